@@ -1,0 +1,196 @@
+"""What a NumPy user does with an array and may do with a box: operators, methods, indexing, and clear refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from flowgraph.errors import UsageError
+from flowgraph.size import Shape, product
+
+if TYPE_CHECKING:
+    from flowgraph.spec import Spec
+
+
+class ArrayMethods(NDArrayOperatorsMixin):
+    """The array interface of a box; every method is the NumPy function of its name."""
+
+    if TYPE_CHECKING:
+        title: str
+        outputs: tuple[Spec, ...]
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    __hash__ = object.__hash__  # two boxes are two nodes, whatever their values
+
+    # loss += penalty rebinds the name to a new box, as boxes are immutable
+    __iadd__ = NDArrayOperatorsMixin.__add__  # type: ignore[misc,assignment]
+    __isub__ = NDArrayOperatorsMixin.__sub__  # type: ignore[misc,assignment]
+    __imul__ = NDArrayOperatorsMixin.__mul__  # type: ignore[misc,assignment]
+    __itruediv__ = NDArrayOperatorsMixin.__truediv__  # type: ignore[misc,assignment]
+    __imatmul__ = NDArrayOperatorsMixin.__matmul__  # type: ignore[misc,assignment]
+    __ipow__ = NDArrayOperatorsMixin.__pow__  # type: ignore[misc,assignment]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Any:
+        """The number of elements: an int, or a Size where it follows the batch."""
+        return product(self.shape)
+
+    @property
+    def T(self) -> Any:
+        """All axes reversed."""
+        return np.transpose(cast(Any, self))
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes swapped."""
+        return np.swapaxes(cast(Any, self), -1, -2)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """np.sum of the box."""
+        return np.sum(cast(Any, self), axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """np.mean of the box."""
+        return np.mean(cast(Any, self), axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """np.prod of the box."""
+        return np.prod(cast(Any, self), axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """np.max of the box."""
+        return np.max(cast(Any, self), axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """np.min of the box."""
+        return np.min(cast(Any, self), axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """np.var of the box."""
+        return np.var(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+        """np.std of the box."""
+        return np.std(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def cumsum(self, axis: Any = None) -> Any:
+        """np.cumsum of the box."""
+        return np.cumsum(cast(Any, self), axis=axis)
+
+    def argmax(self, axis: Any = None) -> Any:
+        """np.argmax of the box."""
+        return np.argmax(cast(Any, self), axis=axis)
+
+    def argmin(self, axis: Any = None) -> Any:
+        """np.argmin of the box."""
+        return np.argmin(cast(Any, self), axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """np.clip of the box."""
+        return np.clip(cast(Any, self), min, max)
+
+    def dot(self, other: Any) -> Any:
+        """np.dot of the box."""
+        return np.dot(cast(Any, self), other)
+
+    def reshape(self, *shape: Any) -> Any:
+        """np.reshape of the box; sizes may be given one by one."""
+        return np.reshape(cast(Any, self), shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Any:
+        """np.ravel of the box."""
+        return np.ravel(cast(Any, self))
+
+    def flatten(self) -> Any:
+        """np.ravel of the box: a box has no memory that a copy could spare."""
+        return np.ravel(cast(Any, self))
+
+    def transpose(self, *axes: Any) -> Any:
+        """np.transpose of the box; axes may be given one by one."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
+        return np.transpose(cast(Any, self), order)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        """np.swapaxes of the box."""
+        return np.swapaxes(cast(Any, self), axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """np.squeeze of the box."""
+        return np.squeeze(cast(Any, self), axis=axis)
+
+    def astype(self, dtype: Any) -> Any:
+        """The box converted to a dtype; to integers or booleans no gradient passes."""
+        return np.astype(cast(Any, self), dtype)
+
+    def __getitem__(self, index: Any) -> Any:
+        from flowgraph.boxes.indexing import get
+
+        return get(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise UsageError(
+            f"{self.title}: found an assignment to elements, but a box is immutable; choose elements with "
+            f"np.where(mask, new, box), or build a new box from parts with np.concatenate"
+        )
+
+    def __len__(self) -> int:
+        if len(self.outputs) != 1:
+            return len(self.outputs)
+        if not self.shape:
+            raise UsageError(f"{self.title}: len() of a box without axes")
+        if not isinstance(self.shape[0], int):
+            raise UsageError(
+                f"{self.title}: len() is {self.shape[0]}, which has no number before a run; use box.shape[0]"
+            )
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if len(self.outputs) == 1 and not self.shape:
+            raise UsageError(f"{self.title}: iteration over a box without axes")
+        if len(self.outputs) == 1 and not isinstance(self.shape[0], int):
+            raise UsageError(
+                f"{self.title}: iteration over an axis of {self.shape[0]}, which has no number before a run; "
+                f"work on the whole axis with NumPy functions, or give the input a shape of numbers"
+            )
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> NoReturn:
+        self._refuse("in", "build np.any(box == value), or look at the value of a run")
+
+    def __bool__(self) -> NoReturn:
+        self._refuse(
+            "bool() (an `if`, `and`, `or` or `not`)",
+            "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
+        )
+
+    def __float__(self) -> NoReturn:
+        self._refuse("float()", "run the graph: float(fg.Graph(box).fprop(...))")
+
+    def __int__(self) -> NoReturn:
+        self._refuse("int()", "run the graph: int(fg.Graph(box).fprop(...)[box])")
+
+    def __complex__(self) -> NoReturn:
+        self._refuse("complex()", "run the graph: fg.Graph(box).fprop(...)[box]")
+
+    def __index__(self) -> NoReturn:
+        self._refuse("an integer index", "index with the box itself: other_box[box], or np.take(other_box, box)")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        self._refuse(
+            "np.asarray() or np.array()",
+            "run the graph: fg.Graph(box).fprop(...)[box]; inside fprop and bprop use the values as they come, "
+            "and join boxes with np.stack or np.concatenate",
+        )
+
+    def _refuse(self, what: str, way_out: str) -> NoReturn:
+        raise UsageError(f"{self.title}: found {what} of a box, which has no value before a run; {way_out}")

@@ -1,0 +1,139 @@
+"""Boxes that take the shape of another box, so that one gradient graph serves every batch size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.example import example
+from flowgraph.size import Size
+from flowgraph.spec import Spec
+from flowgraph.sweep import sum_like as _sum_like
+
+
+class SumLike(Box):
+    """Sum over the axes along which a smaller array was broadcast: the gradient of broadcasting.
+
+    h = Σ a over the repeated axes        da = broadcast of the gradient to the shape of a
+
+    Shapes: a has the shape that `like` broadcasts to; h has the shape of `like`.
+    """
+
+    symbol = "sum like"
+    constant_children = frozenset({"like"})
+    examples = (example((2, 3), (3,)), example((2, 3), (2, 1)), example((2, 3), ()), example((2, 3), (2, 3)))
+
+    def fprop(self, a: Any, like: Any) -> Any:
+        return _sum_like(a, like)
+
+    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+        return broadcast_like(grad, a), None
+
+    def infer(self, a: Spec, like: Spec) -> Spec:
+        """The shape of `like`, the dtype of a."""
+        return Spec(like.shape, a.dtype)
+
+
+class BroadcastLike(Box):
+    """Repeat an array along new axes and axes of size 1, to the shape of another.
+
+    h = a, repeated        da = Σ of the gradient over the repeated axes
+    """
+
+    symbol = "broadcast like"
+    constant_children = frozenset({"like"})
+    examples = (example((3,), (2, 3)), example((2, 1), (2, 3)), example((), (2, 3)))
+
+    def fprop(self, a: Any, like: Any) -> Any:
+        return np.broadcast_to(a, like.shape)
+
+    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+        return sum_like(grad, a), None
+
+    def infer(self, a: Spec, like: Spec) -> Spec:
+        """The shape of `like`, the dtype of a."""
+        return Spec(like.shape, a.dtype)
+
+
+class ReshapeLike(Box):
+    """The same elements in the shape of another array.
+
+    h = a, in rows        da = the gradient, in the shape of a
+    """
+
+    symbol = "reshape like"
+    constant_children = frozenset({"like"})
+    examples = (example((6,), (2, 3)), example((2, 3), (3, 1, 2)))
+
+    def fprop(self, a: Any, like: Any) -> Any:
+        return np.reshape(a, like.shape)
+
+    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+        return reshape_like(grad, a), None
+
+    def infer(self, a: Spec, like: Spec) -> Spec:
+        """The shape of `like`, the dtype of a."""
+        return Spec(like.shape, a.dtype)
+
+
+class CountLike(Box):
+    """The number of elements of an array along some axes, as a number of the array's dtype.
+
+    h = the product of the sizes of the axes; no gradient, as it depends on the shape alone
+    """
+
+    axis: Any = None
+
+    symbol = "count"
+    constant_children = frozenset({"like"})
+    examples = (example((2, 3)), example((2, 3), axis=(1,)))
+
+    def fprop(self, like: Any) -> Any:
+        return like.dtype.type(count(like.shape, self.axis))
+
+    def bprop(self, grad: Any, h: Any, like: Any) -> tuple[Any, ...]:
+        return (None,)
+
+    def infer(self, like: Spec) -> Spec:
+        """A scalar of the dtype of `like`."""
+        return Spec((), like.dtype)
+
+
+def count(shape: Any, axis: Any) -> int:
+    """The number of elements along the axes, of a shape in numbers."""
+    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    total = 1
+    for i in axes:
+        total *= shape[i]
+    return total
+
+
+def sum_like(a: Any, like: Any) -> Any:
+    """SumLike on boxes, its value on arrays; `a` itself where the shapes agree already."""
+    if isinstance(a, Box) and a.shape == like.shape:
+        return a
+    return SumLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else _sum_like(a, like)
+
+
+def broadcast_like(a: Any, like: Any) -> Any:
+    """BroadcastLike on boxes, its value on arrays; a setting of the shape where it is known in numbers."""
+    if isinstance(a, Box) and a.shape == like.shape:
+        return a
+    return BroadcastLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else np.broadcast_to(a, like.shape)
+
+
+def reshape_like(a: Any, like: Any) -> Any:
+    """ReshapeLike on boxes, its value on arrays."""
+    if isinstance(a, Box) and a.shape == like.shape:
+        return a
+    return ReshapeLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else np.reshape(a, like.shape)
+
+
+def count_like(like: Any, axis: Any = None) -> Any:
+    """The number of elements along the axes: a number where it is known, a box where it follows the batch."""
+    if not isinstance(like, Box):
+        return like.dtype.type(count(like.shape, axis))
+    number = count(like.shape, axis)
+    return CountLike(like, axis=axis) if isinstance(number, Size) else number

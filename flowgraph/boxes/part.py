@@ -1,0 +1,45 @@
+"""One output of a box that has several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.spec import Spec
+
+
+class Part(Box):
+    """Output number `index` of a box whose value is a tuple; `box[index]` and unpacking build it.
+
+    h = whole[index]        the gradient goes to that output, None to the others
+    """
+
+    index: int
+
+    symbol = "part"
+
+    def fprop(self, whole: Any) -> Any:
+        return whole[self.index]
+
+    def bprop(self, grad: Any, h: Any, whole: Any) -> tuple[Any, ...]:
+        return (tuple(grad if i == self.index else None for i in range(len(whole))),)
+
+    def infer_from_children(self) -> Spec:
+        """Shape and dtype of that output."""
+        return self.children[0].outputs[self.index]
+
+    def check_settings(self) -> None:
+        """Refuse what is no place in a tuple."""
+        if not isinstance(self.index, int) or self.index < 0:
+            raise UsageError(f"Part: found index {self.index!r}, needs a number from 0")
+
+
+def part(box: Box, index: Any) -> Any:
+    """Output `index` of a box of several outputs, counted from the end where negative; a tuple for a slice."""
+    count = len(box.outputs)
+    if isinstance(index, slice):
+        return tuple(Part(box, index=i) for i in range(count)[index])
+    if not isinstance(index, int) or not -count <= index < count:
+        raise UsageError(f"{box.title}: found the index {index!r}, but it has {count} outputs; take box[0], ...")
+    return Part(box, index=index % count)

@@ -1,0 +1,35 @@
+"""Debug mode: the postconditions that are too dear for every run are executed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_debug: ContextVar[bool] = ContextVar("flowgraph_debug", default=os.environ.get("FLOWGRAPH_DEBUG", "0") != "0")
+
+
+def debugging() -> bool:
+    """Whether debug mode is on."""
+    return _debug.get()
+
+
+@contextmanager
+def debug(on: bool = True) -> Iterator[None]:
+    """Check every postcondition inside: order, shapes and dtypes of values, values unchanged by fprop and bprop, NaN.
+
+    The environment variable FLOWGRAPH_DEBUG=1 turns it on for a whole process.
+
+    >>> import flowgraph as fg
+    >>> x = fg.Input("x", shape=("N",))
+    >>> with fg.debug():
+    ...     run = fg.Graph(fg.sum(x * x)).fprop(x=[1.0, 2.0])
+    >>> float(run)
+    5.0
+    """
+    token = _debug.set(on)
+    try:
+        yield
+    finally:
+        _debug.reset(token)

@@ -1,0 +1,134 @@
+"""Which box stands for which NumPy function, and how a call of the one becomes the other."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from flowgraph.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from flowgraph.box import Box
+
+Builder = TypeVar("Builder", bound=Callable[..., Any])
+
+_builders: dict[Any, Callable[..., Any]] = {}
+
+_ADVICE = {
+    "out": "boxes are immutable: use the box that the call returns",
+    "where": "choose with np.where(mask, result, other)",
+    "dtype": "convert with box.astype(dtype)",
+}
+
+
+def implements(*functions: Any) -> Callable[[Builder], Builder]:
+    """Let a function that composes boxes stand for NumPy functions (or "scipy.special.name")."""
+
+    def register(builder: Builder) -> Builder:
+        for function in functions:
+            _builders[function] = builder
+        return builder
+
+    return register
+
+
+def register(cls: type[Box], functions: Sequence[Any]) -> None:
+    """Let a box class stand for NumPy functions."""
+    for function in functions:
+        _builders[function] = getattr(cls, "from_numpy", None) or functools.partial(bind, cls, function)
+
+
+def implemented() -> Mapping[Any, Callable[..., Any]]:
+    """Every NumPy function that boxes understand, with what stands for it."""
+    return dict(_builders)
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """`Box.__array_ufunc__`: np.tanh(box) builds a Tanh box."""
+    if method != "__call__":
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.{method}: found a box, but ufunc methods do not build boxes; "
+            f"use the function of NumPy that does the same, such as np.sum for np.add.reduce"
+        )
+    return _call(ufunc, _builders.get(ufunc) or _builders.get(_scipy_name(ufunc)), inputs, keywords)
+
+
+def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """`Box.__array_function__`: np.sum(box, axis=1) builds a Sum box."""
+    return _call(function, _builders.get(function), args, keywords)
+
+
+def bind(cls: type[Box], function: Callable[..., Any], *args: Any, **keywords: Any) -> Box:
+    """Build a box from a call of its NumPy function: arguments named like a setting are settings, the first others
+    are the children, and what is left must be at its default."""
+    children: list[Any] = []
+    settings: dict[str, Any] = {}
+    for name, value, default in _arguments(function, args, keywords):
+        if name in cls.settings:
+            settings[name] = value
+        elif len(children) < len(cls.child_names) or cls.variadic:
+            children.append(value)
+        elif value is not default:
+            raise _unsupported_argument(function, name)
+    return cls(*children, **settings)
+
+
+def _call(
+    function: Any, builder: Callable[..., Any] | None, args: Sequence[Any], keywords: Mapping[str, Any]
+) -> Any:
+    if builder is None:
+        raise UnsupportedError(
+            f"{_name(function)}: found a box, but no box stands for this function; compose it from functions that "
+            f"have one (flowgraph.dispatch.implemented() lists them), or declare a box of your own with "
+            f"numpy = {_name(function)}"
+        )
+    for name in keywords.keys() & _ADVICE.keys():
+        if _refuses(builder, name) and keywords[name] is not None:
+            raise _unsupported_argument(function, name)
+    return builder(*args, **keywords)
+
+
+def _refuses(builder: Callable[..., Any], name: str) -> bool:
+    """Whether a builder has no argument of this name; what the binder of a class does not know, it refuses itself."""
+    if isinstance(builder, functools.partial):
+        return isinstance(builder.args[1], np.ufunc)
+    parameters = inspect.signature(builder).parameters.values()
+    return not any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _arguments(
+    function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]
+) -> list[tuple[str, Any, Any]]:
+    """Name, value and default of each argument of a call."""
+    signature = None if isinstance(function, np.ufunc) else _signature(function)
+    if signature is None:
+        return [("", value, None) for value in args] + [(name, value, None) for name, value in keywords.items()]
+    bound = signature.bind(*args, **keywords).arguments
+    return [(name, value, signature.parameters[name].default) for name, value in bound.items()]
+
+
+@functools.cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None
+
+
+def _unsupported_argument(function: Any, name: str) -> UnsupportedError:
+    advice = _ADVICE.get(name, "leave it out, or compose the result from other functions")
+    return UnsupportedError(f"{_name(function)}: found {name}=, which boxes do not take; {advice}")
+
+
+def _scipy_name(ufunc: np.ufunc) -> str:
+    return f"scipy.special.{ufunc.__name__}"
+
+
+def _name(function: Any) -> str:
+    name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
+    module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
+    return f"{module.replace('numpy', 'np')}.{name}" if module else str(name)

@@ -1,0 +1,23 @@
+"""The numbers that a child of a box may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The real numbers from `low` to `high`; the ends belong to it unless `open`."""
+
+    low: float = -inf
+    high: float = inf
+    open: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"Interval: found {self.low} to {self.high}, needs low < high")
+
+    def __contains__(self, number: float) -> bool:
+        inside = self.low < number < self.high
+        return inside or (not self.open and number in (self.low, self.high))

@@ -1,0 +1,55 @@
+"""What a person meets when something is wrong: who, what was found, what is needed, the way out."""
+
+from __future__ import annotations
+
+
+class FlowgraphError(Exception):
+    """Base of every error that flowgraph raises by itself."""
+
+
+class ShapeError(FlowgraphError, ValueError):
+    """Shapes of children that do not fit a box, or of an array that does not fit an input."""
+
+
+class DtypeError(FlowgraphError, TypeError):
+    """A dtype that a box, an input or a parameter cannot take."""
+
+
+class DeclarationError(FlowgraphError, TypeError):
+    """A box class whose declarations contradict each other; raised when the class is defined."""
+
+
+class UsageError(FlowgraphError, TypeError):
+    """A box used where only an array with values makes sense, or called with the wrong arguments."""
+
+
+class UnsupportedError(FlowgraphError, TypeError):
+    """A NumPy function, or an argument of one, for which no box stands."""
+
+
+class FeedError(FlowgraphError, ValueError):
+    """An array given to a graph that does not fit the box that it is for."""
+
+
+class UnknownBoxError(FlowgraphError, LookupError):
+    """A box or a name that the graph does not hold."""
+
+
+class DuplicateNameError(FlowgraphError, ValueError):
+    """A name that two boxes of one graph claim."""
+
+
+class BpropError(FlowgraphError, ValueError):
+    """A `bprop` that returned something else than one gradient per child, each of its child's shape and dtype."""
+
+
+class NotDifferentiableError(FlowgraphError, TypeError):
+    """A gradient asked for where no path of differentiable boxes leads."""
+
+
+class LabelError(FlowgraphError, ValueError):
+    """A label outside the classes of a loss."""
+
+
+class GradientWarning(RuntimeWarning):
+    """A gradient that holds a NaN which nothing before it held."""

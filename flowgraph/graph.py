@@ -1,0 +1,172 @@
+"""The flow graph of the lecture: boxes in topological order, fprop along it, the leaves that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph import feeding
+from flowgraph.backward import backward_steps, reader
+from flowgraph.box import Box, Constant
+from flowgraph.debug import debugging
+from flowgraph.errors import UnknownBoxError, UsageError
+from flowgraph.leaves import Input, Parameter, Random
+from flowgraph.order import assert_topological, topological_order, unique_names
+from flowgraph.run import Run, as_values
+from flowgraph.sweep import Step
+from flowgraph.table import graph_table
+
+_VALUES = frozenset({np.ndarray, tuple, np.float64, np.float32, np.int64, np.bool_})
+
+
+class Fstep(NamedTuple):
+    """One fprop: the slot of the box, its fprop, the slots of its children, the slots that no later step reads."""
+
+    slot: int
+    fprop: Callable[..., Any]
+    read: Callable[[Any], Iterable[Any]]
+    done: tuple[int, ...]
+
+
+class Graph:
+    """A directed acyclic graph of boxes, given by its outputs.
+
+    `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
+    which holds the values; the run's `bprop` visits them in the reverse order. The graph itself never changes.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=("N", 2))
+    >>> w = fg.Parameter([1.0, -1.0], name="w")
+    >>> loss = fg.mean(np.tanh(x @ w))
+    >>> run = fg.Graph(loss).fprop(x=[[1.0, 1.0], [2.0, 0.0]])
+    >>> run.bprop()[w].round(3)
+    array([0.571, 0.5  ])
+
+    Source: Larochelle, Training neural networks, "flow graph".
+    """
+
+    def __init__(self, *outputs: Box) -> None:
+        for output in outputs:
+            if not isinstance(output, Box):
+                raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
+        if not outputs:
+            raise UsageError("Graph: found no output, needs one box or more")
+        self.outputs = outputs
+        self.boxes = topological_order(outputs)
+        if debugging():
+            assert_topological(self.boxes)
+        self.slots = {box: slot for slot, box in enumerate(self.boxes)}
+        self.names = unique_names(self.boxes)
+        self.inputs = tuple(box for box in self.boxes if isinstance(box, Input))
+        self.parameters = tuple(box for box in self.boxes if isinstance(box, Parameter))
+        self.randoms = tuple(box for box in self.boxes if isinstance(box, Random))
+        self._by_name = {name: box for box, name in self.names.items()}
+        self._constants = [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
+        self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
+        self._bsteps: dict[Any, tuple[Step, ...]] = {}
+        self.reached: set[tuple[Box, ...]] = set()
+
+    def fprop(
+        self, feeds: Mapping[Any, Any] | None = None, /, *, keep: Any = "all", seed: Any = 0, **named: Any
+    ) -> Run:
+        """Compute every box from its children, children first, and return the run that holds the values.
+
+        `feeds` maps inputs (or their names) to arrays; names may also be keywords. Inputs are copied, so nothing
+        outside can change a run. `keep` says which values stay: "all", "outputs", or boxes; `bprop` needs "all".
+        `seed` fixes what random leaves draw.
+        """
+        values = self._constants.copy()
+        for box in self.parameters:
+            values[self.slots[box]] = box.value[()]
+        sizes = feeding.feed(self, values, feeds, named)
+        for number, box in enumerate(self.randoms):
+            if values[self.slots[box]] is None:
+                values[self.slots[box]] = box.value_for(seed, number, sizes)[()]
+        kept = self._kept(keep)
+        self.compute(self.fsteps(kept), values)
+        return Run(self, values, kept is None, seed, sizes)
+
+    def compute(self, steps: Iterable[Fstep], values: list[Any]) -> None:
+        """Run the steps on the list of values, in place."""
+        slot = 0
+        try:
+            for slot, fprop, read, done in steps:
+                value = fprop(*read(values))
+                if type(value) not in _VALUES:
+                    value = as_values(value)
+                values[slot] = value
+                for dead in done:
+                    values[dead] = None
+        except Exception as error:
+            box = self.boxes[slot]
+            error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
+            raise
+
+    def box(self, key: Any) -> Box:
+        """The box of that name, or the box itself if the graph holds it."""
+        found = self._by_name.get(key) if isinstance(key, str) else key
+        if not isinstance(found, Box) or found not in self.slots:
+            raise UnknownBoxError(feeding.unknown_box(self, key))
+        return found
+
+    def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
+        """The forward steps: all, or those of the descendants of `dirty`; values that are not kept are dropped."""
+        key = (kept, dirty)
+        if key not in self._fsteps:
+            self._fsteps[key] = self._build_fsteps(kept, dirty)
+        return self._fsteps[key]
+
+    def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
+        """The backward steps: the boxes that lead to `wrt`, in reverse order."""
+        if wrt not in self._bsteps:
+            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt)
+        return self._bsteps[wrt]
+
+    def __getitem__(self, name: str) -> Box:
+        return self.box(name)
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __iter__(self) -> Iterator[Box]:
+        return iter(self.boxes)
+
+    def __contains__(self, box: object) -> bool:
+        return (self._by_name if isinstance(box, str) else self.slots).__contains__(box)
+
+    def __str__(self) -> str:
+        return graph_table(self)
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(self.names[box] for box in self.outputs)
+        return f"<Graph of {len(self)} boxes: {outputs}>"
+
+    def _kept(self, keep: Any) -> frozenset[int] | None:
+        """The slots to keep, None for all."""
+        if isinstance(keep, str) and keep == "all":
+            return None
+        extra: Sequence[Any] = () if isinstance(keep, str) and keep == "outputs" else list(keep)
+        return frozenset(self.slots[self.box(box)] for box in (*self.outputs, *extra))
+
+    def _build_fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None) -> tuple[Fstep, ...]:
+        changed = set(dirty or ())
+        last: dict[int, int] = {}
+        steps = []
+        for slot, box in enumerate(self.boxes):
+            children = [self.slots[child] for child in box.children]
+            if not box.children or (dirty is not None and changed.isdisjoint(children)):
+                continue
+            changed.add(slot)
+            last.update(dict.fromkeys(children, len(steps)))
+            steps.append(Fstep(slot, box.fprop, reader(children), ()))
+        if kept is None:
+            return tuple(steps)
+        dead: list[list[int]] = [[] for _ in steps]
+        for slot, step in last.items():
+            if slot not in kept:
+                dead[step].append(slot)
+        return tuple(step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True))
+
+

@@ -1,0 +1,92 @@
+"""Shape and dtype of a box that declares no rule: its fprop is tried on small arrays of several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowgraph.signature import Signature
+from flowgraph.size import evaluate, fit
+from flowgraph.spec import Spec, sample
+
+if TYPE_CHECKING:
+    from flowgraph.box import Box
+
+_SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
+_cache: dict[Hashable, Any] = {}
+_LARGEST_CACHE = 4096
+
+
+def try_dtype(box: Box, specs: Sequence[Spec], signature: Signature | None) -> np.dtype[Any]:
+    """The dtype of the value, from a trial on one element per axis of the signature."""
+    cores = signature.core_ndims() if signature else [0] * len(specs)
+    small = tuple(
+        Spec((2,) * min(core, len(spec.shape)), spec.dtype) for core, spec in zip(cores, specs, strict=True)
+    )
+    dtype: np.dtype[Any] = _cached(box, small, lambda: _trial(box, small, {})[0].dtype)
+    return dtype
+
+
+def try_fprop(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
+    """Shape and dtype of the value, from trials on arrays of several sizes for each name."""
+    result: Spec | tuple[Spec, ...] = _cached(box, tuple(specs), lambda: _from_trials(box, specs))
+    return result
+
+
+def _cached(box: Box, specs: tuple[Spec, ...], compute: Callable[[], Any]) -> Any:
+    try:
+        key = (type(box), tuple((type(v), v) for v in box.setting_values().values()), specs)
+        if key in _cache:
+            return _cache[key]
+    except TypeError:  # a setting that cannot be hashed, such as an array
+        return compute()
+    found = compute()
+    if len(_cache) >= _LARGEST_CACHE:
+        _cache.clear()
+    _cache[key] = found
+    return found
+
+
+def _from_trials(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
+    names = sorted({name for spec in specs for size in spec.shape if not isinstance(size, int) for name in size.names})
+    if not names:
+        specs_of_value = tuple(Spec(value.shape, value.dtype) for value in _trial(box, specs, {}))
+        return specs_of_value if len(specs_of_value) > 1 else specs_of_value[0]
+    samples, failure = [], None
+    for trial in range(len(_SIZES)):
+        sizes = {name: _SIZES[(trial * (i + 1) + 3 * i) % len(_SIZES)] for i, name in enumerate(names)}
+        try:
+            samples.append((sizes, _trial(box, specs, sizes)))
+        except Exception as error:
+            failure = failure or error
+    if not samples:
+        assert failure is not None
+        raise failure
+    return _fit_outputs(box, samples)
+
+
+def _fit_outputs(box: Box, samples: Sequence[tuple[Mapping[str, int], list[Any]]]) -> Spec | tuple[Spec, ...]:
+    """The sizes of the values as polynomials of the names."""
+    _, first = samples[0]
+    if any([v.ndim for v in values] != [v.ndim for v in first] for _, values in samples):
+        raise box.shape_error("the number of axes of the value changes with the sizes of the children")
+    specs = tuple(
+        Spec(
+            tuple(fit([(sizes, values[i].shape[axis]) for sizes, values in samples]) for axis in range(value.ndim)),
+            value.dtype,
+        )
+        for i, value in enumerate(first)
+    )
+    return specs if len(specs) > 1 else specs[0]
+
+
+def _trial(box: Box, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[Any]:
+    arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
+    try:
+        with np.errstate(all="ignore"):
+            value = box.fprop(*arrays)
+    except Exception as error:
+        raise box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})") from error
+    return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]

@@ -1,0 +1,68 @@
+"""Which boxes lead from the outputs to what a gradient is asked for, and where a path is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from flowgraph.box import Box
+from flowgraph.errors import NotDifferentiableError
+
+if TYPE_CHECKING:
+    from flowgraph.graph import Graph
+
+
+def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> bytearray:
+    """For each slot, whether a differentiable path leads from it down to one of `wrt`."""
+    leads = bytearray(len(boxes))
+    for box in wrt:
+        leads[slots[box]] = 1
+    for slot, box in enumerate(boxes):
+        if any(free and leads[slots[child]] for child, free in zip(box.children, differentiable(box), strict=True)):
+            leads[slot] = 1
+    return leads
+
+
+def differentiable(box: Box) -> list[bool]:
+    """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant child."""
+    if not any(spec.dtype.kind in "fc" for spec in box.outputs):
+        return [False] * len(box.children)
+    return [
+        not constant and any(spec.dtype.kind in "fc" for spec in child.outputs)
+        for child, constant in zip(box.children, box.constant, strict=True)
+    ]
+
+
+def unreached(graph: Graph, wrt: Iterable[Box]) -> list[Box]:
+    """Those of `wrt` to which no differentiable path leads from an output."""
+    reached = {box for box in graph.outputs if box.outputs[0].dtype.kind in "fc"}
+    for box in reversed(graph.boxes):
+        if box in reached:
+            reached.update(child for child, free in zip(box.children, differentiable(box), strict=True) if free)
+    return [box for box in wrt if box not in reached]
+
+
+def cut_error(graph: Graph, box: Box) -> NotDifferentiableError:
+    """Why no gradient reaches a box: the first box above it through which none passes."""
+    title = f"{type(box).__name__} {graph.names[box]!r}"
+    if not any(spec.dtype.kind in "fc" for spec in box.outputs):
+        return NotDifferentiableError(f"{title}: has dtype {box.dtype}, and only real or complex values have a gradient")
+    above = {box}
+    cut = box
+    for parent in graph.boxes:
+        for child, free in zip(parent.children, differentiable(parent), strict=True):
+            if child in above:
+                if free:
+                    above.add(parent)
+                else:
+                    cut = parent
+    if cut is box:
+        return NotDifferentiableError(f"{title}: no output depends on it")
+    why = "takes it as a constant child"
+    if not any(spec.dtype.kind in "fc" for spec in cut.outputs):
+        why = f"has the dtype {cut.outputs[0].dtype}, which no gradient passes"
+    return NotDifferentiableError(
+        f"{title}: no gradient reaches it; the path is cut at {type(cut).__name__} {graph.names[cut]!r}, which {why}\n"
+        f"  built at {cut.built_at}\n"
+        f"  ask for an array of zeros with unused='zeros', or leave it out of wrt"
+    )

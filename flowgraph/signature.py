@@ -1,0 +1,79 @@
+"""The gufunc notation "(m,k),(k,n)->(m,n)": read once at import, then the shape rule of every box that declares it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flowgraph.size import Shape, Size
+from flowgraph.spec import broadcast, same
+
+_GROUP = re.compile(r"\(([^()]*)\)")
+
+
+class SignatureMismatchError(ValueError):
+    """Shapes that a signature does not take; the box turns it into a ShapeError that names itself."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Core axes per child and per output; axes in front of them broadcast, as in NumPy's generalised ufuncs."""
+
+    text: str
+    children: tuple[tuple[str, ...], ...]
+    outputs: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Signature:
+        """Read the notation; an axis that may be missing, as in NumPy's matmul, ends in "?"."""
+        left, arrow, right = text.replace(" ", "").partition("->")
+        if not arrow or not _GROUP.sub("", left + right).replace(",", "") == "":
+            raise ValueError(f"signature {text!r} is not in gufunc notation, such as '(m,k),(k,n)->(m,n)'")
+        groups = [[tuple(filter(None, g.split(","))) for g in _GROUP.findall(side)] for side in (left, right)]
+        return cls(text.replace(" ", ""), tuple(groups[0]), tuple(groups[1]))
+
+    def result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
+        """The shapes of the outputs for these shapes of the children."""
+        sizes: dict[str, int | Size] = {}
+        owner: dict[str, str] = {}
+        loops = []
+        missing: set[str] = set()
+        for core, shape, name in zip(self.children, shapes, names, strict=True):
+            present = self._present(core, shape, name, missing)
+            cut = len(shape) - len(present)
+            loops.append(shape[:cut])
+            for axis, size in zip(present, shape[cut:], strict=True):
+                if axis in sizes and not same(sizes[axis], size):
+                    raise SignatureMismatchError(
+                        f"child {name!r} has {axis} = {size} but child {owner[axis]!r} has {axis} = {sizes[axis]}"
+                    )
+                if axis not in sizes or isinstance(sizes[axis], Size):
+                    sizes[axis], owner[axis] = size, name
+        loop = broadcast(loops)
+        if loop is None:
+            raise SignatureMismatchError(f"the axes in front of the core, {loops}, do not broadcast")
+        return tuple(
+            loop + tuple(sizes[axis.rstrip("?")] for axis in core if axis.rstrip("?") not in missing)
+            for core in self.outputs
+        )
+
+    def core_ndims(self) -> list[int]:
+        """The number of core axes of each child."""
+        return [len(core) for core in self.children]
+
+    def _present(self, core: tuple[str, ...], shape: Shape, name: str, missing: set[str]) -> list[str]:
+        """The core axes that this child has; the optional ones that it lacks are noted in `missing`."""
+        lacking = len(core) - len(shape)
+        present = []
+        for axis in core:
+            if axis.endswith("?") and lacking > 0:
+                missing.add(axis.rstrip("?"))
+                lacking -= 1
+            else:
+                present.append(axis.rstrip("?"))
+        if len(present) > len(shape):
+            raise SignatureMismatchError(
+                f"child {name!r} has {len(shape)} axes but needs at least {len(present)} ({','.join(core)})"
+            )
+        return present

@@ -1,0 +1,156 @@
+"""The size of an axis before its number is known: a name, or a polynomial of names."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Monomial = tuple[str, ...]
+Shape = tuple["int | Size", ...]
+
+_fresh = itertools.count()
+
+
+class Size(str):
+    """A size such as N, N - 1 or 784*N: text to read and to compare, with the polynomial behind it.
+
+    An axis has an int where its number is known and a Size where it follows a batch of any size. A Size whose name
+    starts with "?" depends on values or on a case distinction; it fits every other size and is checked in the run.
+    """
+
+    terms: dict[Monomial, int]
+
+    def __new__(cls, terms: str | Mapping[Monomial, int]) -> Size:
+        polynomial = {(str(terms),): 1} if isinstance(terms, str) else dict(terms)
+        size = super().__new__(cls, terms if isinstance(terms, str) else _text(polynomial))
+        size.terms = polynomial
+        return size
+
+    @property
+    def unknown(self) -> bool:
+        """Whether some part of it is only known in a run."""
+        return any(name.startswith("?") for name in self.names)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of axes that it is made of."""
+        return {name for monomial in self.terms for name in monomial}
+
+    def __add__(self, other: Any) -> Any:
+        return add(self, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return add(self, multiply(-1, other))
+
+    def __rsub__(self, other: Any) -> Any:
+        return add(other, multiply(-1, self))
+
+    def __mul__(self, other: Any) -> Any:
+        return multiply(self, other)
+
+    __rmul__ = __mul__
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+
+def unknown() -> Size:
+    """A size that is only known in a run."""
+    return Size(f"?{next(_fresh)}")
+
+
+def add(left: int | Size, right: int | Size) -> int | Size:
+    """The sum of two sizes."""
+    total = dict(_terms(left))
+    for monomial, factor in _terms(right).items():
+        total[monomial] = total.get(monomial, 0) + factor
+    return _tidy(total)
+
+
+def multiply(left: int | Size, right: int | Size) -> int | Size:
+    """The product of two sizes."""
+    total: dict[Monomial, int] = {}
+    for (one, m), (two, n) in itertools.product(_terms(left).items(), _terms(right).items()):
+        monomial = tuple(sorted(one + two))
+        total[monomial] = total.get(monomial, 0) + m * n
+    return _tidy(total)
+
+
+def product(sizes: Iterable[int | Size]) -> int | Size:
+    """The number of elements of an array with these sizes."""
+    total: int | Size = 1
+    for size in sizes:
+        total = total * size if isinstance(total, int) and isinstance(size, int) else multiply(total, size)
+    return total
+
+
+def divide(total: int | Size, part: int | Size) -> int | Size | None:
+    """The size q with q * part = total, or None where there is no such polynomial of one factor."""
+    if isinstance(total, int) and isinstance(part, int):
+        return total // part if part and total % part == 0 else None
+    divisor = _terms(part)
+    if len(divisor) != 1:
+        return 1 if total == part else None
+    ((names, factor),) = divisor.items()
+    quotient: dict[Monomial, int] = {}
+    for monomial, coefficient in _terms(total).items():
+        rest = list(monomial)
+        for name in names:
+            if name not in rest:
+                return None
+            rest.remove(name)
+        if coefficient % factor:
+            return None
+        quotient[tuple(rest)] = coefficient // factor
+    return _tidy(quotient)
+
+
+def evaluate(size: int | Size, sizes: Mapping[str, int]) -> int:
+    """The number that a size stands for, given the number of each name; never below 0, as a slice is never shorter."""
+    if isinstance(size, int):
+        return size
+    total = sum(factor * int(np.prod([sizes[name] for name in names])) for names, factor in size.terms.items())
+    return max(total, 0)
+
+
+def fit(samples: Sequence[tuple[Mapping[str, int], int]]) -> int | Size:
+    """The simplest size that gives every sampled number: a constant, then a linear, then a multilinear form."""
+    names = sorted(samples[0][0])
+    numbers = np.array([number for _, number in samples], float)
+    for degree in range(len(names) + 1):
+        monomials = [m for d in range(degree + 1) for m in itertools.combinations(names, d)]
+        table = np.array([[np.prod([sizes[n] for n in m]) for m in monomials] for sizes, _ in samples], float)
+        if len(samples) <= len(monomials):
+            break
+        factors = np.rint(np.linalg.lstsq(table, numbers, rcond=None)[0])
+        if np.array_equal(table @ factors, numbers):
+            return _tidy({m: int(f) for m, f in zip(monomials, factors, strict=True)})
+    return unknown()
+
+
+def _terms(size: int | Size) -> Mapping[Monomial, int]:
+    if isinstance(size, Size):
+        return size.terms
+    return {(): int(size)} if size else {}
+
+
+def _tidy(terms: Mapping[Monomial, int]) -> int | Size:
+    kept = {monomial: factor for monomial, factor in terms.items() if factor}
+    if not kept:
+        return 0
+    return kept[()] if set(kept) == {()} else Size(kept)
+
+
+def _text(terms: Mapping[Monomial, int]) -> str:
+    pieces = []
+    for names, factor in sorted(terms.items(), key=lambda term: (-len(term[0]), term[0])):
+        product_of_names = "*".join(names)
+        if names and abs(factor) != 1:
+            product_of_names = f"{abs(factor)}*{product_of_names}"
+        pieces.append(("-" if factor < 0 else "+") + (product_of_names or str(abs(factor))))
+    return "".join(pieces).removeprefix("+")
