@@ -99,7 +99,7 @@ class Box(ArrayMethods):
         """Shape and dtype of the value; every child but that of a Part has one output."""
         return self.infer(*[child.spec for child in self.children])
 
-    def infer(self, *specs: Spec) -> Spec | Sequence[Spec]:
+    def infer(self, *specs: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop."""
         if self.signature is None:
             return try_fprop(self, specs)
@@ -260,7 +260,7 @@ class Box(ArrayMethods):
 class Elementwise(Box, abstract=True):
     """A box that works element by element: children broadcast, and the engine sums their gradients back."""
 
-    def infer(self, *specs: Spec) -> Spec:
+    def infer(self, *specs: Any) -> Spec:
         """The broadcast shape, the dtype of a trial fprop on one element."""
         shape = broadcast([spec.shape for spec in specs])
         if shape is None:

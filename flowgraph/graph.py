@@ -81,9 +81,9 @@ class Graph:
         for box in self.parameters:
             values[self.slots[box]] = box.value[()]
         sizes = feeding.feed(self, values, feeds, named)
-        for number, box in enumerate(self.randoms):
-            if values[self.slots[box]] is None:
-                values[self.slots[box]] = box.value_for(seed, number, sizes)[()]
+        for number, leaf in enumerate(self.randoms):
+            if values[self.slots[leaf]] is None:
+                values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
         kept = self._kept(keep)
         self.compute(self.fsteps(kept), values)
         return Run(self, values, kept is None, seed, sizes)
@@ -153,7 +153,7 @@ class Graph:
     def _build_fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None) -> tuple[Fstep, ...]:
         changed = set(dirty or ())
         last: dict[int, int] = {}
-        steps = []
+        steps: list[Fstep] = []
         for slot, box in enumerate(self.boxes):
             children = [self.slots[child] for child in box.children]
             if not box.children or (dirty is not None and changed.isdisjoint(children)):

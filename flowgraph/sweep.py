@@ -70,7 +70,7 @@ def settled(part: Any, value: Any, box: Box, position: int, own: Any) -> Any:
     if part.dtype != value.dtype:
         if not _mixed(box, part.dtype, own):
             raise _wrong(box, position, f"dtype {part.dtype}", str(value.dtype))
-        part = np.astype(part, value.dtype) if isinstance(part, Box) else part.astype(value.dtype)
+        part = part.astype(value.dtype)
     return part
 
 

@@ -17,7 +17,7 @@ HEADINGS = ("name", "box", "shape", "dtype", "parameters", "flops")
 
 def graph_rows(graph: Graph) -> list[tuple[str, ...]]:
     """Name, box, shape, dtype, parameters and floating-point operations of every box, as text."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for box in graph.boxes:
         count = product(box.shape) if isinstance(box, Parameter) else 0
         rows.append(
