@@ -47,7 +47,7 @@ class Box(ArrayMethods):
     domain: ClassVar[Mapping[str, Any]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
     constant_children: ClassVar[Any] = frozenset()
-    examples: ClassVar[tuple[Any, ...]] = ()
+    examples: ClassVar[tuple[Any, ...] | None] = ()
 
     child_names: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
