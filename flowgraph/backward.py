@@ -11,7 +11,7 @@ from flowgraph.box import Box
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.leaves import Input
 from flowgraph.order import topological_order
-from flowgraph.paths import differentiable, leading
+from flowgraph.paths import leading
 from flowgraph.sweep import Step, sweep
 
 
@@ -28,8 +28,10 @@ def backward_steps(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable
     steps = []
     for slot in range(len(boxes) - 1, -1, -1):
         box = boxes[slot]
+        if not leads[slot] or not box.children:
+            continue
         children = [slots[child] for child in box.children]
-        wanted = tuple((i, children[i]) for i, free in enumerate(differentiable(box)) if free and leads[children[i]])
+        wanted = tuple([(i, children[i]) for i, free in enumerate(box.passes) if free and leads[children[i]]])
         if not wanted:
             continue
         bprop = box.bprop if box.has_bprop else derived_bprop(box)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -128,6 +129,19 @@ class Box(ArrayMethods):
             return self.child_names
         *first, last = self.child_names
         return (*first, *(f"{last}[{i}]" for i in range(len(self.children) - len(first))))
+
+    @functools.cached_property
+    def passes(self) -> tuple[bool, ...]:
+        """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
+        if not any(spec.dtype.kind in "fc" for spec in self.outputs):
+            return (False,) * len(self.children)
+        constant = self.constant if self.constant_children else (False,) * len(self.children)
+        return tuple(
+            [
+                not never and any([spec.dtype.kind in "fc" for spec in child.outputs])
+                for never, child in zip(constant, self.children, strict=True)
+            ]
+        )
 
     @property
     def constant(self) -> tuple[bool, ...]:

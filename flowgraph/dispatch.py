@@ -39,7 +39,10 @@ def implements(*functions: Any) -> Callable[[Builder], Builder]:
 def register(cls: type[Box], functions: Sequence[Any]) -> None:
     """Let a box class stand for NumPy functions."""
     for function in functions:
-        _builders[function] = getattr(cls, "from_numpy", None) or functools.partial(bind, cls, function)
+        builder = getattr(cls, "from_numpy", None)
+        if builder is None:
+            builder = cls if isinstance(function, np.ufunc | str) else functools.partial(bind, cls, function)
+        _builders[function] = builder
 
 
 def implemented() -> Mapping[Any, Callable[..., Any]]:
@@ -54,7 +57,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
             f"np.{ufunc.__name__}.{method}: found a box, but ufunc methods do not build boxes; "
             f"use the function of NumPy that does the same, such as np.sum for np.add.reduce"
         )
-    return _call(ufunc, _builders.get(ufunc) or _builders.get(_scipy_name(ufunc)), inputs, keywords)
+    builder = _builders.get(ufunc) or _builders.get(f"scipy.special.{ufunc.__name__}")
+    if isinstance(builder, type) and keywords:
+        raise _unsupported_argument(ufunc, next(iter(keywords)))
+    return _call(ufunc, builder, inputs, keywords)
 
 
 def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
@@ -95,7 +101,7 @@ def _call(
 def _refuses(builder: Callable[..., Any], name: str) -> bool:
     """Whether a builder has no argument of this name; what the binder of a class does not know, it refuses itself."""
     if isinstance(builder, functools.partial):
-        return isinstance(builder.args[1], np.ufunc)
+        return False
     parameters = inspect.signature(builder).parameters.values()
     return not any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
 
@@ -104,7 +110,7 @@ def _arguments(
     function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]
 ) -> list[tuple[str, Any, Any]]:
     """Name, value and default of each argument of a call."""
-    signature = None if isinstance(function, np.ufunc) else _signature(function)
+    signature = _signature(function)
     if signature is None:
         return [("", value, None) for value in args] + [(name, value, None) for name, value in keywords.items()]
     bound = signature.bind(*args, **keywords).arguments
@@ -122,10 +128,6 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
 def _unsupported_argument(function: Any, name: str) -> UnsupportedError:
     advice = _ADVICE.get(name, "leave it out, or compose the result from other functions")
     return UnsupportedError(f"{_name(function)}: found {name}=, which boxes do not take; {advice}")
-
-
-def _scipy_name(ufunc: np.ufunc) -> str:
-    return f"scipy.special.{ufunc.__name__}"
 
 
 def _name(function: Any) -> str:

@@ -13,7 +13,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.debug import debugging
 from flowgraph.errors import UnknownBoxError, UsageError
 from flowgraph.leaves import Input, Parameter, Random
-from flowgraph.order import assert_topological, topological_order, unique_names
+from flowgraph.order import Boxes, assert_topological, topological_order, unique_names
 from flowgraph.run import Run, as_values
 from flowgraph.sweep import Step
 from flowgraph.table import graph_table
@@ -53,15 +53,15 @@ class Graph:
                 raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
         if not outputs:
             raise UsageError("Graph: found no output, needs one box or more")
-        self.outputs = outputs
+        self.outputs = Boxes(outputs)
         self.boxes = topological_order(outputs)
         if debugging():
             assert_topological(self.boxes)
         self.slots = {box: slot for slot, box in enumerate(self.boxes)}
         self.names = unique_names(self.boxes)
-        self.inputs = tuple(box for box in self.boxes if isinstance(box, Input))
-        self.parameters = tuple(box for box in self.boxes if isinstance(box, Parameter))
-        self.randoms = tuple(box for box in self.boxes if isinstance(box, Random))
+        self.inputs = Boxes(box for box in self.boxes if isinstance(box, Input))
+        self.parameters = Boxes(box for box in self.boxes if isinstance(box, Parameter))
+        self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
         self._by_name = {name: box for box, name in self.names.items()}
         self._constants = [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
         self._fsteps: dict[Any, tuple[Fstep, ...]] = {}

@@ -21,11 +21,12 @@ _LARGEST_CACHE = 4096
 
 def try_dtype(box: Box, specs: Sequence[Spec], signature: Signature | None) -> np.dtype[Any]:
     """The dtype of the value, from a trial on one element per axis of the signature."""
-    cores = signature.core_ndims() if signature else [0] * len(specs)
-    small = tuple(
-        Spec((2,) * min(core, len(spec.shape)), spec.dtype) for core, spec in zip(cores, specs, strict=True)
-    )
-    dtype: np.dtype[Any] = _cached(box, small, lambda: _trial(box, small, {})[0].dtype)
+    if signature is None:
+        key: tuple[Any, ...] = tuple([spec.dtype for spec in specs])
+    else:
+        cores = [min(core, len(s.shape)) for core, s in zip(signature.core_ndims(), specs, strict=True)]
+        key = tuple([((2,) * core, spec.dtype) for core, spec in zip(cores, specs, strict=True)])
+    dtype: np.dtype[Any] = _cached(box, key, lambda: _dtype_by_trial(box, key))
     return dtype
 
 
@@ -35,9 +36,16 @@ def try_fprop(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     return result
 
 
-def _cached(box: Box, specs: tuple[Spec, ...], compute: Callable[[], Any]) -> Any:
+def _dtype_by_trial(box: Box, key: Sequence[Any]) -> np.dtype[Any]:
+    small = [Spec(*one) if isinstance(one, tuple) else Spec((), one) for one in key]
+    dtype: np.dtype[Any] = _trial(box, small, {})[0].dtype
+    return dtype
+
+
+def _cached(box: Box, known: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
     try:
-        key = (type(box), tuple((type(v), v) for v in box.setting_values().values()), specs)
+        settings = tuple((type(v), v) for v in box.setting_values().values()) if box.settings else ()
+        key = (type(box), settings, known)
         if key in _cache:
             return _cache[key]
     except TypeError:  # a setting that cannot be hashed, such as an array

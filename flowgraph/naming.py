@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -29,9 +30,14 @@ class Line(NamedTuple):
 def users_line() -> Line:
     """The innermost line of the call stack that is neither flowgraph's nor NumPy's."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_HERE, _NUMPY)):
+    while _is_inside(frame.f_code.co_filename) and frame.f_back is not None:
         frame = frame.f_back
     return Line(frame.f_code.co_filename, frame.f_lineno)
+
+
+@functools.cache
+def _is_inside(path: str) -> bool:
+    return path.startswith((_HERE, _NUMPY))
 
 
 @contextmanager

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from flowgraph.box import Box
 
 
-def topological_order(outputs: Iterable[Box]) -> tuple[Box, ...]:
+class Boxes(tuple[Box, ...]):
+    """Boxes in an order; `box in boxes` asks for the box itself, where `==` on boxes would build a comparison."""
+
+    __slots__ = ()
+
+    def __contains__(self, box: object) -> bool:
+        return any(box is one for one in self)
+
+    def index(self, box: Any, start: Any = 0, stop: Any = None) -> int:
+        """The place of the box."""
+        for place, one in enumerate(self[start:stop], start):
+            if box is one:
+                return place
+        raise ValueError(f"{box!r} is not among these boxes")
+
+
+def topological_order(outputs: Iterable[Box]) -> Boxes:
     """All boxes that the outputs read, each once, children before parents; without recursion, in linear time.
 
     Source: Larochelle, Training neural networks, "flow graph": fprop in topological order, bprop in the reverse.
@@ -29,7 +47,7 @@ def topological_order(outputs: Iterable[Box]) -> tuple[Box, ...]:
             else:
                 order.append(box)
                 stack.pop()
-    return tuple(order)
+    return Boxes(order)
 
 
 def assert_topological(order: Sequence[Box]) -> None:
@@ -43,8 +61,6 @@ def assert_topological(order: Sequence[Box]) -> None:
 
 def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     """A name for each box: its own, else its scope and symbol; a number is added to what is taken."""
-    from collections import Counter
-
     boxes = list(order)
     names = {box: box.name for box in boxes if box.name and not box.children}
     taken = set(names.values())

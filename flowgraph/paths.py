@@ -18,19 +18,10 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
     for box in wrt:
         leads[slots[box]] = 1
     for slot, box in enumerate(boxes):
-        if any(free and leads[slots[child]] for child, free in zip(box.children, differentiable(box), strict=True)):
-            leads[slot] = 1
+        for child, free in zip(box.children, box.passes, strict=True):
+            if free and leads[slots[child]]:
+                leads[slot] = 1
     return leads
-
-
-def differentiable(box: Box) -> list[bool]:
-    """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant child."""
-    if not any(spec.dtype.kind in "fc" for spec in box.outputs):
-        return [False] * len(box.children)
-    return [
-        not constant and any(spec.dtype.kind in "fc" for spec in child.outputs)
-        for child, constant in zip(box.children, box.constant, strict=True)
-    ]
 
 
 def unreached(graph: Graph, wrt: Iterable[Box]) -> list[Box]:
@@ -38,7 +29,7 @@ def unreached(graph: Graph, wrt: Iterable[Box]) -> list[Box]:
     reached = {box for box in graph.outputs if box.outputs[0].dtype.kind in "fc"}
     for box in reversed(graph.boxes):
         if box in reached:
-            reached.update(child for child, free in zip(box.children, differentiable(box), strict=True) if free)
+            reached.update([child for child, free in zip(box.children, box.passes, strict=True) if free])
     return [box for box in wrt if box not in reached]
 
 
@@ -50,7 +41,7 @@ def cut_error(graph: Graph, box: Box) -> NotDifferentiableError:
     above = {box}
     cut = box
     for parent in graph.boxes:
-        for child, free in zip(parent.children, differentiable(parent), strict=True):
+        for child, free in zip(parent.children, parent.passes, strict=True):
             if child in above:
                 if free:
                     above.add(parent)

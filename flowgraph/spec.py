@@ -32,12 +32,14 @@ def same(left: int | Size, right: int | Size) -> bool:
 
 
 def broadcast(shapes: Iterable[Shape]) -> Shape | None:
-    """The shape that NumPy broadcasts these to, or None where it cannot.
+    """The shape that NumPy broadcasts these (one or more) to, or None where it cannot.
 
     A name stands for every size, so N and 3 do not broadcast, though they would for N = 3.
     """
     shapes = list(shapes)
-    ndim = max((len(shape) for shape in shapes), default=0)
+    if shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
+    ndim = max((len(shape) for shape in shapes))
     result: list[int | Size] = [1] * ndim
     for shape in shapes:
         for axis, size in enumerate(shape, ndim - len(shape)):
