@@ -1,0 +1,34 @@
+# Each target makes .venv and installs what it needs; a fresh machine with Python 3.11 or newer is enough.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint check bench clean
+
+demo: .venv/demo
+	$(BIN)/flowgraph demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-report=xml
+	$(BIN)/python tests/coverage_floor.py coverage.xml
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# What .ci/run runs.
+check: lint test
+
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/%: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	touch $@
+
+clean:
+	rm -rf .venv out build dist .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .hypothesis
