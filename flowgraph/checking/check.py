@@ -1,0 +1,111 @@
+"""fg.check: one example in, many regimes out, and a verdict."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.code_constants import numbers_in, sizes_in, strings_in
+from flowgraph.checking.contract import contract
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.precision import other_types
+from flowgraph.checking.regimes_joint import joint_regimes
+from flowgraph.checking.regimes_settings import setting_regimes
+from flowgraph.checking.regimes_shapes import shape_regimes
+from flowgraph.checking.regimes_values import constant_regimes, value_regimes
+from flowgraph.checking.report import Report, report_of
+from flowgraph.checking.second_order import second_order
+from flowgraph.checking.target import Inputs, Target
+
+BUDGET = 60_000
+SECONDS = 3.5
+
+
+def check(
+    fprop: Callable[..., Any],
+    *inputs: Any,
+    bprop: Callable[..., Any],
+    order: int = 1,
+    seed: int = 0,
+    budget: int | None = None,
+    valid: Callable[..., Any] | None = None,
+    names: Sequence[str] | None = None,
+    second: Callable[..., Any] | None = None,
+) -> Report:
+    """Is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`, wherever fprop is defined?
+
+    Float arrays and floats are differentiated, everything else is a setting that is varied too. `valid(*inputs)` says
+    which derived inputs are within the contract, where fprop does not raise outside of it. `order=2` also checks the
+    second derivative, through `second`, the bprop of bprop, if it is given. `budget` bounds the calls of fprop.
+    """
+    return check_target(Target.of_functions(fprop, bprop, inputs, names, valid, second), order, seed, budget)
+
+
+def check_target(target: Target, order: int = 1, seed: int = 0, budget: int | None = None) -> Report:
+    """The same for a Target, which can also declare domain, kinks and constant inputs."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        examination = Examination.begin(target, seed, budget or BUDGET, SECONDS)
+        try:
+            _phases(examination, order)
+            report = report_of(examination, seed)
+        finally:
+            examination.runner.restore_random_state()
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
+    return report
+
+
+def _phases(examination: Examination, order: int) -> None:
+    target, rng = examination.target, examination.rng
+    point = examination.point("the example", examination.inputs)
+    if point is None:
+        reason = next(iter(examination.skipped))
+        raise ValueError(f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
+                         "its domain, at which fprop is finite")
+    examination.leave_out_settings(point)
+    examination.find_tangents(point)
+    inputs, active = examination.inputs, examination.active
+    examination.visit("the example", inputs, coordinates=24, single=4)
+    contract(examination, "the example", inputs)
+    if examination.broken:
+        return
+    other_types(examination)
+    structures = examination.structures
+    _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.45)
+    constants = [*target.kinks, *numbers_in(target.code)]
+    _visit(examination, constant_regimes(inputs, active, constants, rng), 0.6)
+    strings = strings_in(target.code)
+    settings = _visit(examination, setting_regimes(inputs, active, target.names, strings, rng), 0.75)
+    shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.9)
+    joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
+    _visit(examination, joint, 0.95)
+    for changed in _sample(examination, [*shapes, *settings], 6):
+        contract(examination, "another regime", changed)
+    if order >= 2:
+        second_order(examination)
+
+
+def _sample(examination: Examination, found: list[Inputs], count: int) -> list[Inputs]:
+    return [found[k] for k in examination.rng.permutation(len(found))[:count]]
+
+
+def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:
+    """Visits regimes until this phase's share of the budget is used; the legal ones are handed on to later phases."""
+    legal: list[Inputs] = []
+    after_failure = 0
+    for regime, inputs in regimes:
+        if examination.runner.used() > share or examination.broken:
+            examination.warn("budget", "the budget was used up before all regimes were visited")
+            break
+        if examination.visit(regime, inputs) is not None:
+            legal.append(inputs)
+        after_failure += bool(examination.wrong)
+        if after_failure > 30:
+            break
+    return legal

@@ -1,0 +1,77 @@
+"""The numbers and strings written in the code under test, and in what it calls in the same module."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any
+
+from flowgraph.checking.runner import reachable_values
+
+MOST = 28
+
+
+def functions_of(functions: tuple[Callable[..., Any], ...]) -> list[Callable[..., Any]]:
+    """The functions and those of the same modules that they reach."""
+    found: list[Callable[..., Any]] = []
+    waiting = list(functions)
+    modules = {getattr(function, "__module__", None) for function in functions}
+    while waiting and len(found) < 40:
+        function = waiting.pop(0)
+        if any(function is known for known in found):
+            continue
+        found.append(function)
+        for value in reachable_values(function):
+            if hasattr(value, "__code__") and getattr(value, "__module__", None) in modules:
+                waiting.append(value)
+    return found
+
+
+def _written(code: CodeType) -> Iterator[Any]:
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from _written(value)
+        elif isinstance(value, tuple | frozenset):
+            yield from value
+        else:
+            yield value
+
+
+def _values(functions: tuple[Callable[..., Any], ...]) -> Iterator[Any]:
+    for function in functions_of(functions):
+        inner = getattr(function, "__func__", function)
+        code = getattr(inner, "__code__", None)
+        if isinstance(code, CodeType):
+            yield from _written(code)
+        yield from reachable_values(function)
+
+
+def numbers_in(functions: tuple[Callable[..., Any], ...]) -> list[float]:
+    """Distinct finite numbers, and the negatives of the floats: a test may be of |x|."""
+    found: dict[float, None] = {}
+    whole: dict[float, None] = {}
+    for value in _values(functions):
+        if type(value) is float and math.isfinite(value) and 1e-13 < abs(value) < 1e7:
+            found[value] = None
+            found[-value] = None
+        elif type(value) is int and 0 < abs(value) <= 2000:
+            whole[float(value)] = None
+            whole[float(-value)] = None
+    return list({**found, **whole})[:MOST]
+
+
+def sizes_in(functions: tuple[Callable[..., Any], ...]) -> list[int]:
+    """Sizes on both sides of the whole numbers in the code: a branch may be on a length."""
+    sizes: dict[int, None] = {}
+    for value in _values(functions):
+        if type(value) is int and 2 <= value <= 64:
+            for near in (value, value + 1, value - 1):
+                sizes[near] = None
+    return list(sizes)[:16]
+
+
+def strings_in(functions: tuple[Callable[..., Any], ...]) -> list[str]:
+    """Short strings that may be a mode."""
+    found = {v: None for v in _values(functions) if type(v) is str and 0 < len(v) <= 12 and v.isidentifier()}
+    return list(found)[:12]

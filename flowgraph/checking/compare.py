@@ -1,0 +1,203 @@
+"""The cheap comparison at one point: what bprop says against slopes with error bars. A mismatch is only a suspicion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.difference import Slopes
+from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
+from flowgraph.checking.target import Array
+
+Gradients = list[Array | None]
+
+
+@dataclass
+class Suspicion:
+    """Something that looks wrong at a point. `kind` is value, nonfinite, raised, count, shape, dtype, or a contract."""
+
+    kind: str
+    point: Point
+    note: str = ""
+    grad: Array | None = None
+    direction: Direction | None = None
+    analytic: float = float("nan")
+    numeric: float = float("nan")
+    tolerance: float = 0.0
+    child: int | None = None
+
+
+@dataclass
+class Tally:
+    """What the comparisons could have seen."""
+
+    comparisons: int = 0
+    weak: int = 0
+    undecided: int = 0
+    kinks: int = 0
+    resolutions: list[float] = field(default_factory=list)
+
+
+def read_gradients(point: Point, result: Any) -> tuple[Gradients | None, list[Suspicion]]:
+    """The gradients of the differentiated inputs, and what is wrong with their count, shape or dtype."""
+    inputs, faults = point.inputs, []
+    names = point.runner.target.names
+    if isinstance(result, np.ndarray) and len(inputs) == 1:
+        result = (result,)
+    if not isinstance(result, tuple | list):
+        return None, [Suspicion("count", point, f"bprop returned {type(result).__name__}; a tuple with one gradient "
+                                                f"per input ({len(inputs)}) is needed")]
+    if len(result) != len(inputs):
+        return None, [Suspicion("count", point, f"bprop returned {len(result)} gradients for {len(inputs)} inputs")]
+    gradients: Gradients = []
+    broken = False
+    for i in point.active:
+        g, x = result[i], inputs[i]
+        if g is None:
+            gradients.append(None)
+            continue
+        array = np.asarray(g)
+        if array.shape != np.shape(x):
+            broken = True
+            faults.append(Suspicion("shape", point, f"the gradient of {names[i]} has shape {array.shape}, "
+                                                    f"{names[i]} has shape {np.shape(x)}", child=i))
+        elif array.dtype != np.asarray(x).dtype:
+            faults.append(Suspicion("dtype", point, f"the gradient of {names[i]} is {array.dtype}, "
+                                                    f"{names[i]} is {np.asarray(x).dtype}", child=i))
+            broken |= array.dtype.kind not in "fiub"
+        gradients.append(array)
+    return (None if broken else gradients), faults
+
+
+def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[Suspicion]]:
+    """bprop at a point, with whatever is wrong with the form of its answer."""
+    try:
+        result = point.gradients(grad)
+    except Exception as error:
+        note = f"bprop raised {type(error).__name__}: {error}"
+        return None, [Suspicion("raised", point, note, grad)]
+    gradients, faults = read_gradients(point, result)
+    for fault in faults:
+        fault.grad = grad
+    return gradients, faults
+
+
+def compare(point: Point, grads: list[Array], directions: list[Direction], tally: Tally) -> list[Suspicion]:
+    """All grads against all directions; the slopes of a direction serve every grad."""
+    suspicions: list[Suspicion] = []
+    answers: list[tuple[Array, Gradients]] = []
+    for grad in grads:
+        gradients, faults = ask(point, grad)
+        suspicions += faults
+        if gradients is None:
+            break
+        bad = next((i for i, g in zip(point.active, gradients, strict=True)
+                    if g is not None and not np.all(np.isfinite(g))), None)
+        if bad is not None:
+            suspicions.append(Suspicion("nonfinite", point, "", grad, child=bad))
+            continue
+        answers.append((grad, gradients))
+    if not answers:
+        return suspicions
+    for direction in directions:
+        slopes = point.slopes(direction)
+        if slopes is None:
+            tally.undecided += 1
+            continue
+        if _wide(slopes):
+            slopes = point.slopes(direction, depth=10) or slopes
+        for grad, gradients in answers:
+            suspicion = judge(point, grad, gradients, direction, slopes, tally)
+            if suspicion is not None:
+                suspicions.append(suspicion)
+    return suspicions
+
+
+def _wide(slopes: Slopes) -> bool:
+    typical = np.abs(slopes.value).max() if slopes.value.size else 0.0
+    smooth = ~slopes.kinked
+    return bool(np.any(slopes.error[smooth] > 1e-7 * (np.abs(slopes.value[smooth]) + 1e-3 * typical) + 1e-290))
+
+
+def judge(
+    point: Point, grad: Array, gradients: Gradients, direction: Direction, slopes: Slopes, tally: Tally | None = None
+) -> Suspicion | None:
+    """|analytic - numeric| ≤ 4·error + 64 ulp of the summed terms; within the hull of the slopes at a kink."""
+    analytic, terms = analytic_slope(gradients, direction, point.active)
+    numeric, excess, tolerance, size = deviation(grad, slopes, analytic, terms)
+    if tally is not None:
+        tally.comparisons += 1
+        resolution = tolerance / size if size > 0 else 0.0
+        if not resolution < 1e-3:
+            tally.weak += 1
+        else:
+            tally.resolutions.append(resolution)
+        tally.kinks += bool(slopes.kinked.any())
+    if excess <= tolerance:
+        return None
+    return Suspicion("value", point, "", grad, direction, analytic, numeric, tolerance)
+
+
+def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tuple[float, float, float, float]:
+    """(numeric, how far outside the hull the analytic slope is, tolerance, size of the summed terms)."""
+    used = grad != 0
+    g = grad[used].astype(np.float64)
+    value = slopes.value[used]
+    weight = np.abs(g)
+    size = float((weight * np.abs(value)).sum())
+    numeric = float((g * value).sum())
+    low, high = slopes.low[used], slopes.high[used]
+    least = float(np.where(g > 0, g * low, g * high).sum())
+    most = float(np.where(g > 0, g * high, g * low).sum())
+    tolerance = 4 * float((weight * slopes.error[used]).sum()) + 64 * UNIT * (terms + size) + 1e-290
+    excess = max(least - analytic, analytic - most, 0.0)
+    if not np.isfinite(excess) or not np.isfinite(tolerance):
+        return numeric, 0.0, np.inf, size
+    return numeric, excess, tolerance, size
+
+
+def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
+    """One random direction per input, and single coordinates."""
+    chosen: list[Direction] = []
+    for i in point.active:
+        if point.size(i):
+            chosen.append({i: random_direction(point, i, rng)})
+    total = [i for i in point.active for _ in range(point.size(i))]
+    if len(total) > 1:
+        picks = rng.permutation(len(total))[:coordinates]
+        starts = {i: total.index(i) for i in set(total)}
+        chosen += [coordinate(point, total[p], int(p) - starts[total[p]]) for p in picks]
+    return chosen
+
+
+def random_direction(point: Point, i: int, rng: np.random.Generator) -> Array:
+    scales = point.scales(i)
+    d = scales * rng.uniform(0.5, 1.5, scales.shape) * rng.choice([-1.0, 1.0], scales.shape)
+    return within(point, i, np.asarray(d))
+
+
+def within(point: Point, i: int, d: Array) -> Array:
+    """A direction that stays within the structure that fprop insists on."""
+    tangent = point.runner.tangents.get(i)
+    return d if tangent is None else tangent(np.asarray(point.inputs[i]), d)
+
+
+def coordinate(point: Point, i: int, element: int) -> Direction:
+    scales = point.scales(i)
+    d = np.zeros(scales.size)
+    d[element] = scales.ravel()[element]
+    return {i: within(point, i, d.reshape(scales.shape))}
+
+
+def grads_for(point: Point, rng: np.random.Generator, single: int) -> list[Array]:
+    """Incoming gradients: random, and single outputs."""
+    count = point.value.size
+    chosen: list[Array] = [rng.normal(size=count)]
+    if count > 1:
+        for k in rng.permutation(count)[:single]:
+            one = np.zeros(count)
+            one[k] = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 2.0)
+            chosen.append(one)
+    return chosen

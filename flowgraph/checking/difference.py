@@ -1,0 +1,145 @@
+"""A slope with its own error bar: central differences, Richardson's extrapolation.
+
+D(h) = (F(x + h d) - F(x - h d)) / 2h = F'd + c2 h² + c4 h⁴ + ...
+
+Each column of the tableau removes one power; an entry's bar is its distance to the entries that it came from plus the
+rounding of F amplified by 1/h. Per output the entry with the least bar is kept.
+Source: Richardson (1911); Ridders, "Accurate computation of F'(x) and F'(x)F''(x)" (1982).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowgraph.checking.target import Array
+
+STEP = 0.0371  # not a power of two, so that x ± h falls on no grid the code may have
+SHRINK = 4.0
+
+
+@dataclass
+class Slopes:
+    """Per output: the slope along one direction, its error bar, and the hull of the one-sided slopes at a kink."""
+
+    value: Array
+    error: Array
+    low: Array
+    high: Array
+    kinked: Array
+    one_sided: bool = False
+
+
+class Stencil:
+    """F along one line through x, evaluated at ±h0·4^-k as far as it was asked for."""
+
+    def __init__(self, along: Callable[[float], Array | None], base: Array, start: float = STEP) -> None:
+        self.along = along
+        self.base = base
+        self.start = start
+        self.plus: list[Array | None] = []
+        self.minus: list[Array | None] = []
+
+    def extend(self, depth: int) -> None:
+        for k in range(len(self.plus), depth):
+            h = self.start * SHRINK**-k
+            self.plus.append(self.along(h))
+            self.minus.append(self.along(-h))
+
+    def rows(self, plus: bool, minus: bool, first: int = 0) -> tuple[Array, list[int]]:
+        """The steps at which the asked sides are all legal."""
+        usable = [
+            k
+            for k in range(first, len(self.plus))
+            if (not plus or self.plus[k] is not None) and (not minus or self.minus[k] is not None)
+        ]
+        return np.array([self.start * SHRINK**-k for k in usable]), usable
+
+    def central(self, noise: Array) -> tuple[Array, Array] | None:
+        """Quotients (steps × outputs) and their rounding floors."""
+        h, usable = self.rows(True, True)
+        if len(usable) < 2:
+            return None
+        up = np.stack([self.plus[k] for k in usable])  # type: ignore[misc]
+        down = np.stack([self.minus[k] for k in usable])  # type: ignore[misc]
+        return (up - down) / (2 * h[:, None]), noise / h[:, None]
+
+    def one_sided(self, side: int, noise: Array) -> tuple[Array, Array] | None:
+        h, usable = self.rows(side > 0, side < 0)
+        if len(usable) < 2:
+            return None
+        values = self.plus if side > 0 else self.minus
+        moved = np.stack([values[k] for k in usable])  # type: ignore[misc]
+        return side * (moved - self.base) / h[:, None], 2 * noise / h[:, None]
+
+    def slopes(self, noise: Array) -> Slopes | None:
+        central = self.central(noise)
+        right, left = self.one_sided(1, noise), self.one_sided(-1, noise)
+        if central is not None:
+            value, error = extrapolate(*central, ratio=SHRINK**2, growth=SHRINK**2)
+            low, high, kinked = value.copy(), value.copy(), np.zeros(value.shape, bool)
+            if right is not None and left is not None:
+                _widen_at_kinks(right, left, low, high, kinked)
+            return Slopes(value, error, low, high, kinked)
+        side = right if right is not None else left
+        if side is None:
+            return None
+        value, error = extrapolate(*side, ratio=SHRINK, growth=SHRINK)
+        return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), True)
+
+
+def _widen_at_kinks(
+    right: tuple[Array, Array], left: tuple[Array, Array], low: Array, high: Array, kinked: Array
+) -> None:
+    """Where the slopes of the two sides do not meet as h shrinks, their hull is what a gradient may choose from."""
+    count = min(len(right[0]), len(left[0]))
+    r, l, floor = right[0][-count:], left[0][-count:], right[1][-1] + left[1][-1]
+    jump = np.abs(r - l)
+    typical = np.abs(r[-1]) + np.abs(l[-1])
+    kinked |= (jump[-1] > 0.4 * jump[-2]) & (jump[-1] > 8 * floor + 1e-7 * typical)
+    if kinked.any():
+        slack = 2 * (np.abs(r[-1] - r[-2]) + np.abs(l[-1] - l[-2])) + floor
+        np.copyto(low, np.minimum(r[-1], l[-1]) - slack, where=kinked)
+        np.copyto(high, np.maximum(r[-1], l[-1]) + slack, where=kinked)
+
+
+def extrapolate(
+    quotients: Array, floors: Array, ratio: float, growth: float, trusted: Callable[..., Array] | None = None
+) -> tuple[Array, Array]:
+    """The best entry of the tableau per output and its bar.
+
+    T[k, j] = (r_j T[k, j-1] - T[k-1, j-1]) / (r_j - 1),  r_j = ratio · growth^(j-1)
+    """
+    column, floor, power = quotients, floors, ratio
+    values = [column[1:]]
+    bars = [np.abs(column[1:] - column[:-1]) + floor[1:]]
+    rows = [np.arange(1, len(column))]
+    for order in range(1, min(len(quotients), 8)):
+        higher = (power * column[1:] - column[:-1]) / (power - 1)
+        floor = (power * floor[1:] + floor[:-1]) / (power - 1)
+        bars.append(np.maximum(np.abs(higher - column[1:]), np.abs(higher - column[:-1])) + floor)
+        values.append(higher)
+        rows.append(np.arange(order, len(quotients)))
+        column, power = higher, power * growth
+    value, bar = np.concatenate(values), np.concatenate(bars)
+    bar = np.where(np.isfinite(bar), bar, np.inf)
+    if trusted is not None:
+        bar = np.where(trusted(value, bar, np.concatenate(rows)), bar, np.inf)
+    best = np.argmin(bar, axis=0)[None]
+    return np.take_along_axis(value, best, 0)[0], np.take_along_axis(bar, best, 0)[0]
+
+
+def trusted_by_finer(quotients: Array, floors: Array) -> Callable[[Array, Array, Array], Array]:
+    """An estimate counts only if every finer step agrees with it as far as that step can tell."""
+
+    def trusted(value: Array, bar: Array, rows: Array) -> Array:
+        agrees = np.ones(value.shape, bool)
+        for k in range(len(quotients)):
+            own = np.abs(quotients[rows] - value)
+            apart = np.abs(quotients[k] - value) > bar + own + 6 * floors[k]
+            agrees &= ~(apart & (rows < k)[:, None])
+        return agrees
+
+    return trusted

@@ -1,0 +1,242 @@
+"""Nothing is reported before it is escalated: every way in which a right bprop can look wrong is tried first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flowgraph.checking.compare import Suspicion, ask, coordinate, deviation, random_direction
+from flowgraph.checking.difference import SHRINK, STEP, Slopes, extrapolate, trusted_by_finer
+from flowgraph.checking.kinks import hull, is_singular, neighbour_slopes, quotients_stay_bounded
+from flowgraph.checking.noise import analytic_noise, measured_noise
+from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
+from flowgraph.checking.runner import Illegal
+from flowgraph.checking.target import Array
+from flowgraph.checking.wider import disagrees, widened
+
+DEPTH = 20
+SMALL_MISMATCH = 3e-3
+
+
+@dataclass
+class Ruling:
+    """wrong, kink, rounding, undecided or fine; for "wrong" the numeric slope and its bar."""
+
+    kind: str
+    suspicion: Suspicion
+    numeric: float = float("nan")
+    error: float = float("nan")
+    note: str = ""
+
+
+def escalate(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
+    if suspicion.kind == "value":
+        return _value(suspicion, rng)
+    if suspicion.kind in ("nonfinite", "raised"):
+        return _no_number(suspicion, rng)
+    return Ruling("wrong", suspicion, note=suspicion.note)
+
+
+def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
+    suspicion = _fewer_outputs(suspicion)
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    wide = widened(point)
+    if wide is not None and disagrees(point, wide):
+        return Ruling("undecided", suspicion, note="fprop has no correct digits here")
+    if is_singular(point, rng):
+        return Ruling("undecided", suspicion, note="the value jumps here")
+    noise = measured_noise(point, direction)
+    slopes = careful_slopes(point, direction, noise, STEP)
+    if slopes is None:
+        return Ruling("undecided", suspicion, note="no step is legal on either side")
+    if wide is not None:
+        ruling, slopes = _in_wider_type(suspicion, wide, slopes)
+        if ruling is not None:
+            return ruling
+    excess, tolerance, size = _excess(suspicion, grad, direction, slopes)
+    if excess <= tolerance:
+        return _unresolved(suspicion, tolerance, size)
+    lost = float((noise / np.maximum(np.abs(point.value), 1e-300))[grad != 0].max(initial=0.0))
+    _, spread = analytic_noise(point, grad, direction, rng, UNIT, together=True)
+    tolerance += 12 * spread
+    if excess <= tolerance:
+        return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
+    return _against_neighbours(suspicion, slopes, excess, tolerance, max(UNIT, min(lost, 1e-4)), rng)
+
+
+def _against_neighbours(
+    suspicion: Suspicion, slopes: Slopes, excess: float, tolerance: float, jitter: float, rng: np.random.Generator
+) -> Ruling:
+    """Smooth around here: the mismatch stands if it survives other steps. Otherwise the hull of slopes decides."""
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    rows = neighbour_slopes(point, direction, rng, 16)
+    low, high = hull(rows, grad) if len(rows) else (0.0, 0.0)
+    numeric = float((grad * slopes.value).sum())
+    if len(rows) and high - low > 0.3 * excess:
+        rows = np.concatenate([rows, neighbour_slopes(point, direction, rng, 64)])
+        low, high = hull(rows, grad)
+        outside = max(low - suspicion.analytic, suspicion.analytic - high)
+        if outside <= tolerance + 0.3 * (high - low):
+            return Ruling("kink", suspicion)
+        return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
+    middle, spread = analytic_noise(point, grad, direction, rng, jitter, together=False)
+    steady = abs(suspicion.analytic - middle) > 2 * spread
+    if excess <= tolerance + 12 * spread and not (steady and abs(middle - numeric) <= 0.1 * excess):
+        return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
+    again = careful_slopes(point, direction, measured_noise(point, direction), STEP * 0.7310585)
+    if again is None or (lambda e: e[0] <= e[1])(_excess(suspicion, grad, direction, again)):
+        return Ruling("undecided", suspicion, note="other steps do not confirm it")
+    if excess < SMALL_MISMATCH * (abs(numeric) + abs(suspicion.analytic)) and not _persists(suspicion, rng):
+        return Ruling("undecided", suspicion, note="a small mismatch that is not there at nearby points")
+    return Ruling("wrong", suspicion, numeric, tolerance / 4)
+
+
+def careful_slopes(point: Point, direction: Direction, noise: Array, start: float) -> Slopes | None:
+    """All steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree, under both noise models."""
+    stencil = point.stencil(direction, start)
+    stencil.extend(DEPTH)
+    floor = np.maximum(point.rounding() * _unit_ratio(point), 2 * noise)
+    sides = stencil.central(floor)
+    ratio = SHRINK**2
+    one_sided = sides is None
+    if sides is None:
+        ratio = SHRINK
+        sides = stencil.one_sided(1, floor) or stencil.one_sided(-1, floor)
+    if sides is None:
+        return None
+    value, error = extrapolate(*sides, ratio=ratio, growth=ratio, trusted=trusted_by_finer(*sides))
+    return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), one_sided)
+
+
+def _unit_ratio(point: Point) -> float:
+    """Rounding of this point's type against that of float64."""
+    return float(np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps) if point.value.dtype.kind == "f" else 1.0
+
+
+def _excess(suspicion: Suspicion, grad: Array, direction: Direction, slopes: Slopes) -> tuple[float, float, float]:
+    gradients, _ = ask(suspicion.point, grad)
+    if gradients is None:
+        return 0.0, np.inf, 0.0
+    analytic, terms = analytic_slope(gradients, direction, suspicion.point.active)
+    _, excess, tolerance, size = deviation(grad, slopes, analytic, terms)
+    return excess, tolerance, size
+
+
+def _unresolved(suspicion: Suspicion, tolerance: float, size: float) -> Ruling:
+    if tolerance <= 1e-3 * size:
+        return Ruling("fine", suspicion)
+    return Ruling("undecided", suspicion, note="no step gives a slope that finer steps confirm")
+
+
+def _in_wider_type(suspicion: Suspicion, wide: Point, slopes: Slopes) -> tuple[Ruling | None, Slopes]:
+    """Agreement there means rounding; otherwise the wider slopes are the better ones to go on with."""
+    grad, direction = suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    better = careful_slopes(wide, direction, np.zeros(wide.value.shape), STEP)
+    if better is None:
+        return None, slopes
+    better = Slopes(*(np.asarray(v, dtype=np.float64) for v in (better.value, better.error, better.low, better.high)),
+                    better.kinked, better.one_sided)
+    gradients, _ = ask(wide, grad.astype(np.longdouble))
+    if gradients is not None and all(g is None or np.all(np.isfinite(g)) for g in gradients):
+        analytic, terms = analytic_slope(gradients, direction, wide.active)
+        _, excess, tolerance, _ = deviation(grad, better, analytic, terms)
+        if excess <= tolerance < np.inf:
+            return Ruling("rounding", suspicion, note="right in a wider type: bprop loses digits here"), better
+    return None, better if np.all(np.isfinite(better.error)) else slopes
+
+
+def _fewer_outputs(suspicion: Suspicion) -> Suspicion:
+    """Halve the incoming gradient while one half still shows the mismatch, so that other outputs do not blur it."""
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    slopes = point.slopes(direction, depth=8)
+    if slopes is None:
+        return suspicion
+    while np.count_nonzero(grad) > 1:
+        where = np.flatnonzero(grad)
+        best: tuple[float, Array, float] | None = None
+        for half in (where[: len(where) // 2], where[len(where) // 2 :]):
+            part = np.zeros_like(grad)
+            part[half] = grad[half]
+            gradients, _ = ask(point, part)
+            if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+                continue
+            analytic, terms = analytic_slope(gradients, direction, point.active)
+            _, excess, tolerance, _ = deviation(part, slopes, analytic, terms)
+            if excess > tolerance and (best is None or excess / tolerance > best[0]):
+                best = (excess / tolerance, part, analytic)
+        if best is None:
+            break
+        grad = best[1]
+        suspicion = replace(suspicion, grad=grad, analytic=best[2])
+    return suspicion
+
+
+def _persists(suspicion: Suspicion, rng: np.random.Generator) -> bool:
+    """Whether a small mismatch of like size is also seen at a generic point nearby."""
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    for _ in range(3):
+        inputs = list(point.inputs)
+        for i in point.active:
+            moved = np.asarray(inputs[i]) + 1e-3 * random_direction(point, i, rng)
+            inputs[i] = float(moved) if type(inputs[i]) is float else moved
+        try:
+            near = Point.at(point.runner, tuple(inputs), point.regime, point.active)
+        except Illegal:
+            continue
+        slopes = careful_slopes(near, direction, measured_noise(near, direction), STEP)
+        if slopes is None:
+            continue
+        excess, tolerance, _ = _excess(replace(suspicion, point=near), grad, direction, slopes)
+        if excess > tolerance:
+            return True
+    return False
+
+
+def _no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
+    """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
+    point, grad = suspicion.point, suspicion.grad
+    assert grad is not None
+    if suspicion.kind == "raised" and "LinAlgError" in suspicion.note:
+        return Ruling("undecided", suspicion, note=suspicion.note)
+    wide = widened(point)
+    if wide is not None and disagrees(point, wide):
+        return Ruling("undecided", suspicion, note="fprop has no correct digits here")
+    children = [suspicion.child] if suspicion.child is not None else list(point.active)
+    used = np.flatnonzero(grad)
+    seen = 0
+    for child in children:
+        directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
+        directions += _bad_coordinates(suspicion, child)
+        for direction in directions:
+            bounded = quotients_stay_bounded(point.stencil(direction), used)
+            if bounded is False:
+                return Ruling("undecided", suspicion, note="the derivative is infinite here")
+            seen += bounded is True
+    if seen == 0 and any(point.size(child) for child in children):
+        return Ruling("undecided", suspicion, note="no step is legal on either side")
+    if is_singular(point, rng):
+        return Ruling("undecided", suspicion, note="the value jumps here")
+    note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
+    return Ruling("wrong", suspicion, note=note)
+
+
+def _bad_coordinates(suspicion: Suspicion, child: int) -> list[Direction]:
+    point = suspicion.point
+    if suspicion.kind != "nonfinite" or suspicion.grad is None:
+        return [coordinate(point, child, 0)] if point.size(child) else []
+    gradients, _ = ask(point, suspicion.grad)
+    g = gradients[point.active.index(child)] if gradients is not None else None
+    if g is None:
+        return []
+    return [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(np.ravel(g)))[:4]]

@@ -1,0 +1,171 @@
+"""One run of the checker: visits regimes, escalates what looks wrong, keeps what was found and what could be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flowgraph.checking.compare import Suspicion, Tally, ask, compare, directions_for, grads_for, random_direction
+from flowgraph.checking.difference import STEP
+from flowgraph.checking.escalate import Ruling, escalate
+from flowgraph.checking.point import Point
+from flowgraph.checking.runner import Illegal, Runner
+from flowgraph.checking.structure import Structure, structure_of
+from flowgraph.checking.target import Inputs, Target, is_float_array
+
+MOST_ESCALATIONS = 150
+
+
+@dataclass
+class Examination:
+    """State shared by the phases. `wrong` are the confirmed rulings, one per kind of mistake and child."""
+
+    target: Target
+    runner: Runner
+    rng: np.random.Generator
+    active: tuple[int, ...]
+    inputs: Inputs
+    structures: dict[int, Structure] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+    wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    escalations: int = 0
+    visited: int = 0
+
+    @classmethod
+    def begin(cls, target: Target, seed: int, budget: int, seconds: float) -> Examination:
+        inputs = tuple(in_double(x) if i in target.differentiated else x for i, x in enumerate(target.inputs))
+        structures = {i: s for i in target.differentiated if (s := structure_of(inputs[i])) is not None}
+        active = tuple(i for i in target.differentiated if i not in target.constant)
+        runner = Runner(target, budget, seconds)
+        return cls(target, runner, np.random.default_rng(seed), active, inputs, structures)
+
+    def point(self, regime: str, inputs: Inputs) -> Point | None:
+        """The point, or None where the regime is not legal, which is counted."""
+        if not self._within_domain(inputs):
+            self.skip("outside the declared domain")
+            return None
+        try:
+            return Point.at(self.runner, inputs, regime, self.active)
+        except Illegal as reason:
+            self.skip(str(reason).split(":")[0])
+            return None
+
+    def _within_domain(self, inputs: Inputs) -> bool:
+        for i, (low, high) in self.target.domain.items():
+            x = np.asarray(inputs[i])
+            if x.size and not (x.min() >= low and x.max() <= high):
+                return False
+        return True
+
+    def skip(self, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+    def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
+        point = self.point(regime, inputs)
+        if point is None:
+            return None
+        self.visited += 1
+        directions = directions_for(point, self.rng, coordinates)
+        self.pursue(compare(point, grads_for(point, self.rng, single), directions, self.tally))
+        return point
+
+    def pursue(self, suspicions: list[Suspicion]) -> None:
+        """Escalates suspicions, the clearest first, and no more than a few of one point."""
+        chosen = sorted(suspicions, key=lambda s: -_clarity(s))[:4]
+        for suspicion in chosen:
+            if self.escalations > MOST_ESCALATIONS or self.known(suspicion):
+                continue
+            self.escalations += 1
+            self.settle(escalate(suspicion, self.rng))
+
+    def known(self, suspicion: Suspicion) -> bool:
+        child = child_of(suspicion)
+        return any(kind == suspicion.kind and known in (child, None) for kind, known in self.wrong)
+
+    def settle(self, ruling: Ruling) -> None:
+        suspicion = ruling.suspicion
+        if ruling.kind == "wrong" and self._lost_structure(suspicion.point):
+            ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))
+            self.warn("structure", f"wrong only where an input no longer {ruling.note}, as it does in the example "
+                                   f"({suspicion.point.regime}); give valid= if that is the contract")
+        if ruling.kind == "wrong":
+            self.wrong.setdefault((suspicion.kind, child_of(suspicion)), ruling)
+        elif ruling.kind == "rounding":
+            self.warn("rounding", f"{ruling.note} ({suspicion.point.regime})")
+        elif ruling.kind == "undecided":
+            self.tally.undecided += 1
+        elif ruling.kind == "kink":
+            self.tally.kinks += 1
+
+    def _lost_structure(self, point: Point) -> str:
+        for i, structure in self.structures.items():
+            x = np.asarray(point.inputs[i])
+            if x.dtype.kind == "f" and x.size and not structure.holds(x):
+                return structure.name
+        return ""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the form of the answer is wrong at the example already: then numbers cannot be compared."""
+        return any(kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == "the example"
+                   for (kind, _), ruling in self.wrong.items())
+
+    def leave_out_settings(self, point: Point) -> None:
+        """A Python float whose gradient is None is a setting."""
+        gradients, _ = ask(point, np.ones(point.value.shape))
+        if gradients is not None:
+            dropped = [i for i, g in zip(self.active, gradients, strict=True)
+                       if g is None and type(self.inputs[i]) is float]
+            self.active = tuple(i for i in self.active if i not in dropped)
+
+    def find_tangents(self, point: Point) -> None:
+        """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
+        for i, structure in self.structures.items():
+            if structure.tangent is None or i not in self.active:
+                continue
+            free = {i: random_direction(point, i, self.rng)}
+            kept = {i: structure.tangent(np.asarray(point.inputs[i]), free[i])}
+            h = STEP / 64
+            refused = point.along(free, h) is None and point.along(kept, h) is not None
+            if refused or ("symmetric" in structure.name and self._one_triangle(point, i)):
+                self.runner.tangents[i] = structure.tangent
+
+    def _one_triangle(self, point: Point, i: int) -> bool:
+        """Whether fprop reads only one triangle of a symmetric matrix."""
+        size = point.scales(i)
+        for triangle in (np.triu(size, 1), np.tril(size, -1)):
+            moved = point.along({i: triangle}, 1e-3)
+            if moved is not None and np.array_equal(moved, point.value):
+                return True
+        return False
+
+    def warn(self, kind: str, text: str) -> None:
+        self.warnings.setdefault(kind, text)
+
+    def fail(self, kind: str, point: Point, note: str, child: int | None = None) -> None:
+        self.settle(Ruling("wrong", Suspicion(kind, point, note, child=child), note=note))
+
+
+def child_of(suspicion: Suspicion) -> int | None:
+    """The differentiated input that a suspicion is about."""
+    if suspicion.child is not None:
+        return suspicion.child
+    if suspicion.direction is not None and len(suspicion.direction) == 1:
+        return next(iter(suspicion.direction))
+    return None
+
+
+def _clarity(suspicion: Suspicion) -> float:
+    if suspicion.kind != "value":
+        return np.inf
+    return abs(suspicion.analytic - suspicion.numeric) / (suspicion.tolerance + 1e-300)
+
+
+def in_double(x: object) -> object:
+    """Numbers are compared in float64, whatever the example's type: differences need its digits."""
+    if is_float_array(x) and np.asarray(x).dtype != np.float64:
+        return np.asarray(x).astype(np.float64)
+    return x

@@ -1,0 +1,106 @@
+"""One legal set of inputs: its value, slopes along directions, and what bprop says there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.difference import STEP, Slopes, Stencil
+from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
+from flowgraph.checking.target import Array, Inputs
+
+UNIT = 2.0**-53
+MANY_OUTPUTS = 4096
+SUMS = 8
+
+Direction = dict[int, Array]
+
+
+@dataclass
+class Point:
+    """Inputs at which fprop is finite. `output` is the raw value, `value` its elements (or sums of very many)."""
+
+    runner: Runner
+    inputs: Inputs
+    regime: str
+    active: tuple[int, ...]
+    output: Any = None
+    value: Array = field(default_factory=lambda: np.zeros(0))
+    projection: Array | None = None
+
+    @classmethod
+    def at(cls, runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]) -> Point:
+        """Raises Illegal outside the domain."""
+        point = cls(runner, inputs, regime, active)
+        point.output = runner.legal(inputs)
+        flat = flatten(point.output)
+        if flat.size > MANY_OUTPUTS:
+            signs = np.random.default_rng(flat.size).integers(0, 2, (SUMS, flat.size))
+            point.projection = (2.0 * signs - 1.0).astype(flat.dtype)
+        point.value = point.project(flat)
+        return point
+
+    def project(self, flat: Array) -> Array:
+        return flat if self.projection is None else self.projection @ flat
+
+    def moved(self, direction: Direction, h: float) -> Inputs:
+        inputs = list(self.inputs)
+        for i, d in direction.items():
+            x = inputs[i]
+            inputs[i] = float(x + h * float(d)) if type(x) is float else x + h * d
+        return tuple(inputs)
+
+    def along(self, direction: Direction, h: float) -> Array | None:
+        """F(x + h d), None where that is outside the domain."""
+        try:
+            flat = flatten(self.runner.legal(self.moved(direction, h)))
+        except Illegal:
+            return None
+        moved = self.project(flat) if flat.size != self.value.size or self.projection is not None else flat
+        return moved if moved.shape == self.value.shape else None
+
+    def stencil(self, direction: Direction, start: float = STEP) -> Stencil:
+        return Stencil(lambda h: self.along(direction, h), self.value, start)
+
+    def rounding(self) -> Array:
+        """What rounding does to F if it is computed well: a few units in the last place."""
+        size = np.abs(self.value)
+        return np.asarray(4 * UNIT * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
+
+    def slopes(self, direction: Direction, depth: int = 4, start: float = STEP) -> Slopes | None:
+        stencil = self.stencil(direction, start)
+        stencil.extend(depth)
+        slopes = stencil.slopes(self.rounding())
+        if slopes is None or slopes.one_sided:
+            stencil.extend(depth + 5)
+            slopes = stencil.slopes(self.rounding())
+        return slopes
+
+    def gradients(self, grad: Array) -> Any:
+        """What bprop returns for `grad`, given per element of `value`."""
+        flat = grad if self.projection is None else grad @ self.projection
+        return self.runner.bprop(unflatten(flat, self.output), self.output, self.inputs)
+
+    def size(self, i: int) -> int:
+        return int(np.size(self.inputs[i]))
+
+    def scales(self, i: int) -> Array:
+        """How far each element may be moved: its own size, the median where it is 0, so that no stencil crosses 0."""
+        size = np.abs(np.asarray(self.inputs[i], dtype=np.float64))
+        present = size[size > 0]
+        middle = float(np.median(present)) if present.size else 1.0
+        return np.where(size > 0, size, middle)
+
+
+def analytic_slope(gradients: list[Array | None], direction: Direction, active: tuple[int, ...]) -> tuple[float, float]:
+    """⟨gradient, direction⟩ and the sum of the sizes of its terms."""
+    total, size = 0.0, 0.0
+    for i, d in direction.items():
+        g = gradients[active.index(i)]
+        if g is not None:
+            terms = np.asarray(g) * d
+            total += float(terms.sum())
+            size += float(np.abs(terms).sum())
+    return total, size

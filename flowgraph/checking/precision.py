@@ -1,0 +1,3 @@
+"""stub"""
+from typing import Any
+def other_types(*a: Any) -> None: ...

@@ -1,0 +1,112 @@
+"""Other settings: flags, axes, tuples, modes, and integer and boolean arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.target import Array, Inputs, is_float_array
+
+
+def alternatives(value: Any, strings: list[str], rng: np.random.Generator) -> Iterator[Any]:
+    """Values that could stand where `value` stands."""
+    if isinstance(value, bool | np.bool_):
+        yield not value
+    elif isinstance(value, int | np.integer):
+        yield from (n for n in range(-4, 6) if n != value)
+        yield None
+        yield (int(value),)
+    elif isinstance(value, float):
+        yield from (v for v in (0.0, 1.0, -1.0, 2 * value, 0.5 * value, -value, 2.0, 3.0, 0.3) if v != value)
+    elif isinstance(value, str):
+        yield from (s for s in strings if s != value)
+    elif value is None:
+        yield from (0, -1, 1, -2, (0,), (0, 1), (-1,), (-2, -1), True)
+    elif isinstance(value, tuple | list):
+        yield from _tuples(value, rng)
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "b":
+        yield from _masks(value, rng)
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        yield from _indices(value, rng)
+
+
+def _tuples(value: Any, rng: np.random.Generator) -> Iterator[Any]:
+    make = type(value)
+    for order in list(permutations(value))[1:8]:
+        yield make(order)
+    if all(isinstance(v, int) and not isinstance(v, bool) for v in value) and value:
+        yield make(-v for v in value)
+        yield make(v - len(value) for v in value)
+        yield make(v - len(value) if k % 2 else v for k, v in enumerate(value))
+        yield make(~v for v in value)
+        for k in range(len(value)):
+            for other in (-2, -1, 0, 1, 2, 3):
+                yield make([*value[:k], other, *value[k + 1 :]])
+        yield make(value[:-1])
+        yield make(value[1:])
+        yield make([*value, max(value) + 1])
+        yield make(v + 1 for v in value)
+        yield make(2 * v for v in value)
+        yield value[0]
+        yield None
+    elif value:
+        for k, member in enumerate(value):
+            for other in alternatives(member, [], rng):
+                yield make([*value[:k], other, *value[k + 1 :]])
+
+
+def _masks(value: Array, rng: np.random.Generator) -> Iterator[Array]:
+    yield np.ones(value.shape, bool)
+    yield np.zeros(value.shape, bool)
+    yield ~value
+    yield rng.uniform(size=value.shape) < 0.5
+    yield rng.uniform(size=value.shape) < 0.9
+
+
+def _indices(value: Array, rng: np.random.Generator) -> Iterator[Array]:
+    if value.size == 0:
+        return
+    low, high = int(value.min()), int(value.max())
+    yield rng.integers(low, high + 1, value.shape).astype(value.dtype)
+    yield np.full(value.shape, value.flat[0], value.dtype)
+    yield np.full(value.shape, high, value.dtype)
+    yield np.zeros(value.shape, value.dtype)
+    yield np.flip(value).copy()
+    yield rng.permutation(value.ravel()).reshape(value.shape)
+    if value.dtype.kind == "i":
+        yield (-1 - value).astype(value.dtype)
+        yield -np.ones(value.shape, value.dtype)
+        yield np.where(rng.uniform(size=value.shape) < 0.5, value, -1).astype(value.dtype)
+        yield np.where(rng.uniform(size=value.shape) < 0.5, value - high - 1, value).astype(value.dtype)
+    yield (value + 1).astype(value.dtype)
+    yield np.arange(value.size).reshape(value.shape).astype(value.dtype)
+
+
+def setting_regimes(
+    inputs: Inputs, active: tuple[int, ...], names: tuple[str, ...], strings: list[str], rng: np.random.Generator
+) -> Iterator[tuple[str, Inputs]]:
+    """One setting at a time, then two at a time drawn at random."""
+    settings = [i for i, x in enumerate(inputs) if i not in active and not is_float_array(x)]
+    found: dict[int, list[Any]] = {}
+    for i in settings:
+        found[i] = list(alternatives(inputs[i], strings, rng))
+        for other in found[i]:
+            yield f"{names[i]} = {_shown(other)}", _replaced(inputs, {i: other})
+    if len([i for i in settings if found[i]]) > 1:
+        for _ in range(10 * len(settings)):
+            i, j = (int(k) for k in rng.permutation([i for i in settings if found[i]])[:2])
+            chosen = {k: found[k][int(rng.integers(len(found[k])))] for k in (i, j)}
+            label = ", ".join(f"{names[k]} = {_shown(v)}" for k, v in chosen.items())
+            yield label, _replaced(inputs, chosen)
+
+
+def _replaced(inputs: Inputs, chosen: dict[int, Any]) -> Inputs:
+    return tuple(chosen.get(i, x) for i, x in enumerate(inputs))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, np.ndarray) else str(value.tolist())
+    return text if len(text) < 40 else text[:37] + "..."

@@ -1,0 +1,149 @@
+"""Other values of the differentiated inputs: signs, zeros, ties, magnitudes, and near the constants in the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from flowgraph.checking.structure import Structure
+from flowgraph.checking.target import Array, Inputs
+
+Draw = Callable[[Array, np.random.Generator], Array]
+
+
+def _some(x: Array, rng: np.random.Generator, value: float, count: int | None = None) -> Array:
+    changed = x.copy()
+    flat = changed.reshape(-1)
+    if flat.size:
+        chosen = rng.permutation(flat.size)[: count or max(1, flat.size // 3)]
+        flat[chosen] = value
+    return changed
+
+
+def _signs(x: Array, rng: np.random.Generator) -> Array:
+    return rng.choice([-1.0, 1.0], x.shape)
+
+
+def _equal_along(x: Array, axis: int) -> Array:
+    if x.ndim == 0 or x.size == 0:
+        return x
+    return np.array(np.broadcast_to(np.take(x, [0], axis=axis), x.shape))
+
+
+def _log_uniform(x: Array, rng: np.random.Generator, low: float, high: float) -> Array:
+    return 10.0 ** rng.uniform(low, high, x.shape)
+
+
+DRAWS: dict[str, Draw] = {
+    "normal": lambda x, rng: rng.normal(size=x.shape),
+    "uniform (0, 1)": lambda x, rng: rng.uniform(0.02, 0.98, x.shape),
+    "negated": lambda x, rng: -x,
+    "absolute": lambda x, rng: np.abs(x) + 0.0,
+    "all negative": lambda x, rng: -np.abs(x),
+    "all zeros": lambda x, rng: np.zeros(x.shape),
+    "some zeros": lambda x, rng: _some(x, rng, 0.0),
+    "one zero": lambda x, rng: _some(x, rng, 0.0, 1),
+    "two zeros": lambda x, rng: _some(x, rng, 0.0, 2),
+    "ones": lambda x, rng: np.ones(x.shape),
+    "some ones": lambda x, rng: _some(x, rng, 1.0),
+    "constant": lambda x, rng: np.full(x.shape, 0.7),
+    "equal rows": lambda x, rng: _equal_along(x, 0),
+    "equal columns": lambda x, rng: _equal_along(x, -1),
+    "small integers": lambda x, rng: rng.integers(-3, 4, x.shape).astype(float),
+    "positive integers": lambda x, rng: rng.integers(1, 5, x.shape).astype(float),
+    "two-valued": lambda x, rng: rng.choice([0.4, 1.3], x.shape),
+    "two-valued, signed": lambda x, rng: rng.choice([-0.6, 0.9], x.shape),
+    "×1e-6": lambda x, rng: x * 1e-6,
+    "×1e-3": lambda x, rng: x * 1e-3,
+    "×5": lambda x, rng: x * 5.0,
+    "×30": lambda x, rng: x * 30.0,
+    "×1e3": lambda x, rng: x * 1e3,
+    "log-uniform": lambda x, rng: _log_uniform(x, rng, -5, 3) * _signs(x, rng),
+    "log-uniform, positive": lambda x, rng: _log_uniform(x, rng, -5, 2),
+    "large": lambda x, rng: np.abs(x) * 100.0 + 3.0,
+    "large negative": lambda x, rng: -np.abs(x) * 100.0 - 3.0,
+    "one large": lambda x, rng: _some(x, rng, 800.0, 1),
+    "one large negative": lambda x, rng: _some(x, rng, -800.0, 1),
+    "uniform (-1, 1)": lambda x, rng: rng.uniform(-0.98, 0.98, x.shape),
+    "above 1": lambda x, rng: 1.0 + np.abs(rng.normal(size=x.shape)),
+    "sorted": lambda x, rng: np.sort(x, axis=-1) if x.ndim else x,
+    "sorted, descending": lambda x, rng: np.flip(np.sort(x, axis=-1), axis=-1).copy() if x.ndim else x,
+    "shifted": lambda x, rng: x + 4.0,
+}
+
+
+def as_input(example: object, drawn: Array) -> object:
+    """The drawn array as the kind of thing the example is."""
+    if type(example) is float:
+        return float(drawn)
+    return np.ascontiguousarray(drawn, dtype=np.asarray(example).dtype).reshape(np.shape(drawn))
+
+
+def value_regimes(
+    inputs: Inputs, active: tuple[int, ...], names: tuple[str, ...], structures: dict[int, Structure],
+    rng: np.random.Generator,
+) -> Iterator[tuple[str, Inputs]]:
+    """All differentiated inputs drawn alike, then one at a time, then equal to one another."""
+    for label, draw in DRAWS.items():
+        yield label, _drawn(inputs, active, draw, rng)
+        if structures:
+            yield f"{label}, keeping structure", _imposed(_drawn(inputs, active, draw, rng), structures)
+    if len(active) > 1:
+        for label, draw in DRAWS.items():
+            for i in active:
+                yield f"{names[i]} {label}", _imposed(_drawn(inputs, (i,), draw, rng), structures)
+        yield from _equal_inputs(inputs, active, names, rng)
+
+
+def _drawn(inputs: Inputs, chosen: tuple[int, ...], draw: Draw, rng: np.random.Generator) -> Inputs:
+    changed = list(inputs)
+    for i in chosen:
+        changed[i] = as_input(inputs[i], draw(np.asarray(inputs[i]), rng))
+    return tuple(changed)
+
+
+def _imposed(inputs: Inputs, structures: dict[int, Structure]) -> Inputs:
+    return tuple(structures[i].impose(x) if i in structures else x for i, x in enumerate(inputs))
+
+
+def _equal_inputs(
+    inputs: Inputs, active: tuple[int, ...], names: tuple[str, ...], rng: np.random.Generator
+) -> Iterator[tuple[str, Inputs]]:
+    for i in active:
+        for j in active:
+            if i == j:
+                continue
+            one, other = np.asarray(inputs[i]), np.asarray(inputs[j])
+            try:
+                same = np.broadcast_to(one, other.shape)
+            except ValueError:
+                continue
+            for label, keep in (("equal to", 0.0), ("partly equal to", 0.5)):
+                changed = list(inputs)
+                mixed = np.where(rng.uniform(size=other.shape) < keep, other, same)
+                changed[j] = as_input(inputs[j], mixed)
+                yield f"{names[j]} {label} {names[i]}", tuple(changed)
+
+
+def constant_regimes(
+    inputs: Inputs, active: tuple[int, ...], constants: list[float], rng: np.random.Generator
+) -> Iterator[tuple[str, Inputs]]:
+    """Values on both sides of every number in the code: that is how a branch at 0.37 or a clip at 5 is found."""
+    for c in constants:
+        width = abs(c) if c else 0.1
+
+        def around(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
+            return c + width * rng.uniform(-0.6, 0.6, x.shape)
+
+        def beside(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
+            return c + width * 1e-3 * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.2, 1.0, x.shape)
+
+        def above(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
+            return c + width * rng.uniform(0.01, 0.8, x.shape)
+
+        def on(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
+            return _some(x, rng, c)
+
+        for label, draw in (("around", around), ("beside", beside), ("above", above), ("on", on)):
+            yield f"{label} {c:g}", _drawn(inputs, active, draw, rng)

@@ -1,0 +1,99 @@
+"""What the checker says, as data, as text and as HTML."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.describe import Failure, describe
+from flowgraph.checking.examination import Examination
+
+MOST_DESCRIBED = 4
+
+
+class GradientError(AssertionError):
+    """A bprop is not the gradient of its fprop, or breaks the contract; the text is the report."""
+
+
+@dataclass
+class Report:
+    """`verdict` is pass, fail or undecided. `resolution` is the relative error that would have been seen."""
+
+    name: str
+    verdict: str
+    failures: list[Failure]
+    warnings: list[str]
+    skipped: dict[str, int]
+    resolution: float
+    weak: int
+    comparisons: int
+    undecided: int
+    kinks: int
+    regimes: int
+    evaluations: int
+    bprop_calls: int
+    seed: int
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "pass"
+
+    def raise_for_failure(self) -> None:
+        if self.verdict == "fail":
+            raise GradientError(str(self))
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.verdict.upper()}"]
+        lines += [f"  {line}" for line in self._facts()]
+        for failure in self.failures:
+            lines += ["", *("  " + line if line else "" for line in str(failure).splitlines())]
+        lines += [f"  warning: {text}" for text in self.warnings]
+        return "\n".join(lines)
+
+    def _facts(self) -> list[str]:
+        facts = [f"{self.comparisons} comparisons in {self.regimes} regimes, {self.weak} of them weak; "
+                 f"{self.kinks} at kinks, {self.undecided} undecided"]
+        if self.comparisons:
+            facts.append(f"a relative error above {self.resolution:.0e} would have been seen (half of the comparisons)")
+        if self.skipped:
+            total = sum(self.skipped.values())
+            most = max(self.skipped, key=lambda reason: self.skipped[reason])
+            facts.append(f"{total} regimes skipped as not legal, most often because: {most}")
+        facts.append(f"{self.evaluations} calls of fprop, {self.bprop_calls} of bprop, {self.seconds:.2f} s, "
+                     f"seed={self.seed}")
+        return facts
+
+    def _repr_html_(self) -> str:
+        color = {"pass": "#1a7f37", "fail": "#cf222e"}.get(self.verdict, "#9a6700")
+        rows = [f"<h4 style='margin:0'>{html.escape(self.name)}: <span style='color:{color}'>{self.verdict}</span></h4>"]
+        rows += [f"<div>{html.escape(fact)}</div>" for fact in self._facts()]
+        for failure in self.failures:
+            rows.append(f"<pre style='border-left:3px solid {color};padding-left:8px'>{html.escape(str(failure))}</pre>")
+        rows += [f"<div>warning: {html.escape(text)}</div>" for text in self.warnings]
+        return "<div>" + "\n".join(rows) + "</div>"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**{k: v for k, v in vars(self).items() if k != "failures"}, "passed": self.passed,
+                "failures": [failure.as_dict() for failure in self.failures]}
+
+
+def report_of(examination: Examination, seed: int) -> Report:
+    tally, runner = examination.tally, examination.runner
+    rulings = list(examination.wrong.values())[:MOST_DESCRIBED]
+    evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
+    failures = [describe(examination, ruling) for ruling in rulings]
+    resolved = len(tally.resolutions)
+    verdict = "fail" if failures else "pass" if resolved or tally.comparisons == 0 else "undecided"
+    return Report(
+        examination.target.name, verdict, failures, list(examination.warnings.values()), dict(examination.skipped),
+        float(np.median(tally.resolutions)) if resolved else float("inf"), tally.weak, tally.comparisons,
+        tally.undecided, tally.kinks, examination.visited, evaluations, bprop_calls, seed, runner.elapsed(),
+    )

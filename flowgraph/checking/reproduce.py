@@ -1,0 +1,98 @@
+"""Python text that shows a mistake when it is run."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.compare import Suspicion
+from flowgraph.checking.point import Point
+from flowgraph.checking.target import Target
+
+MOST_ELEMENTS = 200
+
+
+def reproducing_code(
+    target: Target, point: Point, suspicion: Suspicion, child: int | None, index: tuple[int, ...] | None
+) -> str:
+    """Inputs as literals, the call of bprop, and a central difference beside it."""
+    names = _identifiers(target.names)
+    if any(np.size(x) > MOST_ELEMENTS for x in point.inputs):
+        return ""
+    lines = ["import numpy as np", *_definition("fprop", target.fprop), *_definition("bprop", target.bprop), ""]
+    lines += [f"{name} = {literal(x)}" for name, x in zip(names, point.inputs, strict=True)]
+    arguments = ", ".join(names)
+    lines += [f"output = fprop({arguments})", f"grad = {_grad_text(point, suspicion)}",
+              f"gradients = bprop(grad, output, {arguments})"]
+    if child is None or suspicion.grad is None or isinstance(point.output, tuple | list):
+        lines.append("print(gradients)")
+        return "\n".join(lines)
+    at = "" if not index else f"[{', '.join(map(str, index))}]"
+    x = names[child]
+    lines.append(f'print("bprop  ", gradients[{child}]{at if suspicion.kind != "shape" else ""})')
+    if suspicion.kind == "value" and index is not None:
+        moved = [f"{name} {{sign}} move" if k == child else name for k, name in enumerate(names)]
+        up, down = (", ".join(moved).replace("{sign}", sign) for sign in "+-")
+        lines += [f"move = np.zeros(np.shape({x}))" if at else "move = 0.0", f"step = {_step(point, child, index)!r}",
+                  f"move{at} = step" if at else "move = step",
+                  f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))']
+    return "\n".join(lines)
+
+
+def _step(point: Point, child: int, index: tuple[int, ...]) -> float:
+    scale = float(point.scales(child)[index]) if index else float(point.scales(child))
+    return float(f"{1e-4 * scale:.0e}")
+
+
+def _grad_text(point: Point, suspicion: Suspicion) -> str:
+    if suspicion.grad is None or point.projection is not None:
+        if isinstance(point.output, tuple | list):
+            return "tuple(np.ones(np.shape(part)) for part in output)"
+        return "np.ones(np.shape(output))"
+    from flowgraph.checking.runner import unflatten
+
+    return literal(unflatten(suspicion.grad, point.output))
+
+
+def _identifiers(names: tuple[str, ...]) -> list[str]:
+    taken = {"np", "fprop", "bprop", "grad", "output", "gradients", "move", "step"}
+    return [f"{name}_" if name in taken or not name.isidentifier() else name for name in names]
+
+
+def _definition(name: str, function: Callable[..., Any]) -> list[str]:
+    """An import where one works, the source where it stands alone, a comment otherwise."""
+    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
+    if found is function:
+        as_name = "" if qualname == name else f" as {name}"
+        return [f"from {module} import {qualname}{as_name}"]
+    inner = getattr(function, "__code__", None)
+    if inner is not None and not inner.co_freevars and qualname.rpartition(".")[2].isidentifier():
+        try:
+            source = textwrap.dedent(inspect.getsource(function)).rstrip()
+        except (OSError, TypeError):
+            source = ""
+        if source.startswith("def "):
+            own = inner.co_name
+            return ["", *source.splitlines(), *([f"{name} = {own}"] if own != name else [])]
+    return [f"# {name}: your function {qualname}"]
+
+
+def literal(value: Any) -> str:
+    """An expression that gives the value back."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(literal(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    if isinstance(value, np.ndarray):
+        if value.size == 0:
+            return f"np.zeros({value.shape}, dtype=np.{value.dtype.name})"
+        text = repr(value.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
+        kind = "" if value.dtype in (np.float64, np.int64, np.bool_) else f", dtype=np.{value.dtype.name}"
+        return f"np.array({text}{kind})"
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    return repr(value)

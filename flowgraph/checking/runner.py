@@ -1,0 +1,193 @@
+"""Calls of the code under test: counted, shielded, with its random state put back before every fprop."""
+
+from __future__ import annotations
+
+import copy
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.target import Array, Inputs, Target
+
+RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
+
+
+class Illegal(Exception):
+    """fprop raised, or gave a value that is not finite: the inputs are outside the domain."""
+
+
+class Runner:
+    """Runs one target. `budget` bounds the calls of fprop, `seconds` is the safety net of a slow one."""
+
+    def __init__(self, target: Target, budget: int, seconds: float) -> None:
+        self.target = target
+        self.budget = budget
+        self.evaluations = 0
+        self.bprop_calls = 0
+        self.started = time.perf_counter()
+        self.seconds = seconds
+        self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
+        self._states = [(source, _state(source)) for source in _random_sources(target)]
+        self._global_state: tuple[Any, Any] | None = None
+        self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
+        self._watch_global_state(target)
+
+    def _watch_global_state(self, target: Target) -> None:
+        before = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
+        try:
+            target.fprop(*self._own(target.inputs))
+        except Exception:
+            return
+        after = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
+        moved = before[1] != after[1] or repr(before[0]) != repr(after[0]) or _position(before[0]) != _position(after[0])
+        if moved:
+            self._global_state = before
+
+    def _own(self, inputs: Inputs) -> Inputs:
+        if self._copies_inputs:
+            return tuple(copy.deepcopy(v) if isinstance(v, RANDOM_SOURCES) else v for v in inputs)
+        return inputs
+
+    def restore_random_state(self) -> None:
+        for source, state in self._states:
+            _restore(source, state)
+        if self._global_state is not None:
+            np.random.set_state(self._global_state[0])  # noqa: NPY002
+            random.setstate(self._global_state[1])
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.started
+
+    def used(self) -> float:
+        """The share of the budget that is spent."""
+        return max(self.evaluations / self.budget, self.elapsed() / self.seconds)
+
+    def fprop(self, inputs: Inputs) -> Any:
+        self.evaluations += 1
+        if self._states or self._global_state is not None:
+            self.restore_random_state()
+        return self.target.fprop(*self._own(inputs))
+
+    def bprop(self, grad: Any, output: Any, inputs: Inputs) -> Any:
+        self.bprop_calls += 1
+        return self.target.bprop(grad, output, *self._own(inputs))
+
+    def legal(self, inputs: Inputs) -> Any:
+        """The value of fprop, or Illegal."""
+        if self.target.valid is not None and not self.accepts(inputs):
+            raise Illegal("valid() refuses these inputs")
+        try:
+            output = self.fprop(inputs)
+        except Exception as error:
+            raise Illegal(f"fprop raised {type(error).__name__}: {error}") from error
+        for part in parts(output):
+            if not isinstance(part, np.ndarray | np.generic | float | int):
+                raise Illegal(f"fprop returned {type(part).__name__}")
+            if not np.all(np.isfinite(part)):
+                raise Illegal("fprop is not finite")
+        return output
+
+    def accepts(self, inputs: Inputs) -> bool:
+        try:
+            return self.target.valid is None or bool(np.all(self.target.valid(*inputs)))
+        except Exception:
+            return False
+
+
+def parts(output: Any) -> tuple[Any, ...]:
+    """The arrays of an output: itself, or the members of a tuple."""
+    return tuple(output) if isinstance(output, tuple | list) else (output,)
+
+
+def flatten(output: Any) -> Array:
+    """All elements of an output as one fresh vector."""
+    if type(output) is np.ndarray and output.dtype.kind == "f":
+        return output.flatten()
+    pieces = [np.asarray(part).ravel() for part in parts(output)]
+    pieces = [p.view(p.real.dtype) if np.iscomplexobj(p) else p for p in map(np.ascontiguousarray, pieces)]
+    pieces = [p if p.dtype.kind == "f" else p.astype(np.float64) for p in pieces]
+    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0].copy()
+
+
+def unflatten(vector: Array, output: Any) -> Any:
+    """A gradient in the structure, shapes and dtypes of an output."""
+    grads, start = [], 0
+    for part in parts(output):
+        like = np.asarray(part)
+        count = like.size * (2 if np.iscomplexobj(like) else 1)
+        piece = vector[start : start + count]
+        start += count
+        if np.iscomplexobj(like):
+            piece = np.ascontiguousarray(piece).view(like.dtype)
+        elif like.dtype.kind == "f" and vector.dtype != np.longdouble:
+            piece = piece.astype(like.dtype)
+        piece = piece.reshape(like.shape).copy()
+        grads.append(piece if isinstance(part, np.ndarray) else piece[()])
+    return tuple(grads) if isinstance(output, tuple | list) else grads[0]
+
+
+def _random_sources(target: Target) -> Iterator[Any]:
+    seen: set[int] = set()
+    for function in (target.fprop, target.bprop):
+        for value in reachable_values(function):
+            if isinstance(value, RANDOM_SOURCES) and id(value) not in seen:
+                seen.add(id(value))
+                yield value
+
+
+def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
+    """Closure cells, defaults, globals that the code names, and what a dict, list or object among them holds."""
+    inner = getattr(function, "__func__", function)
+    inner = getattr(inner, "func", inner)
+    code = getattr(inner, "__code__", None)
+    values: list[Any] = [getattr(function, "__self__", None)]
+    if code is not None:
+        values += [getattr(cell, "cell_contents", None) for cell in _filled(inner.__closure__ or ())]
+        values += list(inner.__defaults__ or ()) + list((inner.__kwdefaults__ or {}).values())
+        values += [inner.__globals__[name] for name in code.co_names if name in inner.__globals__]
+    else:
+        values.append(function)
+    for value in values:
+        yield value
+        if isinstance(value, dict):
+            yield from list(value.values())
+        elif isinstance(value, list | tuple):
+            yield from value
+        elif hasattr(value, "__dict__") and not isinstance(value, type) and not inspect_module(value):
+            yield from list(vars(value).values())
+
+
+def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
+    for cell in cells:
+        try:
+            cell.cell_contents  # noqa: B018
+        except ValueError:
+            continue
+        yield cell
+
+
+def inspect_module(value: Any) -> bool:
+    return type(value).__name__ == "module"
+
+
+def _position(state: Any) -> Any:
+    inner = state["state"]
+    return (inner["pos"], inner["key"].tobytes())
+
+
+def _state(source: Any) -> Any:
+    if isinstance(source, np.random.Generator):
+        return copy.deepcopy(source.bit_generator.state)
+    return source.get_state() if isinstance(source, np.random.RandomState) else source.getstate()
+
+
+def _restore(source: Any, state: Any) -> None:
+    if isinstance(source, np.random.Generator):
+        source.bit_generator.state = state
+    elif isinstance(source, np.random.RandomState):
+        source.set_state(state)
+    else:
+        source.setstate(state)

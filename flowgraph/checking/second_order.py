@@ -1,0 +1,3 @@
+"""stub"""
+from typing import Any
+def second_order(*a: Any) -> None: ...

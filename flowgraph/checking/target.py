@@ -1,0 +1,98 @@
+"""What is checked: a pair of callables, the example they are checked at, and what their author declares."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Inputs: TypeAlias = tuple[Any, ...]
+
+
+def is_float_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.floating) and np.issubdtype(np.asarray(value).dtype, np.floating)
+
+
+def is_differentiable(value: Any) -> bool:
+    """Float arrays and Python floats are differentiated, everything else is a setting."""
+    return is_float_array(value) or type(value) is float
+
+
+@dataclass(frozen=True)
+class Target:
+    """One operation to check.
+
+    fprop(*inputs) gives an array, a number, or a tuple of them; bprop(grad, output, *inputs) gives one gradient
+    per input. `differentiated` are the positions of the inputs whose gradient is compared, `constant` those whose
+    gradient must be None although they are floats. `domain` bounds the values of an input by position, `kinks` are
+    values where a slope may jump, `valid` says whether derived inputs are still within the contract. `second` is the
+    bprop of bprop, `second(grads, gradients, grad, output, *inputs)`, with one gradient per argument of bprop.
+    `code` are the functions in which branches and thresholds are looked for.
+    """
+
+    fprop: Callable[..., Any]
+    bprop: Callable[..., Any]
+    inputs: Inputs
+    names: tuple[str, ...]
+    name: str
+    differentiated: tuple[int, ...]
+    constant: frozenset[int] = frozenset()
+    domain: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    kinks: tuple[float, ...] = ()
+    valid: Callable[..., Any] | None = None
+    second: Callable[..., Any] | None = None
+    code: tuple[Callable[..., Any], ...] = ()
+
+    @classmethod
+    def of_functions(
+        cls,
+        fprop: Callable[..., Any],
+        bprop: Callable[..., Any],
+        inputs: Inputs,
+        names: Sequence[str] | None = None,
+        valid: Callable[..., Any] | None = None,
+        second: Callable[..., Any] | None = None,
+    ) -> Target:
+        inputs = tuple(_owned(value) for value in inputs)
+        differentiated = tuple(i for i, value in enumerate(inputs) if is_differentiable(value))
+        if not differentiated:
+            kinds = ", ".join(type(value).__name__ for value in inputs) or "nothing"
+            raise TypeError(
+                f"check: {name_of(fprop)} was given {kinds}; at least one float array or float is needed to "
+                "differentiate: write 2.0 for 2, np.array([1.0, 2.0]) for a list"
+            )
+        names = tuple(names) if names is not None else parameter_names(fprop, len(inputs))
+        if len(names) != len(inputs):
+            raise ValueError(f"check: {len(names)} names were given for {len(inputs)} inputs; give one name each")
+        code = (fprop, bprop) if second is None else (fprop, bprop, second)
+        return cls(
+            fprop, bprop, inputs, names, name_of(fprop), differentiated, valid=valid, second=second, code=code
+        )
+
+
+def _owned(value: Any) -> Any:
+    """A copy, so that nothing that the checked code does reaches the caller's arrays."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return str(name).replace("<locals>.", "")
+
+
+def parameter_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
+    """The names of the first parameters of `function`; x0, x1 ... where it does not tell."""
+    names: list[str] = []
+    try:
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                names.append(parameter.name)
+    except (TypeError, ValueError):
+        names = []
+    names = names[:count]
+    return (*names, *(f"x{i}" for i in range(len(names), count)))
