@@ -44,6 +44,7 @@ class Box(ArrayMethods):
     symbol: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     derivative: ClassVar[str] = ""
+    role: ClassVar[str] = "box"
     signature: ClassVar[Any] = None
     domain: ClassVar[Mapping[str, Any]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
