@@ -181,7 +181,7 @@ def random_direction(point: Point, i: int, rng: np.random.Generator) -> Array:
 def within(point: Point, i: int, d: Array) -> Array:
     """A direction that stays within the structure that fprop insists on."""
     tangent = point.runner.tangents.get(i)
-    return d if tangent is None else tangent(np.asarray(point.inputs[i]), d)
+    return d if tangent is None or d.ndim == 0 else tangent(np.asarray(point.inputs[i]), d)
 
 
 def coordinate(point: Point, i: int, element: int) -> Direction:

@@ -1,3 +1,282 @@
-"""stub"""
+"""What bprop must keep beside its numbers: form, determinism, linearity, no side effects, no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
-def contract(*a: Any) -> None: ...
+
+import numpy as np
+
+from flowgraph.checking.compare import Gradients, ask, read_gradients
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.layout import layouts
+from flowgraph.checking.noise import jittered
+from flowgraph.checking.point import UNIT, Point
+from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
+from flowgraph.checking.target import Array, Inputs
+
+SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)
+
+
+@dataclass
+class Answer:
+    """Gradients at a point, and how far apart they lie under ±2 units in the last place of the inputs."""
+
+    grad: Array
+    gradients: Gradients
+    noise: list[float]
+
+    def differs(self, other: Gradients, factor: float = 1.0, relative: float = 1e-7) -> int | None:
+        """The position of the first gradient that is not `factor` times this one, beyond rounding."""
+        for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
+            if one is None and two is None:
+                continue
+            a = np.zeros(np.shape(two)) if one is None else factor * np.asarray(one, dtype=float)
+            b = np.zeros(np.shape(a)) if two is None else np.asarray(two, dtype=float)
+            if a.shape != b.shape:
+                return k
+            if not a.size:
+                continue
+            size = abs(factor) * float(np.abs(one if one is not None else b).max(initial=0.0))
+            room = relative * size + 64 * abs(factor) * self.noise[k] + 1e-290
+            gap = np.abs(a - b)
+            if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
+                return k
+        return None
+
+
+def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
+    """All checks at one set of inputs."""
+    point = examination.point(regime, inputs)
+    if point is None or not point.value.size:
+        return
+    rng = examination.rng
+    grad = rng.normal(size=point.value.shape)
+    _unchanged(examination, point, grad)
+    answer = _answer(examination, point, grad)
+    if answer is None:
+        return
+    _deterministic(examination, point, answer)
+    _linear(examination, point, answer)
+    _independent(examination, point, answer)
+    _same_array_twice(examination, point)
+    _constants(examination, point, grad)
+    layouts(examination, point, answer.grad, answer.differs)
+    _aliasing(examination, point, grad)
+
+
+def _answer(examination: Examination, point: Point, grad: Array) -> Answer | None:
+    gradients, faults = ask(point, grad)
+    examination.pursue(faults)
+    if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+        return None
+    gradients = [None if g is None else g.copy() for g in gradients]
+    noise = [0.0] * len(gradients)
+    for _ in range(2):
+        near = jittered(point, examination.rng, UNIT, together=False)
+        moved, _ = ask(near, grad) if near is not None and near.value.shape == point.value.shape else (None, [])
+        for k, (g, m) in enumerate(zip(gradients, moved or gradients, strict=True)):
+            if g is not None and m is not None and np.shape(m) == g.shape and g.size:
+                gap = np.abs(np.asarray(m, dtype=float) - g).max()
+                # a branch that flips at a tie is no rounding
+                noise[k] = max(noise[k], float(gap)) if gap < 1e-3 * np.abs(g).max() else noise[k]
+    return Answer(grad, gradients, noise)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return tuple(_frozen(v) for v in value) if isinstance(value, tuple | list) else value
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+    return True
+
+
+def _unchanged(examination: Examination, point: Point, grad: Array) -> None:
+    """Neither method may write into what it was given; the check works on copies that it throws away."""
+    inputs = tuple(_frozen(x) for x in point.inputs)
+    before = _frozen(inputs)
+    try:
+        output = examination.runner.fprop(inputs)
+    except Exception:
+        examination.fail("mutation", point, "fprop cannot be run twice on equal inputs")
+        return
+    if not _same(before, inputs):
+        examination.fail("mutation", point, f"fprop changes {_changed(examination, before, inputs)} in place")
+        return
+    output = _frozen(output)
+    flat = grad if point.projection is None else grad @ point.projection
+    arriving = unflatten(flat, output)
+    kept_output, kept_grad = _frozen(output), _frozen(arriving)
+    try:
+        examination.runner.bprop(arriving, output, inputs)
+    except Exception:
+        return  # reported by the comparison of values
+    if not _same(before, inputs):
+        examination.fail("mutation", point, f"bprop changes {_changed(examination, before, inputs)} in place")
+    if not _same(kept_output, output):
+        examination.fail("mutation", point, "bprop changes the output of fprop in place")
+    if not _same(kept_grad, arriving):
+        examination.fail("mutation", point, "bprop changes the incoming gradient in place")
+
+
+def _changed(examination: Examination, before: Inputs, after: Inputs) -> str:
+    names = examination.target.names
+    return ", ".join(name for name, a, b in zip(names, before, after, strict=True) if not _same(a, b))
+
+
+def _deterministic(examination: Examination, point: Point, answer: Answer) -> None:
+    try:
+        again = flatten(examination.runner.legal(point.inputs))
+    except Illegal:
+        again = np.zeros(0)
+    if again.shape != flatten(point.output).shape or not np.array_equal(point.project(again), point.value):
+        gap = np.abs(point.project(again) - point.value) if again.size == flatten(point.output).size else np.inf
+        if np.any(gap > 1e-9 * np.abs(point.value).max(initial=0.0)):
+            examination.fail("determinism", point, "fprop gives another value for the same inputs")
+            return
+    for _ in range(2):
+        gradients, _ = ask(point, answer.grad)
+        if gradients is None or answer.differs(gradients, relative=1e-9) is not None:
+            examination.fail("determinism", point, "bprop gives another gradient for the same arguments")
+            return
+
+
+def _linear(examination: Examination, point: Point, answer: Answer) -> None:
+    """bprop is linear in the incoming gradient: scales, sums, and the two halves of a mask."""
+    rng = examination.rng
+    for scale in SCALES:
+        gradients, _ = ask(point, scale * answer.grad)
+        if gradients is not None and (k := answer.differs(gradients, scale)) is not None:
+            examination.fail("linearity", point, f"bprop of {scale:g} times the incoming gradient is not {scale:g} "
+                             "times its result", point.active[k])
+            return
+    other = rng.normal(size=answer.grad.shape)
+    mask = rng.uniform(size=answer.grad.shape) < 0.5
+    halves = [
+        ("of a sum is not the sum of the results", answer.grad - other, other),
+        ("over two halves of the outputs does not add up", np.where(mask, answer.grad, 0.0),
+         np.where(mask, 0.0, answer.grad)),
+        ("of the positive and the negative part does not add up", np.maximum(answer.grad, 0.0),
+         np.minimum(answer.grad, 0.0)),
+        ("of ones plus the rest is not the sum of the results", np.ones(answer.grad.shape), answer.grad - 1.0),
+        ("of zeros is not zero", np.zeros(answer.grad.shape), answer.grad),
+    ]
+    for words, one, two in halves:
+        first, _ = ask(point, one)
+        if first is None:
+            continue
+        first = [None if g is None else g.copy() for g in first]
+        second, _ = ask(point, two)
+        if second is None:
+            continue
+        total = [_plus(a, b) for a, b in zip(first, second, strict=True)]
+        if (k := answer.differs(total, relative=1e-6)) is not None:
+            examination.fail("linearity", point, f"bprop {words}", point.active[k])
+            return
+
+
+def _plus(one: Array | None, other: Array | None) -> Array | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return np.asarray(one, dtype=float) + other
+
+
+def _independent(examination: Examination, point: Point, answer: Answer) -> None:
+    """Results handed out stay as they are, and bprop depends on its arguments, not on the latest fprop."""
+    runner, rng = examination.runner, examination.rng
+    result = point.gradients(answer.grad)
+    handed_out, _ = read_gradients(point, result)
+    output_then = flatten(point.output)
+    for other in _others(examination, point, rng):
+        later, _ = ask(other, rng.normal(size=other.value.shape))
+        if handed_out is not None and answer.differs(handed_out) is not None:
+            examination.fail("buffer", point, "a gradient handed out earlier is changed by a later call of bprop")
+            return
+        if not np.array_equal(flatten(point.output), output_then):
+            examination.fail("buffer", point, "an output handed out earlier is changed by a later call of fprop")
+            return
+        gradients, _ = ask(point, answer.grad)
+        if gradients is None or (k := answer.differs(gradients)) is not None:
+            examination.fail("stale", point, "bprop depends on the latest fprop: after fprop(x1), fprop(x2) it is wrong "
+                             "at x1")
+            return
+        del later
+    runner.restore_random_state()
+
+
+def _others(examination: Examination, point: Point, rng: np.random.Generator) -> Iterator[Point]:
+    """Other points of the same shapes: near by, and far away."""
+    for kind in range(3):
+        inputs = list(point.inputs)
+        for i in point.active:
+            x = np.asarray(inputs[i])
+            if kind == 0:
+                moved = x * rng.uniform(0.7, 1.3, x.shape)
+            elif kind == 1:
+                moved = rng.permutation(x.ravel()).reshape(x.shape)
+            else:
+                moved = -x
+            inputs[i] = float(moved) if type(inputs[i]) is float else moved
+        try:
+            yield Point.at(point.runner, tuple(inputs), point.regime, point.active)
+        except Illegal:
+            continue
+
+
+def _same_array_twice(examination: Examination, point: Point) -> None:
+    active = point.active
+    for a, i in enumerate(active):
+        for j in active[a + 1 :]:
+            if not isinstance(point.inputs[i], np.ndarray) or np.shape(point.inputs[i]) != np.shape(point.inputs[j]):
+                continue
+            shared, apart = list(point.inputs), list(point.inputs)
+            shared[j] = shared[i]
+            apart[j] = apart[i].copy()
+            try:
+                one = Point.at(point.runner, tuple(shared), "the same array twice", active)
+                two = Point.at(point.runner, tuple(apart), "equal arrays", active)
+            except Illegal:
+                continue
+            grad = examination.rng.normal(size=one.value.shape)
+            expected, got = _answer(examination, two, grad), ask(one, grad)[0]
+            if expected is not None and (got is None or expected.differs(got) is not None):
+                examination.fail("shared", one, "the same array in two slots gives other gradients than equal copies", j)
+
+
+def _constants(examination: Examination, point: Point, grad: Array) -> None:
+    """None exactly for constant inputs."""
+    try:
+        result = point.gradients(grad)
+    except Exception:
+        return
+    if not isinstance(result, tuple | list) or len(result) != len(point.inputs):
+        return
+    names = examination.target.names
+    for i, g in enumerate(result):
+        if i in examination.target.constant and g is not None:
+            examination.fail("constant", point, f"the gradient of {names[i]}, a constant, must be None", i)
+        elif i not in point.active and g is not None and type(point.inputs[i]) is not float:
+            examination.warn("setting", f"bprop returns a gradient for {names[i]}, which is a setting: None is meant")
+
+
+def _aliasing(examination: Examination, point: Point, grad: Array) -> None:
+    output = point.output
+    flat = grad if point.projection is None else grad @ point.projection
+    arriving = unflatten(flat, output)
+    try:
+        result = examination.runner.bprop(arriving, output, point.inputs)
+    except Exception:
+        return
+    arrays = [g for g in (result if isinstance(result, tuple | list) else (result,)) if isinstance(g, np.ndarray)]
+    given = [x for x in (*parts(arriving), *parts(output), *point.inputs) if isinstance(x, np.ndarray)]
+    pairs = [(a, b) for a in arrays for b in given] + [(a, b) for k, a in enumerate(arrays) for b in arrays[k + 1 :]]
+    if any(np.may_share_memory(a, b) for a, b in pairs):
+        examination.warn("aliasing", "a returned gradient shares memory with an argument or another gradient: whoever "
+                                     "adds to it in place changes both")

@@ -8,7 +8,14 @@ import numpy as np
 
 from flowgraph.checking.compare import Suspicion, ask, coordinate, deviation, random_direction
 from flowgraph.checking.difference import SHRINK, STEP, Slopes, extrapolate, trusted_by_finer
-from flowgraph.checking.kinks import hull, is_singular, neighbour_slopes, quotients_stay_bounded
+from flowgraph.checking.kinks import (
+    hull,
+    is_singular,
+    is_smooth,
+    neighbour_slopes,
+    own_slopes,
+    quotients_stay_bounded,
+)
 from flowgraph.checking.noise import analytic_noise, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.runner import Illegal
@@ -52,38 +59,44 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     slopes = careful_slopes(point, direction, noise, STEP)
     if slopes is None:
         return Ruling("undecided", suspicion, note="no step is legal on either side")
-    if wide is not None:
-        ruling, slopes = _in_wider_type(suspicion, wide, slopes)
-        if ruling is not None:
-            return ruling
+    strict = careful_slopes(point, direction, 0.0 * noise, STEP)
     excess, tolerance, size = _excess(suspicion, grad, direction, slopes)
     if excess <= tolerance:
         return _unresolved(suspicion, tolerance, size)
-    lost = float((noise / np.maximum(np.abs(point.value), 1e-300))[grad != 0].max(initial=0.0))
+    better = None if wide is None else wider_slopes(wide, direction)
+    if better is not None and wide is not None:
+        if _right_in_wider_type(suspicion, wide, better):
+            return Ruling("rounding", suspicion, note="right in a wider type: bprop loses digits here")
+        slopes = better
+        excess, tolerance, size = _excess(suspicion, grad, direction, slopes)
+        if excess <= tolerance:
+            return _unresolved(suspicion, tolerance, size)
+    elif strict is not None and not _strictly(suspicion, grad, direction, slopes, strict, excess):
+        return Ruling("undecided", suspicion, note="finer steps do not confirm it")
     _, spread = analytic_noise(point, grad, direction, rng, UNIT, together=True)
     tolerance += 12 * spread
     if excess <= tolerance:
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
-    return _against_neighbours(suspicion, slopes, excess, tolerance, max(UNIT, min(lost, 1e-4)), rng)
+    return _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
 
 
 def _against_neighbours(
-    suspicion: Suspicion, slopes: Slopes, excess: float, tolerance: float, jitter: float, rng: np.random.Generator
+    suspicion: Suspicion, slopes: Slopes, excess: float, tolerance: float, noise: Array,
+    rng: np.random.Generator,
 ) -> Ruling:
     """Smooth around here: the mismatch stands if it survives other steps. Otherwise the hull of slopes decides."""
     point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
     assert grad is not None
     assert direction is not None
     rows = neighbour_slopes(point, direction, rng, 16)
-    low, high = hull(rows, grad) if len(rows) else (0.0, 0.0)
     numeric = float((grad * slopes.value).sum())
-    if len(rows) and high - low > 0.3 * excess:
-        rows = np.concatenate([rows, neighbour_slopes(point, direction, rng, 64)])
-        low, high = hull(rows, grad)
-        outside = max(low - suspicion.analytic, suspicion.analytic - high)
-        if outside <= tolerance + 0.3 * (high - low):
-            return Ruling("kink", suspicion)
-        return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
+    dense = {i: np.abs(random_direction(point, i, rng)) for i in point.active}
+    crowd = neighbour_slopes(point, dense, rng, 16)
+    smooth = is_smooth(point, direction, grad, rows, noise, excess, rng)
+    if not smooth or not is_smooth(point, dense, grad, crowd, noise, excess, rng):
+        return _at_kink(suspicion, numeric, tolerance, rows, (dense, crowd), rng)
+    lost = float((noise / np.maximum(np.abs(point.value), 1e-300))[grad != 0].max(initial=0.0))
+    jitter = max(UNIT, min(lost, 1e-4))
     middle, spread = analytic_noise(point, grad, direction, rng, jitter, together=False)
     steady = abs(suspicion.analytic - middle) > 2 * spread
     if excess <= tolerance + 12 * spread and not (steady and abs(middle - numeric) <= 0.1 * excess):
@@ -94,6 +107,28 @@ def _against_neighbours(
     if excess < SMALL_MISMATCH * (abs(numeric) + abs(suspicion.analytic)) and not _persists(suspicion, rng):
         return Ruling("undecided", suspicion, note="a small mismatch that is not there at nearby points")
     return Ruling("wrong", suspicion, numeric, tolerance / 4)
+
+
+def _at_kink(
+    suspicion: Suspicion, numeric: float, tolerance: float, rows: Array, dense: tuple[Direction, Array],
+    rng: np.random.Generator,
+) -> Ruling:
+    """Wrong only outside the hull of the slopes around, along the suspected direction and along a dense one."""
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    gradients, _ = ask(point, grad)
+    if gradients is None:
+        return Ruling("undecided", suspicion)
+    width = 0.0
+    for line, few in ((direction, rows), dense):
+        analytic, _ = analytic_slope(gradients, line, point.active)
+        more = np.concatenate([few, neighbour_slopes(point, line, rng, 64), own_slopes(point, line)])
+        low, high = hull(more, grad)
+        width = max(width, high - low)
+        if max(low - analytic, analytic - high) <= tolerance + 0.3 * (high - low):
+            return Ruling("kink", suspicion)
+    return Ruling("wrong", suspicion, numeric, width / 2, "not within the slopes around this kink")
 
 
 def careful_slopes(point: Point, direction: Direction, noise: Array, start: float) -> Slopes | None:
@@ -111,6 +146,31 @@ def careful_slopes(point: Point, direction: Direction, noise: Array, start: floa
         return None
     value, error = extrapolate(*sides, ratio=ratio, growth=ratio, trusted=trusted_by_finer(*sides))
     return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), one_sided)
+
+
+def _strictly(
+    suspicion: Suspicion, grad: Array, direction: Direction, slopes: Slopes, strict: Slopes, excess: float
+) -> bool:
+    """Whether a mismatch also stands where F is taken to have no noise but its rounding.
+
+    Where that has no estimate at all, a gross mismatch still stands if no single step comes near the analytic slope:
+    what looks like noise may be the function itself, seen too coarsely.
+    """
+    tight = _excess(suspicion, grad, direction, strict)
+    if np.isfinite(tight[1]):
+        return tight[0] > tight[1]
+    numeric = float((grad * slopes.value).sum())
+    if excess < 0.01 * (abs(numeric) + abs(suspicion.analytic)):
+        return False
+    stencil = suspicion.point.stencil(direction)
+    stencil.extend(DEPTH)
+    central = stencil.central(suspicion.point.rounding())
+    if central is None:
+        return False
+    seen = (central[0] * grad).sum(axis=1)
+    floor = (central[1] * np.abs(grad)).sum(axis=1)
+    near = np.abs(seen - suspicion.analytic) <= 0.03 * abs(suspicion.analytic) + 4 * floor
+    return not bool(near.any())
 
 
 def _unit_ratio(point: Point) -> float:
@@ -133,23 +193,25 @@ def _unresolved(suspicion: Suspicion, tolerance: float, size: float) -> Ruling:
     return Ruling("undecided", suspicion, note="no step gives a slope that finer steps confirm")
 
 
-def _in_wider_type(suspicion: Suspicion, wide: Point, slopes: Slopes) -> tuple[Ruling | None, Slopes]:
-    """Agreement there means rounding; otherwise the wider slopes are the better ones to go on with."""
+def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
+    """Slopes in the wider type, None where they are not conclusive."""
+    found = careful_slopes(wide, direction, np.zeros(wide.value.shape), STEP)
+    if found is None or not np.all(np.isfinite(found.error)):
+        return None
+    arrays = (np.asarray(v, dtype=np.float64) for v in (found.value, found.error, found.low, found.high))
+    return Slopes(*arrays, found.kinked, found.one_sided)
+
+
+def _right_in_wider_type(suspicion: Suspicion, wide: Point, slopes: Slopes) -> bool:
     grad, direction = suspicion.grad, suspicion.direction
     assert grad is not None
     assert direction is not None
-    better = careful_slopes(wide, direction, np.zeros(wide.value.shape), STEP)
-    if better is None:
-        return None, slopes
-    better = Slopes(*(np.asarray(v, dtype=np.float64) for v in (better.value, better.error, better.low, better.high)),
-                    better.kinked, better.one_sided)
     gradients, _ = ask(wide, grad.astype(np.longdouble))
-    if gradients is not None and all(g is None or np.all(np.isfinite(g)) for g in gradients):
-        analytic, terms = analytic_slope(gradients, direction, wide.active)
-        _, excess, tolerance, _ = deviation(grad, better, analytic, terms)
-        if excess <= tolerance < np.inf:
-            return Ruling("rounding", suspicion, note="right in a wider type: bprop loses digits here"), better
-    return None, better if np.all(np.isfinite(better.error)) else slopes
+    if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+        return False
+    analytic, terms = analytic_slope(gradients, direction, wide.active)
+    _, excess, tolerance, _ = deviation(grad, slopes, analytic, terms)
+    return excess <= tolerance < np.inf
 
 
 def _fewer_outputs(suspicion: Suspicion) -> Suspicion:
@@ -205,21 +267,19 @@ def _persists(suspicion: Suspicion, rng: np.random.Generator) -> bool:
 
 def _no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
-    point, grad = suspicion.point, suspicion.grad
-    assert grad is not None
+    point = suspicion.point
     if suspicion.kind == "raised" and "LinAlgError" in suspicion.note:
         return Ruling("undecided", suspicion, note=suspicion.note)
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
         return Ruling("undecided", suspicion, note="fprop has no correct digits here")
     children = [suspicion.child] if suspicion.child is not None else list(point.active)
-    used = np.flatnonzero(grad)
     seen = 0
     for child in children:
         directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
         directions += _bad_coordinates(suspicion, child)
         for direction in directions:
-            bounded = quotients_stay_bounded(point.stencil(direction), used)
+            bounded = quotients_stay_bounded(point.stencil(direction))
             if bounded is False:
                 return Ruling("undecided", suspicion, note="the derivative is infinite here")
             seen += bounded is True

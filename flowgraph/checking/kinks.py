@@ -10,23 +10,30 @@ from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 
-def neighbour_slopes(point: Point, direction: Direction, rng: np.random.Generator, count: int) -> Array:
-    """Slopes along `direction` at points around this one, and the one-sided slopes here (rows × outputs)."""
+COARSE, FINE = 3e-4, 3e-6
+SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
+
+
+def neighbour_slopes(
+    point: Point, direction: Direction, rng: np.random.Generator, count: int, radius: float = FINE
+) -> Array:
+    """Slopes along `direction` at points around this one (rows × outputs)."""
     rows: list[Array] = []
     for k in range(count):
-        radius = 10.0 ** rng.uniform(-6, -3.5)
-        near = _beside(point, rng, radius, k, direction)
-        if near is None:
-            continue
-        slope = _local_slope(near, direction, radius)
+        distance = radius * 10.0 ** rng.uniform(-0.5, 0.5)
+        near = _beside(point, rng, distance, k, direction)
+        slope = None if near is None else _local_slope(near, direction, distance * SPAN)
         if slope is not None:
             rows.append(slope)
+    return np.stack(rows) if rows else np.zeros((0, point.value.size))
+
+
+def own_slopes(point: Point, direction: Direction) -> Array:
+    """The one-sided slopes at the point itself."""
     stencil = point.stencil(direction, start=STEP / 256)
     stencil.extend(3)
-    for side in (1, -1):
-        quotient = stencil.one_sided(side, np.zeros(point.value.shape))
-        if quotient is not None:
-            rows.append(quotient[0][-1])
+    sides = (stencil.one_sided(side, np.zeros(point.value.shape)) for side in (1, -1))
+    rows = [quotient[0][-1] for quotient in sides if quotient is not None]
     return np.stack(rows) if rows else np.zeros((0, point.value.size))
 
 
@@ -51,15 +58,34 @@ def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direc
     return near if near.value.shape == point.value.shape else None
 
 
-def _local_slope(near: Point, direction: Direction, radius: float) -> Array | None:
+def _local_slope(near: Point, direction: Direction, h: float) -> Array | None:
     """The slope over a span much shorter than the distance to the point, so that the stencil stays on one side."""
-    h = radius * 1e-2
     up, down = near.along(direction, h), near.along(direction, -h)
     if up is not None and down is not None:
         return (up - down) / (2 * h)
     if up is not None:
         return (up - near.value) / h
     return None if down is None else (near.value - down) / h
+
+
+def is_smooth(
+    point: Point, direction: Direction, grad: Array, fine: Array, noise: Array, excess: float, rng: np.random.Generator
+) -> bool:
+    """Slopes of a smooth function come together as the neighbourhood shrinks; at a kink they stay apart."""
+    if not len(fine):
+        return True
+    low, high = hull(fine, grad)
+    spread = high - low
+    if spread <= 0.3 * excess:
+        return True
+    rounding = 6 * float((np.abs(grad) * (noise + point.rounding())).sum()) / (FINE * SPAN)
+    if spread <= rounding:
+        return True
+    coarse = neighbour_slopes(point, direction, rng, 16, COARSE)
+    if not len(coarse):
+        return False
+    low, high = hull(coarse, grad)
+    return spread - rounding < 0.2 * (high - low)
 
 
 def hull(rows: Array, grad: Array) -> tuple[float, float]:
@@ -90,9 +116,10 @@ def is_singular(point: Point, rng: np.random.Generator) -> bool:
     return False
 
 
-def quotients_stay_bounded(stencil: Stencil, outputs: Array) -> bool | None:
+def quotients_stay_bounded(stencil: Stencil) -> bool | None:
     """Whether one-sided quotients settle as the step shrinks, on every side that is legal; None if no side is.
 
+    All outputs count, also those whose incoming gradient is 0: 0 times an infinite slope is NaN in any code.
     Where a derivative is infinite the quotients grow: like h^(-a), or by a constant amount per step for a logarithm.
     """
     bounded: list[bool] = []
@@ -101,7 +128,7 @@ def quotients_stay_bounded(stencil: Stencil, outputs: Array) -> bool | None:
         quotient = stencil.one_sided(side, np.zeros(stencil.base.shape))
         if quotient is None or len(quotient[0]) < 5:
             continue
-        rows = quotient[0][:, outputs]
+        rows = quotient[0]
         steps = np.abs(np.diff(rows[:8], axis=0))
         size = np.abs(rows[:8]).max(axis=0) + 1e-300
         late, early = steps[-1], steps[len(steps) // 2]

@@ -1,3 +1,85 @@
-"""stub"""
-from typing import Any
-def other_types(*a: Any) -> None: ...
+"""The same operation in float32 and float16: form, and numbers as far as those types carry them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowgraph.checking.compare import Gradients, ask
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.noise import jittered
+from flowgraph.checking.point import Point
+from flowgraph.checking.runner import parts
+from flowgraph.checking.target import Array, Inputs
+
+
+def other_types(examination: Examination) -> None:
+    """At the example and at tamer values, since a narrow type overflows early."""
+    rng = examination.rng
+    inputs = examination.inputs
+    halved = tuple(x * 0.5 if i in examination.active else x for i, x in enumerate(inputs))
+    for dtype in (np.float32, np.float16):
+        for regime, values in (("the example", inputs), ("half of it", halved)):
+            _compare(examination, values, np.dtype(dtype), f"{regime} in {np.dtype(dtype).name}", rng)
+
+
+def _cast(inputs: Inputs, active: tuple[int, ...], dtype: np.dtype[np.floating]) -> Inputs:
+    return tuple(
+        np.asarray(x).astype(dtype) if i in active and type(x) is not float else x for i, x in enumerate(inputs)
+    )
+
+
+def _compare(
+    examination: Examination, inputs: Inputs, dtype: np.dtype[np.floating], regime: str, rng: np.random.Generator
+) -> None:
+    active = examination.active
+    if not any(isinstance(inputs[i], np.ndarray) for i in active):
+        return
+    narrow = _cast(inputs, active, dtype)
+    exact = tuple(x.astype(np.float64) if i in active and type(x) is not float else x for i, x in enumerate(narrow))
+    large, small = examination.point(regime, exact), examination.point(regime, narrow)
+    if small is None or large is None or small.value.shape != large.value.shape or not small.value.size:
+        return
+    if any(np.asarray(part).dtype != dtype for part in parts(small.output) if np.asarray(part).dtype.kind == "f"):
+        return  # fprop widens: what bprop returns is then a matter of taste
+    grad = rng.normal(size=small.value.shape).astype(dtype)
+    found, faults = ask(small, grad)
+    if dtype == np.float32:  # few functions are written for half precision: what they widen to is no mistake
+        examination.pursue([f for f in faults if f.kind != "raised"])
+    expected, _ = ask(large, grad.astype(np.float64))
+    unit = float(np.finfo(dtype).eps)
+    lost = np.abs(small.value.astype(float) - large.value).max() > 1e3 * unit * np.abs(large.value).max()
+    if expected is None or lost or not all(g is None or np.all(np.isfinite(g)) for g in expected):
+        return
+    if found is None:
+        if any(f.kind == "raised" for f in faults) and dtype != np.float16:
+            examination.fail("dtype", small, f"{faults[0].note} ({dtype.name} inputs)")
+        return
+    _numbers(examination, small, grad, found, expected, unit)
+
+
+def _numbers(
+    examination: Examination, small: Point, grad: Array, found: Gradients, expected: Gradients, unit: float
+) -> None:
+    """Too far apart for the type, and for the scatter of its own results under a few ulps of the inputs."""
+    scatter = [0.0] * len(found)
+    for _ in range(6):
+        near = jittered(small, examination.rng, unit, together=False)
+        moved = ask(near, grad)[0] if near is not None and near.value.shape == small.value.shape else None
+        for k, (g, m) in enumerate(zip(found, moved or found, strict=True)):
+            if g is not None and m is not None:
+                scatter[k] = max(scatter[k], float(np.abs(m.astype(float) - g.astype(float)).max(initial=0.0)))
+    for k, (g, right) in enumerate(zip(found, expected, strict=True)):
+        if g is None or right is None or not right.size:
+            continue
+        size = float(np.abs(right).max())
+        if size > 0.01 * float(np.finfo(g.dtype).max if g.dtype.kind == "f" else np.inf):
+            continue
+        gap = np.abs(g.astype(float) - right)
+        room = 3e4 * unit * size if unit < 1e-4 else 0.3 * size
+        if not np.all(gap <= room + 30 * scatter[k] + 1e3 * float(np.finfo(small.value.dtype).tiny)):
+            if unit > 1e-4 and not np.all(np.isfinite(g)):
+                continue
+            examination.fail("dtype", small, f"the gradient in {small.value.dtype} is not that in float64",
+                             small.active[k])
+            return
+

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.structure import Structure
-from flowgraph.checking.target import Array, Inputs
+from flowgraph.checking.target import Inputs
 
 SIZES = (1, 2, 3, 5, 0, 7, 9, 40)
 Shape = tuple[int, ...]
@@ -154,6 +154,3 @@ def _broadcasts(inputs: Inputs) -> Iterator[dict[int, Shape]]:
                 yield {i: (2, 1), j: (1, 3)}
                 yield {i: (4, 1, 3), j: (2, 1)}
 
-
-def empty(x: Array) -> bool:
-    return x.size == 0
