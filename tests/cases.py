@@ -72,7 +72,7 @@ def _scalar(child: Any) -> Any:
 def _drawn(cls: type[fg.Box], one: Example, rng: np.random.Generator) -> Case:
     names = list(cls.child_names)
     if cls.variadic:
-        names += [names[-1]] * (len(one.children) - len(names))
+        names = names[: len(one.children)] + [names[-1]] * (len(one.children) - len(names))
     children = tuple(
         draw(rng, child, cls.domain.get(name, fg.Interval()), cls.kinks) if isinstance(child, tuple) else np.array(child)
         for name, child in zip(names, one.children, strict=True)
