@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Elementwise
+from flowgraph.domain import Interval
+from flowgraph.example import example
 
 
 class Add(Elementwise):
@@ -27,6 +30,24 @@ class Add(Elementwise):
         return grad, grad
 
 
+class Subtract(Elementwise):
+    """Difference.
+
+    h = a - b        ∂h/∂a = 1, ∂h/∂b = -1
+    """
+
+    numpy = np.subtract
+    symbol = "−"
+    formula = "a - b"
+    derivative = "1, -1"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return a - b
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        return grad, -grad if needs[1] else None
+
+
 class Multiply(Elementwise):
     """Product.
 
@@ -43,3 +64,124 @@ class Multiply(Elementwise):
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         return grad * b if needs[0] else None, grad * a if needs[1] else None
+
+
+class Divide(Elementwise):
+    """Quotient.
+
+    h = a / b        ∂h/∂a = 1 / b, ∂h/∂b = -h / b
+    """
+
+    numpy = np.divide
+    symbol = "÷"
+    formula = r"\frac{a}{b}"
+    derivative = r"\frac{1}{b}, -\frac{h}{b}"
+    domain = {"b": Interval(0, inf, open=True)}
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return a / b
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        quotient = grad / b
+        return quotient, -(quotient * h) if needs[1] else None
+
+
+class Negative(Elementwise):
+    """The number with the other sign.
+
+    h = -a        dh/da = -1
+    """
+
+    numpy = np.negative
+    symbol = "−"
+    formula = "-a"
+    derivative = "-1"
+
+    def fprop(self, a: Any) -> Any:
+        return -a
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (-grad,)
+
+
+class Positive(Elementwise):
+    """The number itself.
+
+    h = +a        dh/da = 1
+    """
+
+    numpy = np.positive
+    symbol = "+"
+    formula = "+a"
+    derivative = "1"
+
+    def fprop(self, a: Any) -> Any:
+        return +a
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad,)
+
+
+class Remainder(Elementwise):
+    """What is left of a when b is taken from it a whole number of times; it has the sign of b.
+
+    h = a - b ⌊a / b⌋        ∂h/∂a = 1, ∂h/∂b = -⌊a / b⌋
+
+    At the jumps, where b divides a, these are the slopes from the side of the value.
+    """
+
+    numpy = np.remainder
+    symbol = "mod"
+    formula = r"a - b \lfloor a / b \rfloor"
+    derivative = r"1, -\lfloor a / b \rfloor"
+    examples = (
+        example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),
+        example(np.array([5.3, -5.3, 7.1]), np.array(2.0)),
+    )
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return a % b
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        return grad, -(grad * (a // b)) if needs[1] else None
+
+
+class Fmod(Elementwise):
+    """The remainder of C, which has the sign of a.
+
+    h = a - b trunc(a / b)        ∂h/∂a = 1, ∂h/∂b = -trunc(a / b)
+
+    At the jumps, where b divides a, these are the slopes from the side of the value.
+    """
+
+    numpy = np.fmod
+    symbol = "fmod"
+    formula = r"a - b \operatorname{trunc}(a / b)"
+    derivative = r"1, -\operatorname{trunc}(a / b)"
+    examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.fmod(a, b)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        return grad, -(grad * np.trunc(a / b)) if needs[1] else None
+
+
+class FloorDivide(Elementwise):
+    """The largest whole number below the quotient: a staircase, flat between its jumps.
+
+    h = ⌊a / b⌋        ∂h/∂a = 0, ∂h/∂b = 0, also at the jumps
+    """
+
+    numpy = np.floor_divide
+    symbol = "//"
+    formula = r"\lfloor a / b \rfloor"
+    derivative = "0, 0"
+    examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return a // b
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        flat = np.zeros_like(grad)
+        return flat, flat

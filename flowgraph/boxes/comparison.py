@@ -1,0 +1,135 @@
+"""Comparisons and logic, element by element: their values are true or false, and no gradient passes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Elementwise
+
+
+class Comparison(Elementwise, abstract=True):
+    """Two numbers compared; the ufunc that a subclass names is its fprop."""
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return self.numpy(a, b)
+
+
+class Question(Elementwise, abstract=True):
+    """One number asked about; the ufunc that a subclass names is its fprop."""
+
+    def fprop(self, a: Any) -> Any:
+        return self.numpy(a)
+
+
+class Equal(Comparison):
+    """Whether two numbers are equal: h = (a = b), no gradient."""
+
+    numpy = np.equal
+    symbol = "="
+    formula = "a = b"
+
+
+class NotEqual(Comparison):
+    """Whether two numbers differ: h = (a ≠ b), no gradient."""
+
+    numpy = np.not_equal
+    symbol = "≠"
+    formula = r"a \neq b"
+
+
+class Less(Comparison):
+    """Whether a is below b: h = (a < b), no gradient."""
+
+    numpy = np.less
+    symbol = "<"
+    formula = "a < b"
+
+
+class LessEqual(Comparison):
+    """Whether a is not above b: h = (a ≤ b), no gradient."""
+
+    numpy = np.less_equal
+    symbol = "≤"
+    formula = r"a \leq b"
+
+
+class Greater(Comparison):
+    """Whether a is above b: h = (a > b), no gradient."""
+
+    numpy = np.greater
+    symbol = ">"
+    formula = "a > b"
+
+
+class GreaterEqual(Comparison):
+    """Whether a is not below b: h = (a ≥ b), no gradient."""
+
+    numpy = np.greater_equal
+    symbol = "≥"
+    formula = r"a \geq b"
+
+
+class LogicalAnd(Comparison):
+    """Whether both are true, or not 0: h = a ∧ b, no gradient."""
+
+    numpy = np.logical_and
+    symbol = "and"
+    formula = r"a \wedge b"
+
+
+class LogicalOr(Comparison):
+    """Whether one or both are true, or not 0: h = a ∨ b, no gradient."""
+
+    numpy = np.logical_or
+    symbol = "or"
+    formula = r"a \vee b"
+
+
+class LogicalXor(Comparison):
+    """Whether one of them alone is true, or not 0: h = a ⊕ b, no gradient."""
+
+    numpy = np.logical_xor
+    symbol = "xor"
+    formula = r"a \oplus b"
+
+
+class LogicalNot(Question):
+    """Whether it is false, or 0: h = ¬a, no gradient."""
+
+    numpy = np.logical_not
+    symbol = "not"
+    formula = r"\neg a"
+
+
+class IsNan(Question):
+    """Whether it is NaN, no gradient."""
+
+    numpy = np.isnan
+    symbol = "is nan"
+    formula = r"a \text{ is NaN}"
+
+
+class IsInf(Question):
+    """Whether it is infinite, no gradient."""
+
+    numpy = np.isinf
+    symbol = "is inf"
+    formula = r"|a| = \infty"
+
+
+class IsFinite(Question):
+    """Whether it is neither infinite nor NaN, no gradient."""
+
+    numpy = np.isfinite
+    symbol = "is finite"
+    formula = r"|a| < \infty"
+
+
+class SignBit(Question):
+    """Whether the sign is minus, also that of -0.0, no gradient."""
+
+    numpy = np.signbit
+    symbol = "signbit"
+    formula = "a < 0"

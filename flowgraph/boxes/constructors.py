@@ -1,0 +1,75 @@
+"""Arrays shaped like a box, and what NumPy tells of an array without its values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.boxes.likeness import broadcast_like
+from flowgraph.dispatch import implements
+from flowgraph.size import product
+
+
+@implements(np.zeros_like)
+def zeros_like(a: Any, dtype: Any = None) -> Any:
+    """np.zeros_like of a box: zeros that follow its shape."""
+    return _filled(a, 0, dtype)
+
+
+@implements(np.ones_like)
+def ones_like(a: Any, dtype: Any = None) -> Any:
+    """np.ones_like of a box: ones that follow its shape."""
+    return _filled(a, 1, dtype)
+
+
+@implements(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """np.full_like of a box: one value, a number or a box, in every place of its shape."""
+    if not isinstance(fill_value, Box):
+        return _filled(a, fill_value, dtype)
+    return broadcast_like(fill_value.astype(a.dtype if dtype is None else dtype), a)
+
+
+@implements(np.shape)
+def shape(a: Any) -> Any:
+    """np.shape of a box: an int per axis, or a name where it follows the batch."""
+    return a.shape
+
+
+@implements(np.ndim)
+def ndim(a: Any) -> int:
+    """np.ndim of a box."""
+    return len(a.shape)
+
+
+@implements(np.size)
+def size(a: Any, axis: Any = None) -> Any:
+    """np.size of a box: an int, or a Size where it follows the batch."""
+    if axis is None:
+        return a.size
+    return product(a.shape[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+@implements(np.result_type)
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    """np.result_type of boxes and arrays."""
+    return np.result_type(*(item.dtype if isinstance(item, Box) else item for item in arrays_and_dtypes))
+
+
+@implements(np.iscomplexobj)
+def iscomplexobj(x: Any) -> bool:
+    """np.iscomplexobj of a box."""
+    return bool(x.dtype.kind == "c")
+
+
+@implements(np.isrealobj)
+def isrealobj(x: Any) -> bool:
+    """np.isrealobj of a box."""
+    return bool(x.dtype.kind != "c")
+
+
+def _filled(like: Any, value: Any, dtype: Any) -> Any:
+    dtype = like.dtype if dtype is None else np.dtype(dtype)
+    return broadcast_like(Constant(value, dtype=dtype), like)

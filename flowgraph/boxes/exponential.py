@@ -1,0 +1,189 @@
+"""Exponentials and logarithms, element by element."""
+
+from __future__ import annotations
+
+import math
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Elementwise
+from flowgraph.domain import Interval
+
+
+class Exp(Elementwise):
+    """Exponential.
+
+    h = exp(a)        dh/da = h
+    """
+
+    numpy = np.exp
+    symbol = "exp"
+    formula = r"\exp(a)"
+    derivative = "h"
+
+    def fprop(self, a: Any) -> Any:
+        return np.exp(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * h,)
+
+
+class Exp2(Elementwise):
+    """Power of two.
+
+    h = 2^a        dh/da = h ln 2
+    """
+
+    numpy = np.exp2
+    symbol = "2^"
+    formula = "2^a"
+    derivative = r"h \ln 2"
+
+    def fprop(self, a: Any) -> Any:
+        return np.exp2(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (h * math.log(2)),)
+
+
+class Expm1(Elementwise):
+    """Exponential minus one, exact near 0.
+
+    h = exp(a) - 1        dh/da = exp(a), which for a far below 0 has more digits than h + 1
+    """
+
+    numpy = np.expm1
+    symbol = "exp − 1"
+    formula = r"\exp(a) - 1"
+    derivative = r"\exp(a)"
+
+    def fprop(self, a: Any) -> Any:
+        return np.expm1(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * np.exp(a),)
+
+
+class Log(Elementwise):
+    """Natural logarithm.
+
+    h = ln a        dh/da = 1 / a
+    """
+
+    numpy = np.log
+    symbol = "log"
+    formula = r"\ln a"
+    derivative = r"\frac{1}{a}"
+    domain = {"a": Interval(0, inf, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.log(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / a,)
+
+
+class Log2(Elementwise):
+    """Logarithm to base 2.
+
+    h = log₂ a        dh/da = 1 / (a ln 2)
+    """
+
+    numpy = np.log2
+    symbol = "log₂"
+    formula = r"\log_2 a"
+    derivative = r"\frac{1}{a \ln 2}"
+    domain = {"a": Interval(0, inf, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.log2(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / (a * math.log(2)),)
+
+
+class Log10(Elementwise):
+    """Logarithm to base 10.
+
+    h = log₁₀ a        dh/da = 1 / (a ln 10)
+    """
+
+    numpy = np.log10
+    symbol = "log₁₀"
+    formula = r"\log_{10} a"
+    derivative = r"\frac{1}{a \ln 10}"
+    domain = {"a": Interval(0, inf, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.log10(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / (a * math.log(10)),)
+
+
+class Log1p(Elementwise):
+    """Logarithm of one plus a number, exact near 0.
+
+    h = ln(1 + a)        dh/da = 1 / (1 + a)
+    """
+
+    numpy = np.log1p
+    symbol = "log(1 + a)"
+    formula = r"\ln(1 + a)"
+    derivative = r"\frac{1}{1 + a}"
+    domain = {"a": Interval(-1, inf, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.log1p(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / (1 + a),)
+
+
+class LogAddExp(Elementwise):
+    """Logarithm of a sum of exponentials, without leaving the logarithms.
+
+    h = ln(exp(a) + exp(b))        ∂h/∂a = exp(a - h), ∂h/∂b = exp(b - h)
+
+    Where both are -inf, both gradients are 0.
+    """
+
+    numpy = np.logaddexp
+    symbol = "logaddexp"
+    formula = r"\ln(\exp(a) + \exp(b))"
+    derivative = r"\exp(a - h), \exp(b - h)"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.logaddexp(a, b)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        total = finite_or_zero(h)
+        return grad * np.exp(a - total) if needs[0] else None, grad * np.exp(b - total) if needs[1] else None
+
+
+class LogAddExp2(Elementwise):
+    """Logarithm to base 2 of a sum of powers of two.
+
+    h = log₂(2^a + 2^b)        ∂h/∂a = 2^(a - h), ∂h/∂b = 2^(b - h)
+
+    Where both are -inf, both gradients are 0.
+    """
+
+    numpy = np.logaddexp2
+    symbol = "logaddexp2"
+    formula = r"\log_2(2^a + 2^b)"
+    derivative = r"2^{a - h}, 2^{b - h}"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.logaddexp2(a, b)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        total = finite_or_zero(h)
+        return grad * np.exp2(a - total) if needs[0] else None, grad * np.exp2(b - total) if needs[1] else None
+
+
+def finite_or_zero(a: Any) -> Any:
+    """The finite numbers as they are and 0 for the others, so that -inf - (-inf) makes no NaN."""
+    return np.where(np.isfinite(a), a, 0)

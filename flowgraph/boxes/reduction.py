@@ -1,0 +1,202 @@
+"""Reductions: one number in place of all along some axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.exponential import finite_or_zero
+from flowgraph.boxes.likeness import broadcast_like, count, count_like
+from flowgraph.example import example
+from flowgraph.inference import try_fprop
+from flowgraph.size import Shape, product
+from flowgraph.spec import Spec
+
+_EXAMPLES = (
+    example((3, 4)),
+    example((3, 4), axis=0),
+    example((3, 4), axis=-1, keepdims=True),
+    example((2, 3, 4), axis=(0, -1)),
+    example((2, 3), axis=(), keepdims=True),
+    example((5,), keepdims=True),
+    example(()),
+)
+
+
+class Reduction(Box, abstract=True):
+    """A box that reduces the axes `axis` of its child, all of them for None; `keepdims` leaves them with size 1."""
+
+    axis: Any = None
+    keepdims: bool = False
+
+    examples = _EXAMPLES
+
+    def infer(self, a: Spec) -> Spec:
+        """The axes that are left; the dtype of a trial on two elements per axis."""
+        axes = self.axes(len(a.shape))
+        if self.keepdims:
+            shape: Shape = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
+        else:
+            shape = tuple(size for i, size in enumerate(a.shape) if i not in axes)
+        trial = try_fprop(self, (Spec((2,) * len(a.shape), a.dtype),))
+        assert isinstance(trial, Spec)
+        return Spec(shape, trial.dtype)
+
+    def axes(self, ndim: int) -> tuple[int, ...]:
+        """The axes that are reduced, counted from the front."""
+        if self.axis is None:
+            return tuple(range(ndim))
+        try:
+            return tuple(np.lib.array_utils.normalize_axis_tuple(self.axis, ndim))
+        except (ValueError, TypeError) as error:
+            raise self.shape_error(f"axis={self.axis!r} does not fit: {error}") from None
+
+    def restored(self, reduced: Any, a: Any) -> Any:
+        """A reduced array with its axes back, with size 1, so that it broadcasts with the child."""
+        if self.keepdims or self.axis is None:
+            return reduced
+        return np.expand_dims(reduced, self.axes(a.ndim))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element of the child."""
+        return product(shapes[0])
+
+
+class Sum(Reduction):
+    """Sum along axes.
+
+    h = Σ a        dh/da = 1, repeated along the axes
+    """
+
+    numpy = np.sum
+    symbol = "Σ"
+    formula = r"\sum a"
+    derivative = "1"
+
+    def fprop(self, a: Any) -> Any:
+        return a.sum(axis=self.axis, keepdims=self.keepdims)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (broadcast_like(self.restored(grad, a), a),)
+
+
+class Mean(Reduction):
+    """Mean along axes.
+
+    h = Σ a / n        dh/da = 1 / n, n = number of elements along the axes
+    """
+
+    numpy = np.mean
+    symbol = "mean"
+    formula = r"\frac{1}{n} \sum a"
+    derivative = r"\frac{1}{n}"
+
+    def fprop(self, a: Any) -> Any:
+        return np.mean(a, axis=self.axis, keepdims=self.keepdims)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (broadcast_like(self.restored(grad / _positive(count_like(a, self.axis)), a), a),)
+
+
+class Var(Reduction):
+    """Variance along axes.
+
+    h = Σ (a - mean)² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
+    """
+
+    ddof: Any = 0
+
+    numpy = np.var
+    symbol = "var"
+    formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
+    derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
+    examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    def fprop(self, a: Any) -> Any:
+        return spread(a, self.axis, self.ddof, self.keepdims)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        centred = a - np.mean(a, axis=self.axis, keepdims=True)
+        freedom = _positive(count_like(a, self.axis) - self.ddof)
+        return (self.restored(grad / freedom, a) * (2 * centred),)
+
+
+class Std(Reduction):
+    """Standard deviation along axes.
+
+    h = √(Σ (a - mean)² / (n - ddof))        dh/da = (a - mean) / ((n - ddof) h)
+
+    Where all numbers along the axes are equal there is no derivative; the gradient is 0 there.
+    """
+
+    ddof: Any = 0
+
+    numpy = np.std
+    symbol = "std"
+    formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
+    derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
+    examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    def fprop(self, a: Any) -> Any:
+        return np.sqrt(spread(a, self.axis, self.ddof, self.keepdims))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        centred = a - np.mean(a, axis=self.axis, keepdims=True)
+        freedom = _positive(count_like(a, self.axis) - self.ddof)
+        return (self.restored(grad / (freedom * np.where(h == 0, 1, h)), a) * centred,)
+
+
+class LogSumExp(Reduction):
+    """Logarithm of a sum of exponentials, without overflow.
+
+    h = ln Σ exp(a)        dh/da = exp(a - h), the softmax of a
+
+    -inf adds nothing; where all numbers are -inf, or there are none, h is -inf and the gradient 0.
+    """
+
+    symbol = "logsumexp"
+    formula = r"\ln \sum \exp(a)"
+    derivative = r"\exp(a - h)"
+
+    def fprop(self, a: Any) -> Any:
+        largest = finite_or_zero(np.max(a, axis=self.axis, keepdims=True, initial=-np.inf))
+        total = np.exp(a - largest).sum(axis=self.axis, keepdims=self.keepdims)
+        with np.errstate(divide="ignore"):
+            return np.log(total) + (largest if self.keepdims else largest.reshape(total.shape))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (self.restored(grad, a) * np.exp(a - self.restored(finite_or_zero(h), a)),)
+
+
+def spread(a: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
+    """The variance of real numbers; an empty one is NaN, as in NumPy."""
+    centred = a - a.mean(axis=axis, keepdims=True)
+    total = (centred * centred).sum(axis=axis, keepdims=keepdims)
+    return total / max(count(a.shape, axis) - ddof, 0)
+
+
+def sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """np.sum of a box, an array or a number."""
+    return Sum.apply(a, axis=axis, keepdims=keepdims)
+
+
+def mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """np.mean of a box, an array or a number."""
+    return Mean.apply(a, axis=axis, keepdims=keepdims)
+
+
+def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """ln Σ exp(a) along axes, of a box, an array or a number, without overflow.
+
+    >>> import flowgraph as fg
+    >>> float(fg.logsumexp([1000.0, 1000.0]).round(3))
+    1000.693
+    """
+    return LogSumExp.apply(a, axis=axis, keepdims=keepdims)
+
+
+def _positive(number: Any) -> Any:
+    """A number of elements to divide by: an empty axis has no gradient, so it may as well be 1."""
+    return max(number, 1) if isinstance(number, int | float) else np.maximum(number, 1)

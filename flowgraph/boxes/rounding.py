@@ -1,0 +1,100 @@
+"""Rounding, element by element: staircases, flat between their jumps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Elementwise
+from flowgraph.example import example
+
+_WHOLE = tuple(float(i) for i in range(-8, 9))
+_HALVES = tuple(i + 0.5 for i in range(-8, 8))
+
+
+class Staircase(Elementwise, abstract=True):
+    """A piecewise constant function: its derivative is 0, also at the jumps."""
+
+    derivative = "0"
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.zeros_like(grad),)
+
+
+class Floor(Staircase):
+    """The largest whole number that is not above.
+
+    h = ⌊a⌋        dh/da = 0
+    """
+
+    numpy = np.floor
+    symbol = "⌊a⌋"
+    formula = r"\lfloor a \rfloor"
+    kinks = _WHOLE
+
+    def fprop(self, a: Any) -> Any:
+        return np.floor(a)
+
+
+class Ceil(Staircase):
+    """The smallest whole number that is not below.
+
+    h = ⌈a⌉        dh/da = 0
+    """
+
+    numpy = np.ceil
+    symbol = "⌈a⌉"
+    formula = r"\lceil a \rceil"
+    kinks = _WHOLE
+
+    def fprop(self, a: Any) -> Any:
+        return np.ceil(a)
+
+
+class Trunc(Staircase):
+    """The whole part.
+
+    h = a without its fraction        dh/da = 0
+    """
+
+    numpy = (np.trunc, np.fix)
+    symbol = "trunc"
+    formula = r"\operatorname{trunc}(a)"
+    kinks = _WHOLE
+
+    def fprop(self, a: Any) -> Any:
+        return np.trunc(a)
+
+
+class Rint(Staircase):
+    """The nearest whole number, the even one in the middle.
+
+    h = a, rounded        dh/da = 0
+    """
+
+    numpy = np.rint
+    symbol = "rint"
+    formula = r"\operatorname{round}(a)"
+    kinks = _HALVES
+
+    def fprop(self, a: Any) -> Any:
+        return np.rint(a)
+
+
+class Round(Staircase):
+    """The nearest number of so many decimals, the even one in the middle.
+
+    h = a, rounded        dh/da = 0
+    """
+
+    decimals: int = 0
+
+    numpy = (np.round, np.around)
+    symbol = "round"
+    formula = r"\operatorname{round}(a)"
+    kinks = _HALVES
+    examples = (example((3, 4)), example(np.array([0.123, -4.567]), decimals=1), example((2,), decimals=-1))
+
+    def fprop(self, a: Any) -> Any:
+        return np.round(a, self.decimals)
