@@ -3,10 +3,13 @@
 Every operation is a box, an object with `fprop` and `bprop`, that sits in a topologically sorted graph.
 """
 
+from flowgraph import boxes
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
+from flowgraph.boxes import *  # noqa: F403  (its __all__ lists what boxes the package has)
 from flowgraph.debug import debug
 from flowgraph.derivatives import gradient
 from flowgraph.domain import Interval
+from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
 from flowgraph.example import example
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter, Random
@@ -14,10 +17,13 @@ from flowgraph.naming import scope
 from flowgraph.run import Grads, Run
 from flowgraph.signature import Signature
 from flowgraph.size import Size
+from flowgraph.spec import Spec
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Box", "Constant", "Elementwise", "Graph", "Grads", "Input", "Interval", "Leaf", "Parameter", "Random", "Run",
-    "Signature", "Size", "debug", "example", "gradient", "registry", "scope",
+    "Box", "Constant", "Elementwise", "FlowgraphError", "GradientWarning", "Grads", "Graph", "Input", "Interval",
+    "Leaf", "Parameter", "Random", "Run", "ShapeError", "Signature", "Size", "Spec", "debug", "example", "gradient",
+    "registry", "scope",
 ]
+__all__ += boxes.__all__
