@@ -51,5 +51,17 @@ class LabelError(FlowgraphError, ValueError):
     """A label outside the classes of a loss."""
 
 
+class RenderError(FlowgraphError, RuntimeError):
+    """A picture that no engine of this machine writes in the format asked for."""
+
+
+class RenderWarning(UserWarning):
+    """A picture that was drawn in another way than asked for, since an engine is missing or failed."""
+
+
 class GradientWarning(RuntimeWarning):
     """A gradient that holds a NaN which nothing before it held."""
+
+
+class IndexingError(FlowgraphError, IndexError):
+    """An index that the shape of a box does not take."""

@@ -1,0 +1,264 @@
+"""Indexing: NumPy's own results for every index, sizes that follow the batch, gradients that accumulate."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+import flowgraph as fg
+from flowgraph.boxes.indexing import ArangeLike, IndexAdd
+from flowgraph.errors import DtypeError, IndexingError, ShapeError
+
+
+def value(box, **feeds):
+    graph = fg.Graph(box)
+    return graph.fprop({name: a for name, a in feeds.items() if name in graph})[box]
+
+
+def slices(limit):
+    end = st.none() | st.integers(-limit, limit)
+    return st.builds(slice, end, end, st.none() | st.sampled_from([-3, -2, -1, 1, 2, 3]))
+
+
+@st.composite
+def indexed(draw):
+    """An array, and an index of it of any kind."""
+    shape = draw(npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+    together = draw(npst.broadcastable_shapes((2, 3), max_dims=2, max_side=3))
+    a = np.arange(float(np.prod(shape))).reshape(shape)
+    index, axis, rest = [], 0, list(shape)
+    while rest:
+        kind = draw(st.sampled_from(["int", "slice", "none", "array", "mask", "mask2", "stop", "ellipsis", "zero-d"]))
+        size = rest[0]
+        if kind == "none":
+            index.append(None)
+            continue
+        if kind == "stop":
+            break
+        if kind == "ellipsis":
+            if ... in [i for i in index if not isinstance(i, np.ndarray)]:
+                break
+            index.append(...)
+            skipped = draw(st.integers(0, len(rest)))
+            rest = rest[skipped:]
+            if skipped and not rest:
+                break
+            continue
+        if kind == "mask2" and len(rest) > 1:
+            index.append(draw(npst.arrays(bool, tuple(rest[:2]))))
+            rest = rest[2:]
+            continue
+        rest = rest[1:]
+        if kind == "slice":
+            index.append(draw(slices(size + 1)))
+        elif kind == "mask":
+            index.append(draw(npst.arrays(bool, (size,))))
+        elif size == 0:
+            index.append(slice(None))
+        elif kind == "int":
+            index.append(draw(st.integers(-size, size - 1)))
+        else:
+            shape_of_index = () if kind == "zero-d" else together
+            index.append(draw(npst.arrays(np.int64, shape_of_index, elements=st.integers(-size, size - 1))))
+    return a, tuple(index)
+
+
+@given(indexed())
+@example((np.zeros((2, 2)), (np.array([0]), ..., np.array([1]))))
+@example((np.zeros((2, 2, 2)), (0, slice(None), np.array([0, 1]))))
+def test_every_index_is_numpys(case):
+    a, index = case
+    try:
+        expected = a[index]
+    except IndexError:
+        with pytest.raises((IndexingError, IndexError)):
+            value(fg.Constant(a)[index])
+        return
+    with fg.debug():
+        found = value(fg.Constant(a)[index])
+    np.testing.assert_array_equal(found, expected, strict=False)
+    assert np.shape(found) == np.shape(expected)
+
+
+@given(indexed())
+def test_the_gradient_adds_at_the_places_that_were_read(case):
+    a, index = case
+    try:
+        expected = a[index]
+    except IndexError:
+        return
+    x = fg.Parameter(a, name="x")
+    grad = np.arange(1.0, 1 + np.size(expected)).reshape(np.shape(expected))
+    needed = np.zeros_like(a)
+    np.add.at(needed, index, grad)
+    with fg.debug():
+        np.testing.assert_allclose(fg.Graph(x[index]).fprop().bprop(grad)[x], needed)
+    (built,) = fg.gradient(x[index], [x], grad)
+    np.testing.assert_allclose(value(built), needed)
+
+
+@given(slices(5), st.integers(0, 8))
+def test_a_slice_of_an_axis_that_follows_the_batch(item, number):
+    x = fg.Input("x", shape=("N", 2))
+    a = np.arange(2.0 * number).reshape(number, 2)
+    box = x[item]
+    with fg.debug():
+        np.testing.assert_array_equal(value(box, x=a), a[item])
+
+
+@pytest.mark.parametrize(
+    ("item", "size"),
+    [
+        (slice(1, None), "N-1"),
+        (slice(None, -2), "N-2"),
+        (slice(2, -1), "N-3"),
+        (slice(None, None, -1), "N"),
+        (slice(-2, None, -1), "N-1"),
+        (slice(None, 1, -1), "N-2"),
+        (slice(3, 1), 0),
+        (slice(-1, -3), 0),
+        (slice(None, 0), 0),
+        (slice(-2, 0), 0),
+    ],
+)
+def test_sizes_that_stay_exact(item, size):
+    assert fg.Input("x", shape=("N",))[item].shape == (size,)
+
+
+@pytest.mark.parametrize("item", [slice(None, 10), slice(-3, None), slice(None, None, 2), slice(-3, -1), slice(-3, 2)])
+def test_sizes_only_known_in_a_run(item):
+    (size,) = fg.Input("x", shape=("N",))[item].shape
+    assert size.unknown
+
+
+def test_a_step_that_divides_the_axis_stays_exact():
+    x = fg.Input("x", shape=("N",))
+    doubled = np.concatenate([x, x])
+    assert doubled[::2].shape == ("N",)
+    assert doubled[1::2].shape == ("N",)
+    assert doubled[1:][::2].shape == ("N",)
+
+
+def test_the_size_of_an_axis_may_stand_in_an_index():
+    x = fg.Input("x", shape=("N", 3))
+    n = x.shape[0]
+    a = np.arange(12.0).reshape(4, 3)
+    for item in (slice(1, n), slice(n - 1, None), slice(n, None), slice(n - 1, None, -1), slice(n, 0, -1)):
+        numbers = slice(*(end.terms[("N",)] * 4 + end.terms.get((), 0) if isinstance(end, fg.Size) else end
+                          for end in (item.start, item.stop, item.step)))  # fmt: skip
+        np.testing.assert_array_equal(value(x[item], x=a), a[numbers])
+    np.testing.assert_array_equal(value(x[n - 1], x=a), a[-1])
+    assert x[slice(None, n, -1)].shape == (0, 3)
+    assert x[:n, ...].shape[0] == "N"
+
+
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_labels_pick_one_element_of_each_row(number):
+    x = fg.Input("x", shape=("N", 10))
+    y = fg.Input("y", shape=("N",), dtype=int)
+    picked = x[ArangeLike(y), y]
+    assert picked.shape == ("N",)
+    a, labels = np.random.default_rng(0).normal(size=(number, 10)), np.arange(number) % 10
+    run = fg.Graph(np.sum(picked)).fprop(x=a, y=labels)
+    np.testing.assert_allclose(run[picked], a[np.arange(number), labels])
+    needed = np.zeros_like(a)
+    needed[np.arange(number), labels] = 1
+    np.testing.assert_array_equal(run.bprop(wrt=x)[x], needed)
+
+
+def test_rows_taken_twice_receive_both_gradients():
+    W = fg.Parameter(np.arange(6.0).reshape(3, 2), name="W")
+    words = fg.Input("words", shape=("B", "T"), dtype=int)
+    run = fg.Graph(np.sum(W[words] ** 2)).fprop(words=[[0, 0], [-1, 0]])
+    np.testing.assert_array_equal(run.bprop()[W], [[0, 6], [0, 0], [8, 10]])
+
+
+def test_a_mask_whose_count_only_a_run_knows():
+    x = fg.Input("x", shape=("N",))
+    kept = x[x > 0]
+    assert kept.shape[0].unknown
+    total = np.sum(kept * kept)
+    (grad,) = fg.gradient(total, [x])
+    a = np.array([1.0, -2.0, 3.0])
+    np.testing.assert_array_equal(value(grad, x=a), [2, 0, 6])
+    np.testing.assert_array_equal(value(grad, x=-np.abs(a)), [0, 0, 0])
+
+
+def test_a_constant_mask_and_lists():
+    a = np.arange(4.0)
+    x = fg.Constant(a)
+    assert x[[True, False, True, True]].shape == (3,)
+    assert x[[]].shape == (0,)
+    assert x[[2, -1]].shape == (2,)
+    assert x[True].shape == (1, 4)
+    assert x[np.int64(1)].shape == ()
+
+
+def test_of_a_box_of_several_outputs_the_index_takes_one():
+    left, right = np.split(fg.Parameter(np.arange(4.0)), 2)
+    assert left.shape == right.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("index", "text"),
+    [
+        ((0, 0, 0), "3 axes are indexed, but there are 2"),
+        (5, "the index 5 lies outside an axis of 2"),
+        ((slice(None), -4), "the index -4 lies outside an axis of 3"),
+        ([0, 2], "the index 2 lies outside an axis of 2"),
+        ((..., ...), "one '...' at most"),
+        (1.5, r"found 1\.5 in its index, needs integers"),
+        ("a", "found 'a' in its index"),
+        (slice(0, 1.5), "needs integers, slices of integers"),
+        ([0.5], "found an index of dtype float64"),
+        (slice(None, None, 0), "the step of a slice is 0"),
+        ([True, False, True], r"a mask of shape \(3,\) lies on axes of \(2,\)"),
+        (([0, 1], [0, 1, 2]), r"the arrays of the index, \(2,\), \(3,\), do not broadcast"),
+    ],
+)
+def test_an_index_that_does_not_fit_is_refused_where_it_is_written(index, text):
+    with pytest.raises(IndexingError, match=text):
+        fg.Parameter(np.zeros((2, 3)), name="x")[index]
+
+
+def test_an_index_of_floats_is_refused():
+    x = fg.Input("x", shape=(3,))
+    with pytest.raises(DtypeError, match="of dtype float64, needs integers or truth values"):
+        x[x]
+
+
+def test_a_box_is_no_end_of_a_slice():
+    x = fg.Input("x", shape=(3,))
+    with pytest.raises(IndexingError, match="needs integers, slices of integers"):
+        x[: fg.Input("k", dtype=int)]
+
+
+def test_a_size_of_another_axis_is_no_place():
+    x = fg.Input("x", shape=("N", "M"))
+    with pytest.raises(IndexingError, match="M is no place on an axis of N"):
+        x[: x.shape[1]]
+
+
+def test_a_label_out_of_range_is_found_in_the_run():
+    x, y = fg.Input("x", shape=(2, 3)), fg.Input("y", shape=(2,), dtype=int)
+    with pytest.raises(IndexError) as error:
+        value(x[np.arange(2), y], x=np.zeros((2, 3)), y=[0, 3])
+    assert "in fprop of Index" in error.value.__notes__[0]
+
+
+def test_an_axis_of_arange_that_is_not_there():
+    with pytest.raises(ShapeError, match="axis = 2"):
+        ArangeLike(fg.Input("x", shape=("N",)), axis=2)
+
+
+def test_rows_of_float32_and_of_no_width():
+    for shape in ((5, 0), (5, 3), (5, 2, 2), (0, 3)):
+        rows = np.array([0, -1, 0]) if shape[0] else np.array([], int)
+        a = np.ones((len(rows), *shape[1:]), np.float32)
+        h = IndexAdd(a, np.zeros(shape), rows, index=("array",))
+        needed = np.zeros(shape, np.float32)
+        np.add.at(needed, rows, a)
+        found = value(h)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, needed)

@@ -1,0 +1,32 @@
+"""Independent values of indexing: element by element, by the places that an index names."""
+
+import numpy as np
+
+
+def places(index, shape, indices):
+    """The places that an index names, as tuples, in an array of the shape of the result."""
+    arrays = iter(indices)
+    filled = tuple(next(arrays) if isinstance(item, str) else item for item in index)
+    named = np.empty(shape, object)
+    for place in np.ndindex(*shape):
+        named[place] = place
+    return np.asarray(named[filled], object) if shape else named
+
+
+def index(a, *indices, index):
+    named = places(index, a.shape, indices)
+    return np.array([a.item(*place) for place in named.flat]).reshape(named.shape)
+
+
+def index_add(a, like, *indices, index):
+    h = np.zeros(like.shape)
+    for place, number in zip(places(index, like.shape, indices).flat, a.flat, strict=True):
+        h[place] += number
+    return h
+
+
+VALUES = {
+    "Index": index,
+    "IndexAdd": index_add,
+    "ArangeLike": lambda like, axis: np.array(list(range(np.moveaxis(like, axis, 0).shape[0]))),
+}
