@@ -269,7 +269,7 @@ def gradient_graph_equals_bprop(case: Case) -> None:
     feeds = {leaf: a for leaf, a in zip(box.children, case.children, strict=True) if isinstance(leaf, fg.Input)}
     feeds[grad] = seed
     built = [b for b in fg.gradient(box, wrt, grad)]
-    leaves = fg.Graph(*built).inputs
+    leaves = set(fg.Graph(*built).inputs)
     run = fg.Graph(*built).fprop({leaf: a for leaf, a in feeds.items() if leaf in leaves})
     for one, needed in zip(built, grads_of(case, seed), strict=True):
         assert_same(run[one], needed, case, "gradient graph")
@@ -300,12 +300,12 @@ def second_derivative(case: Case) -> None:
         total = total + fg.sum(one * weight)
     graph = fg.Graph(total)
     feeds = {leaf: case.children[i] for i, leaf in zip(case.floats, wrt, strict=True)} | {grad: seed}
-    run = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph.inputs})
-    reached = [leaf for leaf in (*wrt, grad) if leaf in graph.inputs]
+    run = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph})
+    reached = [leaf for leaf in (*wrt, grad) if leaf in graph]
     found = run.bprop(wrt=reached, unused="zeros") if reached else {}
     for i, leaf in zip(case.floats, wrt, strict=True):
         direction = np.asarray(rng.normal(size=case.children[i].shape))
-        analytic = float(np.sum(found[leaf] * direction)) if leaf in reached else 0.0
+        analytic = float(np.sum(found[leaf] * direction)) if leaf in graph else 0.0
 
         def objective(step: float, i: int = i, direction: np.ndarray = direction) -> float:
             moved = list(case.children)
