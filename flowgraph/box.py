@@ -12,22 +12,29 @@ import numpy as np
 from flowgraph import dispatch
 from flowgraph.array_methods import ArrayMethods
 from flowgraph.declaration import check_setting_names, read_bprop, read_fprop, read_signature
-from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.description import Description
+from flowgraph.errors import DtypeError, UsageError
 from flowgraph.inference import try_dtype, try_fprop
 from flowgraph.naming import Line, current_scope, users_line
 from flowgraph.signature import Signature, SignatureMismatchError
 from flowgraph.size import Shape, product
-from flowgraph.spec import Spec, broadcast, shape_text
+from flowgraph.spec import Spec, broadcast
 
 Array = np.ndarray[Any, Any]
 
 registry: dict[str, type[Box]] = {}
 """Every box class by name; tests, docs, pictures and checks find a new class here."""
 
+
+def registry_name(cls: type[Box]) -> str:
+    """The plain name of flowgraph's own classes, the full one of others, so that neither hides the other."""
+    return cls.__name__ if cls.__module__.startswith("flowgraph.") else f"{cls.__module__}.{cls.__qualname__}"
+
+
 _SCALARS = (bool, int, float, complex)
 
 
-class Box(ArrayMethods):
+class Box(ArrayMethods, Description):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -51,9 +58,6 @@ class Box(ArrayMethods):
     constant_children: ClassVar[Any] = frozenset()
     examples: ClassVar[tuple[Any, ...] | None] = ()
 
-    child_names: ClassVar[tuple[str, ...]] = ()
-    variadic: ClassVar[bool] = False
-    settings: ClassVar[Mapping[str, dataclasses.Field[Any]]] = {}
     has_bprop: ClassVar[bool] = False
     takes_needs: ClassVar[bool] = False
 
@@ -76,7 +80,7 @@ class Box(ArrayMethods):
         cls.symbol = vars(cls).get("symbol") or cls.__name__.lower()
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)
-        registry[cls.__name__] = cls
+        registry[registry_name(cls)] = cls
         if "numpy" in vars(cls):
             dispatch.register(cls, cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,))
 
@@ -124,13 +128,6 @@ class Box(ArrayMethods):
     def check_settings(self) -> None:
         """Refuse settings that make no sense; called before the children are read."""
 
-    def names_of_children(self) -> tuple[str, ...]:
-        """A name for each child, as fprop calls them."""
-        if not self.variadic:
-            return self.child_names
-        *first, last = self.child_names
-        return (*first, *(f"{last}[{i}]" for i in range(len(self.children) - len(first))))
-
     @functools.cached_property
     def passes(self) -> tuple[bool, ...]:
         """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
@@ -156,18 +153,9 @@ class Box(ArrayMethods):
             raise UsageError(f"{self.title}: found a box of {len(self.outputs)} outputs used as one; take box[0], ...")
         return self.outputs[0]
 
-    @property
-    def title(self) -> str:
-        """Class and name, as errors call it."""
-        return f"{type(self).__name__} {self.name!r}" if self.name else f"{type(self).__name__} {self.scope!s}".strip()
-
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Floating-point operations of one fprop, given the shapes of the value and of the children."""
         return 0
-
-    def setting_values(self) -> dict[str, Any]:
-        """The settings by name."""
-        return {name: getattr(self, name) for name in self.settings}
 
     def named(self, name: str) -> Box:
         """The same box under another name: a new box with the same children and settings."""
@@ -175,21 +163,6 @@ class Box(ArrayMethods):
         twin.__dict__.update(self.__dict__)
         twin._start(name)
         return twin
-
-    def shape_error(self, problem: str, *notes: str) -> ShapeError:
-        """A ShapeError that names this box, its children and the lines that built them."""
-        return ShapeError("\n  ".join([f"{self.title}: {problem}", *self.lineup(), *notes]))
-
-    def lineup(self) -> list[str]:
-        """One line per child: as what, which box, its shape, the line that built it."""
-        labels = self.names_of_children()
-        names = [repr(child.name or child.symbol) for child in self.children]
-        shapes = [" and ".join(shape_text(spec.shape) for spec in child.outputs) for child in self.children]
-        wide = [max((len(text) for text in column), default=0) for column in (labels, names, shapes)]
-        return [
-            f"{label:<{wide[0]}} = {name:<{wide[1]}}  {shape:<{wide[2]}}  built at {child.built_at}"
-            for label, name, shape, child in zip(labels, names, shapes, self.children, strict=True)
-        ]
 
     @classmethod
     def apply(cls, *values: Any, **settings: Any) -> Any:
@@ -200,11 +173,6 @@ class Box(ArrayMethods):
         box.__dict__.update(children=(), name=None, scope="")
         box._set(settings)
         return box.fprop(*map(np.asarray, values))
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(f"{shape_text(spec.shape)} {spec.dtype}" for spec in self.outputs)
-        settings = "".join(f", {name}={_short(value)}" for name, value in self.setting_values().items())
-        return f"<{self.title}{settings}: {shapes}>"
 
     def __getattr__(self, name: str) -> Any:
         if name in ("shape", "dtype") and "outputs" in self.__dict__:
@@ -330,9 +298,3 @@ def _valid(name: Any) -> str:
     if not isinstance(name, str) or not name or name != name.strip():
         raise UsageError(f"name: found {name!r}, needs a text that is not empty and has no space at its ends")
     return name
-
-
-def _short(setting: Any) -> str:
-    if isinstance(setting, np.ndarray):
-        return np.array2string(setting, threshold=8) if setting.size <= 8 else f"array{shape_text(setting.shape)}"
-    return repr(setting)

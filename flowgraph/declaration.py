@@ -22,6 +22,8 @@ def check_setting_names(cls: type[Box], annotations: Mapping[str, Any]) -> None:
 
 def read_fprop(cls: type[Box]) -> None:
     """Read the children from the parameters of fprop."""
+    if cls.fprop is _box_fprop(cls):
+        raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
     parameters = list(inspect.signature(cls.fprop).parameters.values())[1:]
     for parameter in parameters:
         if parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
@@ -36,6 +38,10 @@ def read_fprop(cls: type[Box]) -> None:
         raise DeclarationError(
             f"{cls.__name__}: declares {sorted(unknown)[0]!r}, but its children are {', '.join(cls.child_names)}"
         )
+
+
+def _box_fprop(cls: type[Box]) -> Any:
+    return next(vars(base)["fprop"] for base in reversed(cls.__mro__) if "fprop" in vars(base))
 
 
 def read_bprop(cls: type[Box]) -> None:

@@ -143,6 +143,36 @@ class Graph:
         outputs = ", ".join(self.names[box] for box in self.outputs)
         return f"<Graph of {len(self)} boxes: {outputs}>"
 
+    def render(self, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:
+        """Draw the graph into a file, .svg .png .pdf or .dot, and return its path; see `flowgraph.rendering.render`."""
+        from flowgraph import rendering
+
+        return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
+
+    def to_svg(self, **settings: Any) -> str:
+        """The graph as SVG text; settings as in `render`."""
+        from flowgraph import rendering
+
+        return rendering.to_svg(self, **settings)
+
+    def to_dot(self, **settings: Any) -> str:
+        """The graph as DOT text, the same for the same graph; settings as in `render`."""
+        from flowgraph import rendering
+
+        return rendering.to_dot(self, **settings)
+
+    def to_graphviz(self, **settings: Any) -> Any:
+        """The graph as a `graphviz.Source`, to go on with."""
+        from flowgraph import rendering
+
+        return rendering.to_graphviz(self, **settings)
+
+    def _repr_svg_(self) -> str | None:
+        """The picture in a notebook."""
+        from flowgraph import rendering
+
+        return rendering.notebook_svg(self)
+
     def _kept(self, keep: Any) -> frozenset[int] | None:
         """The slots to keep, None for all."""
         if isinstance(keep, str) and keep == "all":

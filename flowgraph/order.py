@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.errors import DuplicateNameError
 
 
 class Boxes(tuple[Box, ...]):
@@ -62,7 +63,7 @@ def assert_topological(order: Sequence[Box]) -> None:
 def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     """A name for each box: its own, else its scope and symbol; a number is added to what is taken."""
     boxes = list(order)
-    names = {box: box.name for box in boxes if box.name and not box.children}
+    names = _leaf_names(boxes)
     taken = set(names.values())
     used: Counter[str] = Counter()
     result: dict[Box, str] = {}
@@ -77,3 +78,18 @@ def unique_names(order: Iterable[Box]) -> dict[Box, str]:
             taken.add(name)
         result[box] = name
     return {box: result[box] for box in boxes}
+
+
+def _leaf_names(boxes: Iterable[Box]) -> dict[Box, str]:
+    """The names of the leaves as their user gave them: a graph is fed and read by them, so no two are the same."""
+    owner: dict[str, Box] = {}
+    for box in boxes:
+        if box.children or box.name is None:
+            continue
+        other = owner.setdefault(box.name, box)
+        if other is not box:
+            raise DuplicateNameError(
+                f"Graph: two boxes are called {box.name!r}, built at {other.built_at} and {box.built_at}; "
+                f"give each a name of its own, or build each in its fg.scope"
+            )
+    return {box: name for name, box in owner.items()}

@@ -82,13 +82,13 @@ class Run:
             raise UsageError("bprop: keep is 'wrt' or 'all', unused is 'raise' or 'zeros'")
         graph = self.graph
         boxes = self._wrt(wrt)
-        cut = paths.unreached(graph, boxes) if boxes not in graph.reached else ()
+        grads = self._seeds(grad)
+        cut = paths.unreached(graph, boxes) if boxes not in graph.reached else []
         if cut and unused == "raise":
             raise paths.cut_error(graph, cut[0])
         if not cut:
             graph.reached.add(boxes)
         steps = graph.bsteps(boxes)
-        grads = self._seeds(grad)
         seeds = grads.copy()
         if debugging():
             inspection.checked_sweep(graph, steps, self._values, grads)

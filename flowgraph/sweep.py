@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.errors import BpropError
+from flowgraph.errors import BpropError, FlowgraphError
 from flowgraph.spec import same, shape_text
 
 
@@ -31,19 +31,25 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
     Source: Larochelle, Training neural networks, "flow graph", bprop.
     """
     scalar = np.float64
-    for slot, bprop, read, wanted, count, box in steps:
-        grad = grads[slot]
-        if grad is None:
-            continue
-        parts = bprop(grad, values[slot], *read(values))
-        if type(parts) is not tuple or len(parts) != count:
-            raise _wrong_count(box, parts)
-        for position, child in wanted:
-            part = parts[position]
-            if type(part) is not scalar or type(values[child]) is not scalar:
-                part = settled(part, values[child], box, position, values[slot])
-            arrived = grads[child]
-            grads[child] = part if arrived is None else added(arrived, part)
+    box: Box | None = None
+    try:
+        for slot, bprop, read, wanted, count, box in steps:
+            grad = grads[slot]
+            if grad is None:
+                continue
+            parts = bprop(grad, values[slot], *read(values))
+            if type(parts) is not tuple or len(parts) != count:
+                raise _wrong_count(box, parts)
+            for position, child in wanted:
+                part = parts[position]
+                if type(part) is not scalar or type(values[child]) is not scalar:
+                    part = settled(part, values[child], box, position, values[slot])
+                arrived = grads[child]
+                grads[child] = part if arrived is None else added(arrived, part)
+    except Exception as error:
+        if box is not None and not isinstance(error, FlowgraphError):
+            error.add_note(f"in bprop of {box.title}, built at {box.built_at}")
+        raise
 
 
 def added(arrived: Any, part: Any) -> Any:
