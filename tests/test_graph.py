@@ -1,0 +1,405 @@
+"""Graph and Run: order, fprop, bprop, update, names, what is kept, several outputs."""
+
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.order import Boxes, assert_topological, topological_order
+
+
+@pytest.fixture
+def net():
+    """A small network with a shared parameter."""
+    x = fg.Input("x", shape=("N", 3))
+    W = fg.Parameter(np.arange(9.0).reshape(3, 3) / 10, name="W")
+    b = fg.Parameter(np.array([0.1, -0.2, 0.3]), name="b")
+    h = np.tanh(x @ W + b)
+    loss = fg.mean(np.tanh(h @ W) * h)
+    return fg.Graph(loss)
+
+
+X = np.array([[1.0, -2.0, 0.5], [0.3, 0.2, -0.7]])
+
+
+def numeric(graph, name, feeds, step=1e-6):
+    """Central differences of a scalar graph with respect to a parameter, element by element."""
+    value = graph[name].value
+    slopes = np.zeros_like(value)
+    for index in np.ndindex(value.shape):
+        moved = [value.copy(), value.copy()]
+        moved[0][index] += step
+        moved[1][index] -= step
+        up, down = (float(graph.fprop({**feeds, name: m})) for m in moved)
+        slopes[index] = (up - down) / (2 * step)
+    return slopes
+
+
+def test_children_stand_before_parents_and_each_box_once(net):
+    assert_topological(net.boxes)
+    assert len({id(box) for box in net.boxes}) == len(net.boxes)
+
+
+def test_the_postcondition_of_the_order_can_fail(net):
+    with pytest.raises(AssertionError, match="stands before its child"):
+        assert_topological(net.boxes[::-1])
+    with pytest.raises(AssertionError, match="stands twice"):
+        assert_topological([*net.boxes, net.boxes[-1]])
+
+
+def test_bprop_against_central_differences(net):
+    grads = net.fprop(x=X).bprop()
+    for name in ("W", "b"):
+        np.testing.assert_allclose(grads[name], numeric(net, name, {"x": X}), atol=1e-9)
+
+
+def test_bprop_twice_and_fprop_twice_give_the_same_bits(net):
+    run, again = net.fprop(x=X), net.fprop(x=X)
+    for name in ("W", "b"):
+        assert np.array_equal(run.bprop()[name], run.bprop()[name])
+        assert np.array_equal(run.bprop()[name], again.bprop()[name])
+    assert float(run) == float(again)
+
+
+def test_only_what_leads_to_wrt_is_visited():
+    visited = []
+
+    class Watched(fg.Elementwise):
+        tag: str
+
+        def fprop(self, a):
+            return a * 1.0
+
+        def bprop(self, grad, h, a):
+            visited.append(self.tag)
+            return (grad,)
+
+    fg.registry.pop(f"{__name__}.{Watched.__qualname__}")
+    x, w = fg.Input("x", shape=(2,)), fg.Parameter(np.ones(2), name="w")
+    graph = fg.Graph(fg.sum(Watched(x, tag="input") * Watched(w, tag="parameter")))
+    run = graph.fprop(x=[1.0, 2.0])
+    run.bprop()
+    assert visited == ["parameter"]
+    run.bprop(wrt=[x])
+    assert visited == ["parameter", "input"]
+
+
+def test_a_box_used_twice_gets_both_gradients():
+    w = fg.Parameter(3.0, name="w")
+    assert fg.Graph(w * w + w).fprop().bprop()[w] == 7.0
+
+
+def test_the_gradient_with_respect_to_any_box(net):
+    run = net.fprop(x=X)
+    h = net["tanh"]
+    grads = run.bprop(wrt=[h, "x"])
+    assert list(grads) == [h, net["x"]]
+    assert grads[h].shape == (2, 3)
+    assert len(grads) == 2
+    assert h in grads
+    assert "x" in grads
+    assert net["W"] not in grads
+    assert 3 not in grads
+
+
+def test_keep_all_gives_the_gradient_of_every_box_on_the_way(net):
+    run = net.fprop(x=X)
+    grads = run.bprop(keep="all")
+    assert set(grads) >= {net["tanh"], net["W"], net["b"], *net.outputs}
+    assert grads[net.outputs[0]] == 1.0
+    assert net["x"] not in grads
+
+
+def test_wrt_the_output_itself_is_the_seed(net):
+    assert net.fprop(x=X).bprop(wrt=net.outputs[0])[net.outputs[0]] == 1.0
+
+
+def test_a_seed_scales_the_gradient(net):
+    run = net.fprop(x=X)
+    np.testing.assert_allclose(run.bprop(grad=-2.0)["W"], -2 * run.bprop()["W"])
+
+
+def test_several_outputs():
+    w = fg.Parameter([1.0, 2.0], name="w")
+    square, total = w * w, fg.sum(w)
+    run = fg.Graph(square, total).fprop()
+    np.testing.assert_array_equal(run.outputs[0], [1.0, 4.0])
+    assert run.outputs[1] == 3.0
+    np.testing.assert_array_equal(run.bprop(grad=([1.0, 10.0], 5.0))[w], [7.0, 45.0])
+    scalars = fg.Graph(total, fg.sum(square), total).fprop()
+    np.testing.assert_array_equal(scalars.bprop()[w], [4.0, 6.0])
+
+
+def test_update_computes_descendants_only():
+    calls = []
+
+    class Counted(fg.Elementwise):
+        tag: str
+
+        def fprop(self, a):
+            calls.append(self.tag)
+            return a * 2.0
+
+    fg.registry.pop(f"{__name__}.{Counted.__qualname__}")
+    a, b = fg.Parameter([1.0], name="a"), fg.Parameter([10.0], name="b")
+    left, right = Counted(a, tag="left"), Counted(b, tag="right")
+    graph = fg.Graph(fg.sum(left + right))
+    calls.clear()
+    run = graph.fprop()
+    assert calls == ["left", "right"]
+    second = run.update(b=[20.0])
+    assert calls == ["left", "right", "right"]
+    assert float(run) == 22.0
+    assert float(second) == 42.0
+    assert second[b] == [20.0]
+    np.testing.assert_array_equal(b.value, [10.0])
+    assert second.bprop()[b] == [2.0]
+    assert float(run.update()) == 22.0
+
+
+def test_update_equals_a_new_run(net):
+    new = np.ones((3, 3))
+    updated = net.fprop(x=X).update({net["W"]: new})
+    fresh = net.fprop(x=X, W=new)
+    for box in net:
+        assert np.array_equal(updated[box], fresh[box])
+    assert np.array_equal(updated.bprop()["W"], fresh.bprop()["W"])
+
+
+def test_values_are_dropped_when_no_later_box_reads_them(net):
+    run = net.fprop(x=X, keep="outputs")
+    assert float(run) == float(net.fprop(x=X))
+    assert run._values.count(None) > len(net) // 2
+    kept = net.fprop(x=X, keep=["tanh"])
+    np.testing.assert_array_equal(kept["tanh"], net.fprop(x=X)["tanh"])
+
+
+@pytest.mark.parametrize("batch", [0, 1, 2, 7])
+def test_one_graph_serves_every_batch_size(batch):
+    x = fg.Input("x", shape=("N", 3))
+    W = fg.Parameter(np.ones((3, 2)), name="W")
+    graph = fg.Graph(fg.sum(np.tanh(x @ W)))
+    rows = np.linspace(-1, 1, 3 * batch).reshape(batch, 3)
+    with fg.debug():
+        grads = graph.fprop(x=rows).bprop()
+    np.testing.assert_allclose(grads[W], rows.T @ (1 - np.tanh(rows @ np.ones((3, 2))) ** 2), atol=1e-15)
+
+
+def test_float32_stays_float32():
+    x = fg.Input("x", shape=("N", 3), dtype=np.float32)
+    W = fg.Parameter(np.ones((3, 2), np.float32), name="W")
+    h = np.tanh(2 * x @ W + 0.5) ** 2 / 3 - 1
+    loss = fg.mean(np.where(h > 0, h, 0))
+    graph = fg.Graph(loss)
+    assert {box.dtype for box in graph} == {np.dtype(np.float32), np.dtype(bool)}
+    run = graph.fprop(x=X.astype(np.float32))
+    assert run[loss].dtype == np.float32
+    assert all(g.dtype == np.float32 for g in run.bprop(keep="all").values())
+
+
+def test_mixed_dtypes_give_each_child_a_gradient_of_its_own_dtype():
+    a = fg.Parameter(np.ones(3, np.float32), name="a")
+    b = fg.Parameter(np.ones(3), name="b")
+    grads = fg.Graph(fg.sum(a * b)).fprop().bprop()
+    assert grads[a].dtype == np.float32
+    assert grads[b].dtype == np.float64
+
+
+def test_integers_and_masks():
+    x = fg.Input("x", shape=("N", 3))
+    mask = fg.Input("mask", shape=("N",), dtype=bool)
+    y = fg.Input("y", shape=("N",), dtype=int)
+    loss = fg.sum(np.where(mask, np.take_along_axis(x, y[:, None], 1)[:, 0], 0.0))
+    grads = fg.Graph(loss).fprop(x=X, mask=[True, False], y=[2, 0]).bprop(wrt=[x])
+    np.testing.assert_array_equal(grads[x], [[0, 0, 1], [0, 0, 0]])
+
+
+def test_a_python_list_of_integers_becomes_floats_where_floats_are_needed():
+    x = fg.Input("x", shape=(2,))
+    assert fg.Graph(x * 2).fprop(x=[1, 2]).outputs[0].tolist() == [2.0, 4.0]
+
+
+def test_what_is_fed_is_copied_and_results_are_read_only(net):
+    fed = X.copy()
+    run = net.fprop(x=fed)
+    before = run.bprop()["W"].copy()
+    fed[...] = 99.0
+    assert np.array_equal(run.bprop()["W"], before)
+    assert not np.shares_memory(fed, run["x"])
+    for array in (run["x"], run["tanh"], run.bprop()["W"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1.0
+    x = fg.Input("x", shape=(2,))
+    assert not np.shares_memory(fg.Graph(x).fprop(x=(given := np.ones(2)))[x], given)
+
+
+def test_a_parameter_changed_between_fprop_and_bprop_changes_nothing():
+    w = fg.Parameter([1.0, 2.0], name="w")
+    run = fg.Graph(fg.sum(w * w)).fprop()
+    w.value = [5.0, 5.0]
+    np.testing.assert_array_equal(run.bprop()[w], [2.0, 4.0])
+    np.testing.assert_array_equal(fg.Graph(fg.sum(w * w)).fprop().bprop()[w], [10.0, 10.0])
+
+
+def test_names_are_unique_and_scopes_nest():
+    x = fg.Input("x", shape=(2,))
+    with fg.scope("net"):
+        with fg.scope("layer1"):
+            a = np.tanh(x)
+            b = np.tanh(a).named("h")
+        c = np.tanh(fg.registry["Tanh"](b, name="h"))
+    graph = fg.Graph(np.tanh(c) + np.tanh(np.tanh(c)).named("out") + fg.Tanh(x, name="out"))
+    assert len(set(graph.names.values())) == len(graph)
+    assert {"net/layer1/tanh", "net/layer1/h", "net/h", "net/tanh", "tanh", "tanh_2", "out", "out_2"} <= set(
+        graph.names.values()
+    )
+    assert graph["net/layer1/h"] is b
+    assert "net/h" in graph
+    assert "nothing" not in graph
+    assert b in graph
+
+
+def test_the_table_counts_parameters_and_operations(net):
+    text = str(net)
+    assert "W" in text
+    assert text.splitlines()[0].split() == ["name", "box", "shape", "dtype", "parameters", "flops"]
+    assert text.splitlines()[-1].split()[:2] == [str(len(net)), "boxes"]
+    assert " 12 " in text.splitlines()[-1]
+    assert repr(net) == "<Graph of 10 boxes: mean>"
+    assert repr(net.fprop(x=X)) == "<Run of <Graph of 10 boxes: mean>>"
+    assert repr(net.fprop(x=X).bprop()) == "<Grads of W, b>"
+
+
+def test_boxes_are_told_apart_by_identity(net):
+    assert net["x"] in net.inputs
+    assert fg.Input("x", shape=("N", 3)) not in net.inputs
+    assert net.boxes.index(net["W"]) == list(map(id, net.boxes)).index(id(net["W"]))
+    with pytest.raises(ValueError, match="not among these boxes"):
+        Boxes().index(net["W"])
+
+
+def test_duplicates_are_shared(net):
+    assert len(topological_order([net.outputs[0], net.outputs[0], net["tanh"]])) == len(net)
+
+
+def test_random_leaves_follow_the_seed():
+    noise = fg.Random(lambda g, shape: g.normal(size=shape), shape=("N", 2), name="noise")
+    other = fg.Random(lambda g, shape: g.normal(size=shape), shape=("N", 2), name="other")
+    x = fg.Input("x", shape=("N", 2))
+    graph = fg.Graph(x + noise + other)
+    zeros = np.zeros((3, 2))
+    one, same, two = graph.fprop(x=zeros, seed=1), graph.fprop(x=zeros, seed=1), graph.fprop(x=zeros, seed=2)
+    assert np.array_equal(one[noise], same[noise])
+    assert not np.array_equal(one[noise], two[noise])
+    assert not np.array_equal(one[noise], one[other])
+    assert np.array_equal(graph.fprop({"x": zeros, noise: zeros}, seed=1)[noise], zeros)
+    assert np.array_equal(one.update(x=zeros + 1)[noise], one[noise])
+
+
+def test_a_box_of_several_outputs():
+    class SumAndDifference(fg.Box):
+        def fprop(self, a, b):
+            return a + b, a - b
+
+        def bprop(self, grad, h, a, b):
+            plus, minus = (0 * a if g is None else g for g in grad)
+            return plus + minus, plus - minus
+
+    fg.registry.pop(f"{__name__}.{SumAndDifference.__qualname__}")
+    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 5.0], name="b")
+    both = SumAndDifference(a, b)
+    plus, minus = both
+    assert len(both) == 2
+    assert [part.outputs for part in both[:2]] == [plus.outputs, minus.outputs]
+    with pytest.raises(TypeError, match="a box of 2 outputs used as one"):
+        both + 1.0
+    with pytest.raises(TypeError, match="2 outputs"):
+        both.shape  # noqa: B018
+    run = fg.Graph(fg.sum(plus * minus)).fprop()
+    with fg.debug():
+        grads = run.bprop()
+    np.testing.assert_array_equal(grads[a], [2.0, 4.0])
+    np.testing.assert_array_equal(grads[b], [-6.0, -10.0])
+    np.testing.assert_array_equal(fg.Graph(fg.sum(minus)).fprop().bprop()[b], [-1.0, -1.0])
+    (da,) = fg.gradient(fg.sum(plus * minus), [a])
+    np.testing.assert_array_equal(fg.Graph(da).fprop().outputs[0], [2.0, 4.0])
+    whole = fg.Graph(both).fprop()
+    np.testing.assert_array_equal(whole[both][1], [-2.0, -3.0])
+    with pytest.raises(TypeError, match="has several parts"):
+        whole.bprop()
+
+
+def test_a_bprop_left_out_is_derived():
+    class Swish(fg.Elementwise):
+        def fprop(self, a, b):
+            return a / (1 + np.exp(-a)) * b
+
+    class Share(fg.Box):
+        def fprop(self, a):
+            return a / fg.sum(a)
+
+    for cls in (Swish, Share):
+        fg.registry.pop(f"{__name__}.{cls.__qualname__}")
+    w = fg.Parameter([0.5, -1.0], name="w")
+    graph = fg.Graph(fg.sum(Swish(w, np.float64(2.0)) * Share(np.exp(w))))
+    np.testing.assert_allclose(graph.fprop().bprop()[w], numeric(graph, "w", {}), atol=1e-9)
+    (dw,) = fg.gradient(graph.outputs[0], [w])
+    np.testing.assert_allclose(fg.Graph(dw).fprop()[dw], graph.fprop().bprop()[w], rtol=1e-14)
+
+
+def test_two_threads_run_one_graph(net):
+    needed = net.fprop(x=X).bprop()["W"]
+    wrong = []
+
+    def work():
+        for _ in range(50):
+            if not np.array_equal(net.fprop(x=X).bprop()["W"], needed):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_debug_mode_finds_a_value_that_is_not_what_was_built():
+    class Liar(fg.Elementwise):
+        def infer(self, a):
+            return fg.Spec((*a.shape[:-1], 5), a.dtype)
+
+        def fprop(self, a):
+            return a
+
+    fg.registry.pop(f"{__name__}.{Liar.__qualname__}")
+    graph = fg.Graph(Liar(fg.Input("x", shape=(2, 3))))
+    graph.fprop(x=np.ones((2, 3)))
+    with fg.debug(), pytest.raises(AssertionError, match="built with"):
+        graph.fprop(x=np.ones((2, 3)))
+
+
+def test_debug_mode_finds_a_bprop_that_writes():
+    class Writes(fg.Elementwise):
+        def fprop(self, a):
+            return a * 1.0
+
+        def bprop(self, grad, h, a):
+            h *= 0.0
+            return (grad,)
+
+    fg.registry.pop(f"{__name__}.{Writes.__qualname__}")
+    graph = fg.Graph(fg.sum(Writes(fg.Parameter(np.ones(3), name="w"))))
+    graph.fprop().bprop()
+    with fg.debug(), pytest.raises(fg.FlowgraphError, match="bprop wrote to an array that it was given"):
+        graph.fprop().bprop()
+
+
+def test_a_run_holds_no_reference_that_keeps_a_graph_alive():
+    x = fg.Input("x", shape=(2,))
+    h = np.tanh(x)
+    fg.Graph(h).fprop(x=[1.0, 2.0])
+    gc.collect()
+    assert not any(isinstance(o, fg.Run) and o.graph.outputs[0] is h for o in gc.get_objects())
