@@ -1,0 +1,27 @@
+"""The engine that is always there: the built-in layout, written as SVG."""
+
+from __future__ import annotations
+
+from flowgraph.rendering.layout import Layout, place
+from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.svg_text import svg_text
+
+MOST_TILES = 2000
+"""Beyond, dot is not asked: it would take minutes."""
+
+_LONG = 24
+
+
+def draw_builtin(picture: Picture, theme: str = "light") -> str:
+    """The picture as SVG, without any program."""
+    return svg_text(picture, place(picture), theme)
+
+
+def too_long_for_dot(picture: Picture) -> bool:
+    """Whether the picture has more tiles than dot lays out in time, or is a chain that only the built-in layout folds."""
+    if len(picture.tiles) > MOST_TILES:
+        return True
+    if sum(link.spine for link in picture.links) < _LONG:
+        return False
+    layout: Layout = place(picture)
+    return layout.folded

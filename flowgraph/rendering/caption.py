@@ -1,0 +1,66 @@
+"""The lines under a picture: what the graph amounts to, and the legend of what occurs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowgraph.rendering.palette import HEAT, KINDS
+from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import amount_text
+from flowgraph.size import add, multiply, product
+from flowgraph.table import flops_of
+
+
+def caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:
+    """Boxes, parameters, FLOP, bytes and dtype; the legend; the scale of the gradient view."""
+    rows = [Row((Span(" · ".join(_facts(subject)), size=11),)), _legend(subject, tiles)]
+    if subject.view == "gradients":
+        rows.append(_scale())
+    return tuple(rows)
+
+
+def _facts(subject: Subject) -> list[str]:
+    graph = subject.graph
+    flops, memory = 0, 0
+    for box in graph.boxes:
+        flops = add(flops, flops_of(box))  # type: ignore[assignment]
+        if box.children:
+            for spec in box.outputs:
+                memory = add(memory, multiply(spec.dtype.itemsize, product(spec.shape)))  # type: ignore[assignment]
+    count = sum(box.value.size for box in graph.parameters)  # type: ignore[attr-defined]
+    facts = [f"{len(graph):,} boxes" if len(graph) > 1 else "1 box"]
+    facts += [f"{count:,} parameters"] if count else []
+    texts = (amount_text(flops, "FLOP", subject.sizes), amount_text(memory, "B", subject.sizes))
+    facts += [f"fprop {texts[0]}"] if flops and texts[0] else []
+    facts += [f"values {texts[1]}"] if memory and texts[1] else []
+    return [*facts, subject.dtype]
+
+
+def _legend(subject: Subject, tiles: Sequence[Tile]) -> Row:
+    occur = set(subject.kind.values()) if len(tiles) < len(subject.kind) else {tile.kind for tile in tiles}
+    occur -= set() if any(tile.kind == "constant" for tile in tiles) else {"constant"}
+    items: list[Span | Strip | Swatch] = []
+    for kind in KINDS:
+        if kind in occur:
+            items.append(Swatch(f"fill {kind}", f"line {kind}", square=kind == "parameter", width=_border(kind)))
+            items.append(Span(kind))
+    return Row(tuple(items))
+
+
+def _border(kind: str) -> float:
+    return 2.0 if kind == "loss" else 1.0
+
+
+def _scale() -> Row:
+    return Row(
+        (
+            Span("rms ∂L/∂box against the output layer:  vanishing (÷1000)"),
+            Strip(tuple(f"heat {step}" for step in range(-HEAT, HEAT + 1, 2))),
+            Span("(×1000) exploding"),
+            Swatch("not a number", "not a number"),
+            Span("NaN or Inf"),
+            Swatch("not computed", "not computed"),
+            Span("not computed"),
+        )
+    )

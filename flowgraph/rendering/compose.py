@@ -1,0 +1,179 @@
+"""A graph becomes a picture: which boxes are tiles, which are rows of others, what links them, what frames them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.rendering import labels
+from flowgraph.rendering.caption import caption
+from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.palette import ink_on
+from flowgraph.rendering.picture import Frame, Link, Picture, Row, Tile
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import identifier, number_text, printable, shape_text, shortened
+
+DETAILS = ("auto", "boxes", "rows")
+DIRECTIONS = ("right", "down")
+SEPARATE_UP_TO = 40
+"""Boxes of a graph whose parameters are tiles of their own; beyond, they are rows of the boxes that read them."""
+
+
+def compose(subject: Subject, *, direction: str = "right", detail: str = "auto") -> Picture:
+    """The picture of a subject. `detail` "boxes" draws parameters as tiles, "rows" inside the boxes that read them."""
+    if detail not in DETAILS:
+        raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
+    if direction not in DIRECTIONS:
+        raise UsageError(f"render: found direction={direction!r}, needs one of {', '.join(DIRECTIONS)}")
+    rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
+    return _Composer(subject, rows).picture(direction)
+
+
+class _Composer:
+    """One composition: what each box of the subject becomes."""
+
+    def __init__(self, subject: Subject, rows: bool) -> None:
+        self.subject = subject
+        self.graph = subject.graph
+        self.ids = {box: identifier(name) for box, name in self.graph.names.items()}
+        self.inside = {box for box in self.graph.boxes if self._is_inside(box, rows)}
+        self.shown = [box for box in self.graph.boxes if box not in self.inside]
+        self.on_spine = set(zip(subject.spine, subject.spine[1:], strict=False))
+
+    def picture(self, direction: str) -> Picture:
+        tiles = tuple(self._tile(box) for box in self.shown)
+        outputs = ", ".join(printable(self.graph.names[box]) for box in self.graph.outputs[:4])
+        return Picture(
+            title=f"flow graph of {outputs}",
+            tiles=tiles,
+            links=tuple(self._links()),
+            frames=self._frames(),
+            caption=caption(self.subject, tiles),
+            direction=direction,
+            hosts=self._hosts(),
+        )
+
+    def _is_inside(self, box: Box, rows: bool) -> bool:
+        """Whether a leaf is written inside the boxes that read it."""
+        if box in self.graph.outputs:
+            return False
+        readers = self.subject.parents[box]
+        if is_number(box):
+            return all(any(not is_number(child) for child in reader.children) for reader in readers)
+        leaf = self.subject.kind[box] in ("parameter", "constant")
+        return rows and leaf and any(self.subject.kind[reader] != "regularizer" for reader in readers)
+
+    def _tile(self, box: Box) -> Tile:
+        subject, kind = self.subject, self.subject.kind[box]
+        faded = subject.view in ("backward", "both", "gradients") and box not in subject.receivers
+        fill = "faded fill" if faded else f"fill {kind}"
+        if subject.view == "gradients" and not faded and kind != "loss":
+            fill = labels.heat_of(subject, box)
+        ink = "no gradient" if faded else ink_on(fill)
+        muted = "muted" if ink == "ink" else ink
+        name = self._local_name(box)
+        rows = [labels.title_row(box, name, ink, muted), labels.shape_row(subject, box, muted)]
+        rows += self._rows_of_view(box, name, faded, ink)
+        rows += self._rows_inside(box)
+        return Tile(
+            id=self.ids[box],
+            kind=kind,
+            rows=tuple(rows),
+            tooltip=labels.tooltip(subject, box),
+            fill=fill,
+            line="no gradient" if faded else f"line {kind}",
+            width=3.0 if kind == "loss" else 1.4,
+            square=kind == "parameter",
+            frame=self._frame_of(box),
+        )
+
+    def _rows_of_view(self, box: Box, name: str, faded: bool, ink: str) -> list[Row]:
+        subject = self.subject
+        if len(box.outputs) != 1:
+            return []
+        if subject.view == "values":
+            return [*labels.value_rows(subject, box), *labels.gradient_rows(subject, box)]
+        if subject.view in ("backward", "both") and box not in self.graph.outputs:
+            return [labels.derivative_row(subject, box, name)]
+        if subject.view == "gradients" and not faded and subject.kind[box] != "loss":
+            return labels.heat_rows(subject, box, ink)
+        return []
+
+    def _rows_inside(self, box: Box) -> list[Row]:
+        if self.subject.kind[box] == "regularizer":
+            return []
+        rows = []
+        for child in dict.fromkeys(box.children):
+            if child in self.inside and not is_number(child):
+                readers = self.subject.parents[child]
+                badges = [type(b).symbol for b in readers if self.subject.kind[b] == "regularizer"]
+                rows.append(labels.parameter_row(self.subject, child, self._local_name(child, box), badges))
+        return rows
+
+    def _links(self) -> list[Link]:
+        links = []
+        for box in self.shown:
+            free: dict[Box, bool] = {}
+            for child, passes in zip(box.children, box.passes, strict=True):
+                free[child] = free.get(child, False) or passes
+            for child, passes in free.items():
+                if child not in self.inside:
+                    links.append(self._link(child, box, passes))
+        return links
+
+    def _link(self, child: Box, box: Box, passes: bool) -> Link:
+        subject = self.subject
+        spine = (child, box) in self.on_spine
+        penalty = "regularizer" in (subject.kind[child], subject.kind[box])
+        back = passes and child in subject.receivers and box in subject.receivers
+        ends: dict[str, Any] = {"tail": self.ids[child], "head": self.ids[box], "spine": spine}
+        if subject.view in ("forward", "values"):
+            return Link(**ends, role="line regularizer" if penalty else "line", dashed=penalty)
+        if not back:
+            return Link(**ends, flow="none", role="no gradient", dotted=True)
+        if subject.view == "both":
+            return Link(**ends, flow="both", dashed=penalty)
+        return Link(**ends, flow="bprop", role="gradient", dashed=penalty, width=self._width(child))
+
+    def _width(self, child: Box) -> float:
+        """Thicker where more gradient flows, in steps."""
+        if self.subject.view != "gradients":
+            return 2.0
+        role = labels.heat_of(self.subject, child)
+        return 2.0 if not role.startswith("heat") else round(2.0 + int(role.split()[1]) / 12, 1)
+
+    def _hosts(self) -> dict[str, str]:
+        """For each leaf that only one box reads (regularizers aside), that box."""
+        hosts = {}
+        for box in self.shown:
+            readers = [b for b in self.subject.parents[box] if self.subject.kind[b] != "regularizer"]
+            if self.subject.kind[box] in ("parameter", "constant", "random", "target") and len(readers) == 1:
+                hosts[self.ids[box]] = self.ids[readers[0]]
+        return hosts
+
+    def _frames(self) -> tuple[Frame, ...]:
+        """The scopes, outer before inner, with the number of parameters in each."""
+        counts: dict[str, int] = {}
+        for box in self.graph.boxes:
+            path = self._frame_of(box)
+            while path:
+                own = box.value.size if self.subject.kind[box] == "parameter" else 0  # type: ignore[attr-defined]
+                counts[path] = counts.get(path, 0) + own
+                path = path.rpartition("/")[0]
+        return tuple(
+            Frame(
+                path=path,
+                title=shortened(printable(path.rpartition("/")[2])),
+                note=f"{counts[path]:,} parameters" if counts[path] else "",
+                parent=path.rpartition("/")[0],
+            )
+            for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
+        )
+
+    def _frame_of(self, box: Box) -> str:
+        return box.scope.rstrip("/")
+
+    def _local_name(self, box: Box, seen_from: Box | None = None) -> str:
+        """The name without the frames that are drawn around it."""
+        return self.graph.names[box].removeprefix((box if seen_from is None else seen_from).scope)

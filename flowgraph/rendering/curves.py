@@ -1,0 +1,67 @@
+"""Points become curves: links leave and reach tiles along the flow, and bend softly in between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Point = tuple[float, float]
+
+ARROW = (8.0, 3.2)
+"""Length and half the breadth of an arrow."""
+
+
+def curve(points: Sequence[Point]) -> str:
+    """A path through the points: straight where two lie level, else an S that leaves and arrives along the flow."""
+    x, y = points[0]
+    pieces = [f"M{x:.1f} {y:.1f}"]
+    along_x = _flows_right(points)
+    for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+        if abs(y2 - y1) < 0.5 or abs(x2 - x1) < 0.5:
+            pieces.append(f"L{x2:.1f} {y2:.1f}")
+        elif along_x:
+            middle = (x1 + x2) / 2
+            pieces.append(f"C{middle:.1f} {y1:.1f} {middle:.1f} {y2:.1f} {x2:.1f} {y2:.1f}")
+        else:
+            middle = (y1 + y2) / 2
+            pieces.append(f"C{x1:.1f} {middle:.1f} {x2:.1f} {middle:.1f} {x2:.1f} {y2:.1f}")
+    return "".join(pieces)
+
+
+def arrow(before: Point, tip: Point) -> str:
+    """The corners of an arrow whose tip is there; it points along an axis, as the curve arrives."""
+    length, breadth = ARROW
+    dx, dy = _axis(before, tip)
+    x, y = tip[0] - dx * length, tip[1] - dy * length
+    corners = (tip, (x - dy * breadth, y + dx * breadth), (x + dy * breadth, y - dx * breadth))
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
+
+
+def shortened(points: Sequence[Point], at_start: bool, at_end: bool) -> list[Point]:
+    """The points, with the ends drawn back so that the line stops inside its arrows."""
+    result = list(points)
+    back = ARROW[0] - 1
+    if at_end:
+        dx, dy = _axis(points[-2], points[-1])
+        result[-1] = (points[-1][0] - dx * back, points[-1][1] - dy * back)
+    if at_start:
+        dx, dy = _axis(points[1], points[0])
+        result[0] = (points[0][0] - dx * back, points[0][1] - dy * back)
+    return result
+
+
+def sideways(points: Sequence[Point], distance: float) -> tuple[list[Point], list[Point]]:
+    """Two copies of a way, a little to either side."""
+    dx, dy = (0.0, distance) if _flows_right(points) else (distance, 0.0)
+    return [(x + dx, y + dy) for x, y in points], [(x - dx, y - dy) for x, y in points]
+
+
+def _flows_right(points: Sequence[Point]) -> bool:
+    (x1, y1), (x2, y2) = points[0], points[1]
+    return abs(x2 - x1) >= abs(y2 - y1)
+
+
+def _axis(start: Point, end: Point) -> Point:
+    """The direction along the nearer axis."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    return (math.copysign(1.0, dx), 0.0) if abs(dx) >= abs(dy) else (0.0, math.copysign(1.0, dy))

@@ -1,0 +1,173 @@
+"""A picture as DOT text: pure, and the same for the same graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from flowgraph.rendering.metrics import text_width
+from flowgraph.rendering.palette import THEMES
+from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
+
+FONT = "Helvetica"
+_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{rows}</TABLE>'
+
+
+def dot_text(picture: Picture, theme: str = "light") -> str:
+    """The DOT text of a picture in the colours of a theme."""
+    writer = _Writer(THEMES[theme])
+    return "\n".join([*writer.head(picture), *writer.body(picture), "}", ""])
+
+
+def quoted(text: str) -> str:
+    """A text as a quoted DOT string in which nothing has a meaning."""
+    plain = escape(text, quote=True).replace("\\", "\\\\").replace("\n", "&#10;")
+    return f'"{plain}"'
+
+
+class _Writer:
+    """Writes in the colours of one theme."""
+
+    def __init__(self, colours: Mapping[str, str]) -> None:
+        self.colours = colours
+
+    def head(self, picture: Picture) -> list[str]:
+        rank, colours = "LR" if picture.direction == "right" else "TB", self.colours
+        caption = _TABLE.format(padding=2, rows="".join(map(self._row, picture.caption)))
+        return [
+            "digraph flowgraph {",
+            f'graph [rankdir={rank} bgcolor="{colours["paper"]}" fontname="{FONT}" ranksep=0.4 nodesep=0.2 pad=0.25'
+            f" tooltip={quoted(picture.title)} labelloc=b labeljust=l label=<{caption}>];",
+            f'node [shape=plain fontname="{FONT}" fontsize=12];',
+            f'edge [fontname="{FONT}" fontsize=9 color="{colours["line"]}" arrowsize=0.65 penwidth=1.2];',
+        ]
+
+    def body(self, picture: Picture) -> Iterable[str]:
+        """Frames with their tiles, tiles outside, then the links and which tiles share a rank."""
+        beside = _beside(picture)
+        yield from self._frames(picture, beside)
+        above = {guests[0] for guests in beside.values()}
+        below = {id for guests in beside.values() for id in guests[1:]}
+        for link in picture.links:
+            yield self._link(link, turned=link.tail in above and picture.hosts[link.tail] == link.head,
+                             flat=link.tail in above | below and picture.hosts[link.tail] == link.head)
+
+    def _frames(self, picture: Picture, beside: Mapping[str, list[str]]) -> Iterable[str]:
+        lines: dict[str, list[str]] = {}
+        for tile in picture.tiles:
+            lines.setdefault(tile.frame, []).append(self._tile(tile))
+            if tile.id in beside:
+                members = "; ".join(f'"{id}"' for id in (tile.id, *beside[tile.id]))
+                lines[tile.frame].append(f"{{ rank=same; {members}; }}")
+        inside: dict[str, list[Frame]] = {}
+        for frame in picture.frames:
+            inside.setdefault(frame.parent, []).append(frame)
+        stack: list[Frame | str] = [*reversed(inside.get("", []))]
+        yield from lines.get("", [])
+        while stack:
+            frame = stack.pop()
+            if isinstance(frame, str):
+                yield frame
+                continue
+            yield self._frame_head(frame)
+            yield from lines.get(frame.path, [])
+            stack += ["}", *reversed(inside.get(frame.path, []))]
+
+    def _frame_head(self, frame: Frame) -> str:
+        colours = self.colours
+        note = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10">   {escape(frame.note)}</FONT>' if frame.note else ""
+        title = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10"><B>{escape(frame.title)}</B></FONT>{note}'
+        return (
+            f'subgraph {quoted("cluster " + frame.path)} {{ label=<{title}> labelloc=t labeljust=l margin=9 '
+            f'style="rounded,filled" color="{colours["frame line"]}" fillcolor="{colours["frame"]}" '
+            f'tooltip={quoted(frame.path)};'
+        )
+
+    def _tile(self, tile: Tile) -> str:
+        rows = "".join(map(self._row, tile.rows))
+        style = ",".join(word for word, has in (("ROUNDED", not tile.square), ("DASHED", tile.dashed)) if has)
+        label = (
+            f'<TABLE BORDER="{tile.width:g}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="5"'
+            f' COLOR="{self.colours[tile.line]}" BGCOLOR="{self.colours[tile.fill]}"'
+            f'{f" STYLE=" + chr(34) + style + chr(34) if style else ""}>'
+            f"<TR><TD>{_TABLE.format(padding=1, rows=rows)}</TD></TR></TABLE>"
+        )
+        return (
+            f'"{tile.id}" [id="box-{tile.id}" class="box {tile.kind}"'
+            f" tooltip={quoted(tile.tooltip)} label=<{label}>];"
+        )
+
+    def _row(self, row: Row) -> str:
+        """One cell of text; several cells where a row has more than text or a fill."""
+        fill = f' BGCOLOR="{self.colours[row.fill]}" CELLPADDING="3"' if row.fill else ""
+        if all(isinstance(item, Span) for item in row.items):
+            text = "  ".join(self._item(item) for item in row.items)
+            return f'<TR><TD ALIGN="LEFT"{fill}>{text}</TD></TR>'
+        cells = "".join(
+            self._item(item) if isinstance(item, Swatch) else f'<TD ALIGN="LEFT">{self._item(item)}</TD>'
+            for item in row.items
+        )
+        width = round(sum(map(_width, row.items)) + 6 * len(row.items))
+        table = (
+            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="0" FIXEDSIZE="TRUE" ALIGN="LEFT"'
+            f' WIDTH="{width}" HEIGHT="18"><TR>{cells}</TR></TABLE>'
+        )
+        if len(row.items) == 1:
+            table = self._item(row.items[0])
+        return f'<TR><TD ALIGN="LEFT"{fill}>{table}</TD></TR>'
+
+    def _item(self, item: Span | Strip | Swatch) -> str:
+        colours = self.colours
+        if isinstance(item, Swatch):
+            return (
+                f'<TD BGCOLOR="{colours[item.fill]}" COLOR="{colours[item.line]}" BORDER="{item.width:g}" '
+                f'WIDTH="14" HEIGHT="10" FIXEDSIZE="TRUE"></TD>'
+            )
+        if isinstance(item, Strip):
+            cells = "".join(
+                f'<TD WIDTH="6" HEIGHT="7" FIXEDSIZE="TRUE" BGCOLOR="{colours[role]}"></TD>' for role in item.cells
+            )
+            return (
+                f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" ALIGN="LEFT"'
+                f' WIDTH="{6 * len(item.cells)}" HEIGHT="7"><TR>{cells}</TR></TABLE>'
+            )
+        size = "" if item.size == 12 else f' POINT-SIZE="{item.size}"'
+        text = f"<B>{escape(item.text)}</B>" if item.bold else escape(item.text)
+        return f'<FONT COLOR="{colours[item.role]}"{size}>{text}</FONT>'
+
+    def _link(self, link: Link, turned: bool, flat: bool) -> str:
+        """A link; one that is turned is written from its head, so that its tail stands above."""
+        colours, attributes = self.colours, []
+        tail, head = (link.head, link.tail) if turned else (link.tail, link.head)
+        arrows = {"fprop": (False, True), "bprop": (True, False), "both": (True, True), "none": (False, False)}
+        at_tail, at_head = arrows[link.flow][::-1] if turned else arrows[link.flow]
+        if link.spine:
+            attributes.append("weight=30")
+        if (at_tail, at_head) != (False, True):
+            attributes.append(f"dir={['none', 'forward', 'back', 'both'][2 * at_tail + at_head]}")
+        if link.flow == "both":
+            pair = (colours["line"], colours["gradient"])
+            attributes.append(f'color="{":".join(pair[::-1] if turned else pair)}"')
+        elif link.role != "line":
+            attributes.append(f'color="{colours[link.role]}"')
+        if link.dashed or link.dotted:
+            attributes.append(f"style={'dashed' if link.dashed else 'dotted'}")
+        if link.width != 1.2:
+            attributes.append(f"penwidth={link.width:g}")
+        return f'"{tail}" -> "{head}" [{" ".join(attributes)}];'
+
+
+def _width(item: Span | Strip | Swatch) -> float:
+    if isinstance(item, Span):
+        return text_width(item.text, item.size, item.bold)
+    return 14 if isinstance(item, Swatch) else 6 * len(item.cells)
+
+
+def _beside(picture: Picture) -> dict[str, list[str]]:
+    """For each tile its first two guests, which stand in its rank: one above, one below."""
+    frame = {tile.id: tile.frame for tile in picture.tiles}
+    found: dict[str, list[str]] = {}
+    for guest, host in picture.hosts.items():
+        if frame[guest] == frame[host] and len(found.setdefault(host, [])) < 2:
+            found[host].append(guest)
+    return {host: guests for host, guests in found.items() if guests}

@@ -1,0 +1,110 @@
+"""A graph becomes a file, by the best engine that the machine has."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.errors import RenderError, RenderWarning, UsageError
+from flowgraph.rendering import engines
+from flowgraph.rendering.builtin import draw_builtin, too_long_for_dot
+from flowgraph.rendering.compose import compose
+from flowgraph.rendering.dot_text import dot_text
+from flowgraph.rendering.engines import ENGINES, REMEDY, EngineError
+from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.theming import THEME_NAMES, adaptive, drawn_theme
+
+if TYPE_CHECKING:
+    from flowgraph.graph import Graph
+
+FORMATS = ("svg", "png", "pdf", "dot")
+
+
+def picture_of(graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Picture:
+    """The picture of a graph before it has places."""
+    return compose(Subject(graph, view, run, grads), **settings)
+
+
+def render(
+    graph: Graph, path: Any, *, theme: str = "auto", engine: str = "auto", timeout: float = 20, **settings: Any
+) -> Path:
+    """Draw a graph into a file whose suffix says the format; returns the path of what was written."""
+    target = Path(path)
+    format = target.suffix.lower().removeprefix(".")
+    if format not in FORMATS:
+        raise UsageError(f"render: found {target.name!r}, needs a name that ends in .{', .'.join(FORMATS)}")
+    check_choices(theme, engine)
+    picture = picture_of(graph, **settings)
+    if format == "dot":
+        target.write_text(dot_text(picture, drawn_theme(theme)), encoding="utf-8")
+    elif format == "svg":
+        target.write_text(svg_of(picture, theme, engine, timeout), encoding="utf-8")
+    else:
+        return _write_binary(picture, target, format, theme, engine, timeout)
+    return target
+
+
+def check_choices(theme: str, engine: str) -> None:
+    """Refuse a theme or an engine that does not exist."""
+    if theme not in THEME_NAMES:
+        raise UsageError(f"render: found theme={theme!r}, needs one of {', '.join(THEME_NAMES)}")
+    if engine not in ENGINES:
+        raise UsageError(f"render: found engine={engine!r}, needs one of {', '.join(ENGINES)}")
+
+
+def svg_of(picture: Picture, theme: str = "auto", engine: str = "auto", timeout: float = 20) -> str:
+    """The picture as SVG; where the engine fails, by the built-in layout, with a warning."""
+    drawn = drawn_theme(theme)
+    svg = None
+    if engine != "builtin" and not (engine == "auto" and too_long_for_dot(picture)):
+        svg = _try_engine(picture, drawn, engine, timeout)
+    if svg is None:
+        svg = draw_builtin(picture, drawn)
+    return adaptive(svg) if theme == "auto" else svg
+
+
+def _try_engine(picture: Picture, theme: str, engine: str, timeout: float) -> str | None:
+    found = engines.find(engine)
+    if found is None:
+        if engine != "auto":
+            _warn(f"the engine {engine!r} is not on this machine", "drawn by the built-in layout instead")
+        return None
+    try:
+        return engines.draw(found[1], dot_text(picture, theme), "svg", timeout).decode()
+    except EngineError as error:
+        _warn(str(error), "drawn by the built-in layout instead")
+        return None
+
+
+def _write_binary(picture: Picture, target: Path, format: str, theme: str, engine: str, timeout: float) -> Path:
+    """PNG or PDF; where no engine makes it, the SVG beside it."""
+    drawn = drawn_theme(theme)
+    problem = f"no engine on this machine writes {format.upper()}"
+    for name, program in engines.every(engine):
+        if format == "pdf" and name == "graphviz-pure":
+            continue
+        try:
+            target.write_bytes(engines.draw(program, dot_text(picture, drawn), format, timeout))
+            return target
+        except EngineError as error:
+            problem = str(error)
+    if format == "pdf" and engine in ("auto", "builtin"):
+        from flowgraph.rendering.pdf import pdf_from_svg
+
+        content = pdf_from_svg(draw_builtin(picture, drawn))
+        if content is not None:
+            target.write_bytes(content)
+            return target
+    beside = target.with_suffix(".svg")
+    beside.write_text(svg_of(picture, theme, "builtin"), encoding="utf-8")
+    if format == "pdf":
+        remedy = "install Graphviz (https://graphviz.org/download), or run: pip install 'flowgraph[pdf]'"
+        raise RenderError(f"render: {problem}; {remedy}. The picture was written as {beside.name} instead")
+    _warn(problem, f"the picture was written as {beside.name} instead")
+    return beside
+
+
+def _warn(problem: str, consequence: str) -> None:
+    warnings.warn(f"render: {problem}; {consequence}. To mend it, {REMEDY}", RenderWarning, stacklevel=2)

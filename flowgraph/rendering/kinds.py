@@ -1,0 +1,100 @@
+"""What each box is to a reader of the picture, the longest data path, and what a gradient reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flowgraph.box import Box, Constant
+from flowgraph.leaves import Input, Parameter, Random
+from flowgraph.paths import leading
+
+if TYPE_CHECKING:
+    from flowgraph.graph import Graph
+
+
+def kinds(graph: Graph) -> dict[Box, str]:
+    """The kind of every box of a graph, one of `palette.KINDS`."""
+    found: dict[Box, str] = {}
+    targets = _only_constant_children(graph)
+    for box in graph.boxes:
+        found[box] = _leaf_kind(box, targets) if not box.children else _kind(graph, box, found)
+    for box in graph.boxes:
+        if type(box).role == "loss":
+            for child, constant in zip(box.children, box.constant, strict=True):
+                if not constant and found[child] == "box":
+                    found[child] = "output"
+    return found
+
+
+def is_number(box: Box) -> bool:
+    """Whether a box is a constant number, which is written inside what reads it."""
+    return isinstance(box, Constant) and box.name is None and box.value.ndim == 0
+
+
+def spine(graph: Graph, kind: dict[Box, str]) -> list[Box]:
+    """The longest path from an input to an output that leaves out regularizers; the picture draws it straight."""
+    far: dict[Box, int] = {}
+    before: dict[Box, Box] = {}
+    start = "input" if "input" in kind.values() else "parameter"
+    for box in graph.boxes:
+        if kind[box] == start:
+            far[box] = 0
+        if kind[box] == "regularizer":
+            continue
+        for child in box.children:
+            if child in far and far[child] >= far.get(box, 0):
+                far[box], before[box] = far[child] + 1, child
+    ends = [box for box in graph.outputs if box in far]
+    if not ends:
+        return []
+    box = max(ends, key=lambda end: far[end])
+    path = [box]
+    while path[-1] in before:
+        path.append(before[path[-1]])
+    return path[::-1]
+
+
+def receivers(graph: Graph, wrt: Iterable[Box]) -> set[Box]:
+    """The boxes to which bprop sends a gradient: those on a differentiable path from an output down to `wrt`."""
+    leads = leading(graph.boxes, graph.slots, wrt)
+    reached = {box for box in graph.outputs if leads[graph.slots[box]]}
+    for box in reversed(graph.boxes):
+        if box in reached:
+            for child, free in zip(box.children, box.passes, strict=True):
+                if free and leads[graph.slots[child]]:
+                    reached.add(child)
+    return reached
+
+
+def _only_constant_children(graph: Graph) -> set[Box]:
+    """The leaves that are read only as constant children: labels, indices, masks."""
+    constant: set[Box] = set()
+    free: set[Box] = set(graph.outputs)
+    for box in graph.boxes:
+        for child, fixed in zip(box.children, box.constant, strict=True):
+            (constant if fixed else free).add(child)
+    return constant - free
+
+
+def _leaf_kind(box: Box, targets: set[Box]) -> str:
+    if isinstance(box, Parameter):
+        return "parameter"
+    if isinstance(box, Constant):
+        return "constant"
+    if isinstance(box, Random):
+        return "random"
+    return "target" if isinstance(box, Input) and box in targets else "input"
+
+
+def _kind(graph: Graph, box: Box, found: dict[Box, str]) -> str:
+    role = type(box).role
+    if role in ("loss", "regularizer"):
+        return role
+    read = [found[child] for child in box.children if not is_number(child)]
+    if read and all(kind == "regularizer" for kind in read):
+        return "regularizer"
+    if box not in graph.outputs:
+        return "box"
+    scalar = len(box.outputs) == 1 and box.shape == () and box.dtype.kind == "f"
+    return "loss" if scalar and len(graph.outputs) == 1 else "output"

@@ -1,0 +1,181 @@
+"""The rows of a tile: name, operation, shape, values, gradient; and its tooltip."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.palette import heat_role, ink_on
+from flowgraph.rendering.picture import Row, Span, Strip
+from flowgraph.rendering.statistics import Statistics, share_saturated
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import number_text, printable, shape_text, shortened
+
+
+def operation(box: Box) -> str:
+    """What a box does: its symbol with the numbers that it reads, and settings that are not the usual ones."""
+    symbol = type(box).symbol
+    numbers = [(place, number_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]  # type: ignore[attr-defined]
+    if numbers and len(numbers) < len(box.children):
+        place, number = numbers[0]
+        symbol = f"{number} {symbol}" if place == 0 and not symbol[0].isalpha() else f"{symbol} {number}"
+    return printable("  ".join([symbol, *_settings(box)]))
+
+
+def title_row(box: Box, local_name: str, ink: str = "ink", muted: str = "muted") -> Row:
+    """The name in bold and the operation; the operation in bold for a box that nobody named."""
+    if not box.children:
+        return Row((Span(shortened(printable(local_name)), ink, bold=True, size=12),))
+    if box.name is None:
+        return Row((Span(shortened(operation(box)), ink, bold=True, size=12),))
+    name = Span(shortened(printable(local_name)), ink, bold=True, size=12)
+    return Row((name, Span(shortened(operation(box)), muted)))
+
+
+def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:
+    """Kind of leaf, shape or scalar value, and the dtype where it is not the one of the caption."""
+    kind = subject.kind[box]
+    words = [kind] if kind in ("input", "target", "constant", "random") else []
+    words.append(_shape_or_value(subject, box))
+    other = [str(spec.dtype) for spec in box.outputs if str(spec.dtype) != subject.dtype]
+    return Row((Span("  ".join([*words, *dict.fromkeys(other)]), muted),))
+
+
+def value_rows(subject: Subject, box: Box) -> list[Row]:
+    """A histogram of the value and its mean and spread."""
+    if not box.outputs[0].shape and subject.array(box) is not None:
+        return []
+    found = subject.value(box)
+    if found is None:
+        return [Row((Span("value not computed", "no gradient"),))]
+    if box.dtype.kind != "f":
+        return [Row((Span(f"{number_text(found.low)} … {number_text(found.high)}", "muted"),))]
+    return [_strip("value", found), Row((Span(_spread(found), "muted"),))]
+
+
+def gradient_rows(subject: Subject, box: Box) -> list[Row]:
+    """A histogram of the gradient and its size."""
+    if box not in subject.receivers:
+        return []
+    found = subject.gradient(box)
+    if found is None:
+        return [Row((Span("∂ not computed", "no gradient"),))]
+    text = Row((Span(f"rms ∂ {number_text(found.rms)}", "gradient"),))
+    return [_strip("gradient", found), text] if box.outputs[0].shape else [text]
+
+
+def derivative_row(subject: Subject, box: Box, local_name: str) -> Row:
+    """The name of the gradient that bprop sends to a box, with its size where it is known."""
+    if box not in subject.receivers:
+        return Row((Span("no gradient", "no gradient"),))
+    shown = local_name if box.name is not None else type(box).symbol
+    words = [f"∂L/∂{shortened(printable(shown))}"]
+    found = subject.gradient(box)
+    if found is not None:
+        words.append(f"rms {number_text(found.rms)}")
+    elif subject.run is not None or subject.grads is not None:
+        words.append("not computed")
+    return Row((Span("  ".join(words), "gradient"),))
+
+
+def heat_of(subject: Subject, box: Box) -> str:
+    """The role of the fill that shows the size of a gradient against that of the output layer."""
+    found = subject.gradient(box)
+    if found is None or subject.reference is None:
+        return "not computed" if found is None or found.finite else "not a number"
+    if found.rms == 0:
+        return heat_role(-math.inf)
+    return heat_role(math.log10(found.rms / subject.reference) if found.finite else math.nan)
+
+
+def heat_rows(subject: Subject, box: Box, ink: str) -> list[Row]:
+    """The size of the gradient in a number, and how many units are saturated or dead."""
+    found = subject.gradient(box)
+    text = "not computed" if found is None else "exactly 0" if found.rms == 0 else number_text(found.rms)
+    rows = [Row((Span(f"∂ {text}", ink),))]
+    array = subject.array(box)
+    share = None if array is None or isinstance(array, tuple) else share_saturated(type(box).__name__, array)
+    if share:
+        word = "dead" if type(box).__name__ == "ReLU" else "saturated"
+        rows.append(Row((Span(f"{100 * share:.0f} % {word}", ink),)))
+    return rows
+
+
+def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str]) -> Row:
+    """A parameter as a row of the box that reads it."""
+    fill = f"fill {subject.kind[leaf]}"
+    ink = "ink"
+    words = [shape_text(leaf.shape, subject.sizes)]
+    if subject.view == "gradients" and leaf in subject.receivers:
+        fill = heat_of(subject, leaf)
+        ink = ink_on(fill)
+    found = subject.gradient(leaf)
+    if found is not None and subject.view != "forward":
+        words.append(f"∂ {number_text(found.rms)}")
+    items = [Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)]
+    items += [Span(badge, "line regularizer", size=9) for badge in badges]
+    return Row(tuple(items), fill)
+
+
+def tooltip(subject: Subject, box: Box) -> str:
+    """Everything that is known of a box, a line each."""
+    declared = type(box)
+    shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {spec.dtype}" for spec in box.outputs)
+    lines = [f"{subject.graph.names[box]}: {declared.__name__}"]
+    lines += [f"{name} = {_setting_text(value)}" for name, value in box.setting_values().items()]
+    lines += [f"formula {declared.formula}"] if declared.formula else []
+    lines += [f"derivative {declared.derivative}"] if declared.derivative else []
+    lines += [f"shape {shapes}"]
+    value, gradient = subject.value(box), subject.gradient(box)
+    if value is not None:
+        low, high = number_text(value.low), number_text(value.high)
+        lines.append(f"value mean {number_text(value.mean)}, std {number_text(value.std)}, min {low}, max {high}")
+    if gradient is not None:
+        lines.append(f"gradient rms {number_text(gradient.rms)}")
+    elif subject.view != "forward" and box not in subject.receivers:
+        lines.append("no gradient needed")
+    return "\n".join(printable(line) for line in [*lines, f"built at {box.built_at}"])
+
+
+def _settings(box: Box) -> list[str]:
+    """The first two settings that differ from their defaults, where they are short."""
+    texts = []
+    for name, field in box.settings.items():
+        value = getattr(box, name)
+        default = field.default if field.default is not dataclasses.MISSING else None
+        text = f"{name}={_setting_text(value)}"
+        if not (value is default or _equal(value, default)) and len(text) < 18:
+            texts.append(text)
+    return texts[:2]
+
+
+def _equal(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and not isinstance(value, np.ndarray) and bool(value == default)
+
+
+def _setting_text(value: Any) -> str:
+    if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, np.ndarray):
+        return f"array {shape_text(value.shape)}"
+    return repr(value)
+
+
+def _shape_or_value(subject: Subject, box: Box) -> str:
+    array = subject.array(box)
+    if array is not None and not isinstance(array, tuple) and np.ndim(array) == 0:
+        return number_text(array[()] if isinstance(array, np.ndarray) else array)
+    return ", ".join(shape_text(spec.shape, subject.sizes) for spec in box.outputs)
+
+
+def _strip(name: str, found: Statistics) -> Row:
+    return Row((Strip(tuple(f"{name} {level}" for level in found.histogram)),))
+
+
+def _spread(found: Statistics) -> str:
+    return f"{number_text(found.mean)} ± {number_text(found.std)}"

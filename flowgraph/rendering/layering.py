@@ -1,0 +1,200 @@
+"""The places of the members of one level: in columns by longest path, around a straight spine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+GAP = 16.0
+"""Between two members of a column."""
+
+COLUMN_GAP = 34.0
+LONGEST_ROUTED = 16
+"""Columns that a link may pass with a place of its own in each."""
+
+_SWEEPS = 4
+
+
+@dataclass
+class Member:
+    """What is placed: its width, and how far it reaches above and below the line through its anchor."""
+
+    width: float
+    up: float
+    down: float
+    pinned: bool = False
+    x: float = 0.0
+    y: float = 0.0
+    column: int = 0
+
+
+@dataclass
+class Arrangement:
+    """The members with their places; for each link the members it passes on its way; the lines of a folded level."""
+
+    members: list[Member]
+    routes: list[list[Member]]
+    width: float = 0.0
+    up: float = 0.0
+    down: float = 0.0
+    edges: list[tuple[float, float]] = field(default_factory=list)
+    line_of: list[int] = field(default_factory=list)
+    lines: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def folded(self) -> bool:
+        """Whether the columns stand in more than one line."""
+        return len(self.lines) > 1
+
+
+def arrange(members: list[Member], links: Sequence[tuple[int, int, bool]], fold: bool = True) -> Arrangement:
+    """Places for members whose links (tail, head, whether of the spine) have no cycle."""
+    _assign_columns(members, links)
+    passers: list[Member] = []
+    routes = [_route(members[tail], members[head], spine, passers) for tail, head, spine in links]
+    every = [*members, *passers]
+    _assign_heights(every, routes)
+    arrangement = Arrangement(members, routes)
+    _assign_widths(arrangement, every)
+    _fold(arrangement, every, fold)
+    return arrangement
+
+
+def _assign_columns(members: list[Member], links: Sequence[tuple[int, int, bool]]) -> None:
+    """Longest path from the left; what reads less than it is read by moves as far right as its readers allow."""
+    after: list[list[int]] = [[] for _ in members]
+    before = [0] * len(members)
+    for tail, head, _ in links:
+        after[tail].append(head)
+        before[head] += 1
+    waiting = before.copy()
+    order = [i for i, count in enumerate(before) if not count]
+    for i in order:
+        for head in after[i]:
+            members[head].column = max(members[head].column, members[i].column + 1)
+            waiting[head] -= 1
+            if not waiting[head]:
+                order.append(head)
+    for i in reversed(order):
+        if after[i] and before[i] < len(after[i]) and not members[i].pinned:
+            members[i].column = min(members[head].column for head in after[i]) - 1
+    least = min((member.column for member in members), default=0)
+    for member in members:
+        member.column -= least
+
+
+def _route(tail: Member, head: Member, pinned: bool, passers: list[Member]) -> list[Member]:
+    """The ends of a link, with a passer in every column between."""
+    between = range(tail.column + 1, head.column)
+    if len(between) > LONGEST_ROUTED:
+        return [tail, head]
+    new = [Member(0.0, 5.0, 5.0, pinned=pinned, column=column) for column in between]
+    passers += new
+    return [tail, *new, head]
+
+
+def _assign_heights(every: list[Member], routes: list[list[Member]]) -> None:
+    """Each column near the mean height of its neighbours, sweep by sweep, the spine fixed at 0."""
+    columns: list[list[Member]] = [[] for _ in range(1 + max((member.column for member in every), default=0))]
+    for member in every:
+        columns[member.column].append(member)
+    beside: dict[int, list[Member]] = {id(member): [] for member in every}
+    for route in routes:
+        for left, right in zip(route, route[1:], strict=False):
+            beside[id(left)].append(right)
+            beside[id(right)].append(left)
+    for sweep in range(_SWEEPS):
+        for column in columns if sweep % 2 == 0 else columns[::-1]:
+            wanted = [_mean([other.y for other in beside[id(member)]]) for member in column]
+            _place_column(column, wanted)
+
+
+def _mean(heights: Sequence[float]) -> float:
+    return sum(heights) / len(heights) if heights else 0.0
+
+
+def _place_column(column: list[Member], wanted: list[float]) -> None:
+    """Heights near those wanted, without overlap; a pinned member stays at 0 and the others go above or below it."""
+    order = sorted(range(len(column)), key=lambda i: (wanted[i], i))
+    fixed = next((i for i in order if column[i].pinned), None)
+    if fixed is None:
+        _stack(column, order, wanted, -math.inf)
+        shift = _mean([wanted[i] - column[i].y for i in order])
+        for member in column:
+            member.y += shift
+        return
+    centre = column[fixed]
+    centre.y = 0.0
+    below = [i for i in order if i != fixed and wanted[i] >= 0]
+    above = [i for i in order if i != fixed and wanted[i] < 0]
+    _stack(column, below, wanted, centre.down + GAP)
+    edge = -centre.up - GAP
+    for i in reversed(above):
+        member = column[i]
+        member.y = min(wanted[i], edge - member.down)
+        edge = member.y - member.up - GAP
+
+
+def _stack(column: list[Member], order: Sequence[int], wanted: list[float], edge: float) -> None:
+    for i in order:
+        member = column[i]
+        member.y = max(wanted[i], edge + member.up)
+        edge = member.y + member.down + GAP
+
+
+def _assign_widths(arrangement: Arrangement, every: list[Member]) -> None:
+    """Columns from left to right; more room between two where more links climb."""
+    count = 1 + max((member.column for member in every), default=0)
+    widths = [0.0] * count
+    climbing = [0] * (count + 1)
+    for member in every:
+        widths[member.column] = max(widths[member.column], member.width)
+    for route in arrangement.routes:
+        for left, right in zip(route, route[1:], strict=False):
+            climbing[left.column] += abs(left.y - right.y) > 30
+    x = 0.0
+    for column, width in enumerate(widths):
+        arrangement.edges.append((x, x + width))
+        x += width + COLUMN_GAP + min(30.0, 3.0 * climbing[column])
+    for member in every:
+        left, right = arrangement.edges[member.column]
+        member.x = (left + right - member.width) / 2
+
+
+def _fold(arrangement: Arrangement, every: list[Member], fold: bool) -> None:
+    """Break a level that is far wider than high into lines, one under the other."""
+    edges = arrangement.edges
+    total = edges[-1][1] if edges else 0.0
+    up = max((member.up - member.y for member in every), default=0.0)
+    down = max((member.down + member.y for member in every), default=0.0)
+    height = up + down
+    count = 1
+    if fold and total > 1800 and total > 10 * height:
+        count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
+    line = 0
+    start = 0.0
+    starts = [0.0]
+    for left, right in edges:
+        if right - start > total / count * 1.02 and left > start:
+            line, start = line + 1, left
+            starts.append(start)
+        arrangement.line_of.append(line)
+    ups, downs = [0.0] * len(starts), [0.0] * len(starts)
+    for member in every:
+        line = arrangement.line_of[member.column]
+        ups[line] = max(ups[line], member.up - member.y)
+        downs[line] = max(downs[line], member.down + member.y)
+    base = 0.0
+    for line in range(len(starts)):
+        base += (downs[line - 1] + ups[line] + 46) if line else 0.0
+        arrangement.lines.append((base, base + downs[line]))
+    for member in every:
+        line = arrangement.line_of[member.column]
+        member.x -= starts[line]
+        member.y += arrangement.lines[line][0]
+    for column, (left, right) in enumerate(edges):
+        offset = starts[arrangement.line_of[column]]
+        edges[column] = (left - offset, right - offset)
+    arrangement.width = max((right for _, right in edges), default=0.0)
+    arrangement.up, arrangement.down = ups[0], base + downs[-1]

@@ -1,0 +1,198 @@
+"""The built-in layout: a place for every tile and frame of a picture, and a way for every link; without recursion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flowgraph.rendering.layering import GAP, Arrangement, Member, arrange
+from flowgraph.rendering.measure import tile_size
+from flowgraph.rendering.nesting import Level, Nesting, frame_member, nest
+from flowgraph.rendering.picture import Link, Picture
+
+MARGIN = 10.0
+"""Around what a frame holds."""
+
+TITLE = 20.0
+"""For the title of a frame."""
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A rectangle: its upper left corner, width and height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass
+class Layout:
+    """Where everything stands; a way is a list of points, and `turns` are links that go on in the next line."""
+
+    width: float = 0.0
+    height: float = 0.0
+    folded: bool = False
+    tiles: dict[str, Place] = field(default_factory=dict)
+    frames: dict[str, Place] = field(default_factory=dict)
+    ways: list[tuple[Link, list[Point]]] = field(default_factory=list)
+
+
+def place(picture: Picture) -> Layout:
+    """The layout of a picture, its upper left corner at (0, 0)."""
+    return _Placer(picture).layout()
+
+
+class _Placer:
+    """Lays out a picture that flows to the right; one that flows down is laid out turned, and turned back."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.turned = picture.direction == "down"
+        self.nesting: Nesting = nest(picture)
+        self.sizes = {tile.id: self._turn(tile_size(tile)) for tile in picture.tiles}
+        self.spine = {end for link in picture.links if link.spine for end in (link.tail, link.head)}
+        self.arranged: dict[str, tuple[Level, Arrangement, dict[str, Member]]] = {}
+        self.boxes: dict[str, Place] = {}
+        self.result = Layout()
+
+    def layout(self) -> Layout:
+        for path, level in self.nesting.levels.items():
+            self._arrange(path, level)
+        whole = self.arranged[""][1]
+        origins = {"": (0.0, whole.up)}
+        for path in reversed(self.nesting.levels):
+            self._settle(path, origins)
+        for path in self.nesting.levels:
+            self._ways(path, origins[path])
+        self.result.width, self.result.height = self._turn((whole.width, whole.up + whole.down))
+        if self.turned:
+            self._turn_back()
+        return self.result
+
+    def _turn(self, pair: tuple[float, float]) -> tuple[float, float]:
+        return pair[::-1] if self.turned else pair
+
+    def _arrange(self, path: str, level: Level) -> None:
+        """Place the members of a level relative to its spine."""
+        members = {name: self._member(name) for name in level.members}
+        index = {name: i for i, name in enumerate(members)}
+        links = [
+            (index[tail], index[head], any(link.spine for link in level.links[tail, head]))
+            for tail, head in level.links
+        ]
+        arrangement = arrange(list(members.values()), links)
+        self.result.folded |= arrangement.folded
+        self.arranged[path] = level, arrangement, members
+
+    def _member(self, name: str) -> Member:
+        """A tile with its guests above and below, or a frame with all that it holds."""
+        if name.startswith("frame "):
+            path = name.removeprefix("frame ")
+            _, inside, members = self.arranged[path]
+            lead, above = (TITLE, 0.0) if self.turned else (0.0, TITLE)
+            pinned = any(member.pinned for member in members.values())
+            width = max(inside.width + lead, 0.0 if self.turned else self._title_width(path)) + 2 * MARGIN
+            return Member(width, inside.up + MARGIN + above, inside.down + MARGIN, pinned)
+        width, height = self.sizes[name]
+        up = down = height / 2
+        for order, guest in enumerate(self.nesting.guests.get(name, ())):
+            wide, high = self.sizes[guest]
+            width = max(width, wide)
+            if order == 0:
+                up += high + GAP
+            else:
+                down += high + GAP
+        return Member(width, up, down, name in self.spine)
+
+    def _title_width(self, path: str) -> float:
+        frame = next(frame for frame in self.picture.frames if frame.path == path)
+        from flowgraph.rendering.metrics import text_width
+
+        return text_width(f"{frame.title}   {frame.note}", 10, bold=True) + 6
+
+    def _settle(self, path: str, origins: dict[str, Point]) -> None:
+        """Turn relative places into places in the picture; outer levels come first."""
+        x, y = origins[path]
+        _, _, members = self.arranged[path]
+        for name, member in members.items():
+            left, anchor = x + member.x, y + member.y
+            if name.startswith("frame "):
+                inner = name.removeprefix("frame ")
+                lead = TITLE if self.turned else 0.0
+                origins[inner] = (left + MARGIN + lead, anchor)
+                self.result.frames[inner] = Place(left, anchor - member.up, member.width, member.up + member.down)
+            else:
+                self._seat(name, member, left + member.width / 2, anchor)
+
+    def _seat(self, name: str, member: Member, centre: float, anchor: float) -> None:
+        width, height = self.sizes[name]
+        self.result.tiles[name] = Place(centre - width / 2, anchor - height / 2, width, height)
+        for order, guest in enumerate(self.nesting.guests.get(name, ())):
+            wide, high = self.sizes[guest]
+            top = anchor - height / 2 - GAP - high if order == 0 else anchor + height / 2 + GAP
+            self.result.tiles[guest] = Place(centre - wide / 2, top, wide, high)
+
+    def _ways(self, path: str, origin: Point) -> None:
+        """The ways of the links that a level holds, and of those from its guests to their hosts."""
+        level, arrangement, _ = self.arranged[path]
+        for (_, links), route in zip(level.links.items(), arrangement.routes, strict=True):
+            for link in links:
+                self.result.ways.append((link, self._way(link, arrangement, route, origin)))
+
+    def _way(self, link: Link, arrangement: Arrangement, route: list[Member], origin: Point) -> list[Point]:
+        tail, head = self.result.tiles[link.tail], self.result.tiles[link.head]
+        points = [(tail.x + tail.width, tail.y + tail.height / 2)]
+        for left, right in zip(route, route[1:], strict=False):
+            edge = origin[0] + arrangement.edges[left.column][1]
+            height = points[-1][1] if left is route[0] else origin[1] + left.y
+            if edge > points[-1][0] + 1:
+                points.append((edge, height))
+            if arrangement.line_of[left.column] != arrangement.line_of[right.column]:
+                points += self._turning(arrangement, left, right, points[-1], origin)
+            if right is not route[-1]:
+                points.append((origin[0] + arrangement.edges[right.column][0], origin[1] + right.y))
+        return [*points, (head.x, head.y + head.height / 2)]
+
+    def _turning(
+        self, arrangement: Arrangement, left: Member, right: Member, start: Point, origin: Point
+    ) -> list[Point]:
+        """From the end of a line down, back under it, and to the beginning of the next."""
+        line = arrangement.line_of[left.column]
+        gutter = origin[1] + arrangement.lines[line][1] + 23
+        x = origin[0] + arrangement.edges[right.column][0]
+        out = start[0] + 14
+        return [(out, start[1]), (out, gutter), (x - 14, gutter), (x - 14, origin[1] + right.y)]
+
+    def _turn_back(self) -> None:
+        result = self.result
+        result.width, result.height = result.width, result.height
+        for places in (result.tiles, result.frames):
+            for name, at in places.items():
+                places[name] = Place(at.y, at.x, at.height, at.width)
+        result.ways = [(link, [(y, x) for x, y in points]) for link, points in result.ways]
+
+
+def seated_links(picture: Picture, layout: Layout) -> list[tuple[Link, list[Point]]]:
+    """The ways of links between a guest and the host above or below which it stands."""
+    routed = {(link.tail, link.head) for link, _ in layout.ways}
+    found = []
+    for link in picture.links:
+        if (link.tail, link.head) not in routed:
+            tail, head = layout.tiles[link.tail], layout.tiles[link.head]
+            found.append((link, _straight(tail, head)))
+    return found
+
+
+def _straight(tail: Place, head: Place) -> list[Point]:
+    """The short way between two tiles of which one stands above or beside the other."""
+    middle = (tail.x + tail.width / 2, tail.y + tail.height / 2)
+    if tail.y + tail.height <= head.y:
+        return [(middle[0], tail.y + tail.height), (middle[0], head.y)]
+    if head.y + head.height <= tail.y:
+        return [(middle[0], tail.y), (middle[0], head.y + head.height)]
+    if tail.x < head.x:
+        return [(tail.x + tail.width, middle[1]), (head.x, middle[1])]
+    return [(tail.x, middle[1]), (head.x + head.width, middle[1])]

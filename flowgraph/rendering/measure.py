@@ -1,0 +1,41 @@
+"""The size of a tile and of its rows, for the built-in layout."""
+
+from __future__ import annotations
+
+from flowgraph.rendering.metrics import text_width
+from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
+
+PADDING = (10.0, 7.0)
+CELL = (6.0, 7.0)
+SWATCH = (14.0, 10.0)
+SPACE = 6.0
+"""Between the items of a row."""
+
+
+def item_width(item: Span | Strip | Swatch) -> float:
+    """The width of a piece of a row."""
+    if isinstance(item, Span):
+        return text_width(item.text, item.size, item.bold)
+    return SWATCH[0] if isinstance(item, Swatch) else CELL[0] * len(item.cells)
+
+
+def row_width(row: Row) -> float:
+    """The width of a row, with the margins of one that is filled."""
+    inside = sum(map(item_width, row.items)) + SPACE * (len(row.items) - 1)
+    return inside + (8 if row.fill else 0)
+
+
+def row_height(row: Row) -> float:
+    """The height of a row."""
+    if row.fill:
+        return 18.0
+    if all(isinstance(item, Strip) for item in row.items):
+        return CELL[1] + 4
+    return max((1.3 * item.size + 1.5 for item in row.items if isinstance(item, Span)), default=14.0)
+
+
+def tile_size(tile: Tile) -> tuple[float, float]:
+    """Width and height of a tile around its rows."""
+    width = max(map(row_width, tile.rows)) + 2 * PADDING[0]
+    height = sum(map(row_height, tile.rows)) + 2 * PADDING[1] - 2
+    return round(width, 1), round(height, 1)

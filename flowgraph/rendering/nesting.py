@@ -1,0 +1,130 @@
+"""Frames inside frames: for each frame what stands directly in it, and the links lifted to that level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from flowgraph.rendering.picture import Link, Picture
+
+
+@dataclass
+class Level:
+    """The inside of a frame ("" is the whole picture): its members, tiles and frames alike, and links between them."""
+
+    path: str
+    members: list[str] = field(default_factory=list)
+    links: dict[tuple[str, str], list[Link]] = field(default_factory=dict)
+
+
+@dataclass
+class Nesting:
+    """The levels, inner before outer; `member[tile]` gives for each enclosing level the member that holds the tile."""
+
+    levels: dict[str, Level]
+    frame: dict[str, str]
+    parent: dict[str, str]
+    guests: dict[str, list[str]]
+
+    def chain(self, tile: str) -> list[str]:
+        """The frames around a tile, outermost first, then the tile."""
+        found = [tile]
+        path = self.frame[tile]
+        while path:
+            found.append(frame_member(path))
+            path = self.parent[path]
+        return found[::-1]
+
+
+def frame_member(path: str) -> str:
+    """A frame as a member of a level; no tile has such a name."""
+    return f"frame {path}"
+
+
+def nest(picture: Picture) -> Nesting:
+    """The levels of a picture; a frame that could not be drawn as one rectangle without a cycle is dissolved."""
+    parent = {frame.path: frame.parent for frame in picture.frames}
+    frame = {tile.id: tile.frame for tile in picture.tiles}
+    hosts = dict(picture.hosts)
+    while True:
+        nesting = _levels(picture, frame, parent, hosts)
+        tangled = {member for level in nesting.levels.values() for member in _in_cycles(level)}
+        if not tangled:
+            return nesting
+        freed = [guest for host in tangled for guest in nesting.guests.get(host, ())]
+        for guest in freed:
+            del hosts[guest]
+        dissolved = {path for path in parent if frame_member(path) in tangled}
+        for path in dissolved:
+            _dissolve(path, frame, parent)
+        if not freed and not dissolved:
+            raise AssertionError("a flow graph has no cycle without frames and guests")
+
+
+def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hosts: dict[str, str]) -> Nesting:
+    guests: dict[str, list[str]] = {}
+    for guest, host in hosts.items():
+        if frame[guest] == frame[host] and len(guests.setdefault(host, [])) < 2:
+            guests[host].append(guest)
+    seated = {guest: host for host, listed in guests.items() for guest in listed}
+    inner_first = sorted(parent, key=lambda path: -path.count("/"))
+    levels = {path: Level(path) for path in [*inner_first, ""]}
+    nesting = Nesting(levels, frame, parent, guests)
+    for tile in picture.tiles:
+        if tile.id not in seated:
+            levels[frame[tile.id]].members.append(tile.id)
+    for path in parent:
+        levels[parent[path]].members.append(frame_member(path))
+    chains = {tile.id: nesting.chain(seated.get(tile.id, tile.id)) for tile in picture.tiles}
+    for link in picture.links:
+        if seated.get(link.tail) != link.head:
+            _lift(link, chains, nesting)
+    return nesting
+
+
+def _lift(link: Link, chains: dict[str, list[str]], nesting: Nesting) -> None:
+    """Note a link at the innermost level that holds both ends."""
+    path = ""
+    for tail, head in zip(chains[link.tail], chains[link.head], strict=False):
+        if tail != head:
+            nesting.levels[path].links.setdefault((tail, head), []).append(link)
+            return
+        path = tail.removeprefix("frame ")
+
+
+def _in_cycles(level: Level) -> set[str]:
+    """The members on a cycle of the lifted links, or between two: what is left when sources and sinks are taken off."""
+    left = set(level.members)
+    for forth in (True, False):
+        before: dict[str, int] = dict.fromkeys(left, 0)
+        after: dict[str, list[str]] = {member: [] for member in left}
+        for tail, head in level.links:
+            one, other = (tail, head) if forth else (head, tail)
+            if one in left and other in left:
+                before[other] += 1
+                after[one].append(other)
+        ready = [member for member, count in before.items() if not count]
+        while ready:
+            member = ready.pop()
+            left.discard(member)
+            for other in after[member]:
+                before[other] -= 1
+                if not before[other]:
+                    ready.append(other)
+    return left
+
+
+def _dissolve(path: str, frame: dict[str, str], parent: dict[str, str]) -> None:
+    """Give the members of a frame to the one around it."""
+    around = parent.pop(path)
+    _give(frame, path, around)
+    _give(parent, path, around)
+
+
+def _give(owner: dict[str, str], path: str, around: str) -> None:
+    for member in _owned(owner, path):
+        owner[member] = around
+
+
+def _owned(owner: dict[str, str], path: str) -> Iterable[str]:
+    return [member for member, of in owner.items() if of == path]

@@ -1,0 +1,125 @@
+"""The colours, by role and theme; a role is what a colour means, so a picture is drawn once for every theme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+KINDS = ("input", "target", "constant", "random", "parameter", "box", "output", "regularizer", "loss")
+"""What a box is to a reader, in the order of the legend."""
+
+LEVELS = 15
+"""Steps of a histogram strip above empty."""
+
+HEAT = 12
+"""Steps of the gradient scale to either side of the middle."""
+
+_FILLS = {
+    "input": ("#DCEEF9", "#10344A"),
+    "target": ("#EEF1F4", "#252C34"),
+    "parameter": ("#FDEBC8", "#46340A"),
+    "box": ("#FFFFFF", "#232B34"),
+    "output": ("#D9F1E8", "#0B3D30"),
+    "regularizer": ("#F6E1EC", "#45213A"),
+    "loss": ("#FBDDD0", "#4B2411"),
+}
+_LINES = {
+    "input": ("#0072B2", "#56B4E9"),
+    "target": ("#7B8794", "#8A96A3"),
+    "parameter": ("#B87800", "#E69F00"),
+    "box": ("#3E4C59", "#8A96A3"),
+    "output": ("#009E73", "#2FC79A"),
+    "regularizer": ("#A8437A", "#E08FBB"),
+    "loss": ("#D55E00", "#F0864A"),
+}
+_OTHERS = {
+    "paper": ("white", "#12161B"),
+    "ink": ("#1F2933", "#E6EAEE"),
+    "muted": ("#66717D", "#9AA5B1"),
+    "line": ("#52606D", "#8A96A3"),
+    "frame": ("#F6F8FA", "#1A2027"),
+    "frame line": ("#CBD2D9", "#36404B"),
+    "gradient": ("#D55D00", "#F0864A"),
+    "no gradient": ("#B8C0C8", "#4A545F"),
+    "faded fill": ("#FDFDFD", "#12161B"),
+    "value": ("#0071B1", "#56B4E9"),
+    "ink on pale": ("#1E2832", "#1E2832"),
+    "ink on deep": ("#FDFEFE", "#FDFEFE"),
+    "not a number": ("#C2188B", "#C2188B"),
+    "not computed": ("#E4E7EB", "#2E3741"),
+}
+_PRINT = {
+    "paper": "white", "ink": "#000000", "muted": "#333333", "line": "#000000", "frame": "#FFFFFF",
+    "frame line": "#777777", "gradient": "#000000", "no gradient": "#999999", "faded fill": "#FFFFFF",
+}
+_EMPTY = {"value": ("#F0F7FA", "#26313B"), "gradient": ("#FEF6F0", "#302923")}
+_HEAT_ENDS = (("#2B6CB0", "#F1F1EE", "#C2410C"),)
+
+
+def mix(start: str, end: str, share: float) -> str:
+    """The colour that lies the given share of the way from one to another."""
+    pairs = zip(_channels(start), _channels(end), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
+
+
+def heat_role(log_ratio: float) -> str:
+    """The role that shows a gradient's size against that of the output layer, given log10 of their ratio."""
+    if math.isnan(log_ratio) or log_ratio == math.inf:
+        return "not a number"
+    step = max(-1.0, min(1.0, log_ratio / 3)) * HEAT
+    return f"heat {round(step)}"
+
+
+def ink_on(role: str) -> str:
+    """The role of a text that is readable on a fill of the gradient scale."""
+    if role == "not a number":
+        return "ink on deep"
+    if role.startswith("heat "):
+        return "ink on deep" if abs(int(role.removeprefix("heat "))) > 0.6 * HEAT else "ink on pale"
+    return "ink"
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _themed(which: int) -> dict[str, str]:
+    colours = {role: pair[which] for role, pair in _OTHERS.items()}
+    for kind in KINDS:
+        base = "target" if kind in ("constant", "random") else kind
+        colours[f"fill {kind}"] = _FILLS[base][which]
+        colours[f"line {kind}"] = _LINES[base][which]
+    for strip in ("value", "gradient"):
+        for level in range(LEVELS + 1):
+            colours[f"{strip} {level}"] = mix(_EMPTY[strip][which], colours[strip], level / LEVELS)
+    colours |= _heat()
+    return colours
+
+
+def _heat() -> dict[str, str]:
+    low, middle, high = _HEAT_ENDS[0]
+    return {
+        f"heat {step}": mix(middle, high if step > 0 else low, abs(step) / HEAT) for step in range(-HEAT, HEAT + 1)
+    }
+
+
+def _printed() -> dict[str, str]:
+    """Black on white: kinds by shape, border and a light grey, for a copier."""
+    colours = _themed(0) | _PRINT
+    for kind in KINDS:
+        grey = {"input": "#F2F2F2", "parameter": "#E2E2E2", "loss": "#F2F2F2"}.get(kind, "#FFFFFF")
+        colours |= {f"fill {kind}": grey, f"line {kind}": "#000000"}
+    for strip in ("value", "gradient"):
+        for level in range(LEVELS + 1):
+            colours[f"{strip} {level}"] = mix("#F4F4F4", "#222222", level / LEVELS)
+    return colours
+
+
+THEMES: Mapping[str, Mapping[str, str]] = {"light": _themed(0), "dark": _themed(1), "print": _printed()}
+"""For each theme the colour of each role."""
+
+
+def darkened() -> dict[str, str]:
+    """For each colour of the light theme that differs in the dark one, its counterpart."""
+    light, dark = THEMES["light"], THEMES["dark"]
+    return {light[role]: dark[role] for role in light if light[role] != dark[role]}

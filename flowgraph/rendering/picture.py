@@ -1,0 +1,99 @@
+"""A picture before it has places: tiles, links and frames, which every engine and every theme can draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of text; `role` is the role of its colour."""
+
+    text: str
+    role: str = "muted"
+    bold: bool = False
+    size: int = 10
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A strip of cells, given by the roles of their colours: a histogram or a scale."""
+
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """A sample of a kind in the legend."""
+
+    fill: str
+    line: str
+    square: bool = False
+    dashed: bool = False
+    width: float = 1.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a tile or of the caption: its items from left to right."""
+
+    items: tuple[Span | Strip | Swatch, ...]
+    fill: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A box as it is drawn."""
+
+    id: str
+    kind: str
+    rows: tuple[Row, ...]
+    tooltip: str
+    fill: str
+    line: str
+    width: float = 1.4
+    square: bool = False
+    dashed: bool = False
+    stacked: bool = False
+    frame: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a box reads from a child, drawn from the child (tail) to the box (head).
+
+    `flow` says where arrows point: "fprop" to the head, "bprop" to the tail, "both", or "none".
+    """
+
+    tail: str
+    head: str
+    flow: str = "fprop"
+    role: str = "line"
+    dashed: bool = False
+    dotted: bool = False
+    spine: bool = False
+    width: float = 1.2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A scope drawn around its boxes; `parent` is the path of the frame around it."""
+
+    path: str
+    title: str
+    note: str = ""
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below."""
+
+    title: str
+    tiles: tuple[Tile, ...]
+    links: tuple[Link, ...]
+    frames: tuple[Frame, ...] = ()
+    caption: tuple[Row, ...] = ()
+    direction: str = "right"
+    hosts: Mapping[str, str] = field(default_factory=dict)

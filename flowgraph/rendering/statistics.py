@@ -1,0 +1,79 @@
+"""What a picture says of an array: mean, spread, a histogram of few bins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowgraph.rendering.palette import LEVELS
+
+BINS = 15
+"""An odd number, so that zero has a bin of its own in the middle."""
+
+_ENOUGH = 200_000
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean, standard deviation, extremes and root mean square of an array, and a histogram around zero."""
+
+    size: int
+    mean: float
+    std: float
+    low: float
+    high: float
+    rms: float
+    histogram: tuple[int, ...]
+
+    @property
+    def finite(self) -> bool:
+        """Whether no element is NaN or infinite."""
+        return bool(np.isfinite(self.rms))
+
+
+def describe(array: Any) -> Statistics | None:
+    """The statistics of an array; None for one without elements or without real numbers."""
+    values = np.asarray(array)
+    if values.size == 0 or values.dtype.kind not in "fiub":
+        return None
+    flat = values.reshape(-1).astype(np.float64)
+    with np.errstate(all="ignore"):
+        largest = float(np.max(np.abs(flat)))
+        scale = largest if np.isfinite(largest) and largest > 0 else 1.0
+        scaled = flat / scale
+        return Statistics(
+            size=flat.size,
+            mean=float(np.mean(scaled)) * scale,
+            std=float(np.std(scaled)) * scale,
+            low=float(np.min(flat)),
+            high=float(np.max(flat)),
+            rms=float(np.sqrt(np.mean(scaled * scaled))) * scale,
+            histogram=_histogram(scaled),
+        )
+
+
+def share_saturated(box_class: str, value: Any) -> float | None:
+    """The share of units of a sigmoid or tanh that are flat, or of a ReLU that are off; None for other boxes."""
+    array = np.asarray(value)
+    if not array.size or array.dtype.kind != "f":
+        return None
+    if box_class == "Tanh":
+        return float(np.mean(np.abs(array) > 0.97))
+    if box_class == "Sigmoid":
+        return float(np.mean(np.abs(array - 0.5) > 0.485))
+    if box_class == "ReLU":
+        units = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)
+        return float(np.mean(np.all(units <= 0, axis=0)))
+    return None
+
+
+def _histogram(scaled: Any) -> tuple[int, ...]:
+    """For each bin between the largest absolute value below and above zero, a level from 0 to LEVELS."""
+    finite = scaled[np.isfinite(scaled)][:: max(1, scaled.size // _ENOUGH)]
+    if not finite.size:
+        return (0,) * BINS
+    counts = np.bincount(np.clip(((finite + 1) * (BINS / 2)).astype(int), 0, BINS - 1), minlength=BINS)
+    levels = np.ceil(np.sqrt(counts / counts.max()) * LEVELS - 1e-9)
+    return tuple(int(level) for level in levels)

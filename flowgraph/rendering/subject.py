@@ -1,0 +1,108 @@
+"""What is to be drawn: a graph, perhaps with the values of a run and the gradients of its bprop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.rendering import kinds
+from flowgraph.rendering.statistics import Statistics, describe
+
+if TYPE_CHECKING:
+    from flowgraph.graph import Graph
+    from flowgraph.run import Grads, Run
+
+VIEWS = ("forward", "values", "gradients", "backward", "both")
+
+
+@dataclass
+class Subject:
+    """A graph, the view of it, and what was computed; everything read from it is found once."""
+
+    graph: Graph
+    view: str = "forward"
+    run: Run | None = None
+    grads: Grads | None = None
+    _statistics: dict[tuple[str, Box], Statistics | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.view not in VIEWS:
+            raise UsageError(f"render: found view={self.view!r}, needs one of {', '.join(VIEWS)}")
+        for name in ("run", "grads"):
+            given = getattr(self, name)
+            if given is not None and given.graph is not self.graph:
+                raise UsageError(f"render: {name}= belongs to another graph than the one that is drawn")
+
+    @cached_property
+    def kind(self) -> dict[Box, str]:
+        """What each box is to a reader."""
+        return kinds.kinds(self.graph)
+
+    @cached_property
+    def spine(self) -> list[Box]:
+        """The boxes that the picture draws in a straight line."""
+        return kinds.spine(self.graph, self.kind)
+
+    @cached_property
+    def receivers(self) -> set[Box]:
+        """The boxes to which bprop sends a gradient."""
+        wrt = self.grads.wrt if self.grads is not None else self.graph.parameters or self.graph.inputs
+        return kinds.receivers(self.graph, wrt)
+
+    @cached_property
+    def parents(self) -> dict[Box, list[Box]]:
+        """For each box, those that read it, each once."""
+        found: dict[Box, list[Box]] = {box: [] for box in self.graph.boxes}
+        for box in self.graph.boxes:
+            for child in dict.fromkeys(box.children):
+                found[child].append(box)
+        return found
+
+    @cached_property
+    def dtype(self) -> str:
+        """The dtype of most floats; the caption says it once."""
+        counts = Counter(str(spec.dtype) for box in self.graph.boxes for spec in box.outputs if spec.dtype.kind in "fc")
+        return counts.most_common(1)[0][0] if counts else str(self.graph.boxes[0].outputs[0].dtype)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The number of each named axis, where a run has fixed it."""
+        return dict(self.run.sizes) if self.run is not None else {}
+
+    @cached_property
+    def reference(self) -> float | None:
+        """The rms gradient of the output layer, against which the others are coloured."""
+        readers = [b for b in self.spine if any(self.kind[c] == "parameter" for c in b.children)]
+        for box in [*reversed(readers), *reversed(self.spine), *reversed(self.graph.boxes)]:
+            found = self.gradient(box)
+            if found is not None and found.finite and found.rms > 0:
+                return found.rms
+        return None
+
+    def array(self, box: Box) -> Any:
+        """The value of a box in the run; None where it is not known."""
+        if self.run is None:
+            return None
+        kept = self.run.complete or box in self.graph.outputs
+        return self.run[box] if kept else None
+
+    def value(self, box: Box) -> Statistics | None:
+        """Statistics of the value of a box; None where it is not known."""
+        key = ("value", box)
+        if key not in self._statistics:
+            array = self.array(box)
+            self._statistics[key] = None if array is None or isinstance(array, tuple) else describe(array)
+        return self._statistics[key]
+
+    def gradient(self, box: Box) -> Statistics | None:
+        """Statistics of the gradient of a box; None where it was not computed."""
+        key = ("gradient", box)
+        if key not in self._statistics:
+            known = self.grads is not None and box in self.grads
+            array = self.grads[box] if known and self.grads is not None else None
+            self._statistics[key] = None if array is None or isinstance(array, tuple) else describe(array)
+        return self._statistics[key]

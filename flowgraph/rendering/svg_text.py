@@ -1,0 +1,134 @@
+"""A picture with its places as SVG text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from flowgraph.rendering import measure
+from flowgraph.rendering.curves import arrow, curve, shortened, sideways
+from flowgraph.rendering.layout import Layout, Place, Point, seated_links
+from flowgraph.rendering.palette import THEMES
+from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
+
+PAD = 18.0
+_FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"
+
+
+def svg_text(picture: Picture, layout: Layout, theme: str = "light") -> str:
+    """The SVG text of a picture in the colours of a theme."""
+    writer = _Writer(THEMES[theme])
+    caption_width = max(map(measure.row_width, picture.caption), default=0.0)
+    caption_height = sum(map(measure.row_height, picture.caption)) + 6 * len(picture.caption)
+    width = max(layout.width, caption_width) + 2 * PAD
+    height = layout.height + caption_height + 2 * PAD + 12
+    colours = writer.colours
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="{-PAD:g} {-PAD:g} {width:.0f} {height:.0f}" role="img" font-family="{_FONT}">',
+        f"<title>{escape(picture.title)}</title>",
+        f'<rect class="paper" x="{-PAD:g}" y="{-PAD:g}" width="{width:.0f}" height="{height:.0f}" '
+        f'fill="{colours["paper"]}"/>',
+    ]
+    lines += [writer.frame(frame, layout.frames[frame.path]) for frame in picture.frames if frame.path in layout.frames]
+    lines += [writer.link(link, points) for link, points in [*layout.ways, *seated_links(picture, layout)]]
+    lines += [writer.tile(tile, layout.tiles[tile.id]) for tile in picture.tiles]
+    lines += writer.caption(picture.caption, layout.height + 18)
+    return "\n".join([*lines, "</svg>", ""])
+
+
+class _Writer:
+    """Writes in the colours of one theme."""
+
+    def __init__(self, colours: Mapping[str, str]) -> None:
+        self.colours = colours
+
+    def frame(self, frame: Frame, at: Place) -> str:
+        """A scope: a rounded ground with its title."""
+        note = f'<tspan dx="8" font-weight="normal">{escape(frame.note)}</tspan>' if frame.note else ""
+        return (
+            f'<g class="frame"><title>{escape(frame.path)}</title>{self._rect(at, "frame", "frame line", 1.0, 10)}'
+            f'<text x="{at.x + 10:.1f}" y="{at.y + 15:.1f}" font-size="10" font-weight="bold" '
+            f'fill="{self.colours["muted"]}">{escape(frame.title)}{note}</text></g>'
+        )
+
+    def tile(self, tile: Tile, at: Place) -> str:
+        """A box: its tooltip, its border, its rows."""
+        parts = [f'<g id="box-{tile.id}" class="box {tile.kind}"><title>{escape(tile.tooltip)}</title>']
+        radius = 0 if tile.square else 9
+        if tile.stacked:
+            behind = Place(at.x + 5, at.y - 5, at.width, at.height)
+            parts.append(self._rect(behind, tile.fill, tile.line, tile.width, radius, tile.dashed))
+        parts.append(self._rect(at, tile.fill, tile.line, tile.width, radius, tile.dashed))
+        y = at.y + measure.PADDING[1] - 1
+        for row in tile.rows:
+            height = measure.row_height(row)
+            if row.fill:
+                band = f'x="{at.x + 6:.1f}" y="{y:.1f}" width="{at.width - 12:.1f}" height="{height:.1f}"'
+                parts.append(f'<rect {band} fill="{self.colours[row.fill]}"/>')
+            parts += self._row(row, at.x + measure.PADDING[0], y, height)
+            y += height
+        return "".join([*parts, "</g>"])
+
+    def caption(self, rows: Iterable[Row], y: float) -> list[str]:
+        """The lines under the picture."""
+        lines = []
+        for row in rows:
+            height = measure.row_height(row)
+            lines.append("".join(self._row(row, 0.0, y, height)))
+            y += height + 6
+        return lines
+
+    def link(self, link: Link, points: list[Point]) -> str:
+        """A curve with its arrows."""
+        if link.flow == "both":
+            up, down = sideways(points, 1.5)
+            return self._curve(link, up, "line", (False, True)) + self._curve(link, down, "gradient", (True, False))
+        return self._curve(link, points, link.role, (link.flow == "bprop", link.flow == "fprop"))
+
+    def _curve(self, link: Link, points: list[Point], role: str, arrows: tuple[bool, bool]) -> str:
+        colour = self.colours[role]
+        dash = ' stroke-dasharray="5 3"' if link.dashed else ' stroke-dasharray="1.5 4"' if link.dotted else ""
+        heads = []
+        if arrows[1]:
+            heads.append(arrow(points[-2], points[-1]))
+        if arrows[0]:
+            heads.append(arrow(points[1], points[0]))
+        path = curve(shortened(points, *arrows))
+        drawn = f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{link.width:g}"{dash}/>'
+        return drawn + "".join(f'<polygon points="{head}" fill="{colour}"/>' for head in heads)
+
+    def _rect(self, at: Place, fill: str, line: str, width: float, radius: float, dashed: bool = False) -> str:
+        rounded = f' rx="{radius:g}"' if radius else ""
+        dash = ' stroke-dasharray="5 3"' if dashed else ""
+        return (
+            f'<rect x="{at.x:.1f}" y="{at.y:.1f}" width="{at.width:.1f}" height="{at.height:.1f}"{rounded} '
+            f'fill="{self.colours[fill]}" stroke="{self.colours[line]}" stroke-width="{width:g}"{dash}/>'
+        )
+
+    def _row(self, row: Row, x: float, y: float, height: float) -> list[str]:
+        parts = []
+        x += 4 if row.fill else 0
+        for item in row.items:
+            parts.append(self._item(item, x, y, height))
+            x += measure.item_width(item) + measure.SPACE
+        return parts
+
+    def _item(self, item: Span | Strip | Swatch, x: float, y: float, height: float) -> str:
+        colours = self.colours
+        if isinstance(item, Span):
+            bold = ' font-weight="bold"' if item.bold else ""
+            return (
+                f'<text x="{x:.1f}" y="{y + height / 2 + 0.35 * item.size:.1f}" font-size="{item.size}"{bold} '
+                f'fill="{colours[item.role]}" xml:space="preserve">{escape(item.text)}</text>'
+            )
+        if isinstance(item, Swatch):
+            wide, high = measure.SWATCH
+            at = Place(x, y + (height - high) / 2, wide, high)
+            return self._rect(at, item.fill, item.line, item.width, 0 if item.square else 3, item.dashed)
+        wide, high = measure.CELL
+        top = y + (height - high) / 2
+        return "".join(
+            f'<rect x="{x + i * wide:.1f}" y="{top:.1f}" width="{wide:g}" height="{high:g}" fill="{colours[role]}"/>'
+            for i, role in enumerate(item.cells)
+        )

@@ -1,0 +1,39 @@
+"""A graph as text that draws it: DOT, SVG, a `graphviz.Source`, the picture of a notebook cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.rendering.dot_text import dot_text
+from flowgraph.rendering.files import check_choices, picture_of, svg_of
+from flowgraph.rendering.theming import drawn_theme, sized_to_fit
+
+if TYPE_CHECKING:
+    from flowgraph.graph import Graph
+
+
+def to_dot(graph: Graph, *, theme: str = "auto", **settings: Any) -> str:
+    """The DOT text of a graph: pure, and the same for the same graph."""
+    check_choices(theme, "auto")
+    return dot_text(picture_of(graph, **settings), drawn_theme(theme))
+
+
+def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", timeout: float = 20, **settings: Any) -> str:
+    """The SVG text of a graph."""
+    check_choices(theme, engine)
+    return svg_of(picture_of(graph, **settings), theme, engine, timeout)
+
+
+def to_graphviz(graph: Graph, **settings: Any) -> Any:
+    """A `graphviz.Source` of a graph."""
+    import graphviz  # type: ignore[import-untyped]
+
+    return graphviz.Source(to_dot(graph, **settings))
+
+
+def notebook_svg(graph: Graph) -> str | None:
+    """The picture for a cell of a notebook, or None where there can be none: the cell then shows the text."""
+    try:
+        return sized_to_fit(to_svg(graph, engine="builtin"))
+    except Exception:
+        return None

@@ -1,0 +1,39 @@
+"""One SVG for light and dark: the colours of the light theme, and a style that replaces them on a dark page."""
+
+from __future__ import annotations
+
+from flowgraph.rendering.palette import THEMES, darkened
+
+THEME_NAMES = ("auto", "light", "dark", "print")
+
+
+def drawn_theme(theme: str) -> str:
+    """The theme whose colours are drawn; "auto" is drawn light."""
+    return "light" if theme == "auto" else theme
+
+
+def adaptive(svg: str) -> str:
+    """The SVG with a style for dark pages after its opening tag; nothing else changes."""
+    start = svg.index("<svg")
+    end = svg.index(">", start) + 1
+    return f"{svg[:end]}\n<style>{dark_style(svg)}</style>{svg[end:]}"
+
+
+def dark_style(svg: str) -> str:
+    """Rules that give what has a light colour its dark one, for the colours that occur."""
+    present = svg.lower()
+    rules = []
+    for light, dark in sorted(darkened().items()):
+        colour = light.lower()
+        if f'"{colour}"' not in present:
+            continue
+        for attribute in ("fill", "stroke"):
+            if f'{attribute}="{colour}"' in present:
+                rules.append(f'[{attribute}="{colour}" i]{{{attribute}:{dark}}}')
+    ink = THEMES["dark"]["ink"]
+    return f"@media (prefers-color-scheme:dark){{svg text:not([fill]){{fill:{ink}}}{''.join(rules)}}}"
+
+
+def sized_to_fit(svg: str) -> str:
+    """The SVG for a cell of a notebook: never wider than the cell, in its own proportions."""
+    return svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
