@@ -1,0 +1,60 @@
+"""Large graphs: no recursion anywhere, work linear in the boxes."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+
+
+def chain(length):
+    """h = h + w or h * 1.0000001, many times."""
+    w = fg.Parameter(1e-6, name="w")
+    h = w
+    for i in range(length // 2):
+        h = h + w if i % 2 else h * 1.0
+    return h, w
+
+
+def test_a_chain_of_100_000_boxes():
+    h, w = chain(200_000)
+    graph = fg.Graph(h)
+    assert len(graph) > 100_000
+    run = graph.fprop()
+    assert run.bprop()[w] == 50_001.0
+    assert float(run.update(w=2e-6)) == pytest.approx(2 * float(run), rel=1e-9)
+    assert str(graph).count("\n") > 100_000
+    assert copy.deepcopy(h) is h
+    (dw,) = fg.gradient(h, [w])
+    assert fg.Graph(dw).fprop()[dw] == 50_001.0
+
+
+def test_a_layer_cake_of_300_diamonds():
+    w = fg.Parameter(1.0, name="w")
+    h = w
+    for _ in range(300):
+        h = 0.5 * h + 0.5 * h
+    graph = fg.Graph(h)
+    assert len(graph) < 2_000
+    assert graph.fprop().bprop()[w] == 1.0
+
+
+def test_a_wide_sum_of_100_000_terms():
+    w = fg.Parameter(np.ones(2), name="w")
+    terms = [np.negative(w) for _ in range(100_000)]
+    while len(terms) > 1:
+        terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)] + terms[len(terms) // 2 * 2 :]
+    run = fg.Graph(fg.sum(terms[0])).fprop()
+    np.testing.assert_array_equal(run.bprop()[w], [-100_000.0, -100_000.0])
+
+
+def test_a_box_with_100_000_children():
+    w = fg.Parameter(np.ones(2), name="w")
+    loss = fg.L2(*[w] * 100_000)
+    np.testing.assert_array_equal(fg.Graph(loss).fprop().bprop()[w], [200_000.0, 200_000.0])
+
+
+def test_a_deep_chain_is_freed_without_recursion():
+    h, _ = chain(400_000)
+    del h
