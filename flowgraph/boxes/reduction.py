@@ -86,6 +86,8 @@ class Mean(Reduction):
     """Mean along axes.
 
     h = Σ a / n        dh/da = 1 / n, n = number of elements along the axes
+
+    The mean of nothing is NaN, as in NumPy.
     """
 
     numpy = np.mean
@@ -94,7 +96,7 @@ class Mean(Reduction):
     derivative = r"\frac{1}{n}"
 
     def fprop(self, a: Any) -> Any:
-        return np.mean(a, axis=self.axis, keepdims=self.keepdims)
+        return average(a, self.axis, self.keepdims)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         return (broadcast_like(self.restored(grad / _positive(count_like(a, self.axis)), a), a),)
@@ -170,9 +172,16 @@ class LogSumExp(Reduction):
         return (self.restored(grad, a) * np.exp(a - self.restored(finite_or_zero(h), a)),)
 
 
+def average(a: Any, axis: Any, keepdims: bool) -> Any:
+    """The mean; of nothing it is 0 / 0, about which `np.errstate` decides, unlike about the warning of np.mean."""
+    if count(a.shape, axis):
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    return np.sum(a, axis=axis, keepdims=keepdims) / 0
+
+
 def spread(a: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
     """The variance of real numbers; an empty one is NaN, as in NumPy."""
-    centred = a - a.mean(axis=axis, keepdims=True)
+    centred = a - average(a, axis, True)
     total = (centred * centred).sum(axis=axis, keepdims=keepdims)
     return total / max(count(a.shape, axis) - ddof, 0)
 

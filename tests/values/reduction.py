@@ -1,0 +1,78 @@
+"""Independent values of the reductions: Python's own functions on the list of numbers that each result is made of."""
+
+import math
+import statistics
+
+import numpy as np
+
+
+def rows(a, axis):
+    """For each place of the result, the numbers along the reduced axes; and the shape of the result with them kept."""
+    axes = set(range(a.ndim)) if axis is None else {i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))}
+    kept = tuple(1 if i in axes else n for i, n in enumerate(a.shape))
+    lists = {place: [] for place in np.ndindex(kept)}
+    for place in np.ndindex(a.shape):
+        lists[tuple(0 if i in axes else k for i, k in enumerate(place))].append(a[place].item())
+    return list(lists.values()), kept, tuple(n for i, n in enumerate(a.shape) if i not in axes)
+
+
+def reduced(function, otype=float):
+    """The function on the list of numbers along the axes."""
+
+    def value(a, axis, keepdims, **settings):
+        lists, kept, shape = rows(a, axis)
+        numbers = [function(one, **settings) for one in lists]
+        return np.array(numbers, otype).reshape(kept if keepdims else shape)
+
+    return value
+
+
+def line(a, place, axis):
+    """The numbers along one axis through a place."""
+    return [a[(*place[:axis], i, *place[axis + 1 :])].item() for i in range(a.shape[axis])]
+
+
+def running(function):
+    """The function on every beginning of the list of numbers along one axis."""
+
+    def value(a, axis, reverse=False):
+        a, axis = (np.array(list(a.flat)), 0) if axis is None else (a, axis % a.ndim)
+        h = np.empty(a.shape)
+        for place in np.ndindex(a.shape):
+            numbers, here = line(a, place, axis), place[axis]
+            h[place] = function(numbers[here:] if reverse else numbers[: here + 1])
+        return h
+
+    return value
+
+
+def variance(numbers, ddof):
+    return (statistics.pvariance if ddof == 0 else statistics.variance)(numbers)
+
+
+def others(a, axis):
+    h = np.empty(a.shape)
+    for place in np.ndindex(a.shape):
+        numbers = line(a, place, axis)
+        h[place] = math.prod(numbers[: place[axis]] + numbers[place[axis] + 1 :])
+    return h
+
+
+VALUES = {
+    "Sum": reduced(math.fsum),
+    "Mean": reduced(statistics.mean),
+    "Prod": reduced(math.prod),
+    "Max": reduced(lambda numbers: sorted(numbers)[-1]),
+    "Min": reduced(lambda numbers: sorted(numbers)[0]),
+    "Var": reduced(variance),
+    "Std": reduced(lambda numbers, ddof: math.sqrt(variance(numbers, ddof))),
+    "LogSumExp": reduced(lambda numbers: math.log(math.fsum(math.exp(x) for x in numbers))),
+    "ArgMax": reduced(lambda numbers: numbers.index(max(numbers)), int),
+    "ArgMin": reduced(lambda numbers: numbers.index(min(numbers)), int),
+    "AnyTrue": reduced(lambda numbers: any(numbers), bool),
+    "AllTrue": reduced(lambda numbers: all(numbers), bool),
+    "CountNonzero": reduced(lambda numbers: len(numbers) - numbers.count(0), int),
+    "CumSum": running(math.fsum),
+    "CumProd": running(math.prod),
+    "Others": others,
+}
