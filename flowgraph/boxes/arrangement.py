@@ -1,0 +1,174 @@
+"""The same elements in another order: axes exchanged, elements reversed or rolled along axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.axes import axes_of, axis_of
+from flowgraph.box import Box
+from flowgraph.dispatch import implements
+from flowgraph.errors import UsageError
+from flowgraph.example import example
+from flowgraph.spec import Spec
+
+
+class Transpose(Box):
+    """The axes in another order, the reverse by default.
+
+    h = aᵀ        da = the gradient, with the axes put back
+    """
+
+    axes: tuple[int, ...] | None = None
+
+    numpy = np.transpose
+    symbol = "T"
+    formula = r"a^\top"
+    derivative = r"\nabla_h^\top"
+    examples = (example((3, 4)), example((2, 3, 4), axes=(2, 0, -2)), example((4,)), example(()))
+
+    def fprop(self, a: Any) -> Any:
+        return a.T if self.axes is None else a.transpose(self.axes)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        if self.axes is None:
+            return (grad.T,)
+        axes = [axis % a.ndim for axis in self.axes]
+        return (grad.transpose(tuple(axes.index(axis) for axis in range(a.ndim))),)
+
+    def infer(self, a: Spec) -> Spec:
+        """The sizes in the order of the axes."""
+        if self.axes is None:
+            return Spec(a.shape[::-1], a.dtype)
+        axes = axes_of(self, self.axes, len(a.shape))
+        if len(axes) != len(a.shape):
+            raise self.shape_error(f"axes = {self.axes} names {len(axes)} axes, needs all {len(a.shape)}")
+        return Spec(tuple(a.shape[axis] for axis in axes), a.dtype)
+
+
+class Flip(Box):
+    """The elements in reverse order along some axes, all of them for None.
+
+    h = a, reversed        da = the gradient, reversed
+    """
+
+    axis: Any = None
+
+    numpy = np.flip
+    symbol = "flip"
+    examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, -1)), example(()))
+
+    def fprop(self, a: Any) -> Any:
+        return np.flip(a, self.axis)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.flip(grad, self.axis),)
+
+    def infer(self, a: Spec) -> Spec:
+        """The shape and the dtype of the child."""
+        if self.axis is not None:
+            axes_of(self, self.axis, len(a.shape))
+        return a
+
+
+class Roll(Box):
+    """The elements moved by `shift` places along axes, the last ones to the front; in rows for axis None.
+
+    h_i = a_{i - shift}        da = the gradient, rolled back
+    """
+
+    shift: Any
+    axis: Any = None
+
+    numpy = np.roll
+    symbol = "roll"
+    examples = (
+        example((3, 4), shift=5),
+        example((3, 4), shift=-1, axis=1),
+        example((3, 4), shift=(1, 2), axis=(0, -1)),
+        example((3, 4), shift=1, axis=(0, 1)),
+    )
+
+    def check_settings(self) -> None:
+        """Refuse a shift per axis where the axes are others, or the shift is none."""
+        shifts = np.asarray(self.shift)
+        axes = np.asarray([] if self.axis is None else self.axis)
+        if shifts.dtype.kind not in "iu" or (shifts.ndim and shifts.size not in (1, axes.size)):
+            raise UsageError(f"Roll: found shift = {self.shift!r} and axis = {self.axis!r}, needs an integer per axis")
+
+    def fprop(self, a: Any) -> Any:
+        return np.roll(a, self.shift, self.axis)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        back = tuple(-shift for shift in self.shift) if isinstance(self.shift, tuple | list) else -self.shift
+        return (np.roll(grad, back, self.axis),)
+
+    def infer(self, a: Spec) -> Spec:
+        """The shape and the dtype of the child."""
+        if self.axis is not None:
+            axes_of(self, self.axis, len(a.shape))
+        return a
+
+
+@implements(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    """np.swapaxes of a box."""
+    order = list(range(a.ndim))
+    one, two = axis_of(a, axis1, a.ndim), axis_of(a, axis2, a.ndim)
+    order[one], order[two] = two, one
+    return a if one == two else Transpose(a, axes=None if a.ndim == 2 else tuple(order))
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """np.moveaxis of a box."""
+    sources, destinations = axes_of(a, source, a.ndim), axes_of(a, destination, a.ndim)
+    if len(sources) != len(destinations):
+        raise UsageError(f"np.moveaxis: found {len(sources)} axes to move to {len(destinations)} places")
+    order = [axis for axis in range(a.ndim) if axis not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        order.insert(place, axis)
+    return Transpose(a, axes=tuple(order))
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """np.rollaxis of a box."""
+    axis = axis_of(a, axis, a.ndim)
+    place = start + a.ndim if start < 0 else start
+    return moveaxis(a, axis, place - (place > axis))
+
+
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """np.matrix_transpose of a box: its last two axes swapped."""
+    if x.ndim < 2:
+        raise x.shape_error(f"np.matrix_transpose needs two axes, found {x.ndim}")
+    return swapaxes(x, -1, -2)
+
+
+@implements(np.fliplr)
+def fliplr(m: Any) -> Any:
+    """np.fliplr of a box: axis 1 reversed."""
+    return np.flip(m, 1)
+
+
+@implements(np.flipud)
+def flipud(m: Any) -> Any:
+    """np.flipud of a box: axis 0 reversed."""
+    return np.flip(m, 0)
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """np.rot90 of a box: k quarter turns from the first axis to the second."""
+    first, second = axes_of(m, axes, m.ndim)
+    turns = k % 4
+    if turns == 0:
+        return m
+    if turns == 2:
+        return np.flip(m, (first, second))
+    if turns == 1:
+        return swapaxes(np.flip(m, second), first, second)
+    return np.flip(swapaxes(m, first, second), second)
