@@ -1,0 +1,106 @@
+"""Labels: classes by number as the rows e(y) of the lecture, and the refusal of a label that is no class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import LabelError
+from flowgraph.example import example
+from flowgraph.spec import Spec, same, shape_text
+
+
+class OneHot(Box):
+    """The vector e(y) of a label y: 1 at place y of the last axis, else 0.
+
+    h = e(labels), of the shape and dtype of `like`; no gradient, as labels are integers
+
+    Shapes: labels (...), like (..., C), h (..., C).
+
+    Source: Larochelle, Training neural networks, "loss gradient at output", e(y).
+    """
+
+    symbol = "one hot"
+    formula = r"e(y)_c = 1_{y = c}"
+    constant_children = frozenset({"labels", "like"})
+    examples = (example(np.array([2, 0]), (2, 3)), example(np.array(1), (3,)))
+
+    def fprop(self, labels: Any, like: Any) -> Any:
+        check_labels(self, labels, like.shape[-1])
+        return (labels[..., None] == np.arange(like.shape[-1])).astype(like.dtype)
+
+    def bprop(self, grad: Any, h: Any, labels: Any, like: Any) -> tuple[Any, ...]:
+        return None, None
+
+    def infer(self, *specs: Spec) -> Spec:
+        """The spec of `like`, of which the labels have all axes but the last."""
+        labels, like = specs
+        if labels.dtype.kind not in "iu" or not _fits(labels.shape, like.shape[:-1]) or not like.shape:
+            raise self.shape_error(f"needs integer labels of shape {shape_text(like.shape[:-1])}")
+        return like
+
+
+def as_rows(targets: Any, scores: Any) -> Any:
+    """Targets as one probability per class: labels as e(y), probabilities as they are, of the dtype of the scores."""
+    if targets.ndim < scores.ndim:
+        return OneHot.apply(targets, scores)
+    return targets if targets.dtype == scores.dtype else targets.astype(scores.dtype)
+
+
+def pick(values: Any, labels: Any) -> Any:
+    """The value at each label, along the last axis."""
+    return np.take_along_axis(values, labels[..., None], -1)[..., 0]
+
+
+def check_labels(box: Box, labels: Any, classes: int) -> None:
+    """Refuse a label outside 0 to classes - 1."""
+    refuse(box, "label", labels, (labels < 0) | (labels >= classes), f"0 to {classes - 1}")
+
+
+def refuse(box: Box, what: str, values: Any, wrong: Any, needed: str) -> None:
+    """Name the first value that is wrong, and where it stands."""
+    if not wrong.any():
+        return
+    place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+    where = f" at index {place[0] if len(place) == 1 else tuple(map(int, place))}" if place else ""
+    raise LabelError(f"{box.title}: {what} {values[place]}{where}, needs {needed}")
+
+
+def check_targets(box: Box, scores: Spec, targets: Spec) -> None:
+    """Refuse targets that are neither a label per example nor a probability per class and example."""
+    labels = targets.dtype.kind in "iu" and _fits(targets.shape, scores.shape[:-1])
+    if scores.shape and (labels or _fits(targets.shape, scores.shape)):
+        return
+    raise box.shape_error(
+        "the targets do not fit",
+        f"needs integer labels of shape {shape_text(scores.shape[:-1])}, or probabilities of shape "
+        f"{shape_text(scores.shape)}; targets are never broadcast{advice(scores, targets)}",
+    )
+
+
+def check_same_shape(box: Box, prediction: Spec, targets: Spec) -> None:
+    """Refuse targets of another shape; a single number serves every element."""
+    if targets.shape and not _fits(targets.shape, prediction.shape):
+        raise box.shape_error(
+            "the shapes of prediction and targets differ",
+            f"needs targets of shape {shape_text(prediction.shape)}, as a loss never broadcasts"
+            f"{advice(prediction, targets)}",
+        )
+
+
+def advice(prediction: Spec, targets: Spec) -> str:
+    """The way out where one of the two is a column and the other is not."""
+    f, y = prediction.shape, targets.shape
+    if len(f) == len(y) + 1 and f[-1] == 1 and _fits(f[:-1], y):
+        return "; take the column, prediction[:, 0], or give the targets one, targets.reshape(-1, 1)"
+    if len(y) == len(f) and y and y[-1] == 1 and y != f:
+        return "; take the column, targets[:, 0]"
+    if len(y) == len(f) + 1 and y[-1] == 1 and _fits(y[:-1], f):
+        return "; take the column, targets[:, 0], or give the prediction one, prediction.reshape(-1, 1)"
+    return ""
+
+
+def _fits(one: Any, other: Any) -> bool:
+    return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))

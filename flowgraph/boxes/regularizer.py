@@ -1,0 +1,72 @@
+"""Regularizers: one number for all weights of a model; biases are left out by not naming them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.example import example
+from flowgraph.size import Shape, add, product
+from flowgraph.spec import Spec
+
+
+class Regularizer(Box, abstract=True):
+    """A number from weights, of any shapes."""
+
+    role = "regularizer"
+    examples = (example((3, 4), (4, 2)), example((5,)), example((), (2, 3), (2, 3, 4)))
+
+    def infer(self, *specs: Spec) -> Spec:
+        """A scalar of the weights' dtype."""
+        if not specs:
+            raise UsageError(f"{self.title}: found no weights, needs one or more: {type(self).__name__}(W1, W2)")
+        return Spec((), np.result_type(*[spec.dtype for spec in specs]))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """Two per weight."""
+        total: Any = 0
+        for one in shapes:
+            total = add(total, 2 * product(one))
+        return total
+
+
+class L1(Regularizer):
+    """Sum of the absolute values of all weights.
+
+    h = Σ |W|        dW = sign(W), with sign(0) = 0
+
+    Source: Larochelle, Training neural networks, "regularization: L1".
+    """
+
+    symbol = "L1"
+    formula = r"\sum |W|"
+    derivative = r"\mathrm{sign}(W)"
+    kinks = (0.0,)
+
+    def fprop(self, *weights: Any) -> Any:
+        return sum((np.sum(np.abs(w)) for w in weights[1:]), np.sum(np.abs(weights[0])))
+
+    def bprop(self, grad: Any, h: Any, *weights: Any) -> tuple[Any, ...]:
+        return tuple(grad * np.sign(w) for w in weights)
+
+
+class L2(Regularizer):
+    """Sum of the squares of all weights.
+
+    h = Σ W²        dW = 2 W
+
+    Source: Larochelle, Training neural networks, "regularization: L2".
+    """
+
+    symbol = "L2"
+    formula = r"\sum W^2"
+    derivative = "2 W"
+
+    def fprop(self, *weights: Any) -> Any:
+        return sum((np.sum(w * w) for w in weights[1:]), np.sum(weights[0] * weights[0]))
+
+    def bprop(self, grad: Any, h: Any, *weights: Any) -> tuple[Any, ...]:
+        return tuple(2 * grad * w for w in weights)

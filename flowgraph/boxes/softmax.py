@@ -1,0 +1,91 @@
+"""Probabilities from scores, along an axis: softmax, and its logarithm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from flowgraph.box import Box
+from flowgraph.example import example
+from flowgraph.size import Shape, product
+from flowgraph.spec import Spec
+
+
+class AlongAxis(Box, abstract=True):
+    """A box that makes of the numbers along an axis, or several, as many others."""
+
+    axis: Any = -1
+
+    examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, 2)), example((5,)))
+
+    def infer(self, *specs: Spec) -> Spec:
+        """The child's shape; integers become floats."""
+        (a,) = specs
+        try:
+            normalize_axis_tuple(self.axis, max(len(a.shape), 1))
+        except (np.exceptions.AxisError, ValueError, TypeError) as error:
+            raise self.shape_error(f"found axis={self.axis!r}: {error}") from None
+        return Spec(a.shape, np.result_type(a.dtype, 1.0))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """Per element a comparison, a difference, an exponential, a sum, a quotient or difference."""
+        return 5 * product(shape)
+
+
+class Softmax(AlongAxis):
+    """Probabilities from scores, along an axis.
+
+    h_c = exp(a_c) / Σ_k exp(a_k)        da = h (grad − Σ_c grad_c h_c)
+
+    The largest score is subtracted first, so that nothing overflows.
+
+    Source: Larochelle, Training neural networks, "softmax activation function".
+    """
+
+    symbol = "softmax"
+    formula = r"e^{a_c} / \sum_k e^{a_k}"
+    derivative = r"h_c (1_{c=k} - h_k)"
+
+    def fprop(self, a: Any) -> Any:
+        e = np.exp(_below_zero(a, self.axis))
+        return e / np.sum(e, axis=self.axis, keepdims=True)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (h * (grad - np.sum(grad * h, axis=self.axis, keepdims=True)),)
+
+
+class LogSoftmax(AlongAxis):
+    """Logarithms of probabilities from scores, along an axis.
+
+    h_c = a_c − log Σ_k exp(a_k)        da = grad − exp(h) Σ_c grad_c
+    """
+
+    symbol = "log softmax"
+    formula = r"a_c - \log \sum_k e^{a_k}"
+    derivative = r"1_{c=k} - e^{h_k}"
+
+    def fprop(self, a: Any) -> Any:
+        low = _below_zero(a, self.axis)
+        if not a.size:
+            return low
+        return low - np.log(np.sum(np.exp(low), axis=self.axis, keepdims=True))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad - np.exp(h) * np.sum(grad, axis=self.axis, keepdims=True),)
+
+
+def _below_zero(a: Any, axis: Any) -> Any:
+    """The scores less their largest; of no scores at all the largest is never used."""
+    return a - 1.0 * np.max(a, axis=axis, keepdims=True) if a.size else 1.0 * a
+
+
+def softmax(a: Any, axis: Any = -1) -> Any:
+    """Softmax of a box, or of an array."""
+    return Softmax.apply(a, axis=axis)
+
+
+def log_softmax(a: Any, axis: Any = -1) -> Any:
+    """LogSoftmax of a box, or of an array."""
+    return LogSoftmax.apply(a, axis=axis)
