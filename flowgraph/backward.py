@@ -35,7 +35,7 @@ def backward_steps(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable
         if not wanted:
             continue
         bprop = box.bprop if box.has_bprop else derived_bprop(box)
-        if box.takes_needs:
+        if box.takes_needs and len(wanted) < len(children):
             positions = {position for position, _ in wanted}
             bprop = partial(bprop, needs=tuple(i in positions for i in range(len(children))))
         steps.append(Step(slot, bprop, reader(children), wanted, len(children), box))

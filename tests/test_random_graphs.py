@@ -1,0 +1,111 @@
+"""Whole graphs drawn by Hypothesis: bprop against central differences, the gradient graph, and torch."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowgraph as fg
+from tests.random_graphs import graphs
+
+
+def slope(graph, direction):
+    """The directional derivative by central differences with Richardson extrapolation, and its error."""
+
+    def value(step):
+        moved = {p: p.value + step * d for p, d in direction.items()}
+        return float(graph.fprop(moved))
+
+    row = [(value(h) - value(-h)) / (2 * h) for h in (4e-3, 2e-3, 1e-3, 5e-4)]
+    best, error = row[-1], np.inf
+    for order in range(1, 4):
+        before, row = row, [(4**order * b - a) / (4**order - 1) for a, b in zip(row, row[1:], strict=False)]
+        if abs(row[-1] - before[-1]) < error:
+            best, error = row[-1], abs(row[-1] - before[-1])
+    return best, error
+
+
+@given(graphs(), st.integers(0, 100))
+def test_bprop_against_central_differences(graph, seed):
+    rng = np.random.default_rng(seed)
+    direction = {p: np.asarray(rng.normal(size=p.shape)) for p in graph.parameters}
+    with fg.debug():
+        grads = graph.fprop().bprop(unused="zeros")
+    analytic = sum(float(np.sum(grads[p] * d)) for p, d in direction.items())
+    numeric, error = slope(graph, direction)
+    size = sum(float(np.sum(np.abs(grads[p] * d))) for p, d in direction.items())
+    assert abs(analytic - numeric) <= 10 * error + 1e-8 * (1 + size), f"{graph}\n{analytic} {numeric} ± {error}"
+
+
+@given(graphs(dtypes=(np.float32, np.float64)))
+def test_the_gradient_graph_gives_the_numbers_of_bprop(graph):
+    (loss,) = graph.outputs
+    grads = graph.fprop().bprop()
+    built = fg.gradient(loss, graph.parameters)
+    run = fg.Graph(*built).fprop()
+    for box, parameter in zip(built, graph.parameters, strict=True):
+        assert box.dtype == parameter.dtype
+        tolerance = 1e-4 if np.float32 in {p.dtype.type for p in graph} else 1e-11
+        np.testing.assert_allclose(run[box], grads[parameter], rtol=tolerance, atol=tolerance)
+
+
+@given(graphs(dtypes=(np.float32, np.float64)))
+def test_shapes_and_dtypes_are_those_of_the_build(graph):
+    with fg.debug():
+        run = graph.fprop()
+        grads = run.bprop(keep="all")
+    for box, grad in grads.items():
+        assert (grad.shape, grad.dtype) == (box.shape, box.dtype)
+
+
+@given(graphs())
+def test_an_update_equals_a_new_run(graph):
+    parameter = graph.parameters[0]
+    new = parameter.value * 1.25
+    with np.errstate(all="ignore"):
+        updated, fresh = graph.fprop().update({parameter: new}), graph.fprop({parameter: new})
+    for box in graph:
+        assert np.array_equal(updated[box], fresh[box], equal_nan=True)
+
+
+def in_torch(torch, graph, leaves):
+    """The value of a graph computed by torch from its leaves, or None where torch has no such function."""
+    names = {
+        "Add": "add", "Subtract": "sub", "Multiply": "mul", "Divide": "div", "Negative": "neg", "Tanh": "tanh",
+        "Sigmoid": "sigmoid", "Exp": "exp", "Exp2": "exp2", "Expm1": "expm1", "Log": "log", "Log1p": "log1p",
+        "Log2": "log2", "Log10": "log10", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Sinh": "sinh", "Cosh": "cosh",
+        "Arctan": "arctan", "Arcsinh": "arcsinh", "Arctan2": "arctan2", "Hypot": "hypot", "Sqrt": "sqrt",
+        "Square": "square", "Reciprocal": "reciprocal", "LogAddExp": "logaddexp", "Power": "pow", "MatMul": "matmul",
+        "Arcsin": "arcsin", "Arccos": "arccos", "Arctanh": "arctanh", "Positive": "clone", "Sinc": "sinc",
+    }  # fmt: skip
+    values = {}
+    for box in graph:
+        children = [values[child] for child in box.children]
+        name = type(box).__name__
+        if box in leaves:
+            values[box] = leaves[box]
+        elif name == "Constant":
+            values[box] = torch.tensor(np.array(box.value))
+        elif name in ("Sum", "Mean", "LogSumExp"):
+            axis = tuple(range(box.children[0].ndim)) if box.axis is None else box.axis
+            values[box] = getattr(torch, name.lower())(*children, axis, keepdim=box.keepdims)
+        elif name == "Transpose":
+            values[box] = children[0].permute(*reversed(range(children[0].ndim)))
+        elif name in names:
+            values[box] = getattr(torch, names[name])(*children)
+        else:
+            return None
+    return values[graph.outputs[0]]
+
+
+@given(graphs())
+def test_bprop_against_torch(graph):
+    torch = pytest.importorskip("torch", reason="torch is not installed; it is an optional peer")
+    leaves = {p: torch.tensor(np.array(p.value), requires_grad=True) for p in graph.parameters}
+    value = in_torch(torch, graph, leaves)
+    if value is None:
+        return
+    value.backward()
+    grads = graph.fprop().bprop(unused="zeros")
+    for parameter, leaf in leaves.items():
+        np.testing.assert_allclose(grads[parameter], leaf.grad.numpy(), rtol=1e-9, atol=1e-9)
