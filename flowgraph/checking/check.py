@@ -69,6 +69,7 @@ def _phases(examination: Examination, order: int) -> None:
         raise ValueError(f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
                          "its domain, at which fprop is finite")
     examination.leave_out_settings(point)
+    examination.find_unit(point)
     examination.find_tangents(point)
     inputs, active = examination.inputs, examination.active
     examination.visit("the example", inputs, coordinates=24, single=4)

@@ -64,7 +64,8 @@ class Stencil:
             return None
         up = np.stack([self.plus[k] for k in usable])  # type: ignore[misc]
         down = np.stack([self.minus[k] for k in usable])  # type: ignore[misc]
-        return (up - down) / (2 * h[:, None]), noise / h[:, None]
+        quotients = (up - down) / (2 * h[:, None])
+        return quotients, (noise + _input_rounding(quotients)) / h[:, None]
 
     def one_sided(self, side: int, noise: Array) -> tuple[Array, Array] | None:
         h, usable = self.rows(side > 0, side < 0)
@@ -72,7 +73,8 @@ class Stencil:
             return None
         values = self.plus if side > 0 else self.minus
         moved = np.stack([values[k] for k in usable])  # type: ignore[misc]
-        return side * (moved - self.base) / h[:, None], 2 * noise / h[:, None]
+        quotients = side * (moved - self.base) / h[:, None]
+        return quotients, 2 * (noise + _input_rounding(quotients)) / h[:, None]
 
     def slopes(self, noise: Array) -> Slopes | None:
         central = self.central(noise)
@@ -88,6 +90,12 @@ class Stencil:
             return None
         value, error = extrapolate(*side, ratio=SHRINK, growth=SHRINK)
         return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), True)
+
+
+def _input_rounding(quotients: Array) -> Array:
+    """x + h d is itself rounded, by a unit of x, and F carries that on with its slope (|d| is about |x|)."""
+    unit = float(np.finfo(quotients.dtype).eps)
+    return np.asarray(unit * np.median(np.abs(quotients), axis=0))
 
 
 def _widen_at_kinks(

@@ -121,6 +121,16 @@ class Examination:
                        if g is None and type(self.inputs[i]) is float]
             self.active = tuple(i for i in self.active if i not in dropped)
 
+    def find_unit(self, point: Point) -> None:
+        """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""
+        values = [point.along({i: random_direction(point, i, self.rng) for i in self.active}, STEP * k) for k in (1, 2)]
+        moved = np.concatenate([v for v in values if v is not None] or [np.zeros(0)]).astype(np.float64)
+        if np.all(moved * 64 == np.round(moved * 64)):
+            return
+        for dtype in (np.float32, np.float16):
+            if np.array_equal(moved, moved.astype(dtype)):
+                self.runner.unit = float(np.finfo(dtype).eps)
+
     def find_tangents(self, point: Point) -> None:
         """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
         for i, structure in self.structures.items():

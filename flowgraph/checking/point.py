@@ -67,7 +67,7 @@ class Point:
     def rounding(self) -> Array:
         """What rounding does to F if it is computed well: a few units in the last place."""
         size = np.abs(self.value)
-        return np.asarray(4 * UNIT * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
+        return np.asarray(4 * self.runner.unit * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
 
     def slopes(self, direction: Direction, depth: int = 4, start: float = STEP) -> Slopes | None:
         stencil = self.stencil(direction, start)

@@ -29,6 +29,7 @@ class Runner:
         self.bprop_calls = 0
         self.started = time.perf_counter()
         self.seconds = seconds
+        self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self._states = [(source, _state(source)) for source in _random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None
