@@ -87,6 +87,22 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """np.cumsum of the box."""
         return np.cumsum(cast(Any, self), axis=axis)
 
+    def cumprod(self, axis: Any = None) -> Any:
+        """np.cumprod of the box."""
+        return np.cumprod(cast(Any, self), axis=axis)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """np.any of the box."""
+        return np.any(cast(Any, self), axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """np.all of the box."""
+        return np.all(cast(Any, self), axis=axis, keepdims=keepdims)
+
+    def round(self, decimals: int = 0) -> Any:
+        """np.round of the box."""
+        return np.round(cast(Any, self), decimals)
+
     def argmax(self, axis: Any = None) -> Any:
         """np.argmax of the box."""
         return np.argmax(cast(Any, self), axis=axis)
