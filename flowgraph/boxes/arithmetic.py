@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
+from flowgraph.dispatch import implements
 from flowgraph.domain import Interval
 from flowgraph.example import example
 
@@ -185,3 +186,9 @@ class FloorDivide(Elementwise):
     def bprop(self, grad: Any, h: Any, a: Any, b: Any) -> tuple[Any, ...]:
         flat = np.zeros_like(grad)
         return flat, flat
+
+
+@implements(np.divmod)
+def divmod(a: Any, b: Any) -> tuple[Any, Any]:
+    """np.divmod of boxes: the whole quotient and the remainder."""
+    return np.floor_divide(a, b), np.remainder(a, b)

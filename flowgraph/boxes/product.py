@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -87,10 +87,18 @@ class Running(Box, abstract=True):
 
     axis: Any = None
 
-    examples = (example((4,)), example((3, 4)), example((3, 4), axis=0), example((2, 3, 2), axis=-2), example(()))
+    examples: ClassVar[tuple[Any, ...]] = (
+        example((4,)),
+        example((3, 4)),
+        example((3, 4), axis=0),
+        example((2, 3, 2), axis=-2),
+        example(()),
+    )
 
     def infer(self, a: Spec) -> Spec:
         """The shape of the child, or one axis of all its elements."""
+        if self.axis is not None and not -len(a.shape) <= self.axis < len(a.shape):
+            raise self.shape_error(f"axis={self.axis!r} does not fit: the child has {len(a.shape)} axes")
         trial = try_fprop(self, (Spec((2,) * len(a.shape), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec((product(a.shape),) if self.axis is None else a.shape, trial.dtype)

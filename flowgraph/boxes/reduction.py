@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Reduction(Box, abstract=True):
     axis: Any = None
     keepdims: bool = False
 
-    examples = _EXAMPLES
+    examples: ClassVar[tuple[Any, ...]] = _EXAMPLES
 
     def infer(self, a: Spec) -> Spec:
         """The axes that are left; the dtype of a trial on two elements per axis."""

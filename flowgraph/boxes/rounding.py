@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
+from flowgraph.dispatch import implements
 from flowgraph.example import example
 
 _WHOLE = tuple(float(i) for i in range(-8, 9))
@@ -98,3 +99,10 @@ class Round(Staircase):
 
     def fprop(self, a: Any) -> Any:
         return np.round(a, self.decimals)
+
+
+@implements(np.modf)
+def modf(a: Any) -> tuple[Any, Any]:
+    """np.modf of a box: the fraction and the whole part."""
+    whole = np.trunc(a)
+    return a - whole, whole
