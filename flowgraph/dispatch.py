@@ -92,18 +92,21 @@ def _call(
             f"have one (flowgraph.dispatch.implemented() lists them), or declare a box of your own with "
             f"numpy = {_name(function)}"
         )
-    for name in keywords.keys() & _ADVICE.keys():
-        if _refuses(builder, name) and keywords[name] is not None:
+    unknown = [name for name in keywords if not _takes(builder, name)]
+    for name in unknown:
+        if keywords[name] is not None:
             raise _unsupported_argument(function, name)
-    return builder(*args, **keywords)
+    return builder(*args, **{name: value for name, value in keywords.items() if name not in unknown})
 
 
-def _refuses(builder: Callable[..., Any], name: str) -> bool:
-    """Whether a builder has no argument of this name; what the binder of a class does not know, it refuses itself."""
+def _takes(builder: Callable[..., Any], name: str) -> bool:
+    """Whether a builder has an argument of this name; what the binder of a class does not know, it refuses itself."""
     if isinstance(builder, functools.partial):
-        return False
-    parameters = inspect.signature(builder).parameters.values()
-    return not any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+        return True
+    signature = _signature(builder)
+    return signature is None or any(
+        p.name == name or p.kind is p.VAR_KEYWORD for p in signature.parameters.values()
+    )
 
 
 def _arguments(
