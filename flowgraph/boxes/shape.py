@@ -45,7 +45,7 @@ class Reshape(Box):
         if order == "F":
             return np.transpose(cls.from_numpy(np.transpose(a), sizes[::-1]))
         if order != "C":
-            raise UnsupportedError(f"np.reshape: found order={order!r}, but a box has no memory order; needs 'C' or 'F'")
+            raise UnsupportedError(f"np.reshape: found order={order!r}, boxes have no memory order; needs 'C' or 'F'")
         return cls(a, to=_targets(a, sizes))
 
     def fprop(self, a: Any) -> Any:
@@ -244,10 +244,11 @@ def _targets(a: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
     targets = [_range_of(a.shape, size) if isinstance(size, Size) else size for size in shape]
     lost = [i for i, target in enumerate(targets) if target is None]
     if len(lost) > 1:
+        one, two = (shape[i] for i in lost[:2])
         raise ShapeError(
-            f"np.reshape: {a.title} {shape_text(a.shape)} to {shape_text(plain)}: {shape[lost[0]]} and {shape[lost[1]]} "
-            f"are no products of neighbouring axes of the child, so a run cannot tell them; reshape in two steps, or "
-            f"use reshape_like(box, like) with a box of that shape"
+            f"np.reshape: {a.title} {shape_text(a.shape)} to {shape_text(plain)}: {one} and {two} are no products of "
+            f"neighbouring axes of the child, so a run cannot tell them; use reshape_like(box, like) "
+            f"with a box of that shape"
         )
     return tuple(-1 if target is None else target for target in targets)
 

@@ -27,7 +27,7 @@ def indexed(draw):
     shape = draw(npst.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
     together = draw(npst.broadcastable_shapes((2, 3), max_dims=2, max_side=3))
     a = np.arange(float(np.prod(shape))).reshape(shape)
-    index, axis, rest = [], 0, list(shape)
+    index, rest = [], list(shape)
     while rest:
         kind = draw(st.sampled_from(["int", "slice", "none", "array", "mask", "mask2", "stop", "ellipsis", "zero-d"]))
         size = rest[0]

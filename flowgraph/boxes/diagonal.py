@@ -1,0 +1,196 @@
+"""Diagonals of matrices and of stacks of matrices, and the triangles beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.axes import axes_of
+from flowgraph.box import Box
+from flowgraph.dispatch import implements
+from flowgraph.example import example
+from flowgraph.size import Size, unknown
+from flowgraph.spec import Spec, same
+
+
+class Diagonal(Box):
+    """The diagonals of the matrices on two axes, along a new last axis.
+
+    h_i = a_{i, i + offset}        da = the gradient on the diagonal of zeros
+    """
+
+    offset: int = 0
+    axis1: int = 0
+    axis2: int = 1
+
+    numpy = np.diagonal
+    symbol = "diagonal"
+    formula = r"\operatorname{diag}(a)"
+    examples = (
+        example((3, 3)),
+        example((3, 4), offset=1),
+        example((4, 3), offset=-2),
+        example((2, 3, 4), axis1=-1, axis2=0),
+        example((2, 3), offset=5),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        return np.diagonal(a, self.offset, self.axis1, self.axis2)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (OnDiagonal.apply(grad, a, **self.setting_values()),)
+
+    def infer(self, a: Spec) -> Spec:
+        """The other axes, then the length of the diagonal."""
+        axes = axes_of(self, (self.axis1, self.axis2), len(a.shape))
+        rest = tuple(size for i, size in enumerate(a.shape) if i not in axes)
+        return Spec((*rest, _length(a.shape[axes[0]], a.shape[axes[1]], self.offset)), a.dtype)
+
+
+class OnDiagonal(Box):
+    """Zeros of the shape of another array, with an array on the diagonal: the gradient of taking the diagonal.
+
+    h_{i, i + offset} = a_i, else 0        da = the diagonal of the gradient
+    """
+
+    offset: int = 0
+    axis1: int = 0
+    axis2: int = 1
+
+    symbol = "on diagonal"
+    constant_children = frozenset({"like"})
+    examples = (
+        example((3,), (3, 3)),
+        example((3,), (3, 4), offset=1),
+        example((2,), (4, 3), offset=-2),
+        example((3, 2), (2, 3, 4), axis1=-1, axis2=0),
+    )
+
+    def fprop(self, a: Any, like: Any) -> Any:
+        h = np.zeros(like.shape, a.dtype)
+        matrices = np.moveaxis(h, (self.axis1, self.axis2), (-2, -1))
+        i = np.arange(a.shape[-1])
+        matrices[..., i - min(self.offset, 0), i + max(self.offset, 0)] = a
+        return h
+
+    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+        return np.diagonal(grad, self.offset, self.axis1, self.axis2), None
+
+    def infer(self, a: Spec, like: Spec) -> Spec:
+        """The shape of `like`, the dtype of a."""
+        axes = axes_of(self, (self.axis1, self.axis2), len(like.shape))
+        length = _length(like.shape[axes[0]], like.shape[axes[1]], self.offset)
+        if not a.shape or not same(a.shape[-1], length):
+            raise self.shape_error(f"the diagonal is {length} long")
+        return Spec(like.shape, a.dtype)
+
+
+class Diag(Box):
+    """The matrix with a vector on its diagonal, or on the k-th above it.
+
+    h_{i, i + k} = a_i, else 0        da = the k-th diagonal of the gradient
+    """
+
+    k: int = 0
+
+    symbol = "diag"
+    formula = r"\operatorname{diag}(a)"
+    examples = (example((3,)), example((3,), k=2), example((2,), k=-1))
+
+    def fprop(self, a: Any) -> Any:
+        return np.diag(a, self.k)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.diagonal(grad, self.k),)
+
+    def infer(self, a: Spec) -> Spec:
+        """A square matrix."""
+        if len(a.shape) != 1:
+            raise self.shape_error(f"found {len(a.shape)} axes, needs a vector; np.diagonal takes the diagonal")
+        return Spec((a.shape[0] + abs(self.k),) * 2, a.dtype)
+
+
+class Triangle(Box, abstract=True):
+    """A part of the matrices on the last two axes, zeros elsewhere."""
+
+    k: int = 0
+
+    examples = (example((3, 4)), example((4, 3), k=1), example((2, 3, 3), k=-1))
+
+    def infer(self, a: Spec) -> Spec:
+        """The shape and the dtype of the child."""
+        if len(a.shape) < 2:
+            raise self.shape_error(f"found {len(a.shape)} axes, needs matrices")
+        return a
+
+
+class Tril(Triangle):
+    """The lower triangle, up to the k-th diagonal, zeros above.
+
+    h_ij = a_ij where j <= i + k, else 0        da = the same part of the gradient
+    """
+
+    numpy = np.tril
+    symbol = "tril"
+
+    def fprop(self, a: Any) -> Any:
+        return np.tril(a, self.k)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.tril(grad, self.k),)
+
+
+class Triu(Triangle):
+    """The upper triangle, from the k-th diagonal, zeros below.
+
+    h_ij = a_ij where j >= i + k, else 0        da = the same part of the gradient
+    """
+
+    numpy = np.triu
+    symbol = "triu"
+
+    def fprop(self, a: Any) -> Any:
+        return np.triu(a, self.k)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.triu(grad, self.k),)
+
+
+@implements(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    """np.diag of a box: the diagonal of a matrix, the matrix of a diagonal."""
+    return np.diagonal(v, k) if v.ndim == 2 else Diag(v, k=k)
+
+
+@implements(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    """np.diagflat of a box."""
+    return Diag(np.ravel(v), k=k)
+
+
+@implements(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """np.trace of a box: the sum of the diagonal."""
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+
+
+@implements(np.linalg.diagonal)
+def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """np.linalg.diagonal of a box: of the matrices on the last two axes."""
+    return np.diagonal(x, offset, -2, -1)
+
+
+@implements(np.linalg.trace)
+def linalg_trace(x: Any, /, *, offset: int = 0) -> Any:
+    """np.linalg.trace of a box: of the matrices on the last two axes."""
+    return np.trace(x, offset, -2, -1)
+
+
+def _length(rows: int | Size, columns: int | Size, offset: int) -> int | Size:
+    """The length of a diagonal; unknown where it depends on which of two sizes is smaller."""
+    if rows == columns and isinstance(rows, Size):
+        return rows - abs(offset)
+    if isinstance(rows, Size) or isinstance(columns, Size):
+        return unknown()
+    return max(0, min(rows + min(offset, 0), columns - max(offset, 0)))

@@ -1,0 +1,85 @@
+"""More elements at the ends of the axes."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.indexing import arange_like, index, index_add, lifted
+from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.example import example
+from flowgraph.index_shape import ARRAY
+from flowgraph.spec import Spec
+
+_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
+class Pad(Box):
+    """An array with elements added before and after each axis, constant or repeated from inside.
+
+    h = a, with a frame        da = the gradient without the frame; where the frame repeats elements, they receive it
+
+    `pad_width` has a pair (before, after) per axis.
+    """
+
+    pad_width: tuple[tuple[int, int], ...]
+    mode: Any = "constant"
+    constant_values: Any = 0
+
+    numpy = np.pad
+    symbol = "pad"
+    examples = (
+        example((3, 4), pad_width=((1, 2), (0, 1))),
+        example((3,), pad_width=((2, 1),), constant_values=1.5),
+        example((3, 2), pad_width=((2, 1), (0, 3)), mode="edge"),
+        example((4,), pad_width=((2, 3),), mode="reflect"),
+        example((3, 2), pad_width=((2, 1), (1, 0)), mode="symmetric"),
+        example((3,), pad_width=((2, 7),), mode="wrap"),
+        example((), pad_width=()),
+    )
+
+    @classmethod
+    def from_numpy(cls, array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Box:
+        """np.pad; its widths may be one number, a pair, a pair per axis, or a dict of axes."""
+        if isinstance(pad_width, dict):
+            named = {axis % max(array.ndim, 1): width for axis, width in pad_width.items()}
+            pad_width = [np.broadcast_to(named.get(axis, 0), 2) for axis in range(array.ndim)]
+        widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)) if array.ndim else np.zeros((0, 2), int)
+        pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
+        return cls(array, pad_width=pairs, mode=mode, constant_values=constant_values)
+
+    def check_settings(self) -> None:
+        """Refuse modes that compute values from the array, and negative widths."""
+        if self.mode not in _MODES:
+            raise UnsupportedError(
+                f"np.pad: found mode={self.mode!r}, which boxes do not take; needs one of {', '.join(_MODES)}"
+            )
+        if any(width < 0 for pair in self.pad_width for width in pair):
+            raise UsageError(f"Pad: found pad_width={self.pad_width}, needs numbers from 0; cut with a slice")
+
+    def fprop(self, a: Any) -> Any:
+        if not self.pad_width:
+            return a
+        values = {"constant_values": self.constant_values} if self.mode == "constant" else {}
+        return np.pad(a, self.pad_width, self.mode, **values)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        if self.mode == "constant":
+            inside = tuple(slice(before, -after or None) for before, after in self.pad_width)
+            return (index(grad, index=inside),)
+        ndim = len(self.pad_width)
+        places = [
+            lifted(np.pad(arange_like(a, axis), width, self.mode), axis, ndim)
+            for axis, width in enumerate(self.pad_width)
+        ]
+        return (index_add(grad, a, *places, index=(ARRAY,) * ndim),)
+
+    def infer(self, a: Spec) -> Spec:
+        """The sizes with the widths added."""
+        if len(self.pad_width) != len(a.shape):
+            raise self.shape_error(f"pad_width has {len(self.pad_width)} pairs for {len(a.shape)} axes")
+        pairs = zip(a.shape, self.pad_width, strict=True)
+        return Spec(tuple(size + before + after for size, (before, after) in pairs), a.dtype)
