@@ -62,3 +62,13 @@ def scope(name: str) -> Iterator[None]:
 def current_scope() -> str:
     """The path of the scopes that are open, "" or "layer1/" or "net/layer1/"."""
     return _scope.get()
+
+
+@contextmanager
+def reopened(path: str) -> Iterator[None]:
+    """Open again the scopes of a path that `current_scope` gave, in place of those that are open now."""
+    token = _scope.set(path)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
