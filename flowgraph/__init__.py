@@ -18,12 +18,13 @@ from flowgraph.run import Grads, Run
 from flowgraph.signature import Signature
 from flowgraph.size import Size
 from flowgraph.spec import Spec
+from flowgraph.training import MLP, Linear, dropout, glorot_uniform, he_normal, he_uniform
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Box", "Constant", "Elementwise", "FlowgraphError", "GradientWarning", "Grads", "Graph", "Input", "Interval",
-    "Leaf", "Parameter", "Random", "Run", "ShapeError", "Signature", "Size", "Spec", "debug", "example", "gradient",
-    "registry", "scope",
+    "Leaf", "Linear", "MLP", "Parameter", "Random", "Run", "ShapeError", "Signature", "Size", "Spec", "debug",
+    "dropout", "example", "glorot_uniform", "gradient", "he_normal", "he_uniform", "registry", "scope",
 ]
 __all__ += boxes.__all__

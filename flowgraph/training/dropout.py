@@ -1,0 +1,46 @@
+"""Dropout: a random leaf draws the mask, a product applies it, so that every box stays pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import DtypeError, UsageError
+from flowgraph.leaves import Random
+from flowgraph.naming import scope
+
+
+def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
+    """Set each number to 0 with probability `rate`, and divide the others by 1 - rate, so that the mean stays.
+
+    The mask is drawn by the run from its seed: the same seed gives the same mask. For predictions build a graph
+    without dropout on the same parameters.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> h = fg.Input("h", shape=("N", 4))
+    >>> run = fg.Graph(fg.dropout(h, 0.5)).fprop(h=np.ones((2, 4)), seed=3)
+    >>> run.outputs[0]
+    array([[0., 0., 2., 2.],
+           [0., 0., 0., 0.]])
+
+    Source: Srivastava et al. 2014, Dropout.
+    """
+    if isinstance(rate, bool) or not 0 <= rate < 1:
+        raise UsageError(f"dropout: found rate={rate!r}, needs a number from 0 up to, not including, 1")
+    if not isinstance(h, Box):
+        raise UsageError(f"dropout: found {type(h).__name__}, needs a box; the mask is drawn when a graph runs")
+    if h.dtype.kind != "f":
+        raise DtypeError(f"dropout: found {h.title} of dtype {h.dtype}, needs floats")
+    with scope(name or "dropout"):
+        mask = Random(_keep(float(rate)), shape=h.shape, dtype=h.dtype, name="mask" if name else None)
+    dropped = h * mask
+    return dropped.named(name) if name else dropped
+
+
+def _keep(rate: float) -> Any:
+    def draw(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        return (generator.random(shape) >= rate) / (1 - rate)
+
+    return draw

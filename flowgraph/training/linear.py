@@ -1,0 +1,48 @@
+"""A linear layer: the lecture's pre-activation with its parameters."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.leaves import Parameter
+from flowgraph.naming import current_scope, reopened
+from flowgraph.training.initialisers import Initialiser, find_initialiser
+
+
+class Linear:
+    """a = b + h W: an Affine box with its parameters, weights of shape (fan_in, fan_out) and biases of zeros.
+
+    Called on a box, it builds the pre-activation; every call shares `W` and `b`.
+
+    >>> import flowgraph as fg
+    >>> with fg.scope("layer1"):
+    ...     layer = fg.Linear(784, 128, rng=0)
+    >>> layer(fg.Input("x", shape=("N", 784))), layer.W.name
+    (<Add 'layer1/a': (N, 128) float64>, 'layer1/W')
+
+    Source: Larochelle, Training neural networks, "pre-activation".
+    """
+
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        *,
+        init: str | Initialiser = "glorot_uniform",
+        rng: Any = None,
+        dtype: Any = float,
+    ) -> None:
+        self.W = Parameter(find_initialiser(init)(fan_in, fan_out, rng=rng, dtype=dtype), name="W")
+        self.b = Parameter(np.zeros(fan_out, dtype), name="b")
+        self.scope = current_scope()
+
+    def __call__(self, h: Box) -> Any:
+        with reopened(self.scope):
+            return cast(Any, h @ self.W + self.b).named("a")
+
+    def __repr__(self) -> str:
+        fan_in, fan_out = self.W.shape
+        return f"<Linear {self.scope}{fan_in} -> {fan_out}>"

@@ -1,0 +1,139 @@
+"""The network of the lecture: linear layers with activations between them, composed only of boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
+from flowgraph.boxes.softmax import log_softmax, softmax
+from flowgraph.errors import UsageError
+from flowgraph.leaves import Parameter
+from flowgraph.naming import reopened, scope
+from flowgraph.training.dropout import dropout
+from flowgraph.training.initialisers import Initialiser
+from flowgraph.training.linear import Linear
+
+HIDDEN: Mapping[str, Callable[[Any], Any]] = {
+    "linear": linear, "sigmoid": sigmoid, "tanh": np.tanh, "relu": relu, "leaky_relu": leaky_relu, "elu": elu,
+    "softplus": softplus, "gelu": gelu, "silu": silu,
+}  # fmt: skip
+OUTPUT: Mapping[str, Callable[[Any], Any]] = {**HIDDEN, "softmax": softmax, "log_softmax": log_softmax}
+
+
+class MLP:
+    """A multilayer network: h_k = g(b_k + h_{k-1} W_k), with an output function o in place of g at the last layer.
+
+    `mlp(x)` builds f(x), and `mlp.logits(x)` its pre-activation a, which losses from logits take. Both may be built
+    on any box, any number of times; the parameters are shared. Boxes are called as in the lecture: layer1/W, layer1/b,
+    layer1/a, layer1/h, layer2/W ...; the last layer has layer2/f. A scope that is open when the network is made stands
+    in front of all of these.
+
+    `hidden` and `output` are names of activations or functions of a box. `init` draws the weights; biases start at 0.
+    `rng` is a seed or a NumPy generator. `dropout` is the rate, or one rate per hidden layer, at which
+    hidden units are dropped in what is built with `training=True`.
+
+    >>> import flowgraph as fg
+    >>> mlp = fg.MLP([784, 128, 10], hidden="tanh", output="softmax", rng=0)
+    >>> x = fg.Input("x", shape=("N", 784))
+    >>> mlp(x)
+    <Softmax 'layer2/f', axis=-1: (N, 10) float64>
+    >>> [W.shape for W in mlp.weights]
+    [(784, 128), (128, 10)]
+
+    Source: Larochelle, Training neural networks, "neural network: forward propagation".
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        hidden: str | Callable[[Any], Any] = "tanh",
+        output: str | Callable[[Any], Any] = "softmax",
+        init: str | Initialiser = "glorot_uniform",
+        rng: Any = None,
+        dtype: Any = float,
+        dropout: float | Sequence[float] = 0.0,
+    ) -> None:
+        self.sizes = _sizes(sizes)
+        self.hidden = _function("hidden", hidden, HIDDEN)
+        self.output = _function("output", output, OUTPUT)
+        self.dropout = _rates(dropout, len(self.sizes) - 2)
+        generator = np.random.default_rng(rng)
+        self.layers: list[Linear] = []
+        for k, (fan_in, fan_out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), 1):
+            with scope(f"layer{k}"):
+                self.layers.append(Linear(fan_in, fan_out, init=init, rng=generator, dtype=dtype))
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """The matrices W of all layers: what a regularizer takes."""
+        return [layer.W for layer in self.layers]
+
+    @property
+    def biases(self) -> list[Parameter]:
+        """The vectors b of all layers."""
+        return [layer.b for layer in self.layers]
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Weights and biases, layer by layer."""
+        return [parameter for layer in self.layers for parameter in (layer.W, layer.b)]
+
+    def __call__(self, x: Box, *, training: bool = False) -> Any:
+        """f(x), the output function of the last pre-activation."""
+        a = self.logits(x, training=training)
+        with reopened(self.layers[-1].scope):
+            return _named(self.output(a), "f", a)
+
+    def logits(self, x: Box, *, training: bool = False) -> Any:
+        """The pre-activation of the last layer."""
+        h: Any = x
+        for layer, rate in zip(self.layers, self.dropout, strict=False):
+            a = layer(h)
+            with reopened(layer.scope):
+                h = _named(self.hidden(a), "h", a)
+                if training and rate:
+                    h = dropout(h, rate, name="dropped")
+        return self.layers[-1](h)
+
+    def __repr__(self) -> str:
+        count = sum(math.prod(parameter.value.shape) for parameter in self.parameters)
+        return f"<MLP {' -> '.join(map(str, self.sizes))}: {count:,} numbers in {len(self.parameters)} parameters>"
+
+
+def _named(box: Any, name: str, child: Any) -> Any:
+    """The box under the name of the lecture; the linear activation is its child, which has a name."""
+    return box if box is child else box.named(name)
+
+
+def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    found = tuple(sizes)
+    if len(found) < 2 or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in found):
+        raise UsageError(f"MLP: found sizes {list(found)}, needs two numbers or more, each 1 or more, [784, 128, 10]")
+    return tuple(int(size) for size in found)
+
+
+def _function(
+    what: str, given: str | Callable[[Any], Any], known: Mapping[str, Callable[[Any], Any]]
+) -> Callable[[Any], Any]:
+    if callable(given):
+        return given
+    if given not in known:
+        raise UsageError(f"MLP: found {what}={given!r}, needs a function of a box or one of {', '.join(known)}")
+    return known[given]
+
+
+def _rates(given: float | Sequence[float], hidden: int) -> tuple[float, ...]:
+    """The rate of each hidden layer."""
+    rates = (given,) * hidden if isinstance(given, int | float) else tuple(given)
+    if len(rates) != hidden or not all(0 <= rate < 1 for rate in rates):
+        raise UsageError(
+            f"MLP: found dropout={given!r}, needs a rate from 0 up to, not including, 1, or {hidden} of them, "
+            f"one per hidden layer"
+        )
+    return rates
