@@ -18,7 +18,7 @@ def draw_builtin(picture: Picture, theme: str = "light") -> str:
 
 
 def too_long_for_dot(picture: Picture) -> bool:
-    """Whether the picture has more tiles than dot lays out in time, or is a chain that only the built-in layout folds."""
+    """Whether the picture has more tiles than dot lays out in time, or is a chain so long that it must be folded."""
     if len(picture.tiles) > MOST_TILES:
         return True
     if sum(link.spine for link in picture.links) < _LONG:

@@ -28,7 +28,7 @@ def _facts(subject: Subject) -> list[str]:
         if box.children:
             for spec in box.outputs:
                 memory = add(memory, multiply(spec.dtype.itemsize, product(spec.shape)))  # type: ignore[assignment]
-    count = sum(box.value.size for box in graph.parameters)  # type: ignore[attr-defined]
+    count = sum(box.value.size for box in graph.parameters)
     facts = [f"{len(graph):,} boxes" if len(graph) > 1 else "1 box"]
     facts += [f"{count:,} parameters"] if count else []
     texts = (amount_text(flops, "FLOP", subject.sizes), amount_text(memory, "B", subject.sizes))
@@ -44,7 +44,7 @@ def _legend(subject: Subject, tiles: Sequence[Tile]) -> Row:
     for kind in KINDS:
         if kind in occur:
             items.append(Swatch(f"fill {kind}", f"line {kind}", square=kind == "parameter", width=_border(kind)))
-            items.append(Span(kind))
+            items.append(Span(f"{kind}   "))
     return Row(tuple(items))
 
 
@@ -57,9 +57,9 @@ def _scale() -> Row:
         (
             Span("rms ∂L/∂box against the output layer:  vanishing (÷1000)"),
             Strip(tuple(f"heat {step}" for step in range(-HEAT, HEAT + 1, 2))),
-            Span("(×1000) exploding"),
+            Span("(×1000) exploding   "),
             Swatch("not a number", "not a number"),
-            Span("NaN or Inf"),
+            Span("NaN or Inf   "),
             Swatch("not computed", "not computed"),
             Span("not computed"),
         )

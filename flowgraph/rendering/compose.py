@@ -10,9 +10,9 @@ from flowgraph.rendering import labels
 from flowgraph.rendering.caption import caption
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.palette import ink_on
-from flowgraph.rendering.picture import Frame, Link, Picture, Row, Tile
+from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import identifier, number_text, printable, shape_text, shortened
+from flowgraph.rendering.wording import identifier, printable, shortened
 
 DETAILS = ("auto", "boxes", "rows")
 DIRECTIONS = ("right", "down")
@@ -48,7 +48,7 @@ class _Composer:
             title=f"flow graph of {outputs}",
             tiles=tiles,
             links=tuple(self._links()),
-            frames=self._frames(),
+            frames=self._frames(direction),
             caption=caption(self.subject, tiles),
             direction=direction,
             hosts=self._hosts(),
@@ -102,7 +102,8 @@ class _Composer:
 
     def _rows_inside(self, box: Box) -> list[Row]:
         if self.subject.kind[box] == "regularizer":
-            return []
+            hidden = sum(child in self.inside and not is_number(child) for child in box.children)
+            return [Row((Span(f"of {hidden} parameters"),))] if hidden else []
         rows = []
         for child in dict.fromkeys(box.children):
             if child in self.inside and not is_number(child):
@@ -152,20 +153,20 @@ class _Composer:
                 hosts[self.ids[box]] = self.ids[readers[0]]
         return hosts
 
-    def _frames(self) -> tuple[Frame, ...]:
+    def _frames(self, direction: str) -> tuple[Frame, ...]:
         """The scopes, outer before inner, with the number of parameters in each."""
         counts: dict[str, int] = {}
         for box in self.graph.boxes:
             path = self._frame_of(box)
             while path:
-                own = box.value.size if self.subject.kind[box] == "parameter" else 0  # type: ignore[attr-defined]
+                own = box.value.size if self.subject.kind[box] == "parameter" else 0
                 counts[path] = counts.get(path, 0) + own
                 path = path.rpartition("/")[0]
         return tuple(
             Frame(
                 path=path,
                 title=shortened(printable(path.rpartition("/")[2])),
-                note=f"{counts[path]:,} parameters" if counts[path] else "",
+                note=f"{counts[path]:,} parameters" if counts[path] and direction == "right" else "",
                 parent=path.rpartition("/")[0],
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))

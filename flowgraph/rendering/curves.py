@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 Point = tuple[float, float]
 
@@ -11,12 +12,11 @@ ARROW = (8.0, 3.2)
 """Length and half the breadth of an arrow."""
 
 
-def curve(points: Sequence[Point]) -> str:
+def curve(points: Sequence[Point], along_x: bool) -> str:
     """A path through the points: straight where two lie level, else an S that leaves and arrives along the flow."""
     x, y = points[0]
     pieces = [f"M{x:.1f} {y:.1f}"]
-    along_x = _flows_right(points)
-    for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+    for (x1, y1), (x2, y2) in pairwise(points):
         if abs(y2 - y1) < 0.5 or abs(x2 - x1) < 0.5:
             pieces.append(f"L{x2:.1f} {y2:.1f}")
         elif along_x:
@@ -28,40 +28,34 @@ def curve(points: Sequence[Point]) -> str:
     return "".join(pieces)
 
 
-def arrow(before: Point, tip: Point) -> str:
+def arrow(before: Point, tip: Point, along_x: bool) -> str:
     """The corners of an arrow whose tip is there; it points along an axis, as the curve arrives."""
     length, breadth = ARROW
-    dx, dy = _axis(before, tip)
+    dx, dy = _axis(before, tip, along_x)
     x, y = tip[0] - dx * length, tip[1] - dy * length
     corners = (tip, (x - dy * breadth, y + dx * breadth), (x + dy * breadth, y - dx * breadth))
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
 
 
-def shortened(points: Sequence[Point], at_start: bool, at_end: bool) -> list[Point]:
+def shortened(points: Sequence[Point], at_start: bool, at_end: bool, along_x: bool) -> list[Point]:
     """The points, with the ends drawn back so that the line stops inside its arrows."""
     result = list(points)
     back = ARROW[0] - 1
     if at_end:
-        dx, dy = _axis(points[-2], points[-1])
+        dx, dy = _axis(points[-2], points[-1], along_x)
         result[-1] = (points[-1][0] - dx * back, points[-1][1] - dy * back)
     if at_start:
-        dx, dy = _axis(points[1], points[0])
+        dx, dy = _axis(points[1], points[0], along_x)
         result[0] = (points[0][0] - dx * back, points[0][1] - dy * back)
     return result
 
 
-def sideways(points: Sequence[Point], distance: float) -> tuple[list[Point], list[Point]]:
+def sideways(points: Sequence[Point], distance: float, along_x: bool) -> tuple[list[Point], list[Point]]:
     """Two copies of a way, a little to either side."""
-    dx, dy = (0.0, distance) if _flows_right(points) else (distance, 0.0)
+    dx, dy = (0.0, distance) if along_x else (distance, 0.0)
     return [(x + dx, y + dy) for x, y in points], [(x - dx, y - dy) for x, y in points]
 
 
-def _flows_right(points: Sequence[Point]) -> bool:
-    (x1, y1), (x2, y2) = points[0], points[1]
-    return abs(x2 - x1) >= abs(y2 - y1)
-
-
-def _axis(start: Point, end: Point) -> Point:
-    """The direction along the nearer axis."""
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    return (math.copysign(1.0, dx), 0.0) if abs(dx) >= abs(dy) else (0.0, math.copysign(1.0, dy))
+def _axis(start: Point, end: Point, along_x: bool) -> Point:
+    """The direction from one point to another along the flow."""
+    return (math.copysign(1.0, end[0] - start[0]), 0.0) if along_x else (0.0, math.copysign(1.0, end[1] - start[1]))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from html import escape
 
+from flowgraph.rendering.guests import Guests, seat
 from flowgraph.rendering.metrics import text_width
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
 
 FONT = "Helvetica"
+_SPACER = '<TR><TD HEIGHT="3" FIXEDSIZE="TRUE" WIDTH="3"></TD></TR>'
 _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{rows}</TABLE>'
 
 
@@ -44,34 +46,32 @@ class _Writer:
 
     def body(self, picture: Picture) -> Iterable[str]:
         """Frames with their tiles, tiles outside, then the links and which tiles share a rank."""
-        beside = _beside(picture)
+        beside = seat(picture, {tile.id: tile.frame for tile in picture.tiles}, picture.hosts)
         yield from self._frames(picture, beside)
-        above = {guests[0] for guests in beside.values()}
-        below = {id for guests in beside.values() for id in guests[1:]}
         for link in picture.links:
-            yield self._link(link, turned=link.tail in above and picture.hosts[link.tail] == link.head,
-                             flat=link.tail in above | below and picture.hosts[link.tail] == link.head)
+            host = beside.get(link.head)
+            yield self._link(link, turned=host is not None and host.above == link.tail)
 
-    def _frames(self, picture: Picture, beside: Mapping[str, list[str]]) -> Iterable[str]:
+    def _frames(self, picture: Picture, beside: Mapping[str, Guests]) -> Iterable[str]:
         lines: dict[str, list[str]] = {}
         for tile in picture.tiles:
             lines.setdefault(tile.frame, []).append(self._tile(tile))
             if tile.id in beside:
-                members = "; ".join(f'"{id}"' for id in (tile.id, *beside[tile.id]))
+                members = "; ".join(f'"{id}"' for id in (tile.id, *beside[tile.id].all))
                 lines[tile.frame].append(f"{{ rank=same; {members}; }}")
         inside: dict[str, list[Frame]] = {}
         for frame in picture.frames:
             inside.setdefault(frame.parent, []).append(frame)
-        stack: list[Frame | str] = [*reversed(inside.get("", []))]
+        stack: list[Frame | None] = [*reversed(inside.get("", []))]
         yield from lines.get("", [])
         while stack:
-            frame = stack.pop()
-            if isinstance(frame, str):
-                yield frame
+            opened = stack.pop()
+            if opened is None:
+                yield "}"
                 continue
-            yield self._frame_head(frame)
-            yield from lines.get(frame.path, [])
-            stack += ["}", *reversed(inside.get(frame.path, []))]
+            yield self._frame_head(opened)
+            yield from lines.get(opened.path, [])
+            stack += [None, *reversed(inside.get(opened.path, []))]
 
     def _frame_head(self, frame: Frame) -> str:
         colours = self.colours
@@ -84,13 +84,14 @@ class _Writer:
         )
 
     def _tile(self, tile: Tile) -> str:
-        rows = "".join(map(self._row, tile.rows))
-        style = ",".join(word for word, has in (("ROUNDED", not tile.square), ("DASHED", tile.dashed)) if has)
+        first = next((i for i, row in enumerate(tile.rows) if row.fill), None)
+        rows = "".join((_SPACER if i == first else "") + self._row(row) for i, row in enumerate(tile.rows))
+        words = [word for word, has in (("ROUNDED", not tile.square), ("DASHED", tile.dashed)) if has]
+        style = f' STYLE="{",".join(words)}"' if words else ""
         label = (
             f'<TABLE BORDER="{tile.width:g}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="5"'
             f' COLOR="{self.colours[tile.line]}" BGCOLOR="{self.colours[tile.fill]}"'
-            f'{f" STYLE=" + chr(34) + style + chr(34) if style else ""}>'
-            f"<TR><TD>{_TABLE.format(padding=1, rows=rows)}</TD></TR></TABLE>"
+            f"{style}><TR><TD>{_TABLE.format(padding=1, rows=rows)}</TD></TR></TABLE>"
         )
         return (
             f'"{tile.id}" [id="box-{tile.id}" class="box {tile.kind}"'
@@ -101,7 +102,7 @@ class _Writer:
         """One cell of text; several cells where a row has more than text or a fill."""
         fill = f' BGCOLOR="{self.colours[row.fill]}" CELLPADDING="3"' if row.fill else ""
         if all(isinstance(item, Span) for item in row.items):
-            text = "  ".join(self._item(item) for item in row.items)
+            text = " ".join(self._item(item) for item in row.items)
             return f'<TR><TD ALIGN="LEFT"{fill}>{text}</TD></TR>'
         cells = "".join(
             self._item(item) if isinstance(item, Swatch) else f'<TD ALIGN="LEFT">{self._item(item)}</TD>'
@@ -135,7 +136,7 @@ class _Writer:
         text = f"<B>{escape(item.text)}</B>" if item.bold else escape(item.text)
         return f'<FONT COLOR="{colours[item.role]}"{size}>{text}</FONT>'
 
-    def _link(self, link: Link, turned: bool, flat: bool) -> str:
+    def _link(self, link: Link, turned: bool) -> str:
         """A link; one that is turned is written from its head, so that its tail stands above."""
         colours, attributes = self.colours, []
         tail, head = (link.head, link.tail) if turned else (link.tail, link.head)
@@ -161,13 +162,3 @@ def _width(item: Span | Strip | Swatch) -> float:
     if isinstance(item, Span):
         return text_width(item.text, item.size, item.bold)
     return 14 if isinstance(item, Swatch) else 6 * len(item.cells)
-
-
-def _beside(picture: Picture) -> dict[str, list[str]]:
-    """For each tile its first two guests, which stand in its rank: one above, one below."""
-    frame = {tile.id: tile.frame for tile in picture.tiles}
-    found: dict[str, list[str]] = {}
-    for guest, host in picture.hosts.items():
-        if frame[guest] == frame[host] and len(found.setdefault(host, [])) < 2:
-            found[host].append(guest)
-    return {host: guests for host, guests in found.items() if guests}

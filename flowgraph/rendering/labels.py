@@ -14,13 +14,13 @@ from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics, share_saturated
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import number_text, printable, shape_text, shortened
+from flowgraph.rendering.wording import exact_text, number_text, printable, shape_text, shortened
 
 
 def operation(box: Box) -> str:
     """What a box does: its symbol with the numbers that it reads, and settings that are not the usual ones."""
     symbol = type(box).symbol
-    numbers = [(place, number_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]  # type: ignore[attr-defined]
+    numbers = [(place, exact_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]
     if numbers and len(numbers) < len(box.children):
         place, number = numbers[0]
         symbol = f"{number} {symbol}" if place == 0 and not symbol[0].isalpha() else f"{symbol} {number}"
@@ -100,7 +100,7 @@ def heat_rows(subject: Subject, box: Box, ink: str) -> list[Row]:
     rows = [Row((Span(f"∂ {text}", ink),))]
     array = subject.array(box)
     share = None if array is None or isinstance(array, tuple) else share_saturated(type(box).__name__, array)
-    if share:
+    if share is not None and share >= 0.005:
         word = "dead" if type(box).__name__ == "ReLU" else "saturated"
         rows.append(Row((Span(f"{100 * share:.0f} % {word}", ink),)))
     return rows
@@ -160,7 +160,7 @@ def _equal(value: Any, default: Any) -> bool:
 
 def _setting_text(value: Any) -> str:
     if isinstance(value, float):
-        return number_text(value)
+        return exact_text(value)
     if isinstance(value, np.ndarray):
         return f"array {shape_text(value.shape)}"
     return repr(value)

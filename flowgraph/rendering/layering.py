@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 GAP = 16.0
 """Between two members of a column."""
@@ -29,6 +31,16 @@ class Member:
     column: int = 0
 
 
+class Tie(NamedTuple):
+    """A link between two members by their numbers; its ends lie so far below the anchors of the members."""
+
+    tail: int
+    head: int
+    spine: bool = False
+    tail_below: float = 0.0
+    head_below: float = 0.0
+
+
 @dataclass
 class Arrangement:
     """The members with their places; for each link the members it passes on its way; the lines of a folded level."""
@@ -41,6 +53,7 @@ class Arrangement:
     edges: list[tuple[float, float]] = field(default_factory=list)
     line_of: list[int] = field(default_factory=list)
     lines: list[tuple[float, float]] = field(default_factory=list)
+    turns: dict[int, int] = field(default_factory=dict)
 
     @property
     def folded(self) -> bool:
@@ -48,36 +61,39 @@ class Arrangement:
         return len(self.lines) > 1
 
 
-def arrange(members: list[Member], links: Sequence[tuple[int, int, bool]], fold: bool = True) -> Arrangement:
-    """Places for members whose links (tail, head, whether of the spine) have no cycle."""
-    _assign_columns(members, links)
+def arrange(members: list[Member], ties: Sequence[Tie], fold: bool = True) -> Arrangement:
+    """Places for members whose ties have no cycle."""
+    _assign_columns(members, ties)
     passers: list[Member] = []
-    routes = [_route(members[tail], members[head], spine, passers) for tail, head, spine in links]
+    routes = [_route(members[tie.tail], members[tie.head], tie.spine, passers) for tie in ties]
     every = [*members, *passers]
-    _assign_heights(every, routes)
+    _assign_heights(every, ties, routes)
     arrangement = Arrangement(members, routes)
     _assign_widths(arrangement, every)
     _fold(arrangement, every, fold)
     return arrangement
 
 
-def _assign_columns(members: list[Member], links: Sequence[tuple[int, int, bool]]) -> None:
-    """Longest path from the left; what reads less than it is read by moves as far right as its readers allow."""
+def _assign_columns(members: list[Member], ties: Sequence[Tie]) -> None:
+    """Longest path from the left; what hangs on nothing moves as far right as those that read it allow."""
     after: list[list[int]] = [[] for _ in members]
     before = [0] * len(members)
-    for tail, head, _ in links:
-        after[tail].append(head)
-        before[head] += 1
+    for tie in ties:
+        after[tie.tail].append(tie.head)
+        before[tie.head] += 1
     waiting = before.copy()
     order = [i for i, count in enumerate(before) if not count]
+    loose = [not member.pinned for member in members]
     for i in order:
+        loose[i] = loose[i] and before[i] <= len(after[i])
         for head in after[i]:
+            loose[head] = loose[head] and loose[i]
             members[head].column = max(members[head].column, members[i].column + 1)
             waiting[head] -= 1
             if not waiting[head]:
                 order.append(head)
     for i in reversed(order):
-        if after[i] and before[i] < len(after[i]) and not members[i].pinned:
+        if after[i] and loose[i]:
             members[i].column = min(members[head].column for head in after[i]) - 1
     least = min((member.column for member in members), default=0)
     for member in members:
@@ -94,19 +110,21 @@ def _route(tail: Member, head: Member, pinned: bool, passers: list[Member]) -> l
     return [tail, *new, head]
 
 
-def _assign_heights(every: list[Member], routes: list[list[Member]]) -> None:
+def _assign_heights(every: list[Member], ties: Sequence[Tie], routes: list[list[Member]]) -> None:
     """Each column near the mean height of its neighbours, sweep by sweep, the spine fixed at 0."""
     columns: list[list[Member]] = [[] for _ in range(1 + max((member.column for member in every), default=0))]
     for member in every:
         columns[member.column].append(member)
-    beside: dict[int, list[Member]] = {id(member): [] for member in every}
-    for route in routes:
-        for left, right in zip(route, route[1:], strict=False):
-            beside[id(left)].append(right)
-            beside[id(right)].append(left)
+    beside: dict[int, list[tuple[Member, float]]] = {id(member): [] for member in every}
+    for tie, route in zip(ties, routes, strict=True):
+        for left, right in pairwise(route):
+            left_below = tie.tail_below if left is route[0] else 0.0
+            right_below = tie.head_below if right is route[-1] else 0.0
+            beside[id(left)].append((right, right_below - left_below))
+            beside[id(right)].append((left, left_below - right_below))
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 == 0 else columns[::-1]:
-            wanted = [_mean([other.y for other in beside[id(member)]]) for member in column]
+            wanted = [_mean([other.y + below for other, below in beside[id(member)]]) for member in column]
             _place_column(column, wanted)
 
 
@@ -151,15 +169,14 @@ def _assign_widths(arrangement: Arrangement, every: list[Member]) -> None:
     for member in every:
         widths[member.column] = max(widths[member.column], member.width)
     for route in arrangement.routes:
-        for left, right in zip(route, route[1:], strict=False):
+        for left, right in pairwise(route):
             climbing[left.column] += abs(left.y - right.y) > 30
-    x = 0.0
+    start = 0.0
     for column, width in enumerate(widths):
-        arrangement.edges.append((x, x + width))
-        x += width + COLUMN_GAP + min(30.0, 3.0 * climbing[column])
+        arrangement.edges.append((start, start + width))
+        start += width + COLUMN_GAP + min(30.0, 3.0 * climbing[column])
     for member in every:
-        left, right = arrangement.edges[member.column]
-        member.x = (left + right - member.width) / 2
+        member.x = (sum(arrangement.edges[member.column]) - member.width) / 2
 
 
 def _fold(arrangement: Arrangement, every: list[Member], fold: bool) -> None:
@@ -170,16 +187,9 @@ def _fold(arrangement: Arrangement, every: list[Member], fold: bool) -> None:
     down = max((member.down + member.y for member in every), default=0.0)
     height = up + down
     count = 1
-    if fold and total > 1800 and total > 10 * height:
+    if fold and total > 2600 and total > 10 * height:
         count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
-    line = 0
-    start = 0.0
-    starts = [0.0]
-    for left, right in edges:
-        if right - start > total / count * 1.02 and left > start:
-            line, start = line + 1, left
-            starts.append(start)
-        arrangement.line_of.append(line)
+    starts, arrangement.line_of = _break(edges, count)
     ups, downs = [0.0] * len(starts), [0.0] * len(starts)
     for member in every:
         line = arrangement.line_of[member.column]
@@ -193,8 +203,26 @@ def _fold(arrangement: Arrangement, every: list[Member], fold: bool) -> None:
         line = arrangement.line_of[member.column]
         member.x -= starts[line]
         member.y += arrangement.lines[line][0]
-    for column, (left, right) in enumerate(edges):
+    for column, (first, last) in enumerate(edges):
         offset = starts[arrangement.line_of[column]]
-        edges[column] = (left - offset, right - offset)
+        edges[column] = (first - offset, last - offset)
     arrangement.width = max((right for _, right in edges), default=0.0)
     arrangement.up, arrangement.down = ups[0], base + downs[-1]
+
+
+def _break(edges: Sequence[tuple[float, float]], count: int) -> tuple[list[float], list[int]]:
+    """The starts of at most `count` lines, of which the longest is as short as it can be; the line of each column."""
+    low, high = max((right - left for left, right in edges), default=0.0), edges[-1][1] if edges else 0.0
+    while high - low > 1:
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_fill(edges, middle)[0]) <= count else (middle, high)
+    return _fill(edges, high)
+
+
+def _fill(edges: Sequence[tuple[float, float]], width: float) -> tuple[list[float], list[int]]:
+    starts, line_of = [0.0], []
+    for left, right in edges:
+        if right - starts[-1] > width + 1e-6 and left > starts[-1]:
+            starts.append(left)
+        line_of.append(len(starts) - 1)
+    return starts, line_of

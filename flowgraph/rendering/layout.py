@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from flowgraph.rendering.layering import GAP, Arrangement, Member, arrange
+from flowgraph.rendering.guests import Guests
+from flowgraph.rendering.layering import GAP, Arrangement, Member, Tie, arrange
 from flowgraph.rendering.measure import tile_size
-from flowgraph.rendering.nesting import Level, Nesting, frame_member, nest
+from flowgraph.rendering.metrics import text_width
+from flowgraph.rendering.nesting import Level, Nesting, nest
 from flowgraph.rendering.picture import Link, Picture
+from flowgraph.rendering.ports import spread
 
 MARGIN = 10.0
 """Around what a frame holds."""
@@ -50,8 +54,10 @@ class _Placer:
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
+        self.gap = GAP + 10 if any(link.flow == "both" for link in picture.links) else GAP
         self.turned = picture.direction == "down"
         self.nesting: Nesting = nest(picture)
+        self.frames = {frame.path: frame for frame in picture.frames}
         self.sizes = {tile.id: self._turn(tile_size(tile)) for tile in picture.tiles}
         self.spine = {end for link in picture.links if link.spine for end in (link.tail, link.head)}
         self.arranged: dict[str, tuple[Level, Arrangement, dict[str, Member]]] = {}
@@ -67,6 +73,7 @@ class _Placer:
             self._settle(path, origins)
         for path in self.nesting.levels:
             self._ways(path, origins[path])
+        spread(self.result.ways, {tile: at.height for tile, at in self.result.tiles.items()})
         self.result.width, self.result.height = self._turn((whole.width, whole.up + whole.down))
         if self.turned:
             self._turn_back()
@@ -79,11 +86,11 @@ class _Placer:
         """Place the members of a level relative to its spine."""
         members = {name: self._member(name) for name in level.members}
         index = {name: i for i, name in enumerate(members)}
-        links = [
-            (index[tail], index[head], any(link.spine for link in level.links[tail, head]))
-            for tail, head in level.links
-        ]
-        arrangement = arrange(list(members.values()), links)
+        ties = []
+        for (tail, head), links in level.links.items():
+            below = self._below(tail, links[0].tail), self._below(head, links[0].head)
+            ties.append(Tie(index[tail], index[head], any(link.spine for link in links), *below))
+        arrangement = arrange(list(members.values()), ties)
         self.result.folded |= arrangement.folded
         self.arranged[path] = level, arrangement, members
 
@@ -98,19 +105,32 @@ class _Placer:
             return Member(width, inside.up + MARGIN + above, inside.down + MARGIN, pinned)
         width, height = self.sizes[name]
         up = down = height / 2
-        for order, guest in enumerate(self.nesting.guests.get(name, ())):
-            wide, high = self.sizes[guest]
-            width = max(width, wide)
-            if order == 0:
-                up += high + GAP
-            else:
-                down += high + GAP
+        guests = self.nesting.guests.get(name, Guests())
+        width = max([width, *(self.sizes[guest][0] for guest in guests.all)])
+        up += self.sizes[guests.above][1] + self.gap if guests.above else 0
+        down += self.sizes[guests.below][1] + self.gap if guests.below else 0
         return Member(width, up, down, name in self.spine)
 
-    def _title_width(self, path: str) -> float:
-        frame = next(frame for frame in self.picture.frames if frame.path == path)
-        from flowgraph.rendering.metrics import text_width
+    def _below(self, name: str, end: str) -> float:
+        """How far a tile lies below the anchor of the member that holds it."""
+        guests = self.nesting.guests.get(name, Guests())
+        if end in guests.all:
+            reach = (self.sizes[name][1] + self.sizes[end][1]) / 2 + self.gap
+            return -reach if end == guests.above else reach
+        below = 0.0
+        for member in self.nesting.chain(end)[::-1]:
+            if member == name:
+                break
+            around = self.nesting.frame[member] if member in self.nesting.frame else self._around(member)
+            inside = self.arranged[around][2].get(member)
+            below += inside.y if inside is not None else 0.0
+        return below
 
+    def _around(self, member: str) -> str:
+        return self.nesting.parent[member.removeprefix("frame ")]
+
+    def _title_width(self, path: str) -> float:
+        frame = self.frames[path]
         return text_width(f"{frame.title}   {frame.note}", 10, bold=True) + 6
 
     def _settle(self, path: str, origins: dict[str, Point]) -> None:
@@ -130,9 +150,11 @@ class _Placer:
     def _seat(self, name: str, member: Member, centre: float, anchor: float) -> None:
         width, height = self.sizes[name]
         self.result.tiles[name] = Place(centre - width / 2, anchor - height / 2, width, height)
-        for order, guest in enumerate(self.nesting.guests.get(name, ())):
+        guests = self.nesting.guests.get(name, Guests())
+        for guest in guests.all:
             wide, high = self.sizes[guest]
-            top = anchor - height / 2 - GAP - high if order == 0 else anchor + height / 2 + GAP
+            reach = height / 2 + self.gap
+            top = anchor - reach - high if guest == guests.above else anchor + reach
             self.result.tiles[guest] = Place(centre - wide / 2, top, wide, high)
 
     def _ways(self, path: str, origin: Point) -> None:
@@ -145,7 +167,7 @@ class _Placer:
     def _way(self, link: Link, arrangement: Arrangement, route: list[Member], origin: Point) -> list[Point]:
         tail, head = self.result.tiles[link.tail], self.result.tiles[link.head]
         points = [(tail.x + tail.width, tail.y + tail.height / 2)]
-        for left, right in zip(route, route[1:], strict=False):
+        for left, right in pairwise(route):
             edge = origin[0] + arrangement.edges[left.column][1]
             height = points[-1][1] if left is route[0] else origin[1] + left.y
             if edge > points[-1][0] + 1:
@@ -161,14 +183,15 @@ class _Placer:
     ) -> list[Point]:
         """From the end of a line down, back under it, and to the beginning of the next."""
         line = arrangement.line_of[left.column]
-        gutter = origin[1] + arrangement.lines[line][1] + 23
+        lane = arrangement.turns.get(line, 0)
+        arrangement.turns[line] = lane + 1
+        gutter = origin[1] + arrangement.lines[line][1] + 16 + 4 * (lane % 6)
         x = origin[0] + arrangement.edges[right.column][0]
-        out = start[0] + 14
-        return [(out, start[1]), (out, gutter), (x - 14, gutter), (x - 14, origin[1] + right.y)]
+        far, near = start[0] + 10 + 3 * (lane % 6), x - 10 - 3 * (lane % 6)
+        return [(far, start[1]), (far, gutter), (near, gutter), (near, origin[1] + right.y)]
 
     def _turn_back(self) -> None:
         result = self.result
-        result.width, result.height = result.width, result.height
         for places in (result.tiles, result.frames):
             for name, at in places.items():
                 places[name] = Place(at.y, at.x, at.height, at.width)

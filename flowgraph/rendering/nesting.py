@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from flowgraph.rendering.guests import Guests, seat
 from flowgraph.rendering.picture import Link, Picture
 
 
@@ -24,7 +25,7 @@ class Nesting:
     levels: dict[str, Level]
     frame: dict[str, str]
     parent: dict[str, str]
-    guests: dict[str, list[str]]
+    guests: dict[str, Guests]
 
     def chain(self, tile: str) -> list[str]:
         """The frames around a tile, outermost first, then the tile."""
@@ -51,7 +52,7 @@ def nest(picture: Picture) -> Nesting:
         tangled = {member for level in nesting.levels.values() for member in _in_cycles(level)}
         if not tangled:
             return nesting
-        freed = [guest for host in tangled for guest in nesting.guests.get(host, ())]
+        freed = [guest for host in tangled if host in nesting.guests for guest in nesting.guests[host].all]
         for guest in freed:
             del hosts[guest]
         dissolved = {path for path in parent if frame_member(path) in tangled}
@@ -62,11 +63,8 @@ def nest(picture: Picture) -> Nesting:
 
 
 def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hosts: dict[str, str]) -> Nesting:
-    guests: dict[str, list[str]] = {}
-    for guest, host in hosts.items():
-        if frame[guest] == frame[host] and len(guests.setdefault(host, [])) < 2:
-            guests[host].append(guest)
-    seated = {guest: host for host, listed in guests.items() for guest in listed}
+    guests = seat(picture, frame, hosts)
+    seated = {guest: host for host, seats in guests.items() for guest in seats.all}
     inner_first = sorted(parent, key=lambda path: -path.count("/"))
     levels = {path: Level(path) for path in [*inner_first, ""]}
     nesting = Nesting(levels, frame, parent, guests)

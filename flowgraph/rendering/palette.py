@@ -53,7 +53,8 @@ _PRINT = {
     "frame line": "#777777", "gradient": "#000000", "no gradient": "#999999", "faded fill": "#FFFFFF",
 }
 _EMPTY = {"value": ("#F0F7FA", "#26313B"), "gradient": ("#FEF6F0", "#302923")}
-_HEAT_ENDS = (("#2B6CB0", "#F1F1EE", "#C2410C"),)
+_HEAT = ("#2B6CB0", "#A5CBEA", "#F1F1EE", "#F9BC93", "#C2410C")
+"""Vanishing, half of it, as the output layer, half of it, exploding."""
 
 
 def mix(start: str, end: str, share: float) -> str:
@@ -75,7 +76,7 @@ def ink_on(role: str) -> str:
     if role == "not a number":
         return "ink on deep"
     if role.startswith("heat "):
-        return "ink on deep" if abs(int(role.removeprefix("heat "))) > 0.6 * HEAT else "ink on pale"
+        return "ink on deep" if abs(int(role.removeprefix("heat "))) > 0.72 * HEAT else "ink on pale"
     return "ink"
 
 
@@ -97,9 +98,13 @@ def _themed(which: int) -> dict[str, str]:
 
 
 def _heat() -> dict[str, str]:
-    low, middle, high = _HEAT_ENDS[0]
+    half = HEAT // 2
+    steps = range(-HEAT, HEAT + 1)
+    places = [divmod(min(step + HEAT, 2 * HEAT - 1), half) for step in steps]
+    shares = [1.0 if step == HEAT else over / half for step, (_, over) in zip(steps, places, strict=True)]
     return {
-        f"heat {step}": mix(middle, high if step > 0 else low, abs(step) / HEAT) for step in range(-HEAT, HEAT + 1)
+        f"heat {step}": mix(_HEAT[stop], _HEAT[stop + 1], share)
+        for step, (stop, _), share in zip(steps, places, shares, strict=True)
     }
 
 

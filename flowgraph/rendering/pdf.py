@@ -10,8 +10,8 @@ def pdf_from_svg(svg: str) -> bytes | None:
     """The PDF of an SVG; None where svglib is not installed."""
     if find_spec("svglib") is None:
         return None
-    from reportlab.graphics import renderPDF  # type: ignore[import-not-found]
-    from svglib.svglib import svg2rlg  # type: ignore[import-not-found]
+    from reportlab.graphics import renderPDF  # type: ignore[import-untyped, unused-ignore]
+    from svglib.svglib import svg2rlg  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     out = io.BytesIO()
     renderPDF.drawToFile(svg2rlg(io.StringIO(svg)), out)

@@ -21,19 +21,22 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light") -> str:
     caption_width = max(map(measure.row_width, picture.caption), default=0.0)
     caption_height = sum(map(measure.row_height, picture.caption)) + 6 * len(picture.caption)
     width = max(layout.width, caption_width) + 2 * PAD
+    left = -PAD - max(0.0, caption_width - layout.width) / 2
     height = layout.height + caption_height + 2 * PAD + 12
     colours = writer.colours
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{-PAD:g} {-PAD:g} {width:.0f} {height:.0f}" role="img" font-family="{_FONT}">',
+        f'viewBox="{left:.0f} {-PAD:g} {width:.0f} {height:.0f}" role="img" font-family="{_FONT}">',
         f"<title>{escape(picture.title)}</title>",
-        f'<rect class="paper" x="{-PAD:g}" y="{-PAD:g}" width="{width:.0f}" height="{height:.0f}" '
+        f'<rect class="paper" x="{left:.0f}" y="{-PAD:g}" width="{width:.0f}" height="{height:.0f}" '
         f'fill="{colours["paper"]}"/>',
     ]
     lines += [writer.frame(frame, layout.frames[frame.path]) for frame in picture.frames if frame.path in layout.frames]
-    lines += [writer.link(link, points) for link, points in [*layout.ways, *seated_links(picture, layout)]]
+    right = picture.direction == "right"
+    lines += [writer.link(link, points, right) for link, points in layout.ways]
+    lines += [writer.link(link, points, not right) for link, points in seated_links(picture, layout)]
     lines += [writer.tile(tile, layout.tiles[tile.id]) for tile in picture.tiles]
-    lines += writer.caption(picture.caption, layout.height + 18)
+    lines += writer.caption(picture.caption, left + PAD, layout.height + 18)
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -70,31 +73,32 @@ class _Writer:
             y += height
         return "".join([*parts, "</g>"])
 
-    def caption(self, rows: Iterable[Row], y: float) -> list[str]:
+    def caption(self, rows: Iterable[Row], x: float, y: float) -> list[str]:
         """The lines under the picture."""
         lines = []
         for row in rows:
             height = measure.row_height(row)
-            lines.append("".join(self._row(row, 0.0, y, height)))
+            lines.append("".join(self._row(row, x, y, height)))
             y += height + 6
         return lines
 
-    def link(self, link: Link, points: list[Point]) -> str:
+    def link(self, link: Link, points: list[Point], along_x: bool) -> str:
         """A curve with its arrows."""
         if link.flow == "both":
-            up, down = sideways(points, 1.5)
-            return self._curve(link, up, "line", (False, True)) + self._curve(link, down, "gradient", (True, False))
-        return self._curve(link, points, link.role, (link.flow == "bprop", link.flow == "fprop"))
+            one, other = sideways(points, 1.5, along_x)
+            there = self._curve(link, one, "line", (False, True), along_x)
+            return there + self._curve(link, other, "gradient", (True, False), along_x)
+        return self._curve(link, points, link.role, (link.flow == "bprop", link.flow == "fprop"), along_x)
 
-    def _curve(self, link: Link, points: list[Point], role: str, arrows: tuple[bool, bool]) -> str:
+    def _curve(self, link: Link, points: list[Point], role: str, arrows: tuple[bool, bool], along_x: bool) -> str:
         colour = self.colours[role]
         dash = ' stroke-dasharray="5 3"' if link.dashed else ' stroke-dasharray="1.5 4"' if link.dotted else ""
         heads = []
         if arrows[1]:
-            heads.append(arrow(points[-2], points[-1]))
+            heads.append(arrow(points[-2], points[-1], along_x))
         if arrows[0]:
-            heads.append(arrow(points[1], points[0]))
-        path = curve(shortened(points, *arrows))
+            heads.append(arrow(points[1], points[0], along_x))
+        path = curve(shortened(points, *arrows, along_x), along_x)
         drawn = f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{link.width:g}"{dash}/>'
         return drawn + "".join(f'<polygon points="{head}" fill="{colour}"/>' for head in heads)
 

@@ -34,6 +34,15 @@ def number_text(number: Any) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 
+def exact_text(number: Any) -> str:
+    """A number that somebody wrote, as it is written: 0.001, 1e-5, 2."""
+    value = number.item() if hasattr(number, "item") else number
+    if isinstance(value, bool | complex):
+        return str(value)
+    mantissa, _, exponent = f"{value:g}".replace("-", "−").partition("e")
+    return mantissa + (f"e{exponent[:1].replace('+', '')}{exponent[1:].lstrip('0')}" if exponent else "")
+
+
 def shape_text(shape: Iterable[Any], sizes: Mapping[str, int] | None = None) -> str:
     """A shape as it is said: 32×128, N×784, scalar; with numbers in place of names where they are known."""
     parts = [_size_text(size, sizes or {}) for size in shape]
