@@ -41,6 +41,7 @@ from flowgraph.boxes.comparison import (
     SignBit,
 )
 from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
+from flowgraph.boxes.einsum import Einsum
 from flowgraph.boxes.elementwise_loss import AbsoluteError, BinaryCrossEntropy, Hinge, Huber, SquaredError
 from flowgraph.boxes.exponential import Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, LogAddExp, LogAddExp2
 from flowgraph.boxes.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
@@ -48,7 +49,7 @@ from flowgraph.boxes.hyperbolic import Arccosh, Arcsinh, Arctanh, Cosh, Sinh, Ta
 from flowgraph.boxes.indexing import ArangeLike, Index, IndexAdd, arange_like
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.label import OneHot
-from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.linear_algebra import Affine, MatMul, TensorDot
 from flowgraph.boxes.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.normal import NormalCdf
 from flowgraph.boxes.padding import Pad
@@ -61,6 +62,7 @@ from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum,
 from flowgraph.boxes.shape import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.boxes.softmax import LogSoftmax, Softmax, log_softmax, softmax
 from flowgraph.boxes.splitting import Split, Unstack
+from flowgraph.boxes.taking import ArgSort, TakeAlongAxis
 from flowgraph.boxes.trigonometric import Arccos, Arcsin, Arctan, Arctan2, Cos, Degrees, Hypot, Radians, Sin, Sinc, Tan
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "Absolute",
     "AbsoluteError",
     "Add",
+    "Affine",
     "AllTrue",
     "AnyTrue",
     "ArangeLike",
@@ -83,6 +86,7 @@ __all__ = [
     "Arctanh",
     "ArgMax",
     "ArgMin",
+    "ArgSort",
     "BinaryCrossEntropy",
     "BitwiseAnd",
     "BitwiseOr",
@@ -104,6 +108,7 @@ __all__ = [
     "Diag",
     "Diagonal",
     "Divide",
+    "Einsum",
     "Equal",
     "Exp",
     "Exp2",
@@ -191,8 +196,10 @@ __all__ = [
     "Std",
     "Subtract",
     "Sum",
+    "TakeAlongAxis",
     "Tan",
     "Tanh",
+    "TensorDot",
     "Transpose",
     "Tril",
     "Triu",

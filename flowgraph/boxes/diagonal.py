@@ -10,7 +10,7 @@ from flowgraph.axes import axes_of
 from flowgraph.box import Box
 from flowgraph.dispatch import implements
 from flowgraph.example import example
-from flowgraph.size import Size, unknown
+from flowgraph.size import Size, add, unknown
 from flowgraph.spec import Spec, same
 
 
@@ -190,7 +190,7 @@ def linalg_trace(x: Any, /, *, offset: int = 0) -> Any:
 def _length(rows: int | Size, columns: int | Size, offset: int) -> int | Size:
     """The length of a diagonal; unknown where it depends on which of two sizes is smaller."""
     if rows == columns and isinstance(rows, Size):
-        return rows - abs(offset)
+        return add(rows, -abs(offset))
     if isinstance(rows, Size) or isinstance(columns, Size):
         return unknown()
     return max(0, min(rows + min(offset, 0), columns - max(offset, 0)))

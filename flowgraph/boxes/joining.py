@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -127,7 +126,10 @@ class Stack(Box):
 
 def sum_of(sizes: Iterable[int | Size]) -> int | Size:
     """The sum of sizes."""
-    return functools.reduce(add, sizes, 0)
+    total: int | Size = 0
+    for size in sizes:
+        total = add(total, size)
+    return total
 
 
 def split_like(a: Any, *likes: Any, axis: int) -> tuple[Any, ...]:

@@ -166,7 +166,7 @@ class BroadcastTo(Box):
                 return Spec(shape, a.dtype)
         raise self.shape_error(f"does not broadcast to {shape_text(self.to)}")
 
-    def _shape(self, shape: Shape) -> Shape:
+    def _shape(self, shape: Shape) -> Any:
         extra = len(self.to) - len(shape)
         return tuple(shape[i - extra] if size == -1 else size for i, size in enumerate(self.to))
 
@@ -202,7 +202,7 @@ class BroadcastArrays(Box):
 
 
 @implements(np.ravel)
-def ravel(a: Any, order: str = "C") -> Any:
+def ravel(a: Any, order: Any = "C") -> Any:
     """np.ravel of a box."""
     return np.reshape(a, -1, order="C" if order == "K" else order)
 

@@ -1,0 +1,136 @@
+"""Elements taken by place: along an axis, in sorted order, by a condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.axes import axis_of
+from flowgraph.box import Box, Constant
+from flowgraph.boxes.indexing import index_add, open_grid
+from flowgraph.dispatch import implements
+from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.example import example
+from flowgraph.index_shape import ARRAY
+from flowgraph.spec import Spec, broadcast
+
+
+class TakeAlongAxis(Box):
+    """For each line along an axis the elements at places of its own, as np.take_along_axis.
+
+    h_{.i.} = a_{.indices_i.}        da = the gradient, added into zeros at the same places
+    """
+
+    axis: int = -1
+
+    numpy = np.take_along_axis
+    symbol = "take along"
+    constant_children = frozenset({"indices"})
+    examples = (
+        example((3, 4), np.array([[0], [3], [3]])),
+        example((3, 4), np.array([[2, 0, -1, 2], [0, 0, 0, 0]]), axis=0),
+        example((2, 3, 2), np.array([[[0, 1], [2, 2]]]), axis=1),
+        example((4,), np.array([3, 3, -4])),
+    )
+
+    @classmethod
+    def from_numpy(cls, arr: Any, indices: Any, axis: int | None = -1) -> Box:
+        """np.take_along_axis; axis None takes from all elements in rows."""
+        return cls(np.ravel(arr), indices, axis=0) if axis is None else cls(arr, indices, axis=axis)
+
+    def fprop(self, a: Any, indices: Any) -> Any:
+        return np.take_along_axis(a, indices, self.axis)
+
+    def bprop(self, grad: Any, h: Any, a: Any, indices: Any) -> tuple[Any, ...]:
+        axis = self.axis % a.ndim
+        others = [i for i in range(a.ndim) if i != axis]
+        places = open_grid(a, others, ndim=a.ndim, at=others)
+        places.insert(axis, indices)
+        return index_add(grad, a, *places, index=(ARRAY,) * a.ndim), None
+
+    def infer(self, a: Spec, indices: Spec) -> Spec:
+        """The number of places along the axis, the others broadcast."""
+        axis = axis_of(self, self.axis, len(a.shape))
+        if indices.dtype.kind not in "iu" or len(indices.shape) != len(a.shape):
+            raise self.shape_error(f"needs integers with {len(a.shape)} axes, found {indices}")
+        rest = broadcast([s.shape[:axis] + s.shape[axis + 1 :] for s in (a, indices)])
+        if rest is None:
+            raise self.shape_error(f"the axes other than {axis} do not broadcast")
+        return Spec((*rest[:axis], indices.shape[axis], *rest[axis:]), a.dtype)
+
+
+class ArgSort(Box):
+    """The places that put an array in order along an axis, equal elements as they come; integers, so no gradient.
+
+    a[h] ascends
+    """
+
+    axis: int = -1
+
+    symbol = "argsort"
+    examples = (example((3, 4)), example((3, 4), axis=0), example((5,)))
+
+    def fprop(self, a: Any) -> Any:
+        return np.argsort(a, axis=self.axis, kind="stable")
+
+    def infer(self, a: Spec) -> Spec:
+        """The shape of the child."""
+        axis_of(self, self.axis, len(a.shape))
+        return Spec(a.shape, np.dtype(np.intp))
+
+
+@implements(np.argsort)
+def argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    """np.argsort of a box; of every kind the stable one."""
+    return ArgSort(np.ravel(a), axis=0) if axis is None else ArgSort(a, axis=axis)
+
+
+@implements(np.sort)
+def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    """np.sort of a box: its elements in the order of their places, so that each gets its gradient back."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    return TakeAlongAxis(a, ArgSort(a, axis=axis), axis=axis)
+
+
+@implements(np.take)
+def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+    """np.take of a box, or of an array at the places in a box."""
+    if mode != "raise":
+        raise UnsupportedError(f"np.take: found mode={mode!r}, needs 'raise'; bring the indices into range first")
+    a = a if isinstance(a, Box) else Constant(a)
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    places = indices if isinstance(indices, Box) else np.asarray(indices)
+    if places.dtype.kind == "b":
+        places = places.astype(int)
+    return a[(*(slice(None),) * axis_of(a, axis, a.ndim), places)]
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """np.compress of a box: the slices for which the condition is true."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    if isinstance(condition, Box):
+        return a[(*(slice(None),) * axis_of(a, axis, a.ndim), condition)]
+    return take(a, np.flatnonzero(np.asarray(condition)), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """np.extract of a box: the elements for which the condition is true."""
+    mask = condition if isinstance(condition, Box) else np.asarray(condition)
+    return np.ravel(arr)[np.ravel(mask if mask.dtype.kind == "b" else mask != 0)]
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """np.delete of a box: without the slices at some places of an axis whose size is known."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    size = arr.shape[axis_of(arr, axis, arr.ndim)]
+    if not isinstance(size, int) or isinstance(obj, Box):
+        raise UsageError(f"np.delete: found {obj!r} on an axis of {size}, needs numbers for both; use a mask or slices")
+    return take(arr, np.delete(np.arange(size), obj), axis)
