@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.code_constants import numbers_in, sizes_in, strings_in
-from flowgraph.checking.contract import contract
+from flowgraph.checking.contract import contract, side_effects
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.precision import other_types
 from flowgraph.checking.regimes_joint import joint_regimes
@@ -63,6 +63,7 @@ def check_target(target: Target, order: int = 1, seed: int = 0, budget: int | No
 
 def _phases(examination: Examination, order: int) -> None:
     target, rng = examination.target, examination.rng
+    side_effects(examination, examination.inputs)
     point = examination.point("the example", examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))

@@ -151,7 +151,8 @@ def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tup
     low, high = slopes.low[used], slopes.high[used]
     least = float(np.where(g > 0, g * low, g * high).sum())
     most = float(np.where(g > 0, g * high, g * low).sum())
-    tolerance = 4 * float((weight * slopes.error[used]).sum()) + 64 * UNIT * (terms + size) + 1e-290
+    typical = float(weight.max(initial=0.0)) * float(np.abs(slopes.value).max(initial=0.0))
+    tolerance = 4 * float((weight * slopes.error[used]).sum()) + 64 * UNIT * (terms + size + typical) + 1e-290
     excess = max(least - analytic, analytic - most, 0.0)
     if not np.isfinite(excess) or not np.isfinite(tolerance):
         return numeric, 0.0, np.inf, size
@@ -159,11 +160,14 @@ def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tup
 
 
 def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
-    """One random direction per input, and single coordinates."""
-    chosen: list[Direction] = []
+    """All elements up at once, which shows what is counted twice at ties; random per input; single coordinates."""
+    chosen: list[Direction] = [
+        {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
+    ]
     for i in point.active:
         if point.size(i):
             chosen.append({i: random_direction(point, i, rng)})
+    chosen = [direction for direction in chosen if direction]
     total = [i for i in point.active for _ in range(point.size(i))]
     if len(total) > 1:
         picks = rng.permutation(len(total))[:coordinates]

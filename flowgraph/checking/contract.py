@@ -53,7 +53,6 @@ def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
         return
     rng = examination.rng
     grad = rng.normal(size=point.value.shape)
-    _unchanged(examination, point, grad)
     answer = _answer(examination, point, grad)
     if answer is None:
         return
@@ -98,32 +97,36 @@ def _same(one: Any, other: Any) -> bool:
     return True
 
 
-def _unchanged(examination: Examination, point: Point, grad: Array) -> None:
-    """Neither method may write into what it was given; the check works on copies that it throws away."""
-    inputs = tuple(_frozen(x) for x in point.inputs)
-    before = _frozen(inputs)
+def side_effects(examination: Examination, inputs: Inputs) -> None:
+    """Neither method may write into what it was given. Done first, on copies; afterwards an offender gets copies only."""
+    own, before = _frozen(inputs), _frozen(inputs)
+    runner = examination.runner
+    point = Point(runner, inputs, "the example", examination.active)
     try:
-        output = examination.runner.fprop(inputs)
+        output = runner.fprop(own)
     except Exception:
-        examination.fail("mutation", point, "fprop cannot be run twice on equal inputs")
+        return  # said by the examination of the example
+    if not _same(before, own):
+        runner.shields = True
+        examination.fail("mutation", point, f"fprop changes {_changed(examination, before, own)} in place")
         return
-    if not _same(before, inputs):
-        examination.fail("mutation", point, f"fprop changes {_changed(examination, before, inputs)} in place")
-        return
+    point.output, point.value = output, flatten(output)
     output = _frozen(output)
-    flat = grad if point.projection is None else grad @ point.projection
-    arriving = unflatten(flat, output)
+    arriving = unflatten(examination.rng.normal(size=flatten(output).shape), output)
     kept_output, kept_grad = _frozen(output), _frozen(arriving)
     try:
-        examination.runner.bprop(arriving, output, inputs)
+        runner.bprop(arriving, output, own)
     except Exception:
-        return  # reported by the comparison of values
-    if not _same(before, inputs):
-        examination.fail("mutation", point, f"bprop changes {_changed(examination, before, inputs)} in place")
-    if not _same(kept_output, output):
-        examination.fail("mutation", point, "bprop changes the output of fprop in place")
-    if not _same(kept_grad, arriving):
-        examination.fail("mutation", point, "bprop changes the incoming gradient in place")
+        return  # said by the comparison of values
+    found = [
+        (f"bprop changes {_changed(examination, before, own)} in place", _same(before, own)),
+        ("bprop changes the output of fprop in place", _same(kept_output, output)),
+        ("bprop changes the incoming gradient in place", _same(kept_grad, arriving)),
+    ]
+    for note, kept in found:
+        if not kept:
+            runner.shields = True
+            examination.fail("mutation", point, note)
 
 
 def _changed(examination: Examination, before: Inputs, after: Inputs) -> str:

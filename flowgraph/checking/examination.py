@@ -32,6 +32,7 @@ class Examination:
     warnings: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     escalations: int = 0
+    inner: Examination | None = None  # of the bprop as an operation of its own
     visited: int = 0
 
     @classmethod
@@ -123,7 +124,7 @@ class Examination:
 
     def find_unit(self, point: Point) -> None:
         """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""
-        values = [point.along({i: random_direction(point, i, self.rng) for i in self.active}, STEP * k) for k in (1, 2)]
+        values = [point.along({i: random_direction(point, i, self.rng) for i in self.active}, STEP * k) for k in range(1, 7)]
         moved = np.concatenate([v for v in values if v is not None] or [np.zeros(0)]).astype(np.float64)
         if np.all(moved * 64 == np.round(moved * 64)):
             return

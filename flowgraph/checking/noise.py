@@ -13,6 +13,7 @@ from flowgraph.checking.target import Array
 
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 GRID = 9
+BESIDE = 1.7e-3
 
 
 def measured_noise(point: Point, direction: Direction) -> Array:
@@ -21,10 +22,12 @@ def measured_noise(point: Point, direction: Direction) -> Array:
     sigma² = (k!)² / (2k)! · mean (difference of order k)²
 
     on fine grids, k = 4 ... 6: smooth parts vanish in such differences. A kink also leaves something, but in
-    proportion to the spacing, so only what two neighbouring spacings agree on counts.
+    proportion to the spacing, so the grids lie a little beside the point, where a kink at the point is not crossed, and
+    only what two neighbouring spacings agree on counts.
     Source: Hamming, Introduction to applied numerical analysis; Moré, Wild, Estimating computational noise (2011).
     """
-    levels = [_level(point, direction, spacing) for spacing in SPACINGS]
+    beside = next((offset for offset in (BESIDE, -BESIDE) if point.along(direction, offset) is not None), 0.0)
+    levels = [_level(point, direction, spacing, beside) for spacing in SPACINGS]
     known = [level for level in levels if level is not None]
     if len(known) < 2:
         return known[0] if known else np.zeros(point.value.shape)
@@ -34,10 +37,10 @@ def measured_noise(point: Point, direction: Direction) -> Array:
     return noise
 
 
-def _level(point: Point, direction: Direction, spacing: float) -> Array | None:
+def _level(point: Point, direction: Direction, spacing: float, beside: float) -> Array | None:
     values = []
     for k in range(GRID):
-        value = point.along(direction, (k - GRID // 2) * spacing * 0.917)
+        value = point.along(direction, beside + (k - GRID // 2) * spacing * 0.917)
         if value is None:
             return None
         values.append(value)

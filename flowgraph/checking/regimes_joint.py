@@ -31,7 +31,7 @@ def joint_regimes(
             if rng.uniform() < 0.7:
                 label = labels[int(rng.integers(len(labels)))]
                 drawn = DRAWS[label](np.asarray(inputs[i]), rng)
-                inputs[i] = as_input(example[i], structures[i].impose(drawn) if i in structures else drawn)
+                inputs[i] = as_input(example[i], structures[i].made(drawn) if i in structures else drawn)
                 words.append(label)
         shapes = " ".join(str(np.shape(inputs[i])).replace(" ", "") for i in active)
         yield f"joint: {shapes} {', '.join(words)}", tuple(inputs)

@@ -11,6 +11,15 @@ import numpy as np
 from flowgraph.checking.target import Array, Inputs, is_float_array
 
 
+MODES = (
+    ("constant", "edge", "reflect", "symmetric", "wrap", "nearest", "mirror"),
+    ("same", "valid", "full"),
+    ("mean", "sum", "none", "max", "min"),
+    ("C", "F"),
+    ("linear", "lower", "higher", "midpoint", "nearest"),
+)
+
+
 def alternatives(value: Any, strings: list[str], rng: np.random.Generator) -> Iterator[Any]:
     """Values that could stand where `value` stands."""
     if isinstance(value, bool | np.bool_):
@@ -22,7 +31,8 @@ def alternatives(value: Any, strings: list[str], rng: np.random.Generator) -> It
     elif isinstance(value, float):
         yield from (v for v in (0.0, 1.0, -1.0, 2 * value, 0.5 * value, -value, 2.0, 3.0, 0.3) if v != value)
     elif isinstance(value, str):
-        yield from (s for s in strings if s != value)
+        modes = next((modes for modes in MODES if value in modes), ())
+        yield from (s for s in dict.fromkeys([*strings, *modes]) if s != value)
     elif value is None:
         yield from (0, -1, 1, -2, (0,), (0, 1), (-1,), (-2, -1), True)
     elif isinstance(value, tuple | list):

@@ -28,7 +28,7 @@ def resampled(x: Any, shape: Shape, rng: np.random.Generator, structure: Structu
     if flat.size == 1 or np.ptp(flat) == 0:
         mixed = mixed * rng.uniform(0.8, 1.2, shape) if flat[0] else rng.normal(size=shape)
     mixed = np.asarray(mixed, dtype=old.dtype)
-    return structure.impose(mixed) if structure is not None and mixed.size else mixed
+    return structure.made(mixed) if structure is not None else mixed
 
 
 def _arrays(inputs: Inputs) -> list[int]:

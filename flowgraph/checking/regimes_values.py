@@ -104,7 +104,7 @@ def _drawn(inputs: Inputs, chosen: tuple[int, ...], draw: Draw, rng: np.random.G
 
 
 def _imposed(inputs: Inputs, structures: dict[int, Structure]) -> Inputs:
-    return tuple(structures[i].impose(x) if i in structures else x for i, x in enumerate(inputs))
+    return tuple(structures[i].made(x) if i in structures else x for i, x in enumerate(inputs))
 
 
 def _equal_inputs(

@@ -90,6 +90,8 @@ def report_of(examination: Examination, seed: int) -> Report:
     rulings = list(examination.wrong.values())[:MOST_DESCRIBED]
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
     failures = [describe(examination, ruling) for ruling in rulings]
+    if examination.inner is not None:
+        failures += [describe(examination.inner, r) for r in list(examination.inner.wrong.values())[:MOST_DESCRIBED]]
     resolved = len(tally.resolutions)
     verdict = "fail" if failures else "pass" if resolved or tally.comparisons == 0 else "undecided"
     return Report(

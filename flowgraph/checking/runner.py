@@ -29,6 +29,7 @@ class Runner:
         self.bprop_calls = 0
         self.started = time.perf_counter()
         self.seconds = seconds
+        self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self._states = [(source, _state(source)) for source in _random_sources(target)]
@@ -39,7 +40,7 @@ class Runner:
     def _watch_global_state(self, target: Target) -> None:
         before = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
         try:
-            target.fprop(*self._own(target.inputs))
+            target.fprop(*copy.deepcopy(target.inputs))
         except Exception:
             return
         after = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
@@ -70,10 +71,15 @@ class Runner:
         self.evaluations += 1
         if self._states or self._global_state is not None:
             self.restore_random_state()
+        if self.shields:
+            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return self.target.fprop(*self._own(inputs))
 
     def bprop(self, grad: Any, output: Any, inputs: Inputs) -> Any:
         self.bprop_calls += 1
+        if self.shields:
+            grad, output = copy.deepcopy((grad, output))
+            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return self.target.bprop(grad, output, *self._own(inputs))
 
     def legal(self, inputs: Inputs) -> Any:

@@ -1,3 +1,103 @@
-"""stub"""
+"""Second derivatives: bprop is an operation too, whose own bprop must be right.
+
+With y = f(x) and r = bprop(grad, y, x), the total derivative of r by x goes through y as well:
+
+dr/dx = ∂r/∂x + ∂r/∂y f'(x)
+"""
+
+from __future__ import annotations
+
 from typing import Any
-def second_order(*a: Any) -> None: ...
+
+import numpy as np
+
+from flowgraph.checking.difference import STEP
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.regimes_values import value_regimes
+from flowgraph.checking.runner import flatten
+from flowgraph.checking.target import Inputs, Target
+
+REGIMES = 24
+
+
+def second_order(examination: Examination) -> None:
+    """Through the bprop of bprop if its author gave it; otherwise only that the second derivative is symmetric."""
+    point = examination.point("the example", examination.inputs)
+    if point is None or isinstance(point.output, tuple | list):
+        return
+    if examination.target.second is None:
+        _symmetric(examination)
+        return
+    output = np.asarray(point.output)
+    grad = examination.rng.normal(size=output.shape)
+    target = _bprop_as_target(examination.target, examination.active, (grad, *examination.inputs))
+    inner = Examination.begin(target, int(examination.rng.integers(2**31)), examination.runner.budget, 1.0)
+    inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
+    regimes = value_regimes(inner.inputs, inner.active, target.names, inner.structures, inner.rng)
+    for k, (regime, inputs) in enumerate(regimes):
+        if k >= REGIMES or inner.wrong or inner.runner.used() > 1:
+            break
+        inner.visit(f"{regime}, second order", inputs)
+    examination.inner = inner
+
+
+def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) -> Target:
+    second = target.second
+    assert second is not None
+
+    def fprop(grad: Any, *inputs: Any) -> Any:
+        output = target.fprop(*inputs)
+        if np.shape(grad) != np.shape(output):
+            raise ValueError("the incoming gradient has another shape than the output")
+        gradients = target.bprop(grad, output, *inputs)
+        return tuple(np.zeros(np.shape(inputs[i])) if gradients[i] is None else gradients[i] for i in active)
+
+    def bprop(arriving: Any, _: Any, grad: Any, *inputs: Any) -> Any:
+        output = target.fprop(*inputs)
+        gradients = target.bprop(grad, output, *inputs)
+        of_each = [None] * len(inputs)
+        for i, g in zip(active, arriving, strict=True):
+            of_each[i] = None if gradients[i] is None else g
+        by_grad, by_output, *by_inputs = second(tuple(of_each), gradients, grad, output, *inputs)
+        through = (None,) * len(inputs) if by_output is None else target.bprop(by_output, output, *inputs)
+        total = [_sum(a, b, x) if i in active else None
+                 for i, (a, b, x) in enumerate(zip(by_inputs, through, inputs, strict=True))]
+        return (_sum(by_grad, None, grad), *total)
+
+    differentiated = (0, *(i + 1 for i in active))
+    valid = None if target.valid is None else lambda grad, *inputs: target.valid is None or target.valid(*inputs)
+    return Target(fprop, bprop, inputs, ("grad", *target.names), f"the bprop of {target.name}", differentiated,
+                  valid=valid)
+
+
+def _sum(one: Any, other: Any, like: Any) -> Any:
+    total = np.zeros(np.shape(like)) + (0.0 if one is None else one) + (0.0 if other is None else other)
+    return float(total) if type(like) is float else total
+
+
+def _symmetric(examination: Examination) -> None:
+    """u · d(bprop)/dv = v · d(bprop)/du, both by central differences of bprop."""
+    point = examination.point("the example", examination.inputs)
+    if point is None or not point.value.size:
+        return
+    rng, runner = examination.rng, examination.runner
+    grad = rng.normal(size=point.value.shape)
+    u, v = ({i: point.scales(i) * rng.uniform(0.5, 1.5, np.shape(point.inputs[i])) for i in point.active} for _ in range(2))
+
+    def slope(along: dict[int, Any], seen: dict[int, Any], h: float) -> float:
+        total = 0.0
+        for sign in (1, -1):
+            inputs = point.moved(along, sign * h)
+            output = runner.legal(inputs)
+            gradients = runner.bprop(np.reshape(grad, np.shape(output)), output, inputs)
+            total += sign * sum(float(np.sum(gradients[i] * seen[i])) for i in point.active if gradients[i] is not None)
+        return total / (2 * h)
+
+    try:
+        pairs = [(slope(u, v, h), slope(v, u, h)) for h in (STEP / 64, STEP / 256)]
+    except Exception:
+        return
+    (a, b), (c, d) = pairs
+    size = abs(c) + abs(d)
+    if flatten(point.output).size and abs(c - d) > 1e-3 * size + 10 * (abs(a - c) + abs(b - d)) + 1e-6:
+        examination.fail("second", point, "the second derivative by way of bprop is not symmetric")

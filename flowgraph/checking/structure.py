@@ -12,12 +12,15 @@ from flowgraph.checking.target import Array
 
 @dataclass(frozen=True)
 class Structure:
-    """A property of an array. `impose` makes an array of any shape have it, `tangent` keeps a direction within it."""
+    """A property of an array. `made` makes an array of any shape have it, `tangent` keeps a direction within it."""
 
     name: str
     holds: Callable[[Array], bool]
     impose: Callable[[Array], Array]
     tangent: Callable[[Array, Array], Array] | None = None
+
+    def made(self, x: Array) -> Array:
+        return self.impose(x) if x.ndim and x.size else x
 
 
 def _sums_to_one(x: Array) -> bool:

@@ -131,6 +131,6 @@ R("norm order", lambda x, p: (abs(x) ** p).sum() ** (1 / p), lambda g, y, x, p: 
   normal(5), 2, valid=lambda x, p: type(p) is int and p >= 1)
 R("mask all false", lambda x, m: np.where(m, x, 0).sum() / max(1, m.sum()), lambda g, y, x, m: (
     g * m / m.sum() if m.any() else np.full_like(x, g), None), A, A > 0, valid=lambda x, m: x.shape == m.shape)
-R("mode", lambda x, mode: x[1:] - x[:-1] if mode == "diff" else np.cumsum(x), lambda g, y, x, mode: (
+R("mode", lambda x, mode: x[1:] - x[:-1] if mode == "diff" else np.cumsum(x) if mode == "sum" else 1 / 0, lambda g, y, x, mode: (
     np.concatenate([-g[:1], -np.diff(g), g[-1:]]) if mode == "diff" else g[::-1].copy(), None), normal(5), "diff",
   valid=lambda x, mode: x.ndim == 1 and x.size > 1)

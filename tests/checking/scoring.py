@@ -1,0 +1,52 @@
+"""Runs the checker over the catalogue."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass, field
+
+from flowgraph.checking import check
+
+from .catalogue.entries import ENTRIES, Entry
+
+RIGHT = ("right_kinks", "right_numbers", "right_algebra", "right_shapes", "right_models")
+WRONG = ("bugs_values", "bugs_tiny", "bugs_contract", "bugs_regimes", "bugs_shapes")
+SEEDS = range(5) if os.environ.get("FLOWGRAPH_THOROUGH") == "1" else range(1)
+
+for module in (*RIGHT, *WRONG):
+    importlib.import_module(f".catalogue.{module}", __package__)
+
+
+@dataclass
+class Score:
+    runs: int = 0
+    missed: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
+
+    def add(self, entry: Entry, seed: int) -> None:
+        report = check(entry.fprop, *entry.inputs, bprop=entry.bprop, seed=seed, **entry.options)
+        self.runs += 1
+        label = f"[{entry.family}] {entry.name} (seed {seed})"
+        if entry.family != "ok" and report.verdict != "fail":
+            self.missed.append(label)
+        if entry.family == "ok" and report.verdict == "fail":
+            self.alarms.append(f"{label}\n{report}")
+        if entry.family == "ok" and report.verdict == "undecided":
+            self.undecided.append(label)
+        if report.seconds > 5:
+            self.slow.append(f"{label}: {report.seconds:.1f} s")
+
+
+def entries(*families: str) -> list[Entry]:
+    return [entry for entry in ENTRIES if entry.family in families]
+
+
+def score(*families: str) -> Score:
+    total = Score()
+    for seed in SEEDS:
+        for entry in entries(*families):
+            total.add(entry, seed)
+    return total

@@ -1,0 +1,33 @@
+"""The score of the checker on planted mistakes and on right operations, held-out entries among them."""
+
+import pytest
+
+from .catalogue.entries import ENTRIES
+from .scoring import SEEDS, entries, score
+
+FAMILIES = ("V", "S", "R", "E", "C", "2")
+
+
+def test_the_catalogue_is_large_and_has_every_family():
+    assert len(entries("ok")) >= 100
+    assert len(entries(*FAMILIES)) >= 150
+    assert all(entries(family) for family in FAMILIES)
+    names = [(entry.family, entry.name) for entry in ENTRIES]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_planted_mistakes_are_caught(family):
+    found = score(family)
+    assert found.runs == len(entries(family)) * len(SEEDS)
+    allowed = int(0.02 * found.runs)
+    assert len(found.missed) <= allowed, "\n".join(found.missed)
+    assert not found.slow
+
+
+def test_right_operations_raise_no_alarm():
+    found = score("ok")
+    assert found.runs == len(entries("ok")) * len(SEEDS)
+    assert not found.alarms, "\n\n".join(found.alarms)
+    assert len(found.undecided) <= 0.03 * found.runs, found.undecided
+    assert not found.slow
