@@ -6,6 +6,7 @@ Every operation is a box, an object with `fprop` and `bprop`, that sits in a top
 from flowgraph import boxes
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
 from flowgraph.boxes import *  # noqa: F403  (its __all__ lists what boxes the package has)
+from flowgraph.checking import check
 from flowgraph.debug import debug
 from flowgraph.derivatives import gradient
 from flowgraph.domain import Interval
@@ -24,7 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Box", "Constant", "Elementwise", "FlowgraphError", "GradientWarning", "Grads", "Graph", "Input", "Interval",
-    "Leaf", "Linear", "MLP", "Parameter", "Random", "Run", "ShapeError", "Signature", "Size", "Spec", "debug",
+    "Leaf", "Linear", "MLP", "Parameter", "Random", "Run", "ShapeError", "Signature", "Size", "Spec", "check", "debug",
     "dropout", "example", "glorot_uniform", "gradient", "he_normal", "he_uniform", "registry", "scope",
 ]
 __all__ += boxes.__all__

@@ -28,12 +28,12 @@ class ArrayMethods(NDArrayOperatorsMixin):
     __hash__ = object.__hash__  # two boxes are two nodes, whatever their values
 
     # loss += penalty rebinds the name to a new box, as boxes are immutable
-    __iadd__ = NDArrayOperatorsMixin.__add__  # type: ignore[misc,assignment]
-    __isub__ = NDArrayOperatorsMixin.__sub__  # type: ignore[misc,assignment]
-    __imul__ = NDArrayOperatorsMixin.__mul__  # type: ignore[misc,assignment]
-    __itruediv__ = NDArrayOperatorsMixin.__truediv__  # type: ignore[misc,assignment]
-    __imatmul__ = NDArrayOperatorsMixin.__matmul__  # type: ignore[misc,assignment]
-    __ipow__ = NDArrayOperatorsMixin.__pow__  # type: ignore[misc,assignment]
+    __iadd__ = NDArrayOperatorsMixin.__add__
+    __isub__ = NDArrayOperatorsMixin.__sub__
+    __imul__ = NDArrayOperatorsMixin.__mul__
+    __itruediv__ = NDArrayOperatorsMixin.__truediv__
+    __imatmul__ = NDArrayOperatorsMixin.__matmul__
+    __ipow__ = NDArrayOperatorsMixin.__pow__
 
     @property
     def ndim(self) -> int:
@@ -151,7 +151,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         from flowgraph.boxes.indexing import get
 
-        return get(self, index)
+        return get(cast(Any, self), index)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise UsageError(

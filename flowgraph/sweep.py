@@ -19,7 +19,7 @@ class Step(NamedTuple):
     bprop: Callable[..., tuple[Any, ...]]
     read: Callable[[Any], Iterable[Any]]
     wanted: tuple[tuple[int, int], ...]
-    count: int
+    arity: int
     box: Box
 
 
@@ -33,12 +33,12 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
     scalar = np.float64
     box: Box | None = None
     try:
-        for slot, bprop, read, wanted, count, box in steps:
+        for slot, bprop, read, wanted, arity, box in steps:
             grad = grads[slot]
             if grad is None:
                 continue
             parts = bprop(grad, values[slot], *read(values))
-            if type(parts) is not tuple or len(parts) != count:
+            if type(parts) is not tuple or len(parts) != arity:
                 raise _wrong_count(box, parts)
             for position, child in wanted:
                 part = parts[position]
