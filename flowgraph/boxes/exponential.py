@@ -147,7 +147,8 @@ class LogAddExp(Elementwise):
 
     h = ln(exp(a) + exp(b))        ∂h/∂a = exp(a - h), ∂h/∂b = exp(b - h)
 
-    Where both are -inf, both gradients are 0.
+    Where both are -inf, both gradients are 0. They are divided by their sum, so that the rounding of a large h does not
+    show in them.
     """
 
     numpy = np.logaddexp
@@ -159,8 +160,10 @@ class LogAddExp(Elementwise):
         return np.logaddexp(a, b)
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
-        total = finite_or_zero(h)
-        return grad * np.exp(a - total) if needs[0] else None, grad * np.exp(b - total) if needs[1] else None
+        h = finite_or_zero(h)
+        of_a, of_b = np.exp(a - h), np.exp(b - h)
+        share = grad / one_at_zero(of_a + of_b)
+        return share * of_a if needs[0] else None, share * of_b if needs[1] else None
 
 
 class LogAddExp2(Elementwise):
@@ -168,7 +171,8 @@ class LogAddExp2(Elementwise):
 
     h = log₂(2^a + 2^b)        ∂h/∂a = 2^(a - h), ∂h/∂b = 2^(b - h)
 
-    Where both are -inf, both gradients are 0.
+    Where both are -inf, both gradients are 0. They are divided by their sum, so that the rounding of a large h does not
+    show in them.
     """
 
     numpy = np.logaddexp2
@@ -180,8 +184,15 @@ class LogAddExp2(Elementwise):
         return np.logaddexp2(a, b)
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
-        total = finite_or_zero(h)
-        return grad * np.exp2(a - total) if needs[0] else None, grad * np.exp2(b - total) if needs[1] else None
+        h = finite_or_zero(h)
+        of_a, of_b = np.exp2(a - h), np.exp2(b - h)
+        share = grad / one_at_zero(of_a + of_b)
+        return share * of_a if needs[0] else None, share * of_b if needs[1] else None
+
+
+def one_at_zero(total: Any) -> Any:
+    """A number to divide by: 1 in place of 0."""
+    return np.where(total == 0, 1, total)
 
 
 def finite_or_zero(a: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.exponential import finite_or_zero
+from flowgraph.boxes.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.likeness import broadcast_like, count, count_like
 from flowgraph.example import example
 from flowgraph.inference import try_fprop
@@ -147,7 +147,7 @@ class Std(Reduction):
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         centred = a - np.mean(a, axis=self.axis, keepdims=True)
         freedom = _positive(count_like(a, self.axis) - self.ddof)
-        return (self.restored(grad / (freedom * np.where(h == 0, 1, h)), a) * centred,)
+        return (self.restored(grad / (freedom * one_at_zero(h)), a) * centred,)
 
 
 class LogSumExp(Reduction):
@@ -155,7 +155,8 @@ class LogSumExp(Reduction):
 
     h = ln Σ exp(a)        dh/da = exp(a - h), the softmax of a
 
-    -inf adds nothing; where all numbers are -inf, or there are none, h is -inf and the gradient 0.
+    -inf adds nothing; where all numbers are -inf, or there are none, h is -inf and the gradient 0. The gradient is
+    divided by its sum, so that the rounding of a large h does not show in it.
     """
 
     symbol = "logsumexp"
@@ -163,13 +164,16 @@ class LogSumExp(Reduction):
     derivative = r"\exp(a - h)"
 
     def fprop(self, a: Any) -> Any:
+        a = a * 1.0
         largest = finite_or_zero(np.max(a, axis=self.axis, keepdims=True, initial=-np.inf))
         total = np.exp(a - largest).sum(axis=self.axis, keepdims=self.keepdims)
         with np.errstate(divide="ignore"):
             return np.log(total) + (largest if self.keepdims else largest.reshape(total.shape))
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
-        return (self.restored(grad, a) * np.exp(a - self.restored(finite_or_zero(h), a)),)
+        softmax = np.exp(a - self.restored(finite_or_zero(h), a))
+        total = np.sum(softmax, axis=self.axis, keepdims=True)
+        return (self.restored(grad, a) * (softmax / one_at_zero(total)),)
 
 
 def average(a: Any, axis: Any, keepdims: bool) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
+from flowgraph.boxes.exponential import one_at_zero
 from flowgraph.domain import Interval
 
 
@@ -226,8 +227,3 @@ class Degrees(Elementwise):
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         return (grad * (180 / math.pi),)
-
-
-def one_at_zero(radius: Any) -> Any:
-    """A radius to divide by, 1 at the origin."""
-    return np.where(radius == 0, 1, radius)

@@ -1,0 +1,211 @@
+"""Reductions: axes as NumPy counts them, shapes before a run, ties, constant rows, infinities, nothing to reduce."""
+
+import math
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowgraph as fg
+
+NAMES = ["sum", "mean", "prod", "max", "min", "var", "std", "any", "all", "argmax", "argmin", "count_nonzero"]
+
+
+def value(box, **feeds):
+    return fg.Graph(box).fprop(**feeds)[box]
+
+
+def grad_of(function, a, **settings):
+    """The gradient of the sum of squares of what a function makes of an array, by the engine."""
+    x = fg.Parameter(a, name="x")
+    h = function(x, **settings)
+    return fg.Graph(fg.sum(h * h)).fprop().bprop()[x]
+
+
+@st.composite
+def reductions(draw):
+    """An array, axes of it and keepdims."""
+    shape = draw(st.lists(st.integers(1, 4), max_size=3))
+    axes = st.integers(-len(shape), len(shape) - 1) if shape else st.nothing()
+    several = st.lists(axes, max_size=3, unique_by=lambda i: i % max(len(shape), 1)).map(tuple)
+    axis = draw(st.none() | axes | several if shape else st.none() | st.just(()))
+    a = np.random.default_rng(draw(st.integers(0, 99))).normal(size=shape)
+    return a, axis, draw(st.booleans())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(reductions())
+def test_calls_are_numpys(name, reduction):
+    a, axis, keepdims = reduction
+    function = getattr(np, name)
+    if name.startswith("arg") and isinstance(axis, tuple):
+        return
+    x = fg.Input("x", shape=a.shape)
+    needed = np.asarray(function(a, axis=axis, keepdims=keepdims))
+    box = function(x, axis=axis, keepdims=keepdims)
+    assert (box.shape, box.dtype) == (needed.shape, needed.dtype)
+    np.testing.assert_allclose(value(box, x=a), needed, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "max", "min", "var", "std"])
+@given(reductions())
+def test_gradients_are_autograds(name, reduction):
+    a, axis, keepdims = reduction
+    if axis == () or (name in ("prod", "std") and not a.ndim) or (name == "std" and a.size < 2):
+        return
+    if name == "std" and np.any(np.std(a, axis=axis) == 0):
+        return
+
+    def objective(x):
+        h = getattr(anp, name)(x, axis=axis, keepdims=keepdims)
+        return anp.sum(h * h)
+
+    found = grad_of(getattr(np, name), a, axis=axis, keepdims=keepdims)
+    np.testing.assert_allclose(found, autograd.grad(objective)(a), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (0, 1, 2)])
+def test_one_box_serves_every_batch(name, axis):
+    if name.startswith("arg") and isinstance(axis, tuple):
+        return
+    x = fg.Input("x", shape=("N", 2, "M"))
+    for keepdims in (False, True):
+        box = getattr(np, name)(x, axis=axis, keepdims=keepdims)
+        assert not any(isinstance(size, fg.Size) and size.unknown for size in box.shape)
+        for n, m in ((1, 1), (7, 3)):
+            a = np.random.default_rng(n).normal(size=(n, 2, m))
+            needed = getattr(np, name)(a, axis=axis, keepdims=keepdims)
+            with fg.debug():
+                np.testing.assert_allclose(value(box, x=a), needed, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "max", "min", "var", "std", "logsumexp"])
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
+def test_one_gradient_graph_serves_every_batch(name, axis):
+    reduce = fg.logsumexp if name == "logsumexp" else getattr(np, name)
+    x = fg.Input("x", shape=("N", 3))
+    h = reduce(x, axis=axis)
+    dx, = fg.gradient(fg.sum(h * h), [x])
+    assert dx.shape == x.shape
+    for n in (1, 7):
+        a = np.random.default_rng(n).normal(size=(n, 3))
+        np.testing.assert_allclose(value(dx, x=a), grad_of(reduce, a, axis=axis), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "max", "min", "var", "std", "logsumexp"])
+def test_a_batch_of_none_has_an_empty_gradient(name):
+    reduce = fg.logsumexp if name == "logsumexp" else getattr(np, name)
+    x = fg.Input("x", shape=("N", 3))
+    dx, = fg.gradient(fg.sum(reduce(x, axis=1)), [x])
+    assert value(dx, x=np.ones((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "any", "all", "count_nonzero"])
+def test_nothing_to_reduce_is_as_in_numpy(name):
+    x = fg.Input("x", shape=("N",))
+    assert value(getattr(np, name)(x), x=np.ones(0)) == getattr(np, name)(np.ones(0))
+
+
+def test_the_mean_of_nothing_is_nan_and_its_gradient_is_empty():
+    w = fg.Parameter([2.0], name="w")
+    x = fg.Input("x", shape=("N",))
+    loss = fg.mean(x * w)
+    with np.errstate(invalid="ignore"):
+        run = fg.Graph(loss).fprop(x=np.ones(0))
+    assert math.isnan(run[loss])
+    assert run.bprop()[w] == 0
+
+
+def test_the_largest_of_nothing_is_refused_as_in_numpy():
+    x = fg.Input("x", shape=("N",))
+    with pytest.raises(ValueError, match="zero-size array"):
+        fg.Graph(np.max(x)).fprop(x=np.ones(0))
+
+
+@pytest.mark.parametrize("reduce", [np.max, np.amax, np.min, np.amin])
+def test_ties_share_the_gradient(reduce):
+    x = fg.Parameter([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], name="x")
+    assert fg.Graph(reduce(x)).fprop().bprop()[x].sum() == pytest.approx(1)
+    by_row = fg.Graph(fg.sum(reduce(x, axis=1))).fprop().bprop()[x]
+    np.testing.assert_allclose(by_row, np.full((2, 3), 1 / 3))
+
+
+def test_the_deviation_of_a_constant_row_has_the_gradient_0():
+    x = fg.Parameter([[2.0, 2.0], [1.0, 3.0]], name="x")
+    np.testing.assert_array_equal(fg.Graph(fg.sum(np.std(x, axis=1))).fprop().bprop()[x], [[0, 0], [-0.5, 0.5]])
+
+
+def test_ddof():
+    a = np.random.default_rng(0).normal(size=(4, 3))
+    x = fg.Parameter(a, name="x")
+    for ddof in (0, 1, 2):
+        np.testing.assert_allclose(value(np.var(x, axis=0, ddof=ddof)), np.var(a, axis=0, ddof=ddof))
+        np.testing.assert_allclose(value(x.std(ddof=ddof)), np.std(a, ddof=ddof))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "bool"])
+@pytest.mark.parametrize("name", NAMES)
+def test_dtypes_are_numpys(name, dtype):
+    function = getattr(np, name)
+    x = fg.Input("x", shape=(2, 3), dtype=dtype)
+    assert function(x, axis=0).dtype == function(np.ones((2, 3), dtype), axis=0).dtype
+
+
+class TestLogSumExp:
+    def test_far_out(self):
+        assert fg.logsumexp([1000.0, 1000.0]) == pytest.approx(1000 + math.log(2), rel=1e-15)
+        assert fg.logsumexp([-1000.0, -1000.0]) == pytest.approx(-1000 + math.log(2), rel=1e-15)
+        assert fg.logsumexp(np.array([1000, -1000], "float32")) == np.float32(1000)
+
+    def test_infinities(self):
+        assert fg.logsumexp([-np.inf, 1.0]) == 1
+        assert fg.logsumexp([-np.inf, -np.inf]) == -np.inf
+        assert fg.logsumexp([np.inf, 1.0]) == np.inf
+        assert fg.logsumexp([]) == -np.inf
+        assert math.isnan(fg.logsumexp([np.nan, 1.0]))
+
+    def test_the_gradient_is_the_softmax(self):
+        x = fg.Parameter([[1000.0, 999.0], [-np.inf, 3.0], [-np.inf, -np.inf]], name="x")
+        grad = fg.Graph(fg.sum(fg.logsumexp(x, axis=1))).fprop().bprop(unused="zeros")[x]
+        np.testing.assert_allclose(grad, [[1 / (1 + math.exp(-1)), 1 / (1 + math.e)], [0, 1], [0, 0]], rtol=1e-14)
+
+    def test_axes(self):
+        a = np.random.default_rng(0).normal(size=(2, 3, 4))
+        for axis in (None, 1, -1, (0, 2), ()):
+            needed = np.log(np.exp(a).sum(axis=axis))
+            np.testing.assert_allclose(fg.logsumexp(a, axis=axis), needed, rtol=1e-13, atol=1e-13)
+            np.testing.assert_allclose(
+                fg.logsumexp(a, axis=axis, keepdims=True), np.log(np.exp(a).sum(axis=axis, keepdims=True)),
+                rtol=1e-13, atol=1e-13,
+            )  # fmt: skip
+
+    def test_whole_numbers(self):
+        assert fg.logsumexp([0, 0]) == pytest.approx(math.log(2))
+        assert fg.LogSumExp(fg.Input("x", shape=(3,), dtype=int)).dtype == np.float64
+
+
+def test_functions_of_boxes_arrays_and_numbers():
+    assert fg.sum([1.0, 2.0]) == 3
+    assert fg.mean(np.ones((2, 3)), axis=0).shape == (3,)
+    assert fg.sum(4.0) == 4
+    assert isinstance(fg.mean(fg.Input("x", shape=("N",))), fg.Mean)
+
+
+def test_an_axis_that_is_not_there_is_refused_where_the_box_is_built():
+    x = fg.Input("x", shape=("N", 3))
+    with pytest.raises(fg.ShapeError, match=r"axis=2 does not fit: axis 2 is out of bounds"):
+        np.sum(x, axis=2)
+    with pytest.raises(fg.ShapeError, match="repeated axis"):
+        np.mean(x, axis=(0, -2))
+    with pytest.raises(fg.ShapeError, match="axis=0 does not fit"):
+        fg.sum(fg.Input("s"), axis=0)
+
+
+@pytest.mark.parametrize(("keyword", "advice"), [("dtype", "astype"), ("out", "immutable"), ("where", "np.where")])
+def test_what_numpy_takes_and_boxes_do_not(keyword, advice):
+    with pytest.raises(fg.FlowgraphError, match=advice):
+        np.sum(fg.Input("x", shape=(3,)), **{keyword: np.float32 if keyword == "dtype" else np.ones(3)})
