@@ -66,5 +66,5 @@ class Description:
 
 def _short(setting: Any) -> str:
     if isinstance(setting, np.ndarray):
-        return np.array2string(setting, threshold=8) if setting.size <= 8 else f"array{shape_text(setting.shape)}"
+        return f"array({setting.tolist()})" if setting.size <= 8 else f"array of {shape_text(setting.shape)}"
     return repr(setting)
