@@ -1,0 +1,155 @@
+"""Arithmetic and powers: signs, zeros, plain numbers, dtypes."""
+
+import math
+import operator
+
+import autograd
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowgraph as fg
+
+OPERATORS = [
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.mod, operator.floordiv, operator.pow,
+]  # fmt: skip
+LARGE = [1000.0, -1000.0]
+
+
+def value(box, **feeds):
+    return fg.Graph(box).fprop(**feeds)[box]
+
+
+def grad(function, *arrays):
+    """The gradients of a function of arrays, where a 1 arrives at each element of its value."""
+    leaves = [fg.Parameter(a, name=f"p{i}") for i, a in enumerate(arrays)]
+    h = function(*leaves)
+    grads = fg.Graph(h).fprop().bprop(grad=np.ones(h.shape, h.dtype), unused="zeros")
+    found = [grads[leaf] for leaf in leaves]
+    return found if len(found) > 1 else found[0]
+
+
+@pytest.mark.parametrize("function", OPERATORS)
+@pytest.mark.parametrize("number", [3, 2.5, True])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_operators_with_plain_numbers_are_numpys(function, number, dtype):
+    a = np.array([[1, 2, 3]], dtype)
+    x = fg.Input("x", shape=(1, 3), dtype=dtype)
+    for box, needed in ((function(x, number), function(a, number)), (function(number, x), function(number, a))):
+        assert box.dtype == needed.dtype
+        np.testing.assert_allclose(value(box, x=a), needed, rtol=1e-6)
+
+
+@pytest.mark.parametrize("function", OPERATORS)
+def test_operators_with_arrays_are_numpys(function):
+    a, b = np.array([[5.0], [2.5]]), np.array([2.0, 3.0], "float32")
+    x = fg.Input("x", shape=(2, 1))
+    for box, needed in ((function(x, b), function(a, b)), (function(b, x), function(b, a))):
+        assert (box.shape, box.dtype) == (needed.shape, needed.dtype)
+        np.testing.assert_array_equal(value(box, x=a), needed)
+
+
+@pytest.mark.parametrize("function", OPERATORS)
+def test_a_batch_is_kept(function):
+    x, y = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=(3,))
+    box = function(x, y)
+    assert box.shape == ("N", 3)
+    for n in (0, 1, 7):
+        a, b = np.full((n, 3), 3.0), np.array([1.0, 2.0, 3.0])
+        np.testing.assert_array_equal(value(box, x=a, y=b), function(a, b))
+
+
+def test_both_results_of_divmod():
+    x = fg.Input("x", shape=(3,))
+    a = np.array([5.3, -5.3, 0.0])
+    for box, needed in zip(divmod(x, 2.0), divmod(a, 2.0), strict=True):
+        np.testing.assert_array_equal(value(box, x=a), needed)
+
+
+def test_shapes_that_do_not_broadcast_are_refused_where_the_box_is_built():
+    with pytest.raises(fg.ShapeError, match="do not broadcast"):
+        fg.Input("x", shape=("N", 3)) + fg.Input("b", shape=(4,))
+
+
+class TestPower:
+    def test_a_plain_number_is_a_setting(self):
+        x = fg.Input("x", shape=("N",), dtype="float32")
+        for exponent in (2, 0.5, -1):
+            box = x**exponent
+            assert isinstance(box, fg.ConstantPower)
+            assert box.dtype == np.float32
+        assert isinstance(x**x, fg.Power)
+        assert isinstance(2**x, fg.Power)
+        assert isinstance(x ** np.array(2.0), fg.Power)
+
+    @pytest.mark.parametrize("exponent", [0, 1, 2, 3, 2.0, 4.0])
+    def test_is_exact_at_0_and_below(self, exponent):
+        a = np.array([0.0, -1.5, 2.0, *LARGE])
+        found = grad(lambda x: x**exponent, a)
+        needed = [0 if exponent == 0 else exponent * x ** (exponent - 1) for x in a]
+        np.testing.assert_array_equal(found, needed)
+
+    @pytest.mark.parametrize("exponent", [0, 1, 2, 3])
+    def test_every_order_is_exact_at_0(self, exponent):
+        x = fg.Input("x")
+        h = x**exponent
+        for order in range(exponent + 1):
+            feeds = {"x": 0.0} if "x" in fg.Graph(h) else {}
+            assert value(h, **feeds) == (math.factorial(exponent) if order == exponent else 0)
+            if order < exponent:
+                (h,) = fg.gradient(h, [x])
+
+    def test_a_box_as_exponent_at_base_0(self):
+        of_base, of_exponent = grad(np.power, np.zeros(4), np.array([0.0, 1.0, 2.0, 3.0]))
+        np.testing.assert_array_equal(of_base, [0, 1, 0, 0])
+        np.testing.assert_array_equal(of_exponent, [0, 0, 0, 0])
+
+    def test_a_negative_base_has_a_gradient_and_its_exponent_none(self):
+        a, b = np.array([-2.0, 2.0]), np.array([3.0, 3.0])
+        np.testing.assert_array_equal(grad(lambda x: x**b, a), [12, 12])
+        with pytest.warns(fg.GradientWarning, match=r"Power.*made a NaN for child 'b'"):
+            of_exponent = grad(np.power, a, b)[1]
+        np.testing.assert_allclose(of_exponent, [np.nan, 8 * math.log(2)])
+
+    @given(st.lists(st.tuples(st.floats(0.1, 5), st.floats(-3, 3)), min_size=1, max_size=4))
+    def test_is_autograds(self, pairs):
+        a, b = np.array(pairs).T
+        needed = autograd.grad(lambda a, b: (a**b).sum(), (0, 1))(a, b)
+        for one, other in zip(grad(np.power, a, b), needed, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+    def test_whole_numbers_to_negative_powers_are_refused_as_in_numpy(self):
+        with pytest.raises(fg.ShapeError, match="Integers to negative integer powers"):
+            fg.Input("x", shape=(3,), dtype=int) ** -1
+
+    def test_float_power_is_in_double_precision(self):
+        x = fg.Input("x", shape=(2,), dtype="float32")
+        a = np.array([1.5, 2.5], "float32")
+        for box, needed in (
+            (np.float_power(x, 2), np.float_power(a, 2)),
+            (np.float_power(2, x), np.float_power(2, a)),
+            (np.float_power(x, np.arange(2)), np.float_power(a, np.arange(2))),
+        ):
+            assert box.dtype == needed.dtype == np.float64
+            np.testing.assert_allclose(value(box, x=a), needed, rtol=1e-15)
+
+    @pytest.mark.parametrize("exponent", ["2", None, np.float64(2), True, 2j])
+    def test_an_exponent_that_is_no_plain_number_is_refused(self, exponent):
+        with pytest.raises(fg.FlowgraphError, match="needs an int or a float; or use Power"):
+            fg.ConstantPower(fg.Input("x"), exponent=exponent)
+
+
+def test_a_root_of_negative_numbers():
+    np.testing.assert_allclose(grad(np.cbrt, np.array([-8.0, 8.0])), [1 / 12, 1 / 12], rtol=1e-15)
+
+
+def test_a_quotient_of_large_numbers():
+    np.testing.assert_array_equal(grad(np.divide, np.array(1e300), np.array(1e300)), [1e-300, -1e-300])
+
+
+def test_staircases_are_flat_and_remainders_are_not():
+    a, b = np.array([7.5, -7.5]), np.array([2.0, 2.0])
+    np.testing.assert_array_equal(grad(np.floor_divide, a, b), np.zeros((2, 2)))
+    np.testing.assert_array_equal(grad(np.remainder, a, b), [[1, 1], [-3, 4]])
+    np.testing.assert_array_equal(grad(np.fmod, a, b), [[1, 1], [-3, 3]])

@@ -1,0 +1,107 @@
+"""Exponentials, logarithms, trigonometric and hyperbolic functions: far out, near 0, at the origin."""
+
+import math
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowgraph as fg
+from tests.boxes.test_arithmetic import grad, value
+
+EVERYWHERE = ["sin", "cos", "arctan", "tanh", "arcsinh", "sinh", "cosh", "exp", "exp2", "expm1", "sinc", "radians",
+              "degrees", "deg2rad", "rad2deg", "square", "negative", "absolute"]  # fmt: skip
+POSITIVE = ["log", "log2", "log10", "log1p", "sqrt", "reciprocal"]
+BETWEEN = ["arcsin", "arccos", "arctanh"]
+
+
+@pytest.mark.parametrize("name", EVERYWHERE + POSITIVE + BETWEEN)
+@given(st.floats(0.03, 0.97), st.booleans())
+def test_gradients_are_autograds(name, x, minus):
+    x = -x if minus and name not in POSITIVE else x
+    needed = autograd.grad(getattr(anp, name))(x)
+    np.testing.assert_allclose(grad(getattr(np, name), np.array(x)), needed, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["tanh", "arctan", "arcsinh", "sin", "cos", "sinc", "cbrt", "log1p", "sqrt", "log"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_thousand_is_no_trouble(name, dtype):
+    a = np.array([1000, -1000] if name not in ("log1p", "sqrt", "log") else [1000], dtype)
+    found = grad(getattr(np, name), a)
+    assert found.dtype == dtype
+    assert np.all(np.isfinite(found))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("function", "base"), [(np.logaddexp, math.e), (np.logaddexp2, 2)])
+def test_logarithms_of_sums_far_out(function, base, dtype):
+    a, b = np.array([1000, -1000, 1000, -np.inf, -np.inf], dtype), np.array([1000, -1000, -1000, 3, -np.inf], dtype)
+    of_a, of_b = grad(function, a, b)
+    np.testing.assert_array_equal(of_a, [0.5, 0.5, 1, 0, 0])
+    np.testing.assert_array_equal(of_b, [0.5, 0.5, 0, 1, 0])
+    assert of_a.dtype == dtype
+    near = grad(function, np.array(1000, dtype), np.array(999, dtype))[0]
+    assert near == pytest.approx(1 / (1 + 1 / base), rel=1e-6 if dtype == "float32" else 1e-15)
+
+
+def test_exp_minus_one_far_below_0_keeps_its_digits():
+    assert grad(np.expm1, np.array(-50.0)) == math.exp(-50)
+
+
+def test_inverse_functions_far_out():
+    assert grad(np.arcsinh, np.array(1e200)) == pytest.approx(1e-200, rel=1e-15)
+    assert grad(np.arccosh, np.array(1e200)) == pytest.approx(1e-200, rel=1e-15)
+
+
+def test_the_origin_has_no_angle():
+    np.testing.assert_array_equal(grad(np.arctan2, np.array(0.0), np.array(0.0)), [0, 0])
+    np.testing.assert_array_equal(grad(np.hypot, np.array(0.0), np.array(0.0)), [0, 0])
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_angles_and_lengths_of_any_size(size):
+    y, x = np.array([3.0, -3.0]) * size, np.array([-4.0, 4.0]) * size
+    of_y, of_x = grad(np.arctan2, y, x)
+    np.testing.assert_allclose(of_y * size, [-4 / 25, 4 / 25], rtol=1e-14)
+    np.testing.assert_allclose(of_x * size, [-3 / 25, 3 / 25], rtol=1e-14)
+    np.testing.assert_allclose(grad(np.hypot, y, x), [[0.6, -0.6], [-0.8, 0.8]], rtol=1e-14)
+
+
+class TestSinc:
+    @given(st.floats(-1, 1))
+    def test_near_0(self, x):
+        series = sum((-1) ** k * 2 * k * math.pi ** (2 * k) * x ** (2 * k - 1) / math.factorial(2 * k + 1)
+                     for k in range(1, 20))  # fmt: skip
+        assert grad(np.sinc, np.array(x)) == pytest.approx(series, rel=3e-13, abs=1e-300)
+
+    @pytest.mark.parametrize("at", [0.0, 1e-9, 0.01, 0.079, 0.08, 0.3])
+    def test_higher_derivatives(self, at):
+        x = fg.Input("x")
+        (first,) = fg.gradient(np.sinc(x), [x])
+        (second,) = fg.gradient(first, [x])
+        u = math.pi * at
+        terms = [(-1) ** k * 2 * k * (2 * k - 1) * u ** (2 * k - 2) / math.factorial(2 * k + 1) for k in range(1, 20)]
+        needed = math.pi**2 * sum(terms)
+        assert value(second, x=at) == pytest.approx(needed, rel=1e-9)
+
+
+@pytest.mark.parametrize("function", [np.exp, np.log1p, np.tanh, np.arctan, np.sinc, np.cbrt])
+def test_a_batch_is_kept(function):
+    x = fg.Input("x", shape=("N", 3), dtype="float32")
+    box = function(x)
+    (dx,) = fg.gradient(fg.sum(box), [x])
+    graph = fg.Graph(box, dx)
+    for n in (0, 1, 7):
+        a = np.linspace(0.5, 1, 3 * n, dtype="float32").reshape(n, 3)
+        run = graph.fprop(x=a)
+        np.testing.assert_array_equal(run[box], function(a))
+        assert (run[dx].shape, run[dx].dtype) == (a.shape, np.float32)
+
+
+def test_whole_numbers_become_floats():
+    x = fg.Input("x", shape=(3,), dtype=int)
+    for function in (np.exp, np.sqrt, np.sin, np.radians, np.fabs):
+        assert function(x).dtype == function(np.arange(3)).dtype

@@ -1,0 +1,213 @@
+"""Choices: ties, kinks, limits, branches not taken, NaN, plain numbers; and comparisons, masks, conversions."""
+
+import operator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowgraph as fg
+from tests.boxes.test_arithmetic import grad, value
+
+A = np.array([-2.0, -0.5, 0.0, 0.5, 2.0])
+
+
+def test_the_slope_of_the_absolute_value_is_0_at_0():
+    for function in (np.abs, abs, np.fabs):
+        np.testing.assert_array_equal(grad(function, A), [-1, -1, 0, 1, 1])
+
+
+def test_the_sign_of_0_is_0_and_its_slope_too():
+    np.testing.assert_array_equal(value(np.sign(fg.Constant(A))), [-1, -1, 0, 1, 1])
+    np.testing.assert_array_equal(grad(np.sign, A), np.zeros(5))
+
+
+@pytest.mark.parametrize("function", [np.maximum, np.minimum, np.fmax, np.fmin])
+@given(st.lists(st.tuples(*[st.sampled_from([-1.0, 0.0, 2.0, np.inf, -np.inf])] * 2), min_size=1, max_size=5))
+def test_the_taken_one_gets_the_gradient_and_ties_share_it(function, pairs):
+    a, b = np.array(pairs).T
+    h = function(a, b)
+    of_a, of_b = grad(function, a, b)
+    np.testing.assert_array_equal(of_a, np.where(a == b, 0.5, a == h))
+    np.testing.assert_array_equal(of_b, np.where(a == b, 0.5, b == h))
+
+
+@pytest.mark.parametrize("function", [np.fmax, np.fmin])
+def test_a_nan_that_is_passed_over_gets_nothing(function):
+    np.testing.assert_array_equal(grad(function, np.array([np.nan, 1.0]), np.array([2.0, np.nan])), [[0, 1], [1, 0]])
+
+
+def test_a_relu_by_hand_stays_in_float32():
+    x = fg.Input("x", shape=("N",), dtype="float32")
+    for h in (np.maximum(x, 0), np.where(x > 0, x, 0), np.where(x > 0, x, 0.0), np.clip(x, 0, None), np.fmax(0.0, x)):
+        assert h.dtype == np.float32
+        (dx,) = fg.gradient(fg.sum(h), [x])
+        assert dx.dtype == np.float32
+        np.testing.assert_array_equal(value(dx, x=np.array([-1, 3], "float32")), [0, 1])
+
+
+class TestClip:
+    def test_the_gradient_passes_at_the_limits(self):
+        np.testing.assert_array_equal(grad(lambda x: np.clip(x, -0.5, 0.5), A), [0, 1, 1, 1, 0])
+        np.testing.assert_array_equal(grad(lambda x: np.clip(x, None, 0), A), [1, 1, 1, 0, 0])
+        np.testing.assert_array_equal(grad(lambda x: x.clip(0), A), [0, 0, 1, 1, 1])
+
+    def test_limits_that_are_boxes_get_gradients(self):
+        of_a, of_low, of_high = grad(np.clip, A, np.full(5, -1.0), np.full(5, 0.25))
+        np.testing.assert_array_equal(of_a, [0, 1, 1, 0, 0])
+        np.testing.assert_array_equal(of_low, [1, 0, 0, 0, 0])
+        np.testing.assert_array_equal(of_high, [0, 0, 0, 1, 1])
+
+    @pytest.mark.parametrize("limits", [(-1, 1), (None, 1), (-1, None), (-0.5, 1.5), (1, -1), (A, None), (-1, A[::-1])])
+    @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+    def test_calls_are_numpys(self, limits, dtype):
+        x = fg.Input("x", shape=(5,), dtype=dtype)
+        a = A.astype(dtype)
+        for box, needed in (
+            (np.clip(x, *limits), np.clip(a, *limits)),
+            (np.clip(x, a_min=limits[0], a_max=limits[1]), np.clip(a, *limits)),
+            (np.clip(x, min=limits[0], max=limits[1]), np.clip(a, *limits)),
+            (x.clip(*limits), a.clip(*limits)),
+        ):
+            assert box.dtype == needed.dtype
+            np.testing.assert_array_equal(value(box, x=a), needed)
+
+    def test_no_limits(self):
+        x = fg.Input("x", shape=(5,))
+        assert np.clip(x, None, None) is x
+        np.testing.assert_array_equal(value(fg.Clip(x), x=A), A)
+
+    def test_a_limit_that_is_no_number_is_refused(self):
+        with pytest.raises(fg.FlowgraphError, match=r"needs numbers; use np\.clip for boxes"):
+            fg.Clip(fg.Input("x"), low=np.zeros(3))
+
+
+class TestWhere:
+    def test_the_branch_not_taken_leaks_nothing(self):
+        x = fg.Parameter([0.0, 4.0], name="x")
+        safe = np.where(x > 0, x, 1.0)
+        grad = fg.Graph(fg.sum(np.where(x > 0, np.sqrt(safe), 0.0))).fprop().bprop()[x]
+        np.testing.assert_array_equal(grad, [0, 0.25])
+
+    def test_an_infinite_gradient_does_not_reach_the_other_branch(self):
+        a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 4.0], name="b")
+        run = fg.Graph(np.where([True, False], a, b)).fprop()
+        grads = run.bprop(grad=[np.inf, np.nan])
+        np.testing.assert_array_equal(grads[a], [np.inf, 0])
+        np.testing.assert_array_equal(grads[b], [0, np.nan])
+
+    @pytest.mark.parametrize("branches", [(1, 0), (1.5, 0), (1, 0.5), (A, 0), (0, A.astype("float32")), (True, 2)])
+    @pytest.mark.parametrize("dtype", ["bool", "int64", "float64"])
+    def test_dtypes_are_numpys(self, branches, dtype):
+        a = (A > 0).astype(dtype)
+        box = np.where(fg.Input("c", shape=(5,), dtype=dtype), *branches)
+        needed = np.where(a, *branches)
+        assert box.dtype == needed.dtype
+        np.testing.assert_array_equal(value(box, c=a), needed)
+
+    def test_branches_broadcast(self):
+        a, b = grad(lambda a, b: np.where(A > 0, a, b), np.array(1.0), np.ones((3, 1)))
+        assert a == 6
+        np.testing.assert_array_equal(b, [[3], [3], [3]])
+
+    def test_a_condition_alone_is_refused(self):
+        with pytest.raises(fg.FlowgraphError, match="give both branches"):
+            np.where(fg.Input("x", shape=(3,)) > 0)
+
+
+def test_nan_to_num():
+    a = np.array([np.nan, np.inf, -np.inf, 2.0])
+    np.testing.assert_array_equal(value(np.nan_to_num(fg.Constant(a))), np.nan_to_num(a))
+    options = {"nan": 7.0, "posinf": 8.0, "neginf": -9.0}
+    np.testing.assert_array_equal(value(np.nan_to_num(fg.Constant(a), copy=False, **options)), [7, 8, -9, 2])
+    np.testing.assert_array_equal(grad(np.nan_to_num, a), [0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("function", [np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix])
+def test_rounding(function):
+    np.testing.assert_array_equal(value(function(fg.Constant(A))), function(A))
+    np.testing.assert_array_equal(grad(function, A), np.zeros(5))
+
+
+def test_decimals():
+    a = np.array([1.25, -3.456])
+    for box in (np.round(fg.Constant(a), 1), np.around(fg.Constant(a), decimals=1), fg.Constant(a).round(1)):
+        np.testing.assert_array_equal(value(box), [1.2, -3.5])
+
+
+def test_both_parts_of_modf():
+    for box, needed in zip(np.modf(fg.Constant(A)), np.modf(A), strict=True):
+        np.testing.assert_array_equal(value(box), needed)
+
+
+COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
+LOGIC = [np.logical_and, np.logical_or, np.logical_xor]
+QUESTIONS = [np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_not]
+
+
+@pytest.mark.parametrize("function", COMPARISONS + LOGIC)
+def test_comparisons_are_numpys(function):
+    x = fg.Input("x", shape=("N", 5), dtype="float32")
+    box = function(x, 0.5)
+    assert (box.shape, box.dtype) == (("N", 5), bool)
+    for n in (0, 1, 7):
+        a = np.tile(A, (n, 1)).astype("float32")
+        np.testing.assert_array_equal(value(box, x=a), function(a, 0.5))
+    np.testing.assert_array_equal(value(function(A, x), x=a), function(A, a))
+
+
+@pytest.mark.parametrize("function", QUESTIONS)
+def test_questions_are_numpys(function):
+    a = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(value(function(fg.Constant(a))), function(a))
+
+
+def test_masks_and_bits():
+    x, y = fg.Constant([True, True, False]), np.array([True, False, False])
+    for function in (operator.and_, operator.or_, operator.xor):
+        np.testing.assert_array_equal(value(function(x, y)), function(np.array([True, True, False]), y))
+        np.testing.assert_array_equal(value(function(fg.Constant([12, 7]), 10)), function(np.array([12, 7]), 10))
+    np.testing.assert_array_equal(value(~x), [False, False, True])
+    np.testing.assert_array_equal(value(fg.Constant([1, 2]) << 3), [8, 16])
+    np.testing.assert_array_equal(value(fg.Constant([8, 17]) >> 3), [1, 2])
+
+
+def test_a_comparison_cuts_the_path_and_says_so():
+    x = fg.Parameter(A, name="x")
+    loss = fg.mean((x > 0).astype(float))
+    with pytest.raises(fg.FlowgraphError, match=r"cut at Greater .* has the dtype bool"):
+        fg.Graph(loss).fprop().bprop()
+
+
+class TestCast:
+    def test_between_floats(self):
+        x = fg.Parameter(A, name="x")
+        h = x.astype("float32")
+        run = fg.Graph(fg.sum(h * h)).fprop()
+        assert run[h].dtype == np.float32
+        found = run.bprop()[x]
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, 2 * A)
+
+    def test_to_integers_no_gradient_passes(self):
+        x = fg.Parameter(A, name="x")
+        with pytest.raises(fg.FlowgraphError, match=r"cut at Cast"):
+            fg.Graph(fg.sum(x.astype(int) * 1.0)).fprop().bprop()
+
+    def test_the_same_dtype_is_the_same_box(self):
+        x = fg.Input("x")
+        assert np.astype(x, float, copy=False) is x
+
+    def test_what_boxes_do_not_hold_is_refused(self):
+        with pytest.raises(fg.FlowgraphError, match="complex128, needs real numbers"):
+            fg.Input("x").astype(complex)
+
+
+def test_real_numbers_are_their_own_conjugates():
+    x = fg.Input("x", shape=(5,))
+    assert np.real(x) is x
+    assert np.conj(x) is x
+    np.testing.assert_array_equal(value(np.imag(x), x=A), np.zeros(5))
+    with pytest.raises(fg.FlowgraphError, match="complex"):
+        np.real(fg.Input("z", dtype=complex))
