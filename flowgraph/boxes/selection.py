@@ -32,7 +32,7 @@ class Absolute(Elementwise):
         return (grad * np.sign(a),)
 
 
-class Fabs(Absolute):
+class Fabs(Elementwise):
     """Absolute value as a float, of integers too.
 
     h = |a|        dh/da = sign(a), 0 at 0
@@ -40,9 +40,15 @@ class Fabs(Absolute):
 
     numpy = np.fabs
     symbol = "|a|"
+    formula = "|a|"
+    derivative = r"\operatorname{sign}(a)"
+    kinks = (0.0,)
 
     def fprop(self, a: Any) -> Any:
         return np.fabs(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * np.sign(a),)
 
 
 class Sign(Elementwise):

@@ -188,7 +188,7 @@ class Sinc(Elementwise):
         u = math.pi * a
         near = abs(u) < 0.25
         v = u * u
-        series = -u * (1 / 3 - v * (1 / 30 - v * (1 / 840 - v * (1 / 45360 - v / 3991680))))
+        series = -u * (1 / 3 - v * (1 / 30 - v * (1 / 840 - v * (1 / 45360 - v * (1 / 3991680)))))
         far = np.where(near, 1, u)
         return (grad * (math.pi * np.where(near, series, (np.cos(far) - np.sin(far) / far) / far)),)
 

@@ -119,6 +119,9 @@ class TestPower:
         for one, other in zip(grad(np.power, a, b), needed, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12)
 
+    def test_a_plain_number_as_base(self):
+        np.testing.assert_allclose(grad(lambda x: 2**x, np.array([3.0, -1.0])), np.log(2) * np.array([8, 0.5]))
+
     def test_whole_numbers_to_negative_powers_are_refused_as_in_numpy(self):
         with pytest.raises(fg.ShapeError, match="Integers to negative integer powers"):
             fg.Input("x", shape=(3,), dtype=int) ** -1

@@ -77,6 +77,12 @@ class TestSinc:
                      for k in range(1, 20))  # fmt: skip
         assert grad(np.sinc, np.array(x)) == pytest.approx(series, rel=3e-13, abs=1e-300)
 
+    @pytest.mark.parametrize("dtype", ["float16", "float32"])
+    def test_keeps_its_dtype(self, dtype):
+        found = grad(np.sinc, np.array([0, 0.5], dtype))
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, [0, -4 / math.pi], rtol=2e-3)
+
     @pytest.mark.parametrize("at", [0.0, 1e-9, 0.01, 0.079, 0.08, 0.3])
     def test_higher_derivatives(self, at):
         x = fg.Input("x")

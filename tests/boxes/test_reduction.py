@@ -209,3 +209,18 @@ def test_an_axis_that_is_not_there_is_refused_where_the_box_is_built():
 def test_what_numpy_takes_and_boxes_do_not(keyword, advice):
     with pytest.raises(fg.FlowgraphError, match=advice):
         np.sum(fg.Input("x", shape=(3,)), **{keyword: np.float32 if keyword == "dtype" else np.ones(3)})
+
+
+def test_from_the_smallest_to_the_largest():
+    a = np.array([[1.0, 5.0, 2.0], [4.0, 4.0, 0.0]])
+    x = fg.Parameter(a, name="x")
+    h = np.ptp(x, axis=1, keepdims=True)
+    run = fg.Graph(fg.sum(h)).fprop()
+    np.testing.assert_array_equal(run[h], np.ptp(a, axis=1, keepdims=True))
+    np.testing.assert_array_equal(run.bprop()[x], [[-1, 1, 0], [0.5, 0.5, -1]])
+
+
+def test_work_is_counted_by_the_elements_that_are_read():
+    x = fg.Input("x", shape=("N", 3))
+    for box in (fg.sum(x), np.max(x, axis=0), np.cumsum(x, axis=1)):
+        assert box.flops(box.shape, x.shape) == "3*N"
