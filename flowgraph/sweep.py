@@ -70,9 +70,10 @@ def settled(part: Any, value: Any, box: Box, position: int, own: Any) -> Any:
     if not isinstance(part, Box | np.ndarray | np.generic):
         part = np.asarray(part)
     if part.shape != value.shape:
-        if not _undoes_broadcast(box, part.shape, value.shape):
+        if _undoes_broadcast(box, part.shape, value.shape):
+            part = sum_like(part, value)
+        elif not _fits(part.shape, value.shape):
             raise _wrong(box, position, f"the shape {shape_text(part.shape)}", shape_text(value.shape))
-        part = sum_like(part, value)
     if part.dtype != value.dtype:
         if not _mixed(box, part.dtype, own):
             raise _wrong(box, position, f"dtype {part.dtype}", str(value.dtype))
@@ -99,6 +100,11 @@ def _undoes_broadcast(box: Box, found: Sequence[Any], needed: Sequence[Any]) -> 
         return False
     extra = len(found) - len(needed)
     return extra >= 0 and all(n == 1 or same(f, n) for f, n in zip(found[extra:], needed, strict=True))
+
+
+def _fits(found: Sequence[Any], needed: Sequence[Any]) -> bool:
+    """Whether a shape may be another one, where a size of it is only known in a run."""
+    return len(found) == len(needed) and all(map(same, found, needed))
 
 
 def _mixed(box: Box, found: np.dtype[Any], own: Any) -> bool:
