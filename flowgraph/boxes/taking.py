@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.axes import axis_of
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box
 from flowgraph.boxes.indexing import index_add, open_grid
 from flowgraph.dispatch import implements
 from flowgraph.errors import UnsupportedError, UsageError
@@ -96,10 +96,9 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
-    """np.take of a box, or of an array at the places in a box."""
+    """np.take of a box."""
     if mode != "raise":
         raise UnsupportedError(f"np.take: found mode={mode!r}, needs 'raise'; bring the indices into range first")
-    a = a if isinstance(a, Box) else Constant(a)
     if axis is None:
         a, axis = np.ravel(a), 0
     places = indices if isinstance(indices, Box) else np.asarray(indices)
@@ -121,8 +120,9 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
     """np.extract of a box: the elements for which the condition is true."""
-    mask = condition if isinstance(condition, Box) else np.asarray(condition)
-    return np.ravel(arr)[np.ravel(mask if mask.dtype.kind == "b" else mask != 0)]
+    if not isinstance(condition, Box):
+        return take(arr, np.flatnonzero(np.asarray(condition)))
+    return np.ravel(arr)[np.ravel(condition if condition.dtype.kind == "b" else condition != 0)]
 
 
 @implements(np.delete)
