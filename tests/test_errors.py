@@ -298,6 +298,14 @@ def test_parameters():
         w.value[0] = 3
 
 
+def test_a_parameter_fed_with_another_shape():
+    w = fg.Parameter(np.ones(3), name="w")
+    with refused(ValueError, "w: found the shape (2,), needs (3,)"):
+        fg.Graph(w * 2.0).fprop(w=np.ones(2))
+    with refused(ValueError, "w: found the shape (), needs (3,)"):
+        fg.Graph(w * 2.0).fprop(w=1.0)
+
+
 def test_graphs():
     x, _ = inputs()
     with refused(TypeError, "Graph: found ndarray as an output, needs boxes"):
