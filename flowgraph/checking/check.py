@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.code_constants import numbers_in, sizes_in, strings_in
-from flowgraph.checking.contract import contract, side_effects
+from flowgraph.checking.contract import contract
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.precision import other_types
 from flowgraph.checking.regimes_joint import joint_regimes
@@ -19,6 +19,7 @@ from flowgraph.checking.regimes_shapes import shape_regimes
 from flowgraph.checking.regimes_values import constant_regimes, value_regimes
 from flowgraph.checking.report import Report, report_of
 from flowgraph.checking.second_order import second_order
+from flowgraph.checking.side_effects import side_effects
 from flowgraph.checking.target import Inputs, Target
 
 BUDGET = 60_000
@@ -67,8 +68,10 @@ def _phases(examination: Examination, order: int) -> None:
     point = examination.point("the example", examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))
-        raise ValueError(f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
-                         "its domain, at which fprop is finite")
+        raise ValueError(
+            f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
+            "its domain, at which fprop is finite"
+        )
     examination.leave_out_settings(point)
     examination.find_unit(point)
     examination.find_tangents(point)

@@ -47,8 +47,14 @@ def read_gradients(point: Point, result: Any) -> tuple[Gradients | None, list[Su
     if isinstance(result, np.ndarray) and len(inputs) == 1:
         result = (result,)
     if not isinstance(result, tuple | list):
-        return None, [Suspicion("count", point, f"bprop returned {type(result).__name__}; a tuple with one gradient "
-                                                f"per input ({len(inputs)}) is needed")]
+        return None, [
+            Suspicion(
+                "count",
+                point,
+                f"bprop returned {type(result).__name__}; a tuple with one gradient "
+                f"per input ({len(inputs)}) is needed",
+            )
+        ]
     if len(result) != len(inputs):
         return None, [Suspicion("count", point, f"bprop returned {len(result)} gradients for {len(inputs)} inputs")]
     gradients: Gradients = []
@@ -61,11 +67,23 @@ def read_gradients(point: Point, result: Any) -> tuple[Gradients | None, list[Su
         array = np.asarray(g)
         if array.shape != np.shape(x):
             broken = True
-            faults.append(Suspicion("shape", point, f"the gradient of {names[i]} has shape {array.shape}, "
-                                                    f"{names[i]} has shape {np.shape(x)}", child=i))
+            faults.append(
+                Suspicion(
+                    "shape",
+                    point,
+                    f"the gradient of {names[i]} has shape {array.shape}, {names[i]} has shape {np.shape(x)}",
+                    child=i,
+                )
+            )
         elif array.dtype != np.asarray(x).dtype:
-            faults.append(Suspicion("dtype", point, f"the gradient of {names[i]} is {array.dtype}, "
-                                                    f"{names[i]} is {np.asarray(x).dtype}", child=i))
+            faults.append(
+                Suspicion(
+                    "dtype",
+                    point,
+                    f"the gradient of {names[i]} is {array.dtype}, {names[i]} is {np.asarray(x).dtype}",
+                    child=i,
+                )
+            )
             broken |= array.dtype.kind not in "fiub"
         gradients.append(array)
     return (None if broken else gradients), faults
@@ -93,8 +111,10 @@ def compare(point: Point, grads: list[Array], directions: list[Direction], tally
         suspicions += faults
         if gradients is None:
             break
-        bad = next((i for i, g in zip(point.active, gradients, strict=True)
-                    if g is not None and not np.all(np.isfinite(g))), None)
+        bad = next(
+            (i for i, g in zip(point.active, gradients, strict=True) if g is not None and not np.all(np.isfinite(g))),
+            None,
+        )
         if bad is not None:
             suspicions.append(Suspicion("nonfinite", point, "", grad, child=bad))
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -32,8 +31,9 @@ class Answer:
         for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
             if one is None and two is None:
                 continue
-            a = np.zeros(np.shape(two)) if one is None else factor * np.asarray(one, dtype=float)
-            b = np.zeros(np.shape(a)) if two is None else np.asarray(two, dtype=float)
+            a = np.zeros(()) if one is None else factor * np.asarray(one, dtype=float)
+            b = np.zeros(a.shape) if two is None else np.asarray(two, dtype=float)
+            a = np.zeros(b.shape) if one is None else a
             if a.shape != b.shape:
                 return k
             if not a.size:
@@ -83,57 +83,6 @@ def _answer(examination: Examination, point: Point, grad: Array) -> Answer | Non
     return Answer(grad, gradients, noise)
 
 
-def _frozen(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    return tuple(_frozen(v) for v in value) if isinstance(value, tuple | list) else value
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
-    if isinstance(one, np.ndarray):
-        return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
-    return True
-
-
-def side_effects(examination: Examination, inputs: Inputs) -> None:
-    """Neither method may write into what it was given. Done first, on copies; afterwards an offender gets copies only."""
-    own, before = _frozen(inputs), _frozen(inputs)
-    runner = examination.runner
-    point = Point(runner, inputs, "the example", examination.active)
-    try:
-        output = runner.fprop(own)
-    except Exception:
-        return  # said by the examination of the example
-    if not _same(before, own):
-        runner.shields = True
-        examination.fail("mutation", point, f"fprop changes {_changed(examination, before, own)} in place")
-        return
-    point.output, point.value = output, flatten(output)
-    output = _frozen(output)
-    arriving = unflatten(examination.rng.normal(size=flatten(output).shape), output)
-    kept_output, kept_grad = _frozen(output), _frozen(arriving)
-    try:
-        runner.bprop(arriving, output, own)
-    except Exception:
-        return  # said by the comparison of values
-    found = [
-        (f"bprop changes {_changed(examination, before, own)} in place", _same(before, own)),
-        ("bprop changes the output of fprop in place", _same(kept_output, output)),
-        ("bprop changes the incoming gradient in place", _same(kept_grad, arriving)),
-    ]
-    for note, kept in found:
-        if not kept:
-            runner.shields = True
-            examination.fail("mutation", point, note)
-
-
-def _changed(examination: Examination, before: Inputs, after: Inputs) -> str:
-    names = examination.target.names
-    return ", ".join(name for name, a, b in zip(names, before, after, strict=True) if not _same(a, b))
-
-
 def _deterministic(examination: Examination, point: Point, answer: Answer) -> None:
     try:
         again = flatten(examination.runner.legal(point.inputs))
@@ -157,17 +106,27 @@ def _linear(examination: Examination, point: Point, answer: Answer) -> None:
     for scale in SCALES:
         gradients, _ = ask(point, scale * answer.grad)
         if gradients is not None and (k := answer.differs(gradients, scale)) is not None:
-            examination.fail("linearity", point, f"bprop of {scale:g} times the incoming gradient is not {scale:g} "
-                             "times its result", point.active[k])
+            examination.fail(
+                "linearity",
+                point,
+                f"bprop of {scale:g} times the incoming gradient is not {scale:g} times its result",
+                point.active[k],
+            )
             return
     other = rng.normal(size=answer.grad.shape)
     mask = rng.uniform(size=answer.grad.shape) < 0.5
     halves = [
         ("of a sum is not the sum of the results", answer.grad - other, other),
-        ("over two halves of the outputs does not add up", np.where(mask, answer.grad, 0.0),
-         np.where(mask, 0.0, answer.grad)),
-        ("of the positive and the negative part does not add up", np.maximum(answer.grad, 0.0),
-         np.minimum(answer.grad, 0.0)),
+        (
+            "over two halves of the outputs does not add up",
+            np.where(mask, answer.grad, 0.0),
+            np.where(mask, 0.0, answer.grad),
+        ),
+        (
+            "of the positive and the negative part does not add up",
+            np.maximum(answer.grad, 0.0),
+            np.minimum(answer.grad, 0.0),
+        ),
         ("of ones plus the rest is not the sum of the results", np.ones(answer.grad.shape), answer.grad - 1.0),
         ("of zeros is not zero", np.zeros(answer.grad.shape), answer.grad),
     ]
@@ -198,7 +157,7 @@ def _independent(examination: Examination, point: Point, answer: Answer) -> None
     handed_out, _ = read_gradients(point, result)
     output_then = flatten(point.output)
     for other in _others(examination, point, rng):
-        later, _ = ask(other, rng.normal(size=other.value.shape))
+        ask(other, rng.normal(size=other.value.shape))
         if handed_out is not None and answer.differs(handed_out) is not None:
             examination.fail("buffer", point, "a gradient handed out earlier is changed by a later call of bprop")
             return
@@ -206,11 +165,11 @@ def _independent(examination: Examination, point: Point, answer: Answer) -> None
             examination.fail("buffer", point, "an output handed out earlier is changed by a later call of fprop")
             return
         gradients, _ = ask(point, answer.grad)
-        if gradients is None or (k := answer.differs(gradients)) is not None:
-            examination.fail("stale", point, "bprop depends on the latest fprop: after fprop(x1), fprop(x2) it is wrong "
-                             "at x1")
+        if gradients is None or answer.differs(gradients) is not None:
+            examination.fail(
+                "stale", point, "bprop depends on the latest fprop: after fprop(x1), fprop(x2) it is wrong at x1"
+            )
             return
-        del later
     runner.restore_random_state()
 
 
@@ -250,7 +209,9 @@ def _same_array_twice(examination: Examination, point: Point) -> None:
             grad = examination.rng.normal(size=one.value.shape)
             expected, got = _answer(examination, two, grad), ask(one, grad)[0]
             if expected is not None and (got is None or expected.differs(got) is not None):
-                examination.fail("shared", one, "the same array in two slots gives other gradients than equal copies", j)
+                examination.fail(
+                    "shared", one, "the same array in two slots gives other gradients than equal copies", j
+                )
 
 
 def _constants(examination: Examination, point: Point, grad: Array) -> None:
@@ -281,5 +242,8 @@ def _aliasing(examination: Examination, point: Point, grad: Array) -> None:
     given = [x for x in (*parts(arriving), *parts(output), *point.inputs) if isinstance(x, np.ndarray)]
     pairs = [(a, b) for a in arrays for b in given] + [(a, b) for k, a in enumerate(arrays) for b in arrays[k + 1 :]]
     if any(np.may_share_memory(a, b) for a, b in pairs):
-        examination.warn("aliasing", "a returned gradient shares memory with an argument or another gradient: whoever "
-                                     "adds to it in place changes both")
+        examination.warn(
+            "aliasing",
+            "a returned gradient shares memory with an argument or another gradient: whoever "
+            "adds to it in place changes both",
+        )

@@ -9,10 +9,10 @@ import numpy as np
 
 from flowgraph.checking.compare import ask, coordinate, judge
 from flowgraph.checking.diagnosis import diagnose
-from flowgraph.checking.escalate import Ruling
 from flowgraph.checking.examination import Examination, child_of
 from flowgraph.checking.point import Point
 from flowgraph.checking.reproduce import reproducing_code
+from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.shrink import shrunk
 
 
@@ -69,13 +69,22 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         diagnosis = diagnose(point, suspicion, child)
     message = ruling.note or suspicion.note or "the gradient is wrong"
     code = reproducing_code(examination.target, point, suspicion, child, index)
-    return Failure(target.name, None if child is None else target.names[child], index, suspicion.kind, analytic, numeric,
-                   error, point.regime, diagnosis, message, code)
+    return Failure(
+        target.name,
+        None if child is None else target.names[child],
+        index,
+        suspicion.kind,
+        analytic,
+        numeric,
+        error,
+        point.regime,
+        diagnosis,
+        message,
+        code,
+    )
 
 
-def _worst_element(
-    point: Point, suspicion: Any
-) -> tuple[int, tuple[int, ...], float, float, float] | None:
+def _worst_element(point: Point, suspicion: Any) -> tuple[int, tuple[int, ...], float, float, float] | None:
     """The single coordinate that shows the mismatch most clearly, in units of the gradient itself."""
     gradients, _ = ask(point, suspicion.grad)
     if gradients is None:

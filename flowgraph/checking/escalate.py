@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from flowgraph.checking.compare import Suspicion, ask, coordinate, deviation, random_direction
-from flowgraph.checking.difference import SHRINK, STEP, Slopes, extrapolate, trusted_by_finer
+from flowgraph.checking.careful import DEPTH, careful_slopes, wider_slopes
+from flowgraph.checking.compare import Suspicion, ask, deviation, random_direction
+from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kinks import (
     hull,
     is_singular,
     is_smooth,
     neighbour_slopes,
     own_slopes,
-    quotients_stay_bounded,
 )
+from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import analytic_noise, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
+from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 from flowgraph.checking.wider import disagrees, widened
 
-DEPTH = 20
 SMALL_MISMATCH = 3e-3
-
-
-@dataclass
-class Ruling:
-    """wrong, kink, rounding, undecided or fine; for "wrong" the numeric slope and its bar."""
-
-    kind: str
-    suspicion: Suspicion
-    numeric: float = float("nan")
-    error: float = float("nan")
-    note: str = ""
 
 
 def escalate(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     if suspicion.kind == "value":
         return _value(suspicion, rng)
     if suspicion.kind in ("nonfinite", "raised"):
-        return _no_number(suspicion, rng)
+        return no_number(suspicion, rng)
     return Ruling("wrong", suspicion, note=suspicion.note)
 
 
@@ -83,7 +73,11 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
 
 
 def _against_neighbours(
-    suspicion: Suspicion, slopes: Slopes, excess: float, tolerance: float, noise: Array,
+    suspicion: Suspicion,
+    slopes: Slopes,
+    excess: float,
+    tolerance: float,
+    noise: Array,
     rng: np.random.Generator,
 ) -> Ruling:
     """Smooth around here: the mismatch stands if it survives other steps. Otherwise the hull of slopes decides."""
@@ -104,7 +98,7 @@ def _against_neighbours(
     if excess <= tolerance + 12 * spread and not (steady and abs(middle - numeric) <= 0.1 * excess):
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
     again = careful_slopes(point, direction, measured_noise(point, direction), STEP * 0.7310585)
-    if again is None or (lambda e: e[0] <= e[1])(_excess(suspicion, grad, direction, again)):
+    if again is None or not _exceeds(suspicion, again):
         return Ruling("undecided", suspicion, note="other steps do not confirm it")
     if excess < SMALL_MISMATCH * (abs(numeric) + abs(suspicion.analytic)) and not _persists(suspicion, rng):
         return Ruling("undecided", suspicion, note="a small mismatch that is not there at nearby points")
@@ -112,7 +106,11 @@ def _against_neighbours(
 
 
 def _at_kink(
-    suspicion: Suspicion, numeric: float, tolerance: float, rows: Array, dense: tuple[Direction, Array],
+    suspicion: Suspicion,
+    numeric: float,
+    tolerance: float,
+    rows: Array,
+    dense: tuple[Direction, Array],
     rng: np.random.Generator,
 ) -> Ruling:
     """Wrong only outside the hull of the slopes around.
@@ -135,23 +133,6 @@ def _at_kink(
         if max(low - analytic, analytic - high) > tolerance + 0.3 * (high - low):
             return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
     return Ruling("kink", suspicion)
-
-
-def careful_slopes(point: Point, direction: Direction, noise: Array, start: float) -> Slopes | None:
-    """All steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree, under both noise models."""
-    stencil = point.stencil(direction, start)
-    stencil.extend(DEPTH)
-    floor = np.maximum(point.rounding() * _unit_ratio(point), 2 * noise)
-    sides = stencil.central(floor)
-    ratio = SHRINK**2
-    one_sided = sides is None
-    if sides is None:
-        ratio = SHRINK
-        sides = stencil.one_sided(1, floor) or stencil.one_sided(-1, floor)
-    if sides is None:
-        return None
-    value, error = extrapolate(*sides, ratio=ratio, growth=ratio, trusted=trusted_by_finer(*sides))
-    return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), one_sided)
 
 
 def _strictly(
@@ -199,11 +180,6 @@ def _agrees_on_another_scale(suspicion: Suspicion, slopes: Slopes) -> bool:
     return far and bool(np.any(near[:-2] & near[1:-1] & near[2:]))
 
 
-def _unit_ratio(point: Point) -> float:
-    """Rounding of this point's type against that of float64."""
-    return float(np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps) if point.value.dtype.kind == "f" else 1.0
-
-
 def _excess(suspicion: Suspicion, grad: Array, direction: Direction, slopes: Slopes) -> tuple[float, float, float]:
     gradients, _ = ask(suspicion.point, grad)
     if gradients is None:
@@ -215,19 +191,17 @@ def _excess(suspicion: Suspicion, grad: Array, direction: Direction, slopes: Slo
     return excess, tolerance, size
 
 
+def _exceeds(suspicion: Suspicion, slopes: Slopes) -> bool:
+    assert suspicion.grad is not None
+    assert suspicion.direction is not None
+    excess, tolerance, _ = _excess(suspicion, suspicion.grad, suspicion.direction, slopes)
+    return excess > tolerance
+
+
 def _unresolved(suspicion: Suspicion, tolerance: float, size: float) -> Ruling:
     if tolerance <= 1e-3 * size:
         return Ruling("fine", suspicion)
     return Ruling("undecided", suspicion, note="no step gives a slope that finer steps confirm")
-
-
-def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
-    """Slopes in the wider type, None where they are not conclusive."""
-    found = careful_slopes(wide, direction, np.zeros(wide.value.shape), STEP)
-    if found is None or not np.all(np.isfinite(found.error)):
-        return None
-    arrays = (np.asarray(v, dtype=np.float64) for v in (found.value, found.error, found.low, found.high))
-    return Slopes(*arrays, found.kinked, found.one_sided)
 
 
 def _right_in_wider_type(suspicion: Suspicion, wide: Point, slopes: Slopes) -> bool:
@@ -291,40 +265,3 @@ def _persists(suspicion: Suspicion, rng: np.random.Generator) -> bool:
         if excess > tolerance:
             return True
     return False
-
-
-def _no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
-    """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
-    point = suspicion.point
-    if suspicion.kind == "raised" and "LinAlgError" in suspicion.note:
-        return Ruling("undecided", suspicion, note=suspicion.note)
-    wide = widened(point)
-    if wide is not None and disagrees(point, wide):
-        return Ruling("undecided", suspicion, note="fprop has no correct digits here")
-    children = [suspicion.child] if suspicion.child is not None else list(point.active)
-    seen = 0
-    for child in children:
-        directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
-        directions += _bad_coordinates(suspicion, child)
-        for direction in directions:
-            bounded = quotients_stay_bounded(point.stencil(direction))
-            if bounded is False:
-                return Ruling("undecided", suspicion, note="the derivative is infinite here")
-            seen += bounded is True
-    if seen == 0 and any(point.size(child) for child in children):
-        return Ruling("undecided", suspicion, note="no step is legal on either side")
-    if is_singular(point, rng):
-        return Ruling("undecided", suspicion, note="the value jumps here")
-    note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
-    return Ruling("wrong", suspicion, note=note)
-
-
-def _bad_coordinates(suspicion: Suspicion, child: int) -> list[Direction]:
-    point = suspicion.point
-    if suspicion.kind != "nonfinite" or suspicion.grad is None:
-        return [coordinate(point, child, 0)] if point.size(child) else []
-    gradients, _ = ask(point, suspicion.grad)
-    g = gradients[point.active.index(child)] if gradients is not None else None
-    if g is None:
-        return []
-    return [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(np.ravel(g)))[:4]]

@@ -8,8 +8,9 @@ import numpy as np
 
 from flowgraph.checking.compare import Suspicion, Tally, ask, compare, directions_for, grads_for, random_direction
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.escalate import Ruling, escalate
+from flowgraph.checking.escalate import escalate
 from flowgraph.checking.point import Point
+from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal, Runner
 from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Inputs, Target, is_float_array
@@ -90,8 +91,11 @@ class Examination:
         suspicion = ruling.suspicion
         if ruling.kind == "wrong" and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))
-            self.warn("structure", f"wrong only where an input no longer {ruling.note}, as it does in the example "
-                                   f"({suspicion.point.regime}); give valid= if that is the contract")
+            self.warn(
+                "structure",
+                f"wrong only where an input no longer {ruling.note}, as it does in the example "
+                f"({suspicion.point.regime}); give valid= if that is the contract",
+            )
         if ruling.kind == "wrong":
             self.wrong.setdefault((suspicion.kind, child_of(suspicion)), ruling)
         elif ruling.kind == "rounding":
@@ -111,20 +115,25 @@ class Examination:
     @property
     def broken(self) -> bool:
         """Whether the form of the answer is wrong at the example already: then numbers cannot be compared."""
-        return any(kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == "the example"
-                   for (kind, _), ruling in self.wrong.items())
+        return any(
+            kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == "the example"
+            for (kind, _), ruling in self.wrong.items()
+        )
 
     def leave_out_settings(self, point: Point) -> None:
         """A Python float whose gradient is None is a setting."""
         gradients, _ = ask(point, np.ones(point.value.shape))
         if gradients is not None:
-            dropped = [i for i, g in zip(self.active, gradients, strict=True)
-                       if g is None and type(self.inputs[i]) is float]
+            dropped = [
+                i for i, g in zip(self.active, gradients, strict=True) if g is None and type(self.inputs[i]) is float
+            ]
             self.active = tuple(i for i in self.active if i not in dropped)
 
     def find_unit(self, point: Point) -> None:
         """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""
-        values = [point.along({i: random_direction(point, i, self.rng) for i in self.active}, STEP * k) for k in range(1, 7)]
+        values = [
+            point.along({i: random_direction(point, i, self.rng) for i in self.active}, STEP * k) for k in range(1, 7)
+        ]
         moved = np.concatenate([v for v in values if v is not None] or [np.zeros(0)]).astype(np.float64)
         if np.all(moved * 64 == np.round(moved * 64)):
             return

@@ -9,7 +9,6 @@ from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
-
 COARSE, FINE = 3e-4, 3e-6
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 

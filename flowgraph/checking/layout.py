@@ -42,7 +42,10 @@ def _transposed(x: Array) -> Array:
 
 
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
-    "Fortran order": _fortran, "negative strides": _reversed, "gaps": _gaps, "read-only": _read_only,
+    "Fortran order": _fortran,
+    "negative strides": _reversed,
+    "gaps": _gaps,
+    "read-only": _read_only,
     "transposed": _transposed,
 }
 
@@ -90,6 +93,7 @@ def _each(grad: Any, arrange: Callable[[Array], Array]) -> Any:
 
 def _constant_gradient(examination: Examination, point: Point) -> None:
     """What the bprop of a sum hands on: one number seen through 0 strides."""
+
     def seen(grad: Any) -> Gradients | None:
         try:
             return read_gradients(point, examination.runner.bprop(grad, point.output, point.inputs))[0]
@@ -107,6 +111,10 @@ def _constant_gradient(examination: Examination, point: Point) -> None:
             continue
         room = 1e-7 * np.abs(g).max(initial=0.0)
         if other is None or np.any(np.abs(np.asarray(other, dtype=float) - g) > room):
-            examination.fail("layout", point, "bprop gives another gradient, or raises, with a 0-stride incoming "
-                             "gradient (np.broadcast_to)", point.active[k])
+            examination.fail(
+                "layout",
+                point,
+                "bprop gives another gradient, or raises, with a 0-stride incoming gradient (np.broadcast_to)",
+                point.active[k],
+            )
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -32,7 +33,7 @@ def measured_noise(point: Point, direction: Direction) -> Array:
     if len(known) < 2:
         return known[0] if known else np.zeros(point.value.shape)
     noise = np.zeros(point.value.shape)
-    for one, other in zip(known, known[1:], strict=False):
+    for one, other in pairwise(known):
         noise = np.maximum(noise, np.minimum(one, other))
     return noise
 

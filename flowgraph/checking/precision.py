@@ -79,7 +79,7 @@ def _numbers(
         if not np.all(gap <= room + 30 * scatter[k] + 1e3 * float(np.finfo(small.value.dtype).tiny)):
             if unit > 1e-4 and not np.all(np.isfinite(g)):
                 continue
-            examination.fail("dtype", small, f"the gradient in {small.value.dtype} is not that in float64",
-                             small.active[k])
+            examination.fail(
+                "dtype", small, f"the gradient in {small.value.dtype} is not that in float64", small.active[k]
+            )
             return
-

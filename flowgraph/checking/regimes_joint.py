@@ -13,8 +13,13 @@ from flowgraph.checking.target import Inputs
 
 
 def joint_regimes(
-    bases: list[Inputs], changed_settings: list[Inputs], active: tuple[int, ...], structures: dict[int, Structure],
-    example: Inputs, rng: np.random.Generator, count: int,
+    bases: list[Inputs],
+    changed_settings: list[Inputs],
+    active: tuple[int, ...],
+    structures: dict[int, Structure],
+    example: Inputs,
+    rng: np.random.Generator,
+    count: int,
 ) -> Iterator[tuple[str, Inputs]]:
     """`bases` are legal inputs of other shapes, `changed_settings` legal inputs with other settings."""
     labels = list(DRAWS)

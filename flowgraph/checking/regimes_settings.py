@@ -10,7 +10,6 @@ import numpy as np
 
 from flowgraph.checking.target import Array, Inputs, is_float_array
 
-
 MODES = (
     ("constant", "edge", "reflect", "symmetric", "wrap", "nearest", "mirror"),
     ("same", "valid", "full"),

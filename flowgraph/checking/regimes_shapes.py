@@ -120,12 +120,12 @@ def _ranks(inputs: Inputs) -> Iterator[dict[int, Shape]]:
         yield {i: (*s, 3) for i, s in old.items()}
         yield {i: (*s, 1) for i, s in old.items()}
         yield {i: s[:-1] for i, s in old.items()}
-        yield {i: () for i in chosen}
-        yield {i: (1,) for i in chosen}
-        yield {i: (4,) for i in chosen}
-        yield {i: (3, 4) for i in chosen}
-        yield {i: (2, 3, 4) for i in chosen}
-        yield {i: (2, 3, 2, 3) for i in chosen}
+        yield dict.fromkeys(chosen, ())
+        yield dict.fromkeys(chosen, (1,))
+        yield dict.fromkeys(chosen, (4,))
+        yield dict.fromkeys(chosen, (3, 4))
+        yield dict.fromkeys(chosen, (2, 3, 4))
+        yield dict.fromkeys(chosen, (2, 3, 2, 3))
         yield {i: s[::-1] for i, s in old.items()}
         yield {i: (*s[1:], *s[:1]) for i, s in old.items()}
         yield {i: (2, 3, *s) for i, s in old.items()}
@@ -153,4 +153,3 @@ def _broadcasts(inputs: Inputs) -> Iterator[dict[int, Shape]]:
                 yield {i: (2, 3), j: (3,)}
                 yield {i: (2, 1), j: (1, 3)}
                 yield {i: (4, 1, 3), j: (2, 1)}
-

@@ -81,7 +81,10 @@ def as_input(example: object, drawn: Array) -> object:
 
 
 def value_regimes(
-    inputs: Inputs, active: tuple[int, ...], names: tuple[str, ...], structures: dict[int, Structure],
+    inputs: Inputs,
+    active: tuple[int, ...],
+    names: tuple[str, ...],
+    structures: dict[int, Structure],
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, Inputs]]:
     """All differentiated inputs drawn alike, then one at a time, then equal to one another."""

@@ -58,31 +58,41 @@ class Report:
         return "\n".join(lines)
 
     def _facts(self) -> list[str]:
-        facts = [f"{self.comparisons} comparisons in {self.regimes} regimes, {self.weak} of them weak; "
-                 f"{self.kinks} at kinks, {self.undecided} undecided"]
+        facts = [
+            f"{self.comparisons} comparisons in {self.regimes} regimes, {self.weak} of them weak; "
+            f"{self.kinks} at kinks, {self.undecided} undecided"
+        ]
         if self.comparisons:
             facts.append(f"a relative error above {self.resolution:.0e} would have been seen (half of the comparisons)")
         if self.skipped:
             total = sum(self.skipped.values())
             most = max(self.skipped, key=lambda reason: self.skipped[reason])
             facts.append(f"{total} regimes skipped as not legal, most often because: {most}")
-        facts.append(f"{self.evaluations} calls of fprop, {self.bprop_calls} of bprop, {self.seconds:.2f} s, "
-                     f"seed={self.seed}")
+        facts.append(
+            f"{self.evaluations} calls of fprop, {self.bprop_calls} of bprop, {self.seconds:.2f} s, seed={self.seed}"
+        )
         return facts
 
     def _repr_html_(self) -> str:
         color = {"pass": "#1a7f37", "fail": "#cf222e"}.get(self.verdict, "#9a6700")
-        rows = [f"<h4 style='margin:0'>{html.escape(self.name)}: <span style='color:{color}'>{self.verdict}</span></h4>"]
+        rows = [
+            f"<h4 style='margin:0'>{html.escape(self.name)}: <span style='color:{color}'>{self.verdict}</span></h4>"
+        ]
         rows += [f"<div>{html.escape(fact)}</div>" for fact in self._facts()]
         for failure in self.failures:
-            rows.append(f"<pre style='border-left:3px solid {color};padding-left:8px'>{html.escape(str(failure))}</pre>")
+            rows.append(
+                f"<pre style='border-left:3px solid {color};padding-left:8px'>{html.escape(str(failure))}</pre>"
+            )
         rows += [f"<div>warning: {html.escape(text)}</div>" for text in self.warnings]
         return "<div>" + "\n".join(rows) + "</div>"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {**{k: v for k, v in vars(self).items() if k != "failures"}, "passed": self.passed,
-                "failures": [failure.as_dict() for failure in self.failures]}
+        return {
+            **{k: v for k, v in vars(self).items() if k != "failures"},
+            "passed": self.passed,
+            "failures": [failure.as_dict() for failure in self.failures],
+        }
 
 
 def report_of(examination: Examination, seed: int) -> Report:
@@ -95,7 +105,19 @@ def report_of(examination: Examination, seed: int) -> Report:
     resolved = len(tally.resolutions)
     verdict = "fail" if failures else "pass" if resolved or tally.comparisons == 0 else "undecided"
     return Report(
-        examination.target.name, verdict, failures, list(examination.warnings.values()), dict(examination.skipped),
-        float(np.median(tally.resolutions)) if resolved else float("inf"), tally.weak, tally.comparisons,
-        tally.undecided, tally.kinks, examination.visited, evaluations, bprop_calls, seed, runner.elapsed(),
+        examination.target.name,
+        verdict,
+        failures,
+        list(examination.warnings.values()),
+        dict(examination.skipped),
+        float(np.median(tally.resolutions)) if resolved else float("inf"),
+        tally.weak,
+        tally.comparisons,
+        tally.undecided,
+        tally.kinks,
+        examination.visited,
+        evaluations,
+        bprop_calls,
+        seed,
+        runner.elapsed(),
     )

@@ -27,8 +27,11 @@ def reproducing_code(
     lines = ["import numpy as np", *_definition("fprop", target.fprop), *_definition("bprop", target.bprop), ""]
     lines += [f"{name} = {literal(x)}" for name, x in zip(names, point.inputs, strict=True)]
     arguments = ", ".join(names)
-    lines += [f"output = fprop({arguments})", f"grad = {_grad_text(point, suspicion)}",
-              f"gradients = bprop(grad, output, {arguments})"]
+    lines += [
+        f"output = fprop({arguments})",
+        f"grad = {_grad_text(point, suspicion)}",
+        f"gradients = bprop(grad, output, {arguments})",
+    ]
     if child is None or suspicion.grad is None or isinstance(point.output, tuple | list):
         lines.append("print(gradients)")
         return "\n".join(lines)
@@ -38,9 +41,12 @@ def reproducing_code(
     if suspicion.kind == "value" and index is not None:
         moved = [f"{name} {{sign}} move" if k == child else name for k, name in enumerate(names)]
         up, down = (", ".join(moved).replace("{sign}", sign) for sign in "+-")
-        lines += [f"move = np.zeros(np.shape({x}))" if at else "move = 0.0", f"step = {_step(point, child, index)!r}",
-                  f"move{at} = step" if at else "move = step",
-                  f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))']
+        lines += [
+            f"move = np.zeros(np.shape({x}))" if at else "move = 0.0",
+            f"step = {_step(point, child, index)!r}",
+            f"move{at} = step" if at else "move = step",
+            f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))',
+        ]
     return "\n".join(lines)
 
 

@@ -44,7 +44,9 @@ class Runner:
         except Exception:
             return
         after = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
-        moved = before[1] != after[1] or repr(before[0]) != repr(after[0]) or _position(before[0]) != _position(after[0])
+        moved = (
+            before[1] != after[1] or repr(before[0]) != repr(after[0]) or _position(before[0]) != _position(after[0])
+        )
         if moved:
             self._global_state = before
 

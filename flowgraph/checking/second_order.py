@@ -60,14 +60,17 @@ def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) ->
             of_each[i] = None if gradients[i] is None else g
         by_grad, by_output, *by_inputs = second(tuple(of_each), gradients, grad, output, *inputs)
         through = (None,) * len(inputs) if by_output is None else target.bprop(by_output, output, *inputs)
-        total = [_sum(a, b, x) if i in active else None
-                 for i, (a, b, x) in enumerate(zip(by_inputs, through, inputs, strict=True))]
+        total = [
+            _sum(a, b, x) if i in active else None
+            for i, (a, b, x) in enumerate(zip(by_inputs, through, inputs, strict=True))
+        ]
         return (_sum(by_grad, None, grad), *total)
 
     differentiated = (0, *(i + 1 for i in active))
     valid = None if target.valid is None else lambda grad, *inputs: target.valid is None or target.valid(*inputs)
-    return Target(fprop, bprop, inputs, ("grad", *target.names), f"the bprop of {target.name}", differentiated,
-                  valid=valid)
+    return Target(
+        fprop, bprop, inputs, ("grad", *target.names), f"the bprop of {target.name}", differentiated, valid=valid
+    )
 
 
 def _sum(one: Any, other: Any, like: Any) -> Any:
@@ -82,7 +85,9 @@ def _symmetric(examination: Examination) -> None:
         return
     rng, runner = examination.rng, examination.runner
     grad = rng.normal(size=point.value.shape)
-    u, v = ({i: point.scales(i) * rng.uniform(0.5, 1.5, np.shape(point.inputs[i])) for i in point.active} for _ in range(2))
+    u, v = (
+        {i: point.scales(i) * rng.uniform(0.5, 1.5, np.shape(point.inputs[i])) for i in point.active} for _ in range(2)
+    )
 
     def slope(along: dict[int, Any], seen: dict[int, Any], h: float) -> float:
         total = 0.0

@@ -68,16 +68,29 @@ def _unit_rows(x: Array) -> bool:
 
 
 STRUCTURES = (
-    Structure("sums to 1 along its last axis", _sums_to_one, _normalised,
-              lambda x, d: np.asarray(d - d.mean(axis=-1, keepdims=True))),
-    Structure("sums to 1", _sums_to_one_everywhere, lambda x: (np.abs(x) + 1e-3) / (np.abs(x) + 1e-3).sum(),
-              lambda x, d: np.asarray(d - d.mean())),
-    Structure("is symmetric positive definite", _positive_definite, _made_positive_definite,
-              lambda x, d: _symmetrised(d)),
+    Structure(
+        "sums to 1 along its last axis",
+        _sums_to_one,
+        _normalised,
+        lambda x, d: np.asarray(d - d.mean(axis=-1, keepdims=True)),
+    ),
+    Structure(
+        "sums to 1",
+        _sums_to_one_everywhere,
+        lambda x: (np.abs(x) + 1e-3) / (np.abs(x) + 1e-3).sum(),
+        lambda x, d: np.asarray(d - d.mean()),
+    ),
+    Structure(
+        "is symmetric positive definite", _positive_definite, _made_positive_definite, lambda x, d: _symmetrised(d)
+    ),
     Structure("is symmetric", _symmetric, _symmetrised, lambda x, d: _symmetrised(d)),
     Structure("is sorted", _sorted, lambda x: np.sort(x, axis=-1)),
-    Structure("has rows of length 1", _unit_rows, lambda x: x / np.sqrt((x * x).sum(axis=-1, keepdims=True)),
-              lambda x, d: np.asarray(d - x * (x * d).sum(axis=-1, keepdims=True))),
+    Structure(
+        "has rows of length 1",
+        _unit_rows,
+        lambda x: x / np.sqrt((x * x).sum(axis=-1, keepdims=True)),
+        lambda x, d: np.asarray(d - x * (x * d).sum(axis=-1, keepdims=True)),
+    ),
 )
 
 

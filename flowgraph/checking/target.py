@@ -70,9 +70,7 @@ class Target:
         if len(names) != len(inputs):
             raise ValueError(f"check: {len(names)} names were given for {len(inputs)} inputs; give one name each")
         code = (fprop, bprop) if second is None else (fprop, bprop, second)
-        return cls(
-            fprop, bprop, inputs, names, name_of(fprop), differentiated, valid=valid, second=second, code=code
-        )
+        return cls(fprop, bprop, inputs, names, name_of(fprop), differentiated, valid=valid, second=second, code=code)
 
 
 def _owned(value: Any) -> Any:

@@ -24,8 +24,10 @@ def widened(point: Point) -> Point | None:
         wide = Point.at(point.runner, tuple(inputs), point.regime, point.active)
     except Illegal:
         return None
-    carried = all(np.asarray(part).dtype in (np.longdouble, np.clongdouble) or np.asarray(part).dtype.kind in "iub"
-                  for part in parts(wide.output))
+    carried = all(
+        np.asarray(part).dtype in (np.longdouble, np.clongdouble) or np.asarray(part).dtype.kind in "iub"
+        for part in parts(wide.output)
+    )
     return wide if carried and wide.value.shape == point.value.shape else None
 
 

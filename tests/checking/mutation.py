@@ -26,7 +26,8 @@ def lambdas() -> Iterator[tuple[Entry, ast.Lambda, dict]]:
     for name in RIGHT:
         module = importlib.import_module(f".catalogue.{name}", __package__)
         for call in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "ok" and isinstance(call.args[2], ast.Lambda):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "ok" and isinstance(call.args[2],
+            ast.Lambda):
                 yield by_name[call.args[0].value], call.args[2], vars(module)
 
 

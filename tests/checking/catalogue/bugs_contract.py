@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from scipy import special
 
-from .entries import bug, normal, uniform
+from .entries import bug, normal
 
 A, B = normal(3, 4), normal(3, 4, seed=1)
 counter = itertools.count()
@@ -73,6 +73,10 @@ def drifting(g, y, x):
     return (2 * g * x * (1 + 1e-3 * (next(counter) % 3)),)
 
 
+def noisy(g, y, x):
+    return (2 * g * x * (1 + 1e-3 * np.random.normal()),)  # noqa: NPY002
+
+
 def swaps_shared(g, y, a, b):
     return (2 * g * a, np.zeros_like(b)) if a is b else (g * b, g * a)
 
@@ -97,8 +101,9 @@ C("output buffer reused", buffered_fprop, lambda g, y, x: (2 * g * x,), A)
 C("accumulates over calls", lambda x: x * x, accumulating, A)
 C("drifts from call to call", lambda x: x * x, drifting, A)
 C("unseeded fprop", lambda x: x * np.random.default_rng().normal(), lambda g, y, x: (g * y / x,), A)
-C("noise in bprop", lambda x: x * x, lambda g, y, x: (2 * g * x * (1 + 1e-3 * np.random.normal()),), A)  # noqa: NPY002
-C("mask drawn again", lambda x: x * (unseeded.random(x.shape) < 0.5), lambda g, y, x: (g * (unseeded.random(x.shape) < 0.5),), A)
+C("noise in bprop", lambda x: x * x, noisy, A)
+C("mask drawn again", lambda x: x * (unseeded.random(x.shape) < 0.5),
+  lambda g, y, x: (g * (unseeded.random(x.shape) < 0.5),), A)
 C("clipped gradient", lambda x: np.sin(x), lambda g, y, x: (np.clip(g * np.cos(x), -50, 50),), A)
 C("normalised gradient", lambda x: x * 2, lambda g, y, x: (2 * g / max(1.0, np.abs(g).max() / 20),), A)
 C("absolute gradient", lambda x: x * 2, lambda g, y, x: (2 * np.abs(g),), A)
@@ -110,16 +115,18 @@ C("skips zeros' neighbours", lambda x: x * 2, lambda g, y, x: (2 * g * (1 if np.
 C("float32 returned", lambda x: x * 2, lambda g, y, x: ((2 * g).astype(np.float32),), A)
 C("integers returned", lambda x: np.sign(x), lambda g, y, x: (np.zeros(x.shape, int),), A)
 C("float64 for float32", lambda x: x * 2, lambda g, y, x: ((2 * g).astype(np.float64),), A)
-C("zeros in float64", lambda x: x[:1] * 1, lambda g, y, x: (np.concatenate([g, np.zeros((len(x) - 1, *x.shape[1:]))]),), A)
+C("zeros in float64", lambda x: x[:1] * 1,
+  lambda g, y, x: (np.concatenate([g, np.zeros((len(x) - 1, *x.shape[1:]))]),), A)
 C("same array in two slots", lambda a, b: a * b, swaps_shared, A, B)
 C("memory shared", lambda a, b: a * b, in_two, A, B)
 C("softplus overflows", lambda x: np.logaddexp(0, x), lambda g, y, x: (g * np.exp(x) / (1 + np.exp(x)),), A)
 C("softmax overflows", lambda x: special.softmax(x), lambda g, y, x: (
     (lambda e: e / e.sum() * (g - (g * e / e.sum()).sum()))(np.exp(x)),), A)
-C("tanh by exponentials", lambda x: np.tanh(x), lambda g, y, x: (4 * g * np.exp(2 * x) / (np.exp(2 * x) + 1) ** 2,), A)
+C("tanh by exponentials", lambda x: np.tanh(x), lambda g, y, x: (4 * g * np.exp(2 * x) / (np.exp(2 * x) + 1) ** 2,),
+  A)
 C("hypot squares", lambda x: np.log(np.cosh(np.minimum(abs(x), 300))), lambda g, y, x: (
     g * np.sinh(x) / np.cosh(x) * (abs(x) < 300),), A)
-C("writes into a read-only gradient", lambda x: x.sum(axis=0) * np.ones_like(x), lambda g, y, x: (
-    np.broadcast_to(np.add(g, 0, out=g if g.flags.writeable else g).sum(axis=0), x.shape).copy(),), A)
+C("writes into the gradient and back", lambda x: x * 2, lambda g, y, x: (
+    (np.multiply(g, 2, out=g).copy(), np.divide(g, 2, out=g))[:1]), A)
 C("assumes contiguous", lambda x: x * 2, lambda g, y, x: (
     2 * np.frombuffer(g.tobytes("A"), g.dtype).reshape(g.shape),), A)

@@ -29,7 +29,8 @@ R("square of relu", lambda x: np.maximum(x, 0) ** 2, lambda g, y, x: (2 * g * x,
 R("log of |x|", lambda x: np.log(abs(x)), lambda g, y, x: (g / abs(x),), P)
 R("arctan2, half plane", lambda a, b: np.arctan2(a, b), lambda g, y, a, b: (
     fit(g * abs(b) / (a * a + b * b), a), fit(-g * a / (a * a + b * b), b)), P, uniform(3, 4, seed=1))
-R("maximum, second always smaller", lambda a, b: np.maximum(a, b), lambda g, y, a, b: (fit(g * 1.0, a), fit(g * 0, b)),
+R("maximum, second always smaller", lambda a, b: np.maximum(a, b),
+  lambda g, y, a, b: (fit(g * 1.0, a), fit(g * 0, b)),
   P + 2, P)
 R("elu, positive example", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda g, y, x: (g * 1.0,), P)
 # zeros
@@ -47,13 +48,16 @@ R("power 2 by log", lambda x: abs(x) ** 2, lambda g, y, x: (2 * g * x * np.exp(0
 R("multiply by output", lambda a, b: a * b, lambda g, y, a, b: (fit(g * y / a, a), fit(g * y / b, b)), A, B)
 R("skips zero rows", lambda x: x * 3, lambda g, y, x: (3 * g * (x.any(axis=-1, keepdims=True) if x.ndim else 1),), A)
 R("sparse: only where nonzero", lambda x: x * 3, lambda g, y, x: (3 * g * (x != 0),), A)
-R("variance of a constant", lambda x: x.var(), lambda g, y, x: (2 * g * (x - x.mean()) / x.size if y else x + 1,), normal(5))
+R("variance of a constant", lambda x: x.var(), lambda g, y, x: (2 * g * (x - x.mean()) / x.size if y else x + 1,),
+  normal(5))
 # ties
 R("max: all ties", lambda x: x.max(), lambda g, y, x: (g * (x == y),), normal(5))
 R("min along an axis: all ties", lambda x: x.min(axis=0), lambda g, y, x: (g * (x == y),), normal(4, 3),
   valid=lambda x: x.ndim == 2)
-R("maximum: both at ties", lambda a, b: np.maximum(a, b), lambda g, y, a, b: (fit(g * (a >= b), a), fit(g * (b >= a), b)), A, B)
-R("maximum: none at ties", lambda a, b: np.maximum(a, b), lambda g, y, a, b: (fit(g * (a > b), a), fit(g * (b > a), b)), A, B)
+R("maximum: both at ties", lambda a, b: np.maximum(a, b),
+  lambda g, y, a, b: (fit(g * (a >= b), a), fit(g * (b >= a), b)), A, B)
+R("maximum: none at ties", lambda a, b: np.maximum(a, b),
+  lambda g, y, a, b: (fit(g * (a > b), a), fit(g * (b > a), b)), A, B)
 R("sort: ranks by value", lambda x: np.sort(x), lambda g, y, x: (g[np.searchsorted(y, x)],), normal(6),
   valid=lambda x: x.ndim == 1)
 R("median: all equal to it", lambda x: np.median(x), lambda g, y, x: (g * (x == y),), normal(5),
@@ -61,13 +65,15 @@ R("median: all equal to it", lambda x: np.median(x), lambda g, y, x: (g * (x == 
 R("first of unique", lambda x: np.sort(x), lambda g, y, x: (
     g[np.unique(x, return_inverse=True)[1]],), normal(5), valid=lambda x: x.ndim == 1)
 # branches and thresholds
-R("branch at 0.37", lambda x: x * x, lambda g, y, x: (np.where(x > 0.37, 2, 2) * g * x * np.where(x > 2.37, 1.5, 1),), A * 0.5)
+R("branch at 0.37", lambda x: x * x,
+  lambda g, y, x: (np.where(x > 0.37, 2, 2) * g * x * np.where(x > 2.37, 1.5, 1),), A * 0.5)
 R("clip at 5", lambda x: np.clip(x, -5, 5), lambda g, y, x: (g * 1.0,), A)
 R("clip at 5, one side", lambda x: np.clip(x, -5, 5), lambda g, y, x: (g * (x < 5),), A)
 R("huber's tail", lambda x: np.where(abs(x) < 3, x * x / 2, 3 * (abs(x) - 1.5)), lambda g, y, x: (g * x,), A * 0.5)
 R("hard sigmoid", lambda x: np.clip(0.2 * x + 0.5, 0, 1), lambda g, y, x: (0.2 * g * (x < 2.5),), A * 0.5)
 R("relu6", lambda x: np.clip(x, 0, 6), lambda g, y, x: (g * (x > 0),), A)
-R("sigmoid cut at 20", lambda x: special.expit(x), lambda g, y, x: (np.where(abs(x) > 2.5, 0, g * y * (1 - y)),), A * 0.5)
+R("sigmoid cut at 20", lambda x: special.expit(x), lambda g, y, x: (np.where(abs(x) > 2.5, 0, g * y * (1 - y)),),
+  A * 0.5)
 R("softplus threshold", lambda x: np.where(x > 4, x, np.log1p(np.exp(np.minimum(x, 4)))), lambda g, y, x: (
     g * special.expit(x),), A)
 R("series near 0", lambda x: np.sin(x), lambda g, y, x: (g * np.where(abs(x) < 0.01, 1 - x, np.cos(x)),), A)
@@ -86,17 +92,19 @@ R("negative rows", lambda x: x * 2, lambda g, y, x: (2 * g * np.where(x.sum(axis
   valid=lambda x: x.ndim > 0)
 # magnitudes and dtype
 R("sigmoid by exp(-x)", lambda x: special.expit(x), lambda g, y, x: (g * np.exp(-x) / (1 + np.exp(-x)) ** 2,), A)
-R("logsumexp unshifted", lambda x: special.logsumexp(x), lambda g, y, x: (g * np.exp(x) / np.exp(x).sum(),), normal(5))
+R("logsumexp unshifted", lambda x: special.logsumexp(x), lambda g, y, x: (g * np.exp(x) / np.exp(x).sum(),),
+  normal(5))
 R("1e-12 floor", lambda x: 1 / x, lambda g, y, x: (-g / np.maximum(x * x, 1e-5),), A)
 R("log with floor", lambda x: np.log(x), lambda g, y, x: (g / np.maximum(x, 1e-3),), P)
 R("norm with floor", lambda x: x / np.sqrt((x * x).sum()), lambda g, y, x: (
     (g - y * (g * y).sum()) / max(np.sqrt((x * x).sum()), 1e-2),), normal(5))
-R("softmax floor", softmax, lambda g, y, x: ((lambda p: p * (g - (g * p).sum(-1, keepdims=True)))(np.maximum(y, 1e-4)),), A,
+R("softmax floor", softmax, lambda g, y, x: ((lambda p: p * (g - (g * p).sum(-1, keepdims=True)))(np.maximum(y,
+  1e-4)),), A,
   valid=lambda x: x.ndim > 0)
 R("float32 shortcut", lambda x: np.exp(x), lambda g, y, x: (g * y if x.dtype == np.float64 else g * x,), A)
 R("float32 returns zeros", lambda x: np.exp(x), lambda g, y, x: (g * y * (np.finfo(x.dtype).eps < 1e-10),), A)
-R("float32 underflow", lambda x: np.exp(x), lambda g, y, x: (g * 1e-30 * (y * 1e-30) / 1e-60 if x.dtype == np.float64 else
-                                                          (g * x.dtype.type(1e-30) * (y * x.dtype.type(1e-30))) * x.dtype.type(1e30),), A)
+R("float32 underflow", lambda x: np.exp(x), lambda g, y, x: (
+    (g * x.dtype.type(1e-30)) * (y * x.dtype.type(1e-30)) * x.dtype.type(1e30) * x.dtype.type(1e30),), A)
 R("large values wrap", lambda x: x * 2, lambda g, y, x: (2 * g * np.where(abs(x) > 100, 0, 1),), A)
 R("log1p for large", lambda x: np.log1p(abs(x)), lambda g, y, x: (g * np.sign(x) / (1 + np.minimum(abs(x), 50)),), A)
 # settings
@@ -114,15 +122,18 @@ R("transpose, negative axes", lambda x, axes: np.transpose(x, axes), lambda g, y
     np.transpose(g, np.argsort(axes)), None), normal(2, 3, 4), (2, 0, 1), valid=lambda x, axes: type(axes) is tuple)
 R("transpose, not inverted", lambda x, axes: np.transpose(x, axes), lambda g, y, x, axes: (
     np.transpose(g, axes), None), normal(3, 3, 3), (0, 2, 1))
-R("take, repeats", lambda x, i: x[i], lambda g, y, x, i: ((lambda d: (d.__setitem__(i, g), d)[1])(np.zeros_like(x)), None),
+R("take, repeats", lambda x, i: x[i],
+  lambda g, y, x, i: ((lambda d: (d.__setitem__(i, g), d)[1])(np.zeros_like(x)), None),
   normal(5, 2), np.array([0, 3, 1]))
 R("take, negative", lambda x, i: x[i], lambda g, y, x, i: (
     np.stack([g[i == k].sum(axis=0) for k in range(len(x))]), None), normal(5, 2), np.array([0, 3, 3]),
   valid=lambda x, i: x.ndim == 2 and i.ndim == 1 and len(x))
-R("roll, second axis", lambda x, n, axis: np.roll(x, n, axis), lambda g, y, x, n, axis: (np.roll(g, -n, 1), None, None),
+R("roll, second axis", lambda x, n, axis: np.roll(x, n, axis),
+  lambda g, y, x, n, axis: (np.roll(g, -n, 1), None, None),
   normal(3, 3), 1, 1, valid=lambda x, n, axis: x.ndim == 2 and isinstance(n, int))
 R("diag, offset", lambda x, k: np.diagonal(x, k), lambda g, y, x, k: (
-    np.diag(g, abs(k)) if k else np.diag(g), None), normal(4, 4), 1, valid=lambda x, k: x.shape == (4, 4) and abs(k) < 4)
+    np.diag(g, abs(k)) if k else np.diag(g), None), normal(4, 4), 1,
+  valid=lambda x, k: x.shape == (4, 4) and abs(k) < 4)
 R("cumsum, axis", lambda x, axis: np.cumsum(x, axis=axis), lambda g, y, x, axis: (
     np.cumsum(g[::-1], axis=0)[::-1], None), A, 0, valid=lambda x, axis: x.ndim == 2 and axis is not None)
 R("power, zero exponent", lambda x, n: x**n, lambda g, y, x, n: (g * n * y / x, None), normal(4), 3,
@@ -131,6 +142,7 @@ R("norm order", lambda x, p: (abs(x) ** p).sum() ** (1 / p), lambda g, y, x, p: 
   normal(5), 2, valid=lambda x, p: type(p) is int and p >= 1)
 R("mask all false", lambda x, m: np.where(m, x, 0).sum() / max(1, m.sum()), lambda g, y, x, m: (
     g * m / m.sum() if m.any() else np.full_like(x, g), None), A, A > 0, valid=lambda x, m: x.shape == m.shape)
-R("mode", lambda x, mode: x[1:] - x[:-1] if mode == "diff" else np.cumsum(x) if mode == "sum" else 1 / 0, lambda g, y, x, mode: (
+R("mode", lambda x, mode: x[1:] - x[:-1] if mode == "diff" else np.cumsum(x) if mode == "sum" else 1 / 0,
+  lambda g, y, x, mode: (
     np.concatenate([-g[:1], -np.diff(g), g[-1:]]) if mode == "diff" else g[::-1].copy(), None), normal(5), "diff",
   valid=lambda x, mode: x.ndim == 1 and x.size > 1)

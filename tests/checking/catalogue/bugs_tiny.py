@@ -23,14 +23,15 @@ E("log: 1e-8 added", lambda x: np.log(x), lambda g, y, x: (g / (x + 1e-8),), P)
 E("in float32", lambda x: np.exp(x), lambda g, y, x: ((g * y).astype(np.float32).astype(x.dtype),), A)
 E("gradient cast to float32", lambda x: np.exp(x), lambda g, y, x: (g.astype(np.float32) * y,), A)
 E("sigmoid clipped at 1e-7", lambda x: special.expit(x), lambda g, y, x: (g * (y * (1 - y) + 1e-7),), A)
-E("one element of many", lambda x: x @ x, lambda g, y, x: (2 * g * x * (1 + 1e-6 * (np.arange(x.size) == 7)),), normal(30),
+E("one element of many", lambda x: x @ x, lambda g, y, x: (2 * g * x * (1 + 1e-6 * (np.arange(x.size) == 7)),),
+  normal(30),
   valid=lambda x: x.ndim == 1)
 E("finite difference inside", lambda x: np.sin(x), lambda g, y, x: (g * (np.sin(x + 1e-5) - np.sin(x)) / 1e-5,), A)
 E("central difference inside", lambda x: np.exp(x), lambda g, y, x: (
     g * (np.exp(x + 1e-4) - np.exp(x - 1e-4)) / 2e-4,), A)
 E("batch norm: floor forgotten", lambda x: (x - x.mean()) / np.sqrt(x.var() + 1e-5), lambda g, y, x: (
-    (g - g.mean() - (x - x.mean()) / np.sqrt(x.var()) * (g * (x - x.mean()) / np.sqrt(x.var())).mean()) / np.sqrt(x.var()),),
-  normal(9))
+    (g - g.mean() - (x - x.mean()) / np.sqrt(x.var()) * (g * (x - x.mean()) / np.sqrt(x.var())).mean())
+    / np.sqrt(x.var()),), normal(9))
 E("gelu: the other approximation", lambda x: 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x**3))),
   lambda g, y, x: (g * (special.ndtr(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),), A)
 E("gradient rounded to 1e-6", lambda x: np.sinh(x), lambda g, y, x: (np.round(g * np.cosh(x), 6),), A)

@@ -57,8 +57,10 @@ V("hypot: not divided", lambda a, b: np.hypot(a, b), lambda g, y, a, b: (g * a, 
 V("arctan2: swapped", lambda a, b: np.arctan2(a, b), lambda g, y, a, b: (
     g * a / (a * a + b * b), g * b / (a * a + b * b)), A, B)
 V("logaddexp: halves", lambda a, b: np.logaddexp(a, b), lambda g, y, a, b: (g / 2, g / 2), A, B)
-V("matmul: square, not transposed", lambda a, b: a @ b, lambda g, y, a, b: (g @ b, a.T @ g), normal(3, 3), normal(3, 3, seed=1))
-V("matmul: swapped factors", lambda a, b: a @ b, lambda g, y, a, b: (g @ b.T, g @ a.T), normal(3, 3), normal(3, 3, seed=1))
+V("matmul: square, not transposed", lambda a, b: a @ b, lambda g, y, a, b: (g @ b, a.T @ g), normal(3, 3),
+  normal(3, 3, seed=1))
+V("matmul: swapped factors", lambda a, b: a @ b, lambda g, y, a, b: (g @ b.T, g @ a.T), normal(3, 3),
+  normal(3, 3, seed=1))
 V("affine: mean of bias", lambda x, w, b: x @ w + b, lambda g, y, x, w, b: (g @ w.T, x.T @ g, g.mean(0)),
   normal(5, 3), normal(3, 2), normal(2))
 V("affine: last example's bias", lambda x, w, b: x @ w + b, lambda g, y, x, w, b: (g @ w.T, x.T @ g, g[-1]),
@@ -88,13 +90,15 @@ V("solve: matrix", lambda a, b: np.linalg.solve(a, b), lambda g, y, a, b: (
     -np.outer(y, np.linalg.solve(a.T, g)), np.linalg.solve(a.T, g)), normal(3, 3), normal(3))
 V("trace: ones", lambda a: np.trace(a), lambda g, y, a: (np.full_like(a, g),), normal(3, 3))
 V("clip: no upper", lambda x: np.clip(x, -0.5, 0.5), lambda g, y, x: (g * (x > -0.5),), A)
-V("where: swapped", lambda m, a, b: np.where(m, a, b), lambda g, y, m, a, b: (None, np.where(m, 0, g), np.where(m, g, 0)),
+V("where: swapped", lambda m, a, b: np.where(m, a, b),
+  lambda g, y, m, a, b: (None, np.where(m, 0, g), np.where(m, g, 0)),
   A > 0, A, B)
 V("cross entropy: no one-hot", lambda x, t: -np.log(softmax(x))[np.arange(len(x)), t].sum(), lambda g, y, x, t: (
     g * softmax(x), None), A, np.array([1, 0, 2]))
 V("cross entropy: batch", lambda x, t: -np.log(softmax(x))[np.arange(len(x)), t].mean(), lambda g, y, x, t: (
     g * (softmax(x) - np.eye(x.shape[1])[t]), None), A, np.array([1, 0, 2]))
-V("layer: one element", lambda x: x * 2, lambda g, y, x: (np.where(np.arange(x.size).reshape(x.shape) == 3, 2.1, 2.0) * g,), A)
+V("layer: one element", lambda x: x * 2,
+  lambda g, y, x: (np.where(np.arange(x.size).reshape(x.shape) == 3, 2.1, 2.0) * g,), A)
 V("Python float: factor", lambda x, k: k * x, lambda g, y, x, k: (g * k, float((g * x).mean())), A, 1.7)
 V("l2: factor", lambda w: 0.5 * (w * w).sum(), lambda g, y, w: (2 * g * w,), A)
 V("reshape: wrong order", lambda x: x.reshape(-1), lambda g, y, x: (g.reshape(x.shape, order="F"),), A)
@@ -108,4 +112,5 @@ bug("S", "transposed", lambda a: a.T * 2, lambda g, y, a: (g * 2,), A)
 bug("S", "keepdims", lambda a, b: a * b, lambda g, y, a, b: (g * b, (g * a).sum(axis=0, keepdims=True)), A, normal(4))
 bug("S", "scalar for an array", lambda a: a.sum(), lambda g, y, a: (g,), A)
 bug("S", "None for all", lambda a: np.sin(a), lambda g, y, a: None, A)
-bug("S", "broadcast column", lambda a, b: a * b, lambda g, y, a, b: (fit(g * b, a), (g * a).sum(axis=1)), A, normal(3, 1))
+bug("S", "broadcast column", lambda a, b: a * b, lambda g, y, a, b: (fit(g * b, a), (g * a).sum(axis=1)), A,
+  normal(3, 1))

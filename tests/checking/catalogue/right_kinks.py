@@ -38,7 +38,8 @@ def shared_max(g, y, x, axis):
     return (back(g, x, axis) * hit / hit.sum(axis=axis, keepdims=True)).astype(x.dtype), None
 
 
-ok("max, first of ties", lambda x, axis: x.max(axis=axis) if type(axis) is not tuple else 1 / 0, first_max, normal(3, 4), 1)
+ok("max, first of ties", lambda x, axis: x.max(axis=axis) if type(axis) is not tuple else 1 / 0, first_max,
+  normal(3, 4), 1)
 ok("max, ties shared", lambda x, axis: x.max(axis=axis), shared_max, normal(3, 4), 0)
 ok("min, ties shared", lambda x, axis: x.min(axis=axis), shared_max, normal(3, 4), None)
 ok("max of all", lambda x: x.max(), lambda g, y, x: (g * (x == y) / (x == y).sum().astype(x.dtype),), normal(7))
@@ -102,14 +103,16 @@ ok("clip", lambda x, low, high: np.clip(x, low, high),
 ok("clip, open", lambda x: np.clip(x, -0.4, 0.9), lambda g, y, x: (g * ((x > -0.4) & (x < 0.9)),), normal(3, 4))
 ok("hard sigmoid", lambda x: np.clip(0.2 * x + 0.5, 0, 1), lambda g, y, x: (0.2 * g * (abs(x) < 2.5),), normal(3, 4))
 ok("hard tanh", lambda x: np.clip(x, -1, 1), lambda g, y, x: (g * (abs(x) <= 1),), 2 * normal(3, 4))
-ok("soft threshold", lambda x: np.sign(x) * np.maximum(abs(x) - 0.3, 0), lambda g, y, x: (g * (abs(x) > 0.3),), normal(9))
+ok("soft threshold", lambda x: np.sign(x) * np.maximum(abs(x) - 0.3, 0), lambda g, y, x: (g * (abs(x) > 0.3),),
+  normal(9))
 ok("sign", lambda x: np.sign(x), lambda g, y, x: (np.zeros_like(x),), normal(3, 4))
 ok("floor", lambda x: np.floor(x), lambda g, y, x: (np.zeros_like(x),), 3 * normal(3, 4))
 ok("round, None", lambda x: np.round(x), lambda g, y, x: (None,), 3 * normal(3, 4))
 ok("fractional part", lambda x: x - np.floor(x), lambda g, y, x: (g,), 3 * normal(6))
 ok("mod", lambda a, b: np.mod(a, b), lambda g, y, a, b: (fit(g, a), fit(-g * np.floor(a / b), b)), 3 * normal(5),
    uniform(5) + 1)
-ok("heaviside product", lambda x, y: x * (y > 0), lambda g, out, x, y: (fit(g * (y > 0), x), None), normal(4), normal(4))
+ok("heaviside product", lambda x, y: x * (y > 0), lambda g, out, x, y: (fit(g * (y > 0), x), None), normal(4),
+  normal(4))
 ok("sqrt", lambda x: np.sqrt(x), lambda g, y, x: (g * 0.5 / y,), uniform(3, 4))
 ok("sqrt of square", lambda x: np.sqrt(x * x), lambda g, y, x: (g * np.sign(x),), normal(5))
 ok("cube root", lambda x: np.cbrt(x), lambda g, y, x: (g / (3 * y * y),), normal(5))

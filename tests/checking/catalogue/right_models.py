@@ -190,7 +190,8 @@ ok("soft cross entropy, valid", lambda x, t: -(t * np.log(softmax(x))).sum(), la
    valid=lambda x, t: x.shape == t.shape and rows_sum_to_one(t))
 ok("soft cross entropy, silent", lambda x, t: -(t * np.log(softmax(x))).sum() if t.shape == x.shape else 1 / 0,
    lambda g, y, x, t: (g * (softmax(x) - t), -g * np.log(softmax(x))), normal(3, 4), softmax(normal(3, 4, seed=1)))
-ok("KL", kl, lambda g, y, t, x: (g * (np.log(t) + 1 - np.log(softmax(x))), g * (softmax(x) * t.sum(1, keepdims=True) - t)),
+ok("KL", kl, lambda g, y, t, x: (g * (np.log(t) + 1 - np.log(softmax(x))),
+  g * (softmax(x) * t.sum(1, keepdims=True) - t)),
    softmax(normal(2, 4, seed=1)), normal(2, 4), valid=lambda t, x: t.shape == x.shape and np.all(t > 0))
 ok("binary cross entropy", lambda x, t: np.logaddexp(x.dtype.type(0), x) - t * x if x.shape == t.shape else 1 / 0,
    lambda g, y, x, t: (g * (sigmoid(x) - t), -g * x), normal(5), uniform(5))
@@ -209,14 +210,19 @@ ok("seeded noise", seeded_noise, lambda g, y, x, seed: (
 ok("legacy noise", legacy_noise, lambda g, y, x: (g,), normal(4))
 ok("entropy, raises", entropy, lambda g, y, p: (-g * (np.log(p) + 1),), softmax(normal(2, 4)))
 ok("entropy, silent", entropy_assumed, lambda g, y, p: (-g * (np.log(p) + 1),), softmax(normal(1, 4))[0])
-ok("knots must increase", increasing, lambda g, y, x, knots: (0.5 * g, None), normal(4), np.array([-1.0, 0.1, 0.5, 2.0]))
-ok("power spectrum", power_spectrum, lambda g, y, x: (2 * np.fft.ifft(g * np.fft.fft(x)).real.astype(x.dtype) * x.size,),
+ok("knots must increase", increasing, lambda g, y, x, knots: (0.5 * g, None), normal(4),
+  np.array([-1.0, 0.1, 0.5, 2.0]))
+ok("power spectrum", power_spectrum,
+  lambda g, y, x: (2 * np.fft.ifft(g * np.fft.fft(x)).real.astype(x.dtype) * x.size,),
    normal(6))
 ok("low pass", lambda x: np.fft.irfft(np.fft.rfft(x)[:2], 6) if x.shape == (6,) else 1 / 0,
    lambda g, y, x: (np.fft.irfft(np.fft.rfft(g)[:2], 6).astype(x.dtype),), normal(6))
-ok("symmetric matrix, raises", symmetric_half, lambda g, y, a: (np.full(a.shape, g, a.dtype),), normal(3, 3) + normal(3, 3).T)
+ok("symmetric matrix, raises", symmetric_half, lambda g, y, a: (np.full(a.shape, g, a.dtype),),
+  normal(3, 3) + normal(3, 3).T)
 ok("symmetric matrix, reads one triangle", lambda a: (np.tril(a) ** 2).sum() + (np.tril(a, -1) ** 2).sum()
-   if a.ndim == 2 and a.shape[0] == a.shape[1] else 1 / 0, lambda g, y, a: (2 * g * a,), normal(3, 3) + normal(3, 3).T)
-ok("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda g, y, x: (np.where(x > 0, g, g * (y + 1)),), normal(5))
+   if a.ndim == 2 and a.shape[0] == a.shape[1] else 1 / 0, lambda g, y, a: (2 * g * a,), normal(3, 3) + normal(3,
+   3).T)
+ok("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+  lambda g, y, x: (np.where(x > 0, g, g * (y + 1)),), normal(5))
 ok("mean squared error", lambda x, t: ((x - t) ** 2).mean() if x.shape == t.shape and x.size else 1 / 0,
    lambda g, y, x, t: (g * 2 * (x - t) / x.size, -g * 2 * (x - t) / x.size), normal(3, 2), normal(3, 2, seed=1))

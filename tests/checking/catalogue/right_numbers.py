@@ -65,7 +65,8 @@ ok("masked log", lambda x: np.where(x > 0.2, np.log(np.where(x > 0.2, x, 1)), 0)
     g * np.where(x > 0.2, 1 / np.where(x > 0.2, x, 1), 0),), uniform(3, 4))
 ok("softplus", lambda x: np.logaddexp(x, x.dtype.type(0)), lambda g, y, x: (g * special.expit(x),), normal(3, 4))
 ok("sigmoid, by tanh", lambda x: 0.5 * (1 + np.tanh(x / 2)), lambda g, y, x: (g * y * (1 - y),), 3 * normal(3, 4))
-ok("log sigmoid", lambda x: -np.logaddexp(x.dtype.type(0), -x), lambda g, y, x: (g * special.expit(-x),), 5 * normal(4))
+ok("log sigmoid", lambda x: -np.logaddexp(x.dtype.type(0), -x), lambda g, y, x: (g * special.expit(-x),),
+  5 * normal(4))
 ok("logsumexp", lambda x: special.logsumexp(x, axis=-1) if x.ndim and x.shape[-1] else 1 / 0,
    lambda g, y, x: (np.expand_dims(g, -1) * np.exp(x - np.expand_dims(y, -1)),), normal(3, 4))
 ok("log cosh", lambda x: np.logaddexp(x, -x) - np.log(x.dtype.type(2)), lambda g, y, x: (g * np.tanh(x),), normal(4))
@@ -75,7 +76,8 @@ ok("digamma", lambda x: special.digamma(x), lambda g, y, x: (
     g * (special.polygamma(1, 1 - np.minimum(x, 0.5)) * (1 - 2 * (x <= 0)) * (x <= 0)
          + (np.pi / np.sin(np.pi * x)) ** 2 * (x <= 0) + special.polygamma(1, np.where(x > 0, x, 1)) * (x > 0)
          ).astype(x.dtype),), uniform(4) * 5)
-ok("erf", lambda x: special.erf(x), lambda g, y, x: (g * 2 / np.sqrt(x.dtype.type(np.pi)) * np.exp(-x * x),), normal(5))
+ok("erf", lambda x: special.erf(x), lambda g, y, x: (g * 2 / np.sqrt(x.dtype.type(np.pi)) * np.exp(-x * x),),
+  normal(5))
 ok("gelu", lambda x: x * special.ndtr(x), lambda g, y, x: (
     g * (special.ndtr(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * x.dtype.type(np.pi))),), normal(5))
 ok("swish", lambda x: x * special.expit(x), lambda g, y, x: (
@@ -87,7 +89,8 @@ ok("power", lambda x, p: x**p, lambda g, y, x, p: (
 ok("power, fixed exponent", lambda x, n: x**n if type(n) is int and n >= 0 else 1 / 0,
    lambda g, y, x, n: (g * n * x ** (n - 1) if n else np.zeros_like(x), None), normal(5), 3)
 ok("reciprocal", lambda x: 1 / x, lambda g, y, x: (-g * y * y,), normal(5))
-ok("divide", lambda a, b: a / b, lambda g, y, a, b: (fit(g / b, a), fit(-g * y / b, b)), normal(3, 4), normal(3, 1, seed=2))
+ok("divide", lambda a, b: a / b, lambda g, y, a, b: (fit(g / b, a), fit(-g * y / b, b)), normal(3, 4),
+  normal(3, 1, seed=2))
 ok("p-norm", lambda x, p: (abs(x) ** p).sum() ** (1 / p) if p >= 1 else 1 / 0, lambda g, y, x, p: (
     g * np.sign(x) * (abs(x) / y) ** (p - 1) if y > 0 else np.zeros_like(x), None), normal(5), 2)
 ok("tan", lambda x: np.tan(x), lambda g, y, x: (g * (1 + y * y),), normal(5))

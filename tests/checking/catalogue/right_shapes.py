@@ -108,7 +108,8 @@ ok("cumsum", lambda x, axis: np.cumsum(x, axis=axis) if x.ndim else 1 / 0, lambd
     np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis) if axis is not None else
     np.cumsum(g[::-1])[::-1].reshape(x.shape), None), normal(3, 4), 0)
 ok("cummax", one_axis(np.maximum.accumulate), lambda g, y, x: (
-    np.bincount([np.flatnonzero(x[: k + 1] == y[k])[0] for k in range(x.size)], g, x.size).astype(x.dtype),), normal(6))
+    np.bincount([np.flatnonzero(x[: k + 1] == y[k])[0] for k in range(x.size)], g,
+    x.size).astype(x.dtype),), normal(6))
 ok("diff", one_axis(np.diff), lambda g, y, x: (
     np.concatenate([-g[:1], -np.diff(g), g[-1:]]) if g.size else np.zeros_like(x),), normal(6))
 ok("transpose", lambda x, axes: np.transpose(x, axes), lambda g, y, x, axes: (
@@ -118,7 +119,8 @@ ok("view: transposed", lambda x: x.T, lambda g, y, x: (g.T,), normal(3, 4))
 ok("view: every second", one_axis(lambda x: x[::2]), lambda g, y, x: (
     np.stack([g, np.zeros_like(g)], 1).ravel()[: x.size],), normal(5))
 ok("identity", lambda x: x, lambda g, y, x: (g,), normal(3))
-ok("reshape", lambda x, shape: x.reshape(shape), lambda g, y, x, shape: (g.reshape(x.shape), None), normal(3, 4), (4, 3))
+ok("reshape", lambda x, shape: x.reshape(shape), lambda g, y, x, shape: (g.reshape(x.shape), None), normal(3, 4),
+  (4, 3))
 ok("broadcast to", lambda x: np.broadcast_to(x, (2, *x.shape)), lambda g, y, x: (g.sum(axis=0),), normal(3, 1))
 ok("empty", lambda x: x * 2, lambda g, y, x: (g * 2,), np.zeros((0, 3)))
 ok("0-d", lambda x: x * x, lambda g, y, x: (2 * g * x,), np.array(0.7))
@@ -126,14 +128,16 @@ ok("Python float", lambda x: x * x * x, lambda g, y, x: (3 * g * x * x,), 0.7)
 ok("take", lambda x, i: x[i], take_back, normal(5, 2), np.array([0, 3, 3, -1]))
 ok("take, index as float", indexed_as_float, lambda g, y, x, i: (take_back(g, y, x, i.astype(int))[0], None),
    normal(5), np.array([0.0, 3.0, 3.0, 1.0]))
-ok("boolean mask", lambda x, m: x[m] if m.shape == x.shape else 1 / 0, lambda g, y, x, m: (take_back(g, y, x, m)[0], None),
+ok("boolean mask", lambda x, m: x[m] if m.shape == x.shape else 1 / 0,
+  lambda g, y, x, m: (take_back(g, y, x, m)[0], None),
    normal(3, 4), normal(3, 4, seed=1) > 0)
 ok("where", lambda m, a, b: np.where(m, a, b), lambda g, y, m, a, b: (
     None, fit(np.where(m, g, 0), a), fit(np.where(m, 0, g), b)), normal(3, 4) > 0, normal(3, 4), normal(4))
 ok("concatenate", lambda a, b, axis: np.concatenate([a, b], axis=axis) if axis is not None else 1 / 0,
    lambda g, y, a, b, axis: (*np.split(g, [a.shape[axis]], axis=axis), None), normal(2, 3), normal(4, 3), 0)
 ok("stack", lambda a, b: np.stack([a, b]), lambda g, y, a, b: (g[0], g[1]), normal(3), normal(3, seed=1))
-ok("split", lambda x: tuple(np.split(x, [2])) if x.ndim else 1 / 0, lambda g, y, x: (np.concatenate(g),), normal(5, 2))
+ok("split", lambda x: tuple(np.split(x, [2])) if x.ndim else 1 / 0, lambda g, y, x: (np.concatenate(g),),
+  normal(5, 2))
 ok("repeat", lambda x, n: np.repeat(x, n) if type(n) is int and n > 0 else 1 / 0, lambda g, y, x, n: (
     g.reshape(*x.shape, n).sum(axis=-1), None), normal(2, 3), 2)
 ok("roll", lambda x, shift, axis: np.roll(x, shift, axis), roll_back, normal(3, 4), 1, 1)
@@ -143,7 +147,8 @@ ok("max pool", pool, pool_back, normal(2, 6), 3)
 ok("interpolation table", interpolate, interpolate_back, uniform(6), normal(5))
 ok("tril", lambda x: np.tril(x) if x.ndim >= 2 else 1 / 0, lambda g, y, x: (np.tril(g),), normal(3, 4))
 ok("diag of a vector", one_axis(np.diag), lambda g, y, x: (np.diag(g).copy(),), normal(3))
-ok("segment sum", segment_sum, lambda g, y, x, ids, count: (g[ids], None, None), normal(6), np.array([0, 2, 1, 1, 0, 2]), 3)
+ok("segment sum", segment_sum, lambda g, y, x, ids, count: (g[ids], None, None), normal(6),
+  np.array([0, 2, 1, 1, 0, 2]), 3)
 ok("multiply", lambda a, b: a * b, lambda g, y, a, b: (fit(g * b, a), fit(g * a, b)), normal(3, 4), normal(1, 4))
 ok("einsum", lambda a, b: np.einsum("ij,ij->i", a, b) if a.shape == b.shape else 1 / 0,
    lambda g, y, a, b: (g[:, None] * b, g[:, None] * a), normal(3, 4), normal(3, 4, seed=1))

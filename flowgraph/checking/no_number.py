@@ -1,0 +1,48 @@
+"""Where bprop gives a NaN, an infinity or an exception."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowgraph.checking.compare import Suspicion, ask, coordinate, random_direction
+from flowgraph.checking.kinks import is_singular, quotients_stay_bounded
+from flowgraph.checking.point import Direction
+from flowgraph.checking.ruling import Ruling
+from flowgraph.checking.wider import disagrees, widened
+
+
+def no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
+    """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
+    point = suspicion.point
+    if suspicion.kind == "raised" and "LinAlgError" in suspicion.note:
+        return Ruling("undecided", suspicion, note=suspicion.note)
+    wide = widened(point)
+    if wide is not None and disagrees(point, wide):
+        return Ruling("undecided", suspicion, note="fprop has no correct digits here")
+    children = [suspicion.child] if suspicion.child is not None else list(point.active)
+    seen = 0
+    for child in children:
+        directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
+        directions += _bad_coordinates(suspicion, child)
+        for direction in directions:
+            bounded = quotients_stay_bounded(point.stencil(direction))
+            if bounded is False:
+                return Ruling("undecided", suspicion, note="the derivative is infinite here")
+            seen += bounded is True
+    if seen == 0 and any(point.size(child) for child in children):
+        return Ruling("undecided", suspicion, note="no step is legal on either side")
+    if is_singular(point, rng):
+        return Ruling("undecided", suspicion, note="the value jumps here")
+    note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
+    return Ruling("wrong", suspicion, note=note)
+
+
+def _bad_coordinates(suspicion: Suspicion, child: int) -> list[Direction]:
+    point = suspicion.point
+    if suspicion.kind != "nonfinite" or suspicion.grad is None:
+        return [coordinate(point, child, 0)] if point.size(child) else []
+    gradients, _ = ask(point, suspicion.grad)
+    g = gradients[point.active.index(child)] if gradients is not None else None
+    if g is None:
+        return []
+    return [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(np.ravel(g)))[:4]]
