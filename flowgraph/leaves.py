@@ -66,9 +66,8 @@ class Parameter(Leaf):
         array: Array = self.__dict__["_value"]
         return array
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name != "value":
-            super().__setattr__(name, value)
+    @value.setter
+    def value(self, value: Any) -> None:
         array = np.asarray(value)
         if array.dtype.kind in "iub" and not isinstance(value, np.ndarray):
             array = array.astype(self.dtype)
@@ -80,6 +79,11 @@ class Parameter(Leaf):
                 f"convert it with .astype({str(self.dtype)!r})"
             )
         self.__dict__["_value"] = frozen_copy(array, self.dtype)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "value":
+            super().__setattr__(name, value)
+        object.__setattr__(self, name, value)
 
 
 class Random(Leaf):
