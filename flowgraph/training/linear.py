@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.boxes.linear_algebra import Affine
 from flowgraph.leaves import Parameter
 from flowgraph.naming import current_scope, reopened
 from flowgraph.training.initialisers import Initialiser, find_initialiser
@@ -21,7 +22,7 @@ class Linear:
     >>> with fg.scope("layer1"):
     ...     layer = fg.Linear(784, 128, rng=0)
     >>> layer(fg.Input("x", shape=("N", 784))), layer.W.name
-    (<Add 'layer1/a': (N, 128) float64>, 'layer1/W')
+    (<Affine 'layer1/a': (N, 128) float64>, 'layer1/W')
 
     Source: Larochelle, Training neural networks, "pre-activation".
     """
@@ -39,9 +40,9 @@ class Linear:
         self.b = Parameter(np.zeros(fan_out, dtype), name="b")
         self.scope = current_scope()
 
-    def __call__(self, h: Box) -> Any:
+    def __call__(self, h: Box) -> Box:
         with reopened(self.scope):
-            return cast(Any, h @ self.W + self.b).named("a")
+            return Affine(h, self.W, self.b, name="a")
 
     def __repr__(self) -> str:
         fan_in, fan_out = self.W.shape

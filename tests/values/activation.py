@@ -27,9 +27,11 @@ VALUES = {
     "ELU": each(lambda x, alpha: x if x > 0 else alpha * (math.exp(x) - 1)),
     "Softplus": each(lambda x: math.log(1 + math.exp(x))),
     "GELU": each(
-        lambda x, approximate: x * (1 + math.erf(x / math.sqrt(2))) / 2
-        if approximate == "none"
-        else x / (1 + math.exp(-2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        lambda x, approximate: (
+            x * (1 + math.erf(x / math.sqrt(2))) / 2
+            if approximate == "none"
+            else x / (1 + math.exp(-2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+        )
     ),
     "SiLU": each(lambda x: x / (1 + math.exp(-x))),
     "Softmax": softmax,

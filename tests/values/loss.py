@@ -40,8 +40,6 @@ VALUES = {
     ),
     "SquaredError": each(lambda f, y: f**2 - 2 * f * y + y**2),
     "AbsoluteError": each(lambda f, y: max(f - y, y - f)),
-    "Huber": each(
-        lambda f, y, delta: (f - y) ** 2 / 2 if abs(f - y) <= delta else delta * abs(f - y) - delta**2 / 2
-    ),
+    "Huber": each(lambda f, y, delta: (f - y) ** 2 / 2 if abs(f - y) <= delta else delta * abs(f - y) - delta**2 / 2),
     "Hinge": each(lambda f, y: 0.0 if y * f >= 1 else 1 - y * f),
 }

@@ -1,0 +1,54 @@
+"""The command line: `flowgraph demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+try:
+    import click
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+except ImportError as missing:
+    sys.exit(f"flowgraph: the command line needs {missing.name}; run: pip install 'flowgraph[cli]'")
+
+from flowgraph.demo import Settings, run_demo
+from flowgraph.demo.learning_curve import Epoch
+from flowgraph.errors import FlowgraphError
+
+DEFAULTS = Settings()
+
+
+@click.group()
+@click.version_option(package_name="flowgraph")
+def main() -> None:
+    """Modular flow graphs with fprop and bprop, on NumPy."""
+
+
+@main.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), help="Where to write.")
+@click.option("--seed", type=click.IntRange(min=0), default=DEFAULTS.seed, help="Fixes split, weights and order.")
+@click.option("--epochs", type=click.IntRange(min=1), default=DEFAULTS.epochs, help="Passes over the examples.")
+def demo(out: Path, seed: int, epochs: int) -> None:
+    """Train the lecture's network on handwritten digits, and write pictures and a report."""
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("checking gradients", total=epochs)
+
+            def show(epoch: Epoch) -> None:
+                progress.update(task, completed=epoch.number, description=f"valid error {epoch.valid_error:.1%}")
+
+            summary = run_demo(Settings(seed=seed, epochs=epochs), out, show)
+    except ImportError as missing:
+        raise click.ClickException(f"the demo needs {missing.name}; run: pip install 'flowgraph[demo]'") from missing
+    except FlowgraphError as error:
+        raise click.ClickException(str(error)) from error
+    worst = max(verdict.error for verdict in summary.verdicts)
+    console.print(f"gradients: {len(summary.verdicts)} checks passed, largest relative error {worst:.0e}")
+    accuracy = 1 - summary.test_error
+    console.print(f"test error: {summary.test_error:.1%} (accuracy {accuracy:.1%}), after epoch {summary.best.number}")
+    console.print(f"checked and trained in {summary.seconds:.1f} s")
+    for path in summary.files:
+        click.echo(f"wrote {path}")

@@ -1,0 +1,80 @@
+"""The handwritten digits that ship with scikit-learn, and the network that reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array, Box
+from flowgraph.boxes import L2, SoftmaxCrossEntropy, mean, softmax
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input
+from flowgraph.training import MLP
+
+PIXELS, CLASSES = 64, 10
+VALID, TEST = 300, 300
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images in rows, from 0 to 1, and their digits."""
+
+    images: Array
+    digits: Array
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Disjoint examples: to train on, to choose the epoch by, to report the error on."""
+
+    train: Examples
+    valid: Examples
+    test: Examples
+
+
+def load_split(seed: int) -> Split:
+    """The 1,797 digits in an order that the seed fixes: the last 300 for the test, 300 before them to validate."""
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(images))
+    train, valid, test = np.split(order, [len(order) - VALID - TEST, len(order) - TEST])
+    return Split(*(Examples(images[part] / 16, digits[part].astype(int)) for part in (train, valid, test)))
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network, its inputs, its probabilities and the objective that is minimised."""
+
+    mlp: MLP
+    x: Input
+    y: Input
+    f: Box
+    objective: Box
+
+    @property
+    def graph(self) -> Graph:
+        """Objective and probabilities in one graph."""
+        return Graph(self.objective, self.f)
+
+    def error(self, examples: Examples) -> float:
+        """The share of the examples whose most probable class is not theirs."""
+        f = Graph(self.f).fprop({self.x: examples.images}).outputs[0]
+        return float(np.mean(f.argmax(axis=1) != examples.digits))
+
+
+def build_network(hidden: int, regularization: float, seed: int) -> Network:
+    """Tanh units, a softmax, the mean negative log-likelihood and λ times the sum of the squared weights."""
+    x = Input("x", shape=("N", PIXELS))
+    y = Input("y", shape=("N",), dtype=int)
+    mlp = MLP([PIXELS, hidden, CLASSES], hidden="tanh", output="softmax", rng=seed)
+    a = mlp.logits(x)
+    loss: Any = SoftmaxCrossEntropy(a, y, name="loss")
+    penalty: Any = L2(*mlp.weights, name="Ω")
+    objective = mean(loss) + regularization * penalty
+    return Network(mlp, x, y, softmax(a).named("f"), objective.named("objective"))

@@ -1,0 +1,128 @@
+"""The demo from the first line to the last: load, build, check, train, choose, test, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flowgraph.demo.digits import Network, Split, build_network, load_split
+from flowgraph.demo.learning_curve import Epoch, learning_curve_svg
+from flowgraph.demo.report import report_html
+from flowgraph.demo.verification import Verdict, verify
+from flowgraph.errors import BpropError
+from flowgraph.table import graph_rows
+from flowgraph.training.sgd import sgd
+
+CHECKED_EXAMPLES = 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the demo can be told; the seed fixes the split, the first weights and the order of the examples."""
+
+    seed: int = 0
+    epochs: int = 40
+    hidden: int = 128
+    batch_size: int = 32
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    regularization: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out: the error on the test examples at the epoch with the best validation error."""
+
+    test_error: float
+    best: Epoch
+    epochs: tuple[Epoch, ...]
+    verdicts: tuple[Verdict, ...]
+    seconds: float
+    files: tuple[Path, ...]
+
+
+def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = lambda epoch: None) -> Summary:
+    """Run the demo, write its three files, and return what came out."""
+    started = time.perf_counter()
+    split = load_split(settings.seed)
+    network = build_network(settings.hidden, settings.regularization, settings.seed)
+    verdicts = check_gradients(network, split)
+    epochs, best = train(network, split, settings, on_epoch)
+    test_error = network.error(split.test)
+    seconds = time.perf_counter() - started
+    summary = Summary(test_error, best, epochs, verdicts, seconds, ())
+    return Summary(test_error, best, epochs, verdicts, seconds, write(network, split, settings, summary, out))
+
+
+def check_gradients(network: Network, split: Split) -> tuple[Verdict, ...]:
+    """Check every gradient on some examples, and stop where one is wrong."""
+    feeds = {network.x: split.train.images[:CHECKED_EXAMPLES], network.y: split.train.digits[:CHECKED_EXAMPLES]}
+    verdicts = tuple(verify(network.graph.fprop(feeds)))
+    for verdict in verdicts:
+        if not verdict.passed:
+            raise BpropError(
+                f"{verdict.name} ({verdict.what}): bprop gives the slope {verdict.bprop:.9g}, central differences "
+                f"{verdict.difference:.9g}"
+            )
+    return verdicts
+
+
+def train(
+    network: Network, split: Split, settings: Settings, on_epoch: Callable[[Epoch], Any]
+) -> tuple[tuple[Epoch, ...], Epoch]:
+    """Train, and leave the network with the parameters of the epoch with the smallest validation error."""
+    epochs: list[Epoch] = []
+    best: list[tuple[Epoch, list[Any]]] = []
+
+    def after(number: int, objective: float) -> None:
+        epoch = Epoch(number, objective, network.error(split.train), network.error(split.valid))
+        epochs.append(epoch)
+        if not best or epoch.valid_error < best[0][0].valid_error:
+            best[:] = [(epoch, [parameter.value for parameter in network.mlp.parameters])]
+        on_epoch(epoch)
+
+    sgd(
+        network.objective,
+        {network.x: split.train.images, network.y: split.train.digits},
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        momentum=settings.momentum,
+        seed=settings.seed,
+        on_epoch=after,
+    )
+    chosen, values = best[0]
+    for parameter, value in zip(network.mlp.parameters, values, strict=True):
+        parameter.value = value
+    return tuple(epochs), chosen
+
+
+def write(network: Network, split: Split, settings: Settings, summary: Summary, out: Path) -> tuple[Path, ...]:
+    """Write both pictures and the report that shows them."""
+    out.mkdir(parents=True, exist_ok=True)
+    graph, curve, report = out / "graph.svg", out / "learning_curve.svg", out / "report.html"
+    network.graph.render(graph)
+    curve.write_text(learning_curve_svg(summary.epochs, summary.best.number), encoding="utf-8")
+    worst = max(verdict.error for verdict in summary.verdicts)
+    counts = (len(split.train), len(split.valid), len(split.test))
+    tiles = [
+        ("test error", f"{summary.test_error:.1%}"),
+        (f"validation error, epoch {summary.best.number}", f"{summary.best.valid_error:.1%}"),
+        ("examples to train, validate, test", " / ".join(f"{count:,}" for count in counts)),
+        (f"worst of {len(summary.verdicts)} gradient checks", f"{worst:.0e}"),
+        ("checking and training", f"{summary.seconds:.1f} s"),
+    ]
+    page = report_html(
+        "flowgraph demo: handwritten digits",
+        tiles,
+        graph.read_text(encoding="utf-8"),
+        curve.read_text(encoding="utf-8"),
+        graph_rows(network.graph),
+        summary.verdicts,
+        asdict(settings),
+    )
+    report.write_text(page, encoding="utf-8")
+    return graph, curve, report
