@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from flowgraph.dispatch import call_function
 from flowgraph.errors import UsageError
 from flowgraph.size import Shape, product
 
@@ -149,9 +151,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
         return np.astype(cast(Any, self), dtype)
 
     def __getitem__(self, index: Any) -> Any:
-        from flowgraph.boxes.indexing import get
-
-        return get(cast(Any, self), index)
+        return call_function(operator.getitem, (self, index), {})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise UsageError(

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.boxes.likeness import sum_like
 from flowgraph.errors import BpropError, FlowgraphError
 from flowgraph.spec import same, shape_text
 
@@ -79,19 +80,6 @@ def settled(part: Any, value: Any, box: Box, position: int, own: Any) -> Any:
             raise _wrong(box, position, f"dtype {part.dtype}", str(value.dtype))
         part = part.astype(value.dtype)
     return part
-
-
-def sum_like(part: Any, value: Any) -> Any:
-    """The gradient of broadcasting: the sum over the axes along which `value` was repeated."""
-    if isinstance(part, Box):
-        from flowgraph.boxes.likeness import SumLike
-
-        return SumLike(part, value)
-    extra = part.ndim - value.ndim
-    if extra:
-        part = part.sum(axis=tuple(range(extra)))
-    repeated = tuple(i for i, size in enumerate(value.shape) if size == 1 and part.shape[i] != 1)
-    return part.sum(axis=repeated, keepdims=True) if repeated else part
 
 
 def _undoes_broadcast(box: Box, found: Sequence[Any], needed: Sequence[Any]) -> bool:

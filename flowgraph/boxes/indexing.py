@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from flowgraph import index_shape
+from flowgraph import dispatch, index_shape
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.part import part
 from flowgraph.errors import DtypeError, IndexingError
@@ -169,6 +170,7 @@ def filled(index: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(next(arrays) if isinstance(item, str) else item for item in index)
 
 
+@dispatch.implements(operator.getitem)
 def get(box: Box, index: Any) -> Any:
     """box[index]: an Index box; of a box with several outputs, one of them."""
     if len(box.outputs) != 1:
