@@ -96,7 +96,9 @@ class Einsum(Box):
         if not set(labels) <= set("".join(term for term, _ in factors)):
             factors.append((labels, np.ones_like(diagonal)))
         subscripts = ",".join(term for term, _ in factors) + "->" + labels
-        found = sum_like(np.einsum(subscripts, *(b for _, b in factors), optimize=True), diagonal)
+        found = np.einsum(subscripts, *(b for _, b in factors), optimize=True)
+        if found.shape != diagonal.shape:  # an axis of size 1 was broadcast, here or in the other operands
+            found = sum_like(found * np.ones_like(diagonal), diagonal)
         return found if places is None else index_add(found, a, *places, index=(ARRAY,) * len(places))
 
     def _sizes(self, shapes: Sequence[Shape]) -> dict[str, int | Size]:
@@ -126,6 +128,8 @@ def explicit(subscripts: str, ndims: Sequence[int]) -> str:
     ]
     if min(counts) < 0:
         raise UsageError(f"np.einsum: the subscripts {subscripts!r} name more axes than the operands have, {ndims}")
+    if arrow and max(counts) and "..." not in output:
+        raise UsageError(f"np.einsum: the output of {subscripts!r} needs the '...' of the operands")
     free = [letter for letter in string.ascii_letters if letter not in text]
     hidden = "".join(free[: max(counts)])
     terms = [term.replace("...", hidden[len(hidden) - n :]) for term, n in zip(terms, counts, strict=True)]

@@ -188,9 +188,9 @@ class TensorDot(Box):
 @implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """np.tensordot of boxes."""
-    if np.ndim(axes) == 0:
+    if not isinstance(axes, tuple | list | np.ndarray):
         count = operator.index(axes)
-        pair: Sequence[Any] = (range(np.ndim(a) - count, np.ndim(a)), range(count))
+        pair: Any = (range(np.ndim(a) - count, np.ndim(a)), range(count))
     else:
         pair = axes
     if len(pair) != 2:

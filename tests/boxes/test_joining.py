@@ -166,7 +166,7 @@ def test_float32_with_float64_widens_as_in_numpy():
 @pytest.mark.parametrize(
     ("build", "error", "text"),
     [
-        (lambda x: np.concatenate([x, x.T]), ShapeError, r"child 'arrays\[1\]' has the shape \(3, 2\), needs \(2, 3\) but"),
+        (lambda x: np.concatenate([x, x.T]), ShapeError, r"'arrays\[1\]' has the shape \(3, 2\), needs \(2, 3\) but"),
         (lambda x: np.concatenate([x, x[0]]), ShapeError, "but for axis 0"),
         (lambda x: np.concatenate([x], axis=2), ShapeError, "axis = "),
         (lambda x: np.concatenate([x[0, 0], x[0, 0]]), ShapeError, "needs one array or more, with axes"),

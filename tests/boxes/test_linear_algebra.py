@@ -1,0 +1,169 @@
+"""Products: NumPy's call forms and shapes, the closed forms of the lecture, no needless work."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+import flowgraph as fg
+from flowgraph.errors import ShapeError, UsageError
+from tests.boxes.numpy_calls import assert_every_batch, assert_multilinear_as_numpy
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape)
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes"),
+    [
+        (np.matmul, [(3, 4), (4, 2)]),
+        (np.linalg.matmul, [(3, 4), (4, 2)]),
+        (np.dot, [(3, 4), (4, 2)]),
+        (np.dot, [(4,), (4,)]),
+        (np.dot, [(3, 4), (4,)]),
+        (np.dot, [(4,), (4, 2)]),
+        (np.dot, [(2, 3, 4), (4, 2)]),
+        (np.dot, [(2, 3, 4), (5, 4, 2)]),
+        (np.dot, [(4,), (5, 4, 2)]),
+        (np.dot, [(), (4, 2)]),
+        (lambda a, b: a.dot(b), [(3, 4), (4, 2)]),
+        (np.inner, [(4,), (4,)]),
+        (np.inner, [(2, 4), (4,)]),
+        (np.inner, [(2, 4), (3, 4)]),
+        (np.inner, [(4,), (2, 3, 4)]),
+        (np.inner, [(), (2, 3)]),
+        (np.outer, [(3,), (2,)]),
+        (np.outer, [(3, 2), (2, 2)]),
+        (np.linalg.outer, [(3,), (2,)]),
+        (np.vdot, [(3, 2), (2, 3)]),
+        (np.vecdot, [(2, 3), (3,)]),
+        (lambda a, b: np.vecdot(a, b, axis=0), [(2, 3), (2, 3)]),
+        (np.linalg.vecdot, [(2, 3), (2, 3)]),
+        (np.tensordot, [(2, 3, 4), (3, 4, 5)]),
+        (lambda a, b: np.tensordot(a, b, 1), [(2, 3), (3, 4)]),
+        (lambda a, b: np.tensordot(a, b, 0), [(2, 3), (4,)]),
+        (lambda a, b: np.tensordot(a, b, axes=(-1, 0)), [(2, 3), (3, 4)]),
+        (lambda a, b: np.tensordot(a, b, axes=([0, 2], [2, 1])), [(2, 3, 4), (5, 4, 2)]),
+        (lambda a, b: np.tensordot(a, b, axes=([2, 0], [1, 2])), [(2, 3, 4), (5, 4, 2)]),
+        (lambda a, b: np.linalg.tensordot(a, b, axes=1), [(2, 3), (3, 4)]),
+        (np.kron, [(2, 3), (3, 2)]),
+        (np.kron, [(2,), (2, 1, 3)]),
+        (np.kron, [(), (2,)]),
+        (lambda a, b, c: np.linalg.multi_dot([a, b, c]), [(2, 3), (3, 4), (4, 2)]),
+    ],
+)
+def test_numpys_call_forms(function, shapes):
+    assert_multilinear_as_numpy(function, *(normal(*shape) for shape in shapes))
+
+
+@given(npst.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=4, max_side=3, min_side=0))
+def test_matmul_in_every_shape(drawn):
+    left, right = drawn.input_shapes
+    assert_multilinear_as_numpy(np.matmul, np.ones(left), np.ones(right))
+
+
+@given(st.data())
+def test_tensordot_over_any_axes(data):
+    a_shape = data.draw(npst.array_shapes(min_dims=1, max_dims=4, max_side=3))
+    count = data.draw(st.integers(0, len(a_shape)))
+    of_a = data.draw(st.permutations(range(len(a_shape))))[:count]
+    rest = data.draw(npst.array_shapes(min_dims=0, max_dims=2, max_side=3))
+    b_axes = data.draw(st.permutations([*(a_shape[axis] for axis in of_a), *rest]).map(tuple))
+    of_b, taken = [], set()
+    for axis in of_a:
+        place = next(i for i, size in enumerate(b_axes) if size == a_shape[axis] and i not in taken)
+        of_b.append(place)
+        taken.add(place)
+    assert_multilinear_as_numpy(lambda a, b: np.tensordot(a, b, (of_a, of_b)), np.ones(a_shape), np.ones(b_axes))
+
+
+def test_the_gradient_of_the_weights_is_the_lectures():
+    h, W, grad = normal(5, 4), normal(4, 3), normal(5, 3)
+    box = fg.MatMul(h, W)
+    dleft, dright = box.bprop(grad, h @ W, h, W)
+    np.testing.assert_array_equal(dleft, grad @ W.T)
+    np.testing.assert_array_equal(dright, h.T @ grad)
+    assert box.bprop(grad, h @ W, h, W, needs=(False, True))[0] is None
+    assert box.bprop(grad, h @ W, h, W, needs=(True, False))[1] is None
+
+
+@pytest.mark.parametrize("shape", [(4,), (5, 4), (2, 5, 4), (0, 4)])
+def test_affine_is_a_product_and_a_sum(shape):
+    h, W, b = fg.Parameter(normal(*shape)), fg.Parameter(normal(4, 3)), fg.Parameter(normal(3))
+    affine = fg.Affine(h, W, b)
+    grad = normal(*shape[:-1], 3)
+    one = fg.Graph(affine).fprop()
+    two = fg.Graph(h @ W + b).fprop()
+    np.testing.assert_allclose(one[affine], two[two.graph.outputs[0]])
+    for leaf in (h, W, b):
+        np.testing.assert_allclose(one.bprop(grad)[leaf], two.bprop(grad)[leaf], atol=1e-14)
+
+
+def test_affine_leaves_out_what_is_not_needed():
+    h, W, b = normal(5, 4), normal(4, 3), normal(3)
+    box = fg.Affine(h, W, b)
+    assert box.bprop(np.ones((5, 3)), None, h, W, b, needs=(False, False, False)) == (None, None, None)
+
+
+def test_affine_opens_into_a_product_and_a_sum():
+    h, W, b = (fg.Input(name, shape=shape) for name, shape in (("h", ("N", 4)), ("W", (4, 3)), ("b", (3,))))
+    opened = fg.Affine(h, W, b).fprop(h, W, b)
+    assert isinstance(opened, fg.Add)
+    assert isinstance(opened.children[0], fg.MatMul)
+
+
+def test_sizes_that_follow_the_batch():
+    assert assert_every_batch(np.matmul, ("N", 4), (4, 2)) == [("N", 2)]
+    assert assert_every_batch(np.matmul, ("N", 3, 4), (4, 2)) == [("N", 3, 2)]
+    assert assert_every_batch(np.matmul, ("N", 3, 4), ("N", 4, 2)) == [("N", 3, 2)]
+    assert assert_every_batch(np.matmul, (3, 4), ("N", 4, 2)) == [("N", 3, 2)]
+    assert assert_every_batch(np.matmul, (3, "N"), ("N", 2)) == [(3, 2)]
+    assert assert_every_batch(np.matmul, ("N",), ("N",)) == [()]
+    assert assert_every_batch(lambda h, W, b: fg.Affine(h, W, b) if isinstance(h, fg.Box) else h @ W + b,
+                              ("N", 4), (4, 2), (2,)) == [("N", 2)]  # fmt: skip
+    assert assert_every_batch(lambda a, b: np.tensordot(a, b, (0, 0)), ("N", 4), ("N", 2)) == [(4, 2)]
+    assert assert_every_batch(np.outer, ("N",), (3,)) == [("N", 3)]
+    assert assert_every_batch(np.kron, ("N", 2), (3, 2)) == [("3*N", 4)]
+
+
+def test_flops():
+    x, W = fg.Input("x", shape=(5, 4)), np.ones((4, 3))
+    product = fg.MatMul(x, W)
+    assert product.flops(product.shape, x.shape, W.shape) == 2 * 5 * 4 * 3
+    batch = fg.Input("batch", shape=("N", 4))
+    assert product.flops((batch @ W).shape, batch.shape, W.shape) == "24*N"
+    affine = fg.Affine(x, W, np.ones(3))
+    assert affine.flops(affine.shape, x.shape, W.shape, (3,)) == 2 * 5 * 4 * 3 + 5 * 3
+    dots = np.tensordot(x, W, 1)
+    assert dots.flops(dots.shape, x.shape, W.shape) == 2 * 5 * 4 * 3
+
+
+def test_float32_stays_float32():
+    x, W, b = (fg.Parameter(np.ones(shape, np.float32)) for shape in ((2, 3), (3, 4), (4,)))
+    for box in (x @ W, fg.Affine(x, W, b), np.tensordot(x, W, 1), np.einsum("ij,jk", x, W), np.outer(b, b)):
+        assert box.dtype == np.float32
+        assert all(g.dtype == np.float32 for g in fg.Graph(np.sum(box)).fprop().bprop().values())
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "text"),
+    [
+        (lambda x: x @ x, ShapeError, r"(?s)child 'right' has k = 2 but child 'left' has k = 3.*signature \(m\?,k\)"),
+        (lambda x: x @ np.ones(2), ShapeError, "has k = 2"),
+        (lambda x: np.matmul(x, 2.0), ShapeError, "child 'right' has 0 axes but needs at least 1"),
+        (lambda x: fg.Affine(x, np.ones((3, 4)), np.ones((1, 4))), ShapeError, "needs a matrix W and a vector b"),
+        (lambda x: fg.Affine(x, np.ones((3, 4)), np.ones(3)), ShapeError, "child 'b' has n = 3"),
+        (lambda x: np.tensordot(x, x, 1), ShapeError, "axis 1 of a has the size 3, axis 0 of b 2"),
+        (lambda x: np.tensordot(x, x, (5, 0)), ShapeError, "axis = "),
+        (lambda x: np.tensordot(x, x, ((0, 1), (0,))), ShapeError, "2 axes of a and 1 of b"),
+        (lambda x: np.tensordot(x, x, (0, 0, 0)), UsageError, "needs a number, or the axes of a and those of b"),
+        (lambda x: np.dot(x, x), ShapeError, "has k = 2"),
+    ],
+)
+def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
+    with pytest.raises(error, match=text):
+        build(fg.Parameter(np.ones((2, 3)), name="x"))
