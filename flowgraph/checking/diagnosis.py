@@ -1,10 +1,170 @@
-"""What kind of mistake it looks like."""
+"""What kind of mistake it looks like: transforms of what bprop says, tried against what is true."""
 
 from __future__ import annotations
 
-from flowgraph.checking.compare import Suspicion
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from flowgraph.checking.compare import Gradients, Suspicion, ask, coordinate
 from flowgraph.checking.point import Point
+from flowgraph.checking.target import Array
+
+MOST_ELEMENTS = 64
 
 
 def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:
+    """The first explanation that turns the analytic gradient of `child` into the numeric one; "" if none does."""
+    if (
+        suspicion.kind != "value"
+        or child is None
+        or suspicion.grad is None
+        or not 0 < point.size(child) <= MOST_ELEMENTS
+    ):
+        return ""
+    rng = np.random.default_rng(0)
+    grad = rng.uniform(0.5, 1.5, point.value.shape) * rng.choice([-1.0, 1.0], point.value.shape)
+    gradients, _ = ask(point, grad)
+    if gradients is None:
+        return ""
+    g = gradients[point.active.index(child)]
+    numeric = numeric_gradient(point, grad, child)
+    if numeric is None:
+        return ""
+    analytic = np.zeros(numeric.shape) if g is None else np.asarray(g, dtype=float)
+    if _alike(analytic, numeric):
+        return _only_with(point, suspicion)
+    for words, candidate in _candidates(point, grad, gradients, analytic, numeric, child):
+        if candidate.shape == numeric.shape and _alike(candidate, numeric):
+            return words
+    return _by_place(point, analytic, numeric)
+
+
+def numeric_gradient(point: Point, grad: Array, child: int) -> Array | None:
+    """Every element by central differences."""
+    found = np.zeros(point.size(child))
+    for k in range(point.size(child)):
+        direction = coordinate(point, child, k)
+        slopes = point.slopes(direction, depth=6)
+        length = float(np.ravel(direction[child])[k])
+        if slopes is None or not length:
+            return None
+        found[k] = float((grad * slopes.value).sum()) / length
+    return found.reshape(np.shape(point.inputs[child]))
+
+
+def _alike(one: Array, other: Array) -> bool:
+    size = float(np.abs(other).max(initial=0.0))
+    return bool(size > 0 and np.all(np.isfinite(one)) and np.abs(one - other).max(initial=0.0) <= 1e-6 * size)
+
+
+def _only_with(point: Point, suspicion: Suspicion) -> str:
+    """Right for a generic incoming gradient, wrong for the suspected one."""
+    assert suspicion.grad is not None
+    few = np.count_nonzero(suspicion.grad) < suspicion.grad.size
+    return "it is right for a dense incoming gradient and wrong for one with zeros" if few else ""
+
+
+def _candidates(
+    point: Point, grad: Array, gradients: Gradients, analytic: Array, numeric: Array, child: int
+) -> Iterator[tuple[str, Array]]:
+    yield "the sign is wrong", -analytic
+    if not np.any(analytic):
+        yield "the gradient is 0 or None although the output depends on this input", numeric
+    for words, factor in _factors(point, child):
+        yield f"a factor: it should be {words} times as large", factor * analytic
+        yield f"a factor: it should be -{words} times as large", -factor * analytic
+    if analytic.ndim == 2 and analytic.shape[0] == analytic.shape[1]:
+        yield "transposed", analytic.T
+    for i, other in zip(point.active, gradients, strict=True):
+        if i != child and other is not None:
+            name = point.runner.target.names[i]
+            yield f"children swapped: this is the gradient of {name}", np.asarray(other, dtype=float)
+            yield f"children swapped: this is minus the gradient of {name}", -np.asarray(other, dtype=float)
+    yield from _incoming(point, grad, analytic)
+    yield from _sums(analytic, numeric)
+    yield from _activations(point, grad, analytic, numeric)
+    scale = float((analytic * numeric).sum() / max(float((analytic * analytic).sum()), 1e-300))
+    yield f"a constant factor: it should be {scale:.6g} times as large", scale * analytic
+
+
+def _factors(point: Point, child: int) -> Iterator[tuple[str, float]]:
+    yield "2", 2.0
+    yield "1/2", 0.5
+    shape = np.shape(point.inputs[child])
+    sizes = {"the number of elements": float(np.prod(shape)), "the number of outputs": float(point.value.size)}
+    sizes |= {f"the size of axis {k}" + (" (the batch size?)" if k == 0 else ""): float(n) for k, n in enumerate(shape)}
+    for words, n in sizes.items():
+        if n > 1:
+            yield f"{words} ({n:g})", n
+            yield f"1 / {words} ({n:g})", 1 / n
+
+
+def _incoming(point: Point, grad: Array, analytic: Array) -> Iterator[tuple[str, Array]]:
+    """Dropped or applied twice, where it has the shape of the input."""
+    if point.projection is None and grad.size == analytic.size:
+        incoming = grad.reshape(analytic.shape)
+        yield "the incoming gradient is dropped", analytic * incoming
+        yield "the incoming gradient is applied twice", analytic / incoming
+
+
+def _sums(analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
+    for count in (1, 2):
+        for axes in combinations(range(analytic.ndim), count):
+            total = analytic.sum(axis=axes, keepdims=True)
+            yield f"a sum over axis {', '.join(map(str, axes))} is missing", np.broadcast_to(total, numeric.shape)
+    for axis in range(analytic.ndim):
+        yield f"reversed along axis {axis}", np.flip(analytic, axis)
+        yield f"accumulated from the wrong end of axis {axis}", _other_end(analytic, axis)
+
+
+def _other_end(x: Array, axis: int) -> Array:
+    """Undoes a cumulative sum along an axis and does it from the other end."""
+    steps = np.diff(x, axis=axis, prepend=0)
+    return np.flip(np.cumsum(np.flip(steps, axis), axis=axis), axis)
+
+
+def _activations(point: Point, grad: Array, analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
+    """Elementwise boxes: names the formula that bprop has used in place of the right one."""
+    if point.projection is not None or grad.size != analytic.size or len(point.active) != 1:
+        return
+    used = analytic / grad.reshape(analytic.shape)
+    x = np.asarray(point.inputs[point.active[0]], dtype=float)
+    y = point.value.reshape(analytic.shape)
+    formulas = {
+        f"{words} of the {where}": rule(v)
+        for where, v in (("output", y), ("input", x))
+        for words, rule in (
+            ("1 - v²", lambda v: 1 - v * v),
+            ("v (1 - v)", lambda v: v * (1 - v)),
+            ("exp(v)", np.exp),
+            ("cos(v)", np.cos),
+            ("sin(v)", np.sin),
+            ("1 / v", lambda v: 1 / v),
+            ("v > 0", lambda v: 1.0 * (v > 0)),
+            ("the value", lambda v: v),
+            ("1", np.ones_like),
+            ("1 / (1 + v²)", lambda v: 1 / (1 + v * v)),
+        )
+    }
+    right = numeric / grad.reshape(analytic.shape)
+    needed = next((words for words, v in formulas.items() if _alike(v, right)), None)
+    for words, value in formulas.items():
+        if _alike(value, used):
+            tail = f"; it should be {needed}" if needed else ""
+            yield f"the derivative of another activation: it is {words}{tail}", numeric
+
+
+def _by_place(point: Point, analytic: Array, numeric: Array) -> str:
+    """Wrong in some elements only: repeated indices, or one part of the array."""
+    off = np.abs(analytic - numeric) > 1e-6 * np.abs(numeric).max(initial=0.0)
+    for i, x in enumerate(point.inputs):
+        if i not in point.active and isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
+            values, counts = np.unique(x, return_counts=True)
+            rows = set(np.nonzero(off)[0].tolist()) if off.ndim else set()
+            if np.any(counts > 1) and rows <= {int(v) % max(1, analytic.shape[0]) for v in values[counts > 1]}:
+                return f"= instead of += at repeated indices of {point.runner.target.names[i]} (np.add.at)"
+    if off.ndim and 0 < off.sum() < off.size:
+        return f"only {int(off.sum())} of {off.size} elements are wrong: a branch, a mask or an index"
     return ""

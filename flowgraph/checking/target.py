@@ -32,7 +32,8 @@ class Target:
     gradient must be None although they are floats. `domain` bounds the values of an input by position, `kinks` are
     values where a slope may jump, `valid` says whether derived inputs are still within the contract. `second` is the
     bprop of bprop, `second(grads, gradients, grad, output, *inputs)`, with one gradient per argument of bprop.
-    `code` are the functions in which branches and thresholds are looked for.
+    `code` are the functions in which branches and thresholds are looked for. `strict_types` makes a gradient wider than
+    its float32 input a failure instead of a warning.
     """
 
     fprop: Callable[..., Any]
@@ -47,6 +48,7 @@ class Target:
     valid: Callable[..., Any] | None = None
     second: Callable[..., Any] | None = None
     code: tuple[Callable[..., Any], ...] = ()
+    strict_types: bool = False
 
     @classmethod
     def of_functions(
