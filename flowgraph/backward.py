@@ -67,7 +67,7 @@ def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
 
 
 def replay(boxes: Sequence[Box], slots: Mapping[Box, int], known: Mapping[Any, Any]) -> list[Any]:
-    """The values of boxes in order with these values for its leaves: arrays give arrays, boxes give the same boxes anew."""
+    """The values of boxes in order with these values of the leaves: from arrays, arrays; from boxes, boxes anew."""
     symbolic = any(isinstance(value, Box) for value in known.values())
     values: list[Any] = []
     for box in boxes:

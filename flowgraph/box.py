@@ -136,7 +136,7 @@ class Box(ArrayMethods, Description):
         constant = self.constant if self.constant_children else (False,) * len(self.children)
         return tuple(
             [
-                not never and any([spec.dtype.kind in "fc" for spec in child.outputs])
+                not never and any(spec.dtype.kind in "fc" for spec in child.outputs)
                 for never, child in zip(constant, self.children, strict=True)
             ]
         )

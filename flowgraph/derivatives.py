@@ -51,6 +51,7 @@ def _seed(output: Box, grad: Any) -> Any:
     seed = grad if isinstance(grad, Box) else Constant(grad, dtype=output.dtype)
     if seed.shape != output.shape:
         raise ShapeError(
-            f"gradient: grad= has the shape {shape_text(seed.shape)}, needs {shape_text(output.shape)} of {output.title}"
+            f"gradient: grad= has the shape {shape_text(seed.shape)}, "
+            f"needs {shape_text(output.shape)} of {output.title}"
         )
     return broadcast_like(seed, output)

@@ -37,7 +37,9 @@ def cut_error(graph: Graph, box: Box) -> NotDifferentiableError:
     """Why no gradient reaches a box: the first box above it through which none passes."""
     title = f"{type(box).__name__} {graph.names[box]!r}"
     if not any(spec.dtype.kind in "fc" for spec in box.outputs):
-        return NotDifferentiableError(f"{title}: has dtype {box.dtype}, and only real or complex values have a gradient")
+        return NotDifferentiableError(
+            f"{title}: has dtype {box.dtype}, and only real or complex values have a gradient"
+        )
     above = {box}
     cut = box
     for parent in graph.boxes:

@@ -39,7 +39,7 @@ def broadcast(shapes: Iterable[Shape]) -> Shape | None:
     shapes = list(shapes)
     if shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
-    ndim = max((len(shape) for shape in shapes))
+    ndim = max(len(shape) for shape in shapes)
     result: list[int | Size] = [1] * ndim
     for shape in shapes:
         for axis, size in enumerate(shape, ndim - len(shape)):

@@ -74,7 +74,9 @@ def _drawn(cls: type[fg.Box], one: Example, rng: np.random.Generator) -> Case:
     if cls.variadic:
         names = names[: len(one.children)] + [names[-1]] * (len(one.children) - len(names))
     children = tuple(
-        draw(rng, child, cls.domain.get(name, fg.Interval()), cls.kinks) if isinstance(child, tuple) else np.array(child)
+        draw(rng, child, cls.domain.get(name, fg.Interval()), cls.kinks)
+        if isinstance(child, tuple)
+        else np.array(child)
         for name, child in zip(names, one.children, strict=True)
     )
     return Case(cls, children, dict(one.settings))

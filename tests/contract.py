@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def slope(case: Case, directions: Sequence[np.ndarray], grad: Any) -> tuple[floa
     row = [(objective(h) - objective(-h)) / (2 * h) for h in steps]
     best, error = row[-1], np.inf
     for order in range(1, len(row)):
-        before, row = row, [(4**order * b - a) / (4**order - 1) for a, b in zip(row, row[1:], strict=False)]
+        before, row = row, [(4**order * b - a) / (4**order - 1) for a, b in pairwise(row)]
         if abs(row[-1] - before[-1]) < error:
             best, error = row[-1], abs(row[-1] - before[-1])
     size = sum(np.sum(np.abs(g * v)) for g, v in zip(parts(grad), parts(case.box.fprop(*case.children)), strict=True))
@@ -269,7 +270,7 @@ def gradient_graph_equals_bprop(case: Case) -> None:
     seed = seeds(case.box.fprop(*case.children))
     feeds = {leaf: a for leaf, a in zip(box.children, case.children, strict=True) if isinstance(leaf, fg.Input)}
     feeds[grad] = seed
-    built = [b for b in fg.gradient(box, wrt, grad)]
+    built = fg.gradient(box, wrt, grad)
     leaves = set(fg.Graph(*built).inputs)
     run = fg.Graph(*built).fprop({leaf: a for leaf, a in feeds.items() if leaf in leaves})
     for one, needed in zip(built, grads_of(case, seed), strict=True):

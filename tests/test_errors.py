@@ -127,7 +127,7 @@ def test_declarations_are_validated_when_the_class_is_defined():
         return a
 
     for body, texts in [
-        ({"fprop": fprop, "bprop": lambda self, grad, a: None}, ("Broken.bprop: found the arguments grad, a", "(a, b)")),
+        ({"fprop": fprop, "bprop": lambda self, grad, a: None}, ("found the arguments grad, a", "(a, b)")),
         ({"fprop": fprop, "signature": "(n)->(n)"}, ("the signature (n)->(n) has 1 children, fprop has 2 (a, b)",)),
         ({"fprop": fprop, "signature": "n->n"}, ("signature 'n->n' is not in gufunc notation",)),
         ({"fprop": fprop, "constant_children": {"c"}}, ("declares 'c', but its children are a, b",)),

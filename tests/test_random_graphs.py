@@ -1,5 +1,7 @@
 """Whole graphs drawn by Hypothesis: bprop against central differences, the gradient graph, and torch."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ def slope(graph, direction):
     row = [(value(h) - value(-h)) / (2 * h) for h in (4e-3, 2e-3, 1e-3, 5e-4)]
     best, error = row[-1], np.inf
     for order in range(1, 4):
-        before, row = row, [(4**order * b - a) / (4**order - 1) for a, b in zip(row, row[1:], strict=False)]
+        before, row = row, [(4**order * b - a) / (4**order - 1) for a, b in pairwise(row)]
         if abs(row[-1] - before[-1]) < error:
             best, error = row[-1], abs(row[-1] - before[-1])
     return best, error

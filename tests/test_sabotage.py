@@ -179,15 +179,18 @@ def test_a_sabotaged_box_fails_the_contract(cls, monkeypatch):
     check, value = SABOTAGED[cls]
     monkeypatch.setitem(VALUES, cls.__name__, value)
     with pytest.raises((AssertionError, fg.FlowgraphError, ValueError, IndexError, TypeError)):
-        for case in cases(cls):
-            check(case)
+        on_all_cases(check, cls)
+
+
+def on_all_cases(check, cls):
+    for case in cases(cls):
+        check(case)
 
 
 def test_what_they_sabotage_is_right(monkeypatch):
     monkeypatch.setitem(VALUES, "Square", lambda a: a**2)
     for check in contract.CHECKS:
-        for case in cases(Square):
-            check(case)
+        on_all_cases(check, Square)
 
 
 def test_a_class_added_anywhere_is_found(monkeypatch):
@@ -200,5 +203,4 @@ def test_a_class_added_anywhere_is_found(monkeypatch):
     assert fg.registry.pop(f"{__name__}.{Cube.__qualname__}") is Cube
     monkeypatch.setitem(VALUES, "Cube", lambda a: a**3)
     for check in contract.CHECKS:
-        for case in cases(Cube):
-            check(case)
+        on_all_cases(check, Cube)
