@@ -24,7 +24,8 @@ def reproducing_code(
     names = _identifiers(target.names)
     if any(np.size(x) > MOST_ELEMENTS for x in point.inputs):
         return ""
-    lines = ["import numpy as np", *_definition("fprop", target.fprop), *_definition("bprop", target.bprop), ""]
+    definition = target.definition or (*_definition("fprop", target.fprop), *_definition("bprop", target.bprop))
+    lines = ["import numpy as np", *definition, ""]
     lines += [f"{name} = {literal(x)}" for name, x in zip(names, point.inputs, strict=True)]
     arguments = ", ".join(names)
     lines += [
