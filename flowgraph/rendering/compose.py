@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.rendering import labels
+from flowgraph.rendering.aliases import with_aliases
 from flowgraph.rendering.caption import caption
 from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.module_tile import module_tile
+from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
 from flowgraph.rendering.subject import Subject
@@ -20,29 +24,35 @@ SEPARATE_UP_TO = 40
 """Boxes of a graph whose parameters are tiles of their own; beyond, they are rows of the boxes that read them."""
 
 
-def compose(subject: Subject, *, direction: str = "right", detail: str = "auto") -> Picture:
-    """The picture of a subject. `detail` "boxes" draws parameters as tiles, "rows" inside the boxes that read them."""
+def compose(subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto") -> Picture:
+    """The picture of a subject.
+
+    `detail` "boxes" draws parameters as tiles, "rows" inside the boxes that read them; `collapse` says which scopes
+    are one tile each: "auto" for those of a large graph, True, False, or a list of their names.
+    """
     if detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
     if direction not in DIRECTIONS:
         raise UsageError(f"render: found direction={direction!r}, needs one of {', '.join(DIRECTIONS)}")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
-    return _Composer(subject, rows).picture(direction)
+    return with_aliases(_Composer(subject, rows, modules(subject, collapse)).picture(direction))
 
 
 class _Composer:
     """One composition: what each box of the subject becomes."""
 
-    def __init__(self, subject: Subject, rows: bool) -> None:
+    def __init__(self, subject: Subject, rows: bool, modules: list[Module]) -> None:
         self.subject = subject
         self.graph = subject.graph
+        self.module_of = {box: module for module in modules for box in module.boxes}
         self.ids = {box: identifier(name) for box, name in self.graph.names.items()}
+        self.ids |= {box: f"{identifier(module.title)}@" for box, module in self.module_of.items()}
         self.inside = {box for box in self.graph.boxes if self._is_inside(box, rows)}
         self.shown = [box for box in self.graph.boxes if box not in self.inside]
         self.on_spine = set(zip(subject.spine, subject.spine[1:], strict=False))
 
     def picture(self, direction: str) -> Picture:
-        tiles = tuple(self._tile(box) for box in self.shown)
+        tiles = tuple(self._tiles())
         outputs = ", ".join(printable(self.graph.names[box]) for box in self.graph.outputs[:4])
         return Picture(
             title=f"flow graph of {outputs}",
@@ -54,11 +64,22 @@ class _Composer:
             hosts=self._hosts(),
         )
 
+    def _tiles(self) -> Iterator[Tile]:
+        """A tile for each box; for a module, where its last box stands."""
+        last = {module.tail[-1]: module for module in self.module_of.values() if module.tail}
+        for box in self.shown:
+            if box in last:
+                yield module_tile(self.subject, last[box], self.ids[box])
+            elif box not in self.module_of:
+                yield self._tile(box)
+
     def _is_inside(self, box: Box, rows: bool) -> bool:
         """Whether a leaf is written inside the boxes that read it."""
         if box in self.graph.outputs:
             return False
         readers = self.subject.parents[box]
+        if box in self.module_of:
+            return not box.children
         if is_number(box):
             return all(any(not is_number(child) for child in reader.children) for reader in readers)
         leaf = self.subject.kind[box] in ("parameter", "constant")
@@ -113,15 +134,18 @@ class _Composer:
         return rows
 
     def _links(self) -> list[Link]:
-        links = []
+        links: dict[tuple[str, str], Link] = {}
         for box in self.shown:
             free: dict[Box, bool] = {}
             for child, passes in zip(box.children, box.passes, strict=True):
                 free[child] = free.get(child, False) or passes
             for child, passes in free.items():
-                if child not in self.inside:
-                    links.append(self._link(child, box, passes))
-        return links
+                ends = self.ids[child], self.ids[box]
+                if child not in self.inside and ends[0] != ends[1]:
+                    link = self._link(child, box, passes)
+                    if ends not in links or (links[ends].flow == "none") or link.spine:
+                        links[ends] = link
+        return list(links.values())
 
     def _link(self, child: Box, box: Box, passes: bool) -> Link:
         subject = self.subject
@@ -149,7 +173,8 @@ class _Composer:
         hosts = {}
         for box in self.shown:
             readers = [b for b in self.subject.parents[box] if self.subject.kind[b] != "regularizer"]
-            if self.subject.kind[box] in ("parameter", "constant", "random", "target") and len(readers) == 1:
+            leaf = self.subject.kind[box] in ("parameter", "constant", "random", "target")
+            if leaf and len(readers) == 1 and readers[0] not in self.module_of and box not in self.module_of:
                 hosts[self.ids[box]] = self.ids[readers[0]]
         return hosts
 
@@ -158,6 +183,8 @@ class _Composer:
         counts: dict[str, int] = {}
         for box in self.graph.boxes:
             path = self._frame_of(box)
+            if box in self.module_of:
+                path = self.module_of[box].paths[0].rpartition("/")[0]
             while path:
                 own = box.value.size if self.subject.kind[box] == "parameter" else 0
                 counts[path] = counts.get(path, 0) + own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from html import escape
 
 from flowgraph.rendering.guests import Guests, seat
@@ -17,7 +17,8 @@ _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding
 
 def dot_text(picture: Picture, theme: str = "light") -> str:
     """The DOT text of a picture in the colours of a theme."""
-    writer = _Writer(THEMES[theme])
+    spine = {end for link in picture.links if link.spine for end in (link.tail, link.head)}
+    writer = _Writer(THEMES[theme], spine)
     return "\n".join([*writer.head(picture), *writer.body(picture), "}", ""])
 
 
@@ -27,18 +28,25 @@ def quoted(text: str) -> str:
     return f'"{plain}"'
 
 
+def _markup(text: str) -> str:
+    """A text inside an HTML label, where a backslash would begin an escape of DOT."""
+    return escape(text).replace("\\", "\\\\")
+
+
 class _Writer:
     """Writes in the colours of one theme."""
 
-    def __init__(self, colours: Mapping[str, str]) -> None:
+    def __init__(self, colours: Mapping[str, str], spine: Set[str]) -> None:
         self.colours = colours
+        self.spine = spine
 
     def head(self, picture: Picture) -> list[str]:
         rank, colours = "LR" if picture.direction == "right" else "TB", self.colours
+        apart = 0.32 if any(link.flow == "both" for link in picture.links) else 0.2
         caption = _TABLE.format(padding=2, rows="".join(map(self._row, picture.caption)))
         return [
             "digraph flowgraph {",
-            f'graph [rankdir={rank} bgcolor="{colours["paper"]}" fontname="{FONT}" ranksep=0.4 nodesep=0.2 pad=0.25'
+            f'graph [rankdir={rank} bgcolor="{colours["paper"]}" fontname="{FONT}" ranksep=0.4 nodesep={apart} pad=0.25'
             f" tooltip={quoted(picture.title)} labelloc=b labeljust=l label=<{caption}>];",
             f'node [shape=plain fontname="{FONT}" fontsize=12];',
             f'edge [fontname="{FONT}" fontsize=9 color="{colours["line"]}" arrowsize=0.65 penwidth=1.2];',
@@ -75,12 +83,12 @@ class _Writer:
 
     def _frame_head(self, frame: Frame) -> str:
         colours = self.colours
-        note = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10">   {escape(frame.note)}</FONT>' if frame.note else ""
-        title = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10"><B>{escape(frame.title)}</B></FONT>{note}'
+        note = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10">   {_markup(frame.note)}</FONT>' if frame.note else ""
+        title = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10"><B>{_markup(frame.title)}</B></FONT>{note}'
         return (
-            f'subgraph {quoted("cluster " + frame.path)} {{ label=<{title}> labelloc=t labeljust=l margin=9 '
+            f"subgraph {quoted('cluster ' + frame.path)} {{ label=<{title}> labelloc=t labeljust=l margin=9 "
             f'style="rounded,filled" color="{colours["frame line"]}" fillcolor="{colours["frame"]}" '
-            f'tooltip={quoted(frame.path)};'
+            f"tooltip={quoted(frame.path)};"
         )
 
     def _tile(self, tile: Tile) -> str:
@@ -88,13 +96,25 @@ class _Writer:
         rows = "".join((_SPACER if i == first else "") + self._row(row) for i, row in enumerate(tile.rows))
         words = [word for word, has in (("ROUNDED", not tile.square), ("DASHED", tile.dashed)) if has]
         style = f' STYLE="{",".join(words)}"' if words else ""
+        inner = f"<TR><TD>{_TABLE.format(padding=1, rows=rows)}</TD></TR>"
+        if tile.stacked:
+            return self._stacked(tile, _TABLE.format(padding=5, rows=inner))
         label = (
             f'<TABLE BORDER="{tile.width:g}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="5"'
             f' COLOR="{self.colours[tile.line]}" BGCOLOR="{self.colours[tile.fill]}"'
-            f"{style}><TR><TD>{_TABLE.format(padding=1, rows=rows)}</TD></TR></TABLE>"
+            f"{style}>{inner}</TABLE>"
         )
+        group = " group=spine" if tile.id in self.spine else ""
         return (
-            f'"{tile.id}" [id="box-{tile.id}" class="box {tile.kind}"'
+            f'"{tile.id}" [id="box-{tile.id}" class="box {tile.kind}"{group}'
+            f" tooltip={quoted(tile.tooltip)} label=<{label}>];"
+        )
+
+    def _stacked(self, tile: Tile, label: str) -> str:
+        """A module, drawn as a stack."""
+        return (
+            f'"{tile.id}" [id="box-{tile.id}" class="box module" shape=box3d style=filled margin="0.06,0.04"'
+            f' penwidth={tile.width:g} color="{self.colours[tile.line]}" fillcolor="{self.colours[tile.fill]}"'
             f" tooltip={quoted(tile.tooltip)} label=<{label}>];"
         )
 
@@ -133,7 +153,7 @@ class _Writer:
                 f' WIDTH="{6 * len(item.cells)}" HEIGHT="7"><TR>{cells}</TR></TABLE>'
             )
         size = "" if item.size == 12 else f' POINT-SIZE="{item.size}"'
-        text = f"<B>{escape(item.text)}</B>" if item.bold else escape(item.text)
+        text = f"<B>{_markup(item.text)}</B>" if item.bold else _markup(item.text)
         return f'<FONT COLOR="{colours[item.role]}"{size}>{text}</FONT>'
 
     def _link(self, link: Link, turned: bool) -> str:

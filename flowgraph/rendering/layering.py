@@ -63,7 +63,7 @@ class Arrangement:
 
 def arrange(members: list[Member], ties: Sequence[Tie], fold: bool = True) -> Arrangement:
     """Places for members whose ties have no cycle."""
-    _assign_columns(members, ties)
+    assign_columns(members, ties)
     passers: list[Member] = []
     routes = [_route(members[tie.tail], members[tie.head], tie.spine, passers) for tie in ties]
     every = [*members, *passers]
@@ -74,7 +74,7 @@ def arrange(members: list[Member], ties: Sequence[Tie], fold: bool = True) -> Ar
     return arrangement
 
 
-def _assign_columns(members: list[Member], ties: Sequence[Tie]) -> None:
+def assign_columns(members: list[Member], ties: Sequence[Tie]) -> None:
     """Longest path from the left; what hangs on nothing moves as far right as those that read it allow."""
     after: list[list[int]] = [[] for _ in members]
     before = [0] * len(members)

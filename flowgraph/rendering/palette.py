@@ -49,8 +49,15 @@ _OTHERS = {
     "not computed": ("#E4E7EB", "#2E3741"),
 }
 _PRINT = {
-    "paper": "white", "ink": "#000000", "muted": "#333333", "line": "#000000", "frame": "#FFFFFF",
-    "frame line": "#777777", "gradient": "#000000", "no gradient": "#999999", "faded fill": "#FFFFFF",
+    "paper": "white",
+    "ink": "#000000",
+    "muted": "#333333",
+    "line": "#000000",
+    "frame": "#FFFFFF",
+    "frame line": "#777777",
+    "gradient": "#000000",
+    "no gradient": "#999999",
+    "faded fill": "#FFFFFF",
 }
 _EMPTY = {"value": ("#F0F7FA", "#26313B"), "gradient": ("#FEF6F0", "#302923")}
 _HEAT = ("#2B6CB0", "#A5CBEA", "#F1F1EE", "#F9BC93", "#C2410C")

@@ -39,7 +39,8 @@ def exact_text(number: Any) -> str:
     value = number.item() if hasattr(number, "item") else number
     if isinstance(value, bool | complex):
         return str(value)
-    mantissa, _, exponent = f"{value:g}".replace("-", "−").partition("e")
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    mantissa = mantissa.replace("-", "−")
     return mantissa + (f"e{exponent[:1].replace('+', '')}{exponent[1:].lstrip('0')}" if exponent else "")
 
 

@@ -1,0 +1,58 @@
+"""The tile of a module: its name, how many there are, what it does, what it gives, its parameters."""
+
+from __future__ import annotations
+
+from flowgraph.rendering import labels
+from flowgraph.rendering.modules import Module
+from flowgraph.rendering.palette import ink_on
+from flowgraph.rendering.picture import Row, Span, Tile
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import number_text, printable, shape_text, shortened
+
+_MOST = 4
+
+
+def module_tile(subject: Subject, module: Module, id: str) -> Tile:
+    """A module as one tile, filled by the gradient of its last box in the view of gradients."""
+    last = module.tail[-1]
+    views_gradients = subject.view == "gradients" and last in subject.receivers
+    fill = labels.heat_of(subject, last) if views_gradients else "fill box"
+    ink = ink_on(fill)
+    muted = "muted" if ink == "ink" else ink
+    title = [Span(shortened(printable(module.title)), ink, bold=True, size=12)]
+    if len(module.paths) > 1:
+        title.append(Span(f"×{len(module.paths)}", "gradient" if ink == "ink" else ink, bold=True, size=12))
+    shapes = ", ".join(shape_text(spec.shape, subject.sizes) for spec in last.outputs)
+    rows = [Row(tuple(title)), Row((Span(_operations(module), muted),)), Row((Span(f"→ {shapes}", muted),))]
+    found = subject.gradient(last)
+    if subject.view != "forward" and last in subject.receivers:
+        text = "not computed" if found is None else number_text(found.rms)
+        rows.append(Row((Span(f"rms ∂ {text}", "gradient" if ink == "ink" else ink),)))
+    count = sum(box.value.size for box in module.boxes if subject.kind[box] == "parameter")
+    if count:
+        rows.append(Row((Span(f"{count:,} parameters", "ink"),), "fill parameter"))
+    return Tile(
+        id=id,
+        kind="box",
+        rows=tuple(rows),
+        tooltip=_tooltip(subject, module),
+        fill=fill,
+        line="line box",
+        square=True,
+        stacked=True,
+        frame=module.paths[0].rpartition("/")[0],
+    )
+
+
+def _operations(module: Module) -> str:
+    """What the boxes of one scope do, in order."""
+    scope = module.tail[-1].scope
+    words = [type(box).symbol for box in module.tail if box.scope == scope]
+    unlike = list(dict.fromkeys(words))
+    return printable(" · ".join(unlike[:_MOST]) + (" · …" if len(unlike) > _MOST else ""))
+
+
+def _tooltip(subject: Subject, module: Module) -> str:
+    names = [printable(subject.graph.names[box]) for box in module.boxes]
+    listed = ", ".join(names[:12]) + (f", … {len(names) - 12} more" if len(names) > 12 else "")
+    return f"{printable(module.title)}: {len(names)} boxes\n{listed}\nbuilt at {module.tail[-1].built_at}"

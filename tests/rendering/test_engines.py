@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import warnings
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from flowgraph.errors import RenderError, RenderWarning, UsageError
+from flowgraph.rendering import engines
+from tests.rendering.graphs import deep, feeds, lecture, nasty
+
+PURE = [program for _, program in engines.every("graphviz-pure")]
+needs_pure = pytest.mark.skipif(not PURE, reason="graphviz-pure is not installed (extra render)")
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without dot and without its port."""
+    monkeypatch.setattr(engines, "every", lambda engine: [])
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """Put a dot program with the given Python body first in line."""
+
+    def install(body: str) -> None:
+        program = tmp_path / "dot"
+        program.write_text(f"#!{sys.executable}\n{body}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setattr(engines, "every", lambda engine: [("dot", str(program))])
+
+    return install
+
+
+def parse(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg.encode())
+
+
+def texts(svg: str) -> str:
+    return " ".join(part for element in parse(svg).iter() for part in (element.text or "", element.tail or ""))
+
+
+def test_svg_needs_no_engine(no_engine: None, tmp_path: Path) -> None:
+    path = tmp_path / "net.svg"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lecture().render(path) == path
+    assert "prefers-color-scheme:dark" in path.read_text()
+    assert {"W1", "softmax", "scalar"} <= set(texts(path.read_text()).split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for dot is a script")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("import time; time.sleep(60)", "did not finish"),
+        ("raise SystemExit(3)", "code 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "failed"),
+        ("", "failed"),
+    ],
+)
+def test_an_engine_that_fails_costs_a_warning_not_the_picture(
+    broken: object, tmp_path: Path, body: str, said: str
+) -> None:
+    broken(body)  # type: ignore[operator]
+    with pytest.warns(RenderWarning, match=said) as caught:
+        lecture().render(tmp_path / "net.svg", timeout=1.0)
+    assert len(caught) == 1
+    assert "graphviz.org" in str(caught[0].message)
+    assert "W1" in texts((tmp_path / "net.svg").read_text())
+
+
+def test_a_program_that_cannot_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(engines.EngineError, match="cannot be run"):
+        engines.draw(str(tmp_path / "nothing"), "digraph{}", "svg", 5)
+
+
+def test_png_without_an_engine_becomes_svg_with_the_remedy(no_engine: None, tmp_path: Path) -> None:
+    with pytest.warns(RenderWarning, match=r"flowgraph\[render\]"):
+        assert lecture().render(tmp_path / "net.png") == tmp_path / "net.svg"
+    assert (tmp_path / "net.svg").exists()
+
+
+def test_pdf_without_an_engine_names_the_remedy(
+    no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowgraph.rendering.pdf.find_spec", lambda name: None)
+    with pytest.raises(RenderError, match=r"flowgraph\[pdf\]"):
+        lecture().render(tmp_path / "net.pdf")
+    assert (tmp_path / "net.svg").exists()
+
+
+def test_pdf_through_svglib(no_engine: None, tmp_path: Path) -> None:
+    pytest.importorskip("svglib")
+    lecture().render(tmp_path / "net.pdf")
+    assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_an_engine_asked_for_and_missing_is_said(no_engine: None) -> None:
+    with pytest.warns(RenderWarning, match="'dot' is not on this machine"):
+        lecture().to_svg(engine="dot")
+
+
+def test_unknown_suffixes_and_engines_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.svg"):
+        lecture().render(tmp_path / "net.jpeg2000")
+    with pytest.raises(UsageError, match="engine"):
+        lecture().to_svg(engine="word")
+
+
+def test_the_environment_names_a_dot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWGRAPH_DOT", os.path.join("some", "dot"))
+    assert engines.every("auto")[0] == ("dot", os.path.join("some", "dot"))
+
+
+@needs_pure
+def test_png_and_svg_through_the_port(tmp_path: Path) -> None:
+    graph = lecture()
+    run = graph.fprop(feeds())
+    for theme in ("light", "dark", "print", "auto"):
+        graph.render(tmp_path / "net.png", engine="graphviz-pure", theme=theme, run=run)
+        assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
+    svg = graph.to_svg(engine="graphviz-pure", view="both", run=run, grads=run.bprop())
+    assert "prefers-color-scheme:dark" in svg
+    parse(svg)
+
+
+@needs_pure
+@pytest.mark.parametrize("engine", ["graphviz-pure", "builtin"])
+def test_names_draw_as_they_are(engine: str) -> None:
+    svg = nasty().to_svg(engine=engine)
+    shown = texts(svg)
+    for name in ('<b>"x"&\\n', 'w\\"<TD>&amp;\\N\\G', 'a"b<c>&'):
+        assert name in shown
+    assert not [element for element in parse(svg).iter() if element.tag.endswith("script")]
+
+
+@needs_pure
+@pytest.mark.parametrize("graph", [deep(4), deep(20), deep(50)], ids=len)
+def test_the_port_draws_scopes_rows_and_modules(graph: object) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parse(graph.to_svg(engine="graphviz-pure"))  # type: ignore[attr-defined]
+        parse(graph.to_svg(engine="graphviz-pure", direction="down"))  # type: ignore[attr-defined]
+
+
+def test_dot_text_is_written(tmp_path: Path) -> None:
+    path = lecture().render(str(tmp_path / "net.dot"))
+    assert path.read_text() == lecture().to_dot()
+
+
+def test_a_notebook_cell_shows_the_picture_and_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    svg = lecture()._repr_svg_()
+    assert svg is not None
+    assert 'style="max-width:100%;height:auto"' in svg
+    monkeypatch.setattr("flowgraph.rendering.texts.picture_of", lambda *a, **k: 1 / 0)
+    assert lecture()._repr_svg_() is None

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from flowgraph.rendering.palette import LEVELS
+from flowgraph.rendering.statistics import BINS, describe, share_saturated
+
+
+def test_against_numpy() -> None:
+    a = np.random.default_rng(0).normal(size=(30, 40))
+    found = describe(a)
+    assert found is not None
+    assert found.mean == pytest.approx(a.mean())
+    assert found.std == pytest.approx(a.std())
+    assert (found.low, found.high) == (a.min(), a.max())
+    assert found.rms == pytest.approx(np.sqrt(np.mean(a**2)))
+
+
+def test_a_histogram_has_zero_in_its_middle() -> None:
+    zeros = describe(np.zeros(5))
+    assert zeros is not None
+    assert zeros.histogram == tuple(LEVELS if i == BINS // 2 else 0 for i in range(BINS))
+    ends = describe(np.array([-1.0, 1.0]))
+    assert ends is not None
+    assert (ends.histogram[0], ends.histogram[-1], sum(ends.histogram)) == (LEVELS, LEVELS, 2 * LEVELS)
+
+
+def test_nothing_overflows() -> None:
+    found = describe(np.array([1e300, -1e300]))
+    assert found is not None
+    assert found.rms == pytest.approx(1e300)
+    tiny = describe(np.array([1e-300]))
+    assert tiny is not None
+    assert tiny.rms == pytest.approx(1e-300)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_said(bad: float) -> None:
+    found = describe(np.array([1.0, bad]))
+    assert found is not None
+    assert not found.finite
+
+
+def test_what_has_no_statistics() -> None:
+    assert describe(np.zeros((0, 3))) is None
+    assert describe(np.array([1j])) is None
+
+
+def test_saturation() -> None:
+    assert share_saturated("Tanh", np.array([0.0, 0.99])) == 0.5
+    assert share_saturated("Sigmoid", np.array([0.5, 0.001, 0.999, 0.4])) == 0.5
+    assert share_saturated("ReLU", np.array([[0.0, 1.0], [0.0, 0.0]])) == 0.5
+    assert share_saturated("ReLU", np.zeros(3)) == 1.0
+    assert share_saturated("Exp", np.ones(3)) is None
+    assert share_saturated("Tanh", np.zeros(0)) is None
