@@ -90,23 +90,22 @@ def product(sizes: Iterable[int | Size]) -> int | Size:
 
 
 def divide(total: int | Size, part: int | Size) -> int | Size | None:
-    """The size q with q * part = total, or None where there is no such polynomial of one factor."""
-    if isinstance(total, int) and isinstance(part, int):
-        return total // part if part and total % part == 0 else None
-    divisor = _terms(part)
-    if len(divisor) != 1:
-        return 1 if total == part else None
-    ((names, factor),) = divisor.items()
+    """The size q with q * part = total, or None where there is no such polynomial."""
+    rest, divisor = dict(_terms(total)), _terms(part)
+    if not divisor:
+        return None
+    lead = max(divisor, key=_degree)
     quotient: dict[Monomial, int] = {}
-    for monomial, coefficient in _terms(total).items():
-        rest = list(monomial)
-        for name in names:
-            if name not in rest:
-                return None
-            rest.remove(name)
-        if coefficient % factor:
+    while rest:
+        highest = max(rest, key=_degree)
+        names = _without(highest, lead)
+        if names is None or rest[highest] % divisor[lead]:
             return None
-        quotient[tuple(rest)] = coefficient // factor
+        quotient[names] = factor = rest[highest] // divisor[lead]
+        for monomial, coefficient in divisor.items():
+            product_of_names = tuple(sorted(names + monomial))
+            rest[product_of_names] = rest.get(product_of_names, 0) - factor * coefficient
+        rest = {monomial: coefficient for monomial, coefficient in rest.items() if coefficient}
     return _tidy(quotient)
 
 
@@ -131,6 +130,21 @@ def fit(samples: Sequence[tuple[Mapping[str, int], int]]) -> int | Size:
         if np.array_equal(table @ factors, numbers):
             return _tidy({m: int(f) for m, f in zip(monomials, factors, strict=True)})
     return unknown()
+
+
+def _degree(monomial: Monomial) -> tuple[int, Monomial]:
+    """An order that products keep, so that a division ends."""
+    return len(monomial), monomial
+
+
+def _without(monomial: Monomial, part: Monomial) -> Monomial | None:
+    """The names that are left of a product when some are divided out, or None where one is missing."""
+    rest = list(monomial)
+    for name in part:
+        if name not in rest:
+            return None
+        rest.remove(name)
+    return tuple(rest)
 
 
 def _terms(size: int | Size) -> Mapping[Monomial, int]:

@@ -40,8 +40,7 @@ def test_arithmetic_is_that_of_the_numbers(left, right, n, m):
 
     assert number(add(left, right)) == number(left) + number(right)
     assert number(multiply(left, right)) == number(left) * number(right)
-    quotient = divide(multiply(left, right), right)
-    assert quotient is None or multiply(quotient, right) == multiply(left, right)
+    assert divide(multiply(left, right), right) == (None if right == 0 else left)
 
 
 def test_division():
@@ -53,6 +52,10 @@ def test_division():
     assert divide(3 * N, 2) is None
     assert divide(N + 1, N) is None
     assert divide(N + 1, N + 1) == 1
+    assert divide(4 * N - 4, N - 1) == 4
+    assert divide(N * M - M, N - 1) == M
+    assert divide(N * N - 1, N - 1) == N + 1
+    assert divide(N * N, N - 1) is None
     assert divide(N, N + 1) is None
 
 
