@@ -146,6 +146,26 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """np.squeeze of the box."""
         return np.squeeze(cast(Any, self), axis=axis)
 
+    def take(self, indices: Any, axis: Any = None) -> Any:
+        """np.take of the box."""
+        return np.take(cast(Any, self), indices, axis=axis)
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+        """np.repeat of the box."""
+        return np.repeat(cast(Any, self), repeats, axis=axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """np.diagonal of the box."""
+        return np.diagonal(cast(Any, self), offset, axis1, axis2)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """np.trace of the box."""
+        return np.trace(cast(Any, self), offset, axis1, axis2)
+
+    def argsort(self, axis: Any = -1) -> Any:
+        """np.argsort of the box."""
+        return np.argsort(cast(Any, self), axis=axis)
+
     def astype(self, dtype: Any) -> Any:
         """The box converted to a dtype; to integers or booleans no gradient passes."""
         return np.astype(cast(Any, self), dtype)

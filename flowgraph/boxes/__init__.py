@@ -1,7 +1,6 @@
 """The boxes, one file per family; importing this package registers them all."""
 
 from flowgraph.boxes import constructors as constructors
-from flowgraph.boxes import likeness as likeness
 from flowgraph.boxes import part as part
 from flowgraph.boxes.activation import (
     ELU,
@@ -49,6 +48,16 @@ from flowgraph.boxes.hyperbolic import Arccosh, Arcsinh, Arctanh, Cosh, Sinh, Ta
 from flowgraph.boxes.indexing import ArangeLike, Index, IndexAdd, arange_like
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.label import OneHot
+from flowgraph.boxes.likeness import (
+    BroadcastLike,
+    CountLike,
+    ReshapeLike,
+    SumLike,
+    broadcast_like,
+    count_like,
+    reshape_like,
+    sum_like,
+)
 from flowgraph.boxes.linear_algebra import Affine, MatMul, TensorDot
 from flowgraph.boxes.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.normal import NormalCdf
@@ -92,6 +101,7 @@ __all__ = [
     "BitwiseOr",
     "BitwiseXor",
     "BroadcastArrays",
+    "BroadcastLike",
     "BroadcastTo",
     "Cast",
     "Cbrt",
@@ -101,6 +111,7 @@ __all__ = [
     "ConstantPower",
     "Cos",
     "Cosh",
+    "CountLike",
     "CountNonzero",
     "CumProd",
     "CumSum",
@@ -172,6 +183,7 @@ __all__ = [
     "Reciprocal",
     "Remainder",
     "Reshape",
+    "ReshapeLike",
     "RightShift",
     "Rint",
     "Roll",
@@ -196,6 +208,7 @@ __all__ = [
     "Std",
     "Subtract",
     "Sum",
+    "SumLike",
     "TakeAlongAxis",
     "Tan",
     "Tanh",
@@ -208,6 +221,8 @@ __all__ = [
     "Var",
     "Where",
     "arange_like",
+    "broadcast_like",
+    "count_like",
     "elu",
     "gelu",
     "leaky_relu",
@@ -216,9 +231,11 @@ __all__ = [
     "logsumexp",
     "mean",
     "relu",
+    "reshape_like",
     "sigmoid",
     "silu",
     "softmax",
     "softplus",
     "sum",
+    "sum_like",
 ]

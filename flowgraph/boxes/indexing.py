@@ -14,7 +14,8 @@ from flowgraph.boxes.part import part
 from flowgraph.errors import DtypeError, IndexingError
 from flowgraph.example import example
 from flowgraph.index_shape import ARRAY, ArrayIndex, IndexMismatchError
-from flowgraph.spec import Spec
+from flowgraph.size import Shape
+from flowgraph.spec import Spec, same, shape_text
 
 
 class Index(Box):
@@ -49,22 +50,7 @@ class Index(Box):
 
     def infer(self, a: Spec, *indices: Spec) -> Spec:
         """The sizes that the index leaves, the dtype of a."""
-        for spec, child in zip(indices, self.children[1:], strict=True):
-            if spec.dtype.kind not in "biu":
-                raise DtypeError(
-                    f"{self.title}: found the index {child.title} of dtype {spec.dtype}, needs integers or truth "
-                    f"values; convert it with .astype(int) or .astype(bool)"
-                )
-        try:
-            return Spec(index_shape.indexed_shape(a.shape, self.index, self._arrays(indices)), a.dtype)
-        except IndexMismatchError as mismatch:
-            raise IndexingError("\n  ".join([f"{self.title}: {mismatch}", *self.lineup()])) from None
-
-    def _arrays(self, indices: Sequence[Spec]) -> list[ArrayIndex]:
-        return [
-            ArrayIndex(spec.shape, spec.dtype.kind == "b", child.value if isinstance(child, Constant) else None)
-            for spec, child in zip(indices, self.children[1:], strict=True)
-        ]
+        return Spec(_indexed(self, a.shape, self.index, indices), a.dtype)
 
 
 class IndexAdd(Box):
@@ -96,6 +82,9 @@ class IndexAdd(Box):
 
     def infer(self, a: Spec, like: Spec, *indices: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
+        shape = _indexed(self, like.shape, self.index, indices)
+        if len(shape) != len(a.shape) or not all(map(same, shape, a.shape)):
+            raise self.shape_error(f"the index takes {shape_text(shape)} of `like`, and a is {shape_text(a.shape)}")
         return Spec(like.shape, a.dtype)
 
 
@@ -168,6 +157,23 @@ def filled(index: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
         return index
     arrays = iter(indices)
     return tuple(next(arrays) if isinstance(item, str) else item for item in index)
+
+
+def _indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Spec]) -> Shape:
+    """The shape that the index of a box, with its last children in place, takes of an array."""
+    arrays = []
+    for spec, child in zip(indices, box.children[len(box.children) - len(indices) :], strict=True):
+        if spec.dtype.kind not in "biu":
+            raise DtypeError(
+                f"{box.title}: found the index {child.title} of dtype {spec.dtype}, needs integers or truth values; "
+                f"convert it with .astype(int) or .astype(bool)"
+            )
+        numbers = child.value if isinstance(child, Constant) else None
+        arrays.append(ArrayIndex(spec.shape, spec.dtype.kind == "b", numbers))
+    try:
+        return index_shape.indexed_shape(shape, index, arrays)
+    except IndexMismatchError as mismatch:
+        raise IndexingError("\n  ".join([f"{box.title}: {mismatch}", *box.lineup()])) from None
 
 
 @dispatch.implements(operator.getitem)

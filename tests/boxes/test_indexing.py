@@ -262,3 +262,8 @@ def test_rows_of_float32_and_of_no_width():
         found = value(h)
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, needed)
+
+
+def test_what_is_added_has_the_shape_of_what_the_index_takes():
+    with pytest.raises(ShapeError, match=r"the index takes \(3,\) of `like`, and a is \(2,\)"):
+        IndexAdd(np.ones(2), np.ones((2, 3)), index=(0,))
