@@ -1,0 +1,125 @@
+"""`flowgraph demo`: the files it writes, the checks it makes, and once the accuracy that it states."""
+
+import re
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import flowgraph as fg
+from flowgraph.cli import main
+from flowgraph.demo.digits import load_split
+from flowgraph.demo.report import inline, report_html
+from flowgraph.demo.verification import verify
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo")
+    return out, CliRunner().invoke(main, ["demo", "--out", str(out), "--epochs", "2", "--seed", "3"])
+
+
+def test_it_says_what_it_did(short):
+    out, result = short
+    assert result.exit_code == 0, result.output
+    assert re.search(r"gradients: \d+ checks passed, largest relative error \de-\d\d", result.output)
+    assert re.search(r"test error: \d+\.\d% \(accuracy \d\d\.\d%\), after epoch [12]", result.output)
+    for name in ("graph.svg", "learning_curve.svg", "report.html"):
+        assert f"wrote {out / name}" in result.output
+
+
+def test_both_pictures_are_svg(short):
+    out, _ = short
+    for name in ("graph.svg", "learning_curve.svg"):
+        assert ElementTree.parse(out / name).getroot().tag.endswith("svg")
+
+
+def test_the_report_is_self_contained(short):
+    page = (short[0] / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert not re.search(r'(src|href)="(?!#)', page)
+    assert "@import" not in page
+    assert "prefers-color-scheme: dark" in page
+    for text in ("layer1/W", "SoftmaxCrossEntropy", "objective", "learning rate", "test error", "passed"):
+        assert text in page
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_seed_gives_the_same_pictures(short, tmp_path):
+    CliRunner().invoke(main, ["demo", "--out", str(tmp_path), "--epochs", "2", "--seed", "3"])
+    for name in ("graph.svg", "learning_curve.svg"):
+        assert (tmp_path / name).read_bytes() == (short[0] / name).read_bytes()
+
+
+def test_the_full_demo_reaches_its_accuracy_in_a_minute(tmp_path):
+    started = time.perf_counter()
+    result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path)])
+    assert time.perf_counter() - started < 60
+    assert float(re.search(r"accuracy ([\d.]+)%", result.output)[1]) >= 96
+
+
+def test_the_split_is_disjoint_and_complete():
+    split = load_split(0)
+    parts = (split.train, split.valid, split.test)
+    assert [len(part) for part in parts] == [1197, 300, 300]
+    rows = np.concatenate([np.column_stack([part.images, part.digits]) for part in parts])
+    assert len(np.unique(rows, axis=0)) == 1797
+    assert rows[:, :-1].min() == 0
+    assert rows[:, :-1].max() == 1
+    assert not np.array_equal(split.train.digits, load_split(1).train.digits)
+
+
+class DoubledTanh(fg.Elementwise):
+    """tanh with twice its gradient."""
+
+    examples = None
+
+    def fprop(self, a):
+        return np.tanh(a)
+
+    def bprop(self, grad, h, a):
+        return (grad * 2 * (1 - h * h),)
+
+
+def test_a_wrong_bprop_is_found_where_it_stands_and_through_the_graph():
+    x, w = fg.Input("x", shape=("N", 3)), fg.Parameter(np.ones(3), name="w")
+    good = fg.Graph(fg.mean(np.tanh(x @ w)))
+    assert all(verdict.passed for verdict in verify(good.fprop(x=np.ones((2, 3)) / 7)))
+    bad = fg.Graph(fg.mean(DoubledTanh(x @ w, name="h")))
+    failed = [verdict.name for verdict in verify(bad.fprop(x=np.ones((2, 3)) / 7)) if not verdict.passed]
+    assert failed == ["h", "w"]
+
+
+def test_a_wrong_gradient_stops_the_demo(monkeypatch, tmp_path):
+    monkeypatch.setattr(fg.SoftmaxCrossEntropy, "bprop", lambda self, grad, h, logits, targets: (logits * 0, None))
+    result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), "--epochs", "1"])
+    assert result.exit_code == 1
+    assert "Error: loss (SoftmaxCrossEntropy): bprop gives the slope 0" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("module", "extra"), [("click", "cli"), ("rich", "cli"), ("sklearn", "demo")])
+def test_a_missing_extra_is_named(module, extra, tmp_path):
+    code = f"import sys; sys.modules[{module!r}] = None; from flowgraph.cli import main; main()"
+    found = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--out", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 1
+    assert f"pip install 'flowgraph[{extra}]'" in found.stderr
+    assert module in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_text_in_the_report_is_escaped():
+    page = report_html("<b>", [("&", "<1")], "<svg/>", "<svg/>", [("<", *[""] * 5)], [], {"a_b": "<i>"})
+    assert "<title>&lt;b&gt;</title>" in page
+    assert "<td>a b</td>" in page
+    assert "<i>" not in page
+    assert inline('<?xml?><svg id="a"><use href="#a"/><g clip-path="url(#a)"/></svg>', "p") == (
+        '<svg id="p-a"><use href="#p-a"/><g clip-path="url(#p-a)"/></svg>'
+    )
