@@ -27,33 +27,59 @@ SECONDS = 3.5
 
 
 def check(
-    fprop: Callable[..., Any],
+    target: Any,
     *inputs: Any,
-    bprop: Callable[..., Any],
+    bprop: Callable[..., Any] | None = None,
     order: int = 1,
     seed: int = 0,
     budget: int | None = None,
     valid: Callable[..., Any] | None = None,
     names: Sequence[str] | None = None,
     second: Callable[..., Any] | None = None,
+    **feeds: Any,
 ) -> Report:
-    """Is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`, wherever fprop is defined?
+    """Are the gradients right, wherever the value is defined? Of a box class, a box, a graph, or functions.
+
+    - `check(Softmax)`: a box class, on every example that it declares; all its settings are varied
+    - `check(box)`: a built box with its settings, on values drawn from its declarations
+    - `check(graph, x=..., y=...)`: every box in place at the values of that run, then end to end on the parameters
+    - `check(function, *arrays)`: a function written in NumPy, through the graph that it builds
+    - `check(fprop, *inputs, bprop=bprop)`: is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`?
 
     Float arrays and floats are differentiated, everything else is a setting that is varied too. `valid(*inputs)` says
     which derived inputs are within the contract, where fprop does not raise outside of it. `order=2` also checks the
-    second derivative, through `second`, the bprop of bprop, if it is given. `budget` bounds the calls of fprop.
+    second derivative: of boxes by their gradient graph, of functions through `second`, the bprop of bprop, if it is
+    given. `budget` bounds the calls of fprop.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
+    'pass'
     """
-    return check_target(Target.of_functions(fprop, bprop, inputs, names, valid, second), order, seed, budget)
+    if bprop is None:
+        from flowgraph.checking.kinds import check_kind
+
+        return check_kind(target, inputs, feeds, order, seed, budget, valid, names)
+    return check_target(Target.of_functions(target, bprop, inputs, names, valid, second), order, seed, budget)
 
 
-def check_target(target: Target, order: int = 1, seed: int = 0, budget: int | None = None) -> Report:
-    """The same for a Target, which can also declare domain, kinks and constant inputs."""
+def check_target(
+    target: Target,
+    order: int = 1,
+    seed: int = 0,
+    budget: int | None = None,
+    seconds: float = SECONDS,
+    regimes: bool = True,
+) -> Report:
+    """The same for a Target, which can also declare domain, kinks and constant inputs.
+
+    Without `regimes` it is looked at on its example alone.
+    """
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        examination = Examination.begin(target, seed, budget or BUDGET, SECONDS)
+        examination = Examination.begin(target, seed, budget or BUDGET, seconds)
         try:
-            _phases(examination, order)
+            _phases(examination, order, regimes)
             report = report_of(examination, seed)
         finally:
             examination.runner.restore_random_state()
@@ -62,7 +88,7 @@ def check_target(target: Target, order: int = 1, seed: int = 0, budget: int | No
     return report
 
 
-def _phases(examination: Examination, order: int) -> None:
+def _phases(examination: Examination, order: int, regimes: bool) -> None:
     target, rng = examination.target, examination.rng
     side_effects(examination, examination.inputs)
     point = examination.point("the example", examination.inputs)
@@ -78,7 +104,7 @@ def _phases(examination: Examination, order: int) -> None:
     inputs, active = examination.inputs, examination.active
     examination.visit("the example", inputs, coordinates=24, single=4)
     contract(examination, "the example", inputs)
-    if examination.broken:
+    if examination.broken or not regimes:
         return
     other_types(examination)
     structures = examination.structures

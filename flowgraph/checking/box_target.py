@@ -1,0 +1,191 @@
+"""A box as what the checker checks: its children are differentiated, its settings are varied, the engine reads bprop."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from flowgraph.backward import derived_bprop
+from flowgraph.box import Box, Elementwise
+from flowgraph.checking.cases import Case, child_labels
+from flowgraph.checking.describe import Failure
+from flowgraph.checking.target import Array, Target
+from flowgraph.domain import Interval
+from flowgraph.errors import BpropError
+from flowgraph.leaves import Input
+from flowgraph.run import as_values
+from flowgraph.sweep import settled
+
+LARGEST_CACHE = 256
+
+
+@dataclass
+class BoxCalls:
+    """fprop and bprop of a box class as functions of children and settings, just as a run calls them.
+
+    What cannot be seen in the numbers (a value that is not as built, another gradient with `needs`) is kept in
+    `findings`.
+    """
+
+    cls: type[Box]
+    count: int
+    setting_names: tuple[str, ...]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+    findings: dict[str, Failure] = field(default_factory=dict)
+    _boxes: dict[Hashable, Box] = field(default_factory=dict)
+
+    def split(self, inputs: tuple[Any, ...]) -> tuple[list[Any], dict[str, Any]]:
+        """The values of the children, as a run holds them, and the settings by name."""
+        children = [np.asarray(x)[()] for x in inputs[: self.count]]
+        return children, {**self.fixed, **dict(zip(self.setting_names, inputs[self.count :], strict=True))}
+
+    def box(self, children: list[Any], settings: dict[str, Any]) -> Box:
+        """The box on inputs of these shapes and dtypes."""
+        try:
+            kinds = tuple((type(v), v) for v in settings.values())
+            key: Hashable = (kinds, tuple((x.shape, x.dtype) for x in children))
+            if key in self._boxes:
+                return self._boxes[key]
+        except TypeError:  # a setting that cannot be hashed, such as an array
+            return self._built(children, settings)
+        if len(self._boxes) >= LARGEST_CACHE:
+            self._boxes.clear()
+        self._boxes[key] = self._built(children, settings)
+        return self._boxes[key]
+
+    def _built(self, children: list[Any], settings: dict[str, Any]) -> Box:
+        names = child_labels(self.cls, self.count)
+        leaves = [Input(name, shape=x.shape, dtype=x.dtype) for name, x in zip(names, children, strict=True)]
+        return self.cls(*leaves, **settings)
+
+    def fprop(self, *inputs: Any) -> Any:
+        """The value; raises where the box cannot be built on these children with these settings."""
+        children, settings = self.split(inputs)
+        box = self.box(children, settings)
+        value = as_values(box.fprop(*children))
+        self._as_built(box, value)
+        return value
+
+    def bprop(self, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+        """The gradients that the engine takes from bprop: counted, of the right shape and dtype, broadcasting undone."""
+        children, settings = self.split(inputs)
+        box = self.box(children, settings)
+        grad = tuple(grad) if isinstance(grad, tuple | list) else np.asarray(grad)[()]
+        output = tuple(output) if isinstance(output, tuple | list) else np.asarray(output)[()]
+        call = box.bprop if box.has_bprop else derived_bprop(box)
+        grads = self._settled(box, call(grad, output, *children), children, output)
+        if box.takes_needs and len(children) > 1:
+            self._same_with_needs(box, grads, (grad, output, *children))
+        return (*grads, *(None for _ in self.setting_names))
+
+    def _settled(self, box: Box, parts: Any, children: list[Any], output: Any) -> tuple[Any, ...]:
+        if type(parts) is not tuple or len(parts) != len(children):
+            found = f"{len(parts)} gradients" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
+            raise BpropError(
+                f"returned {found}, needs a tuple of {len(children)}, "
+                f"one per child ({', '.join(box.names_of_children())})"
+            )
+        constant = box.constant
+        return tuple(
+            part if constant[i] or not free else settled(part, child, box, i, output)
+            for i, (part, child, free) in enumerate(zip(parts, children, box.passes, strict=True))
+        )
+
+    def _as_built(self, box: Box, value: Any) -> None:
+        """Shape and dtype are those that the box was built with."""
+        parts = value if isinstance(value, tuple) else (value,)
+        if "spec" in self.findings:
+            return
+        for spec, part in zip(box.outputs, parts, strict=False):
+            sizes = [s if isinstance(s, int) else n for s, n in zip(spec.shape, part.shape, strict=False)]
+            if len(parts) != len(box.outputs) or spec.dtype != part.dtype or tuple(sizes) != part.shape:
+                found, needed = f"{part.shape} {part.dtype}", str(spec)
+                children = ", ".join(str(child.spec) for child in box.children)
+                self.finding("spec", f"fprop gave {found} of children {children}, but the box was built as {needed}")
+                return
+
+    def _same_with_needs(self, box: Box, grads: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
+        """What bprop returns for a child does not depend on which others are asked for."""
+        if "needs" in self.findings:
+            return
+        children = list(arguments[2:])
+        for i, one in enumerate(grads):
+            if one is None or not box.passes[i]:
+                continue
+            needs = tuple(j == i for j in range(len(grads)))
+            part = box.bprop(*arguments, needs=needs)[i]
+            alone = np.asarray(settled(part, children[i], box, i, arguments[1]))
+            size = 1e-6 * float(np.abs(one).max(initial=0.0)) + 1e-290
+            if alone.shape != np.shape(one) or np.any(np.abs(alone - one) > size):
+                name = box.names_of_children()[i]
+                self.finding("needs", f"bprop gives another gradient when needs={needs} asks for {name} alone", name)
+                return
+
+    def finding(self, kind: str, message: str, child: str | None = None) -> None:
+        """Keep a failure that the comparison of numbers does not show; the first of its kind."""
+        nan = float("nan")
+        name = self.title or self.cls.__name__
+        found = Failure(name, child, None, kind, nan, nan, nan, "", "", message, "")
+        self.findings.setdefault(kind, found)
+
+
+def target_of(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target, BoxCalls]:
+    """The target of a box on the arrays of a case; `vary` says whether its settings are varied."""
+    cls, box = case.cls, case.box
+    settings = box.setting_values()
+    calls = BoxCalls(cls, len(case.children), tuple(settings) if vary else (), {} if vary else settings, title)
+    names = tuple(name.replace("[", "").replace("]", "") for name in box.names_of_children())
+    floats = tuple(i for i, a in enumerate(case.children) if a.dtype.kind == "f")
+    code = (cls.fprop, cls.bprop) if cls.has_bprop else (cls.fprop,)
+    labels = child_labels(cls, len(case.children))
+    target = Target(
+        calls.fprop,
+        calls.bprop,
+        (*case.children, *(settings.values() if vary else ())),
+        (*names, *(settings if vary else ())),
+        title or cls.__name__,
+        floats,
+        constant=frozenset(i for i in floats if box.constant[i]),
+        domain={i: _ends(cls.domain[name]) for i, name in enumerate(labels) if name in cls.domain},
+        kinks=cls.kinks,
+        code=code,
+        strict_types=True,
+    )
+    return replace(target, definition=_definition(case, names, tuple(settings), vary)), calls
+
+
+def differentiable(case: Case) -> bool:
+    """Whether there is a gradient at all: a float that is no constant, and only real values."""
+    box = case.box
+    return any(box.passes) and bool(case.floats) and all(spec.dtype.kind == "f" for spec in box.outputs)
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    """Both ends as numbers that belong to the domain."""
+    if not interval.open:
+        return interval.low, interval.high
+    return float(np.nextafter(interval.low, np.inf)), float(np.nextafter(interval.high, -np.inf))
+
+
+def _definition(case: Case, names: tuple[str, ...], settings: tuple[str, ...], vary: bool) -> tuple[str, ...]:
+    """Python text of fprop and bprop: the class called directly where that shows the mistake, else through a run."""
+    cls = case.cls
+    module = "flowgraph" if cls.__module__.startswith("flowgraph.") else cls.__module__
+    given = settings if vary else tuple(f"{name}={value!r}" for name, value in case.box.setting_values().items())
+    keywords = "".join(f", {name}={name}" if vary else f", {name}" for name in given)
+    children = ", ".join(names)
+    arguments = ", ".join((*names, *(settings if vary else ())))
+    plain = cls.has_bprop and not (issubclass(cls, Elementwise) and len(names) > 1) and cls.signature is None
+    lines = [f"from {module} import {cls.__qualname__}"] if "<locals>" not in cls.__qualname__ else []
+    box = f"{cls.__name__}({children}{keywords})"
+    lines += ["", f"def fprop({arguments}):", f"    return {box}.fprop({children})", ""]
+    lines += [f"def bprop(grad, output, {arguments}):"]
+    if plain:
+        return (*lines, f"    return {box}.bprop(grad, output, {children})")
+    run = "    grads = fg.Graph(box).fprop().bprop(grad, wrt=box.children, unused='zeros')"
+    return ("import flowgraph as fg", *lines, f"    box = {box}", run, "    return [grads[c] for c in box.children]")
+

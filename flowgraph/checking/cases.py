@@ -1,0 +1,138 @@
+"""The arrays and settings on which a box class is checked, drawn from what it declares."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.checking.target import Array
+from flowgraph.domain import Interval
+from flowgraph.example import Example
+from flowgraph.size import evaluate
+from flowgraph.spec import Spec
+
+NAMED_SIZES = (4, 3, 5, 2, 6)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A box class, arrays for its children, settings."""
+
+    cls: type[Box]
+    children: tuple[Array, ...]
+    settings: dict[str, Any]
+
+    @property
+    def box(self) -> Box:
+        """The box on these arrays as constants; its fprop and bprop are what is tested."""
+        return self.cls(*self.children, **self.settings)
+
+    @property
+    def floats(self) -> list[int]:
+        """The positions of the children that have a gradient."""
+        constant = self.box.constant
+        return [i for i, a in enumerate(self.children) if a.dtype.kind == "f" and not constant[i]]
+
+    def cast(self, dtype: Any) -> Case:
+        """The same case with floats of another dtype."""
+        return self.replace(*(a.astype(dtype) if a.dtype.kind == "f" else a for a in self.children))
+
+    def replace(self, *children: Any) -> Case:
+        """The same settings on other arrays."""
+        return Case(self.cls, children, self.settings)
+
+    def __str__(self) -> str:
+        settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        return f"{self.cls.__name__}({', '.join(str(a.shape) for a in self.children)}{settings})"
+
+
+def cases(cls: type[Box]) -> list[Case]:
+    """Every example of the class, and for an elementwise box broadcasts and 0-d arrays."""
+    return list(_cases(cls))
+
+
+def _cases(cls: type[Box]) -> Iterator[Case]:
+    rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
+    for one in examples_of(cls):
+        yield _drawn(cls, one, rng)
+    if issubclass(cls, Elementwise) and not cls.variadic:
+        for one in examples_of(cls)[:2]:
+            yield _drawn(cls, Example(tuple(_scalar(c) for c in one.children), one.settings), rng)
+            if len(one.children) > 1 and all(isinstance(c, tuple) for c in one.children):
+                for i in range(len(one.children)):
+                    smaller = [(4,) if j == i else c for j, c in enumerate(one.children)]
+                    yield _drawn(cls, Example(tuple(smaller), one.settings), rng)
+
+
+def examples_of(cls: type[Box]) -> tuple[Example, ...]:
+    """What the class declares; a box of floats that declares none gets one shape for every child."""
+    return cls.examples or (Example(((3, 4),) * (len(cls.child_names) + cls.variadic)),)
+
+
+def case_of(box: Box, seed: int = 0) -> Case:
+    """A built box with its settings, on new values: constants stay, a named size becomes a small number."""
+    rng = np.random.default_rng(seed)
+    names = sorted({n for c in box.children for s in c.shape if not isinstance(s, int) for n in s.names})
+    sizes = {name: NAMED_SIZES[i % len(NAMED_SIZES)] for i, name in enumerate(names)}
+    labels = [name.partition("[")[0] for name in box.names_of_children()]
+    children = []
+    for position, (child, label) in enumerate(zip(box.children, labels, strict=True)):
+        if isinstance(child, Constant):
+            children.append(child.value.copy())
+            continue
+        spec = Spec(tuple(int(evaluate(size, sizes)) for size in child.shape), child.dtype)
+        children.append(_values(type(box), label, position, spec, rng))
+    return Case(type(box), tuple(children), box.setting_values())
+
+
+def _values(cls: type[Box], label: str, position: int, spec: Spec, rng: np.random.Generator) -> Array:
+    """Floats from the domain; labels, indices and masks from those of the examples."""
+    shape = tuple(int(size) for size in spec.shape)
+    if spec.dtype.kind in "fc":
+        return draw(rng, shape, cls.domain.get(label, Interval()), cls.kinks).astype(spec.dtype)
+    if spec.dtype.kind == "b":
+        return np.asarray(rng.uniform(size=shape) < 0.5)
+    for one in examples_of(cls):
+        child = one.children[position] if position < len(one.children) else ()
+        if not isinstance(child, tuple) and np.asarray(child).dtype.kind in "iu" and np.size(child):
+            return np.asarray(rng.choice(np.ravel(child), shape)).astype(spec.dtype)
+    return np.zeros(shape, spec.dtype)
+
+
+def _scalar(child: Any) -> Any:
+    return () if isinstance(child, tuple) else child.reshape(-1)[0]
+
+
+def _drawn(cls: type[Box], one: Example, rng: np.random.Generator) -> Case:
+    children = tuple(
+        draw(rng, child, cls.domain.get(name, Interval()), cls.kinks) if isinstance(child, tuple) else np.array(child)
+        for name, child in zip(child_labels(cls, len(one.children)), one.children, strict=True)
+    )
+    settings: Mapping[str, Any] = one.settings
+    return Case(cls, children, dict(settings))
+
+
+def child_labels(cls: type[Box], count: int) -> list[str]:
+    """The name in fprop of each of `count` children; the last one repeated where it takes any number."""
+    names = list(cls.child_names)
+    return names[:count] + [names[-1]] * (count - len(names)) if cls.variadic else names
+
+
+def draw(rng: np.random.Generator, shape: tuple[int, ...], domain: Interval, kinks: tuple[float, ...]) -> Array:
+    """Normal values, moved into the domain and away from its ends and from kinks."""
+    values = rng.normal(size=shape)
+    low, high = domain.low, domain.high
+    if np.isfinite(low) and np.isfinite(high):
+        values = low + (high - low) * rng.uniform(0.05, 0.95, size=shape)
+    elif np.isfinite(low):
+        values = low + 0.1 + np.abs(values)
+    elif np.isfinite(high):
+        values = high - 0.1 - np.abs(values)
+    for kink in kinks:
+        values = np.where(np.abs(values - kink) < 0.02, values + 0.05, values)
+    return np.asarray(values)

@@ -1,0 +1,197 @@
+"""The second derivative of a box: its bprop run on boxes is a flow graph, checked against differences of bprop."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.boxes import sum as sum_of
+from flowgraph.checking.box_target import BoxCalls
+from flowgraph.checking.combine import nothing, with_failures
+from flowgraph.checking.report import Report
+from flowgraph.checking.target import Target
+from flowgraph.derivatives import gradient
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input
+from flowgraph.order import Boxes
+
+
+@dataclass
+class GradientGraph:
+    """The gradients of a box as boxes, on the leaves `grads` (one per output) and `children`."""
+
+    graph: Graph
+    grads: list[Box]
+    children: list[Box]
+
+
+@dataclass
+class GradientCalls:
+    """fprop is bprop of the box on arrays; bprop is that of its gradient graph."""
+
+    calls: BoxCalls
+    target: Target
+    outputs: int
+    _graphs: dict[Hashable, GradientGraph] = field(default_factory=dict)
+
+    @property
+    def active(self) -> list[int]:
+        return [i for i in self.target.differentiated if i not in self.target.constant]
+
+    def fprop(self, *inputs: Any) -> Any:
+        """The gradients of the children, as the first-order bprop gives them."""
+        grads, own = inputs[: self.outputs], inputs[self.outputs :]
+        value = self.target.fprop(*own)
+        parts = value if isinstance(value, tuple) else (value,)
+        if len(parts) != len(grads) or any(np.shape(g) != np.shape(v) for g, v in zip(grads, parts, strict=True)):
+            raise ValueError("the incoming gradient has another shape than the value")
+        arriving = tuple(np.asarray(g, v.dtype) for g, v in zip(grads, parts, strict=True))
+        found = self.target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
+        return tuple(found[i] for i in self.active)
+
+    def bprop(self, arriving: Any, _: Any, *inputs: Any) -> tuple[Any, ...]:
+        """The gradients of what fprop gives, by the bprop of the gradient graph."""
+        built = self.built(*inputs)
+        run = built.graph.fprop(self._feeds(built, inputs))
+        leaves = [*built.grads, *built.children]
+        reached = [leaf for leaf in leaves if leaf in built.graph and leaf.dtype.kind == "f"]
+        grad = tuple(arriving) if len(arriving) > 1 else arriving[0]
+        found = run.bprop(grad=grad, wrt=reached, unused="zeros") if reached else {}
+        return tuple(
+            found[leaf] if leaf in Boxes(reached) else np.zeros_like(x) if self._differentiated(i) else None
+            for i, (leaf, x) in enumerate(zip([*leaves, *self.calls.setting_names], inputs, strict=True))
+        )
+
+    def values(self, *inputs: Any) -> tuple[Any, ...]:
+        """The gradients by the gradient graph."""
+        built = self.built(*inputs)
+        return built.graph.fprop(self._feeds(built, inputs)).outputs
+
+    def _differentiated(self, i: int) -> bool:
+        return i < self.outputs or i - self.outputs in self.active
+
+    def _feeds(self, built: GradientGraph, inputs: tuple[Any, ...]) -> dict[Any, Any]:
+        leaves = [*built.grads, *built.children]
+        return {
+            leaf: np.asarray(x)
+            for leaf, x in zip(leaves, inputs, strict=False)
+            if isinstance(leaf, Input) and leaf in built.graph
+        }
+
+    def built(self, *inputs: Any) -> GradientGraph:
+        """The gradient graph for these shapes, dtypes and settings; integer children are constants of it."""
+        children, settings = self.calls.split(inputs[self.outputs :])
+        fixed = tuple(x.tobytes() for x in children if x.dtype.kind not in "fc")
+        try:
+            key: Hashable = (tuple((type(v), v) for v in settings.values()), fixed, _kinds(inputs[: self.outputs]))
+            key = (key, _kinds(children))
+            if key in self._graphs:
+                return self._graphs[key]
+        except TypeError:  # a setting that cannot be hashed
+            return self._build(children, settings, inputs[: self.outputs])
+        self._graphs[key] = self._build(children, settings, inputs[: self.outputs])
+        return self._graphs[key]
+
+    def _build(self, children: list[Any], settings: dict[str, Any], grads: tuple[Any, ...]) -> GradientGraph:
+        leaves = [
+            Input(f"child{i}", shape=x.shape, dtype=x.dtype) if x.dtype.kind == "f" else Constant(x)
+            for i, x in enumerate(children)
+        ]
+        box = self.calls.cls(*leaves, **settings)
+        parts = [box] if len(box.outputs) == 1 else list(box)
+        arriving: list[Box] = [
+            Input(f"grad{i}", shape=np.shape(g), dtype=part.dtype)
+            for i, (g, part) in enumerate(zip(grads, parts, strict=True))
+        ]
+        wrt = [leaves[i] for i in self.active]
+        if len(parts) == 1:
+            return GradientGraph(Graph(*gradient(box, wrt, arriving[0])), arriving, list(leaves))
+        total: Any = 0.0
+        for part, grad in zip(parts, arriving, strict=True):
+            total = total + sum_of(part * grad)
+        return GradientGraph(Graph(*gradient(total, wrt)), arriving, list(leaves))
+
+
+def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
+    """The gradient graph as a target of its own; a report where it cannot be built or gives other numbers."""
+    value = target.fprop(*target.inputs)
+    parts = value if isinstance(value, tuple) else (value,)
+    rng = np.random.default_rng(0)
+    grads = tuple(np.asarray(rng.normal(size=np.shape(part))) for part in parts)
+    inputs = (*grads, *target.inputs)
+    second = GradientCalls(calls, target, len(parts))
+    name = f"the gradient graph of {target.name}"
+    wrong = _other_numbers(second, inputs)
+    if wrong:
+        calls.finding("second", wrong)
+        return with_failures(nothing(name, "the gradient graph is not that of bprop", 0), [calls.findings["second"]])
+    names = ("grad",) if len(parts) == 1 else tuple(f"grad{i}" for i in range(len(parts)))
+    shift = len(parts)
+    return Target(
+        second.fprop,
+        second.bprop,
+        inputs,
+        (*names, *target.names),
+        name,
+        (*range(shift), *(i + shift for i in target.differentiated)),
+        constant=frozenset(i + shift for i in target.constant),
+        domain={i + shift: ends for i, ends in target.domain.items()},
+        kinks=target.kinks,
+        code=target.code,
+        strict_types=True,
+        definition=_definition(calls, (*names, *target.names), shift),
+    )
+
+
+def _definition(calls: BoxCalls, names: tuple[str, ...], outputs: int) -> tuple[str, ...]:
+    """Python text of the second derivative, where it is short."""
+    if outputs > 1:
+        return ("# fprop: the gradients by bprop; bprop: that of the graph fg.gradient(fg.sum(box[0] * grad0) + ..., [...])",)
+    cls, children = calls.cls, names[1 : 1 + calls.count]
+    module = "flowgraph" if cls.__module__.startswith("flowgraph.") else cls.__module__
+    keywords = "".join(f", {name}={name}" for name in calls.setting_names)
+    keywords += "".join(f", {name}={value!r}" for name, value in calls.fixed.items())
+    arguments = ", ".join(("grad_", *names[1:]))
+    leaves = ", ".join(f"fg.Parameter({name})" for name in children)
+    return (
+        "import flowgraph as fg",
+        f"from {module} import {cls.__qualname__}",
+        "",
+        f"def graph_of({arguments}):",
+        f"    leaves = [fg.Parameter(grad_), {leaves}]",
+        f"    box = {cls.__name__}(*leaves[1:]{keywords})",
+        "    return fg.Graph(*fg.gradient(box, leaves[1:], leaves[0])), leaves",
+        "",
+        f"def fprop({arguments}):",
+        f"    graph, _ = graph_of({arguments})",
+        "    return graph.fprop().outputs",
+        "",
+        f"def bprop(grad, output, {arguments}):",
+        f"    graph, leaves = graph_of({arguments})",
+        "    grads = graph.fprop().bprop(grad, wrt=leaves, unused='zeros')",
+        "    return [grads[leaf] for leaf in leaves]",
+    )
+
+
+def _other_numbers(second: GradientCalls, inputs: tuple[Any, ...]) -> str:
+    """What is wrong with the values of the gradient graph; nothing if they are those of bprop."""
+    try:
+        found = second.values(*inputs)
+    except Exception as error:
+        return f"bprop does not run on boxes, so there is no gradient graph: {type(error).__name__}: {error}"
+    for i, one, other in zip(second.active, found, second.fprop(*inputs), strict=True):
+        name = second.target.names[i]
+        if np.shape(one) != np.shape(other):
+            return f"bprop on boxes gives {np.shape(one)} for {name}, on arrays {np.shape(other)}"
+        gap = float(np.abs(np.asarray(one) - other).max(initial=0.0))
+        if not gap <= 1e-8 * (1.0 + float(np.abs(other).max(initial=0.0))):
+            return f"bprop on boxes gives other numbers for {name} than on arrays: they differ by {gap:.2g}"
+    return ""
+
+
+def _kinds(values: Any) -> tuple[Any, ...]:
+    return tuple((np.shape(x), np.asarray(x).dtype) for x in values)
