@@ -1,0 +1,81 @@
+"""What a framework's function has in common with a pair of plain functions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.frameworks.arguments import Arguments
+from flowgraph.checking.target import Inputs, is_float_array
+
+KEPT = 16
+Pullback = Callable[[tuple[Any, ...]], Sequence[Any]]
+
+
+class Adapter(ABC):
+    """fprop and bprop on NumPy arrays of a function that a framework differentiates.
+
+    What a run needs for its gradient is kept with the output that it gave, so that a bprop comes from that very run,
+    as it does in the framework: a function that keeps state outside of its run is then found out.
+    """
+
+    framework: str
+
+    def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.differentiated = differentiated
+        self._runs: deque[tuple[Any, Pullback]] = deque(maxlen=KEPT)
+        self._refusals: dict[tuple[Any, ...], str] = {}
+
+    @abstractmethod
+    def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        """The float arrays that the function gives, and what pulls a gradient of each back to the differentiated."""
+
+    @abstractmethod
+    def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+        """The bprop of bprop: (by grad, None, *by inputs); what goes through the output is in what goes by inputs."""
+
+    def fprop(self, *inputs: Any) -> Any:
+        parts, pull = self.run(inputs)
+        if not parts:
+            raise TypeError(f"{self.framework}: the function returned no array of floats, which alone have gradients")
+        self._refused(inputs, parts, pull)
+        output = parts[0] if len(parts) == 1 else tuple(parts)
+        self._runs.append((output, pull))
+        return output
+
+    def bprop(self, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+        pull = next((pull for known, pull in self._runs if known is output), None)
+        if pull is None:
+            _, pull = self.run(inputs)
+            self._runs.append((output, pull))
+        found = pull(grad if isinstance(grad, tuple) else (grad,))
+        gradients: list[Any] = [None] * len(inputs)
+        for i, g in zip(self.differentiated, found, strict=True):
+            gradients[i] = g
+        return tuple(gradients)
+
+    def _refused(self, inputs: Inputs, parts: list[Any], pull: Pullback) -> None:
+        """A gradient that the framework says it does not have is no mistake: such inputs are outside of the domain."""
+        key = tuple((x.shape, x.dtype) if isinstance(x, np.ndarray) else repr(x) for x in inputs)
+        if key not in self._refusals:
+            self._refusals[key] = ""
+            try:
+                pull(tuple(np.ones_like(part) for part in parts))
+            except Exception as error:
+                if isinstance(error, NotImplementedError) or "not implemented" in str(error).lower():
+                    self._refusals[key] = str(error)
+        if self._refusals[key]:
+            raise NotImplementedError(self._refusals[key])
+
+
+def wide_enough(value: Any) -> Any:
+    """No framework but NumPy's own has a type wider than float64, and silence about it would be mistaken for one."""
+    if is_float_array(value) and value.dtype.itemsize > 8:
+        raise TypeError(f"{value.dtype} is wider than what the framework has")
+    return value

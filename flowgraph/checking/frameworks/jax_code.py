@@ -1,0 +1,87 @@
+"""JAX: functions of arrays or of nested containers of them, with custom_vjp or without."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
+from flowgraph.checking.target import Inputs
+
+
+def to_numpy(value: Any) -> Any:
+    """Float arrays in float64, others in their own type; a typed random key stays as it is."""
+    jax = sys.modules["jax"]
+    if not isinstance(value, jax.Array) or jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):
+        return value
+    array = np.array(value)
+    return array.astype(np.float64) if jax.numpy.issubdtype(value.dtype, np.floating) else array
+
+
+class JaxCode(Adapter):
+    """Gradients come from jax.vjp, in 64 bits for as long as a call lasts."""
+
+    framework = "jax"
+
+    def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        jax = sys.modules["jax"]
+        with jax.enable_x64(True):
+            outputs = [np.asarray(y) for y in self._values([self._array(x) for x in inputs])]
+        kept: list[Any] = []
+
+        def pull(grads: tuple[Any, ...]) -> list[Any]:
+            with jax.enable_x64(True):
+                if not kept:
+                    kept.append(self._pullback(inputs))
+                arriving = [
+                    jax.numpy.asarray(np.conj(np.asarray(g)), y.dtype) for g, y in zip(grads, outputs, strict=True)
+                ]
+                return [np.asarray(g) for g in kept[0](arriving)]
+
+        return outputs, pull
+
+    def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+        jax = sys.modules["jax"]
+        with jax.enable_x64(True):
+            active, function = self._of_active(inputs)
+            of_each = [
+                jax.numpy.zeros_like(x) if grads[i] is None else jax.numpy.asarray(grads[i])
+                for i, x in zip(self.differentiated, active, strict=True)
+            ]
+
+            def first(arriving: Any, *values: Any) -> Any:
+                return jax.vjp(function, *values)[1]([arriving])
+
+            _, pull = jax.vjp(first, jax.numpy.asarray(grad), *active)
+            by_grad, *by_active = [np.asarray(g) for g in pull(tuple(of_each))]
+        by_inputs: list[Any] = [None] * len(inputs)
+        for i, g in zip(self.differentiated, by_active, strict=True):
+            by_inputs[i] = g
+        return (by_grad, None, *by_inputs)
+
+    def _pullback(self, inputs: Inputs) -> Any:
+        active, function = self._of_active(inputs)
+        return sys.modules["jax"].vjp(function, *active)[1]
+
+    def _of_active(self, inputs: Inputs) -> tuple[list[Any], Any]:
+        leaves = [self._array(x) for x in inputs]
+
+        def function(*active: Any) -> Any:
+            values = list(leaves)
+            for i, x in zip(self.differentiated, active, strict=True):
+                values[i] = x
+            return self._values(values)
+
+        return [leaves[i] for i in self.differentiated], function
+
+    def _values(self, leaves: list[Any]) -> list[Any]:
+        jax = sys.modules["jax"]
+        found = jax.tree_util.tree_leaves(self.function(*self.arguments.put_together(leaves)))
+        return [y for y in found if jax.numpy.issubdtype(jax.numpy.asarray(y).dtype, np.inexact)]
+
+    def _array(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray | np.generic):
+            return value
+        return sys.modules["jax"].numpy.asarray(wide_enough(value))
