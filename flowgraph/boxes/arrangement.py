@@ -34,7 +34,7 @@ class Transpose(Box):
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         if self.axes is None:
             return (grad.T,)
-        axes = [axis % a.ndim for axis in self.axes]
+        axes = axes_of(self, self.axes, a.ndim)
         return (grad.transpose(tuple(axes.index(axis) for axis in range(a.ndim))),)
 
     def infer(self, a: Spec) -> Spec:

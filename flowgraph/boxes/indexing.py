@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph import dispatch, index_shape
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.part import part
-from flowgraph.errors import DtypeError, IndexingError
+from flowgraph.errors import DtypeError, IndexingError, ShapeError
 from flowgraph.example import example
 from flowgraph.index_shape import ARRAY, ArrayIndex, IndexMismatchError
 from flowgraph.size import Shape
@@ -240,6 +240,9 @@ def _axes_read(item: Any) -> int:
 
 def _index_add(a: Any, shape: tuple[int, ...], index: tuple[Any, ...], indices: Sequence[Any]) -> Any:
     h = np.zeros(shape, a.dtype)
+    if any(mask.dtype.kind == "b" for mask in indices) and h[filled(index, indices)].shape != a.shape:
+        taken = shape_text(h[filled(index, indices)].shape)
+        raise ShapeError(f"IndexAdd: found a of shape {shape_text(a.shape)}, needs {taken}, what the mask takes")
     if not indices or (len(indices) == 1 and indices[0].dtype.kind == "b"):
         h[filled(index, indices)] = a  # every place is named once
     elif index == (ARRAY,) and len(shape) > 1 and indices[0].ndim:

@@ -88,6 +88,10 @@ class SplitLike(Box):
         total = sum_of(like.shape[axis] for like in likes)
         if not same(total, a.shape[axis]):
             raise self.shape_error(f"the parts are {total} long in all, the axis {a.shape[axis]}")
+        for like in likes:
+            needed = (*a.shape[:axis], like.shape[axis], *a.shape[axis + 1 :])
+            if len(like.shape) != len(needed) or not all(map(same, like.shape, needed)):
+                raise self.shape_error(f"a part is {shape_text(like.shape)}, needs {shape_text(needed)}")
         return tuple(Spec(like.shape, a.dtype) for like in likes)
 
 

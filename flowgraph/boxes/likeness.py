@@ -10,7 +10,7 @@ from flowgraph.box import Box
 from flowgraph.broadcasting import summed_to
 from flowgraph.example import example
 from flowgraph.size import Size
-from flowgraph.spec import Spec
+from flowgraph.spec import Spec, same, shape_text
 
 
 class SumLike(Box):
@@ -33,6 +33,9 @@ class SumLike(Box):
 
     def infer(self, a: Spec, like: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
+        extra = len(a.shape) - len(like.shape)
+        if extra < 0 or not all(n == 1 or same(f, n) for f, n in zip(a.shape[extra:], like.shape, strict=True)):
+            raise self.shape_error(f"{shape_text(like.shape)} does not broadcast to {shape_text(a.shape)}")
         return Spec(like.shape, a.dtype)
 
 
