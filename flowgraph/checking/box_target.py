@@ -1,4 +1,4 @@
-"""A box as what the checker checks: its children are differentiated, its settings are varied, the engine reads bprop."""
+"""A box as a target: its children are differentiated, its settings varied, and bprop is read as the engine reads it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flowgraph.backward import derived_bprop
 from flowgraph.box import Box, Elementwise
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.describe import Failure
-from flowgraph.checking.target import Array, Target
+from flowgraph.checking.target import Target
 from flowgraph.domain import Interval
 from flowgraph.errors import BpropError
 from flowgraph.leaves import Input
@@ -71,7 +71,7 @@ class BoxCalls:
         return value
 
     def bprop(self, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
-        """The gradients that the engine takes from bprop: counted, of the right shape and dtype, broadcasting undone."""
+        """The gradients that the engine takes from bprop: counted, of the right form, broadcasting undone."""
         children, settings = self.split(inputs)
         box = self.box(children, settings)
         grad = tuple(grad) if isinstance(grad, tuple | list) else np.asarray(grad)[()]

@@ -28,6 +28,7 @@ class Answer:
 
     def differs(self, other: Gradients, factor: float = 1.0, relative: float = 1e-7) -> int | None:
         """The position of the first gradient that is not `factor` times this one, beyond rounding."""
+        largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
         for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
             if one is None and two is None:
                 continue
@@ -39,7 +40,7 @@ class Answer:
             if not a.size:
                 continue
             size = abs(factor) * float(np.abs(one if one is not None else b).max(initial=0.0))
-            room = relative * size + 64 * abs(factor) * self.noise[k] + 1e-290
+            room = relative * size + 64 * abs(factor) * (self.noise[k] + UNIT * largest) + 1e-290
             gap = np.abs(a - b)
             if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
                 return k

@@ -62,7 +62,11 @@ class GradientCalls:
         grad = tuple(arriving) if len(arriving) > 1 else arriving[0]
         found = run.bprop(grad=grad, wrt=reached, unused="zeros") if reached else {}
         return tuple(
-            found[leaf] if leaf in Boxes(reached) else np.zeros_like(x) if self._differentiated(i) else None
+            None
+            if not self._differentiated(i)
+            else found[leaf].astype(np.asarray(x).dtype)  # of a float32 graph in which the box itself widens
+            if leaf in Boxes(reached)
+            else np.zeros_like(x)
             for i, (leaf, x) in enumerate(zip([*leaves, *self.calls.setting_names], inputs, strict=True))
         )
 
@@ -150,7 +154,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
 def _definition(calls: BoxCalls, names: tuple[str, ...], outputs: int) -> tuple[str, ...]:
     """Python text of the second derivative, where it is short."""
     if outputs > 1:
-        return ("# fprop: the gradients by bprop; bprop: that of the graph fg.gradient(fg.sum(box[0] * grad0) + ..., [...])",)
+        return ("# fprop: the gradients by bprop; bprop: that of their graph, fg.gradient(fg.sum(box[0] * g0) + ...)",)
     cls, children = calls.cls, names[1 : 1 + calls.count]
     module = "flowgraph" if cls.__module__.startswith("flowgraph.") else cls.__module__
     keywords = "".join(f", {name}={name}" for name in calls.setting_names)

@@ -22,7 +22,7 @@ def reproducing_code(
 ) -> str:
     """Inputs as literals, the call of bprop, and a central difference beside it."""
     names = _identifiers(target.names)
-    if any(np.size(x) > MOST_ELEMENTS for x in point.inputs):
+    if any(isinstance(x, np.ndarray) and x.size > MOST_ELEMENTS for x in point.inputs):
         return ""
     definition = target.definition or (*_definition("fprop", target.fprop), *_definition("bprop", target.bprop))
     lines = ["import numpy as np", *definition, ""]

@@ -33,8 +33,8 @@ class Target:
     values where a slope may jump, `valid` says whether derived inputs are still within the contract. `second` is the
     bprop of bprop, `second(grads, gradients, grad, output, *inputs)`, with one gradient per argument of bprop.
     `code` are the functions in which branches and thresholds are looked for. `strict_types` makes a gradient wider than
-    its float32 input a failure instead of a warning. `definition` are the lines of Python that define fprop and bprop in
-    the code that reproduces a mistake, where the functions do not tell themselves.
+    its float32 input a failure instead of a warning. `definition` are the lines of Python that define fprop and bprop
+    in the code that reproduces a mistake, where the functions do not tell themselves.
     """
 
     fprop: Callable[..., Any]
