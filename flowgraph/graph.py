@@ -149,6 +149,12 @@ class Graph:
 
         return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
 
+    def animate(self, path: Any, run: Run, grads: Any = None, **settings: Any) -> Any:
+        """Write a page (.html) that steps through the fprop of a run and its bprop, and return its path."""
+        from flowgraph import rendering
+
+        return rendering.animate(self, path, run, grads, **settings)
+
     def to_svg(self, **settings: Any) -> str:
         """The graph as SVG text; settings as in `render`."""
         from flowgraph import rendering

@@ -24,18 +24,22 @@ SEPARATE_UP_TO = 40
 """Boxes of a graph whose parameters are tiles of their own; beyond, they are rows of the boxes that read them."""
 
 
-def compose(subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto") -> Picture:
+def compose(
+    subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto", stubs: bool = True
+) -> Picture:
     """The picture of a subject.
 
     `detail` "boxes" draws parameters as tiles, "rows" inside the boxes that read them; `collapse` says which scopes
-    are one tile each: "auto" for those of a large graph, True, False, or a list of their names.
+    are one tile each: "auto" for those of a large graph, True, False, or a list of their names; `stubs` puts a child
+    that is far away beside its reader once more.
     """
     if detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
     if direction not in DIRECTIONS:
         raise UsageError(f"render: found direction={direction!r}, needs one of {', '.join(DIRECTIONS)}")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
-    return with_aliases(_Composer(subject, rows, modules(subject, collapse)).picture(direction))
+    picture = _Composer(subject, rows, modules(subject, collapse)).picture(direction)
+    return with_aliases(picture) if stubs else picture
 
 
 class _Composer:
@@ -62,6 +66,7 @@ class _Composer:
             caption=caption(self.subject, tiles),
             direction=direction,
             hosts=self._hosts(),
+            owners=self._owners(),
         )
 
     def _tiles(self) -> Iterator[Tile]:
@@ -87,7 +92,8 @@ class _Composer:
 
     def _tile(self, box: Box) -> Tile:
         subject, kind = self.subject, self.subject.kind[box]
-        faded = subject.view in ("backward", "both", "gradients") and box not in subject.receivers
+        backward = subject.view in ("backward", "both", "gradients")
+        faded = subject.fades and backward and box not in subject.receivers
         fill = "faded fill" if faded else f"fill {kind}"
         if subject.view == "gradients" and not faded and kind != "loss":
             fill = labels.heat_of(subject, box)
@@ -177,6 +183,15 @@ class _Composer:
             if leaf and len(readers) == 1 and readers[0] not in self.module_of and box not in self.module_of:
                 hosts[self.ids[box]] = self.ids[readers[0]]
         return hosts
+
+    def _owners(self) -> dict[str, str]:
+        """The tile that shows each box: its own, its module's, or that of the box in which it is written."""
+        found = {}
+        for box in self.graph.boxes:
+            readers = [] if box in self.module_of else self.subject.parents[box]
+            shown = next((reader for reader in readers if self.subject.kind[reader] != "regularizer"), box)
+            found[self.graph.names[box]] = self.ids[shown if box in self.inside else box]
+        return found
 
     def _frames(self, direction: str) -> tuple[Frame, ...]:
         """The scopes, outer before inner, with the number of parameters in each."""

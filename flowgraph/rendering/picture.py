@@ -88,7 +88,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below."""
+    """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below.
+
+    `owners` gives for the name of each box the tile that shows it.
+    """
 
     title: str
     tiles: tuple[Tile, ...]
@@ -97,3 +100,4 @@ class Picture:
     caption: tuple[Row, ...] = ()
     direction: str = "right"
     hosts: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)

@@ -21,12 +21,16 @@ VIEWS = ("forward", "values", "gradients", "backward", "both")
 
 @dataclass
 class Subject:
-    """A graph, the view of it, and what was computed; everything read from it is found once."""
+    """A graph, the view of it, and what was computed; everything read from it is found once.
+
+    `fades` says whether views of gradients draw pale what needs none.
+    """
 
     graph: Graph
     view: str = "forward"
     run: Run | None = None
     grads: Grads | None = None
+    fades: bool = True
     _statistics: dict[tuple[str, Box], Statistics | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

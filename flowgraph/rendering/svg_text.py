@@ -87,8 +87,11 @@ class _Writer:
         if link.flow == "both":
             one, other = sideways(points, 1.5, along_x)
             there = self._curve(link, one, "line", (False, True), along_x)
-            return there + self._curve(link, other, "gradient", (True, False), along_x)
-        return self._curve(link, points, link.role, (link.flow == "bprop", link.flow == "fprop"), along_x)
+            back = self._curve(link, other, "gradient", (True, False), along_x)
+            drawn = f'<g class="there">{there}</g><g class="back">{back}</g>'
+        else:
+            drawn = self._curve(link, points, link.role, (link.flow == "bprop", link.flow == "fprop"), along_x)
+        return f'<g class="link" data-tail="{link.tail}" data-head="{link.head}">{drawn}</g>'
 
     def _curve(self, link: Link, points: list[Point], role: str, arrows: tuple[bool, bool], along_x: bool) -> str:
         colour = self.colours[role]
@@ -122,6 +125,7 @@ class _Writer:
         colours = self.colours
         if isinstance(item, Span):
             bold = ' font-weight="bold"' if item.bold else ""
+            bold += ' class="gradient"' if item.role == "gradient" and not item.bold else ""
             return (
                 f'<text x="{x:.1f}" y="{y + height / 2 + 0.35 * item.size:.1f}" font-size="{item.size}"{bold} '
                 f'fill="{colours[item.role]}" xml:space="preserve">{escape(item.text)}</text>'

@@ -1,0 +1,148 @@
+"""A run, step by step, in words and numbers: fprop in order, then bprop in reverse, gradients adding up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.statistics import describe
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import number_text, printable, shape_text
+from flowgraph.sweep import Step as Bstep
+from flowgraph.sweep import sweep
+
+
+@dataclass
+class Step:
+    """One moment of the animation: what is said, which tiles have values by it, what is sent along which links."""
+
+    phase: str
+    title: str
+    words: str
+    place: str
+    current: str = ""
+    formula: str = ""
+    tiles: list[str] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    gradients: dict[str, str] = field(default_factory=dict)
+    finished: list[str] = field(default_factory=list)
+
+
+def steps(subject: Subject, owners: Mapping[Box, str]) -> list[Step]:
+    """All steps; `owners` gives the tile that shows a box."""
+    if subject.run is None or not subject.run.complete:
+        raise UsageError("animate: needs the values of every box; give run=graph.fprop(...) with keep='all'")
+    return _Teller(subject, owners).tell()
+
+
+class _Teller:
+    """Tells what each box of a run does with the numbers that it sees."""
+
+    def __init__(self, subject: Subject, owners: Mapping[Box, str]) -> None:
+        self.subject = subject
+        self.graph = subject.graph
+        self.owners = owners
+        self.values = [subject.array(box) for box in self.graph.boxes]
+        wrt = subject.grads.wrt if subject.grads is not None else self.graph.parameters
+        self.bsteps = self.graph.bsteps(wrt) if wrt else ()
+
+    def tell(self) -> list[Step]:
+        inner = [box for box in self.graph.boxes if box.children]
+        told = [self._start()]
+        told += [self._fprop(box, f"fprop {i} / {len(inner)}") for i, box in enumerate(inner, 1)]
+        return told + self._bprops()
+
+    def _start(self) -> Step:
+        leaves = [box for box in self.graph.boxes if not box.children]
+        given = [self._with_shape(box) for box in leaves if self.subject.kind[box] in ("input", "target")]
+        count = sum(box.value.size for box in self.graph.parameters)
+        words = f"the run is given {_listed(given) or 'nothing'}; {count:,} parameters have their values."
+        return Step("start", "Start", words, "start", tiles=[self.owners[box] for box in leaves])
+
+    def _fprop(self, box: Box, place: str) -> Step:
+        children = list(dict.fromkeys(box.children))
+        words = f"reads {_listed([self._with_shape(child) for child in children])}; gives {self._seen(box)}."
+        formula = f"formula: {plain_formula(type(box).formula)}" if type(box).formula else ""
+        id = self.owners[box]
+        return Step("fprop", f"{self._name(box)}.fprop", words, place, id, formula, tiles=[id])
+
+    def _bprops(self) -> list[Step]:
+        graph = self.graph
+        grads: list[Any] = [None] * len(graph)
+        for box in graph.outputs:
+            value = self.values[graph.slots[box]]
+            known = self.subject.grads is not None and box in self.subject.grads
+            seed = self.subject.grads[box] if known and self.subject.grads is not None else np.ones_like(value)
+            grads[graph.slots[box]] = seed
+        reading = {step.slot for step in self.bsteps}
+        waiting = dict.fromkeys(range(len(graph)), 0)
+        for step in self.bsteps:
+            for _, child in step.wanted:
+                waiting[child] += 1
+        told = []
+        for i, step in enumerate(self.bsteps, 1):
+            before = {child: grads[child] for _, child in step.wanted}
+            sweep((step,), self.values, grads)
+            told.append(self._bprop(step, before, grads, f"bprop {i} / {len(self.bsteps)}"))
+            for _, child in step.wanted:
+                waiting[child] -= 1
+                if not waiting[child] and child not in reading:
+                    told[-1].finished.append(self.owners[graph.boxes[child]])
+        return told
+
+    def _bprop(self, step: Bstep, before: Mapping[int, Any], grads: list[Any], place: str) -> Step:
+        box = step.box
+        sent, gradients, texts = [], {}, []
+        for slot in dict.fromkeys(child for _, child in step.wanted):
+            child = self.graph.boxes[slot]
+            rms = _rms(grads[slot])
+            name = self._name(child)
+            if before[slot] is None:
+                texts.append(f"∂L/∂{name} (rms {rms}) to {name}")
+            else:
+                texts.append(f"its part to {name}, where it adds up: ∂L/∂{name} is now of rms {rms}")
+            sent.append((self.owners[child], self.owners[box]))
+            gradients[self.owners[child]] = f"∂L/∂{name}  rms {rms}"
+        reached = {slot for _, slot in step.wanted}
+        spared = [c for c in dict.fromkeys(box.children) if self.graph.slots[c] not in reached]
+        words = f"gets ∂L/∂{self._name(box)} (rms {_rms(grads[step.slot])}); sends {_listed(texts)}"
+        if spared:
+            verb = "needs" if len(spared) == 1 else "need"
+            words += f"; {_listed([self._name(c) for c in spared])} {verb} none"
+        formula = f"derivative: {plain_formula(type(box).derivative)}" if type(box).derivative else ""
+        id = self.owners[box]
+        return Step("bprop", f"{self._name(box)}.bprop", words + ".", place, id, formula, [], sent, gradients)
+
+    def _name(self, box: Box) -> str:
+        return printable(self.graph.names[box])
+
+    def _with_shape(self, box: Box) -> str:
+        if not box.outputs[0].shape:
+            return f"{self._name(box)} = {self._seen(box)}"
+        return f"{self._name(box)} ({shape_text(box.outputs[0].shape, self.subject.sizes)})"
+
+    def _seen(self, box: Box) -> str:
+        """A value in words: the number, or shape, mean and spread."""
+        value = self.values[self.graph.slots[box]]
+        found = None if isinstance(value, tuple) else describe(value)
+        if found is None:
+            return ", ".join(shape_text(spec.shape, self.subject.sizes) for spec in box.outputs)
+        if np.ndim(value) == 0:
+            return number_text(value)
+        spread = f"{number_text(found.mean)} ± {number_text(found.std)}"
+        return f"{shape_text(np.shape(value))} of {spread}"
+
+
+def _rms(grad: Any) -> str:
+    found = None if isinstance(grad, tuple) or grad is None else describe(grad)
+    return "?" if found is None else number_text(found.rms)
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

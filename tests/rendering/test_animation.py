@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import UsageError
+from flowgraph.rendering.animation import page
+from tests.rendering.graphs import deep, feeds, lecture, nasty
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def told(text: str) -> list[dict[str, Any]]:
+    return json.loads(re.search(r'id="steps">(.*?)</script>', text, re.S)[1])  # type: ignore[index, no-any-return]
+
+
+def lecture_page() -> str:
+    graph = lecture()
+    run = graph.fprop(feeds())
+    return page(graph, run, run.bprop(keep="all"))
+
+
+def test_each_box_has_its_step_and_bprop_runs_in_reverse() -> None:
+    steps = told(lecture_page())
+    there = [step["current"] for step in steps if step["phase"] == "fprop"]
+    back = [step["current"] for step in steps if step["phase"] == "bprop"]
+    assert there[-1] == back[0] == "objective"
+    assert back == [id for id in reversed(there) if id in back]
+
+
+def test_gradients_add_up_to_those_of_bprop() -> None:
+    graph = lecture()
+    run = graph.fprop(feeds())
+    grads = run.bprop()
+    steps = told(page(graph, run, grads))
+    last = {id: text for step in steps for id, text in step["gradients"].items()}
+    rms = np.sqrt(np.mean(grads["W1"] ** 2))
+    assert last["W1"] == f"∂L/∂W1  rms {rms:.3g}"
+    parts = [step["words"] for step in steps if "W1" in step["gradients"]]
+    assert len(parts) == 2
+    assert "adds up" in parts[1]
+    assert {id for step in steps for id in step["finished"]} == {"W1", "b1", "W2"}
+
+
+def test_words_say_who_needs_none() -> None:
+    (first,) = [step for step in told(lecture_page()) if step["phase"] == "bprop" and "y needs none" in step["words"]]
+    assert first["words"].startswith("gets ∂L/∂")
+
+
+def test_names_inject_nothing() -> None:
+    graph = nasty()
+    run = graph.fprop({graph.inputs[0]: np.ones((2, 3))})
+    text = page(graph, run)
+    assert "<script>alert" not in text
+    assert "</text><script" not in text
+    assert told(text)[0]["title"] == "Start"
+
+
+def test_a_large_graph_shows_the_tiles_of_its_modules() -> None:
+    graph = deep(50)
+    run = graph.fprop(x=np.ones((2, 4)))
+    steps = told(page(graph, run, run.bprop()))
+    assert {step["current"] for step in steps if "layer7" in step["title"]} == {"layer1:2013:50@"}
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    graph = lecture()
+    with pytest.raises(UsageError, match="keep='all'"):
+        graph.animate(tmp_path / "net.html", graph.fprop(feeds(), keep="outputs"))
+    with pytest.raises(UsageError, match=r"\.html"):
+        graph.animate(tmp_path / "net.svg", graph.fprop(feeds()))
+
+
+def test_a_graph_without_parameters_has_no_bprop() -> None:
+    graph = fg.Graph(np.tanh(fg.Input("x", shape=(2,))))
+    assert {step["phase"] for step in told(page(graph, graph.fprop(x=[0.0, 1.0])))} == {"start", "fprop"}
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@pytest.mark.parametrize("step", [0, 3, 12, 99])
+def test_in_a_browser(tmp_path: Path, step: int) -> None:
+    graph = lecture()
+    run = graph.fprop(feeds())
+    path = graph.animate(tmp_path / "net.html", run, run.bprop(keep="all"))
+    command = [
+        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+        f"{path.as_uri()}?step={step}",
+    ]
+    shown = html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120).stdout)
+    steps = told(path.read_text(encoding="utf-8"))
+    now = steps[min(step, len(steps) - 1)]
+    assert f"{now['title']}</b>: {now['words']}" in shown
+    assert shown.count("link read") + shown.count("link sent") > 0 or step == 0
+    if step == 99:
+        assert shown.count("finished") >= 3

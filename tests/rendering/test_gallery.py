@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import UsageError
+from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.gallery import box_graph, box_svg, gallery
+
+DRAWN = [
+    cls
+    for cls in fg.registry.values()
+    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
+]
+
+
+@pytest.mark.parametrize("cls", DRAWN, ids=lambda cls: cls.__name__)
+def test_every_box_can_be_drawn(cls: type[fg.Box]) -> None:
+    ElementTree.fromstring(box_svg(cls))
+
+
+def test_children_have_the_names_of_fprop() -> None:
+    names = set(box_graph(fg.registry["MatMul"]).names.values())
+    assert set(fg.registry["MatMul"].child_names) <= names
+
+
+def test_leaves_are_no_pictures_of_their_own() -> None:
+    with pytest.raises(UsageError, match="Input"):
+        box_graph(fg.Input)
+
+
+def test_the_page_has_them_all(tmp_path: Path) -> None:
+    text = gallery(tmp_path / "boxes.html").read_text(encoding="utf-8")
+    assert all(f'id="{cls.__name__}"' in text for cls in DRAWN)
+
+
+@pytest.mark.parametrize(
+    ("latex", "plain"),
+    [
+        (r"1 - h^2", "1 - h²"), (r"\frac{1}{\sqrt{1 - a^2}}", "1/√(1 - a²)"), (r"\sum_{j \le i} a_j", "∑_(j ≤ i) a_j"),
+        (r"h^\top \nabla_a", "hᵀ ∇_a"), (r"\frac{a - \bar a}{h}", "(a - ā)/h"), (r"e^{-a}", "e^(-a)"),
+        (r"\mathrm{sign}(a)", "sign(a)"), (r"\sqrt[3]{a}", "∛(a)"), ("a b", "a b"), ("a^{-1}", "a⁻¹"),
+    ],
+)
+def test_formulas_as_plain_text(latex: str, plain: str) -> None:
+    assert plain_formula(latex) == plain
+
+
+def test_every_formula_loses_its_commands() -> None:
+    for cls in fg.registry.values():
+        for latex in (cls.formula, cls.derivative):
+            assert not set(plain_formula(latex)) & {"\\", "{", "}"}
