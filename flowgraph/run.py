@@ -15,6 +15,7 @@ from flowgraph.spec import shape_text
 from flowgraph.sweep import sweep
 
 if TYPE_CHECKING:
+    from flowgraph.debugging import NanExplanation, ZeroReport
     from flowgraph.graph import Graph
 
 
@@ -100,7 +101,18 @@ class Run:
         if keep == "all":
             found |= {box: grads[i] for i, box in enumerate(graph.boxes) if grads[i] is not None and box not in found}
         zeros = {box: np.zeros_like(self._values[graph.slots[box]]) for box, part in found.items() if part is None}
-        return Grads(graph, {**found, **zeros}, boxes)
+        return Grads(graph, {**found, **zeros}, boxes, self._values, seeds)
+
+    def explain_nan(self, box: Any = None, grad: Any = None) -> NanExplanation:
+        """The first NaN or infinity on the way to a box: who made it, of which elements, and the usual remedy.
+
+        Without `box` it looks at the outputs, then at the gradients of the parameters, where `grad` arrives at the
+        outputs (ones, if it is not given).
+        """
+        from flowgraph import debugging
+
+        self._needs_all("explain_nan")
+        return debugging.explain_nan(self.graph, self._values, self._seeds, box, grad)
 
     def _sweep(self, steps: Iterable[Any], grads: list[Any]) -> None:
         sweep(steps, self._values, grads)
@@ -159,10 +171,20 @@ class Run:
 class Grads(Mapping[Any, Any]):
     """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes."""
 
-    def __init__(self, graph: Graph, grads: dict[Box, Any], wrt: tuple[Box, ...]) -> None:
+    def __init__(
+        self, graph: Graph, grads: dict[Box, Any], wrt: tuple[Box, ...], values: list[Any], seeds: list[Any]
+    ) -> None:
         self.graph = graph
         self.wrt = wrt
         self._grads = grads
+        self._values = values
+        self._seeds = seeds
+
+    def why_zero(self, key: Any) -> ZeroReport:
+        """Why the gradient of a parameter, or of a box that this bprop kept, is zero: where it is lost on the way."""
+        from flowgraph import debugging
+
+        return debugging.why_zero(self.graph, self._values, self._seeds, self.graph.box(key), self[key])
 
     def __getitem__(self, key: Any) -> Any:
         box = self.graph.box(key)

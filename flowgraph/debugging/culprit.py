@@ -1,0 +1,113 @@
+"""Which bad element of what a function read made an element of its result bad: found by trying, not by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Index = tuple[int, ...]
+
+
+class Place(NamedTuple):
+    """An element of a value; `part` counts the outputs of a box that has several."""
+
+    part: int | None
+    at: Index
+
+
+class Culprit(NamedTuple):
+    """The element of the argument number `argument` that made a result bad."""
+
+    argument: int
+    place: Place
+
+
+def element(value: Any, place: Place) -> Any:
+    """The number at a place."""
+    return (value if place.part is None else value[place.part])[place.at]
+
+
+def bad_mask(array: Any) -> Any:
+    """Where an array holds a NaN or an infinity."""
+    if array is None or array.dtype.kind not in "fc":
+        return np.zeros(np.shape(array), bool)
+    return ~np.isfinite(array)
+
+
+def is_bad(value: Any) -> bool:
+    """Whether a value, or a part of it, holds a NaN or an infinity."""
+    return any(bad_mask(part).any() for _, part in parts_of(value))
+
+
+def first_bad(value: Any) -> Place | None:
+    """The first NaN of a value, or its first infinity where it holds no NaN."""
+    for test in (np.isnan, np.isinf):
+        for number, part in parts_of(value):
+            if part is not None and part.dtype.kind in "fc" and test(part).any():
+                return Place(number, unflatten(int(np.argmax(test(part))), part.shape))
+    return None
+
+
+def parts_of(value: Any) -> list[tuple[int | None, Any]]:
+    """The arrays of a value, each with its number where there are several."""
+    return list(enumerate(value)) if isinstance(value, tuple) else [(None, value)]
+
+
+def unflatten(flat: int, shape: Sequence[int]) -> Index:
+    """The index of an element that is counted in rows."""
+    return tuple(int(i) for i in np.unravel_index(flat, shape)) if len(shape) else ()
+
+
+def find_culprit(call: Callable[..., Any], arguments: Sequence[Any], place: Place) -> Culprit | None:
+    """The bad element among the arguments that makes the result bad at a place; None where no argument is to blame.
+
+    Bad elements are replaced by ones: first all but those of one argument (are they enough?), then those of one
+    argument alone (are they needed?, as in inf - inf). Within the argument, half by half.
+    """
+    suspects = [
+        (number, part)
+        for number, argument in enumerate(arguments)
+        for part, array in parts_of(argument)
+        if bad_mask(array).any()
+    ]
+
+    def bad_with(others_kept: bool, suspect: tuple[int, int | None], count: int) -> bool:
+        changed = [_kept(argument, number, suspect, count, others_kept) for number, argument in enumerate(arguments)]
+        with np.errstate(all="ignore"):
+            return not np.isfinite(element(call(*changed), place))
+
+    for others_kept in (False, True):
+        for suspect in suspects:
+            array = dict(parts_of(arguments[suspect[0]]))[suspect[1]]
+            flat = np.flatnonzero(bad_mask(array))
+            if bad_with(others_kept, suspect, 0) or not bad_with(others_kept, suspect, flat.size):
+                continue
+            few, many = 0, flat.size
+            while many - few > 1:
+                middle = (few + many) // 2
+                few, many = (few, middle) if bad_with(others_kept, suspect, middle) else (middle, many)
+            return Culprit(suspect[0], Place(suspect[1], unflatten(int(flat[many - 1]), array.shape)))
+    return None
+
+
+def _kept(argument: Any, number: int, suspect: tuple[int, int | None], count: int, others_kept: bool) -> Any:
+    """The argument with the first `count` bad elements of the suspect, and with all or none of the others."""
+    arrays = []
+    for part, array in parts_of(argument):
+        if (number, part) == suspect:
+            arrays.append(_cleaned(array, count))
+        else:
+            arrays.append(array if others_kept else _cleaned(array, 0))
+    return tuple(arrays) if isinstance(argument, tuple) else arrays[0]
+
+
+def _cleaned(array: Any, count: int) -> Any:
+    """A copy with ones in place of the bad elements after the first `count`."""
+    mask = bad_mask(array)
+    if not mask.any():
+        return array
+    clean = np.array(array, order="C")
+    clean.reshape(-1)[np.flatnonzero(mask)[count:]] = 1
+    return clean[()]

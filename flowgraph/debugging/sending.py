@@ -1,0 +1,18 @@
+"""What one bprop sends to one child, apart from what others send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowgraph.sweep import Step, added, settled
+
+
+def sent_to(step: Step, child: int, grad: Any, own: Any, *values: Any) -> Any:
+    """The gradient that a box sends to the child in a slot: over all places in which it is a child."""
+    parts = step.bprop(grad, own, *values)
+    total: Any = None
+    for position, slot in step.wanted:
+        if slot == child:
+            part = settled(parts[position], values[position], step.box, position, own)
+            total = part if total is None else added(total, part)
+    return total

@@ -1,0 +1,266 @@
+"""run.explain_nan names the element that went bad first; grads.why_zero the place where a gradient is lost."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+a = fg.Input("a", shape=("N",))
+x = fg.Input("x", shape=("N", 3))
+
+
+def explained(output, key=None, **feeds):
+    return fg.Graph(output).fprop(**feeds).explain_nan(key)
+
+
+def test_the_logarithm_of_zero_is_found_through_a_sum_and_a_product():
+    p = np.abs(x @ np.ones((3, 2)))
+    found = explained(fg.mean(np.log(p) * 2.0), x=[[1.0, 1, 1], [0, 0, 0]])
+    assert (type(found.box), found.phase, found.index, found.value, found.kind) == (
+        fg.Log, "fprop", (1, 0), -np.inf, "inf",
+    )  # fmt: skip
+    assert [(one.name, one.index) for one in found.fed_by][-2:] == [("@", (1, 0)), ("|a|", (1, 0))]
+    assert [type(one.box).__name__ for one in found.spread] == ["Multiply", "Mean"]
+    assert "logarithm of 0" in found.remedy
+    assert "SoftmaxCrossEntropy" in found.remedy
+    text = str(found)
+    assert "the first inf is made by the fprop of Log 'log'" in text
+    assert "Log 'log'[1, 0] = -inf" in text
+    assert "built at test_debugging.py:" in text
+    assert text in found._repr_html_().replace("&#x27;", "'").replace("&gt;", ">")
+
+
+def test_an_infinity_is_named_before_the_nan_that_comes_of_it():
+    found = explained(fg.sum(np.exp(a) - np.exp(a * 1.0)), a=[1.0, 800.0])
+    assert (type(found.box), found.index, found.kind) == (fg.Exp, (1,), "inf")
+    assert [one.kind for one in found.spread] == ["nan", "nan"]
+    assert "overflow" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("build", "value", "box", "advice"),
+    [
+        (np.log, -1.0, fg.Log, "negative number"),
+        (lambda b: 1.0 / b, 0.0, fg.Divide, "division by 0"),
+        (np.reciprocal, 0.0, fg.Reciprocal, "division by 0"),
+        (np.sqrt, -1.0, fg.Sqrt, "square root of a negative number"),
+        (np.cosh, 1000.0, fg.Cosh, "overflow"),
+        (np.square, 1e200, fg.Square, "product beyond the largest"),
+        (lambda b: b**-1.5, 0.0, fg.ConstantPower, "power of 0"),
+        (np.arccos, 2.0, fg.Arccos, "is defined for a in"),
+        (lambda b: fg.mean(b[:0]), 1.0, fg.Mean, "no elements"),
+        (lambda b: b + b, 1e308, fg.Add, "sum beyond the largest"),
+    ],
+)
+def test_the_remedy_fits_the_box(build, value, box, advice):
+    found = explained(fg.sum(build(a)), a=[value])
+    assert type(found.box) is box
+    assert advice in found.remedy
+
+
+def test_what_is_fed_bad_is_said_to_be_fed():
+    found = explained(fg.sum(np.exp(a)), a=[1.0, np.nan, 2.0])
+    assert (found.box, found.index, found.kind) == (a, (1,), "nan")
+    assert "it was fed in" in found.remedy
+    w = fg.Parameter([np.inf, 1.0], name="w")
+    found = explained(fg.sum(w * 2.0))
+    assert found.box is w
+    assert "an earlier update wrote it" in found.remedy
+
+
+def test_elements_are_traced_through_broadcasts_and_moves():
+    b = fg.Input("b", shape=(2, 3))
+    moved = np.concatenate([b.T[::-1], b.T], axis=0)
+    found = explained(fg.sum(1.0 / (moved + np.zeros(2))), b=[[1.0, 2, 3], [4, 0, 6]])
+    assert type(found.box) is fg.Divide
+    assert found.index == (1, 1)
+    assert any(one.box is b and one.index == (1, 1) for one in found.fed_by)
+
+
+def test_a_nan_of_the_gradient_alone_is_followed_to_the_value_that_a_where_hides():
+    graph = fg.Graph(fg.sum(np.where(a > 0, a * np.log(a), 0.0)))
+    run = graph.fprop(a=[1.0, 0.0])
+    assert np.isfinite(float(run))
+    found = run.explain_nan()
+    assert (type(found.box), found.phase, found.index) == (fg.Log, "fprop", (1,))
+    assert "np.where(ok, f(np.where(ok, a, 1)), 0)" in found.remedy
+    assert str(found).splitlines()[-1].strip() == "gradient of Input 'a'[1] = nan"
+
+
+def test_the_slope_of_a_root_at_zero_is_found_in_bprop():
+    w = fg.Parameter([4.0, 0.0], name="w")
+    found = fg.Graph(fg.sum(np.sqrt(w * 2.0) * 0.5)).fprop().explain_nan()
+    assert (type(found.box), found.phase, found.index, found.kind) == (fg.Sqrt, "bprop", (1,), "inf")
+    assert type(found.child) is fg.Multiply
+    assert "the slope of a root at 0 is infinite" in found.remedy
+    assert [str(one) for one in found.chain][-1] == "gradient of Parameter 'w'[1] = inf"
+
+
+def test_a_users_box_is_named_as_any_other():
+    class Lossy(fg.Elementwise):
+        def fprop(self, a):
+            return a * 1.0
+
+        def bprop(self, grad, h, a):
+            return (grad / (a - 1.0),)
+
+    w = fg.Parameter([2.0, 1.0], name="w")
+    found = fg.Graph(fg.sum(Lossy(w))).fprop().explain_nan()
+    assert (type(found.box), found.phase, found.index) == (Lossy, "bprop", (1,))
+    assert "the derivative of Lossy has no value there" in found.remedy
+    del fg.registry[f"{__name__}.{Lossy.__qualname__}"]
+
+
+def test_a_bad_gradient_that_was_given_is_said_to_be_given():
+    run = fg.Graph(a * 2.0).fprop(a=[1.0, 2.0])
+    found = run.explain_nan(grad=[np.nan, 1.0])
+    assert (found.phase, found.index) == ("bprop", (0,))
+    assert "given to bprop as grad=" in found.remedy
+
+
+def test_one_box_can_be_asked_for():
+    p = np.log(a)
+    run = fg.Graph(fg.sum(p), fg.sum(1.0 / a)).fprop(a=[0.0, 1.0])
+    assert run.explain_nan(p).box is p
+    assert type(run.explain_nan("Σ_2").box) is fg.Divide
+    with pytest.raises(fg.FlowgraphError, match="no box of the graph is called 'q'"):
+        run.explain_nan("q")
+
+
+def test_what_reaches_no_output_is_said_so():
+    run = fg.Graph(fg.sum(np.where(a > 0, 1.0, np.log(a)) * 0 + np.isnan(np.log(a)))).fprop(a=[0.0])
+    assert run.explain_nan()
+    hidden = fg.Graph(fg.sum(np.isnan(np.log(a)).astype(float))).fprop(a=[-1.0]).explain_nan()
+    assert type(hidden.box) is fg.Log
+    assert "it reaches neither an output nor a gradient" in str(hidden)
+
+
+def test_a_clean_run_has_nothing_to_explain():
+    found = explained(fg.sum(a), a=[1.0])
+    assert not found
+    assert found.chain == ()
+    assert str(found) == "explain_nan: no value or gradient in this run is NaN or infinite"
+
+
+def test_a_long_chain_is_shortened_and_explained_without_recursion():
+    box = np.log(a)
+    for _ in range(3000):
+        box = box + 1.0
+    found = explained(fg.sum(box), a=[1.0, 0.0])
+    assert type(found.box) is fg.Log
+    assert len(found.spread) == 3001
+    assert "more ..." in str(found)
+    assert len(str(found).splitlines()) < 30
+
+
+def test_values_that_were_not_kept_are_asked_for():
+    run = fg.Graph(fg.sum(a)).fprop(a=[1.0], keep="outputs")
+    with pytest.raises(fg.FlowgraphError, match="explain_nan: needs the values of every box; run"):
+        run.explain_nan()
+
+
+def parameter(*shape, scale=1.0, name="W"):
+    return fg.Parameter(scale * np.random.default_rng(0).normal(size=shape), name=name)
+
+
+def why(output, key="W", unused="zeros", **feeds):
+    return fg.Graph(output).fprop(**feeds).bprop(unused=unused).why_zero(key)
+
+
+X = np.ones((5, 3))
+
+
+def test_dead_units():
+    hidden = fg.relu(x @ parameter(3, 4) - 100.0)
+    found = why(fg.sum(hidden), x=X)
+    assert found.zero
+    assert (found.reason, found.causes[0].box, found.causes[0].share) == ("dead units", hidden, 1.0)
+    assert "why_zero: the gradient of Parameter 'W' is zero\n" in str(found)
+    assert "4 of 4 units for every one of 5 examples" in str(found)
+    assert "fg.LeakyReLU" in str(found)
+
+
+def test_some_dead_units():
+    found = why(fg.sum(fg.relu(x @ parameter(3, 4) + np.array([-100.0, -100, 100, 100]))), x=X)
+    assert (found.status, found.share, found.reason) == ("partly zero", 0.5, "dead units")
+    assert "2 of 4 units for every one of 5 examples" in str(found)
+
+
+def test_saturated_units():
+    for activation in (fg.sigmoid, np.tanh):
+        found = why(fg.sum(activation(x @ parameter(3, 4) - 100.0)), x=X)
+        assert found.status in ("vanishing", "zero")
+        assert found.reason == "saturated units"
+        assert "100% of its elements have a slope below 0.001" in str(found)
+
+
+def test_an_integer_cast_a_comparison_a_constant_child():
+    a = x @ parameter(3, 4)
+    cast = why(fg.sum(a.astype(int).astype(float)), x=X)
+    assert (cast.reason, cast.causes[0].child) == ("integer cast", "a")
+    assert "MatMul '@' becomes int64 here, and no gradient passes" in str(cast)
+    assert why(fg.sum((a > 0).astype(float)), x=X).reason == "no gradient passes"
+    constant = why(fg.sum(fg.boxes.likeness.BroadcastLike(fg.sum(x), a)), x=X)
+    assert constant.reason == "constant child"
+    assert "is its child 'like', which it takes as a constant" in str(constant)
+
+
+def test_rows_that_are_never_indexed():
+    rows = fg.Input("rows", shape=("N",), dtype=int)
+    found = why(fg.sum(parameter(5, 2)[rows]), rows=[0, 3, 3])
+    assert (found.status, found.reason, found.causes[0].share) == ("partly zero", "never indexed", 0.6)
+    assert "3 of 5 rows are never indexed in this run (rows 1, 2, 4)" in str(found)
+
+
+def test_multiplied_by_zeros():
+    found = why(fg.sum((x @ parameter(3, 4)) @ fg.Parameter(np.zeros((4, 1)), name="V")), x=X)
+    assert found.reason == "multiplied by zeros"
+    assert "it multiplies by Parameter 'V', which is all zeros" in str(found)
+    assert why(fg.sum(parameter(3) * np.zeros(3))).reason == "multiplied by zeros"
+    half = why(fg.sum(fg.relu(x @ np.diag([1.0, -1, 1])) @ parameter(3, 2)), x=X)
+    assert (half.reason, half.causes[0].share) == ("multiplied by zeros", 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        (lambda w: fg.sum(np.floor(w)), "staircase"),
+        (lambda w: fg.sum(np.where(np.array([False] * 3), w, 1.0)), "branch not taken"),
+        (lambda w: fg.sum(np.clip(w, 10.0, 11.0)), "dead units"),
+        (lambda w: fg.sum(np.cos(w * 0.0)), "flat"),
+        (lambda w: fg.mean(fg.SquaredError(w, w.value)), "flat"),
+        (lambda w: fg.sum(w) - fg.sum(w), "zero"),
+        (lambda w: fg.sum(w * np.array(1.0) * 2.0), "not zero"),
+    ],
+)
+def test_the_reason(build, reason):
+    assert why(build(parameter(3))).reason == reason
+
+
+def test_a_sum_that_cancels_is_said_to_cancel():
+    w = fg.Parameter(1.0, name="W")
+    assert why(fg.sum(w * np.array([1.0, -1.0]))).reason == "adds up to zero"
+
+
+def test_a_gradient_of_zeros_given_to_bprop():
+    w = parameter(3)
+    found = fg.Graph(w * 2.0).fprop().bprop(np.zeros(3)).why_zero(w)
+    assert found.reason == "nothing arrives"
+
+
+def test_a_gradient_that_is_not_zero_is_said_so():
+    found = why(fg.sum(parameter(3) * 2.0))
+    assert not found.zero
+    assert str(found) == "why_zero: the gradient of Parameter 'W' is not zero; its largest element is 2"
+    assert str(why(fg.sum(fg.Parameter(np.zeros(0), name="W")))).endswith("has no elements")
+
+
+def test_a_box_whose_gradient_was_not_kept_is_refused():
+    w = parameter(3)
+    h = w * 2.0
+    grads = fg.Graph(fg.sum(h)).fprop().bprop()
+    with pytest.raises(fg.FlowgraphError, match="this bprop did not keep its gradient"):
+        grads.why_zero(h)
+    assert fg.Graph(fg.sum(h)).fprop().bprop(keep="all").why_zero(h).status == "not zero"
