@@ -10,7 +10,7 @@ from flowgraph.checking import check
 
 from .catalogue.entries import ENTRIES, Entry
 
-RIGHT = ("right_kinks", "right_numbers", "right_algebra", "right_shapes", "right_models")
+RIGHT = ("right_kinks", "right_numbers", "right_algebra", "right_shapes", "right_models", "right_more")
 WRONG = ("bugs_values", "bugs_tiny", "bugs_contract", "bugs_regimes", "bugs_shapes")
 SEEDS = range(5) if os.environ.get("FLOWGRAPH_THOROUGH") == "1" else range(1)
 
