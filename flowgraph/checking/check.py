@@ -23,7 +23,7 @@ from flowgraph.checking.side_effects import side_effects
 from flowgraph.checking.target import Inputs, Target
 
 BUDGET = 60_000
-SECONDS = 3.5
+SECONDS = 3.0
 
 
 def check(
@@ -36,6 +36,7 @@ def check(
     valid: Callable[..., Any] | None = None,
     names: Sequence[str] | None = None,
     second: Callable[..., Any] | None = None,
+    framework: str | None = None,
     **feeds: Any,
 ) -> Report:
     """Are the gradients right, wherever the value is defined? Of a box class, a box, a graph, or functions.
@@ -44,6 +45,8 @@ def check(
     - `check(box)`: a built box with its settings, on values drawn from its declarations
     - `check(graph, x=..., y=...)`: every box in place at the values of that run, then end to end on the parameters
     - `check(function, *arrays)`: a function written in NumPy, through the graph that it builds
+    - `check(function, *arguments)` of torch, JAX, autograd or MyGrad: a function of their arrays, a torch module with
+      its parameters, an autograd.Function; recognised by its arguments or by itself, or named by `framework=`
     - `check(fprop, *inputs, bprop=bprop)`: is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`?
 
     Float arrays and floats are differentiated, everything else is a setting that is varied too. `valid(*inputs)` says
@@ -58,7 +61,7 @@ def check(
     if bprop is None:
         from flowgraph.checking.kinds import check_kind
 
-        return check_kind(target, inputs, feeds, order, seed, budget, valid, names)
+        return check_kind(target, inputs, feeds, order, seed, budget, valid, names, framework)
     return check_target(Target.of_functions(target, bprop, inputs, names, valid, second), order, seed, budget)
 
 
@@ -116,7 +119,7 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.9)
     joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
     _visit(examination, joint, 0.95)
-    for changed in _sample(examination, [*shapes, *settings], 6):
+    for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.95 else 0):
         contract(examination, "another regime", changed)
     if order >= 2:
         second_order(examination)

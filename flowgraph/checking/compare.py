@@ -64,7 +64,10 @@ def read_gradients(point: Point, result: Any) -> tuple[Gradients | None, list[Su
         if g is None:
             gradients.append(None)
             continue
-        array = np.asarray(g)
+        try:
+            array = np.asarray(g)
+        except ValueError:
+            array = np.asarray(g, dtype=object)
         if array.shape != np.shape(x):
             broken = True
             faults.append(

@@ -6,7 +6,7 @@ import numpy as np
 
 from flowgraph.checking.compare import Suspicion, ask, coordinate, random_direction
 from flowgraph.checking.kinks import is_singular, quotients_stay_bounded
-from flowgraph.checking.point import Direction
+from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.wider import disagrees, widened
 
@@ -19,6 +19,8 @@ def no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
         return Ruling("undecided", suspicion, note="fprop has no correct digits here")
+    if _passes_through_infinity(point):
+        return Ruling("undecided", suspicion, note="fprop itself divides by 0 on its way to a finite value")
     children = [suspicion.child] if suspicion.child is not None else list(point.active)
     seen = 0
     for child in children:
@@ -35,6 +37,18 @@ def no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         return Ruling("undecided", suspicion, note="the value jumps here")
     note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
     return Ruling("wrong", suspicion, note=note)
+
+
+def _passes_through_infinity(point: Point) -> bool:
+    """1 / sum(1 / x) is finite at 0, but no rule of calculus was meant to be used there."""
+    with np.errstate(divide="raise"):
+        try:
+            point.runner.fprop(point.inputs)
+        except FloatingPointError:
+            return True
+        except Exception:
+            return False
+    return False
 
 
 def _bad_coordinates(suspicion: Suspicion, child: int) -> list[Direction]:

@@ -41,8 +41,8 @@ R("norm at 0", lambda x: np.sqrt((x * x).sum()), lambda g, y, x: (g * x / y,), n
 R("sinc at 0", lambda x: np.sinc(x), lambda g, y, x: (g * (np.cos(np.pi * x) - y) / x,), normal(5))
 R("sinc at 0 is 1", lambda x: np.sinc(x), lambda g, y, x: (
     g * np.where(x == 0, 1, (np.cos(np.pi * x) - y) / np.where(x == 0, 1, x)),), normal(5))
-R("masked log is NaN", lambda x: np.where(x > 0, np.log(np.where(x > 0, x, 1)), 0), lambda g, y, x: (
-    g * np.where(x > 0, 1, 0) / x,), P)
+R("masked log is NaN", lambda x: np.where(x > 0.05, np.log(np.where(x > 0.05, x, 1)), 0), lambda g, y, x: (
+    g * np.where(x > 0.05, 1, 0) / x,), P)
 R("x² by output", lambda x: x * x, lambda g, y, x: (2 * g * y / x,), A)
 R("power 2 by log", lambda x: abs(x) ** 2, lambda g, y, x: (2 * g * x * np.exp(0 * np.log(abs(x))),), A)
 R("multiply by output", lambda a, b: a * b, lambda g, y, a, b: (fit(g * y / a, a), fit(g * y / b, b)), A, B)
