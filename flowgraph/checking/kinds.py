@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.checking.check import check_target
 from flowgraph.checking.check_box import check_built, check_class
+from flowgraph.checking.frameworks import framework_target
 from flowgraph.checking.report import Report
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
+
+FRAMEWORK_SECONDS = 12.0  # a framework that compiles does so for every shape
 
 
 def check_kind(
@@ -21,6 +25,7 @@ def check_kind(
     budget: int | None,
     valid: Callable[..., Any] | None,
     names: Sequence[str] | None,
+    framework: str | None = None,
 ) -> Report:
     """fg.check without a bprop: the target knows its own."""
     if isinstance(target, Graph):
@@ -35,6 +40,9 @@ def check_kind(
     if isinstance(target, Box):
         _alone(target.title, inputs)
         return check_built(target, order, seed, budget)
+    foreign = framework_target(target, inputs, framework, names, valid) if callable(target) else None
+    if foreign is not None:
+        return check_target(foreign, order, seed, budget, seconds=FRAMEWORK_SECONDS)
     if callable(target):
         from flowgraph.checking.check_function import check_function
 

@@ -57,11 +57,11 @@ def arrays_in(value: Any) -> Iterator[Any]:
 
 
 def _inspected(function: Any) -> Callable[..., Any]:
-    """What knows the parameters' names: the forward of a torch Module or of an autograd.Function."""
+    """What knows the parameters' names: the forward of a module or an autograd.Function, what a primitive wraps."""
     forward = getattr(function, "forward", None)
     if forward is None:
-        return function  # type: ignore[no-any-return]
-    if inspect.isclass(function) and next(iter(inspect.signature(forward).parameters), "") in ("ctx", "self", "context"):
+        return getattr(function, "fun", function)  # type: ignore[no-any-return]
+    if inspect.isclass(function) and next(iter(inspect.signature(forward).parameters), "") in ("ctx", "context"):
         return _without_first(forward)
     return forward  # type: ignore[no-any-return]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
+from flowgraph.checking.frameworks.arguments import Arguments
 from flowgraph.checking.target import Inputs
 
 
@@ -25,22 +27,57 @@ class JaxCode(Adapter):
 
     framework = "jax"
 
+    def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
+        super().__init__(function, arguments, differentiated)
+        self._compiled: dict[Hashable, Any] = {}
+
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         jax = sys.modules["jax"]
         with jax.enable_x64(True):
-            outputs = [np.asarray(y) for y in self._values([self._array(x) for x in inputs])]
-        kept: list[Any] = []
+            both = self._both(inputs)
+            active = [self._array(inputs[i]) for i in self.differentiated]
+            if both is None:
+                outputs = [np.asarray(y) for y in self._of_active(inputs)[1](*active)]
+            else:
+                outputs = [np.asarray(y) for y in both(active, None)]
 
         def pull(grads: tuple[Any, ...]) -> list[Any]:
             with jax.enable_x64(True):
-                if not kept:
-                    kept.append(self._pullback(inputs))
-                arriving = [
-                    jax.numpy.asarray(np.conj(np.asarray(g)), y.dtype) for g, y in zip(grads, outputs, strict=True)
-                ]
-                return [np.asarray(g) for g in kept[0](arriving)]
+                arriving = [jax.numpy.asarray(np.conj(g), y.dtype) for g, y in zip(grads, outputs, strict=True)]
+                found = self._pullback(inputs)(arriving) if both is None else both(active, arriving)
+                return [np.asarray(g) for g in found]
 
         return outputs, pull
+
+    def _both(self, inputs: Inputs) -> Any:
+        """One program for the value and the gradient, compiled once for these shapes, dtypes and settings.
+
+        None where the function cannot be compiled: it is then run as it stands, and what fails shows itself.
+        """
+        key = tuple(
+            (x.shape, x.dtype) if i in self.differentiated else (x.shape, x.tobytes())
+            if isinstance(x, np.ndarray) else repr(x)
+            for i, x in enumerate(inputs)
+        )  # fmt: skip
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(inputs)
+        return self._compiled[key]
+
+    def _compile(self, inputs: Inputs) -> Any:
+        jax = sys.modules["jax"]
+        active, function = self._of_active(inputs)
+
+        def value_and_gradient(values: Any, arriving: Any) -> Any:
+            outputs, pull = jax.vjp(function, *values)
+            return outputs, pull(arriving)
+
+        try:
+            arriving = [jax.numpy.zeros(y.shape, y.dtype) for y in jax.eval_shape(function, *active)]
+            program = jax.jit(value_and_gradient, compiler_options={"xla_backend_optimization_level": 0})
+            program(active, arriving)
+        except Exception:
+            return None
+        return lambda values, grads: program(values, arriving)[0] if grads is None else program(values, grads)[1]
 
     def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
         jax = sys.modules["jax"]

@@ -17,7 +17,8 @@ from flowgraph.checking.frameworks.mygrad_code import MygradCode
 from flowgraph.checking.frameworks.mygrad_code import to_numpy as numpy_of_mygrad
 from flowgraph.checking.frameworks.torch_code import TorchCode, differentiated_inputs, module_as_function
 from flowgraph.checking.frameworks.torch_code import to_numpy as numpy_of_torch
-from flowgraph.checking.target import Target, is_float_array, name_of
+from flowgraph.checking.frameworks.writing import definition, title
+from flowgraph.checking.target import Target, is_float_array
 
 KNOWN = ("torch", "jax", "mygrad", "autograd")
 
@@ -52,11 +53,20 @@ def framework_target(
     arguments = adapter.arguments
     chosen = tuple(names) if names is not None else label
     if len(chosen) != len(arguments.inputs):
-        raise ValueError(f"check: {len(chosen)} names were given for {len(arguments.inputs)} inputs; give one name each")
+        count = len(arguments.inputs)
+        raise ValueError(f"check: {len(chosen)} names were given for {count} inputs; give one name each")
+    plain = all(nest is None for nest in arguments.nests)
     target = Target(
-        adapter.fprop, adapter.bprop, arguments.inputs, chosen, name, adapter.differentiated, valid=valid,
+        adapter.fprop,
+        adapter.bprop,
+        arguments.inputs,
+        chosen,
+        name,
+        adapter.differentiated,
+        valid=valid,
         code=_code(function),
-    )  # fmt: skip
+        definition=definition(framework, adapter.function, adapter.differentiated) if plain else (),
+    )
     return target if framework == "mygrad" else replace(target, second=adapter.second)
 
 
@@ -83,7 +93,7 @@ def framework_of(function: Any, given: Sequence[Any]) -> str | None:
 
 
 def _adapter(framework: str, function: Any, given: tuple[Any, ...]) -> tuple[Adapter, str, tuple[str, ...]]:
-    name = name_of(function)
+    name = title(function)
     if framework == "torch":
         own: list[str] = []
         inspected = function

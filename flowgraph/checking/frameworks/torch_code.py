@@ -31,7 +31,9 @@ class TorchCode(Adapter):
     def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
         super().__init__(function, arguments, differentiated)
         self.torch = sys.modules["torch"]
-        self.call = function.apply if inspect.isclass(function) else function
+        self.call: Any = function
+        if inspect.isclass(function):
+            self.call = function.apply  # type: ignore[attr-defined]
         self._random_state = None
         before = self.torch.get_rng_state()
         self._values([self._tensor(x) for x in arguments.inputs])
