@@ -91,7 +91,7 @@ class BoxCalls:
             )
         constant = box.constant
         return tuple(
-            part if constant[i] or not free else settled(part, child, box, i, output)
+            part if constant[i] else settled(part, child, box, i, output) if free else None
             for i, (part, child, free) in enumerate(zip(parts, children, box.passes, strict=True))
         )
 
@@ -140,7 +140,7 @@ def target_of(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target
     calls = BoxCalls(cls, len(case.children), tuple(settings) if vary else (), {} if vary else settings, title)
     names = tuple(name.replace("[", "").replace("]", "") for name in box.names_of_children())
     floats = tuple(i for i, a in enumerate(case.children) if a.dtype.kind == "f")
-    code = (cls.fprop, cls.bprop) if cls.has_bprop else (cls.fprop,)
+    code = tuple(getattr(cls, name) for name in ("fprop", "bprop") if hasattr(cls, name))
     labels = child_labels(cls, len(case.children))
     target = Target(
         calls.fprop,
@@ -154,6 +154,7 @@ def target_of(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target
         kinks=cls.kinks,
         code=code,
         strict_types=True,
+        may_share=True,
     )
     return replace(target, definition=_definition(case, names, tuple(settings), vary)), calls
 
@@ -188,4 +189,3 @@ def _definition(case: Case, names: tuple[str, ...], settings: tuple[str, ...], v
         return (*lines, f"    return {box}.bprop(grad, output, {children})")
     run = "    grads = fg.Graph(box).fprop().bprop(grad, wrt=box.children, unused='zeros')"
     return ("import flowgraph as fg", *lines, f"    box = {box}", run, "    return [grads[c] for c in box.children]")
-

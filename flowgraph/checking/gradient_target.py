@@ -147,6 +147,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         kinks=target.kinks,
         code=target.code,
         strict_types=True,
+        may_share=True,
         definition=_definition(calls, (*names, *target.names), shift),
     )
 

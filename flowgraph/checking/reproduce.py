@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Callable
@@ -24,7 +25,7 @@ def reproducing_code(
     names = _identifiers(target.names)
     if any(isinstance(x, np.ndarray) and x.size > MOST_ELEMENTS for x in point.inputs):
         return ""
-    definition = target.definition or (*_definition("fprop", target.fprop), *_definition("bprop", target.bprop))
+    definition = target.definition or (*definition_of("fprop", target.fprop), *definition_of("bprop", target.bprop))
     lines = ["import numpy as np", *definition, ""]
     lines += [f"{name} = {literal(x)}" for name, x in zip(names, point.inputs, strict=True)]
     arguments = ", ".join(names)
@@ -68,10 +69,11 @@ def _grad_text(point: Point, suspicion: Suspicion) -> str:
 
 def _identifiers(names: tuple[str, ...]) -> list[str]:
     taken = {"np", "fprop", "bprop", "grad", "output", "gradients", "move", "step"}
-    return [f"{name}_" if name in taken or not name.isidentifier() else name for name in names]
+    plain = [re.sub(r"\W", "_", name) for name in names]
+    return [f"{name}_" if name in taken or not name.isidentifier() else name for name in plain]
 
 
-def _definition(name: str, function: Callable[..., Any]) -> list[str]:
+def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
     """An import where one works, the source where it stands alone, a comment otherwise."""
     module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None

@@ -34,7 +34,8 @@ class Target:
     bprop of bprop, `second(grads, gradients, grad, output, *inputs)`, with one gradient per argument of bprop.
     `code` are the functions in which branches and thresholds are looked for. `strict_types` makes a gradient wider than
     its float32 input a failure instead of a warning. `definition` are the lines of Python that define fprop and bprop
-    in the code that reproduces a mistake, where the functions do not tell themselves.
+    in the code that reproduces a mistake, where the functions do not tell themselves. `may_share`: a
+    gradient may share memory with what was given, since nobody will write to it.
     """
 
     fprop: Callable[..., Any]
@@ -51,6 +52,7 @@ class Target:
     code: tuple[Callable[..., Any], ...] = ()
     strict_types: bool = False
     definition: tuple[str, ...] = ()
+    may_share: bool = False
 
     @classmethod
     def of_functions(

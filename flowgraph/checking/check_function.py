@@ -1,0 +1,140 @@
+"""fg.check of a function written in NumPy: run on boxes it builds a graph, whose gradient is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.checking.check import check_target
+from flowgraph.checking.check_graph import check_graph, joined
+from flowgraph.checking.combine import combined
+from flowgraph.checking.in_place import boxes_in_place
+from flowgraph.checking.report import Report
+from flowgraph.checking.reproduce import definition_of
+from flowgraph.checking.target import Target, is_differentiable, name_of
+from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input
+
+SECONDS = 8.0
+
+
+@dataclass
+class TracedFunction:
+    """A function with the graphs that it builds, one for each form of its arguments."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    _graphs: dict[Hashable, tuple[Graph, tuple[Box, ...]]] = field(default_factory=dict)
+
+    def graph(self, *inputs: Any) -> tuple[Graph, tuple[Box, ...]]:
+        """The graph for arguments of these shapes, dtypes and settings, and its leaves."""
+        try:
+            key: Hashable = tuple(
+                (np.shape(x), np.asarray(x).dtype) if is_differentiable(x) else (type(x), x) for x in inputs
+            )
+            if key not in self._graphs:
+                self._graphs[key] = self._traced(inputs)
+            return self._graphs[key]
+        except TypeError:  # a setting that cannot be hashed, such as an array
+            return self._traced(inputs)
+
+    def _traced(self, inputs: tuple[Any, ...]) -> tuple[Graph, tuple[Box, ...]]:
+        leaves: list[Box] = []
+        arguments: list[Any] = []
+        for name, x in zip(self.names, inputs, strict=True):
+            if is_differentiable(x):
+                leaves.append(Input(name, shape=np.shape(x), dtype=np.asarray(x).dtype))
+                arguments.append(leaves[-1])
+            else:
+                arguments.append(x)
+        outputs = self.function(*arguments)
+        parts = tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)
+        for part in parts:
+            if not isinstance(part, Box):
+                raise UsageError(
+                    f"check: {name_of(self.function)} run on boxes returned {type(part).__name__}: it leaves the graph "
+                    f"on the way; use NumPy functions that boxes understand, or give its gradient, bprop="
+                )
+        return Graph(*parts), tuple(leaves)
+
+    def feeds(self, graph: Graph, leaves: Sequence[Box], inputs: Sequence[Any]) -> dict[Any, Any]:
+        """The values of the leaves that the graph reads."""
+        values = [np.asarray(x) for x in inputs if is_differentiable(x)]
+        return {leaf: value for leaf, value in zip(leaves, values, strict=True) if leaf in graph}
+
+    def bprop(self, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+        """The gradients of the float arguments, by the bprop of the graph; None for the others."""
+        graph, leaves = self.graph(*inputs)
+        read = tuple(leaf for leaf in leaves if leaf in graph)
+        run = graph.fprop(self.feeds(graph, leaves, inputs))
+        arriving = tuple(grad) if len(graph.outputs) > 1 else grad[0] if isinstance(grad, tuple | list) else grad
+        found = run.bprop(arriving, wrt=read, unused="zeros") if read else {}
+        left = iter(leaves)
+        return tuple(_own(found, next(left), x) if is_differentiable(x) else None for x in inputs)
+
+
+def check_function(
+    function: Callable[..., Any],
+    inputs: tuple[Any, ...],
+    order: int,
+    seed: int,
+    budget: int | None,
+    valid: Callable[..., Any] | None,
+    names: Sequence[str] | None,
+) -> Report:
+    """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
+    target = Target.of_functions(function, _no_bprop, inputs, names, valid)
+    traced = TracedFunction(function, tuple(name if name.strip() else "x" for name in target.names))
+    target = Target(
+        function,
+        traced.bprop,
+        target.inputs,
+        target.names,
+        target.name,
+        target.differentiated,
+        valid=valid,
+        code=(function,),
+        may_share=True,
+        definition=_definition(function, target.inputs),
+    )
+    graph, leaves = traced.graph(*target.inputs)
+    read = [leaf for leaf in leaves if leaf in graph]
+    run = graph.fprop(traced.feeds(graph, leaves, target.inputs))
+    boxes = boxes_in_place(graph, run, read, seed, SECONDS)
+    whole = check_target(target, 1, seed, budget)
+    if whole.verdict == "fail" and not any(report.failures for report in boxes):
+        boxes = boxes_in_place(graph, run, read, seed, SECONDS, regimes=True)
+    report = joined(target.name, boxes, whole, seed)
+    if order < 2 or report.verdict == "fail":
+        return report
+    second = check_graph(graph, traced.feeds(graph, leaves, target.inputs), order, seed, budget)
+    return combined(target.name, [report, second], seed)
+
+
+def _definition(function: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[str, ...]:
+    """Python text of both: the function, and the gradient of the graph that it builds."""
+    positions = [i for i, x in enumerate(inputs) if is_differentiable(x)]
+    return (
+        "import flowgraph as fg",
+        *definition_of("fprop", function),
+        "",
+        "def bprop(grad, output, *inputs):",
+        f"    leaves = [fg.Parameter(x) if i in {positions} else x for i, x in enumerate(inputs)]",
+        f"    wrt = [leaves[i] for i in {positions}]",
+        "    grads = fg.Graph(fprop(*leaves)).fprop().bprop(grad, wrt=wrt, unused='zeros')",
+        f"    return [grads[leaf] if i in {positions} else None for i, leaf in enumerate(leaves)]",
+    )
+
+
+def _no_bprop(*_: Any) -> None:
+    """Stands where the graph's own bprop will stand."""
+
+
+def _own(found: Any, leaf: Box, x: Any) -> Any:
+    gradient = found[leaf] if leaf in found else np.zeros_like(x)
+    return float(gradient) if type(x) is float else gradient

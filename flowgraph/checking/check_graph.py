@@ -1,0 +1,141 @@
+"""fg.check of a graph: each box in place, then end to end on the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.boxes import sum as sum_of
+from flowgraph.checking.check import BUDGET, check_target
+from flowgraph.checking.combine import combined
+from flowgraph.checking.in_place import boxes_in_place
+from flowgraph.checking.report import Report
+from flowgraph.checking.target import Target
+from flowgraph.derivatives import gradient
+from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input, Parameter, Random
+from flowgraph.run import Run
+
+SECONDS = 20.0
+
+
+def check_graph(graph: Graph, feeds: Mapping[Any, Any], order: int, seed: int, budget: int | None) -> Report:
+    """At these inputs, in float64; a float32 graph is checked through its float64 twin."""
+    twin, leaves = in_double(graph)
+    fed = {leaves.get(key, key) if isinstance(key, Box) else key: value for key, value in feeds.items()}
+    return _check(twin, fed, "graph", order, seed, budget)
+
+
+def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: int, budget: int | None) -> Report:
+    run = graph.fprop(feeds)
+    wrt = tuple(graph.parameters) or tuple(box for box in graph.inputs if box.dtype.kind == "f")
+    if not wrt:
+        raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
+    share = (budget or BUDGET) / BUDGET
+    reports = boxes_in_place(graph, run, wrt, seed, SECONDS * share)
+    whole = check_target(graph_target(graph, run, wrt, name), 1, seed, budget, SECONDS * share, regimes=False)
+    report = joined(name, reports, whole, seed)
+    if order < 2 or report.verdict == "fail":
+        return report
+    gradients = gradient(_total(graph), wrt)
+    inner = Graph(*gradients)
+    left = {key: value for key, value in feeds.items() if key in inner}
+    second = _check(inner, left, f"the gradient graph of {name}", order - 1, seed, budget)
+    return combined(name, [report, second], seed)
+
+
+def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Report:
+    """The mistakes of the boxes explain those end to end, which are told only where no box is to blame."""
+    if any(report.failures for report in boxes) and whole.verdict == "fail":
+        whole.failures.clear()
+    return combined(name, [*boxes, whole], seed)
+
+
+def graph_target(graph: Graph, run: Run, wrt: Sequence[Box], name: str) -> Target:
+    """The outputs as a function of the leaves in `wrt`; only what descends from a changed leaf is computed again."""
+    fprop, bprop = _calls(graph, run, wrt)
+    names = tuple(graph.names[leaf] for leaf in wrt)
+    fed = ", ".join(repr(graph.names[leaf]) for leaf in graph.inputs if leaf not in set(wrt))
+    wanted = ", ".join(repr(one) for one in names)
+    definition = (
+        f"# graph is your graph; feeds are its inputs by name{f' ({fed})' if fed else ''}",
+        f"names = [{wanted}]",
+        "",
+        "def fprop(*values):",
+        "    return graph.fprop({**feeds, **dict(zip(names, values))}).outputs"
+        + ("" if len(graph.outputs) > 1 else "[0]"),
+        "",
+        "def bprop(grad, output, *values):",
+        "    grads = graph.fprop({**feeds, **dict(zip(names, values))}).bprop(grad, wrt=names, unused='zeros')",
+        "    return [grads[name] for name in names]",
+    )
+    values = tuple(np.array(run[leaf]) for leaf in wrt)
+    return Target(fprop, bprop, values, names, name, tuple(range(len(wrt))), definition=definition, may_share=True)
+
+
+def _calls(graph: Graph, run: Run, wrt: Sequence[Box]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    base = [run[leaf] for leaf in wrt]
+
+    def at(values: Sequence[Any]) -> Run:
+        moved = {
+            leaf: value
+            for leaf, value, old in zip(wrt, values, base, strict=True)
+            if value is not old and not np.array_equal(value, old)
+        }
+        return run.update(moved) if moved else run
+
+    def fprop(*values: Any) -> Any:
+        outputs = at(values).outputs
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def bprop(grad: Any, output: Any, *values: Any) -> tuple[Any, ...]:
+        grads = at(values).bprop(grad, wrt=wrt, unused="zeros")
+        return tuple(grads[leaf] for leaf in wrt)
+
+    return fprop, bprop
+
+
+def in_double(graph: Graph) -> tuple[Graph, dict[Box, Box]]:
+    """The graph with float64 leaves, and its leaf for each old one; the graph itself where it is in float64."""
+    if not any(_narrow(box) for box in graph if not box.children):
+        return graph, {}
+    twins: dict[Box, Box] = {}
+    for box in graph:
+        if box.children:
+            twins[box] = box.with_children(*(twins[child] for child in box.children))
+        else:
+            twins[box] = _leaf_in_double(box) if _narrow(box) else box
+    return Graph(*(twins[output] for output in graph.outputs)), twins
+
+
+def _narrow(leaf: Box) -> bool:
+    return bool(leaf.dtype.kind == "f" and leaf.dtype != np.float64)
+
+
+def _leaf_in_double(leaf: Box) -> Box:
+    if isinstance(leaf, Input):
+        twin: Box = Input("x", shape=leaf.shape)
+    elif isinstance(leaf, Random):
+        twin = Random(leaf.draw, shape=leaf.shape)
+    elif isinstance(leaf, Parameter):
+        twin = Parameter(leaf.value.astype(np.float64))
+    elif isinstance(leaf, Constant):
+        twin = Constant(leaf.value.astype(np.float64))
+    else:
+        return leaf
+    twin.__dict__.update(name=leaf.name, scope=leaf.scope, built_at=leaf.built_at)
+    return twin
+
+
+def _total(graph: Graph) -> Any:
+    """One number that depends on every element of every output; its gradients make the gradient graph."""
+    if len(graph.outputs) == 1 and graph.outputs[0].shape == ():
+        return graph.outputs[0]
+    total: Any = 0.0
+    for output in graph.outputs:
+        total = total + sum_of(output * np.cos(output))
+    return total
