@@ -98,7 +98,7 @@ class SplitLike(Box):
 class Stack(Box):
     """Arrays of one shape laid next to each other along a new axis.
 
-    h[i] = the i-th array        each gets its slice of the gradient
+    h_i = the i-th array        each gets its slice of the gradient
     """
 
     axis: int = 0
