@@ -144,7 +144,7 @@ class Graph:
         return f"<Graph of {len(self)} boxes: {outputs}>"
 
     def render(self, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:
-        """Draw the graph into a file, .svg .png .pdf or .dot, and return its path; see `flowgraph.rendering.render`."""
+        """Draw the graph into a file, .svg .png .pdf .html or .dot, and return its path; see `flowgraph.rendering.render`."""
         from flowgraph import rendering
 
         return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
@@ -154,6 +154,12 @@ class Graph:
         from flowgraph import rendering
 
         return rendering.animate(self, path, run, grads, **settings)
+
+    def interactive(self, **settings: Any) -> Any:
+        """The picture to move about in, for a notebook: pan, zoom, search; settings as in `render`."""
+        from flowgraph import rendering
+
+        return rendering.interactive(self, **settings)
 
     def to_svg(self, **settings: Any) -> str:
         """The graph as SVG text; settings as in `render`."""

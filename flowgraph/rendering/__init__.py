@@ -3,5 +3,6 @@
 from flowgraph.rendering.animation import animate
 from flowgraph.rendering.files import render
 from flowgraph.rendering.texts import notebook_svg, to_dot, to_graphviz, to_svg
+from flowgraph.rendering.viewer import interactive
 
-__all__ = ["animate", "notebook_svg", "render", "to_dot", "to_graphviz", "to_svg"]
+__all__ = ["animate", "interactive", "notebook_svg", "render", "to_dot", "to_graphviz", "to_svg"]

@@ -15,11 +15,12 @@ from flowgraph.rendering.engines import ENGINES, REMEDY, EngineError
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.theming import THEME_NAMES, adaptive, drawn_theme
+from flowgraph.rendering.viewer import viewer_page
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
 
-FORMATS = ("svg", "png", "pdf", "dot")
+FORMATS = ("svg", "png", "pdf", "dot", "html")
 
 
 def picture_of(graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Picture:
@@ -39,6 +40,8 @@ def render(
     picture = picture_of(graph, **settings)
     if format == "dot":
         target.write_text(dot_text(picture, drawn_theme(theme)), encoding="utf-8")
+    elif format == "html":
+        target.write_text(viewer_page(picture, theme), encoding="utf-8")
     elif format == "svg":
         target.write_text(svg_of(picture, theme, engine, timeout), encoding="utf-8")
     else:

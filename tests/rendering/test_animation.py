@@ -19,6 +19,16 @@ from tests.rendering.graphs import deep, feeds, lecture, nasty
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
+def in_browser(path: Path, query: str, folder: Path) -> str:
+    """What a browser makes of a page, once its script has run."""
+    command = [
+        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        f"--user-data-dir={folder / 'profile'}", "--dump-dom", path.as_uri() + query,
+    ]
+    return html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120).stdout)
+
+
 def told(text: str) -> list[dict[str, Any]]:
     return json.loads(re.search(r'id="steps">(.*?)</script>', text, re.S)[1])  # type: ignore[index, no-any-return]
 
@@ -91,15 +101,28 @@ def test_in_a_browser(tmp_path: Path, step: int) -> None:
     graph = lecture()
     run = graph.fprop(feeds())
     path = graph.animate(tmp_path / "net.html", run, run.bprop(keep="all"))
-    command = [
-        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-        f"{path.as_uri()}?step={step}",
-    ]
-    shown = html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120).stdout)
+    shown = in_browser(path, f"?step={step}", tmp_path)
     steps = told(path.read_text(encoding="utf-8"))
     now = steps[min(step, len(steps) - 1)]
     assert f"{now['title']}</b>: {now['words']}" in shown
     assert shown.count("link read") + shown.count("link sent") > 0 or step == 0
     if step == 99:
         assert shown.count("finished") >= 3
+
+
+def test_a_page_to_move_about_in(tmp_path: Path) -> None:
+    path = nasty().render(tmp_path / "net.html")
+    text = path.read_text(encoding="utf-8")
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "<script>alert" not in text
+    shown = lecture().interactive(theme="dark")._repr_html_()
+    assert shown.startswith("<iframe srcdoc=")
+    assert "prefers-color-scheme:dark)" not in shown
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+def test_search_in_a_browser(tmp_path: Path) -> None:
+    path = lecture().render(tmp_path / "net.html")
+    shown = in_browser(path, "?find=softmax", tmp_path)
+    assert ">1 of " in shown
+    assert 'class="box output found"' in shown
