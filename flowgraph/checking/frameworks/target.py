@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from flowgraph.checking.frameworks.adapter import Adapter
 from flowgraph.checking.frameworks.arguments import Arguments, arrays_in
 from flowgraph.checking.frameworks.autograd_code import AutogradCode, is_autograd_code
@@ -18,7 +20,7 @@ from flowgraph.checking.frameworks.mygrad_code import to_numpy as numpy_of_mygra
 from flowgraph.checking.frameworks.torch_code import TorchCode, differentiated_inputs, module_as_function
 from flowgraph.checking.frameworks.torch_code import to_numpy as numpy_of_torch
 from flowgraph.checking.frameworks.writing import definition, title
-from flowgraph.checking.target import Target, is_float_array
+from flowgraph.checking.target import Inputs, Target, is_float_array
 
 KNOWN = ("torch", "jax", "mygrad", "autograd")
 
@@ -43,7 +45,7 @@ def framework_target(
         return None
     if framework not in sys.modules:
         raise ImportError(f"check: framework={framework!r} was asked for, but {framework} has not been imported")
-    adapter, name, label = _adapter(framework, function, tuple(given))
+    adapter, name, label, own = _adapter(framework, function, tuple(given))
     if not adapter.differentiated:
         kinds = ", ".join(type(value).__name__ for value in given) or "nothing"
         raise TypeError(
@@ -63,7 +65,7 @@ def framework_target(
         chosen,
         name,
         adapter.differentiated,
-        valid=valid,
+        valid=_with_axes_of_parameters(valid, arguments.inputs, own),
         code=_code(function),
         definition=definition(framework, adapter.function, adapter.differentiated) if plain else (),
     )
@@ -92,7 +94,8 @@ def framework_of(function: Any, given: Sequence[Any]) -> str | None:
     return "autograd" if "autograd" in sys.modules and is_autograd_code(function) else None
 
 
-def _adapter(framework: str, function: Any, given: tuple[Any, ...]) -> tuple[Adapter, str, tuple[str, ...]]:
+def _adapter(framework: str, function: Any, given: tuple[Any, ...]) -> tuple[Adapter, str, tuple[str, ...], int]:
+    """The adapter, the title, the names of the flat inputs, and how many of the last are a module's own parameters."""
     name = title(function)
     if framework == "torch":
         own: list[str] = []
@@ -102,12 +105,25 @@ def _adapter(framework: str, function: Any, given: tuple[Any, ...]) -> tuple[Ada
             function, given, own = module_as_function(function, given)
         arguments = Arguments.of(inspected, given, numpy_of_torch)
         names = (*arguments.names[: len(arguments.names) - len(own)], *own)
-        return TorchCode(function, arguments, differentiated_inputs(arguments)), name, names
+        return TorchCode(function, arguments, differentiated_inputs(arguments)), name, names, len(own)
     to_numpy = {"jax": numpy_of_jax, "mygrad": numpy_of_mygrad}.get(framework, lambda value: value)
     arguments = Arguments.of(function, given, to_numpy)
     floats = tuple(i for i, x in enumerate(arguments.inputs) if is_float_array(x))
     kinds: dict[str, type[Adapter]] = {"jax": JaxCode, "mygrad": MygradCode, "autograd": AutogradCode}
-    return kinds[framework](function, arguments, floats), name, arguments.names
+    return kinds[framework](function, arguments, floats), name, arguments.names, 0
+
+
+def _with_axes_of_parameters(valid: Callable[..., Any] | None, inputs: Inputs, own: int) -> Callable[..., Any] | None:
+    """The parameters of a module keep their number of axes, whatever size these have."""
+    if not own:
+        return valid
+    axes = [np.ndim(x) for x in inputs[-own:]]
+
+    def keeps_axes(*changed: Any) -> bool:
+        kept = [np.ndim(x) for x in changed[-own:]] == axes
+        return kept and (valid is None or bool(np.all(valid(*changed))))
+
+    return keeps_axes
 
 
 def _code(function: Any) -> tuple[Callable[..., Any], ...]:
