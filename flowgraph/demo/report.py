@@ -21,7 +21,8 @@ h1 { font-size: 1.7rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.5rem 0 .7
 p { max-width: 44rem } .muted { color: var(--muted) } .good { color: var(--good) } .bad { color: var(--bad) }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 1.5rem 0 }
 .tile { background: var(--tile); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem }
-.tile b { display: block; font-size: 1.6rem; line-height: 1.2 } .tile span { color: var(--muted); font-size: .85rem }
+.tile b { display: block; font-size: 1.35rem; line-height: 1.3; white-space: nowrap }
+.tile span { color: var(--muted); font-size: .85rem }
 figure { margin: 0; overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; padding: 1rem }
 figure svg { display: block; margin: auto; max-width: 100%; height: auto }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-size: .88rem; width: 100% }

@@ -29,7 +29,7 @@ class Settings:
     batch_size: int = 32
     learning_rate: float = 0.1
     momentum: float = 0.9
-    regularization: float = 1e-4
+    regularization: float = 1e-3
 
 
 @dataclass(frozen=True)
