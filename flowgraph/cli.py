@@ -1,4 +1,4 @@
-"""The command line: `flowgraph demo`."""
+"""The command line: `flowgraph demo`, `flowgraph mutate`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ except ImportError as missing:
 from flowgraph.demo import Settings, run_demo
 from flowgraph.demo.learning_curve import Epoch
 from flowgraph.errors import FlowgraphError
+from flowgraph.mutation.command import mutate
 
 DEFAULTS = Settings()
 
@@ -25,10 +26,27 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
+main.add_command(mutate)
+
+
 @main.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), help="Where to write.")
-@click.option("--seed", type=click.IntRange(min=0), default=DEFAULTS.seed, help="Fixes split, weights and order.")
-@click.option("--epochs", type=click.IntRange(min=1), default=DEFAULTS.epochs, help="Passes over the examples.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out"),
+    help="Where to write.",
+    show_default=True,
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=DEFAULTS.seed,
+    help="Fixes split, weights and order.",
+    show_default=True,
+)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=DEFAULTS.epochs, help="Passes over the examples.", show_default=True
+)
 def demo(out: Path, seed: int, epochs: int) -> None:
     """Train the lecture's network on handwritten digits, and write pictures and a report."""
     console = Console()

@@ -67,7 +67,7 @@ class NegativeLogLikelihood(ClassLoss):
         return -grad[..., None] * t / np.where(t == 0, 1, f), None
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """A logarithm and a sign per example; per class a product and a sum as well, for probabilities."""
+        """A logarithm and a sign per target."""
         return 2 * product(shapes[1])
 
 

@@ -137,3 +137,11 @@ def test_a_numpy_number_as_setting_never_widens_float32(slope):
 def test_settings_that_make_no_sense(build, text):
     with pytest.raises(fg.FlowgraphError, match=text):
         build(fg.Input("a", shape=("N",)))
+
+
+@pytest.mark.parametrize(
+    ("function", "per_element"), [(fg.sigmoid, 3), (fg.elu, 3), (fg.softplus, 3), (fg.gelu, 11), (fg.silu, 4)]
+)
+def test_flops_follow_the_batch(function, per_element):
+    box = function(fg.Input("a", shape=("N", 2)))
+    assert str(box.flops(box.shape, box.children[0].shape)) == f"{2 * per_element}*N"

@@ -205,3 +205,10 @@ def test_one_graph_for_every_batch(loss):
 def test_one_hot():
     with pytest.raises(fg.ShapeError, match=r"OneHot.*needs integer labels of shape \(2,\)"):
         fg.OneHot(np.array([0, 1, 2]), np.zeros((2, 3)))
+
+
+def test_flops_follow_the_batch():
+    f, y = fg.Input("f", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
+    for loss, flops in ((fg.NegativeLogLikelihood(f, y), "2*N"), (fg.SoftmaxCrossEntropy(f, y), "8*N")):
+        assert str(loss.flops(loss.shape, f.shape, y.shape)) == flops
+    assert fg.SquaredError(f, f).flops((4,), (4,), (4,)) == 12
