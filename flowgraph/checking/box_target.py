@@ -91,7 +91,7 @@ class BoxCalls:
             )
         constant = box.constant
         return tuple(
-            part if constant[i] else settled(part, child, box, i, output) if free else None
+            part if constant[i] else _settled_or_as_it_is(part, child, box, i, output) if free else None
             for i, (part, child, free) in enumerate(zip(parts, children, box.passes, strict=True))
         )
 
@@ -163,6 +163,14 @@ def differentiable(case: Case) -> bool:
     """Whether there is a gradient at all: a float that is no constant, and only real values."""
     box = case.box
     return any(box.passes) and bool(case.floats) and all(spec.dtype.kind == "f" for spec in box.outputs)
+
+
+def _settled_or_as_it_is(part: Any, child: Any, box: Box, position: int, output: Any) -> Any:
+    """A gradient of a wrong shape or dtype is handed on, so that the report says whose it is."""
+    try:
+        return settled(part, child, box, position, output)
+    except BpropError:
+        return part
 
 
 def _ends(interval: Interval) -> tuple[float, float]:

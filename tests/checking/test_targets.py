@@ -1,0 +1,85 @@
+"""fg.check of box classes, built boxes, graphs and functions: our own pass, broken ones are named."""
+
+import os
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from tests.checking.broken_boxes import SABOTAGED, FarOut, OneSetting
+
+THOROUGH = os.environ.get("FLOWGRAPH_THOROUGH", "0") != "0"
+ORDER, BUDGET = (2, 20_000) if THOROUGH else (1, 700)
+
+BOXES = [
+    cls
+    for cls in fg.registry.values()
+    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
+]
+
+
+@pytest.mark.parametrize("cls", BOXES, ids=lambda cls: cls.__name__)
+def test_every_box_passes(cls):
+    fg.check(cls, order=ORDER, budget=BUDGET).raise_for_failure()
+
+
+@pytest.mark.parametrize(
+    "cls", [fg.Softmax, fg.MatMul, fg.SoftmaxCrossEntropy, fg.Max, fg.registry["Split"]], ids=lambda cls: cls.__name__
+)
+def test_second_order(cls):
+    report = fg.check(cls, order=2, budget=2_000)
+    assert report.passed, report
+    assert report.resolution < 1e-6
+
+
+@pytest.mark.parametrize("cls", SABOTAGED, ids=lambda cls: cls.__name__)
+def test_a_broken_box_fails_and_is_named(cls):
+    child, word, order = SABOTAGED[cls]
+    report = fg.check(cls, order=order)
+    assert report.verdict == "fail", report
+    assert any(cls.__name__ in failure.box for failure in report.failures), report
+    assert word in str(report)
+    if child is not None:
+        assert child in {failure.child for failure in report.failures}, report
+    with pytest.raises(AssertionError, match=cls.__name__):
+        report.raise_for_failure()
+
+
+def test_the_code_of_a_report_shows_the_mistake(capsys):
+    report = fg.check(FarOut)
+    code = report.failures[0].code
+    exec(code, {})
+    shown = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert float(shown["bprop"]) == pytest.approx(0.5 * float(shown["numeric"]), rel=1e-3)
+
+
+def test_a_built_box_keeps_its_settings_and_its_constants():
+    x, y = fg.Input("x", shape=("N", 5)), fg.Input("y", shape=("N",), dtype=int)
+    assert fg.check(fg.SoftmaxCrossEntropy(x, y)).passed
+    assert fg.check(fg.LeakyReLU(x, slope=0.3, name="unit")).name == "LeakyReLU 'unit'"
+    assert fg.check(fg.Max(x, axis=1), order=2, budget=2000).passed
+    assert fg.check(x @ np.ones((5, 2)), budget=2000).passed
+    assert fg.check(OneSetting(x)).passed
+    assert fg.check(OneSetting(x, double=True)).verdict == "fail"
+
+
+def test_what_has_no_gradient_says_so():
+    report = fg.check(fg.registry["ArgMax"])
+    assert report.passed
+    assert report.comparisons == 0
+    assert "no gradient" in str(report)
+    assert "nothing was compared" in str(fg.check(fg.Parameter(np.ones(2))))
+
+
+@pytest.mark.parametrize(
+    ("target", "inputs", "feeds", "text"),
+    [
+        (3, (), {}, "needs a box class, a box, a Graph, or a function"),
+        (fg.Softmax, (np.ones(3),), {}, "draws its own"),
+        (fg.Softmax, (), {"x": 1}, "only the inputs of a graph are given by name"),
+        (fg.Graph(fg.Input("x") * 2), (np.ones(3),), {}, "by name"),
+    ],
+)
+def test_errors_say_the_way_out(target, inputs, feeds, text):
+    with pytest.raises(fg.FlowgraphError, match=text):
+        fg.check(target, *inputs, **feeds)
