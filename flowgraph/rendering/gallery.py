@@ -32,7 +32,7 @@ def box_graph(cls: type[Box]) -> Graph:
         last = names.pop()
         names += [f"{last}{i + 1}" for i in range(len(first.children) - len(names))]
     children = [_leaf(name, child) for name, child in zip(names, first.children, strict=True)]
-    return Graph(cls(*children, **first.settings).named("h"))
+    return Graph(cls(*children, **first.settings).named("a" if "h" in names else "h"))
 
 
 def box_svg(cls: type[Box], **settings: Any) -> str:

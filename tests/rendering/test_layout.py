@@ -139,3 +139,15 @@ def test_no_recursion() -> None:
     for _ in range(3000):
         h = np.tanh(h)
     assert fg.Graph(h).to_svg().startswith("<svg")
+
+
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_every_view_is_drawn_with_arrows_and_tooltips(direction: str) -> None:
+    graph = lecture()
+    run = graph.fprop(feeds())
+    grads = run.bprop(keep="all")
+    for view in ("forward", "values", "gradients", "backward", "both"):
+        svg = graph.to_svg(engine="builtin", view=view, run=run, grads=grads, direction=direction)
+        assert svg.count("<polygon") >= len(picture_of(graph).links) - 2
+        assert svg.count("built at graphs.py") >= 12
+    assert deep(50).to_svg(engine="builtin", direction=direction).count('class="box') == 3
