@@ -1,0 +1,106 @@
+"""flowgraph mutate: the mutation score on the command line."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.mutation.breaking import Mutant, mutants_of
+from flowgraph.mutation.court import Outcome
+from flowgraph.mutation.score import Score, score
+from flowgraph.mutation.sources import sources_of
+
+FAILED = 2
+INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("target")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--box", "boxes", multiple=True, help="Only the bprop of this class; may be given again.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds per mutant [five times a run].")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def mutate(
+    context: click.Context, target: str, command: tuple[str, ...], boxes: tuple[str, ...], timeout: float | None,
+    jobs: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Break each bprop of TARGET in turn, run COMMAND, and list the mutants that it does not see.
+
+    TARGET is a module, a package or a file; COMMAND runs its tests: flowgraph mutate mypackage.boxes -- pytest tests/
+
+    No file is changed: each mutant lives in the memory of the processes that test it. Exit code 0 if none lived, 1 if
+    one did, 2 if the score could not be taken.
+    """
+    try:
+        mutants = [mutant for file in sources_of(target) for mutant in mutants_of(file)]
+        mutants = _of_boxes(target, mutants, boxes)
+        result = _shown(mutants, command, timeout, jobs, as_json)
+    except FlowgraphError as error:
+        click.echo(f"Error: {error}", err=True)
+        context.exit(FAILED)
+    except KeyboardInterrupt:
+        click.echo("mutate: interrupted; what ran was ended, and no file was changed", err=True)
+        context.exit(INTERRUPTED)
+    if as_json:
+        click.echo(json.dumps({"target": target, "command": shlex.join(command), **result.as_dict()}, indent=2))
+    else:
+        click.echo(_text(result))
+    context.exit(1 if result.lived else 0)
+
+
+def _of_boxes(target: str, mutants: list[Mutant], boxes: tuple[str, ...]) -> list[Mutant]:
+    known = dict.fromkeys(mutant.box for mutant in mutants)
+    if not known:
+        raise UsageError(f"mutate: found no bprop in {target}; needs a module with classes that have one")
+    unknown = [box for box in boxes if box not in known]
+    if unknown:
+        raise UsageError(f"mutate: found no bprop of {unknown[0]!r} in {target}; there are {', '.join(known)}")
+    return [mutant for mutant in mutants if not boxes or mutant.box in boxes]
+
+
+def _shown(mutants: list[Mutant], command: tuple[str, ...], timeout: float | None, jobs: int, quiet: bool) -> Score:
+    console = Console(stderr=True)
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
+        task = progress.add_task("running without a mutant", total=len(mutants))
+        alive = 0
+
+        def show(outcome: Outcome) -> None:
+            nonlocal alive
+            alive += outcome.outcome not in ("killed", "timeout")
+            progress.update(task, advance=1, description=f"{alive} lived")
+
+        return score(mutants, command, timeout, jobs, show)
+
+
+def _text(result: Score) -> str:
+    total = len(result.outcomes)
+    lines = []
+    unseen: set[Path] = set()
+    for one in result.outcomes:
+        if one.outcome == "lived":
+            lines.append(f"lived: {one.mutant.file}:{one.mutant.line}: {one.mutant.box}.bprop, {one.mutant.kind}")
+            lines += [f"  {line}" for line in one.mutant.diff.splitlines()]
+        elif one.outcome == "never imported" and one.mutant.file not in unseen:
+            unseen.add(one.mutant.file)
+            lines.append(f"lived: all of {one.mutant.file}: the command never imported it")
+    boxes = len({(one.mutant.file, one.mutant.box) for one in result.outcomes})
+    lines.append(
+        f"{total} mutants of {boxes} bprops: {result.killed} killed ({result.killed / total:.0%}), "
+        f"{len(result.lived)} lived; no file was changed"
+    )
+    return "\n".join(lines)
