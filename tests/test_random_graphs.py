@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import flowgraph as fg
@@ -35,6 +35,7 @@ def test_bprop_against_central_differences(graph, seed):
         grads = graph.fprop().bprop(unused="zeros")
     analytic = sum(float(np.sum(grads[p] * d)) for p, d in direction.items())
     numeric, error = slope(graph, direction)
+    assume(error <= 1e-6 * (1 + abs(numeric)))  # two values may meet at a kink or a jump inside the steps
     size = sum(float(np.sum(np.abs(grads[p] * d))) for p, d in direction.items())
     assert abs(analytic - numeric) <= 10 * error + 1e-8 * (1 + size), f"{graph}\n{analytic} {numeric} ± {error}"
 
