@@ -75,7 +75,7 @@ def arrange(members: list[Member], ties: Sequence[Tie], fold: bool = True) -> Ar
 
 
 def assign_columns(members: list[Member], ties: Sequence[Tie]) -> None:
-    """Longest path from the left; what hangs on nothing moves as far right as those that read it allow."""
+    """Longest path from the left; what hangs on leaves alone moves as far right as those that read it allow."""
     after: list[list[int]] = [[] for _ in members]
     before = [0] * len(members)
     for tie in ties:
@@ -84,10 +84,12 @@ def assign_columns(members: list[Member], ties: Sequence[Tie]) -> None:
     waiting = before.copy()
     order = [i for i, count in enumerate(before) if not count]
     loose = [not member.pinned for member in members]
+    held = [0] * len(members)
     for i in order:
-        loose[i] = loose[i] and before[i] <= len(after[i])
+        loose[i] = loose[i] and held[i] <= len(after[i])
         for head in after[i]:
-            loose[head] = loose[head] and loose[i]
+            held[head] += before[i] > 0
+            loose[head] = loose[head] and (loose[i] or not before[i])
             members[head].column = max(members[head].column, members[i].column + 1)
             waiting[head] -= 1
             if not waiting[head]:
