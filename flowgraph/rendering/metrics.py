@@ -5,11 +5,28 @@ from __future__ import annotations
 import unicodedata
 
 _WIDTHS = {
-    **dict.fromkeys("ijl'", 222), **dict.fromkeys(" !,./:;I[\\]ft·", 278), **dict.fromkeys("()-`r", 333),
-    "{": 334, "}": 334, '"': 355, "*": 389, "|": 260, "^": 469, **dict.fromkeys("ckJsvxyz", 500),
-    **dict.fromkeys("#$0123456789?_abdeghnopquL", 556), **dict.fromkeys("+<=>~×±−÷", 584), **dict.fromkeys("FTZ", 611),
-    **dict.fromkeys("&ABEKPSVXY", 667), **dict.fromkeys("CDHNRUw", 722), **dict.fromkeys("GOQ", 778),
-    "m": 833, "M": 833, "%": 889, "W": 944, "@": 1015, "…": 1000,
+    **dict.fromkeys("ijl'", 222),
+    **dict.fromkeys(" !,./:;I[\\]ft·", 278),
+    **dict.fromkeys("()-`r", 333),
+    "{": 334,
+    "}": 334,
+    '"': 355,
+    "*": 389,
+    "|": 260,
+    "^": 469,
+    **dict.fromkeys("ckJsvxyz", 500),
+    **dict.fromkeys("#$0123456789?_abdeghnopquL", 556),
+    **dict.fromkeys("+<=>~×±−÷", 584),
+    **dict.fromkeys("FTZ", 611),
+    **dict.fromkeys("&ABEKPSVXY", 667),
+    **dict.fromkeys("CDHNRUw", 722),
+    **dict.fromkeys("GOQ", 778),
+    "m": 833,
+    "M": 833,
+    "%": 889,
+    "W": 944,
+    "@": 1015,
+    "…": 1000,
 }
 _OTHER = 620
 _BOLD = 1.07

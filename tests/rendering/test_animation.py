@@ -22,9 +22,17 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 def in_browser(path: Path, query: str, folder: Path) -> str:
     """What a browser makes of a page, once its script has run."""
     command = [
-        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}", "--dump-dom", path.as_uri() + query,
+        str(BROWSER),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={folder / 'profile'}",
+        "--dump-dom",
+        path.as_uri() + query,
     ]
     return html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120).stdout)
 

@@ -139,8 +139,11 @@ def test_long_links_end_in_a_stub() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"view": "sideways"}, "view"), ({"detail": "much"}, "detail"), ({"direction": "up"}, "direction"),
-        ({"theme": "pink"}, "theme"), ({"collapse": "some"}, "collapse"),
+        ({"view": "sideways"}, "view"),
+        ({"detail": "much"}, "detail"),
+        ({"direction": "up"}, "direction"),
+        ({"theme": "pink"}, "theme"),
+        ({"collapse": "some"}, "collapse"),
     ],
 )
 def test_settings_that_do_not_exist_are_refused(settings: dict[str, str], said: str) -> None:

@@ -14,8 +14,15 @@ def by_name(graph: fg.Graph) -> dict[str, str]:
 def test_each_box_of_the_lecture_has_its_kind() -> None:
     found = by_name(lecture())
     expected = {
-        "x": "input", "y": "target", "W1": "parameter", "b1": "parameter", "a1": "box", "h1": "box", "f": "output",
-        "R": "regularizer", "objective": "loss",
+        "x": "input",
+        "y": "target",
+        "W1": "parameter",
+        "b1": "parameter",
+        "a1": "box",
+        "h1": "box",
+        "f": "output",
+        "R": "regularizer",
+        "objective": "loss",
     }
     assert {name: found[name] for name in expected} == expected
     assert [kind for name, kind in found.items() if "L2" in name.upper()] == ["regularizer"]

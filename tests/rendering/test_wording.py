@@ -22,9 +22,22 @@ from flowgraph.size import Size
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (0.0, "0"), (2.5684, "2.57"), (0.03482, "0.0348"), (-0.00301, "−3.0e-3"), (0.139, "0.139"), (1.0, "1"),
-        (1234.5, "1234"), (123456.0, "1.2e5"), (1e-300, "1.0e-300"), (math.nan, "NaN"), (math.inf, "Inf"),
-        (-math.inf, "−Inf"), (np.float32(0.5), "0.5"), (np.int64(7), "7"), (1 + 2j, "1+2i"), (np.bool_(True), "1"),
+        (0.0, "0"),
+        (2.5684, "2.57"),
+        (0.03482, "0.0348"),
+        (-0.00301, "−3.0e-3"),
+        (0.139, "0.139"),
+        (1.0, "1"),
+        (1234.5, "1234"),
+        (123456.0, "1.2e5"),
+        (1e-300, "1.0e-300"),
+        (math.nan, "NaN"),
+        (math.inf, "Inf"),
+        (-math.inf, "−Inf"),
+        (np.float32(0.5), "0.5"),
+        (np.int64(7), "7"),
+        (1 + 2j, "1+2i"),
+        (np.bool_(True), "1"),
     ],
 )
 def test_numbers_have_three_digits(number: object, text: str) -> None:
