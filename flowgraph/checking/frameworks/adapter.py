@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from flowgraph.checking.frameworks.arguments import Arguments
 from flowgraph.checking.target import Inputs, is_float_array
 
 KEPT = 16
+REFUSAL = re.compile(r"not (yet |currently )?implemented|only .* (is|are) supported|can't handle", re.IGNORECASE)
 Pullback = Callable[[tuple[Any, ...]], Sequence[Any]]
 
 
@@ -68,7 +70,7 @@ class Adapter(ABC):
             try:
                 pull(tuple(np.ones_like(part) for part in parts))
             except Exception as error:
-                if isinstance(error, NotImplementedError) or "not implemented" in str(error).lower():
+                if isinstance(error, NotImplementedError) or REFUSAL.search(str(error)):
                     self._refusals[key] = str(error)
         if self._refusals[key]:
             raise NotImplementedError(self._refusals[key])

@@ -84,4 +84,6 @@ class AutogradCode(Adapter):
 
     def _values(self, inputs: Inputs) -> list[Any]:
         result = self.function(*self.arguments.put_together(inputs))
+        if isinstance(getattr(result, "_value", None), tuple | list):  # a box that holds several arrays
+            result = [result[k] for k in range(len(result))]
         return [y for y in arrays_in(result) if getattr(y, "dtype", np.asarray(0.0).dtype).kind in "fc"]
