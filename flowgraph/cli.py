@@ -1,4 +1,4 @@
-"""The command line: `flowgraph demo`, `flowgraph mutate`."""
+"""The command line: `flowgraph demo`, `flowgraph check`, `flowgraph mutate`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ try:
 except ImportError as missing:
     sys.exit(f"flowgraph: the command line needs {missing.name}; run: pip install 'flowgraph[cli]'")
 
+from flowgraph.checking import GradientError
+from flowgraph.checking.command import check
 from flowgraph.demo import Settings, run_demo
 from flowgraph.demo.learning_curve import Epoch
 from flowgraph.errors import FlowgraphError
@@ -26,6 +28,7 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
+main.add_command(check)
 main.add_command(mutate)
 
 
@@ -61,10 +64,12 @@ def demo(out: Path, seed: int, epochs: int) -> None:
             summary = run_demo(Settings(seed=seed, epochs=epochs), out, show)
     except ImportError as missing:
         raise click.ClickException(f"the demo needs {missing.name}; run: pip install 'flowgraph[demo]'") from missing
-    except FlowgraphError as error:
+    except (FlowgraphError, GradientError) as error:
         raise click.ClickException(str(error)) from error
-    worst = max(verdict.error for verdict in summary.verdicts)
-    console.print(f"gradients: {len(summary.verdicts)} checks passed, largest relative error {worst:.0e}")
+    console.print(
+        f"gradients: {summary.check.comparisons} comparisons, none wrong; "
+        f"a relative error above {summary.check.resolution:.0e} would have been seen"
+    )
     accuracy = 1 - summary.test_error
     console.print(f"test error: {summary.test_error:.1%} (accuracy {accuracy:.1%}), after epoch {summary.best.number}")
     console.print(f"checked and trained in {summary.seconds:.1f} s")

@@ -1,0 +1,108 @@
+"""From what a user writes on the command line, `mymodule:MyBox` or `file.py:graph`, to the thing that is meant."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from flowgraph.box import Box, Leaf, registry
+from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
+
+
+def locate(place: str) -> list[tuple[str, Any]]:
+    """The targets of a place with their names: one with a name after the colon, without it every box of the module."""
+    where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
+    module = load(where)
+    return [(name, _named(module, where, name))] if name else _boxes_of(module, where)
+
+
+def load(where: str) -> ModuleType:
+    """A module by its dotted name, or by the path of its file; the current directory is on the import path."""
+    path = Path(where)
+    if where.endswith(".py") or path.is_file():
+        return _load_file(path)
+    _put_first(Path.cwd())
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (where == error.name or where.startswith(error.name + ".")):
+            raise
+        raise UsageError(
+            f"found no module {where!r} from {Path.cwd()}; give mymodule:MyBox, or a path, path/to/file.py:MyBox"
+        ) from None
+
+
+def _load_file(path: Path) -> ModuleType:
+    """The module of a file, under its full name where it lies in a package."""
+    if not path.is_file():
+        raise UsageError(f"found no file {str(path)!r}; give path/to/file.py:MyBox, or mymodule:MyBox")
+    path = path.resolve()
+    names, root = [path.stem], path.parent
+    while (root / "__init__.py").exists():
+        names.insert(0, root.name)
+        root = root.parent
+    _put_first(root)
+    name = ".".join(names)
+    known = sys.modules.get(name)
+    if known is not None and Path(str(known.__file__)).resolve() == path:
+        return known
+    if len(names) > 1:
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is no Python file; its name ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _named(module: ModuleType, where: str, name: str) -> Any:
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            there = [f"{one.__qualname__}" for one in _classes(module)]
+            there += [key for key, value in vars(module).items() if isinstance(value, Graph)]
+            raise UsageError(f"{where}: has no {name!r}; its boxes and graphs are {', '.join(there) or 'none'}")
+        found = getattr(found, part)
+    if isinstance(found, Box | Graph) or (isinstance(found, type) and issubclass(found, Box)):
+        return found
+    if not callable(found) or isinstance(found, type):
+        raise UsageError(f"{where}:{name} is a {type(found).__name__}, needs a box class, a box, or a graph")
+    needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty and p.kind.value < 2]
+    if needed:
+        raise UsageError(
+            f"{where}:{name} is a function of {', '.join(needed)}, and the command line has no values for them; "
+            f"give a function without parameters that returns a graph, or call fg.check({name}, ...) in Python"
+        )
+    return found()
+
+
+def _boxes_of(module: ModuleType, where: str) -> list[tuple[str, Any]]:
+    classes = _classes(module)
+    if not classes:
+        raise UsageError(f"{where}: defines no box class; name what is meant, {where}:graph")
+    return [(cls.__qualname__, cls) for cls in classes]
+
+
+def _classes(module: ModuleType) -> list[type[Box]]:
+    """The box classes that the module itself defines, in their order, those of a package in all its modules."""
+    inside = module.__name__ + "."
+    package = hasattr(module, "__path__")
+    return [
+        cls
+        for cls in registry.values()
+        if (cls.__module__ == module.__name__ or (package and cls.__module__.startswith(inside)))
+        and not issubclass(cls, Leaf)
+    ]
+
+
+def _put_first(directory: Path) -> None:
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))

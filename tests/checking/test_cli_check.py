@@ -1,0 +1,175 @@
+"""flowgraph check: what it finds by name, what it prints, its exit codes."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import flowgraph as fg
+from flowgraph.checking import command
+from flowgraph.cli import main
+
+SOURCE = '''
+import numpy as np
+import flowgraph as fg
+
+
+class Right(fg.Elementwise):
+    """Twice."""
+
+    def fprop(self, a):
+        return 2.0 * a
+
+    def bprop(self, grad, h, a):
+        return (2.0 * grad,)
+
+
+class Wrong(fg.Elementwise):
+    """Thrice."""
+
+    def fprop(self, a):
+        return 3.0 * a
+
+    def bprop(self, grad, h, a):
+        return (grad,)
+
+
+x = fg.Input("x", shape=("N", 3))
+y = fg.Input("y", shape=("N",), dtype=int)
+W = fg.Parameter(np.random.default_rng(0).normal(size=(3, 4)), name="W")
+graph = fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(x @ W, y)))
+bad = fg.Graph(fg.sum(Wrong(x @ W)))
+box = Right(x)
+number = 3
+shifted = fg.Graph(fg.sum(W[y - 7]))
+
+
+def build():
+    return graph
+
+
+def loss(a):
+    return a
+'''
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A module of a name of its own, in the current directory."""
+    registry = dict(fg.registry)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "boxes_to_check.py").write_text(SOURCE)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith(("boxes_to_check", "kept"))]:
+        del sys.modules[name]
+    fg.registry.clear()
+    fg.registry.update(registry)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["check", *map(str, arguments)])
+
+
+def test_a_right_box_passes(here):
+    result = run("boxes_to_check:Right")
+    assert result.exit_code == 0, result.output
+    assert "Right: PASS" in result.output
+    assert "seed=0" in result.output
+
+
+def test_a_wrong_box_fails_with_the_report(here):
+    result = run("boxes_to_check.py:Wrong", "--seed", 7)
+    assert result.exit_code == 1
+    assert "Wrong: FAIL" in result.output
+    assert "gradient of a" in result.output
+    assert "seed=7" in result.output
+
+
+def test_a_graph_and_a_function_that_builds_it(here):
+    result = run("boxes_to_check:graph", "boxes_to_check:build", "boxes_to_check:box")
+    assert result.exit_code == 0, result.output
+    assert result.output.endswith("boxes_to_check:box: PASS\n3 pass\n")
+    bad = run(here / "boxes_to_check.py:bad")
+    assert bad.exit_code == 1
+    assert "Wrong" in bad.output
+
+
+def test_a_file_alone_means_every_box_of_it(here):
+    result = run("boxes_to_check.py")
+    assert result.exit_code == 1
+    assert "boxes_to_check.py:Right: PASS" in result.output
+    assert "Wrong: FAIL" in result.output
+    assert result.output.endswith("1 pass, 1 fail\n")
+
+
+def test_a_file_in_a_package_is_imported_under_its_full_name(here):
+    package = here / "kept"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "factor.py").write_text("FACTOR = 2.0\n")
+    source = SOURCE.replace("import flowgraph as fg", "import flowgraph as fg\nfrom .factor import FACTOR")
+    (package / "boxes.py").write_text(source.replace("(2.0 * grad,)", "(FACTOR * grad,)"))
+    assert run("kept/boxes.py:Right").exit_code == 0
+    assert sys.modules["kept.boxes"].Right.__module__ == "kept.boxes"
+    assert run("kept.boxes:Right").exit_code == 0
+
+
+def test_json(here):
+    result = run("boxes_to_check:Wrong", "--json", "--order", 2)
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (found["verdict"], found["seed"]) == ("fail", 0)
+    (report,) = found["reports"]
+    assert (report["target"], report["verdict"], report["passed"]) == ("boxes_to_check:Wrong", "fail", False)
+    assert report["failures"][0]["child"] == "a"
+
+
+@pytest.mark.parametrize(("verdicts", "code"), [(("pass", "undecided"), 2), (("undecided", "fail"), 1), (("pass",), 0)])
+def test_the_exit_code_is_that_of_the_worst_verdict(here, monkeypatch, verdicts, code):
+    plain = fg.check(fg.Tanh, budget=500)
+    left = list(verdicts)
+
+    def found(thing, **settings):
+        return type(plain)(**{**vars(plain), "verdict": left.pop(0)})
+
+    monkeypatch.setattr(command, "check_gradients", found)
+    assert run(*["boxes_to_check:Right"] * len(verdicts)).exit_code == code
+
+
+def test_the_inputs_of_a_graph_can_be_given(here):
+    result = run("boxes_to_check:shifted")
+    assert result.exit_code == 3
+    assert "the graph did not run on numbers drawn for y" in result.output
+    assert "--feeds inputs.npz" in result.output
+    np.savez("inputs.npz", y=np.array([7, 8, 8]))
+    assert run("boxes_to_check:shifted", "--feeds", "inputs.npz").exit_code == 0
+    np.savez("more.npz", y=np.array([7]), z=np.array([7]))
+    assert "the graph has no input 'z'; it has y" in run("boxes_to_check:shifted", "--feeds", "more.npz").output
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("no_such_module:Box", "found no module 'no_such_module'"),
+        ("nowhere.py:Box", "found no file 'nowhere.py'"),
+        ("boxes_to_check:Wring", "boxes_to_check: has no 'Wring'; its boxes and graphs are Right, Wrong, graph, bad"),
+        ("boxes_to_check:number", "boxes_to_check:number is a int, needs a box class, a box, or a graph"),
+        ("boxes_to_check:loss", "is a function of a, and the command line has no values for them"),
+        ("json", "json: defines no box class"),
+    ],
+)
+def test_what_cannot_be_checked_is_said(here, target, text):
+    result = run(target)
+    assert result.exit_code == 3
+    assert text in result.output
+
+
+def test_a_module_that_cannot_be_imported_is_no_wrong_gradient(here):
+    (here / "kept_broken.py").write_text("import flowgraph\nraise RuntimeError('not today')\n")
+    result = run("kept_broken:Box")
+    assert result.exit_code == 3
+    assert "RuntimeError: not today" in result.output
+    assert "kept_broken.py" in result.output
