@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flowgraph.checking import Report, check
 from flowgraph.demo.digits import Network, Split, build_network, load_split
 from flowgraph.demo.learning_curve import Epoch, learning_curve_svg
 from flowgraph.demo.report import report_html
-from flowgraph.demo.verification import Verdict, verify
-from flowgraph.errors import BpropError
 from flowgraph.table import graph_rows
 from flowgraph.training.sgd import sgd
 
@@ -39,7 +38,7 @@ class Summary:
     test_error: float
     best: Epoch
     epochs: tuple[Epoch, ...]
-    verdicts: tuple[Verdict, ...]
+    check: Report
     seconds: float
     files: tuple[Path, ...]
 
@@ -49,25 +48,20 @@ def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = l
     started = time.perf_counter()
     split = load_split(settings.seed)
     network = build_network(settings.hidden, settings.regularization, settings.seed)
-    verdicts = check_gradients(network, split)
+    report = check_gradients(network, split)
     epochs, best = train(network, split, settings, on_epoch)
     test_error = network.error(split.test)
     seconds = time.perf_counter() - started
-    summary = Summary(test_error, best, epochs, verdicts, seconds, ())
-    return Summary(test_error, best, epochs, verdicts, seconds, write(network, split, settings, summary, out))
+    summary = Summary(test_error, best, epochs, report, seconds, ())
+    return Summary(test_error, best, epochs, report, seconds, write(network, split, settings, summary, out))
 
 
-def check_gradients(network: Network, split: Split) -> tuple[Verdict, ...]:
-    """Check every gradient on some examples, and stop where one is wrong."""
+def check_gradients(network: Network, split: Split) -> Report:
+    """Check the gradient of every box in place and of every parameter on some examples; stop where one is wrong."""
     feeds = {network.x: split.train.images[:CHECKED_EXAMPLES], network.y: split.train.digits[:CHECKED_EXAMPLES]}
-    verdicts = tuple(verify(network.graph.fprop(feeds)))
-    for verdict in verdicts:
-        if not verdict.passed:
-            raise BpropError(
-                f"{verdict.name} ({verdict.what}): bprop gives the slope {verdict.bprop:.9g}, central differences "
-                f"{verdict.difference:.9g}"
-            )
-    return verdicts
+    report: Report = check(network.graph, feeds)
+    report.raise_for_failure()
+    return report
 
 
 def train(
@@ -106,13 +100,12 @@ def write(network: Network, split: Split, settings: Settings, summary: Summary, 
     graph, curve, report = out / "graph.svg", out / "learning_curve.svg", out / "report.html"
     network.graph.render(graph)
     curve.write_text(learning_curve_svg(summary.epochs, summary.best.number), encoding="utf-8")
-    worst = max(verdict.error for verdict in summary.verdicts)
     counts = (len(split.train), len(split.valid), len(split.test))
     tiles = [
         ("test error", f"{summary.test_error:.1%}"),
         (f"validation error, epoch {summary.best.number}", f"{summary.best.valid_error:.1%}"),
         ("examples to train, validate, test", " / ".join(f"{count:,}" for count in counts)),
-        (f"worst of {len(summary.verdicts)} gradient checks", f"{worst:.0e}"),
+        ("comparisons of gradients, none wrong", f"{summary.check.comparisons:,}"),
         ("checking and training", f"{summary.seconds:.1f} s"),
     ]
     page = report_html(
@@ -121,7 +114,7 @@ def write(network: Network, split: Split, settings: Settings, summary: Summary, 
         graph.read_text(encoding="utf-8"),
         curve.read_text(encoding="utf-8"),
         graph_rows(network.graph),
-        summary.verdicts,
+        summary.check,
         asdict(settings),
     )
     report.write_text(page, encoding="utf-8")
