@@ -85,7 +85,7 @@ def test_a_good_suite_kills_every_mutant_and_no_file_is_touched(tiny):
 def test_a_blind_suite_is_told_what_it_did_not_see(tiny):
     result = run("tiny.boxes", *command("blind.py"))
     assert result.exit_code == 1
-    assert f"lived: {tiny / 'tiny' / 'boxes.py'}:9: Square.bprop, sign" in result.output
+    assert "lived: tiny/boxes.py:9: Square.bprop, sign" in result.output
     assert "  -        return (2 * a * grad,)\n  +        return (-(2 * a * grad),)" in result.output
     assert "Product.bprop, swapped children" in result.output
     assert "Product.bprop, dropped incoming gradient" in result.output
@@ -130,7 +130,7 @@ def test_a_suite_that_never_imports_the_boxes_sees_nothing(tiny):
     (tiny / "empty.py").write_text("")
     result = run("tiny.boxes", *command("empty.py"))
     assert result.exit_code == 1
-    assert f"lived: all of {tiny / 'tiny' / 'boxes.py'}: the command never imported it" in result.output
+    assert "lived: all of tiny/boxes.py: the command never imported it" in result.output
 
 
 @pytest.mark.parametrize(

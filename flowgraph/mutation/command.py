@@ -93,14 +93,20 @@ def _text(result: Score) -> str:
     unseen: set[Path] = set()
     for one in result.outcomes:
         if one.outcome == "lived":
-            lines.append(f"lived: {one.mutant.file}:{one.mutant.line}: {one.mutant.box}.bprop, {one.mutant.kind}")
+            lines.append(f"lived: {_short(one.mutant.file)}:{one.mutant.line}: {one.mutant.box}.bprop, {one.mutant.kind}")
             lines += [f"  {line}" for line in one.mutant.diff.splitlines()]
         elif one.outcome == "never imported" and one.mutant.file not in unseen:
             unseen.add(one.mutant.file)
-            lines.append(f"lived: all of {one.mutant.file}: the command never imported it")
+            lines.append(f"lived: all of {_short(one.mutant.file)}: the command never imported it")
     boxes = len({(one.mutant.file, one.mutant.box) for one in result.outcomes})
     lines.append(
         f"{total} mutants of {boxes} bprops: {result.killed} killed ({result.killed / total:.0%}), "
         f"{len(result.lived)} lived; no file was changed"
     )
     return "\n".join(lines)
+
+
+def _short(file: Path) -> Path:
+    """The path from the current directory, where it lies in it."""
+    here = Path.cwd().resolve()
+    return file.relative_to(here) if file.is_relative_to(here) else file
