@@ -6,9 +6,9 @@ Every operation is a box, an object with `fprop` and `bprop`, that sits in a top
 from flowgraph import boxes
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
 from flowgraph.boxes import *  # noqa: F403  (its __all__ lists what boxes the package has)
-from flowgraph.checking import check
+from flowgraph.checking import check, property_test
 from flowgraph.debug import debug
-from flowgraph.derivatives import gradient
+from flowgraph.derivatives import gradient, gradients, hessian, hvp, jacobian, jvp, vjp
 from flowgraph.domain import Interval
 from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
 from flowgraph.example import example
@@ -49,9 +49,16 @@ __all__ = [
     "example",
     "glorot_uniform",
     "gradient",
+    "gradients",
     "he_normal",
     "he_uniform",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "property_test",
     "registry",
     "scope",
+    "vjp",
 ]
 __all__ += boxes.__all__

@@ -67,6 +67,7 @@ from flowgraph.boxes.product import CumProd, CumSum, Others, Prod
 from flowgraph.boxes.reduction import LogSumExp, Mean, Std, Sum, Var, logsumexp, mean, sum
 from flowgraph.boxes.regularizer import L1, L2
 from flowgraph.boxes.rounding import Ceil, Floor, Rint, Round, Trunc
+from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
 from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
 from flowgraph.boxes.shape import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.boxes.softmax import LogSoftmax, Softmax, log_softmax, softmax
@@ -182,12 +183,14 @@ __all__ = [
     "ReLU",
     "Reciprocal",
     "Remainder",
+    "RepeatRows",
     "Reshape",
     "ReshapeLike",
     "RightShift",
     "Rint",
     "Roll",
     "Round",
+    "RowsAs",
     "SiLU",
     "Sigmoid",
     "Sign",
@@ -217,6 +220,7 @@ __all__ = [
     "Tril",
     "Triu",
     "Trunc",
+    "UnitRows",
     "Unstack",
     "Var",
     "Where",

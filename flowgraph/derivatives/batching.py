@@ -1,0 +1,229 @@
+"""A graph over rows: boxes that read something with an axis of rows become boxes over all rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.boxes.arrangement import Flip, Transpose
+from flowgraph.boxes.einsum import Einsum
+from flowgraph.boxes.indexing import Index, IndexAdd
+from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.likeness import BroadcastLike, CountLike, ReshapeLike, SumLike
+from flowgraph.boxes.linear_algebra import Affine, MatMul, TensorDot
+from flowgraph.boxes.part import Part
+from flowgraph.boxes.product import CumSum
+from flowgraph.boxes.reduction import LogSumExp, Mean, Sum
+from flowgraph.boxes.rows import RepeatRows
+from flowgraph.boxes.shape import ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.softmax import LogSoftmax, Softmax
+from flowgraph.boxes.taking import TakeAlongAxis
+from flowgraph.derivatives.per_row import PerRow
+from flowgraph.order import topological_order
+
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+_rules: dict[type[Box], Callable[..., Any]] = {}
+
+
+def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
+    """The outputs for every row: each leaf in `rows` is replaced by a box with one more axis in front.
+
+    What reads no rows is computed once. Most boxes take the further axis by themselves, or with their axes counted
+    on by one; a box for which no rule is known is run row by row.
+    """
+    some = next(iter(rows.values()))
+    found: dict[Box, Box] = dict(rows)
+    for box in topological_order(outputs):
+        if box in found or not any(child in found for child in box.children):
+            continue
+        found[box] = _over_rows(box, found, some)
+    return [found[box] if box in found else RepeatRows(box, some) for box in outputs]
+
+
+def _over_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    rule = _rules.get(type(box)) or (_elementwise if isinstance(box, Elementwise) else None)
+    if rule is not None:
+        result: Box | None = rule(box, found, some)
+        if result is not None:
+            return result
+    batched = tuple(child in found for child in box.children)
+    return PerRow(*[found.get(child, child) for child in box.children], box=box, batched=batched)
+
+
+def _rule(*classes: type[Box]) -> Callable[[Rule], Rule]:
+    def register(rule: Rule) -> Rule:
+        _rules.update(dict.fromkeys(classes, rule))
+        return rule
+
+    return register
+
+
+def _lifted(child: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    """The child in rows, repeated if it is the same in all."""
+    return found[child] if child in found else RepeatRows(child, some)
+
+
+def _aligned(child: Box, ndim: int, found: Mapping[Box, Box]) -> Any:
+    """The child with as many axes after that of the rows as the others have."""
+    missing = ndim - len(child.shape)
+    if child not in found:
+        return child
+    return np.expand_dims(found[child], tuple(range(1, 1 + missing))) if missing > 0 else found[child]
+
+
+def _elementwise(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    return box.with_children(*[_aligned(child, len(box.shape), found) for child in box.children])
+
+
+@_rule(SumLike)
+def _sum_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    a, like = (_lifted(child, found, some) for child in box.children)
+    extra = len(a.shape) - len(like.shape)
+    return SumLike(np.sum(a, axis=tuple(range(1, 1 + extra))) if extra else a, like)
+
+
+@_rule(BroadcastLike)
+def _broadcast_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    a, like = (_lifted(child, found, some) for child in box.children)
+    extra = len(like.shape) - len(a.shape)
+    return BroadcastLike(np.expand_dims(a, tuple(range(1, 1 + extra))) if extra else a, like)
+
+
+@_rule(ReshapeLike)
+def _reshape_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    return ReshapeLike(*(_lifted(child, found, some) for child in box.children))
+
+
+@_rule(CountLike)
+def _count_like(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+    (like,) = box.children
+    return RepeatRows(CountLike(found[like], axis=_on_by_one(box.axis, len(like.shape), True)), some)
+
+
+@_rule(Sum, Mean, LogSumExp)
+def _reduction(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+    (a,) = box.children
+    return type(box)(found[a], axis=tuple(i + 1 for i in box.axes(len(a.shape))), keepdims=box.keepdims)
+
+
+@_rule(Softmax, LogSoftmax, Flip, CumSum, ExpandDims, Squeeze, Stack)
+def _axis(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+    """A box whose one setting of place is `axis`."""
+    ndim = len(box.shape) if isinstance(box, ExpandDims | Stack) else len(box.children[0].shape)
+    if box.axis is None and not isinstance(box, Flip):
+        return None
+    settings = box.setting_values() | {"axis": _on_by_one(box.axis, ndim, False)}
+    return type(box)(*(_lifted(child, found, some) for child in box.children), **settings)
+
+
+@_rule(Concatenate, SplitLike, TakeAlongAxis)
+def _axis_of_all(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+    if box.axis is None:
+        return None
+    settings = box.setting_values() | {"axis": _on_by_one(box.axis, len(box.children[0].shape), False)}
+    return type(box)(*(_lifted(child, found, some) for child in box.children), **settings)
+
+
+@_rule(Transpose)
+def _transpose(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+    (a,) = box.children
+    ndim = len(a.shape)
+    axes = range(ndim)[::-1] if box.axes is None else [axis % ndim for axis in box.axes]
+    return Transpose(found[a], axes=(0, *(axis + 1 for axis in axes)))
+
+
+@_rule(Reshape)
+def _reshape(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+    to = (range(s.start + 1, s.stop + 1) if isinstance(s, range) else s for s in box.to)
+    return Reshape(found[box.children[0]], to=(range(1), *to))
+
+
+@_rule(MatMul)
+def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    left, right = box.children
+    ndim = max(len(left.shape), len(right.shape), 2)
+    vectors = len(left.shape) == 1, len(right.shape) == 1
+    a: Any = found.get(left, left)
+    b: Any = found.get(right, right)
+    a = np.expand_dims(a, -2) if vectors[0] else a
+    b = np.expand_dims(b, -1) if vectors[1] else b
+    a, b = (
+        np.expand_dims(x, tuple(range(1, 2 + ndim - x.ndim))) if child in found and x.ndim < ndim + 1 else x
+        for x, child in ((a, left), (b, right))
+    )
+    h = a @ b
+    gone = tuple(axis for axis, vector in ((-2, vectors[0]), (-1, vectors[1])) if vector)
+    return np.squeeze(h, gone) if gone else h
+
+
+@_rule(Affine)
+def _affine(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    h, W, b = box.children
+    product = _matmul(h @ W, found, some) if h in found or W in found else h @ W
+    total: Box = product + _aligned(b, len(box.shape), found)
+    return total
+
+
+@_rule(TensorDot)
+def _tensordot(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+    a, b = box.children
+    if a in found and b in found:
+        return None
+    of_a, of_b = (
+        tuple(axis % len(child.shape) + (child in found) for axis in axes)
+        for axes, child in zip(box.axes, (a, b), strict=True)
+    )
+    h = np.tensordot(found.get(a, a), found.get(b, b), (of_a, of_b))
+    return h if a in found else np.moveaxis(h, len(a.shape) - len(of_a), 0)
+
+
+@_rule(Einsum)
+def _einsum(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+    row = next((label for label in "ZYXWVUT" if label not in box.subscripts), None)
+    if row is None:
+        return None
+    terms, output = box.subscripts.split("->")
+    named = [row * (child in found) + term for term, child in zip(terms.split(","), box.children, strict=True)]
+    children = [found.get(child, child) for child in box.children]
+    return Einsum(*children, subscripts=f"{','.join(named)}->{row}{output}", optimize=box.optimize)
+
+
+@_rule(Index)
+def _index(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
+    a, *indices = box.children
+    if any(one in found for one in indices) or _apart(box.index):
+        return None
+    return Index(found[a], *indices, index=(slice(None), *box.index))
+
+
+@_rule(IndexAdd)
+def _index_add(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
+    a, like, *indices = box.children
+    if any(one in found for one in indices) or _apart(box.index):
+        return None
+    return IndexAdd(_lifted(a, found, some), _lifted(like, found, some), *indices, index=(slice(None), *box.index))
+
+
+@_rule(Part)
+def _part(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    return box.with_children(found[box.children[0]])
+
+
+def _apart(index: Sequence[Any]) -> bool:
+    """Whether NumPy would move the axes of index arrays to the front: they have something between them."""
+    places = [i for i, item in enumerate(index) if isinstance(item, str | int)]
+    arrays = any(isinstance(item, str) for item in index)
+    return arrays and bool(places) and places[-1] - places[0] != len(places) - 1
+
+
+def _on_by_one(axis: Any, ndim: int, none_is_none: bool) -> Any:
+    """Axes counted on by one, for the axis of rows in front."""
+    if axis is None:
+        return tuple(range(1, ndim + 1))
+    if isinstance(axis, tuple | list):
+        return tuple(one % ndim + 1 for one in axis)
+    return axis % ndim + 1

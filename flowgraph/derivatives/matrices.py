@@ -1,0 +1,101 @@
+"""Jacobians and Hessians: a graph for one row, evaluated over all rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.rows import RowsAs, UnitRows
+from flowgraph.derivatives.backward_graph import gradient, gradients
+from flowgraph.derivatives.batching import over_rows
+from flowgraph.derivatives.products import jvp
+from flowgraph.errors import UsageError
+from flowgraph.leaves import Input
+from flowgraph.size import product
+
+
+def jacobian(
+    output: Box, wrt: Box | Iterable[Box], *, mode: str | None = None, fallback: str | None = None
+) -> list[Any]:
+    """The derivatives of every element of the output, one box of shape (*output.shape, *box.shape) per box of `wrt`.
+
+    `mode="rows"` sends a unit gradient for each element of the output back, `mode="columns"` a unit direction for each
+    element of the box forward; by default the fewer. They are sent all at once, along an axis of rows: a value that
+    does not depend on them is computed once, and memory grows with the number of rows.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=(2,))
+    >>> J, = fg.jacobian(np.stack([x[0] * x[1], np.sin(x[1])]), [x])
+    >>> fg.Graph(J).fprop(x=[3.0, 0.0])[J]
+    array([[0., 3.],
+           [0., 1.]])
+    """
+    boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
+    if mode not in (None, "rows", "columns"):
+        raise UsageError(f"jacobian: found mode={mode!r}, needs 'rows', 'columns' or None for the fewer")
+    sizes: list[Any] = [product(box.shape) for box in (output, *boxes)]
+    if mode is None and all(isinstance(size, int) for size in sizes):
+        mode = "columns" if 2 * sum(sizes[1:]) < sizes[0] else "rows"
+    if mode == "columns":
+        return [_columns(output, box, fallback) for box in boxes]
+    arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
+    sent = gradient(output, boxes, arriving, fallback=fallback)
+    return [RowsAs(rows, output) for rows in over_rows(sent, {arriving: UnitRows(output)})]
+
+
+def hessian(output: Box, wrt: Box | Iterable[Box], *, fallback: str | None = None) -> Any:
+    """The matrix of second derivatives of a scalar with respect to all elements of the boxes, in their order: one box.
+
+    Row and column i belong to the i-th element when the boxes are flattened and joined. The rows of a block are
+    evaluated at once; of a block and its mirror image the one with fewer rows is computed, the other is its transpose.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x, y = fg.Input("x", shape=(2,)), fg.Input("y")
+    >>> H = fg.hessian(fg.sum(x * x) * y, [x, y])
+    >>> fg.Graph(H).fprop(x=[1.0, 2.0], y=3.0)[H]
+    array([[6., 0., 2.],
+           [0., 6., 4.],
+           [2., 4., 0.]])
+    """
+    boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
+    blocks = hessian_blocks(output, boxes, fallback=fallback)
+    lines = []
+    sizes: list[Any] = [product(box.shape) for box in boxes]
+    for i in range(len(boxes)):
+        flat = [np.reshape(blocks[i][j], (sizes[i], size)) for j, size in enumerate(sizes)]
+        lines.append(flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1))
+    return lines[0] if len(lines) == 1 else np.concatenate(lines, axis=0)
+
+
+def hessian_blocks(output: Box, boxes: list[Box], *, fallback: str | None = None) -> list[list[Any]]:
+    """The block of shape (*box.shape, *other.shape) for each pair of boxes."""
+    sent = gradient(output, boxes, fallback=fallback)
+    count = len(boxes)
+    sizes: list[Any] = [product(box.shape) for box in boxes]
+    order = sorted(range(count), key=lambda i: float("inf") if isinstance(sizes[i], str) else sizes[i])
+    blocks: list[list[Any]] = [[None] * count for _ in boxes]
+    for place, i in enumerate(order):
+        later = order[place:]
+        along = Input("along", shape=boxes[i].shape, dtype=boxes[i].dtype)
+        products = gradients([sent[i]], [boxes[j] for j in later], [along], fallback=fallback, unused="zeros")
+        for j, rows in zip(later, over_rows(products, {along: UnitRows(boxes[i])}), strict=True):
+            blocks[i][j] = RowsAs(rows, boxes[i])
+            if i != j:
+                blocks[j][i] = _mirrored(blocks[i][j], boxes[i].ndim, boxes[j].ndim)
+    return blocks
+
+
+def _columns(output: Box, box: Box, fallback: str | None) -> Any:
+    """The Jacobian from slopes along every unit direction of the box."""
+    along = Input("along", shape=box.shape, dtype=box.dtype)
+    slope = jvp(output, [box], [along], fallback=fallback)
+    (rows,) = over_rows([slope], {along: UnitRows(box)})
+    return _mirrored(RowsAs(rows, box), box.ndim, output.ndim)
+
+
+def _mirrored(block: Any, first: int, second: int) -> Any:
+    """The last axes of a block before the first ones."""
+    return np.transpose(block, (*range(first, first + second), *range(first)))

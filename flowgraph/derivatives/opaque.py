@@ -1,0 +1,208 @@
+"""A bprop that does not run on boxes, as a box: right at first order, and never silently wrong at second."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import NotDifferentiableError
+from flowgraph.spec import Spec
+
+
+class BpropOf(Box):
+    """The bprop of another box, called on arrays.
+
+    h = box.bprop(grad, value, *children)        linear in grad; by the children only as a difference quotient
+
+    `wanted` are the children of the box whose gradients are the parts of the value, `present` the outputs of the box
+    that a gradient arrives at, `why` the reason that it does not run on boxes. Where the box keeps `stateful` memory
+    between fprop and bprop, its fprop is called again right before.
+    """
+
+    box: Any
+    wanted: tuple[int, ...]
+    present: tuple[bool, ...] = (True,)
+    why: str = ""
+    stateful: bool = False
+
+    symbol = "bprop"
+    constant_children = frozenset({"arrays"})
+    examples = None  # it is tested with boxes whose bprop does not run on boxes
+
+    def fprop(self, *arrays: Any) -> Any:
+        grads, value, children = self._read(arrays)
+        parts = self._call(grads, value, children)
+        return tuple(parts) if len(parts) > 1 else parts[0]
+
+    def bprop(
+        self, grad: Any, h: Any, *arrays: Any, needs: tuple[bool, ...] | None = None, differences: bool = False
+    ) -> tuple[Any, ...]:
+        needs = tuple(not constant for constant in self.constant) if needs is None else needs
+        count = sum(self.present)
+        directions = grad if isinstance(grad, tuple) else (grad,)
+        if any(needs[count + 1 :]) and not differences:
+            raise self.refusal()
+        result: list[Any] = [None] * len(arrays)
+        if any(needs[:count]):
+            if count != 1 or len(self.present) != 1:
+                raise self.refusal()
+            result[0] = _slope(TransposedBprop, self, directions, arrays)
+        for position, child in enumerate(self.wanted):
+            if needs[count + 1 + child]:
+                result[count + 1 + child] = _slope(SlopeOfBprop, self, directions, arrays, position)
+        return tuple(result)
+
+    def infer_from_children(self) -> Any:
+        """The specs of the children that get a gradient."""
+        specs = [self.box.children[i].outputs[0] for i in self.wanted]
+        return specs[0] if len(specs) == 1 else tuple(specs)
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """The value is computed from the children, so what depends on it is counted with them."""
+        children = tuple(i not in self.wanted for i in range(len(self.box.children)))
+        return (*(False for part in self.present if part), True, *children)
+
+    def refusal(self) -> NotDifferentiableError:
+        """Who cannot be differentiated twice, and the way out."""
+        box = self.box
+        _, line = inspect.getsourcelines(type(box).bprop) if _has_source(type(box)) else ("", 0)
+        where = f"{inspect.getsourcefile(type(box))}:{line}" if line else type(box).__qualname__
+        return NotDifferentiableError(
+            f"{box.title}: its bprop does not run on boxes ({self.why}), so it has no second derivative\n"
+            f"  box built at {box.built_at}\n"
+            f"  bprop at {where}\n"
+            f"  write the bprop with NumPy functions that take boxes, or accept difference quotients: "
+            f"fallback='central differences' in fg.gradient, fg.hvp, fg.jacobian, fg.hessian"
+        )
+
+    def moved(self, grads: Any, children: Sequence[Any], directions: Sequence[Any], step: float) -> list[Any]:
+        """The gradients at the children moved along the directions, by `step`."""
+        there = list(children)
+        for child, direction in zip(self.wanted, directions, strict=True):
+            if direction is not None:
+                there[child] = (children[child] + step * direction).astype(children[child].dtype)
+        return self._call(grads, self.box.fprop(*map(np.array, there)), there)
+
+    def _read(self, arrays: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        count = sum(self.present)
+        given = iter(arrays[:count])
+        grads = tuple(next(given) if present else None for present in self.present)
+        return (grads if len(self.present) > 1 else grads[0]), arrays[count], arrays[count + 1 :]
+
+    def _call(self, grads: Any, value: Any, children: Sequence[Any]) -> list[Any]:
+        """The wanted gradients, from copies, since a bprop may write to what it is given."""
+        children = [np.array(child)[()] for child in children]
+        if self.stateful:
+            value = self.box.fprop(*children)
+        grads = tuple(None if g is None else np.array(g)[()] for g in grads) if isinstance(grads, tuple) else grads
+        one = grads if isinstance(grads, tuple) else np.array(grads)[()]
+        from flowgraph.backward import derived_bprop
+        from flowgraph.sweep import settled
+
+        bprop = self.box.bprop if self.box.has_bprop else derived_bprop(self.box)
+        parts = bprop(one, value, *children)
+        return [settled(parts[i], np.asarray(children[i])[()], self.box, i, value) for i in self.wanted]
+
+
+class SlopeOfBprop(Box):
+    """The derivative of <bprop, directions> by one child, by central differences of bprop.
+
+    h = (bprop(a + s v) − bprop(a − s v)) / 2s        no bprop: differences of differences have no digits
+
+    The Hessian of <grad, fprop> is symmetric, so two calls give the whole product with the directions v.
+    """
+
+    bprop_box: Any
+    position: int = 0
+    present: tuple[bool, ...] = (True,)
+
+    symbol = "central differences of bprop"
+    examples = None  # it is tested with boxes whose bprop does not run on boxes
+
+    def fprop(self, *arrays: Any) -> Any:
+        directions, grads, _, children = _split(self, arrays)
+        inner = self.bprop_box
+        size = max((float(np.max(np.abs(d), initial=0)) for d in directions if d is not None), default=0.0)
+        if size == 0:
+            return np.zeros_like(children[inner.wanted[self.position]])
+        scale = max(1.0, *(float(np.max(np.abs(children[i]), initial=0)) for i in inner.wanted))
+        step = float(np.finfo(self.dtype).eps) ** (1 / 3) * scale / size
+        ahead = inner.moved(grads, children, directions, step)[self.position]
+        behind = inner.moved(grads, children, directions, -step)[self.position]
+        return ((ahead - behind) / (2 * step)).astype(self.dtype)
+
+    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+        raise self.bprop_box.refusal()
+
+    def infer_from_children(self) -> Spec:
+        """The spec of the child of the box."""
+        inner = self.bprop_box
+        return inner.box.children[inner.wanted[self.position]].spec  # type: ignore[no-any-return]
+
+
+class TransposedBprop(Box):
+    """The derivative of <bprop, directions> by the gradient that arrives, in which bprop is linear: by unit gradients.
+
+    h_j = <bprop(e_j), v>        dv = bprop(grad), exact; as many calls of bprop as the output has elements
+    """
+
+    bprop_box: Any
+    position: int = 0
+    present: tuple[bool, ...] = (True,)
+
+    symbol = "transposed bprop"
+    examples = None  # it is tested with boxes whose bprop does not run on boxes
+
+    def fprop(self, *arrays: Any) -> Any:
+        directions, grads, value, children = _split(self, arrays)
+        result = np.zeros(np.shape(grads), self.dtype)
+        for place in np.ndindex(result.shape):
+            unit = np.zeros_like(result)
+            unit[place] = 1
+            parts = self.bprop_box.fprop(unit[()], value, *children)
+            parts = parts if isinstance(parts, tuple) else (parts,)
+            pairs = zip(parts, directions, strict=True)
+            result[place] = sum(np.sum(part * d) for part, d in pairs if d is not None)
+        return result
+
+    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+        raise self.bprop_box.refusal()
+
+    def infer_from_children(self) -> Spec:
+        """The spec of the output of the box."""
+        return self.bprop_box.box.spec  # type: ignore[no-any-return]
+
+
+def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence[Any], position: int = 0) -> Any:
+    """The box on boxes, its value on arrays."""
+    present = tuple(direction is not None for direction in directions)
+    children = [direction for direction in directions if direction is not None] + list(arrays)
+    if any(isinstance(child, Box) for child in children):
+        return cls(*children, bprop_box=inner, position=position, present=present)
+    box = object.__new__(cls)
+    target = inner.box.children[inner.wanted[position]] if cls is SlopeOfBprop else inner.box
+    box.__dict__.update(
+        children=(), name=None, scope="", bprop_box=inner, position=position, present=present, dtype=target.dtype
+    )
+    return box.fprop(*children)
+
+
+def _split(box: Any, arrays: Sequence[Any]) -> tuple[list[Any], Any, Any, Sequence[Any]]:
+    """The directions, then what the bprop reads."""
+    given = iter(arrays)
+    directions = [next(given) if present else None for present in box.present]
+    grads, value, children = box.bprop_box._read(list(given))
+    return directions, grads, value, children
+
+
+def _has_source(cls: type[Any]) -> bool:
+    try:
+        inspect.getsourcelines(cls.bprop)
+    except (OSError, TypeError, AttributeError):
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""Any box over rows, one row at a time: what serves where no faster rule is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.spec import Spec
+
+
+class PerRow(Box):
+    """A box run once for each row of its children; those that are not `batched` are the same in all.
+
+    h[i] = box(children[i])        each gets its gradients in rows, summed where it is the same in all
+    """
+
+    box: Any
+    batched: tuple[bool, ...]
+
+    symbol = "per row"
+    examples = None  # it is tested with Jacobians of boxes that have no rule of their own
+
+    def fprop(self, *children: Any) -> Any:
+        rows = [self.box.fprop(*one) for one in self._rows(children)]
+        if len(self.box.outputs) > 1:
+            return tuple(np.stack(part) for part in zip(*rows, strict=True))
+        if rows:
+            return np.stack(rows)
+        return np.empty((0, *self._shape_of_row(children)), self.box.dtype)
+
+    def bprop(self, grad: Any, h: Any, *children: Any) -> tuple[Any, ...]:
+        if any(isinstance(one, Box) for one in (grad, *children)):
+            return self._bprop_over_rows(grad, children)
+        parts: list[list[Any]] = []
+        for i, one in enumerate(self._rows(children)):
+            sent = tuple(None if g is None else g[i] for g in grad) if isinstance(grad, tuple) else grad[i]
+            own = tuple(part[i] for part in h) if isinstance(h, tuple) else h[i]
+            parts.append(list(self.box.bprop(sent, own, *one)))
+        result: list[Any] = []
+        for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
+            if not self.passes[position]:
+                result.append(None)
+            elif not parts:
+                result.append(np.zeros_like(child))
+            else:
+                stacked = np.stack([part[position] for part in parts])
+                result.append(stacked if batched else np.sum(stacked, axis=0))
+        return tuple(result)
+
+    def infer_from_children(self) -> Any:
+        """The specs of the box, with the axis of rows in front."""
+        rows = next(child.outputs[0].shape[0] for child, b in zip(self.children, self.batched, strict=True) if b)
+        specs = tuple(Spec((rows, *spec.shape), spec.dtype) for spec in self.box.outputs)
+        return specs if len(specs) > 1 else specs[0]
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """As in the box."""
+        return tuple(self.box.constant)
+
+    def _rows(self, children: Any) -> Any:
+        count = next(len(child) for child, batched in zip(children, self.batched, strict=True) if batched)
+        for i in range(count):
+            yield [child[i] if batched else child for child, batched in zip(children, self.batched, strict=True)]
+
+    def _shape_of_row(self, children: Any) -> tuple[int, ...]:
+        ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]
+        return np.shape(self.box.fprop(*ones))
+
+    def _bprop_over_rows(self, grad: Any, children: Any) -> tuple[Any, ...]:
+        """The gradients of one row as a graph, over all rows."""
+        from flowgraph.derivatives.backward_graph import gradients
+        from flowgraph.derivatives.batching import over_rows
+        from flowgraph.leaves import Input
+
+        leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
+        single = self.box.with_children(*leaves)
+        sent = Input("arriving", shape=self.box.shape, dtype=self.box.dtype)
+        free = [leaf for leaf, passes in zip(leaves, single.passes, strict=True) if passes]
+        parts = gradients([single], free, [sent])
+        rows: dict[Box, Any] = {sent: grad}
+        fixed: dict[Box, Any] = {}
+        for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
+            (rows if batched else fixed)[leaf] = child
+        from flowgraph.derivatives.products import put_in
+
+        found = dict(zip(free, over_rows([put_in(part, fixed) for part in parts], rows), strict=True))
+        return tuple(
+            None if leaf not in found else found[leaf] if batched else np.sum(found[leaf], axis=0)
+            for leaf, batched in zip(leaves, self.batched, strict=True)
+        )

@@ -1,0 +1,94 @@
+"""Products of a Jacobian or a Hessian with a vector, at a small multiple of the cost of the function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.backward import replay
+from flowgraph.box import Box, Constant
+from flowgraph.derivatives.backward_graph import gradient, gradients
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.leaves import Input
+from flowgraph.order import topological_order
+from flowgraph.spec import same, shape_text
+
+
+def vjp(output: Box, wrt: Box | Iterable[Box], grad: Any, *, fallback: str | None = None) -> list[Any]:
+    """The vector-Jacobian product Jᵀ grad, one box per box of `wrt`: what `bprop` is for a whole graph.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=(2,))
+    >>> dx, = fg.vjp(x * x, [x], np.array([1.0, 10.0]))
+    >>> fg.Graph(dx).fprop(x=[3.0, 4.0])[dx]
+    array([ 6., 80.])
+    """
+    return gradient(output, wrt, grad, fallback=fallback)
+
+
+def jvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | None = None) -> Any:
+    """The Jacobian-vector product J v, a box of the shape of the output: the slope of the output along directions.
+
+    `along` is one array or box per box of `wrt`. Forward mode comes from the same bprop: the gradient is linear in
+    what arrives at the output, u ↦ Jᵀu, and the gradient of <Jᵀu, v> by u is J v. What arrives does not occur in it,
+    so it reads the values of the graph and nothing of the backward pass; its cost is a small multiple of fprop.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=(2,))
+    >>> slope = fg.jvp(x * x, [x], [np.array([1.0, 10.0])])
+    >>> fg.Graph(slope).fprop(x=[3.0, 4.0])[slope]
+    array([ 6., 80.])
+    """
+    boxes, directions = _directions("jvp", wrt, along)
+    arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
+    sent = gradient(output, boxes, arriving, fallback=fallback)
+    (slope,) = gradients(sent, [arriving], directions, fallback=fallback)
+    return put_in(slope, {arriving: output})
+
+
+def hvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | None = None) -> list[Any]:
+    """The Hessian-vector product H v of a scalar, one box per box of `wrt`: the gradient of <gradient, v>.
+
+    It costs a small multiple of a gradient, whatever the number of parameters.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=(2,))
+    >>> Hv, = fg.hvp(fg.sum(x * x * x), [x], [np.array([1.0, 0.0])])
+    >>> fg.Graph(Hv).fprop(x=[3.0, 4.0])[Hv]
+    array([18.,  0.])
+    """
+    boxes, directions = _directions("hvp", wrt, along)
+    sent = gradient(output, boxes, fallback=fallback)
+    return gradients(sent, boxes, directions, fallback=fallback, unused="zeros")
+
+
+def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
+    """The box with other boxes in the place of some leaves; what does not read them stays as it is."""
+    boxes = topological_order([box])
+    touched = set(leaves)
+    for one in boxes:
+        if any(child in touched for child in one.children):
+            touched.add(one)
+    known = {one: leaves.get(one, one) for one in boxes if one in leaves or one not in touched}
+    found: Box = replay(boxes, {one: i for i, one in enumerate(boxes)}, known)[-1]
+    return found
+
+
+def _directions(who: str, wrt: Box | Iterable[Box], along: Any) -> tuple[list[Box], list[Any]]:
+    """The boxes, and a direction of the shape of each."""
+    boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
+    given: Sequence[Any] = list(along) if isinstance(along, list | tuple) else [along]
+    if len(given) != len(boxes):
+        raise UsageError(f"{who}: found {len(given)} directions, needs a list of one per box of wrt ({len(boxes)})")
+    directions = []
+    for box, one in zip(boxes, given, strict=True):
+        direction = one if isinstance(one, Box) else Constant(np.asarray(one), dtype=box.dtype)
+        if len(direction.shape) != len(box.shape) or not all(map(same, direction.shape, box.shape)):
+            raise ShapeError(
+                f"{who}: the direction for {box.title} has the shape {shape_text(direction.shape)}, "
+                f"needs {shape_text(box.shape)}"
+            )
+        directions.append(direction)
+    return boxes, directions

@@ -1,0 +1,158 @@
+"""A bprop called on boxes: believed where it is flowgraph's own, held against numbers where it is a user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from flowgraph.backward import replay
+from flowgraph.box import Box, Constant
+from flowgraph.derivatives.opaque import BpropOf
+from flowgraph.leaves import Input, Parameter
+from flowgraph.order import topological_order
+from flowgraph.size import Size, evaluate
+from flowgraph.sweep import Step
+
+_SIZES = (3, 4, 2, 5)
+
+
+def on_boxes(step: Step, differences: bool) -> Step:
+    """The step whose bprop builds boxes, whatever its author wrote."""
+    if isinstance(step.box, BpropOf):
+        return step._replace(bprop=partial(step.box.bprop, differences=differences))
+    return step._replace(bprop=partial(_build, step))
+
+
+def _build(step: Step, grad: Any, value: Any, *children: Any) -> tuple[Any, ...]:
+    """The boxes that the bprop builds, or one box that calls it on arrays where they would not be right."""
+    box = step.box
+    own = type(box).__module__.startswith("flowgraph.")
+    if own or not box.has_bprop:
+        try:
+            return step.bprop(grad, value, *children)
+        except Exception as error:
+            return _opaque(step, grad, value, children, _reason(error), False)
+    doubt, stateful = _doubt(step)
+    if doubt is None:
+        return step.bprop(grad, value, *children)
+    return _opaque(step, grad, value, children, doubt, stateful)
+
+
+def _opaque(step: Step, grad: Any, value: Any, children: Sequence[Any], why: str, stateful: bool) -> tuple[Any, ...]:
+    wanted = tuple(position for position, _ in step.wanted)
+    grads = grad if isinstance(grad, tuple) else (grad,)
+    present = tuple(part is not None for part in grads)
+    sent = [part for part in grads if part is not None]
+    box = BpropOf(*sent, value, *children, box=step.box, wanted=wanted, present=present, why=why, stateful=stateful)
+    parts = (box,) if len(wanted) == 1 else tuple(box)
+    placed = dict(zip(wanted, parts, strict=True))
+    return tuple(placed.get(position) for position in range(step.arity))
+
+
+def _doubt(step: Step) -> tuple[str | None, bool]:
+    """Why the boxes that a bprop builds cannot be relied on, None if they can; and whether it keeps state.
+
+    fprop and bprop are called on two draws of the children. The graph, built after the first and evaluated at the
+    second, must give the numbers that bprop gives there: an array kept from the first is found out.
+    """
+    box = step.box
+    if len(box.outputs) > 1:
+        return "it has several outputs", True
+    try:
+        first, second = (_draw(box, number) for number in (0, 1))
+        seeds = [_seed(box.fprop(*_copies(arrays)), number) for number, arrays in enumerate((first, second))]
+    except Exception as error:
+        return f"its fprop could not be tried: {_reason(error)}", True
+    expected = [_numbers(step, seed, arrays) for seed, arrays in zip(seeds, (first, second), strict=True)]
+    if not all(isinstance(numbers, tuple) for numbers in expected):
+        return f"its bprop could not be tried: {expected}", True
+    stateful = not _agree(expected[0], _numbers(step, seeds[0], first, fresh=False))
+    leaves = [
+        child if isinstance(child, Constant) else Input(f"child{i}", shape=child.shape, dtype=child.dtype)
+        for i, child in enumerate(box.children)
+    ]
+    grad = Input("grad", shape=box.shape, dtype=box.dtype)
+    box.fprop(*_copies(first))
+    try:
+        value = box.with_children(*leaves)
+        built = step.bprop(grad, value, *leaves)
+        known: dict[Any, Any] = dict(zip(leaves, second, strict=True))
+        known |= {grad: seeds[1], value: box.fprop(*_copies(second))}
+        found = tuple(_evaluate(built[position], known) for position, _ in step.wanted)
+    except Exception as error:
+        return _reason(error), stateful
+    if not _agree(expected[1], found):
+        return "called on boxes it gives other numbers than on arrays", True
+    return (None, False) if not stateful else ("it keeps state between calls", True)
+
+
+def _numbers(step: Step, seed: Any, arrays: Sequence[Any], fresh: bool = True) -> Any:
+    """What bprop gives on arrays, after its own fprop; without it if not `fresh`."""
+    value = step.box.fprop(*_copies(arrays))
+    if not fresh:
+        step.box.fprop(*[array + 1 if array.dtype.kind == "f" else array for array in _copies(arrays)])
+    try:
+        parts = step.bprop(*_copies((seed, value)), *_copies(arrays))
+        return tuple(np.asarray(parts[position]) for position, _ in step.wanted)
+    except Exception as error:
+        return _reason(error)
+
+
+def _evaluate(part: Any, known: Mapping[Any, Any]) -> Any:
+    if not isinstance(part, Box):
+        return np.asarray(part)
+    boxes = topological_order([part])
+    leaves: dict[Any, Any] = {b: b.value for b in boxes if isinstance(b, Parameter | Constant)}
+    return replay(boxes, {b: i for i, b in enumerate(boxes)}, leaves | dict(known))[-1]
+
+
+def _agree(one: Any, other: Any) -> bool:
+    if not isinstance(other, tuple) or len(one) != len(other):
+        return False
+    for a, b in zip(one, other, strict=True):
+        try:
+            a, b = np.broadcast_arrays(a, b)
+        except ValueError:
+            return False
+        rough = 1e-4 if np.result_type(a, b) == np.float32 else 1e-9
+        if not np.allclose(a, b, rtol=rough, atol=rough, equal_nan=True):
+            return False
+    return True
+
+
+def _draw(box: Box, number: int) -> list[Any]:
+    """Arrays for the children: constants as they are, floats inside the domain, zeros for labels and indices."""
+    rng = np.random.default_rng(number)
+    names = sorted({name for c in box.children for s in c.shape if isinstance(s, Size) for name in s.names})
+    sizes = {name: _SIZES[(i + number) % len(_SIZES)] for i, name in enumerate(names)}
+    arrays = []
+    for name, child in zip(box.names_of_children(), box.children, strict=True):
+        shape = tuple(evaluate(size, sizes) for size in child.shape)
+        if isinstance(child, Constant):
+            arrays.append(child.value)
+        elif child.dtype.kind not in "fc":
+            arrays.append(np.zeros(shape, child.dtype))
+        else:
+            interval = box.domain.get(name.partition("[")[0])
+            low = interval.low if interval is not None and isfinite(interval.low) else None
+            high = interval.high if interval is not None and isfinite(interval.high) else None
+            low = low if low is not None else (-1.5 if high is None else high - 2)
+            high = high if high is not None else low + 3
+            arrays.append(rng.uniform(low + (high - low) / 8, high - (high - low) / 8, shape).astype(child.dtype))
+    return arrays
+
+
+def _seed(value: Any, number: int) -> Any:
+    return np.asarray(np.random.default_rng(number + 7).normal(size=np.shape(value))).astype(np.asarray(value).dtype)
+
+
+def _copies(arrays: Sequence[Any]) -> list[Any]:
+    return [np.array(array)[()] for array in arrays]
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no text'}"
