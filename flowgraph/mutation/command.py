@@ -93,7 +93,9 @@ def _text(result: Score) -> str:
     unseen: set[Path] = set()
     for one in result.outcomes:
         if one.outcome == "lived":
-            lines.append(f"lived: {_short(one.mutant.file)}:{one.mutant.line}: {one.mutant.box}.bprop, {one.mutant.kind}")
+            lines.append(
+                f"lived: {_short(one.mutant.file)}:{one.mutant.line}: {one.mutant.box}.bprop, {one.mutant.kind}"
+            )
             lines += [f"  {line}" for line in one.mutant.diff.splitlines()]
         elif one.outcome == "never imported" and one.mutant.file not in unseen:
             unseen.add(one.mutant.file)
