@@ -111,6 +111,9 @@ def plain_place(number: Any, size: int | Size) -> Any:
 
 def _entries(shape: Shape, index: Sequence[Any], arrays: Sequence[ArrayIndex]) -> list[Entry]:
     """The entries with what they read, arrays in place, the ellipsis (or the end) filled up with whole axes."""
+    places = sum(isinstance(item, str) for item in index)
+    if places != len(arrays):
+        raise IndexMismatchError(f"the index has {places} places for arrays, but {len(arrays)} arrays are given")
     remaining = iter(arrays)
     items = [next(remaining) if isinstance(item, str) else item for item in index]
     if sum(item is Ellipsis for item in items) > 1:

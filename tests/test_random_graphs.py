@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from tests.random_graphs import graphs
+from flowgraph.checking.strategies import graphs
 
 
 def slope(graph, direction):

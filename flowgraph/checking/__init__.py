@@ -3,6 +3,7 @@
 from flowgraph.checking.check import check, check_target
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.report import GradientError, Report
+from flowgraph.checking.strategies import property_test
 from flowgraph.checking.target import Target
 
-__all__ = ["Failure", "GradientError", "Report", "Target", "check", "check_target"]
+__all__ = ["Failure", "GradientError", "Report", "Target", "check", "check_target", "property_test"]

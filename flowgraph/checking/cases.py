@@ -33,6 +33,11 @@ class Case:
         return self.cls(*self.children, **self.settings)
 
     @property
+    def value(self) -> Any:
+        """The value of the box on these arrays."""
+        return self.box.fprop(*(child[()] for child in self.children))
+
+    @property
     def floats(self) -> list[int]:
         """The positions of the children that have a gradient."""
         constant = self.box.constant

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -77,18 +78,40 @@ def check_target(
 
     Without `regimes` it is looked at on its example alone.
     """
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    examination = examined(target, order, seed, budget, seconds, regimes)
+    with shielded():
+        return report_of(examination, seed)
+
+
+def examined(
+    target: Target,
+    order: int = 1,
+    seed: int = 0,
+    budget: int | None = None,
+    seconds: float = SECONDS,
+    regimes: bool = True,
+) -> Examination:
+    """The examination alone: what is wrong is known, but not yet made small and explained."""
+    with shielded():
         examination = Examination.begin(target, seed, budget or BUDGET, seconds)
         try:
             _phases(examination, order, regimes)
-            report = report_of(examination, seed)
         finally:
             examination.runner.restore_random_state()
+    return examination
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Nothing that the code under test does to the random state and to NumPy's warnings is left behind."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
             np.random.set_state(numpy_state)  # noqa: NPY002
             random.setstate(python_state)
-    return report
 
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:

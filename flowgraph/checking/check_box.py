@@ -40,22 +40,24 @@ def _check_cases(
 
 
 def check_case(
-    case: Case, order: int, seed: int, budget: int, seconds: float, *, vary: bool = True, title: str = ""
-) -> Report:
-    """One example; at order 2 its gradient graph too."""
+    case: Case, order: int, seed: int, budget: int | None, seconds: float = SECONDS, *,
+    vary: bool = True, regimes: bool = True, title: str = "",
+) -> Report:  # fmt: skip
+    """One example; at order 2 its gradient graph too. Without `regimes` at its own values only."""
     target, calls = target_of(case, vary=vary, title=title)
     if not differentiable(case):
         calls.fprop(*target.inputs)
-        return _with_findings(nothing(target.name, "has no gradient here: only the form was looked at", seed), calls)
-    report = _with_findings(check_target(target, 1, seed, budget, seconds), calls)
+        return with_findings(nothing(target.name, "has no gradient here: only the form was looked at", seed), calls)
+    report = with_findings(check_target(target, 1, seed, budget, seconds, regimes), calls)
     if order < 2 or report.verdict == "fail":
         return report
     second = gradient_target(target, calls)
     if isinstance(second, Report):
         return combined(target.name, [report, second], seed)
-    inner = check_target(second, 1, seed, budget, seconds)
+    inner = check_target(second, 1, seed, budget, seconds, regimes)
     return combined(target.name, [report, inner], seed)
 
 
-def _with_findings(report: Report, calls: BoxCalls) -> Report:
+def with_findings(report: Report, calls: BoxCalls) -> Report:
+    """The report with what was seen beside the numbers."""
     return with_failures(report, calls.findings.values())

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.checking.cases import Case
 from flowgraph.checking.check import check_target
-from flowgraph.checking.check_box import check_built, check_class
+from flowgraph.checking.check_box import check_built, check_case, check_class
 from flowgraph.checking.frameworks import framework_target
 from flowgraph.checking.report import Report
 from flowgraph.errors import UsageError
@@ -40,6 +41,8 @@ def check_kind(
     if isinstance(target, Box):
         _alone(target.title, inputs)
         return check_built(target, order, seed, budget)
+    if isinstance(target, Case):
+        return check_case(target, order, seed, budget, vary=False, regimes=False)
     foreign = framework_target(target, inputs, framework, names, valid) if callable(target) else None
     if foreign is not None:
         return check_target(foreign, order, seed, budget, seconds=FRAMEWORK_SECONDS)

@@ -1,0 +1,99 @@
+"""The test function that `fg.property_test` makes, and the check of one drawn case."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
+from flowgraph.checking.cases import Case
+from flowgraph.checking.check import examined, shielded
+from flowgraph.checking.check_box import with_findings
+from flowgraph.checking.combine import nothing
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.gradient_target import gradient_target
+from flowgraph.checking.hypothesis_extra import hypothesis
+from flowgraph.checking.report import GradientError, report_of
+from flowgraph.checking.target import Target
+from flowgraph.errors import UsageError
+
+
+def make_property_test(cls: type[Box], cases: Any, order: int) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator for a function of a case, or of nothing."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        parameters = list(inspect.signature(function).parameters)
+        if len(parameters) > 1:
+            raise UsageError(
+                f"property_test({cls.__name__}): found the arguments {', '.join(parameters)} of {function.__name__}, "
+                f"needs one, which gets the case (.cls, .children, .settings, .box, .value), or none"
+            )
+
+        def test(case: Case) -> None:
+            check_drawn(case, order)
+            function(*((case,) if parameters else ()))
+
+        test.__name__, test.__qualname__ = function.__name__, function.__qualname__
+        test.__module__, test.__doc__ = function.__module__, function.__doc__
+        return hypothesis().given(cases)(test)
+
+    return decorate
+
+
+class DrawnError(GradientError):
+    """A case drawn by Hypothesis is wrong. The report is made when it is read: of the smallest case, not of each."""
+
+    def __init__(self, examination: Examination, case: Case) -> None:
+        super().__init__()
+        self.examination = examination
+        self.case = case
+        self._text = ""
+
+    def __str__(self) -> str:
+        if not self._text:
+            with shielded():
+                self._text = str(report_of(self.examination, 0))
+        return self._text
+
+
+def check_drawn(case: Case, order: int) -> None:
+    """A case at its own values: raises where a gradient is wrong; a case that says nothing is rejected."""
+    target, calls = target_of(case, vary=False)
+    if not differentiable(case):
+        calls.fprop(*target.inputs)
+    else:
+        _examine(target, case)
+        _right_form(target, case, calls)
+    if order > 1 and differentiable(case):
+        second = gradient_target(target, calls)
+        if isinstance(second, Target):
+            _examine(second, case)
+    if calls.findings:
+        raise GradientError(str(with_findings(nothing(target.name, f"on {case}", 0), calls)))
+
+
+def _examine(target: Target, case: Case) -> None:
+    try:
+        examination = examined(target, 1, 0, regimes=False)
+    except ValueError:  # not finite in float64
+        hypothesis().reject()
+    if examination.wrong:
+        raise DrawnError(examination, case)
+
+
+def _right_form(target: Target, case: Case, calls: BoxCalls) -> None:
+    """In the dtypes of the case itself, float32 too: a gradient of the shape and dtype of each child."""
+    with shielded():
+        value = calls.fprop(*target.inputs)
+        ones = tuple(np.ones_like(part) for part in (value if isinstance(value, tuple) else (value,)))
+        grads = calls.bprop(ones if isinstance(value, tuple) else ones[0], value, *target.inputs)
+    for i in case.floats:
+        found, child = grads[i], case.children[i]
+        if found is not None and (np.shape(found), found.dtype) != (child.shape, child.dtype):
+            form = f"{np.shape(found)} {found.dtype}"
+            message = f"the gradient of {target.names[i]} is {form}, needs {child.shape} {child.dtype}"
+            calls.finding("dtype", message, target.names[i])
