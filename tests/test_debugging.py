@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 
@@ -120,6 +122,59 @@ def test_a_bad_gradient_that_was_given_is_said_to_be_given():
     assert "given to bprop as grad=" in found.remedy
 
 
+STEPS = (
+    np.exp, np.tanh, np.square, fg.sigmoid, np.transpose, np.ravel,
+    lambda a: a[::-1], lambda a: a[..., None], lambda a: a * 0.5, lambda a: a + np.ones(a.shape[-1]),
+    lambda a: np.concatenate([a, a]), lambda a: np.stack([np.ones(a.shape), a]), lambda a: np.roll(a, 1),
+    lambda a: np.cumsum(a, 0), lambda a: fg.Softmax(a, axis=0),
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=6), st.integers(0, 5), st.sampled_from([np.nan, np.inf]))
+def test_a_bad_input_is_found_through_any_chain_of_boxes(steps, place, bad):
+    b = fg.Input("b", shape=(2, 3))
+    box = b * 1.0
+    for step in steps:
+        box = step(box)
+    fed = np.linspace(0.1, 0.6, 6)
+    fed[place] = bad
+    run = fg.Graph(box).fprop(b=fed.reshape(2, 3))
+    if np.isfinite(run[box]).all():
+        assert bad == np.inf
+        return
+    found = run.explain_nan(box)
+    assert found.box is b
+    assert found.index == divmod(place, 3)
+    assert all(one.kind != "finite" for one in found.spread)
+    assert found.spread[-1].box is box
+
+
+def test_boxes_of_several_outputs_are_passed():
+    b = fg.Input("b", shape=(4,))
+    p, q = np.split(b, 2)
+    found = explained(fg.sum(p / q), b=[1.0, 2.0, 0.0, 3.0])
+    assert type(found.box) is fg.Divide
+    assert [str(one) for one in found.fed_by[:2]] == ["Input 'b'[0] = 1", "Input 'b'[2] = 0"]
+    found = explained(fg.sum(q), b=[1.0, 2.0, 0.0, np.nan])
+    assert (found.box, found.index) == (b, (3,))
+
+
+def test_the_slope_of_a_norm_at_zero():
+    found = explained(np.sqrt(fg.sum(a * a)), a=[0.0, 0.0])
+    assert (type(found.box), found.phase) == (fg.Sqrt, "bprop")
+    assert "the slope of a root at 0 is infinite" in found.remedy
+
+
+def test_the_warning_of_bprop_points_to_the_explanation():
+    w = fg.Parameter([4.0, 0.0], name="w")
+    run = fg.Graph(fg.sum(np.where([True, False], np.sqrt(w), 0.0))).fprop()
+    with pytest.warns(fg.GradientWarning, match=r"run.explain_nan\(\) shows the element"):
+        run.bprop()
+    found = run.explain_nan()
+    assert (type(found.box), found.phase, found.index, found.kind) == (fg.Sqrt, "bprop", (1,), "nan")
+    assert "a branch that is not taken" in found.remedy
+
+
 def test_one_box_can_be_asked_for():
     p = np.log(a)
     run = fg.Graph(fg.sum(p), fg.sum(1.0 / a)).fprop(a=[0.0, 1.0])
@@ -180,6 +235,16 @@ def test_dead_units():
     assert "why_zero: the gradient of Parameter 'W' is zero\n" in str(found)
     assert "4 of 4 units for every one of 5 examples" in str(found)
     assert "fg.LeakyReLU" in str(found)
+
+
+def test_a_network_whose_units_are_dead():
+    mlp = fg.MLP([3, 4, 2], hidden="relu", output="softmax", rng=0)
+    mlp.biases[0].value = np.full(4, -1000.0)
+    y = fg.Input("y", shape=("N",), dtype=int)
+    loss = fg.mean(fg.NegativeLogLikelihood(mlp(x), y))
+    found = why(loss, key=mlp.weights[0], x=X, y=[0, 1, 0, 1, 0])
+    assert [cause.kind for cause in found.causes] == ["dead units"]
+    assert why(loss, key=mlp.weights[1], x=X, y=[0, 1, 0, 1, 0]).reason == "multiplied by zeros"
 
 
 def test_some_dead_units():

@@ -25,7 +25,9 @@ def lost_at(
     if isinstance(own, tuple):
         return None
     label = box.names_of_children()[position]
-    probe = step.bprop(np.ones_like(own), own, *step.read(values))[position]
+    # ones show the slope of each element; where a box mixes elements they can cancel, as in a softmax
+    sent = np.ones_like(own) if isinstance(box, Elementwise) else _unlike(own)
+    probe = step.bprop(sent, own, *step.read(values))[position]
     if isinstance(probe, tuple):
         return None
     if isinstance(box, Index) and position == 0:
@@ -41,6 +43,11 @@ def lost_at(
     if not share:
         return None
     return Cause(kind, box, names[box], label, share, text)
+
+
+def _unlike(own: Any) -> Any:
+    """A gradient whose elements have nothing to do with each other."""
+    return np.random.default_rng(0).normal(size=np.shape(own)).astype(own.dtype)[()]
 
 
 def _never_indexed(probe: Any) -> tuple[str, float, str]:
