@@ -67,7 +67,7 @@ def nan_text(graph: Graph, step: Step, position: int) -> str:
     return (
         f"{type(box).__name__} {graph.names[box]!r}: bprop made a NaN for child {box.names_of_children()[position]!r}, "
         f"which neither its values nor the gradient that arrived had; its derivative has no value there\n"
-        f"  built at {box.built_at}"
+        f"  built at {box.built_at}; run.explain_nan() shows the element and what fed it"
     )
 
 
