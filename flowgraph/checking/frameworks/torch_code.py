@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -45,13 +46,15 @@ class TorchCode(Adapter):
         leaves = [self._tensor(x) for x in inputs]
         active = [leaves[i].requires_grad_() for i in self.differentiated]
         outputs = self._values(leaves)
+        if outputs and not any(y.requires_grad for y in outputs):
+            raise NotImplementedError("torch: no output requires a gradient, so that backward would raise")
 
         def pull(grads: tuple[Any, ...]) -> list[Any]:
             chosen = [(y, self._tensor(g)) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
             found = self._grad([y for y, _ in chosen], active, [g for _, g in chosen])
-            return [None if g is None else g.to_dense().numpy() for g in found]
+            return [None if g is None else g.to_dense().numpy(force=True) for g in found]
 
-        return [y.detach().resolve_conj().numpy() for y in outputs], pull
+        return [y.numpy(force=True) for y in outputs], pull
 
     def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
         leaves = [self._tensor(x) for x in inputs]
@@ -66,7 +69,7 @@ class TorchCode(Adapter):
             if r is not None and r.requires_grad and g is not None
         ]
         found = self._grad([r for r, _ in chosen], [arriving, *active], [g for _, g in chosen])
-        by_grad, *by_active = [None if g is None else g.detach().numpy() for g in found]
+        by_grad, *by_active = [None if g is None else g.to_dense().numpy(force=True) for g in found]
         by_inputs: list[Any] = [None] * len(inputs)
         for i, g in zip(self.differentiated, by_active, strict=True):
             by_inputs[i] = g
@@ -80,9 +83,11 @@ class TorchCode(Adapter):
         )
 
     def _values(self, leaves: list[Any]) -> list[Any]:
-        if self._random_state is not None:
-            self.torch.set_rng_state(self._random_state)
-        result = self.call(*self.arguments.put_together(leaves))
+        with contextlib.ExitStack() as stack:
+            if self._random_state is not None:
+                stack.enter_context(self.torch.random.fork_rng(devices=[]))
+                self.torch.set_rng_state(self._random_state)
+            result = self.call(*self.arguments.put_together(leaves))
         found = [y for y in arrays_in(result) if isinstance(y, self.torch.Tensor)]
         return [y for y in found if y.is_floating_point() or y.is_complex()]
 
