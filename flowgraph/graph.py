@@ -144,7 +144,7 @@ class Graph:
         return f"<Graph of {len(self)} boxes: {outputs}>"
 
     def render(self, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:
-        """Draw the graph into a file, .svg .png .pdf .html or .dot, and return its path; see `flowgraph.rendering.render`."""
+        """Draw the graph into a .svg, .png, .pdf, .html or .dot, and return its path; see `flowgraph.rendering`."""
         from flowgraph import rendering
 
         return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
