@@ -3,7 +3,7 @@
 Every operation is a box, an object with `fprop` and `bprop`, that sits in a topologically sorted graph.
 """
 
-from flowgraph import boxes
+from flowgraph import boxes, functional
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
 from flowgraph.boxes import *  # noqa: F403  (its __all__ lists what boxes the package has)
 from flowgraph.checking import check, property_test
@@ -12,6 +12,7 @@ from flowgraph.derivatives import gradient, gradients, hessian, hvp, jacobian, j
 from flowgraph.domain import Interval
 from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
 from flowgraph.example import example
+from flowgraph.functional import trace
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.naming import scope
@@ -47,6 +48,7 @@ __all__ = [
     "debug",
     "dropout",
     "example",
+    "functional",
     "glorot_uniform",
     "gradient",
     "gradients",
@@ -59,6 +61,7 @@ __all__ = [
     "property_test",
     "registry",
     "scope",
+    "trace",
     "vjp",
 ]
 __all__ += boxes.__all__

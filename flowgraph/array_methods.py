@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from flowgraph import tracing
 from flowgraph.dispatch import call_function
 from flowgraph.errors import UsageError
 from flowgraph.size import Shape, product
 
 if TYPE_CHECKING:
+    from flowgraph.box import Box
     from flowgraph.spec import Spec
 
 
@@ -176,7 +178,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise UsageError(
             f"{self.title}: found an assignment to elements, but a box is immutable; choose elements with "
-            f"np.where(mask, new, box), or build a new box from parts with np.concatenate"
+            f"np.where(mask, new, box), or build a new box with fg.set_at(box, index, new)"
         )
 
     def __len__(self) -> int:
@@ -203,23 +205,33 @@ class ArrayMethods(NDArrayOperatorsMixin):
     def __contains__(self, value: Any) -> NoReturn:
         self._refuse("in", "build np.any(box == value), or look at the value of a run")
 
-    def __bool__(self) -> NoReturn:
-        self._refuse(
-            "bool() (an `if`, `and`, `or` or `not`)",
-            "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
+    def __bool__(self) -> bool:
+        return bool(
+            self._number(
+                "bool() (an `if`, `and`, `or` or `not`)",
+                "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
+            )
         )
 
-    def __float__(self) -> NoReturn:
-        self._refuse("float()", "run the graph: float(fg.Graph(box).fprop(...))")
+    def __float__(self) -> float:
+        if tracing.current() is not None and self.dtype.kind in "fc":
+            raise UsageError(
+                f"{self.title}: found float() of a box in a function that is differentiated; the number would carry no "
+                f"gradient; work with the box itself, which compares and computes as a number does"
+            )
+        return float(self._number("float()", "run the graph: float(fg.Graph(box).fprop(...))"))
 
-    def __int__(self) -> NoReturn:
-        self._refuse("int()", "run the graph: int(fg.Graph(box).fprop(...)[box])")
+    def __int__(self) -> int:
+        return int(self._number("int()", "run the graph: int(fg.Graph(box).fprop(...)[box])"))
 
     def __complex__(self) -> NoReturn:
         self._refuse("complex()", "run the graph: fg.Graph(box).fprop(...)[box]")
 
-    def __index__(self) -> NoReturn:
-        self._refuse("an integer index", "index with the box itself: other_box[box], or np.take(other_box, box)")
+    def __index__(self) -> int:
+        way_out = "index with the box itself: other_box[box], or np.take(other_box, box)"
+        if self.dtype.kind not in "iu":
+            self._refuse("an integer index", way_out)
+        return operator.index(self._number("an integer index", way_out))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         self._refuse(
@@ -227,6 +239,14 @@ class ArrayMethods(NDArrayOperatorsMixin):
             "run the graph: fg.Graph(box).fprop(...)[box]; inside fprop and bprop use the values as they come, "
             "and join boxes with np.stack or np.concatenate",
         )
+
+    def _number(self, what: str, way_out: str) -> Any:
+        """The value behind a box while a function is traced; refused anywhere else."""
+        trace = tracing.current()
+        value = None if trace is None else trace.value_of(cast("Box", self))
+        if value is None:
+            self._refuse(what, way_out)
+        return value
 
     def _refuse(self, what: str, way_out: str) -> NoReturn:
         raise UsageError(f"{self.title}: found {what} of a box, which has no value before a run; {way_out}")

@@ -69,6 +69,7 @@ from flowgraph.boxes.regularizer import L1, L2
 from flowgraph.boxes.rounding import Ceil, Floor, Rint, Round, Trunc
 from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
 from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
+from flowgraph.boxes.setting import set_at
 from flowgraph.boxes.shape import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.boxes.softmax import LogSoftmax, Softmax, log_softmax, softmax
 from flowgraph.boxes.splitting import Split, Unstack
@@ -236,6 +237,7 @@ __all__ = [
     "mean",
     "relu",
     "reshape_like",
+    "set_at",
     "sigmoid",
     "silu",
     "softmax",

@@ -16,7 +16,7 @@ from flowgraph.spec import Spec
 class UnitRows(Box):
     """One row per element of an array: in each, that element is 1 and the others are 0.
 
-    h[i] = e_i, in the shape of `like`; no gradient, as it depends on the shape alone
+    h_i = e_i, in the shape of `like`; no gradient, as it depends on the shape alone
     """
 
     symbol = "unit rows"
@@ -37,7 +37,7 @@ class UnitRows(Box):
 class RepeatRows(Box):
     """An array repeated in every row of another.
 
-    h[i] = a        da = Σ_i of the gradient
+    h_i = a        da = Σ_i of the gradient
     """
 
     symbol = "repeat rows"

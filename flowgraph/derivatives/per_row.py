@@ -13,7 +13,7 @@ from flowgraph.spec import Spec
 class PerRow(Box):
     """A box run once for each row of its children; those that are not `batched` are the same in all.
 
-    h[i] = box(children[i])        each gets its gradients in rows, summed where it is the same in all
+    h_i = box(children_i)        each gets its gradients in rows, summed where it is the same in all
     """
 
     box: Any

@@ -1,0 +1,71 @@
+"""What a function is called with: the names of its arguments, and those that are differentiated."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import DtypeError, UsageError
+from flowgraph.functional.containers import ARRAYS, paths
+
+
+def name_of(f: Callable[..., Any]) -> str:
+    """How an error calls a function."""
+    return getattr(f, "__qualname__", None) or type(f).__name__
+
+
+def argument_names(f: Callable[..., Any], count: int) -> list[str]:
+    """A name for each positional argument."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return [f"argument{i}" for i in range(count)]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "argument")
+    return (names + [f"{rest}{i}" for i in range(len(names), count)])[:count]
+
+
+def read_argnums(f: Callable[..., Any], argnums: Any, args: Sequence[Any]) -> tuple[int, ...]:
+    """The places of the arguments that are differentiated, counted from the front."""
+    listed = argnums if isinstance(argnums, tuple | list) else (argnums,)
+    if not listed:
+        raise UsageError(f"{name_of(f)}: found no argnums, needs the place of an argument or several")
+    places = []
+    for place in listed:
+        if not isinstance(place, int | np.integer) or isinstance(place, bool):
+            raise UsageError(f"{name_of(f)}: found argnums={argnums!r}, needs an integer or a tuple of integers")
+        if not -len(args) <= place < len(args):
+            raise UsageError(
+                f"{name_of(f)}: found argnums={argnums!r}, but it was called with {len(args)} positional arguments; "
+                f"needs places from 0 to {len(args) - 1}"
+            )
+        places.append(int(place) % len(args))
+    if len(set(places)) < len(places):
+        raise UsageError(f"{name_of(f)}: found argnums={argnums!r}, which names an argument twice")
+    return tuple(places)
+
+
+def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence[Any]) -> None:
+    """Refuse to differentiate by what is no array of real or complex numbers."""
+    names = argument_names(f, len(args))
+    for place in places:
+        found = 0
+        for path, leaf in paths(args[place], names[place]):
+            found += 1
+            if not isinstance(leaf, ARRAYS) and not isinstance(leaf, bool | int):
+                raise UsageError(
+                    f"{name_of(f)}: found a {type(leaf).__name__} at {path}, which is differentiated; needs arrays "
+                    f"and floats in it, or other argnums"
+                )
+            dtype = leaf.dtype if isinstance(leaf, Box) else np.asarray(leaf).dtype
+            if dtype.kind not in "fc":
+                raise DtypeError(
+                    f"{name_of(f)}: found dtype {dtype} at {path}, which is differentiated, and only real or complex "
+                    f"values have a gradient; give floats, {path}.astype(float) or {path}=1.0, or other argnums"
+                )
+        if not found:
+            raise UsageError(f"{name_of(f)}: found no array in {names[place]}, which is differentiated")

@@ -1,0 +1,99 @@
+"""Arrays in containers: a dict, list, tuple, named tuple or dataclass taken apart and put together again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+
+LEAF = "leaf"
+
+ARRAYS = (np.ndarray, np.generic, float, complex, Box)
+
+
+def flatten(value: Any, leaves: list[Any]) -> Hashable:
+    """Append the arrays, numbers and boxes of a value to `leaves`; return what is left, its structure."""
+    kind = type(value)
+    if kind is np.ndarray or kind is float or isinstance(value, ARRAYS):
+        leaves.append(value)
+        return LEAF
+    if isinstance(value, dict):
+        return kind, tuple([(key, flatten(one, leaves)) for key, one in value.items()])
+    if isinstance(value, list | tuple):
+        return kind, tuple([flatten(one, leaves) for one in value])
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return kind, tuple([(f.name, flatten(getattr(value, f.name), leaves)) for f in fields])
+    return "static", Fixed(value)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fixed:
+    """A value that is no array: it is the same in all calls of one trace."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fixed) and type(self.value) is type(other.value) and bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+
+def rebuild(structure: Any, leaves: Iterator[Any]) -> Any:
+    """The container of this structure with these leaves."""
+    if structure is LEAF:
+        return next(leaves)
+    kind, parts = structure
+    if kind == "static":
+        return parts.value
+    if issubclass(kind, dict):
+        return {key: rebuild(part, leaves) for key, part in parts}
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return kind(*[rebuild(part, leaves) for part in parts])
+    if issubclass(kind, list | tuple):
+        return kind([rebuild(part, leaves) for part in parts])
+    return kind(**{name: rebuild(part, leaves) for name, part in parts})
+
+
+def paths(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every leaf, arrays and others, with how one writes it: params['W'], params[0], params.W."""
+    if isinstance(value, ARRAYS):
+        yield name, value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from paths(one, f"{name}[{key!r}]")
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        for field, one in zip(value._fields, value, strict=True):
+            yield from paths(one, f"{name}.{field}")
+    elif isinstance(value, list | tuple):
+        for i, one in enumerate(value):
+            yield from paths(one, f"{name}[{i}]")
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from paths(getattr(value, field.name), f"{name}.{field.name}")
+    else:
+        yield name, value
+
+
+def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """The container with the function of each leaf."""
+    leaves: list[Any] = []
+    structure = flatten(value, leaves)
+    return rebuild(structure, iter([function(leaf) for leaf in leaves]))
+
+
+def arrays_of(value: Any) -> list[Any]:
+    """The leaves."""
+    leaves: list[Any] = []
+    flatten(value, leaves)
+    return leaves
+
+
+def like(value: Any, leaves: Sequence[Any]) -> Any:
+    """A container as `value`, with these leaves."""
+    return rebuild(flatten(value, []), iter(leaves))

@@ -1,0 +1,49 @@
+"""A function written in NumPy becomes a flow graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.functional.arguments import name_of
+from flowgraph.functional.containers import arrays_of, flatten, paths, rebuild
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input
+
+
+def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **examples: Any) -> Graph:
+    """The flow graph of a function: drawable, checkable, one graph for every call of the same shapes.
+
+    `examples` are arguments by name: each array in them becomes an `Input` of its shape and dtype, called by the name
+    of the argument. `shapes` gives an input other sizes, names for those that vary: fg.trace(f, {"x": ("N", 3)}, x=X).
+    Control flow that asks a box for its value is refused, since the graph would follow one branch only.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> graph = fg.trace(lambda x, w: np.tanh(x @ w), {"x": ("N", 3)}, x=np.ones((2, 3)), w=np.ones(3))
+    >>> graph.inputs[0]
+    <Input 'x': (N, 3) float64>
+    """
+    leaves: list[Any] = []
+    structure = flatten(examples, leaves)
+    given = dict(shapes or {})
+    inputs = []
+    for path, leaf in ((p, one) for name, v in examples.items() for p, one in paths(v, name) if arrays_of(one)):
+        array = np.asarray(leaf)
+        inputs.append(Input(path, shape=given.pop(path, array.shape), dtype=array.dtype))
+    if given:
+        raise UsageError(
+            f"trace: found the shape of {next(iter(given))!r}, but the arrays are "
+            f"{', '.join(i.name or '' for i in inputs)}"
+        )
+    result = f(**rebuild(structure, iter(inputs)))
+    outputs = arrays_of(result)
+    if not outputs or not all(isinstance(one, Box) for one in outputs):
+        raise UsageError(
+            f"trace: {name_of(f)} returned {type(result).__name__}, needs a box or a container of boxes: what NumPy "
+            f"makes of its arguments"
+        )
+    return Graph(*outputs)

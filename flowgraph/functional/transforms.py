@@ -1,0 +1,157 @@
+"""What each derivative of a function does once its arguments are boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph import derivatives
+from flowgraph.box import Box, Constant
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.functional.arguments import name_of
+from flowgraph.functional.containers import arrays_of, like
+from flowgraph.spec import shape_text
+
+
+class Subject(NamedTuple):
+    """The output of a function, the container of boxes that it is differentiated by, and the vector, if any."""
+
+    f: Callable[..., Any]
+    output: Any
+    by: Any
+    vector: Any
+    fallback: str | None
+
+    @property
+    def boxes(self) -> list[Any]:
+        """The boxes that it is differentiated by."""
+        return arrays_of(self.by)
+
+    def scalar(self) -> Box:
+        """The output, which has to be one number."""
+        box = self.box()
+        if box.shape != ():
+            raise UsageError(
+                f"{name_of(self.f)}: returned the shape {shape_text(box.shape)}, and only a scalar has a gradient by "
+                f"itself; reduce it with np.sum or np.mean, or use jacobian, elementwise_grad or vjp"
+            )
+        return box
+
+    def box(self) -> Box:
+        """The output, which has to be a box of real or complex values."""
+        if not isinstance(self.output, Box):
+            raise UsageError(
+                f"{name_of(self.f)}: returned {_described(self.output)}, which does not depend on its arguments by way "
+                f"of boxes; return what NumPy makes of them, without float(), np.asarray() or .item() on the way"
+            )
+        if self.output.dtype.kind not in "fc":
+            raise UsageError(
+                f"{name_of(self.f)}: returned dtype {self.output.dtype}, and only real or complex values have a "
+                f"gradient"
+            )
+        return self.output
+
+
+def _described(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def grad(subject: Subject) -> Any:
+    """The gradient, in the containers of the arguments."""
+    output = subject.scalar()
+    found = derivatives.gradients([output], subject.boxes, [None], fallback=subject.fallback, unused="zeros")
+    return like(subject.by, found)
+
+
+def value_and_grad(subject: Subject) -> Any:
+    """The value, then the gradient."""
+    return subject.scalar(), grad(subject)
+
+
+def elementwise_grad(subject: Subject) -> Any:
+    """The gradient of the sum of the output."""
+    output = subject.box()
+    ones = Constant(np.ones((), output.dtype))
+    summed = np.sum(output) if output.shape else output
+    found = derivatives.gradients([summed], subject.boxes, [ones], fallback=subject.fallback, unused="zeros")
+    return like(subject.by, found)
+
+
+def vjp(subject: Subject) -> Any:
+    """The gradient of <vector, output>."""
+    output = subject.box()
+    (vector,) = _vectors(subject, [output])
+    found = derivatives.gradients([output], subject.boxes, [vector], fallback=subject.fallback, unused="zeros")
+    return like(subject.by, found)
+
+
+def jvp(subject: Subject) -> Any:
+    """The slope of the output along the vector."""
+    output, boxes = subject.box(), subject.boxes
+    vectors = _vectors(subject, boxes)
+    reached = [i for i, box in enumerate(boxes) if _leads(output, box)]
+    if not reached:
+        return np.zeros_like(output)
+    chosen = [boxes[i] for i in reached], [vectors[i] for i in reached]
+    return derivatives.jvp(output, *chosen, fallback=subject.fallback)
+
+
+def hvp(subject: Subject) -> Any:
+    """The product of the Hessian and the vector, in the containers of the arguments."""
+    output, boxes = subject.scalar(), subject.boxes
+    vectors = _vectors(subject, boxes)
+    sent = derivatives.gradients([output], boxes, [None], fallback=subject.fallback, unused="zeros")
+    pairs = [(one, v) for one, v in zip(sent, vectors, strict=True) if isinstance(one, Box)]
+    outputs, seeds = [one for one, _ in pairs], [v for _, v in pairs]
+    return like(subject.by, derivatives.gradients(outputs, boxes, seeds, fallback=subject.fallback, unused="zeros"))
+
+
+def jacobian(subject: Subject) -> Any:
+    """A Jacobian per array, in the containers of the arguments."""
+    output = subject.box()
+    found = [
+        derivatives.jacobian(output, box, fallback=subject.fallback)[0]
+        if _leads(output, box) else np.zeros((*output.shape, *box.shape), box.dtype)
+        for box in subject.boxes
+    ]  # fmt: skip
+    return like(subject.by, found)
+
+
+def hessian(subject: Subject) -> Any:
+    """A block per pair of arrays, in containers of containers."""
+    output, boxes = subject.scalar(), subject.boxes
+    reached = [box for box in boxes if _leads(output, box)]
+    blocks = derivatives.hessian_blocks(output, reached, fallback=subject.fallback) if reached else []
+    found = {(i, j): blocks[a][b] for a, i in enumerate(reached) for b, j in enumerate(reached)}
+    lines = [
+        [found[i, j] if (i, j) in found else np.zeros((*i.shape, *j.shape), i.dtype) for j in boxes] for i in boxes
+    ]
+    return like(subject.by, [like(subject.by, line) for line in lines])
+
+
+def _leads(output: Box, box: Box) -> bool:
+    """Whether a differentiable path leads from the output to the box."""
+    from flowgraph import paths
+    from flowgraph.graph import Graph
+
+    return not paths.unreached(Graph(output), [box])
+
+
+def _vectors(subject: Subject, boxes: Sequence[Box]) -> list[Any]:
+    """The arrays of the vector, of the shapes of these boxes."""
+    vectors = arrays_of(subject.vector)
+    if len(vectors) != len(boxes):
+        raise UsageError(
+            f"{name_of(subject.f)}: found {len(vectors)} arrays in the vector, the last argument, needs {len(boxes)}"
+        )
+    result = []
+    for vector, box in zip(vectors, boxes, strict=True):
+        if vector.shape != box.shape:
+            raise ShapeError(
+                f"{name_of(subject.f)}: the vector, the last argument, has the shape {shape_text(vector.shape)}, "
+                f"needs {shape_text(box.shape)}"
+            )
+        result.append(vector if vector.dtype == box.dtype else vector.astype(box.dtype))
+    return result
