@@ -43,6 +43,7 @@ class Report:
         return self.verdict == "pass"
 
     def raise_for_failure(self) -> None:
+        __tracebackhide__ = True  # pytest then shows the line of the test
         if self.verdict == "fail":
             raise GradientError(str(self))
 

@@ -1,0 +1,60 @@
+"""The pytest plugin of flowgraph: `pytest --check-boxes=mypackage.boxes`, and the fixture `check_gradients`.
+
+It stands outside the package, so that pytest does not import flowgraph when it starts: whoever measures the coverage
+of flowgraph, or does not use it in a run, would pay for that. What it does is in `flowgraph.checking.collecting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the command line."""
+    group = parser.getgroup("flowgraph", "gradient checking with flowgraph")
+    group.addoption(
+        "--check-boxes",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="test the gradients of every Box subclass of this module, package or file; may be given several times",
+    )
+    group.addoption(
+        "--check-boxes-order",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="2 checks the second derivatives too (default: 1)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add a test for every box class; first, so that -k and --deselect see them."""
+    modules = config.getoption("check_boxes")
+    if modules:
+        from flowgraph.checking.collecting import items_of
+
+        for module in modules:
+            items += items_of(session, module, config.getoption("check_boxes_order"))
+
+
+@pytest.fixture
+def check_gradients() -> Callable[..., Any]:
+    """`check_gradients(target, ...)`: fg.check with the same arguments; fails the test with the report.
+
+    The report is returned, for more to be said of it: `assert check_gradients(MyBox).resolution < 1e-8`.
+    """
+
+    def check(target: Any, *inputs: Any, **keywords: Any) -> Any:
+        __tracebackhide__ = True
+        from flowgraph.checking import check as check_target
+
+        report = check_target(target, *inputs, **keywords)
+        report.raise_for_failure()
+        return report
+
+    return check

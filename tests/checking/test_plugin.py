@@ -1,0 +1,113 @@
+"""The pytest plugin, run inside pytest."""
+
+import sys
+
+import pytest
+
+import flowgraph as fg
+
+pytest_plugins = ["pytester"]
+
+BOXES = '''
+"""Boxes of a user."""
+import numpy as np
+import flowgraph as fg
+
+
+class Good{n}(fg.Elementwise):
+    def fprop(self, a):
+        return np.sin(a)
+
+    def bprop(self, grad, h, a):
+        return (grad * np.cos(a),)
+
+
+class Bad{n}(fg.Elementwise):
+    def fprop(self, a):
+        return np.sin(a)
+
+    def bprop(self, grad, h, a):
+        return (grad * np.sin(a),)
+'''
+
+
+@pytest.fixture
+def project(pytester, monkeypatch):
+    """A fresh package of boxes, run in this process with the plugin alone; what it registers is forgotten."""
+    before, modules = set(fg.registry), set(sys.modules)
+    package = pytester.mkpydir("mypackage")
+    (package / "boxes.py").write_text(BOXES.format(n=""))
+    (package / "more").mkdir()
+    (package / "more" / "__init__.py").write_text(BOXES.format(n="More"))
+    pytester.makepyfile(only_good=BOXES.split("class Bad")[0].format(n="Alone"))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    yield lambda *arguments: pytester.runpytest_inprocess("-p", "flowgraph_pytest", *arguments)
+    for name in set(fg.registry) - before:
+        del fg.registry[name]
+    for name in set(sys.modules) - modules:
+        if name.split(".")[0] in ("mypackage", "only_good", "test_own"):
+            del sys.modules[name]
+
+
+def test_every_box_of_a_module_is_a_test(project):
+    result = project("--check-boxes=mypackage.boxes", "-v")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["mypackage.boxes::Good PASSED*", "mypackage.boxes::Bad FAILED*"])
+    result.stdout.fnmatch_lines(["*Bad: FAIL*", "*Bad, gradient of a*", "*from mypackage.boxes import Bad*"])
+
+
+def test_a_package_and_a_file(project):
+    project("--check-boxes=mypackage", "--check-boxes=only_good.py").assert_outcomes(passed=3, failed=2)
+
+
+def test_boxes_are_chosen_by_name(project):
+    project("--check-boxes=mypackage.boxes", "-k", "Good", "--check-boxes-order=2").assert_outcomes(
+        passed=1, deselected=1
+    )
+
+
+def test_a_module_that_is_not_there(project):
+    result = project("--check-boxes=mypackage.nothing")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--check-boxes=mypackage.nothing: cannot be imported*"])
+
+
+def test_a_module_without_boxes(project):
+    result = project("--check-boxes=json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*found no Box subclass there*"])
+
+
+def test_the_fixture(project, pytester):
+    pytester.makepyfile(
+        test_own="""
+        import numpy as np
+        from mypackage.boxes import Bad, Good
+
+        def test_good(check_gradients):
+            assert check_gradients(Good).resolution < 1e-8
+
+        def test_bad(check_gradients):
+            check_gradients(Bad)
+
+        def test_function(check_gradients):
+            check_gradients(np.sin, np.ones(3), bprop=lambda grad, output, x: (grad * np.cos(x),))
+        """
+    )
+    result = project()
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["E*GradientError: Bad: FAIL", "test_own.py:*GradientError"])
+
+
+def test_the_plugin_does_not_import_flowgraph(pytester):
+    pytester.makepyfile(
+        test_own="""
+        import sys
+
+        def test_nothing_heavy():
+            assert "flowgraph_pytest" in sys.modules
+            assert "flowgraph" not in sys.modules
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "flowgraph_pytest", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
