@@ -164,7 +164,8 @@ def test_a_mutant_that_hangs_runs_out_of_time(tiny):
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="Ctrl-C is sent as a signal")
-def test_ctrl_c_ends_what_runs_and_leaves_every_file_as_it_was(tiny):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_what_runs_and_leaves_every_file_as_it_was(tiny, sent):
     (tiny / "slow.py").write_text(
         "import os, time\nfrom pathlib import Path\nfrom tiny.boxes import Square\n"
         "if Square().bprop(5.0, 9.0, 3.0) != (30.0,):\n"
@@ -177,7 +178,7 @@ def test_ctrl_c_ends_what_runs_and_leaves_every_file_as_it_was(tiny):
     while not ((tiny / "running").exists() and (tiny / "running").read_text()) and time.time() < deadline:
         time.sleep(0.05)
     child = int((tiny / "running").read_text())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "interrupted; what ran was ended, and no file was changed" in output

@@ -40,13 +40,15 @@ def check(
     graph, or a module or a file alone, for every box that it defines. Exit code 0 if all pass, 1 if one fails, 2 if
     none fails but one is undecided, 3 if the check could not be made.
     """
+    reports: list[tuple[str, Report]] = []
     try:
         arrays = _read(feeds)
-        reports = [
-            (f"{place}", _checked(thing, arrays, order, seed))
-            for target in targets
-            for place, thing in _labelled(target)
-        ]
+        found = [one for target in targets for one in _labelled(target)]
+        for place, thing in found:
+            report = _checked(thing, arrays, order, seed)
+            reports.append((place, report))
+            if not as_json:
+                click.echo(f"{place}: PASS" if report.passed and len(found) > 1 else str(report))
     except (FlowgraphError, ValueError) as error:
         click.echo(f"Error: {error}" if str(error).startswith("check") else f"Error: check: {error}", err=True)
         context.exit(FAILED)
@@ -56,8 +58,9 @@ def check(
     verdict = _worst([report for _, report in reports])
     if as_json:
         click.echo(json.dumps(_plain({"verdict": verdict, "seed": seed, "reports": _dicts(reports)}), indent=2))
-    else:
-        click.echo(_text(reports))
+    elif len(reports) > 1:
+        counts = {one: sum(report.verdict == one for _, report in reports) for one in EXIT_CODES}
+        click.echo(", ".join(f"{count} {one}" for one, count in counts.items() if count))
     context.exit(EXIT_CODES[verdict])
 
 
@@ -110,15 +113,6 @@ def _read(feeds: Path | None) -> dict[str, Any]:
 def _worst(reports: list[Report]) -> str:
     verdicts = {report.verdict for report in reports}
     return next(verdict for verdict in ("fail", "undecided", "pass") if verdict in verdicts)
-
-
-def _text(reports: list[tuple[str, Report]]) -> str:
-    """One report in full; of several the first line, and in full those that do not pass."""
-    if len(reports) == 1:
-        return str(reports[0][1])
-    lines = [f"{place}: PASS" if report.passed else str(report) + "\n" for place, report in reports]
-    counts = {verdict: sum(report.verdict == verdict for _, report in reports) for verdict in EXIT_CODES}
-    return "\n".join([*lines, ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)])
 
 
 def _dicts(reports: list[tuple[str, Report]]) -> list[dict[str, Any]]:

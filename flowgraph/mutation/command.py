@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +47,8 @@ def mutate(
     try:
         mutants = [mutant for file in sources_of(target) for mutant in mutants_of(file)]
         mutants = _of_boxes(target, mutants, boxes)
-        result = _shown(mutants, command, timeout, jobs, as_json)
+        with _ended_by_sigterm_too():
+            result = _shown(mutants, command, timeout, jobs, as_json)
     except FlowgraphError as error:
         click.echo(f"Error: {error}", err=True)
         context.exit(FAILED)
@@ -55,6 +60,19 @@ def mutate(
     else:
         click.echo(_text(result))
     context.exit(1 if result.lived else 0)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm_too() -> Iterator[None]:
+    """A request to end, as CI sends it, is taken like Ctrl-C, so that no test goes on alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _of_boxes(target: str, mutants: list[Mutant], boxes: tuple[str, ...]) -> list[Mutant]:
