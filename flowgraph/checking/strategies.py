@@ -37,16 +37,13 @@ def floats(domain: Interval | None = None, kinks: Sequence[float] = (), dtype: A
     Near 0 and far out rounding drowns any difference, so nothing could be seen there.
     """
     domain = domain or Interval()
+    low, high = _inner(domain.low, domain.open, np.inf), _inner(domain.high, domain.open, -np.inf)
     width = 8 * np.dtype(dtype).itemsize
-    ranges = [(-LARGEST, -SMALLEST), (0.0, 0.0), (SMALLEST, LARGEST)]
-    if np.isfinite(domain.low) or np.isfinite(domain.high):
-        ranges += [(max(domain.low, -LARGEST), min(domain.high, LARGEST))]
+    ranges = [(-LARGEST, -SMALLEST), (0.0, 0.0), (SMALLEST, LARGEST), (max(low, -LARGEST), min(high, LARGEST))]
+    bounds = [(max(low, a), min(high, b)) for a, b in ranges]
     choices = [
-        st().floats(_narrow(max(low, _inner(domain.low, domain.open, np.inf)), width, np.inf),
-                    _narrow(min(high, _inner(domain.high, domain.open, -np.inf)), width, -np.inf), width=width)
-        for low, high in ranges
-        if max(low, _inner(domain.low, domain.open, np.inf)) <= min(high, _inner(domain.high, domain.open, -np.inf))
-    ]  # fmt: skip
+        st().floats(_rounded(a, width, np.inf), _rounded(b, width, -np.inf), width=width) for a, b in bounds if a <= b
+    ]
     near = [k + side * 3 * KINK_WIDTH for k in kinks for side in (1, -1) if k + side * 3 * KINK_WIDTH in domain]
     if near:
         choices.append(st().sampled_from([float(np.dtype(dtype).type(value)) for value in near]))
@@ -228,9 +225,9 @@ def _inner(end: float, is_open: bool, toward: float) -> float:
     return float(end + np.copysign(KINK_WIDTH * max(1.0, abs(end)), toward))
 
 
-def _narrow(value: float, width: int, toward: float) -> float:
+def _rounded(value: float, width: int, toward: float) -> float:
     """The number as a float of that width, moved inside where it had to be rounded."""
-    kind = {16: np.float16, 32: np.float32, 64: np.float64}[width]
+    kind: Any = {16: np.float16, 32: np.float32, 64: np.float64}[width]
     rounded = kind(value)
     outside = float(rounded) < value if toward > 0 else float(rounded) > value
     return float(np.nextafter(rounded, kind(toward))) if outside else float(rounded)
