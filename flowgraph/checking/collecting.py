@@ -51,9 +51,10 @@ class BoxItem(pytest.Item):
     def reportinfo(self) -> tuple[Any, int | None, str]:
         """Where the class stands."""
         try:
-            return inspect.getsourcefile(self.box_class) or self.path, inspect.getsourcelines(self.box_class)[1], self.name
+            path, line = inspect.getsourcefile(self.box_class), inspect.getsourcelines(self.box_class)[1]
         except (OSError, TypeError):
             return self.path, None, self.name
+        return path or self.path, line, self.name
 
 
 def items_of(session: pytest.Session, module: str, order: int) -> list[pytest.Item]:
