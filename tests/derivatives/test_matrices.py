@@ -1,0 +1,189 @@
+"""vjp, jvp, hvp, jacobian and hessian of graphs: against each other, closed forms and frameworks."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import FlowgraphError, UsageError
+
+
+def values(outputs, **feeds):
+    graph = fg.Graph(*outputs)
+    run = graph.fprop({name: value for name, value in feeds.items() if name in graph})
+    return [np.asarray(run[box]) for box in outputs]
+
+
+def mlp(seed=0, batch="N"):
+    rng = np.random.default_rng(seed)
+    x, y = fg.Input("x", shape=(batch, 6)), fg.Input("y", shape=(batch,), dtype=int)
+    parameters = [
+        fg.Parameter(rng.normal(size=shape), name=name)
+        for name, shape in (("W1", (6, 4)), ("b1", (4,)), ("W2", (4, 3)), ("b2", (3,)))
+    ]
+    W1, b1, W2, b2 = parameters
+    loss = fg.mean(fg.SoftmaxCrossEntropy(np.tanh(x @ W1 + b1) @ W2 + b2, y))
+    return loss, parameters, {"x": rng.normal(size=(5, 6)), "y": rng.integers(0, 3, 5)}
+
+
+def flat(arrays):
+    return np.concatenate([a.ravel() for a in arrays])
+
+
+def test_the_hessian_is_the_jacobian_of_the_gradient_symmetric_and_agrees_with_complex_steps():
+    loss, parameters, feeds = mlp()
+    (H,) = values([fg.hessian(loss, parameters)], **feeds)
+    np.testing.assert_allclose(H, H.T, rtol=1e-12, atol=1e-14)
+    grads = fg.gradient(loss, parameters)
+    for j, parameter in enumerate(parameters):
+        columns = slice(*np.cumsum([0, *[p.value.size for p in parameters]])[j : j + 2])
+        J = values([fg.jacobian(g, parameter, mode="rows")[0] for g in grads], **feeds)
+        rows = np.concatenate([block.reshape(-1, parameter.value.size) for block in J])
+        np.testing.assert_allclose(rows, H[:, columns], rtol=1e-9, atol=1e-12)
+
+
+def test_one_hessian_serves_every_batch():
+    loss, parameters, feeds = mlp()
+    H = fg.hessian(loss, parameters)
+    for batch in (1, 3):
+        small, _, _ = mlp(batch=batch)
+        cut = {name: value[:batch] for name, value in feeds.items()}
+        small_loss, small_parameters, _ = small, mlp(batch=batch)[1], None
+        del small_loss, small_parameters
+        fixed, own, _ = mlp(batch=batch)
+        np.testing.assert_allclose(values([H], **cut)[0], values([fg.hessian(fixed, own)], **cut)[0], atol=1e-13)
+
+
+def test_products_agree_with_the_matrices():
+    loss, parameters, feeds = mlp()
+    rng = np.random.default_rng(3)
+    along = [rng.normal(size=p.shape) for p in parameters]
+    (H,) = values([fg.hessian(loss, parameters)], **feeds)
+    np.testing.assert_allclose(flat(values(fg.hvp(loss, parameters, along), **feeds)), H @ flat(along), atol=1e-12)
+    scores = loss.children[0].children[0]
+    J = values(fg.jacobian(scores, parameters), **feeds)
+    matrix = np.concatenate([j.reshape(15, -1) for j in J], axis=1)
+    slope = fg.jvp(scores, parameters, along)
+    np.testing.assert_allclose(values([slope], **feeds)[0].ravel(), matrix @ flat(along), atol=1e-12)
+    seed = fg.Input("seed", shape=scores.shape)
+    u = rng.normal(size=(5, 3))
+    sent = values(fg.vjp(scores, parameters, seed), **feeds, seed=u)
+    np.testing.assert_allclose(flat(sent), u.ravel() @ matrix, atol=1e-12)
+
+
+def test_jvp_reads_nothing_of_the_backward_pass():
+    x = fg.Input("x", shape=("N",))
+    slope = fg.jvp(np.tanh(x * x), [x], [np.ones_like(x)])
+    assert "arriving" not in fg.Graph(slope)
+    assert len(fg.Graph(slope)) < 20
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[::-1, 1:] * 2,
+        lambda x: np.concatenate([x, x * x], axis=1),
+        lambda x: np.cumsum(np.transpose(x) * x.T, axis=0),
+        lambda x: np.einsum("ij,kj->ik", x, x),
+        lambda x: np.prod(x, axis=1),
+        lambda x: np.max(x, axis=0) * np.min(x),
+        lambda x: np.stack([x.sum(axis=0), x.mean(axis=0)]),
+        lambda x: np.sort(x, axis=1),
+        lambda x: fg.softmax(x, axis=0),
+        lambda x: x @ x.T @ x[:, 0],
+        lambda x: x[np.array([0, 2, 0]), np.array([1, 1, 1])],
+        lambda x: np.reshape(x, (2, 6)) ** 2,
+        lambda x: np.tensordot(x, x, ((0,), (0,))),
+        lambda x: np.diagonal(x[:3, :3] * x[:3, :3]),
+        lambda x: np.linalg.norm(x, axis=1) if hasattr(x, "value") else np.sqrt(np.sum(x * x, axis=1)),
+        lambda x: np.var(x, axis=0),
+        lambda x: np.pad(x, 1) ** 3,
+        lambda x: np.roll(x, 1, axis=0) * np.flip(x, axis=1),
+    ],
+)
+def test_rows_and_columns_of_many_functions(function, mode):
+    x = fg.Input("x", shape=(3, 4))
+    output = function(x)
+    X = np.random.default_rng(0).uniform(0.5, 1.5, (3, 4))
+    (J,) = values(fg.jacobian(output, [x], mode=mode), x=X)
+    graph = fg.Graph(output)
+    step = 1e-6
+    numeric = np.stack(
+        [
+            (np.asarray(graph.fprop(x=X + step * e)[output]) - graph.fprop(x=X - step * e)[output]) / (2 * step)
+            for e in np.eye(12).reshape(12, 3, 4)
+        ],
+        axis=-1,
+    ).reshape(*output.shape, 3, 4)
+    np.testing.assert_allclose(J, numeric, rtol=1e-6, atol=1e-8)
+
+
+def test_a_box_without_a_rule_is_run_row_by_row_and_differentiated_again():
+    x = fg.Input("x", shape=(2, 3))
+    (J,) = fg.jacobian(np.prod(x, axis=1), [x], mode="rows")
+    X = np.random.default_rng(0).uniform(0.5, 1.5, (2, 3))
+    (again,) = values(fg.gradient(fg.sum(J * J), [x]), x=X)
+
+    def norm(X):
+        return sum(np.sum((np.prod(row) / row) ** 2) for row in X)
+
+    numeric = [(norm(X + 1e-6 * e) - norm(X - 1e-6 * e)) / 2e-6 for e in np.eye(6).reshape(6, 2, 3)]
+    np.testing.assert_allclose(again.ravel(), numeric, rtol=1e-7)
+
+
+def test_third_derivatives_from_a_hessian():
+    x = fg.Input("x", shape=(3,))
+    H = fg.hessian(fg.sum(x**4), [x])
+    (third,) = fg.jacobian(H, [x])
+    X = np.array([1.0, 2.0, 3.0])
+    needed = np.zeros((3, 3, 3))
+    needed[range(3), range(3), range(3)] = 24 * X
+    np.testing.assert_allclose(values([third], x=X)[0], needed, atol=1e-12)
+
+
+def test_hvp_of_a_linear_function_is_zero():
+    x, y = fg.Input("x", shape=(3,)), fg.Input("y", shape=(3,))
+    products = fg.hvp(fg.sum(x * 2) + fg.sum(y * y), [x, y], [np.ones(3), np.ones(3)])
+    first, second = values(products, x=np.ones(3), y=np.ones(3))
+    np.testing.assert_array_equal(first, np.zeros(3))
+    np.testing.assert_array_equal(second, 2 * np.ones(3))
+
+
+def test_float32_stays():
+    W = fg.Parameter(np.ones((2, 2), np.float32), name="W")
+    H = fg.hessian(fg.sum(np.tanh(W @ W)), [W])
+    assert H.dtype == np.float32
+    assert values([H])[0].dtype == np.float32
+
+
+def test_the_hessian_agrees_with_torch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    loss, parameters, feeds = mlp()
+    (H,) = values([fg.hessian(loss, parameters)], **feeds)
+    x, y = torch.tensor(feeds["x"]), torch.tensor(feeds["y"])
+
+    def torch_loss(W1, b1, W2, b2):
+        return torch.nn.functional.cross_entropy(torch.tanh(x @ W1 + b1) @ W2 + b2, y)
+
+    blocks = torch.autograd.functional.hessian(torch_loss, tuple(torch.tensor(p.value.copy()) for p in parameters))
+    sizes = [p.value.size for p in parameters]
+    whole = np.block([[b.numpy().reshape(m, n) for b, n in zip(r, sizes, strict=True)] for r, m in zip(blocks, sizes, strict=True)])
+    np.testing.assert_allclose(H, whole, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda x: fg.jvp(x * x, [x], []), "found 0 directions"),
+        (lambda x: fg.hvp(fg.sum(x), [x], [np.ones(2)]), "needs (3,)"),
+        (lambda x: fg.jacobian(x, [x], mode="both"), "mode='both'"),
+        (lambda x: fg.gradient(fg.sum(x), [x], fallback="numeric"), "central differences"),
+        (lambda x: fg.gradients([fg.sum(x)], [x], [None], unused="no"), "unused='no'"),
+        (lambda x: fg.hessian(x, [x]), "only a scalar has a gradient"),
+    ],
+)
+def test_errors(call, text):
+    with pytest.raises(FlowgraphError) as error:
+        call(fg.Input("x", shape=(3,)))
+    assert text in str(error.value)
+    assert isinstance(error.value, UsageError | ValueError)
