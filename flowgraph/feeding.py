@@ -76,10 +76,13 @@ def bind_sizes(graph: Graph, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str,
     for box, shape in shapes.items():
         name = graph.names[box]
         for size, found in zip(box.shape, shape, strict=True):
-            if isinstance(size, Size) and size not in sizes:
+            if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
                 sizes[size], owner[size] = found, name
-            elif evaluate(size, sizes) != found:
-                whose = f", and {size} = {sizes[size]} in {owner[size]!r}" if isinstance(size, Size) else ""
+                continue
+            needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
+            if needed != found:
+                whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
+                whose += f" in {owner[size]!r}" if size in owner else ""
                 raise ShapeError(
                     f"{name}: found the shape {shape_text(shape)}, needs {shape_text(box.shape)}{whose}"
                 )
