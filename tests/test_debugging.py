@@ -54,10 +54,13 @@ def test_an_infinity_is_named_before_the_nan_that_comes_of_it():
         (np.arccos, 2.0, fg.Arccos, "is defined for a in"),
         (lambda b: fg.mean(b[:0]), 1.0, fg.Mean, "no elements"),
         (lambda b: b + b, 1e308, fg.Add, "sum beyond the largest"),
+        (lambda b: b / 1e-300, 1e10, fg.Divide, "a quotient beyond the largest"),
+        (np.hypot, 1.7e308, fg.Hypot, "Hypot overflowed"),
+        (np.sin, np.inf, fg.Input, "it was fed in"),
     ],
 )
 def test_the_remedy_fits_the_box(build, value, box, advice):
-    found = explained(fg.sum(build(a)), a=[value])
+    found = explained(fg.sum(build(a, a) if build is np.hypot else build(a)), a=[value])
     assert type(found.box) is box
     assert advice in found.remedy
 
@@ -313,6 +316,14 @@ def test_a_gradient_of_zeros_given_to_bprop():
     w = parameter(3)
     found = fg.Graph(w * 2.0).fprop().bprop(np.zeros(3)).why_zero(w)
     assert found.reason == "nothing arrives"
+
+
+def test_a_box_of_several_outputs_is_asked_for_by_part():
+    parts = np.split(parameter(4), 2)
+    whole = parts[0].children[0]
+    grads = fg.Graph(fg.sum(parts[0])).fprop().bprop(wrt=[whole])
+    with pytest.raises(fg.FlowgraphError, match="has several outputs; ask for one of its parts"):
+        grads.why_zero(whole)
 
 
 def test_a_gradient_that_is_not_zero_is_said_so():

@@ -117,6 +117,31 @@ def test_a_real_suite_of_pytest_with_a_box_of_flowgraph(tiny):
     assert "Triple.bprop, sign" not in result.output
 
 
+def test_a_sitecustomize_of_the_user_still_runs(tiny, monkeypatch):
+    (tiny / "site").mkdir()
+    (tiny / "site" / "sitecustomize.py").write_text("import os\nos.environ['GREETED'] = 'yes'\n")
+    monkeypatch.setenv("PYTHONPATH", str(tiny / "site"))
+    (tiny / "greeted.py").write_text("import os\nassert os.environ['GREETED'] == 'yes'\n" + BLIND)
+    result = run("tiny.boxes", "--box", "Square", *command("greeted.py"))
+    assert "Square.bprop, sign" in result.output
+
+
+def test_a_whole_package_is_broken_file_by_file(tiny):
+    (tiny / "tiny" / "more.py").write_text(BOXES.replace("Square", "Cube").replace("Product", "Pair"))
+    result = run("tiny", "--jobs", 2, *command("good.py"))
+    assert result.exit_code == 1
+    assert "lived: all of tiny/more.py: the command never imported it" in result.output
+    assert "4 bprops" in result.output
+    assert "tiny/boxes.py" not in result.output
+
+
+def test_what_is_no_python_is_refused(tiny):
+    (tiny / "tiny" / "boxes.py").write_text("class Square(:\n")
+    result = run("tiny.boxes", *command("good.py"))
+    assert result.exit_code == 2
+    assert "boxes.py is no Python that this version reads" in result.output
+
+
 def test_a_suite_that_fails_by_itself_is_refused(tiny):
     (tiny / "bad.py").write_text("print('here is why')\nraise SystemExit(3)\n")
     result = run("tiny.boxes", *command("bad.py"))
