@@ -1,0 +1,274 @@
+"""Derivatives of Python functions: against autograd and closed forms, containers, control flow, cache, errors."""
+
+import dataclasses
+import typing
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph import functional
+from flowgraph.errors import DtypeError, FlowgraphError, NotDifferentiableError, UsageError
+from flowgraph.functional import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from tests.derivatives.opaque_boxes import Loops
+
+X = np.array([0.5, -1.5, 2.0])
+W = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]])
+
+
+class Pair(typing.NamedTuple):
+    a: typing.Any
+    b: typing.Any
+
+
+@dataclasses.dataclass
+class Layer:
+    weights: typing.Any
+    bias: typing.Any
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda np, x: np.sum(np.tanh(x) ** 2),
+        lambda np, x: np.prod(x) + np.max(x),
+        lambda np, x: np.log(np.sum(np.exp(x))),
+        lambda np, x: np.dot(x, np.dot(np.outer(x, x), x)),
+        lambda np, x: np.sum(np.where(x > 0, x**3, np.sin(x))),
+        lambda np, x: np.sum(np.concatenate([x[1:], x[:1] * x[2]]) / (1 + x**2)),
+        lambda np, x: np.std(x) * np.mean(np.abs(x)),
+        lambda np, x: sum([v * v for v in x]),
+    ],
+)
+def test_gradients_and_hessians_like_autograd(f):
+    autograd = pytest.importorskip("autograd", reason="autograd is not installed")
+    anp = pytest.importorskip("autograd.numpy", reason="autograd is not installed")
+
+    def own(x):
+        return f(np, x)
+
+    def peer(x):
+        return f(anp, x)
+
+    np.testing.assert_allclose(grad(own)(X), autograd.grad(peer)(X), rtol=1e-12)
+    np.testing.assert_allclose(hessian(own)(X), autograd.hessian(peer)(X), rtol=1e-9, atol=1e-12)
+    v = np.array([1.0, 2.0, -1.0])
+    needed = autograd.hessian_vector_product(peer)(X, v)
+    np.testing.assert_allclose(hvp(own)(X, v), needed, rtol=1e-9, atol=1e-12)
+    value, slope = value_and_grad(own)(X)
+    assert value == pytest.approx(own(X))
+    np.testing.assert_array_equal(slope, grad(own)(X))
+
+
+def test_jacobian_products_and_elementwise():
+    def f(x):
+        return np.tanh(W @ x)
+
+    J = (1 - np.tanh(W @ X) ** 2)[:, None] * W
+    np.testing.assert_allclose(jacobian(f)(X), J, rtol=1e-12)
+    np.testing.assert_allclose(jvp(f)(X, np.array([1.0, 0.0, 2.0])), J @ [1, 0, 2], rtol=1e-12)
+    np.testing.assert_allclose(vjp(f)(X, np.array([1.0, 3.0])), [1, 3] @ J, rtol=1e-12)
+    np.testing.assert_allclose(elementwise_grad(np.sin)(X), np.cos(X))
+    assert elementwise_grad(np.sin)(0.5) == np.cos(0.5)
+
+
+def test_argnums():
+    def f(x, y, z):
+        return np.sum(x * y**2) * z
+
+    assert grad(f, 1)(2.0, 3.0, 1.0) == 12
+    assert grad(f, -1)(2.0, 3.0, 1.0) == 18
+    found = grad(f, (0, 2))(2.0, 3.0, 1.0)
+    assert type(found) is tuple
+    assert found == (9, 18)
+    assert grad(lambda x, *, scale: x * scale)(2.0, scale=3.0) == 3
+
+
+def test_containers_come_back_as_they_are():
+    def f(p):
+        return np.sum(p["l"].weights @ p["x"][0] + p["l"].bias) * p["pair"].a + p["pair"].b[0] ** 2
+
+    p = {"l": Layer(W, np.ones(2)), "x": [X], "pair": Pair(2.0, (3.0,))}
+    found = grad(f)(p)
+    assert list(found) == ["l", "x", "pair"]
+    assert type(found["l"]) is Layer
+    assert type(found["pair"]) is Pair
+    np.testing.assert_allclose(found["l"].weights, 2 * np.stack([X, X]))
+    np.testing.assert_allclose(found["l"].bias, [2, 2])
+    np.testing.assert_allclose(found["x"][0], 2 * W.sum(axis=0))
+    assert found["pair"].b == (6.0,)
+    product = hvp(f)(p, found)
+    assert product["pair"].b == (12.0,)
+    assert jvp(f)(p, found) == pytest.approx(sum(np.sum(a**2) for a in functional.containers.arrays_of(found)))
+
+
+def test_hessian_of_a_container_is_by_pairs():
+    H = hessian(lambda p: np.sum(p["a"] ** 2) * p["b"])({"a": X, "b": 3.0})
+    np.testing.assert_allclose(H["a"]["a"], 6 * np.eye(3))
+    np.testing.assert_allclose(H["a"]["b"], 2 * X)
+    np.testing.assert_allclose(H["b"]["a"], 2 * X)
+    assert H["b"]["b"] == 0
+    J = jacobian(lambda p: p["a"] * 2)({"a": X, "b": 3.0})
+    np.testing.assert_array_equal(J["b"], np.zeros(3))
+
+
+def test_control_flow_follows_the_values_of_each_call():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        y = x
+        while y < 10:
+            y = y * x
+        return y if y > 20 else -y
+
+    slope = grad(f)
+    assert slope(2.0) == -4 * 2.0**3
+    assert slope(3.0) == 3 * 3.0**2
+    assert slope(2.0) == -4 * 2.0**3
+    assert len(calls) == 3
+    assert grad(lambda x, n: sum(x**i for i in range(int(n))))(2.0, np.float64(3)) == 5
+    assert grad(lambda x: [x, x * x][np.argmax(x * np.array([1.0, 2.0]))])(3.0) == 6
+    assert grad(lambda x: x * len(x[None]))(3.0) == 1
+
+
+def test_a_function_without_control_flow_is_traced_once_per_shape():
+    calls = []
+
+    def f(x, power=2):
+        calls.append(1)
+        return np.sum(x**power)
+
+    slope = grad(f)
+    for _ in range(3):
+        np.testing.assert_array_equal(slope(X), 2 * X)
+    assert len(calls) == 1
+    slope(X[:2])
+    slope(X.astype(np.float32))
+    assert len(calls) == 3
+    np.testing.assert_allclose(slope(X, power=3), 3 * X**2)
+    np.testing.assert_array_equal(slope(X), 2 * X)
+    assert len(calls) == 4
+
+
+def test_a_closure_or_a_parameter_that_changes_is_seen():
+    scale = 2.0
+    slope = grad(lambda x: x * scale)
+    assert slope(1.0) == 2
+    scale = 3.0
+    assert slope(1.0) == 3
+    w = fg.Parameter(2.0, name="w")
+    slope = grad(lambda x: x * w)
+    assert slope(1.0) == 2
+    w.value = 5.0
+    assert slope(1.0) == 5
+
+
+def test_derivatives_nest():
+    assert grad(grad(grad(lambda x: x**4)))(2.0) == 48
+    assert grad(lambda x: x * grad(lambda y: x * y**2)(3.0))(2.0) == 24
+    assert grad(lambda x: grad(lambda y: y if y > 0 else -y)(x) * x)(-2.0) == -1
+    np.testing.assert_allclose(jacobian(grad(lambda x: np.sum(x**3)))(X), np.diag(6 * X))
+
+
+def test_derivatives_of_boxes_are_boxes():
+    x = fg.Input("x", shape=("N",))
+    dx = grad(lambda x: np.sum(x**3))(x)
+    np.testing.assert_allclose(fg.Graph(dx).fprop(x=X)[dx], 3 * X**2)
+
+
+def test_results_are_the_callers_own():
+    found = grad(lambda x, y: np.sum(x * y))(X, X)
+    found[0] = 7
+    assert X[0] == 0.5
+
+
+def test_float32_stays():
+    assert grad(lambda x: np.sum(np.tanh(x * 2.0)))(X.astype(np.float32)).dtype == np.float32
+
+
+def test_a_zero_gradient_where_nothing_depends_on_an_argument():
+    np.testing.assert_array_equal(grad(lambda x, y: np.sum(y), 0)(X, X), np.zeros(3))
+    np.testing.assert_array_equal(jvp(lambda x, y: y * 1)(X, X, X), np.zeros(3))
+    np.testing.assert_array_equal(hessian(lambda x: np.sum(x))(X), np.zeros((3, 3)))
+
+
+def test_the_fallback_reaches_functions():
+    with pytest.raises(NotDifferentiableError, match="Loops"):
+        hessian(lambda x: np.sum(Loops(x)))(X)
+    found = hessian(lambda x: np.sum(Loops(x)), fallback="central differences")(X)
+    np.testing.assert_allclose(found, np.diag(6 * X), rtol=1e-7, atol=1e-8)
+
+
+def set_first(x):
+    x[0] = 1
+    return np.sum(x)
+
+
+def plus_input(x):
+    return np.sum(x * fg.Input("stranger", shape=(3,)))
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda: grad(lambda x: x)(1), DtypeError, "dtype int64 at x"),
+        (lambda: grad(lambda x: x)(np.array([True])), DtypeError, "dtype bool at x"),
+        (lambda: grad(lambda x: 3.0)(1.0), UsageError, "returned a float"),
+        (lambda: grad(lambda x: None)(1.0), UsageError, "returned None"),
+        (lambda: grad(lambda x: x > 0)(1.0), UsageError, "returned dtype bool"),
+        (lambda: grad(lambda x: x)(X), UsageError, "returned the shape (3,)"),
+        (lambda: grad(lambda p: p["a"])({"a": 1.0, "b": "s"}), UsageError, "found a str at p['b']"),
+        (lambda: grad(lambda p: p)([]), UsageError, "no array in p"),
+        (lambda: grad(lambda p: p[0])([None]), UsageError, "found a NoneType at p[0]"),
+        (lambda: grad(lambda x: x, 2)(1.0), UsageError, "argnums=2"),
+        (lambda: grad(lambda x: x, "x")(1.0), UsageError, "argnums='x'"),
+        (lambda: grad(lambda x: x, (0, -1))(1.0), UsageError, "names an argument twice"),
+        (lambda: grad(lambda x: x, ())(1.0), UsageError, "no argnums"),
+        (lambda: grad(3), UsageError, "needs a function"),
+        (lambda: grad(set_first)(X), UsageError, "fg.set_at"),
+        (lambda: grad(lambda x: float(x) * x)(1.0), UsageError, "float()"),
+        (lambda: grad(lambda x: np.sum(np.asarray(x)))(X), UsageError, "np.asarray()"),
+        (lambda: grad(plus_input)(X), UsageError, "Input 'stranger'"),
+        (lambda: jvp(lambda x: x)(X, X[:2]), FlowgraphError, "the vector"),
+        (lambda: vjp(lambda x: x)(X, [X, X]), UsageError, "found 2 arrays in the vector"),
+        (lambda: hvp(lambda x: x)(), UsageError, "needs the vector"),
+        (lambda: fg.trace(lambda x: x if x > 0 else -x, x=1.0), UsageError, "bool()"),
+        (lambda: fg.trace(lambda x: 3.0, x=1.0), UsageError, "needs a box"),
+        (lambda: fg.trace(lambda x: x, {"y": (3,)}, x=1.0), UsageError, "the shape of 'y'"),
+    ],
+)  # fmt: skip
+def test_bad_input_gets_one_clear_error(call, kind, text):
+    with pytest.raises(kind) as error:
+        call()
+    assert text in str(error.value)
+
+
+def test_trace_gives_a_graph():
+    def f(x, layer, power):
+        return {"out": np.sum(np.tanh(layer["W"] @ x) ** power)}
+
+    graph = fg.trace(f, x=X, layer={"W": W}, power=2)
+    assert [graph.names[box] for box in graph.inputs] == ["layer['W']", "x"]
+    assert float(graph.fprop({"x": X, "layer['W']": W})) == pytest.approx(np.sum(np.tanh(W @ X) ** 2))
+    free = fg.trace(lambda x, w: np.mean(x @ w), {"x": ("N", 3)}, x=W, w=X)
+    assert float(free.fprop(x=np.ones((5, 3)), w=X)) == pytest.approx(1.0)
+
+
+def test_set_at_is_assignment_as_a_new_box():
+    def f(x, v):
+        return np.sum(fg.set_at(x, slice(0, 2), v) ** 2)
+
+    dx, dv = grad(f, (0, 1))(X, 3.0)
+    np.testing.assert_array_equal(dx, [0, 0, 4])
+    assert dv == 12
+    np.testing.assert_array_equal(fg.set_at(X, X < 0, 0.0), [0.5, 0, 2])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(fg.set_at(x, x < 0, 0.0) ** 2))(X), [1, 0, 4])
+    with pytest.raises(UsageError, match="twice"):
+        fg.set_at(fg.Input("x", shape=(3,)), np.array([0, 0]), 1.0)
+
+
+def test_what_a_derivative_is_called():
+    slope = grad(set_first)
+    assert slope.__name__ == "grad_set_first"
+    assert repr(slope) == "<grad of set_first>"
