@@ -402,4 +402,4 @@ def test_a_run_holds_no_reference_that_keeps_a_graph_alive():
     h = np.tanh(x)
     fg.Graph(h).fprop(x=[1.0, 2.0])
     gc.collect()
-    assert not any(isinstance(o, fg.Run) and o.graph.outputs[0] is h for o in gc.get_objects())
+    assert not any(type(o) is fg.Run and o.graph.outputs[0] is h for o in gc.get_objects())
