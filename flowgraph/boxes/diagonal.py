@@ -11,7 +11,7 @@ from flowgraph.box import Box
 from flowgraph.dispatch import implements
 from flowgraph.example import example
 from flowgraph.size import Size, add, unknown
-from flowgraph.spec import Spec, same
+from flowgraph.spec import Spec, same, shape_text
 
 
 class Diagonal(Box):
@@ -80,9 +80,10 @@ class OnDiagonal(Box):
     def infer(self, a: Spec, like: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
         axes = axes_of(self, (self.axis1, self.axis2), len(like.shape))
-        length = _length(like.shape[axes[0]], like.shape[axes[1]], self.offset)
-        if not a.shape or not same(a.shape[-1], length):
-            raise self.shape_error(f"the diagonal is {length} long")
+        rest = tuple(size for i, size in enumerate(like.shape) if i not in axes)
+        needed = (*rest, _length(like.shape[axes[0]], like.shape[axes[1]], self.offset))
+        if len(a.shape) != len(needed) or not all(map(same, a.shape, needed)):
+            raise self.shape_error(f"the diagonals are {shape_text(needed)}")
         return Spec(like.shape, a.dtype)
 
 

@@ -14,7 +14,7 @@ from flowgraph.boxes.part import part
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
 from flowgraph.example import example
 from flowgraph.index_shape import ARRAY, ArrayIndex, IndexMismatchError
-from flowgraph.size import Shape
+from flowgraph.size import Shape, Size
 from flowgraph.spec import Spec, same, shape_text
 
 
@@ -48,6 +48,10 @@ class Index(Box):
     def bprop(self, grad: Any, h: Any, a: Any, *indices: Any) -> tuple[Any, ...]:
         return index_add(grad, a, *indices, index=self.index), *(None for _ in indices)
 
+    def check_settings(self) -> None:
+        """Refuse what is no part of an index."""
+        _check_index(self)
+
     def infer(self, a: Spec, *indices: Spec) -> Spec:
         """The sizes that the index leaves, the dtype of a."""
         return Spec(_indexed(self, a.shape, self.index, indices), a.dtype)
@@ -79,6 +83,10 @@ class IndexAdd(Box):
 
     def bprop(self, grad: Any, h: Any, a: Any, like: Any, *indices: Any) -> tuple[Any, ...]:
         return index(grad, *indices, index=self.index), None, *(None for _ in indices)
+
+    def check_settings(self) -> None:
+        """Refuse what is no part of an index."""
+        _check_index(self)
 
     def infer(self, a: Spec, like: Spec, *indices: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
@@ -238,6 +246,17 @@ def _axes_read(item: Any) -> int:
     return 1
 
 
+def _check_index(box: Index | IndexAdd) -> None:
+    known = (slice, int, np.integer, Size, type(None), type(Ellipsis))
+    for item in box.index if isinstance(box.index, tuple) else (box.index,):
+        plain = isinstance(item, known) and not isinstance(item, bool)
+        if not (plain or (isinstance(item, str) and item == ARRAY)):
+            raise IndexingError(
+                f"{type(box).__name__}: found {item!r} in index=, needs slices, integers, None, Ellipsis, "
+                f"and {ARRAY!r} for each array among the children; box[...] takes lists and arrays"
+            )
+
+
 def _index_add(a: Any, shape: tuple[int, ...], index: tuple[Any, ...], indices: Sequence[Any]) -> Any:
     h = np.zeros(shape, a.dtype)
     if any(mask.dtype.kind == "b" for mask in indices) and h[filled(index, indices)].shape != a.shape:
@@ -249,6 +268,8 @@ def _index_add(a: Any, shape: tuple[int, ...], index: tuple[Any, ...], indices: 
         # whole rows: np.add.at is several times faster on single elements than on rows
         width = h[0].size if shape[0] else 0
         rows = np.where(indices[0] < 0, indices[0] + shape[0], indices[0])
+        if rows.size and rows.min() < 0:
+            raise IndexingError(f"IndexAdd: found the index {indices[0].min()}, needs {-shape[0]} to {shape[0] - 1}")
         places = rows.reshape(-1, 1) * width + np.arange(width)
         np.add.at(h.reshape(-1), places.reshape(-1), np.reshape(a, -1))
     else:

@@ -172,7 +172,7 @@ class Clip(Elementwise):
         return raised if high is None else np.minimum(raised, high)
 
     def fprop(self, a: Any) -> Any:
-        low, high = (None if limit in (-inf, inf) else limit for limit in (self.low, self.high))
+        low, high = None if self.low == -inf else self.low, None if self.high == inf else self.high
         return +a if low is None and high is None else np.clip(a, low, high)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
