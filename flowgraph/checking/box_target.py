@@ -105,7 +105,8 @@ class BoxCalls:
             if len(parts) != len(box.outputs) or spec.dtype != part.dtype or tuple(sizes) != part.shape:
                 found, needed = f"{part.shape} {part.dtype}", str(spec)
                 children = ", ".join(str(child.spec) for child in box.children)
-                self.finding("spec", f"fprop gave {found} of children {children}, but the box was built as {needed}")
+                of = f"of children {children}" + "".join(f", {k}={v!r}" for k, v in box.setting_values().items())
+                self.finding("spec", f"fprop gave {found} {of}, but the box was built as {needed}")
                 return
 
     def _same_with_needs(self, box: Box, grads: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:

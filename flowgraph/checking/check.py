@@ -125,6 +125,7 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
             "its domain, at which fprop is finite"
         )
     examination.leave_out_settings(point)
+    examination.find_slope(point)
     examination.find_unit(point)
     examination.find_tangents(point)
     inputs, active = examination.inputs, examination.active

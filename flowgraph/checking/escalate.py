@@ -15,6 +15,7 @@ from flowgraph.checking.kinks import (
     is_smooth,
     neighbour_slopes,
     own_slopes,
+    still_moving,
 )
 from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import analytic_noise, measured_noise
@@ -40,6 +41,9 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
     assert grad is not None
     assert direction is not None
+    least = 8 * UNIT * point.runner.slope * max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
+    if abs(suspicion.analytic - suspicion.numeric) <= least * float(np.abs(grad).max(initial=0.0)):
+        return Ruling("undecided", suspicion, note="both slopes are 0 beside those of the example")
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
         return Ruling("undecided", suspicion, note="fprop has no correct digits here")
@@ -55,6 +59,8 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         return _unresolved(suspicion, tolerance, size)
     if _agrees_on_another_scale(suspicion, slopes):
         return Ruling("undecided", suspicion, note="the slope differs between scales: noise may be the function itself")
+    if still_moving(point, direction, grad):
+        return Ruling("undecided", suspicion, note="the slopes have not settled before rounding takes over")
     better = None if wide is None else wider_slopes(wide, direction)
     if better is not None and wide is not None:
         if _right_in_wider_type(suspicion, wide, better):

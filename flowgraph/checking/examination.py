@@ -129,6 +129,12 @@ class Examination:
             ]
             self.active = tuple(i for i in self.active if i not in dropped)
 
+    def find_slope(self, point: Point) -> None:
+        """How steep the operation is at the example: a mismatch far below its rounding is none."""
+        gradients, _ = ask(point, np.ones(point.value.shape))
+        sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
+        self.runner.slope = float(max(sizes, default=0.0))
+
     def find_unit(self, point: Point) -> None:
         """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""
         values = [

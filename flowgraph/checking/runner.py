@@ -31,6 +31,7 @@ class Runner:
         self.seconds = seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
+        self.slope = 0.0  # the largest at the example
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self._states = [(source, _state(source)) for source in _random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None
