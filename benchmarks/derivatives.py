@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ rng = np.random.default_rng(0)
 def weights(sizes: tuple[int, ...]) -> list[np.ndarray]:
     """Matrices and vectors of an MLP."""
     drawn: list[np.ndarray] = []
-    for rows, columns in zip(sizes, sizes[1:], strict=False):
+    for rows, columns in pairwise(sizes):
         drawn += [rng.normal(size=(rows, columns)) / rows**0.5, rng.normal(size=columns) / 9]
     return drawn
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from flowgraph.graph import Graph
 
 
-def feed(
-    graph: Graph, values: list[Any], feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]
-) -> dict[str, int]:
+def feed(graph: Graph, values: list[Any], feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[str, int]:
     """Put the fed arrays, copied, into the list of values; return the size of each named axis."""
     given = read_feeds(graph, feeds, named)
     missing = [box for box in graph.inputs if box not in given]
@@ -83,9 +81,7 @@ def bind_sizes(graph: Graph, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str,
             if needed != found:
                 whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
                 whose += f" in {owner[size]!r}" if size in owner else ""
-                raise ShapeError(
-                    f"{name}: found the shape {shape_text(shape)}, needs {shape_text(box.shape)}{whose}"
-                )
+                raise ShapeError(f"{name}: found the shape {shape_text(shape)}, needs {shape_text(box.shape)}{whose}")
     return sizes
 
 

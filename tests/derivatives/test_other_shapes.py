@@ -1,4 +1,4 @@
-"""The gradient graph of every registered box, built with names for its axes, serves shapes other than any of the build."""
+"""The gradient graph of every registered box, built with names for its axes, serves other shapes."""
 
 from __future__ import annotations
 
