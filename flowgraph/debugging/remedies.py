@@ -13,7 +13,7 @@ from flowgraph.leaves import Parameter
 Numbers = Sequence[Any]
 
 HIDDEN = (
-    "; the value of the output does not show it, as a branch that is not taken or a factor 0 hides it, but 0 * inf is NaN in "
+    "; the output does not show it, as a branch that is not taken or a factor 0 hides it, but 0 * inf is NaN in "
     "the gradient: make the argument safe before the box, np.where(ok, f(np.where(ok, a, 1)), 0)"
 )
 
