@@ -275,5 +275,3 @@ def _index_add(a: Any, shape: tuple[int, ...], index: tuple[Any, ...], indices: 
     else:
         np.add.at(h, filled(index, indices), a)
     return h
-
-
