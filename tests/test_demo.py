@@ -15,7 +15,6 @@ from flowgraph.cli import main
 from flowgraph.demo.digits import load_split
 from flowgraph.demo.report import inline, report_html
 
-
 REPORT = fg.check(lambda a: a * 2.0, 1.0, bprop=lambda grad, h, a: (grad * 2.0,))
 
 
