@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
@@ -206,12 +206,12 @@ class ArrayMethods(NDArrayOperatorsMixin):
         self._refuse("in", "build np.any(box == value), or look at the value of a run")
 
     def __bool__(self) -> bool:
-        return bool(
-            self._number(
-                "bool() (an `if`, `and`, `or` or `not`)",
-                "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
-            )
+        answer: bool = self._answer(
+            bool,
+            "bool() (an `if`, `and`, `or` or `not`)",
+            "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
         )
+        return answer
 
     def __float__(self) -> float:
         if tracing.current() is not None and self.dtype.kind in "fc":
@@ -219,10 +219,10 @@ class ArrayMethods(NDArrayOperatorsMixin):
                 f"{self.title}: found float() of a box in a function that is differentiated; the number would carry no "
                 f"gradient; work with the box itself, which compares and computes as a number does"
             )
-        return float(self._number("float()", "run the graph: float(fg.Graph(box).fprop(...))"))
+        return float(self._answer(float, "float()", "run the graph: float(fg.Graph(box).fprop(...))"))
 
     def __int__(self) -> int:
-        return int(self._number("int()", "run the graph: int(fg.Graph(box).fprop(...)[box])"))
+        return int(self._answer(int, "int()", "run the graph: int(fg.Graph(box).fprop(...)[box])"))
 
     def __complex__(self) -> NoReturn:
         self._refuse("complex()", "run the graph: fg.Graph(box).fprop(...)[box]")
@@ -231,7 +231,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
         way_out = "index with the box itself: other_box[box], or np.take(other_box, box)"
         if self.dtype.kind not in "iu":
             self._refuse("an integer index", way_out)
-        return operator.index(self._number("an integer index", way_out))
+        return operator.index(self._answer(operator.index, "an integer index", way_out))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         self._refuse(
@@ -240,13 +240,13 @@ class ArrayMethods(NDArrayOperatorsMixin):
             "and join boxes with np.stack or np.concatenate",
         )
 
-    def _number(self, what: str, way_out: str) -> Any:
-        """The value behind a box while a function is traced; refused anywhere else."""
+    def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str) -> Any:
+        """What the value behind a box says while a function is traced; refused anywhere else."""
         trace = tracing.current()
-        value = None if trace is None else trace.value_of(cast("Box", self))
-        if value is None:
+        answer = None if trace is None else trace.answer(cast("Box", self), kind)
+        if answer is None:
             self._refuse(what, way_out)
-        return value
+        return answer
 
     def _refuse(self, what: str, way_out: str) -> NoReturn:
         raise UsageError(f"{self.title}: found {what} of a box, which has no value before a run; {way_out}")

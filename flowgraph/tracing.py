@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -18,17 +18,25 @@ _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 class Trace:
     """One call of a function on boxes, with an array behind each of its leaves.
 
-    A value is computed when it is asked for; `asked` says that one was, so that the boxes that the function built
-    may be others for other values.
+    A value is computed when it is asked for; `answers` keeps which box was asked, for what, and what it said: for
+    values that give the same answers the function builds the same boxes.
     """
 
     def __init__(self, values: Mapping[Box, Any]) -> None:
-        self.asked = False
+        self.answers: list[tuple[Box, Callable[[Any], Any], Any]] = []
         self._values: dict[Box, Any] = dict(values)
+
+    def answer(self, box: Box, kind: Callable[[Any], Any]) -> Any:
+        """The value of a box as a bool or an int, None where it reads a leaf from outside that has none."""
+        value = self.value_of(box)
+        if value is None:
+            return None
+        said = kind(value)
+        self.answers.append((box, kind, said))
+        return said
 
     def value_of(self, box: Box) -> Any:
         """The value of a box, None where it reads a leaf from outside that has none."""
-        self.asked = True
         values = self._values
         stack = [box]
         while stack:

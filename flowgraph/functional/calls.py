@@ -20,13 +20,15 @@ from flowgraph.graph import Graph
 from flowgraph.leaves import Input
 
 _LARGEST_CACHE = 256
+_MOST_BRANCHES = 16
 
 
 class Derived:
     """The function that computes a derivative of another.
 
     The function is called on boxes once for each set of shapes, dtypes and other arguments; later calls run the graph
-    that came of it. Where the function asked a box for its value (`if x > 0`), it is called anew in every call.
+    that came of it. Where the function asked boxes for their values (`if x > 0`), the graph serves the calls in which
+    they would answer the same; for other answers the function is called anew.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Derived:
         self.__name__ = f"{transform.__name__}_{getattr(f, '__name__', 'f')}"
         self._f, self._argnums, self._transform = f, argnums, transform
         self._vector, self._fallback = vector, fallback
-        self._cache: dict[Hashable, Evaluation] = {}
+        self._cache: dict[Hashable, list[Evaluation]] = {}
         self._reads = reader_of(f)
         self._seen = self._reads()
 
@@ -55,28 +57,33 @@ class Derived:
             self._seen = seen
         try:
             key: Hashable = (structure, tuple([(a.shape, a.dtype) for a in arrays]))
-            evaluation = self._cache.get(key)
+            known = self._cache.get(key)
         except TypeError:  # an argument that is no array and cannot be hashed
-            return self._traced(args, keywords, structure, arrays)[0](arrays)
-        if evaluation is None:
-            evaluation, asked = self._traced(args, keywords, structure, arrays)
-            if not asked:
-                if len(self._cache) >= _LARGEST_CACHE:
-                    self._cache.clear()
-                self._cache[key] = evaluation
+            return self._traced(args, keywords, structure, arrays)(arrays)
+        if known is None:
+            if len(self._cache) >= _LARGEST_CACHE:
+                self._cache.clear()
+            known = self._cache[key] = []
+        for evaluation in known:
+            if evaluation.guard is None or evaluation.guard.holds(arrays):
+                return evaluation(arrays)
+        evaluation = self._traced(args, keywords, structure, arrays)
+        known.insert(0, evaluation)
+        del known[_MOST_BRANCHES:]
         return evaluation(arrays)
 
     def __repr__(self) -> str:
         return f"<{self._transform.__name__} of {name_of(self._f)}>"
 
-    def _traced(self, args: Any, keywords: Any, structure: Hashable, arrays: Sequence[Any]) -> tuple[Evaluation, bool]:
+    def _traced(self, args: Any, keywords: Any, structure: Hashable, arrays: Sequence[Any]) -> Evaluation:
         names = _leaf_names(self._f, args, keywords)
         leaves = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, arrays, strict=True)]
         trace = tracing.Trace({leaf: np.asarray(a)[()] for leaf, a in zip(leaves, arrays, strict=True)})
         with tracing.traced(trace):
             boxed, keywords = rebuild(structure, iter(leaves))
             result = self._derive(boxed, keywords)
-        return Evaluation(self._f, result, leaves), trace.asked
+        guard = Guard(self._f, trace, leaves) if trace.answers else None
+        return Evaluation(self._f, result, leaves, guard)
 
     def _on_boxes(self, args: Any, keywords: Any) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
@@ -99,7 +106,8 @@ class Derived:
 class Evaluation:
     """The graph of a derivative, ready to run on arrays for its leaves."""
 
-    def __init__(self, f: Callable[..., Any], result: Any, leaves: Sequence[Box]) -> None:
+    def __init__(self, f: Callable[..., Any], result: Any, leaves: Sequence[Box], guard: Guard | None = None) -> None:
+        self.guard = guard
         outputs: list[Any] = []
         self._structure = flatten(result, outputs)
         outputs = [one if isinstance(one, Box) else Constant(one) for one in outputs]
@@ -127,6 +135,24 @@ class Evaluation:
         self._graph.compute(self._steps, values)
         found = [np.array(values[slot])[()] for slot in self._outputs]
         return found[0] if self._structure is LEAF else rebuild(self._structure, iter(found))
+
+
+class Guard:
+    """The answers that the control flow of a traced function got: its graph serves the arrays that give the same."""
+
+    def __init__(self, f: Callable[..., Any], trace: tracing.Trace, leaves: Sequence[Box]) -> None:
+        boxes, self._kinds, answers = zip(*trace.answers, strict=True)
+        self._answers = list(answers)
+        self._asked = Evaluation(f, boxes, leaves)
+
+    def holds(self, arrays: Sequence[Any]) -> bool:
+        """Whether these arrays give the same answers; on another branch a box may have no value at all."""
+        try:
+            with np.errstate(all="ignore"):
+                values = self._asked(arrays)
+            return [kind(value) for kind, value in zip(self._kinds, values, strict=True)] == self._answers
+        except Exception:
+            return False
 
 
 def reader_of(f: Callable[..., Any]) -> Callable[[], tuple[Any, ...]]:
