@@ -41,6 +41,8 @@ def hunt(framework: str, quick: bool, full: bool) -> dict[str, Any]:
                 print(report)
         elif report.verdict == "undecided":
             print(f"  {name}: undecided")
+        if framework == "jax":
+            sys.modules["jax"].clear_caches()  # a program for every shape of every function is a lot of memory
     seconds = time.perf_counter() - start
     return {"functions": len(listed), "findings": found, "refused": refused, "seconds": seconds}
 

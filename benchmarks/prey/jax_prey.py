@@ -52,7 +52,7 @@ def functions() -> Iterator[Prey]:
     yield "corrcoef", jnp.corrcoef, (X,)
     for name in ("erf", "erfc", "expit", "ndtr", "log_ndtr", "i0", "i0e", "i1", "i1e", "logsumexp"):
         yield f"special.{name}", getattr(special, name), (X,)
-    for name in ("gammaln", "digamma", "erf_inv", "logit", "ndtri", "entr", "gamma"):
+    for name in ("gammaln", "digamma", "erfinv", "logit", "ndtri", "entr", "gamma"):
         yield f"special.{name}", getattr(special, name), (P,)
     for name in ("xlogy", "xlog1py", "rel_entr", "kl_div", "betaln", "zeta", "gammainc", "gammaincc", "beta"):
         yield f"special.{name}", getattr(special, name), (P + 1.5, Q + 1.2)

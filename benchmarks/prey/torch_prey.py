@@ -83,7 +83,7 @@ def functions() -> Iterator[Prey]:
     yield "renorm", torch.renorm, tensors(X, 2, 0, 1.0)
     yield "dist", torch.dist, tensors(X, Y)
     yield "cdist", torch.cdist, tensors(X, normal(5, 4))
-    # pdist is left out: its backward divides by zero on rows of no elements, and takes the process with it
+    # pdist is left out: its backward divides an integer by zero on an empty batch, and takes the process with it
     yield "cross", torch.linalg.cross, tensors(normal(4, 3), normal(4, 3, seed=3))
     yield "matmul", torch.matmul, tensors(X, W)
     yield "kron", torch.kron, tensors(X, W)
