@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.backward import derived_bprop
 from flowgraph.box import Box
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.spec import Spec
+from flowgraph.sweep import settled
 
 
 class BpropOf(Box):
@@ -101,12 +103,7 @@ class BpropOf(Box):
             value = self.box.fprop(*children)
         grads = tuple(None if g is None else np.array(g)[()] for g in grads) if isinstance(grads, tuple) else grads
         one = grads if isinstance(grads, tuple) else np.array(grads)[()]
-        from flowgraph.backward import derived_bprop
-        from flowgraph.sweep import settled
-
-        bprop = self.box.bprop if self.box.has_bprop else derived_bprop(self.box)
-        parts = bprop(one, value, *children)
-        return [settled(parts[i], np.asarray(children[i])[()], self.box, i, value) for i in self.wanted]
+        return settled_bprop(self.box, self.wanted, one, value, children)
 
 
 class SlopeOfBprop(Box):
@@ -176,6 +173,13 @@ class TransposedBprop(Box):
     def infer_from_children(self) -> Spec:
         """The spec of the output of the box."""
         return self.bprop_box.box.spec  # type: ignore[no-any-return]
+
+
+def settled_bprop(box: Box, wanted: Sequence[int], grad: Any, value: Any, children: Sequence[Any]) -> list[Any]:
+    """The gradients of the wanted children on arrays, each of the shape and dtype of its child."""
+    bprop = box.bprop if box.has_bprop else derived_bprop(box)
+    parts = bprop(grad, value, *children)
+    return [settled(parts[i], np.asarray(children[i])[()], box, i, value) for i in wanted]
 
 
 def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence[Any], position: int = 0) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.derivatives.opaque import settled_bprop
+from flowgraph.leaves import Input
 from flowgraph.spec import Spec
 
 
@@ -33,11 +35,12 @@ class PerRow(Box):
     def bprop(self, grad: Any, h: Any, *children: Any) -> tuple[Any, ...]:
         if any(isinstance(one, Box) for one in (grad, *children)):
             return self._bprop_over_rows(grad, children)
-        parts: list[list[Any]] = []
+        wanted = [position for position, passes in enumerate(self.passes) if passes]
+        parts: list[dict[int, Any]] = []
         for i, one in enumerate(self._rows(children)):
             sent = tuple(None if g is None else g[i] for g in grad) if isinstance(grad, tuple) else grad[i]
             own = tuple(part[i] for part in h) if isinstance(h, tuple) else h[i]
-            parts.append(list(self.box.bprop(sent, own, *one)))
+            parts.append(dict(zip(wanted, settled_bprop(self.box, wanted, sent, own, one), strict=True)))
         result: list[Any] = []
         for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
             if not self.passes[position]:
@@ -73,7 +76,7 @@ class PerRow(Box):
         """The gradients of one row as a graph, over all rows."""
         from flowgraph.derivatives.backward_graph import gradients
         from flowgraph.derivatives.batching import over_rows
-        from flowgraph.leaves import Input
+        from flowgraph.derivatives.products import put_in
 
         leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
         single = self.box.with_children(*leaves)
@@ -84,8 +87,6 @@ class PerRow(Box):
         fixed: dict[Box, Any] = {}
         for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
             (rows if batched else fixed)[leaf] = child
-        from flowgraph.derivatives.products import put_in
-
         found = dict(zip(free, over_rows([put_in(part, fixed) for part in parts], rows), strict=True))
         return tuple(
             None if leaf not in found else found[leaf] if batched else np.sum(found[leaf], axis=0)

@@ -128,6 +128,26 @@ def test_a_box_without_a_rule_is_run_row_by_row_and_differentiated_again():
     np.testing.assert_allclose(again.ravel(), numeric, rtol=1e-7)
 
 
+class Weighted(fg.Box):
+    """h = Σ a b, of a box without a bprop of its own and without a rule over rows."""
+
+    def fprop(self, a, b):
+        return np.sum(a * b, axis=-1)
+
+
+fg.registry.pop(f"{__name__}.Weighted")
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_a_box_of_a_user_without_bprop(mode):
+    x, W = fg.Input("x", shape=(3,)), fg.Constant(np.arange(6.0).reshape(2, 3))
+    X = np.array([1.0, 2.0, 3.0])
+    (J,) = fg.jacobian(Weighted(x * x, W), [x], mode=mode)
+    np.testing.assert_allclose(values([J], x=X)[0], 2 * X * W.value)
+    run = fg.Graph(fg.sum(J * J)).fprop(x=X)
+    np.testing.assert_allclose(run.bprop(wrt=["x"])["x"], 8 * X * np.sum(W.value**2, axis=0))
+
+
 def test_third_derivatives_from_a_hessian():
     x = fg.Input("x", shape=(3,))
     H = fg.hessian(fg.sum(x**4), [x])
@@ -170,6 +190,18 @@ def test_the_hessian_agrees_with_torch():
     ]
     whole = np.block(lines)
     np.testing.assert_allclose(H, whole, atol=1e-12)
+
+
+def test_jacobians_agree_with_jax():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax.config.update("jax_enable_x64", True)
+
+    def f(np, x):
+        return np.tanh(x @ x.T)[:, 1:] * np.sum(x**3, axis=1, keepdims=True)
+
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    needed = jax.jacobian(lambda x: f(jax.numpy, x))(X)
+    np.testing.assert_allclose(fg.functional.jacobian(lambda x: f(np, x))(X), needed, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(
