@@ -13,13 +13,12 @@ from flowgraph.boxes.einsum import Einsum
 from flowgraph.boxes.indexing import Index, IndexAdd
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.likeness import BroadcastLike, CountLike, ReshapeLike, SumLike
-from flowgraph.boxes.linear_algebra import Affine, MatMul, TensorDot
+from flowgraph.boxes.linear_algebra import MatMul, TensorDot
 from flowgraph.boxes.part import Part
 from flowgraph.boxes.product import CumSum
-from flowgraph.boxes.reduction import LogSumExp, Mean, Sum
+from flowgraph.boxes.reduction import Mean, Sum
 from flowgraph.boxes.rows import RepeatRows
 from flowgraph.boxes.shape import ExpandDims, Reshape, Squeeze
-from flowgraph.boxes.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.taking import TakeAlongAxis
 from flowgraph.derivatives.per_row import PerRow
 from flowgraph.order import topological_order
@@ -33,7 +32,8 @@ def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
     """The outputs for every row: each leaf in `rows` is replaced by a box with one more axis in front.
 
     What reads no rows is computed once. Most boxes take the further axis by themselves, or with their axes counted
-    on by one; a box for which no rule is known is run row by row.
+    on by one; a box for which no rule is known is run row by row. There are rules for what gradients are made of
+    that are linear in the rows.
     """
     some = next(iter(rows.values()))
     found: dict[Box, Box] = dict(rows)
@@ -101,22 +101,22 @@ def _reshape_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
 @_rule(CountLike)
 def _count_like(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     (like,) = box.children
-    return RepeatRows(CountLike(found[like], axis=_on_by_one(box.axis, len(like.shape), True)), some)
+    return RepeatRows(CountLike(found[like], axis=_on_by_one(box.axis, len(like.shape))), some)
 
 
-@_rule(Sum, Mean, LogSumExp)
+@_rule(Sum, Mean)
 def _reduction(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     (a,) = box.children
     return type(box)(found[a], axis=tuple(i + 1 for i in box.axes(len(a.shape))), keepdims=box.keepdims)
 
 
-@_rule(Softmax, LogSoftmax, Flip, CumSum, ExpandDims, Squeeze, Stack)
+@_rule(Flip, CumSum, ExpandDims, Squeeze, Stack)
 def _axis(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     """A box whose one setting of place is `axis`."""
     ndim = len(box.shape) if isinstance(box, ExpandDims | Stack) else len(box.children[0].shape)
     if box.axis is None and not isinstance(box, Flip):
         return None
-    settings = box.setting_values() | {"axis": _on_by_one(box.axis, ndim, False)}
+    settings = box.setting_values() | {"axis": _on_by_one(box.axis, ndim)}
     return type(box)(*(_lifted(child, found, some) for child in box.children), **settings)
 
 
@@ -124,7 +124,7 @@ def _axis(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 def _axis_of_all(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     if box.axis is None:
         return None
-    settings = box.setting_values() | {"axis": _on_by_one(box.axis, len(box.children[0].shape), False)}
+    settings = box.setting_values() | {"axis": _on_by_one(box.axis, len(box.children[0].shape))}
     return type(box)(*(_lifted(child, found, some) for child in box.children), **settings)
 
 
@@ -158,14 +158,6 @@ def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     h = a @ b
     gone = tuple(axis for axis, vector in ((-2, vectors[0]), (-1, vectors[1])) if vector)
     return np.squeeze(h, gone) if gone else h
-
-
-@_rule(Affine)
-def _affine(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    h, W, b = box.children
-    product = _matmul(h @ W, found, some) if h in found or W in found else h @ W
-    total: Box = product + _aligned(b, len(box.shape), found)
-    return total
 
 
 @_rule(TensorDot)
@@ -220,7 +212,7 @@ def _apart(index: Sequence[Any]) -> bool:
     return arrays and bool(places) and places[-1] - places[0] != len(places) - 1
 
 
-def _on_by_one(axis: Any, ndim: int, none_is_none: bool) -> Any:
+def _on_by_one(axis: Any, ndim: int) -> Any:
     """Axes counted on by one, for the axis of rows in front."""
     if axis is None:
         return tuple(range(1, ndim + 1))

@@ -135,7 +135,67 @@ class Weighted(fg.Box):
         return np.sum(a * b, axis=-1)
 
 
-fg.registry.pop(f"{__name__}.Weighted")
+class Turned(fg.Box):
+    """h = a w, from the last to the first: its bprop is a Turned again."""
+
+    def fprop(self, a, w):
+        return (a * w)[::-1]
+
+    def bprop(self, grad, h, a, w):
+        return Turned.apply(grad, w[::-1]), grad[::-1] * a
+
+
+for _cls in (Weighted, Turned):
+    fg.registry.pop(f"{__name__}.{_cls.__name__}")
+
+
+def test_a_box_without_a_rule_over_rows_is_differentiated_on_arrays_and_on_boxes():
+    x, w = fg.Input("x", shape=(3,)), fg.Parameter([1.0, 2.0, 4.0], name="w")
+    (J,) = fg.jacobian(Turned(x * x, w), [x], mode="rows")
+    assert any(box.symbol == "per row" for box in fg.Graph(J))
+    X = np.array([1.0, -1.0, 3.0])
+    needed = np.diag(2 * X * w.value)[::-1]
+    np.testing.assert_allclose(values([J], x=X)[0], needed)
+    total = fg.sum(J * J)
+    slope = 8 * X**2 * w.value
+    np.testing.assert_allclose(fg.Graph(total).fprop(x=X).bprop()[w], slope)
+    (dw,) = fg.gradient(total, [w])
+    np.testing.assert_allclose(values([dw], x=X)[0], slope)
+    np.testing.assert_allclose(values([fg.hessian(total, [w])], x=X)[0], np.diag(8 * X**2))
+
+
+def test_a_jacobian_of_nothing_is_empty():
+    x = fg.Input("x", shape=("N",))
+    w = fg.Parameter([1.0, 2.0, 4.0], name="w")
+    (J,) = fg.jacobian(np.tanh(x), [x])
+    assert values([J], x=np.zeros(0))[0].shape == (0, 0)
+    (J,) = fg.jacobian(Turned(w, w)[:0], [w], mode="rows")
+    assert values([J])[0].shape == (0, 3)
+
+
+def test_affine_softmax_and_stacks_over_rows():
+    rng = np.random.default_rng(0)
+    x = fg.Parameter(rng.normal(size=(2, 3)), name="x")
+    W, b = fg.Parameter(rng.normal(size=(3, 2)), name="W"), fg.Parameter(rng.normal(size=2), name="b")
+    for output in (
+        fg.Affine(x, W, b),
+        fg.log_softmax(fg.Affine(x, W, b)),
+        np.stack([x, x * x])[0] @ W,
+        np.squeeze(np.expand_dims(x, 1), 1) * 2,
+        np.flip(x),
+        np.cumsum(x * x),
+        np.take_along_axis(x, np.array([[0, 2], [1, 1]]), 1) * b,
+        fg.mean(x, axis=0) * np.mean(x),
+        np.einsum("ij,jk->ki", x, W),
+        np.tensordot(W, x, ((0,), (1,))),
+        np.split(x * x, [1], axis=1)[1] ** 2,
+    ):
+        reached = [p for p in (x, W, b) if p in fg.Graph(output)]
+        for rows, columns in zip(
+            fg.jacobian(output, reached, mode="rows"), fg.jacobian(output, reached, mode="columns"), strict=True
+        ):
+            one, other = values([rows, columns])
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("mode", ["rows", "columns"])
