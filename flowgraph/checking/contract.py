@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.checking.compare import Gradients, ask, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
-from flowgraph.checking.noise import jittered
+from flowgraph.checking.noise import jittered, slope_rounding
 from flowgraph.checking.point import UNIT, Point
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
@@ -73,7 +73,7 @@ def _answer(examination: Examination, point: Point, grad: Array) -> Answer | Non
     if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
         return None
     gradients = [None if g is None else g.copy() for g in gradients]
-    noise = [0.0] * len(gradients)
+    noise = slope_rounding(point, grad)
     for _ in range(2):
         near = jittered(point, examination.rng, UNIT, together=False)
         moved, _ = ask(near, grad) if near is not None and near.value.shape == point.value.shape else (None, [])

@@ -10,6 +10,7 @@ from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 COARSE, FINE = 3e-4, 3e-6
+SETTLING = 12
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 
 
@@ -131,3 +132,23 @@ def quotients_stay_bounded(stencil: Stencil) -> bool | None:
         settles = (late < 0.5 * early) | (late < 1e-5 * size)
         bounded.append(bool(np.all(settles)))
     return all(bounded) if bounded else None
+
+
+def still_moving(point: Point, direction: Direction, grad: Array) -> bool:
+    """Whether a one-sided slope has not settled where its rounding takes over, as of x^1.1 or x log x at 0.
+
+    Each step is a quarter of the one before: a slope that settles like the root of h or faster moves by half as much.
+    """
+    stencil = point.stencil(direction)
+    stencil.extend(SETTLING)
+    for side in (1, -1):
+        found = stencil.one_sided(side, point.rounding())
+        if found is None:
+            continue
+        moves = np.abs(np.diff((found[0] * grad).sum(axis=1)))
+        floors = (found[1] * np.abs(grad)).sum(axis=1)
+        unclear = np.flatnonzero(moves <= 30 * (floors[1:] + floors[:-1]))
+        seen = moves[: unclear[0]] if unclear.size else moves
+        if seen.size >= 4 and bool(np.all(seen[-3:] > 0.6 * seen[-4:-1])):
+            return True
+    return False

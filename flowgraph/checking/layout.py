@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.checking.compare import Gradients, read_gradients
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.noise import slope_rounding
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, flatten, unflatten
 from flowgraph.checking.target import Array
@@ -105,11 +106,12 @@ def _constant_gradient(examination: Examination, point: Point) -> None:
     expected, got = seen(full), seen(narrow)
     if expected is None:
         return
+    rounding = slope_rounding(point, np.full(1, 1.7))
     for k, g in enumerate(expected):
         other = None if got is None else got[k]
         if g is None:
             continue
-        room = 1e-7 * np.abs(g).max(initial=0.0)
+        room = 1e-7 * np.abs(g).max(initial=0.0) + 64 * rounding[k]
         if other is None or np.any(np.abs(np.asarray(other, dtype=float) - g) > room):
             examination.fail(
                 "layout",

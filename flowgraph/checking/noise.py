@@ -88,3 +88,10 @@ def analytic_noise(
     if len(seen) < 3:
         return float("nan"), 0.0
     return float(np.median(seen)), float(max(seen) - min(seen))
+
+
+def slope_rounding(point: Point, grad: Array) -> list[float]:
+    """One unit of |grad| |F| / |x| for each child: what is left of a gradient whose terms cancel, as along a row of
+    ones through a normalisation."""
+    reach = UNIT * float(np.abs(grad).max(initial=0.0)) * float(np.abs(point.value).max(initial=0.0))
+    return [reach / float(point.scales(i).min()) if point.size(i) else 0.0 for i in point.active]
