@@ -40,7 +40,7 @@ class Power(Elementwise):
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         base = exponent = None
         if needs[0]:
-            base = grad * (b * a ** np.where(b == 0, 1, b - 1))
+            base = grad * (b * a ** np.where((a == 0) & (b == 0), 1, b - 1))
         if needs[1]:
             slope = h * np.log(np.where(a > 0, a, 1))
             exponent = grad * np.where(a < 0, np.nan, slope)

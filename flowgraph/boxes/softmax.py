@@ -24,7 +24,7 @@ class AlongAxis(Box, abstract=True):
         """The child's shape; integers become floats."""
         (a,) = specs
         try:
-            normalize_axis_tuple(self.axis, max(len(a.shape), 1))
+            normalize_axis_tuple(self.axis, len(a.shape))
         except (np.exceptions.AxisError, ValueError, TypeError) as error:
             raise self.shape_error(f"found axis={self.axis!r}: {error}") from None
         return Spec(a.shape, np.result_type(a.dtype, 1.0))
