@@ -83,9 +83,7 @@ def bind(cls: type[Box], function: Callable[..., Any], *args: Any, **keywords: A
     return cls(*children, **settings)
 
 
-def _call(
-    function: Any, builder: Callable[..., Any] | None, args: Sequence[Any], keywords: Mapping[str, Any]
-) -> Any:
+def _call(function: Any, builder: Callable[..., Any] | None, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     if builder is None:
         raise UnsupportedError(
             f"{_name(function)}: found a box, but no box stands for this function; compose it from functions that "
@@ -104,9 +102,7 @@ def _takes(builder: Callable[..., Any], name: str) -> bool:
     if isinstance(builder, functools.partial):
         return True
     signature = _signature(builder)
-    return signature is None or any(
-        p.name == name or p.kind is p.VAR_KEYWORD for p in signature.parameters.values()
-    )
+    return signature is None or any(p.name == name or p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
 
 def _arguments(

@@ -210,5 +210,3 @@ class Graph:
             if slot not in kept:
                 dead[step].append(slot)
         return tuple(step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True))
-
-

@@ -103,4 +103,3 @@ def test_text_in_the_report_is_escaped():
     assert inline('<?xml?><svg id="a"><use href="#a"/><g clip-path="url(#a)"/></svg>', "p") == (
         '<svg id="p-a"><use href="#p-a"/><g clip-path="url(#p-a)"/></svg>'
     )
-

@@ -53,9 +53,7 @@ def assert_every_batch(function: Callable[..., Any], *shapes: tuple[Any, ...], b
     rng = np.random.default_rng(1)
     for number in batches:
         sizes = {"N": number, "M": 3}
-        arrays = {
-            f"x{i}": rng.normal(size=[sizes.get(size, size) for size in shape]) for i, shape in enumerate(shapes)
-        }
+        arrays = {f"x{i}": rng.normal(size=[sizes.get(size, size) for size in shape]) for i, shape in enumerate(shapes)}
         needed = listed(function(*arrays.values()))
         with fg.debug():
             run = graph.fprop(**arrays)

@@ -22,9 +22,9 @@ def test_each_element_of_a_product_gets_the_product_of_the_others(a):
 @given(SMALL)
 def test_second_derivatives_with_zeros(a):
     x = fg.Input("x", shape=("N",))
-    dx, = fg.gradient(np.prod(x), [x])
+    (dx,) = fg.gradient(np.prod(x), [x])
     w = np.arange(1.0, len(a) + 1)
-    ddx, = fg.gradient(fg.sum(dx * fg.Input("w", shape=("N",))), [x])
+    (ddx,) = fg.gradient(fg.sum(dx * fg.Input("w", shape=("N",))), [x])
     needed = [
         sum(w[j] * np.prod(np.delete(a, [i, j])) for j in range(len(a)) if j != i) for i in range(len(a))
     ]  # fmt: skip
@@ -66,7 +66,7 @@ def test_every_batch(function, axis):
     x = fg.Input("x", shape=("N", 3))
     h = function(x, axis=axis)
     assert h.shape == (("3*N",) if axis is None else ("N", 3))
-    dx, = fg.gradient(fg.sum(h * h), [x])
+    (dx,) = fg.gradient(fg.sum(h * h), [x])
     assert dx.shape == ("N", 3)
     graph = fg.Graph(h, dx)
     for n in (0, 1, 7):

@@ -89,7 +89,7 @@ def test_one_gradient_graph_serves_every_batch(name, axis):
     reduce = fg.logsumexp if name == "logsumexp" else getattr(np, name)
     x = fg.Input("x", shape=("N", 3))
     h = reduce(x, axis=axis)
-    dx, = fg.gradient(fg.sum(h * h), [x])
+    (dx,) = fg.gradient(fg.sum(h * h), [x])
     assert dx.shape == x.shape
     for n in (1, 7):
         a = np.random.default_rng(n).normal(size=(n, 3))
@@ -100,7 +100,7 @@ def test_one_gradient_graph_serves_every_batch(name, axis):
 def test_a_batch_of_none_has_an_empty_gradient(name):
     reduce = fg.logsumexp if name == "logsumexp" else getattr(np, name)
     x = fg.Input("x", shape=("N", 3))
-    dx, = fg.gradient(fg.sum(reduce(x, axis=1)), [x])
+    (dx,) = fg.gradient(fg.sum(reduce(x, axis=1)), [x])
     assert value(dx, x=np.ones((0, 3))).shape == (0, 3)
 
 

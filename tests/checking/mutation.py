@@ -13,11 +13,34 @@ import numpy as np
 from .catalogue.entries import ENTRIES, Entry
 from .scoring import RIGHT
 
-SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.MatMult: ast.Mult,
-         ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.Pow: ast.Mult,
-         ast.BitAnd: ast.BitOr}
-NAMES = {"sin": "cos", "cos": "sin", "exp": "log", "log": "exp", "sign": "abs", "tanh": "sinh", "sqrt": "square",
-         "sum": "mean", "maximum": "minimum", "zeros_like": "ones_like", "T": "real", "tril": "triu"}
+SWAPS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.Lt: ast.GtE,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+    ast.GtE: ast.Lt,
+    ast.Eq: ast.NotEq,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+}
+NAMES = {
+    "sin": "cos",
+    "cos": "sin",
+    "exp": "log",
+    "log": "exp",
+    "sign": "abs",
+    "tanh": "sinh",
+    "sqrt": "square",
+    "sum": "mean",
+    "maximum": "minimum",
+    "zeros_like": "ones_like",
+    "T": "real",
+    "tril": "triu",
+}
 
 
 def lambdas() -> Iterator[tuple[Entry, ast.Lambda, dict]]:
@@ -26,8 +49,11 @@ def lambdas() -> Iterator[tuple[Entry, ast.Lambda, dict]]:
     for name in RIGHT:
         module = importlib.import_module(f".catalogue.{name}", __package__)
         for call in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "ok" and isinstance(call.args[2],
-            ast.Lambda):
+            if (
+                isinstance(call, ast.Call)
+                and getattr(call.func, "id", "") == "ok"
+                and isinstance(call.args[2], ast.Lambda)
+            ):
                 yield by_name[call.args[0].value], call.args[2], vars(module)
 
 

@@ -155,4 +155,4 @@ def test_what_cannot_be_checked_is_said():
     with pytest.raises(TypeError, match=r"write 2\.0 for 2"):
         check(np.sin, 2, bprop=tanh_right)
     with pytest.raises(ValueError, match="inside its domain"):
-        check(np.log, -X**2, bprop=tanh_right)
+        check(np.log, -(X**2), bprop=tanh_right)

@@ -9,9 +9,7 @@ def concatenate(*arrays, axis):
 
 def split_like(a, *likes, axis):
     rows = list(np.moveaxis(a, axis, 0))
-    return tuple(
-        np.moveaxis(np.array([rows.pop(0) for _ in range(like.shape[axis])]), 0, axis) for like in likes
-    )
+    return tuple(np.moveaxis(np.array([rows.pop(0) for _ in range(like.shape[axis])]), 0, axis) for like in likes)
 
 
 def stack(*arrays, axis):

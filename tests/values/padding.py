@@ -23,9 +23,7 @@ def pad(a, pad_width, mode, constant_values):
     shape = [size + sum(pair) for size, pair in zip(a.shape, pad_width, strict=True)]
     h = np.empty(shape)
     for place in np.ndindex(*shape):
-        there = [
-            source(p - pair[0], size, mode) for p, pair, size in zip(place, pad_width, a.shape, strict=True)
-        ]
+        there = [source(p - pair[0], size, mode) for p, pair, size in zip(place, pad_width, a.shape, strict=True)]
         h[place] = constant_values if None in there else a[tuple(there)]
     return h
 

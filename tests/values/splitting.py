@@ -12,8 +12,7 @@ def split(a, at, axis, uneven):
         at = np.cumsum(lengths)[:-1]
     starts = [0, *(place if place >= 0 else size + place for place in at), size]
     return tuple(
-        np.take(a, range(min(start, size), min(stop, size)), axis)
-        for start, stop in itertools.pairwise(starts)
+        np.take(a, range(min(start, size), min(stop, size)), axis) for start, stop in itertools.pairwise(starts)
     )
 
 
