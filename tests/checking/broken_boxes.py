@@ -155,7 +155,7 @@ class OtherWithNeeds(fg.Elementwise):
         return grad * b, grad * (a if all(needs) else b)
 
 
-@broken(None, "other numbers for a", order=2)
+@broken(None, "gives other numbers than on arrays", order=2)
 class OtherOnBoxes(fg.Elementwise):
     def fprop(self, a):
         return a * a
