@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.database import InMemoryExampleDatabase
 
 import flowgraph as fg
 from flowgraph.checking import strategies
@@ -145,3 +146,22 @@ def test_only_boxes_have_cases():
         strategies.cases(int)
     with pytest.raises(ValueError, match="needs one box class"):
         strategies.graphs(only=True)
+
+
+def test_a_failure_is_kept_in_the_example_database_and_comes_first():
+    database, seen = InMemoryExampleDatabase(), []
+
+    def run():
+        @settings(max_examples=60, database=database, phases=[Phase.reuse, Phase.generate, Phase.shrink])
+        @fg.property_test(AtZero)
+        def test_it(case):
+            """Nothing more."""
+
+        with pytest.raises(AssertionError) as caught:
+            test_it()
+        seen.append("".join(caught.value.__notes__))
+
+    run()
+    assert any(database.data.values())
+    run()
+    assert seen[0].partition("Explanation")[0] == seen[1].partition("Explanation")[0]
