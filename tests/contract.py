@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import flowgraph as fg
+from flowgraph.derivatives.opaque import BpropOf
 from tests.cases import Case
 from tests.values import VALUES
 
@@ -271,6 +272,8 @@ def gradient_graph_equals_bprop(case: Case) -> None:
     feeds = {leaf: a for leaf, a in zip(box.children, case.children, strict=True) if isinstance(leaf, fg.Input)}
     feeds[grad] = seed
     built = fg.gradient(box, wrt, grad)
+    called = [one for one in fg.Graph(*built) if isinstance(one, BpropOf)]
+    assert not called, f"{case}: its bprop does not run on boxes: {called[0].why}"
     leaves = set(fg.Graph(*built).inputs)
     run = fg.Graph(*built).fprop({leaf: a for leaf, a in feeds.items() if leaf in leaves})
     for one, needed in zip(built, grads_of(case, seed), strict=True):
