@@ -39,7 +39,11 @@ def make_property_test(cls: type[Box], cases: Any, order: int) -> Callable[[Call
 
         test.__name__, test.__qualname__ = function.__name__, function.__qualname__
         test.__module__, test.__doc__ = function.__module__, function.__doc__
-        return hypothesis().given(cases)(test)
+        made = hypothesis().given(cases)(test)
+        # Some cases take many times longer than others, which is no flaw of the box. `@settings` above replaces this;
+        # given as a decorator here, it would refuse another one.
+        made._hypothesis_internal_use_settings = hypothesis().settings(deadline=None)
+        return made
 
     return decorate
 

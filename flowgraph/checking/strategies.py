@@ -126,7 +126,7 @@ def property_test(
     def test_my_box(case):
         assert np.all(case.value >= 0)  # whatever else must hold; the body may be empty, and take no argument
 
-    Settings of Hypothesis (`@settings(max_examples=500)`) and `@example(case)` go above it.
+    Settings of Hypothesis (`@settings(max_examples=500, deadline=None)`) and `@example(case)` go above it.
     """
     from flowgraph.checking.property import make_property_test
 
