@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flowgraph.box import Box, Leaf
 from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case, case_of, cases
 from flowgraph.checking.check import check_target
 from flowgraph.checking.combine import combined, nothing, with_failures
+from flowgraph.checking.describe import Failure
 from flowgraph.checking.gradient_target import gradient_target
 from flowgraph.checking.report import Report
 
 BUDGET = 60_000
 SECONDS = 6.0
+ROUNDING = 1e-6
 
 
 def check_class(cls: type[Box], order: int, seed: int, budget: int | None) -> Report:
@@ -54,8 +57,23 @@ def check_case(
     second = gradient_target(target, calls)
     if isinstance(second, Report):
         return combined(target.name, [report, second], seed)
-    inner = check_target(second, 1, seed, budget, seconds, regimes)
+    inner = without_rounding(check_target(second, 1, seed, budget, seconds, regimes))
     return combined(target.name, [report, inner], seed)
+
+
+def without_rounding(report: Report) -> Report:
+    """Second derivatives are compared with differences of bprop, whose own cancellation the values do not show."""
+    kept: list[Failure] = []
+    small: list[Failure] = []
+    for failure in report.failures:
+        size = max(abs(failure.analytic), abs(failure.numeric))
+        close = failure.kind == "value" and abs(failure.analytic - failure.numeric) <= ROUNDING * size
+        (small if close else kept).append(failure)
+    if not small:
+        return report
+    warnings = [f"{failure.box}: the second derivative by {failure.child} loses digits" for failure in small]
+    verdict = report.verdict if kept else "pass"
+    return replace(report, failures=kept, warnings=[*report.warnings, *warnings], verdict=verdict)
 
 
 def with_findings(report: Report, calls: BoxCalls) -> Report:

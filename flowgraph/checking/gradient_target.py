@@ -49,6 +49,8 @@ class GradientCalls:
         parts = value if isinstance(value, tuple) else (value,)
         if len(parts) != len(grads) or any(np.shape(g) != np.shape(v) for g, v in zip(grads, parts, strict=True)):
             raise ValueError("the incoming gradient has another shape than the value")
+        if not all(np.all(np.isfinite(v)) for v in parts):
+            raise ValueError("the value is not finite")
         arriving = tuple(np.asarray(g, v.dtype) for g, v in zip(grads, parts, strict=True))
         found = self.target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
         return tuple(found[i] for i in self.active)
