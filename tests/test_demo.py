@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 from xml.etree import ElementTree
 
 import numpy as np
@@ -57,10 +56,8 @@ def test_the_same_seed_gives_the_same_pictures(short, tmp_path):
         assert (tmp_path / name).read_bytes() == (short[0] / name).read_bytes()
 
 
-def test_the_full_demo_reaches_its_accuracy_in_a_minute(tmp_path):
-    started = time.perf_counter()
+def test_the_full_demo_reaches_its_accuracy(tmp_path):
     result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path)])
-    assert time.perf_counter() - started < 60
     assert float(re.search(r"accuracy ([\d.]+)%", result.output)[1]) >= 96
 
 

@@ -41,7 +41,7 @@ def project(pytester, monkeypatch):
     (package / "more" / "__init__.py").write_text(BOXES.format(n="More"))
     pytester.makepyfile(only_good=BOXES.split("class Bad")[0].format(n="Alone"))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    yield lambda *arguments: pytester.runpytest_inprocess("-p", "flowgraph_pytest", *arguments)
+    yield lambda *arguments: pytester.runpytest_inprocess("-p", "flowgraph.checking.pytest_plugin", *arguments)
     for name in set(fg.registry) - before:
         del fg.registry[name]
     for name in set(sys.modules) - modules:
@@ -99,15 +99,13 @@ def test_the_fixture(project, pytester):
     result.stdout.fnmatch_lines(["E*GradientError: Bad: FAIL", "test_own.py:*GradientError"])
 
 
-def test_the_plugin_does_not_import_flowgraph(pytester):
+def test_nothing_needs_to_be_configured(pytester):
     pytester.makepyfile(
         test_own="""
-        import sys
+        import numpy as np
 
-        def test_nothing_heavy():
-            assert "flowgraph_pytest" in sys.modules
-            assert "flowgraph" not in sys.modules
+        def test_sine(check_gradients):
+            check_gradients(np.sin, np.ones(3), bprop=lambda grad, h, a: (grad * np.cos(a),))
         """
     )
-    result = pytester.runpytest_subprocess("-p", "flowgraph_pytest", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

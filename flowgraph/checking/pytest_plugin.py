@@ -1,7 +1,6 @@
 """The pytest plugin of flowgraph: `pytest --check-boxes=mypackage.boxes`, and the fixture `check_gradients`.
 
-It stands outside the package, so that pytest does not import flowgraph when it starts: whoever measures the coverage
-of flowgraph, or does not use it in a run, would pay for that. What it does is in `flowgraph.checking.collecting`.
+What it collects is in `flowgraph.checking.collecting`, which is imported only where it is asked for.
 """
 
 from __future__ import annotations
