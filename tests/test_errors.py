@@ -343,3 +343,8 @@ def test_leaves():
     unknown = fg.Input("x", shape=("N",))[fg.Input("m", shape=("N",), dtype=bool)]
     with refused(ValueError, "Random", "a size that depends on values"):
         fg.Random(lambda g, shape: g.normal(size=shape), shape=unknown.shape)
+
+
+def test_a_class_without_fprop_says_so():
+    with refused(TypeError, "Input: has no fprop; a box declares one"):
+        fg.Box.fprop(fg.Input("x"))

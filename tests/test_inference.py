@@ -1,5 +1,8 @@
 """Shapes and dtypes of boxes that declare no rule: found by trial, exact for every batch size."""
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -129,3 +132,21 @@ def test_functions_of_boxes_and_arrays():
     assert fg.sum(np.ones((2, 3))) == 6.0
     assert isinstance(fg.sum(x), fg.Box)
     assert fg.logsumexp([1000.0, 1000.0]) == pytest.approx(1000 + np.log(2))
+
+
+def test_a_setting_may_have_a_fresh_default_and_a_copy_is_the_box():
+    default = dataclasses.field(default_factory=lambda: (1, 2))
+    cls = type(
+        "WithList",
+        (fg.Box,),
+        {
+            "__module__": __name__,
+            "__annotations__": {"weights": "Any"},
+            "weights": default,
+            "fprop": lambda self, a: a * self.weights[1],
+        },
+    )
+    fg.registry.pop(f"{__name__}.WithList")
+    box = cls(x)
+    assert box.weights == (1, 2)
+    assert copy.copy(box) is box
