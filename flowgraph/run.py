@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +94,7 @@ class Run:
         if debugging():
             inspection.checked_sweep(graph, steps, self._values, grads)
         else:
-            self._sweep(steps, grads)
+            sweep(steps, self._values, grads)
         found = {box: grads[graph.slots[box]] for box in boxes}
         if any(_has_nan(part) for part in found.values()):
             inspection.warn_of_nan(graph, steps, self._values, seeds)
@@ -113,9 +113,6 @@ class Run:
 
         self._needs_all("explain_nan")
         return debugging.explain_nan(self.graph, self._values, self._seeds, box, grad)
-
-    def _sweep(self, steps: Iterable[Any], grads: list[Any]) -> None:
-        sweep(steps, self._values, grads)
 
     def _wrt(self, wrt: Any) -> tuple[Box, ...]:
         if wrt is None:
