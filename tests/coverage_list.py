@@ -1,0 +1,98 @@
+"""The functions of NumPy and SciPy that boxes promise to understand, by family; what is not done yet is named."""
+
+import importlib
+import operator
+
+import numpy as np
+
+import flowgraph as fg
+
+PROMISED = {
+    "elementwise": """
+        add subtract multiply divide true_divide negative positive power float_power pow reciprocal square sqrt cbrt
+        absolute abs fabs exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2
+        sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh
+        asin acos atan atan2 asinh acosh atanh hypot
+        maximum minimum fmax fmin clip copysign deg2rad rad2deg degrees radians remainder mod fmod divmod modf ldexp
+        sinc i0 nan_to_num where select piecewise heaviside interp unwrap
+        conjugate conj real imag angle""",
+    "steps": "sign floor ceil rint round around trunc fix floor_divide",
+    "truth values and indices": """
+        equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor logical_not
+        isnan isinf isfinite signbit argmax argmin argsort searchsorted nonzero count_nonzero any all digitize""",
+    "reductions and scans": """
+        sum mean prod max min amax amin ptp std var median quantile percentile average
+        nansum nanmean nanprod nanmax nanmin nanstd nanvar nanmedian
+        cumsum cumprod cumulative_sum cumulative_prod nancumsum diff ediff1d trapezoid gradient""",
+    "products": "matmul dot vdot inner outer tensordot einsum kron cross vecdot matvec vecmat trace",
+    "linear algebra": """
+        linalg.inv linalg.pinv linalg.det linalg.slogdet linalg.solve linalg.lstsq linalg.cholesky linalg.qr
+        linalg.svd linalg.svdvals linalg.eigh linalg.eigvalsh linalg.eig linalg.eigvals linalg.matrix_power
+        linalg.multi_dot linalg.norm linalg.vector_norm linalg.matrix_norm linalg.matrix_transpose linalg.tensorinv
+        linalg.tensorsolve linalg.cond linalg.outer linalg.cross linalg.trace linalg.diagonal""",
+    "shape": """
+        reshape ravel transpose permute_dims swapaxes moveaxis rollaxis matrix_transpose expand_dims squeeze
+        atleast_1d atleast_2d atleast_3d broadcast_to broadcast_arrays concatenate concat stack hstack vstack dstack
+        column_stack block append split array_split hsplit vsplit dsplit unstack tile repeat flip fliplr flipud rot90
+        roll pad resize insert delete trim_zeros meshgrid diag diagonal diagflat tril triu copy astype asarray
+        zeros_like ones_like full_like""",
+    "indexing and ordering": """
+        operator.getitem take take_along_axis compress extract choose sort partition fg.set_at fg.add_at""",
+    "polynomials, signals, statistics": """
+        polyval polyadd polysub polymul polyder polyint vander convolve correlate cov corrcoef
+        fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn
+        fft.irfftn fft.hfft fft.ihfft fft.fftshift fft.ifftshift fg.Conv2d fg.MaxPool""",
+    "special functions": """
+        scipy.special.expit scipy.special.logit scipy.special.log_expit scipy.special.erf scipy.special.erfc
+        scipy.special.erfcx scipy.special.erfinv scipy.special.erfcinv scipy.special.ndtr scipy.special.ndtri
+        scipy.special.log_ndtr scipy.special.gamma scipy.special.gammaln scipy.special.loggamma scipy.special.rgamma
+        scipy.special.digamma scipy.special.psi scipy.special.polygamma scipy.special.beta scipy.special.betaln
+        scipy.special.betainc scipy.special.gammainc scipy.special.gammaincc scipy.special.entr
+        scipy.special.rel_entr scipy.special.kl_div scipy.special.xlogy scipy.special.xlog1py scipy.special.boxcox
+        scipy.special.boxcox1p scipy.special.inv_boxcox scipy.special.exprel scipy.special.j0 scipy.special.j1
+        scipy.special.jv scipy.special.y0 scipy.special.y1 scipy.special.yn scipy.special.i0 scipy.special.i0e
+        scipy.special.i1 scipy.special.i1e scipy.special.iv scipy.special.ive scipy.special.expi scipy.special.exp1
+        scipy.special.expn scipy.special.dawsn scipy.special.spence fg.logsumexp fg.softmax fg.log_softmax""",
+}
+
+LEFT = """
+    copysign ldexp i0 select piecewise heaviside interp unwrap searchsorted nonzero digitize median
+    quantile percentile average nansum nanmean nanprod nanmax nanmin nanstd nanvar nanmedian cumulative_sum
+    cumulative_prod nancumsum diff ediff1d trapezoid gradient cross matvec vecmat linalg.inv linalg.pinv
+    linalg.det linalg.slogdet linalg.solve linalg.lstsq linalg.cholesky linalg.qr linalg.svd linalg.svdvals
+    linalg.eigh linalg.eigvalsh linalg.eig linalg.eigvals linalg.matrix_power linalg.norm linalg.vector_norm
+    linalg.matrix_norm linalg.tensorinv linalg.tensorsolve linalg.cond linalg.cross resize insert trim_zeros
+    meshgrid copy choose partition fg.add_at polyval polyadd polysub polymul polyder polyint vander convolve
+    correlate cov corrcoef fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2
+    fft.irfft2 fft.rfftn fft.irfftn fft.hfft fft.ihfft fft.fftshift fft.ifftshift fg.Conv2d fg.MaxPool
+    scipy.special.logit scipy.special.log_expit scipy.special.erf scipy.special.erfc scipy.special.erfcx
+    scipy.special.erfinv scipy.special.erfcinv scipy.special.ndtri scipy.special.log_ndtr scipy.special.gamma
+    scipy.special.gammaln scipy.special.loggamma scipy.special.rgamma scipy.special.digamma scipy.special.psi
+    scipy.special.polygamma scipy.special.beta scipy.special.betaln scipy.special.betainc
+    scipy.special.gammainc scipy.special.gammaincc scipy.special.entr scipy.special.rel_entr
+    scipy.special.kl_div scipy.special.xlogy scipy.special.xlog1py scipy.special.boxcox scipy.special.boxcox1p
+    scipy.special.inv_boxcox scipy.special.exprel scipy.special.j0 scipy.special.j1 scipy.special.jv
+    scipy.special.y0 scipy.special.y1 scipy.special.yn scipy.special.i0 scipy.special.i0e scipy.special.i1
+    scipy.special.i1e scipy.special.iv scipy.special.ive scipy.special.expi scipy.special.exp1
+    scipy.special.expn scipy.special.dawsn scipy.special.spence
+"""
+NOT_YET = frozenset(LEFT.split())
+
+REFUSED = {"asarray": "run the graph"}
+"""Functions whose call on a box is an error, and what its text says."""
+
+ROOTS = {"fg": fg, "operator": operator}
+
+
+def found(name):
+    """The object of a name, None where the installed version has none of it."""
+    root, *rest = name.split(".")
+    if root == "scipy":
+        place, rest = importlib.import_module("scipy.special"), rest[1:]
+    elif root in ROOTS:
+        place = ROOTS[root]
+    else:
+        place, rest = np, [root, *rest]
+    for one in rest:
+        place = getattr(place, one, None)
+    return place
