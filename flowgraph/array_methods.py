@@ -59,6 +59,20 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """The last two axes swapped."""
         return np.swapaxes(cast(Any, self), -1, -2)
 
+    @property
+    def real(self) -> Any:
+        """np.real of the box."""
+        return np.real(cast(Any, self))
+
+    @property
+    def imag(self) -> Any:
+        """np.imag of the box."""
+        return np.imag(cast(Any, self))
+
+    def conj(self) -> Any:
+        """np.conjugate of the box."""
+        return np.conjugate(cast(Any, self))
+
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """np.sum of the box."""
         return np.sum(cast(Any, self), axis=axis, keepdims=keepdims)

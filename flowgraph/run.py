@@ -9,8 +9,9 @@ import numpy as np
 
 from flowgraph import feeding, inspection, paths
 from flowgraph.box import Box
+from flowgraph.boxes.complex_numbers import turned
 from flowgraph.debug import debugging
-from flowgraph.errors import FeedError, UnknownBoxError, UsageError
+from flowgraph.errors import DtypeError, FeedError, UnknownBoxError, UsageError
 from flowgraph.spec import shape_text
 from flowgraph.sweep import sweep
 
@@ -95,11 +96,11 @@ class Run:
             inspection.checked_sweep(graph, steps, self._values, grads)
         else:
             sweep(steps, self._values, grads)
-        found = {box: grads[graph.slots[box]] for box in boxes}
+        found = {box: turned(grads[graph.slots[box]]) for box in boxes}
         if any(_has_nan(part) for part in found.values()):
             inspection.warn_of_nan(graph, steps, self._values, seeds)
         if keep == "all":
-            found |= {box: grads[i] for i, box in enumerate(graph.boxes) if grads[i] is not None and box not in found}
+            found |= {b: turned(grads[i]) for i, b in enumerate(graph.boxes) if grads[i] is not None and b not in found}
         zeros = {box: np.zeros_like(self._values[graph.slots[box]]) for box, part in found.items() if part is None}
         return Grads(graph, {**found, **zeros}, boxes, self._values, seeds)
 
@@ -143,6 +144,11 @@ class Run:
             raise UsageError(f"bprop: the output {name!r} has several parts; make each, {name}[0], an output")
         if value.dtype.kind not in "fc":
             raise UsageError(f"bprop: the output {name!r} has dtype {value.dtype}; only real values have a gradient")
+        if grad is None and value.dtype.kind == "c":
+            raise UsageError(
+                f"bprop: the output {name!r} has dtype {value.dtype}, and only a real value has a gradient by itself; "
+                f"take np.real, np.imag or np.abs of it, or give grad= of that dtype"
+            )
         if grad is None and value.shape == ():
             return value.dtype.type(1)
         if grad is None:
@@ -155,7 +161,9 @@ class Run:
             raise FeedError(
                 f"bprop: grad= of {name!r} has the shape {shape_text(seed.shape)}, needs {shape_text(value.shape)}"
             )
-        return np.array(seed, value.dtype)[()]
+        if seed.dtype.kind == "c" and value.dtype.kind != "c":
+            raise DtypeError(f"bprop: grad= of {name!r} has dtype {seed.dtype}, needs {value.dtype}")
+        return turned(np.array(seed, value.dtype)[()])
 
     def _needs_all(self, what: str) -> None:
         if not self.complete:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.boxes.complex_numbers import real_part
 from flowgraph.boxes.likeness import sum_like
 from flowgraph.errors import BpropError, FlowgraphError
 from flowgraph.spec import same, shape_text
@@ -27,7 +28,8 @@ class Step(NamedTuple):
 def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> None:
     """Send the gradients in `grads` on, from each box to those of its children that want one.
 
-    The gradient of a box is the sum over its parents of what each sends: dl/dv = sum_p (dp/dv)' dl/dp.
+    The gradient of a box is the sum over its parents of what each sends: dl/dv = sum_p (dp/dv)' dl/dp. Of a complex
+    value it is the g with dl = Re Σ g dv, the conjugate of the gradient that a user sees (`turned`).
 
     Source: Larochelle, Training neural networks, "flow graph", bprop.
     """
@@ -76,9 +78,9 @@ def settled(part: Any, value: Any, box: Box, position: int, own: Any) -> Any:
         elif not _fits(part.shape, value.shape):
             raise _wrong(box, position, f"the shape {shape_text(part.shape)}", shape_text(value.shape))
     if part.dtype != value.dtype:
-        if not _mixed(box, part.dtype, own):
+        if not _mixed(box, part.dtype, own) and not _other_kind(box, part.dtype, value.dtype):
             raise _wrong(box, position, f"dtype {part.dtype}", str(value.dtype))
-        part = part.astype(value.dtype)
+        part = (part if value.dtype.kind == "c" else real_part(part)).astype(value.dtype)
     return part
 
 
@@ -99,6 +101,12 @@ def _mixed(box: Box, found: np.dtype[Any], own: Any) -> bool:
     """Whether the dtype comes from children of different dtypes, so that NumPy itself has widened the gradient."""
     dtypes = [child.dtype for child in box.children]
     return len(set(dtypes)) > 1 and found == np.result_type(*dtypes, *([own.dtype] if hasattr(own, "dtype") else []))
+
+
+def _other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
+    """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side."""
+    kinds = {spec.dtype.kind for one in (box, *box.children) for spec in one.outputs}
+    return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == needed.type(0).real.dtype
 
 
 def _wrong_count(box: Box, parts: Any) -> BpropError:

@@ -39,6 +39,7 @@ from flowgraph.boxes.comparison import (
     NotEqual,
     SignBit,
 )
+from flowgraph.boxes.complex_numbers import Angle, Conjugate, Imag, Real
 from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.einsum import Einsum
 from flowgraph.boxes.elementwise_loss import AbsoluteError, BinaryCrossEntropy, Hinge, Huber, SquaredError
@@ -86,6 +87,7 @@ __all__ = [
     "Add",
     "Affine",
     "AllTrue",
+    "Angle",
     "AnyTrue",
     "ArangeLike",
     "Arccos",
@@ -110,6 +112,7 @@ __all__ = [
     "Ceil",
     "Clip",
     "Concatenate",
+    "Conjugate",
     "ConstantPower",
     "Cos",
     "Cosh",
@@ -139,6 +142,7 @@ __all__ = [
     "Hinge",
     "Huber",
     "Hypot",
+    "Imag",
     "Index",
     "IndexAdd",
     "Invert",
@@ -182,6 +186,7 @@ __all__ = [
     "Prod",
     "Radians",
     "ReLU",
+    "Real",
     "Reciprocal",
     "Remainder",
     "RepeatRows",

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.dispatch import implements
-from flowgraph.errors import DtypeError, UnsupportedError
+from flowgraph.boxes.complex_numbers import real_part
+from flowgraph.errors import DtypeError
 from flowgraph.example import example
 from flowgraph.spec import Spec
 
@@ -16,7 +16,7 @@ from flowgraph.spec import Spec
 class Cast(Elementwise):
     """The same numbers in another dtype; box.astype(dtype) builds it.
 
-    h = a        dh/da = 1 between floats, converted back; no gradient passes integers and truth values
+    h = a        dh/da = 1 between real and to complex numbers, converted back; no gradient passes integers and masks
     """
 
     to: Any
@@ -25,7 +25,7 @@ class Cast(Elementwise):
     symbol = "cast"
     formula = "a"
     derivative = "1"
-    examples = (example((3, 4), to=np.float64), example((3, 4), to=np.int64))
+    examples = (example((3, 4), to=np.float64), example((3, 4), to=np.int64), example((3, 4), to=np.complex128))
 
     @classmethod
     def from_numpy(cls, x: Any, dtype: Any, *, copy: bool = True) -> Box:
@@ -36,31 +36,18 @@ class Cast(Elementwise):
         return a.astype(self.to)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
-        return (grad.astype(a.dtype),)
+        return (np.astype(grad if a.dtype.kind == "c" else real_part(grad), a.dtype),)
 
     def infer(self, a: Spec) -> Spec:
-        """The same shape in that dtype."""
+        """The same shape in that dtype; of a complex number the imaginary part is not dropped unsaid."""
+        if a.dtype.kind == "c" and np.dtype(self.to).kind not in "cb":
+            raise DtypeError(
+                f"{self.title}: found the complex child {self.children[0].title}, needs real numbers for the dtype "
+                f"{np.dtype(self.to)}; take np.real, np.imag or np.abs of it"
+            )
         return Spec(a.shape, np.dtype(self.to))
 
     def check_settings(self) -> None:
         """Refuse what boxes do not hold."""
-        if np.dtype(self.to).kind not in "biuf":
-            raise DtypeError(f"Cast: found the dtype {np.dtype(self.to)}, needs real numbers or truth values")
-
-
-@implements(np.real, np.conjugate)
-def real(val: Any) -> Any:
-    """np.real and np.conj of boxes: real numbers are their own."""
-    return _real(val, "np.real and np.conj")
-
-
-@implements(np.imag)
-def imag(val: Any) -> Any:
-    """np.imag of boxes: 0 for real numbers."""
-    return np.zeros_like(_real(val, "np.imag"))
-
-
-def _real(box: Any, function: str) -> Any:
-    if box.dtype.kind == "c":
-        raise UnsupportedError(f"{function}: found the complex {box.title}; only boxes of real numbers have a gradient")
-    return box
+        if np.dtype(self.to).kind not in "biufc":
+            raise DtypeError(f"Cast: found the dtype {np.dtype(self.to)}, needs numbers or truth values")

@@ -42,9 +42,13 @@ class Power(Elementwise):
         if needs[0]:
             base = grad * (b * a ** np.where((a == 0) & (b == 0), 1, b - 1))
         if needs[1]:
-            slope = h * np.log(np.where(a > 0, a, 1))
-            exponent = grad * np.where(a < 0, np.nan, slope)
+            exponent = grad * self._of_exponent(h, a)
         return base, exponent
+
+    def _of_exponent(self, h: Any, a: Any) -> Any:
+        if h.dtype.kind == "c":
+            return h * np.log(np.where(a == 0, 1, a).astype(h.dtype))
+        return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1)))
 
 
 class ConstantPower(Elementwise):

@@ -14,9 +14,9 @@ from flowgraph.example import example
 
 
 class Absolute(Elementwise):
-    """Absolute value.
+    """Absolute value, of complex numbers too.
 
-    h = |a|        dh/da = sign(a), 0 at 0
+    h = |a|        dh/da = sign(a), 0 at 0; of a complex a it is conj(a / |a|)
     """
 
     numpy = np.absolute
@@ -29,7 +29,7 @@ class Absolute(Elementwise):
         return np.absolute(a)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
-        return (grad * np.sign(a),)
+        return (grad * (np.conjugate(np.sign(a)) if a.dtype.kind == "c" else np.sign(a)),)
 
 
 class Fabs(Elementwise):
@@ -52,9 +52,9 @@ class Fabs(Elementwise):
 
 
 class Sign(Elementwise):
-    """Sign: -1, 0 or 1.
+    """Sign: -1, 0 or 1; of a complex number the one of its direction on the unit circle.
 
-    h = sign(a), sign(0) = 0        dh/da = 0, also at the jump
+    h = sign(a), sign(0) = 0        dh/da = 0, also at the jump; of a complex a only its turning moves h = a / |a|
     """
 
     numpy = np.sign
@@ -67,7 +67,10 @@ class Sign(Elementwise):
         return np.sign(a)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
-        return (np.zeros_like(grad),)
+        if a.dtype.kind != "c":
+            return (np.zeros_like(grad),)
+        turning = grad - np.real(grad * h) * np.conjugate(h)
+        return (np.where(a == 0, 0, turning / np.where(a == 0, 1, np.absolute(a))),)
 
 
 class Extremum(Elementwise, abstract=True):

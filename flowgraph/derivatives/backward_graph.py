@@ -9,9 +9,10 @@ import numpy as np
 
 from flowgraph import paths
 from flowgraph.box import Box, Constant
+from flowgraph.boxes.complex_numbers import turned
 from flowgraph.boxes.likeness import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.spec import same, shape_text
 from flowgraph.sweep import sweep
@@ -68,17 +69,22 @@ def gradients(
         raise paths.cut_error(graph, cut[0])
     sent: list[Any] = [None] * len(graph)
     for output, grad in zip(outputs, grads, strict=True):
-        seed, slot = _seed(output, grad), graph.slots[output]
+        seed, slot = turned(_seed(output, grad)), graph.slots[output]
         sent[slot] = seed if sent[slot] is None else sent[slot] + seed
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
     steps = [on_boxes(step, fallback is not None) for step in graph.bsteps(reached)]
     sweep(steps, graph.boxes, sent)
-    found = {box: sent[graph.slots[box]] for box in reached}
+    found = {box: turned(sent[graph.slots[box]]) for box in reached}
     return [found[box] if found.get(box) is not None else np.zeros_like(box) for box in listed]
 
 
 def _seed(output: Box, grad: Any) -> Any:
     if grad is None:
+        if output.dtype.kind == "c":
+            raise UsageError(
+                f"gradient: {output.title} has dtype {output.dtype}, and only a real value has a gradient by itself; "
+                f"take np.real, np.imag or np.abs of it, or give grad= of that dtype"
+            )
         if output.shape != ():
             raise UsageError(
                 f"gradient: {output.title} has the shape {shape_text(output.shape)}, and only a scalar has a gradient "
@@ -91,4 +97,6 @@ def _seed(output: Box, grad: Any) -> Any:
             f"gradient: grad= has the shape {shape_text(seed.shape)}, needs {shape_text(output.shape)} "
             f"of {output.title}"
         )
+    if seed.dtype.kind == "c" and output.dtype.kind != "c":
+        raise DtypeError(f"gradient: grad= has dtype {seed.dtype}, needs {output.dtype} of {output.title}")
     return broadcast_like(seed, output)

@@ -12,7 +12,7 @@ from flowgraph.boxes.rows import RowsAs, UnitRows
 from flowgraph.derivatives.backward_graph import gradient, gradients
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.products import jvp
-from flowgraph.errors import UsageError
+from flowgraph.errors import DtypeError, UsageError
 from flowgraph.leaves import Input
 from flowgraph.size import product
 
@@ -36,9 +36,10 @@ def jacobian(
     boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
     if mode not in (None, "rows", "columns"):
         raise UsageError(f"jacobian: found mode={mode!r}, needs 'rows', 'columns' or None for the fewer")
+    _needs_real("jacobian", output, *(boxes if mode == "columns" else ()))
     sizes: list[Any] = [product(box.shape) for box in (output, *boxes)]
     if mode is None and all(isinstance(size, int) for size in sizes):
-        mode = "columns" if 2 * sum(sizes[1:]) < sizes[0] else "rows"
+        mode = "columns" if 2 * sum(sizes[1:]) < sizes[0] and not any(b.dtype.kind == "c" for b in boxes) else "rows"
     if mode == "columns":
         return [_columns(output, box, fallback) for box in boxes]
     arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
@@ -72,6 +73,7 @@ def hessian(output: Box, wrt: Box | Iterable[Box], *, fallback: str | None = Non
 
 def hessian_blocks(output: Box, boxes: list[Box], *, fallback: str | None = None) -> list[list[Any]]:
     """The block of shape (*box.shape, *other.shape) for each pair of boxes."""
+    _needs_real("hessian", output, *boxes)
     sent = gradient(output, boxes, fallback=fallback)
     count = len(boxes)
     sizes: list[Any] = [product(box.shape) for box in boxes]
@@ -86,6 +88,16 @@ def hessian_blocks(output: Box, boxes: list[Box], *, fallback: str | None = None
             if i != j:
                 blocks[j][i] = _mirrored(blocks[i][j], boxes[i].ndim, boxes[j].ndim)
     return blocks
+
+
+def _needs_real(who: str, *boxes: Box) -> None:
+    """A matrix of second derivatives, or the derivatives of a complex value, take a real and an imaginary part each."""
+    for box in boxes:
+        if box.dtype.kind == "c":
+            raise DtypeError(
+                f"{who}: {box.title} has dtype {box.dtype}, needs real values; differentiate np.real and np.imag of an "
+                f"output, and build a complex child of two real ones, re + 1j * im"
+            )
 
 
 def _columns(output: Box, box: Box, fallback: str | None) -> Any:

@@ -159,12 +159,14 @@ class TransposedBprop(Box):
         directions, grads, value, children = _split(self, arrays)
         result = np.zeros(np.shape(grads), self.dtype)
         for place in np.ndindex(result.shape):
-            unit = np.zeros_like(result)
-            unit[place] = 1
-            parts = self.bprop_box.fprop(unit[()], value, *children)
-            parts = parts if isinstance(parts, tuple) else (parts,)
-            pairs = zip(parts, directions, strict=True)
-            result[place] = sum(np.sum(part * d) for part, d in pairs if d is not None)
+            for one in (1, 1j) if self.dtype.kind == "c" else (1,):
+                unit = np.zeros_like(result)
+                unit[place] = one
+                parts = self.bprop_box.fprop(unit[()], value, *children)
+                parts = parts if isinstance(parts, tuple) else (parts,)
+                pairs = zip(parts, directions, strict=True)
+                slope = sum(np.sum(part * d).real for part, d in pairs if d is not None)
+                result[place] += slope if one == 1 else -1j * slope
         return result
 
     def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:

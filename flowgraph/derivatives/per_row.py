@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.boxes.complex_numbers import turned
 from flowgraph.derivatives.opaque import settled_bprop
 from flowgraph.leaves import Input
 from flowgraph.spec import Spec
@@ -82,7 +83,7 @@ class PerRow(Box):
         single = self.box.with_children(*leaves)
         sent = Input("arriving", shape=self.box.shape, dtype=self.box.dtype)
         free = [leaf for leaf, passes in zip(leaves, single.passes, strict=True) if passes]
-        parts = gradients([single], free, [sent])
+        parts = [turned(part) for part in gradients([single], free, [turned(sent)])]
         rows: dict[Box, Any] = {sent: grad}
         fixed: dict[Box, Any] = {}
         for leaf, child, batched in zip(leaves, children, self.batched, strict=True):

@@ -37,6 +37,15 @@ class Subject(NamedTuple):
                 f"{name_of(self.f)}: returned the shape {shape_text(box.shape)}, and only a scalar has a gradient by "
                 f"itself; reduce it with np.sum or np.mean, or use jacobian, elementwise_grad or vjp"
             )
+        return self.real(box)
+
+    def real(self, box: Box) -> Box:
+        """The output, which has to be real."""
+        if box.dtype.kind == "c":
+            raise UsageError(
+                f"{name_of(self.f)}: returned dtype {box.dtype}, and only a real value has a gradient by itself; "
+                f"return np.real, np.imag or np.abs of it, or use vjp"
+            )
         return box
 
     def box(self) -> Box:
@@ -72,7 +81,7 @@ def value_and_grad(subject: Subject) -> Any:
 
 def elementwise_grad(subject: Subject) -> Any:
     """The gradient of the sum of the output."""
-    output = subject.box()
+    output = subject.real(subject.box())
     ones = Constant(np.ones((), output.dtype))
     summed = np.sum(output) if output.shape else output
     found = derivatives.gradients([summed], subject.boxes, [ones], fallback=subject.fallback, unused="zeros")

@@ -200,8 +200,10 @@ class TestCast:
         assert np.astype(x, float, copy=False) is x
 
     def test_what_boxes_do_not_hold_is_refused(self):
-        with pytest.raises(fg.FlowgraphError, match="complex128, needs real numbers"):
-            fg.Input("x").astype(complex)
+        with pytest.raises(fg.FlowgraphError, match="dtype <U1, needs numbers or truth values"):
+            fg.Input("x").astype("U1")
+        with pytest.raises(fg.FlowgraphError, match="complex child Input 'z', needs real numbers.*float64; take np.real"):
+            fg.Input("z", dtype=complex).astype(float)
 
 
 def test_real_numbers_are_their_own_conjugates():
@@ -209,5 +211,3 @@ def test_real_numbers_are_their_own_conjugates():
     assert np.real(x) is x
     assert np.conj(x) is x
     np.testing.assert_array_equal(value(np.imag(x), x=A), np.zeros(5))
-    with pytest.raises(fg.FlowgraphError, match="complex"):
-        np.real(fg.Input("z", dtype=complex))

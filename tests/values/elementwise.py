@@ -109,7 +109,7 @@ SELECTION = {
     "Trunc": each(int),
     "Rint": each(lambda a: rounded(a, 0)),
     "Round": each(rounded),
-    "Cast": lambda a, to: each(float if to is np.float64 else int)(a),
+    "Cast": lambda a, to: each(int, int)(a) if to is np.int64 else each(to, to)(a),
 }
 
 LOGIC = {
@@ -135,4 +135,11 @@ LOGIC = {
     "RightShift": bits(lambda a, b: a // 2**b),
 }
 
-VALUES = ARITHMETIC | EXPONENTIAL | TRIGONOMETRIC | SELECTION | LOGIC
+COMPLEX = {
+    "Conjugate": each(lambda z: abs(z) ** 2 / z, complex),
+    "Real": each(lambda z: abs(z) * math.cos(cmath.phase(z))),
+    "Imag": each(lambda z: abs(z) * math.sin(cmath.phase(z))),
+    "Angle": each(lambda z: cmath.log(z).imag),
+}
+
+VALUES = COMPLEX | ARITHMETIC | EXPONENTIAL | TRIGONOMETRIC | SELECTION | LOGIC

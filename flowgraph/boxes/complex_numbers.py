@@ -1,0 +1,132 @@
+"""Complex numbers inside a graph whose output is real: their parts, conjugate and angle, and both ends of a sweep."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.dispatch import implements
+from flowgraph.example import example
+
+_PLANE = np.array([[1.0 + 2.0j, -0.5 + 0.3j], [0.7 - 1.1j, -2.0 - 0.4j]])
+
+
+class Conjugate(Elementwise):
+    """Complex conjugate; a real box is its own.
+
+    h = conj(z)        Re(g dh) = Re(conj(g) dz)
+    """
+
+    symbol = "conj"
+    formula = r"\bar z"
+    derivative = r"\bar g"
+    examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
+
+    def fprop(self, z: Any) -> Any:
+        return np.conjugate(z)
+
+    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+        return (np.conjugate(grad),)
+
+
+class Real(Elementwise):
+    """Real part; a real box is its own.
+
+    h = Re z        g is sent on as it is
+    """
+
+    symbol = "Re"
+    formula = r"\operatorname{Re} z"
+    derivative = "g"
+    examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
+
+    def fprop(self, z: Any) -> Any:
+        return np.real(z)
+
+    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+        return (grad,)
+
+
+class Imag(Elementwise):
+    """Imaginary part.
+
+    h = Im z        Re(g dh) = Re(−i g dz)
+    """
+
+    symbol = "Im"
+    formula = r"\operatorname{Im} z"
+    derivative = "-i g"
+    examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
+
+    def fprop(self, z: Any) -> Any:
+        return np.imag(z)
+
+    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+        return (grad * -1j,)
+
+
+class Angle(Elementwise):
+    """The angle of a complex number, from −π to π.
+
+    h = atan2(Im z, Re z)        Re(g dh) = Re(−i g dz / z), 0 at z = 0
+    """
+
+    symbol = "∠"
+    formula = r"\angle z"
+    derivative = "-i g / z"
+    examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
+
+    def fprop(self, z: Any) -> Any:
+        return np.arctan2(np.imag(z), np.real(z))
+
+    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+        return (np.where(z == 0, 0, grad * -1j / np.where(z == 0, 1, z)),)
+
+
+@implements(np.conjugate)
+def conjugate(x: Any) -> Any:
+    """np.conj of a box: a real one is its own, and twice is not at all."""
+    if x.dtype.kind != "c":
+        return x
+    return x.children[0] if isinstance(x, Conjugate) else Conjugate(x)
+
+
+@implements(np.real)
+def real(val: Any) -> Any:
+    """np.real of a box."""
+    return Real(val) if val.dtype.kind == "c" else val
+
+
+@implements(np.imag)
+def imag(val: Any) -> Any:
+    """np.imag of a box: 0 for real numbers."""
+    return Imag(val) if val.dtype.kind == "c" else np.zeros_like(val)
+
+
+@implements(np.angle)
+def angle(z: Any, deg: Any = False) -> Any:
+    """np.angle of a box, in radians, or in degrees for `deg`."""
+    turn = Angle(z) if z.dtype.kind == "c" else np.arctan2(np.zeros_like(z), z)
+    return turn * (180 / math.pi) if deg else turn
+
+
+def real_part(a: Any) -> Any:
+    """The real part of a box or an array, itself where it is real."""
+    return np.real(a) if a.dtype.kind == "c" else a
+
+
+def turned(grad: Any) -> Any:
+    """The conjugate of what is complex: it leads from the gradient of a user to what the sweep carries, and back.
+
+    The sweep carries g with dL = Re Σ g dz, so that no bprop conjugates; the gradient is ∂L/∂Re z + i ∂L/∂Im z.
+    """
+    if grad is None:
+        return None
+    if isinstance(grad, tuple):
+        return tuple(map(turned, grad))
+    if isinstance(grad, Box) and len(grad.outputs) > 1:
+        return grad
+    return np.conjugate(grad) if grad.dtype.kind == "c" else grad
