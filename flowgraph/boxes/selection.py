@@ -144,7 +144,7 @@ class Fmin(Extremum):
 class Clip(Elementwise):
     """A number held between two limits.
 
-    h = min(max(a, low), high)        dh/da = 1 where low ≤ a ≤ high, else 0
+    h = min(max(a, low), high)        dh/da = 1 where low ≤ a ≤ high and low < high, else 0
 
     At a limit the gradient passes. np.clip with an array or a box as a limit is np.minimum(np.maximum(a, low), high),
     where at a tie the limit takes half of it.
@@ -179,6 +179,8 @@ class Clip(Elementwise):
         return +a if low is None and high is None else np.clip(a, low, high)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        if self.low >= self.high:  # one number whatever a is
+            return (np.zeros_like(grad),)
         return (np.where((a >= self.low) & (a <= self.high), grad, 0),)
 
     def check_settings(self) -> None:
