@@ -155,6 +155,12 @@ class Graph:
 
         return rendering.animate(self, path, run, grads, **settings)
 
+    def explain(self, path: Any, wrt: Iterable[Any] | None = None) -> Any:
+        """Write the derivation of the gradients as mathematics into a .html, .md or .tex, and return its path."""
+        from flowgraph import rendering
+
+        return rendering.explain(self, path, wrt)
+
     def interactive(self, **settings: Any) -> Any:
         """The picture to move about in, for a notebook: pan, zoom, search; settings as in `render`."""
         from flowgraph import rendering

@@ -90,7 +90,7 @@ class Huber(ElementwiseLoss):
 
     symbol = "huber"
     formula = r"\min(|d|, \delta) (|d| - \frac{1}{2} \min(|d|, \delta)), d = f - y"
-    derivative = r"\mathrm{clip}(f - y, -\delta, \delta)"
+    derivative = r"\mathrm{clip}(f - y, -\delta, \delta), -\mathrm{clip}(f - y, -\delta, \delta)"
     examples = (_TARGETS, example((3, 4), np.linspace(-1.5, 2.1, 12).reshape(3, 4), delta=0.7))
 
     def fprop(self, f: Any, targets: Any) -> Any:

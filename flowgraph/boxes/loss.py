@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.label import as_rows, check_labels, check_targets, pick
+from flowgraph.boxes.label import as_rows, check_targets, pick
 from flowgraph.boxes.softmax import Softmax
 from flowgraph.domain import Interval
 from flowgraph.example import example
@@ -57,8 +57,7 @@ class NegativeLogLikelihood(ClassLoss):
 
     def fprop(self, f: Any, targets: Any) -> Any:
         if targets.ndim < f.ndim:
-            check_labels(self, targets, f.shape[-1])
-            return -np.log(pick(f, targets))
+            return -np.log(pick(self, f, targets))
         t = as_rows(targets, f)
         return -np.sum(t * np.log(np.where(t == 0, 1, f)), axis=-1)
 
@@ -86,7 +85,7 @@ class SoftmaxCrossEntropy(ClassLoss):
 
     symbol = "cross entropy"
     formula = r"-\log \mathrm{softmax}(a)_y"
-    derivative = r"-(e(y) - f(x))"
+    derivative = r"-(e(y) - \mathrm{softmax}(a))"
     constant_children = frozenset({"targets"})
     examples = (
         example((5, 3), np.array([0, 2, 1, 1, 0])),
@@ -99,8 +98,7 @@ class SoftmaxCrossEntropy(ClassLoss):
         low = logits - np.max(logits, axis=-1, keepdims=True) if logits.size else logits
         log_sum = np.log(np.sum(np.exp(low), axis=-1)) if logits.shape[-1] else low.sum(axis=-1)
         if targets.ndim < logits.ndim:
-            check_labels(self, targets, logits.shape[-1])
-            return log_sum - pick(low, targets)
+            return log_sum - pick(self, low, targets)
         t = as_rows(targets, logits)
         return np.sum(t * np.where(t == 0, 0, log_sum[..., None] - low), axis=-1)
 

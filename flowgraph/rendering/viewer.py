@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.rendering.builtin import draw_builtin
+from flowgraph.rendering.page import html_page
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.theming import adaptive, drawn_theme
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<div class="controls" role="group" aria-label="view">
+_BODY = """<div class="controls" role="group" aria-label="view">
 <input id="search" type="search" placeholder="find a box" aria-label="find a box by name, operation or shape">
 <span id="count" aria-live="polite"></span>
 <button id="out" type="button" aria-label="zoom out">−</button>
 <button id="in" type="button" aria-label="zoom in">+</button>
 <button id="fit" type="button">whole</button>
 </div>
-<div id="stage">{svg}</div>
-<script>{script}</script>
-</body>
-</html>
-"""
+<div id="stage">{svg}</div>"""
 
 
 class Interactive:
@@ -58,10 +45,5 @@ def interactive(graph: Graph, *, theme: str = "auto", height: int = 480, **setti
 def viewer_page(picture: Picture, theme: str = "auto") -> str:
     """The text of the page."""
     svg = draw_builtin(picture, drawn_theme(theme))
-    assets = files("flowgraph.rendering") / "assets"
-    return _PAGE.format(
-        title=escape(picture.title),
-        style=(assets / "viewer.css").read_text(encoding="utf-8"),
-        svg=adaptive(svg) if theme == "auto" else svg,
-        script=(assets / "viewer.js").read_text(encoding="utf-8"),
-    )
+    body = _BODY.format(svg=adaptive(svg) if theme == "auto" else svg)
+    return html_page(picture.title, "viewer", body, script=True)

@@ -1,0 +1,138 @@
+"""The backpropagation of one graph as lines of mathematics: values in order, then gradients in the reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.box import Box
+from flowgraph.rendering import kinds
+from flowgraph.rendering.formula_of_box import backward, forward
+from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.notation import letters
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import printable
+from flowgraph.size import Size
+
+if TYPE_CHECKING:
+    from flowgraph.graph import Graph
+
+MOST_TERMS = 6
+"""Terms of a sum that are written; of a longer one the first, and the last."""
+
+_SETS = {"f": r"\mathbb{R}", "c": r"\mathbb{C}", "b": r"\{0, 1\}"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its sides and the shape in LaTeX, the name of the box, what it is, and from whom a gradient comes."""
+
+    left: str
+    right: str
+    shape: str
+    name: str
+    what: str
+    senders: tuple[str, ...] = ()
+    relation: str = "="
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What is given, the lines of fprop and of bprop, and what the signs mean."""
+
+    title: str
+    given: list[Line]
+    values: list[Line]
+    gradients: list[Line]
+    spared: list[str]
+    signs: list[tuple[str, str]]
+
+
+def derive(graph: Graph, wrt: Iterable[Any] | None = None) -> Derivation:
+    """The derivation of the gradients of a graph with respect to `wrt`: its parameters, or inputs if it has none."""
+    writer = _Writer(graph, wrt)
+    given = [writer.given(box) for box in graph.boxes if not box.children and not is_number(box)]
+    values = [writer.value(box) for box in graph.boxes if box.children]
+    gradients = [writer.gradient(box) for box in reversed(graph.boxes) if box in writer.receivers]
+    lines = [line.right for line in (*values, *gradients)]
+    spared = [line.left for line, box in zip(given, writer.leaves, strict=True) if box not in writer.receivers]
+    names = ", ".join(printable(graph.names[box]) for box in graph.outputs[:4])
+    return Derivation(f"Backpropagation of {names}", given, values, gradients, spared, writer.signs(lines))
+
+
+class _Writer:
+    """Writes the lines of one graph."""
+
+    def __init__(self, graph: Graph, wrt: Iterable[Any] | None) -> None:
+        self.graph = graph
+        self.subject = Subject(graph, "backward")
+        wanted = self.subject.receivers if wrt is None else kinds.receivers(graph, [graph.box(one) for one in wrt])
+        self.receivers = {box for box in wanted if not is_number(box)}
+        self.letter = letters(self.subject)
+        self.leaves = [box for box in graph.boxes if not box.children and not is_number(box)]
+
+    def given(self, box: Box) -> Line:
+        kind = self.subject.kind[box]
+        spec = box.outputs[0]
+        field = _SETS.get(spec.dtype.kind, r"\mathbb{Z}")
+        right = field + (f"^{{{shape_latex(spec.shape)}}}" if spec.shape else "")
+        return Line(self.letter[box], right, shape_latex(spec.shape), self._name(box), kind, relation=r"\in")
+
+    def value(self, box: Box) -> Line:
+        return Line(self.letter[box], forward(box, self.letter), self._shape(box), self._name(box), type(box).__name__)
+
+    def gradient(self, box: Box) -> Line:
+        """The gradient of a box: what each box that reads it sends, added up."""
+        terms = [self._seed(box)] if box in self.graph.outputs else []
+        for parent in self.subject.parents[box]:
+            for position, child in enumerate(parent.children):
+                if child is box and parent in self.receivers and parent.passes[position]:
+                    terms.append(backward(parent, position, self.letter))
+        left = rf"\nabla_{{{self.letter[box]}}}"
+        parents = [self.letter[parent] for parent in self.subject.parents[box] if parent in self.receivers]
+        senders = (*parents[:3], *[r"\ldots"] * (len(parents) > 3))
+        what = "bprop of " if senders else "the gradient to begin with"
+        return Line(left, _added(terms), self._shape(box), self._name(box), what, senders)
+
+    def signs(self, rights: list[str]) -> list[tuple[str, str]]:
+        """The signs that occur, each with what it means."""
+        text = " ".join(rights)
+        output = self.letter[self.graph.outputs[0]]
+        known = [
+            (rf"\nabla_v = \frac{{\partial {output}}}{{\partial v}}", "the gradient, of the shape of v", True),
+            (r"\odot", "a product element by element", r"\odot" in text),
+            (r"1_{\ldots}", "1 where the condition holds, else 0", "1_{" in text),
+            (r"e(y)", "one row per example: 1 at its class, else 0", "e(" in text.replace("e({", "e(")),
+            (r"\sigma(a) = \frac{1}{1 + e^{-a}}", "the sigmoid", r"\sigma(" in text),
+            (r"\left(\frac{\partial u}{\partial v}\right)^\top", "the transposed Jacobian", r"\partial" in text),
+            ("k", "how many elements are equal to the largest or smallest", "/ k" in text),
+            (r"\textstyle\sum_{\text{axis } k}", "the sum over the axis that was broadcast", r"\text{axis" in text),
+        ]
+        return [(sign, meaning) for sign, meaning, occurs in known if occurs]
+
+    def _seed(self, box: Box) -> str:
+        return "1" if box.outputs[0].shape == () else r"\text{given}"
+
+    def _shape(self, box: Box) -> str:
+        return ", ".join(shape_latex(spec.shape) for spec in box.outputs)
+
+    def _name(self, box: Box) -> str:
+        return printable(self.graph.names[box])
+
+
+def shape_latex(shape: Iterable[Any]) -> str:
+    """A shape in LaTeX."""
+    sizes = [
+        str(size).replace("*", r" \cdot ") if not (isinstance(size, Size) and size.unknown) else "?" for size in shape
+    ]
+    return r" \times ".join(sizes) or r"\text{scalar}"
+
+
+def _added(terms: list[str]) -> str:
+    if len(terms) > MOST_TERMS:
+        terms = [*terms[: MOST_TERMS - 2], r"\cdots", terms[-1]]
+    text = terms[0] if terms else "0"
+    for term in terms[1:]:
+        text += f" {term}" if term.startswith("-") else f" + {term}"
+    return text

@@ -1,0 +1,168 @@
+"""The declared formulas of a box, with the names of this graph in place of the letters of the declaration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.rendering.notation import number_latex, text_latex
+from flowgraph.size import Size, product
+
+ALSO = {"targets": "y", "logits": "a", "labels": "y", "weights": "W"}
+"""Letters of the lecture for children that `fprop` calls by a word."""
+
+SETTINGS = {"s": "slope", "p": "exponent", r"\alpha": "alpha", r"\delta": "delta"}
+"""Letters for settings that have a name."""
+
+_TOKEN = re.compile(
+    r"\\(?:operatorname|mathrm|text|mathrel|textstyle)\s*(?:\{[^{}]*\})?|\\[A-Za-z]+|\\.|[A-Za-z]+|.", re.S
+)
+_RAISED = re.compile(r"\s*\^(?!\s*(?:\\top|\{?\\top))")
+_TWO_INDICES = re.compile(r"1_\{([a-z])\s*(?:=|\\leq)\s*([a-z])\}")
+
+
+def forward(box: Box, letter: Mapping[Box, str]) -> str:
+    """The right side of the line for the value of a box."""
+    declared = type(box).formula
+    if not declared:
+        children = ", ".join(letter[child] for child in box.children)
+        return rf"{text_latex(type(box).symbol)}({children})"
+    if type(box).role == "regularizer":
+        return " + ".join(_filled(declared, box, letter, position) for position in range(len(box.children)))
+    right = _filled(declared, box, letter)
+    indices = _indices(type(box).derivative)
+    return rf"\left[{right}\right]_{indices[0]}" if indices else right
+
+
+def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
+    """What the bprop of a box sends to the child at a position, by the declared derivative."""
+    arriving = rf"\nabla_{{{letter[box]}}}"
+    declared = _declared_derivative(box, position)
+    if not declared:
+        child = letter[box.children[position]]
+        return rf"\left(\frac{{\partial {letter[box]}}}{{\partial {child}}}\right)^\top {arriving}"
+    factor = _filled(declared, box, letter, position).strip()
+    if r"\nabla" in declared:
+        return factor
+    indices = _indices(declared)
+    if indices:
+        inner = rf"\textstyle\sum_{indices[0]} {{{arriving}}}_{indices[0]} \, {_in_brackets(factor)}"
+        return rf"\left[{inner}\right]_{indices[1]}"
+    return _summed(box, position) + _times(arriving, factor, _scalar(box) or _scalar(box.children[position]))
+
+
+def split(declared: str) -> list[str]:
+    """The parts of a declaration between the commas that stand in no brackets."""
+    parts, depth = [""], 0
+    for token in _TOKEN.findall(declared):
+        depth += (token in "({[") - (token in ")}]") if len(token) == 1 else 0
+        if token == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return [re.sub(r"^(\\[;, ]|\s)+", "", part).strip() for part in parts]
+
+
+def _declared_derivative(box: Box, position: int) -> str:
+    """The part of the declared derivative for a child; "" where none is declared."""
+    cls = type(box)
+    if not cls.derivative:
+        return ""
+    parts = split(cls.derivative)
+    free = [name for name in cls.child_names if name not in cls.constant_children]
+    name = box.names_of_children()[position].partition("[")[0]
+    return parts[free.index(name)] if len(parts) == len(free) and name in free else ""
+
+
+def _indices(derivative: str) -> tuple[str, str] | None:
+    """The index of the own value and that of the child, where a derivative is declared element by element."""
+    found = _TWO_INDICES.search(derivative)
+    if found is None:
+        return None
+    return (found[1], found[2]) if found[1] in "ci" else (found[2], found[1])
+
+
+def _filled(declared: str, box: Box, letter: Mapping[Box, str], position: int | None = None) -> str:
+    """The declaration with letters replaced; of several children under one letter, that at `position` is meant."""
+    by = _replacements(box, letter, position)
+    tokens = _TOKEN.findall(declared)
+    text = ""
+    for place, token in enumerate(tokens):
+        found = by.get(token)
+        if found is None:
+            text += token
+            continue
+        raised = _RAISED.match("".join(tokens[place + 1 :])) is not None
+        needs = (raised and "^" in found) or found.startswith("-")
+        text += rf"\left({found}\right)" if needs else f"{{{found}}}"
+    return text
+
+
+def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> dict[str, str]:
+    cls = type(box)
+    by = {"a" if "h" in cls.child_names else "h": letter[box], "n": _averaged(box)}
+    for name, value in box.setting_values().items():
+        if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+            by[name] = number_latex(np.asarray(value).item())
+    by |= {sign: by[name] for sign, name in SETTINGS.items() if name in by}
+    names = [name.partition("[")[0] for name in box.names_of_children()]
+    for name in dict.fromkeys(names):
+        meant = [i for i, one in enumerate(names) if one == name]
+        meant = [position] if position in meant else meant
+        by[name] = ", ".join(letter[box.children[i]] for i in meant)
+        if name in ALSO and ALSO[name] not in cls.child_names:
+            by[ALSO[name]] = by[name]
+    return by
+
+
+def _averaged(box: Box) -> str:
+    """How many elements a mean is taken of."""
+    if len(box.children) != 1 or len(box.outputs) != 1 or len(box.children[0].outputs) != 1:
+        return "n"
+    whole, part = product(box.children[0].shape), product(box.shape)
+    if isinstance(whole, Size) or isinstance(part, Size):
+        unlike = [size for size in box.children[0].shape if size not in tuple(box.shape)]
+        return r" \cdot ".join(map(str, unlike)) if unlike and not _unknown(unlike) else "n"
+    return str(whole // part) if part else "n"
+
+
+def _unknown(sizes: Sequence[object]) -> bool:
+    return any(not str(size).isalnum() for size in sizes)
+
+
+def _scalar(box: Box) -> bool:
+    return len(box.outputs) == 1 and box.outputs[0].shape == ()
+
+
+def _summed(box: Box, position: int) -> str:
+    """The sum over the axes along which an elementwise box broadcasts a child."""
+    child = box.children[position]
+    if not isinstance(box, Elementwise) or child.shape == box.shape:
+        return ""
+    lead = len(box.shape) - len(child.shape)
+    axes = [*range(lead)] + [
+        axis for axis in range(lead, len(box.shape)) if child.shape[axis - lead] != box.shape[axis]
+    ]
+    return rf"\textstyle\sum_{{\text{{axis {', '.join(map(str, axes))}}}}} " if axes else ""
+
+
+def _times(arriving: str, factor: str, plain: bool) -> str:
+    bare = factor.strip("{}")
+    if bare in ("1", "-1", "0"):
+        return {"1": arriving, "-1": f"-{arriving}", "0": "0"}[bare]
+    if plain:
+        return rf"{_in_brackets(factor)} \, {arriving}"
+    return rf"{arriving} \odot {_in_brackets(factor)}"
+
+
+def _in_brackets(factor: str) -> str:
+    """The factor, in brackets where a sum or a sign would come apart."""
+    depth = 0
+    for place, token in enumerate(_TOKEN.findall(factor)):
+        depth += (token in "({[") - (token in ")}]") if len(token) == 1 else 0
+        if token in ("+", "-") and not depth:
+            return rf"\left({factor}\right)" if place or token == "-" else factor
+    return factor

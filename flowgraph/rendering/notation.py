@@ -1,0 +1,104 @@
+"""The names of boxes in the notation of the lecture: W1 and layer1/W become W with (1) above, unnamed boxes u_1, u_2."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import name as unicode_name
+
+from flowgraph.box import Box, Constant
+from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import printable
+
+_WORD = re.compile(r"([^\W\d_]+)_?(\d*)(?:_(\w+))?")
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+TEXT = re.compile(r"\\text\{((?:\\[a-z]+\{\}|\\.|[^{}\\])*)\}")
+"""What `text_latex` writes, and what formulas declare in words."""
+
+_LARGE_GREEK = ("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega")
+_GREEK = {large.lower() for large in _LARGE_GREEK} | set(_LARGE_GREEK)
+_GREEK |= {"alpha", "beta", "epsilon", "zeta", "eta", "iota", "kappa", "mu", "nu", "rho", "tau", "chi"}
+
+
+def letters(subject: Subject) -> dict[Box, str]:
+    """For each box of a graph its name in LaTeX; no two share one."""
+    found: dict[Box, str] = {}
+    taken: set[str] = set()
+    count = 0
+    for box in sorted(subject.graph.boxes, key=lambda box: box.name is None):
+        if isinstance(box, Constant) and is_number(box):
+            found[box] = number_latex(box.value.item())
+            continue
+        if box.name is None:
+            while (latex := f"u_{{{(count := count + 1)}}}") in taken:
+                pass
+        else:
+            latex = name_latex(subject.graph.names[box])
+            if latex in taken:
+                latex = text_latex(subject.graph.names[box])
+        taken.add(latex)
+        found[box] = latex
+    return found
+
+
+def name_latex(name: str) -> str:
+    """A name as a letter with its number above: `W1`, `layer1/W` and `W_1` are W^{(1)}; others as they are written."""
+    scope, _, last = name.rpartition("/")
+    match = _WORD.fullmatch(last)
+    if match is None:
+        return text_latex(name)
+    word, number, index = match.groups()
+    depth = re.search(r"(\d+)$", scope)
+    above = [scope and (depth[1] if depth and "/" not in scope else text_latex(scope)), number]
+    base = _letter(word)
+    if base is None:
+        return text_latex(name) if scope or index else text_latex(word) + _raised(above)
+    return base + (f"_{{{text_latex(index)}}}" if index else "") + _raised(above)
+
+
+def text_latex(text: str) -> str:
+    """A text in upright letters, in which nothing has a meaning."""
+    return rf"\text{{{''.join(map(_escaped, printable(text)))}}}"
+
+
+def number_latex(value: complex) -> str:
+    """A number, as it was written."""
+    if isinstance(value, complex):
+        return f"({value:g})".replace("j", "i")
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    if not exponent:
+        return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{NaN}"}.get(mantissa, mantissa)
+    power = f"10^{{{int(exponent)}}}"
+    return {"1": power, "-1": f"-{power}"}.get(mantissa, rf"{mantissa} \cdot {power}")
+
+
+def unescaped(latex: str) -> str:
+    """The text that was escaped."""
+    for sign, written in _SPECIAL.items():
+        latex = latex.replace(written, f"\\{sign}")
+    return re.sub(r"\\(.)", r"\1", latex)
+
+
+def _raised(above: list[str]) -> str:
+    parts = [part for part in above if part]
+    return f"^{{({', '.join(parts)})}}" if parts else ""
+
+
+def _letter(word: str) -> str | None:
+    """A single letter, Latin or Greek; None for a longer word."""
+    if len(word) == 1 and word.isascii():
+        return word
+    if word in _GREEK:
+        return f"\\{word}"
+    if len(word) == 1 and "GREEK" in (said := unicode_name(word)):
+        greek = said.rpartition(" ")[2].lower().replace("lamda", "lambda")
+        large = "CAPITAL" in said
+        known = greek.capitalize() in _LARGE_GREEK if large else greek in _GREEK
+        return f"\\{greek.capitalize() if large else greek}" if known else None
+    return None
+
+
+def _escaped(character: str) -> str:
+    if character in "#$%&_{}":
+        return f"\\{character}"
+    return _SPECIAL.get(character, character)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import RenderError, UsageError
+from flowgraph.rendering.derivation import Line, derive
+from flowgraph.rendering.formula_of_box import split
+from flowgraph.rendering.gallery import box_graph
+from flowgraph.rendering.mathml import mathml
+from flowgraph.rendering.notation import name_latex, text_latex
+from tests.rendering.graphs import deep, lecture, nasty
+
+DRAWN = [
+    cls
+    for cls in fg.registry.values()
+    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
+]
+DECLARED = [cls for cls in fg.registry.values() if cls.derivative and cls.__module__.startswith("flowgraph.")]
+LATEX = shutil.which("pdflatex")
+
+
+def gradient_of(graph: fg.Graph, name: str) -> str:
+    (line,) = [line for line in derive(graph).gradients if line.name == name]
+    return line.right
+
+
+def one_box(box: fg.Box) -> Line:
+    return next(line for line in derive(fg.Graph(box)).gradients if line.name == "a")
+
+
+def test_the_lecture_in_its_own_notation() -> None:
+    derivation = derive(lecture())
+    values = [f"{line.left} = {line.right}" for line in derivation.values]
+    assert values[0] == r"u_{1} = {x} \, {W^{(1)}}"
+    assert values[2] == r"h^{(1)} = \tanh({a^{(1)}})"
+    assert [line.name for line in derivation.gradients][0] == "objective"
+    assert gradient_of(lecture(), "a1") == r"\nabla_{h^{(1)}} \odot \left(1 - \left(h^{(1)}\right)^2\right)"
+    assert gradient_of(lecture(), "W2") == (r"{h^{(1)}}^\top \nabla_{a^{(2)}} + 2 {W^{(2)}} \, \nabla_{u_{4}}")
+    assert gradient_of(lecture(), "b1") == r"\textstyle\sum_{\text{axis 0}} \nabla_{a^{(1)}}"
+    assert derivation.spared == ["x", "y"]
+
+
+@pytest.mark.parametrize("cls", DECLARED, ids=lambda cls: cls.__name__)
+def test_a_derivative_is_declared_for_each_child_that_gets_a_gradient(cls: type[fg.Box]) -> None:
+    assert len(split(cls.derivative)) == len([one for one in cls.child_names if one not in cls.constant_children])
+
+
+@pytest.mark.parametrize("cls", DRAWN, ids=lambda cls: cls.__name__)
+def test_every_box_has_its_lines(cls: type[fg.Box]) -> None:
+    graph = box_graph(cls)
+    derivation = derive(graph)
+    assert len(derivation.values) == sum(bool(box.children) for box in graph.boxes)
+    for line in (*derivation.given, *derivation.values, *derivation.gradients):
+        for latex in (line.left, line.right, line.shape):
+            root = ElementTree.fromstring(mathml(latex))
+            assert "\\" not in "".join(root.itertext())
+            assert "&" not in "".join(root.itertext())
+
+
+WORDS = {"index", "ddof", "axes", "subscripts", "operands", "low", "high", "condition", "like"}
+
+
+@pytest.mark.parametrize("cls", DRAWN, ids=lambda cls: cls.__name__)
+def test_no_letter_of_a_declaration_is_left(cls: type[fg.Box]) -> None:
+    graph = box_graph(cls)
+    children = [name for name in cls.child_names if len(name) > 1 and name not in graph.names.values()]
+    for line in derive(graph).values:
+        plain = re.sub(r"\\text\{[^{}]*\}|\\(operatorname|mathrm)\{[^{}]*\}|\\[a-z]+", " ", line.right)
+        assert not set(re.findall(r"[A-Za-z]+", plain)) & set(children) - WORDS
+
+
+def test_settings_and_counts_are_the_numbers_of_this_graph() -> None:
+    a = fg.Parameter(np.ones((2, 5)), name="a")
+    assert one_box(fg.LeakyReLU(a, slope=0.25).named("h")).right == (
+        r"\nabla_{h} \odot \left(1_{{a} > 0} + {0.25} \, 1_{{a} \leq 0}\right)"
+    )
+    assert one_box(fg.mean(a).named("m")).right == r"\frac{1}{{10}} \, \nabla_{m}"
+    assert one_box((a * -2.0).named("m")).right == r"\nabla_{m} \odot \left(-2\right)"
+    assert one_box(np.cumsum(a, axis=1).named("s")).right.startswith(r"\left[\textstyle\sum_i {\nabla_{s}}_i")
+
+
+def test_what_declares_no_derivative_has_its_jacobian() -> None:
+    a = fg.Parameter(np.ones((2, 5)), name="a")
+    assert one_box(np.reshape(a, (5, 2)).named("r")).right == (
+        r"\left(\frac{\partial r}{\partial a}\right)^\top \nabla_{r}"
+    )
+
+
+def test_a_child_read_many_times_is_a_sum_cut_short() -> None:
+    w = fg.Parameter(1.0, name="w")
+    total = sum((np.tanh(w).named(f"h{i}") for i in range(1, 12)), fg.Constant(0.0))
+    right = gradient_of(fg.Graph(total), "w")
+    assert right.count(r"\nabla") == 5
+    assert r"\cdots" in right
+    assert r"h^{(11)}" in right
+
+
+def test_only_what_leads_to_wrt_is_derived() -> None:
+    names = {line.name for line in derive(lecture(), wrt=["W2"]).gradients}
+    assert {"W2", "a2"} <= names
+    assert not {"W1", "h1"} & names
+
+
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        ("W1", "W^{(1)}"),
+        ("W_1", "W^{(1)}"),
+        ("layer2/W", "W^{(2)}"),
+        ("w_hh", r"w_{\text{hh}}"),
+        ("theta", r"\theta"),
+        ("λ", r"\lambda"),
+        ("Σ2", r"\Sigma^{(2)}"),
+        ("loss", r"\text{loss}"),
+        ("enc/layer2/W", r"W^{(\text{enc/layer2})}"),
+        ("a b", r"\text{a b}"),
+        ("ж", r"\text{ж}"),
+    ],
+)
+def test_names_as_the_lecture_writes_them(name: str, latex: str) -> None:
+    assert name_latex(name) == latex
+
+
+def test_two_names_never_share_a_letter() -> None:
+    with fg.scope("layer1"):
+        inner = fg.Parameter(1.0, name="W")
+    lines = derive(fg.Graph(inner * fg.Parameter(1.0, name="W1"))).given
+    assert {line.left for line in lines} == {"W^{(1)}", r"\text{W1}"}
+
+
+def test_names_inject_nothing(tmp_path: Path) -> None:
+    text = nasty().explain(tmp_path / "net.html").read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "alert(1)" in text
+    ElementTree.fromstring(mathml(text_latex("<b>&amp; \\ {x} $ # % _ ^ ~")))
+    assert "".join(ElementTree.fromstring(mathml(text_latex("<b>&\\{x}$#%_^~"))).itertext()) == "<b>&\\{x}$#%_^~"
+    assert "<script" not in nasty().explain(tmp_path / "net.md").read_text(encoding="utf-8")
+
+
+def test_markdown_and_tex_hold_the_lines(tmp_path: Path) -> None:
+    graph = lecture()
+    markdown = graph.explain(str(tmp_path / "net.md")).read_text(encoding="utf-8")
+    tex = graph.explain(tmp_path / "net.tex").read_text(encoding="utf-8")
+    for line in (*derive(graph).values, *derive(graph).gradients):
+        assert f"${line.left} = {line.right}$" in markdown
+        assert f"{line.left} & = {line.right} &&" in tex
+    assert tex.isascii()
+    assert tex.rstrip().endswith(r"\end{document}")
+
+
+@pytest.mark.skipif(LATEX is None, reason="no pdflatex on this machine")
+@pytest.mark.parametrize("graph", [lecture(), nasty(), deep(30)], ids=len)
+def test_the_document_compiles(graph: fg.Graph, tmp_path: Path) -> None:
+    graph.explain(tmp_path / "net.tex")
+    done = subprocess.run(
+        [str(LATEX), "-interaction=nonstopmode", "-halt-on-error", "net.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-800:]
+
+
+def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match=r"\.html, \.md or \.tex"):
+        lecture().explain(tmp_path / "net.svg")
+    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
+    mathml.cache_clear()
+    with pytest.raises(RenderError, match=r"flowgraph\[render\]"):
+        lecture().explain(tmp_path / "net.html")
