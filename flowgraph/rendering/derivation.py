@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -121,11 +121,10 @@ class _Writer:
         return printable(self.graph.names[box])
 
 
-def shape_latex(shape: Iterable[Any]) -> str:
+def shape_latex(shape: Sequence[Any]) -> str:
     """A shape in LaTeX."""
-    sizes = [
-        str(size).replace("*", r" \cdot ") if not (isinstance(size, Size) and size.unknown) else "?" for size in shape
-    ]
+    unknown = [isinstance(size, Size) and size.unknown for size in shape]
+    sizes = ["?" if un else str(size).replace("*", r" \cdot ") for un, size in zip(unknown, shape, strict=True)]
     return r" \times ".join(sizes) or r"\text{scalar}"
 
 

@@ -17,9 +17,7 @@ ALSO = {"targets": "y", "logits": "a", "labels": "y", "weights": "W"}
 SETTINGS = {"s": "slope", "p": "exponent", r"\alpha": "alpha", r"\delta": "delta"}
 """Letters for settings that have a name."""
 
-_TOKEN = re.compile(
-    r"\\(?:operatorname|mathrm|text|mathrel|textstyle)\s*(?:\{[^{}]*\})?|\\[A-Za-z]+|\\.|[A-Za-z]+|.", re.S
-)
+_TOKEN = re.compile(r"\\(?:operatorname|mathrm|text)\s*\{[^{}]*\}|\\[A-Za-z]+|\\.|[A-Za-z]+|.", re.S)
 _RAISED = re.compile(r"\s*\^(?!\s*(?:\\top|\{?\\top))")
 _TWO_INDICES = re.compile(r"1_\{([a-z])\s*(?:=|\\leq)\s*([a-z])\}")
 

@@ -1,4 +1,4 @@
-"""The names of boxes in the notation of the lecture: W1 and layer1/W become W with (1) above, unnamed boxes u_1, u_2."""
+"""The names of boxes as the lecture writes them: W1 and layer1/W become W with (1) above, unnamed boxes u_1, u_2."""
 
 from __future__ import annotations
 

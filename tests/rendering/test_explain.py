@@ -42,7 +42,7 @@ def test_the_lecture_in_its_own_notation() -> None:
     values = [f"{line.left} = {line.right}" for line in derivation.values]
     assert values[0] == r"u_{1} = {x} \, {W^{(1)}}"
     assert values[2] == r"h^{(1)} = \tanh({a^{(1)}})"
-    assert [line.name for line in derivation.gradients][0] == "objective"
+    assert derivation.gradients[0].name == "objective"
     assert gradient_of(lecture(), "a1") == r"\nabla_{h^{(1)}} \odot \left(1 - \left(h^{(1)}\right)^2\right)"
     assert gradient_of(lecture(), "W2") == (r"{h^{(1)}}^\top \nabla_{a^{(2)}} + 2 {W^{(2)}} \, \nabla_{u_{4}}")
     assert gradient_of(lecture(), "b1") == r"\textstyle\sum_{\text{axis 0}} \nabla_{a^{(1)}}"
