@@ -1,9 +1,47 @@
 """Models and their training, composed of boxes and graphs; nothing below imports this package."""
 
+from flowgraph.training import schedules
+from flowgraph.training.callbacks import Callback
 from flowgraph.training.dropout import dropout
+from flowgraph.training.early_stopping import EarlyStopping
+from flowgraph.training.evaluation import Evaluator
+from flowgraph.training.fit import fit
+from flowgraph.training.history import Epoch, History
 from flowgraph.training.initialisers import constant, glorot_uniform, he_normal, he_uniform, zeros
 from flowgraph.training.linear import Linear
 from flowgraph.training.mlp import MLP
+from flowgraph.training.objective import objective
+from flowgraph.training.problem import Problem
+from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, RMSProp, Rule
 from flowgraph.training.sgd import sgd
+from flowgraph.training.trainer import State, Trainer
 
-__all__ = ["MLP", "Linear", "constant", "dropout", "glorot_uniform", "he_normal", "he_uniform", "sgd", "zeros"]
+__all__ = [
+    "MLP",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Callback",
+    "EarlyStopping",
+    "Epoch",
+    "Evaluator",
+    "History",
+    "Linear",
+    "Momentum",
+    "Nesterov",
+    "Problem",
+    "RMSProp",
+    "Rule",
+    "State",
+    "Trainer",
+    "constant",
+    "dropout",
+    "fit",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "objective",
+    "schedules",
+    "sgd",
+    "zeros",
+]

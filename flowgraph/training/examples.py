@@ -1,0 +1,105 @@
+"""Examples: one array per input, whose first axis counts them; batches of them in an order that a seed fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from flowgraph import feeding
+from flowgraph.box import Array, Box
+from flowgraph.errors import FeedError
+from flowgraph.training.problem import Problem
+from flowgraph.training.settings import read_count
+
+
+class Examples:
+    """The arrays of all inputs, checked and of the inputs' dtypes; `len` counts the examples."""
+
+    def __init__(self, arrays: Mapping[Box, Array]) -> None:
+        self.arrays = dict(arrays)
+        self.count = len(next(iter(self.arrays.values())))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def take(self, numbers: Array) -> dict[Box, Array]:
+        """The examples of these numbers, by input."""
+        return {box: array.take(numbers, axis=0, mode="clip") for box, array in self.arrays.items()}
+
+    def part(self, start: int, stop: int) -> dict[Box, Array]:
+        """The examples from `start` to before `stop`, by input; nothing is copied."""
+        return {box: array[start:stop] for box, array in self.arrays.items()}
+
+    def parts(self, size: int) -> Iterator[tuple[int, dict[Box, Array]]]:
+        """All examples in order, in parts of this size, with the number of examples of each."""
+        for start in range(0, self.count, size):
+            stop = min(start + size, self.count)
+            yield stop - start, self.part(start, stop)
+
+
+def read_examples(problem: Problem, data: Any, what: str = "train") -> Examples:
+    """Examples from a dict of inputs (or names) to arrays, or from a pair (X, y) for the inputs x and y."""
+    if isinstance(data, Examples):
+        return data
+    graph = problem.graph
+    feeds = data if isinstance(data, Mapping) else _pair(problem, data, what)
+    by_box = {graph.box(key): value for key, value in feeds.items()}
+    missing = [graph.names[box] for box in problem.inputs if box not in by_box]
+    if missing or not problem.inputs:
+        found = ", ".join(graph.names[box] for box in by_box) or "nothing"
+        needed = ", ".join(missing) or "an objective with an input, which examples can be given to"
+        raise FeedError(f"fit: found {found} in the {what} data, needs {needed}")
+    arrays = {box: _read(graph.names[box], box, value) for box, value in by_box.items()}
+    lengths = {graph.names[box]: len(array) if array.ndim else 0 for box, array in arrays.items()}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        found = ", ".join(f"{length} in {name!r}" for name, length in lengths.items())
+        raise FeedError(
+            f"fit: found {found} in the {what} data; needs the same number of examples, 1 or more, for each"
+        )
+    feeding.bind_sizes(graph, {box: array.shape for box, array in arrays.items()})
+    return Examples(arrays)
+
+
+def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> Array:
+    """Every example once, in an order that the seed and the number of the epoch fix, so that it can be taken up again.
+
+    A batch of all examples needs no order.
+    """
+    if batch_size >= count:
+        return np.arange(count)
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def read_batch_size(batch_size: int | None, count: int) -> int:
+    """The size of a batch, at most all examples; None means all."""
+    if batch_size is None:
+        return count
+    return min(read_count("fit", "batch_size", batch_size, otherwise=", or None for all examples"), count)
+
+
+def _pair(problem: Problem, data: Any, what: str) -> dict[str, Any]:
+    names = {problem.graph.names[box] for box in problem.inputs}
+    if not isinstance(data, tuple | list) or len(data) != 2 or names != {"x", "y"}:
+        raise FeedError(
+            f"fit: found {type(data).__name__} as the {what} data, needs a dict of inputs to arrays, "
+            f"{{{', '.join(f'{name!r}: ...' for name in sorted(names))}}}"
+            + (", or a pair (X, y)" if names == {"x", "y"} else "")
+        )
+    return dict(zip(("x", "y"), data, strict=True))
+
+
+def _read(name: str, box: Box, value: Any) -> Array:
+    array = np.asarray(value)
+    if array.dtype.kind in "OUS":
+        raise FeedError(
+            f"fit: found {array.dtype} values such as {array.reshape(-1)[:1].tolist()} for {name!r}, needs numbers; "
+            f"classes by name become numbers with np.unique({name}, return_inverse=True)"
+        )
+    if array.dtype.kind == "f" and box.dtype.kind in "iu":
+        raise FeedError(
+            f"fit: found floats for the labels {name!r}, needs whole numbers 0, 1, 2 ...; convert them, "
+            f"{name}.astype(int)"
+        )
+    return np.asarray(feeding.read_array(name, box, array))

@@ -1,0 +1,66 @@
+"""Training in one call: `fg.fit(model, data)`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flowgraph.training.early_stopping import EarlyStopping
+from flowgraph.training.history import History
+from flowgraph.training.problem import problem_of
+from flowgraph.training.rules import Rule
+from flowgraph.training.schedules import Schedule
+from flowgraph.training.trainer import State, Trainer
+
+
+def fit(
+    model: Any,
+    data: Any,
+    valid: Any = None,
+    *,
+    epochs: int = 100,
+    rule: str | Rule = "adam",
+    learning_rate: float | Schedule | None = None,
+    batch_size: int | None = 32,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    early_stopping: EarlyStopping | int | None = None,
+    seed: int = 0,
+    callbacks: Sequence[Any] = (),
+    resume: State | None = None,
+) -> History:
+    """Train a model on examples, and return the history; the model is left with the best parameters.
+
+    `model` is an `fg.MLP`, which is trained by its cross entropy (softmax and sigmoid outputs) or squared error, plus
+    `l1` · Σ |W| + `l2` · Σ W² of its weights; or a scalar objective box of your own, or a `Problem`, which says what
+    to watch as well. `data` is a pair (X, y), or a dict of inputs (or their names) to arrays, the first axis of each
+    counting the examples; `valid` is the same, and the best parameters are then those of the epoch with the smallest
+    validation loss, or error, as `early_stopping` says; a number there is its patience.
+
+    Each epoch uses each example once, in an order that `seed` fixes; `batch_size=1` is stochastic gradient descent
+    example by example, `batch_size=None` uses all at once. The last batch of an epoch may be smaller.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    >>> mlp = fg.MLP([2, 16, 2], rng=0)
+    >>> history = fg.fit(mlp, (X[:150], y[:150]), (X[150:], y[150:]), learning_rate=0.01, early_stopping=20)
+    >>> history.best.valid_error < 0.1
+    True
+
+    Source: Larochelle, Training neural networks, "stochastic gradient descent".
+    """
+    problem = problem_of(model, data, l1, l2)
+    trainer = Trainer(
+        problem,
+        data,
+        valid,
+        rule=rule,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        early_stopping=early_stopping,
+        seed=seed,
+    )
+    if resume is not None:
+        trainer.restore(resume)
+    return trainer.run(epochs, callbacks)

@@ -1,0 +1,126 @@
+"""The history of a training: what was measured after each epoch, as a table, a picture, a frame or a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from flowgraph.errors import UsageError
+
+MEASURES = ("train_loss", "train_error", "valid_loss", "valid_error")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is measured after an epoch.
+
+    `train_loss` and `train_error` are means over the batches as they were trained on; `gradient_norms` has one number
+    per layer, of the last step; `learning_rate` is that of the last step. What does not apply is None.
+    """
+
+    number: int
+    updates: int
+    learning_rate: float
+    seconds: float
+    train_loss: float
+    train_error: float | None = None
+    valid_loss: float | None = None
+    valid_error: float | None = None
+    gradient_norms: dict[str, float] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """One value per column; layers have columns of their own."""
+        row = {name: value for name, value in asdict(self).items() if name != "gradient_norms"}
+        return row | {f"gradient_norm {layer}": norm for layer, norm in self.gradient_norms.items()}
+
+
+class History:
+    """The epochs of a training, in order, why it ended and which epoch was the best by the validation data.
+
+    `history["valid_loss"]` is a list of that measure; `print(history)` shows a table, `plot` draws the curves,
+    `to_csv` and `to_frame` export them.
+    """
+
+    def __init__(self, epochs: Iterable[Epoch] = (), *, best_epoch: int | None = None, ended: str = "") -> None:
+        self.epochs = list(epochs)
+        self.best_epoch = best_epoch
+        self.ended = ended
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self.epochs)
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if name not in self.columns:
+            raise UsageError(f"History: found {name!r}, needs one of {', '.join(self.columns)}")
+        return [epoch.row().get(name) for epoch in self.epochs]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of what is measured."""
+        if not self.epochs:
+            return [entry.name for entry in fields(Epoch) if entry.name != "gradient_norms"]
+        return list(self.epochs[0].row())
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch whose parameters the model was left with: the best one, the last one without validation data."""
+        if not self.epochs:
+            raise UsageError("History: found no epoch; train for one at least")
+        return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per epoch."""
+        return [epoch.row() for epoch in self.epochs]
+
+    def to_frame(self) -> Any:
+        """A pandas frame, one row per epoch."""
+        try:
+            import pandas  # type: ignore[import-untyped]
+        except ImportError:
+            raise ImportError("to_frame: needs pandas; run: pip install pandas, or write a file with to_csv") from None
+        return pandas.DataFrame(self.rows(), columns=self.columns).set_index("number")
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write one line per epoch, with a header; what does not apply is empty."""
+        path = Path(path)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows())
+        return path
+
+    def plot(self, path: str | Path, **settings: Any) -> Path:
+        """Draw losses, errors and gradient norms by epoch into a .svg, .png or .pdf, and return its path."""
+        from flowgraph.training.history_plot import plot
+
+        return plot(self, Path(path), **settings)
+
+    def __str__(self) -> str:
+        shown = [name for name in MEASURES if any(value is not None for value in self[name])]
+        names = ["epoch", *(name.replace("_", " ") for name in shown), "learning rate", "seconds"]
+        lines = [[*_cells(epoch, shown), "* best" * (epoch.number == self.best_epoch)] for epoch in self.epochs]
+        if len(lines) > 24:
+            lines = [*lines[:10], ["..."] + [""] * len(names), *lines[-10:]]
+        widths = [max(map(len, column)) for column in zip([*names, ""], *lines, strict=True)]
+        table = [
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in ([*names, ""], *lines)
+        ]
+        return "\n".join([*table, self.ended] if self.ended else table)
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self)} epochs: {self.ended or 'not ended'}>"
+
+
+def _cells(epoch: Epoch, shown: Iterable[str]) -> list[str]:
+    cells = [str(epoch.number)]
+    for name in shown:
+        value = getattr(epoch, name)
+        cells.append("" if value is None else f"{value:.2%}" if name.endswith("error") else f"{value:.4g}")
+    return [*cells, f"{epoch.learning_rate:.3g}", f"{epoch.seconds:.2f}"]

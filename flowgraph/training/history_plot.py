@@ -1,0 +1,69 @@
+"""The learning curves of a history: losses, errors and gradient norms by epoch, on light and dark pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from flowgraph.training.history import History
+
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
+SUFFIXES = (".svg", ".png", ".pdf")
+
+
+def plot(history: History, path: Path, *, width: float = 7.0, log_loss: bool = True) -> Path:
+    """Write the picture; losses above, errors, gradient norms below, the best epoch marked."""
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
+    if not len(history):
+        raise UsageError("plot: found a history without an epoch; train for one at least")
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[training]'") from None
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
+        "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
+    }  # fmt: skip
+    panels = _panels(history)
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(width, 2.1 * len(panels) + 0.6), layout="constrained")
+        rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (label, curves) in zip(rows, panels.items(), strict=True):
+            _draw(axes, history, label, curves)
+            if label.startswith("gradient") or (label == "loss" and log_loss):
+                axes.set_yscale("log")
+        rows[-1].set_xlabel("epoch")
+        figure.patch.set_alpha(0)
+        figure.savefig(path, **({"metadata": {"Date": None}} if path.suffix == ".svg" else {}))
+    return path
+
+
+def _panels(history: History) -> dict[str, dict[str, list[Any]]]:
+    """What each part of the picture shows: name of the axis, curves by name."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for name in ("train_loss", "valid_loss", "train_error", "valid_error"):
+        if any(value is not None for value in history[name]):
+            part, _, what = name.partition("_")
+            found.setdefault(what, {})[part] = history[name]
+    norms = {c.removeprefix("gradient_norm "): history[c] for c in history.columns if c.startswith("gradient_norm ")}
+    return found | ({"gradient norm": norms} if norms else {})
+
+
+def _draw(axes: Any, history: History, label: str, curves: dict[str, list[Any]]) -> None:
+    numbers = history["number"]
+    colors = {"train": BLUE, "valid": VERMILION}
+    for name, values in curves.items():
+        shown = [100 * value for value in values] if label == "error" else values
+        settings = {"color": colors[name]} if name in colors else {"linewidth": 1.0}
+        axes.plot(numbers, shown, label=name, marker="." if len(numbers) == 1 else None, **settings)
+    if history.best_epoch is not None and label != "gradient norm":
+        axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=f"best: epoch {history.best_epoch}")
+    axes.set_ylabel("error in %" if label == "error" else label)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.patch.set_alpha(0)

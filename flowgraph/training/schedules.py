@@ -1,0 +1,231 @@
+"""Learning rates: a schedule gives the rate of each update, and says whether the conditions of convergence hold.
+
+>>> from flowgraph import schedules
+>>> rates = schedules.FixedFirst(0.1, updates=2, then=schedules.InverseTime(0.1, delta=1.0))
+>>> [round(rates(t), 3) for t in (1, 2, 3, 4)]
+[0.1, 0.1, 0.05, 0.033]
+>>> rates.converges()
+Convergence(sum_is_infinite=True, squares_are_finite=True)
+
+Source: Larochelle, Training neural networks, "learning rate".
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from flowgraph.errors import UsageError
+from flowgraph.training.settings import keep, read_count, read_number
+
+
+class ConvergenceWarning(UserWarning):
+    """A schedule of learning rates under which convergence is not certain."""
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """The two conditions on the rates αₜ of stochastic gradient descent; true if both hold."""
+
+    sum_is_infinite: bool
+    squares_are_finite: bool
+
+    def __bool__(self) -> bool:
+        return self.sum_is_infinite and self.squares_are_finite
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning rate for each update t = 1, 2, 3 ...: `schedule(t)`.
+
+    A schedule of your own gives `rate(t)` and `conditions()`.
+    """
+
+    def __call__(self, t: int) -> float:
+        if t < 1:
+            raise UsageError(f"{type(self).__name__}: found update {t}, but updates are counted from 1")
+        return float(self.rate(t))
+
+    def rate(self, t: int) -> float:
+        """The rate of update t, from 1 on."""
+        raise NotImplementedError
+
+    def conditions(self) -> Convergence:
+        """Whether the sum of all rates is infinite, and that of their squares finite."""
+        raise NotImplementedError
+
+    def converges(self, warn: bool = False) -> Convergence:
+        """Whether Σ αₜ = ∞ (any point can be reached) and Σ αₜ² < ∞ (the noise dies out); warns if told to.
+
+        Source: Larochelle, Training neural networks, "convergence conditions" (Robbins-Monro).
+        """
+        found = self.conditions()
+        if warn and not found:
+            missing = []
+            if not found.sum_is_infinite:
+                missing.append("the sum of its rates is finite, so that training may stop short of a minimum")
+            if not found.squares_are_finite:
+                missing.append("the sum of their squares is infinite, so that the steps never settle")
+            warnings.warn(
+                f"{self}: {' and '.join(missing)}; InverseTime and Power meet both conditions",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Fixed(Schedule):
+    """The same rate α for every update."""
+
+    alpha: float
+
+    def __post_init__(self) -> None:
+        _above_zero(self, alpha=self.alpha)
+
+    def rate(self, t: int) -> float:
+        return self.alpha
+
+    def conditions(self) -> Convergence:
+        return Convergence(True, False)
+
+
+@dataclass(frozen=True)
+class InverseTime(Schedule):
+    """αₜ = α / (1 + δ t), with the decrease constant δ."""
+
+    alpha: float
+    delta: float
+
+    def __post_init__(self) -> None:
+        _above_zero(self, alpha=self.alpha, delta=self.delta)
+
+    def rate(self, t: int) -> float:
+        return self.alpha / (1 + self.delta * t)
+
+    def conditions(self) -> Convergence:
+        return Convergence(True, True)
+
+
+@dataclass(frozen=True)
+class Power(Schedule):
+    """αₜ = α / t^δ, with 0.5 < δ ≤ 1."""
+
+    alpha: float
+    delta: float
+
+    def __post_init__(self) -> None:
+        _above_zero(self, alpha=self.alpha, delta=self.delta)
+        if not 0.5 < self.delta <= 1:
+            why = (
+                "the squares of the rates have an infinite sum" if self.delta <= 0.5 else "the rates have a finite sum"
+            )
+            raise UsageError(f"Power: found delta={self.delta}, needs 0.5 < delta <= 1; {why} otherwise")
+
+    def rate(self, t: int) -> float:
+        return float(self.alpha / t**self.delta)
+
+    def conditions(self) -> Convergence:
+        return Convergence(True, True)
+
+
+@dataclass(frozen=True)
+class FixedFirst(Schedule):
+    """One rate for the first updates, then another schedule, which starts to count there."""
+
+    alpha: float
+    updates: int
+    then: Schedule
+
+    def __post_init__(self) -> None:
+        _above_zero(self, alpha=self.alpha)
+        _count(self, updates=self.updates)
+
+    def rate(self, t: int) -> float:
+        return self.alpha if t <= self.updates else self.then.rate(t - self.updates)
+
+    def conditions(self) -> Convergence:
+        return self.then.conditions()
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """α, times `factor` after every `every` updates."""
+
+    alpha: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        _above_zero(self, alpha=self.alpha, factor=self.factor)
+        _count(self, every=self.every)
+        if self.factor >= 1:
+            raise UsageError(f"Step: found factor={self.factor}, needs a number below 1; Fixed keeps the rate")
+
+    def rate(self, t: int) -> float:
+        return float(self.alpha * self.factor ** ((t - 1) // self.every))
+
+    def conditions(self) -> Convergence:
+        return Convergence(False, True)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """From α at the first update down to `lowest` at update `updates`, along half a cosine; then `lowest`.
+
+    Source: Loshchilov and Hutter 2017, SGDR: stochastic gradient descent with warm restarts.
+    """
+
+    alpha: float
+    updates: int
+    lowest: float = 0.0
+
+    def __post_init__(self) -> None:
+        _above_zero(self, alpha=self.alpha)
+        _count(self, updates=self.updates)
+        if not 0 <= self.lowest <= self.alpha:
+            raise UsageError(f"Cosine: found lowest={self.lowest}, needs 0 to alpha={self.alpha}")
+
+    def rate(self, t: int) -> float:
+        done = min((t - 1) / max(self.updates - 1, 1), 1.0)
+        return self.lowest + (self.alpha - self.lowest) * (1 + math.cos(math.pi * done)) / 2
+
+    def conditions(self) -> Convergence:
+        return Convergence(self.lowest > 0, self.lowest == 0)
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """From nearly 0 up, in equal steps, to the first rate of another schedule, which follows.
+
+    Source: Goyal et al. 2017, Accurate, large minibatch SGD.
+    """
+
+    updates: int
+    then: Schedule
+
+    def __post_init__(self) -> None:
+        _count(self, updates=self.updates)
+
+    def rate(self, t: int) -> float:
+        return self.then.rate(1) * t / self.updates if t <= self.updates else self.then.rate(t - self.updates)
+
+    def conditions(self) -> Convergence:
+        return self.then.conditions()
+
+
+def find_schedule(rate: float | Schedule) -> Schedule:
+    """The schedule itself, or the fixed rate."""
+    return rate if isinstance(rate, Schedule) else Fixed(rate)
+
+
+def _above_zero(schedule: Schedule, **numbers: Any) -> None:
+    for name, number in numbers.items():
+        keep(schedule, name, read_number(type(schedule).__name__, name, number, above=0))
+
+
+def _count(schedule: Schedule, **numbers: Any) -> None:
+    for name, number in numbers.items():
+        keep(schedule, name, read_count(type(schedule).__name__, name, number))

@@ -1,0 +1,40 @@
+"""Settings that are numbers: read, or refused with who has them, what was found and what is needed."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+from flowgraph.errors import UsageError
+
+
+def read_number(
+    who: str, name: str, found: Any, *, low: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> float:
+    """A Python float, which widens no float32, from `low` on, above `above` and below `below`."""
+    legal = isinstance(found, Real) and not isinstance(found, bool) and math.isfinite(found)
+    if not legal or not (found >= low and above < found < below):
+        bounds = [
+            text
+            for text, given in (
+                (f"from {low:g}", low > -math.inf),
+                (f"above {above:g}", above > -math.inf),
+                (f"below {below:g}", below < math.inf),
+            )
+            if given
+        ]
+        raise UsageError(f"{who}: found {name}={found!r}, needs a number {' and '.join(bounds)}".rstrip())
+    return float(found)
+
+
+def read_count(who: str, name: str, found: Any, *, low: int = 1, otherwise: str = "") -> int:
+    """A Python integer, from `low` on; `otherwise` says what else may be given."""
+    if not isinstance(found, Integral) or isinstance(found, bool) or found < low:
+        raise UsageError(f"{who}: found {name}={found!r}, needs a whole number from {low} on{otherwise}")
+    return int(found)
+
+
+def keep(setting: Any, name: str, value: Any) -> None:
+    """Store what was read in a frozen dataclass, while it is made."""
+    object.__setattr__(setting, name, value)

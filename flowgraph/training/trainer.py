@@ -1,0 +1,246 @@
+"""The trainer: steps, epochs, and a state from which another trainer goes on as if nothing had been in between."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Array, Box
+from flowgraph.derivatives import gradient
+from flowgraph.errors import FeedError, UsageError
+from flowgraph.leaves import Input, Parameter
+from flowgraph.training.callbacks import Callback, as_callback
+from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
+from flowgraph.training.evaluation import Evaluator
+from flowgraph.training.examples import Examples, epoch_order, read_batch_size, read_examples
+from flowgraph.training.history import Epoch, History
+from flowgraph.training.interrupt import interruption
+from flowgraph.training.problem import Problem
+from flowgraph.training.rules import Rule, find_rule
+from flowgraph.training.schedules import Schedule, find_schedule
+from flowgraph.training.settings import read_count
+from flowgraph.training.stand_in import compile
+
+
+class State(NamedTuple):
+    """Where a training stands: arrays by name, and a record of what JSON holds."""
+
+    arrays: dict[str, Array]
+    record: dict[str, Any]
+
+
+class Trainer:
+    """Trains a problem step by step; `run` goes on to a number of epochs.
+
+    The step is one plan: objective, gradients and update rule, all parameters together. `updates` counts the steps,
+    `epoch` the epochs that are complete, `position` the examples seen in the one that is not. Order and dropout
+    are fixed by the seed and these counts, so `state()` is all that `restore` needs: parameters, what the rule
+    remembers, the counts, sums of this epoch, early stopping, the history.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        train: Any,
+        valid: Any = None,
+        *,
+        rule: str | Rule = "adam",
+        learning_rate: float | Schedule | None = None,
+        batch_size: int | None = 32,
+        early_stopping: EarlyStopping | int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.problem = problem
+        self.train = read_examples(problem, train)
+        self.valid: Examples | None = None if valid is None else read_examples(problem, valid, "valid")
+        self.rule = find_rule(rule)
+        self.schedule = find_schedule(self.rule.default_rate if learning_rate is None else learning_rate)
+        self.batch_size = read_batch_size(batch_size, len(self.train))
+        self.seed = read_count("fit", "seed", seed, low=0)
+        self.lookout = Lookout(find_stopping(early_stopping))
+        self.updates = self.epoch = self.position = 0
+        self.stopped: str | None = None
+        self.history: list[Epoch] = []
+        self._loss = self._error = 0.0
+        self._norms: dict[str, float] = {}
+        self._seconds = 0.0
+        self._order = self._epoch_order()
+        self._evaluator = Evaluator(problem)
+        self._build()
+
+    def _build(self) -> None:
+        problem = self.problem
+        dtypes = {parameter.dtype for parameter in problem.parameters}
+        self._rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
+        grads: dict[Parameter, Box] = dict(
+            zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)  # type: ignore[arg-type]
+        )
+        updates = self.rule.updates(grads, self._rate)
+        by_layer: dict[str, list[Any]] = {}
+        for parameter, grad in grads.items():
+            by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
+        self._layers = list(by_layer)
+        norms = [
+            np.sqrt(sum((np.sum(g * g) for g in parts[1:]), np.sum(parts[0] * parts[0]))) for parts in by_layer.values()
+        ]
+        watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
+        self._step = compile(watched, updates)
+        self._last_step = compile([*watched, *norms], updates)
+        self._parameters = {problem.graph.names[p]: p for p in grads}
+        own = [parameter for parameter in updates if parameter not in grads]
+        self._remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
+
+    def step(self) -> None:
+        """One update, from the next batch of this epoch."""
+        start = time.perf_counter()
+        stop = min(self.position + self.batch_size, len(self.train))
+        if self.batch_size == len(self.train):
+            feeds: dict[Any, Any] = dict(self.train.arrays)
+        else:
+            feeds = dict(self.train.take(self._order[self.position : stop]))
+        self.updates += 1
+        feeds[self._rate] = self.schedule(self.updates)
+        last = stop == len(self.train)
+        values = (self._last_step if last else self._step)(feeds, seed=(self.seed << 40) + self.updates)
+        count = stop - self.position
+        self._loss += float(values[0]) * count
+        if self.problem.batch_error is not None:
+            self._error += float(values[1]) * count
+        if last:
+            self._norms = dict(zip(self._layers, map(float, values[-len(self._layers) :]), strict=True))
+        self.position = stop
+        self._seconds += time.perf_counter() - start
+
+    def end_epoch(self) -> Epoch:
+        """Measure after the last step of an epoch, and decide whether to stop."""
+        start = time.perf_counter()
+        count = len(self.train)
+        loss, error = (None, None) if self.valid is None else self._evaluator(self.valid)
+        epoch = Epoch(
+            number=self.epoch + 1,
+            updates=self.updates,
+            learning_rate=self.schedule(self.updates),
+            seconds=self._seconds + time.perf_counter() - start,
+            train_loss=self._loss / count,
+            train_error=None if self.problem.batch_error is None else self._error / count,
+            valid_loss=loss,
+            valid_error=error,
+            gradient_norms=self._norms,
+        )
+        self.epoch, self.position = epoch.number, 0
+        self._loss = self._error = self._seconds = 0.0
+        self._order = self._epoch_order()
+        self.history.append(epoch)
+        self.lookout.see(epoch, self.values())
+        self.stopped = self.lookout.verdict()
+        if not math.isfinite(epoch.train_loss):
+            self.stopped = f"the loss is {epoch.train_loss} in epoch {epoch.number}; try a smaller learning rate"
+        return epoch
+
+    def run(self, epochs: int, callbacks: Sequence[Any] = ()) -> History:
+        """Train until `epochs` epochs are complete, or until it is stopped; the best parameters are put back."""
+        listeners = [as_callback(callback) for callback in callbacks]
+        with interruption() as interrupted:
+            for listener in listeners:
+                listener.on_start(self, epochs)
+            while self.stopped is None and self.epoch < epochs:
+                self._run_step(listeners)
+                if interrupted.asked and self.stopped is None:
+                    self.stopped = "interrupted"
+            for listener in listeners:
+                listener.on_stop(self)
+        ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epochs"
+        self.put_back_best()
+        return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended)
+
+    def _run_step(self, listeners: Sequence[Callback]) -> None:
+        if self.position < len(self.train):
+            self.step()
+            for listener in listeners:
+                listener.on_step(self)
+        if self.position == len(self.train):
+            epoch = self.end_epoch()
+            for listener in listeners:
+                listener.on_epoch(self, epoch)
+
+    def stop(self, why: str) -> None:
+        """End the run after this step; a callback may call it."""
+        self.stopped = why
+
+    def values(self) -> dict[str, Array]:
+        """The parameters of the model by name."""
+        return {name: parameter.value for name, parameter in self._parameters.items()}
+
+    def put_back_best(self) -> None:
+        """Give the model the parameters of the best epoch, if validation data showed one."""
+        for name, value in self.lookout.parameters.items():
+            self._parameters[name].value = value
+
+    def state(self) -> State:
+        """All that `restore` needs, copied."""
+        arrays = {f"parameter/{name}": np.array(p.value) for name, p in self._parameters.items()}
+        arrays |= {f"rule/{name}": np.array(p.value) for name, p in self._remembered.items()}
+        arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
+        record = {
+            **self._identity(),
+            "updates": self.updates,
+            "epoch": self.epoch,
+            "position": self.position,
+            "loss": self._loss,
+            "error": self._error,
+            "seconds": self._seconds,
+            "norms": dict(self._norms),
+            "lookout": self.lookout.record(),
+            "history": [vars(epoch) | {"gradient_norms": dict(epoch.gradient_norms)} for epoch in self.history],
+        }
+        return State(arrays, record)
+
+    def restore(self, state: State) -> None:
+        """Go on where a state was taken, by a trainer with the same problem, data and settings."""
+        arrays, record = state
+        for what, needed in self._identity().items():
+            if record.get(what) != needed:
+                raise UsageError(
+                    f"restore: found a state with {what} {record.get(what)!r}, but this trainer has {needed!r}; "
+                    f"give the trainer what it had when the state was taken"
+                )
+        best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+        owned = {f"parameter/{name}": p for name, p in self._parameters.items()}
+        owned |= {f"rule/{name}": p for name, p in self._remembered.items()}
+        _check_arrays(arrays, owned)
+        for name, parameter in owned.items():
+            parameter.value = arrays[name]
+        self.lookout.restore(record["lookout"], best)
+        self.updates, self.epoch, self.position = record["updates"], record["epoch"], record["position"]
+        self._loss, self._error, self._seconds = record["loss"], record["error"], record["seconds"]
+        self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
+        self.history = [Epoch(**epoch) for epoch in record["history"]]
+        self._order = self._epoch_order()
+
+    def _identity(self) -> dict[str, Any]:
+        """What a state and a trainer have in common."""
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "examples": len(self.train),
+            "rule": str(self.rule),
+            "schedule": str(self.schedule),
+        }
+
+    def _epoch_order(self) -> Array:
+        return epoch_order(len(self.train), self.batch_size, self.seed, self.epoch)
+
+
+def _check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) -> None:
+    for name, parameter in owned.items():
+        found = arrays.get(name)
+        if found is None or found.shape != parameter.shape or found.dtype != parameter.dtype:
+            what = "no array" if found is None else f"{found.dtype} of shape {found.shape}"
+            raise FeedError(
+                f"restore: found {what} for {name!r}, needs {parameter.dtype} of shape {parameter.shape}; "
+                f"the state belongs to another model or rule"
+            )
