@@ -31,8 +31,19 @@ def parts(value: Any) -> tuple[Any, ...]:
 def seeds(value: Any, number: int = 0) -> Any:
     """Random gradients for a value."""
     rng = np.random.default_rng(number)
-    drawn = tuple(np.asarray(rng.normal(size=np.shape(v))).astype(v.dtype) for v in parts(value))
+    drawn = tuple(draw(rng, v) for v in parts(value))
     return drawn if isinstance(value, tuple) else drawn[0]
+
+
+def draw(rng: np.random.Generator, like: Any) -> np.ndarray:
+    """Normal numbers of the shape and dtype of an array."""
+    real = np.asarray(rng.normal(size=np.shape(like)))
+    return (real + 1j * rng.normal(size=np.shape(like)) if np.iscomplexobj(like) else real).astype(like.dtype)
+
+
+def product(a: Any, b: Any) -> Any:
+    """Σ a b of real numbers, Re Σ conj(a) b of complex ones: how much an output of gradient `a` moves along `b`."""
+    return np.sum(np.conjugate(a) * b).real
 
 
 def differentiable(case: Case) -> bool:
@@ -62,7 +73,7 @@ def slope(case: Case, directions: Sequence[np.ndarray], grad: Any) -> tuple[floa
         for i, direction in zip(case.floats, directions, strict=True):
             moved[i] = case.children[i] + step * direction
         value = case.box.fprop(*moved)
-        return float(sum(np.sum(g * v) for g, v in zip(parts(grad), parts(value), strict=True)))
+        return float(sum(product(g, v) for g, v in zip(parts(grad), parts(value), strict=True)))
 
     steps = [3e-3 / 2**k for k in range(5)]
     row = [(objective(h) - objective(-h)) / (2 * h) for h in steps]
@@ -131,10 +142,10 @@ def gradient_by_central_differences(case: Case) -> None:
         return
     rng = np.random.default_rng(1)
     for number in range(3):
-        directions = [np.asarray(rng.normal(size=case.children[i].shape)) for i in case.floats]
+        directions = [draw(rng, case.children[i]) for i in case.floats]
         grad = seeds(case.box.fprop(*case.children), number)
         numeric, error = slope(case, directions, grad)
-        terms = [np.sum(d * g) for d, g in zip(directions, grads_of(case, grad), strict=True)]
+        terms = [product(d, g) for d, g in zip(directions, grads_of(case, grad), strict=True)]
         size = sum(abs(t) for t in terms)
         assert abs(sum(terms) - numeric) <= 10 * error + 1e-9 * (1 + size), (
             f"{case}: bprop gives the slope {sum(terms)}, central differences {numeric} ± {error}"
@@ -144,7 +155,7 @@ def gradient_by_central_differences(case: Case) -> None:
 @check
 def gradient_by_complex_step(case: Case) -> None:
     """<bprop(g), v> = Im <g, fprop(x + ihv)> / h, exact to rounding, wherever fprop takes complex values."""
-    if not differentiable(case):
+    if not differentiable(case) or any(np.iscomplexobj(v) for v in (*case.children, *parts(case.value))):
         return
     rng = np.random.default_rng(2)
     moved = list(case.children)
@@ -202,7 +213,7 @@ def pure(case: Case) -> None:
     box = case.box
     first, second = box.fprop(*children), box.fprop(*children)
     for a, b in zip(parts(first), parts(second), strict=True):
-        assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"{case}: fprop differs the second time"
+        assert np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"), f"{case}: fprop differs the second time"
     if differentiable(case) and case.cls.has_bprop:
         grad = seeds(first)
         for array in parts(grad):
@@ -238,10 +249,15 @@ def float32_like_float64(case: Case) -> None:
     value = narrow.box.fprop(*narrow.children)
     assert_same(value, wide.box.fprop(*wide.children), case, "float32 value", 2e-4)
     grad = seeds(value)
-    wide_grad = tuple(g.astype(float) for g in grad) if isinstance(grad, tuple) else grad.astype(float)
+    wide_grad = tuple(map(doubled, grad)) if isinstance(grad, tuple) else doubled(grad)
     for a, b in zip(grads_of(narrow, grad), grads_of(wide, wide_grad), strict=True):
-        assert a.dtype == np.float32, f"{case}: the gradient of float32 is {a.dtype}"
+        assert a.dtype in (np.float32, np.complex64), f"{case}: the gradient of float32 is {a.dtype}"
         assert_same(a, b, case, "float32 gradient", 2e-3)
+
+
+def doubled(array: np.ndarray) -> np.ndarray:
+    """The array in double precision."""
+    return array.astype(np.result_type(array.dtype, np.float64))
 
 
 @check
@@ -299,24 +315,24 @@ def second_derivative(case: Case) -> None:
     box, wrt, grad = symbolic(case)
     seed = seeds(case.box.fprop(*case.children))
     rng = np.random.default_rng(5)
-    weights = [np.asarray(rng.normal(size=case.children[i].shape)) for i in case.floats]
+    weights = [draw(rng, case.children[i]) for i in case.floats]
     total = 0.0
     for one, weight in zip(fg.gradient(box, wrt, grad), weights, strict=True):
-        total = total + fg.sum(one * weight)
+        total = total + fg.sum(np.real(one * np.conjugate(weight)))
     graph = fg.Graph(total)
     feeds = {leaf: case.children[i] for i, leaf in zip(case.floats, wrt, strict=True)} | {grad: seed}
     run = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph})
     reached = [leaf for leaf in (*wrt, grad) if leaf in graph]
     found = run.bprop(wrt=reached, unused="zeros") if reached else {}
     for i, leaf in zip(case.floats, wrt, strict=True):
-        direction = np.asarray(rng.normal(size=case.children[i].shape))
-        analytic = float(np.sum(found[leaf] * direction)) if leaf in graph else 0.0
+        direction = draw(rng, case.children[i])
+        analytic = float(product(found[leaf], direction)) if leaf in graph else 0.0
 
         def objective(step: float, i: int = i, direction: np.ndarray = direction) -> float:
             moved = list(case.children)
             moved[i] = case.children[i] + step * direction
             grads = grads_of(case.replace(*moved), seed)
-            return float(sum(np.sum(w * g) for w, g in zip(weights, grads, strict=True)))
+            return float(sum(product(w, g) for w, g in zip(weights, grads, strict=True)))
 
         coarse, fine = [(objective(h) - objective(-h)) / (2 * h) for h in (2e-4, 1e-4)]
         numeric = (4 * fine - coarse) / 3

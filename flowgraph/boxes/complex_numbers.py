@@ -88,10 +88,12 @@ class Angle(Elementwise):
 
 @implements(np.conjugate)
 def conjugate(x: Any) -> Any:
-    """np.conj of a box: a real one is its own, and twice is not at all."""
+    """np.conj of a box or an array: what is real is its own, and twice is not at all."""
     if x.dtype.kind != "c":
         return x
-    return x.children[0] if isinstance(x, Conjugate) else Conjugate(x)
+    if isinstance(x, Conjugate):
+        return x.children[0]
+    return Conjugate(x) if isinstance(x, Box) else np.conjugate(x)
 
 
 @implements(np.real)
@@ -127,6 +129,4 @@ def turned(grad: Any) -> Any:
         return None
     if isinstance(grad, tuple):
         return tuple(map(turned, grad))
-    if isinstance(grad, Box) and len(grad.outputs) > 1:
-        return grad
-    return np.conjugate(grad) if grad.dtype.kind == "c" else grad
+    return conjugate(grad)

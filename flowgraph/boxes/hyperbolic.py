@@ -82,7 +82,7 @@ class Arcsinh(Elementwise):
         return np.arcsinh(a)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
-        return (grad / np.hypot(a, 1),)
+        return (grad / (np.sqrt(a * a + 1) if a.dtype.kind == "c" else np.hypot(a, 1)),)
 
 
 class Arccosh(Elementwise):

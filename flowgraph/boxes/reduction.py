@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.boxes.complex_numbers import conjugate, real_part
 from flowgraph.boxes.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.likeness import broadcast_like, count, count_like
 from flowgraph.example import example
@@ -121,8 +122,8 @@ class Var(Reduction):
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         centred = a - np.mean(a, axis=self.axis, keepdims=True)
-        freedom = _positive(count_like(a, self.axis) - self.ddof)
-        return (self.restored(grad / freedom, a) * (2 * centred),)
+        freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
+        return (self.restored(grad / freedom, a) * (2 * conjugate(centred)),)
 
 
 class Std(Reduction):
@@ -146,8 +147,8 @@ class Std(Reduction):
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         centred = a - np.mean(a, axis=self.axis, keepdims=True)
-        freedom = _positive(count_like(a, self.axis) - self.ddof)
-        return (self.restored(grad / (freedom * one_at_zero(h)), a) * centred,)
+        freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
+        return (self.restored(grad / (freedom * one_at_zero(h)), a) * conjugate(centred),)
 
 
 class LogSumExp(Reduction):
@@ -184,9 +185,9 @@ def average(a: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def spread(a: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
-    """The variance of real numbers; an empty one is NaN, as in NumPy."""
+    """The variance, of complex numbers that of their distance; an empty one is NaN, as in NumPy."""
     centred = a - average(a, axis, True)
-    total = (centred * centred).sum(axis=axis, keepdims=keepdims)
+    total = real_part(conjugate(centred) * centred).sum(axis=axis, keepdims=keepdims)
     return total / max(count(a.shape, axis) - ddof, 0)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.boxes.complex_numbers import conjugate, real_part
 from flowgraph.errors import UsageError
 from flowgraph.example import example
 from flowgraph.size import Shape, add, product
@@ -20,10 +21,10 @@ class Regularizer(Box, abstract=True):
     examples = (example((3, 4), (4, 2)), example((5,)), example((), (2, 3), (2, 3, 4)))
 
     def infer(self, *specs: Spec) -> Spec:
-        """A scalar of the weights' dtype."""
+        """A scalar of the weights' dtype; a real one of complex weights."""
         if not specs:
             raise UsageError(f"{self.title}: found no weights, needs one or more: {type(self).__name__}(W1, W2)")
-        return Spec((), np.result_type(*[spec.dtype for spec in specs]))
+        return Spec((), np.result_type(*[spec.dtype for spec in specs]).type(0).real.dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Two per weight."""
@@ -50,13 +51,13 @@ class L1(Regularizer):
         return sum((np.sum(np.abs(w)) for w in weights[1:]), np.sum(np.abs(weights[0])))
 
     def bprop(self, grad: Any, h: Any, *weights: Any) -> tuple[Any, ...]:
-        return tuple(grad * np.sign(w) for w in weights)
+        return tuple(grad * conjugate(np.sign(w)) for w in weights)
 
 
 class L2(Regularizer):
-    """Sum of the squares of all weights.
+    """Sum of the squares of all weights, of the squared absolute values of complex ones.
 
-    h = Σ W²        dW = 2 W
+    h = Σ |W|²        dW = 2 W
 
     Source: Larochelle, Training neural networks, "regularization: L2".
     """
@@ -66,7 +67,8 @@ class L2(Regularizer):
     derivative = "2 W"
 
     def fprop(self, *weights: Any) -> Any:
-        return sum((np.sum(w * w) for w in weights[1:]), np.sum(weights[0] * weights[0]))
+        first, *others = (np.sum(real_part(conjugate(w) * w)) for w in weights)
+        return sum(others, first)
 
     def bprop(self, grad: Any, h: Any, *weights: Any) -> tuple[Any, ...]:
-        return tuple(2 * grad * w for w in weights)
+        return tuple(2 * grad * conjugate(w) for w in weights)

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.backward import derived_bprop
 from flowgraph.box import Box, Elementwise
+from flowgraph.boxes.complex_numbers import turned
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.target import Target
@@ -74,13 +75,13 @@ class BoxCalls:
         """The gradients that the engine takes from bprop: counted, of the right form, broadcasting undone."""
         children, settings = self.split(inputs)
         box = self.box(children, settings)
-        grad = tuple(grad) if isinstance(grad, tuple | list) else np.asarray(grad)[()]
+        grad = turned(tuple(map(np.asarray, grad)) if isinstance(grad, tuple | list) else np.asarray(grad)[()])
         output = tuple(output) if isinstance(output, tuple | list) else np.asarray(output)[()]
         call = box.bprop if box.has_bprop else derived_bprop(box)
         grads = self._settled(box, call(grad, output, *children), children, output)
         if box.takes_needs and len(children) > 1:
             self._same_with_needs(box, grads, (grad, output, *children))
-        return (*grads, *(None for _ in self.setting_names))
+        return (*map(turned, grads), *(None for _ in self.setting_names))
 
     def _settled(self, box: Box, parts: Any, children: list[Any], output: Any) -> tuple[Any, ...]:
         if type(parts) is not tuple or len(parts) != len(children):
@@ -161,9 +162,10 @@ def target_of(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target
 
 
 def differentiable(case: Case) -> bool:
-    """Whether there is a gradient at all: a float that is no constant, and only real values."""
+    """Whether there is a gradient to compare: a real child that is no constant, and real or complex values."""
     box = case.box
-    return any(box.passes) and bool(case.floats) and all(spec.dtype.kind == "f" for spec in box.outputs)
+    real = [i for i in case.floats if case.children[i].dtype.kind == "f"]
+    return any(box.passes) and bool(real) and all(spec.dtype.kind in "fc" for spec in box.outputs)
 
 
 def _settled_or_as_it_is(part: Any, child: Any, box: Box, position: int, output: Any) -> Any:

@@ -41,11 +41,12 @@ class Case:
     def floats(self) -> list[int]:
         """The positions of the children that have a gradient."""
         constant = self.box.constant
-        return [i for i, a in enumerate(self.children) if a.dtype.kind == "f" and not constant[i]]
+        return [i for i, a in enumerate(self.children) if a.dtype.kind in "fc" and not constant[i]]
 
     def cast(self, dtype: Any) -> Case:
-        """The same case with floats of another dtype."""
-        return self.replace(*(a.astype(dtype) if a.dtype.kind == "f" else a for a in self.children))
+        """The same case with floats of another dtype, and complex numbers of that precision."""
+        kinds = {"f": np.dtype(dtype), "c": np.result_type(dtype, np.complex64)}
+        return self.replace(*(a.astype(kinds.get(a.dtype.kind, a.dtype)) for a in self.children))
 
     def replace(self, *children: Any) -> Case:
         """The same settings on other arrays."""

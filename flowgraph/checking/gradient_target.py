@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.boxes import sum as sum_of
+from flowgraph.boxes.complex_numbers import real_part, turned
 from flowgraph.checking.box_target import BoxCalls
 from flowgraph.checking.combine import nothing, with_failures
 from flowgraph.checking.report import Report
@@ -18,6 +19,8 @@ from flowgraph.derivatives import gradient
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
 from flowgraph.order import Boxes
+
+_OBLIQUE = 0.8 + 0.6j
 
 
 @dataclass
@@ -51,7 +54,7 @@ class GradientCalls:
             raise ValueError("the incoming gradient has another shape than the value")
         if not all(np.all(np.isfinite(v)) for v in parts):
             raise ValueError("the value is not finite")
-        arriving = tuple(np.asarray(g, v.dtype) for g, v in zip(grads, parts, strict=True))
+        arriving = tuple(_in_plane(np.asarray(g), v.dtype) for g, v in zip(grads, parts, strict=True))
         found = self.target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
         return tuple(found[i] for i in self.active)
 
@@ -110,15 +113,15 @@ class GradientCalls:
         box = self.calls.cls(*leaves, **settings)
         parts = [box] if len(box.outputs) == 1 else list(box)
         arriving: list[Box] = [
-            Input(f"grad{i}", shape=np.shape(g), dtype=part.dtype)
+            Input(f"grad{i}", shape=np.shape(g), dtype=part.dtype.type(0).real.dtype)
             for i, (g, part) in enumerate(zip(grads, parts, strict=True))
         ]
         wrt = [leaves[i] for i in self.active]
         if len(parts) == 1:
-            return GradientGraph(Graph(*gradient(box, wrt, arriving[0])), arriving, list(leaves))
+            return GradientGraph(Graph(*gradient(box, wrt, _in_plane(arriving[0], box.dtype))), arriving, list(leaves))
         total: Any = 0.0
         for part, grad in zip(parts, arriving, strict=True):
-            total = total + sum_of(part * grad)
+            total = total + sum_of(real_part(turned(_in_plane(grad, part.dtype)) * part))
         return GradientGraph(Graph(*gradient(total, wrt)), arriving, list(leaves))
 
 
@@ -198,6 +201,11 @@ def _other_numbers(second: GradientCalls, inputs: tuple[Any, ...]) -> str:
         if not gap <= 1e-8 * (1.0 + float(np.abs(other).max(initial=0.0))):
             return f"bprop on boxes gives other numbers for {name} than on arrays: they differ by {gap:.2g}"
     return ""
+
+
+def _in_plane(grad: Any, dtype: np.dtype[Any]) -> Any:
+    """A real gradient as one of a complex value: turned off both axes of the plane."""
+    return np.astype(grad * (_OBLIQUE if dtype.kind == "c" else 1), dtype)
 
 
 def _kinds(values: Any) -> tuple[Any, ...]:

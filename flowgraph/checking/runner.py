@@ -19,6 +19,10 @@ class Illegal(Exception):
     """fprop raised, or gave a value that is not finite: the inputs are outside the domain."""
 
 
+class Exited(Exception):
+    """The code under test called sys.exit, which must not end the check."""
+
+
 class Runner:
     """Runs one target. `budget` bounds the calls of fprop, `seconds` is the safety net of a slow one."""
 
@@ -41,7 +45,7 @@ class Runner:
     def _watch_global_state(self, target: Target) -> None:
         before = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
         try:
-            target.fprop(*copy.deepcopy(target.inputs))
+            _call(target.fprop, *copy.deepcopy(target.inputs))
         except Exception:
             return
         after = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
@@ -76,14 +80,14 @@ class Runner:
             self.restore_random_state()
         if self.shields:
             inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
-        return self.target.fprop(*self._own(inputs))
+        return _call(self.target.fprop, *self._own(inputs))
 
     def bprop(self, grad: Any, output: Any, inputs: Inputs) -> Any:
         self.bprop_calls += 1
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
             inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
-        return self.target.bprop(grad, output, *self._own(inputs))
+        return _call(self.target.bprop, grad, output, *self._own(inputs))
 
     def legal(self, inputs: Inputs) -> Any:
         """The value of fprop, or Illegal."""
@@ -102,9 +106,16 @@ class Runner:
 
     def accepts(self, inputs: Inputs) -> bool:
         try:
-            return self.target.valid is None or bool(np.all(self.target.valid(*inputs)))
+            return self.target.valid is None or bool(np.all(_call(self.target.valid, *inputs)))
         except Exception:
             return False
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except SystemExit as error:
+        raise Exited(f"SystemExit({error.code!r})") from error
 
 
 def parts(output: Any) -> tuple[Any, ...]:
@@ -131,7 +142,8 @@ def unflatten(vector: Array, output: Any) -> Any:
         piece = vector[start : start + count]
         start += count
         if np.iscomplexobj(like):
-            piece = np.ascontiguousarray(piece).view(like.dtype)
+            kind: Any = np.clongdouble if vector.dtype == np.longdouble else like.dtype
+            piece = np.ascontiguousarray(piece, np.empty(0, kind).real.dtype).view(kind)
         elif like.dtype.kind == "f" and vector.dtype != np.longdouble:
             piece = piece.astype(like.dtype)
         piece = piece.reshape(like.shape).copy()
