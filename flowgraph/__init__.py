@@ -41,6 +41,7 @@ from flowgraph.training import (
     he_normal,
     he_uniform,
     objective,
+    preflight,
     schedules,
 )
 
@@ -94,6 +95,7 @@ __all__ = [
     "jvp",
     "load",
     "objective",
+    "preflight",
     "property_test",
     "registry",
     "save",

@@ -65,3 +65,17 @@ class GradientWarning(RuntimeWarning):
 
 class IndexingError(FlowgraphError, IndexError):
     """An index that the shape of a box does not take."""
+
+
+class SavedFileError(FlowgraphError, ValueError):
+    """A file that flowgraph did not write, that a newer one wrote, or that is no longer whole."""
+
+
+class DataError(FlowgraphError, ValueError):
+    """Examples that nothing can be learnt from as they are: with their row and column."""
+
+
+class TestSetError(FlowgraphError, RuntimeError):
+    """A second look at test examples."""
+
+    __test__ = False  # no test of pytest's

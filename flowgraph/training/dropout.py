@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.draws import Draw
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.leaves import Random
 from flowgraph.naming import scope
+
+
+@dataclass(frozen=True)
+class Keep(Draw):
+    """A mask: 0 with probability `rate`, else 1 / (1 - rate)."""
+
+    rate: float
+
+    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        return (generator.random(shape) >= self.rate) / (1 - self.rate)
 
 
 def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
@@ -34,13 +46,6 @@ def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
     if h.dtype.kind != "f":
         raise DtypeError(f"dropout: found {h.title} of dtype {h.dtype}, needs floats")
     with scope(name or "dropout"):
-        mask = Random(_keep(float(rate)), shape=h.shape, dtype=h.dtype, name="mask" if name else None)
+        mask = Random(Keep(float(rate)), shape=h.shape, dtype=h.dtype, name="mask" if name else None)
     dropped = h * mask
     return dropped.named(name) if name else dropped
-
-
-def _keep(rate: float) -> Any:
-    def draw(generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
-        return (generator.random(shape) >= rate) / (1 - rate)
-
-    return draw

@@ -1,0 +1,150 @@
+"""One safetensors file: named arrays, a JSON document, and a checksum over both; read without running anything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.saving.replacing import replace_file
+
+FORMAT = 1
+"""Grows by one with every change that an older flowgraph would read wrongly."""
+
+_KEY = "flowgraph"
+_PLAIN = "?bBhHiIlLqQefdF"
+
+
+def write_archive(path: Any, kind: str, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
+    """Write the document and the arrays, atomically; `kind` says what the file is, as "graph" or "checkpoint".
+
+    The same content gives the same bytes.
+    """
+    return replace_file(path, archive_bytes(kind, document, arrays))
+
+
+def archive_bytes(kind: str, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
+    """The bytes of the file."""
+    stored, dtypes = {}, {}
+    for name in sorted(arrays):
+        stored[name], dtype = _storable(name, arrays[name])
+        if dtype:
+            dtypes[name] = dtype
+    head = {"format": FORMAT, "kind": kind, "dtypes": dtypes, "document": document}
+    head["sha256"] = _checksum(head, stored)
+    text = json.dumps(head, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _safetensors().save(stored, metadata={_KEY: text})  # type: ignore[no-any-return]
+
+
+def read_archive(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The document and the arrays of a whole file of that kind; any other file is refused with the reason."""
+    try:
+        content = Path(path).read_bytes()
+    except IsADirectoryError:
+        raise SavedFileError(f"{path}: found a folder, needs a file that flowgraph wrote") from None
+    header = _header(path, content)
+    head = _head(path, header, kind)
+    try:
+        stored = _safetensors().load(content)
+    except Exception as error:
+        raise SavedFileError(f"{path}: damaged, safetensors cannot read it ({error}); take another copy") from None
+    found, needed = head.pop("sha256", None), _checksum(head, stored)
+    if found != needed:
+        raise SavedFileError(
+            f"{path}: damaged, the checksum of its content is {needed[:12]}..., but {str(found)[:12]}... was "
+            f"written; take another copy"
+        )
+    return head["document"], {name: _restored(array, head["dtypes"].get(name)) for name, array in stored.items()}
+
+
+def _header(path: Any, content: bytes) -> dict[str, Any]:
+    """The header of a safetensors file, with as many bytes behind it as it promises."""
+    foreign = f"{path}: no file of flowgraph's; needs one that flowgraph wrote (safetensors)"
+    if len(content) < 9:
+        raise SavedFileError(f"{path}: truncated or foreign, found {len(content)} bytes; needs a file of flowgraph's")
+    (length,) = struct.unpack("<Q", content[:8])
+    if content[8:9] != b"{":
+        raise SavedFileError(foreign)
+    if length > len(content) - 8:
+        raise SavedFileError(f"{path}: truncated, its header has {length} bytes and {len(content) - 8} are there")
+    try:
+        header = json.loads(content[8 : 8 + length])
+        promised = max(
+            (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0
+        )
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        raise SavedFileError(foreign) from None
+    found = len(content) - 8 - length
+    if found != promised:
+        what = "truncated" if found < promised else "damaged"
+        raise SavedFileError(f"{path}: {what}, its header promises {promised} bytes of arrays and {found} are there")
+    return dict(header)
+
+
+def _head(path: Any, header: dict[str, Any], kind: str) -> dict[str, Any]:
+    """What flowgraph wrote of itself: format, kind, document."""
+    try:
+        head = json.loads(header["__metadata__"][_KEY])
+        version, found = head["format"], head["kind"]
+        if not (isinstance(head["dtypes"], dict) and isinstance(head["document"], dict) and type(version) is int):
+            raise TypeError
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise SavedFileError(
+            f"{path}: a safetensors file without the metadata that flowgraph writes; needs one that flowgraph wrote"
+        ) from None
+    if version > FORMAT:
+        raise SavedFileError(
+            f"{path}: written by a newer flowgraph in format {version}, and this one reads up to {FORMAT}; "
+            f"install the newer flowgraph"
+        )
+    if version < 1:
+        raise SavedFileError(f"{path}: damaged, found format {version}, needs 1 to {FORMAT}")
+    if found != kind:
+        raise SavedFileError(f"{path}: found a {found}, needs a {kind}")
+    return dict(head)
+
+
+def _checksum(head: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    total = hashlib.sha256(json.dumps(head, sort_keys=True, separators=(",", ":")).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        total.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+def _storable(name: str, array: Any) -> tuple[Array, str | None]:
+    """The array as safetensors takes it, and its dtype where that is another."""
+    array = np.asarray(array)
+    dtype = array.dtype.str
+    if array.dtype.char == "D":
+        return np.stack([array.real, array.imag], axis=-1).astype("<f8"), dtype
+    if array.dtype.char not in _PLAIN:
+        raise UsageError(f"saving: found {name!r} of dtype {array.dtype}, which safetensors cannot hold; convert it")
+    native = array.dtype.newbyteorder("<")
+    return np.asarray(array, native, order="C"), None if native.str == dtype else dtype
+
+
+def _restored(array: Array, dtype: str | None) -> Array:
+    if dtype is None:
+        return array
+    if np.dtype(dtype).char != "D":
+        return array.astype(dtype)
+    whole = np.empty(array.shape[:-1], dtype)
+    whole.real, whole.imag = array[..., 0], array[..., 1]
+    return whole
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError as missing:
+        raise ImportError("saving and loading need safetensors; run: pip install 'flowgraph[files]'") from missing
+    return safetensors.numpy

@@ -1,0 +1,199 @@
+"""fg.save and fg.load: a graph of registered boxes, with its parameters, as a table of boxes in one file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from flowgraph.box import Box, Constant, registry, registry_name
+from flowgraph.draws import Draw, draws
+from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input, Parameter, Random
+from flowgraph.order import unique_names
+from flowgraph.saving.archive import read_archive, write_archive
+from flowgraph.saving.json_values import Reader, Writer, dtype_of
+from flowgraph.size import Size
+from flowgraph.spec import Spec, same
+
+KIND = "graph"
+_MALFORMED = (KeyError, IndexError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
+
+
+def save(path: Any, graph: Graph | Box) -> Path:
+    """Write a graph with its parameters into one file (safetensors), and return the path.
+
+    Boxes are written by the name of their registered class, with children, settings, names and scopes; parameters and
+    constants as arrays that any reader of safetensors finds by their names. The file is replaced as a whole: whoever
+    reads it meets the old graph or the new one. The same graph gives the same bytes.
+
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> x, w = fg.Input("x", shape=("N", 2)), fg.Parameter([1.0, -1.0], name="w")
+    >>> path = fg.save(tempfile.mkdtemp() + "/net.safetensors", fg.Graph(np.tanh(x @ w)))
+    >>> graph = fg.load(path)
+    >>> graph["w"].value, graph.outputs[0]
+    (array([ 1., -1.]), <Tanh: (N,) float64>)
+    """
+    if isinstance(graph, Box):
+        graph = Graph(graph)
+    if not isinstance(graph, Graph):
+        raise UsageError(f"fg.save: found {type(graph).__name__}, needs a Graph or a box; fg.save(path, graph)")
+    document, arrays = graph_document(graph)
+    return write_archive(path, KIND, document, arrays)
+
+
+def load(path: Any) -> Graph:
+    """Read a graph that `fg.save` wrote. No code is run but that of registered boxes, found by their names.
+
+    A file that is truncated, damaged, newer or not flowgraph's is refused with the reason. Boxes of your own are
+    found if the module that defines them was imported before.
+    """
+    document, arrays = read_archive(path, KIND)
+    return read_graph(document, arrays, path)
+
+
+def graph_document(graph: Graph) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The table of boxes of a graph and the arrays that it refers to."""
+    boxes = _with_boxes_of_settings(graph.outputs)
+    writer = Writer({box: place for place, box in enumerate(boxes)})
+    names = unique_names(boxes)
+    for box in boxes:  # parameters first, so that each has its own name in the file
+        if isinstance(box, Parameter):
+            writer.array(names[box], box.value)
+    rows = [_row(box, writer, names[box]) for box in boxes]
+    return {"boxes": rows, "outputs": [writer.places[box] for box in graph.outputs]}, writer.arrays
+
+
+def read_graph(document: Any, arrays: Any, path: Any = "document") -> Graph:
+    """The graph of a table of boxes."""
+    boxes: list[Box] = []
+    reader = Reader(arrays, boxes)
+    try:
+        for row in document["boxes"]:
+            boxes.append(_box(row, reader))
+        return Graph(*[reader.box(place) for place in document["outputs"]])
+    except SavedFileError as error:
+        raise SavedFileError(f"{path}: box {len(boxes)}: {error}") from None
+    except (*_MALFORMED, FlowgraphError) as error:
+        raise SavedFileError(f"{path}: the table of boxes is wrong at box {len(boxes)}: {error}") from error
+
+
+def _with_boxes_of_settings(outputs: Iterable[Box]) -> list[Box]:
+    """All boxes that these read or hold in a setting, each once, after what it needs; without recursion."""
+    order: list[Box] = []
+    seen: set[Box] = set()
+    for output in outputs:
+        stack = [(output, iter((output,)))] if output not in seen else []
+        while stack:
+            box, rest = stack[-1]
+            for needed in rest:
+                if needed not in seen:
+                    seen.add(needed)
+                    stack.append((needed, _needed(needed)))
+                    break
+            else:
+                stack.pop()
+                if stack:
+                    order.append(box)
+    return order
+
+
+def _needed(box: Box) -> Iterator[Box]:
+    yield from box.children
+    if not isinstance(box, Constant):
+        yield from (value for value in box.setting_values().values() if isinstance(value, Box))
+
+
+def _row(box: Box, writer: Writer, name: str) -> dict[str, Any]:
+    """One box as JSON; what is empty is left out."""
+    key = registry_name(type(box))
+    if registry.get(key) is not type(box):
+        raise UsageError(f"fg.save: found {box.title} of a class that is not in fg.registry under {key!r}")
+    row: dict[str, Any] = {"box": key}
+    row.update({"name": box.name} if box.name is not None else {}, **({"scope": box.scope} if box.scope else {}))
+    if isinstance(box, Parameter):
+        return {**row, "dtype": box.dtype.str, "array": name}
+    if isinstance(box, Constant):
+        return {**row, "dtype": box.dtype.str, "array": writer.array(name, box.value)}
+    outputs = [[writer.value(spec.shape, name), spec.dtype.str] for spec in box.outputs]
+    row["outputs"] = outputs
+    if isinstance(box, Random):
+        return {**row, "draw": _draw_row(box, writer, name)}
+    if not isinstance(box, Input):
+        row["children"] = [writer.places[child] for child in box.children]
+        settings = {key: writer.value(value, f"{name}.{key}") for key, value in box.setting_values().items()}
+        row.update({"settings": settings} if settings else {})
+    return row
+
+
+def _draw_row(box: Random, writer: Writer, name: str) -> dict[str, Any]:
+    draw = box.draw
+    if not isinstance(draw, Draw) or not dataclasses.is_dataclass(draw):
+        raise UsageError(
+            f"fg.save: found {box.title} with a function as its draw, which is code; save the graph of predictions, "
+            f"which has no dropout, or make the draw a subclass of flowgraph.draws.Draw"
+        )
+    settings = {field.name: getattr(draw, field.name) for field in dataclasses.fields(draw)}
+    return {"class": draw.key, "settings": writer.value(settings, name)}
+
+
+def _box(row: Any, reader: Reader) -> Box:
+    key = row["box"]
+    if key not in registry:
+        raise SavedFileError(
+            f"its class {key!r} is not registered here; import the module that defines it before fg.load"
+        )
+    cls = registry[key]
+    if issubclass(cls, Parameter | Constant):
+        box: Box = cls(reader.array(row["array"]).astype(dtype_of(row["dtype"]), copy=False))
+    elif issubclass(cls, Input | Random):
+        ((shape, dtype),) = row["outputs"]
+        common: dict[str, Any] = {"shape": reader.value(shape), "dtype": dtype_of(dtype)}
+        box = cls("input", **common) if issubclass(cls, Input) else cls(_draw(row["draw"], reader), **common)
+    else:
+        settings = {name: reader.value(value) for name, value in row.get("settings", {}).items()}
+        box = cls(*[reader.box(place) for place in row["children"]], **settings)
+        _compare(box, row["outputs"], reader)
+    box.__dict__.update(name=_text(row.get("name")), scope=_text(row.get("scope", "")))
+    return box
+
+
+def _draw(row: Any, reader: Reader) -> Draw:
+    if row["class"] not in draws:
+        raise SavedFileError(
+            f"its draw {row['class']!r} is not registered here; import the module that defines it before fg.load"
+        )
+    return draws[row["class"]](**reader.value(row["settings"]))
+
+
+def _compare(box: Box, saved: Any, reader: Reader) -> None:
+    """The shape and dtype of the file are those of the class as it is now."""
+    fits = len(saved) == len(box.outputs)
+    for (stored, dtype), now in zip(saved, box.outputs, strict=False):
+        for size, own in zip(stored["tuple"], now.shape, strict=False):
+            _rename(size, own, reader)
+        shape = reader.value(stored)
+        fits = (
+            fits and dtype_of(dtype) == now.dtype and len(shape) == len(now.shape) and all(map(same, shape, now.shape))
+        )
+    if not fits:
+        specs = [Spec(reader.value(stored), dtype_of(dtype)) for stored, dtype in saved]
+        raise SavedFileError(
+            f"{box.title} gives {', '.join(map(str, box.outputs))}, but {', '.join(map(str, specs))} was saved; "
+            f"its class has changed since"
+        )
+
+
+def _rename(stored: Any, own: int | Size, reader: Reader) -> None:
+    """A size known only in a run has a new name since the box was built anew; later boxes of the file mean that one."""
+    terms = stored.get("size") if isinstance(stored, dict) else None
+    if terms and len(terms) == 1 and terms[0][0] == 1 and len(terms[0]) == 2 and terms[0][1].startswith("?"):
+        reader.unknowns.setdefault(terms[0][1], own)
+
+
+def _text(value: Any) -> Any:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"found the name {value!r}, needs a text")
+    return value
