@@ -16,6 +16,7 @@ from flowgraph.functional import trace
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.naming import scope
+from flowgraph.plan import Plan, compile
 from flowgraph.run import Grads, Run
 from flowgraph.saving import load, save
 from flowgraph.signature import Signature
@@ -69,6 +70,7 @@ __all__ = [
     "Momentum",
     "Nesterov",
     "Parameter",
+    "Plan",
     "Problem",
     "RMSProp",
     "Random",
@@ -79,6 +81,7 @@ __all__ = [
     "Spec",
     "Trainer",
     "check",
+    "compile",
     "debug",
     "dropout",
     "example",

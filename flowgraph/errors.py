@@ -47,6 +47,10 @@ class NotDifferentiableError(FlowgraphError, TypeError):
     """A gradient asked for where no path of differentiable boxes leads."""
 
 
+class PlanError(FlowgraphError, RuntimeError):
+    """A plan asked for what it cannot do as it stands."""
+
+
 class LabelError(FlowgraphError, ValueError):
     """A label outside the classes of a loss."""
 

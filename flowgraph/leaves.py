@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -32,6 +32,16 @@ class Input(Leaf):
             raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or truth values")
 
 
+class Home(Protocol):
+    """What holds the values of parameters that change often: the store of a plan."""
+
+    def value(self, place: int) -> Array:
+        """A read-only copy of the value at this place."""
+
+    def leave(self, place: int) -> None:
+        """Forget the value at this place."""
+
+
 class Parameter(Leaf):
     """An array that training changes: a leaf whose gradient `bprop` gives by default.
 
@@ -46,6 +56,7 @@ class Parameter(Leaf):
     """
 
     symbol = "parameter"
+    home: tuple[Home, int] | None
 
     def __init__(self, value: Any, *, name: str | None = None, dtype: Any = None) -> None:
         self._start(name)
@@ -57,14 +68,26 @@ class Parameter(Leaf):
                 f"{self.title}: found dtype {array.dtype}, but a parameter has a gradient; give floats, "
                 f"or use fg.Constant for what does not change"
             )
-        self.__dict__["_value"] = frozen_copy(array)
+        self.__dict__.update(_value=frozen_copy(array), home=None)
         self._read(array.shape, array.dtype)
 
     @property
     def value(self) -> Array:
         """The array, read-only."""
+        home: tuple[Home, int] | None = self.__dict__["home"]
+        if home is not None:
+            return home[0].value(home[1])
         array: Array = self.__dict__["_value"]
         return array
+
+    def move(self, home: tuple[Home, int] | None) -> None:
+        """Let the value live in a store, at a place of it, or here for None."""
+        before: tuple[Home, int] | None = self.__dict__["home"]
+        self.__dict__["home"] = home
+        if home is not None:
+            self.__dict__["_value"] = None
+        if before is not None:
+            before[0].leave(before[1])
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -79,6 +102,7 @@ class Parameter(Leaf):
                 f"convert it with .astype({str(self.dtype)!r})"
             )
         self.__dict__["_value"] = frozen_copy(array, self.dtype)
+        self.move(None)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "value":

@@ -1,7 +1,12 @@
 """The boxes, one file per family; importing this package registers them all."""
 
 from flowgraph.boxes import constructors as constructors
+from flowgraph.boxes import differences as differences
+from flowgraph.boxes import fourier_functions as fourier_functions
+from flowgraph.boxes import nan_reduction as nan_reduction
 from flowgraph.boxes import part as part
+from flowgraph.boxes import percentile as percentile
+from flowgraph.boxes import weighting as weighting
 from flowgraph.boxes.activation import (
     ELU,
     GELU,
@@ -45,17 +50,20 @@ from flowgraph.boxes.einsum import Einsum
 from flowgraph.boxes.elementwise_loss import AbsoluteError, BinaryCrossEntropy, Hinge, Huber, SquaredError
 from flowgraph.boxes.exponential import Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, LogAddExp, LogAddExp2
 from flowgraph.boxes.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
+from flowgraph.boxes.fourier import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
 from flowgraph.boxes.hyperbolic import Arccosh, Arcsinh, Arctanh, Cosh, Sinh, Tanh
 from flowgraph.boxes.indexing import ArangeLike, Index, IndexAdd, arange_like
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.label import OneHot
+from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.likeness import (
     BroadcastLike,
     CountLike,
+    FitLike,
     ReshapeLike,
     SumLike,
     broadcast_like,
     count_like,
+    fit_like,
     reshape_like,
     sum_like,
 )
@@ -65,6 +73,7 @@ from flowgraph.boxes.normal import NormalCdf
 from flowgraph.boxes.padding import Pad
 from flowgraph.boxes.power import Cbrt, ConstantPower, Power, Reciprocal, Sqrt, Square
 from flowgraph.boxes.product import CumProd, CumSum, Others, Prod
+from flowgraph.boxes.quantile import Median, Quantile
 from flowgraph.boxes.reduction import LogSumExp, Mean, Std, Sum, Var, logsumexp, mean, sum
 from flowgraph.boxes.regularizer import L1, L2
 from flowgraph.boxes.rounding import Ceil, Floor, Rint, Round, Trunc
@@ -104,6 +113,7 @@ __all__ = [
     "BitwiseAnd",
     "BitwiseOr",
     "BitwiseXor",
+    "BothHalves",
     "BroadcastArrays",
     "BroadcastLike",
     "BroadcastTo",
@@ -131,6 +141,9 @@ __all__ = [
     "ExpandDims",
     "Expm1",
     "Fabs",
+    "Fft",
+    "FftShift",
+    "FitLike",
     "Flip",
     "Floor",
     "FloorDivide",
@@ -142,10 +155,12 @@ __all__ = [
     "Hinge",
     "Huber",
     "Hypot",
+    "Ifft",
     "Imag",
     "Index",
     "IndexAdd",
     "Invert",
+    "Irfft",
     "IsFinite",
     "IsInf",
     "IsNan",
@@ -169,8 +184,10 @@ __all__ = [
     "Max",
     "Maximum",
     "Mean",
+    "Median",
     "Min",
     "Minimum",
+    "MinusAt",
     "Multiply",
     "NanToNum",
     "Negative",
@@ -181,9 +198,11 @@ __all__ = [
     "OneHot",
     "Others",
     "Pad",
+    "PlacesOf",
     "Positive",
     "Power",
     "Prod",
+    "Quantile",
     "Radians",
     "ReLU",
     "Real",
@@ -192,6 +211,7 @@ __all__ = [
     "RepeatRows",
     "Reshape",
     "ReshapeLike",
+    "Rfft",
     "RightShift",
     "Rint",
     "Roll",
@@ -234,6 +254,7 @@ __all__ = [
     "broadcast_like",
     "count_like",
     "elu",
+    "fit_like",
     "gelu",
     "leaky_relu",
     "linear",

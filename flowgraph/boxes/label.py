@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.errors import LabelError
+from flowgraph.errors import DtypeError, LabelError
 from flowgraph.example import example
+from flowgraph.size import product
 from flowgraph.spec import Spec, same, shape_text
 
 
@@ -49,8 +50,68 @@ def as_rows(targets: Any, scores: Any) -> Any:
     return targets if targets.dtype == scores.dtype else targets.astype(scores.dtype)
 
 
-def pick(values: Any, labels: Any) -> Any:
-    """The value at each label, along the last axis."""
+class PlacesOf(Box):
+    """Where the labels stand in an array of scores read row by row: the flat place of each (row, label).
+
+    h_i = i C + labels_i, a label outside 0 to C - 1 refused; no gradient, as labels are integers
+
+    Shapes: labels (...), like (..., C), h as many as labels.
+    """
+
+    symbol = "places"
+    formula = r"i C + y_i"
+    constant_children = frozenset({"labels", "like"})
+    examples = (example(np.array([2, 0]), (2, 3)), example(np.array(1), (3,)))
+
+    def fprop(self, labels: Any, like: Any) -> Any:
+        classes = like.shape[-1]
+        check_labels(self, labels, classes)
+        return np.arange(labels.size) * classes + labels.reshape(-1)
+
+    def bprop(self, grad: Any, h: Any, labels: Any, like: Any) -> tuple[Any, ...]:
+        return None, None
+
+    def infer(self, *specs: Spec) -> Spec:
+        """One place per label."""
+        labels, _ = specs
+        return Spec((product(labels.shape),), np.dtype(np.intp))
+
+
+class MinusAt(Box):
+    """An array with a number subtracted at some places, each named at most once, the array read row by row.
+
+    h = a, h_places −= amount        da = grad, damount = −Σ grad_places
+
+    With the places of labels and the amount 1 it is a − e(y), the gradient of the loss at the output pre-activation.
+    """
+
+    symbol = "minus at"
+    formula = r"a - \mathrm{amount} \; e(\mathrm{places})"
+    derivative = r"\nabla_h, \; -\sum \nabla_{h, places}"
+    constant_children = frozenset({"places"})
+    examples = (example((2, 3), np.array([1, 3]), ()), example((4,), np.array([2]), ()))
+
+    def fprop(self, a: Any, places: Any, amount: Any) -> Any:
+        h = np.array(a)
+        h.reshape(-1)[places] -= amount
+        return h
+
+    def bprop(self, grad: Any, h: Any, a: Any, places: Any, amount: Any) -> tuple[Any, ...]:
+        return grad, None, -np.sum(np.reshape(grad, (-1,))[places])
+
+    def infer(self, a: Spec, places: Spec, amount: Spec) -> Spec:
+        """The spec of a."""
+        if amount.shape or len(places.shape) != 1 or places.dtype.kind not in "iu":
+            raise self.shape_error("needs one amount, and a row of integer places")
+        return Spec(a.shape, np.result_type(a.dtype, amount.dtype))
+
+
+def pick(box: Box, values: Any, labels: Any) -> Any:
+    """The value at each label, along the last axis; a label that is no class is refused in the name of the box."""
+    if isinstance(values, Box) or isinstance(labels, Box):
+        places = PlacesOf(labels, values)
+        return np.reshape(np.reshape(values, (-1,))[places], labels.shape)
+    check_labels(box, labels, values.shape[-1])
     return np.take_along_axis(values, labels[..., None], -1)[..., 0]
 
 
@@ -81,7 +142,9 @@ def check_targets(box: Box, scores: Spec, targets: Spec) -> None:
 
 
 def check_same_shape(box: Box, prediction: Spec, targets: Spec) -> None:
-    """Refuse targets of another shape; a single number serves every element."""
+    """Refuse targets of another shape, and complex numbers; a single number serves every element."""
+    if "c" in (prediction.dtype.kind, targets.dtype.kind):
+        raise DtypeError(f"{box.title}: found complex numbers, needs real ones; take the loss of np.abs(difference)")
     if targets.shape and not _fits(targets.shape, prediction.shape):
         raise box.shape_error(
             "the shapes of prediction and targets differ",

@@ -1,0 +1,53 @@
+"""Buffers laid into one stretch of memory, so that those alive at the same time do not overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from flowgraph.plan.schedule import Buffer
+
+ALIGNMENT = 64
+"""Bytes: a cache line, and the widest vector of today's processors."""
+
+
+def lay_out(buffers: Iterable[Buffer]) -> int:
+    """Give each buffer its offset, the largest first, each at the lowest place free; return the bytes needed."""
+    listed = sorted(buffers, key=lambda buffer: (-buffer.size, buffer.first))
+    count = len(listed)
+    first, last, low, high = (np.zeros(count, np.int64) for _ in range(4))
+    total = 0
+    for number, buffer in enumerate(listed):
+        alive = (first[:number] <= buffer.last) & (last[:number] >= buffer.first)
+        buffer.offset = _lowest_gap(low[:number][alive], high[:number][alive], _aligned(buffer.size))
+        first[number], last[number] = buffer.first, buffer.last
+        low[number], high[number] = buffer.offset, buffer.offset + _aligned(buffer.size)
+        total = max(total, int(high[number]))
+    return total
+
+
+def least_bytes(buffers: Iterable[Buffer]) -> int:
+    """The most bytes that are alive on one line: no layout needs less."""
+    changes: dict[int, int] = {}
+    for buffer in buffers:
+        changes[buffer.first] = changes.get(buffer.first, 0) + _aligned(buffer.size)
+        changes[buffer.last + 1] = changes.get(buffer.last + 1, 0) - _aligned(buffer.size)
+    alive = most = 0
+    for line in sorted(changes):
+        alive += changes[line]
+        most = max(most, alive)
+    return most
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _lowest_gap(low: np.ndarray, high: np.ndarray, size: int) -> int:  # type: ignore[type-arg]
+    """The lowest offset at which `size` bytes fit between stretches that are taken."""
+    order = np.argsort(low, kind="stable")
+    starts = low[order]
+    ends = np.concatenate([[0], np.maximum.accumulate(high[order])])
+    fits = np.flatnonzero(starts - ends[:-1] >= size)
+    return int(ends[fits[0]] if len(fits) else ends[-1])

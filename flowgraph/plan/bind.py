@@ -1,0 +1,116 @@
+"""The source of a plan becomes a function: its names are bound to buffers, views, constants and NumPy's functions."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array, Box, Constant
+from flowgraph.boxes.label import check_labels
+from flowgraph.leaves import Parameter
+from flowgraph.plan.arena import ALIGNMENT, lay_out
+from flowgraph.plan.emit import Source
+from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.run import as_values
+
+_numbers = itertools.count(1)
+
+
+class Memory:
+    """The stretch of memory in which the buffers of a schedule lie."""
+
+    def __init__(self, plan: Schedule) -> None:
+        unique = {id(buffer): buffer for buffer in plan.buffers.values() if buffer.spare_of is None}
+        self.bytes = lay_out(unique.values())
+        raw = np.empty(self.bytes + ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % ALIGNMENT
+        self.stretch: Array = raw[start : start + self.bytes]
+
+    def array(self, buffer: Buffer, box: Box) -> Array:
+        """A buffer as the array that the value of the box is."""
+        return self.stretch[buffer.offset : buffer.offset + buffer.size].view(box.dtype).reshape(box.shape)
+
+
+def compile_source(source: Source) -> types.CodeType:
+    """The code of the function; its lines are known to tracebacks."""
+    path = f"<plan {next(_numbers)}>"
+    linecache.cache[path] = (len(source.text), None, source.text.splitlines(keepends=True), path)
+    module = compile(source.text, path, "exec")
+    return next(part for part in module.co_consts if isinstance(part, types.CodeType))
+
+
+def bind(
+    source: Source,
+    code: types.CodeType,
+    plan: Schedule,
+    memory: Memory,
+    old: Mapping[Parameter, Array],
+    new: Mapping[Parameter, Array],
+) -> Callable[..., tuple[Any, ...]]:
+    """The function for parameters that stand in `old` and get their new values in `new`."""
+    space: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
+    space |= {"add": np.add, "maximum": np.maximum, "minimum": np.minimum}
+    values: dict[Box, Any] = {}
+    for box in plan.graph.boxes:
+        ufunc = ufunc_of(box)
+        if ufunc is not None:
+            space[ufunc.__name__] = ufunc
+        if isinstance(box, Constant):
+            values[box] = box.value
+        elif box in plan.updated:
+            values[box] = old[box]  # type: ignore[index]
+        elif box in plan.buffers:
+            values[box] = _buffer(plan.buffers[box], box, memory, new)
+    for name, box in source.buffers.items():
+        space[name] = values[box]
+    for name, parameter in source.spares.items():
+        space[name] = new[parameter]
+    for box, value in values.items():
+        if box not in plan.buffers:
+            space[source.names[box]] = value
+    for name, _, box in source.views:
+        values[box] = space[name] = box.fprop(values[box.children[0]])
+    for name, base in source.flats.items():
+        space[name] = space[base].reshape(-1)
+    for name, box in source.calls.items():
+        space[name] = _call(box)
+    for (check, rows), box in source.labels.items():
+        space[check], space[rows] = _labels(box)
+    return types.FunctionType(code, space, "step")
+
+
+_NUMPY = ("dot", "matmul", "copyto", "concatenate", "broadcast_to")
+
+
+def _buffer(buffer: Buffer, box: Box, memory: Memory, new: Mapping[Parameter, Array]) -> Array:
+    if buffer.spare_of is None:
+        return memory.array(buffer, box)
+    return new[buffer.spare_of].reshape(box.shape)
+
+
+def _call(box: Box) -> Callable[..., Any]:
+    fprop = box.fprop
+    return lambda *values: as_values(fprop(*values))
+
+
+def _labels(box: Box) -> tuple[Callable[[Any], None], Array]:
+    """What refuses a label outside the classes, by one comparison of the labels as numbers without a sign."""
+    like = box.children[1]
+    classes = like.shape[-1]
+    owner = box.__dict__.get("built_for", box)
+    unsigned = np.dtype(f"u{box.children[0].dtype.itemsize}")
+    smaller = np.empty(box.children[0].shape, bool)
+    less, count = np.less, np.count_nonzero
+    size = smaller.size
+
+    def check(labels: Any) -> None:
+        if count(less(labels.view(unsigned), classes, out=smaller)) != size:
+            check_labels(owner, labels, classes)
+
+    return check, np.arange(box.shape[0]) * classes

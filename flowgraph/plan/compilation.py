@@ -1,0 +1,90 @@
+"""fg.compile: from boxes and updates to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowgraph.box import Box
+from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input, Parameter
+from flowgraph.plan.plan import Plan
+from flowgraph.plan.simplify import PASSES
+from flowgraph.spec import same, shape_text
+
+
+def compile(
+    outputs: Box | Sequence[Box] | Graph,
+    updates: Mapping[Parameter, Box] | None = None,
+    inputs: Sequence[Box] | None = None,
+    *,
+    borrow: bool = False,
+    without: Sequence[str] = (),
+) -> Plan:
+    """Compile boxes, and new values for parameters, into one function of NumPy calls on buffers.
+
+    `outputs` are the boxes whose values a call returns. `updates` maps parameters to boxes: the new values, all
+    computed from the old ones. `inputs` fixes the order of arguments given by position; it may name inputs that the
+    outputs do not read. `borrow=True` returns arrays of the plan's own memory, which the next call overwrites.
+    `without` leaves out passes of the simplification, to see what each does: any of those in `flowgraph.plan.PASSES`.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x, w = fg.Input("x", shape=("N",)), fg.Parameter(0.0, name="w")
+    >>> loss = fg.mean((x - w) ** 2)
+    >>> dw, = fg.gradient(loss, [w])
+    >>> step = fg.compile([loss], updates={w: w - 0.25 * dw})
+    >>> [float(step(x=[1.0, 3.0])[0]) for _ in range(3)]
+    [5.0, 2.0, 1.25]
+    """
+    boxes, alone = _read_outputs(outputs)
+    changed = _read_updates(updates or {})
+    graph = Graph(*boxes, *changed.values()) if boxes or changed else None
+    if graph is None:
+        raise UsageError("compile: found no output and no update, needs one or more")
+    unknown = set(without) - set(PASSES)
+    if unknown:
+        raise UsageError(f"compile: found without={sorted(unknown)[0]!r}, needs some of {', '.join(PASSES)}")
+    return Plan(boxes, changed, _read_inputs(graph, inputs), alone=alone, borrow=borrow, without=frozenset(without))
+
+
+def _read_outputs(outputs: Any) -> tuple[list[Box], bool]:
+    if isinstance(outputs, Graph):
+        return list(outputs.outputs), False
+    listed = [outputs] if isinstance(outputs, Box) else list(outputs)
+    for box in listed:
+        if not isinstance(box, Box):
+            raise UsageError(f"compile: found {type(box).__name__} as an output, needs boxes")
+    return listed, isinstance(outputs, Box)
+
+
+def _read_updates(updates: Mapping[Any, Any]) -> dict[Parameter, Box]:
+    for parameter, new in updates.items():
+        if not isinstance(parameter, Parameter):
+            raise UsageError(f"compile: found {parameter!r} among updates, needs parameters: only their values change")
+        if not isinstance(new, Box):
+            raise UsageError(f"compile: found {type(new).__name__} as the new value of {parameter.title}, needs a box")
+        if len(new.shape) != len(parameter.shape) or not all(map(same, new.shape, parameter.shape)):
+            raise ShapeError(
+                f"compile: found a new value of shape {shape_text(new.shape)} for {parameter.title}, needs "
+                f"{shape_text(parameter.shape)}\n  built at {new.built_at}"
+            )
+        if new.dtype != parameter.dtype:
+            raise DtypeError(
+                f"compile: found a new value of dtype {new.dtype} for {parameter.title}, needs {parameter.dtype}; "
+                f"convert it with .astype({str(parameter.dtype)!r})\n  built at {new.built_at}"
+            )
+    return dict(updates)
+
+
+def _read_inputs(graph: Graph, inputs: Sequence[Box] | None) -> list[Box]:
+    if inputs is None:
+        return list(graph.inputs)
+    listed = list(inputs)
+    for box in listed:
+        if not isinstance(box, Input):
+            raise UsageError(f"compile: found {box!r} among inputs, needs inputs of the graph")
+    missing = [box for box in graph.inputs if not any(box is one for one in listed)]
+    if missing:
+        raise UsageError(f"compile: inputs= leaves out {missing[0].name!r}, which the outputs read; add it")
+    return listed

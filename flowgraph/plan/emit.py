@@ -1,0 +1,182 @@
+"""The source of a plan: one line of NumPy for each box, with the names of the boxes and their shapes beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.leaves import Parameter
+from flowgraph.plan.names import free_name, names_of_values
+from flowgraph.plan.rebuild import sizes_known
+from flowgraph.plan.schedule import Schedule
+from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.plan.writers import VIEWS, constant_text, fill_of, flat_name, scalar_text
+from flowgraph.spec import shape_text
+
+RESERVED = (
+    "add", "maximum", "minimum", "dot", "matmul", "copyto", "concatenate", "broadcast_to", "step",
+)  # fmt: skip
+
+
+@dataclass
+class Source:
+    """The text of a plan's function, and what the names in it stand for.
+
+    `buffers` are names of filled buffers, by the box whose value they get; `views` are made once, by the name of the
+    value and the expression; `flats` are views of buffers without axes; `calls` are fprops by name.
+    """
+
+    text: str = ""
+    arguments: tuple[Box, ...] = ()
+    names: dict[Box, str] = field(default_factory=dict)
+    buffers: dict[str, Box] = field(default_factory=dict)
+    spares: dict[str, Parameter] = field(default_factory=dict)
+    views: list[tuple[str, str, Box]] = field(default_factory=list)
+    flats: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, Box] = field(default_factory=dict)
+    labels: dict[tuple[str, str], Box] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    boxes_of_lines: dict[int, Box] = field(default_factory=dict)
+
+
+def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> Source:
+    """The source of a function of the arguments that computes the schedule and returns the results."""
+    ufuncs = {ufunc.__name__ for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
+    source = Source(arguments=tuple(arguments))
+    source.used = {*RESERVED, *ufuncs}
+    source.names = names_of_values(list(dict.fromkeys([*arguments, *plan.graph.boxes])), source.used)
+    for box in plan.updated.values():
+        source.names[box] = free_name(f"new_{source.names[_target(plan, box)]}", source.used)
+    return _Writer(plan, source).write(results)
+
+
+def _target(plan: Schedule, box: Box) -> Box:
+    return next(parameter for parameter, new in plan.updated.items() if new is box)
+
+
+class _Writer:
+    """What grows while the lines are written."""
+
+    def __init__(self, plan: Schedule, source: Source) -> None:
+        self.plan = plan
+        self.source = source
+        self.lines: list[tuple[str, str]] = []
+        self.outs: dict[tuple[int, tuple[int, ...], str], str] = {}
+        self.texts: dict[Box, str] = {}
+        self.scope: str | None = None
+        self.new = {box: parameter for parameter, box in plan.updated.items()}
+
+    def write(self, results: Sequence[Box]) -> Source:
+        for box in self.plan.graph.boxes:
+            self.texts[box] = self._value(box)
+        returned = ", ".join(self.texts[box] for box in results)
+        body = [_beside(text, comment) for text, comment in self.lines]
+        arguments = ", ".join(self.source.names[box] for box in self.source.arguments)
+        head = f"def step({arguments}):"
+        body.append(f"    return ({returned},)" if len(results) == 1 else f"    return ({returned})")
+        self.source.text = "\n".join([head, *body]) + "\n"
+        return self.source
+
+    def _value(self, box: Box) -> str:
+        """Write the lines of a box; the text by which its parents read it."""
+        kind = self.plan.kinds[box]
+        name = self.source.names[box]
+        if isinstance(box, Constant):
+            return name
+        if not box.children:
+            return name
+        if kind == "view":
+            return self._view(box, name)
+        self._headline(box)
+        texts = [self.texts[child] for child in box.children]
+        if kind == "number":
+            texts = [_literal(child) or text for child, text in zip(box.children, texts, strict=True)]
+            self._line(box, f"{name} = {scalar_text(box, texts)}")
+            if box in self.new:
+                self._line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
+        elif kind == "fill":
+            self._fill(box, name, texts)
+        else:
+            called = f"{type(box).__name__}_{name}"
+            self.source.calls[called] = box
+            self._line(box, f"{name} = {called}({', '.join(texts)})")
+        return name
+
+    def _view(self, box: Box, name: str) -> str:
+        base = self.texts[box.children[0]]
+        text = VIEWS[type(box)](box, base)
+        if self.plan.is_fixed(box):
+            fixed = free_name(f"{base}_T", self.source.used) if text == f"{base}.T" else name
+            self.source.views.append((fixed, text, box))
+            return fixed
+        return text
+
+    def _fill(self, box: Box, name: str, texts: list[str]) -> None:
+        writing = fill_of(box)
+        assert writing is not None
+        out = self._out(box)
+        inside = self.plan.in_place.get(box)
+        places = [place for place, child in enumerate(box.children) if child is inside]
+        if not isinstance(box, Elementwise) or ufunc_of(box) is None:
+            texts = [out if place in places else text for place, text in enumerate(texts)]
+        if isinstance(box, MinusAt):
+            self.source.flats[flat_name(out)] = out
+        if isinstance(box, PlacesOf):
+            texts = self._labels(box, texts)
+        lines = writing.lines(box, texts, out)
+        for text in lines[:-1]:
+            self._line(box, text, comment=False)
+        last = lines[-1]
+        self._line(box, f"{name} = {last}" if _returns_out(last) else last)
+        if not _returns_out(last):
+            self._line(box, f"{name} = {out}", comment=False)
+
+    def _labels(self, box: PlacesOf, texts: list[str]) -> list[str]:
+        """The labels, and the names of what checks them and of the places where the rows begin."""
+        names = free_name("check_labels", self.source.used), free_name("rows", self.source.used)
+        self.source.labels[names] = box
+        return [texts[0], *names]
+
+    def _out(self, box: Box) -> str:
+        """The name of the buffer as the array that the value is."""
+        buffer = self.plan.buffers[box]
+        key = (id(buffer), tuple(box.shape), box.dtype.str)
+        if key not in self.outs:
+            spare = buffer.spare_of
+            wanted = f"spare_{self.source.names[spare]}" if spare is not None else "m1"
+            name = self.outs[key] = free_name(wanted, self.source.used)
+            self.source.buffers[name] = box
+        return self.outs[key]
+
+    def _spare(self, parameter: Parameter, box: Box) -> str:
+        """The name of the spare buffer of a parameter without axes."""
+        name = free_name(f"spare_{self.source.names[parameter]}", self.source.used)
+        self.source.spares[name] = parameter
+        return name
+
+    def _headline(self, box: Box) -> None:
+        scope = box.scope.rstrip("/")
+        if scope != self.scope:
+            if scope or self.scope is not None:
+                self.lines.append((f"    # {scope}" if scope else "    #", ""))
+            self.scope = scope
+
+    def _line(self, box: Box, text: str, comment: bool = True) -> None:
+        known = sizes_known(box)
+        shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
+        self.source.boxes_of_lines[len(self.lines) + 2] = box
+        self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
+
+
+def _returns_out(line: str) -> bool:
+    return not line.startswith("copyto") and " -= " not in line
+
+
+def _literal(box: Box) -> str | None:
+    return constant_text(box) if isinstance(box, Constant) else None
+
+
+def _beside(text: str, comment: str) -> str:
+    return f"{text:<60}  # {comment}" if comment else text

@@ -1,0 +1,109 @@
+"""A composite box is opened into what its fprop is made of, so that a plan can share and rearrange the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Leaf
+from flowgraph.boxes.arithmetic import Multiply
+from flowgraph.boxes.linear_algebra import MatMul, TensorDot
+from flowgraph.boxes.power import ConstantPower, Square
+from flowgraph.boxes.reduction import Mean, Sum
+from flowgraph.boxes.shape import Reshape
+from flowgraph.graph import Graph
+from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
+from flowgraph.plan.specialise import in_numbers
+from flowgraph.plan.writers import is_written
+from flowgraph.size import product
+from flowgraph.spec import Spec
+
+
+def open_composites(graph: Graph) -> Graph:
+    """The graph in which no box is left that calls of NumPy on boxes can stand for."""
+    return rebuild(graph, lambda box, children: opened(on_children(box, children)))
+
+
+def opened(box: Box) -> Box:
+    """What stands for the box: the boxes that its fprop builds on its children, opened in their turn.
+
+    The box itself where a line of NumPy computes it, where its fprop does not run on boxes, and where it has several
+    outputs or a size that depends on values: such a box stays one call of its fprop.
+    """
+    if not box.children or is_written(box) or not sizes_known(box) or not all(map(sizes_known, box.children)):
+        return box
+    inside = _built(box)
+    if inside is None:
+        return box
+    new: dict[Box, Box] = {child: child for child in box.children}
+    for part in _parts(inside, box.children):
+        if isinstance(part, Leaf):
+            new[part] = part
+        elif type(part) is type(box):
+            return box
+        else:
+            new[part] = opened(in_numbers(on_children(part, [new[child] for child in part.children])))
+    return new[inside]
+
+
+def _built(box: Box) -> Box | None:
+    """What fprop builds when it is called on boxes, if that has the shape and the dtype of the box."""
+    fprop = PARTS.get(type(box)) or (lambda box, *children: box.fprop(*children))
+    try:
+        inside = fprop(box, *box.children)
+    except Exception:  # whatever a fprop raises on boxes, on arrays it may run
+        return None
+    fits = isinstance(inside, Box) and len(inside.outputs) == 1 == len(box.outputs)
+    return inside if fits and Spec(inside.shape, inside.dtype) == Spec(box.shape, box.dtype) else None
+
+
+def _parts(inside: Box, children: Sequence[Box]) -> list[Box]:
+    """The boxes from the children, not counted, up to the one inside, children before parents."""
+    order: list[Box] = []
+    seen = set(children)
+    stack = [(inside, False)]
+    while stack:
+        box, done = stack.pop()
+        if done:
+            order.append(box)
+        elif box not in seen:
+            seen.add(box)
+            stack.append((box, True))
+            stack.extend((child, False) for child in box.children)
+    return order
+
+
+def _mean(box: Mean, a: Box) -> Box:
+    number = product(a.shape[axis] for axis in box.axes(a.ndim))
+    if not number or a.dtype.kind not in "fc" or a.dtype == np.float16:
+        raise ValueError("NumPy's mean of nothing, of integers and of halves goes other ways than a sum")
+    total: Box = Sum(a, axis=box.axis, keepdims=box.keepdims) / number
+    return total
+
+
+def _power(box: ConstantPower, a: Box) -> Box:
+    if box.exponent != 2 or a.dtype.kind not in "fc":
+        raise ValueError("only a square is a product")
+    return Multiply(a, a)
+
+
+def _tensordot(box: TensorDot, a: Box, b: Box) -> Box:
+    """One matrix product, of the axes that are left by the axes that are summed."""
+    of_a, of_b = ([axis % child.ndim for axis in axes] for axes, child in zip(box.axes, (a, b), strict=True))
+    left_a = [axis for axis in range(a.ndim) if axis not in of_a]
+    left_b = [axis for axis in range(b.ndim) if axis not in of_b]
+    summed = product(a.shape[axis] for axis in of_a)
+    rows, columns = product(a.shape[axis] for axis in left_a), product(b.shape[axis] for axis in left_b)
+    left = Reshape(a.transpose(tuple(left_a + of_a)), to=(rows, summed))
+    right = Reshape(b.transpose(tuple(of_b + left_b)), to=(summed, columns))
+    return Reshape(MatMul(left, right), to=box.shape)
+
+
+PARTS: dict[type[Box], Callable[..., Any]] = {
+    Mean: _mean,
+    Square: lambda box, a: Multiply(a, a),
+    ConstantPower: _power,
+    TensorDot: _tensordot,
+}

@@ -1,0 +1,142 @@
+"""Where each value of a plan is kept: as a number, as a view, in a buffer that is given on when the value has died."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flowgraph.box import Array, Box, Constant, Leaf
+from flowgraph.graph import Graph
+from flowgraph.leaves import Parameter
+from flowgraph.plan.rebuild import sizes_known
+from flowgraph.plan.writers import fill_of, scalar_text, view_of
+
+
+@dataclass
+class Buffer:
+    """Bytes for one value after another: from the line `first` to the line `last`; or the spare one of a parameter."""
+
+    size: int
+    first: int
+    last: int
+    spare_of: Parameter | None = None
+    offset: int = 0
+
+
+@dataclass
+class Schedule:
+    """The lines of a plan in their order, and where the value of each box is.
+
+    `kinds` says how a value comes: "given" (a leaf from outside), "fixed" (a constant, a parameter that the plan
+    updates), "number", "view", "fill" (a buffer is filled), "call" (fprop returns it).
+    """
+
+    graph: Graph
+    updated: Mapping[Parameter, Box]
+    kinds: dict[Box, str] = field(default_factory=dict)
+    buffers: dict[Box, Buffer] = field(default_factory=dict)
+    in_place: dict[Box, Box] = field(default_factory=dict)
+    bases: dict[Box, Box] = field(default_factory=dict)
+    last: dict[Box, int] = field(default_factory=dict)
+
+    def is_fixed(self, box: Box) -> bool:
+        """Whether the value is at the same place in memory in every run, so that views of it are made once."""
+        return self.kinds[self.bases[box]] in ("fixed", "fill")
+
+
+def schedule(graph: Graph, updated: Mapping[Parameter, Box]) -> Schedule:
+    """Places for all values; a new value of a parameter goes to the parameter's spare buffer."""
+    plan = Schedule(graph, updated)
+    _find_kinds(plan)
+    _find_last(plan)
+    _give_buffers(plan)
+    return plan
+
+
+def _find_kinds(plan: Schedule) -> None:
+    layouts: dict[Box, Array] = {}
+    for box in plan.graph.boxes:
+        kind = _kind(plan, box, layouts)
+        plan.kinds[box] = kind
+        plan.bases[box] = plan.bases[box.children[0]] if kind == "view" else box
+
+
+def _kind(plan: Schedule, box: Box, layouts: dict[Box, Array]) -> str:
+    if isinstance(box, Leaf):
+        if not isinstance(box, Constant) and box.shape != ():
+            layouts[box] = np.empty(box.shape, box.dtype)
+        return "fixed" if isinstance(box, Constant) or box in plan.updated else "given"
+    if not sizes_known(box) or len(box.outputs) != 1:
+        return "call"
+    if box.shape == () and scalar_text(box, [""] * len(box.children)) is not None:
+        return "number"
+    child = box.children[0]
+    view = view_of(box, layouts[child] if child in layouts else np.zeros(child.shape)) if _is_array(child) else None
+    if view is not None:
+        seen: Array = np.asarray(box.fprop(layouts[child])) if child in layouts else np.empty(box.shape, box.dtype)
+        layouts[box] = seen
+        return "view"
+    if fill_of(box) is not None:
+        layouts[box] = np.empty(box.shape, box.dtype)
+        return "fill"
+    return "call"
+
+
+def _is_array(box: Box) -> bool:
+    return len(box.outputs) == 1 and sizes_known(box)
+
+
+def _find_last(plan: Schedule) -> None:
+    """The last line that reads each value, also through a view of it, or through what a fprop made of it."""
+    boxes = plan.graph.boxes
+    last = dict.fromkeys(boxes, -1)
+    last.update(dict.fromkeys(plan.graph.outputs, len(boxes)))
+    for line in range(len(boxes) - 1, -1, -1):
+        box = boxes[line]
+        until = last[box] if plan.kinds[box] in ("view", "call") else line
+        for child in box.children:
+            last[child] = max(last[child], until, line)
+    plan.last = last
+
+
+def _give_buffers(plan: Schedule) -> None:
+    targets = {box: parameter for parameter, box in plan.updated.items()}
+    for line, box in enumerate(plan.graph.boxes):
+        if plan.kinds[box] != "fill":
+            continue
+        child = _dying_child(plan, box, line)
+        if child is not None:
+            plan.in_place[box] = child
+            buffer = plan.buffers[child]
+            buffer.last = plan.last[box]
+        else:
+            count = int(np.prod(box.shape, dtype=np.int64))
+            buffer = Buffer(count * box.dtype.itemsize, line, plan.last[box])
+        plan.buffers[box] = buffer
+        if box in targets:
+            buffer.spare_of = targets[box]
+
+
+def _dying_child(plan: Schedule, box: Box, line: int) -> Box | None:
+    """A child that nobody reads later and in whose buffer the value fits, element over element."""
+    writing = fill_of(box)
+    assert writing is not None
+    for place in writing.in_place:
+        child = box.children[place]
+        if (
+            plan.kinds[child] == "fill"
+            and plan.last[child] == line
+            and child.shape == box.shape
+            and child.dtype == box.dtype
+            and not _aliased(plan, child, box.children)
+        ):
+            return child
+    return None
+
+
+def _aliased(plan: Schedule, child: Box, children: Sequence[Box]) -> bool:
+    """Whether another child is a view of the same buffer, so that writing over one would spoil the other."""
+    buffer = plan.buffers[child]
+    return any(other is not child and plan.buffers.get(plan.bases[other]) is buffer for other in children)

@@ -1,0 +1,67 @@
+"""A plan for inputs of given shapes: the simplified graph, its schedule, its source and the functions bound to memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.arithmetic import Positive
+from flowgraph.graph import Graph
+from flowgraph.leaves import Parameter
+from flowgraph.plan.bind import Memory, bind, compile_source
+from flowgraph.plan.emit import emit
+from flowgraph.plan.opening import open_composites
+from flowgraph.plan.schedule import schedule
+from flowgraph.plan.simplify import simplify
+from flowgraph.plan.specialise import specialise
+from flowgraph.plan.store import Store
+
+
+class Specialised:
+    """The function of a plan for one set of shapes."""
+
+    def __init__(
+        self, graph: Graph, store: Store, leaves: Mapping[Box, Box], read: Sequence[Parameter], without: frozenset[str]
+    ) -> None:
+        self.leaves = leaves
+        small = simplify(open_composites(specialise(graph, leaves)), without)
+        self.graph = _with_new_values(small, store.parameters)
+        count = len(self.graph.outputs) - len(store.parameters)
+        kept, new = self.graph.outputs[:count], self.graph.outputs[count:]
+        self.schedule = schedule(self.graph, dict(zip(store.parameters, new, strict=True)))
+        self.source = emit(self.schedule, [*leaves.values(), *read], kept)
+        self.memory = Memory(self.schedule)
+        code = compile_source(self.source)
+        pairs = [dict(zip(store.parameters, buffers, strict=True)) for buffers in store.buffers]
+        self.functions = tuple(
+            bind(self.source, code, self.schedule, self.memory, pairs[now], pairs[1 - now]) for now in (0, 1)
+        )
+        self.copied = tuple([self.schedule.kinds[box] != "number" for box in kept])
+
+
+def _with_new_values(graph: Graph, parameters: Sequence[Parameter]) -> Graph:
+    """The graph whose last outputs, the new values, each fill a buffer of their own: a copy where they would not."""
+    kept = len(graph.outputs) - len(parameters)
+    seen: set[Box] = set()
+    outputs = list(graph.outputs)
+    kinds = schedule(graph, {}).kinds
+    for place in range(kept, len(outputs)):
+        box = outputs[place]
+        if kinds[box] not in ("fill", "number") or box in seen:
+            outputs[place] = Positive(box)
+        seen.add(box)
+    return Graph(*outputs)
+
+
+def copies(values: Sequence[Any], copied: Sequence[bool]) -> tuple[Any, ...]:
+    """The values, copied where they lie in memory that is not the caller's alone."""
+    return tuple([_copy(value) if own else value for value, own in zip(values, copied, strict=True)])
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_copy, value))
+    return value.copy()[()] if isinstance(value, np.ndarray) else value

@@ -1,0 +1,187 @@
+"""How a box is written as a line of NumPy: one that fills a buffer, one that views a value, or a call of its fprop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.boxes.arrangement import Transpose
+from flowgraph.boxes.cast import Cast
+from flowgraph.boxes.extremes import Max, Min
+from flowgraph.boxes.indexing import Index
+from flowgraph.boxes.joining import Concatenate
+from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.reduction import Reduction, Sum
+from flowgraph.boxes.selection import Where
+from flowgraph.boxes.shape import BroadcastTo, Reshape
+from flowgraph.index_shape import ARRAY
+from flowgraph.plan.ufuncs import ufunc_of
+
+Fill = Callable[[Any, Sequence[str], str], list[str]]
+
+
+class Writing(NamedTuple):
+    """How to fill a buffer with the value of a box: the lines, and the children whose buffer it may be."""
+
+    lines: Fill
+    in_place: tuple[int, ...] = ()
+
+
+def is_written(box: Box) -> bool:
+    """Whether there is a line for the box, other than a call of its fprop."""
+    return ufunc_of(box) is not None or type(box) in FILLS or type(box) in VIEWS
+
+
+def fill_of(box: Box) -> Writing | None:
+    """How to fill a buffer with the value of the box, None where NumPy has no such call."""
+    if len(box.outputs) != 1 or box.shape == ():
+        return None
+    ufunc = ufunc_of(box)
+    if ufunc is not None:
+        return Writing(_call_ufunc, tuple(range(len(box.children))))
+    return FILLS.get(type(box))
+
+
+def scalar_text(box: Box, names: Sequence[str]) -> str | None:
+    """The expression for a box whose value is one number, computed from numbers, None if there is none."""
+    ufunc = ufunc_of(box)
+    if ufunc is not None:
+        sign = _OPERATORS.get(ufunc)
+        if sign is not None and len(names) == 2:
+            return f"{names[0]} {sign} {names[1]}"
+        return f"-{names[0]}" if ufunc is np.negative else f"{ufunc.__name__}({', '.join(names)})"
+    if isinstance(box, MatMul):
+        return f"dot({names[0]}, {names[1]})"
+    if isinstance(box, Reduction) and type(box) in _REDUCERS:
+        return f"{_REDUCERS[type(box)]}.reduce({names[0]}, axis=None)"
+    if isinstance(box, Index) and ARRAY not in box.index:
+        return _indexed(box, names[0])
+    return f"{names[0]}.reshape(())[()]" if isinstance(box, Reshape) else None
+
+
+_OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
+_REDUCERS = {Sum: "add", Max: "maximum", Min: "minimum"}
+
+
+def _call_ufunc(box: Box, names: Sequence[str], out: str) -> list[str]:
+    ufunc = ufunc_of(box)
+    assert ufunc is not None
+    return [f"{ufunc.__name__}({', '.join(names)}, out={out})"]
+
+
+def _matmul(box: MatMul, names: Sequence[str], out: str) -> list[str]:
+    flat = all(child.ndim <= 2 for child in box.children)
+    return [f"{'dot' if flat else 'matmul'}({names[0]}, {names[1]}, out={out})"]
+
+
+def _reduce(box: Reduction, names: Sequence[str], out: str) -> list[str]:
+    axes = box.axes(box.children[0].ndim)
+    axis = axes[0] if len(axes) == 1 else axes
+    keep = ", keepdims=True" if box.keepdims else ""
+    return [f"{_REDUCERS[type(box)]}.reduce({names[0]}, axis={axis}{keep}, out={out})"]
+
+
+def _where(box: Where, names: Sequence[str], out: str) -> list[str]:
+    mask, yes, no = names
+    if no == out:
+        return [f"copyto({out}, {yes}, where={mask})"]
+    return [f"copyto({out}, {no})", f"copyto({out}, {yes}, where={mask})"]
+
+
+def _cast(box: Cast, names: Sequence[str], out: str) -> list[str]:
+    return [f'copyto({out}, {names[0]}, casting="unsafe")']
+
+
+def _concatenate(box: Concatenate, names: Sequence[str], out: str) -> list[str]:
+    return [f"concatenate(({', '.join(names)},), axis={box.axis}, out={out})"]
+
+
+def _places(box: PlacesOf, names: Sequence[str], out: str) -> list[str]:
+    labels, check, rows = names
+    flat = labels if box.children[0].shape == box.shape else f"{labels}.reshape({box.shape[0]})"
+    return [f"{check}({labels})", f"add({rows}, {flat}, out={out})"]
+
+
+def _minus_at(box: MinusAt, names: Sequence[str], out: str) -> list[str]:
+    a, places, amount = names
+    first = [] if a == out else [f"copyto({out}, {a})"]
+    return [*first, f"{flat_name(out)}[{places}] -= {amount}"]
+
+
+def _copied(box: Reshape, names: Sequence[str], out: str) -> list[str]:
+    child = box.children[0]
+    return [f"copyto({out}.reshape({_tuple(child.shape)}), {names[0]})"]
+
+
+def flat_name(buffer: str) -> str:
+    """The name of a buffer's view without axes but one."""
+    return f"{buffer}_flat"
+
+
+FILLS: dict[type[Box], Writing] = {
+    MatMul: Writing(_matmul),
+    Sum: Writing(_reduce),
+    Max: Writing(_reduce),
+    Min: Writing(_reduce),
+    Where: Writing(_where, (2,)),
+    Cast: Writing(_cast),
+    Concatenate: Writing(_concatenate),
+    Reshape: Writing(_copied),
+    PlacesOf: Writing(_places),
+    MinusAt: Writing(_minus_at, (0,)),
+}
+
+
+def _transposed(box: Transpose, name: str) -> str:
+    return f"{name}.T" if box.axes is None else f"{name}.transpose({_tuple(box.axes)})"
+
+
+def _reshaped(box: Reshape, name: str) -> str:
+    return f"{name}.reshape({_tuple(box.shape)})"
+
+
+def _repeated(box: BroadcastTo, name: str) -> str:
+    return f"broadcast_to({name}, {_tuple(box.shape)})"
+
+
+def _indexed(box: Index, name: str) -> str:
+    parts = [_index_text(part) for part in box.index]
+    return f"{name}[{', '.join(parts) or '...'}]"
+
+
+def _tuple(numbers: Sequence[int]) -> str:
+    return f"({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''})"
+
+
+def _index_text(part: Any) -> str:
+    if isinstance(part, slice):
+        ends = [("" if end is None else str(end)) for end in (part.start, part.stop)]
+        return ":".join(ends) + ("" if part.step is None else f":{part.step}")
+    return "..." if part is Ellipsis else "None" if part is None else str(int(part))
+
+
+VIEWS: dict[type[Box], Callable[[Any, str], str]] = {
+    Transpose: _transposed,
+    Reshape: _reshaped,
+    BroadcastTo: _repeated,
+    Index: _indexed,
+}
+
+
+def view_of(box: Box, child: np.ndarray[Any, Any]) -> Callable[[Any, str], str] | None:
+    """How to view a child as the value of the box; None where the elements would have to be copied."""
+    write = VIEWS.get(type(box))
+    if write is None or box.shape == () or (isinstance(box, Index) and ARRAY in box.index):
+        return None
+    if isinstance(box, Reshape) and child.size and not np.shares_memory(child.reshape(box.shape), child):
+        return None
+    return write
+
+
+def constant_text(box: Constant) -> str | None:
+    """A number that is written as it is; None for what needs a name."""
+    return None if box.shape or box.dtype.kind not in "biuf" else repr(box.value[()].item())
