@@ -1,0 +1,174 @@
+"""Examples from a user's CSV or NPZ file, with the target named; what is wrong is refused with its line and column."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.data.bundled import BUNDLED
+from flowgraph.data.examples import Examples
+from flowgraph.data.toys import circles, moons, spirals
+from flowgraph.errors import DataError
+
+TOYS = {function.__name__: function for function in (circles, moons, spirals)}
+KINDS = ("auto", "classes", "numbers")
+
+
+def load_examples(source: str, target: str | None = None, *, kind: str = "auto") -> Examples:
+    """The examples of a .csv, .tsv or .npz file, or a bundled or generated set by its name.
+
+    `target` is the column, or the array in an NPZ, that is to be predicted. `kind` says what the targets are: classes
+    or numbers; "auto" takes texts and whole numbers for classes.
+    """
+    if kind not in KINDS:
+        raise DataError(f"load_examples: found kind={kind!r}, needs one of {', '.join(KINDS)}")
+    if source in BUNDLED:
+        return BUNDLED[source]()
+    if source in TOYS:
+        return TOYS[source]()
+    path = Path(source)
+    if path.suffix.lower() not in (".csv", ".tsv", ".npz"):
+        known = ", ".join(sorted([*BUNDLED, *TOYS]))
+        raise DataError(f"{source}: found no .csv, .tsv or .npz file; the sets that have a name are {known}")
+    if target is None:
+        raise DataError(f"{source}: found no target, needs the name of the column to predict (--target)")
+    return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind)
+
+
+def load_csv(path: Any, target: str, *, kind: str = "auto") -> Examples:
+    """The rows of a text file with a line of column names: `target` is what is to be predicted, the rest are inputs.
+
+    Commas, semicolons or tabs, whichever the first line has most of.
+
+    >>> import pathlib, tempfile
+    >>> from flowgraph.data import load_csv
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fruit.csv"
+    >>> _ = path.write_text("weight,round,kind\\n120,1,apple\\n90,0,banana\\n")
+    >>> examples = load_csv(path, "kind")
+    >>> examples, examples.classes
+    (<Examples: 2 rows of 2 columns, 2 classes>, ('apple', 'banana'))
+    """
+    header, rows, lines = _table(Path(path))
+    if target not in header:
+        raise DataError(f"{path}: found no column {target!r}; its columns are {', '.join(header)}")
+    at = header.index(target)
+    columns = [*header[:at], *header[at + 1 :]]
+    if not columns:
+        raise DataError(f"{path}: found only the target {target!r}, needs columns to predict it from")
+    x = np.empty((len(rows), len(columns)))
+    for i, (row, line) in enumerate(zip(rows, lines, strict=True)):
+        cells = [*row[:at], *row[at + 1 :]]
+        try:
+            x[i] = cells
+        except ValueError:
+            _refuse_cell(path, line, columns, cells)
+        if not np.isfinite(x[i]).all():
+            _refuse_cell(path, line, columns, cells)
+    words = [row[at].strip() for row in rows]
+    empty = next((i for i, word in enumerate(words) if word.lower() in ("", "nan", "na", "null")), None)
+    if empty is not None:
+        raise DataError(f"{path}: line {lines[empty]}, column {target!r}: found {words[empty]!r}, needs a target")
+    y, classes = _targets(np.array(words), kind, f"{path}: column {target!r}")
+    return Examples(x, y, tuple(columns), classes, str(path))
+
+
+def load_npz(path: Any, target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
+    """Two arrays of an .npz file: `target`, and `inputs`, which may be left out if there is only one other array."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+        raise DataError(f"{path}: no .npz file of plain arrays ({error})") from None
+    others = [name for name in arrays if name != target]
+    if target not in arrays or (inputs or "") not in ("", *others):
+        wanted = target if target not in arrays else inputs
+        raise DataError(f"{path}: found no array {wanted!r}; its arrays are {', '.join(arrays) or 'none'}")
+    if inputs is None and len(others) != 1:
+        raise DataError(f"{path}: found the arrays {', '.join(others) or 'none'} beside {target!r}, needs inputs=")
+    x = arrays[inputs or others[0]]
+    x = x.reshape(len(x), -1) if x.ndim > 2 else x
+    y, classes = _targets(arrays[target], kind, f"{path}: array {target!r}")
+    return Examples(x, y, (), classes, str(path))
+
+
+def _table(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """The names of the columns, the rows, and the line of the file that each row ends in."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    try:
+        table = [(row, reader.line_num) for row in reader if row]
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: {error}") from None
+    if len(table) < 2:
+        raise DataError(f"{path}: found {len(table)} lines, needs a line of column names and examples below it")
+    header = [name.strip() for name in table[0][0]]
+    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+    if twice is not None:
+        raise DataError(f"{path}: found two columns called {twice!r}, needs a name of its own for each")
+    for row, line in table[1:]:
+        if len(row) != len(header):
+            raise DataError(f"{path}: line {line}: found {len(row)} values, but there are {len(header)} columns")
+    return header, [row for row, _ in table[1:]], [line for _, line in table[1:]]
+
+
+def _refuse_cell(path: Any, line: int, columns: Sequence[str], cells: Sequence[str]) -> None:
+    for column, cell in zip(columns, cells, strict=True):
+        try:
+            finite = bool(np.isfinite(float(cell)))
+        except ValueError:
+            finite = False
+        if not finite:
+            raise DataError(
+                f"{path}: line {line}, column {column!r}: found {cell!r}, needs a finite number; drop the line, fill "
+                f"the value in, or turn words into numbers (one column per word, 0 or 1)"
+            )
+
+
+def _targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
+    """Labels and the names of their classes, or numbers and no names."""
+    numbers: Any = None
+    try:
+        numbers = values.astype(float)
+    except ValueError:
+        if kind == "numbers":
+            word = next(str(value) for value in values if not _is_number(value))
+            raise DataError(f"{where}: found {word!r}, needs numbers; kind='classes' takes words") from None
+    if numbers is not None and not np.all(np.isfinite(numbers)):
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise DataError(f"{where}: found {numbers[row]} in row {row}, needs finite numbers")
+    whole = numbers is not None and np.array_equal(numbers, np.floor(numbers))
+    if kind == "numbers" or (kind == "auto" and numbers is not None and not whole):
+        return numbers, ()
+    if whole:
+        found, labels = np.unique(numbers, return_inverse=True)
+        classes = tuple(str(int(number)) for number in found)
+    else:
+        found, labels = np.unique(values.astype(str), return_inverse=True)
+        classes = tuple(map(str, found))
+    if len(classes) < 2:
+        raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")
+    if kind == "auto" and len(classes) > max(20, len(values) // 3):
+        raise DataError(
+            f"{where}: found {len(classes)} different values in {len(values)} rows; say which they are, "
+            f"kind='classes' or kind='numbers' (--kind)"
+        )
+    return labels, classes
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

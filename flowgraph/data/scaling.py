@@ -1,0 +1,41 @@
+"""Standardisation by the statistics of the training examples alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.data.examples import Examples
+
+
+@dataclass(frozen=True, eq=False)
+class Standardiser:
+    """(x - mean) / scale, column by column; a column that never changes is only centred.
+
+    Works on arrays and on boxes, so that a saved network can hold it and read raw inputs.
+
+    >>> from flowgraph.data import Standardiser
+    >>> standardise = Standardiser.of([[0.0, 5.0], [2.0, 5.0]])
+    >>> standardise([[4.0, 6.0]])
+    array([[3., 1.]])
+    """
+
+    mean: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, x: Any) -> Standardiser:
+        """By the mean and the standard deviation of these inputs."""
+        x = np.asarray(x)
+        scale = x.std(axis=0)
+        return cls(x.mean(axis=0), np.where(scale > 1e-12 * np.abs(x).max(axis=0), scale, 1).astype(x.dtype))
+
+    def __call__(self, x: Any) -> Any:
+        return (x - self.mean) / self.scale
+
+    def examples(self, examples: Examples) -> Examples:
+        """The examples with standardised inputs."""
+        return Examples(self(examples.x), examples.y, examples.columns, examples.classes, examples.name)

@@ -1,0 +1,59 @@
+"""Two-dimensional toys that one can look at: spirals, moons, circles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.data.examples import Examples
+from flowgraph.errors import DataError
+
+
+def spirals(count: int = 300, *, classes: int = 2, turns: float = 1.0, noise: float = 0.1, seed: int = 0) -> Examples:
+    """Arms of a spiral, one per class; the angle grows with the radius.
+
+    >>> from flowgraph.data import spirals
+    >>> spirals(300, classes=3)
+    <Examples: 300 rows of 2 columns, 3 classes>
+    """
+    y, rng = _labels("spirals", count, classes, noise, seed)
+    radius = np.sqrt(rng.random(count))
+    angle = 2 * np.pi * (turns * radius + y / classes)
+    x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    return _noisy("spirals", x, y, classes, noise / 3, rng)
+
+
+def moons(count: int = 300, *, noise: float = 0.1, seed: int = 0) -> Examples:
+    """Two half circles that reach into each other."""
+    y, rng = _labels("moons", count, 2, noise, seed)
+    angle = np.pi * rng.random(count)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    lower = np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], axis=1)
+    return _noisy("moons", np.where(y[:, None] == 0, upper, lower), y, 2, noise, rng)
+
+
+def circles(count: int = 300, *, factor: float = 0.5, noise: float = 0.1, seed: int = 0) -> Examples:
+    """A circle inside another, of `factor` times its radius."""
+    y, rng = _labels("circles", count, 2, noise, seed)
+    angle = 2 * np.pi * rng.random(count)
+    radius = np.where(y == 0, 1.0, factor)
+    x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return _noisy("circles", x, y, 2, noise, rng)
+
+
+def _labels(name: str, count: int, classes: int, noise: float, seed: int) -> tuple[Array, np.random.Generator]:
+    """As many examples of each class as of the others, up to one, in an order by chance."""
+    if classes < 2 or count < classes or noise < 0:
+        raise DataError(
+            f"{name}: found count={count}, classes={classes}, noise={noise}, needs 2 classes or more, an example of "
+            f"each, and noise from 0"
+        )
+    rng = np.random.default_rng(seed)
+    return rng.permutation(np.arange(count) % classes), rng
+
+
+def _noisy(name: str, x: Any, y: Array, classes: int, noise: float, rng: np.random.Generator) -> Examples:
+    moved = x + noise * rng.normal(size=x.shape)
+    return Examples(moved, y, ("x1", "x2"), tuple(map(str, range(classes))), name)
