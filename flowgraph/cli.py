@@ -1,4 +1,4 @@
-"""The command line: `flowgraph demo`, `flowgraph check`, `flowgraph mutate`."""
+"""The command line: `flowgraph demo`, `check`, `mutate`, `render`, `animate`, `explain`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flowgraph.demo import Settings, run_demo
 from flowgraph.demo.learning_curve import Epoch
 from flowgraph.errors import FlowgraphError
 from flowgraph.mutation.command import mutate
+from flowgraph.rendering.command import animate, explain, render
 
 DEFAULTS = Settings()
 
@@ -28,8 +29,8 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
-main.add_command(check)
-main.add_command(mutate)
+for command in (check, mutate, render, animate, explain):
+    main.add_command(command)
 
 
 @main.command()

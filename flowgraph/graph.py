@@ -150,7 +150,7 @@ class Graph:
         return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
 
     def animate(self, path: Any, run: Run, grads: Any = None, **settings: Any) -> Any:
-        """Write a page (.html) that steps through the fprop of a run and its bprop, and return its path."""
+        """Write the steps of a run and its bprop as a page (.html) or a playing picture (.svg), and return its path."""
         from flowgraph import rendering
 
         return rendering.animate(self, path, run, grads, **settings)

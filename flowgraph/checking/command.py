@@ -13,6 +13,8 @@ import click
 import numpy as np
 
 from flowgraph.checking.check import check as check_gradients
+from flowgraph.checking.command_inputs import draw_input, read_feeds
+from flowgraph.checking.generators import generator
 from flowgraph.checking.locate import locate
 from flowgraph.checking.report import Report
 from flowgraph.errors import FlowgraphError, UsageError
@@ -42,7 +44,7 @@ def check(
     """
     reports: list[tuple[str, Report]] = []
     try:
-        arrays = _read(feeds)
+        arrays = read_feeds(feeds)
         found = [one for target in targets for one in _labelled(target)]
         for place, thing in found:
             report = _checked(thing, arrays, order, seed)
@@ -72,10 +74,10 @@ def _labelled(target: str) -> list[tuple[str, Any]]:
 def _checked(thing: Any, arrays: Mapping[str, Any], order: int, seed: int) -> Report:
     if not isinstance(thing, Graph):
         return check_gradients(thing, order=order, seed=seed)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     sizes: dict[str, int] = {}
     fed = {
-        thing.names[box]: arrays[thing.names[box]] if thing.names[box] in arrays else _drawn(box, sizes, rng)
+        thing.names[box]: arrays[thing.names[box]] if thing.names[box] in arrays else draw_input(box, sizes, rng)
         for box in thing.inputs
     }
     unknown = arrays.keys() - fed.keys()
@@ -91,23 +93,6 @@ def _checked(thing: Any, arrays: Mapping[str, Any], order: int, seed: int) -> Re
             f"the graph did not run on numbers drawn for {', '.join(drawn)} ({error}); "
             f"give its inputs with --feeds inputs.npz"
         ) from error
-
-
-def _drawn(box: Any, sizes: dict[str, int], rng: np.random.Generator) -> Any:
-    """Numbers for an input that is not fed: normal ones, or the labels 0 and 1; a named axis has one size."""
-    shape = tuple(size if type(size) is int else sizes.setdefault(str(size), 3 + len(sizes)) for size in box.shape)
-    if box.dtype.kind in "fc":
-        return rng.normal(size=shape).astype(box.dtype)
-    return rng.integers(0, 2, size=shape).astype(box.dtype)
-
-
-def _read(feeds: Path | None) -> dict[str, Any]:
-    if feeds is None:
-        return {}
-    with np.load(feeds, allow_pickle=False) as file:
-        if not hasattr(file, "files"):
-            raise UsageError(f"{feeds} holds one array, needs an .npz with one per input: np.savez(path, x=..., y=...)")
-        return {name: file[name] for name in file.files}
 
 
 def _worst(reports: list[Report]) -> str:

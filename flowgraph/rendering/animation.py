@@ -1,4 +1,4 @@
-"""A page that steps through fprop and bprop: one file, no network."""
+"""A run step by step, fprop and bprop: a page to step through, or a picture that plays itself; no network."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError
+from flowgraph.rendering.autoplay import playing_svg
 from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.page import html_page
-from flowgraph.rendering.steps import steps
+from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.theming import adaptive
+from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -31,20 +33,32 @@ _BODY = """<div class="controls" role="group" aria-label="steps">
 <script type="application/json" id="steps">{steps}</script>"""
 
 
-def animate(graph: Graph, path: Any, run: Any, grads: Any = None, **settings: Any) -> Path:
-    """Write a page that steps through a run of a graph and the bprop of its output; returns its path."""
+def animate(graph: Graph, path: Any, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> Path:
+    """Write the steps of a run and of its bprop: a page (.html), or a picture that plays itself (.svg)."""
     target = Path(path)
-    if target.suffix.lower() != ".html":
-        raise UsageError(f"animate: found {target.name!r}, needs a name that ends in .html")
-    target.write_text(page(graph, run, grads, **settings), encoding="utf-8")
+    suffix = target.suffix.lower()
+    if suffix not in (".html", ".svg"):
+        raise UsageError(f"animate: found {target.name!r}, needs a name that ends in .html or .svg")
+    check_theme(theme)
+    picture, told = _told(graph, run, grads, **settings)
+    text = playing_svg(picture, told, theme) if suffix == ".svg" else _page(picture, told, theme)
+    target.write_text(text, encoding="utf-8")
     return target
 
 
-def page(graph: Graph, run: Any, grads: Any = None, **settings: Any) -> str:
+def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> str:
     """The text of that page."""
+    return _page(*_told(graph, run, grads, **settings), theme)
+
+
+def _told(graph: Graph, run: Any, grads: Any, **settings: Any) -> tuple[Picture, list[Step]]:
     subject = Subject(graph, "both", run, grads, fades=False)
     picture = compose(subject, stubs=False, **settings)
-    told = steps(subject, {box: picture.owners[name] for box, name in graph.names.items()})
+    return picture, steps(subject, {box: picture.owners[name] for box, name in graph.names.items()})
+
+
+def _page(picture: Picture, told: list[Step], theme: str) -> str:
     listed = json.dumps([dataclasses.asdict(step) for step in told], ensure_ascii=False, separators=(",", ":"))
-    body = _BODY.format(svg=adaptive(draw_builtin(picture)), steps=listed.replace("<", "\\u003c"))
+    svg = draw_builtin(picture, drawn_theme(theme))
+    body = _BODY.format(svg=adaptive(svg) if theme == "auto" else svg, steps=listed.replace("<", "\\u003c"))
     return html_page(picture.title, "animation", body, script=True)

@@ -21,7 +21,7 @@ def too_long_for_dot(picture: Picture) -> bool:
     """Whether the picture has more tiles than dot lays out in time, or is a chain so long that it must be folded."""
     if len(picture.tiles) > MOST_TILES:
         return True
-    if sum(link.spine for link in picture.links) < _LONG:
+    if picture.wrap == 0 or (picture.wrap is None and sum(link.spine for link in picture.links) < _LONG):
         return False
     layout: Layout = place(picture)
     return layout.folded

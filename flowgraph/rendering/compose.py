@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from flowgraph.box import Box
@@ -25,20 +26,24 @@ SEPARATE_UP_TO = 40
 
 
 def compose(
-    subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto", stubs: bool = True
-) -> Picture:
+    subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto",
+    wrap: int | None = None, stubs: bool = True,
+) -> Picture:  # fmt: skip
     """The picture of a subject.
 
     `detail` "boxes" draws parameters as tiles, "rows" inside the boxes that read them; `collapse` says which scopes
-    are one tile each: "auto" for those of a large graph, True, False, or a list of their names; `stubs` puts a child
-    that is far away beside its reader once more.
+    are one tile each: "auto" for those of a large graph, True, False, or a list of their names; `wrap` folds the
+    picture after so many columns, 0 never, None where it would be far wider than high; `stubs` puts a child that is
+    far away beside its reader once more.
     """
     if detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
     if direction not in DIRECTIONS:
         raise UsageError(f"render: found direction={direction!r}, needs one of {', '.join(DIRECTIONS)}")
+    if wrap is not None and (isinstance(wrap, bool) or not isinstance(wrap, int) or wrap < 0):
+        raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
-    picture = _Composer(subject, rows, modules(subject, collapse)).picture(direction)
+    picture = replace(_Composer(subject, rows, modules(subject, collapse)).picture(direction), wrap=wrap)
     return with_aliases(picture) if stubs else picture
 
 

@@ -14,7 +14,7 @@ from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, REMEDY, EngineError
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.theming import THEME_NAMES, adaptive, drawn_theme
+from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.viewer import viewer_page
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def render(
 
 def check_choices(theme: str, engine: str) -> None:
     """Refuse a theme or an engine that does not exist."""
-    if theme not in THEME_NAMES:
-        raise UsageError(f"render: found theme={theme!r}, needs one of {', '.join(THEME_NAMES)}")
+    check_theme(theme)
     if engine not in ENGINES:
         raise UsageError(f"render: found engine={engine!r}, needs one of {', '.join(ENGINES)}")
 

@@ -61,8 +61,8 @@ class Arrangement:
         return len(self.lines) > 1
 
 
-def arrange(members: list[Member], ties: Sequence[Tie], fold: bool = True) -> Arrangement:
-    """Places for members whose ties have no cycle."""
+def arrange(members: list[Member], ties: Sequence[Tie], wrap: int | None = None) -> Arrangement:
+    """Places for members whose ties have no cycle; `wrap` as in `compose`."""
     assign_columns(members, ties)
     passers: list[Member] = []
     routes = [_route(members[tie.tail], members[tie.head], tie.spine, passers) for tie in ties]
@@ -70,7 +70,7 @@ def arrange(members: list[Member], ties: Sequence[Tie], fold: bool = True) -> Ar
     _assign_heights(every, ties, routes)
     arrangement = Arrangement(members, routes)
     _assign_widths(arrangement, every)
-    _fold(arrangement, every, fold)
+    _fold(arrangement, every, wrap)
     return arrangement
 
 
@@ -181,17 +181,21 @@ def _assign_widths(arrangement: Arrangement, every: list[Member]) -> None:
         member.x = (sum(arrangement.edges[member.column]) - member.width) / 2
 
 
-def _fold(arrangement: Arrangement, every: list[Member], fold: bool) -> None:
-    """Break a level that is far wider than high into lines, one under the other."""
+def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> None:
+    """Break a level of more columns than `wrap`, or one that is far wider than high, into lines."""
     edges = arrangement.edges
     total = edges[-1][1] if edges else 0.0
     up = max((member.up - member.y for member in every), default=0.0)
     down = max((member.down + member.y for member in every), default=0.0)
     height = up + down
     count = 1
-    if fold and total > 2600 and total > 10 * height:
+    if wrap is None and total > 2600 and total > 10 * height:
         count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
-    starts, arrangement.line_of = _break(edges, count)
+    if wrap:
+        starts = [left for left, _ in edges[::wrap]]
+        arrangement.line_of = [column // wrap for column in range(len(edges))]
+    else:
+        starts, arrangement.line_of = _break(edges, count)
     ups, downs = [0.0] * len(starts), [0.0] * len(starts)
     for member in every:
         line = arrangement.line_of[member.column]

@@ -90,7 +90,7 @@ class _Placer:
         for (tail, head), links in level.links.items():
             below = self._below(tail, links[0].tail), self._below(head, links[0].head)
             ties.append(Tie(index[tail], index[head], any(link.spine for link in links), *below))
-        arrangement = arrange(list(members.values()), ties)
+        arrangement = arrange(list(members.values()), ties, self.picture.wrap)
         self.result.folded |= arrangement.folded
         self.arranged[path] = level, arrangement, members
 

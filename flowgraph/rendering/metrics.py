@@ -29,8 +29,8 @@ _WIDTHS = {
     "…": 1000,
 }
 _OTHER = 620
-_BOLD = 1.07
-_SLACK = 1.06
+_BOLD = 1.13
+_SLACK = 1.14
 """Room for the fonts that stand in for Helvetica."""
 
 

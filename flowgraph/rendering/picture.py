@@ -90,7 +90,7 @@ class Frame:
 class Picture:
     """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below.
 
-    `owners` gives for the name of each box the tile that shows it.
+    `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins.
     """
 
     title: str
@@ -101,3 +101,4 @@ class Picture:
     direction: str = "right"
     hosts: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
+    wrap: int | None = None

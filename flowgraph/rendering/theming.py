@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from flowgraph.errors import UsageError
 from flowgraph.rendering.palette import THEMES, darkened
 
 THEME_NAMES = ("auto", "light", "dark", "print")
+
+
+def check_theme(theme: str) -> None:
+    """Refuse a theme that does not exist."""
+    if theme not in THEME_NAMES:
+        raise UsageError(f"render: found theme={theme!r}, needs one of {', '.join(THEME_NAMES)}")
 
 
 def drawn_theme(theme: str) -> str:

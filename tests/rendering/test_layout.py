@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
+from flowgraph.errors import UsageError
 from flowgraph.rendering.builtin import too_long_for_dot
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.layout import Layout, Place, place
@@ -148,3 +149,16 @@ def test_every_view_is_drawn_with_arrows_and_tooltips(direction: str) -> None:
         assert svg.count("<polygon") >= len(picture_of(graph).links) - 2
         assert svg.count("built at graphs.py") >= 12
     assert deep(50).to_svg(engine="builtin", direction=direction).count('class="box') == 3
+
+
+def test_wrap_folds_after_so_many_columns_and_zero_never() -> None:
+    folded = picture_of(deep(5), collapse=False, wrap=2)
+    assert place(folded).folded
+    assert too_long_for_dot(folded)
+    assert place(picture_of(deep(60), collapse=False)).folded
+    flat = picture_of(deep(60), collapse=False, wrap=0)
+    assert not place(flat).folded
+    assert not too_long_for_dot(flat)
+    with pytest.raises(UsageError, match="wrap"):
+        picture_of(deep(2), wrap=-1)
+    assert_sound(deep(5), collapse=False, wrap=2)
