@@ -65,7 +65,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
 
 def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """`Box.__array_function__`: np.sum(box, axis=1) builds a Sum box."""
-    return _call(function, _builders.get(function), args, keywords)
+    builder = _builders.get(function)
+    if builder is not None and len(args) > 1:
+        args, keywords = _in_place(function, builder, args, keywords)
+    return _call(function, builder, args, keywords)
 
 
 def bind(cls: type[Box], function: Callable[..., Any], *args: Any, **keywords: Any) -> Box:
@@ -95,6 +98,24 @@ def _call(function: Any, builder: Callable[..., Any] | None, args: Sequence[Any]
         if keywords[name] is not None:
             raise _unsupported_argument(function, name)
     return builder(*args, **{name: value for name, value in keywords.items() if name not in unknown})
+
+
+def _in_place(
+    function: Callable[..., Any], builder: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The arguments of a call, those by keyword that stand at another place in NumPy's function than in the builder;
+    what NumPy's function has by default is left out."""
+    numpys, ours = _signature(function), _signature(builder)
+    if numpys is None or ours is None or isinstance(builder, functools.partial | type):
+        return args, keywords
+    names = [p.name for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    kinds = [p.kind for p in (*numpys.parameters.values(), *ours.parameters.values())]
+    for i, name in enumerate(list(numpys.parameters)[: len(args)]):
+        renamed = i < len(names) and name not in ours.parameters and names[i] not in numpys.parameters
+        if i and not renamed and names[i : i + 1] != [name] and inspect.Parameter.VAR_POSITIONAL not in kinds:
+            rest = zip(list(numpys.parameters.values())[i:], args[i:], strict=False)
+            return args[:i], {p.name: v for p, v in rest if v is not p.default} | dict(keywords)
+    return args, keywords
 
 
 def _takes(builder: Callable[..., Any], name: str) -> bool:

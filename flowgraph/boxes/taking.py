@@ -43,11 +43,7 @@ class TakeAlongAxis(Box):
         return np.take_along_axis(a, indices, self.axis)
 
     def bprop(self, grad: Any, h: Any, a: Any, indices: Any) -> tuple[Any, ...]:
-        axis = self.axis % a.ndim
-        others = [i for i in range(a.ndim) if i != axis]
-        places = open_grid(a, others, ndim=a.ndim, at=others)
-        places.insert(axis, indices)
-        return index_add(grad, a, *places, index=(ARRAY,) * a.ndim), None
+        return add_along_axis(grad, a, indices, self.axis % a.ndim), None
 
     def infer(self, a: Spec, indices: Spec) -> Spec:
         """The number of places along the axis, the others broadcast."""
@@ -58,6 +54,14 @@ class TakeAlongAxis(Box):
         if rest is None:
             raise self.shape_error(f"the axes other than {axis} do not broadcast")
         return Spec((*rest[:axis], indices.shape[axis], *rest[axis:]), a.dtype)
+
+
+def add_along_axis(a: Any, like: Any, indices: Any, axis: int) -> Any:
+    """Zeros of the shape of an array, with numbers added for each line along an axis at places of its own."""
+    others = [i for i in range(like.ndim) if i != axis]
+    places = open_grid(like, others, ndim=like.ndim, at=others)
+    places.insert(axis, indices)
+    return index_add(a, like, *places, index=(ARRAY,) * like.ndim)
 
 
 class ArgSort(Box):

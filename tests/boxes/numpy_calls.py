@@ -64,3 +64,50 @@ def assert_every_batch(function: Callable[..., Any], *shapes: tuple[Any, ...], b
         for box, built in zip(inputs, backwards.outputs, strict=True):
             np.testing.assert_allclose(again[built], grads[box], rtol=1e-10, atol=1e-10)
     return [box.shape for box in results]
+
+
+def assert_as_numpy(function: Callable[..., Any], *arrays: Any, rtol: float = 1e-11) -> None:
+    """What `function` gives on boxes is what it gives on arrays: shapes, dtypes, values; and for the arrays of floats
+    gradients of any order: the first from `bprop` and from the gradient graph, the second from that graph, both held
+    against central differences."""
+    rng = np.random.default_rng(0)
+    floats = [i for i, a in enumerate(arrays) if np.asarray(a).dtype.kind == "f"]
+    boxes = [fg.Parameter(a) if i in floats else fg.Constant(a) for i, a in enumerate(arrays)]
+    with np.errstate(all="ignore"):
+        results, needed = listed(function(*boxes)), listed(function(*arrays))
+    assert len(results) == len(needed)
+    run = fg.Graph(*results).fprop()
+    for box, value in zip(results, map(np.asarray, needed), strict=True):
+        assert (box.shape, box.dtype) == (value.shape, value.dtype)
+        np.testing.assert_allclose(run[box], value, rtol=rtol, atol=rtol)
+    smooth = [box for box in results if box.dtype.kind == "f"]
+    if not floats or not smooth or any(np.asarray(a).dtype == np.float32 for a in arrays):
+        return
+    weights = [(rng.normal(size=box.shape), rng.normal(size=box.shape)) for box in smooth]
+    parts = [np.sum(w * box + v * box * box) for box, (w, v) in zip(smooth, weights, strict=True)]
+    wrt = [boxes[i] for i in floats]
+    total = sum(parts, start=np.zeros(()))
+    built = fg.gradient(total, wrt)
+    directions = [rng.normal(size=np.shape(arrays[i])) for i in floats]
+    along = sum((np.sum(g * d) for g, d in zip(built, directions, strict=True)), start=np.zeros(()))
+    graph, backwards = fg.Graph(total), fg.Graph(along, *built)
+
+    def moved(step: float) -> dict[Any, Any]:
+        return {box: box.value + step * d for box, d in zip(wrt, directions, strict=True)}
+
+    run, again = graph.fprop(), backwards.fprop()
+    grads = run.bprop(wrt=wrt)
+    for box, one in zip(wrt, built, strict=True):
+        np.testing.assert_allclose(again[one], grads[box], rtol=1e-9, atol=1e-9)
+    _assert_slope(lambda step: run.update(moved(step))[total], float(again[along]), "first")
+    second = backwards.fprop().bprop(grad=(1.0, *(np.zeros(g.shape) for g in built)), wrt=wrt, unused="zeros")
+    curvature = sum(float(np.sum(second[box] * d)) for box, d in zip(wrt, directions, strict=True))
+    _assert_slope(lambda step: again.update(moved(step))[along], curvature, "second")
+
+
+def _assert_slope(function: Callable[[float], Any], analytic: float, what: str) -> None:
+    """The slope at 0 is what central differences give, extrapolated."""
+    rows = [(float(function(h)) - float(function(-h))) / (2 * h) for h in (2e-4, 1e-4)]
+    numeric = (4 * rows[1] - rows[0]) / 3
+    bound = 1e-6 * (1 + abs(numeric)) + abs(rows[1] - rows[0])
+    assert abs(analytic - numeric) <= bound, f"{what} derivative {analytic}, central differences give {numeric}"

@@ -1,0 +1,61 @@
+"""The arguments of a NumPy function, boxes among arrays, as the functions made of boxes read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.axes import axes_of
+from flowgraph.box import Box, Constant
+from flowgraph.errors import UsageError
+
+
+def given(a: Any) -> Any:
+    """A box as it is, everything else as an array."""
+    return a if isinstance(a, Box) else np.asarray(a)
+
+
+def boxed(a: Any) -> Box:
+    """A box as it is, everything else as a constant."""
+    return a if isinstance(a, Box) else Constant(a)
+
+
+def known(a: Any, function: str, what: str) -> Any:
+    """An array whose numbers are known before a run; a box that computes them is refused."""
+    if isinstance(a, Constant):
+        return a.value
+    if isinstance(a, Box):
+        raise UsageError(f"{function}: found {a.title} as {what}, needs numbers known before a run")
+    return np.asarray(a)
+
+
+def at(a: Any, axis: int, item: Any) -> Any:
+    """The array at an index of one axis, counted from the front."""
+    return a[(*(slice(None),) * axis, item)]
+
+
+def along(line: Any, axis: int, ndim: int) -> Any:
+    """A one-dimensional array along one of `ndim` axes; a number as it is."""
+    return np.expand_dims(line, tuple(i for i in range(ndim) if i != axis)) if np.ndim(line) else line
+
+
+def one_axis(a: Box, axis: Any) -> tuple[Any, int]:
+    """The array with the axes of a reduction made one, and the place of that one: the last of several axes."""
+    if axis is None:
+        return (a if a.ndim == 1 else np.ravel(a)), 0
+    axes = axes_of(a, axis, a.ndim)
+    if len(axes) == 1:
+        return a, axes[0]
+    rest = [i for i in range(a.ndim) if i not in axes]
+    moved = np.transpose(a, (*rest, *sorted(axes)))
+    return np.reshape(moved, (*(a.shape[i] for i in rest), -1)), len(rest)
+
+
+def axes_back(reduced: Any, a: Box, axis: Any, keepdims: bool, new: int = 0) -> Any:
+    """A reduced array with its axes back, with size 1, where `keepdims` asks for them; after `new` axes in front."""
+    if not keepdims:
+        return reduced
+    axes: Sequence[int] = range(a.ndim) if axis is None else axes_of(a, axis, a.ndim)
+    return np.expand_dims(reduced, tuple(i + new for i in axes))
