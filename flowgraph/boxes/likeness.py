@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.axes import axes_of
 from flowgraph.box import Box
 from flowgraph.broadcasting import summed_to
 from flowgraph.example import example
@@ -81,6 +82,42 @@ class ReshapeLike(Box):
         return Spec(like.shape, a.dtype)
 
 
+class FitLike(Box):
+    """The first elements along some axes, or zeros after the last, to the sizes of another array.
+
+    h = a, cut or filled        da = the gradient, filled or cut
+    """
+
+    axes: tuple[int, ...]
+
+    symbol = "fit like"
+    constant_children = frozenset({"like"})
+    examples = (
+        example((5,), (3,), axes=(0,)),
+        example((2, 3), (4, 3), axes=(-2,)),
+        example((2, 5, 3), (4, 1, 3), axes=(0, 1)),
+    )
+
+    def fprop(self, a: Any, like: Any) -> Any:
+        for axis in axes_of(self, self.axes, a.ndim):
+            missing = like.shape[axis] - a.shape[axis]
+            if missing > 0:
+                a = np.pad(a, [(0, missing if i == axis else 0) for i in range(a.ndim)])
+            else:
+                a = a[(slice(None),) * axis + (slice(like.shape[axis]),)]
+        return a
+
+    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+        return fit_like(grad, a, self.axes), None
+
+    def infer(self, a: Spec, like: Spec) -> Spec:
+        """The sizes of `like` along the axes, those of a along the others."""
+        if len(like.shape) != len(a.shape):
+            raise self.shape_error("needs as many axes in both")
+        axes = axes_of(self, self.axes, len(a.shape))
+        return Spec(tuple(like.shape[i] if i in axes else size for i, size in enumerate(a.shape)), a.dtype)
+
+
 class CountLike(Box):
     """The number of elements of an array along some axes, as a number of the array's dtype.
 
@@ -132,6 +169,13 @@ def reshape_like(a: Any, like: Any) -> Any:
     if isinstance(a, Box) and a.shape == like.shape:
         return a
     return ReshapeLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else np.reshape(a, like.shape)
+
+
+def fit_like(a: Any, like: Any, axes: tuple[int, ...]) -> Any:
+    """FitLike on boxes, its value on arrays."""
+    if all(size == needed and not isinstance(size, Size) for size, needed in zip(a.shape, like.shape, strict=True)):
+        return a
+    return FitLike.apply(a, like, axes=axes)
 
 
 def count_like(like: Any, axis: Any = None) -> Any:

@@ -10,9 +10,10 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.arrangement import Flip, Transpose
 from flowgraph.boxes.einsum import Einsum
+from flowgraph.boxes.fourier import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
 from flowgraph.boxes.indexing import Index, IndexAdd
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.likeness import BroadcastLike, CountLike, ReshapeLike, SumLike
+from flowgraph.boxes.likeness import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
 from flowgraph.boxes.linear_algebra import MatMul, TensorDot
 from flowgraph.boxes.part import Part
 from flowgraph.boxes.product import CumSum
@@ -126,6 +127,25 @@ def _axis_of_all(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
         return None
     settings = box.setting_values() | {"axis": _on_by_one(box.axis, len(box.children[0].shape))}
     return type(box)(*(_lifted(child, found, some) for child in box.children), **settings)
+
+
+@_rule(Fft, Ifft, Rfft, Irfft, FftShift)
+def _axes(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+    """A box with one child, linear in it, whose one setting of place is `axes`."""
+    (a,) = box.children
+    return type(box)(found[a], **box.setting_values() | {"axes": _on_by_one(box.axes, len(a.shape))})
+
+
+@_rule(FitLike)
+def _fit_like(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+    a, like = (_lifted(child, found, some) for child in box.children)
+    return FitLike(a, like, axes=_on_by_one(box.axes, len(a.shape) - 1))
+
+
+@_rule(BothHalves)
+def _both_halves(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+    a, like = (_lifted(child, found, some) for child in box.children)
+    return BothHalves(a, like, axis=_on_by_one(box.axis, len(a.shape) - 1))
 
 
 @_rule(Transpose)

@@ -26,7 +26,7 @@ REAL_ONLY = {
         "LogAddExp2",
     ),
     *("Cbrt", "Floor", "Ceil", "Trunc", "Fabs", "Arctan2", "Hypot", "SquaredError", "AbsoluteError", "Huber", "Hinge"),
-    *("BinaryCrossEntropy",),
+    *("BinaryCrossEntropy", "Rfft"),
 }
 """Boxes that refuse complex children, at least with some of their settings."""
 
