@@ -2,6 +2,7 @@
 
 from flowgraph.training import schedules
 from flowgraph.training.callbacks import Callback
+from flowgraph.training.checkpoint import Checkpoint, load_checkpoint, resume, save_checkpoint
 from flowgraph.training.dropout import dropout
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.evaluation import Evaluator
@@ -11,6 +12,7 @@ from flowgraph.training.initialisers import constant, glorot_uniform, he_normal,
 from flowgraph.training.linear import Linear
 from flowgraph.training.mlp import MLP
 from flowgraph.training.objective import objective
+from flowgraph.training.preflight import Preflight, PreflightError, PreflightWarning, preflight
 from flowgraph.training.problem import Problem
 from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, RMSProp, Rule
 from flowgraph.training.sgd import sgd
@@ -22,6 +24,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "Epoch",
     "Evaluator",
@@ -29,6 +32,9 @@ __all__ = [
     "Linear",
     "Momentum",
     "Nesterov",
+    "Preflight",
+    "PreflightError",
+    "PreflightWarning",
     "Problem",
     "RMSProp",
     "Rule",
@@ -40,7 +46,11 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "load_checkpoint",
     "objective",
+    "preflight",
+    "resume",
+    "save_checkpoint",
     "schedules",
     "sgd",
     "zeros",

@@ -31,6 +31,9 @@ class Callback:
     def on_stop(self, trainer: Trainer) -> None:
         """After the last step, before the best parameters are put back: the state is that to go on from."""
 
+    def on_end(self, trainer: Trainer) -> None:
+        """At the very end, after an error too: the place to close what is open."""
+
 
 class _OfFunction(Callback):
     def __init__(self, function: Callable[[Trainer, Epoch], Any]) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
+from flowgraph.training.preflight import examine
 from flowgraph.training.problem import problem_of
+from flowgraph.training.progress import progress_callback
 from flowgraph.training.rules import Rule
 from flowgraph.training.schedules import Schedule
 from flowgraph.training.trainer import State, Trainer
@@ -26,6 +28,8 @@ def fit(
     l2: float = 0.0,
     early_stopping: EarlyStopping | int | None = None,
     seed: int = 0,
+    checks: bool = True,
+    progress: bool | None = None,
     callbacks: Sequence[Any] = (),
     resume: State | None = None,
 ) -> History:
@@ -39,6 +43,11 @@ def fit(
 
     Each epoch uses each example once, in an order that `seed` fixes; `batch_size=1` is stochastic gradient descent
     example by example, `batch_size=None` uses all at once. The last batch of an epoch may be smaller.
+
+    Before training `checks` look at data and model, see `fg.preflight`. `progress` shows a bar in terminals and
+    notebooks, and logs lines elsewhere; True prints the lines, False shows nothing. `callbacks` are functions of
+    (trainer, epoch), or `fg.Callback`s. Ctrl-C ends training after the step, with the best parameters kept. `resume`
+    goes on from a `trainer.state()`.
 
     >>> import numpy as np, flowgraph as fg
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
@@ -63,4 +72,6 @@ def fit(
     )
     if resume is not None:
         trainer.restore(resume)
-    return trainer.run(epochs, callbacks)
+    elif checks:
+        examine(problem, trainer.train, trainer.seed).tell()
+    return trainer.run(epochs, [progress_callback(progress), *callbacks])

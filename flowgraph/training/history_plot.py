@@ -39,7 +39,8 @@ def plot(history: History, path: Path, *, width: float = 7.0, log_loss: bool = T
                 axes.set_yscale("log")
         rows[-1].set_xlabel("epoch")
         figure.patch.set_alpha(0)
-        figure.savefig(path, **({"metadata": {"Date": None}} if path.suffix == ".svg" else {}))
+        undated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
+        figure.savefig(path, **undated)
     return path
 
 

@@ -44,7 +44,7 @@ class Problem:
                 f"Problem: {objective.title} depends on no parameter, so there is nothing to train; "
                 f"make what is to change an fg.Parameter"
             )
-        self.parameters = self.graph.parameters
+        self.parameters: tuple[Any, ...] = self.graph.parameters
         self.inputs = self.graph.inputs
         self.batch_loss, self.batch_error = watched(objective)
         self.loss = self.batch_loss if loss is None else loss

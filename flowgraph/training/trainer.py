@@ -77,7 +77,7 @@ class Trainer:
         dtypes = {parameter.dtype for parameter in problem.parameters}
         self._rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
         grads: dict[Parameter, Box] = dict(
-            zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)  # type: ignore[arg-type]
+            zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
         )
         updates = self.rule.updates(grads, self._rate)
         by_layer: dict[str, list[Any]] = {}
@@ -144,15 +144,19 @@ class Trainer:
     def run(self, epochs: int, callbacks: Sequence[Any] = ()) -> History:
         """Train until `epochs` epochs are complete, or until it is stopped; the best parameters are put back."""
         listeners = [as_callback(callback) for callback in callbacks]
-        with interruption() as interrupted:
+        try:
+            with interruption() as interrupted:
+                for listener in listeners:
+                    listener.on_start(self, epochs)
+                while self.stopped is None and self.epoch < epochs:
+                    self._run_step(listeners)
+                    if interrupted.asked and self.stopped is None:
+                        self.stopped = "interrupted"
+                for listener in listeners:
+                    listener.on_stop(self)
+        finally:
             for listener in listeners:
-                listener.on_start(self, epochs)
-            while self.stopped is None and self.epoch < epochs:
-                self._run_step(listeners)
-                if interrupted.asked and self.stopped is None:
-                    self.stopped = "interrupted"
-            for listener in listeners:
-                listener.on_stop(self)
+                listener.on_end(self)
         ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epochs"
         self.put_back_best()
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended)

@@ -1,0 +1,71 @@
+"""The checks of a model at its start: the loss, the gradients, the units."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes import activation
+from flowgraph.boxes.hyperbolic import Tanh
+from flowgraph.errors import GradientWarning
+from flowgraph.run import Run
+from flowgraph.training.preflight_data import class_losses
+from flowgraph.training.problem import Problem
+
+FLAT = 0.01
+ABOVE_CHANCE = 1.5
+
+
+def check_start(problem: Problem, run: Run) -> tuple[Any, ...] | None:
+    """Whether the loss of C classes is near log C, as for a model that knows nothing yet; a trained one is below."""
+    for box in class_losses(problem):
+        classes: Any = box.children[0].shape[-1]
+        loss, chance = float(np.mean(run[box])), math.log(classes)
+        told = f"{loss:.3g}, where chance gives log {classes} = {chance:.2g}"
+        if not loss > chance + ABOVE_CHANCE:
+            return "loss at the start", True, told
+        advice = (
+            "the model is sure of wrong answers; scale the inputs to mean 0 and size 1, or draw smaller weights "
+            "(init='glorot_uniform')"
+        )
+        return "loss at the start", False, told, advice
+    return None
+
+
+def check_gradients(run: Run) -> tuple[Any, ...]:
+    """Whether the gradient of every parameter is finite."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GradientWarning)
+        grads = run.bprop(unused="zeros")
+    for parameter in grads.wrt:
+        if not np.isfinite(grads[parameter]).all():
+            found = f"that of {run.graph.names[parameter]!r} is not finite"
+            return "gradients", False, found, f"{run.explain_nan()}", True
+    return "gradients", True, "finite"
+
+
+def check_units(run: Run) -> tuple[Any, ...] | None:
+    """Whether the units of each layer still change with what they read: neither dead nor saturated."""
+    layers = [box for box in run.graph.boxes if _is_activation(box) and run[box].ndim >= 2]
+    for box in layers:
+        a, h = run[box.children[0]], run[box]
+        (slopes,) = box.bprop(np.ones_like(h), h, a)
+        flat = (np.abs(slopes) < FLAT).reshape(-1, h.shape[-1])
+        stuck = float(flat.all(axis=0).mean())
+        if stuck > 0.5 or flat.mean() > 0.9:
+            kind = "dead" if isinstance(box, activation.ReLU) else "saturated"
+            share = f"{stuck:.0%} of the units" if stuck > 0.5 else f"{flat.mean():.0%} of the values"
+            found = f"{share} of {run.graph.names[box]!r} are {kind}: their slope is below {FLAT}"
+            advice = "scale the inputs to mean 0 and size 1, draw smaller weights, or take a leaky activation"
+            return "units", False, found, advice
+    count = f"{len(layers)} layer{'s' * (len(layers) != 1)}"
+    return ("units", True, f"none dead or saturated in {count}") if layers else None
+
+
+def _is_activation(box: Box) -> bool:
+    """Whether the box is a squashing or rectifying function of one child, as hidden layers have."""
+    return len(box.children) == 1 and (type(box).__module__ == activation.__name__ or isinstance(box, Tanh))

@@ -1,0 +1,56 @@
+"""What is given as examples, and what is refused."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import DtypeError, FeedError, ShapeError
+from flowgraph.training.examples import read_examples
+from flowgraph.training.problem import mlp_problem
+
+PROBLEM = mlp_problem(fg.MLP([2, 2], rng=0), np.array([0, 1]))
+X, Y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("data", [(X, Y), [X, Y], {"x": X, "y": Y}, dict(zip(PROBLEM.inputs, (X, Y), strict=True))])
+def test_a_pair_or_a_dict(data):
+    assert len(read_examples(PROBLEM, data)) == 4
+
+
+def test_arrays_take_the_dtype_of_the_input_once():
+    problem = mlp_problem(fg.MLP([2, 2], rng=0, dtype=np.float32), Y)
+    assert {array.dtype.kind + str(array.itemsize) for array in read_examples(problem, (X, Y)).arrays.values()} == {
+        "f4", "i8"
+    }  # fmt: skip
+
+
+def test_parts_and_batches():
+    examples = read_examples(PROBLEM, (np.arange(8.0).reshape(4, 2), Y))
+    x = PROBLEM.graph["x"]
+    assert [count for count, _ in examples.parts(3)] == [3, 1]
+    assert examples.take(np.array([3, 0]))[x].tolist() == [[6, 7], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "text"),
+    [
+        ((X, Y[:3]), FeedError, r"found 4 in 'x', 3 in 'y' in the train data; needs the same number of examples"),
+        ((X[:0], Y[:0]), FeedError, r"found 0 in 'x', 0 in 'y' in the train data; needs .* 1 or more"),
+        ({"x": X}, FeedError, r"found x in the train data, needs y"),
+        (X, FeedError, r"found ndarray as the train data, needs a dict of inputs to arrays, .* or a pair \(X, y\)"),
+        ((X, Y.astype(float)), FeedError, r"found floats for the labels 'y', needs whole numbers .* y.astype\(int\)"),
+        ((X, np.array(list("abab"))), FeedError, r"values such as \['a'\] for 'y', needs numbers; .*return_inverse"),
+        ((np.zeros((4, 3)), Y), ShapeError, r"x: found the shape \(4, 3\), needs \(N, 2\)"),
+        ((np.zeros(4), Y), ShapeError, r"x: found the shape \(4,\), needs \(N, 2\)"),
+        ((X.astype(complex), Y), DtypeError, r"x: found dtype complex128, needs float64"),
+    ],
+)
+def test_what_it_refuses(data, error, text):
+    with pytest.raises(error, match=text):
+        read_examples(PROBLEM, data)
+
+
+def test_an_objective_without_inputs_takes_no_examples():
+    problem = fg.Problem(fg.Parameter(1.0, name="w") ** 2)
+    with pytest.raises(FeedError, match=r"found nothing in the train data, needs an objective with an input"):
+        read_examples(problem, {})

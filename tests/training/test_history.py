@@ -1,0 +1,103 @@
+"""The history: table, columns, file, frame, picture."""
+
+import csv
+import re
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+from flowgraph.errors import UsageError
+from flowgraph.training import Epoch, History
+
+
+def history(count=3, **settings):
+    """A history with everything measured."""
+    epochs = [
+        Epoch(n, 10 * n, 0.1, 0.5, 1 / n, 0.5 / n, 1.1 / n, 0.6 / n, {"layer1": 2.0, "layer2": 3.0 / n})
+        for n in range(1, count + 1)
+    ]
+    return History(epochs, **{"best_epoch": count, "ended": "ended after all", **settings})
+
+
+HEAD = ["epoch", "train loss", "train error", "valid loss", "valid error", "learning rate", "seconds"]
+NUMBERS = History([Epoch(1, 1, 0.1, 0.5, 2.0)])
+
+
+def test_the_table():
+    lines = str(history()).splitlines()
+    assert re.split(r"\s{2,}", lines[0]) == HEAD
+    assert lines[1].split() == ["1", "1", "50.00%", "1.1", "60.00%", "0.1", "0.50"]
+    assert lines[3].endswith("* best")
+    assert lines[4] == "ended after all"
+
+
+def test_what_was_not_measured_has_no_column():
+    assert re.split(r"\s{2,}", str(NUMBERS).splitlines()[0]) == [*HEAD[:2], *HEAD[-2:]]
+    assert NUMBERS["valid_loss"] == [None]
+
+
+def test_a_long_table_is_cut_in_the_middle():
+    lines = str(history(100)).splitlines()
+    assert len(lines) == 23
+    assert lines[11].strip() == "..."
+    assert lines[12].split()[0] == "91"
+
+
+def test_measures_by_name():
+    found = history()
+    assert found["train_loss"] == [1, 1 / 2, 1 / 3]
+    assert found["gradient_norm layer2"] == [3, 1.5, 1]
+    assert len(found) == len(list(found)) == 3
+    assert found.best.number == 3
+    assert NUMBERS.best.number == 1
+    assert repr(found) == "<History of 3 epochs: ended after all>"
+    with pytest.raises(UsageError, match=r"History: found 'loss', needs one of number, updates, learning_rate, sec"):
+        found["loss"]
+
+
+def test_the_file_holds_every_number(tmp_path):
+    path = history().to_csv(tmp_path / "history.csv")
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    assert [float(row["valid_error"]) for row in rows] == history()["valid_error"]
+    assert list(rows[0]) == history().columns
+    path = NUMBERS.to_csv(tmp_path / "numbers.csv")
+    assert next(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))["valid_loss"] == ""
+    assert b"\r" not in path.read_bytes()
+
+
+def test_the_frame():
+    pytest.importorskip("pandas")
+    frame = history().to_frame()
+    assert list(frame.index) == [1, 2, 3]
+    assert frame["train_loss"].tolist() == history()["train_loss"]
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
+def test_the_picture(tmp_path, suffix):
+    path = history().plot(tmp_path / f"curve{suffix}")
+    assert path.stat().st_size > 1000
+    if suffix == ".svg":
+        text = "".join(ElementTree.parse(path).getroot().itertext())
+        for word in ("loss", "error in %", "gradient norm", "layer2", "train", "valid", "best: epoch 3", "epoch"):
+            assert word in text
+        assert path.read_bytes() == history().plot(tmp_path / "again.svg").read_bytes()
+
+
+def test_the_picture_of_one_epoch_of_numbers(tmp_path):
+    text = NUMBERS.plot(tmp_path / "curve.svg").read_text()
+    assert "loss" in text
+    assert "error in" not in text
+
+
+def test_what_it_refuses(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match=r"plot: found 'curve.gif', needs a file that ends with one of .svg"):
+        history().plot(tmp_path / "curve.gif")
+    with pytest.raises(UsageError, match=r"plot: found a history without an epoch"):
+        History().plot(tmp_path / "curve.svg")
+    with pytest.raises(UsageError, match=r"History: found no epoch"):
+        _ = History().best
+    for module, call in (("matplotlib", lambda: history().plot(tmp_path / "a.svg")), ("pandas", history().to_frame)):
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(ImportError, match=rf"needs {module}; run: pip install"):
+            call()

@@ -1,0 +1,64 @@
+"""The progress bar: in a terminal, in a log, without rich."""
+
+import io
+import logging
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import flowgraph as fg
+from flowgraph.training.progress import Bar, Lines, progress_callback
+
+X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+
+
+def train(progress, **settings):
+    fg.fit(fg.MLP([3, 2], rng=0), (X, Y), epochs=20, checks=False, progress=progress, **settings)
+
+
+def test_a_terminal_gets_a_bar():
+    out = io.StringIO()
+    bar = progress_callback(None, Console(file=out, force_terminal=True, width=100))
+    assert isinstance(bar, Bar)
+    train(False, callbacks=[bar])
+    assert "20/20" in out.getvalue()
+    assert "loss" in out.getvalue()
+
+
+def test_a_log_gets_a_line_for_every_tenth(caplog):
+    with caplog.at_level(logging.INFO, "flowgraph.training"):
+        train(None)
+    assert len(caplog.messages) == 10
+    assert caplog.messages[-1].startswith("epoch 20/20: loss 0.")
+
+
+def test_lines_are_printed_where_they_are_asked_for(capsys):
+    train(True, valid=(X, Y))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10
+    assert "valid" in lines[0]
+    assert "error" in lines[0]
+    train(False)
+    train(None)
+    assert not capsys.readouterr().out
+
+
+def test_without_rich_training_goes_on(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert isinstance(progress_callback(None), Lines)
+    train(None)
+    train(True)
+    assert len(capsys.readouterr().out.splitlines()) == 10
+
+
+def test_the_bar_is_closed_after_an_error():
+    bar = progress_callback(None, Console(file=io.StringIO(), force_terminal=True))
+
+    def fail(trainer, epoch):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train(False, callbacks=[bar, fail])
+    assert bar.progress.finished or not bar.progress.live.is_started

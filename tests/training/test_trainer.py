@@ -1,0 +1,270 @@
+"""The trainer: every example once per epoch, batches of every size, a state from which training goes on bit by bit."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import FeedError, UsageError
+from flowgraph.training import Problem, State, Trainer
+from flowgraph.training.examples import epoch_order
+from flowgraph.training.problem import mlp_problem
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(23, 3)), RNG.integers(0, 2, 23)
+VALID = RNG.normal(size=(11, 3)), RNG.integers(0, 2, 11)
+
+
+def line(dtype=float):
+    """The mean squared distance of numbers from a parameter."""
+    x = fg.Input("x", shape=("N",), dtype=dtype)
+    w = fg.Parameter(np.zeros((), dtype), name="w")
+    return w, Problem(fg.mean((x - w) ** 2))
+
+
+def network(dropout=0.3, **settings):
+    """A trainer of a small network with dropout, on 23 examples in batches of 5."""
+    mlp = fg.MLP([3, 6, 2], rng=0, dropout=dropout)
+    settings = {"batch_size": 5, "seed": 4, **settings}
+    return Trainer(mlp_problem(mlp, Y, l2=1e-3), (X, Y), VALID, **settings)
+
+
+class Seen(fg.Callback):
+    """Notes what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_start(self, trainer, epochs):
+        self.told.append(("start", epochs))
+
+    def on_step(self, trainer):
+        self.told.append(("step", trainer.updates))
+
+    def on_epoch(self, trainer, epoch):
+        self.told.append(("epoch", epoch.number))
+
+    def on_stop(self, trainer):
+        self.told.append(("stop", trainer.stopped))
+
+    def on_end(self, trainer):
+        self.told.append(("end", trainer.epoch))
+
+
+def test_an_epoch_visits_every_example_once_in_an_order_that_the_seed_fixes():
+    orders = [epoch_order(100, 7, seed, epoch) for seed, epoch in ((0, 0), (0, 0), (0, 1), (1, 0))]
+    assert all(sorted(order) == list(range(100)) for order in orders)
+    assert np.array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[0], orders[2])
+    assert not np.array_equal(orders[0], orders[3])
+
+
+def test_the_batches_of_an_epoch_hold_every_example_once(monkeypatch):
+    _, problem = line()
+    trainer = Trainer(problem, {"x": np.arange(10.0)}, batch_size=4)
+    taken = []
+    take = trainer.train.take
+    monkeypatch.setattr(trainer.train, "take", lambda numbers: taken.append(numbers) or take(numbers))
+    trainer.run(1)
+    assert [len(batch) for batch in taken] == [4, 4, 2]
+    assert sorted(np.concatenate(taken)) == list(range(10))
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 10, None])
+def test_the_mean_counts_a_smaller_batch_by_its_size(batch_size):
+    w, problem = line()
+    data = np.arange(10.0)
+    trainer = Trainer(problem, {"x": data}, rule="sgd", learning_rate=1e-300, batch_size=batch_size)
+    history = trainer.run(1)
+    assert history["train_loss"] == [pytest.approx(np.mean(data**2))]
+    assert abs(w.value) < 1e-290
+    assert trainer.updates == (1 if batch_size is None else -(-10 // batch_size))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, None])
+def test_steps_by_hand(batch_size):
+    """Each step goes down the mean gradient of its batch: w becomes w − α · mean 2 (w − x)."""
+    w, problem = line()
+    data = np.array([1.0, 5.0, 2.0, -3.0, 0.5])
+    Trainer(problem, {"x": data}, rule="sgd", learning_rate=0.1, batch_size=batch_size, seed=3).run(2)
+    found, size = 0.0, batch_size or 5
+    for epoch in range(2):
+        order = epoch_order(5, size, 3, epoch)
+        for start in range(0, 5, size):
+            batch = data[order[start : start + size]]
+            found -= 0.1 * np.mean(2 * (found - batch))
+    assert float(w.value) == pytest.approx(found)
+
+
+def test_the_seed_fixes_everything():
+    found = [network(seed=seed).run(2)["train_loss"] for seed in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_float32_stays():
+    w, problem = line(np.float32)
+    history = Trainer(problem, {"x": np.ones(5)}, learning_rate=0.1).run(3)
+    assert w.value.dtype == np.float32
+    losses = history["train_loss"]
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_the_schedule_is_asked_for_every_update():
+    w, problem = line()
+    rates = fg.schedules.Step(0.4, every=2, factor=0.5)
+    history = Trainer(problem, {"x": np.ones(3)}, rule="sgd", learning_rate=rates, batch_size=1).run(1)
+    assert float(w.value) == pytest.approx(1 - (1 - 0.8) * (1 - 0.8) * (1 - 0.4))
+    assert history["learning_rate"] == [0.2]
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("updates", [0, 3, 5, 12])
+def test_a_restored_training_gives_the_same_bits(rule, updates):
+    """The state passes through JSON and copies; a new trainer goes on, in the middle of an epoch or at its end."""
+    settings = {"rule": rule, "early_stopping": 2, "learning_rate": 0.05}
+    whole = network(**settings)
+    expected = whole.run(4)
+    first = network(**settings)
+    while first.updates < updates:
+        first._run_step(())
+    arrays, record = first.state()
+    second = network(**settings)
+    second.restore(State({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(record))))
+    found = second.run(4)
+    for name in ("train_loss", "train_error", "valid_loss", "gradient_norm layer1"):
+        assert found[name] == expected[name]
+    for name, value in whole.values().items():
+        assert np.array_equal(second.values()[name], value)
+    assert second.state().record["lookout"] == whole.state().record["lookout"]
+
+
+def test_a_state_is_a_copy():
+    trainer = network()
+    state = trainer.state()
+    trainer.run(1)
+    assert state.record["updates"] == 0
+    assert any(not np.array_equal(state.arrays[name], value) for name, value in trainer.state().arrays.items())
+
+
+def test_restoring_refuses_what_does_not_fit():
+    state = network().state()
+    with pytest.raises(UsageError, match=r"found a state with batch_size 5, but this trainer has 6; give the trainer"):
+        network(batch_size=6).restore(state)
+    with pytest.raises(UsageError, match=r"a state with rule 'Adam\(.*\)', but this trainer has 'SGD\(\)'"):
+        network(rule="sgd").restore(state)
+    state.arrays["parameter/layer1/W"] = np.zeros((2, 2))
+    with pytest.raises(FeedError, match=r"found float64 of shape \(2, 2\) for 'parameter/layer1/W', needs float64 of"):
+        network().restore(state)
+    del state.arrays["parameter/layer1/W"]
+    with pytest.raises(FeedError, match=r"found no array for 'parameter/layer1/W'"):
+        network().restore(state)
+
+
+def test_callbacks_hear_everything_in_order():
+    _, problem = line()
+    seen, epochs = Seen(), []
+    trainer = Trainer(problem, {"x": np.ones(3)}, batch_size=2)
+    trainer.run(2, [seen, lambda trainer, epoch: epochs.append((trainer.updates, epoch.number))])
+    assert seen.told == [
+        ("start", 2), ("step", 1), ("step", 2), ("epoch", 1), ("step", 3), ("step", 4), ("epoch", 2), ("stop", None),
+        ("end", 2),
+    ]  # fmt: skip
+    assert epochs == [(2, 1), (4, 2)]
+
+
+def test_a_callback_may_stop():
+    _, problem = line()
+    history = Trainer(problem, {"x": np.ones(3)}).run(9, [lambda trainer, epoch: trainer.stop("enough")])
+    assert len(history) == 1
+    assert history.ended == "ended: enough"
+
+
+def test_callbacks_are_closed_after_an_error():
+    _, problem = line()
+    seen = Seen()
+
+    def fail(trainer, epoch):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Trainer(problem, {"x": np.ones(3)}).run(9, [seen, fail])
+    assert seen.told[-1] == ("end", 1)
+    assert ("stop", None) not in seen.told
+
+
+def test_control_c_ends_after_the_step_with_the_best_parameters():
+    best = []
+
+    class Press(fg.Callback):
+        def on_step(self, trainer):
+            if trainer.updates == 13:
+                signal.raise_signal(signal.SIGINT)
+
+        def on_stop(self, trainer):
+            best.append(trainer.lookout.parameters)
+
+    trainer = network()
+    history = trainer.run(9, [Press()])
+    assert trainer.updates == 13
+    assert history.ended == "ended: interrupted"
+    for name, value in best[0].items():
+        assert np.array_equal(trainer.values()[name], value)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_control_c_twice_ends_at_once():
+    class Press(fg.Callback):
+        def on_step(self, trainer):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        network().run(9, [Press()])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupted_training_goes_on():
+    class Press(fg.Callback):
+        def on_step(self, trainer):
+            if trainer.updates == 7:
+                signal.raise_signal(signal.SIGINT)
+
+        def on_stop(self, trainer):
+            states.append(trainer.state())
+
+    states = []
+    network().run(4, [Press()])
+    second = network()
+    second.restore(states[0])
+    assert second.run(4)["valid_loss"] == network().run(4)["valid_loss"]
+
+
+def test_a_loss_that_is_no_number_ends_training():
+    _, problem = line()
+    with np.errstate(all="ignore"):
+        history = Trainer(problem, {"x": np.ones(3)}, rule="sgd", learning_rate=1e200).run(9)
+    assert len(history) < 9
+    assert "try a smaller learning rate" in history.ended
+
+
+def test_gradient_norms_are_those_of_the_last_step():
+    mlp = fg.MLP([3, 4, 2], rng=0)
+    problem = mlp_problem(mlp, Y)
+    grads = problem.graph.fprop(x=X, y=Y).bprop()
+    norms = [np.sqrt((grads[layer.W] ** 2).sum() + (grads[layer.b] ** 2).sum()) for layer in mlp.layers]
+    history = Trainer(problem, (X, Y), batch_size=None).run(1)
+    assert [history["gradient_norm layer1"][0], history["gradient_norm layer2"][0]] == pytest.approx(norms)
+
+
+def test_what_it_refuses():
+    _, problem = line()
+    data = {"x": [1.0]}
+    for batch_size in (0, 2.5, True):
+        with pytest.raises(UsageError, match=rf"fit: found batch_size={batch_size}, needs a whole number from 1 on"):
+            Trainer(problem, data, batch_size=batch_size)
+    with pytest.raises(UsageError, match=r"fit: found seed=-1"):
+        Trainer(problem, data, seed=-1)
+    with pytest.raises(UsageError, match=r"callbacks: found 3, needs a function of \(trainer, epoch\)"):
+        Trainer(problem, data).run(1, [3])
