@@ -136,7 +136,7 @@ class Trainer:
         self._order = self._epoch_order()
         self.history.append(epoch)
         self.lookout.see(epoch, self.values())
-        self.stopped = self.lookout.verdict()
+        self.stopped = self.stopped or self.lookout.verdict()
         if not math.isfinite(epoch.train_loss):
             self.stopped = f"the loss is {epoch.train_loss} in epoch {epoch.number}; try a smaller learning rate"
         return epoch

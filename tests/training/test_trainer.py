@@ -181,6 +181,20 @@ def test_a_callback_may_stop():
     assert history.ended == "ended: enough"
 
 
+@pytest.mark.parametrize("updates", [1, 2, 3, 4])
+def test_a_stop_after_any_step_ends_there(updates):
+    _, problem = line()
+
+    class Stop(fg.Callback):
+        def on_step(self, trainer):
+            if trainer.updates == updates:
+                trainer.stop("enough")
+
+    trainer = Trainer(problem, {"x": np.ones(3)}, batch_size=2)
+    trainer.run(9, [Stop()])
+    assert trainer.updates == updates
+
+
 def test_callbacks_are_closed_after_an_error():
     _, problem = line()
     seen = Seen()
