@@ -1,0 +1,128 @@
+"""Checkpoints: the whole state of a training in one file, from which it goes on to the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.box import Array, Constant, registry_name
+from flowgraph.draws import Draw
+from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.leaves import Random
+from flowgraph.saving.archive import read_archive, write_archive
+from flowgraph.saving.json_values import Reader, Writer
+from flowgraph.training.callbacks import Callback
+from flowgraph.training.settings import read_number
+from flowgraph.training.trainer import State, Trainer
+
+if TYPE_CHECKING:
+    from flowgraph.training.examples import Examples
+
+KIND = "checkpoint"
+
+
+class Checkpoint(Callback):
+    """Writes the state of the training into a file, at most every so many seconds, and when training ends.
+
+    A process killed at any instant, in the middle of a write too, leaves a whole file: `resume(path, trainer)` goes on
+    from it, and ends with the same bits as a training that was never interrupted.
+
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> from flowgraph.training import Checkpoint, load_checkpoint
+    >>> path = tempfile.mkdtemp() + "/checkpoint.safetensors"
+    >>> X, y = np.eye(3), np.arange(3)
+    >>> _ = fg.fit(fg.MLP([3, 3], rng=0), (X, y), epochs=5, checks=False, callbacks=[Checkpoint(path)])
+    >>> history = fg.fit(fg.MLP([3, 3], rng=1), (X, y), epochs=9, resume=load_checkpoint(path))
+    >>> len(history), history.epochs[4].updates
+    (9, 5)
+    """
+
+    def __init__(self, path: Any, *, seconds: float = 5.0) -> None:
+        self.path = Path(path)
+        self.seconds = read_number("Checkpoint", "seconds", seconds, low=0)
+        self._written = -math.inf
+
+    def on_step(self, trainer: Trainer) -> None:
+        if time.monotonic() - self._written >= self.seconds:
+            save_checkpoint(self.path, trainer)
+            self._written = time.monotonic()
+
+    def on_stop(self, trainer: Trainer) -> None:
+        save_checkpoint(self.path, trainer)
+
+
+def save_checkpoint(path: Any, trainer: Trainer) -> Path:
+    """Write the state of a trainer, with fingerprints of its objective and data, into one file, atomically."""
+    state = trainer.state()
+    writer = Writer({})
+    record = writer.value(state.record, "record")
+    document = {"record": record, "fingerprints": _fingerprints(trainer)}
+    return write_archive(path, KIND, document, state.arrays)
+
+
+def load_checkpoint(path: Any) -> State:
+    """The state in a file, for `fg.fit(..., resume=...)` or `trainer.restore`; what is not whole is refused."""
+    return _read(path)[0]
+
+
+def resume(path: Any, trainer: Trainer) -> Trainer:
+    """Give a trainer with the same objective, data and settings the state in a file; `trainer.run` goes on from it."""
+    state, written = _read(path)
+    for what, found in _fingerprints(trainer).items():
+        if found != written.get(what):
+            raise UsageError(
+                f"resume: {path} was written in a training with another {what}; give the trainer what it had then, in "
+                f"the same order, or start anew without the checkpoint"
+            )
+    trainer.restore(state)
+    return trainer
+
+
+def _read(path: Any) -> tuple[State, Mapping[str, Any]]:
+    document, arrays = read_archive(path, KIND)
+    try:
+        return State(arrays, Reader(arrays, []).value(document["record"])), document["fingerprints"]
+    except (KeyError, TypeError, ValueError, LookupError) as error:
+        raise SavedFileError(f"{path}: no checkpoint that this flowgraph reads ({error})") from error
+
+
+def _fingerprints(trainer: Trainer) -> dict[str, str | None]:
+    """Checksums of what a state depends on and does not hold: the objective, the data."""
+    return {
+        "objective": structure_fingerprint(trainer.problem.graph),
+        "training data": _digest(trainer, trainer.train),
+        "validation data": _digest(trainer, trainer.valid),
+    }
+
+
+def structure_fingerprint(graph: Graph) -> str:
+    """A checksum of the boxes of a graph, their settings and constants, and not of the values of parameters."""
+    total = hashlib.sha256()
+    for box in graph:
+        places = [graph.slots[child] for child in box.children]
+        total.update(repr((registry_name(type(box)), graph.names[box], places, box.outputs)).encode())
+        if isinstance(box, Constant):
+            total.update(repr((box.shape, box.dtype.str)).encode() + box.value.tobytes())
+        elif isinstance(box, Random) and not isinstance(box.draw, Draw):
+            total.update(getattr(box.draw, "__qualname__", type(box.draw).__qualname__).encode())
+        else:
+            total.update(repr(sorted(box.setting_values().items())).encode())
+    return total.hexdigest()
+
+
+def _digest(trainer: Trainer, examples: Examples | None) -> str | None:
+    """A checksum of the arrays by the names of their inputs."""
+    if examples is None:
+        return None
+    names = trainer.problem.graph.names
+    by_name: dict[str, Array] = {names[box]: array for box, array in examples.arrays.items()}
+    total = hashlib.sha256()
+    for name, array in sorted(by_name.items()):
+        total.update(repr((name, array.shape, array.dtype.str)).encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
