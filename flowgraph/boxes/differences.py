@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """np.ediff1d of a box: the differences of its elements in rows, with other numbers at both ends."""
-    flat = np.ravel(boxed(ary))
+    flat: Any = np.ravel(boxed(ary))
     parts = [diff(flat)]
     for name, end in (("to_begin", to_begin), ("to_end", to_end)):
         if end is None:
@@ -70,7 +71,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         raise UsageError(f"np.gradient: found edge_order={edge_order!r}, needs 1 or 2")
     if len(varargs) not in (0, 1, len(axes)) or (len(varargs) == 1 != len(axes) and np.ndim(varargs[0])):
         raise UsageError(
-            f"np.gradient: found {len(varargs)} spacings for {len(axes)} axes, needs one per axis, or one number for all"
+            f"np.gradient: found {len(varargs)} spacings for {len(axes)} axes, needs one per axis, or a number"
         )
     spacings = varargs if len(varargs) == len(axes) else (varargs or (1.0,)) * len(axes)
     slopes = [_slopes(f, i, _steps(f, i, given(h)), edge_order) for i, h in zip(axes, spacings, strict=True)]
@@ -110,20 +111,19 @@ def _slopes(f: Box, axis: int, step: Any, edge_order: int) -> Any:
         inner = (right - left) / (2.0 * step)
     else:
         one, two = at(step, axis, slice(None, -1)), at(step, axis, slice(1, None))
-        inner = _parabola(left, middle, right, one, two, 1)
+        inner = _parabola((left, middle, right), (one, two), 1)
     edges = []
     for end, sign in ((0, 1), (-1, -1)):
-        near, next_to, far = (_one(f, axis, end + sign * i) if i <= edge_order else None for i in range(3))
-        if edge_order == 1:
-            edges.append(sign * (next_to - near) / (step if uniform else _one(step, axis, end)))
-        else:
-            one, two = (step, step) if uniform else (_one(step, axis, end), _one(step, axis, end + sign))
-            edges.append(sign * _parabola(near, next_to, far, one, two, 0))
+        points = [_one(f, axis, end + sign * i) for i in range(edge_order + 1)]
+        steps = [step if uniform else _one(step, axis, end + sign * i) for i in range(edge_order)]
+        rise = (points[1] - points[0]) / steps[0] if edge_order == 1 else _parabola(points, steps, 0)
+        edges.append(sign * rise)
     return np.concatenate([edges[0], inner, edges[1]], axis).astype(f.dtype)
 
 
-def _parabola(a: Any, b: Any, c: Any, one: Any, two: Any, place: int) -> Any:
-    """The slope of the parabola through three points at distances `one` and `two`, at the first or the second."""
+def _parabola(points: Sequence[Any], steps: Sequence[Any], place: int) -> Any:
+    """The slope of the parabola through three points at two distances, at the first or the second point."""
+    (a, b, c), (one, two) = points, steps
     both = one + two
     if place == 0:
         return -(one + both) / (one * both) * a + both / (one * two) * b - one / (two * both) * c

@@ -49,7 +49,7 @@ def one_axis(a: Box, axis: Any) -> tuple[Any, int]:
     if len(axes) == 1:
         return a, axes[0]
     rest = [i for i in range(a.ndim) if i not in axes]
-    moved = np.transpose(a, (*rest, *sorted(axes)))
+    moved: Any = np.transpose(a, (*rest, *sorted(axes)))
     return np.reshape(moved, (*(a.shape[i] for i in rest), -1)), len(rest)
 
 

@@ -24,10 +24,10 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         return (mean, np.zeros_like(mean) + count_like(a, axis)) if returned else mean
     w = weights_for(weights, a, axis)
     dtype = np.result_type(a.dtype, w.dtype, *(["f8"] if a.dtype.kind in "biu" else []))
+    if not isinstance(w, Box) and np.any(np.sum(w, axis=axis) == 0):
+        raise UsageError("np.average: found weights whose sum is 0, needs another sum to divide by")
     w = broadcast_like(w.astype(dtype), a)
     total = np.sum(w, axis=axis, keepdims=keepdims)
-    if not isinstance(total, Box) and np.any(total == 0):
-        raise UsageError("np.average: found weights whose sum is 0, needs another sum to divide by")
     mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
 

@@ -84,7 +84,8 @@ def assert_as_numpy(function: Callable[..., Any], *arrays: Any, rtol: float = 1e
     if not floats or not smooth or any(np.asarray(a).dtype == np.float32 for a in arrays):
         return
     weights = [(rng.normal(size=box.shape), rng.normal(size=box.shape)) for box in smooth]
-    parts = [np.sum(w * box + v * box * box) for box, (w, v) in zip(smooth, weights, strict=True)]
+    sums = [np.nansum if np.isnan(run[box]).any() else np.sum for box in smooth]
+    parts = [add(w * box + v * box * box) for add, box, (w, v) in zip(sums, smooth, weights, strict=True)]
     wrt = [boxes[i] for i in floats]
     total = sum(parts, start=np.zeros(()))
     built = fg.gradient(total, wrt)

@@ -1,0 +1,76 @@
+"""Reductions that pass over NaN: axes, lines of nothing but NaN, dtypes, gradients that are exactly 0."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import UsageError
+from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=(3, 4, 5))
+HOLES = np.where(RNG.random(A.shape) < 0.25, np.nan, A)
+REDUCTIONS = [np.nansum, np.nanprod, np.nanmax, np.nanmin, np.nanmean, np.nanvar, np.nanstd]
+FUNCTIONS = [*REDUCTIONS, np.nanargmax, np.nanargmin]
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), ()])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_calls_are_numpys(function, axis):
+    if function in FUNCTIONS[-2:] and isinstance(axis, tuple):
+        return
+    for a in (HOLES, (9 * A).astype(int), A > 0):
+        if a.dtype != bool or function in (np.nansum, np.nanprod, np.nanmean, np.nanmax):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # NumPy warns where everything is NaN
+                assert_as_numpy(lambda a: function(a, axis=axis), a)
+                assert_as_numpy(lambda a: function(a, axis=axis, keepdims=True), a)
+
+
+@pytest.mark.parametrize("function", [np.nancumsum, np.nancumprod])
+def test_running_totals(function):
+    for axis in (None, 0, -2):
+        assert_as_numpy(lambda a: function(a, axis=axis), HOLES)
+    assert_as_numpy(function, np.arange(6).reshape(2, 3))
+
+
+@pytest.mark.parametrize("function", [np.nanvar, np.nanstd])
+def test_degrees_of_freedom(function):
+    for settings in ({"ddof": 1}, {"ddof": 0.5}, {"correction": 1}):
+        assert_as_numpy(lambda a: function(a, axis=(0, 2), **settings), HOLES)
+    with pytest.raises(UsageError, match="both ddof=1 and correction=2"):
+        function(fg.Parameter(A, name="x"), ddof=1, correction=2)
+
+
+@pytest.mark.parametrize("function", REDUCTIONS)
+def test_nothing_but_nan(function):
+    a = np.array([[np.nan, np.nan], [np.nan, 2.0], [1.0, 3.0]])
+    x = fg.Parameter(a, name="x")
+    box = function(x, axis=1)
+    run = fg.Graph(box).fprop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_array_equal(run[box], function(a, axis=1))
+    grad = run.bprop(grad=np.ones(3))[x]
+    assert np.all(np.isfinite(grad))
+    np.testing.assert_array_equal(grad[np.isnan(a)], 0)
+
+
+def test_one_number_alone_has_no_spread_and_no_gradient():
+    x = fg.Parameter([[np.nan, 2.0], [3.0, 3.0]], name="x")
+    run = fg.Graph(fg.sum(np.nanstd(x, axis=1))).fprop()
+    np.testing.assert_array_equal(run.bprop()[x], np.zeros((2, 2)))
+
+
+def test_ties_share_the_gradient():
+    x = fg.Parameter([np.nan, 2.0, 2.0, 1.0], name="x")
+    np.testing.assert_array_equal(fg.Graph(np.nanmax(x)).fprop().bprop()[x], [0, 0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize("function", REDUCTIONS)
+def test_every_batch(function):
+    batches = (1, 7) if function in (np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nanmean) else (0, 1, 7)
+    assert assert_every_batch(lambda x: function(x, axis=0), ("N", 3), batches=batches) == [(3,)]
+    assert assert_every_batch(lambda x: function(x, axis=1), ("N", 3)) == [("N",)]
