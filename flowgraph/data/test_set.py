@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from flowgraph.data.examples import Examples
 from flowgraph.errors import TestSetError
 from flowgraph.naming import users_line
 
 
+class Look(NamedTuple):
+    """Where a test set was opened, and for which model."""
+
+    where: str
+    model: str | None
+
+
 class TestSet:
     """Examples that `open()` gives once: what is chosen after a look at them is chosen by them.
 
     It shows nothing but its size before. A second `open` is refused and says where the first was, in copies and
-    standardised versions too; with `record`, the path of a file, in other processes as well.
+    standardised versions too; with `record`, the path of a file, in other processes as well. The same `model`, a text
+    that tells it apart such as a checksum, may be tested again: nothing is chosen by that.
 
     >>> from flowgraph.data import Examples, TestSet
     >>> test = TestSet(Examples([[0.0], [1.0]], [0, 1], classes=("a", "b")))
@@ -32,27 +39,25 @@ class TestSet:
 
     def __init__(self, examples: Examples, record: Any = None) -> None:
         self._examples = examples
-        self._opened: list[str] = []
+        self._looks: list[Look] = []
         self._record = None if record is None else Path(record)
 
     @property
     def opened(self) -> str | None:
         """Where it was opened, None if it was not."""
-        if self._opened:
-            return self._opened[0]
-        if self._record is not None and self._record.exists():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                return str(json.loads(self._record.read_text(encoding="utf-8"))["where"])
-            return f"a time that {self._record} keeps"
-        return None
+        look = self._look()
+        return look.where if look else None
 
-    def open(self) -> Examples:
-        """The examples, the first time."""
-        where = str(users_line())
-        self._write_record(where)
-        if self._opened:
-            self._refuse()
-        self._opened.append(where)
+    def open(self, model: str | None = None) -> Examples:
+        """The examples, the first time; for the same model again."""
+        here = Look(str(users_line()), model)
+        look = self._look() or self._keep(here)
+        if look is not here and (model is None or look.model != model):
+            raise TestSetError(
+                f"test set: it was opened before, at {look.where}; a second look would choose by it, and its error "
+                f"would no longer be that of new examples. Choose by the validation examples, or hold out new test "
+                f"examples"
+            )
         return self._examples
 
     def recorded(self, path: Any) -> TestSet:
@@ -65,25 +70,33 @@ class TestSet:
 
     def _twin(self, examples: Examples, record: Path | None) -> TestSet:
         twin = TestSet(examples, record)
-        twin._opened = self._opened
+        twin._looks = self._looks
         return twin
 
-    def _write_record(self, where: str) -> None:
-        if self._record is None or self._opened:
-            return
+    def _look(self) -> Look | None:
+        """The look that was taken, in this process or, by the record, in another."""
+        if self._looks:
+            return self._looks[0]
+        if self._record is None or not self._record.exists():
+            return None
         try:
-            with open(self._record, "x", encoding="utf-8") as file:
-                json.dump({"where": where, "fingerprint": self._examples.fingerprint}, file)
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            self._refuse()
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+            return Look(str(record["where"]), record["model"])
+        except (ValueError, KeyError, TypeError):
+            return Look(f"a time that {self._record} keeps", None)
 
-    def _refuse(self) -> NoReturn:
-        raise TestSetError(
-            f"test set: it was opened before, at {self.opened}; a second look would choose by it, and its error would "
-            f"no longer be that of new examples. Choose by the validation examples, or hold out new test examples"
-        )
+    def _keep(self, look: Look) -> Look:
+        """Take note of the look before anything is shown; of two processes at the same time one is first."""
+        if self._record is not None:
+            try:
+                with open(self._record, "x", encoding="utf-8") as file:
+                    json.dump({**look._asdict(), "fingerprint": self._examples.fingerprint}, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except FileExistsError:
+                return self._look() or look
+        self._looks.append(look)
+        return look
 
     def __len__(self) -> int:
         return len(self._examples)

@@ -145,3 +145,13 @@ def test_a_record_that_was_damaged_still_says_opened(tmp_path):
     record.write_text("")
     with pytest.raises(TestSetError, match=r"opened before, at a time that .*test_opened.json keeps"):
         TestSet(moons(20), record).open()
+
+
+def test_the_same_model_may_be_tested_again(tmp_path):
+    record = tmp_path / "test_opened.json"
+    TestSet(moons(20), record).open("a1b2")
+    again = TestSet(moons(20), record)
+    assert len(again.open("a1b2")) == len(again.open("a1b2")) == 20
+    for other in ("c3d4", None):
+        with pytest.raises(TestSetError, match="opened before"):
+            again.open(other)
