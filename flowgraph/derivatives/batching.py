@@ -133,7 +133,8 @@ def _axis_of_all(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 def _axes(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     """A box with one child, linear in it, whose one setting of place is `axes`."""
     (a,) = box.children
-    return type(box)(found[a], **box.setting_values() | {"axes": _on_by_one(box.axes, len(a.shape))})
+    twin: Box = type(box)(found[a], **box.setting_values() | {"axes": _on_by_one(box.axes, len(a.shape))})
+    return twin
 
 
 @_rule(FitLike)
