@@ -56,22 +56,18 @@ PROMISED = {
 }
 
 LEFT = """
-    copysign ldexp i0 select piecewise heaviside interp unwrap searchsorted nonzero digitize median quantile
-    percentile average nansum nanmean nanprod nanmax nanmin nanstd nanvar nanmedian cumulative_sum
-    cumulative_prod nancumsum diff ediff1d trapezoid gradient cross matvec vecmat linalg.inv linalg.pinv
-    linalg.det linalg.slogdet linalg.solve linalg.lstsq linalg.cholesky linalg.qr linalg.svd linalg.svdvals
-    linalg.eigh linalg.eigvalsh linalg.eig linalg.eigvals linalg.matrix_power linalg.norm linalg.vector_norm
-    linalg.matrix_norm linalg.tensorinv linalg.tensorsolve linalg.cond linalg.cross resize insert trim_zeros
-    meshgrid copy choose partition fg.add_at polyval polyadd polysub polymul polyder polyint vander convolve
-    correlate cov corrcoef fg.Conv2d fg.MaxPool scipy.special.logit scipy.special.log_expit scipy.special.erf
-    scipy.special.erfc scipy.special.erfcx scipy.special.erfinv scipy.special.erfcinv scipy.special.ndtri
-    scipy.special.log_ndtr scipy.special.gamma scipy.special.gammaln scipy.special.loggamma scipy.special.rgamma
-    scipy.special.digamma scipy.special.psi scipy.special.polygamma scipy.special.beta scipy.special.betaln
-    scipy.special.betainc scipy.special.gammainc scipy.special.gammaincc scipy.special.entr
-    scipy.special.rel_entr scipy.special.kl_div scipy.special.xlogy scipy.special.xlog1py scipy.special.boxcox
-    scipy.special.boxcox1p scipy.special.inv_boxcox scipy.special.exprel scipy.special.j0 scipy.special.j1
-    scipy.special.jv scipy.special.y0 scipy.special.y1 scipy.special.yn scipy.special.i0 scipy.special.i0e
-    scipy.special.i1 scipy.special.i1e scipy.special.iv scipy.special.ive scipy.special.expi scipy.special.exp1
+    copysign ldexp i0 select piecewise heaviside interp unwrap searchsorted nonzero digitize cumulative_sum
+    cumulative_prod resize insert trim_zeros meshgrid copy choose partition fg.add_at polyval polyadd polysub
+    polymul polyder polyint vander convolve correlate fg.Conv2d fg.MaxPool scipy.special.logit
+    scipy.special.log_expit scipy.special.erf scipy.special.erfc scipy.special.erfcx scipy.special.erfinv
+    scipy.special.erfcinv scipy.special.ndtri scipy.special.log_ndtr scipy.special.gamma scipy.special.gammaln
+    scipy.special.loggamma scipy.special.rgamma scipy.special.digamma scipy.special.psi
+    scipy.special.polygamma scipy.special.beta scipy.special.betaln scipy.special.betainc
+    scipy.special.gammainc scipy.special.gammaincc scipy.special.entr scipy.special.rel_entr
+    scipy.special.kl_div scipy.special.xlogy scipy.special.xlog1py scipy.special.boxcox scipy.special.boxcox1p
+    scipy.special.inv_boxcox scipy.special.exprel scipy.special.j0 scipy.special.j1 scipy.special.jv
+    scipy.special.y0 scipy.special.y1 scipy.special.yn scipy.special.i0 scipy.special.i0e scipy.special.i1
+    scipy.special.i1e scipy.special.iv scipy.special.ive scipy.special.expi scipy.special.exp1
     scipy.special.expn scipy.special.dawsn scipy.special.spence
 """
 NOT_YET = frozenset(LEFT.split())

@@ -6,6 +6,7 @@ from flowgraph.boxes import fourier_functions as fourier_functions
 from flowgraph.boxes import nan_reduction as nan_reduction
 from flowgraph.boxes import part as part
 from flowgraph.boxes import percentile as percentile
+from flowgraph.boxes import vector_products as vector_products
 from flowgraph.boxes import weighting as weighting
 from flowgraph.boxes.activation import (
     ELU,
@@ -45,16 +46,22 @@ from flowgraph.boxes.comparison import (
     SignBit,
 )
 from flowgraph.boxes.complex_numbers import Angle, Conjugate, Imag, Real
+from flowgraph.boxes.determinant import Cofactors, Det, SlogDet
 from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
+from flowgraph.boxes.eigenvalues import Eig, Eigh
 from flowgraph.boxes.einsum import Einsum
 from flowgraph.boxes.elementwise_loss import AbsoluteError, BinaryCrossEntropy, Hinge, Huber, SquaredError
 from flowgraph.boxes.exponential import Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, LogAddExp, LogAddExp2
 from flowgraph.boxes.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
+from flowgraph.boxes.factorisation import QR, Cholesky, CompleteQR
 from flowgraph.boxes.fourier import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
+from flowgraph.boxes.gauge import Gauge
 from flowgraph.boxes.hyperbolic import Arccosh, Arcsinh, Arctanh, Cosh, Sinh, Tanh
 from flowgraph.boxes.indexing import ArangeLike, Index, IndexAdd, arange_like
+from flowgraph.boxes.inverse import Inv, Solve
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
+from flowgraph.boxes.least_squares import Pinv
 from flowgraph.boxes.likeness import (
     BroadcastLike,
     CountLike,
@@ -69,6 +76,7 @@ from flowgraph.boxes.likeness import (
 )
 from flowgraph.boxes.linear_algebra import Affine, MatMul, TensorDot
 from flowgraph.boxes.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
+from flowgraph.boxes.norm import EuclideanNorm, PNorm
 from flowgraph.boxes.normal import NormalCdf
 from flowgraph.boxes.padding import Pad
 from flowgraph.boxes.power import Cbrt, ConstantPower, Power, Reciprocal, Sqrt, Square
@@ -81,6 +89,7 @@ from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
 from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
 from flowgraph.boxes.setting import set_at
 from flowgraph.boxes.shape import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.singular_values import SVD, FullSVD
 from flowgraph.boxes.softmax import LogSoftmax, Softmax, log_softmax, softmax
 from flowgraph.boxes.splitting import Split, Unstack
 from flowgraph.boxes.taking import ArgSort, TakeAlongAxis
@@ -91,6 +100,8 @@ __all__ = [
     "GELU",
     "L1",
     "L2",
+    "QR",
+    "SVD",
     "Absolute",
     "AbsoluteError",
     "Add",
@@ -120,7 +131,10 @@ __all__ = [
     "Cast",
     "Cbrt",
     "Ceil",
+    "Cholesky",
     "Clip",
+    "Cofactors",
+    "CompleteQR",
     "Concatenate",
     "Conjugate",
     "ConstantPower",
@@ -131,11 +145,15 @@ __all__ = [
     "CumProd",
     "CumSum",
     "Degrees",
+    "Det",
     "Diag",
     "Diagonal",
     "Divide",
+    "Eig",
+    "Eigh",
     "Einsum",
     "Equal",
+    "EuclideanNorm",
     "Exp",
     "Exp2",
     "ExpandDims",
@@ -150,6 +168,8 @@ __all__ = [
     "Fmax",
     "Fmin",
     "Fmod",
+    "FullSVD",
+    "Gauge",
     "Greater",
     "GreaterEqual",
     "Hinge",
@@ -159,6 +179,7 @@ __all__ = [
     "Imag",
     "Index",
     "IndexAdd",
+    "Inv",
     "Invert",
     "Irfft",
     "IsFinite",
@@ -197,7 +218,9 @@ __all__ = [
     "OnDiagonal",
     "OneHot",
     "Others",
+    "PNorm",
     "Pad",
+    "Pinv",
     "PlacesOf",
     "Positive",
     "Power",
@@ -224,9 +247,11 @@ __all__ = [
     "Sin",
     "Sinc",
     "Sinh",
+    "SlogDet",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
+    "Solve",
     "Split",
     "SplitLike",
     "Sqrt",

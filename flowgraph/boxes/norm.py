@@ -1,0 +1,140 @@
+"""Norms of vectors and of matrices, and condition numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.axes import axes_of
+from flowgraph.boxes.exponential import one_at_zero
+from flowgraph.boxes.matrices import conjugate
+from flowgraph.boxes.reduction import Reduction
+from flowgraph.dispatch import implements
+from flowgraph.errors import UsageError
+from flowgraph.example import example
+
+
+class EuclideanNorm(Reduction):
+    """Euclidean norm along axes, the Frobenius norm of matrices.
+
+    h = √Σ |a|²        dh/da = a / h, 0 where h = 0
+    """
+
+    symbol = "‖a‖"
+    formula = r"\sqrt{\sum |a|^2}"
+    derivative = r"\frac{a}{h}"
+    examples = (*Reduction.examples, example(np.array([[3.0, 4.0], [0.0, -2.0]]), axis=1))
+
+    def fprop(self, a: Any) -> Any:
+        squares = a * a if a.dtype.kind != "c" else (conjugate(a) * a).real
+        return np.sqrt(squares.sum(axis=self.axis, keepdims=self.keepdims))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        slope = np.where(h == 0, 0, grad / one_at_zero(h))
+        return (self.restored(slope, a) * conjugate(a),)
+
+
+class PNorm(Reduction):
+    """Norm of order p along axes, p any real number but 0.
+
+    h = (Σ |a|^p)^(1/p)        dh/da = sign(a) (|a| / h)^(p - 1), 0 where a = 0 or h = 0
+    """
+
+    p: float = 3.0
+
+    symbol = "‖a‖ₚ"
+    formula = r"\left(\sum |a|^p\right)^{1/p}"
+    derivative = r"\operatorname{sign}(a) \left(\frac{|a|}{h}\right)^{p - 1}"
+    kinks = (0.0,)
+    examples = (
+        example((3, 4)),
+        example((3, 4), p=1.5, axis=0),
+        example((3, 4), p=-2.0, axis=-1, keepdims=True),
+        example((2, 3, 2), p=0.5, axis=(0, -1)),
+        example(()),
+    )
+
+    def check_settings(self) -> None:
+        """Refuse an order that is no number."""
+        if not np.isreal(self.p) or not np.isfinite(self.p) or self.p == 0:
+            raise UsageError(f"PNorm: found p={self.p!r}, needs a number other than 0; np.linalg.norm has the others")
+
+    def fprop(self, a: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            total = (np.abs(a) ** self.p).sum(axis=self.axis, keepdims=self.keepdims)
+            return total ** np.reciprocal(self.p, dtype=total.dtype)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        size, whole = np.abs(a), self.restored(h, a)
+        flat = (size == 0) | (whole == 0)
+        ratio = np.where(flat, 1, size / one_at_zero(whole))
+        slope = np.where(flat, 0, ratio ** (self.p - 1)) * (conjugate(a) / one_at_zero(size))
+        return (self.restored(grad, a) * slope,)
+
+
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """np.linalg.norm of a box: of a vector where `axis` is one axis, of matrices where it is two."""
+    if axis is None and ord is None:
+        return EuclideanNorm(x, keepdims=keepdims)
+    axes = axes_of(x, tuple(range(x.ndim)) if axis is None else axis, x.ndim)
+    if len(axes) == 1:
+        return _of_vectors(x, ord, axes, keepdims)
+    if len(axes) == 2:
+        return _of_matrices(x, ord, axes, keepdims)
+    raise x.shape_error(f"np.linalg.norm needs one axis or two, found {len(axes)}; give axis=")
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """np.linalg.vector_norm of a box, over any number of axes."""
+    return _of_vectors(x, ord, axes_of(x, range(x.ndim) if axis is None else axis, x.ndim), keepdims)
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """np.linalg.matrix_norm of a box, over the last two axes."""
+    return _of_matrices(x, ord, axes_of(x, (-2, -1), x.ndim), keepdims)
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """np.linalg.cond of a box; where p is not 2 or -2, of regular matrices."""
+    if p is None or p in (2, -2):
+        s = np.linalg.svdvals(x)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))
+
+
+def _of_vectors(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    if isinstance(ord, str):
+        raise UsageError(f"np.linalg.norm: found ord={ord!r} for vectors, needs a number")
+    if ord is None or ord == 2:
+        return EuclideanNorm(x, axis=axis, keepdims=keepdims)
+    if ord in (np.inf, -np.inf):
+        extreme = np.max if ord > 0 else np.min
+        return extreme(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.sign(np.abs(x)), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    return PNorm(x, p=float(ord), axis=axis, keepdims=keepdims)
+
+
+def _of_matrices(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    if ord in (None, "fro", "f"):
+        return EuclideanNorm(x, axis=axis, keepdims=keepdims)
+    if ord in ("nuc", 2, -2):
+        s = np.linalg.svdvals(np.moveaxis(x, axis, (-2, -1)))
+        h = np.sum(s, axis=-1) if ord == "nuc" else np.max(s, axis=-1) if ord == 2 else np.min(s, axis=-1)
+        return np.expand_dims(h, axis) if keepdims else h
+    if ord in (1, -1, np.inf, -np.inf):
+        summed, over = axis if abs(ord) == 1 else axis[::-1]
+        extreme = np.max if ord > 0 else np.min
+        sums = np.sum(np.abs(x), axis=summed, keepdims=True)
+        h = extreme(sums, axis=over, keepdims=True)
+        return h if keepdims else np.squeeze(h, axis)
+    raise UsageError(
+        f"np.linalg.norm: found ord={ord!r} for matrices, needs 1, 2, inf, their negatives, 'fro' or 'nuc'"
+    )
