@@ -9,12 +9,15 @@ from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.fit import fit
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.initialisers import constant, glorot_uniform, he_normal, he_uniform, zeros
+from flowgraph.training.lbfgs import lbfgs
 from flowgraph.training.linear import Linear
+from flowgraph.training.minimum import Minimum
 from flowgraph.training.mlp import MLP
+from flowgraph.training.newton import SaddleError, TooLargeError, newton
 from flowgraph.training.objective import objective
 from flowgraph.training.preflight import Preflight, PreflightError, PreflightWarning, preflight
 from flowgraph.training.problem import Problem
-from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, RMSProp, Rule
+from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, Proximal, RMSProp, Rule
 from flowgraph.training.sgd import sgd
 from flowgraph.training.trainer import State, Trainer
 
@@ -30,15 +33,19 @@ __all__ = [
     "Evaluator",
     "History",
     "Linear",
+    "Minimum",
     "Momentum",
     "Nesterov",
     "Preflight",
     "PreflightError",
     "PreflightWarning",
     "Problem",
+    "Proximal",
     "RMSProp",
     "Rule",
+    "SaddleError",
     "State",
+    "TooLargeError",
     "Trainer",
     "constant",
     "dropout",
@@ -46,7 +53,9 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "lbfgs",
     "load_checkpoint",
+    "newton",
     "objective",
     "preflight",
     "resume",

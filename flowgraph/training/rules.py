@@ -29,6 +29,11 @@ class Rule:
     default_rate: ClassVar[float] = 0.01
     counts_steps: ClassVar[bool] = False
 
+    @property
+    def gain(self) -> float | None:
+        """By how many rates a steady gradient moves a parameter, None where that depends on the gradient."""
+        return None
+
     def __post_init__(self) -> None:
         for field in fields(self):
             keep(self, field.name, read_number(self.name, field.name, getattr(self, field.name), low=0, below=1))
@@ -81,6 +86,10 @@ class SGD(Rule):
 
     default_rate = 0.1
 
+    @property
+    def gain(self) -> float:
+        return 1.0
+
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         return {parameter: parameter - rate * grad}
 
@@ -95,6 +104,10 @@ class Momentum(Rule):
     """
 
     beta: float = 0.9
+
+    @property
+    def gain(self) -> float:
+        return 1 / (1 - self.beta)
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
@@ -112,6 +125,10 @@ class Nesterov(Rule):
     """
 
     beta: float = 0.9
+
+    @property
+    def gain(self) -> float:
+        return 1 / (1 - self.beta)
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
@@ -182,6 +199,36 @@ class AdamW(Adam):
         if is_weight(parameter):
             moved: Any = found[parameter]
             found[parameter] = moved - (rate * self.decay) * parameter
+        return found
+
+
+@dataclass(frozen=True)
+class Proximal(Rule):
+    """A rule, then the proximal step of l1 · Σ |W|, which sets small weights to exactly 0; biases are left alone.
+
+    W becomes sign(W') max(|W'| − α l1 g, 0), where W' is what the rule gives and g its gain: 1 for SGD, 1 / (1 − β)
+    for Momentum and Nesterov. The objective itself is then without L1.
+
+    Source: Parikh and Boyd 2014, Proximal algorithms, "soft thresholding".
+    """
+
+    rule: Rule
+    l1: float
+
+    def __post_init__(self) -> None:
+        keep(self, "l1", read_number("Proximal", "l1", self.l1, low=0))
+        if not isinstance(self.rule, Rule) or self.rule.gain is None:
+            found = self.rule.name if isinstance(self.rule, Rule) else repr(self.rule)
+            raise UsageError(
+                f"Proximal: found the rule {found}, whose steps have no fixed rate; needs SGD, Momentum or Nesterov"
+            )
+
+    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+        found = self.rule.change(parameter, grad, rate, count)
+        if is_weight(parameter):
+            moved: Any = found[parameter]
+            threshold = rate * (self.l1 * (self.rule.gain or 1.0))
+            found[parameter] = np.sign(moved) * np.maximum(np.abs(moved) - threshold, 0)
         return found
 
 

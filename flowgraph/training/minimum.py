@@ -1,0 +1,34 @@
+"""What a method that sees all examples at once gives back: its steps, and why it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step: the objective after it, the norm of the gradient before it, the damping of the Hessian, if there is one.
+
+    `positive_definite` says whether the Hessian at its start was, None where none was computed.
+    """
+
+    number: int
+    objective: float
+    gradient_norm: float
+    damping: float | None = None
+    positive_definite: bool | None = None
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where a method ended: `converged` if the gradient vanished at what is no saddle."""
+
+    objective: float
+    gradient_norm: float
+    converged: bool
+    ended: str
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        reached = f"objective {self.objective:.6g}, gradient {self.gradient_norm:.2g}"
+        return f"{reached} after {len(self.steps)} steps: {self.ended}"

@@ -1,0 +1,171 @@
+"""Newton's method with the exact Hessian: it solves, it never inverts, and it says when it stands at a saddle."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.derivatives import gradient, hessian
+from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.training.examples import Examples, read_examples
+from flowgraph.training.flat import Flat
+from flowgraph.training.minimum import Minimum, Step
+from flowgraph.training.problem import Problem, problem_of
+from flowgraph.training.settings import read_count, read_number
+
+WORST_DAMPING = 1e12
+
+
+class SaddleError(FlowgraphError, ArithmeticError):
+    """A Hessian that is not positive definite, where Newton's step may go up."""
+
+
+class TooLargeError(FlowgraphError, MemoryError):
+    """A Hessian that does not fit in memory."""
+
+
+def newton(
+    model: Any,
+    data: Any,
+    *,
+    steps: int = 50,
+    not_convex: str = "damp",
+    tolerance: float = 1e-8,
+    l2: float = 0.0,
+    memory: int | None = None,
+) -> Minimum:
+    """Minimise an objective on all examples by Newton's method: theta becomes theta − H⁻¹ ∇, by solving H d = −∇.
+
+    Where the Hessian H is not positive definite, at a saddle or a ridge, `not_convex="damp"` solves with H + λ I
+    (Levenberg-Marquardt), λ grown until the matrix is positive definite and the objective falls, and
+    `not_convex="refuse"` raises a `SaddleError`. Steps end when the norm of the gradient is at most `tolerance`.
+    `memory` is the number of bytes it may use, by default what the machine has free.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",))
+    >>> w = fg.Parameter(np.zeros(2), name="w")
+    >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> found = fg.newton(fg.mean((x @ w - y) ** 2), {"x": X, "y": [1.0, 3.0, 5.0]})
+    >>> w.value.round(12), len(found.steps), found.ended
+    (array([1., 2.]), 1, 'the gradient vanishes')
+
+    Source: Larochelle, Training neural networks, "Newton's method".
+    """
+    if not_convex not in ("damp", "refuse"):
+        raise UsageError(f"newton: found not_convex={not_convex!r}, needs 'damp' or 'refuse'")
+    read_count("newton", "steps", steps)
+    read_number("newton", "tolerance", tolerance, low=0)
+    problem = problem_of(model, data, 0.0, l2)
+    return _Newton(problem, read_examples(problem, data), not_convex, memory).run(steps, tolerance)
+
+
+class _Newton:
+    """One minimisation: the graph of objective, gradient and Hessian, and the damping."""
+
+    def __init__(self, problem: Problem, examples: Examples, not_convex: str, memory: int | None) -> None:
+        self.flat = Flat(problem.parameters)
+        self.feeds = examples.arrays
+        self.not_convex = not_convex
+        self.damping = 0.0
+        self.objective_graph = problem.graph
+        _refuse_too_large(problem, examples, self.flat.size, memory)
+        self.gradients = gradient(problem.objective, problem.parameters)
+        self.hessian = hessian(problem.objective, problem.parameters)
+        self.graph = Graph(problem.objective, *self.gradients, self.hessian)
+
+    def run(self, steps: int, tolerance: float) -> Minimum:
+        """Step until the gradient vanishes, nothing falls any more, or the steps are used up."""
+        done: list[Step] = []
+        while True:
+            objective, grad, matrix = self._derivatives()
+            norm = float(np.linalg.norm(grad))
+            convex = _cholesky(matrix)
+            ended = self._ended(norm, tolerance, convex, matrix, len(done) >= steps)
+            if not ended and not self._step(objective, grad, matrix, convex):
+                ended = "no step makes the objective smaller"
+            if ended:
+                converged = norm <= tolerance and not ended.startswith("at a saddle")
+                return Minimum(objective, norm, converged, ended, tuple(done))
+            done.append(Step(len(done) + 1, self._objective(), norm, self.damping, convex))
+
+    def _ended(self, norm: float, tolerance: float, convex: bool, matrix: Array, used_up: bool) -> str:
+        if norm <= tolerance:
+            return "the gradient vanishes" if convex else _without_gradient(matrix)
+        if not convex and self.not_convex == "refuse":
+            raise SaddleError(
+                f"newton: found a Hessian that is not positive definite, {_curvature(matrix)}, where Newton's step may "
+                f"go up; not_convex='damp' goes on, or start elsewhere, or add l2= of the weights"
+            )
+        return "all steps were used" if used_up else ""
+
+    def _step(self, objective: float, grad: Array, matrix: Array, convex: bool) -> bool:
+        """The smallest damping that gives a positive definite matrix and a lower objective; whether there was one."""
+        start = self.flat.read()
+        scale = float(np.abs(np.diag(matrix)).max()) or 1.0
+        self.damping = self.damping / 10 if self.damping > 1e-9 * scale else 0.0
+        while self.damping <= WORST_DAMPING * scale:
+            damped = matrix + self.damping * np.eye(len(grad)) if self.damping else matrix
+            if (convex and not self.damping) or _cholesky(damped):
+                self.flat.write(start + np.linalg.solve(damped, -grad))
+                if self._objective() < objective:
+                    return True
+            self.damping = max(10 * self.damping, 1e-6 * scale)
+        self.flat.write(start)
+        return False
+
+    def _derivatives(self) -> tuple[float, Array, Array]:
+        run = self.graph.fprop(self.feeds, keep="outputs")
+        objective, *grads = (run[box] for box in (self.graph.outputs[0], *self.gradients))
+        matrix = np.asarray(run[self.hessian], float)
+        return float(objective), self.flat.join(grads), (matrix + matrix.T) / 2
+
+    def _objective(self) -> float:
+        with np.errstate(all="ignore"):
+            return float(self.objective_graph.fprop(self.feeds, keep="outputs"))
+
+
+def _cholesky(matrix: Array) -> bool:
+    """Whether a symmetric matrix is positive definite."""
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _curvature(matrix: Array) -> str:
+    return f"its smallest eigenvalue is {np.linalg.eigvalsh(matrix)[0]:.3g}"
+
+
+def _without_gradient(matrix: Array) -> str:
+    """Whether a point is a saddle, or flat in some direction only, as the biases of a softmax always are."""
+    eigenvalues = np.linalg.eigvalsh(matrix)
+    if eigenvalues[0] < -1e-10 * max(abs(eigenvalues[-1]), abs(eigenvalues[0])):
+        return f"at a saddle: {_curvature(matrix)}"
+    return "the gradient vanishes, and some direction is flat"
+
+
+def _refuse_too_large(problem: Problem, examples: Examples, size: int, memory: int | None) -> None:
+    """The Hessian with two matrices to solve, and for each of its rows the slopes of all values of the graph."""
+    run = problem.graph.fprop(examples.arrays)
+    values = sum(np.size(run[box]) for box in problem.graph.boxes if box.children)
+    itemsize = np.dtype(problem.objective.dtype).itemsize
+    needed = size * (3 * size + 2 * values) * itemsize
+    limit = _free_memory() if memory is None else memory
+    if needed > limit:
+        raise TooLargeError(
+            f"newton: found {size:,} parameters, whose Hessian needs about {needed:,} bytes with {len(examples):,} "
+            f"examples, and {limit:,} are free; take fewer of both, fg.lbfgs, or fg.fit"
+        )
+
+
+def _free_memory() -> int:
+    """Bytes that the machine has free; 2 GiB where it does not say."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2 * 2**30
