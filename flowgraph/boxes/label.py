@@ -78,7 +78,7 @@ class PlacesOf(Box):
 
 
 class MinusAt(Box):
-    """An array with a number subtracted at some places, each named at most once, the array read row by row.
+    """An array with a number subtracted at some places, the array read row by row; twice where a place is named twice.
 
     h = a, h_places −= amount        da = grad, damount = −Σ grad_places
 
@@ -93,7 +93,7 @@ class MinusAt(Box):
 
     def fprop(self, a: Any, places: Any, amount: Any) -> Any:
         h = np.array(a)
-        h.reshape(-1)[places] -= amount
+        np.subtract.at(h.reshape(-1), places, amount)
         return h
 
     def bprop(self, grad: Any, h: Any, a: Any, places: Any, amount: Any) -> tuple[Any, ...]:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.boxes.arrangement import Transpose
 from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.leaves import Parameter
 from flowgraph.plan.names import free_name, names_of_values
 from flowgraph.plan.rebuild import sizes_known
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.plan.writers import VIEWS, constant_text, fill_of, flat_name, scalar_text
+from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, scalar_text
 from flowgraph.spec import shape_text
 
 RESERVED = (
@@ -88,7 +90,7 @@ class _Writer:
         if not box.children:
             return name
         if kind == "view":
-            return self._view(box, name)
+            return self._view(box)
         self._headline(box)
         texts = [self.texts[child] for child in box.children]
         if kind == "number":
@@ -99,16 +101,20 @@ class _Writer:
         elif kind == "fill":
             self._fill(box, name, texts)
         else:
-            called = f"{type(box).__name__}_{name}"
-            self.source.calls[called] = box
-            self._line(box, f"{name} = {called}({', '.join(texts)})")
+            self._line(box, f"{name} = {call_text(box, texts) or self._call(box, texts)}")
         return name
 
-    def _view(self, box: Box, name: str) -> str:
+    def _call(self, box: Box, texts: list[str]) -> str:
+        called = free_name(type(box).__name__, self.source.used)
+        self.source.calls[called] = box
+        return f"{called}({', '.join(texts)})"
+
+    def _view(self, box: Box) -> str:
+        """The text of a view; one of a fixed place is made before the first run, and has a name that tells what it is."""
         base = self.texts[box.children[0]]
         text = VIEWS[type(box)](box, base)
         if self.plan.is_fixed(box):
-            fixed = free_name(f"{base}_T", self.source.used) if text == f"{base}.T" else name
+            fixed = free_name(f"{base}_{_kind_of_view(box)}", self.source.used)
             self.source.views.append((fixed, text, box))
             return fixed
         return text
@@ -123,6 +129,7 @@ class _Writer:
             texts = [out if place in places else text for place, text in enumerate(texts)]
         if isinstance(box, MinusAt):
             self.source.flats[flat_name(out)] = out
+            self.source.used.add(flat_name(out))
         if isinstance(box, PlacesOf):
             texts = self._labels(box, texts)
         lines = writing.lines(box, texts, out)
@@ -168,6 +175,14 @@ class _Writer:
         shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
         self.source.boxes_of_lines[len(self.lines) + 2] = box
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
+
+
+def _kind_of_view(box: Box) -> str:
+    if isinstance(box, Transpose):
+        return "T"
+    if isinstance(box, Reshape):
+        return "flat" if len(box.shape) == 1 else "column" if len(box.shape) == 2 and box.shape[1] == 1 else "reshaped"
+    return "repeated" if isinstance(box, BroadcastTo) else "part"
 
 
 def _returns_out(line: str) -> bool:

@@ -41,7 +41,7 @@ def _identifier(text: str) -> str:
 def _constant(box: Constant) -> str:
     if box.shape == () and box.dtype.kind == "f" and float(box.value) in _NUMBERS:
         return _NUMBERS[float(box.value)]
-    return "c1"
+    return "ones" if box.shape and (box.value == 1).all() else "c1"
 
 
 def free_name(name: str, used: set[str]) -> str:

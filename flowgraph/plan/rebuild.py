@@ -37,7 +37,7 @@ def placed(found: Box, old: Box, children: Iterable[Box]) -> Box:
     stack = [found]
     while stack:
         box = stack.pop()
-        if id(box) in known or isinstance(box, Leaf) and not isinstance(box, Constant):
+        if id(box) in known or (isinstance(box, Leaf) and not isinstance(box, Constant)):
             continue
         known.add(id(box))
         state = box.__dict__

@@ -182,6 +182,13 @@ def view_of(box: Box, child: np.ndarray[Any, Any]) -> Callable[[Any, str], str] 
     return write
 
 
+def call_text(box: Box, names: Sequence[str]) -> str | None:
+    """A call that returns the value as a new array, None where only fprop gives it."""
+    if isinstance(box, Index) and box.index == (ARRAY,) and box.children[1].dtype.kind in "iu" and box.shape:
+        return f"{names[0]}[{names[1]}]"
+    return None
+
+
 def constant_text(box: Constant) -> str | None:
     """A number that is written as it is; None for what needs a name."""
     return None if box.shape or box.dtype.kind not in "biuf" else repr(box.value[()].item())

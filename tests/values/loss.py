@@ -34,7 +34,7 @@ def one_hot(labels, like):
 VALUES = {
     "OneHot": one_hot,
     "PlacesOf": lambda labels, like: np.flatnonzero(one_hot(labels, like)),
-    "MinusAt": lambda a, places, amount: a - amount * np.bincount(places, minlength=a.size).reshape(a.shape),
+    "MinusAt": lambda a, places, amount: a - amount * np.bincount(places % a.size, minlength=a.size).reshape(a.shape),
     "NegativeLogLikelihood": per_example,
     "SoftmaxCrossEntropy": lambda logits, targets: per_example(softmax(logits, -1), targets),
     "BinaryCrossEntropy": each(

@@ -1,0 +1,65 @@
+"""Boxes made while a graph is simplified: the same operation on the same children is one box, and each is reduced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, Leaf
+
+Reduction = Callable[["Builder", Box], Box | None]
+
+_LARGEST_SHARED = 64
+"""Constants of so many numbers are compared by their values, larger ones by identity."""
+
+
+class Builder:
+    """Makes boxes for a simplified graph; `rules` say, by class, what simpler box stands for a new one."""
+
+    def __init__(self, rules: dict[type[Box], list[Reduction]], share: bool) -> None:
+        self.rules = rules
+        self.share = share
+        self.known: dict[Hashable, Box] = {}
+
+    def make(self, cls: type[Box], *children: Any, **settings: Any) -> Box:
+        """The simplest box that is known to compute this operation."""
+        return self.reduced(cls(*children, **settings))
+
+    def constant(self, value: Any, dtype: Any) -> Box:
+        """A number as a box."""
+        return self.shared(Constant(np.asarray(value, dtype)))
+
+    def reduced(self, box: Box) -> Box:
+        """The box that stands for this one, whose children are reduced already."""
+        for rule in self.rules.get(type(box), ()):
+            found = rule(self, box)
+            if found is not None:
+                assert found.shape == box.shape, f"{rule.__name__} changes the shape of {box!r} to {found!r}"
+                assert found.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {found!r}"
+                return found
+        return self.shared(box)
+
+    def shared(self, box: Box) -> Box:
+        """The box made first of all those that are the same operation on the same children."""
+        if not self.share or (isinstance(box, Leaf) and not isinstance(box, Constant)):
+            return box
+        key = _key(box)
+        return box if key is None else self.known.setdefault(key, box)
+
+
+def _key(box: Box) -> Hashable:
+    if isinstance(box, Constant):
+        return (box.dtype.str, box.shape, box.value.tobytes()) if box.value.size <= _LARGEST_SHARED else None
+    settings = tuple(_frozen(value) for value in box.setting_values().values())
+    return None if None in settings else (type(box), settings, tuple(map(id, box.children)))
+
+
+def _frozen(value: Any) -> Hashable:
+    """A setting as a text that tells it apart, None for what has no such text."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        parts = [_frozen(part) for part in value]
+        return None if None in parts else f"{type(value).__name__}{parts}"
+    plain = isinstance(value, int | float | complex | str | slice | range | np.dtype | np.generic | type)
+    return repr(value) if plain or value is None or value is Ellipsis else None

@@ -1,0 +1,191 @@
+"""Sums, differences and products with numbers: what changes nothing goes, factors are gathered into one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
+from flowgraph.plan.builder import Builder
+from flowgraph.plan.rebuild import is_scalar, number_of
+
+
+def _is_float(box: Box) -> bool:
+    return box.dtype.kind == "f" and all(child.dtype == box.dtype for child in box.children)
+
+
+def _same(box: Box, child: Box) -> bool:
+    return child.shape == box.shape and child.dtype == box.dtype
+
+
+def _is(box: Box, number: float) -> bool:
+    found = number_of(box)
+    if found is None and isinstance(box, Constant) and box.value.size == 1:
+        found = box.value.reshape(())[()]
+    return found is not None and bool(found == number)
+
+
+def add_zero(make: Builder, box: Box) -> Box | None:
+    """x + 0 and x - 0 are x."""
+    a, b = box.children
+    if _same(box, a) and _is(b, 0):
+        return a
+    return b if isinstance(box, Add) and _same(box, b) and _is(a, 0) else None
+
+
+def times_one(make: Builder, box: Box) -> Box | None:
+    """x * 1 and x / 1 are x."""
+    a, b = box.children
+    if _same(box, a) and _is(b, 1):
+        return a
+    return b if isinstance(box, Multiply) and _same(box, b) and _is(a, 1) else None
+
+
+def positive(make: Builder, box: Box) -> Box | None:
+    """+x is x."""
+    return box.children[0]
+
+
+def negative(make: Builder, box: Box) -> Box | None:
+    """-x is -1 * x, a factor that other factors take in; -(-x) is x."""
+    (a,) = box.children
+    if isinstance(a, Negative):
+        return a.children[0]
+    if not _is_float(box) or is_scalar(box):
+        return None
+    return make.make(Multiply, make.constant(-1, box.dtype), a)
+
+
+def quotient(make: Builder, box: Box) -> Box | None:
+    """x / c is (1 / c) * x for a number c, where 1 / c is neither too small nor too large."""
+    a, c = box.children
+    if not _is_float(box) or not is_scalar(c) or (is_scalar(a) and number_of(a) is None and number_of(c) is None):
+        return None
+    number = number_of(c)
+    if number is None:
+        return None if is_scalar(a) else make.make(Multiply, make.make(Divide, make.constant(1, box.dtype), c), a)
+    with np.errstate(all="ignore"):
+        inverse = box.dtype.type(1) / number
+    info = np.finfo(box.dtype)
+    if not info.tiny <= abs(inverse) <= info.max:
+        return None
+    return make.make(Multiply, make.constant(inverse, box.dtype), a)
+
+
+def factor_first(make: Builder, box: Box) -> Box | None:
+    """x * c is c * x; c * (d * x) is (c * d) * x."""
+    a, b = box.children
+    if not _is_float(box) or is_scalar(box):
+        return None
+    if is_scalar(b):
+        return make.make(Multiply, b, a)
+    if is_scalar(a):
+        if isinstance(b, Multiply) and is_scalar(b.children[0]) and _is_float(b):
+            return make.make(Multiply, make.make(Multiply, a, b.children[0]), b.children[1])
+    return None
+
+
+def factor_of_product(make: Builder, box: Box) -> Box | None:
+    """(c * x) * y is c * (x * y)."""
+    a, b = box.children
+    if not _is_float(box) or is_scalar(a) or is_scalar(b):
+        return None
+    for x, y in ((a, b), (b, a)):
+        if isinstance(x, Multiply) and is_scalar(x.children[0]) and _is_float(x):
+            return make.make(Multiply, x.children[0], make.make(Multiply, x.children[1], y))
+    return None
+
+
+def number_first(make: Builder, box: Box) -> Box | None:
+    """Among numbers: a constant stands first, and two constant factors become one."""
+    a, b = box.children
+    if not is_scalar(box) or not _is_float(box):
+        return None
+    if number_of(b) is not None and number_of(a) is None:
+        return make.make(type(box), b, a)
+    if number_of(a) is not None and type(b) is type(box) and number_of(b.children[0]) is not None and _is_float(b):
+        return make.make(type(box), make.make(type(box), a, b.children[0]), b.children[1])
+    return None
+
+
+def minus_product(make: Builder, box: Box) -> Box | None:
+    """x - c * y is x + (-c) * y."""
+    a, b = box.children
+    if not _is_float(box) or is_scalar(box) or not _is_scaled(b):
+        return None
+    return make.make(Add, a, make.make(Multiply, minus(make, b.children[0]), b.children[1]))
+
+
+def minus(make: Builder, c: Box) -> Box:
+    """The number with the other sign."""
+    return make.make(Multiply, make.constant(-1, c.dtype), c)
+
+
+def like_terms(make: Builder, box: Box) -> Box | None:
+    """x + c * x is (1 + c) * x, also where another term stands between."""
+    if not _is_float(box) or is_scalar(box):
+        return None
+    terms = _terms(box)
+    for i, one in enumerate(terms):
+        for j in range(i + 1, len(terms)):
+            if _base(one) is _base(terms[j]) and one.shape == box.shape:
+                rest = [term for k, term in enumerate(terms) if k not in (i, j)]
+                factor = make.make(Add, _factor(make, one), _factor(make, terms[j]))
+                return _sum(make, [*rest, make.make(Multiply, factor, _base(one))])
+    return None
+
+
+def _terms(box: Box) -> list[Box]:
+    """The terms of a sum of two or three."""
+    a, b = box.children
+    terms = [*(a.children if _is_sum(a, box) else [a]), *(b.children if _is_sum(b, box) else [b])]
+    return terms
+
+
+def _is_sum(box: Box, parent: Box) -> bool:
+    return isinstance(box, Add) and _same(parent, box) and _is_float(box)
+
+
+def _sum(make: Builder, terms: list[Box]) -> Box:
+    total = terms[0]
+    for term in terms[1:]:
+        total = make.make(Add, total, term)
+    return total
+
+
+def _is_scaled(box: Box) -> bool:
+    return isinstance(box, Multiply) and is_scalar(box.children[0]) and not is_scalar(box) and _is_float(box)
+
+
+def _base(box: Box) -> Box:
+    return box.children[1] if _is_scaled(box) else box
+
+
+def _factor(make: Builder, box: Box) -> Box:
+    return box.children[0] if _is_scaled(box) else make.constant(1, box.dtype)
+
+
+def as_written(box: Box, children: tuple[Box, ...]) -> Box | None:
+    """Back from factors to what one would write: x + (-1) * y is x - y, (-1) * x is -x."""
+    if isinstance(box, Add):
+        for x, y in (children, children[::-1]):
+            if _is_scaled(y) and _is(y.children[0], -1) and y.children[1].dtype == x.dtype:
+                return Subtract(x, y.children[1])
+    if isinstance(box, Multiply) and _is(children[0], -1) and _same(box, children[1]):
+        return Negative(children[1])
+    return None
+
+
+RULES: dict[type[Box], list[Any]] = {
+    Positive: [positive],
+    Negative: [negative],
+    Add: [add_zero, number_first, like_terms],
+    Subtract: [add_zero, minus_product],
+    Multiply: [times_one, number_first, factor_first],
+    Divide: [times_one, quotient],
+}
+
+GATHERING: dict[type[Box], list[Any]] = {Multiply: [factor_of_product]}
+"""Rules that bring factors outwards, to meet others; once they stand where they cost least, these are left out."""

@@ -1,0 +1,218 @@
+"""A number that scales a large result is moved to where it scales little: -lr * (hᵀ @ g) scales g, not the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from flowgraph.box import Box, Constant
+from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Subtract
+from flowgraph.boxes.arrangement import Transpose
+from flowgraph.boxes.label import MinusAt
+from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.reduction import Sum
+from flowgraph.boxes.shape import BroadcastTo, Reshape
+from flowgraph.graph import Graph
+from flowgraph.plan.builder import Builder
+from flowgraph.plan.rebuild import is_scalar, on_children, placed
+from flowgraph.size import product
+
+_MOST_MOVES = 8
+_MOST_FACTORS = 16
+"""Bounds on the numbers that are looked at, so that the time stays linear in the boxes."""
+
+_EITHER = {
+    MatMul: (0, 1),
+    Multiply: (0, 1),
+    Transpose: (0,),
+    Reshape: (0,),
+    Sum: (0,),
+    BroadcastTo: (0,),
+    Negative: (0,),
+}
+_ALL = {Add: (0, 1), Subtract: (0, 1), MinusAt: (0, 2)}
+
+
+class Choice(NamedTuple):
+    """How a box is scaled at least cost: the children to scale in its place; none to scale the box itself."""
+
+    cost: float
+    places: tuple[int, ...]
+
+
+def move_scales(graph: Graph, make: Builder) -> Graph:
+    """The graph in which each product of a number and an array stands where it costs least.
+
+    A box through which a factor is moved must be read in scaled form only, or it would be computed twice. Where all
+    gradients are scaled by the same number, as -lr scales them in a step, it ends at the seed of the backward pass.
+    """
+    for _ in range(_MOST_MOVES):
+        moved = _first_move(graph, make)
+        if moved is graph:
+            break
+        graph = moved
+    return graph
+
+
+def _first_move(graph: Graph, make: Builder) -> Graph:
+    """The graph after the first factor that it gains to move; the graph itself if there is none."""
+    roots: dict[Box, list[Box]] = {}
+    for box in graph.boxes:
+        if isinstance(box, Multiply) and _is_scaled(box):
+            roots.setdefault(box.children[0], []).append(box)
+    for factor, products in list(roots.items())[:_MOST_FACTORS]:
+        moved = _Move(graph, factor, products, make).graph()
+        if moved is not graph:
+            return moved
+    return graph
+
+
+def _is_scaled(box: Box) -> bool:
+    c, x = box.children
+    return is_scalar(c) and not is_scalar(x) and c.dtype == x.dtype == box.dtype and box.dtype.kind == "f"
+
+
+class _Move:
+    """One factor, and the products that it is taken out of."""
+
+    def __init__(self, graph: Graph, factor: Box, roots: Iterable[Box], make: Builder) -> None:
+        self.old = graph
+        self.factor = factor
+        self.roots = set(roots)
+        self.make = make
+        self.region = self._region()
+        self.settled: set[Box] = set()
+        self.choices: dict[Box, Choice] = {}
+
+    def _linear(self, box: Box) -> tuple[int, ...]:
+        """The places of the children in which the box is linear, where the dtypes are one."""
+        places = _EITHER.get(type(box)) or _ALL.get(type(box)) or ((0,) if isinstance(box, Divide) else ())
+        return places if all(box.children[place].dtype == box.dtype for place in places) else ()
+
+    def _region(self) -> set[Box]:
+        """The boxes that are read by the products and by one another only: scaling them duplicates nothing."""
+        region: set[Box] = set()
+        stack = [root.children[1] for root in self.roots]
+        while stack:
+            box = stack.pop()
+            if box not in region and box.children and box.dtype.kind == "f":
+                region.add(box)
+                stack.extend(box.children[place] for place in self._linear(box))
+        outputs = set(self.old.outputs)
+        readers: dict[Box, list[Box]] = {box: [] for box in region}
+        for parent in self.old.boxes:
+            for child in parent.children:
+                if child in readers:
+                    readers[child].append(parent)
+        for parent_first in reversed(self.old.boxes):
+            if parent_first in region and not self._only_scaled(parent_first, region, readers, outputs):
+                region.discard(parent_first)
+        return region
+
+    def _only_scaled(self, box: Box, region: set[Box], readers: dict[Box, list[Box]], outputs: set[Box]) -> bool:
+        if box in outputs:
+            return False
+        for parent in readers[box]:
+            places = [place for place, child in enumerate(parent.children) if child is box]
+            if parent in self.roots and places == [1]:
+                continue
+            if parent not in region or any(place not in self._linear(parent) for place in places):
+                return False
+            if len(places) > 1 and type(parent) not in _ALL:
+                return False
+        return True
+
+    def _choose(self) -> None:
+        """The cheapest way to scale each box of the region, where those settled cost nothing more."""
+        for box in self.old.boxes:
+            if box in self.region and box not in self.settled:
+                self.choices[box] = self._choice(box, self.choices)
+
+    def _choice(self, box: Box, choices: dict[Box, Choice]) -> Choice:
+        costs = {place: self._cost(box.children[place], choices) for place in self._linear(box)}
+        best = Choice(float(product(box.shape)), ())
+        if type(box) in _ALL and costs:
+            total = sum(costs.values())
+            return Choice(total, tuple(costs)) if total < best.cost else best
+        if isinstance(box, Divide) and product(box.children[1].shape) < best.cost:
+            best = Choice(float(product(box.children[1].shape)), (1,))
+        for place, cost in costs.items():
+            if cost < best.cost:
+                best = Choice(cost, (place,))
+        return best
+
+    def _cost(self, box: Box, choices: dict[Box, Choice]) -> float:
+        if is_scalar(box):
+            return 0.0 if isinstance(box, Constant) else 0.5
+        if box in self.settled:
+            return 0.0
+        if box in choices:
+            return choices[box].cost
+        scaled = isinstance(box, Multiply) and _is_scaled(box)
+        return float(product(box.shape)) * (1.5 if box.children and not scaled else 1)
+
+    def graph(self) -> Graph:
+        """The graph with the factor moved; the same graph where that gains nothing."""
+        moved = self._moved()
+        if not moved:
+            return self.old
+        demanded = self.settled
+        plain: dict[Box, Box] = {}
+        scaled: dict[Box, Box] = {}
+        for box in self.old.boxes:
+            children = tuple([plain[child] for child in box.children])
+            if box in moved:
+                plain[box] = scaled[moved[box]]
+                continue
+            plain[box] = self._reduced(box, children)
+            if box in demanded:
+                scaled[box] = self._scaled(box, plain, scaled)
+        return Graph(*[plain[output] for output in self.old.outputs])
+
+    def _moved(self) -> dict[Box, Box]:
+        """The products that go, and the box that is scaled in the place of each; what one needs is free for others."""
+        moved: dict[Box, Box] = {}
+        while True:
+            self._choose()
+            more = {root: root.children[1] for root in self.roots if root not in moved and self._gains(root)}
+            if not more:
+                return moved
+            moved.update(more)
+            self.settled |= self._demanded(more.values())
+
+    def _gains(self, root: Box) -> bool:
+        box = root.children[1]
+        if box in self.settled:
+            return True
+        choice = self.choices.get(box)
+        return choice is not None and bool(choice.places) and choice.cost < product(root.shape)
+
+    def _demanded(self, boxes: Iterable[Box]) -> set[Box]:
+        demanded: set[Box] = set()
+        stack = list(boxes)
+        while stack:
+            box = stack.pop()
+            if box in demanded:
+                continue
+            demanded.add(box)
+            if box in self.choices and not (isinstance(box, Divide) and self.choices[box].places == (1,)):
+                stack.extend(box.children[place] for place in self.choices[box].places)
+        return demanded
+
+    def _reduced(self, box: Box, children: tuple[Box, ...]) -> Box:
+        same = on_children(box, children)
+        return self.make.shared(box) if same is box else placed(self.make.reduced(same), box, children)
+
+    def _scaled(self, box: Box, plain: dict[Box, Box], scaled: dict[Box, Box]) -> Box:
+        """The box times the factor."""
+        factor = plain.get(self.factor, self.factor)
+        places = self.choices[box].places if box in self.choices else ()
+        if not places:
+            return placed(self.make.make(Multiply, factor, plain[box]), box, plain[box].children)
+        children = [plain[child] for child in box.children]
+        if isinstance(box, Divide) and places == (1,):
+            quotient = self.make.make(Divide, factor, children[1])
+            return placed(self.make.make(Multiply, children[0], quotient), box, children)
+        for place in places:
+            children[place] = scaled[box.children[place]]
+        return placed(self.make.reduced(box.with_children(*children)), box, children)
