@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Parameter(Leaf):
     """
 
     symbol = "parameter"
-    home: tuple[Home, int] | None
+    home: ClassVar[tuple[Home, int] | None] = None
 
     def __init__(self, value: Any, *, name: str | None = None, dtype: Any = None) -> None:
         self._start(name)
@@ -80,15 +80,6 @@ class Parameter(Leaf):
         array: Array = self.__dict__["_value"]
         return array
 
-    def move(self, home: tuple[Home, int] | None) -> None:
-        """Let the value live in a store, at a place of it, or here for None."""
-        before: tuple[Home, int] | None = self.__dict__["home"]
-        self.__dict__["home"] = home
-        if home is not None:
-            self.__dict__["_value"] = None
-        if before is not None:
-            before[0].leave(before[1])
-
     @value.setter
     def value(self, value: Any) -> None:
         array = np.asarray(value)
@@ -103,6 +94,15 @@ class Parameter(Leaf):
             )
         self.__dict__["_value"] = frozen_copy(array, self.dtype)
         self.move(None)
+
+    def move(self, home: tuple[Home, int] | None) -> None:
+        """Let the value live in a store, at a place of it, or here for None."""
+        before: tuple[Home, int] | None = self.__dict__["home"]
+        self.__dict__["home"] = home
+        if home is not None:
+            self.__dict__["_value"] = None
+        if before is not None:
+            before[0].leave(before[1])
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "value":

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flowgraph.graph import Graph
+from flowgraph.plan import compile
 from flowgraph.training.examples import Examples, read_examples
 from flowgraph.training.problem import Problem
-from flowgraph.training.stand_in import compile
 
 BATCH = 1024
 

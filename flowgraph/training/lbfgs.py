@@ -8,12 +8,12 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.derivatives import gradient
+from flowgraph.plan import compile
 from flowgraph.training.examples import read_examples
 from flowgraph.training.flat import Flat
 from flowgraph.training.minimum import Minimum, Step
 from flowgraph.training.problem import problem_of
 from flowgraph.training.settings import read_count, read_number
-from flowgraph.training.stand_in import compile
 
 
 def lbfgs(

@@ -13,6 +13,7 @@ from flowgraph.box import Array, Box
 from flowgraph.derivatives import gradient
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.leaves import Input, Parameter
+from flowgraph.plan import compile
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import Evaluator
@@ -23,7 +24,6 @@ from flowgraph.training.problem import Problem
 from flowgraph.training.rules import Rule, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
-from flowgraph.training.stand_in import compile
 
 
 class State(NamedTuple):
