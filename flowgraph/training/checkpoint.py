@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.box import Array, Constant, registry_name
+from flowgraph.box import Array, Constant, Leaf, registry_name
 from flowgraph.draws import Draw
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.graph import Graph
@@ -108,9 +108,11 @@ def structure_fingerprint(graph: Graph) -> str:
         total.update(repr((registry_name(type(box)), graph.names[box], places, box.outputs)).encode())
         if isinstance(box, Constant):
             total.update(repr((box.shape, box.dtype.str)).encode() + box.value.tobytes())
-        elif isinstance(box, Random) and not isinstance(box.draw, Draw):
-            total.update(getattr(box.draw, "__qualname__", type(box.draw).__qualname__).encode())
-        else:
+        elif isinstance(box, Random):
+            draw = box.draw
+            named = isinstance(draw, Draw)
+            total.update((repr(draw) if named else getattr(draw, "__qualname__", type(draw).__qualname__)).encode())
+        elif not isinstance(box, Leaf):
             total.update(repr(sorted(box.setting_values().items())).encode())
     return total.hexdigest()
 

@@ -135,6 +135,9 @@ def test_other_data_objective_or_settings_are_refused(path):
     }.items():
         with pytest.raises(UsageError, match=what):
             resume(path, other)
+    trained = trainer()
+    trained.run(1)
+    save_checkpoint(path, trained)
     resume(path, trainer())
 
 
