@@ -27,8 +27,23 @@ from flowgraph.boxes.activation import (
 )
 from flowgraph.boxes.arithmetic import Add, Divide, FloorDivide, Fmod, Multiply, Negative, Positive, Remainder, Subtract
 from flowgraph.boxes.arrangement import Flip, Roll, Transpose
+from flowgraph.boxes.bessel import (
+    BesselI,
+    BesselI0,
+    BesselI0e,
+    BesselI1,
+    BesselI1e,
+    BesselIe,
+    BesselJ,
+    BesselJ0,
+    BesselJ1,
+    BesselY,
+    BesselY0,
+    BesselY1,
+)
 from flowgraph.boxes.bitwise import BitwiseAnd, BitwiseOr, BitwiseXor, Invert, LeftShift, RightShift
 from flowgraph.boxes.cast import Cast
+from flowgraph.boxes.choosing import Choose
 from flowgraph.boxes.comparison import (
     Equal,
     Greater,
@@ -51,13 +66,51 @@ from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.eigenvalues import Eig, Eigh
 from flowgraph.boxes.einsum import Einsum
 from flowgraph.boxes.elementwise_loss import AbsoluteError, BinaryCrossEntropy, Hinge, Huber, SquaredError
+from flowgraph.boxes.entropy import Entr, KlDiv, LogExpit, Logit, RelEntr, XLog1pY, XLogY
+from flowgraph.boxes.error_function import (
+    Dawsn,
+    Erf,
+    Erfc,
+    Erfcinv,
+    Erfcx,
+    Erfinv,
+    LogNormalCdf,
+    NormalHazard,
+    NormalQuantile,
+)
 from flowgraph.boxes.exponential import Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, LogAddExp, LogAddExp2
+from flowgraph.boxes.exponential_integral import (
+    BoxCox,
+    BoxCox1p,
+    Exp1,
+    Expi,
+    Expn,
+    Exprel,
+    InverseBoxCox,
+    LogRatio,
+    Spence,
+)
 from flowgraph.boxes.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.factorisation import QR, Cholesky, CompleteQR
 from flowgraph.boxes.fourier import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
+from flowgraph.boxes.gamma_function import (
+    Beta,
+    BetaInc,
+    BetaLn,
+    Digamma,
+    Gamma,
+    GammaInc,
+    GammaIncC,
+    GammaLn,
+    LogGamma,
+    Polygamma,
+    ReciprocalGamma,
+    polygamma,
+)
 from flowgraph.boxes.gauge import Gauge
 from flowgraph.boxes.hyperbolic import Arccosh, Arcsinh, Arctanh, Cosh, Sinh, Tanh
 from flowgraph.boxes.indexing import ArangeLike, Index, IndexAdd, arange_like
+from flowgraph.boxes.interpolation import Interp
 from flowgraph.boxes.inverse import Inv, Solve
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
@@ -76,6 +129,7 @@ from flowgraph.boxes.likeness import (
 )
 from flowgraph.boxes.linear_algebra import Affine, MatMul, TensorDot
 from flowgraph.boxes.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
+from flowgraph.boxes.modified_bessel import ModifiedBessel
 from flowgraph.boxes.norm import EuclideanNorm, PNorm
 from flowgraph.boxes.normal import NormalCdf
 from flowgraph.boxes.padding import Pad
@@ -86,9 +140,11 @@ from flowgraph.boxes.reduction import LogSumExp, Mean, Std, Sum, Var, logsumexp,
 from flowgraph.boxes.regularizer import L1, L2
 from flowgraph.boxes.rounding import Ceil, Floor, Rint, Round, Trunc
 from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
+from flowgraph.boxes.searching import Digitize, Nonzero, SearchSorted
 from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
 from flowgraph.boxes.setting import set_at
 from flowgraph.boxes.shape import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.signs import Copysign, Heaviside, Ldexp
 from flowgraph.boxes.singular_values import SVD, FullSVD
 from flowgraph.boxes.softmax import LogSoftmax, Softmax, log_softmax, softmax
 from flowgraph.boxes.splitting import Split, Unstack
@@ -120,11 +176,28 @@ __all__ = [
     "ArgMax",
     "ArgMin",
     "ArgSort",
+    "BesselI",
+    "BesselI0",
+    "BesselI0e",
+    "BesselI1",
+    "BesselI1e",
+    "BesselIe",
+    "BesselJ",
+    "BesselJ0",
+    "BesselJ1",
+    "BesselY",
+    "BesselY0",
+    "BesselY1",
+    "Beta",
+    "BetaInc",
+    "BetaLn",
     "BinaryCrossEntropy",
     "BitwiseAnd",
     "BitwiseOr",
     "BitwiseXor",
     "BothHalves",
+    "BoxCox",
+    "BoxCox1p",
     "BroadcastArrays",
     "BroadcastLike",
     "BroadcastTo",
@@ -132,32 +205,47 @@ __all__ = [
     "Cbrt",
     "Ceil",
     "Cholesky",
+    "Choose",
     "Clip",
     "Cofactors",
     "CompleteQR",
     "Concatenate",
     "Conjugate",
     "ConstantPower",
+    "Copysign",
     "Cos",
     "Cosh",
     "CountLike",
     "CountNonzero",
     "CumProd",
     "CumSum",
+    "Dawsn",
     "Degrees",
     "Det",
     "Diag",
     "Diagonal",
+    "Digamma",
+    "Digitize",
     "Divide",
     "Eig",
     "Eigh",
     "Einsum",
+    "Entr",
     "Equal",
+    "Erf",
+    "Erfc",
+    "Erfcinv",
+    "Erfcx",
+    "Erfinv",
     "EuclideanNorm",
     "Exp",
+    "Exp1",
     "Exp2",
     "ExpandDims",
+    "Expi",
     "Expm1",
+    "Expn",
+    "Exprel",
     "Fabs",
     "Fft",
     "FftShift",
@@ -169,9 +257,14 @@ __all__ = [
     "Fmin",
     "Fmod",
     "FullSVD",
+    "Gamma",
+    "GammaInc",
+    "GammaIncC",
+    "GammaLn",
     "Gauge",
     "Greater",
     "GreaterEqual",
+    "Heaviside",
     "Hinge",
     "Huber",
     "Hypot",
@@ -179,12 +272,16 @@ __all__ = [
     "Imag",
     "Index",
     "IndexAdd",
+    "Interp",
     "Inv",
+    "InverseBoxCox",
     "Invert",
     "Irfft",
     "IsFinite",
     "IsInf",
     "IsNan",
+    "KlDiv",
+    "Ldexp",
     "LeakyReLU",
     "LeftShift",
     "Less",
@@ -195,12 +292,17 @@ __all__ = [
     "Log10",
     "LogAddExp",
     "LogAddExp2",
+    "LogExpit",
+    "LogGamma",
+    "LogNormalCdf",
+    "LogRatio",
     "LogSoftmax",
     "LogSumExp",
     "LogicalAnd",
     "LogicalNot",
     "LogicalOr",
     "LogicalXor",
+    "Logit",
     "MatMul",
     "Max",
     "Maximum",
@@ -209,11 +311,15 @@ __all__ = [
     "Min",
     "Minimum",
     "MinusAt",
+    "ModifiedBessel",
     "Multiply",
     "NanToNum",
     "Negative",
     "NegativeLogLikelihood",
+    "Nonzero",
     "NormalCdf",
+    "NormalHazard",
+    "NormalQuantile",
     "NotEqual",
     "OnDiagonal",
     "OneHot",
@@ -222,6 +328,7 @@ __all__ = [
     "Pad",
     "Pinv",
     "PlacesOf",
+    "Polygamma",
     "Positive",
     "Power",
     "Prod",
@@ -230,6 +337,8 @@ __all__ = [
     "ReLU",
     "Real",
     "Reciprocal",
+    "ReciprocalGamma",
+    "RelEntr",
     "Remainder",
     "RepeatRows",
     "Reshape",
@@ -240,6 +349,7 @@ __all__ = [
     "Roll",
     "Round",
     "RowsAs",
+    "SearchSorted",
     "SiLU",
     "Sigmoid",
     "Sign",
@@ -252,6 +362,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "Softplus",
     "Solve",
+    "Spence",
     "Split",
     "SplitLike",
     "Sqrt",
@@ -275,6 +386,8 @@ __all__ = [
     "Unstack",
     "Var",
     "Where",
+    "XLog1pY",
+    "XLogY",
     "arange_like",
     "broadcast_like",
     "count_like",
@@ -286,6 +399,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mean",
+    "polygamma",
     "relu",
     "reshape_like",
     "set_at",

@@ -1,0 +1,61 @@
+"""Signs, steps, powers of two, Bessel functions: call forms, kinks, signed zeros, dtypes."""
+
+import numpy as np
+import pytest
+import scipy.special
+
+import flowgraph as fg
+from tests.boxes.numpy_calls import assert_as_numpy
+from tests.boxes.test_arithmetic import grad, value
+
+A = np.random.default_rng(0).normal(size=(3, 4))
+
+
+def test_copysign():
+    assert_as_numpy(np.copysign, A, A[1])
+    assert_as_numpy(lambda a: np.copysign(a, -1), A[::-1, ::-1])
+    assert_as_numpy(lambda b: np.copysign(-2.0, b), A)
+    assert_as_numpy(np.copysign, np.array([1, -2]), np.array([-0.0, 0.0], "float32"))
+    of_a, of_b = grad(np.copysign, np.array([0.0, -0.0, 2.0, -2.0]), np.array([-1.0, 1.0, -0.0, 0.0]))
+    np.testing.assert_array_equal(of_a, [0, 0, -1, -1])
+    np.testing.assert_array_equal(of_b, np.zeros(4))
+
+
+def test_heaviside():
+    a, b = np.array([-1.0, 0.0, -0.0, 2.0]), np.array([0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_array_equal(value(np.heaviside(fg.Constant(a), b)), [0, 0.2, 0.3, 1])
+    of_a, of_b = grad(np.heaviside, a, b)
+    np.testing.assert_array_equal(of_a, np.zeros(4))
+    np.testing.assert_array_equal(of_b, [0, 1, 1, 0])
+    assert np.isnan(value(np.heaviside(fg.Constant(np.nan), 0.5)))
+    assert np.heaviside(fg.Input("x", dtype="float32"), 0.5).dtype == np.float32
+
+
+def test_ldexp():
+    assert_as_numpy(np.ldexp, A, np.array([1, 2, -3, 0]))
+    assert_as_numpy(lambda a: np.ldexp(a, 3), A.astype("float32"))
+    assert_as_numpy(lambda a: np.ldexp(a, [[1], [2], [3]]), A)
+    assert_as_numpy(lambda n: np.ldexp(2.5, n), np.array([1, 2, -3, 0]))
+    with pytest.raises(fg.FlowgraphError, match="Ldexp"):
+        np.ldexp(fg.Input("x"), 0.5)
+
+
+@pytest.mark.parametrize("order", range(6))
+def test_bessel_functions_are_scipys(order):
+    a = np.array([0.0, 1e-5, 0.3, 1, 5, 20, 29.99, 30.01, 50, 300, 700, -3, -33])
+    needed = scipy.special.iv(order, a)
+    np.testing.assert_allclose(fg.ModifiedBessel.apply(a, order=order), needed, rtol=3e-13)
+    single = fg.ModifiedBessel.apply(a[:9].astype("float32"), order=order)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, needed[:9], rtol=2e-5)
+
+
+def test_i0_is_numpys():
+    assert_as_numpy(np.i0, 3 * A)
+    assert_as_numpy(np.i0, np.array([1, 2, 3]))
+    assert_as_numpy(np.i0, A.astype("float32"), rtol=1e-6)
+    np.testing.assert_array_equal(grad(np.i0, np.zeros(2)), [0, 0])
+    with pytest.raises(fg.FlowgraphError, match=r"order=1\.5, needs a whole number from 0 to 8"):
+        fg.ModifiedBessel(fg.Input("x"), order=1.5)
+    with pytest.raises(fg.FlowgraphError, match="complex numbers, needs real ones"):
+        fg.ModifiedBessel.apply(np.array(1j), order=1)
