@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.checking.generators import generator
 from flowgraph.checking.target import Array
 from flowgraph.domain import Interval
 from flowgraph.example import Example
@@ -82,7 +83,7 @@ def examples_of(cls: type[Box]) -> tuple[Example, ...]:
 
 def case_of(box: Box, seed: int = 0) -> Case:
     """A built box with its settings, on new values: constants stay, a named size becomes a small number."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     names = sorted({n for c in box.children for s in c.shape if not isinstance(s, int) for n in s.names})
     sizes = {name: NAMED_SIZES[i % len(NAMED_SIZES)] for i, name in enumerate(names)}
     labels = [name.partition("[")[0] for name in box.names_of_children()]

@@ -25,6 +25,7 @@ from flowgraph.checking.target import Inputs, Target
 
 BUDGET = 60_000
 SECONDS = 3.0
+SLOW = 2e-3  # seconds of one fprop
 
 
 def check(
@@ -129,7 +130,8 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     examination.find_unit(point)
     examination.find_tangents(point)
     inputs, active = examination.inputs, examination.active
-    examination.visit("the example", inputs, coordinates=24, single=4)
+    coordinates = 24 if point.seconds < SLOW else 6
+    examination.visit("the example", inputs, coordinates=coordinates, single=4)
     contract(examination, "the example", inputs)
     if examination.broken or not regimes:
         return
@@ -164,6 +166,6 @@ def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]
         if examination.visit(regime, inputs) is not None:
             legal.append(inputs)
         after_failure += bool(examination.wrong)
-        if after_failure > 30:
+        if after_failure > 30 or (after_failure and examination.runner.elapsed() > examination.runner.seconds / 2):
             break
     return legal

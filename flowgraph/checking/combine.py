@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from flowgraph.checking.describe import Failure
+from flowgraph.checking.describe import Failure, distinct
 from flowgraph.checking.report import Report
 
 
@@ -48,14 +48,6 @@ def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
 def nothing(name: str, warning: str, seed: int) -> Report:
     """The report of a check that had nothing to compare."""
     return Report(name, "pass", [], [warning], {}, 0.0, 0, 0, 0, 0, 0, 0, 0, seed)
-
-
-def distinct(failures: Iterable[Failure]) -> list[Failure]:
-    """One failure per box, child and kind: the first, which was found in the simplest regime."""
-    kept: dict[tuple[str, str | None, str], Failure] = {}
-    for failure in failures:
-        kept.setdefault((failure.box, failure.child, failure.kind), failure)
-    return list(kept.values())
 
 
 def _middle(numbers: list[float]) -> float:

@@ -27,6 +27,13 @@ class Suspicion:
     numeric: float = float("nan")
     tolerance: float = 0.0
     child: int | None = None
+    kinked: bool = False
+
+    def clear(self, factor: float) -> bool:
+        """Whether the mismatch is `factor` times the tolerance, away from kinks, so that little can explain it away."""
+        gap = abs(self.analytic - self.numeric)
+        far = gap > factor * self.tolerance and gap > 0.01 * (abs(self.analytic) + abs(self.numeric))
+        return self.kind == "value" and not self.kinked and far
 
 
 @dataclass
@@ -160,7 +167,8 @@ def judge(
         tally.kinks += bool(slopes.kinked.any())
     if excess <= tolerance:
         return None
-    return Suspicion("value", point, "", grad, direction, analytic, numeric, tolerance)
+    kinked = bool(slopes.kinked[grad != 0].any())
+    return Suspicion("value", point, "", grad, direction, analytic, numeric, tolerance, kinked=kinked)
 
 
 def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tuple[float, float, float, float]:

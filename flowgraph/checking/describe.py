@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,17 @@ class Failure:
         return dict(vars(self))
 
 
+def distinct(failures: Iterable[Failure]) -> list[Failure]:
+    """One failure per mistake: per box, child and kind the first, which was found in the simplest regime.
+
+    A gradient of wrong numbers that is not linear either, since it drops the incoming gradient, is one mistake.
+    """
+    kept: dict[tuple[str, str | None, str], Failure] = {}
+    for failure in failures:
+        kept.setdefault((failure.box, failure.child, failure.kind), failure)
+    return [one for one in kept.values() if one.kind != "linearity" or (one.box, one.child, "value") not in kept]
+
+
 def describe(examination: Examination, ruling: Ruling) -> Failure:
     """Shrinks the point, finds the element, names the likely mistake."""
     target = examination.target
@@ -61,12 +73,12 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     diagnosis = ""
     if suspicion.kind in ("value", "nonfinite"):
         point, suspicion = shrunk(examination, suspicion)
-        found = _worst_element(point, suspicion)
+        found = _worst_element(examination, point, suspicion)
         if found is not None:
             child, index, analytic, numeric, error = found
         elif child is not None and suspicion.kind == "value":
             analytic, numeric, error = suspicion.analytic, suspicion.numeric, suspicion.tolerance / 4
-        diagnosis = diagnose(point, suspicion, child)
+        diagnosis = "" if examination.late() else diagnose(point, suspicion, child)
     message = ruling.note or suspicion.note or "the gradient is wrong"
     code = reproducing_code(examination.target, point, suspicion, child, index)
     return Failure(
@@ -84,7 +96,9 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     )
 
 
-def _worst_element(point: Point, suspicion: Any) -> tuple[int, tuple[int, ...], float, float, float] | None:
+def _worst_element(
+    examination: Examination, point: Point, suspicion: Any
+) -> tuple[int, tuple[int, ...], float, float, float] | None:
     """The single coordinate that shows the mismatch most clearly, in units of the gradient itself."""
     gradients, _ = ask(point, suspicion.grad)
     if gradients is None:
@@ -98,7 +112,7 @@ def _worst_element(point: Point, suspicion: Any) -> tuple[int, tuple[int, ...], 
         for k in range(min(point.size(i), 48)):
             direction = coordinate(point, i, k)
             length = float(np.ravel(direction[i])[k]) or 1.0
-            slopes = point.slopes(direction, depth=8)
+            slopes = None if examination.late() else point.slopes(direction, depth=8)
             if slopes is None:
                 continue
             value = float(values.ravel()[k])

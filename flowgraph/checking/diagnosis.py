@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from flowgraph.checking.compare import Gradients, Suspicion, ask, coordinate
+from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
 from flowgraph.checking.target import Array
 
@@ -23,7 +24,7 @@ def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:
         or not 0 < point.size(child) <= MOST_ELEMENTS
     ):
         return ""
-    rng = np.random.default_rng(0)
+    rng = generator(0)
     grad = rng.uniform(0.5, 1.5, point.value.shape) * rng.choice([-1.0, 1.0], point.value.shape)
     gradients, _ = ask(point, grad)
     if gradients is None:

@@ -13,9 +13,11 @@ from flowgraph.checking.kinks import (
     hull,
     is_singular,
     is_smooth,
+    jumps_beside,
     neighbour_slopes,
     own_slopes,
     still_moving,
+    winner_slopes,
 )
 from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import analytic_noise, measured_noise
@@ -26,6 +28,9 @@ from flowgraph.checking.target import Array
 from flowgraph.checking.wider import disagrees, widened
 
 SMALL_MISMATCH = 3e-3
+NEGLIGIBLE = 1e-12  # beside the slopes of the example
+TINY = 1e-100
+SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 
 def escalate(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
@@ -44,6 +49,8 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     least = 8 * UNIT * point.runner.slope * max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
     if abs(suspicion.analytic - suspicion.numeric) <= least * float(np.abs(grad).max(initial=0.0)):
         return Ruling("undecided", suspicion, note="both slopes are 0 beside those of the example")
+    if _flat_and_negligible(suspicion):
+        return Ruling("undecided", suspicion, note="fprop does not move here, and bprop is next to nothing")
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
         return Ruling("undecided", suspicion, note="fprop has no correct digits here")
@@ -61,7 +68,7 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         return Ruling("undecided", suspicion, note="the slope differs between scales: noise may be the function itself")
     if still_moving(point, direction, grad):
         return Ruling("undecided", suspicion, note="the slopes have not settled before rounding takes over")
-    better = None if wide is None else wider_slopes(wide, direction)
+    better = None if wide is None or wide.seconds > SLOW else wider_slopes(wide, direction)
     if better is not None and wide is not None:
         if _right_in_wider_type(suspicion, wide, better):
             return Ruling("rounding", suspicion, note="right in a wider type: bprop loses digits here")
@@ -75,7 +82,26 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     tolerance += 12 * spread
     if excess <= tolerance:
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
-    return _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
+    ruling = _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
+    if ruling.kind == "wrong" and jumps_beside(point, rng):
+        return Ruling("undecided", suspicion, note="the value jumps here, unless an input is 0")
+    return ruling
+
+
+def _flat_and_negligible(suspicion: Suspicion) -> bool:
+    """Whether fprop gives the same bits along the whole line, and bprop so little that rounding may have swallowed it.
+
+    As 1 - erf(x) beyond 6, x - tanh(x) at 1e-7, or a normalisation over one element.
+    """
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    length = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
+    slope = abs(suspicion.analytic) / (length * float(np.abs(grad).max(initial=0.0)) + 1e-300)
+    if slope > max(NEGLIGIBLE * point.runner.slope, TINY):
+        return False
+    moved = [point.along(direction, h) for h in (STEP, -STEP, STEP / 16, -STEP / 16)]
+    return all(value is not None and np.array_equal(value[grad != 0], point.value[grad != 0]) for value in moved)
 
 
 def _against_neighbours(
@@ -142,10 +168,17 @@ def _at_kink(
     for line, few in lines:
         analytic, _ = analytic_slope(gradients, line, point.active)
         more = np.concatenate([few, neighbour_slopes(point, line, rng, 64), own_slopes(point, line)])
-        low, high = hull(more, grad)
-        if max(low - analytic, analytic - high) > tolerance + 0.3 * (high - low):
+        if _outside(more, grad, analytic, tolerance):
+            more = np.concatenate([more, winner_slopes(point, line, rng)])
+        if _outside(more, grad, analytic, tolerance):
+            low, high = hull(more, grad)
             return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
     return Ruling("kink", suspicion)
+
+
+def _outside(rows: Array, grad: Array, analytic: float, tolerance: float) -> bool:
+    low, high = hull(rows, grad)
+    return max(low - analytic, analytic - high) > tolerance + 0.3 * (high - low)
 
 
 def _strictly(

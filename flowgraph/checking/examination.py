@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from flowgraph.checking.compare import Suspicion, Tally, ask, compare, directions_for, grads_for, random_direction
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
+from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal, Runner
@@ -16,6 +18,7 @@ from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Inputs, Target, is_float_array
 
 MOST_ESCALATIONS = 150
+MOST_OF_ONE_POINT = 4
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Examination:
     skipped: dict[str, int] = field(default_factory=dict)
     escalations: int = 0
     inner: Examination | None = None  # of the bprop as an operation of its own
+    deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
 
     @classmethod
@@ -42,7 +46,7 @@ class Examination:
         structures = {i: s for i in target.differentiated if (s := structure_of(inputs[i])) is not None}
         active = tuple(i for i in target.differentiated if i not in target.constant)
         runner = Runner(target, budget, seconds)
-        return cls(target, runner, np.random.default_rng(seed), active, inputs, structures)
+        return cls(target, runner, generator(seed), active, inputs, structures)
 
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
@@ -75,17 +79,26 @@ class Examination:
         return point
 
     def pursue(self, suspicions: list[Suspicion]) -> None:
-        """Escalates suspicions, the clearest first, and no more than a few of one point."""
-        chosen = sorted(suspicions, key=lambda s: -_clarity(s))[:4]
-        for suspicion in chosen:
+        """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few."""
+        ranked: dict[int | None, int] = {}
+        order: list[tuple[int, bool, int]] = []
+        suspicions = sorted(suspicions, key=lambda s: -_clarity(s))
+        for k, suspicion in enumerate(suspicions):
+            child = child_of(suspicion)
+            ranked[child] = ranked.get(child, 0) + 1
+            order.append((ranked[child], child is None, k))
+        for _, _, k in sorted(order)[: max(MOST_OF_ONE_POINT, len(self.active))]:
+            suspicion = suspicions[k]
             if self.escalations > MOST_ESCALATIONS or self.known(suspicion):
                 continue
+            if self.wrong and self.runner.elapsed() > self.runner.seconds:
+                break
             self.escalations += 1
             self.settle(escalate(suspicion, self.rng))
 
     def known(self, suspicion: Suspicion) -> bool:
         child = child_of(suspicion)
-        return any(kind == suspicion.kind and known in (child, None) for kind, known in self.wrong)
+        return any(kind == suspicion.kind and child in (known, None) for kind, known in self.wrong)
 
     def settle(self, ruling: Ruling) -> None:
         suspicion = ruling.suspicion
@@ -131,7 +144,7 @@ class Examination:
 
     def find_slope(self, point: Point) -> None:
         """How steep the operation is at the example: a mismatch far below its rounding is none."""
-        gradients, _ = ask(point, np.random.default_rng(0).normal(size=point.value.shape))
+        gradients, _ = ask(point, generator(0).normal(size=point.value.shape))
         sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
         self.runner.slope = float(max(sizes, default=0.0))
 
@@ -167,6 +180,10 @@ class Examination:
             if moved is not None and np.array_equal(moved, point.value):
                 return True
         return False
+
+    def late(self, needed: float = 0.0) -> bool:
+        """Whether there is no time left for something that needs so many seconds."""
+        return time.perf_counter() + needed > self.deadline
 
     def warn(self, kind: str, text: str) -> None:
         self.warnings.setdefault(kind, text)

@@ -13,6 +13,7 @@ from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.complex_numbers import real_part, turned
 from flowgraph.checking.box_target import BoxCalls
 from flowgraph.checking.combine import nothing, with_failures
+from flowgraph.checking.generators import generator
 from flowgraph.checking.report import Report
 from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
@@ -129,7 +130,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
     """The gradient graph as a target of its own; a report where it cannot be built or gives other numbers."""
     value = target.fprop(*target.inputs)
     parts = value if isinstance(value, tuple) else (value,)
-    rng = np.random.default_rng(0)
+    rng = generator(0)
     grads = tuple(np.asarray(rng.normal(size=np.shape(part))) for part in parts)
     inputs = (*grads, *target.inputs)
     second = GradientCalls(calls, target, len(parts))

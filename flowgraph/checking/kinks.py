@@ -11,6 +11,7 @@ from flowgraph.checking.target import Array
 
 COARSE, FINE = 3e-4, 3e-6
 SETTLING = 12
+MOST_WINNERS = 32
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 
 
@@ -38,7 +39,7 @@ def own_slopes(point: Point, direction: Direction) -> Array:
 
 
 def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direction: Direction) -> Point | None:
-    inputs = list(point.inputs)
+    offsets: Direction = {}
     for i in point.active:
         scales = point.scales(i)
         if k == 0:
@@ -49,13 +50,39 @@ def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direc
             offset = (5 - 2 * k) * direction[i] if i in direction else 0.0 * scales
         else:
             offset = scales * rng.normal(size=scales.shape)
-        moved = np.asarray(inputs[i]) + radius * offset
-        inputs[i] = float(moved) if type(inputs[i]) is float else moved
+        offsets[i] = radius * offset
+    return _moved(point, offsets)
+
+
+def _moved(point: Point, offsets: Direction) -> Point | None:
+    """The point with its inputs moved; None where that is outside the domain or has another form."""
     try:
-        near = Point.at(point.runner, tuple(inputs), point.regime, point.active)
+        near = Point.at(point.runner, point.moved(offsets, 1.0), point.regime, point.active)
     except Illegal:
         return None
     return near if near.value.shape == point.value.shape else None
+
+
+def winner_slopes(point: Point, direction: Direction, rng: np.random.Generator) -> Array:
+    """Slopes along `direction` where one element in turn stands above all others, and below.
+
+    Among many ties a random neighbour rarely shows what holds where one particular element wins.
+    """
+    elements = [(i, k) for i in point.active for k in range(point.size(i))]
+    moved = [(i, k) for i, k in elements if i in direction and np.ravel(direction[i])[k]]
+    if len(moved) == len(elements):
+        moved = []
+    rest = [elements[int(n)] for n in rng.permutation(len(elements))[:MOST_WINNERS]]
+    rows: list[Array] = []
+    for i, k in list(dict.fromkeys([*moved[:MOST_WINNERS], *rest]))[:MOST_WINNERS]:
+        for sign in (1.0, -1.0):
+            offset = np.zeros(point.size(i))
+            offset[k] = sign * point.scales(i).ravel()[k]
+            near = _moved(point, {i: FINE * offset.reshape(np.shape(point.inputs[i]))})
+            slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
+            if slope is not None:
+                rows.append(slope)
+    return np.stack(rows) if rows else np.zeros((0, point.value.size))
 
 
 def _local_slope(near: Point, direction: Direction, h: float) -> Array | None:
@@ -109,6 +136,17 @@ def is_singular(point: Point, rng: np.random.Generator) -> bool:
             continue
         change, expected = np.abs(near - point.value), np.abs(far - point.value)
         if np.any(change > 0.1 * expected + 1e-9 * np.abs(point.value) + 1e-13 * point.value.size):
+            return True
+    return False
+
+
+def jumps_beside(point: Point, rng: np.random.Generator) -> bool:
+    """Whether the value jumps here once one of the inputs takes generic values: x · step(y) at x = 0 hides it."""
+    if len(point.active) < 2:
+        return False
+    for i in point.active:
+        near = _moved(point, {i: point.scales(i) * rng.uniform(0.3, 0.9, np.shape(point.inputs[i]))})
+        if near is not None and is_singular(near, rng):
             return True
     return False
 

@@ -15,14 +15,22 @@ from flowgraph.checking.target import Array
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 GRID = 9
 BESIDE = 1.7e-3
+STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)
 
 
 def measured_noise(point: Point, direction: Direction) -> Array:
-    """Per output, the size of the rounding inside fprop.
+    """Per output, the size of the rounding inside fprop; measured once."""
+    if id(direction) not in point.noises:
+        point.noises[id(direction)] = (direction, _measured(point, direction))
+    return point.noises[id(direction)][1]
+
+
+def _measured(point: Point, direction: Direction) -> Array:
+    """Differences of high order on fine grids.
 
     sigma² = (k!)² / (2k)! · mean (difference of order k)²
 
-    on fine grids, k = 4 ... 6: smooth parts vanish in such differences. A kink also leaves something, but in
+    k = 4 ... 6: smooth parts vanish in such differences. A kink also leaves something, but in
     proportion to the spacing, so the grids lie a little beside the point, where a kink at the point is not crossed, and
     only what two neighbouring spacings agree on counts.
     Source: Hamming, Introduction to applied numerical analysis; Moré, Wild, Estimating computational noise (2011).
@@ -35,7 +43,35 @@ def measured_noise(point: Point, direction: Direction) -> Array:
     noise = np.zeros(point.value.shape)
     for one, other in pairwise(known):
         noise = np.maximum(noise, np.minimum(one, other))
-    return noise
+    return np.maximum(noise, _stairs(point, direction, beside))
+
+
+def _stairs(point: Point, direction: Direction, beside: float) -> Array:
+    """The height of the steps of an output that keeps its bits over fine spacings and climbs by equal steps over
+    coarser ones, else 0: x - tanh(x) at 1e-6 climbs by an ulp of x, which is a large part of its value."""
+    height = np.zeros(point.value.shape)
+    near = [point.along(direction, beside + offset) for offset in (0.0, SPACINGS[-2])]
+    if near[0] is None or near[1] is None:
+        return height
+    left = np.flatnonzero(near[0] == near[1])
+    for spacing in STAIRS:  # the coarsest first: most that keeps its bits is constant
+        if not left.size:
+            break
+        moved = [point.along(direction, spacing * offset) for offset in range(-6, 7)]
+        rows = np.stack([value for value in moved if value is not None] or [point.value])[:, left]
+        for k, column in zip(left, rows.T, strict=True):
+            height[k] = _step_height(column)
+        left = left[(height[left] == 0) & np.any(rows != rows[:1], axis=0)]
+    return height
+
+
+def _step_height(values: Array) -> float:
+    """The height of one step where at least three levels are kept for several values, all on one grid."""
+    levels, counts = np.unique(values, return_counts=True)
+    if (counts > 1).sum() < max(3, len(levels) / 2):
+        return 0.0
+    gaps = np.diff(levels) / np.diff(levels).min()
+    return float(np.diff(levels).min()) if np.all(np.abs(gaps - np.round(gaps)) < 1e-3) else 0.0
 
 
 def _level(point: Point, direction: Direction, spacing: float, beside: float) -> Array | None:
@@ -73,13 +109,13 @@ def jittered(point: Point, rng: np.random.Generator, relative: float, together: 
 def analytic_noise(
     point: Point, grad: Array, direction: Direction, rng: np.random.Generator, relative: float, together: bool
 ) -> tuple[float, float]:
-    """(middle, spread) of the analytic slope under jitter of the inputs, the point itself left out."""
+    """(middle, spread) of the analytic slope under jitter of inputs and incoming gradient, the point itself left out."""
     seen = []
     for _ in range(8):
         near = jittered(point, rng, max(relative, 2 * UNIT), together)
         if near is None or near.value.shape != point.value.shape:
             continue
-        gradients, _ = ask(near, grad)
+        gradients, _ = ask(near, grad * (1.0 + 2 * UNIT * rng.choice([-1.0, 0.0, 1.0], grad.shape)))
         if gradients is None:
             continue
         slope, _ = analytic_slope(gradients, direction, point.active)

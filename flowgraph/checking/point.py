@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,16 +31,20 @@ class Point:
     output: Any = None
     value: Array = field(default_factory=lambda: np.zeros(0))
     projection: Array | None = None
+    seconds: float = 0.0  # that fprop took
+    noises: dict[int, tuple[Direction, Array]] = field(default_factory=dict)  # by id, kept with what bears the id
+    _stencils: dict[tuple[int, float], tuple[Direction, Stencil]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]) -> Point:
         """Raises Illegal outside the domain."""
         point = cls(runner, inputs, regime, active)
+        started = time.perf_counter()
         point.output = runner.legal(inputs)
+        point.seconds = time.perf_counter() - started
         flat = flatten(point.output)
         if flat.size > MANY_OUTPUTS:
-            signs = np.random.default_rng(flat.size).integers(0, 2, (SUMS, flat.size))
-            point.projection = (2.0 * signs - 1.0).astype(flat.dtype)
+            point.projection = _signs(flat.size).astype(flat.dtype, copy=False)
         point.value = point.project(flat)
         return point
 
@@ -62,7 +68,12 @@ class Point:
         return moved if moved.shape == self.value.shape else None
 
     def stencil(self, direction: Direction, start: float = STEP) -> Stencil:
-        return Stencil(lambda h: self.along(direction, h), self.value, start)
+        """The same one whenever the same direction is asked for: an escalation looks at it many times."""
+        key = (id(direction), start)
+        if key not in self._stencils:
+            made = Stencil(lambda h: self.along(direction, h), self.value, start)
+            self._stencils[key] = (direction, made)
+        return self._stencils[key][1]
 
     def rounding(self) -> Array:
         """What rounding does to F if it is computed well: a few units in the last place."""
@@ -92,6 +103,12 @@ class Point:
         present = size[size > 0]
         middle = float(np.median(present)) if present.size else 1.0
         return np.where(size > 0, size, middle)
+
+
+@lru_cache(maxsize=4)
+def _signs(count: int) -> Array:
+    """Random sums of very many outputs: 1 and -1 as weights."""
+    return 2.0 * np.random.default_rng(count).integers(0, 2, (SUMS, count)) - 1.0
 
 
 def analytic_slope(gradients: list[Array | None], direction: Direction, active: tuple[int, ...]) -> tuple[float, float]:

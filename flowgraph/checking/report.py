@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.describe import Failure, describe
+from flowgraph.checking.describe import Failure, describe, distinct
 from flowgraph.checking.examination import Examination
 
-MOST_DESCRIBED = 4
+MOST_DESCRIBED = 6
+EXPLAIN_SECONDS = 1.5
 
 
 class GradientError(AssertionError):
@@ -96,20 +98,28 @@ class Report:
         }
 
 
+def _described(examination: Examination) -> list[Failure]:
+    """What was found, made small and explained as far as time allows."""
+    failures: list[Failure] = []
+    for one in (examination, examination.inner):
+        if one is not None:
+            one.deadline = time.perf_counter() + EXPLAIN_SECONDS
+            failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
+    return distinct(failures)
+
+
 def report_of(examination: Examination, seed: int) -> Report:
     tally, runner = examination.tally, examination.runner
-    rulings = list(examination.wrong.values())[:MOST_DESCRIBED]
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
-    failures = [describe(examination, ruling) for ruling in rulings]
-    if examination.inner is not None:
-        failures += [describe(examination.inner, r) for r in list(examination.inner.wrong.values())[:MOST_DESCRIBED]]
+    failures = _described(examination)
     resolved = len(tally.resolutions)
-    verdict = "fail" if failures else "pass" if resolved or tally.comparisons == 0 else "undecided"
+    verdict = "fail" if failures else "pass" if resolved else "undecided"
+    reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
     return Report(
         examination.target.name,
         verdict,
         failures,
-        list(examination.warnings.values()),
+        [*reasons, *examination.warnings.values()],
         dict(examination.skipped),
         float(np.median(tally.resolutions)) if resolved else float("inf"),
         tally.weak,

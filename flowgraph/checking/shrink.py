@@ -9,47 +9,71 @@ import numpy as np
 from flowgraph.checking.compare import Suspicion, Tally, compare, directions_for, grads_for
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.examination import Examination, child_of
+from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import axis_groups
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Inputs
 
 TRIES = 40
+CLEAR = 1e3  # times the tolerance
+OF_ESCALATION = 300  # calls of fprop
 
 
 def shrunk(examination: Examination, suspicion: Suspicion) -> tuple[Point, Suspicion]:
-    """Greedy: whatever simpler input still shows the same kind of mistake of the same child is taken."""
-    best = suspicion
+    """Greedy: whatever simpler input still shows the same kind of mistake of the same child is taken.
+
+    A clear mismatch is believed at once, so that this stays fast where an escalation is slow, and confirmed at the end.
+    """
+    for believe in (True, False):
+        best = _smallest(examination, suspicion, believe)
+        believed = believe and best is not suspicion and not examination.late(OF_ESCALATION * best.point.seconds)
+        confirmed = _confirmed(best) if believed else best
+        if confirmed is not None:
+            return confirmed.point, confirmed
+    return suspicion.point, suspicion
+
+
+def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspicion:
     tries = 0
     improved = True
     while improved and tries < TRIES:
         improved = False
         for inputs in _simpler(best.point.inputs, best.point.active):
             tries += 1
-            if tries > TRIES or examination.runner.elapsed() > 1.3 * examination.runner.seconds:
+            if tries > TRIES or examination.late():
                 break
-            found = _still_wrong(examination, best, inputs)
+            found = _still_wrong(examination, best, inputs, believe)
             if found is not None:
                 best, improved = found, True
                 break
-    return best.point, best
+    return best
 
 
-def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs) -> Suspicion | None:
-    rng = np.random.default_rng(0)
+def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs, believe: bool) -> Suspicion | None:
+    rng = generator(0)
     try:
         point = Point.at(examination.runner, inputs, suspicion.point.regime, examination.active)
     except Illegal:
         return None
-    seen = compare(point, grads_for(point, rng, 1), directions_for(point, rng, 2), Tally())
+    seen = compare(point, grads_for(point, rng, 1), directions_for(point, rng, 1), Tally())
     child = child_of(suspicion)
     for other in seen:
         if other.kind == suspicion.kind and child_of(other) in (child, None):
-            ruling = escalate(other, rng)
-            if ruling.kind == "wrong":
-                other.numeric = ruling.numeric if np.isfinite(ruling.numeric) else other.numeric
-                return ruling.suspicion
+            if believe and other.clear(CLEAR):
+                return other
+            confirmed = _confirmed(other)
+            if confirmed is not None:
+                return confirmed
     return None
+
+
+def _confirmed(suspicion: Suspicion) -> Suspicion | None:
+    ruling = escalate(suspicion, generator(0))
+    if ruling.kind != "wrong":
+        return None
+    ruling.suspicion.numeric = ruling.numeric if np.isfinite(ruling.numeric) else ruling.suspicion.numeric
+    return ruling.suspicion
 
 
 def _simpler(inputs: Inputs, active: tuple[int, ...]) -> Iterator[Inputs]:
