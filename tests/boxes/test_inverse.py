@@ -1,0 +1,169 @@
+"""Inverses, determinants, equations and powers, as NumPy calls them: values, gradients, second derivatives."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import ShapeError, UsageError
+from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape)
+
+
+def regular(*stack, n=3):
+    return normal(*stack, n, n) + 2 * np.eye(n)
+
+
+SQUARE, STACK = regular(), regular(2)
+SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
+
+
+@pytest.mark.parametrize(
+    ("function", "arrays"),
+    [
+        (np.linalg.inv, [SQUARE]),
+        (np.linalg.inv, [STACK]),
+        (np.linalg.det, [SQUARE]),
+        (np.linalg.det, [STACK]),
+        (lambda a: np.linalg.slogdet(a)[1], [STACK]),
+        (lambda a: np.linalg.slogdet(a).logabsdet, [-SQUARE]),
+        (np.linalg.solve, [SQUARE, normal(3)]),
+        (np.linalg.solve, [SQUARE, normal(3, 2)]),
+        (np.linalg.solve, [STACK, normal(3)]),
+        (np.linalg.solve, [STACK, normal(2, 3, 1)]),
+        (np.linalg.solve, [STACK, normal(4, 1, 3, 2)]),
+        (np.linalg.pinv, [normal(4, 2)]),
+        (np.linalg.pinv, [normal(2, 3, 4)]),
+        (lambda a: np.linalg.pinv(a, 0.6), [np.diag([2.0, 1.5, 1.0]) + normal(3, 3) / 30]),
+        (lambda a: np.linalg.pinv(a, rtol=0.6), [np.diag([2.0, 1.5, 1.0]) + normal(3, 3) / 30]),
+        (lambda a: np.linalg.pinv(a, rtol=None), [normal(2, 4)]),
+        (lambda a: np.linalg.pinv(a + a.mT, hermitian=True), [normal(3, 3)]),
+        (lambda a, b: np.linalg.lstsq(a, b)[:2], [normal(5, 2), normal(5)]),
+        (lambda a, b: np.linalg.lstsq(a, b)[:2], [normal(5, 2), normal(5, 3)]),
+        (lambda a, b: np.linalg.lstsq(a, b, None)[0], [normal(2, 5), normal(2)]),
+        (lambda a, b: np.linalg.lstsq(a, b, rcond=-1)[0], [normal(3, 3), normal(3, 2)]),
+        (lambda a, b: np.linalg.lstsq(a, b)[3] * b[:2], [normal(5, 2), normal(5)]),
+        (lambda a: np.linalg.matrix_power(a, 1), [STACK]),
+        (lambda a: np.linalg.matrix_power(a, 3), [STACK]),
+        (lambda a: np.linalg.matrix_power(a, 6), [SQUARE]),
+        (lambda a: np.linalg.matrix_power(a, -2), [SQUARE]),
+        (np.linalg.tensorinv, [normal(2, 3, 3, 2)]),
+        (lambda a: np.linalg.tensorinv(a, ind=1), [normal(6, 3, 2)]),
+        (np.linalg.tensorsolve, [normal(2, 3, 3, 2), normal(2, 3)]),
+        (lambda a, b: np.linalg.tensorsolve(a, b, axes=(0, 2)), [normal(3, 2, 2, 3), normal(2, 3)]),
+        (lambda a, b, c: np.linalg.multi_dot([a, b, c]), [normal(3), normal(3, 4), normal(4)]),
+    ],
+)
+def test_numpys_call_forms(function, arrays):
+    assert_as_numpy(function, *arrays, rtol=1e-9)
+
+
+def parts(h):
+    return np.real(h), np.imag(h)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a, b: parts(np.linalg.inv(a + 1j * b)),
+        lambda a, b: parts(np.linalg.det(a + 1j * b)),
+        lambda a, b: parts(np.linalg.solve(a + 1j * b, b[..., :1] - 1j * a[..., 1:2])),
+        lambda a, b: parts(np.linalg.solve(a, b[..., :1] - 1j * a[..., 1:2])),
+        lambda a, b: parts(np.linalg.pinv((a + 1j * b)[..., :2])),
+        lambda a, b: parts(np.linalg.pinv((a + 1j * b)[..., :2, :], rtol=0.4)),
+        lambda a, b: (*parts(np.linalg.slogdet(a + 1j * b)[0]), np.linalg.slogdet(a + 1j * b)[1]),
+        lambda a, b: parts(np.linalg.slogdet(a + 1j * b)[0]),
+        lambda a, b: parts(np.linalg.matrix_power(a + 1j * b, -2)),
+    ],
+)
+def test_complex_matrices(function):
+    assert_as_numpy(function, STACK, normal(2, 3, 3), rtol=1e-9)
+
+
+def test_determinants_of_singular_matrices():
+    assert_as_numpy(np.linalg.det, np.stack([SINGULAR, SQUARE]))
+    assert_as_numpy(np.linalg.det, np.stack([np.outer([1.0, -2, 0.5], [0.4, 1, -1]), np.zeros((3, 3))]))
+    assert_as_numpy(np.linalg.det, np.array([[0.0]]))
+
+
+def test_a_singular_matrix_has_no_logarithm_to_differentiate():
+    a = fg.Parameter(np.zeros((2, 2)), name="a")
+    log = np.linalg.slogdet(a).logabsdet
+    run = fg.Graph(log).fprop()
+    assert run[log] == -np.inf
+    with pytest.raises(np.linalg.LinAlgError, match="Singular matrix") as error:
+        run.bprop()
+    assert "in bprop of SlogDet" in error.value.__notes__[0]
+
+
+def test_the_sign_of_a_real_determinant_has_the_slope_zero():
+    a = fg.Parameter(SQUARE)
+    sign = np.linalg.slogdet(a).sign
+    np.testing.assert_array_equal(fg.Graph(sign).fprop().bprop()[a], np.zeros((3, 3)))
+
+
+def test_lstsq_gives_four_results():
+    a, b = normal(5, 3), normal(5, 2)
+    a[:, 2] = a[:, 0] - a[:, 1]
+    needed = np.linalg.lstsq(a, b)
+    result = np.linalg.lstsq(fg.Parameter(a), b)
+    run = fg.Graph(*result).fprop()
+    np.testing.assert_allclose(run[result.x], needed[0], atol=1e-12)
+    assert run[result.rank] == needed[2] == 2
+    np.testing.assert_allclose(run[result.s], needed[3], atol=1e-12)
+    assert np.linalg.lstsq(fg.Parameter(a[:2]), b[:2]).residuals.shape == np.linalg.lstsq(a[:2], b[:2])[1].shape == (0,)
+
+
+def test_sizes_that_follow_the_batch():
+    batches = (1, 4)
+    lifted = {"batches": batches}
+    eye = np.eye(2)
+    assert assert_every_batch(lambda a: np.linalg.inv(a + 9 * eye), ("N", 2, 2), **lifted) == [("N", 2, 2)]
+    assert assert_every_batch(lambda a: np.linalg.det(a + 9 * eye), ("N", 2, 2), **lifted) == [("N",)]
+    assert assert_every_batch(lambda b: np.linalg.solve(9 * eye, b), (2, "N"), **lifted) == [(2, "N")]
+    assert assert_every_batch(lambda a: np.linalg.pinv(a), ("N", 2), batches=(3, 7)) == [(2, "N")]
+    assert assert_every_batch(lambda a, b: np.linalg.lstsq(a, b)[0], ("N", 2), ("N",), batches=(3, 7)) == [(2,)]
+
+
+def test_the_power_zero_is_the_identity():
+    box = np.linalg.matrix_power(fg.Parameter(STACK), 0)
+    np.testing.assert_array_equal(fg.Graph(box).fprop()[box], np.linalg.matrix_power(STACK, 0))
+
+
+def test_a_hessian_of_many_rows():
+    a = fg.Parameter(SQUARE)
+    H = fg.hessian(np.sum(np.linalg.inv(a) ** 2) + np.linalg.det(a), [a])
+    matrix = fg.Graph(H).fprop()[H]
+    assert matrix.shape == (9, 9)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-10)
+
+
+def test_flops():
+    a = fg.Input("a", shape=(4, 3, 3))
+    assert fg.Inv(a).flops((4, 3, 3), (4, 3, 3)) == 4 * 2 * 27
+    assert fg.Det(a).flops((4,), (4, 3, 3)) == 4 * 27
+    assert fg.Solve(a, np.ones((3, 2))).flops((4, 3, 2), (4, 3, 3), (3, 2)) == 4 * (18 + 2 * 9 * 2)
+    batch = fg.Input("batch", shape=("N", 3, 3))
+    assert fg.Solve(batch, np.ones((3, 2))).flops((batch.shape[0], 3, 2), batch.shape, (3, 2)) == "54*N"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda x: np.linalg.inv(x), ShapeError, r"has n = 3|n = 2"),
+        (lambda x: np.linalg.inv(x[0]), ShapeError, "has 1 axes but needs at least 2"),
+        (lambda x: np.linalg.solve(x @ x.T, np.ones(3)), ShapeError, r"child 'b' has n = 3 but child 'a' has n = 2"),
+        (lambda x: np.linalg.matrix_power(x, 2), ShapeError, "needs square matrices"),
+        (lambda x: np.linalg.tensorinv(x, ind=0), UsageError, "found ind=0"),
+        (lambda x: np.linalg.pinv(x, 0.1, rtol=0.2), UsageError, "found rcond= and rtol="),
+        (lambda x: np.linalg.pinv(x, [0.1, 0.2]), UsageError, "needs one number for the whole stack"),
+        (lambda x: np.linalg.lstsq(x[None], np.ones(2)), ShapeError, "needs a matrix a"),
+    ],
+)
+def test_what_does_not_fit_is_refused(call, error, text):
+    with pytest.raises(error, match=text):
+        call(fg.Parameter(normal(2, 3), name="x"))

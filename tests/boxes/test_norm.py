@@ -1,0 +1,127 @@
+"""Norms: every order, axis and keepdims as NumPy has them, and the gradient where there is none."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import ShapeError, UsageError
+from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+
+RNG = np.random.default_rng(0)
+VECTOR, MATRIX, STACK = (RNG.normal(size=shape) for shape in ((5,), (3, 4), (2, 3, 4)))
+ORDERS = (None, 1, 2, 3, 1.5, 0.5, -1, -2, -0.5, 0, np.inf, -np.inf)
+OF_MATRICES = (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+
+
+@pytest.mark.parametrize("ord", ORDERS)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_norms_of_vectors(ord, keepdims):
+    assert_as_numpy(lambda x: np.linalg.norm(x, ord, keepdims=keepdims), VECTOR)
+    assert_as_numpy(lambda x: np.linalg.norm(x, ord, axis=1, keepdims=keepdims), STACK)
+    assert_as_numpy(lambda x: np.linalg.norm(x, ord=ord, axis=(-1,), keepdims=keepdims), MATRIX)
+    if ord is not None:
+        assert_as_numpy(lambda x: np.linalg.vector_norm(x, ord=ord, keepdims=keepdims), MATRIX)
+        assert_as_numpy(lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=ord, keepdims=keepdims), STACK)
+
+
+@pytest.mark.parametrize("ord", OF_MATRICES)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_norms_of_matrices(ord, keepdims):
+    assert_as_numpy(lambda x: np.linalg.norm(x, ord, keepdims=keepdims), MATRIX)
+    assert_as_numpy(lambda x: np.linalg.norm(x, ord, axis=(2, 0), keepdims=keepdims), STACK)
+    assert_as_numpy(lambda x: np.linalg.norm(x, ord, (1, 2), keepdims), STACK)
+    if ord is not None:
+        assert_as_numpy(lambda x: np.linalg.matrix_norm(x, ord=ord, keepdims=keepdims), STACK)
+
+
+def test_norms_of_everything():
+    assert_as_numpy(lambda x: np.linalg.norm(x), STACK)
+    assert_as_numpy(lambda x: np.linalg.norm(x, keepdims=True), STACK)
+    assert_as_numpy(lambda x: np.linalg.matrix_norm(x), STACK)
+    assert_as_numpy(lambda x: np.linalg.vector_norm(x), STACK)
+
+
+@pytest.mark.parametrize("p", [None, 1, -1, 2, -2, np.inf, -np.inf, "fro", "nuc"])
+def test_condition_numbers(p):
+    square = RNG.normal(size=(2, 3, 3)) + 2 * np.eye(3)
+    assert_as_numpy(lambda x: np.linalg.cond(x, p), square, rtol=1e-9)
+    if p in (None, 2, -2):
+        assert_as_numpy(lambda x: np.linalg.cond(x, p), MATRIX, rtol=1e-9)
+
+
+@pytest.mark.parametrize("ord", ORDERS)
+def test_complex_vectors(ord):
+    assert_as_numpy(lambda x, y: np.linalg.norm(x + 1j * y, ord, axis=0), MATRIX, MATRIX[::-1] + 0.5)
+
+
+@pytest.mark.parametrize("ord", OF_MATRICES)
+def test_complex_matrices(ord):
+    assert_as_numpy(lambda x, y: np.linalg.norm(x + 1j * y, ord), MATRIX, MATRIX[::-1] + 0.5)
+
+
+@pytest.mark.parametrize("ord", ORDERS)
+def test_the_gradient_of_zeros_is_zero(ord):
+    x = fg.Parameter(np.zeros(3))
+    grads = fg.Graph(np.linalg.norm(x, ord)).fprop().bprop()
+    np.testing.assert_array_equal(grads[x], np.zeros(3))
+
+
+@pytest.mark.parametrize("ord", OF_MATRICES)
+def test_the_gradient_of_a_matrix_of_zeros_is_zero(ord):
+    x = fg.Parameter(np.zeros((3, 3)))
+    np.testing.assert_array_equal(fg.Graph(np.linalg.norm(x, ord)).fprop().bprop()[x], np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("ord", [None, 3, 1.5])
+def test_the_second_derivative_at_zeros_is_zero(ord):
+    x = fg.Parameter(np.zeros(3))
+    hessian = fg.hessian(np.linalg.norm(x, ord), [x])
+    np.testing.assert_array_equal(fg.Graph(hessian).fprop()[hessian], np.zeros((3, 3)))
+
+
+def test_a_zero_among_others():
+    x = fg.Parameter(np.array([0.0, 3.0, -4.0]))
+    for ord, needed in ((2, [0, 0.6, -0.8]), (1, [0, 1, -1]), (0.5, None), (-2, [0, 0, 0])):
+        with np.errstate(divide="ignore"):
+            grad = fg.Graph(np.linalg.norm(x, ord)).fprop().bprop()[x]
+        assert grad[0] == 0
+        assert np.isfinite(grad).all()
+        if needed is not None:
+            np.testing.assert_allclose(grad, needed)
+
+
+def test_the_largest_that_are_equal_share_the_gradient():
+    x = fg.Parameter(np.array([2.0, -2.0, 1.0]))
+    np.testing.assert_allclose(fg.Graph(np.linalg.norm(x, np.inf)).fprop().bprop()[x], [0.5, -0.5, 0])
+    a = fg.Parameter(np.diag([3.0, 3.0, 1.0]))
+    np.testing.assert_allclose(fg.Graph(np.linalg.norm(a, 2)).fprop().bprop()[a], np.diag([0.5, 0.5, 0]), atol=1e-15)
+
+
+def test_sizes_that_follow_the_batch():
+    assert assert_every_batch(lambda x: np.linalg.norm(x, axis=1), ("N", 3)) == [("N",)]
+    assert assert_every_batch(lambda x: np.linalg.norm(x, 3, axis=0), ("N", 3)) == [(3,)]
+    assert assert_every_batch(lambda x: np.linalg.matrix_norm(x, ord=2), ("N", 3, 2)) == [("N",)]
+    assert assert_every_batch(lambda x: np.linalg.norm(x, "nuc", keepdims=True), ("N", 3), batches=(2, 7)) == [(1, 1)]
+
+
+def test_float32_stays_float32():
+    x = fg.Parameter(np.ones((3, 2), np.float32))
+    for ord in OF_MATRICES:
+        box = np.linalg.norm(x, ord)
+        assert box.dtype == np.float32
+        assert fg.Graph(box).fprop().bprop()[x].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda x: np.linalg.norm(x, "fro", axis=1), UsageError, "found ord='fro' for vectors, needs a number"),
+        (lambda x: np.linalg.norm(x, 3), UsageError, "found ord=3 for matrices, needs 1, 2, inf"),
+        (lambda x: np.linalg.norm(x[None], 2), ShapeError, "needs one axis or two, found 3; give axis="),
+        (lambda x: np.linalg.norm(x, axis=5), ShapeError, "axis = 5 does not fit"),
+        (lambda x: fg.PNorm(x, p=0), UsageError, "found p=0, needs a number other than 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(call, error, text):
+    with pytest.raises(error, match=text):
+        call(fg.Parameter(MATRIX))
