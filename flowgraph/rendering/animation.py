@@ -61,4 +61,4 @@ def _page(picture: Picture, told: list[Step], theme: str) -> str:
     listed = json.dumps([dataclasses.asdict(step) for step in told], ensure_ascii=False, separators=(",", ":"))
     svg = draw_builtin(picture, drawn_theme(theme))
     body = _BODY.format(svg=adaptive(svg) if theme == "auto" else svg, steps=listed.replace("<", "\\u003c"))
-    return html_page(picture.title, "animation", body, script=True)
+    return html_page(picture.title, "animation", body, "animation", theme=theme)

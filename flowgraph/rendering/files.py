@@ -15,7 +15,7 @@ from flowgraph.rendering.engines import ENGINES, REMEDY, EngineError
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
-from flowgraph.rendering.viewer import viewer_page
+from flowgraph.rendering.viewer import interactive
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -37,11 +37,12 @@ def render(
     if format not in FORMATS:
         raise UsageError(f"render: found {target.name!r}, needs a name that ends in .{', .'.join(FORMATS)}")
     check_choices(theme, engine)
+    if format == "html":
+        target.write_text(interactive(graph, theme=theme, **settings).text, encoding="utf-8")
+        return target
     picture = picture_of(graph, **settings)
     if format == "dot":
         target.write_text(dot_text(picture, drawn_theme(theme)), encoding="utf-8")
-    elif format == "html":
-        target.write_text(viewer_page(picture, theme), encoding="utf-8")
     elif format == "svg":
         target.write_text(svg_of(picture, theme, engine, timeout), encoding="utf-8")
     else:

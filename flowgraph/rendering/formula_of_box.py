@@ -56,12 +56,17 @@ def split(declared: str) -> list[str]:
     """The parts of a declaration between the commas that stand in no brackets."""
     parts, depth = [""], 0
     for token in _TOKEN.findall(declared):
-        depth += (token in "({[") - (token in ")}]") if len(token) == 1 else 0
+        depth += _deeper(token)
         if token == "," and not depth:
             parts.append("")
         else:
             parts[-1] += token
     return [re.sub(r"^(\\[;, ]|\s)+", "", part).strip() for part in parts]
+
+
+def _deeper(token: str) -> int:
+    """1 for what opens a bracket, -1 for what closes one."""
+    return (token in ("(", "{", "[", r"\langle")) - (token in (")", "}", "]", r"\rangle"))
 
 
 def _declared_derivative(box: Box, position: int) -> str:
@@ -160,7 +165,7 @@ def _in_brackets(factor: str) -> str:
     """The factor, in brackets where a sum or a sign would come apart."""
     depth = 0
     for place, token in enumerate(_TOKEN.findall(factor)):
-        depth += (token in "({[") - (token in ")}]") if len(token) == 1 else 0
+        depth += _deeper(token)
         if token in ("+", "-") and not depth:
             return rf"\left({factor}\right)" if place or token == "-" else factor
     return factor

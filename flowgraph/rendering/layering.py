@@ -12,6 +12,7 @@ GAP = 16.0
 """Between two members of a column."""
 
 COLUMN_GAP = 34.0
+LINE_GAP = 46.0
 LONGEST_ROUTED = 16
 """Columns that a link may pass with a place of its own in each."""
 
@@ -203,7 +204,7 @@ def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> No
         downs[line] = max(downs[line], member.down + member.y)
     base = 0.0
     for line in range(len(starts)):
-        base += (downs[line - 1] + ups[line] + 46) if line else 0.0
+        base += (downs[line - 1] + ups[line] + LINE_GAP) if line else 0.0
         arrangement.lines.append((base, base + downs[line]))
     for member in every:
         line = arrangement.line_of[member.column]

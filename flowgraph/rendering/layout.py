@@ -46,11 +46,14 @@ class Layout:
 
 def place(picture: Picture) -> Layout:
     """The layout of a picture, its upper left corner at (0, 0)."""
-    return _Placer(picture).layout()
+    return Placer(picture).layout()
 
 
-class _Placer:
-    """Lays out a picture that flows to the right; one that flows down is laid out turned, and turned back."""
+class Placer:
+    """Lays out a picture that flows to the right; one that flows down is laid out turned, and turned back.
+
+    `sizes` has the turned sizes of the tiles, `arranged` for each level its members and their arrangement.
+    """
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
@@ -61,7 +64,6 @@ class _Placer:
         self.sizes = {tile.id: self._turn(tile_size(tile)) for tile in picture.tiles}
         self.spine = {end for link in picture.links if link.spine for end in (link.tail, link.head)}
         self.arranged: dict[str, tuple[Level, Arrangement, dict[str, Member]]] = {}
-        self.boxes: dict[str, Place] = {}
         self.result = Layout()
 
     def layout(self) -> Layout:
@@ -101,7 +103,7 @@ class _Placer:
             _, inside, members = self.arranged[path]
             lead, above = (TITLE, 0.0) if self.turned else (0.0, TITLE)
             pinned = any(member.pinned for member in members.values())
-            width = max(inside.width + lead, 0.0 if self.turned else self._title_width(path)) + 2 * MARGIN
+            width = max(inside.width + lead, 0.0 if self.turned else self.title_width(path)) + 2 * MARGIN
             return Member(width, inside.up + MARGIN + above, inside.down + MARGIN, pinned)
         width, height = self.sizes[name]
         up = down = height / 2
@@ -129,7 +131,8 @@ class _Placer:
     def _around(self, member: str) -> str:
         return self.nesting.parent[member.removeprefix("frame ")]
 
-    def _title_width(self, path: str) -> float:
+    def title_width(self, path: str) -> float:
+        """The room that the title of a frame needs."""
         frame = self.frames[path]
         return text_width(f"{frame.title}   {frame.note}", 10, bold=True) + 6
 

@@ -65,7 +65,7 @@ def nest(picture: Picture) -> Nesting:
 def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hosts: dict[str, str]) -> Nesting:
     guests = seat(picture, frame, hosts)
     seated = {guest: host for host, seats in guests.items() for guest in seats.all}
-    inner_first = sorted(parent, key=lambda path: -path.count("/"))
+    inner_first = sorted(parent, key=lambda path: -_depth(path, parent))
     levels = {path: Level(path) for path in [*inner_first, ""]}
     nesting = Nesting(levels, frame, parent, guests)
     for tile in picture.tiles:
@@ -78,6 +78,13 @@ def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hos
         if seated.get(link.tail) != link.head:
             _lift(link, chains, nesting)
     return nesting
+
+
+def _depth(path: str, parent: dict[str, str]) -> int:
+    depth = 0
+    while path := parent[path] if path else "":
+        depth += 1
+    return depth
 
 
 def _lift(link: Link, chains: dict[str, list[str]], nesting: Nesting) -> None:

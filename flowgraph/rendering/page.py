@@ -6,7 +6,7 @@ from html import escape
 from importlib.resources import files
 
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="en"{scheme}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -20,9 +20,10 @@ _PAGE = """<!doctype html>
 """
 
 
-def html_page(title: str, name: str, body: str, script: bool = False) -> str:
-    """A page with the style, and perhaps the script, of that name among the assets; the body is HTML."""
+def html_page(title: str, style: str, body: str, *scripts: str, theme: str = "auto") -> str:
+    """A page with the style and the scripts of these names among the assets, in their order; the body is HTML."""
     assets = files("flowgraph.rendering") / "assets"
-    style = (assets / f"{name}.css").read_text(encoding="utf-8")
-    code = f"\n<script>{(assets / f'{name}.js').read_text(encoding='utf-8')}</script>" if script else ""
-    return _PAGE.format(title=escape(title), style=style, body=body, script=code)
+    code = "".join(f"\n<script>{(assets / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in scripts)
+    look = (assets / f"{style}.css").read_text(encoding="utf-8")
+    scheme = "" if theme == "auto" else f' style="color-scheme: {"dark" if theme == "dark" else "light"}"'
+    return _PAGE.format(scheme=scheme, title=escape(title), style=look, body=body, script=code)

@@ -91,6 +91,7 @@ class Picture:
     """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below.
 
     `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins.
+    `lids` has for frames that can be closed the tile that then stands for them, `closed` those that are to begin with.
     """
 
     title: str
@@ -102,3 +103,5 @@ class Picture:
     hosts: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     wrap: int | None = None
+    lids: Mapping[str, Tile] = field(default_factory=dict)
+    closed: tuple[str, ...] = ()

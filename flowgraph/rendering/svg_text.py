@@ -36,7 +36,8 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light") -> str:
     lines += [writer.link(link, points, right) for link, points in layout.ways]
     lines += [writer.link(link, points, not right) for link, points in seated_links(picture, layout)]
     lines += [writer.tile(tile, layout.tiles[tile.id]) for tile in picture.tiles]
-    lines += writer.caption(picture.caption, left + PAD, layout.height + 18)
+    lines += [writer.lid(lid) for path, lid in picture.lids.items() if path in layout.frames]
+    lines += ['<g class="caption">', *writer.caption(picture.caption, left + PAD, layout.height + 18), "</g>"]
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -48,9 +49,10 @@ class _Writer:
 
     def frame(self, frame: Frame, at: Place) -> str:
         """A scope: a rounded ground with its title."""
+        path = escape(frame.path)
         note = f'<tspan dx="8" font-weight="normal">{escape(frame.note)}</tspan>' if frame.note else ""
         return (
-            f'<g class="frame"><title>{escape(frame.path)}</title>{self._rect(at, "frame", "frame line", 1.0, 10)}'
+            f'<g class="frame" data-frame="{path}"><title>{path}</title>{self._rect(at, "frame", "frame line", 1.0, 10)}'
             f'<text x="{at.x + 10:.1f}" y="{at.y + 15:.1f}" font-size="10" font-weight="bold" '
             f'fill="{self.colours["muted"]}">{escape(frame.title)}{note}</text></g>'
         )
@@ -72,6 +74,11 @@ class _Writer:
             parts += self._row(row, at.x + measure.PADDING[0], y, height)
             y += height
         return "".join([*parts, "</g>"])
+
+    def lid(self, tile: Tile) -> str:
+        """What stands for a frame that is closed; a page shows it and puts it in its place."""
+        at = Place(0.0, 0.0, *measure.tile_size(tile))
+        return f'<g class="lid" style="display:none">{self.tile(tile, at)}</g>'
 
     def caption(self, rows: Iterable[Row], x: float, y: float) -> list[str]:
         """The lines under the picture."""

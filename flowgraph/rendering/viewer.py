@@ -1,14 +1,19 @@
-"""A page to move about in a picture: pan, zoom, search, the links of the box under the pointer; no network."""
+"""A page to move about in a picture: pan, zoom, search, modules to close and open; no network."""
 
 from __future__ import annotations
 
+import json
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.rendering.builtin import draw_builtin
+from flowgraph.rendering.layout import Placer
+from flowgraph.rendering.openable import openable
 from flowgraph.rendering.page import html_page
 from flowgraph.rendering.picture import Picture
-from flowgraph.rendering.theming import adaptive, drawn_theme
+from flowgraph.rendering.relayout import relayout_data
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.svg_text import svg_text
+from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -18,9 +23,13 @@ _BODY = """<div class="controls" role="group" aria-label="view">
 <span id="count" aria-live="polite"></span>
 <button id="out" type="button" aria-label="zoom out">−</button>
 <button id="in" type="button" aria-label="zoom in">+</button>
-<button id="fit" type="button">whole</button>
+<button id="fit" type="button">whole</button>{modules}
 </div>
-<div id="stage">{svg}</div>"""
+<div id="stage">{svg}</div>{plan}"""
+
+_MODULES = """
+<button id="close" type="button">close all</button>
+<button id="open" type="button">open all</button>"""
 
 
 class Interactive:
@@ -35,15 +44,24 @@ class Interactive:
         return f'<iframe srcdoc="{framed}" style="width:100%;height:{self.height}px;border:0"></iframe>'
 
 
-def interactive(graph: Graph, *, theme: str = "auto", height: int = 480, **settings: Any) -> Interactive:
+def interactive(
+    graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, *, theme: str = "auto", height: int = 480,
+    **settings: Any,
+) -> Interactive:  # fmt: skip
     """A graph to move about in, for a notebook; settings as in `render`."""
-    from flowgraph.rendering.files import picture_of
-
-    return Interactive(viewer_page(picture_of(graph, **settings), theme), height)
+    return Interactive(viewer_page(openable(Subject(graph, view, run, grads), **settings), theme), height)
 
 
 def viewer_page(picture: Picture, theme: str = "auto") -> str:
     """The text of the page."""
-    svg = draw_builtin(picture, drawn_theme(theme))
-    body = _BODY.format(svg=adaptive(svg) if theme == "auto" else svg)
-    return html_page(picture.title, "viewer", body, script=True)
+    check_theme(theme)
+    placer = Placer(picture)
+    svg = svg_text(picture, placer.layout(), drawn_theme(theme))
+    svg = adaptive(svg) if theme == "auto" else svg
+    if not picture.lids:
+        body = _BODY.format(svg=svg, modules="", plan="")
+        return html_page(picture.title, "viewer", body, "viewer", "asked", theme=theme)
+    data = json.dumps(relayout_data(placer), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    plan = f'\n<script type="application/json" id="plan">{data}</script>'
+    body = _BODY.format(svg=svg, modules=_MODULES, plan=plan)
+    return html_page(picture.title, "viewer", body, "viewer", "relayout", "modules", "asked", theme=theme)

@@ -1,0 +1,212 @@
+"use strict";
+/* Draws the picture anew when a module is closed or opened, by a click or a key on its title or on what stands for it. */
+const frameParts = new Map([...svg.querySelectorAll(".frame")].map((part) => [part.dataset.frame, part]));
+const lidFrame = new Map(Object.entries(plan.lids).map(([path, [id]]) => [id, path]));
+const linkParts = new Map(links.map((link) => [link.dataset.tail + " " + link.dataset.head, link]));
+const paper = svg.querySelector(".paper");
+const caption = svg.querySelector(".caption");
+const drawnSize = [whole[2], whole[3]];
+let layoutSize = null;
+
+function axis(start, end, alongX) {
+  return alongX ? [end[0] < start[0] ? -1 : 1, 0] : [0, end[1] < start[1] ? -1 : 1];
+}
+
+function curve(points, alongX) {
+  let text = `M${points[0].map((v) => v.toFixed(1)).join(" ")}`;
+  for (let i = 1; i < points.length; i++) {
+    const [[x1, y1], [x2, y2]] = [points[i - 1], points[i]];
+    const end = `${x2.toFixed(1)} ${y2.toFixed(1)}`;
+    const x = ((x1 + x2) / 2).toFixed(1), y = ((y1 + y2) / 2).toFixed(1);
+    if (Math.abs(y2 - y1) < 0.5 || Math.abs(x2 - x1) < 0.5) text += `L${end}`;
+    else if (alongX) text += `C${x} ${y1.toFixed(1)} ${x} ${y2.toFixed(1)} ${end}`;
+    else text += `C${x1.toFixed(1)} ${y} ${x2.toFixed(1)} ${y} ${end}`;
+  }
+  return text;
+}
+
+function drawCurve(part, points, alongX) {
+  const path = part.querySelector(":scope > path");
+  const heads = [...part.querySelectorAll(":scope > polygon")];
+  part.dataset.arrows ??= arrowsOf(path, heads);
+  const [atEnd, atStart] = part.dataset.arrows.split(",").map(Number);
+  const ends = points.map((point) => [...point]);
+  const last = points.length - 1;
+  const tips = [];
+  if (atEnd) {
+    const [dx, dy] = axis(points[last - 1], points[last], alongX);
+    tips.push([points[last], dx, dy]);
+    ends[last] = [points[last][0] - 7 * dx, points[last][1] - 7 * dy];
+  }
+  if (atStart) {
+    const [dx, dy] = axis(points[1], points[0], alongX);
+    tips.push([points[0], dx, dy]);
+    ends[0] = [points[0][0] - 7 * dx, points[0][1] - 7 * dy];
+  }
+  path.setAttribute("d", curve(ends, alongX));
+  tips.forEach(([[x, y], dx, dy], i) => {
+    const [a, b] = [x - 8 * dx, y - 8 * dy];
+    const corners = [[x, y], [a - 3.2 * dy, b + 3.2 * dx], [a + 3.2 * dy, b - 3.2 * dx]];
+    heads[i].setAttribute("points", corners.map((corner) => corner.map((v) => v.toFixed(1)).join(",")).join(" "));
+  });
+}
+
+/* Whether a drawn link has an arrow at its end and one at its start: the tip that is nearer says which it is. */
+function arrowsOf(path, heads) {
+  const numbers = path.getAttribute("d").match(/-?[\d.]+/g).map(Number);
+  const [start, end] = [numbers.slice(0, 2), numbers.slice(-2)];
+  const near = (head, at) => {
+    const [x, y] = head.getAttribute("points").split(" ")[0].split(",").map(Number);
+    return Math.hypot(x - at[0], y - at[1]);
+  };
+  const atEnd = heads.some((head) => near(head, end) < near(head, start));
+  return `${Number(atEnd)},${heads.length - Number(atEnd)}`;
+}
+
+function drawLink(part, points, alongX) {
+  const turned = plan.turned ? points.map(([x, y]) => [y, x]) : points;
+  const along = alongX !== plan.turned;
+  const pair = [part.querySelector(":scope > .there"), part.querySelector(":scope > .back")];
+  if (!pair[0]) { drawCurve(part, turned, along); return; }
+  pair.forEach((one, i) => {
+    const off = i ? -1.5 : 1.5;
+    drawCurve(one, turned.map(([x, y]) => (along ? [x, y + off] : [x + off, y])), along);
+  });
+}
+
+function drawLinks({ places, origins }, measured) {
+  const ways = [], drawn = new Set();
+  for (const part of links) part.style.display = "none";
+  const show = (place, found) => {
+    const [tail, head, spine] = plan.links[place];
+    const ends = [visible(tail), visible(head)];
+    if (ends[0] === ends[1] || drawn.has(ends.join(" "))) return;
+    drawn.add(ends.join(" "));
+    const part = linkParts.get(tail + " " + head);
+    part.style.display = "";
+    ways.push({ part, head: ends[1], spine, ...found(ends) });
+  };
+  const routed = new Set(plan.levels.flatMap((level) => level.ties.flatMap((tie) => tie[3])));
+  for (const level of plan.levels) {
+    const origin = origins.get(level.path);
+    if (!origin) continue;
+    const sums = measured.get(level.path);
+    for (const [tail, head, passers, among] of level.ties) {
+      for (const place of among) {
+        show(place, (ends) => ({
+          along: true,
+          points: way({ member: tail, place: places.get(ends[0]) }, { member: head, place: places.get(ends[1]) },
+            passers, level, sums, origin),
+        }));
+      }
+    }
+  }
+  spread(ways, places);
+  plan.links.forEach((_, place) => {
+    if (!routed.has(place)) {
+      show(place, (ends) => ({ along: false, points: straight(places.get(ends[0]), places.get(ends[1])) }));
+    }
+  });
+  for (const { part, points, along } of ways) drawLink(part, points, along);
+}
+
+function drawBoxes({ places, frames }) {
+  const back = ({ x, y, width, height }) => (plan.turned ? { x: y, y: x, width: height, height: width } : { x, y, width, height });
+  for (const [id, [, , x, y]] of Object.entries(plan.tiles)) {
+    const box = byId.get(id), place = places.get(id);
+    const hidden = !place || outermostClosed(id) !== null;
+    box.style.display = hidden ? "none" : "";
+    if (!hidden) { const at = back(place); box.setAttribute("transform", `translate(${at.x - x} ${at.y - y})`); }
+  }
+  for (const [path, part] of frameParts) {
+    const shown = frames.has(path);
+    part.style.display = shown ? "" : "none";
+    if (!shown) continue;
+    const at = back(frames.get(path));
+    const [rect, text] = [part.querySelector("rect"), part.querySelector("text")];
+    for (const [name, value] of Object.entries(at)) rect.setAttribute(name, value.toFixed(1));
+    text.setAttribute("x", (at.x + 10).toFixed(1));
+    text.setAttribute("y", (at.y + 15).toFixed(1));
+  }
+  for (const [id] of lidFrame) {
+    const group = byId.get(id).parentNode, place = places.get(id);
+    group.style.display = place ? "" : "none";
+    if (place) { const at = back(place); group.setAttribute("transform", `translate(${at.x} ${at.y})`); }
+  }
+}
+
+function relayout() {
+  const measured = new Map();
+  for (const level of plan.levels) measured.set(level.path, measure(level, measured));
+  const settled = settle(measured);
+  drawBoxes(settled);
+  drawLinks(settled, measured);
+  const { width, up, down } = measured.get("");
+  const size = plan.turned ? [up + down, width] : [width, up + down];
+  caption.setAttribute("transform", `translate(0 ${size[1] - plan.size[1]})`);
+  whole = [whole[0], whole[1], Math.max(size[0] + 36, plan.caption + 36), drawnSize[1] + size[1] - plan.size[1]];
+  ["x", "y", "width", "height"].forEach((name, i) => paper.setAttribute(name, whole[i]));
+  return settled;
+}
+
+function corner(path) {
+  const part = closed.has(path) ? byId.get(plan.lids[path][0]) : frameParts.get(path);
+  const area = part.getBoundingClientRect();
+  return [area.left, area.top];
+}
+
+/* The corner of the module stays where it is on the screen. */
+function toggle(path) {
+  const before = corner(path);
+  if (!closed.delete(path)) closed.add(path);
+  relayout();
+  const after = corner(path);
+  const scale = scaleOf(view);
+  view = [view[0] + (after[0] - before[0]) / scale, view[1] + (after[1] - before[1]) / scale, view[2], view[3]];
+  settleView();
+}
+
+function toggleAll(shut) {
+  closed.clear();
+  if (shut) for (const path of Object.keys(plan.lids)) closed.add(path);
+  relayout();
+  fit();
+}
+
+/* Opens what hides a box. */
+reveal = (box) => {
+  const id = box.id.slice(4);
+  let path = outermostClosed(id);
+  if (path === null) return;
+  for (; path !== null; path = outermostClosed(id)) closed.delete(path);
+  relayout();
+};
+
+function button(element, path, said, open) {
+  element.setAttribute("tabindex", "0");
+  element.setAttribute("role", "button");
+  element.setAttribute("aria-expanded", String(open));
+  element.setAttribute("aria-label", said);
+  element.addEventListener("click", (event) => { if (!moved) toggle(path); event.stopPropagation(); });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    toggle(path);
+    const next = closed.has(path) ? byId.get(plan.lids[path][0]) : frameParts.get(path).querySelector("text");
+    next.focus();
+  });
+}
+
+for (const [path, part] of frameParts) {
+  if (!(path in plan.lids)) continue;
+  const title = part.querySelector("text");
+  title.prepend("▾ ");
+  title.classList.add("title");
+  button(title, path, `close ${path}`, true);
+  button(byId.get(plan.lids[path][0]), path, `open ${path}`, false);
+}
+document.getElementById("close").addEventListener("click", () => toggleAll(true));
+document.getElementById("open").addEventListener("click", () => toggleAll(false));
+for (const path of plan.closed) closed.add(path);
+if (closed.size) relayout();
+fit();

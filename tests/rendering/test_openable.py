@@ -1,0 +1,133 @@
+"""The page whose modules close and open: the sums of its script against those of the layout."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.rendering import openable
+from flowgraph.rendering.files import picture_of
+from flowgraph.rendering.layout import place
+from flowgraph.rendering.subject import Subject
+from tests.rendering.graphs import deep, lecture
+from tests.rendering.test_animation import BROWSER, in_browser
+
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+
+REPORT = """
+{
+const shown = [...document.querySelectorAll(".box")].filter((box) => box.getClientRects().length);
+const at = (box) => {
+  const r = box.querySelector("rect").getBoundingClientRect();
+  return [r.left, r.top, r.right, r.bottom];
+};
+const numbers = (text) => text.match(/-?[\\d.]+(e-?\\d+)?/g).map(Number);
+const report = {
+  boxes: Object.fromEntries(shown.map((box) => [box.id.slice(4), at(box)])),
+  links: links.filter((link) => link.style.display !== "none").length,
+  moved: Math.max(0, ...[...document.querySelectorAll(".box[transform]")].flatMap(
+    (box) => numbers(box.getAttribute("transform")).map(Math.abs))),
+  width: whole[2],
+  bent: [...document.querySelectorAll(".link path")].map((path) => numbers(path.getAttribute("d"))),
+};
+document.body.textContent = "REPORT" + JSON.stringify(report) + "END";
+}
+"""
+
+
+def nested() -> fg.Graph:
+    """Scopes in scopes, side by side, and links across them."""
+    x = fg.Input("x", shape=("N", 4))
+    with fg.scope("encoder"):
+        with fg.scope("left"):
+            left = np.tanh(x @ fg.Parameter(np.eye(4), name="W")).named("h")
+        with fg.scope("right"):
+            right = np.exp((x @ fg.Parameter(np.eye(4), name="W")).named("a")).named("h")
+        both = (left * right).named("both")
+    with fg.scope("decoder"):
+        out = np.tanh(both + left).named("out")
+    return fg.Graph(fg.mean(out + x).named("loss"))
+
+
+def reported(graph: fg.Graph, script: str, folder: Path, **settings: Any) -> Any:
+    path = graph.render(folder / "net.html", **settings)
+    text = path.read_text(encoding="utf-8").replace("</body>", f"<script>{script}{REPORT}</script></body>")
+    path.write_text(text, encoding="utf-8")
+    return json.loads(re.search("REPORT(.*)END", in_browser(path, "", folder))[1])  # type: ignore[index]
+
+
+@needs_browser
+@pytest.mark.parametrize("direction", ["right", "down"])
+@pytest.mark.parametrize("graph", [nested(), deep(60)], ids=["nested", "folded"])
+def test_with_all_open_the_script_finds_the_places_of_the_layout(
+    graph: fg.Graph, direction: str, tmp_path: Path
+) -> None:
+    found = reported(graph, "relayout();", tmp_path, collapse=False, direction=direction)
+    assert found["moved"] < 0.2
+    path = tmp_path / "net.html"
+    drawn = re.findall(r'<path d="([^"]*)"', path.read_text(encoding="utf-8"))
+    for before, after in zip(drawn, found["bent"], strict=True):
+        numbers = [float(one) for one in re.findall(r"-?[\d.]+", before)]
+        assert np.allclose(numbers, after, atol=0.35), (before, after)
+
+
+@needs_browser
+def test_a_closed_module_is_one_tile_and_the_rest_moves_together(tmp_path: Path) -> None:
+    whole = reported(nested(), "relayout();", tmp_path)
+    found = reported(nested(), "toggle('encoder/right'); toggle('decoder');", tmp_path)
+    boxes = found["boxes"]
+    assert {"encoder/right@lid", "decoder@lid", "encoder/left/h", "encoder/both", "x"} <= set(boxes)
+    assert not {"encoder/right/h", "encoder/right/a", "decoder/out"} & set(boxes)
+    assert found["width"] < whole["width"]
+    assert found["links"] < whole["links"]
+    for one, other in itertools.combinations(boxes.values(), 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+@needs_browser
+def test_closing_all_and_opening_all_comes_back(tmp_path: Path) -> None:
+    closed = reported(nested(), "toggleAll(true);", tmp_path)
+    assert {"encoder@lid", "decoder@lid"} <= set(closed["boxes"])
+    assert not any(id.startswith("encoder/") for id in closed["boxes"])
+    opened = reported(nested(), "toggleAll(true); toggleAll(false);", tmp_path)
+    assert opened["moved"] < 0.2
+    assert not any(id.endswith("@lid") for id in opened["boxes"])
+
+
+@needs_browser
+def test_a_large_graph_begins_closed_and_search_opens_what_it_finds(tmp_path: Path) -> None:
+    begun = reported(deep(50), "", tmp_path)
+    assert set(begun["boxes"]) == {"x", "layer1//layer50@lid", "loss"}
+    path = deep(50).render(tmp_path / "net.html")
+    shown = in_browser(path, "?find=layer7/h", tmp_path)
+    assert ">1 of 1<" in shown
+    tag = re.search(r'<g id="box-layer7/h"[^>]*>', shown)
+    assert tag is not None
+    assert "found" in tag[0]
+    assert "none" not in tag[0]
+
+
+def test_equal_modules_in_a_row_have_a_frame_of_their_own() -> None:
+    picture = openable.openable(Subject(deep(50)))
+    (row,) = [frame for frame in picture.frames if "//" in frame.path]
+    assert row.title == "layer1–50"
+    assert row.note == "×50"
+    assert sum(frame.parent == row.path for frame in picture.frames) == 50
+    assert set(picture.closed) == {row.path, *(f"layer{k + 1}" for k in range(50))}
+    assert set(place(picture).frames) == {frame.path for frame in picture.frames}
+
+
+def test_a_graph_that_is_too_large_stays_as_in_any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openable, "MOST_BOXES", 100)
+    assert openable.openable(Subject(deep(50))) == picture_of(deep(50))
+
+
+def test_without_scopes_there_is_nothing_to_close(tmp_path: Path) -> None:
+    assert 'id="close"' not in lecture().render(tmp_path / "net.html").read_text(encoding="utf-8")
