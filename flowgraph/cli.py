@@ -1,4 +1,4 @@
-"""The command line: `flowgraph demo`, `check`, `mutate`, `render`, `animate`, `explain`."""
+"""The command line: `flowgraph demo`, `check`, `mutate`, `render`, `animate`, `explain`, `train`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ except ImportError as missing:
 from flowgraph.checking import GradientError
 from flowgraph.checking.command import check
 from flowgraph.demo import Settings, run_demo
-from flowgraph.demo.learning_curve import Epoch
 from flowgraph.errors import FlowgraphError
+from flowgraph.experiment.command import train
 from flowgraph.mutation.command import mutate
 from flowgraph.rendering.command import animate, explain, render
+from flowgraph.training import Epoch
 
 DEFAULTS = Settings()
 
@@ -29,7 +30,7 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
-for command in (check, mutate, render, animate, explain):
+for command in (check, mutate, render, animate, explain, train):
     main.add_command(command)
 
 

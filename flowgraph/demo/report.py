@@ -44,8 +44,8 @@ def report_html(
     tiles = "".join(
         f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in summary
     )
-    boxes = _table(HEADINGS, rows, first_number=4)
-    chosen = _table(("setting", "value"), [(name.replace("_", " "), str(value)) for name, value in settings.items()], 1)
+    boxes = table(HEADINGS, rows, first_number=4)
+    chosen = table(("setting", "value"), [(name.replace("_", " "), str(value)) for name, value in settings.items()], 1)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -83,7 +83,7 @@ def inline(svg: str, prefix: str) -> str:
     return re.sub(r'(href="|url\()#', rf"\1#{prefix}-", element)
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], first_number: int) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], first_number: int) -> str:
     """A table whose columns from `first_number` on stand to the right."""
 
     def line(cells: Sequence[str], tag: str) -> str:

@@ -1,0 +1,67 @@
+"""The run folder: what a training leaves behind, every file written as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.experiment.settings import TrainSettings
+from flowgraph.saving.replacing import remove_leftovers, replace_file
+
+FORMAT = 1
+
+
+class RunFolder:
+    """config.json, history.csv, model.safetensors, checkpoint.safetensors, pictures and report.html of a training."""
+
+    def __init__(self, path: Any) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.json"
+        self.history = self.path / "history.csv"
+        self.model = self.path / "model.safetensors"
+        self.checkpoint = self.path / "checkpoint.safetensors"
+        self.test_record = self.path / "test_opened.json"
+        self.result = self.path / "result.json"
+        self.graph_picture = self.path / "graph.svg"
+        self.curve_picture = self.path / "learning_curve.svg"
+        self.report = self.path / "report.html"
+
+    def start(self, settings: TrainSettings, fingerprint: str) -> None:
+        """Make the folder and write down the settings; a folder with a run in it is refused."""
+        if self.config.exists() or self.checkpoint.exists() or self.model.exists():
+            raise UsageError(
+                f"{self.path}: found a run in it; --resume goes on with it, or choose another folder with -o"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_config(settings, fingerprint)
+
+    def write_config(self, settings: TrainSettings, fingerprint: str) -> Path:
+        """The settings of the run, and the fingerprint of its data."""
+        return self.write_json(self.config, {"format": FORMAT, "settings": settings.as_dict(), "data": fingerprint})
+
+    def read(self) -> tuple[TrainSettings, str]:
+        """The settings of the run in this folder, and the fingerprint of its data."""
+        if not self.config.exists():
+            raise UsageError(f"{self.path}: found no config.json, so there is no run to resume; train without --resume")
+        try:
+            record = json.loads(self.config.read_text(encoding="utf-8"))
+            version, settings, fingerprint = record["format"], record["settings"], str(record["data"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SavedFileError(f"{self.config}: no configuration of a run ({error})") from None
+        if version != FORMAT:
+            raise SavedFileError(f"{self.config}: found format {version}, needs {FORMAT}; install the newer flowgraph")
+        for path in (self.config, self.model, self.checkpoint, self.history, self.result, self.report):
+            remove_leftovers(path)
+        return TrainSettings.from_dict(settings), fingerprint
+
+    def write_json(self, path: Path, record: Mapping[str, Any]) -> Path:
+        """A record in JSON that a person reads too."""
+        return replace_file(path, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
+
+    def model_checksum(self) -> str:
+        """What tells the saved model apart."""
+        return hashlib.sha256(self.model.read_bytes()).hexdigest()

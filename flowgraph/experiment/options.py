@@ -1,0 +1,95 @@
+"""The options of the command line that say what to learn from and how, shared by train and search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from flowgraph.data.files import KINDS
+from flowgraph.experiment.settings import DTYPES, TrainSettings
+from flowgraph.training.mlp import HIDDEN
+from flowgraph.training.rules import RULES
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_DEFAULTS = TrainSettings("")
+
+
+class Share(click.ParamType):  # type: ignore[type-arg]
+    """A share between 0 and 1, or a whole number of examples."""
+
+    name = "share|count"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
+        """A whole number stays one."""
+        try:
+            return value if isinstance(value, int | float) else float(value) if "." in value else int(value)
+        except ValueError:
+            return self.fail(f"{value!r} is no share such as 0.2 and no number of examples", parameter, context)
+
+
+class Layers(click.ParamType):  # type: ignore[type-arg]
+    """Sizes of hidden layers: 64,32; 0 for none."""
+
+    name = "sizes"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
+        """A tuple of whole numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            sizes = tuple(int(size) for size in value.split(","))
+        except ValueError:
+            return self.fail(f"{value!r} is no list of sizes such as 64,32", parameter, context)
+        return () if sizes == (0,) else sizes
+
+
+_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("--target",), {"help": "The column to predict."}),
+    (("--kind",), {"type": click.Choice(KINDS), "help": "What the target is; auto takes texts and whole numbers for "
+                   "classes."}),
+    (("--hidden",), {"type": Layers(), "help": "Sizes of the hidden layers, 64,32; 0 for none.",
+                     "show_default": "64"}),
+    (("--activation",), {"type": click.Choice(list(HIDDEN)), "help": "Of the hidden units."}),
+    (("--dropout",), {"type": float, "help": "Share of hidden units dropped in training."}),
+    (("--rule",), {"type": click.Choice(list(RULES)), "help": "Update rule."}),
+    (("--learning-rate",), {"type": float, "show_default": "that of the rule", "help": "α."}),
+    (("--decay",), {"type": float, "help": "δ in α / (1 + δt), by update t."}),
+    (("--batch-size",), {"type": click.IntRange(min=1), "help": "Examples per update."}),
+    (("--epochs",), {"type": click.IntRange(min=1), "help": "Passes over the training examples, at most."}),
+    (("--patience",), {"type": click.IntRange(min=0), "help": "Epochs without improvement before training stops; 0 "
+                       "goes on to the end."}),
+    (("--watch",), {"type": click.Choice(["loss", "error"]), "help": "By what of the validation examples the best "
+                    "epoch is chosen."}),
+    (("--l1",), {"type": float, "help": "Strength of Σ|W|."}),
+    (("--l2",), {"type": float, "help": "Strength of ΣW²."}),
+    (("--valid",), {"type": Share(), "help": "Share, or number, of examples to choose by."}),
+    (("--test",), {"type": Share(), "help": "Share, or number, of examples to test with, once, at the end."}),
+    (("--stratify/--no-stratify",), {"help": "Give each part the classes in the same proportions."}),
+    (("--standardise/--no-standardise",), {"help": "Bring columns to mean 0 and deviation 1 of the training "
+                                           "examples; the saved network does it too."}),
+    (("--dtype",), {"type": click.Choice(DTYPES), "help": "Of all numbers."}),
+    (("--seed",), {"type": click.IntRange(min=0), "help": "Fixes split, weights, order and dropout."}),
+)  # fmt: skip
+
+
+def settings_options(function: _F) -> _F:
+    """Add an option for each setting."""
+    for names, keywords in reversed(_OPTIONS):
+        name = names[0].split("/")[0].removeprefix("--").replace("-", "_")
+        default = getattr(_DEFAULTS, name)
+        shown = keywords.get("show_default", default is not None)
+        function = click.option(*names, default=default, **{**keywords, "show_default": shown})(function)
+    return function
+
+
+def settings_of(source: str, options: dict[str, Any]) -> TrainSettings:
+    """The settings that the options say; a patience of 0 is none."""
+    return TrainSettings(source, **options | {"patience": options["patience"] or None})
+
+
+def given(context: click.Context) -> list[str]:
+    """The options that were given on the command line."""
+    source = click.core.ParameterSource.COMMANDLINE
+    return [name for name in context.params if context.get_parameter_source(name) is source]

@@ -1,0 +1,93 @@
+"""The settings of a training, as one record that a file keeps and a search varies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from flowgraph.errors import UsageError
+from flowgraph.training.early_stopping import EarlyStopping
+from flowgraph.training.mlp import HIDDEN
+from flowgraph.training.rules import RULES, Rule, find_rule
+from flowgraph.training.schedules import Fixed, InverseTime, Schedule
+
+DTYPES = ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What fixes a training: with the same settings and data it ends with the same bits.
+
+    `source` is a .csv, .tsv or .npz file, or the name of a bundled set, `target` the column to predict. `hidden` are
+    the sizes of the hidden layers. `learning_rate` None is the usual one of the rule; `decay` is δ in α / (1 + δt).
+    `patience` None trains to the end; `watch` says by what the best epoch is chosen. `batch_size` None takes all.
+    """
+
+    source: str
+    target: str | None = None
+    kind: str = "auto"
+    hidden: tuple[int, ...] = (64,)
+    activation: str = "relu"
+    dropout: float = 0.0
+    rule: str = "adam"
+    learning_rate: float | None = None
+    decay: float = 0.0
+    batch_size: int | None = 32
+    epochs: int = 100
+    patience: int | None = 10
+    watch: str = "loss"
+    l1: float = 0.0
+    l2: float = 0.0
+    valid: float = 0.2
+    test: float = 0.2
+    stratify: bool = False
+    standardise: bool = True
+    dtype: str = "float64"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        hidden = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
+        object.__setattr__(self, "hidden", hidden)
+        if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in hidden):
+            raise UsageError(f"settings: found hidden={self.hidden!r}, needs sizes of layers, each 1 or more, (64, 32)")
+        for name, known in (("activation", HIDDEN), ("rule", RULES), ("dtype", DTYPES)):
+            if getattr(self, name) not in known:
+                raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs one of {', '.join(known)}")
+        if self.epochs < 1:
+            raise UsageError(f"settings: found epochs={self.epochs!r}, needs 1 or more")
+
+    @property
+    def update_rule(self) -> Rule:
+        """The update rule of that name."""
+        return find_rule(self.rule)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The learning rates, update by update."""
+        rate = self.update_rule.default_rate if self.learning_rate is None else self.learning_rate
+        return InverseTime(rate, self.decay) if self.decay else Fixed(rate)
+
+    @property
+    def early_stopping(self) -> EarlyStopping:
+        """When to stop, and what the best epoch is."""
+        return EarlyStopping(self.patience, self.watch)
+
+    def with_values(self, values: Mapping[str, Any]) -> TrainSettings:
+        """The same settings but these; a name that is none of them is refused."""
+        known = [field.name for field in fields(self)]
+        for name in values:
+            if name not in known:
+                raise UsageError(f"settings: found {name!r}, needs one of {', '.join(known)}")
+        return replace(self, **values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> TrainSettings:
+        """Of what `as_dict` gave; what an older flowgraph did not know has its usual value."""
+        if "source" not in record:
+            raise UsageError("settings: found no source, needs the file or set to learn from")
+        return cls(str(record["source"])).with_values(record)

@@ -1,0 +1,122 @@
+"""Train by settings into a run folder, resumable at every instant, and test the best network once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flowgraph.data import Examples
+from flowgraph.errors import TestSetError, UsageError
+from flowgraph.experiment.experiment import Experiment, error_of, predict
+from flowgraph.experiment.folder import RunFolder
+from flowgraph.experiment.report import write_report
+from flowgraph.experiment.settings import TrainSettings
+from flowgraph.graph import Graph
+from flowgraph.saving.graph_file import save
+from flowgraph.training.checkpoint import Checkpoint, resume
+from flowgraph.training.history import History
+from flowgraph.training.preflight import examine
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out: `test_error` is None after an interruption, and where the test set was opened for another model.
+
+    Errors are shares of wrong classes, or for numbers the root of the mean squared error in their own unit.
+    """
+
+    history: History
+    valid_error: float
+    test_error: float | None
+    classes: tuple[str, ...]
+    interrupted: bool
+    note: str | None = None
+    files: tuple[Path, ...] = ()
+
+    def words(self, error: float | None) -> str:
+        """An error as one reads it."""
+        return "none" if error is None else f"{error:.2%}" if self.classes else f"{error:.4g}"
+
+
+def train(
+    settings: TrainSettings, folder: Any, *, checks: bool = True, callbacks: Sequence[Any] = (), seconds: float = 5.0
+) -> Outcome:
+    """Train into a new folder. A checkpoint is written at most every so many `seconds`, and at the end."""
+    experiment = Experiment(settings)
+    run = RunFolder(folder)
+    run.start(settings, experiment.examples.fingerprint)
+    return _run(experiment, run, checks, callbacks, seconds)
+
+
+def resume_training(
+    folder: Any, *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0
+) -> Outcome:
+    """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted."""
+    run = RunFolder(folder)
+    settings, fingerprint = run.read()
+    if epochs is not None:
+        settings = replace(settings, epochs=epochs)
+    experiment = Experiment(settings)
+    if experiment.examples.fingerprint != fingerprint:
+        raise UsageError(
+            f"{settings.source}: its examples are not those that the run in {run.path} began with; bring them back, "
+            f"or train anew into another folder"
+        )
+    run.write_config(settings, fingerprint)
+    return _run(experiment, run, False, callbacks, seconds)
+
+
+def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequence[Any], seconds: float) -> Outcome:
+    trainer = experiment.trainer()
+    if run.checkpoint.exists():
+        resume(run.checkpoint, trainer)
+    elif checks:
+        examine(experiment.problem, trainer.train, trainer.seed).tell()
+    history = trainer.run(experiment.settings.epochs, [*callbacks, Checkpoint(run.checkpoint, seconds=seconds)])
+    predictor = experiment.predictor
+    save(run.model, predictor)
+    valid_error = error_of(predict(predictor, experiment.raw.valid.x), experiment.raw.valid)
+    outcome = Outcome(history, valid_error, None, experiment.classes, trainer.stopped == "interrupted")
+    tested = None
+    if not outcome.interrupted:
+        tested, note = _tested(experiment, run, predictor)
+        outcome = replace(outcome, test_error=error_of(*tested) if tested else None, note=note)
+    return replace(outcome, files=_write(experiment, run, outcome, tested))
+
+
+def _tested(experiment: Experiment, run: RunFolder, predictor: Graph) -> tuple[tuple[Any, Examples] | None, str | None]:
+    """The output for the test examples, and these; or why they stay closed."""
+    try:
+        test = experiment.raw.recorded(run.test_record).test.open(run.model_checksum())
+    except TestSetError:
+        return None, (
+            f"the test examples were opened for an earlier model of this run ({run.test_record}); a second look would "
+            f"choose by them, so this model has no test error"
+        )
+    return (predict(predictor, test.x), test), None
+
+
+def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: Any) -> tuple[Path, ...]:
+    """The files that a person looks at; where no epoch is complete there is nothing to show."""
+    files = [run.config, run.checkpoint, run.model]
+    history = outcome.history
+    if len(history):
+        record = {
+            "ended": history.ended, "epochs": len(history), "best_epoch": history.best.number,
+            "updates": history.epochs[-1].updates, "valid_error": outcome.valid_error,
+            "test_error": outcome.test_error, "classes": list(outcome.classes),
+            "columns": list(experiment.examples.columns),
+        }  # fmt: skip
+        raw = experiment.raw
+        tiles = [
+            ("test error", outcome.words(outcome.test_error)),
+            (f"validation error, epoch {history.best.number}", outcome.words(outcome.valid_error)),
+            ("examples to train, validate, test", f"{len(raw.train):,} / {len(raw.valid):,} / {len(raw.test):,}"),
+            ("epochs", str(len(history))),
+            ("training", f"{sum(history['seconds']):.1f} s"),
+        ]
+        files += [history.to_csv(run.history), run.write_json(run.result, record)]
+        files += write_report(experiment, run, history, tiles, tested)
+    return tuple(files)

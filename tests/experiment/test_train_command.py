@@ -1,0 +1,238 @@
+"""flowgraph train: the run folder, exit codes, the same bytes whether interrupted or not."""
+
+import csv
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import flowgraph as fg
+from flowgraph.cli import main
+from flowgraph.data import iris, moons
+from flowgraph.experiment import Experiment, RunFolder, TrainSettings
+from flowgraph.experiment.experiment import error_of, predict
+from flowgraph.training import load_checkpoint
+
+SHORT = [
+    "--target",
+    "kind",
+    "--hidden",
+    "6,5",
+    "--epochs",
+    "8",
+    "--dropout",
+    "0.1",
+    "--l2",
+    "1e-4",
+    "--batch-size",
+    "16",
+]
+
+
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "flowers.csv"
+    examples = iris()
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*examples.columns, "kind"])
+        writer.writerows([*row, examples.classes[label]] for row, label in zip(*examples, strict=True))
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["train", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def whole(flowers, tmp_path_factory):
+    """A run without interruption."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    result = run(flowers, *SHORT, "-o", folder)
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+def test_the_run_folder(whole, flowers):
+    folder, output = whole
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "history.csv", "model.safetensors", "checkpoint.safetensors", "result.json", "test_opened.json",
+        "graph.svg", "learning_curve.svg", "report.html",
+    }  # fmt: skip
+    result = json.loads((folder / "result.json").read_text())
+    assert f"test error: {result['test_error']:.2%}" in output
+    assert json.loads((folder / "config.json").read_text())["settings"]["hidden"] == [6, 5]
+    assert len((folder / "history.csv").read_text().splitlines()) == 9
+    page = (folder / "report.html").read_text()
+    assert page.count("<svg") == 2
+    assert all(word in page for word in ("virginica", "Learning curve", "flowers.csv"))
+    assert not re.search(r'(src|href)="http', page)
+
+
+def test_the_saved_model_reads_what_the_file_has(whole, flowers):
+    folder, _ = whole
+    model = fg.load(folder / "model.safetensors")
+    result = json.loads((folder / "result.json").read_text())
+    settings, _ = RunFolder(folder).read()
+    test = Experiment(settings).raw.test.open()
+    assert error_of(predict(model, test.x), test) == result["test_error"]
+    np.testing.assert_allclose(predict(model, test.x).sum(axis=1), 1)
+
+
+def test_the_same_seed_gives_the_same_bytes(whole, flowers, tmp_path):
+    run(flowers, *SHORT, "-o", tmp_path / "twin")
+    run(flowers, *SHORT, "--seed", "1", "-o", tmp_path / "other")
+    bytes_of = [(path / "model.safetensors").read_bytes() for path in (whole[0], tmp_path / "twin", tmp_path / "other")]
+    assert bytes_of[0] == bytes_of[1] != bytes_of[2]
+
+
+KILLED = """
+import os, signal, sys
+calls = int(sys.argv[1])
+real = os.replace
+def counting(*names):
+    global calls
+    calls -= 1
+    if calls == 0:
+        os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+    real(*names)
+os.replace = counting
+from flowgraph.cli import main
+main(sys.argv[3:])
+"""
+
+
+def interrupted(calls, how, *arguments):
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, calls, how, "train", *arguments, "--checkpoint-every", "0"]
+    return subprocess.run(list(map(str, command)), check=False, capture_output=True, text=True)
+
+
+def test_killed_and_resumed_gives_the_same_bytes(whole, flowers, tmp_path):
+    """Killed while a checkpoint is written, ended by Ctrl-C, killed while the model is written, then left alone."""
+    folder = tmp_path / "run"
+    model, result = folder / "model.safetensors", folder / "result.json"
+    first = interrupted(10, "SIGKILL", flowers, *SHORT, "-o", folder)
+    assert first.returncode == -signal.SIGKILL
+    assert not model.exists()
+    second = interrupted(12, "SIGINT", "--resume", "-o", folder)
+    assert second.returncode == 130, second.stderr
+    assert f"go on with: flowgraph train --resume -o {folder}" in second.stdout
+    assert not (folder / "test_opened.json").exists()
+    done = load_checkpoint(folder / "checkpoint.safetensors").record["updates"]
+    left = json.loads((whole[0] / "result.json").read_text())["updates"] - done
+    before = model.read_bytes()
+    third = interrupted(left + 3, "SIGKILL", "--resume", "-o", folder)
+    assert third.returncode == -signal.SIGKILL
+    assert model.read_bytes() == before
+    assert [path.name.split(".")[1] for path in folder.glob("*.part")] == ["model"]
+    last = run("--resume", "-o", folder)
+    assert last.exit_code == 0, last.output
+    assert model.read_bytes() == (whole[0] / "model.safetensors").read_bytes()
+    assert json.loads(result.read_text()) == json.loads((whole[0] / "result.json").read_text())
+    assert not list(folder.glob("*.part"))
+
+
+def test_more_epochs_go_on_but_do_not_test_again(whole, tmp_path):
+    folder = shutil.copytree(whole[0], tmp_path / "run")
+    more = run("--resume", "--epochs", "20", "-o", folder)
+    assert more.exit_code == 0
+    assert "after 20 epochs" in more.output
+    assert "note: the test examples were opened for an earlier model of this run" in more.output
+    assert "test error:" not in more.output
+    assert json.loads((folder / "result.json").read_text())["test_error"] is None
+
+
+def test_what_is_wrong_is_said_with_its_exit_code(whole, flowers, tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,kind\n1,x\n?,y\n")
+    for arguments, code, text in [
+        ([flowers, *SHORT, "-o", whole[0]], 1, "found a run in it; --resume goes on with it"),
+        (["--resume", "-o", tmp_path], 1, "found no config.json, so there is no run to resume"),
+        (["--resume", "--l2", "1", "-o", whole[0]], 2, "so --l2 cannot be given"),
+        (["--resume", flowers, "-o", whole[0]], 2, "so DATA cannot be given"),
+        ([], 2, "DATA is missing"),
+        ([flowers, "--target", "colour"], 1, "found no column 'colour'; its columns are sepal length"),
+        ([flowers], 1, "found no target"),
+        ([flowers, "--target", "kind", "--hidden", "a"], 2, "'a' is no list of sizes such as 64,32"),
+        ([flowers, "--target", "kind", "--valid", "x"], 2, "'x' is no share such as 0.2"),
+        ([bad, "--target", "kind"], 1, "line 3, column 'a': found '?'"),
+        ([tmp_path / "none.csv", "--target", "kind"], 1, "No such file"),
+        (["nothing"], 1, "the sets that have a name are"),
+    ]:
+        result = run(*arguments, *([] if "-o" in arguments else ["-o", tmp_path / "new"]))
+        assert (result.exit_code, text in result.output) == (code, True), (arguments, result.output)
+    assert not (tmp_path / "new").exists()
+
+
+def test_other_data_than_the_run_began_with(whole, flowers, tmp_path):
+    folder, path = shutil.copytree(whole[0], tmp_path / "run"), tmp_path / "copy.csv"
+    path.write_text(flowers.read_text().replace("5.1", "5.2", 1))
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace(json.dumps(str(flowers)), json.dumps(str(path))))
+    result = run("--resume", "-o", folder)
+    assert (result.exit_code, "its examples are not those that the run" in result.output) == (1, True)
+
+
+def test_a_configuration_that_is_damaged_or_newer(whole, tmp_path):
+    for text, found in [
+        ("{", "no configuration of a run"),
+        ('{"format": 2, "settings": {}, "data": ""}', "install the n"),
+    ]:
+        (tmp_path / "config.json").write_text(text)
+        result = run("--resume", "-o", tmp_path)
+        assert (result.exit_code, found in result.output) == (1, True)
+
+
+def test_a_training_that_diverges_ends_with_1(tmp_path):
+    with np.errstate(all="ignore"):
+        result = run("moons", "--rule", "sgd", "--learning-rate", "1e200", "--no-checks", "-o", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "try a smaller learning rate" in result.output
+
+
+def test_numbers_are_predicted_in_their_own_unit(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    np.savez(tmp_path / "line.npz", x=x, y=1000 + 50 * x[:, 0] + rng.normal(size=200))
+    settings = ["--target", "y", "--hidden", "0", "--rule", "adam", "--learning-rate", "0.05"]
+    result = run(tmp_path / "line.npz", *settings, "-o", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    error = json.loads((tmp_path / "run" / "result.json").read_text())["test_error"]
+    assert 0.5 < error < 1.5, "the noise has a standard deviation of 1"
+    output = predict(fg.load(tmp_path / "run" / "model.safetensors"), x)
+    assert np.corrcoef(output, 1000 + 50 * x[:, 0])[0, 1] > 0.999
+
+
+def test_float32_and_no_standardisation(tmp_path):
+    result = run("moons", "--dtype", "float32", "--no-standardise", "--epochs", "3", "-o", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    model = fg.load(tmp_path / "run" / "model.safetensors")
+    assert {parameter.dtype for parameter in model.parameters} == {np.dtype("float32")}
+    assert predict(model, moons().x).dtype == np.float32
+
+
+def test_help_reads_well():
+    text = run("--help").output
+    assert all(word in text for word in ("flowgraph train flowers.csv --target kind", "Exit code 0", "--resume"))
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_settings_that_are_wrong():
+    for values, text in [
+        ({"hidden": (3, 0)}, "needs sizes of layers"),
+        ({"rule": "adamax"}, "found rule='adamax', needs one of sgd"),
+        ({"epochs": 0}, "found epochs=0"),
+        ({"size": 3}, "found 'size', needs one of source"),
+    ]:
+        with pytest.raises(fg.FlowgraphError, match=text):
+            TrainSettings("iris").with_values(values)
+    with pytest.raises(fg.FlowgraphError, match=r"found no source"):
+        TrainSettings.from_dict({})
+    settings = TrainSettings("iris", hidden=(5, 4), l2=0.1)
+    assert TrainSettings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
