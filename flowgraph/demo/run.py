@@ -10,10 +10,9 @@ from typing import Any
 
 from flowgraph.checking import Report, check
 from flowgraph.demo.digits import Network, Split, build_network, load_split
-from flowgraph.demo.learning_curve import Epoch, learning_curve_svg
 from flowgraph.demo.report import report_html
 from flowgraph.table import graph_rows
-from flowgraph.training.sgd import sgd
+from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
 
 CHECKED_EXAMPLES = 20
 
@@ -36,11 +35,15 @@ class Summary:
     """What came out: the error on the test examples at the epoch with the best validation error."""
 
     test_error: float
-    best: Epoch
-    epochs: tuple[Epoch, ...]
+    history: History
     check: Report
     seconds: float
     files: tuple[Path, ...]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the smallest validation error."""
+        return self.history.best
 
 
 def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = lambda epoch: None) -> Summary:
@@ -49,11 +52,11 @@ def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = l
     split = load_split(settings.seed)
     network = build_network(settings.hidden, settings.regularization, settings.seed)
     report = check_gradients(network, split)
-    epochs, best = train(network, split, settings, on_epoch)
+    history = train(network, split, settings, on_epoch)
     test_error = network.error(split.test)
     seconds = time.perf_counter() - started
-    summary = Summary(test_error, best, epochs, report, seconds, ())
-    return Summary(test_error, best, epochs, report, seconds, write(network, split, settings, summary, out))
+    summary = Summary(test_error, history, report, seconds, ())
+    return Summary(test_error, history, report, seconds, write(network, split, settings, summary, out))
 
 
 def check_gradients(network: Network, split: Split) -> Report:
@@ -64,34 +67,22 @@ def check_gradients(network: Network, split: Split) -> Report:
     return report
 
 
-def train(
-    network: Network, split: Split, settings: Settings, on_epoch: Callable[[Epoch], Any]
-) -> tuple[tuple[Epoch, ...], Epoch]:
+def train(network: Network, split: Split, settings: Settings, on_epoch: Callable[[Epoch], Any]) -> History:
     """Train, and leave the network with the parameters of the epoch with the smallest validation error."""
-    epochs: list[Epoch] = []
-    best: list[tuple[Epoch, list[Any]]] = []
-
-    def after(number: int, objective: float) -> None:
-        epoch = Epoch(number, objective, network.error(split.train), network.error(split.valid))
-        epochs.append(epoch)
-        if not best or epoch.valid_error < best[0][0].valid_error:
-            best[:] = [(epoch, [parameter.value for parameter in network.mlp.parameters])]
-        on_epoch(epoch)
-
-    sgd(
-        network.objective,
-        {network.x: split.train.images, network.y: split.train.digits},
+    train, valid = ({network.x: part.images, network.y: part.digits} for part in (split.train, split.valid))
+    return fit(
+        Problem(network.objective),
+        train,
+        valid,
         epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        rule=Momentum(settings.momentum),
         learning_rate=settings.learning_rate,
-        momentum=settings.momentum,
+        batch_size=settings.batch_size,
+        early_stopping=EarlyStopping(patience=None, watch="error"),
         seed=settings.seed,
-        on_epoch=after,
+        progress=False,
+        callbacks=[lambda trainer, epoch: on_epoch(epoch)],
     )
-    chosen, values = best[0]
-    for parameter, value in zip(network.mlp.parameters, values, strict=True):
-        parameter.value = value
-    return tuple(epochs), chosen
 
 
 def write(network: Network, split: Split, settings: Settings, summary: Summary, out: Path) -> tuple[Path, ...]:
@@ -99,7 +90,7 @@ def write(network: Network, split: Split, settings: Settings, summary: Summary, 
     out.mkdir(parents=True, exist_ok=True)
     graph, curve, report = out / "graph.svg", out / "learning_curve.svg", out / "report.html"
     network.graph.render(graph)
-    curve.write_text(learning_curve_svg(summary.epochs, summary.best.number), encoding="utf-8")
+    summary.history.plot(curve)
     counts = (len(split.train), len(split.valid), len(split.test))
     tiles = [
         ("test error", f"{summary.test_error:.1%}"),
