@@ -12,11 +12,15 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from flowgraph import tracing
 from flowgraph.dispatch import call_function
 from flowgraph.errors import UsageError
+from flowgraph.naming import functions_of
 from flowgraph.size import Shape, product
 
 if TYPE_CHECKING:
     from flowgraph.box import Box
     from flowgraph.spec import Spec
+
+_OF_SCIPY = frozenset({"logsumexp", "softmax", "log_softmax", "polygamma"})
+"""Functions of scipy.special that are no ufuncs, so that no box can answer for itself."""
 
 
 class ArrayMethods(NDArrayOperatorsMixin):
@@ -248,6 +252,8 @@ class ArrayMethods(NDArrayOperatorsMixin):
         return operator.index(self._answer(operator.index, "an integer index", way_out))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        for name in _OF_SCIPY & functions_of("scipy"):
+            self._refuse(f"scipy.special.{name}, which takes arrays only,", f"use fg.{name}")
         self._refuse(
             "np.asarray() or np.array()",
             "run the graph: fg.Graph(box).fprop(...)[box]; inside fprop and bprop use the values as they come, "

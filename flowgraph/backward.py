@@ -11,7 +11,7 @@ from flowgraph.box import Box
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.leaves import Input
 from flowgraph.order import topological_order
-from flowgraph.paths import leading
+from flowgraph.paths import leading, refuse_underived
 from flowgraph.sweep import Step, sweep
 
 
@@ -25,6 +25,7 @@ def reader(slots: Sequence[int]) -> Callable[[Any], Iterable[Any]]:
 def backward_steps(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> tuple[Step, ...]:
     """The bprops from the outputs to `wrt`, parents before children."""
     leads = leading(boxes, slots, wrt)
+    refuse_underived(boxes, slots, leads)
     steps = []
     for slot in range(len(boxes) - 1, -1, -1):
         box = boxes[slot]
@@ -53,7 +54,8 @@ def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
         raise _no_bprop(box, f"its fprop returned {type(inside).__name__} when called on boxes")
     boxes = topological_order([inside])
     slots = {box: slot for slot, box in enumerate(boxes)}
-    steps = backward_steps(boxes, slots, [leaf for leaf in leaves if leaf in slots])
+    wanted = [leaf for leaf, free in zip(leaves, box.passes, strict=True) if free and leaf in slots]
+    steps = backward_steps(boxes, slots, wanted)
 
     def bprop(grad: Any, value: Any, *children: Any) -> tuple[Any, ...]:
         known = dict(zip(leaves, children, strict=True))

@@ -56,6 +56,7 @@ class Box(ArrayMethods, Description):
     domain: ClassVar[Mapping[str, Any]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
     constant_children: ClassVar[Any] = frozenset()
+    underived_children: ClassVar[Any] = frozenset()
     examples: ClassVar[tuple[Any, ...] | None] = ()
 
     has_bprop: ClassVar[bool] = False

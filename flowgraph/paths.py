@@ -33,6 +33,21 @@ def unreached(graph: Graph, wrt: Iterable[Box]) -> list[Box]:
     return [box for box in wrt if box not in reached]
 
 
+def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: bytearray) -> None:
+    """Refuse to leave out in silence a derivative that exists and that a box does not implement."""
+    for box in boxes:
+        if not box.underived_children:
+            continue
+        for name, child in zip(box.names_of_children(), box.children, strict=True):
+            if name in box.underived_children and leads[slots[child]] and child.outputs[0].dtype.kind in "fc":
+                raise NotDifferentiableError(
+                    f"{box.title}: its derivative by {name!r} is not implemented, and what is differentiated by "
+                    f"leads there by way of {child.title}\n"
+                    f"  built at {box.built_at}\n"
+                    f"  give {name!r} as a number or a constant, or leave what it is made of out of wrt"
+                )
+
+
 def cut_error(graph: Graph, box: Box) -> NotDifferentiableError:
     """Why no gradient reaches a box: the first box above it through which none passes."""
     title = f"{type(box).__name__} {graph.names[box]!r}"
@@ -50,6 +65,8 @@ def cut_error(graph: Graph, box: Box) -> NotDifferentiableError:
                 else:
                     cut = parent
     why = "takes it as a constant child"
+    if cut.underived_children:
+        why = f"has no derivative by {' or '.join(map(repr, sorted(cut.underived_children)))} that is implemented"
     if not any(spec.dtype.kind in "fc" for spec in cut.outputs):
         why = f"has the dtype {cut.outputs[0].dtype}, which no gradient passes"
     return NotDifferentiableError(

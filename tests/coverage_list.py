@@ -58,22 +58,15 @@ PROMISED = {
 LEFT = """
     copysign ldexp i0 select piecewise heaviside interp unwrap searchsorted nonzero digitize cumulative_sum
     cumulative_prod resize insert trim_zeros meshgrid copy choose partition fg.add_at polyval polyadd polysub
-    polymul polyder polyint vander convolve correlate fg.Conv2d fg.MaxPool scipy.special.logit
-    scipy.special.log_expit scipy.special.erf scipy.special.erfc scipy.special.erfcx scipy.special.erfinv
-    scipy.special.erfcinv scipy.special.ndtri scipy.special.log_ndtr scipy.special.gamma scipy.special.gammaln
-    scipy.special.loggamma scipy.special.rgamma scipy.special.digamma scipy.special.psi
-    scipy.special.polygamma scipy.special.beta scipy.special.betaln scipy.special.betainc
-    scipy.special.gammainc scipy.special.gammaincc scipy.special.entr scipy.special.rel_entr
-    scipy.special.kl_div scipy.special.xlogy scipy.special.xlog1py scipy.special.boxcox scipy.special.boxcox1p
-    scipy.special.inv_boxcox scipy.special.exprel scipy.special.j0 scipy.special.j1 scipy.special.jv
-    scipy.special.y0 scipy.special.y1 scipy.special.yn scipy.special.i0 scipy.special.i0e scipy.special.i1
-    scipy.special.i1e scipy.special.iv scipy.special.ive scipy.special.expi scipy.special.exp1
-    scipy.special.expn scipy.special.dawsn scipy.special.spence
+    polymul polyder polyint vander convolve correlate fg.Conv2d fg.MaxPool
 """
 NOT_YET = frozenset(LEFT.split())
 
-REFUSED = {"asarray": "run the graph"}
+REFUSED = {"asarray": "run the graph", "scipy.special.polygamma": "use fg.polygamma"}
 """Functions whose call on a box is an error, and what its text says."""
+
+FIRST = {"scipy.special.polygamma": (1,)}
+"""Arguments of such a call before the box."""
 
 ROOTS = {"fg": fg, "operator": operator}
 

@@ -2,10 +2,12 @@
 
 from flowgraph.boxes import constructors as constructors
 from flowgraph.boxes import differences as differences
+from flowgraph.boxes import editing as editing
 from flowgraph.boxes import fourier_functions as fourier_functions
 from flowgraph.boxes import nan_reduction as nan_reduction
 from flowgraph.boxes import part as part
 from flowgraph.boxes import percentile as percentile
+from flowgraph.boxes import repetition as repetition
 from flowgraph.boxes import vector_products as vector_products
 from flowgraph.boxes import weighting as weighting
 from flowgraph.boxes.activation import (
@@ -142,7 +144,7 @@ from flowgraph.boxes.rounding import Ceil, Floor, Rint, Round, Trunc
 from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
 from flowgraph.boxes.searching import Digitize, Nonzero, SearchSorted
 from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
-from flowgraph.boxes.setting import set_at
+from flowgraph.boxes.setting import SetAt, add_at, set_at
 from flowgraph.boxes.shape import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.boxes.signs import Copysign, Heaviside, Ldexp
 from flowgraph.boxes.singular_values import SVD, FullSVD
@@ -350,6 +352,7 @@ __all__ = [
     "Round",
     "RowsAs",
     "SearchSorted",
+    "SetAt",
     "SiLU",
     "Sigmoid",
     "Sign",
@@ -388,6 +391,7 @@ __all__ = [
     "Where",
     "XLog1pY",
     "XLogY",
+    "add_at",
     "arange_like",
     "broadcast_like",
     "count_like",

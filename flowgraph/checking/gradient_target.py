@@ -11,12 +11,13 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.complex_numbers import real_part, turned
-from flowgraph.checking.box_target import BoxCalls
+from flowgraph.checking.box_target import BoxCalls, import_of
 from flowgraph.checking.combine import nothing, with_failures
 from flowgraph.checking.generators import generator
 from flowgraph.checking.report import Report
-from flowgraph.checking.target import Target
+from flowgraph.checking.target import Inputs, Target
 from flowgraph.derivatives import gradient
+from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
 from flowgraph.order import Boxes
@@ -64,7 +65,8 @@ class GradientCalls:
         built = self.built(*inputs)
         run = built.graph.fprop(self._feeds(built, inputs))
         leaves = [*built.grads, *built.children]
-        reached = [leaf for leaf in leaves if leaf in built.graph and leaf.dtype.kind == "f"]
+        wanted = [leaf for i, leaf in enumerate(leaves) if self._differentiated(i)]
+        reached = [leaf for leaf in wanted if leaf in built.graph and leaf.dtype.kind == "f"]
         grad = tuple(arriving) if len(arriving) > 1 else arriving[0]
         found = run.bprop(grad=grad, wrt=reached, unused="zeros") if reached else {}
         return tuple(
@@ -139,7 +141,10 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
     if wrong:
         calls.finding("second", wrong)
         return with_failures(nothing(name, "the gradient graph is not that of bprop", 0), [calls.findings["second"]])
-    names = ("grad",) if len(parts) == 1 else tuple(f"grad{i}" for i in range(len(parts)))
+    opaque = next((one for one in second.built(*inputs).graph if isinstance(one, BpropOf)), None)
+    if opaque is not None:
+        return _without_graph(calls, second, opaque, name)
+    names = ("grad_",) if len(parts) == 1 else tuple(f"grad{i}" for i in range(len(parts)))
     shift = len(parts)
     return Target(
         second.fprop,
@@ -154,28 +159,32 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         code=target.code,
         strict_types=True,
         may_share=True,
-        definition=_definition(calls, (*names, *target.names), shift),
+        definition=_definition(calls, second, (*names, *target.names), inputs),
     )
 
 
-def _definition(calls: BoxCalls, names: tuple[str, ...], outputs: int) -> tuple[str, ...]:
-    """Python text of the second derivative, where it is short."""
-    if outputs > 1:
-        return ("# fprop: the gradients by bprop; bprop: that of their graph, fg.gradient(fg.sum(box[0] * g0) + ...)",)
-    cls, children = calls.cls, names[1 : 1 + calls.count]
-    module = "flowgraph" if cls.__module__.startswith("flowgraph.") else cls.__module__
+def _definition(calls: BoxCalls, second: GradientCalls, names: tuple[str, ...], inputs: Inputs) -> tuple[str, ...]:
+    """Python text of the second derivative: the graph of the gradients, and what that graph says of its own."""
+    shift, children = second.outputs, names[second.outputs : second.outputs + calls.count]
+    wanted = ", ".join(f"leaves[{i + shift}]" for i in second.active)
+    floats = [np.asarray(x).dtype.kind == "f" for x in inputs[shift : shift + calls.count]]
+    leaves = [f"fg.Parameter({name})" for name in names[:shift]]
+    leaves += [f"fg.{'Parameter' if f else 'Constant'}({name})" for name, f in zip(children, floats, strict=True)]
     keywords = "".join(f", {name}={name}" for name in calls.setting_names)
     keywords += "".join(f", {name}={value!r}" for name, value in calls.fixed.items())
-    arguments = ", ".join(("grad_", *names[1:]))
-    leaves = ", ".join(f"fg.Parameter({name})" for name in children)
+    arguments = ", ".join(names)
+    if shift == 1:
+        gradients = f"fg.gradient(box, [{wanted}], leaves[0])"
+    else:
+        products = "sum(fg.sum(part * grad) for part, grad in zip(box, leaves))"
+        gradients = f"fg.gradient({products}, [{wanted}])"
     return (
-        "import flowgraph as fg",
-        f"from {module} import {cls.__qualname__}",
+        *import_of(calls.cls),
         "",
         f"def graph_of({arguments}):",
-        f"    leaves = [fg.Parameter(grad_), {leaves}]",
-        f"    box = {cls.__name__}(*leaves[1:]{keywords})",
-        "    return fg.Graph(*fg.gradient(box, leaves[1:], leaves[0])), leaves",
+        f"    leaves = [{', '.join(leaves)}]",
+        f"    box = {calls.cls.__name__}(*leaves[{shift}:]{keywords})",
+        f"    return fg.Graph(*{gradients}), leaves",
         "",
         f"def fprop({arguments}):",
         f"    graph, _ = graph_of({arguments})",
@@ -183,9 +192,33 @@ def _definition(calls: BoxCalls, names: tuple[str, ...], outputs: int) -> tuple[
         "",
         f"def bprop(grad, output, {arguments}):",
         f"    graph, leaves = graph_of({arguments})",
-        "    grads = graph.fprop().bprop(grad, wrt=leaves, unused='zeros')",
-        "    return [grads[leaf] for leaf in leaves]",
+        "    reached = [leaf for leaf in leaves if leaf in graph and isinstance(leaf, fg.Parameter)]",
+        "    grads = graph.fprop().bprop(grad if len(grad) > 1 else grad[0], wrt=reached, unused='zeros')",
+        "    return [grads[leaf] if leaf in grads else np.zeros(leaf.shape) for leaf in leaves]",
     )
+
+
+def _without_graph(calls: BoxCalls, second: GradientCalls, opaque: BpropOf, name: str) -> Report:
+    """A bprop that does not run on boxes has no second derivative, which is said; one that lies there is wrong."""
+    box = opaque.box
+    if len(box.outputs) == 1 and _runs(box):
+        calls.finding("second", f"bprop does not run on boxes as on arrays: {opaque.why}")
+        return with_failures(nothing(name, "the gradient graph is not that of bprop", 0), [calls.findings["second"]])
+    why = f"the second derivative of {second.target.name} was not checked: its bprop does not run on boxes"
+    return nothing(name, f"{why} ({opaque.why})", 0)
+
+
+def _runs(box: Box) -> bool:
+    """Whether bprop returns when it is given boxes."""
+    leaves = [
+        child if isinstance(child, Constant) else Input(f"child{i}", shape=child.shape, dtype=child.dtype)
+        for i, child in enumerate(box.children)
+    ]
+    try:
+        box.bprop(Input("grad", shape=box.shape, dtype=box.dtype), box.with_children(*leaves), *leaves)
+    except Exception:
+        return False
+    return True
 
 
 def _other_numbers(second: GradientCalls, inputs: tuple[Any, ...]) -> str:

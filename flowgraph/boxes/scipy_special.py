@@ -1,0 +1,34 @@
+"""What the boxes of scipy.special share: SciPy is imported when one of them is first run, and complex children."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any, ClassVar
+
+from flowgraph.box import Elementwise
+from flowgraph.errors import DtypeError
+from flowgraph.spec import Spec
+
+
+class Special(Elementwise, abstract=True):
+    """A function of scipy.special, element by element; it takes complex children where `of_complex` says so."""
+
+    of_complex: ClassVar[bool] = False
+
+    def infer(self, *specs: Any) -> Spec:
+        """As of every elementwise box, once complex children are refused."""
+        if not self.of_complex and any(spec.dtype.kind == "c" for spec in specs):
+            raise DtypeError(f"{self.title}: found complex numbers, needs real ones: its derivative is known for those")
+        return super().infer(*specs)
+
+
+@functools.cache
+def special() -> Any:
+    """The module scipy.special."""
+    try:
+        return importlib.import_module("scipy.special")
+    except ImportError as error:
+        raise ImportError(
+            "flowgraph: a box of scipy.special needs SciPy, which is not installed; pip install 'flowgraph[scipy]'"
+        ) from error
