@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+from flowgraph.box import Box
 from flowgraph.rendering.palette import HEAT, KINDS
 from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import amount_text
 from flowgraph.size import add, multiply, product
+from flowgraph.spec import Spec
 from flowgraph.table import flops_of
 
 
@@ -22,12 +26,7 @@ def caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:
 
 def _facts(subject: Subject) -> list[str]:
     graph = subject.graph
-    flops, memory = 0, 0
-    for box in graph.boxes:
-        flops = add(flops, flops_of(box))  # type: ignore[assignment]
-        if box.children:
-            for spec in box.outputs:
-                memory = add(memory, multiply(spec.dtype.itemsize, product(spec.shape)))  # type: ignore[assignment]
+    flops, memory = _amounts(subject)
     count = sum(box.value.size for box in graph.parameters)
     facts = [f"{len(graph):,} boxes" if len(graph) > 1 else "1 box"]
     facts += [f"{count:,} parameters"] if count else []
@@ -35,6 +34,24 @@ def _facts(subject: Subject) -> list[str]:
     facts += [f"fprop {texts[0]}"] if flops and texts[0] else []
     facts += [f"values {texts[1]}"] if memory and texts[1] else []
     return [*facts, subject.dtype]
+
+
+def _amounts(subject: Subject) -> tuple[Any, Any]:
+    """FLOP of an fprop and bytes of its values; boxes that are alike are counted before they are added up."""
+    alike: dict[Any, list[Box]] = {}
+    specs: Counter[Spec] = Counter()
+    for box in subject.graph.boxes:
+        if box.children:
+            specs.update(box.outputs)
+            settings = id(box) if box.settings else 0
+            key = (type(box), settings, box.outputs, tuple(child.outputs for child in box.children))
+            alike.setdefault(key, []).append(box)
+    flops, memory = 0, 0
+    for boxes in alike.values():
+        flops = add(flops, multiply(len(boxes), flops_of(boxes[0])))  # type: ignore[assignment]
+    for spec, times in specs.items():
+        memory = add(memory, multiply(times * spec.dtype.itemsize, product(spec.shape)))  # type: ignore[assignment]
+    return flops, memory
 
 
 def _legend(subject: Subject, tiles: Sequence[Tile]) -> Row:

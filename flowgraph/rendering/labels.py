@@ -14,7 +14,7 @@ from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics, share_saturated
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import exact_text, number_text, printable, shape_text, shortened
+from flowgraph.rendering.wording import dtype_text, exact_text, number_text, printable, shape_text, shortened
 
 
 def operation(box: Box) -> str:
@@ -42,7 +42,7 @@ def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:
     kind = subject.kind[box]
     words = [kind] if kind in ("input", "target", "constant", "random") else []
     words.append(_shape_or_value(subject, box))
-    other = [str(spec.dtype) for spec in box.outputs if str(spec.dtype) != subject.dtype]
+    other = [name for spec in box.outputs if (name := dtype_text(spec.dtype)) != subject.dtype]
     return Row((Span("  ".join([*words, *dict.fromkeys(other)]), muted),))
 
 
@@ -125,7 +125,7 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
 def tooltip(subject: Subject, box: Box) -> str:
     """Everything that is known of a box, a line each."""
     declared = type(box)
-    shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {spec.dtype}" for spec in box.outputs)
+    shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {dtype_text(spec.dtype)}" for spec in box.outputs)
     lines = [f"{subject.graph.names[box]}: {declared.__name__}"]
     lines += [f"{name} = {_setting_text(value)}" for name, value in box.setting_values().items()]
     lines += [f"formula {declared.formula}"] if declared.formula else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 _WIDTHS = {
@@ -34,6 +35,7 @@ _SLACK = 1.14
 """Room for the fonts that stand in for Helvetica."""
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """An upper estimate of the width of a text, in the unit of its size."""
     thousandths = sum(_WIDTHS.get(c) or (1000 if unicodedata.east_asian_width(c) in "WF" else _OTHER) for c in text)

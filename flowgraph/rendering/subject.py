@@ -69,8 +69,8 @@ class Subject:
     @cached_property
     def dtype(self) -> str:
         """The dtype of most floats; the caption says it once."""
-        counts = Counter(str(spec.dtype) for box in self.graph.boxes for spec in box.outputs if spec.dtype.kind in "fc")
-        return counts.most_common(1)[0][0] if counts else str(self.graph.boxes[0].outputs[0].dtype)
+        counts = Counter(spec.dtype for box in self.graph.boxes for spec in box.outputs if spec.dtype.kind in "fc")
+        return str(counts.most_common(1)[0][0]) if counts else str(self.graph.boxes[0].outputs[0].dtype)
 
     @cached_property
     def sizes(self) -> dict[str, int]:

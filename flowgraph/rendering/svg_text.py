@@ -52,7 +52,8 @@ class _Writer:
         path = escape(frame.path)
         note = f'<tspan dx="8" font-weight="normal">{escape(frame.note)}</tspan>' if frame.note else ""
         return (
-            f'<g class="frame" data-frame="{path}"><title>{path}</title>{self._rect(at, "frame", "frame line", 1.0, 10)}'
+            f'<g class="frame" data-frame="{path}"><title>{path}</title>'
+            f"{self._rect(at, 'frame', 'frame line', 1.0, 10)}"
             f'<text x="{at.x + 10:.1f}" y="{at.y + 15:.1f}" font-size="10" font-weight="bold" '
             f'fill="{self.colours["muted"]}">{escape(frame.title)}{note}</text></g>'
         )

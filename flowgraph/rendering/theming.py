@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from flowgraph.errors import UsageError
 from flowgraph.rendering.palette import THEMES, darkened
 
+_COLOURED = re.compile(r'(fill|stroke)="([#\w]+)"')
 THEME_NAMES = ("auto", "light", "dark", "print")
 
 
@@ -28,15 +31,12 @@ def adaptive(svg: str) -> str:
 
 def dark_style(svg: str) -> str:
     """Rules that give what has a light colour its dark one, for the colours that occur."""
-    present = svg.lower()
+    present = {(attribute, colour.lower()) for attribute, colour in _COLOURED.findall(svg)}
     rules = []
     for light, dark in sorted(darkened().items()):
-        colour = light.lower()
-        if f'"{colour}"' not in present:
-            continue
         for attribute in ("fill", "stroke"):
-            if f'{attribute}="{colour}"' in present:
-                rules.append(f'[{attribute}="{colour}" i]{{{attribute}:{dark}}}')
+            if (attribute, light.lower()) in present:
+                rules.append(f'[{attribute}="{light.lower()}" i]{{{attribute}:{dark}}}')
     ink = THEMES["dark"]["ink"]
     return f"@media (prefers-color-scheme:dark){{svg text:not([fill]){{fill:{ink}}}{''.join(rules)}}}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from flowgraph.size import Size, evaluate
 LONGEST = 28
 """Characters of a name that a picture shows; the tooltip has them all."""
 
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]*")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
@@ -46,8 +48,18 @@ def exact_text(number: Any) -> str:
 
 def shape_text(shape: Iterable[Any], sizes: Mapping[str, int] | None = None) -> str:
     """A shape as it is said: 32×128, N×784, scalar; with numbers in place of names where they are known."""
-    parts = [_size_text(size, sizes or {}) for size in shape]
-    return "×".join(parts) if parts else "scalar"
+    return _shape_text(tuple(shape), tuple((sizes or {}).items()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _shape_text(shape: tuple[Any, ...], sizes: tuple[tuple[str, int], ...]) -> str:
+    return "×".join(_size_text(size, dict(sizes)) for size in shape) or "scalar"
+
+
+@functools.lru_cache(maxsize=256)
+def dtype_text(dtype: Any) -> str:
+    """The name of a dtype; NumPy's own way to it is slow."""
+    return str(dtype)
 
 
 def amount_text(amount: Any, unit: str, sizes: Mapping[str, int] | None = None) -> str:
@@ -79,7 +91,9 @@ def shortened(text: str) -> str:
 
 def identifier(name: str) -> str:
     """A name as an identifier that DOT, SVG and a style sheet all take; no two names share one."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-./") else f":{ord(c):x}:" for c in name)
+    if _PLAIN.fullmatch(name):
+        return name
+    return "".join(c if _PLAIN.fullmatch(c) else f":{ord(c):x}:" for c in name)
 
 
 def _size_text(size: Any, sizes: Mapping[str, int]) -> str:
