@@ -49,10 +49,9 @@ class BpropOf(Box):
         if any(needs[count + 1 :]) and not differences:
             raise self.refusal()
         result: list[Any] = [None] * len(arrays)
-        if any(needs[:count]):
-            if count != 1 or len(self.present) != 1:
-                raise self.refusal()
-            result[0] = _slope(TransposedBprop, self, directions, arrays)
+        for place in range(count):
+            if needs[place]:
+                result[place] = _slope(TransposedBprop, self, directions, arrays, place)
         for position, child in enumerate(self.wanted):
             if needs[count + 1 + child]:
                 result[count + 1 + child] = _slope(SlopeOfBprop, self, directions, arrays, position)
@@ -68,6 +67,10 @@ class BpropOf(Box):
         """The value is computed from the children, so what depends on it is counted with them."""
         children = tuple(i not in self.wanted for i in range(len(self.box.children)))
         return (*(False for part in self.present if part), True, *children)
+
+    def sent(self) -> list[Spec]:
+        """The specs of the outputs of the box that a gradient arrives at."""
+        return [spec for spec, there in zip(self.box.outputs, self.present, strict=True) if there]
 
     def refusal(self) -> NotDifferentiableError:
         """Who cannot be differentiated twice, and the way out."""
@@ -146,6 +149,9 @@ class TransposedBprop(Box):
     """The derivative of <bprop, directions> by the gradient that arrives, in which bprop is linear: by unit gradients.
 
     h_j = <bprop(e_j), v>        dv = bprop(grad), exact; as many calls of bprop as the output has elements
+
+    Of a box with several outputs it is the derivative by the gradient of one, the one at `position` among those that
+    a gradient arrives at.
     """
 
     bprop_box: Any
@@ -157,13 +163,14 @@ class TransposedBprop(Box):
 
     def fprop(self, *arrays: Any) -> Any:
         directions, grads, value, children = _split(self, arrays)
-        result = np.zeros(np.shape(grads), self.dtype)
+        sent = [np.zeros_like(part) for part in parts_of(grads) if part is not None]
+        result = np.zeros_like(sent[self.position])
         for place in np.ndindex(result.shape):
             for one in (1, 1j) if self.dtype.kind == "c" else (1,):
                 unit = np.zeros_like(result)
                 unit[place] = one
-                parts = self.bprop_box.fprop(unit[()], value, *children)
-                parts = parts if isinstance(parts, tuple) else (parts,)
+                units = [unit[()] if i == self.position else zeros for i, zeros in enumerate(sent)]
+                parts = parts_of(self.bprop_box.fprop(*units, value, *children))
                 pairs = zip(parts, directions, strict=True)
                 slope = sum(np.sum(part * d).real for part, d in pairs if d is not None)
                 result[place] += slope if one == 1 else -1j * slope
@@ -174,7 +181,17 @@ class TransposedBprop(Box):
 
     def infer_from_children(self) -> Spec:
         """The spec of the output of the box."""
-        return self.bprop_box.box.spec  # type: ignore[no-any-return]
+        return self.bprop_box.sent()[self.position]  # type: ignore[no-any-return]
+
+
+def parts_of(value: Any) -> tuple[Any, ...]:
+    """The outputs, or their gradients, one or several."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def present(grad: Any) -> tuple[bool, ...]:
+    """For each output, whether a gradient arrives at it."""
+    return tuple(part is not None for part in parts_of(grad))
 
 
 def settled_bprop(box: Box, wanted: Sequence[int], grad: Any, value: Any, children: Sequence[Any]) -> list[Any]:
@@ -191,7 +208,7 @@ def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence
     if any(isinstance(child, Box) for child in children):
         return cls(*children, bprop_box=inner, position=position, present=present)
     box = object.__new__(cls)
-    target = inner.box.children[inner.wanted[position]] if cls is SlopeOfBprop else inner.box
+    target = inner.box.children[inner.wanted[position]] if cls is SlopeOfBprop else inner.sent()[position]
     box.__dict__.update(
         children=(), name=None, scope="", bprop_box=inner, position=position, present=present, dtype=target.dtype
     )

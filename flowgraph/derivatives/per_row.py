@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.complex_numbers import turned
-from flowgraph.derivatives.opaque import settled_bprop
+from flowgraph.derivatives.opaque import parts_of, settled_bprop
 from flowgraph.leaves import Input
 from flowgraph.spec import Spec
 
@@ -39,9 +39,8 @@ class PerRow(Box):
         wanted = [position for position, passes in enumerate(self.passes) if passes]
         parts: list[dict[int, Any]] = []
         for i, one in enumerate(self._rows(children)):
-            sent = tuple(None if g is None else g[i] for g in grad) if isinstance(grad, tuple) else grad[i]
-            own = tuple(part[i] for part in h) if isinstance(h, tuple) else h[i]
-            parts.append(dict(zip(wanted, settled_bprop(self.box, wanted, sent, own, one), strict=True)))
+            grads = settled_bprop(self.box, wanted, _row(grad, i), _row(h, i), one)
+            parts.append(dict(zip(wanted, grads, strict=True)))
         result: list[Any] = []
         for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
             if not self.passes[position]:
@@ -65,9 +64,9 @@ class PerRow(Box):
         return tuple(self.box.constant)
 
     def _rows(self, children: Any) -> Any:
-        count = next(len(child) for child, batched in zip(children, self.batched, strict=True) if batched)
+        count = next(len(parts_of(c)[0]) for c, batched in zip(children, self.batched, strict=True) if batched)
         for i in range(count):
-            yield [child[i] if batched else child for child, batched in zip(children, self.batched, strict=True)]
+            yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
 
     def _shape_of_row(self, children: Any) -> tuple[int, ...]:
         ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]
@@ -81,10 +80,15 @@ class PerRow(Box):
 
         leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
         single = self.box.with_children(*leaves)
-        sent = Input("arriving", shape=self.box.shape, dtype=self.box.dtype)
         free = [leaf for leaf, passes in zip(leaves, single.passes, strict=True) if passes]
-        parts = [turned(part) for part in gradients([single], free, [turned(sent)])]
-        rows: dict[Box, Any] = {sent: grad}
+        several = len(single.outputs) > 1
+        rows: dict[Box, Any] = {}
+        outputs = []
+        for i, part in enumerate(parts_of(grad)):
+            if part is not None:
+                outputs.append(single[i] if several else single)
+                rows[Input(f"arriving{i}", shape=outputs[-1].shape, dtype=outputs[-1].dtype)] = part
+        parts = [turned(part) for part in gradients(outputs, free, list(map(turned, rows)), unused="zeros")]
         fixed: dict[Box, Any] = {}
         for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
             (rows if batched else fixed)[leaf] = child
@@ -93,3 +97,10 @@ class PerRow(Box):
             None if leaf not in found else found[leaf] if batched else np.sum(found[leaf], axis=0)
             for leaf, batched in zip(leaves, self.batched, strict=True)
         )
+
+
+def _row(value: Any, i: int) -> Any:
+    """Row i of a value, of each of its parts where it has several, None where there is none."""
+    if isinstance(value, tuple):
+        return tuple(_row(part, i) for part in value)
+    return None if value is None else value[i]

@@ -11,9 +11,10 @@ import numpy as np
 
 from flowgraph.backward import replay
 from flowgraph.box import Box, Constant
-from flowgraph.derivatives.opaque import BpropOf
+from flowgraph.derivatives.opaque import BpropOf, parts_of, present
 from flowgraph.leaves import Input, Parameter
 from flowgraph.order import topological_order
+from flowgraph.run import as_values
 from flowgraph.size import Size, evaluate
 from flowgraph.sweep import Step
 
@@ -36,7 +37,7 @@ def _build(step: Step, grad: Any, value: Any, *children: Any) -> tuple[Any, ...]
             return step.bprop(grad, value, *children)
         except Exception as error:
             return _opaque(step, grad, value, children, _reason(error), False)
-    doubt, stateful = _doubt(step)
+    doubt, stateful = _doubt(step, present(grad))
     if doubt is None:
         return step.bprop(grad, value, *children)
     return _opaque(step, grad, value, children, doubt, stateful)
@@ -44,39 +45,41 @@ def _build(step: Step, grad: Any, value: Any, *children: Any) -> tuple[Any, ...]
 
 def _opaque(step: Step, grad: Any, value: Any, children: Sequence[Any], why: str, stateful: bool) -> tuple[Any, ...]:
     wanted = tuple(position for position, _ in step.wanted)
-    grads = grad if isinstance(grad, tuple) else (grad,)
-    present = tuple(part is not None for part in grads)
-    sent = [part for part in grads if part is not None]
-    box = BpropOf(*sent, value, *children, box=step.box, wanted=wanted, present=present, why=why, stateful=stateful)
+    there = present(grad)
+    sent = [part for part in parts_of(grad) if part is not None]
+    box = BpropOf(*sent, value, *children, box=step.box, wanted=wanted, present=there, why=why, stateful=stateful)
     parts = (box,) if len(wanted) == 1 else tuple(box)
     placed = dict(zip(wanted, parts, strict=True))
     return tuple(placed.get(position) for position in range(step.arity))
 
 
-def _doubt(step: Step) -> tuple[str | None, bool]:
+def _doubt(step: Step, there: tuple[bool, ...]) -> tuple[str | None, bool]:
     """Why the boxes that a bprop builds cannot be relied on, None if they can; and whether it keeps state.
 
-    fprop and bprop are called on two draws of the children. The graph, built after the first and evaluated at the
-    second, must give the numbers that bprop gives there: an array kept from the first is found out.
+    fprop and bprop are called on two draws of the children, with gradients for the outputs that are `there`. The
+    graph, built after the first and evaluated at the second, must give the numbers that bprop gives there: an array
+    kept from the first is found out.
     """
     box = step.box
-    if len(box.outputs) > 1:
-        return "it has several outputs", True
     try:
         first, second = (_draw(box, number) for number in (0, 1))
-        seeds = [_seed(box.fprop(*_copies(arrays)), number) for number, arrays in enumerate((first, second))]
+        values = [box.fprop(*_copies(arrays)) for arrays in (first, second)]
+        seeds = [_seed(value, number, there) for number, value in enumerate(values)]
     except Exception as error:
         return f"its fprop could not be tried: {_reason(error)}", True
     expected = [_numbers(step, seed, arrays) for seed, arrays in zip(seeds, (first, second), strict=True)]
     if not all(isinstance(numbers, tuple) for numbers in expected):
-        return f"its bprop could not be tried: {expected}", True
-    stateful = not _agree(expected[0], _numbers(step, seeds[0], first, fresh=False))
+        return f"its bprop could not be tried: {next(one for one in expected if isinstance(one, str))}", True
+    of_same_sizes = _draw(box, len(_SIZES))
+    stateful = not _agree(expected[0], _numbers(step, seeds[0], first, of_same_sizes))
     try:
-        one, other = _leaves(box), _leaves(box)
+        one, other = _leaves(box, there), _leaves(box, there)
         box.fprop(*_copies(first))
         step.bprop(*one)
         built = step.bprop(*other)
-        known = dict(zip(other, (seeds[1], box.fprop(*_copies(second)), *second), strict=True))
+        sent, value, *children = other
+        known = dict(zip(parts_of(sent), parts_of(seeds[1]), strict=True))
+        known |= dict(zip((value, *children), (as_values(box.fprop(*_copies(second))), *second), strict=True))
         found = tuple(_evaluate(built[position], known) for position, _ in step.wanted)
     except Exception as error:
         return _reason(error), stateful
@@ -87,25 +90,32 @@ def _doubt(step: Step) -> tuple[str | None, bool]:
     return (None, False) if not stateful else ("it keeps state between calls", True)
 
 
-def _numbers(step: Step, seed: Any, arrays: Sequence[Any], fresh: bool = True) -> Any:
-    """What bprop gives on arrays, after its own fprop; without it if not `fresh`."""
+def _numbers(step: Step, seed: Any, arrays: Sequence[Any], between: Sequence[Any] | None = None) -> Any:
+    """What bprop gives on arrays, after its own fprop; or after one of others that came `between`."""
     value = step.box.fprop(*_copies(arrays))
-    if not fresh:
-        step.box.fprop(*[array + 1 if array.dtype.kind == "f" else array for array in _copies(arrays)])
+    if between is not None:
+        step.box.fprop(*_copies(between))
     try:
         parts = step.bprop(*_copies((seed, value)), *_copies(arrays))
+        if any(parts[position] is None for position, _ in step.wanted):
+            return "it returned None for a child that wants a gradient"
         return tuple(np.asarray(parts[position]) for position, _ in step.wanted)
     except Exception as error:
         return _reason(error)
 
 
-def _leaves(box: Box) -> list[Any]:
-    """What a bprop is called with, as boxes: the gradient, the value, the children."""
+def _leaves(box: Box, there: tuple[bool, ...]) -> list[Any]:
+    """What a bprop is called with, as boxes: the gradient (of each output that one is there for), the value, the
+    children."""
     children = [
         child if isinstance(child, Constant) else Input(f"child{i}", shape=child.shape, dtype=child.dtype)
         for i, child in enumerate(box.children)
     ]
-    return [Input("grad", shape=box.shape, dtype=box.dtype), box.with_children(*children), *children]
+    grads = tuple(
+        Input(f"grad{i}", shape=spec.shape, dtype=spec.dtype) if one else None
+        for i, (spec, one) in enumerate(zip(box.outputs, there, strict=True))
+    )
+    return [grads if len(grads) > 1 else grads[0], box.with_children(*children), *children]
 
 
 def _evaluate(part: Any, known: Mapping[Any, Any]) -> Any:
@@ -155,12 +165,20 @@ def _draw(box: Box, number: int) -> list[Any]:
     return arrays
 
 
-def _seed(value: Any, number: int) -> Any:
-    return np.asarray(np.random.default_rng(number + 7).normal(size=np.shape(value))).astype(np.asarray(value).dtype)
+def _seed(value: Any, number: int, there: tuple[bool, ...]) -> Any:
+    rng = np.random.default_rng(number + 7)
+    drawn = tuple(
+        np.asarray(rng.normal(size=np.shape(part))).astype(np.asarray(part).dtype) if one else None
+        for part, one in zip(parts_of(value), there, strict=True)
+    )
+    return drawn if isinstance(value, tuple) else drawn[0]
 
 
 def _copies(arrays: Sequence[Any]) -> list[Any]:
-    return [np.array(array)[()] for array in arrays]
+    """Fresh arrays; of a tuple, of each of its parts, None where there is none."""
+    return [
+        tuple(_copies(one)) if isinstance(one, tuple) else None if one is None else np.array(one)[()] for one in arrays
+    ]
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,117 @@
+"""Boxes of several outputs at second order: believed where they are right, found out where they keep something."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import NotDifferentiableError
+from tests.derivatives.several_outputs import OPAQUE, CachesOfOneOutput, Clean
+
+A, B = np.array([0.5, -1.5, 2.0]), np.array([1.0, 0.3, -0.7])
+
+
+@pytest.fixture(params=OPAQUE, ids=lambda cls: cls.__name__)
+def box(request):
+    return request.param
+
+
+def leaves(shape=(3,)):
+    return fg.Input("a", shape=shape), fg.Input("b", shape=shape)
+
+
+def value(output, **feeds):
+    graph = fg.Graph(output)
+    return np.asarray(graph.fprop({name: v for name, v in feeds.items() if name in graph})[output])
+
+
+def loss(cls, a, b):
+    cubes, products = cls(a, b)
+    return fg.sum(np.sin(cubes) + products**2)
+
+
+def curvature(a, b):
+    """The Hessian of the loss by a and b, written out."""
+    aa = np.cos(a**3) * 6 * a - np.sin(a**3) * 9 * a**4 + 12 * a**2 * b**2
+    ab = 8 * a**3 * b
+    bb = 2 * a**4
+    return np.block([[np.diag(aa), np.diag(ab)], [np.diag(ab), np.diag(bb)]])
+
+
+def test_first_order_is_right_for_every_value(box):
+    a, b = leaves(("N",))
+    da, db = fg.gradient(loss(box, a, b), [a, b])
+    for one, other in ((A, B), (B[:2], A[:2])):
+        needed = 3 * one**2 * np.cos(one**3) + 4 * one**3 * other**2, 2 * one**4 * other
+        np.testing.assert_allclose(value(da, a=one, b=other), needed[0], rtol=1e-12)
+        np.testing.assert_allclose(value(db, a=one, b=other), needed[1], rtol=1e-12)
+
+
+def test_a_bprop_that_runs_on_boxes_is_used_as_it_is():
+    a, b = leaves()
+    grads = fg.gradient(loss(Clean, a, b), [a, b])
+    assert all(type(one).__name__ != "BpropOf" for one in fg.Graph(*grads))
+    np.testing.assert_allclose(value(fg.hessian(loss(Clean, a, b), [a, b]), a=A, b=B), curvature(A, B), atol=1e-12)
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_one_output_alone(output):
+    a, b = leaves()
+    H = fg.hessian(fg.sum(Clean(a, b)[output]), [a])
+    np.testing.assert_allclose(value(H, a=A, b=B), np.diag((6 * A, 2 * B)[output]), atol=1e-12)
+
+
+def test_what_one_output_does_not_read_is_no_memory_of_it():
+    a, b = leaves()
+    H = fg.hessian(fg.sum(CachesOfOneOutput(a, b)[0]), [a])
+    np.testing.assert_allclose(value(H, a=A, b=B), np.diag(6 * A), atol=1e-12)
+
+
+def test_second_order_names_the_box_and_the_way_out(box):
+    a, b = leaves()
+    with pytest.raises(NotDifferentiableError) as error:
+        fg.hessian(loss(box, a, b), [a, b])
+    assert box.__name__ in str(error.value)
+    assert "fallback='central differences'" in str(error.value)
+
+
+def test_the_fallback_is_right_to_many_digits(box):
+    a, b = leaves()
+    H = fg.hessian(loss(box, a, b), [a, b], fallback="central differences")
+    np.testing.assert_allclose(value(H, a=A, b=B), curvature(A, B), rtol=1e-6, atol=1e-6)
+    directions = [np.array([1.0, 0.0, 2.0]), np.array([0.5, 1.0, 0.0])]
+    products = fg.hvp(loss(box, a, b), [a, b], directions, fallback="central differences")
+    needed = curvature(A, B) @ np.concatenate(directions)
+    np.testing.assert_allclose(np.concatenate([value(p, a=A, b=B) for p in products]), needed, rtol=1e-6, atol=1e-6)
+
+
+def test_forward_mode_is_exact(box):
+    a, b = leaves()
+    cubes, products = box(a, b)
+    slope = fg.jvp(cubes * 2 + products, [a, b], [np.array([1.0, 0.0, 2.0]), np.ones(3)])
+    needed = (6 * A**2 + 2 * A * B) * [1, 0, 2] + A**2
+    np.testing.assert_allclose(value(slope, a=A, b=B), needed, rtol=1e-12)
+
+
+def test_jacobians_go_row_by_row(box):
+    a, b = leaves()
+    for cls in (box, Clean):
+        cubes, products = cls(a, b)
+        J, K = fg.jacobian(cubes + products, [a, b])
+        np.testing.assert_allclose(value(J, a=A, b=B), np.diag(3 * A**2 + 2 * A * B), atol=1e-12)
+        np.testing.assert_allclose(value(K, a=A, b=B), np.diag(A**2), atol=1e-12)
+
+
+def test_boxes_of_several_outputs_of_boxes_of_several_outputs():
+    a, b = leaves()
+    cubes, products = Clean(a, b)
+    again = Clean(products, cubes)
+    H = fg.hessian(fg.sum(again[0] * again[1]), [a])
+
+    def first(one):
+        cube, product = one**3, one**2 * B
+        h = product**5 * cube
+        return h * (10 / one + 3 / one)
+
+    step = 1e-6
+    numeric = (first(A + step) - first(A - step)) / (2 * step)
+    np.testing.assert_allclose(value(H, a=A, b=B), np.diag(numeric), rtol=1e-6)
