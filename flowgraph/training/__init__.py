@@ -18,7 +18,6 @@ from flowgraph.training.objective import objective
 from flowgraph.training.preflight import Preflight, PreflightError, PreflightWarning, preflight
 from flowgraph.training.problem import Problem
 from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, Proximal, RMSProp, Rule
-from flowgraph.training.sgd import sgd
 from flowgraph.training.trainer import State, Trainer
 
 __all__ = [
@@ -61,6 +60,5 @@ __all__ = [
     "resume",
     "save_checkpoint",
     "schedules",
-    "sgd",
     "zeros",
 ]

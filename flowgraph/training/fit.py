@@ -12,6 +12,7 @@ from flowgraph.training.problem import problem_of
 from flowgraph.training.progress import progress_callback
 from flowgraph.training.rules import Rule
 from flowgraph.training.schedules import Schedule
+from flowgraph.training.settings import read_count
 from flowgraph.training.trainer import State, Trainer
 
 
@@ -59,6 +60,7 @@ def fit(
 
     Source: Larochelle, Training neural networks, "stochastic gradient descent".
     """
+    epochs = read_count("fit", "epochs", epochs)
     problem = problem_of(model, data, l1, l2)
     trainer = Trainer(
         problem,

@@ -206,8 +206,8 @@ class AdamW(Adam):
 class Proximal(Rule):
     """A rule, then the proximal step of l1 · Σ |W|, which sets small weights to exactly 0; biases are left alone.
 
-    W becomes sign(W') max(|W'| − α l1 g, 0), where W' is what the rule gives and g its gain: 1 for SGD, 1 / (1 − β)
-    for Momentum and Nesterov. The objective itself is then without L1.
+    W becomes sign(W') max(|W'| − α l1 g, 0), as W' less W' clipped to ±α l1 g, where W' is what the rule gives and g
+    its gain: 1 for SGD, 1 / (1 − β) for Momentum and Nesterov. The objective itself is then without L1.
 
     Source: Parikh and Boyd 2014, Proximal algorithms, "soft thresholding".
     """
@@ -228,7 +228,7 @@ class Proximal(Rule):
         if is_weight(parameter):
             moved: Any = found[parameter]
             threshold = rate * (self.l1 * (self.rule.gain or 1.0))
-            found[parameter] = np.sign(moved) * np.maximum(np.abs(moved) - threshold, 0)
+            found[parameter] = moved - np.minimum(np.maximum(moved, -threshold), threshold)
         return found
 
 

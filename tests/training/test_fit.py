@@ -1,0 +1,203 @@
+"""`fg.fit`: what it takes as a model, what it reaches, and what the lecture says of training."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LinearRegression
+
+import flowgraph as fg
+from flowgraph.errors import FeedError, UsageError
+from flowgraph.training import Evaluator, constant
+from flowgraph.training.problem import mlp_problem
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(120, 4))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+QUIET = {"checks": False, "progress": False}
+
+
+def hidden_bits(mlp):
+    """The weights into each hidden unit, and those out of it."""
+    return mlp.weights[0].value.T, mlp.weights[1].value
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_rule_learns(rule, dtype):
+    mlp = fg.MLP([4, 16, 2], rng=0, dtype=dtype)
+    rate = {"sgd": 0.5, "momentum": 0.1, "nesterov": 0.1}.get(rule, 0.02)
+    history = fg.fit(mlp, (X, Y), rule=rule, learning_rate=rate, epochs=60, progress=False)
+    assert history.best.train_error < 0.1
+    assert all(parameter.dtype == dtype for parameter in mlp.parameters)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    found = []
+    for seed in (0, 0, 1):
+        mlp = fg.MLP([4, 5, 2], rng=0, dropout=0.2)
+        fg.fit(mlp, (X, Y), epochs=3, seed=seed, **QUIET)
+        found.append(mlp.weights[0].value.tobytes())
+    assert found[0] == found[1] != found[2]
+
+
+def test_cancer_is_told_apart():
+    images, labels = load_breast_cancer(return_X_y=True)
+    images = (images - images.mean(axis=0)) / images.std(axis=0)
+    train, test = (images[:400], labels[:400]), (images[400:], labels[400:])
+    mlp = fg.MLP([30, 16, 1], output="sigmoid", rng=0)
+    fg.fit(mlp, (train[0], train[1].astype(float)), epochs=30, learning_rate=0.01, l2=1e-3, progress=False)
+    loss, error = Evaluator(mlp_problem(mlp, test[1].astype(float)))((test[0], test[1].astype(float)))
+    assert error < 0.04
+    f = fg.Graph(mlp(fg.Input("x", shape=("N", 30)))).fprop(x=test[0]).outputs[0][:, 0]
+    assert error == pytest.approx(np.mean((f > 0.5) != test[1]))
+    assert loss == pytest.approx(-np.mean(np.log(np.where(test[1] == 1, f, 1 - f))))
+
+
+def test_a_linear_model_of_numbers_reaches_least_squares():
+    inputs, targets = load_diabetes(return_X_y=True)
+    inputs, targets = inputs / inputs.std(axis=0), targets / targets.std()
+    mlp = fg.MLP([10, 1], output="linear", rng=0)
+    history = fg.fit(mlp, (inputs, targets), rule="sgd", batch_size=None, learning_rate=0.2, epochs=3000, **QUIET)
+    peer = LinearRegression().fit(inputs, targets)
+    np.testing.assert_allclose(mlp.weights[0].value[:, 0], peer.coef_, rtol=1e-2, atol=1e-3)
+    assert history["train_error"][-1] is None
+    assert history.best.train_loss == pytest.approx(np.mean((peer.predict(inputs) - targets) ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_targets_of_columns(columns):
+    targets = X[:, :columns] * 2.0
+    mlp = fg.MLP([4, columns], output="linear", rng=0)
+    history = fg.fit(mlp, (X, targets), learning_rate=0.05, epochs=100, **QUIET)
+    assert history.best.train_loss < 1e-2
+
+
+def test_probabilities_as_targets():
+    mlp = fg.MLP([4, 16, 2], rng=0)
+    history = fg.fit(mlp, (X, np.eye(2)[Y]), (X, np.eye(2)[Y]), learning_rate=0.02, epochs=60, **QUIET)
+    assert history.best.valid_error < 0.1
+
+
+def test_dropout_is_for_training_only():
+    """What is validated has no dropout: it is the network that predicts."""
+    mlp = fg.MLP([4, 16, 2], rng=0, dropout=0.5)
+    history = fg.fit(mlp, (X, Y), (X, Y), epochs=2, **QUIET)
+    f = fg.Graph(mlp(fg.Input("x", shape=("N", 4)))).fprop(x=X).outputs[0]
+    assert history.best.valid_loss == pytest.approx(-np.mean(np.log(f[np.arange(120), Y])))
+
+
+def test_metrics_are_evaluated_in_batches_and_counted_rightly():
+    mlp = fg.MLP([4, 3, 2], rng=0)
+    problem = mlp_problem(mlp, Y)
+    many = (np.concatenate([X] * 20)[:2100], np.concatenate([Y] * 20)[:2100])
+    run = problem.graph.fprop(x=many[0], y=many[1])
+    loss, error = Evaluator(problem)(many)
+    assert loss == pytest.approx(float(run))
+    assert error == pytest.approx(np.mean(run["layer2/a"].argmax(axis=1) != many[1]))
+
+
+def test_an_objective_of_ones_own():
+    x, t = fg.Input("x", shape=("N", 4)), fg.Input("t", shape=("N",))
+    w = fg.Parameter(np.zeros(4), name="w")
+    objective = fg.objective(fg.Huber(x @ w, t), fg.L2(w), 1e-6)
+    history = fg.fit(objective, {"x": X, "t": X @ [1.0, 2, 3, 4]}, {x: X, t: X @ [1.0, 2, 3, 4]}, rule="sgd", epochs=60)
+    np.testing.assert_allclose(w.value, [1, 2, 3, 4], atol=1e-2)
+    assert history.columns[-1] == "gradient_norm w"
+    assert history.best.valid_error is None
+
+
+def test_l1_drives_weights_to_exactly_0_by_the_proximal_step():
+    """Three of four inputs say nothing; the plain step leaves their weights small, the proximal step at 0."""
+    x, y = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N", 1))
+    targets = 2 * X[:, :1]
+    found = {}
+    for name, rule, strength in (
+        ("plain", fg.SGD(), 0.3), ("SGD", fg.Proximal(fg.SGD(), 0.3), 0),
+        ("Momentum", fg.Proximal(fg.Momentum(0.8), 0.3), 0), ("Nesterov", fg.Proximal(fg.Nesterov(0.8), 0.3), 0),
+    ):  # fmt: skip
+        W = fg.Parameter(np.ones((4, 1)), name="W")
+        objective = fg.objective(fg.SquaredError(x @ W, y), fg.L1(W), strength)
+        fg.fit(objective, {x: X, y: targets}, rule=rule, learning_rate=0.02, batch_size=None, epochs=800, **QUIET)
+        found[name] = W.value[:, 0]
+    for name in ("SGD", "Momentum", "Nesterov"):
+        assert (found[name][1:] == 0).all(), name
+        np.testing.assert_allclose(found[name], found["SGD"], rtol=1e-6)
+    assert (found["plain"][1:] != 0).all()
+    np.testing.assert_allclose(found["plain"], found["SGD"], atol=0.02)
+
+
+def test_the_proximal_step_needs_a_fixed_rate():
+    with pytest.raises(
+        UsageError, match=r"Proximal: found the rule Adam, whose steps have no fixed rate; needs SGD, M"
+    ):
+        fg.Proximal(fg.Adam(), 0.1)
+    with pytest.raises(UsageError, match=r"Proximal: found l1=-1, needs a number from 0"):
+        fg.Proximal(fg.SGD(), -1)
+
+
+def test_zero_weights_with_tanh_learn_nothing_but_the_output_biases():
+    mlp = fg.MLP([4, 5, 2], init="zeros")
+    fg.fit(mlp, (X, Y), rule="momentum", epochs=5, **QUIET)
+    assert not mlp.weights[0].value.any()
+    assert not mlp.weights[1].value.any()
+    assert not mlp.biases[0].value.any()
+    assert mlp.biases[1].value.any()
+
+
+def test_equal_weights_keep_hidden_units_equal_in_training():
+    mlp = fg.MLP([4, 5, 2], init=constant(0.3))
+    mlp.weights[1].value = np.full((5, 2), 0.2) * [1.0, -1.0]
+    fg.fit(mlp, (X, Y), rule="adam", epochs=5, **QUIET)
+    into, out = hidden_bits(mlp)
+    assert (into == into[0]).all()
+    assert (out == out[0]).all()
+    assert (into[0] != 0.3).all()
+
+
+def test_permuting_hidden_units_leaves_the_function_unchanged():
+    mlp = fg.MLP([4, 5, 2], rng=0)
+    fg.fit(mlp, (X, Y), epochs=2, **QUIET)
+    graph = fg.Graph(mlp(fg.Input("x", shape=("N", 4))))
+    before = graph.fprop(x=X).outputs[0]
+    order = [3, 1, 4, 0, 2]
+    W1, b1, W2, _ = mlp.parameters
+    W1.value, b1.value, W2.value = W1.value[:, order], b1.value[order], W2.value[order]
+    np.testing.assert_allclose(graph.fprop(x=X).outputs[0], before, rtol=1e-12)
+
+
+def test_momentum_leaves_a_plateau_sooner():
+    """f(w) = w² / 200 has a slope of at most 0.1 from w = 10 on: momentum is nearer after the same updates."""
+    found = {}
+    for rule in (fg.SGD(), fg.Momentum(0.9)):
+        x, w = fg.Input("x", shape=("N",)), fg.Parameter(10.0, name="w")
+        objective = fg.mean((w - x) ** 2) / 200
+        fg.fit(objective, {x: np.zeros(1)}, rule=rule, learning_rate=1.0, epochs=50, **QUIET)
+        found[rule.name] = abs(float(w.value))
+    assert found["Momentum"] < 0.6 < 6 < found["SGD"] + 0.1
+
+
+def test_what_it_refuses():
+    mlp = fg.MLP([4, 2], rng=0)
+    with pytest.raises(
+        UsageError, match=r"fit: found function as the model, needs an fg.MLP, an objective box or a Prob"
+    ):
+        fg.fit(lambda x: x, (X, Y))
+    with pytest.raises(UsageError, match=r"fit: l1= and l2= are for an MLP; add the regularizer to the objective"):
+        fg.fit(mlp_problem(mlp, Y), (X, Y), l2=0.1)
+    with pytest.raises(UsageError, match=r"fit: found l1=-1, needs a number from 0"):
+        fg.fit(mlp, (X, Y), l1=-1)
+    with pytest.raises(FeedError, match=r"fit: found ndarray as the data of an MLP, needs a pair \(X, y\) or a dict"):
+        fg.fit(mlp, X)
+    with pytest.raises(UsageError, match=r"found epochs=0, needs a whole number from 1 on"):
+        fg.fit(mlp, (X, Y), epochs=0)
+
+
+def test_a_problem_is_refused_that_cannot_be_trained():
+    x, w = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w")
+    with pytest.raises(UsageError, match=r"depends on no parameter, so there is nothing to train; make what is to"):
+        fg.Problem(fg.mean(x))
+    with pytest.raises(UsageError, match=r"needs a scalar box of floats; fg.mean makes one"):
+        fg.Problem(x * w)
+    with pytest.raises(UsageError, match=r"the loss or error reads Input 'other', which the objective does not read"):
+        fg.Problem(fg.mean(x * w), loss=fg.mean(fg.Input("other", shape=("N",))))
+    assert repr(fg.Problem(fg.mean(x * w))) == "<Problem of 1 parameters and the inputs x>"
