@@ -18,6 +18,8 @@ WIDTHS = {
     "64: 784-128x8-10": (64, (784, *[128] * 8, 10)),
     "1024: 1024-1024-1024-10": (1024, (1024, 1024, 1024, 10)),
 }
+DEEP = {"32: 64-32x1000-10": (32, (64, *[32] * 1000, 10))}
+_ALL = WIDTHS | DEEP
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,12 @@ class Case:
     @property
     def batch(self) -> int:
         """Examples in a step."""
-        return WIDTHS[self.name][0]
+        return _ALL[self.name][0]
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Units from the input to the classes."""
-        return WIDTHS[self.name][1]
+        return _ALL[self.name][1]
 
     def data(self) -> tuple[Any, Any]:
         """Examples and their labels."""

@@ -101,6 +101,7 @@ def plot(steps: dict[str, Any], path: Path) -> None:
         panel.set_xticks(np.arange(len(cases)) + 0.4, list(cases), fontsize=8)
         panel.set_ylabel(f"time / {base}")
         panel.set_title(f"Training step of an MLP, {dtype}")
-        panel.legend(fontsize=8, ncols=len(names))
+        if names:
+            panel.legend(fontsize=8, ncols=len(names))
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
