@@ -267,8 +267,9 @@ def test_set_at_is_assignment_as_a_new_box():
     assert dv == 12
     np.testing.assert_array_equal(fg.set_at(X, X < 0, 0.0), [0.5, 0, 2])
     np.testing.assert_array_equal(grad(lambda x: np.sum(fg.set_at(x, x < 0, 0.0) ** 2))(X), [1, 0, 4])
-    with pytest.raises(UsageError, match="twice"):
-        fg.set_at(fg.Input("x", shape=(3,)), np.array([0, 0]), 1.0)
+    dx, dv = grad(lambda x, v: np.sum(fg.set_at(x, [0, 0, -1], v) ** 2), (0, 1))(X, np.array([5.0, 6.0, 7.0]))
+    np.testing.assert_array_equal(dx, [0, 2 * X[1], 0])
+    np.testing.assert_array_equal(dv, [0, 12, 14])
 
 
 def test_what_a_derivative_is_called():

@@ -32,6 +32,19 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
     return broadcast_like(fill_value.astype(a.dtype if dtype is None else dtype), a)
 
 
+@implements(np.copy)
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    """np.copy of a box: the box itself, which nothing changes."""
+    return a
+
+
+@implements(np.asarray, np.asanyarray)
+def asarray(a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
+    """np.asarray(..., like=box): a box as it is, in the dtype asked for; anything else becomes a constant."""
+    a = a if isinstance(a, Box) else Constant(a)
+    return a if dtype is None else a.astype(dtype)
+
+
 @implements(np.shape)
 def shape(a: Any) -> Any:
     """np.shape of a box: an int per axis, or a name where it follows the batch."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.axes import axes_of, axis_of
 from flowgraph.box import Box
-from flowgraph.boxes.given import along, at, boxed, given
+from flowgraph.boxes.given import along, at, boxed, given, slice_of_zeros
 from flowgraph.dispatch import implements
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.size import Size
@@ -83,8 +83,7 @@ def _as_end(end: Any, a: Any, axis: int) -> Any:
     end = given(end)
     if end.ndim:
         return end
-    slice_of_zeros = np.expand_dims(np.sum(np.zeros_like(a), axis=axis), axis)
-    return slice_of_zeros.astype(np.result_type(a.dtype, end.dtype)) + end
+    return slice_of_zeros(a, axis).astype(np.result_type(a.dtype, end.dtype)) + end
 
 
 def _steps(f: Box, axis: int, spacing: Any) -> Any:

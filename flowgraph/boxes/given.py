@@ -36,6 +36,11 @@ def at(a: Any, axis: int, item: Any) -> Any:
     return a[(*(slice(None),) * axis, item)]
 
 
+def slice_of_zeros(a: Any, axis: int) -> Any:
+    """A slice of zeros, of size 1 along an axis and of the sizes of the array along the others."""
+    return np.expand_dims(np.sum(np.zeros_like(a), axis=axis), axis).astype(a.dtype)
+
+
 def along(line: Any, axis: int, ndim: int) -> Any:
     """A one-dimensional array along one of `ndim` axes; a number as it is."""
     return np.expand_dims(line, tuple(i for i in range(ndim) if i != axis)) if np.ndim(line) else line

@@ -50,11 +50,11 @@ class Index(Box):
 
     def check_settings(self) -> None:
         """Refuse what is no part of an index."""
-        _check_index(self)
+        check_index(self)
 
     def infer(self, a: Spec, *indices: Spec) -> Spec:
         """The sizes that the index leaves, the dtype of a."""
-        return Spec(_indexed(self, a.shape, self.index, indices), a.dtype)
+        return Spec(indexed(self, a.shape, self.index, indices), a.dtype)
 
 
 class IndexAdd(Box):
@@ -86,11 +86,11 @@ class IndexAdd(Box):
 
     def check_settings(self) -> None:
         """Refuse what is no part of an index."""
-        _check_index(self)
+        check_index(self)
 
     def infer(self, a: Spec, like: Spec, *indices: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
-        shape = _indexed(self, like.shape, self.index, indices)
+        shape = indexed(self, like.shape, self.index, indices)
         if len(shape) != len(a.shape) or not all(map(same, shape, a.shape)):
             raise self.shape_error(f"the index takes {shape_text(shape)} of `like`, and a is {shape_text(a.shape)}")
         return Spec(like.shape, a.dtype)
@@ -167,7 +167,7 @@ def filled(index: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(next(arrays) if isinstance(item, str) else item for item in index)
 
 
-def _indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Spec]) -> Shape:
+def indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Spec]) -> Shape:
     """The shape that the index of a box, with its last children in place, takes of an array."""
     arrays = []
     for spec, child in zip(indices, box.children[len(box.children) - len(indices) :], strict=True):
@@ -246,7 +246,7 @@ def _axes_read(item: Any) -> int:
     return 1
 
 
-def _check_index(box: Index | IndexAdd) -> None:
+def check_index(box: Any) -> None:
     known = (slice, int, np.integer, Size, type(None), type(Ellipsis))
     for item in box.index if isinstance(box.index, tuple) else (box.index,):
         plain = isinstance(item, known) and not isinstance(item, bool)

@@ -9,6 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.boxes.likeness import reshape_like
 from flowgraph.boxes.reduction import Reduction
+from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 from flowgraph.example import example
 from flowgraph.inference import try_fprop
@@ -161,3 +162,30 @@ def places(a: Any, axis: int) -> tuple[Any, Any]:
     """The places along an axis as rows, and as columns on a new axis behind it."""
     numbers = np.cumsum(np.ones_like(a, dtype=int), axis=axis)
     return np.expand_dims(numbers, axis + 1), np.expand_dims(numbers, axis)
+
+
+@implements(np.cumulative_sum)
+def cumulative_sum(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """np.cumulative_sum of a box; with the 0 before the first element for `include_initial`."""
+    return _with_initial(np.cumsum(x, axis=_running_axis(x, axis)), axis, 0, include_initial)
+
+
+@implements(np.cumulative_prod)
+def cumulative_prod(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """np.cumulative_prod of a box; with the 1 before the first element for `include_initial`."""
+    return _with_initial(np.cumprod(x, axis=_running_axis(x, axis)), axis, 1, include_initial)
+
+
+def _running_axis(x: Any, axis: int | None) -> int:
+    """The axis of a running total, which one may leave out for a single axis only."""
+    if axis is None and x.ndim != 1:
+        raise UsageError(f"np.cumulative_sum, np.cumulative_prod: found {x.ndim} axes and axis=None, needs axis=")
+    return 0 if axis is None else axis
+
+
+def _with_initial(total: Any, axis: int | None, initial: int, include: bool) -> Any:
+    """A running total, after the number that it starts from."""
+    if not include:
+        return total
+    place = (0 if axis is None else axis) % total.ndim
+    return np.pad(total, [(int(i == place), 0) for i in range(total.ndim)], constant_values=initial)

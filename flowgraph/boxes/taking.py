@@ -98,6 +98,20 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None
     return TakeAlongAxis(a, ArgSort(a, axis=axis), axis=axis)
 
 
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+    """np.partition of a box: in full order, one of those that NumPy allows; each element gets its gradient back."""
+    _check_kth(a, kth, axis)
+    return sort(a, axis)
+
+
+@implements(np.argpartition)
+def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+    """np.argpartition of a box: the places of its elements in full order."""
+    _check_kth(a, kth, axis)
+    return argsort(a, axis)
+
+
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """np.take of a box."""
@@ -129,12 +143,9 @@ def extract(condition: Any, arr: Any) -> Any:
     return np.ravel(arr)[np.ravel(condition if condition.dtype.kind == "b" else condition != 0)]
 
 
-@implements(np.delete)
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    """np.delete of a box: without the slices at some places of an axis whose size is known."""
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
-    size = arr.shape[axis_of(arr, axis, arr.ndim)]
-    if not isinstance(size, int) or isinstance(obj, Box):
-        raise UsageError(f"np.delete: found {obj!r} on an axis of {size}, needs numbers for both; use a mask or slices")
-    return take(arr, np.delete(np.arange(size), obj), axis)
+def _check_kth(a: Any, kth: Any, axis: int | None) -> None:
+    """Refuse ranks that an axis does not have."""
+    size = a.size if axis is None else a.shape[axis_of(a, axis, a.ndim)]
+    ranks = np.asarray(kth)
+    if ranks.dtype.kind not in "iu" or (isinstance(size, int) and np.any((ranks < -size) | (ranks >= size))):
+        raise UsageError(f"np.partition: found kth={kth!r} on an axis of {size} of {a.title}, needs places on it")

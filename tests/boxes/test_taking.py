@@ -102,7 +102,11 @@ def test_places_that_are_boxes():
         (lambda x: np.take_along_axis(x, np.array([0]), 1), ShapeError, "needs integers with 2 axes"),
         (lambda x: np.take_along_axis(x, x, 1), ShapeError, "needs integers"),
         (lambda x: np.take_along_axis(x, np.zeros((4, 1), int), 1), ShapeError, "other than 1 do not broadcast"),
-        (lambda x: np.delete(x, fg.Input("k", dtype=int), 0), UsageError, "needs numbers for both"),
+        (
+            lambda x: np.delete(x, fg.Input("k", dtype=int), 0),
+            UsageError,
+            "as places, needs numbers known before a run",
+        ),
         (lambda x: np.sort(x, order="f"), UnsupportedError, "order="),
         (lambda x: np.argsort(x, axis=2), ShapeError, "axis = "),
     ],

@@ -25,7 +25,15 @@ def index_add(a, like, *indices, index):
     return h
 
 
+def set_at(a, value, *indices, index):
+    h = a.copy()
+    for place, number in zip(places(index, a.shape, indices).flat, value.flat, strict=True):
+        h[place] = number
+    return h
+
+
 VALUES = {
+    "SetAt": set_at,
     "Index": index,
     "IndexAdd": index_add,
     "ArangeLike": lambda like, axis: np.array(list(range(np.moveaxis(like, axis, 0).shape[0]))),
