@@ -9,9 +9,12 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.arrangement import Flip, Transpose
+from flowgraph.boxes.diagonal import Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.einsum import Einsum
 from flowgraph.boxes.fourier import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
+from flowgraph.boxes.gauge import Gauge
 from flowgraph.boxes.indexing import Index, IndexAdd
+from flowgraph.boxes.inverse import Solve
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.likeness import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
 from flowgraph.boxes.linear_algebra import MatMul, TensorDot
@@ -192,6 +195,29 @@ def _tensordot(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     )
     h = np.tensordot(found.get(a, a), found.get(b, b), (of_a, of_b))
     return h if a in found else np.moveaxis(h, len(a.shape) - len(of_a), 0)
+
+
+@_rule(Solve)
+def _solve(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    """Linear in b alone; one vector b per row is a column per row."""
+    a, b = box.children
+    if a in found:
+        return None
+    if len(b.shape) == 1:
+        return np.linalg.solve(a, found[b].T).T if len(a.shape) == 2 else None
+    return np.linalg.solve(a, _aligned(b, len(box.shape), found))
+
+
+@_rule(Tril, Triu, Gauge)
+def _of_stacks(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    return box.with_children(*(_lifted(child, found, some) for child in box.children))
+
+
+@_rule(Diagonal, OnDiagonal)
+def _diagonal(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+    ndim = len(box.children[-1].shape)
+    axes = {name: _on_by_one(getattr(box, name), ndim) for name in ("axis1", "axis2")}
+    return type(box)(*(_lifted(child, found, some) for child in box.children), offset=box.offset, **axes)
 
 
 @_rule(Einsum)

@@ -92,6 +92,15 @@ def test_jvp_reads_nothing_of_the_backward_pass():
         lambda x: np.reshape(x, (2, 6)) ** 2,
         lambda x: np.tensordot(x, x, ((0,), (0,))),
         lambda x: np.diagonal(x[:3, :3] * x[:3, :3]),
+        lambda x: np.linalg.inv(x[:, :3] + 2 * np.eye(3)),
+        lambda x: np.linalg.solve(x[:, :3] + 2 * np.eye(3), x[:, 3]),
+        lambda x: np.linalg.solve(np.eye(3) + np.ones((2, 3, 3)), x),
+        lambda x: np.linalg.solve(np.eye(3) + np.ones((3, 3)), x[:, 0]),
+        lambda x: np.linalg.cholesky(x @ x.T + np.eye(3)),
+        lambda x: np.linalg.eigvalsh(x @ x.T, "U"),
+        lambda x: np.linalg.svd(x, full_matrices=False)[2] ** 2,
+        lambda x: np.linalg.qr(x)[1],
+        lambda x: np.linalg.det(np.stack([x[:, :3], x[:, 1:]])),
         lambda x: np.sqrt(np.sum(x * x, axis=1)),
         lambda x: np.var(x, axis=0),
         lambda x: np.pad(x, 1) ** 3,
@@ -113,6 +122,17 @@ def test_rows_and_columns_of_many_functions(function, mode):
         axis=-1,
     ).reshape(*output.shape, 3, 4)
     np.testing.assert_allclose(J, numeric, rtol=1e-6, atol=1e-8)
+
+
+def test_what_is_linear_in_the_rows_of_linear_algebra_runs_at_once():
+    a = fg.Parameter(np.random.default_rng(0).normal(size=(3, 3)) + 3 * np.eye(3), name="a")
+    b = fg.Parameter(np.ones(3), name="b")
+    loss = np.sum(np.linalg.solve(a, b) ** 2) + np.sum(np.linalg.cholesky(a @ a.T) ** 3) + np.linalg.eigvalsh(a)[0]
+    H = fg.hessian(loss, [a, b])
+    assert all(box.symbol != "per row" for box in fg.Graph(H))
+    (matrix,) = values([H])
+    products = values(fg.hvp(loss, [a, b], [np.eye(3), np.zeros(3)]))
+    np.testing.assert_allclose(matrix @ np.append(np.eye(3), np.zeros(3)), flat(products), atol=1e-10)
 
 
 def test_a_box_without_a_rule_is_run_row_by_row_and_differentiated_again():
