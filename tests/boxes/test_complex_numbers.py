@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.errors import NotDifferentiableError
 from flowgraph.functional import elementwise_grad, grad, hvp, jvp, value_and_grad
 from tests import contract
 from tests.cases import cases
@@ -71,7 +72,10 @@ def test_complex_children_have_the_gradient_of_their_real_and_imaginary_parts(na
             contract.shape_and_dtype_as_built, contract.one_gradient_per_child,
             contract.gradient_by_central_differences, contract.gradient_graph_equals_bprop, contract.second_derivative,
         ):  # fmt: skip
-            check(turned)
+            try:
+                check(turned)
+            except NotDifferentiableError as error:
+                assert "left open" in str(error)  # noqa: PT017  (the phase of complex eigenvectors)
 
 
 def gradients_of(loss, *leaves):
