@@ -51,22 +51,30 @@ def as_rows(targets: Any, scores: Any) -> Any:
 
 
 class PlacesOf(Box):
-    """Where the labels stand in an array of scores read row by row: the flat place of each (row, label).
+    """Where the labels stand in an array of scores read row by row, or by `columns`: the flat place of each label.
 
-    h_i = i C + labels_i, a label outside 0 to C - 1 refused; no gradient, as labels are integers
+    h_i = i C + labels_i, by columns h_i = labels_i N + i of N labels; a label outside 0 to C - 1 is refused; no
+    gradient, as labels are integers
 
     Shapes: labels (...), like (..., C), h as many as labels.
     """
 
+    columns: bool = False
+
     symbol = "places"
     formula = r"i C + y_i"
     constant_children = frozenset({"labels", "like"})
-    examples = (example(np.array([2, 0]), (2, 3)), example(np.array(1), (3,)))
+    examples = (
+        example(np.array([2, 0]), (2, 3)),
+        example(np.array(1), (3,)),
+        example(np.array([2, 0]), (2, 3), columns=True),
+    )
 
     def fprop(self, labels: Any, like: Any) -> Any:
         classes = like.shape[-1]
         check_labels(self, labels, classes)
-        return np.arange(labels.size) * classes + labels.reshape(-1)
+        row, column = (1, labels.size) if self.columns else (classes, 1)
+        return np.arange(labels.size) * row + labels.reshape(-1) * column
 
     def bprop(self, grad: Any, h: Any, labels: Any, like: Any) -> tuple[Any, ...]:
         return None, None

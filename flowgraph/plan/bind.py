@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
-from flowgraph.boxes.label import check_labels
+from flowgraph.boxes.label import PlacesOf, check_labels
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.emit import Source
@@ -55,7 +55,7 @@ def bind(
 ) -> Callable[..., tuple[Any, ...]]:
     """The function for parameters that stand in `old` and get their new values in `new`."""
     space: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
-    space |= {"add": np.add, "maximum": np.maximum, "minimum": np.minimum}
+    space |= {"add": np.add, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum}
     values: dict[Box, Any] = {}
     for box in plan.graph.boxes:
         ufunc = ufunc_of(box)
@@ -69,6 +69,8 @@ def bind(
             values[box] = _buffer(plan.buffers[box], box, memory, new)
     for name, box in source.buffers.items():
         space[name] = values[box]
+    for name, box in source.held.items():
+        space[name] = np.empty((), box.dtype)
     for name, parameter in source.spares.items():
         space[name] = new[parameter]
     for box, value in values.items():
@@ -85,7 +87,7 @@ def bind(
     return types.FunctionType(code, space, "step")
 
 
-_NUMPY = ("dot", "matmul", "copyto", "concatenate", "broadcast_to")
+_NUMPY = ("matmul", "copyto", "concatenate", "broadcast_to")
 
 
 def _buffer(buffer: Buffer, box: Box, memory: Memory, new: Mapping[Parameter, Array]) -> Array:
@@ -99,18 +101,24 @@ def _call(box: Box) -> Callable[..., Any]:
     return lambda *values: as_values(fprop(*values))
 
 
-def _labels(box: Box) -> tuple[Callable[[Any], None], Array]:
+def _labels(box: PlacesOf) -> tuple[Callable[[Any], None], Array]:
     """What refuses a label outside the classes, by one comparison of the labels as numbers without a sign."""
     like = box.children[1]
     classes = like.shape[-1]
+    limit = np.array(classes, unsigned_of(box.children[0].dtype))
     owner = box.__dict__.get("built_for", box)
-    unsigned = np.dtype(f"u{box.children[0].dtype.itemsize}")
+    unsigned = limit.dtype
     smaller = np.empty(box.children[0].shape, bool)
     less, count = np.less, np.count_nonzero
     size = smaller.size
 
     def check(labels: Any) -> None:
-        if count(less(labels.view(unsigned), classes, out=smaller)) != size:
+        if count(less(labels.view(unsigned), limit, smaller)) != size:
             check_labels(owner, labels, classes)
 
-    return check, np.arange(box.shape[0]) * classes
+    return check, np.arange(box.shape[0]) * (1 if box.columns else classes)
+
+
+def unsigned_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The integers of the same size without a sign: a negative number is a large one there."""
+    return np.dtype(f"u{dtype.itemsize}")

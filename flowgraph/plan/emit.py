@@ -18,7 +18,7 @@ from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, fla
 from flowgraph.spec import shape_text
 
 RESERVED = (
-    "add", "maximum", "minimum", "dot", "matmul", "copyto", "concatenate", "broadcast_to", "step",
+    "add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "step",
 )  # fmt: skip
 
 
@@ -35,10 +35,11 @@ class Source:
     names: dict[Box, str] = field(default_factory=dict)
     buffers: dict[str, Box] = field(default_factory=dict)
     spares: dict[str, Parameter] = field(default_factory=dict)
+    held: dict[str, Box] = field(default_factory=dict)
     views: list[tuple[str, str, Box]] = field(default_factory=list)
     flats: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Box] = field(default_factory=dict)
-    labels: dict[tuple[str, str], Box] = field(default_factory=dict)
+    labels: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     boxes_of_lines: dict[int, Box] = field(default_factory=dict)
 
@@ -68,12 +69,18 @@ class _Writer:
         self.outs: dict[tuple[int, tuple[int, ...], str], str] = {}
         self.texts: dict[Box, str] = {}
         self.scope: str | None = None
+        self.numbers: dict[Box, str] = {}
+        self.readers: dict[Box, list[Box]] = {}
+        for box in plan.graph.boxes:
+            for child in box.children:
+                self.readers.setdefault(child, []).append(box)
         self.new = {box: parameter for parameter, box in plan.updated.items()}
 
     def write(self, results: Sequence[Box]) -> Source:
         for box in self.plan.graph.boxes:
-            self.texts[box] = self._value(box)
-        returned = ", ".join(self.texts[box] for box in results)
+            text = self._value(box)
+            self.texts.setdefault(box, text)
+        returned = ", ".join(self.numbers.get(box, self.texts[box]) for box in results)
         body = [_beside(text, comment) for text, comment in self.lines]
         arguments = ", ".join(self.source.names[box] for box in self.source.arguments)
         head = f"def step({arguments}):"
@@ -94,8 +101,13 @@ class _Writer:
         self._headline(box)
         texts = [self.texts[child] for child in box.children]
         if kind == "number":
-            texts = [_literal(child) or text for child, text in zip(box.children, texts, strict=True)]
+            texts = [
+                _literal(child) or self.numbers.get(child, text)
+                for child, text in zip(box.children, texts, strict=True)
+            ]
             self._line(box, f"{name} = {scalar_text(box, texts)}")
+            if any(self.plan.kinds[p] == "fill" for p in self.readers.get(box, ())):
+                self.texts[box] = self._held(box, name)
             if box in self.new:
                 self._line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
         elif kind == "fill":
@@ -103,6 +115,14 @@ class _Writer:
         else:
             self._line(box, f"{name} = {call_text(box, texts) or self._call(box, texts)}")
         return name
+
+    def _held(self, box: Box, name: str) -> str:
+        """A number that arrays are computed with is put into an array without axes, which NumPy takes in faster."""
+        held = free_name(f"{name}_", self.source.used)
+        self.source.held[held] = box
+        self.numbers[box] = name
+        self._line(box, f"{held}[()] = {name}", comment=False)
+        return held
 
     def _call(self, box: Box, texts: list[str]) -> str:
         called = free_name(type(box).__name__, self.source.used)

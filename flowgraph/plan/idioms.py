@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.arithmetic import Add, Multiply, Positive, Subtract
-from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.extremes import Max
+from flowgraph.boxes.arithmetic import Add, Multiply, Subtract
 from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.power import Square
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import Reshape
 from flowgraph.plan.builder import Builder
@@ -19,8 +18,8 @@ from flowgraph.plan.scalars import as_written
 from flowgraph.plan.writers import VIEWS
 from flowgraph.size import product
 
-_SHORT, _MANY = 32, 128
-"""Rows of so few numbers, and so many of them: NumPy's maximum is 20 times slower along them than along columns."""
+_ONES = 4096
+"""A row of so many numbers is added up as a product with ones, which are small beside it; longer ones by NumPy's sum."""
 
 
 def minus_one_hot(make: Builder, box: Box) -> Box | None:
@@ -37,9 +36,12 @@ def sum_as_product(make: Builder, box: Any) -> Box | None:
     (a,) = box.children
     if a.dtype != box.dtype or a.dtype not in (np.float32, np.float64) or 0 in a.shape or box.keepdims:
         return None
-    if isinstance(a, Multiply) and box.shape == () and a.ndim and all(_in_rows(c, a) for c in a.children):
-        flat = [make.make(Reshape, child, to=(product(a.shape),)) for child in a.children]
+    factors = a.children if isinstance(a, Multiply) else a.children * 2 if isinstance(a, Square) else ()
+    if factors and box.shape == () and a.ndim and all(_in_rows(child, a) for child in factors):
+        flat = [make.make(Reshape, child, to=(product(a.shape),)) for child in factors]
         return make.make(MatMul, *flat)
+    if a.ndim == 1 and a.shape[0] <= _ONES and _in_rows(a, a):
+        return make.make(MatMul, a, make.shared(Constant(np.ones(a.shape, a.dtype))))
     if a.ndim != 2 or not _in_rows(a, a) or box.axis is None:
         return None
     (axis,) = box.axes(2) if len(box.axes(2)) == 1 else (None,)
@@ -54,12 +56,23 @@ def _in_rows(child: Box, parent: Box) -> bool:
     return child.shape == parent.shape and (type(child) not in VIEWS or isinstance(child, Reshape))
 
 
-def max_of_columns(make: Builder, box: Any) -> Box | None:
-    """The maximum of many short rows is taken of columns, of a transposed copy."""
-    (a,) = box.children
-    if a.ndim != 2 or box.keepdims or box.axes(2) != (1,) or a.shape[1] > _SHORT or a.shape[0] < _MANY:
+def square(make: Builder, box: Box) -> Box | None:
+    """x * x has a function of its own, which reads x once."""
+    a, b = box.children
+    return Square(a) if a is b and a.ndim and a.dtype.kind == "f" else None
+
+
+def same_axes(make: Builder, box: Box) -> Box | None:
+    """A child that broadcasts along axes of size 1 only is read in the shape of the result: no loop over axes."""
+    children = [
+        make.make(Reshape, child, to=box.shape)
+        if child.shape != box.shape and child.ndim and product(child.shape) == product(box.shape)
+        else child
+        for child in box.children
+    ]
+    if all(one is other for one, other in zip(children, box.children, strict=True)):
         return None
-    return make.make(Max, make.make(Positive, make.make(Transpose, a)), axis=0)
+    return make.reduced(box.with_children(*children))
 
 
 def written(make: Builder, box: Box) -> Box | None:
@@ -71,7 +84,6 @@ LABELS: dict[type[Box], list[Any]] = {Subtract: [minus_one_hot]}
 
 RULES: dict[type[Box], list[Any]] = {
     Sum: [sum_as_product],
-    Max: [max_of_columns],
     Add: [written],
-    Multiply: [written],
+    Multiply: [written, square],
 }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ from flowgraph.box import Box
 from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
+from flowgraph.plan.calling import MISSING, make_call
 from flowgraph.plan.specialise import concrete_leaves
 from flowgraph.plan.specialised import Specialised, copies
 from flowgraph.plan.store import Store
 
 LARGEST_CACHE = 16
-"""Sets of shapes for which a plan keeps its function; the one unused for longest makes room."""
+"""Sets of shapes for which a plan keeps its function; the one compiled first makes room."""
 
 
 class Plan:
@@ -49,26 +49,18 @@ class Plan:
         self._alone = alone
         self._borrow = borrow
         self._without = without
-        self._known: OrderedDict[Any, Specialised] = OrderedDict()
+        self._known: dict[Any, Specialised] = {}
+        self._compiling = threading.Lock()
+        self.last: Specialised | None = None
         self._names = [self._forward.names[box] if box in self._forward else str(box.name) for box in self._inputs]
-        self._expected = [(name, box.dtype) for name, box in zip(self._names, self._inputs, strict=True)]
-        self._running = False
+        self._call = make_call(self, more=bool(self._forward.randoms or self._reads))
 
-    def __call__(self, *positional: Any, seed: Any = 0, **named: Any) -> Any:
-        """Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`."""
-        values = self._read(positional, named)
-        with self._alone_in_memory():
-            found = self._specialised(tuple([np.shape(value) for value in values]))
-            if self._forward.randoms:
-                values += self._draws(found, seed)
-            if self._reads:
-                values += [parameter.value for parameter in self._reads]
-            store = self._store
-            results = found.functions[store.commits & 1](*values)
-            if not self._borrow:
-                results = copies(results, found.copied)
-            store.commit()
-        return results[0] if self._alone else results
+    def __call__(self, *positional: Any, **named: Any) -> Any:
+        """Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`.
+
+        `seed=` fixes what random leaves draw, as in `Graph.fprop`.
+        """
+        return self._call(*positional, **named)
 
     @property
     def source(self) -> str:
@@ -86,86 +78,70 @@ class Plan:
         return self._latest().memory.bytes
 
     def _latest(self) -> Specialised:
-        if not self._known:
-            shapes = [box.shape for box in self._inputs]
+        if self.last is None:
+            shapes = tuple([box.shape for box in self._inputs])
             if not all(isinstance(size, int) for shape in shapes for size in shape):
                 raise PlanError(
-                    "plan: its source and its graph follow the shapes of the inputs, and "
-                    f"{', '.join(self._names)} have sizes with names; run it once, or call plan.prepare(x=..., ...)"
+                    f"plan: its source and its graph follow the shapes of the inputs {', '.join(self._names)}, which "
+                    f"have sizes with names; run it once, or compile it for arrays with plan.prepare(x=..., ...)"
                 )
-            self._specialised(tuple(shapes))
-        return next(reversed(self._known.values()))
+            self.last = self._specialised(shapes)
+        return self.last
 
     def prepare(self, *positional: Any, **named: Any) -> Plan:
         """Compile for the shapes of these inputs without running, and return the plan."""
-        values = self._read(positional, named)
-        with self._alone_in_memory():
-            self._specialised(tuple([np.shape(value) for value in values]))
+        self._call(*positional, prepare=True, **named)
         return self
 
-    def _read(self, positional: Sequence[Any], named: dict[str, Any]) -> list[Any]:
-        """The inputs in their order, each an array or a number of its dtype."""
-        if positional:
-            named = self._by_name(positional, named)
-        values = []
-        for name, dtype in self._expected:
-            value = named.pop(name, _MISSING)
-            if type(value) is np.ndarray and value.dtype is dtype and value.ndim:
-                values.append(value)
-            elif value is _MISSING:
-                raise FeedError(f"plan: needs the input {name!r}; it is called with {', '.join(self._names)}")
-            else:
-                values.append(feeding.read_array(name, self._inputs[len(values)], value))
-        if named:
-            raise FeedError(f"plan: found {sorted(named)[0]!r}, which is none of its inputs {', '.join(self._names)}")
-        return values
+    def _read(self, place: int, value: Any) -> Any:
+        """An input that is no array of the dtype of its box."""
+        name = self._names[place]
+        if value is MISSING:
+            raise FeedError(f"plan: needs the input {name!r}; it is called with {', '.join(self._names)}")
+        return feeding.read_array(name, self._inputs[place], value)
 
-    def _by_name(self, positional: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
-        if len(positional) == 1 and isinstance(positional[0], Mapping):
-            keys = {key if isinstance(key, str) else key.name: value for key, value in positional[0].items()}
-            return {**keys, **named}
-        if len(positional) > len(self._names):
-            raise FeedError(f"plan: found {len(positional)} arrays, needs {len(self._names)}: {', '.join(self._names)}")
-        return {**dict(zip(self._names, positional, strict=False)), **named}
+    def _by_name(self, feeds: Mapping[Any, Any], given: Sequence[Any], seed: Any) -> Any:
+        """Call again with inputs that came in a dict."""
+        named = dict(zip(self._names, given, strict=True))
+        named |= {key if isinstance(key, str) else str(key.name): value for key, value in feeds.items()}
+        named = {name: value for name, value in named.items() if value is not MISSING and value is not feeds}
+        return self._call(**named, seed=seed)
+
+    def _refuse(self, extra: Sequence[Any], unknown: Mapping[str, Any]) -> None:
+        if extra:
+            raise FeedError(
+                f"plan: found {len(self._names) + len(extra)} arrays, needs {len(self._names)}: "
+                f"{', '.join(self._names)}"
+            )
+        raise FeedError(f"plan: found {sorted(unknown)[0]!r}, which is none of its inputs {', '.join(self._names)}")
 
     def _specialised(self, shapes: tuple[Any, ...]) -> Specialised:
-        found = self._known.get(shapes)
-        if found is not None:
-            if len(self._known) > 1:
-                self._known.move_to_end(shapes)
+        """The function for inputs of these shapes, compiled if it is not known."""
+        with self._compiling:
+            given = dict(zip(self._inputs, shapes, strict=True))
+            for name, box, shape in zip(self._names, self._inputs, shapes, strict=True):
+                feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
+            sizes = feeding.bind_sizes(self._forward, {box: given[box] for box in self._forward.inputs})
+            leaves = {**{box: box for box in self._inputs}, **concrete_leaves(self._forward, given, sizes)}
+            found = Specialised(self._forward, self._store, leaves, self._reads, self._without)
+            while len(self._known) >= LARGEST_CACHE:
+                del self._known[next(iter(self._known))]
+            self._known[shapes] = found
             return found
-        given = {box: shape for box, shape in zip(self._inputs, shapes, strict=True)}
-        for name, box, shape in zip(self._names, self._inputs, shapes, strict=True):
-            feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
-        sizes = feeding.bind_sizes(self._forward, {box: given[box] for box in self._forward.inputs})
-        leaves = {**{box: box for box in self._inputs}, **concrete_leaves(self._forward, given, sizes)}
-        found = Specialised(self._forward, self._store, leaves, self._reads, self._without)
-        self._known[shapes] = found
-        if len(self._known) > LARGEST_CACHE:
-            self._known.popitem(last=False)
-        return found
 
-    def _draws(self, found: Specialised, seed: Any) -> list[Any]:
-        drawn = []
-        for number, leaf in enumerate(self._forward.randoms):
-            concrete = found.leaves[leaf]
-            drawn.append(concrete.value_for(seed, number, {})[()])
-        return drawn
+    def _more(self, found: Specialised, seed: Any) -> list[Any]:
+        """What the function takes beside the inputs: random draws, and parameters that it only reads."""
+        drawn = [
+            found.leaves[leaf].value_for(seed, number, {})[()]  # type: ignore[attr-defined]
+            for number, leaf in enumerate(self._forward.randoms)
+        ]
+        return drawn + [parameter.value for parameter in self._reads]
 
-    @contextlib.contextmanager
-    def _alone_in_memory(self) -> Iterator[None]:
-        """The buffers belong to one call at a time."""
-        store = self._store
-        if not store.complete:
-            store.take()
-        with store.lock:
-            if self._running:
-                raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")
-            self._running = True
-            try:
-                yield
-            finally:
-                self._running = False
+    def _results(self, found: Specialised, results: tuple[Any, ...]) -> Any:
+        """What the caller gets: copies, unless it borrows; the value alone, if it asked for one box."""
+        if not self._borrow and any(found.copied):
+            results = copies(results, found.copied)
+        return results[0] if self._alone else results
 
-
-_MISSING: Any = object()
+    def _run_again(self) -> None:
+        raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")

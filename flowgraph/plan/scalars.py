@@ -106,7 +106,9 @@ def number_first(make: Builder, box: Box) -> Box | None:
     if number_of(b) is not None and number_of(a) is None:
         return make.make(type(box), b, a)
     if number_of(a) is not None and type(b) is type(box) and number_of(b.children[0]) is not None and _is_float(b):
-        return make.make(type(box), make.make(type(box), a, b.children[0]), b.children[1])
+        with np.errstate(all="ignore"):
+            both = box.fprop(number_of(a), number_of(b.children[0]))
+        return make.make(type(box), make.constant(both, box.dtype), b.children[1])
     return None
 
 

@@ -95,7 +95,7 @@ class _Move:
         stack = [root.children[1] for root in self.roots]
         while stack:
             box = stack.pop()
-            if box not in region and box.children and box.dtype.kind == "f":
+            if box not in region and box not in self.roots and box.children and box.dtype.kind == "f":
                 region.add(box)
                 stack.extend(box.children[place] for place in self._linear(box))
         outputs = set(self.old.outputs)
@@ -161,10 +161,7 @@ class _Move:
         scaled: dict[Box, Box] = {}
         for box in self.old.boxes:
             children = tuple([plain[child] for child in box.children])
-            if box in moved:
-                plain[box] = scaled[moved[box]]
-                continue
-            plain[box] = self._reduced(box, children)
+            plain[box] = scaled[moved[box]] if box in moved else self._reduced(box, children)
             if box in demanded:
                 scaled[box] = self._scaled(box, plain, scaled)
         return Graph(*[plain[output] for output in self.old.outputs])

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, registry
+from flowgraph.box import Box, Constant, Elementwise, registry
+from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.shape import BroadcastTo
 from flowgraph.graph import Graph
-from flowgraph.plan import idioms, scalars, shapes
+from flowgraph.plan import columns, idioms, scalars, shapes
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.plan.scales import move_scales
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.size import product
 
-PASSES = ("common", "constants", "scalars", "shapes", "labels", "scales", "products")
+PASSES = ("common", "constants", "scalars", "shapes", "labels", "scales", "columns", "products")
 """What `fg.compile(..., without=[...])` can leave out."""
 
 _LARGEST_FOLDED = 4096
@@ -29,9 +30,20 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset()) -> Graph:
     graph = reduce(graph, builder(without, gather=True))
     if "scales" not in without:
         graph = move_scales(graph, builder(without, gather=False))
+    share = "common" not in without
+    if "columns" not in without:
+        graph = columns.in_columns(graph, Builder(_for_elementwise(columns.RULES, columns.elementwise), share))
     if "products" not in without:
-        graph = reduce(graph, Builder(idioms.RULES, share="common" not in without))
+        graph = reduce(graph, Builder(_for_elementwise(idioms.RULES, idioms.same_axes), share))
     return graph
+
+
+def _for_elementwise(rules: Mapping[type[Box], list[Any]], rule: Any) -> dict[type[Box], list[Any]]:
+    """The rules, and one more for all that works element by element."""
+    return {
+        cls: [*rules.get(cls, []), rule] if issubclass(cls, Elementwise) else rules.get(cls, [])
+        for cls in registry.values()
+    }
 
 
 def builder(without: frozenset[str], gather: bool) -> Builder:
@@ -66,7 +78,7 @@ def folded(make: Builder, box: Box) -> Box | None:
     """What is computed from constants is a constant."""
     if isinstance(box, BroadcastTo) or not all(isinstance(child, Constant) for child in box.children):
         return None
-    if ufunc_of(box) is None or product(box.shape) > _LARGEST_FOLDED:
+    if (ufunc_of(box) is None and not isinstance(box, Cast)) or product(box.shape) > _LARGEST_FOLDED:
         return None
     try:
         with np.errstate(all="raise"):

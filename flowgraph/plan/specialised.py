@@ -28,9 +28,10 @@ class Specialised:
     ) -> None:
         self.leaves = leaves
         small = simplify(open_composites(specialise(graph, leaves)), without)
-        self.graph = _with_new_values(small, store.parameters)
-        count = len(self.graph.outputs) - len(store.parameters)
-        kept, new = self.graph.outputs[:count], self.graph.outputs[count:]
+        whole = _with_new_values(small, store.parameters)
+        count = len(whole.outputs) - len(store.parameters)
+        kept, new = whole.outputs[:count], whole.outputs[count:]
+        self.graph = Graph(*kept, *_nearest_first(whole, new))
         self.schedule = schedule(self.graph, dict(zip(store.parameters, new, strict=True)))
         self.source = emit(self.schedule, [*leaves.values(), *read], kept)
         self.memory = Memory(self.schedule)
@@ -54,6 +55,14 @@ def _with_new_values(graph: Graph, parameters: Sequence[Parameter]) -> Graph:
             outputs[place] = Positive(box)
         seen.add(box)
     return Graph(*outputs)
+
+
+def _nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
+    """New values in the order in which backpropagation comes to them: what they read can die early."""
+    depth: dict[Box, int] = {}
+    for box in graph.boxes:
+        depth[box] = 1 + max((depth[child] for child in box.children), default=0)
+    return sorted(new, key=depth.__getitem__)
 
 
 def copies(values: Sequence[Any], copied: Sequence[bool]) -> tuple[Any, ...]:

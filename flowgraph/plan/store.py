@@ -17,8 +17,9 @@ _moves = threading.Lock()
 class Store:
     """The values of some parameters, old and new.
 
-    A step reads `old` and writes `new`; `commit` exchanges the two by one assignment, so that an exception or Ctrl-C
-    at any instant leaves all parameters as they were before the step, or all of them updated.
+    A step reads the one and writes the other; then it adds 1 to `commits`, whose last bit says which is which. That is
+    one assignment, so that an exception or Ctrl-C at any instant leaves all parameters as they were before the step, or
+    all of them updated.
     """
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
@@ -30,6 +31,7 @@ class Store:
         )
         self.commits = 0
         self.complete = False
+        self.running = False
         self._read: dict[int, tuple[int, Array]] = {}
 
     @property
@@ -57,10 +59,6 @@ class Store:
         """A parameter lives elsewhere from now on, since it was assigned a value or another plan updates it."""
         self._read.pop(place, None)
         self.complete = False
-
-    def commit(self) -> None:
-        """Make the new values the values."""
-        self.commits += 1
 
     def value(self, place: int) -> Array:
         """A read-only copy of the value of a parameter, the same array until the next commit."""

@@ -43,6 +43,8 @@ def fill_of(box: Box) -> Writing | None:
     ufunc = ufunc_of(box)
     if ufunc is not None:
         return Writing(_call_ufunc, tuple(range(len(box.children))))
+    if isinstance(box, MinusAt) and not isinstance(box.children[1], PlacesOf):
+        return None  # a place may be named twice, which the line that is written would not see
     return FILLS.get(type(box))
 
 
@@ -55,7 +57,7 @@ def scalar_text(box: Box, names: Sequence[str]) -> str | None:
             return f"{names[0]} {sign} {names[1]}"
         return f"-{names[0]}" if ufunc is np.negative else f"{ufunc.__name__}({', '.join(names)})"
     if isinstance(box, MatMul):
-        return f"dot({names[0]}, {names[1]})"
+        return f"{names[0]}.dot({names[1]})"
     if isinstance(box, Reduction) and type(box) in _REDUCERS:
         return f"{_REDUCERS[type(box)]}.reduce({names[0]}, axis=None)"
     if isinstance(box, Index) and ARRAY not in box.index:
@@ -70,12 +72,13 @@ _REDUCERS = {Sum: "add", Max: "maximum", Min: "minimum"}
 def _call_ufunc(box: Box, names: Sequence[str], out: str) -> list[str]:
     ufunc = ufunc_of(box)
     assert ufunc is not None
-    return [f"{ufunc.__name__}({', '.join(names)}, out={out})"]
+    return [f"{ufunc.__name__}({', '.join(names)}, {out})"]
 
 
 def _matmul(box: MatMul, names: Sequence[str], out: str) -> list[str]:
-    flat = all(child.ndim <= 2 for child in box.children)
-    return [f"{'dot' if flat else 'matmul'}({names[0]}, {names[1]}, out={out})"]
+    if any(child.ndim > 2 for child in box.children):
+        return [f"matmul({names[0]}, {names[1]}, {out})"]
+    return [f"{names[0]}.dot({names[1]}, {out})"]
 
 
 def _reduce(box: Reduction, names: Sequence[str], out: str) -> list[str]:
@@ -103,7 +106,9 @@ def _concatenate(box: Concatenate, names: Sequence[str], out: str) -> list[str]:
 def _places(box: PlacesOf, names: Sequence[str], out: str) -> list[str]:
     labels, check, rows = names
     flat = labels if box.children[0].shape == box.shape else f"{labels}.reshape({box.shape[0]})"
-    return [f"{check}({labels})", f"add({rows}, {flat}, out={out})"]
+    if not box.columns:
+        return [f"{check}({labels})", f"add({rows}, {flat}, {out})"]
+    return [f"{check}({labels})", f"multiply({flat}, {box.shape[0]}, {out})", f"add({rows}, {out}, {out})"]
 
 
 def _minus_at(box: MinusAt, names: Sequence[str], out: str) -> list[str]:
@@ -141,6 +146,8 @@ def _transposed(box: Transpose, name: str) -> str:
 
 
 def _reshaped(box: Reshape, name: str) -> str:
+    if box.ndim == 2 and box.shape == box.children[0].shape[::-1]:
+        return f"{name}.T"  # one of the sizes is 1; the quicker way to the same view
     return f"{name}.reshape({_tuple(box.shape)})"
 
 
@@ -191,4 +198,5 @@ def call_text(box: Box, names: Sequence[str]) -> str | None:
 
 def constant_text(box: Constant) -> str | None:
     """A number that is written as it is; None for what needs a name."""
-    return None if box.shape or box.dtype.kind not in "biuf" else repr(box.value[()].item())
+    plain = box.shape == () and box.dtype.kind in "biuf" and np.isfinite(box.value)
+    return repr(box.value[()].item()) if plain else None

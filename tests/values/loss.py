@@ -31,9 +31,18 @@ def one_hot(labels, like):
     return result
 
 
+def places_of(labels, like, columns):
+    """Where the ones of e(y) are, one for each label, in an array with the classes last or first."""
+    rows = one_hot(labels, like).reshape(-1, like.shape[-1])
+    read = (rows.T if columns else rows).reshape(-1)
+    owner = np.arange(rows.size).reshape(rows.shape) // rows.shape[1]
+    owner = (owner.T if columns else owner).reshape(-1)
+    return np.flatnonzero(read)[np.argsort(owner[np.flatnonzero(read)])]
+
+
 VALUES = {
     "OneHot": one_hot,
-    "PlacesOf": lambda labels, like: np.flatnonzero(one_hot(labels, like)),
+    "PlacesOf": places_of,
     "MinusAt": lambda a, places, amount: a - amount * np.bincount(places % a.size, minlength=a.size).reshape(a.shape),
     "NegativeLogLikelihood": per_example,
     "SoftmaxCrossEntropy": lambda logits, targets: per_example(softmax(logits, -1), targets),

@@ -1,0 +1,135 @@
+"""Scores of few classes for many examples are kept with the classes first, as NumPy is slow along short rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowgraph.box import Box
+from flowgraph.boxes.arithmetic import Positive
+from flowgraph.boxes.arrangement import Transpose
+from flowgraph.boxes.extremes import Max, Min
+from flowgraph.boxes.indexing import Index
+from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.reduction import Sum
+from flowgraph.boxes.shape import Reshape
+from flowgraph.graph import Graph
+from flowgraph.index_shape import ARRAY
+from flowgraph.plan.builder import Builder
+from flowgraph.plan.rebuild import on_children, rebuild
+from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.size import product
+
+SHORT, MANY, LARGE = 32, 16, 256
+"""Rows of at most so many numbers, at least so many of them; from LARGE rows on a product is copied, not turned."""
+
+
+def in_columns(graph: Graph, make: Builder) -> Graph:
+    """The graph in which the products that are reduced along short rows are made with these rows as columns."""
+    products = _products(graph)
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        if not children:
+            return box
+        same = on_children(box, children)
+        return _product(make, same) if box in products else make.reduced(same)
+
+    return rebuild(graph, rule) if products else graph
+
+
+def _products(graph: Graph) -> set[Box]:
+    """The products whose short rows a maximum is taken of, also after steps that work element by element."""
+    found: set[Box] = set()
+    seen: set[Box] = set()
+    stack = [box.children[0] for box in graph.boxes if isinstance(box, Max) and box.axes(box.children[0].ndim) == (1,)]
+    while stack:
+        box = stack.pop()
+        if box in seen or box.ndim != 2 or not (1 < box.shape[1] <= SHORT and box.shape[0] >= MANY):
+            continue
+        seen.add(box)
+        if isinstance(box, MatMul) and box.dtype.kind == "f":
+            found.add(box)
+        elif ufunc_of(box) is not None:
+            stack.extend(child for child in box.children if child.shape == box.shape)
+    return found
+
+
+def _product(make: Builder, box: Box) -> Box:
+    """A product as the transposed view of its columns, which are made to begin with, or copied where they are many."""
+    if box.shape[0] >= LARGE:
+        return make.shared(Transpose(make.shared(Positive(Transpose(make.shared(box))))))
+    left, right = box.children
+    return make.shared(Transpose(make.shared(MatMul(_turned(make, right), _turned(make, left)))))
+
+
+def _turned(make: Builder, box: Box) -> Box:
+    if isinstance(box, Transpose) and box.ndim == 2:
+        return box.children[0]
+    return make.shared(Transpose(box))
+
+
+def _in_columns(box: Box) -> bool:
+    """Whether the value is a transposed view of columns."""
+    return isinstance(box, Transpose) and box.ndim == 2 and box.shape[1] <= SHORT and box.shape[0] >= MANY
+
+
+def elementwise(make: Builder, box: Box) -> Box | None:
+    """Element by element the order does not matter: what reads columns makes columns."""
+    if box.ndim != 2 or ufunc_of(box) is None:
+        return None
+    if not any(_in_columns(child) and child.shape == box.shape for child in box.children):
+        return None
+    children = [_beside(make, child) for child in box.children]
+    return make.shared(Transpose(make.reduced(box.with_children(*children))))
+
+
+def _beside(make: Builder, child: Box) -> Box:
+    """A child as it is read beside columns."""
+    if child.ndim == 2:
+        if 1 in child.shape and not isinstance(child, Transpose):
+            return make.make(Reshape, child.children[0] if isinstance(child, Reshape) else child, to=child.shape[::-1])
+        return _turned(make, child)
+    return child if child.ndim == 0 else make.make(Reshape, child, to=(*child.shape, 1))
+
+
+def reduction(make: Builder, box: Any) -> Box | None:
+    """A reduction of the short rows goes over the columns."""
+    (a,) = box.children
+    if not _in_columns(a) or box.keepdims or len(box.axes(2)) != 1:
+        return None
+    return make.shared(type(box)(a.children[0], axis=1 - box.axes(2)[0]))
+
+
+def picked(make: Builder, box: Any) -> Box | None:
+    """The score at each label is picked from the columns."""
+    if box.index != (ARRAY,) or not isinstance(box.children[1], PlacesOf) or box.children[1].columns:
+        return None
+    scores, places = box.children
+    if not isinstance(scores, Reshape) or not _in_columns(scores.children[0]):
+        return None
+    columns = scores.children[0].children[0]
+    flat = make.make(Reshape, columns, to=(product(columns.shape),))
+    return make.shared(Index(flat, _by_columns(make, places), index=box.index))
+
+
+def minus_at(make: Builder, box: Box) -> Box | None:
+    """A number is subtracted at the labels in the columns."""
+    a, places, amount = box.children
+    if not _in_columns(a) or not isinstance(places, PlacesOf) or places.columns:
+        return None
+    return make.shared(Transpose(make.shared(MinusAt(a.children[0], _by_columns(make, places), amount))))
+
+
+def _by_columns(make: Builder, places: PlacesOf) -> Box:
+    found = PlacesOf(*places.children, columns=True)
+    found.__dict__["built_for"] = places.__dict__.get("built_for", places)
+    return make.shared(found)
+
+
+RULES: dict[type[Box], list[Any]] = {
+    Sum: [reduction],
+    Max: [reduction],
+    Min: [reduction],
+    Index: [picked],
+    MinusAt: [minus_at],
+}
