@@ -31,7 +31,7 @@ _MATRIX = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 class Eigh(OfMatrices):
     """Eigenvalues, in ascending order, and eigenvectors of Hermitian matrices, of which one triangle is read.
 
-    (w, v) = eigh(a)        with P = vᴴ da v: dw = diag P, dv = v (P_ij / (w_j − w_i))
+    w, v = eigh(a)        with P = vᴴ da v: dw = diag P, dv = v (P_ij / (w_j − w_i))
 
     The elements of the triangle that is not read have the gradient 0, those beside the diagonal of the other stand for
     both. Equal eigenvalues leave the basis of their vectors open, in complex vectors the phase is: a loss that depends
@@ -73,7 +73,7 @@ class Eigh(OfMatrices):
 class Eig(OfMatrices):
     """Eigenvalues and eigenvectors of any square matrices, always complex, of length 1.
 
-    (w, v) = eig(a)        with P = v⁻¹ da v: dw = diag P, dv = v (P_ij / (w_j − w_i)) along vectors of length 1
+    w, v = eig(a)        with P = v⁻¹ da v: dw = diag P, dv = v (P_ij / (w_j − w_i)) along vectors of length 1
 
     NumPy gives real arrays where no eigenvalue has an imaginary part; a box has one dtype whatever the values are.
     A matrix without a full set of eigenvectors has no gradient.

@@ -63,7 +63,7 @@ class Cholesky(OfMatrices):
 class QR(OfMatrices):
     """a = q r with orthonormal columns q and upper triangular r; `complete` makes q square.
 
-    (q, r) = qr(a)        with C = qᴴ da r⁻¹: dq = q Ω + (I − q qᴴ) da r⁻¹, dr = (C − Ω) r
+    q, r = qr(a)        with C = qᴴ da r⁻¹: dq = q Ω + (I − q qᴴ) da r⁻¹, dr = (C − Ω) r
 
     Ω is skew, with the lower part of C. The first columns of a must be linearly independent.
     """
@@ -109,7 +109,7 @@ class QR(OfMatrices):
 class CompleteQR(QR):
     """a = q r with a square q.
 
-    (q, r) = qr(a)        as for QR; the further columns of q turn against the others
+    q, r = qr(a)        as for QR; the further columns of q turn against the others
 
     The further columns of q are some basis of a null space: a loss may depend on the space alone.
     """

@@ -28,7 +28,7 @@ _TALL = np.array([[2.0, -0.5, 0.4], [0.7, 1.5, 0.1], [-0.4, 0.6, -2.9], [1.1, 0.
 class SVD(OfMatrices):
     """Singular value decomposition a = u s vᴴ, singular values in descending order.
 
-    (u, s, vh) = svd(a)        ds = Re diag(uᴴ da v), and u and v turn by it / (s_j − s_i) and / (s_j + s_i)
+    u, s, vh = svd(a)        ds = Re diag(uᴴ da v), and u and v turn by it / (s_j − s_i) and / (s_j + s_i)
 
     Equal singular values leave the bases of their vectors open, in complex vectors the phase is, and a zero singular
     value has the slope 0, as |x| at 0. A loss that depends on what is open is refused in the run of its gradient.
@@ -77,7 +77,7 @@ class SVD(OfMatrices):
 class FullSVD(SVD):
     """Singular value decomposition with square u and vh.
 
-    (u, s, vh) = svd(a)        as for SVD; the further vectors turn against the others
+    u, s, vh = svd(a)        as for SVD; the further vectors turn against the others
 
     The further columns of u and rows of vh are some basis of a null space: a loss may depend on the space alone.
     """

@@ -26,12 +26,15 @@ class PerRow(Box):
     examples = None  # it is tested with Jacobians of boxes that have no rule of their own
 
     def fprop(self, *children: Any) -> Any:
-        rows = [self.box.fprop(*one) for one in self._rows(children)]
-        if len(self.box.outputs) > 1:
-            return tuple(np.stack(part) for part in zip(*rows, strict=True))
+        rows = [parts_of(self.box.fprop(*one)) for one in self._rows(children)]
         if rows:
-            return np.stack(rows)
-        return np.empty((0, *self._shape_of_row(children)), self.box.dtype)
+            parts = tuple(np.stack(part) for part in zip(*rows, strict=True))
+        else:
+            shapes = [np.shape(part) for part in self._any_row(children)]
+            parts = tuple(
+                np.empty((0, *shape), spec.dtype) for shape, spec in zip(shapes, self.box.outputs, strict=True)
+            )
+        return parts if len(parts) > 1 else parts[0]
 
     def bprop(self, grad: Any, h: Any, *children: Any) -> tuple[Any, ...]:
         if any(isinstance(one, Box) for one in (grad, *children)):
@@ -68,9 +71,9 @@ class PerRow(Box):
         for i in range(count):
             yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
 
-    def _shape_of_row(self, children: Any) -> tuple[int, ...]:
+    def _any_row(self, children: Any) -> tuple[Any, ...]:
         ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]
-        return np.shape(self.box.fprop(*ones))
+        return parts_of(self.box.fprop(*ones))
 
     def _bprop_over_rows(self, grad: Any, children: Any) -> tuple[Any, ...]:
         """The gradients of one row as a graph, over all rows."""

@@ -27,6 +27,16 @@ with unregistered():
         def bprop(self, grad, h, a, b):
             return added(grad, 3 * a**2, 2 * a * b), added(grad, 0 * h[0], a**2)
 
+    class Swaps(fg.Box):
+        """h = the rows of a from the second on, then the first; its bprop takes the gradient apart."""
+
+        def fprop(self, a):
+            return np.concatenate([a[1:], a[:1]])
+
+        def bprop(self, grad, h, a):
+            later, first = np.split(grad, [-1])
+            return (np.concatenate([first, later]),)
+
     class Caches(Clean):
         """With the child kept by fprop for bprop."""
 

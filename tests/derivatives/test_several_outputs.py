@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import NotDifferentiableError
-from tests.derivatives.several_outputs import OPAQUE, CachesOfOneOutput, Clean
+from tests.derivatives.several_outputs import OPAQUE, CachesOfOneOutput, Clean, Swaps
 
 A, B = np.array([0.5, -1.5, 2.0]), np.array([1.0, 0.3, -0.7])
 
@@ -115,3 +115,15 @@ def test_boxes_of_several_outputs_of_boxes_of_several_outputs():
     step = 1e-6
     numeric = (first(A + step) - first(A - step)) / (2 * step)
     np.testing.assert_allclose(value(H, a=A, b=B), np.diag(numeric), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_a_box_of_several_outputs_in_a_bprop_over_rows(rows):
+    x = fg.Input("x", shape=(3,))
+    h = Swaps(x * x)
+    (J,) = fg.jacobian(h[:rows], [x], mode="rows")
+    assert any(box.symbol == "per row" and len(box.outputs) == 2 for box in fg.Graph(J))
+    needed = 2 * np.roll(np.eye(3), 1, axis=1) * A
+    np.testing.assert_allclose(value(J, x=A), needed[:rows])
+    (again,) = fg.gradient(fg.sum(J * J * J), [x])
+    np.testing.assert_allclose(value(again, x=A), 24 * A**2 * (needed[:rows] != 0).any(axis=0))
