@@ -16,6 +16,7 @@ from flowgraph.functional import trace
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.naming import scope
+from flowgraph.opened import opened
 from flowgraph.plan import Plan, compile
 from flowgraph.run import Grads, Run
 from flowgraph.saving import load, save
@@ -104,6 +105,7 @@ __all__ = [
     "load",
     "newton",
     "objective",
+    "opened",
     "preflight",
     "property_test",
     "registry",

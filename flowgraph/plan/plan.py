@@ -77,6 +77,14 @@ class Plan:
         """Bytes of the buffers of the function that ran last, without the parameters and their spare copies."""
         return self._latest().memory.bytes
 
+    def render(self, path: Any, **settings: Any) -> Any:
+        """Draw the graph of the function that ran last, with its buffers and what is written in place."""
+        from flowgraph import rendering
+        from flowgraph.rendering.memory import memory_of
+
+        latest = self._latest()
+        return rendering.render(latest.graph, path, memory=memory_of(latest.schedule), **settings)
+
     def _latest(self) -> Specialised:
         if self.last is None:
             shapes = tuple([box.shape for box in self._inputs])

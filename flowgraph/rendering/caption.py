@@ -21,6 +21,8 @@ def caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:
     rows = [Row((Span(" · ".join(_facts(subject)), size=11),)), _legend(subject, tiles)]
     if subject.view == "gradients":
         rows.append(_scale())
+    if subject.memory is not None:
+        rows.append(Row((Span(subject.memory.summary, "value"),)))
     return tuple(rows)
 
 

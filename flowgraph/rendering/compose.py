@@ -108,6 +108,7 @@ class _Composer:
         rows = [labels.title_row(box, name, ink, muted), labels.shape_row(subject, box, muted)]
         rows += self._rows_of_view(box, name, faded, ink)
         rows += self._rows_inside(box)
+        rows += labels.memory_rows(subject, box)
         return Tile(
             id=self.ids[box],
             kind=kind,
@@ -164,6 +165,8 @@ class _Composer:
         penalty = "regularizer" in (subject.kind[child], subject.kind[box])
         back = passes and child in subject.receivers and box in subject.receivers
         ends: dict[str, Any] = {"tail": self.ids[child], "head": self.ids[box], "spine": spine}
+        if subject.memory is not None and subject.memory.in_place.get(box) is child:
+            return Link(**ends, role="value", width=3.2)
         if subject.view in ("forward", "values"):
             return Link(**ends, role="line regularizer" if penalty else "line", dashed=penalty)
         if not back:

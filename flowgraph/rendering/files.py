@@ -13,7 +13,7 @@ from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, REMEDY, EngineError
 from flowgraph.rendering.picture import Picture
-from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.viewer import interactive
 
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png", "pdf", "dot", "html")
 
 
-def picture_of(graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Picture:
+def picture_of(
+    graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, memory: Memory | None = None,
+    **settings: Any,
+) -> Picture:  # fmt: skip
     """The picture of a graph before it has places."""
-    return compose(Subject(graph, view, run, grads), **settings)
+    return compose(Subject(graph, view, run, grads, memory=memory), **settings)
 
 
 def render(

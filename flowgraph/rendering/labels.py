@@ -122,6 +122,13 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
     return Row(tuple(items), fill)
 
 
+def memory_rows(subject: Subject, box: Box) -> list[Row]:
+    """Where a plan keeps the value; in bold where it is written over that of a child."""
+    if subject.memory is None or box not in subject.memory.words:
+        return []
+    return [Row((Span(subject.memory.words[box], "value", bold=box in subject.memory.in_place),))]
+
+
 def tooltip(subject: Subject, box: Box) -> str:
     """Everything that is known of a box, a line each."""
     declared = type(box)

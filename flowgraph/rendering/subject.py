@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,20 @@ if TYPE_CHECKING:
 VIEWS = ("forward", "values", "gradients", "backward", "both")
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Where a plan keeps its values: a few words for each box, and the child in whose place it is written, if any."""
+
+    words: Mapping[Box, str]
+    in_place: Mapping[Box, Box]
+    summary: str
+
+
 @dataclass
 class Subject:
     """A graph, the view of it, and what was computed; everything read from it is found once.
 
-    `fades` says whether views of gradients draw pale what needs none.
+    `fades` says whether views of gradients draw pale what needs none; `memory` is drawn where the graph is a plan's.
     """
 
     graph: Graph
@@ -31,6 +41,7 @@ class Subject:
     run: Run | None = None
     grads: Grads | None = None
     fades: bool = True
+    memory: Memory | None = None
     _statistics: dict[tuple[str, Box], Statistics | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

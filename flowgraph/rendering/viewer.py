@@ -11,7 +11,7 @@ from flowgraph.rendering.openable import openable
 from flowgraph.rendering.page import html_page
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.relayout import relayout_data
-from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import svg_text
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 
@@ -45,11 +45,12 @@ class Interactive:
 
 
 def interactive(
-    graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, *, theme: str = "auto", height: int = 480,
-    **settings: Any,
+    graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, memory: Memory | None = None, *,
+    theme: str = "auto", height: int = 480, **settings: Any,
 ) -> Interactive:  # fmt: skip
     """A graph to move about in, for a notebook; settings as in `render`."""
-    return Interactive(viewer_page(openable(Subject(graph, view, run, grads), **settings), theme), height)
+    subject = Subject(graph, view, run, grads, memory=memory)
+    return Interactive(viewer_page(openable(subject, **settings), theme), height)
 
 
 def viewer_page(picture: Picture, theme: str = "auto") -> str:

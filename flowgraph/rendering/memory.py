@@ -1,0 +1,43 @@
+"""Where a plan keeps its values, in words for its picture: buffers, views, numbers, what is written in place."""
+
+from __future__ import annotations
+
+from flowgraph.box import Box
+from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.rendering.subject import Memory
+from flowgraph.rendering.wording import amount_text, printable
+
+
+def memory_of(schedule: Schedule) -> Memory:
+    """The words of a schedule; buffers are numbered in the order in which they are first filled."""
+    number: dict[int, int] = {}
+    words: dict[Box, str] = {}
+    names = schedule.graph.names
+    for box in schedule.graph.boxes:
+        kind = schedule.kinds[box]
+        if kind == "view":
+            words[box] = f"view of {printable(names[schedule.bases[box]])}"
+        elif kind == "number":
+            words[box] = "a number"
+        elif kind == "call":
+            words[box] = "a new array"
+        elif kind == "fill":
+            words[box] = _buffer(schedule, box, number)
+    return Memory(words, schedule.in_place, _summary(schedule))
+
+
+def _buffer(schedule: Schedule, box: Box, number: dict[int, int]) -> str:
+    buffer = schedule.buffers[box]
+    place = number.setdefault(id(buffer), len(number) + 1)
+    spare = f", new {printable(str(buffer.spare_of.name))}" if buffer.spare_of is not None else ""
+    child = schedule.in_place.get(box)
+    over = f", in place of {printable(schedule.graph.names[child])}" if child is not None else ""
+    return f"buffer {place}, {amount_text(buffer.size, 'B')}{spare}{over}"
+
+
+def _summary(schedule: Schedule) -> str:
+    buffers: dict[int, Buffer] = {id(buffer): buffer for buffer in schedule.buffers.values()}
+    inside = sum(buffer.size for buffer in buffers.values() if buffer.spare_of is None)
+    filled = len(schedule.buffers)
+    text = f"{filled} values in {len(buffers)} buffers ({amount_text(inside, 'B')} beside the new parameters)"
+    return f"{text}; {len(schedule.in_place)} written in place: thick links, bold words"
