@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -240,12 +239,6 @@ def kron(a: Any, b: Any) -> Any:
     even, odd = tuple(range(0, 2 * ndim, 2)), tuple(range(1, 2 * ndim, 2))
     blocks = np.expand_dims(sides[0], odd) * np.expand_dims(sides[1], even)
     return np.reshape(blocks, tuple(product(pair) for pair in zip(sides[0].shape, sides[1].shape, strict=True)))
-
-
-@implements(np.linalg.multi_dot)
-def multi_dot(arrays: Any) -> Any:
-    """np.linalg.multi_dot of boxes, from the left to the right."""
-    return functools.reduce(MatMul, arrays)
 
 
 def _conjugate(a: Any) -> Any:

@@ -199,12 +199,10 @@ def _tensordot(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 
 @_rule(Solve)
 def _solve(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    """Linear in b alone; one vector b per row is a column per row."""
+    """Linear in b alone, and several vectors b in rows would be read as a matrix."""
     a, b = box.children
-    if a in found:
+    if a in found or len(b.shape) == 1:
         return None
-    if len(b.shape) == 1:
-        return np.linalg.solve(a, found[b].T).T if len(a.shape) == 2 else None
     return np.linalg.solve(a, _aligned(b, len(box.shape), found))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
-from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch, assert_multilinear_as_numpy
 
 RNG = np.random.default_rng(0)
 
@@ -129,6 +129,25 @@ def test_sizes_that_follow_the_batch():
     assert assert_every_batch(lambda a, b: np.linalg.lstsq(a, b)[0], ("N", 2), ("N",), batches=(3, 7)) == [(2,)]
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [[(3,), (3, 2), (2,)], [(9, 2), (2, 9), (9, 1), (1, 5)], [(2, 3), (3,)], [(1, 7), (7, 2), (2, 8), (8, 3), (3, 2)]],
+)
+def test_chains_of_matrices(shapes):
+    assert_multilinear_as_numpy(lambda *chain: np.linalg.multi_dot(chain), *(normal(*shape) for shape in shapes))
+
+
+def test_a_chain_is_multiplied_in_the_cheapest_order():
+    a, b, c = (
+        fg.Parameter(np.ones(shape), name=name) for name, shape in (("a", (50, 2)), ("b", (2, 50)), ("c", (50, 1)))
+    )
+    product = np.linalg.multi_dot([a, b, c])
+    assert product.children[0] is a
+    assert product.children[1].children == (b, c)
+    batch = fg.Input("batch", shape=("N", 2))
+    assert np.linalg.multi_dot([batch, b, c]).children[0].children == (batch, b)
+
+
 def test_the_power_zero_is_the_identity():
     box = np.linalg.matrix_power(fg.Parameter(STACK), 0)
     np.testing.assert_array_equal(fg.Graph(box).fprop()[box], np.linalg.matrix_power(STACK, 0))
@@ -161,6 +180,7 @@ def test_flops():
         (lambda x: np.linalg.tensorinv(x, ind=0), UsageError, "found ind=0"),
         (lambda x: np.linalg.pinv(x, 0.1, rtol=0.2), UsageError, "found rcond= and rtol="),
         (lambda x: np.linalg.pinv(x, [0.1, 0.2]), UsageError, "needs one number for the whole stack"),
+        (lambda x: np.linalg.multi_dot([x, x[0, 0], x]), ShapeError, r"found arrays of \[2, 0, 2\] axes"),
         (lambda x: np.linalg.lstsq(x[None], np.ones(2)), ShapeError, "needs a matrix a"),
     ],
 )
