@@ -19,6 +19,7 @@ from flowgraph.boxes.reduction import Reduction, Sum
 from flowgraph.boxes.selection import Where
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.index_shape import ARRAY
+from flowgraph.plan.masking import keeps_or_zero
 from flowgraph.plan.ufuncs import ufunc_of
 
 Fill = Callable[[Any, Sequence[str], str], list[str]]
@@ -72,7 +73,8 @@ _REDUCERS = {Sum: "add", Max: "maximum", Min: "minimum"}
 def _call_ufunc(box: Box, names: Sequence[str], out: str) -> list[str]:
     ufunc = ufunc_of(box)
     assert ufunc is not None
-    return [f"{ufunc.__name__}({', '.join(names)}, {out})"]
+    place = f"out={out}" if ufunc in (np.maximum, np.minimum) else out  # which warn of a third argument by position
+    return [f"{ufunc.__name__}({', '.join(names)}, {place})"]
 
 
 def _matmul(box: MatMul, names: Sequence[str], out: str) -> list[str]:
@@ -90,6 +92,8 @@ def _reduce(box: Reduction, names: Sequence[str], out: str) -> list[str]:
 
 def _where(box: Where, names: Sequence[str], out: str) -> list[str]:
     mask, yes, no = names
+    if keeps_or_zero(box):
+        return [f"keep_where({mask}, {yes}, {out})"]
     if no == out:
         return [f"copyto({out}, {yes}, where={mask})"]
     return [f"copyto({out}, {no})", f"copyto({out}, {yes}, where={mask})"]
