@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from flowgraph.boxes.likeness import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.order import topological_order
 from flowgraph.spec import same, shape_text
 from flowgraph.sweep import sweep
 
@@ -73,9 +74,19 @@ def gradients(
         sent[slot] = seed if sent[slot] is None else sent[slot] + seed
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
     steps = [on_boxes(step, fallback is not None) for step in graph.bsteps(reached)]
+    given = set(topological_order([box for box in sent if box is not None]))
     sweep(steps, graph.boxes, sent)
+    _name_grads(graph, sent, given)
     found = {box: turned(sent[graph.slots[box]]) for box in reached}
     return [found[box] if found.get(box) is not None else np.zeros_like(box) for box in listed]
+
+
+def _name_grads(graph: Graph, sent: Sequence[Any], given: Collection[Box]) -> None:
+    """Call the gradient of 'layer1/W' layer1/dW, where the sweep has made a box for it that has no name yet."""
+    for box, grad in zip(graph.boxes, sent, strict=True):
+        if isinstance(grad, Box) and grad.children and grad.name is None and grad not in given and grad not in graph:
+            path, slash, last = graph.names[box].rpartition("/")
+            grad.__dict__["name"] = f"{path}{slash}d{last}"
 
 
 def _seed(output: Box, grad: Any) -> Any:
