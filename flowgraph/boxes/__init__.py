@@ -64,6 +64,7 @@ from flowgraph.boxes.comparison import (
     SignBit,
 )
 from flowgraph.boxes.complex_numbers import Angle, Conjugate, Imag, Real
+from flowgraph.boxes.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
 from flowgraph.boxes.determinant import Cofactors, Det, SlogDet
 from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.eigenvalues import Eig, Eigh
@@ -136,6 +137,8 @@ from flowgraph.boxes.modified_bessel import ModifiedBessel
 from flowgraph.boxes.norm import EuclideanNorm, PNorm
 from flowgraph.boxes.normal import NormalCdf
 from flowgraph.boxes.padding import Pad
+from flowgraph.boxes.polynomial import PolyVal
+from flowgraph.boxes.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
 from flowgraph.boxes.power import Cbrt, ConstantPower, Power, Reciprocal, Sqrt, Square
 from flowgraph.boxes.product import CumProd, CumSum, Others, Prod
 from flowgraph.boxes.quantile import Median, Quantile
@@ -147,6 +150,7 @@ from flowgraph.boxes.searching import Digitize, Nonzero, SearchSorted
 from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
 from flowgraph.boxes.setting import SetAt, add_at, set_at
 from flowgraph.boxes.shape import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.signal import Convolve, Correlate, Unwrap
 from flowgraph.boxes.signs import Copysign, Heaviside, Ldexp
 from flowgraph.boxes.singular_values import SVD, FullSVD
 from flowgraph.boxes.softmax import LogSoftmax, Softmax, log_softmax, softmax
@@ -215,7 +219,14 @@ __all__ = [
     "Concatenate",
     "Conjugate",
     "ConstantPower",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvFilters",
+    "ConvInput",
+    "Convolve",
     "Copysign",
+    "Correlate",
     "Cos",
     "Cosh",
     "CountLike",
@@ -308,8 +319,11 @@ __all__ = [
     "Logit",
     "MatMul",
     "Max",
+    "MaxPool",
     "Maximum",
     "Mean",
+    "MeanOfLargest",
+    "MeanPool",
     "Median",
     "Min",
     "Minimum",
@@ -331,6 +345,7 @@ __all__ = [
     "Pad",
     "Pinv",
     "PlacesOf",
+    "PolyVal",
     "Polygamma",
     "Positive",
     "Power",
@@ -369,6 +384,8 @@ __all__ = [
     "Spence",
     "Split",
     "SplitLike",
+    "SpreadEvenly",
+    "SpreadToLargest",
     "Sqrt",
     "Square",
     "SquaredError",
@@ -388,6 +405,7 @@ __all__ = [
     "Trunc",
     "UnitRows",
     "Unstack",
+    "Unwrap",
     "Var",
     "Where",
     "XLog1pY",

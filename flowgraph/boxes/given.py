@@ -64,3 +64,8 @@ def axes_back(reduced: Any, a: Box, axis: Any, keepdims: bool, new: int = 0) -> 
         return reduced
     axes: Sequence[int] = range(a.ndim) if axis is None else axes_of(a, axis, a.ndim)
     return np.expand_dims(reduced, tuple(i + new for i in axes))
+
+
+def in_precision_of(grad: Any, like: Any) -> Any:
+    """A gradient in the precision of an array: what met numbers of another one may have more digits."""
+    return grad.astype(like.dtype) if grad.dtype.kind == like.dtype.kind else grad
