@@ -9,7 +9,7 @@ import numpy as np
 
 LONG = 4_000_000
 LINKS = 6
-BRANCHES = 2_000
+BRANCHES = 1_000
 PIECE = 1 << 15
 
 Call = Callable[[], float]

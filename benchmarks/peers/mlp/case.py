@@ -50,7 +50,10 @@ class Case:
         rng = np.random.default_rng(2)
         weights, biases = [], []
         for k, m in zip(self.widths, self.widths[1:], strict=False):
-            weights.append((rng.standard_normal((k, m)) / np.sqrt(k)).astype(self.dtype))
+            w = rng.standard_normal((k, m)) / np.sqrt(k)
+            if self.name in DEEP and k == m:
+                w = np.linalg.qr(w)[0]  # 1,000 in a row neither explode nor vanish into subnormal numbers
+            weights.append(w.astype(self.dtype))
             biases.append((0.1 * rng.standard_normal(m)).astype(self.dtype))
         return weights, biases
 
