@@ -1,4 +1,4 @@
-"""The command line: `flowgraph demo`, `check`, `mutate`, `render`, `animate`, `explain`, `train`."""
+"""The command line: `flowgraph demo`, `check`, `mutate`, `render`, `animate`, `explain`, `gallery`, `train`, `search`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from flowgraph.demo import Settings, run_demo
 from flowgraph.errors import FlowgraphError
 from flowgraph.experiment.command import train
 from flowgraph.mutation.command import mutate
-from flowgraph.rendering.command import animate, explain, render
+from flowgraph.rendering.command import animate, explain, gallery, render
+from flowgraph.search.command import search
 from flowgraph.training import Epoch
 
 DEFAULTS = Settings()
@@ -30,7 +31,7 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
-for command in (check, mutate, render, animate, explain, train):
+for command in (check, mutate, render, animate, explain, gallery, train, search):
     main.add_command(command)
 
 

@@ -33,9 +33,9 @@ class Experiment:
 
     def __init__(self, settings: TrainSettings, examples: Examples | None = None) -> None:
         self.settings = settings
-        self.examples = load_examples(settings.source, settings.target, kind=settings.kind)
-        if examples is not None:
-            self.examples = examples
+        if examples is None:
+            examples = load_examples(settings.source, settings.target, kind=settings.kind)
+        self.examples = examples
         self.raw: Split = split(
             self.examples, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed
         )

@@ -18,13 +18,13 @@ FORMAT = 1
 class RunFolder:
     """config.json, history.csv, model.safetensors, checkpoint.safetensors, pictures and report.html of a training."""
 
-    def __init__(self, path: Any) -> None:
+    def __init__(self, path: Any, test_record: Any = None) -> None:
         self.path = Path(path)
         self.config = self.path / "config.json"
         self.history = self.path / "history.csv"
         self.model = self.path / "model.safetensors"
         self.checkpoint = self.path / "checkpoint.safetensors"
-        self.test_record = self.path / "test_opened.json"
+        self.test_record = self.path / "test_opened.json" if test_record is None else Path(test_record)
         self.result = self.path / "result.json"
         self.graph_picture = self.path / "graph.svg"
         self.curve_picture = self.path / "learning_curve.svg"

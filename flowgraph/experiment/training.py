@@ -45,7 +45,7 @@ def train(
 ) -> Outcome:
     """Train into a new folder. A checkpoint is written at most every so many `seconds`, and at the end."""
     experiment = Experiment(settings)
-    run = RunFolder(folder)
+    run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
     run.start(settings, experiment.examples.fingerprint)
     return _run(experiment, run, checks, callbacks, seconds)
 
@@ -54,7 +54,7 @@ def resume_training(
     folder: Any, *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0
 ) -> Outcome:
     """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted."""
-    run = RunFolder(folder)
+    run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
     settings, fingerprint = run.read()
     if epochs is not None:
         settings = replace(settings, epochs=epochs)

@@ -1,0 +1,107 @@
+"""Optuna's part: samplers, pruners, the database; imported where a search runs."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowgraph.errors import UsageError
+from flowgraph.search.space import Space
+
+SAMPLERS = ("tpe", "random", "grid", "quasi-random", "gp")
+PRUNERS = ("median", "halving", "hyperband", "none")
+HEARTBEAT = 10
+GRACE = 60
+
+
+def optuna() -> Any:
+    """The package, quiet."""
+    try:
+        import optuna as package
+    except ImportError as missing:
+        raise ImportError("a search needs optuna; run: pip install 'flowgraph[search]'") from missing
+    package.logging.set_verbosity(package.logging.ERROR)
+    return package
+
+
+def sampler_of(given: Any, space: Space, seed: int, number: int) -> Any:
+    """The sampler for one trial; the seed and the number of the trial fix what it draws, whichever process runs it."""
+    samplers = optuna().samplers
+    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
+        if given == "tpe":
+            return samplers.TPESampler(seed=own)
+        if given == "random":
+            return samplers.RandomSampler(seed=own)
+        if given == "grid":
+            # the seed orders the grid, and all processes count its points in the same order
+            return samplers.GridSampler({name: part.grid() for name, part in space.items()}, seed=seed)
+        if given == "quasi-random":
+            return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+        if given == "gp":
+            return samplers.GPSampler(seed=own)
+    if isinstance(given, samplers.BaseSampler):
+        return given
+    raise UsageError(f"search: found sampler={given!r}, needs a sampler of Optuna's or one of {', '.join(SAMPLERS)}")
+
+
+def pruner_of(given: Any) -> Any:
+    """The pruner; each waits some epochs before it stops a training."""
+    pruners = optuna().pruners
+    if given == "median":
+        return pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=5)
+    if given == "halving":
+        return pruners.SuccessiveHalvingPruner(min_resource=3)
+    if given == "hyperband":
+        return pruners.HyperbandPruner(min_resource=3)
+    if given == "none" or given is None:
+        return pruners.NopPruner()
+    if isinstance(given, pruners.BasePruner):
+        return given
+    raise UsageError(f"search: found pruner={given!r}, needs a pruner of Optuna's or one of {', '.join(PRUNERS)}")
+
+
+def study_of(storage: Any, name: str, pruner: Any) -> Any:
+    """The study in a database, made if it is not there; None keeps it in memory, a path is a file of SQLite.
+
+    A trial whose process died is taken up again: processes show that they live, and one that has not for a minute
+    has died.
+    """
+    package = optuna()
+    if storage is not None:
+        url = str(storage) if "://" in str(storage) else f"sqlite:///{Path(storage).absolute()}"
+        patience = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", package.exceptions.ExperimentalWarning)
+            retry = package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)
+            storage = package.storages.RDBStorage(
+                url, engine_kwargs=patience, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+                heartbeat_stale_trial_callback=retry,
+            )  # fmt: skip
+    return package.create_study(
+        storage=storage, study_name=name, direction="minimize", pruner=pruner_of(pruner), load_if_exists=True
+    )
+
+
+def agree(study: Any, record: Mapping[str, Any]) -> None:
+    """What all processes of a study share; a study that was begun with something else is refused."""
+    for key, value in record.items():
+        found = study.user_attrs.get(key, value)
+        if found != value:
+            raise UsageError(
+                f"search: the study {study.study_name!r} was begun with {key} = {found!r}, and now it is {value!r}; "
+                f"go on with the same, or begin another study"
+            )
+        if key not in study.user_attrs:
+            study.set_user_attr(key, value)
+
+
+def finite(value: Any) -> float:
+    """A value that Optuna keeps: one that is no number counts as the worst."""
+    return math.inf if math.isnan(float(value)) else float(value)

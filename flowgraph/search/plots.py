@@ -1,0 +1,87 @@
+"""The pictures of a search: the best value by trial, and the values by each setting."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from flowgraph.errors import UsageError
+from flowgraph.search.result import SearchResult, Trial
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+GREY = "#7B8794"
+
+
+def plot_search(result: SearchResult, path: Path) -> Path:
+    """Write the picture: rounds in colours, pruned trials hollow, the best one ringed."""
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as missing:
+        raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[search]'") from missing
+    shown = [t for t in result.trials if t.value is not None and math.isfinite(t.value)]
+    if not shown:
+        raise UsageError("plot: found no trial with a value; search first")
+    names = list(result.spaces[0])
+    columns = min(3, len(names) + 1)
+    rows = -(-(len(names) + 1) // columns)
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
+        "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
+    }  # fmt: skip
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(3.2 * columns, 2.7 * rows), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for axes in panels:
+            axes.set_visible(False)
+        _history(panels[0], shown, result.measure)
+        for axes, name in zip(list(panels)[1:], names, strict=False):
+            _slice(axes, result, shown, name)
+        figure.patch.set_alpha(0)
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return path
+
+
+def _history(axes: Any, shown: list[Trial], measure: str) -> None:
+    best, numbers, values = math.inf, [], []
+    for trial in (t for t in shown if t.state == "complete"):
+        best = min(best, trial.value if trial.value is not None else math.inf)
+        numbers.append(trial.number)
+        values.append(best)
+    axes.step(numbers, values, where="post", color=GREY)
+    _points(axes, shown, [trial.number for trial in shown])
+    _dress(axes, "trial", measure)
+
+
+def _slice(axes: Any, result: SearchResult, shown: list[Trial], name: str) -> None:
+    part = result.spaces[0][name]
+    if hasattr(part, "values"):
+        labels = [_label(value) for value in part.values]
+        places = [part.values.index(trial.settings[name]) for trial in shown]
+        axes.set_xticks(range(len(labels)), labels)
+    else:
+        places = [trial.settings[name] for trial in shown]
+        axes.set_xscale("log" if part.log else "linear")
+    _points(axes, shown, places)
+    best = result.best
+    axes.scatter(places[shown.index(best)], best.value, s=90, facecolors="none", edgecolors=GREY, linewidths=1.5)
+    _dress(axes, name.replace("_", " "), result.measure)
+
+
+def _points(axes: Any, shown: list[Trial], places: list[Any]) -> None:
+    for trial, place in zip(shown, places, strict=True):
+        colour = COLOURS[trial.round % len(COLOURS)]
+        face = colour if trial.state == "complete" else "none"
+        axes.scatter(place, trial.value, s=18, facecolors=face, edgecolors=colour)
+
+
+def _dress(axes: Any, across: str, up: str) -> None:
+    axes.set_visible(True)
+    axes.set(xlabel=across, ylabel=up)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.patch.set_alpha(0)
+
+
+def _label(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

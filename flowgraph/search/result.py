@@ -1,0 +1,117 @@
+"""What a search found: trials with their settings and values, the best of them, as a table and as pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowgraph.errors import UsageError
+from flowgraph.search.space import Space
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: its settings, its state (complete, pruned, failed, running), its value, which is smaller if better.
+
+    A pruned trial has the best value that it had reached; `round` counts the refinements before it, `reason` says why
+    it failed.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    state: str
+    value: float | None
+    round: int
+    seconds: float | None = None
+    reason: str = ""
+
+
+class SearchResult:
+    """The trials of a search; `best` is the complete one with the smallest value."""
+
+    def __init__(self, trials: Sequence[Trial], spaces: Sequence[Space], measure: str = "value") -> None:
+        self.trials = list(trials)
+        self.spaces = list(spaces)
+        self.measure = measure
+
+    @property
+    def best(self) -> Trial:
+        """The complete trial with the smallest value; the earliest of several."""
+        complete = [trial for trial in self.trials if trial.state == "complete" and trial.value is not None]
+        if not complete:
+            reason = next((trial.reason for trial in self.trials if trial.reason), "none was run")
+            raise UsageError(f"search: found no trial that came to its end ({reason}), so there is no best one")
+        return min(complete, key=lambda trial: (trial.value, trial.number))
+
+    @property
+    def at_the_edge(self) -> list[str]:
+        """Settings whose best value is nearly at an end of the first range: better ones may lie outside."""
+        found = []
+        for name, part in self.spaces[0].items():
+            if hasattr(part, "low") and part.high > part.low:
+                low, high, best = (part._place(n) for n in (part.low, part.high, self.best.settings[name]))
+                if min(best - low, high - best) < 0.02 * (high - low):
+                    found.append(name)
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per trial, the best first, those without a value last."""
+        order = sorted(self.trials, key=lambda t: (t.state != "complete", _number(t.value), t.number))
+        return [
+            {"trial": t.number, "round": t.round, "state": t.state, self.measure: t.value, **t.settings,
+             "seconds": t.seconds, "reason": t.reason}
+            for t in order
+        ]  # fmt: skip
+
+    def table(self, count: int = 20) -> Any:
+        """The best trials as a table of rich."""
+        try:
+            from rich.table import Table
+        except ImportError as missing:
+            raise ImportError("a table needs rich; run: pip install 'flowgraph[search]'") from missing
+        names = list(self.spaces[0])
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading in ("trial", self.measure, *names, "state", "seconds"):
+            table.add_column(heading, justify="left" if heading == "state" else "right")
+        for row in self.rows()[:count]:
+            cells = [_cell(row[name]) for name in ("trial", self.measure, *names, "state", "seconds")]
+            is_best = row["state"] == "complete" and row["trial"] == self.best.number
+            table.add_row(*cells, style="green" if is_best else "dim" if row["state"] != "complete" else None)
+        return table
+
+    def to_csv(self, path: Any) -> Path:
+        """One line per trial."""
+        import csv
+
+        rows = self.rows()
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else ["trial"], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        return Path(path)
+
+    def plot(self, path: Any) -> Path:
+        """The best value by trial, and the values by each setting, into a .svg, .png or .pdf."""
+        from flowgraph.search.plots import plot_search
+
+        return plot_search(self, Path(path))
+
+    def __repr__(self) -> str:
+        states = [trial.state for trial in self.trials]
+        counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+        return f"<SearchResult of {len(self.trials)} trials: {counts or 'none'}>"
+
+
+def _number(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

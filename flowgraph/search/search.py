@@ -1,0 +1,168 @@
+"""Search: trials of settings, each with a value to minimise; stopped early where hopeless, refined around the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.search.engine import agree, finite, optuna, sampler_of, study_of
+from flowgraph.search.result import SearchResult, Trial
+from flowgraph.search.space import Space, space_of_record, space_record
+from flowgraph.training.callbacks import Callback
+from flowgraph.training.history import Epoch
+from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.trainer import Trainer
+
+FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
+
+
+class Attempt(Callback):
+    """One trial as the function that trains sees it: a callback that reports each epoch, and stops what is hopeless."""
+
+    def __init__(self, trial: Any, watch: str = "loss") -> None:
+        self.number: int = trial.number
+        self.watch = watch
+        self.pruned = False
+        self._trial = trial
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        value = epoch.valid_loss if self.watch == "loss" else epoch.valid_error
+        if value is not None and self.report(epoch.number, value):
+            trainer.stop("pruned: other trials were better at this epoch")
+
+    def report(self, step: int, value: float) -> bool:
+        """Tell the value after a step, and hear whether to stop."""
+        self._trial.report(finite(value), step)
+        self.pruned = self.pruned or bool(self._trial.should_prune())
+        return self.pruned
+
+
+def search(
+    train: Callable[[dict[str, Any], Attempt], float],
+    space: Space,
+    *,
+    trials: int | None = 30,
+    sampler: Any = "tpe",
+    pruner: Any = "median",
+    refine: int = 0,
+    zoom: float = 0.3,
+    storage: Any = None,
+    name: str = "search",
+    seed: int = 0,
+    watch: str = "loss",
+    record: Mapping[str, Any] | None = None,
+    on_trial: Callable[[SearchResult], Any] | None = None,
+) -> SearchResult:
+    """Minimise `train(settings, attempt)` over a space, and return the trials.
+
+    `sampler` is "tpe", "random", "grid", "quasi-random", "gp" or one of Optuna's; a grid tries all its points. `refine`
+    times the ranges are narrowed by `zoom` around the best, and as many trials follow. `attempt`, given to a training
+    as a callback, lets `pruner` stop what is worse than the other trials. What raises an error of flowgraph's, or of
+    arithmetic, is a failed trial, and the search goes on.
+
+    `storage` is the path of a SQLite file or the URL of any database of Optuna's: the same call goes on after a crash,
+    and in several processes or machines at the same time shares the work. `record` is what they must have in common.
+
+    >>> from flowgraph.search import LogUniform, search
+    >>> result = search(lambda settings, attempt: (settings["a"] - 0.1) ** 2, {"a": LogUniform(1e-3, 1.0, points=4)},
+    ...                 sampler="grid", refine=1, zoom=0.5)
+    >>> len(result.trials), round(result.best.settings["a"], 3)
+    (8, 0.1)
+
+    Source: Larochelle, Training neural networks, "model selection": grid search, random search.
+    """
+    if not space:
+        raise UsageError("search: found an empty space, needs a setting with values or a range")
+    rounds = read_count("search", "refine", refine, low=0) + 1
+    zoom = read_number("search", "zoom", zoom, above=0, below=1)
+    study = study_of(storage, name, pruner)
+    agree(study, {"space": space_record(space), "sampler": str(sampler), "seed": seed, "zoom": zoom, **(record or {})})
+    spaces: list[Space] = []
+    for number in range(rounds):
+        spaces.append(_space_of_round(study, space, number, zoom))
+        count = _grid_size(spaces[-1]) if sampler == "grid" else read_count("search", "trials", trials)
+        while _finished(study, number) < count:
+            study.sampler = sampler_of(sampler, spaces[-1], seed, len(study.get_trials(deepcopy=False)))
+            study.optimize(_objective(train, spaces[-1], number, watch), n_trials=1, catch=FAILURES)
+            if on_trial is not None:
+                on_trial(_result(study, spaces, watch))
+    return _result(study, spaces, watch)
+
+
+def _objective(train: Any, space: Space, number: int, watch: str) -> Callable[[Any], float]:
+    def objective(trial: Any) -> float:
+        trial.set_user_attr("round", number)
+        settings = {name: part.suggest(trial, name) for name, part in space.items()}
+        attempt = Attempt(trial, watch)
+        try:
+            value = train(settings, attempt)
+        except FAILURES as error:
+            trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
+            raise
+        except KeyboardInterrupt:
+            _take_up_again(trial)
+            raise
+        if attempt.pruned:
+            raise optuna().TrialPruned
+        return finite(value)
+
+    return objective
+
+
+def _take_up_again(trial: Any) -> None:
+    """Let the next trial of the study have the settings of an interrupted one, and its place in a grid."""
+    study = trial.study
+    (found,) = (one for one in study.get_trials(deepcopy=False) if one.number == trial.number)
+    study.add_trial(
+        optuna().trial.create_trial(
+            state=optuna().trial.TrialState.WAITING,
+            params=found.params,
+            distributions=found.distributions,
+            system_attrs={**found.system_attrs, "fixed_params": found.params},
+        )
+    )
+
+
+def _finished(study: Any, number: int) -> int:
+    """How many trials of a round came to an end, failures among them; not those whose process died."""
+    return sum(
+        trial.user_attrs.get("round") == number
+        and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
+        for trial in study.get_trials(deepcopy=False)
+    )
+
+
+def _space_of_round(study: Any, space: Space, number: int, zoom: float) -> Space:
+    """The first space, or the one that the first process in a round found around the best so far."""
+    if number == 0:
+        return space
+    key = f"space {number}"
+    if key not in study.user_attrs:
+        best = _result(study, [space], "value").best
+        factor = zoom**number
+        narrowed = {n: part.zoomed(best.settings[n], factor, part) for n, part in space.items()}
+        study.set_user_attr(key, space_record(narrowed))
+    return space_of_record(study.user_attrs[key])
+
+
+def _grid_size(space: Space) -> int:
+    return int(np.prod([len(part.grid()) for part in space.values()]))
+
+
+def _result(study: Any, spaces: list[Space], measure: str) -> SearchResult:
+    found = []
+    for trial in study.get_trials(deepcopy=False):
+        state = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}.get(trial.state.name, "running")
+        if not set(spaces[0]) <= set(trial.params):
+            continue  # it waits, or died before it began
+        settings = {name: part.value_of(trial.params[name]) for name, part in spaces[0].items()}
+        duration = trial.duration.total_seconds() if trial.duration else None
+        attributes = trial.user_attrs
+        found.append(
+            Trial(trial.number, settings, state, trial.value if state in ("complete", "pruned") else None,
+                  attributes.get("round", 0), duration, attributes.get("reason", ""))
+        )  # fmt: skip
+    return SearchResult(found, spaces, measure)

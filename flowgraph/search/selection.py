@@ -1,0 +1,99 @@
+"""Model selection for an experiment: search by the validation examples, then train the best and test it once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowgraph.data import Examples, load_examples
+from flowgraph.errors import UsageError
+from flowgraph.experiment.experiment import Experiment
+from flowgraph.experiment.folder import RunFolder
+from flowgraph.experiment.settings import TrainSettings
+from flowgraph.experiment.training import Outcome, resume_training
+from flowgraph.experiment.training import train as train_into
+from flowgraph.search.result import SearchResult
+from flowgraph.search.search import Attempt, search
+from flowgraph.search.space import Space
+
+FIXED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
+"""Settings that say which examples are compared, and by what: no search varies them."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The trials, and what came of training the best settings once more and testing them."""
+
+    result: SearchResult
+    outcome: Outcome
+    files: tuple[Path, ...]
+
+
+def select(
+    base: TrainSettings,
+    space: Space,
+    folder: Any,
+    *,
+    storage: Any = None,
+    callbacks: Sequence[Any] = (),
+    on_trial: Callable[[SearchResult], Any] | None = None,
+    **settings: Any,
+) -> Selection:
+    """Search the settings of an experiment by its validation examples; settings as in `search`.
+
+    The folder gets study.db unless `storage` names another database, trials.csv, search.svg, and best/, the run folder
+    of the best network. No trial sees the test examples: they are opened once, for that network, and the folder keeps
+    that they were.
+    """
+    for name in space:
+        if name in FIXED:
+            raise UsageError(f"search: found {name!r} in the space, but trials that differ in it cannot be compared")
+        base.with_values({name: getattr(base, name, None)})
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = load_examples(base.source, base.target, kind=base.kind)
+    result = search(
+        trainer_of(base, examples),
+        space,
+        storage=storage or folder / "study.db",
+        seed=base.seed,
+        watch=base.watch,
+        record={"settings": base.as_dict(), "data": examples.fingerprint},
+        on_trial=on_trial,
+        **settings,
+    )
+    best = base.with_values(result.best.settings)
+    outcome = _train_best(best, folder, callbacks)
+    files = [result.to_csv(folder / "trials.csv"), result.plot(folder / "search.svg"), *outcome.files]
+    return Selection(result, outcome, tuple(files))
+
+
+def trainer_of(base: TrainSettings, examples: Examples) -> Callable[[dict[str, Any], Attempt], float]:
+    """The function that a search minimises: the best validation loss or error of a training with these settings."""
+
+    def train(values: dict[str, Any], attempt: Attempt) -> float:
+        experiment = Experiment(base.with_values(values), examples)
+        trainer = experiment.trainer()
+        history = trainer.run(experiment.settings.epochs, [attempt])
+        if trainer.stopped == "interrupted":
+            raise KeyboardInterrupt
+        best = history.best
+        value = best.valid_loss if base.watch == "loss" else best.valid_error
+        if value is None:
+            raise UsageError(f"search: found no validation {base.watch}; watch the loss")
+        return value
+
+    return train
+
+
+def _train_best(best: TrainSettings, folder: Path, callbacks: Sequence[Any]) -> Outcome:
+    """The run of the best settings: taken up if it is there, begun anew if it is that of other settings."""
+    run = RunFolder(folder / "best", test_record=folder / "test_opened.json")
+    if run.config.exists():
+        if run.read()[0] == best:
+            return resume_training(run, callbacks=callbacks)
+        shutil.rmtree(run.path)
+    return train_into(best, run, checks=False, callbacks=callbacks)

@@ -1,0 +1,203 @@
+"""What is searched: for each setting a set of values or a distribution, which a grid, a draw and a zoom can take."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from flowgraph.errors import UsageError
+
+POINTS = 5
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of these values."""
+
+    values: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(self.values))
+        if not self.values:
+            raise UsageError("Choice: found no value, needs one or more")
+        if len(set(self.labels)) < len(self.values):
+            raise UsageError(f"Choice: found a value twice in {self.values!r}")
+
+    @property
+    def labels(self) -> list[str]:
+        """The values as texts, as a database keeps them."""
+        return [json.dumps(value) for value in self.values]
+
+    def suggest(self, trial: Any, name: str) -> Any:
+        """The value that a trial tries."""
+        return self.value_of(trial.suggest_categorical(name, self.labels))
+
+    def value_of(self, stored: Any) -> Any:
+        """The value that a database keeps."""
+        return dict(zip(self.labels, self.values, strict=True))[stored]
+
+    def grid(self) -> list[Any]:
+        """All values, as a database keeps them."""
+        return self.labels
+
+    def zoomed(self, best: Any, factor: float, whole: Any) -> Choice:
+        """The same values: a set has no neighbourhood."""
+        return self
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers from `low` to `high`; a grid takes `points` of them."""
+
+    low: float
+    high: float
+    points: int = POINTS
+
+    log = False
+
+    def __post_init__(self) -> None:
+        lowest = 0.0 if self.log else -math.inf
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and lowest < self.low <= self.high):
+            need = "0 < low <= high" if self.log else "low <= high"
+            raise UsageError(f"{type(self).__name__}: found {self.low} to {self.high}, needs finite numbers, {need}")
+        if self.points < 1:
+            raise UsageError(f"{type(self).__name__}: found points={self.points}, needs 1 or more")
+
+    def suggest(self, trial: Any, name: str) -> Any:
+        """The value that a trial tries."""
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+    def value_of(self, stored: Any) -> Any:
+        """The value that a database keeps."""
+        return stored
+
+    def grid(self) -> list[Any]:
+        """Numbers with equal steps between them, or equal factors."""
+        if self.points == 1:
+            return [self._number((self._place(self.low) + self._place(self.high)) / 2)]
+        ends = np.linspace(self._place(self.low), self._place(self.high), self.points)
+        return [self.low, *(self._number(place) for place in ends[1:-1]), self.high]
+
+    def zoomed(self, best: Any, factor: float, whole: Any) -> Any:
+        """A range of `factor` times the width around the best, moved to lie inside the whole."""
+        low, high = (self._place(end) for end in (whole.low, whole.high))
+        half = (self._place(self.high) - self._place(self.low)) * factor / 2
+        middle = min(max(self._place(best), low + half), high - half)
+        ends = [self._number(max(low, middle - half)), self._number(min(high, middle + half))]
+        return replace(self, low=max(ends[0], whole.low), high=min(ends[1], whole.high))
+
+    def _place(self, number: float) -> float:
+        return math.log(number) if self.log else number
+
+    def _number(self, place: float) -> Any:
+        return math.exp(place) if self.log else float(place)
+
+
+class Uniform(Range):
+    """A number from `low` to `high`, each as likely."""
+
+
+class LogUniform(Range):
+    """A number from `low` to `high` whose logarithm is uniform: for what counts by factors, as learning rates."""
+
+    log = True
+
+
+@dataclass(frozen=True)
+class Whole(Range):
+    """A whole number from `low` to `high`, both among them; by factors if `log`."""
+
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.low != int(self.low) or self.high != int(self.high):
+            raise UsageError(f"Whole: found {self.low} to {self.high}, needs whole numbers")
+        object.__setattr__(self, "low", int(self.low))
+        object.__setattr__(self, "high", int(self.high))
+
+    def suggest(self, trial: Any, name: str) -> Any:
+        """The value that a trial tries."""
+        return trial.suggest_int(name, self.low, self.high, log=self.log)
+
+    def grid(self) -> list[Any]:
+        """Whole numbers, none twice."""
+        return sorted(set(super().grid()))
+
+    def _number(self, place: float) -> Any:
+        return round(math.exp(place) if self.log else place)
+
+
+Space = Mapping[str, Any]
+_KINDS = {kind.__name__: kind for kind in (Choice, Uniform, LogUniform, Whole)}
+_RANGE = re.compile(r"(log:)?([^|]+?)\.\.([^|:]+)(?::(\d+))?")
+
+
+def read_space(texts: Sequence[str]) -> dict[str, Any]:
+    """The space of a command line: l2=log:1e-6..1e-2, dropout=0..0.5, batch_size=16..128, hidden=16|64|64,32.
+
+    Numbers without a point are whole numbers; log: means by factors; :7 at the end makes a grid take 7 points.
+
+    >>> from flowgraph.search import read_space
+    >>> read_space(["dropout=0.0..0.5", "hidden=16|64,32"])
+    {'dropout': Uniform(low=0.0, high=0.5, points=5), 'hidden': Choice(values=(16, (64, 32)))}
+    """
+    space: dict[str, Any] = {}
+    for text in texts:
+        name, equals, content = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name or not content:
+            raise UsageError(f"space: found {text!r}, needs name=low..high, name=log:low..high or name=value|value")
+        if name in space:
+            raise UsageError(f"space: found {name!r} twice")
+        match = _RANGE.fullmatch(content)
+        space[name] = _range(text, *match.groups()) if match else Choice(tuple(map(_value, content.split("|"))))
+    return space
+
+
+def space_record(space: Space) -> dict[str, Any]:
+    """A space as JSON has it."""
+    record = {name: {"kind": type(part).__name__, **asdict(part)} for name, part in space.items()}
+    return dict(json.loads(json.dumps(record)))
+
+
+def space_of_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The space that `space_record` wrote."""
+    space = {}
+    for name, part in record.items():
+        values = {key: value for key, value in part.items() if key != "kind"}
+        if part["kind"] == "Choice":
+            values["values"] = tuple(tuple(v) if isinstance(v, list) else v for v in values["values"])
+        space[name] = _KINDS[part["kind"]](**values)
+    return space
+
+
+def _range(text: str, log: str | None, low: str, high: str, points: str | None) -> Any:
+    first, last = _value(low), _value(high)
+    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (first, last)):
+        raise UsageError(f"space: found {text!r}, needs numbers on both sides of ..")
+    count = int(points) if points else POINTS
+    if isinstance(first, int) and isinstance(last, int):
+        return Whole(first, last, points=count, log=bool(log))
+    return (LogUniform if log else Uniform)(float(first), float(last), points=count)
+
+
+def _value(text: str) -> Any:
+    """A number, a tuple of whole numbers, none, or the text."""
+    text = text.strip()
+    if text.lower() in ("none", "true", "false"):
+        return {"none": None, "true": True, "false": False}[text.lower()]
+    if "," in text:
+        return tuple(_value(part) for part in text.split(",") if part)
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

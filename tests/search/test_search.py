@@ -1,0 +1,240 @@
+"""Search: spaces, grids, draws, refinement, pruning, crashes, several processes, tables and pictures."""
+
+import math
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import flowgraph as fg
+from flowgraph.errors import UsageError
+from flowgraph.search import Choice, LogUniform, Uniform, Whole, read_space, search
+from flowgraph.search.space import space_of_record, space_record
+
+BOWL = {"a": LogUniform(1e-4, 1.0, points=5), "b": Uniform(-1.0, 1.0, points=3), "c": Choice(["x", (1, 2)])}
+
+
+def bowl(settings, attempt):
+    """Smallest at a = 0.01, b = 0, c = (1, 2)."""
+    return np.log10(settings["a"] / 0.01) ** 2 + settings["b"] ** 2 + (settings["c"] == "x")
+
+
+def settings_of(result):
+    return [tuple(trial.settings.values()) for trial in result.trials]
+
+
+def test_a_grid_tries_every_point_once():
+    result = search(bowl, BOWL, sampler="grid")
+    assert len(set(settings_of(result))) == len(result.trials) == 5 * 3 * 2
+    assert {round(a, 6) for a, _, _ in settings_of(result)} == {1e-4, 1e-3, 1e-2, 1e-1, 1.0}
+    assert tuple(result.best.settings.values()) == (pytest.approx(0.01), 0.0, (1, 2))
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "quasi-random"])
+def test_draws_lie_in_the_space_and_are_fixed_by_the_seed(sampler):
+    one, same, other = (search(bowl, BOWL, trials=6, sampler=sampler, seed=seed) for seed in (1, 1, 2))
+    assert settings_of(one) == settings_of(same) != settings_of(other)
+    assert len(set(settings_of(one))) == 6
+    for a, b, c in settings_of(one):
+        assert 1e-4 <= a <= 1
+        assert -1 <= b <= 1
+        assert c in ("x", (1, 2))
+
+
+def test_a_log_uniform_draw_is_uniform_in_its_logarithm():
+    result = search(bowl, BOWL, trials=60, sampler="random", seed=0)
+    places = np.log10([trial.settings["a"] for trial in result.trials])
+    assert abs(np.mean(places) + 2) < 4 * 4 / math.sqrt(12 * 60)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random"])
+def test_refinement_zooms_around_the_best(sampler):
+    result = search(bowl, BOWL, trials=8, sampler=sampler, refine=2, zoom=0.2)
+    rounds = [[t for t in result.trials if t.round == number] for number in range(3)]
+    first_best = min(rounds[0], key=lambda trial: trial.value)
+    low, high = result.spaces[1]["a"].low, result.spaces[1]["a"].high
+    assert math.log10(high / low) == pytest.approx(0.2 * 4)
+    assert low <= first_best.settings["a"] <= high
+    assert all(low <= trial.settings["a"] <= high for trial in rounds[1])
+    width = result.spaces[2]["b"].high - result.spaces[2]["b"].low
+    assert width == pytest.approx(2 * 0.2**2)
+    assert result.best.value <= first_best.value
+    assert [len(one) for one in rounds] == [30 if sampler == "grid" else 8] * 3
+
+
+def test_a_zoom_stays_inside_the_first_range():
+    part = Uniform(0.0, 1.0)
+    assert part.zoomed(0.99, 0.5, part) == Uniform(0.5, 1.0)
+    assert part.zoomed(0.5, 0.5, part) == Uniform(0.25, 0.75)
+    whole = Whole(1, 64, log=True)
+    assert whole.zoomed(8, 1 / 3, whole) == Whole(4, 16, log=True)
+    assert Choice([1, 2]).zoomed(1, 0.5, None) == Choice([1, 2])
+
+
+def test_the_edge_of_a_range_is_said():
+    result = search(lambda settings, attempt: settings["a"], {"a": Uniform(0.0, 1.0), "c": Choice([1])}, sampler="grid")
+    assert result.at_the_edge == ["a"]
+
+
+def test_failures_are_kept_and_the_search_goes_on():
+    def train(settings, attempt):
+        if settings["a"] == 1:
+            raise UsageError("no such thing")
+        return {2: math.nan, 3: 5.0}[settings["a"]]
+
+    result = search(train, {"a": Choice([1, 2, 3])}, sampler="grid")
+    found = {trial.settings["a"]: (trial.state, trial.value, trial.reason) for trial in result.trials}
+    assert found == {
+        1: ("failed", None, "UsageError: no such thing"), 2: ("complete", math.inf, ""), 3: ("complete", 5.0, ""),
+    }  # fmt: skip
+    assert result.best.settings == {"a": 3}
+
+
+def test_a_mistake_in_the_function_is_not_swallowed():
+    with pytest.raises(NameError):
+        search(lambda settings, attempt: undefined, {"a": Choice([1])}, sampler="grid")  # noqa: F821
+
+
+def test_a_search_without_a_trial_that_ended():
+    def train(settings, attempt):
+        raise UsageError("always")
+
+    result = search(train, {"a": Choice([1, 2])}, sampler="grid")
+    with pytest.raises(UsageError, match=r"found no trial that came to its end \(UsageError: always\)"):
+        _ = result.best
+
+
+def network(settings, attempt):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    y = (x[:, 0] > 0).astype(int)
+    rate = 1e-5 if attempt.number >= 5 else settings["rate"]
+    history = fg.fit(
+        fg.MLP([2, 2], rng=0), (x[:40], y[:40]), (x[40:], y[40:]), learning_rate=rate, epochs=12, checks=False,
+        progress=False, callbacks=[attempt],
+    )  # fmt: skip
+    return history.best.valid_loss
+
+
+def test_the_pruner_stops_a_training_that_is_worse():
+    result = search(network, {"rate": LogUniform(0.05, 0.5)}, trials=7, sampler="random", pruner="median")
+    assert [trial.state for trial in result.trials] == ["complete"] * 5 + ["pruned"] * 2
+    assert result.best.number < 5
+    result = search(network, {"rate": LogUniform(0.05, 0.5)}, trials=7, sampler="random", pruner="none")
+    assert {trial.state for trial in result.trials} == {"complete"}
+
+
+def test_the_same_call_goes_on(tmp_path):
+    settings = {"sampler": "random", "storage": tmp_path / "study.db"}
+    first = search(bowl, BOWL, trials=2, **settings)
+    again = search(bowl, BOWL, trials=4, **settings)
+    assert settings_of(again)[:2] == settings_of(first)
+    assert settings_of(again) == settings_of(search(bowl, BOWL, trials=4, sampler="random"))
+    called = []
+    assert len(search(lambda s, a: called.append(1), BOWL, trials=4, **settings).trials) == 4
+    assert not called
+    with pytest.raises(UsageError, match=r"the study 'search' was begun with seed = 0, and now it is 1; go on"):
+        search(bowl, BOWL, trials=4, seed=1, **settings)
+    with pytest.raises(UsageError, match=r"begun with space = "):
+        search(bowl, {"a": Uniform(0.0, 1.0)}, trials=4, **settings)
+
+
+SHARED = """
+import os, pathlib, signal, sys, time
+from flowgraph.search import Choice, search
+folder, kill = pathlib.Path(sys.argv[1]), sys.argv[2] == "kill"
+def train(settings, attempt):
+    if kill and attempt.number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    (folder / f"{os.getpid()}.seen").touch()
+    while not kill and len(list(folder.glob("*.seen"))) < 3:
+        time.sleep(0.01)
+    return settings["a"]
+search(train, {"a": Choice(list(range(8)))}, sampler="grid", storage=folder / "study.db")
+"""
+
+
+def test_a_crash_and_two_processes_that_go_on_together(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", SHARED, tmp_path]
+    assert subprocess.run([*command, "kill"], check=False).returncode == -signal.SIGKILL
+    both = [subprocess.Popen([*command, "share"]) for _ in range(2)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    assert len(list(tmp_path.glob("*.seen"))) == 3, "the killed one and both others tried something"
+    result = search(bowl, {"a": Choice(list(range(8)))}, sampler="grid", storage=tmp_path / "study.db")
+    complete = [trial for trial in result.trials if trial.state == "complete"]
+    assert {trial.settings["a"] for trial in complete} == set(range(8))
+    assert len(complete) <= 8 + 1, "at most one more than there are processes beside the first"
+
+
+def test_ctrl_c_leaves_the_trial_to_be_taken_up(tmp_path):
+    def train(settings, attempt):
+        if attempt.number == 1 and not list(tmp_path.glob("seen")):
+            (tmp_path / "seen").touch()
+            raise KeyboardInterrupt
+        return settings["a"]
+
+    space, settings = {"a": Choice([1, 2, 3])}, {"sampler": "grid", "storage": tmp_path / "study.db"}
+    with pytest.raises(KeyboardInterrupt):
+        search(train, space, **settings)
+    result = search(train, space, **settings)
+    complete = [trial.settings["a"] for trial in result.trials if trial.state == "complete"]
+    assert sorted(complete) == [1, 2, 3]
+
+
+def test_tables_files_and_pictures(tmp_path):
+    result = search(bowl, BOWL, trials=4, sampler="random", refine=1)
+    console = Console(width=100, record=True, file=open(tmp_path / "table.txt", "w"))  # noqa: SIM115
+    console.print(result.table())
+    console.file.close()
+    lines = (tmp_path / "table.txt").read_text().splitlines()
+    assert lines[0].split() == ["trial", "loss", "a", "b", "c", "state", "seconds"]
+    assert lines[1].split()[0] == str(result.best.number)
+    assert len(result.to_csv(tmp_path / "trials.csv").read_text().splitlines()) == 9
+    svg = result.plot(tmp_path / "search.svg").read_text()
+    assert all(word in svg for word in ("trial", "loss", ">a<", "1,2"))
+    assert result.plot(tmp_path / "search.png").stat().st_size > 1000
+    assert repr(result) == "<SearchResult of 8 trials: 8 complete>"
+
+
+def test_spaces_of_the_command_line():
+    space = read_space(
+        ["l2=log:1e-6..1e-2:7", "dropout=0.0..0.5", "batch-size=log:16..128", "hidden=16|64,32|none", "n=1..4"]
+    )
+    assert space == {
+        "l2": LogUniform(1e-6, 1e-2, 7), "dropout": Uniform(0.0, 0.5), "batch_size": Whole(16, 128, log=True),
+        "hidden": Choice([16, (64, 32), None]), "n": Whole(1, 4),
+    }  # fmt: skip
+    assert space_of_record(space_record(space)) == space
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: read_space(["l2"]), "found 'l2', needs name=low..high"),
+        (lambda: read_space(["a=1|2", "a=1|2"]), "found 'a' twice"),
+        (lambda: read_space(["a=x..2"]), "needs numbers on both sides"),
+        (lambda: LogUniform(0.0, 1.0), "found 0.0 to 1.0, needs finite numbers, 0 < low <= high"),
+        (lambda: Uniform(1.0, 0.0), "needs finite numbers, low <= high"),
+        (lambda: Uniform(0.0, 1.0, points=0), "found points=0"),
+        (lambda: Whole(0.5, 1), "needs whole numbers"),
+        (lambda: Choice([]), "found no value"),
+        (lambda: Choice([1, 1]), "found a value twice"),
+        (lambda: search(bowl, {}), "found an empty space"),
+        (lambda: search(bowl, BOWL, sampler="best"), "found sampler='best', needs a sampler of Optuna's or one of tpe"),
+        (lambda: search(bowl, BOWL, pruner="best"), "found pruner='best', needs a pruner of Optuna's or one of median"),
+        (lambda: search(bowl, BOWL, trials=0), "found trials=0"),
+        (lambda: search(bowl, BOWL, zoom=1.0), "found zoom=1.0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, text):
+    with pytest.raises(UsageError, match=text):
+        make()
+
+
+def test_without_optuna(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match=r"a search needs optuna; run: pip install 'flowgraph\[search\]'"):
+        search(bowl, BOWL)

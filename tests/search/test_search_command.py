@@ -1,0 +1,89 @@
+"""flowgraph search: trials by the validation examples, the best trained into a run folder, the test set opened once."""
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import flowgraph as fg
+from flowgraph.cli import main
+from flowgraph.errors import UsageError
+from flowgraph.experiment import TrainSettings
+from flowgraph.search import Choice, select
+
+SPACE = ["-s", "hidden=0|4", "-s", "l2=0.0|0.1", "--sampler", "grid", "--epochs", "4", "--patience", "0"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["search", *map(str, arguments)])
+
+
+def test_a_search_from_the_command_line(tmp_path):
+    folder = tmp_path / "search"
+    first = run("moons", *SPACE, "-o", folder)
+    assert first.exit_code == 0, first.output
+    rows = list(csv.DictReader((folder / "trials.csv").read_text().splitlines()))
+    best = json.loads((folder / "best" / "config.json").read_text())["settings"]
+    result = json.loads((folder / "best" / "result.json").read_text())
+    assert len(rows) == 4
+    assert float(rows[0]["l2"]) == best["l2"]
+    assert f"test error: {result['test_error']:.2%}" in first.output
+    losses = [
+        float(row["valid_loss"]) for row in csv.DictReader((folder / "best" / "history.csv").read_text().splitlines())
+    ]
+    assert min(losses) == float(rows[0]["loss"]), "the best training, done again, is the same to the bit"
+    assert fg.load(folder / "best" / "model.safetensors").outputs[0].shape == ("N", 2)
+
+    again = run("moons", *SPACE, "-o", folder)
+    assert again.exit_code == 0, again.output
+    assert "test error: " in again.output, "the same model may be tested again"
+    assert (folder / "trials.csv").read_text().count("\n") == 5
+
+    refined = run("moons", *SPACE, "--refine", "1", "-o", folder)
+    assert refined.exit_code == 0, refined.output
+    other = run("moons", *SPACE, "--seed", "1", "-o", folder)
+    assert (other.exit_code, "was begun with seed = 0" in other.output) == (1, True)
+
+
+def test_another_best_is_not_tested_again(tmp_path):
+    base = TrainSettings("moons", hidden=(4,), epochs=2, patience=None)
+    first = select(base, {"l2": Choice([0.0])}, tmp_path, name="one", sampler="grid")
+    assert first.outcome.test_error is not None
+    second = select(base, {"l2": Choice([0.5])}, tmp_path, name="two", sampler="grid")
+    assert second.outcome.test_error is None
+    assert "opened for an earlier model" in second.outcome.note
+
+
+def test_settings_that_say_which_examples_are_compared_are_not_searched(tmp_path):
+    for name in ("seed", "valid", "source"):
+        with pytest.raises(UsageError, match=f"found '{name}' in the space, but trials that differ"):
+            select(TrainSettings("moons"), {name: Choice([1])}, tmp_path)
+    with pytest.raises(UsageError, match=r"found 'layers', needs one of source"):
+        select(TrainSettings("moons"), {"layers": Choice([1])}, tmp_path)
+
+
+def test_what_is_wrong_is_said_with_its_exit_code(tmp_path):
+    for arguments, code, text in [
+        (["moons"], 2, "Missing option '--space'"),
+        (["moons", "-s", "l2"], 1, "found 'l2', needs name=low..high"),
+        (["nothing", "-s", "l2=0|1"], 1, "the sets that have a name are"),
+        (["moons", "-s", "l2=0.0..1.0", "--zoom", "2"], 2, "2.0 is not in the range"),
+    ]:
+        result = run(*arguments, "-o", tmp_path / "new")
+        assert (result.exit_code, text in result.output) == (code, True), (arguments, result.output)
+
+
+def test_ctrl_c_ends_with_130(tmp_path, monkeypatch):
+    def interrupted(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flowgraph.search.command.select", interrupted)
+    result = run("moons", "-s", "l2=0.0|0.1", "-o", tmp_path / "new")
+    assert (result.exit_code, "the same command goes on" in result.output) == (130, True)
+
+
+def test_help_reads_well():
+    text = run("--help").output
+    assert all(word in text for word in ("flowgraph search flowers.csv", "log:low..high", "Exit code 0"))
+    assert all(len(line) <= 80 for line in text.splitlines())
