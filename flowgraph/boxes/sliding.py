@@ -1,0 +1,124 @@
+"""A window that slides over the last axes of an array: its size, steps, padding and gaps, and where it stands."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.size import Shape, Size, add, unknown
+from flowgraph.spec import shape_text
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+class Sliding(NamedTuple):
+    """The window, axis by axis: its size, the step between two of its places, what is added at both ends, the dilation.
+
+    A dilation of d leaves d − 1 elements out between two of the window.
+    """
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Pairs
+    dilation: tuple[int, ...]
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """From the first to the last element of the window, both counted."""
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilation, strict=True))
+
+    def counts(self, box: Box, shape: Shape) -> Shape:
+        """How many places the window has along each axis of a shape; the box is named where it has none."""
+        return tuple(
+            self._count_of(box, size, span, stride, pair)
+            for size, span, stride, pair in zip(shape, self.spans, self.stride, self.padding, strict=True)
+        )
+
+    def padded(self, a: Any, value: Any) -> Any:
+        """The array with the padding of the value around its last axes."""
+        if not any(map(any, self.padding)):
+            return a
+        whole = ((0, 0),) * (a.ndim - len(self.size))
+        return np.pad(a, (*whole, *self.padding), constant_values=value)
+
+    def inside(self, a: Any) -> Any:
+        """A padded array without the padding."""
+        cuts: list[Any] = [
+            slice(before, a.shape[i - len(self.size)] - after) for i, (before, after) in enumerate(self.padding)
+        ]
+        return a[(..., *cuts)]
+
+    def places(self, count: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """For each element of the window, the index of where it stands in a padded array, in all its places at once."""
+        for offsets in itertools.product(*map(range, self.size)):
+            yield (
+                ...,
+                *(
+                    slice(o * d, o * d + s * (n - 1) + 1, s)
+                    for o, d, s, n in zip(offsets, self.dilation, self.stride, count, strict=True)
+                ),
+            )
+
+    def windows(self, a: Any) -> Any:
+        """All windows of a padded array as a view: the axes before, the elements of the window, its places."""
+        axes = tuple(range(-len(self.size), 0))
+        view = np.lib.stride_tricks.sliding_window_view(a, self.spans, axis=axes)
+        steps: Any = [slice(None, None, step) for step in (*self.stride, *self.dilation)]
+        view = view[(..., *steps)]
+        ndim = len(self.size)
+        return np.moveaxis(view, range(-ndim, 0), range(-2 * ndim, -ndim))
+
+    @staticmethod
+    def _count_of(box: Box, size: Any, span: int, stride: int, pair: tuple[int, int]) -> Any:
+        if isinstance(size, Size):
+            return add(size, sum(pair) + 1 - span) if stride == 1 else unknown()
+        count = (size + sum(pair) - span) // stride + 1
+        if count < 1:
+            raise box.shape_error(f"the window spans {span} elements, an axis of {size} with padding {pair} has fewer")
+        return count
+
+
+def read_sliding(box: Box, size: tuple[int, ...], stride: Any, padding: Any, dilation: Any) -> Sliding:
+    """The window from what a user wrote: a number for all axes or one per axis."""
+    steps = numbers(box, "stride", stride, len(size), 1)
+    gaps = numbers(box, "dilation", dilation, len(size), 1)
+    return Sliding(size, steps, _pairs(box, size, steps, padding, gaps), gaps)
+
+
+def numbers(box: Box, name: str, given: Any, count: int, low: int) -> tuple[int, ...]:
+    """Whole numbers from `low`, one per axis."""
+    listed = tuple(given) if isinstance(given, tuple | list) else (given,) * count
+    if len(listed) != count or not all(_whole(one, low) for one in listed):
+        raise UsageError(
+            f"{type(box).__name__}: found {name}={given!r}, needs a whole number from {low}, or {count} of them"
+        )
+    return tuple(map(int, listed))
+
+
+def _pairs(box: Box, size: tuple[int, ...], stride: tuple[int, ...], padding: Any, dilation: tuple[int, ...]) -> Pairs:
+    if padding == "valid":
+        return ((0, 0),) * len(size)
+    if padding == "same":
+        if any(one != 1 for one in stride):
+            raise UsageError(
+                f"{type(box).__name__}: found padding='same' and stride={shape_text(stride)}, needs stride=1"
+            )
+        totals = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
+        return tuple((total // 2, total - total // 2) for total in totals)
+    listed = tuple(padding) if isinstance(padding, tuple | list) else (padding,) * len(size)
+    pairs = tuple(tuple(one) if isinstance(one, tuple | list) else (one, one) for one in listed)
+    if len(pairs) != len(size) or not all(len(pair) == 2 and all(_whole(one, 0) for one in pair) for pair in pairs):
+        raise UsageError(
+            f"{type(box).__name__}: found padding={padding!r}, needs a whole number from 0, {len(size)} numbers "
+            f"or pairs (before, after), 'same' or 'valid'"
+        )
+    return tuple((int(before), int(after)) for before, after in pairs)
+
+
+def _whole(number: Any, low: int) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool) and int(number) >= low
