@@ -1,4 +1,4 @@
-"""The command line: `flowgraph demo`, `check`, `mutate`, `render`, `animate`, `explain`, `gallery`, `train`, `search`."""
+"""The command line: `flowgraph demo`, `check`, `mutate`, `train`, `search`, and pictures: `render`, `animate` and more."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _border(kind: str) -> float:
 def _scale() -> Row:
     return Row(
         (
-            Span("rms ∂L/∂box against the output layer:  vanishing (÷1000)"),
+            Span("rms ∂L/∂box against the output layer:  vanishing (÷1000)   "),
             Strip(tuple(f"heat {step}" for step in range(-HEAT, HEAT + 1, 2))),
             Span("(×1000) exploding   "),
             Swatch("not a number", "not a number"),

@@ -1,4 +1,4 @@
-"""flowgraph render, animate and explain: pictures, steps and derivations from the command line."""
+"""flowgraph render, animate, explain and gallery: pictures, steps and derivations from the command line."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from flowgraph.graph import Graph
 from flowgraph.rendering.compose import DETAILS, DIRECTIONS
 from flowgraph.rendering.engines import ENGINES
 from flowgraph.rendering.gallery import box_graph
+from flowgraph.rendering.gallery import gallery as write_gallery
 from flowgraph.rendering.subject import VIEWS
 from flowgraph.rendering.theming import THEME_NAMES
 from flowgraph.run import Run
@@ -99,6 +100,17 @@ def explain(target: str, out: Path, wrt: tuple[str, ...]) -> None:
     """Write the derivation of the gradients of TARGET into a .html, .md or .tex; TARGET as for flowgraph render."""
     try:
         written = graph_of(target).explain(out, wrt or None)
+    except FlowgraphError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {written}")
+
+
+@click.command()
+@click.argument("out", type=_PATH, default=Path("gallery.html"))
+def gallery(out: Path) -> None:
+    """Write every box of flowgraph with its formula and its picture into OUT: one .html, or an .md with a folder."""
+    try:
+        written = write_gallery(out)
     except FlowgraphError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {written}")

@@ -1,7 +1,10 @@
-"""A picture of every box, on its first example: one at a time for the docs, or all on a page."""
+"""A picture of every box, on its first example: one at a time, on one page, or as the page of the docs."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,17 +12,26 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf, registry
-from flowgraph.errors import UsageError
+from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.example import Example
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
+from flowgraph.rendering.builtin import draw_builtin
+from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.formulas import plain_formula
-from flowgraph.rendering.texts import to_svg
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.theming import adaptive
 
 _STYLE = """:root{color-scheme:light dark}
 body{margin:24px auto;max-width:1100px;padding:0 16px;font:15px/1.5 Helvetica,Arial,sans-serif}
 article{border-top:1px solid #8886;padding:12px 0}h2{font-size:17px;margin:0}p{margin:2px 0 8px}
 svg{max-width:100%;height:auto}"""
+
+_INTRODUCTION = """# The boxes of flowgraph
+
+Each box with its formula, its derivative and its picture: black arrows for fprop, orange ones for the gradients that
+bprop sends. The value of a box is h. Written by `flowgraph gallery docs/gallery.md` from the declarations of the boxes.
+"""
 
 
 def box_graph(cls: type[Box]) -> Graph:
@@ -31,39 +43,93 @@ def box_graph(cls: type[Box]) -> Graph:
     if cls.variadic:
         last = names.pop()
         names += [f"{last}{i + 1}" for i in range(len(first.children) - len(names))]
-    children = [_leaf(name, child) for name, child in zip(names, first.children, strict=True)]
-    return Graph(cls(*children, **first.settings).named("a" if "h" in names else "h"))
+    try:
+        box = cls(*map(_input, names, first.children), **first.settings)
+    except FlowgraphError:  # it asks for the values of a child when it is built
+        box = cls(*map(_given, names, first.children), **first.settings)
+    return Graph(box.named("a" if "h" in names else "h"))
 
 
-def box_svg(cls: type[Box], **settings: Any) -> str:
-    """The picture of one box; settings as in `render`."""
-    return to_svg(box_graph(cls), **({"engine": "builtin"} | settings))
+def box_svg(cls: type[Box]) -> str:
+    """The picture of one box with the gradients that it sends; tooltips and caption are left out."""
+    graph = box_graph(cls)
+    picture = picture_of(graph, view="both" if Subject(graph).receivers else "forward")
+    tiles = tuple(replace(tile, tooltip=tile.tooltip.partition("\n")[0]) for tile in picture.tiles)
+    return adaptive(draw_builtin(replace(picture, tiles=tiles, caption=())))
 
 
 def gallery(path: Any) -> Path:
-    """Write a page with every box of flowgraph: its name, what it does, its formulas, its picture."""
-    articles = []
-    for name, cls in sorted(registry.items()):
-        if cls.__module__.startswith("flowgraph.") and not issubclass(cls, Leaf) and cls.examples is not None:
-            articles.append(_article(name, cls))
+    """Write every box of flowgraph: one page (.html), or a page of the docs (.md) with the pictures beside it."""
     target = Path(path)
-    target.write_text(
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>The boxes of flowgraph</title>'
-        f"<style>{_STYLE}</style></head><body><h1>The boxes of flowgraph</h1>{''.join(articles)}</body></html>\n",
-        encoding="utf-8",
-    )
+    if target.suffix == ".html":
+        articles = "".join(_article(name, cls) for name, cls in _drawn())
+        target.write_text(
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>The boxes of flowgraph</title>'
+            f"<style>{_STYLE}</style></head><body><h1>The boxes of flowgraph</h1>{articles}</body></html>\n",
+            encoding="utf-8",
+        )
+    elif target.suffix == ".md":
+        _write_docs(target)
+    else:
+        raise UsageError(f"gallery: found {target.name!r}, needs a name that ends in .html or .md")
     return target
 
 
+def _drawn() -> Iterator[tuple[str, type[Box]]]:
+    for name, cls in sorted(registry.items()):
+        if cls.__module__.startswith("flowgraph.boxes.") and not issubclass(cls, Leaf) and cls.examples is not None:
+            yield name, cls
+
+
+def _write_docs(target: Path) -> None:
+    """The page, family by family, and its pictures in a folder of the page's name."""
+    folder = target.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    families: dict[str, list[str]] = {}
+    for name, cls in _drawn():
+        (folder / f"{name}.svg").write_text(box_svg(cls), encoding="utf-8")
+        families.setdefault(cls.__module__.rpartition(".")[2], []).append(_entry(name, cls, folder.name))
+    sections = [f"## {_heading(family)}\n\n" + "\n".join(entries) for family, entries in sorted(families.items())]
+    target.write_text(_INTRODUCTION + "\n" + "\n".join(sections), encoding="utf-8")
+
+
+def _heading(family: str) -> str:
+    return family.replace("_", " ").capitalize()
+
+
+def _entry(name: str, cls: type[Box], folder: str) -> str:
+    text = f"### {name}\n\n{_about(cls)}\n\n![{name}]({folder}/{name}.svg)\n"
+    if cls.formula:
+        text += f"\n${'a' if 'h' in cls.child_names else 'h'} = {_safe(cls.formula)}$\n"
+    if cls.derivative:
+        text += f"\nderivative: ${_safe(cls.derivative)}$\n"
+    return text
+
+
+def _safe(latex: str) -> str:
+    """A formula that Markdown takes as it is."""
+    return re.sub(r"<\s*", r"\\lt ", latex)
+
+
+def _about(cls: type[Box]) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
 def _article(name: str, cls: type[Box]) -> str:
-    about = (cls.__doc__ or "").strip().partition("\n")[0]
     formulas = [f"h = {plain_formula(cls.formula)}"] if cls.formula else []
     formulas += [f"derivative: {plain_formula(cls.derivative)}"] if cls.derivative else []
-    said = " ".join([about, *(f"{formula}." for formula in formulas)])
+    said = " ".join([_about(cls), *(f"{formula}." for formula in formulas)])
     return f'<article id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(said)}</p>{box_svg(cls)}</article>'
 
 
-def _leaf(name: str, child: Any) -> Box:
+def _input(name: str, child: Any) -> Box:
     if isinstance(child, tuple):
         return Input(name, shape=child)
-    return Constant(np.asarray(child), name=name)
+    array = np.asarray(child)
+    return Input(name, shape=array.shape, dtype=array.dtype) if array.shape else Constant(array, name=name)
+
+
+def _given(name: str, child: Any) -> Box:
+    return Input(name, shape=child) if isinstance(child, tuple) else Constant(np.asarray(child), name=name)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from flowgraph.rendering.gallery import box_graph, box_svg, gallery
 DRAWN = [
     cls
     for cls in fg.registry.values()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
+    if cls.__module__.startswith("flowgraph.boxes.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
 ]
 
 
@@ -35,6 +36,29 @@ def test_leaves_are_no_pictures_of_their_own() -> None:
 def test_the_page_has_them_all(tmp_path: Path) -> None:
     text = gallery(tmp_path / "boxes.html").read_text(encoding="utf-8")
     assert all(f'id="{cls.__name__}"' in text for cls in DRAWN)
+
+
+def test_the_page_of_the_docs_has_them_all_with_their_pictures(tmp_path: Path) -> None:
+    text = gallery(tmp_path / "gallery.md").read_text(encoding="utf-8")
+    assert all(f"### {cls.__name__}\n" in text for cls in DRAWN)
+    pictures = re.findall(r"!\[\w+\]\((gallery/\w+\.svg)\)", text)
+    assert len(pictures) == len(DRAWN) == len(list((tmp_path / "gallery").iterdir()))
+    assert sum((tmp_path / name).stat().st_size for name in pictures) < 4000 * len(pictures)
+    assert r"$h = \tanh(a)$" in text
+    assert r"$a = h W + b$" in text
+    assert gallery(tmp_path / "gallery.md").read_text(encoding="utf-8") == text
+    with pytest.raises(UsageError, match=r"\.html or \.md"):
+        gallery(tmp_path / "gallery.txt")
+
+
+def test_what_the_kept_page_shows_is_there() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    text = (docs / "gallery.md").read_text(encoding="utf-8")
+    names = re.findall(r"^### (\w+)$", text, re.MULTILINE)
+    assert len(names) > 100
+    for name in names:
+        assert name in fg.registry, f"{name} is gone; write the page anew: flowgraph gallery docs/gallery.md"
+        ElementTree.parse(docs / "gallery" / f"{name}.svg")
 
 
 @pytest.mark.parametrize(
