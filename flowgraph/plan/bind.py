@@ -15,6 +15,7 @@ from flowgraph.boxes.label import PlacesOf, check_labels
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.emit import Source
+from flowgraph.plan.masking import keep_where
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.run import as_values
@@ -56,6 +57,7 @@ def bind(
     """The function for parameters that stand in `old` and get their new values in `new`."""
     space: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
     space |= {"add": np.add, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum}
+    space["keep_where"] = keep_where
     values: dict[Box, Any] = {}
     for box in plan.graph.boxes:
         ufunc = ufunc_of(box)

@@ -19,6 +19,7 @@ from flowgraph.spec import shape_text
 
 RESERVED = (
     "add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "step",
+    "keep_where",
 )  # fmt: skip
 
 
