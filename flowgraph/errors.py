@@ -47,6 +47,10 @@ class NotDifferentiableError(FlowgraphError, TypeError):
     """A gradient asked for where no path of differentiable boxes leads."""
 
 
+class OpenChoiceError(NotDifferentiableError):
+    """A gradient asked for of what a factorisation leaves open: a phase, the basis of a space."""
+
+
 class PlanError(FlowgraphError, RuntimeError):
     """A plan asked for what it cannot do as it stands."""
 

@@ -27,6 +27,8 @@ from flowgraph.spec import same
 
 _MATRIX = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 
+_DEFECTIVE = 1e-3
+
 
 class Eigh(OfMatrices):
     """Eigenvalues, in ascending order, and eigenvectors of Hermitian matrices, of which one triangle is read.
@@ -91,7 +93,7 @@ class Eig(OfMatrices):
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         dw, dv = grad
         w, v = h
-        inside = None if dw is None else on_diagonal(conjugate(dw), v)
+        inside: Any = None if dw is None else on_diagonal(conjugate(dw), v)
         if dv is not None:
             of_vectors = adjoint(v) @ conjugate(dv)
             free = np.imag(diagonal(of_vectors))
@@ -100,7 +102,11 @@ class Eig(OfMatrices):
             gap = conjugate(columns(w) - rows(w))
             turned = of_vectors * np.where(gap == 0, 0, 1 / np.where(gap == 0, 1, gap))
             inside = turned if inside is None else inside + turned
-        da = conjugate(np.linalg.solve(adjoint(v), inside @ adjoint(v)))
+        s = np.linalg.svdvals(v)
+        defective = rows(s[..., -1:] <= s[..., :1] * (float(np.finfo(s.dtype).eps) / _DEFECTIVE))
+        free = np.where(defective, np.abs(inside), 0)
+        inside = Gauge.apply(inside, free, what="Eig: the eigenvectors of a defective matrix are left open")
+        da = conjugate(adjoint(np.linalg.pinv(v)) @ inside @ adjoint(v))
         return (da if a.dtype.kind == "c" else np.real(da),)
 
     def shapes(self, *shapes: Shape) -> Sequence[Shape]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.matrices import columns, rows
-from flowgraph.errors import NotDifferentiableError
+from flowgraph.errors import OpenChoiceError
 from flowgraph.spec import Spec
 
 
@@ -28,7 +28,7 @@ class Gauge(Box):
         rough = float(np.finfo(free.dtype).eps) ** 0.5
         largest = float(np.max(np.abs(free), initial=0))
         if largest > rough * (1 + float(np.max(np.abs(a), initial=0))):
-            raise NotDifferentiableError(
+            raise OpenChoiceError(
                 f"{self.what}, and the loss depends on it (its slope there is {largest:.2g}), so it has no gradient; "
                 f"make the loss of what does not depend on it, such as |v|², v vᴴ, or the values alone"
             )

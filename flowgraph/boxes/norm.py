@@ -112,9 +112,10 @@ def _of_vectors(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
         raise UsageError(f"np.linalg.norm: found ord={ord!r} for vectors, needs a number")
     if ord is None or ord == 2:
         return EuclideanNorm(x, axis=axis, keepdims=keepdims)
-    if ord in (np.inf, -np.inf):
-        extreme = np.max if ord > 0 else np.min
-        return extreme(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == np.inf:
+        return _largest(np.abs(x), axis, keepdims)
+    if ord == -np.inf:
+        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
     if ord == 0:
         return np.sum(np.sign(np.abs(x)), axis=axis, keepdims=keepdims)
     if ord == 1:
@@ -127,14 +128,19 @@ def _of_matrices(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any
         return EuclideanNorm(x, axis=axis, keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         s = np.linalg.svdvals(np.moveaxis(x, axis, (-2, -1)))
-        h = np.sum(s, axis=-1) if ord == "nuc" else np.max(s, axis=-1) if ord == 2 else np.min(s, axis=-1)
+        h = np.sum(s, axis=-1) if ord == "nuc" else _largest(s, -1) if ord == 2 else np.min(s, axis=-1)
         return np.expand_dims(h, axis) if keepdims else h
     if ord in (1, -1, np.inf, -np.inf):
         summed, over = axis if abs(ord) == 1 else axis[::-1]
-        extreme = np.max if ord > 0 else np.min
         sums = np.sum(np.abs(x), axis=summed, keepdims=True)
-        h = extreme(sums, axis=over, keepdims=True)
+        h = _largest(sums, over, True) if ord > 0 else np.min(sums, axis=over, keepdims=True)
         return h if keepdims else np.squeeze(h, axis)
     raise UsageError(
         f"np.linalg.norm: found ord={ord!r} for matrices, needs 1, 2, inf, their negatives, 'fro' or 'nuc'"
     )
+
+
+def _largest(sizes: Any, axis: Any, keepdims: bool = False) -> Any:
+    """The largest of numbers from 0, of none of them 0."""
+    empty = any(sizes.shape[i] == 0 for i in (axis if isinstance(axis, tuple) else (axis,)))
+    return (np.sum if empty else np.max)(sizes, axis=axis, keepdims=keepdims)

@@ -10,6 +10,7 @@ import numpy as np
 from flowgraph.checking.difference import Slopes
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.target import Array
+from flowgraph.errors import OpenChoiceError
 
 Gradients = list[Array | None]
 
@@ -103,6 +104,8 @@ def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[Suspicion]]:
     """bprop at a point, with whatever is wrong with the form of its answer."""
     try:
         result = point.gradients(grad)
+    except OpenChoiceError:  # this gradient is of no loss that has one
+        return None, []
     except Exception as error:
         note = f"bprop raised {type(error).__name__}: {error}"
         return None, [Suspicion("raised", point, note, grad)]

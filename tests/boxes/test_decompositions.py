@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import NotDifferentiableError, ShapeError, UnsupportedError, UsageError
+from flowgraph.errors import NotDifferentiableError, OpenChoiceError, ShapeError, UnsupportedError, UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 RNG = np.random.default_rng(0)
@@ -139,6 +139,11 @@ def gradient_of(loss, a):
             np.eye(3),
             "Eigh: the bases of the eigenvectors of equal values",
         ),
+        (
+            lambda a: np.sum(np.abs(np.linalg.eigvals(a))),
+            np.eye(3) + np.eye(3, k=1),
+            "Eig: the eigenvectors of a defective matrix",
+        ),
         (lambda a: np.sum(np.linalg.svd(a)[0] * SQUARE), np.eye(3), "SVD: the bases of the singular vectors of equal"),
         (lambda a: np.sum(np.real(np.linalg.eigh(a + 1j * (a - a.mT))[1])), SQUARE, "left open"),
         (lambda a: np.sum(np.real(np.linalg.svd(a * (1 + 1j))[0])), SQUARE, "left open"),
@@ -151,12 +156,19 @@ def gradient_of(loss, a):
 )
 def test_a_loss_of_what_is_left_open_is_refused(loss, array, text):
     a = fg.Parameter(array)
-    with pytest.raises(NotDifferentiableError, match=text) as error:
+    with pytest.raises(OpenChoiceError, match=text) as error:
         gradient_of(loss(a), a)
     assert "its slope there is" in str(error.value)
     (built,) = fg.gradient(loss(a), [a])
     with pytest.raises(NotDifferentiableError, match=text):
         fg.Graph(built).fprop()
+
+
+def test_the_checker_does_not_ask_for_what_is_left_open():
+    report = fg.check(lambda a: np.abs(np.linalg.eigvals(a)), SQUARE + 2 * np.eye(3))
+    assert report.passed, report
+    report = fg.check(lambda a: (np.linalg.svd(a)[0][:, 2:] ** 2).sum(axis=1), normal(3, 2))
+    assert report.passed, report
 
 
 def test_equal_eigenvalues_where_their_space_is_all_that_counts():

@@ -79,6 +79,20 @@ def test_the_second_derivative_at_zeros_is_zero(ord):
     np.testing.assert_array_equal(fg.Graph(hessian).fprop()[hessian], np.zeros((3, 3)))
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_empty_matrices(shape):
+    for ord in (None, "fro", "nuc", 2, 1, np.inf):
+        x = fg.Parameter(np.zeros(shape))
+        run = fg.Graph(np.linalg.norm(x, ord)).fprop()
+        assert float(run) == np.linalg.norm(np.zeros(shape), ord) == 0
+        assert run.bprop()[x].shape == shape
+    for ord in (None, 2, 1, 3, 0, np.inf):
+        x = fg.Parameter(np.zeros(0))
+        run = fg.Graph(np.linalg.norm(x, ord)).fprop()
+        assert float(run) == 0
+        assert run.bprop()[x].shape == (0,)
+
+
 def test_a_zero_among_others():
     x = fg.Parameter(np.array([0.0, 3.0, -4.0]))
     for ord, needed in ((2, [0, 0.6, -0.8]), (1, [0, 1, -1]), (0.5, None), (-2, [0, 0, 0])):
