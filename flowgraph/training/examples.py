@@ -40,7 +40,10 @@ class Examples:
 
 
 def read_examples(problem: Problem, data: Any, what: str = "train") -> Examples:
-    """Examples from a dict of inputs (or names) to arrays, or from a pair (X, y) for the inputs x and y."""
+    """Examples from a dict of inputs (or names) to arrays, or from a pair (X, y) for the inputs x and y.
+
+    The pair may also be an object with x and y.
+    """
     if isinstance(data, Examples):
         return data
     graph = problem.graph
@@ -79,8 +82,14 @@ def read_batch_size(batch_size: int | None, count: int) -> int:
     return min(read_count("fit", "batch_size", batch_size, otherwise=", or None for all examples"), count)
 
 
+def as_pair(data: Any) -> Any:
+    """The pair (x, y) of an object that has both, as `flowgraph.data` makes them; anything else as it is."""
+    return (data.x, data.y) if hasattr(data, "x") and hasattr(data, "y") else data
+
+
 def _pair(problem: Problem, data: Any, what: str) -> dict[str, Any]:
     names = {problem.graph.names[box] for box in problem.inputs}
+    data = as_pair(data)
     if not isinstance(data, tuple | list) or len(data) != 2 or names != {"x", "y"}:
         raise FeedError(
             f"fit: found {type(data).__name__} as the {what} data, needs a dict of inputs to arrays, "

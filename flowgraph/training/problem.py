@@ -124,6 +124,8 @@ def _targets(data: Any) -> Any:
     """The y of a pair (X, y) or of a dict."""
     if isinstance(data, Mapping) and "y" in data:
         return data["y"]
+    if hasattr(data, "x") and hasattr(data, "y"):
+        return data.y
     if isinstance(data, tuple | list) and len(data) == 2:
         return data[1]
     raise FeedError(f"fit: found {type(data).__name__} as the data of an MLP, needs a pair (X, y) or a dict of x and y")

@@ -6,6 +6,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LinearRegression
 
 import flowgraph as fg
+from flowgraph.data import Examples
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.training import Evaluator, constant
 from flowgraph.training.problem import mlp_problem
@@ -94,6 +95,14 @@ def test_metrics_are_evaluated_in_batches_and_counted_rightly():
     loss, error = Evaluator(problem)(many)
     assert loss == pytest.approx(float(run))
     assert error == pytest.approx(np.mean(run["layer2/a"].argmax(axis=1) != many[1]))
+
+
+def test_examples_of_the_data_package_and_dicts():
+    found = []
+    for data in ((X, Y), Examples(X, Y, classes=("no", "yes")), {"x": X, "y": Y}):
+        mlp = fg.MLP([4, 3, 2], rng=0)
+        found.append(fg.fit(mlp, data, data, epochs=2, **QUIET)["valid_loss"])
+    assert found[0] == found[1] == found[2]
 
 
 def test_an_objective_of_ones_own():

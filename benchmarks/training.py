@@ -1,0 +1,193 @@
+"""Training against scikit-learn's MLPClassifier: the same architecture, settings, split and number of epochs.
+
+One hidden layer of 100 rectified linear units, Adam, batches of 200, the L2 strength of scikit-learn's default, and
+inputs of the same dtype for both. Each seed draws a split (70 % to train), first weights and the order of the
+examples; the two train in turn. "time" is that of the call to fit, all of it; "to accuracy" is the time until the
+accuracy on the test examples first reaches the mean that scikit-learn ends with, less one standard error, measured
+epoch by epoch without the measuring, over the seeds at which both reach it.
+
+    python -m benchmarks training
+    python -m benchmarks training --quick                   3 seeds
+    python -m benchmarks training --sets digits --dtypes float32 --seeds 5 --threads 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+import flowgraph as fg
+from flowgraph import data
+
+HIDDEN, BATCH, RATE, ALPHA = 100, 200, 1e-3, 1e-4
+EPOCHS = {"digits": 60, "mnist": 40, "breast_cancer": 150}
+SCALES = {"digits": 16.0, "mnist": 255.0}
+
+
+class Training(NamedTuple):
+    """What one training took and reached, and what it reached by when."""
+
+    seconds: float
+    accuracy: float
+    curve: list[tuple[float, float]]
+
+    def seconds_to(self, accuracy: float) -> float:
+        """When the curve first reaches an accuracy; infinite if it does not."""
+        return next((seconds for seconds, reached in self.curve if reached >= accuracy), np.inf)
+
+
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def parts(name: str, dtype: str, seed: int) -> Parts:
+    """Inputs and labels to train on, and to test on; pixels to 0 - 1, measurements to mean 0 and size 1."""
+    examples = data.load_examples(name)
+    order = np.random.default_rng(seed).permutation(len(examples))
+    train, test = np.split(order, [int(0.7 * len(order))])
+    x = examples.x / SCALES[name] if name in SCALES else examples.x - examples.x[train].mean(axis=0)
+    x = x if name in SCALES else x / x[train].std(axis=0)
+    x = x.astype(dtype)
+    return x[train], examples.y[train], x[test], examples.y[test]
+
+
+def by_scikit_learn(split: Parts, epochs: int, seed: int) -> Training:
+    """`fit` for the time, `partial_fit` epoch by epoch for the curve; both from the same seed."""
+    x, y, x_test, y_test = split
+    settings = {"hidden_layer_sizes": (HIDDEN,), "batch_size": BATCH, "alpha": ALPHA, "random_state": seed}
+    whole = MLPClassifier(**settings, max_iter=epochs, n_iter_no_change=epochs, tol=0.0)
+    start = time.perf_counter()
+    whole.fit(x, y)
+    seconds = time.perf_counter() - start
+    curve, spent, single = [], 0.0, MLPClassifier(**settings)
+    for _ in range(epochs):
+        start = time.perf_counter()
+        single.partial_fit(x, y, classes=np.unique(y))
+        spent += time.perf_counter() - start
+        curve.append((spent, single.score(x_test, y_test)))
+    return Training(seconds, whole.score(x_test, y_test), curve)
+
+
+def by_flowgraph(split: Parts, epochs: int, seed: int) -> Training:
+    """`fg.fit` once for the time, once more with a callback that measures after each epoch for the curve."""
+    x, y, x_test, y_test = split
+    two = int(y.max()) == 1  # for which scikit-learn has one sigmoid output
+    outputs = {"sizes": [x.shape[1], HIDDEN, 1 if two else int(y.max()) + 1], "output": "sigmoid" if two else "softmax"}
+    examples = (x, y.astype(x.dtype) if two else y)
+    # scikit-learn adds alpha / 2 times the squared weights, divided by the size of the batch.
+    settings = {"epochs": epochs, "batch_size": BATCH, "l2": ALPHA / 2 / BATCH, "seed": seed, "progress": False}
+
+    def fit(*callbacks: Any) -> tuple[float, fg.MLP]:
+        start = time.perf_counter()
+        mlp = fg.MLP(**outputs, hidden="relu", rng=seed, dtype=x.dtype)
+        fg.fit(mlp, examples, rule="adam", learning_rate=RATE, callbacks=[one(mlp) for one in callbacks], **settings)
+        return time.perf_counter() - start, mlp
+
+    curve: list[tuple[float, float]] = []
+
+    def measure(mlp: fg.MLP) -> Any:
+        spent, since = [0.0], [time.perf_counter()]
+
+        def after(trainer: Any, epoch: Any) -> None:
+            spent[0] += time.perf_counter() - since[0]
+            curve.append((spent[0], accuracy(mlp, x_test, y_test)))
+            since[0] = time.perf_counter()
+
+        return after
+
+    seconds, mlp = fit()
+    fit(measure)
+    return Training(seconds, accuracy(mlp, x_test, y_test), curve)
+
+
+def accuracy(mlp: fg.MLP, x: np.ndarray, y: np.ndarray) -> float:
+    """The share of the examples whose class has the largest output."""
+    a = fg.Graph(mlp.logits(fg.Input("x", shape=("N", x.shape[1]), dtype=x.dtype))).fprop(x=x).outputs[0]
+    return float(np.mean((a[:, 0] > 0 if a.shape[1] == 1 else a.argmax(axis=1)) == y))
+
+
+PEERS = {"scikit-learn": by_scikit_learn, "flowgraph": by_flowgraph}
+
+
+def compare(name: str, dtype: str, seeds: int) -> dict[str, Any]:
+    """All seeds of one set, the two in turn, after one short training that both may warm up in."""
+    found: dict[str, list[Training]] = {peer: [] for peer in PEERS}
+    for train in PEERS.values():
+        train(parts(name, dtype, 0), 2, 0)
+    for seed in range(seeds):
+        split = parts(name, dtype, seed)
+        for peer, train in PEERS.items():
+            found[peer].append(train(split, EPOCHS[name], seed))
+    return summary(name, dtype, found)
+
+
+def summary(name: str, dtype: str, found: dict[str, list[Training]]) -> dict[str, Any]:
+    """Means over the seeds, and the two ratios of times."""
+    accuracies = {peer: np.array([one.accuracy for one in trainings]) for peer, trainings in found.items()}
+    theirs, ours = accuracies["scikit-learn"], accuracies["flowgraph"]
+    error = float(theirs.std(ddof=1) / len(theirs) ** 0.5)
+    target = float(theirs.mean()) - error
+    reached = {peer: np.array([one.seconds_to(target) for one in trainings]) for peer, trainings in found.items()}
+    both = np.isfinite(reached["scikit-learn"]) & np.isfinite(reached["flowgraph"])
+    seconds = {peer: float(np.median([one.seconds for one in trainings])) for peer, trainings in found.items()}
+    return {
+        "set": name,
+        "dtype": dtype,
+        "epochs": EPOCHS[name],
+        "accuracy": {peer: float(values.mean()) for peer, values in accuracies.items()},
+        "standard error": error,
+        "as accurate": bool(ours.mean() >= theirs.mean() - error),
+        "seconds": seconds,
+        "faster": seconds["scikit-learn"] / seconds["flowgraph"],
+        "faster to accuracy": float(np.median(reached["scikit-learn"][both]) / np.median(reached["flowgraph"][both])),
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    """A line of the table."""
+    accuracy, seconds = row["accuracy"], row["seconds"]
+    return (
+        f"{row['set']:14}{row['dtype']:9}{accuracy['scikit-learn']:>8.2%} ± {row['standard error']:.2%}"
+        f"{accuracy['flowgraph']:>9.2%}{seconds['scikit-learn']:>11.3f} s{seconds['flowgraph']:>8.3f} s"
+        f"{row['faster']:>8.2f}x{row['faster to accuracy']:>12.2f}x{'' if row['as accurate'] else '   LESS ACCURATE'}"
+    )
+
+
+def main() -> None:
+    """Print a line per set and dtype, and write them as JSON into out/."""
+    parser = argparse.ArgumentParser(prog="benchmarks training")
+    parser.add_argument("--sets", default=",".join(EPOCHS))
+    parser.add_argument("--dtypes", default="float32,float64")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="3 seeds")
+    parser.add_argument("--threads", type=int, default=None, help="threads of matrix products, for both")
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    arguments = sys.argv[1:]
+    chosen = parser.parse_args(arguments[arguments[:1] == ["training"] :])
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(f"{'':23}{'accuracy on test examples':^26}{'time of fit':^21}{'flowgraph is faster':^24}")
+    head = f"{'set':14}{'dtype':9}{'scikit-learn':>16}{'flowgraph':>10}{'theirs':>12}{'ours':>9}"
+    print(f"{head}{'fit':>10}{'to accuracy':>14}")
+    rows = []
+    with threadpool_limits(chosen.threads):
+        for name in chosen.sets.split(","):
+            for dtype in chosen.dtypes.split(","):
+                rows.append(compare(name, dtype, 3 if chosen.quick else chosen.seeds))
+                print(line(rows[-1]), flush=True)
+    chosen.out.mkdir(exist_ok=True)
+    path = chosen.out / "training.json"
+    path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
