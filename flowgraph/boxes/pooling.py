@@ -92,7 +92,7 @@ class MaxPool(Pooling):
 
 
 class SpreadToLargest(Pooling):
-    """The gradient of `MaxPool`: each number goes to the largest of its window in `like`, in equal shares to ties.
+    """The gradient of `MaxPool`: each number goes to the largest of its window in `source`, in equal shares to ties.
 
     h = Σ of the shares        of the gradient, the mean over the largest of each window: `MeanOfLargest`
     """
@@ -100,7 +100,7 @@ class SpreadToLargest(Pooling):
     symbol = "to the largest"
     formula = r"\textstyle\sum_i g_i 1_{a = h_i} / k_i"
     derivative = "1_{a = h} / k"
-    constant_children = frozenset({"like"})
+    constant_children = frozenset({"source"})
     examples = (
         example((1, 1, 2), _TIES),
         example(
@@ -108,8 +108,8 @@ class SpreadToLargest(Pooling):
         ),
     )
 
-    def fprop(self, g: Any, like: Any) -> Any:
-        padded, largest = _largest(self, like)
+    def fprop(self, g: Any, source: Any) -> Any:
+        padded, largest = _largest(self, source)
         places = [*self.sliding.places(largest.shape[-len(self.sliding.size) :])]
         share = g / _ties(padded, largest, places).astype(g.dtype)
         h = np.zeros(padded.shape, share.dtype)
@@ -117,17 +117,17 @@ class SpreadToLargest(Pooling):
             h[place] += share * (padded[place] == largest)
         return self.sliding.inside(h)
 
-    def bprop(self, grad: Any, h: Any, g: Any, like: Any) -> tuple[Any, ...]:
-        return MeanOfLargest.apply(grad, like, **self.setting_values()), None
+    def bprop(self, grad: Any, h: Any, g: Any, source: Any) -> tuple[Any, ...]:
+        return MeanOfLargest.apply(grad, source, **self.setting_values()), None
 
-    def infer(self, g: Spec, like: Spec) -> Spec:
+    def infer(self, g: Spec, source: Spec) -> Spec:
         """The shape of what was pooled."""
-        self.check_pooled(g, like)
-        return Spec(like.shape, g.dtype)
+        self.check_pooled(g, source)
+        return Spec(source.shape, g.dtype)
 
 
 class MeanOfLargest(Pooling):
-    """In each window the mean of the numbers that stand where the largest of `like` do.
+    """In each window the mean of the numbers that stand where the largest of `source` do.
 
     h = mean of a over the ties        the gradient goes back in equal shares: `SpreadToLargest`
     """
@@ -135,27 +135,27 @@ class MeanOfLargest(Pooling):
     symbol = "at the largest"
     formula = r"\textstyle\frac{1}{k} \sum_{u: b_u = \max b} a_u"
     derivative = "1 / k"
-    constant_children = frozenset({"like"})
+    constant_children = frozenset({"source"})
     examples = (
         example((1, 3, 4), _TIES),
         example((2, 4, 4), np.cos(np.arange(32.0)).reshape(2, 4, 4), size=3, stride=1),
     )
 
-    def fprop(self, a: Any, like: Any) -> Any:
-        padded, largest = _largest(self, like)
+    def fprop(self, a: Any, source: Any) -> Any:
+        padded, largest = _largest(self, source)
         places = [*self.sliding.places(largest.shape[-len(self.sliding.size) :])]
         read = self.sliding.padded(a, 0)
         total = sum(read[place] * (padded[place] == largest) for place in places)
         return total / _ties(padded, largest, places).astype(a.dtype)
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
-        return SpreadToLargest.apply(grad, like, **self.setting_values()), None
+    def bprop(self, grad: Any, h: Any, a: Any, source: Any) -> tuple[Any, ...]:
+        return SpreadToLargest.apply(grad, source, **self.setting_values()), None
 
-    def infer(self, a: Spec, like: Spec) -> Spec:
+    def infer(self, a: Spec, source: Spec) -> Spec:
         """One number per window."""
-        if len(a.shape) != len(like.shape) or not all(map(same, a.shape, like.shape)):
-            raise self.shape_error(f"needs {shape_text(like.shape)} in both")
-        return Spec(self.pooled(like.shape), a.dtype)
+        if len(a.shape) != len(source.shape) or not all(map(same, a.shape, source.shape)):
+            raise self.shape_error(f"needs {shape_text(source.shape)} in both")
+        return Spec(self.pooled(source.shape), a.dtype)
 
 
 class MeanPool(Pooling):

@@ -106,12 +106,12 @@ def pool(value):
     return pooled
 
 
-def largest(a, like, **settings):
-    shape, held = windows(like, **settings)
+def largest(a, source, **settings):
+    shape, held = windows(source, **settings)
     h = np.zeros(shape)
-    for index, sources in held.items():
-        inside = [one for one in sources if one is not None]
-        ties = [one for one in inside if like[one] == max(like[i] for i in inside)]
+    for index, held_there in held.items():
+        inside = [one for one in held_there if one is not None]
+        ties = [one for one in inside if source[one] == max(source[i] for i in inside)]
         h[index] = math.fsum(a[one] for one in ties) / len(ties)
     return h
 
