@@ -67,14 +67,15 @@ class Worker:
         self.arguments = (*getattr(self.step, "arrays", lambda *arrays: arrays)(x, y), RATE)
         self.step(*self.arguments)
         first = time.perf_counter() - start
-        losses = [self.step(*self.arguments) for _ in range(STEPS - 1)]
+        losses, once = [], np.inf
+        for _ in range(STEPS - 1):
+            start = time.perf_counter()
+            losses.append(self.step(*self.arguments))
+            once = min(once, time.perf_counter() - start)
         found = getattr(self.step, "parameters", list)()
         result = {"loss": float(losses[-1]), "parameters": [np.array(p, float) for p in found]}
-        start = time.perf_counter()
-        self.step(*self.arguments)
-        once = time.perf_counter() - start
         self.calls = max(1, int(BATCH_SECONDS / once))
-        return {**result, "compile": first - once}
+        return {**result, "compile": max(0.0, first - once)}
 
     def measure(self, seconds: float) -> tuple[float, float]:
         """Seconds of a step, the best of what fits in `seconds`; cores that others used meanwhile."""
