@@ -1,4 +1,4 @@
-"""The command line: `flowgraph demo`, `check`, `mutate`, `train`, `search`, and pictures: `render`, `animate` and more."""
+"""The command line: `flowgraph demo`, `check`, `mutate`, `train`, `search`, `render`, `animate`, `explain`, ..."""
 
 from __future__ import annotations
 

@@ -122,9 +122,11 @@ def _merged(subject: Subject, found: list[Module]) -> list[Module]:
         new = _shape_of(module)
         follows = last is not None and feeds.get(id(last)) == {id(module)} and not outside.get(id(module))
         if follows and new == shape:
-            result[-1] = Module(result[-1].paths + module.paths, result[-1].boxes + module.boxes, module.tail)
+            result[-1].paths.extend(module.paths)
+            result[-1].boxes.extend(module.boxes)
+            result[-1].tail = module.tail
         else:
-            result.append(module)
+            result.append(Module([*module.paths], [*module.boxes], module.tail))
         last, shape = module, new
     return result
 

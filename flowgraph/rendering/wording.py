@@ -13,7 +13,7 @@ from flowgraph.size import Size, evaluate
 LONGEST = 28
 """Characters of a name that a picture shows; the tooltip has them all."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./-]*")
+_UNFIT = re.compile(r"[^A-Za-z0-9_./-]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
@@ -91,9 +91,7 @@ def shortened(text: str) -> str:
 
 def identifier(name: str) -> str:
     """A name as an identifier that DOT, SVG and a style sheet all take; no two names share one."""
-    if _PLAIN.fullmatch(name):
-        return name
-    return "".join(c if _PLAIN.fullmatch(c) else f":{ord(c):x}:" for c in name)
+    return _UNFIT.sub(lambda found: f":{ord(found[0]):x}:", name)
 
 
 def _size_text(size: Any, sizes: Mapping[str, int]) -> str:
