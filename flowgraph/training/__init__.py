@@ -1,6 +1,7 @@
 """Models and their training, composed of boxes and graphs; nothing below imports this package."""
 
 from flowgraph.training import schedules
+from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.checkpoint import Checkpoint, load_checkpoint, resume, save_checkpoint
 from flowgraph.training.dropout import dropout
@@ -25,6 +26,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "BiasVariance",
     "Callback",
     "Checkpoint",
     "EarlyStopping",
@@ -46,6 +48,7 @@ __all__ = [
     "State",
     "TooLargeError",
     "Trainer",
+    "bias_variance",
     "constant",
     "dropout",
     "fit",

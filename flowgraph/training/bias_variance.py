@@ -1,0 +1,175 @@
+"""Bias and variance: train on many training sets, and split the squared error of the predictions into its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.errors import DataError, UsageError
+from flowgraph.training.settings import read_count, read_number
+
+Predict = Callable[[Array], Any]
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The parts for one setting, as means over the points: error = squared bias + variance, and noise beside them.
+
+    `error` is the mean squared distance to the truth; against noisy targets it is larger by `noise`. Each part has
+    its standard error by the jackknife over the training sets, in `uncertainty`.
+    """
+
+    setting: Any
+    squared_bias: float
+    variance: float
+    noise: float | None
+    uncertainty: dict[str, float]
+
+    @property
+    def error(self) -> float:
+        """Squared bias and variance together."""
+        return self.squared_bias + self.variance
+
+    @property
+    def expected_error(self) -> float:
+        """The error on new, noisy targets, where the noise is known."""
+        return self.error + (self.noise or 0.0)
+
+
+class BiasVariance:
+    """The decompositions of all settings; `print` shows a table, `plot` draws the curve of each part."""
+
+    def __init__(self, rows: Iterable[Decomposition], training_sets: int) -> None:
+        self.rows = tuple(rows)
+        self.training_sets = training_sets
+
+    @property
+    def best(self) -> Decomposition:
+        """The setting with the smallest error."""
+        return min(self.rows, key=lambda row: row.error)
+
+    def plot(self, path: Any, *, label: str = "capacity", log: bool = False) -> Path:
+        """Draw squared bias, variance and error by setting into a .svg, .png or .pdf; numbers on an axis, by `log`."""
+        from flowgraph.training.bias_variance_plot import plot
+
+        return plot(self, Path(path), label, log)
+
+    def __iter__(self) -> Iterator[Decomposition]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __str__(self) -> str:
+        lines: list[tuple[str, ...]] = [("setting", "bias²", "variance", "error", "")]
+        for row in self.rows:
+            parts = [(row.squared_bias, "squared_bias"), (row.variance, "variance"), (row.error, "error")]
+            cells = [f"{value:.4g} ± {row.uncertainty[name]:.1g}" for value, name in parts]
+            lines.append((str(row.setting), *cells, "* best" if row is self.best else ""))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        table = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+        return "\n".join([*table, f"{self.training_sets} training sets"])
+
+
+def bias_variance(
+    fit: Callable[[Array, Array, Any, int], Predict],
+    settings: Iterable[Any],
+    training: Any,
+    x: Any,
+    truth: Any,
+    *,
+    noise: float | None = None,
+    training_sets: int = 50,
+    seed: int = 0,
+) -> BiasVariance:
+    """Decompose the squared error of a way to train, at the points `x`, for each setting.
+
+    `fit(X, y, setting, seed)` trains and returns a function from points to predictions, numbers or one row of
+    probabilities per point. `training` draws a training set, `training(generator) -> (X, y)`, or is one, (X, y), from
+    which as many examples are drawn with replacement. Every setting sees the same training sets.
+
+    `truth` is what the predictions should be at `x`, without noise; with noisy targets in its place their noise is
+    part of the squared bias. `noise` is the variance of the targets, where it is known. The parts are estimated without
+    bias: the variance divides by one less than the number of sets, and the share of it that the mean prediction of
+    so many sets still has is taken off the squared bias.
+
+    >>> import numpy as np
+    >>> from flowgraph.training import bias_variance
+    >>> def draw(generator):
+    ...     X = generator.uniform(-1, 1, 30)
+    ...     return X, np.sin(3 * X) + generator.normal(0, 0.3, 30)
+    >>> def fit(X, y, degree, seed):
+    ...     return np.polynomial.Polynomial.fit(X, y, degree, domain=[-1, 1])
+    >>> x = np.linspace(-0.9, 0.9, 40)
+    >>> found = bias_variance(fit, [0, 1, 3, 9], draw, x, np.sin(3 * x), noise=0.09)
+    >>> found.best.setting
+    3
+    >>> [row.squared_bias > row.variance for row in found]
+    [True, True, False, False]
+
+    Source: Larochelle, Training neural networks, "bias-variance trade-off".
+    """
+    count = read_count("bias_variance", "training_sets", training_sets, low=3)
+    if noise is not None:
+        noise = read_number("bias_variance", "noise", noise, low=0)
+    known = list(settings)
+    if not known:
+        raise UsageError("bias_variance: found no setting, needs one or more, such as sizes of a hidden layer")
+    x, truth = np.asarray(x), np.asarray(truth, float)
+    drawn = [_training_set(training, np.random.default_rng([seed, number])) for number in range(count)]
+    rows = []
+    for setting in known:
+        predictions = np.stack([
+            _predicted(fit(X, y, setting, number), x, truth, setting) for number, (X, y) in enumerate(drawn)
+        ])  # fmt: skip
+        rows.append(_decomposed(setting, predictions, truth, noise))
+    return BiasVariance(rows, count)
+
+
+def _training_set(training: Any, generator: np.random.Generator) -> tuple[Array, Array]:
+    if callable(training):
+        X, y = training(generator)
+        return np.asarray(X), np.asarray(y)
+    X, y = (np.asarray(part) for part in training)
+    if len(X) != len(y) or len(X) == 0:
+        raise DataError(f"bias_variance: found {len(X)} inputs and {len(y)} targets, needs as many, 1 or more")
+    rows = generator.integers(0, len(X), len(X))
+    return X[rows], y[rows]
+
+
+def _predicted(predict: Predict, x: Array, truth: Array, setting: Any) -> Array:
+    found = np.asarray(predict(x), float)
+    if found.shape != truth.shape:
+        raise UsageError(
+            f"bias_variance: found predictions of shape {found.shape} for the setting {setting!r}, but the truth has "
+            f"{truth.shape}; labels become rows of probabilities with np.eye(classes)[labels]"
+        )
+    if not np.all(np.isfinite(found)):
+        raise UsageError(f"bias_variance: found predictions that are not finite for the setting {setting!r}")
+    return found
+
+
+def _decomposed(setting: Any, predictions: Array, truth: Array, noise: float | None) -> Decomposition:
+    """The parts by their unbiased estimates; for a point with several outputs they are summed over these."""
+    deviations = (predictions - truth).reshape(len(predictions), len(truth), -1)
+    total, squares = deviations.sum(axis=0), (deviations**2).sum(axis=0)
+    count = len(deviations)
+    squared_bias, variance, _ = _parts(count, total, squares)
+    left = np.array([_parts(count - 1, total - one, squares - one**2) for one in deviations])
+    spread = np.sqrt((count - 1) * left.var(axis=0))
+    uncertainty = dict(zip(("squared_bias", "variance", "error"), map(float, spread), strict=True))
+    return Decomposition(setting, squared_bias, variance, noise, uncertainty)
+
+
+def _parts(count: int, total: Array, squares: Array) -> tuple[float, float, float]:
+    """Squared bias, variance and their sum, means over the points, from sums over the training sets."""
+    mean = total / count
+    variance = np.maximum(squares - count * mean**2, 0) / (count - 1)
+    bias = mean**2 - variance / count
+    parts = [float(part.sum(axis=1).mean()) for part in (bias, variance)]
+    return parts[0], parts[1], parts[0] + parts[1]

@@ -1,0 +1,55 @@
+"""The picture of a bias-variance decomposition: the falling bias, the rising variance, the error as a U above them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.errors import UsageError
+from flowgraph.training.history_plot import BLUE, GREY, SUFFIXES, VERMILION
+
+if TYPE_CHECKING:
+    from flowgraph.training.bias_variance import BiasVariance
+
+GREEN = "#009E73"
+
+
+def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
+    """Write the picture; bands are one standard error wide on both sides, the best setting is marked."""
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[training]'") from None
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
+        "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
+    }  # fmt: skip
+    numbers = all(isinstance(row.setting, int | float) and not isinstance(row.setting, bool) for row in found)
+    places: list[Any] = [row.setting if numbers else i for i, row in enumerate(found)]
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(6.2, 4), layout="constrained")
+        axes = figure.subplots()
+        curves = (("squared bias", BLUE), ("variance", VERMILION), ("error", GREEN))
+        for name, colour in curves:
+            key = name.replace(" ", "_")
+            values = [getattr(row, key) for row in found]
+            spread = [row.uncertainty[key] for row in found]
+            lower = [value - one for value, one in zip(values, spread, strict=True)]
+            upper = [value + one for value, one in zip(values, spread, strict=True)]
+            axes.plot(places, values, color=colour, marker="o", markersize=4, label=name)
+            axes.fill_between(places, lower, upper, color=colour, alpha=0.2, linewidth=0)
+        best = places[found.rows.index(found.best)]
+        axes.axvline(best, color=GREY, linestyle=":", label=f"smallest error: {found.best.setting}")
+        axes.set(xlabel=label, ylabel="squared error", xscale="log" if log and numbers else "linear")
+        axes.set_ylim(0)
+        if not numbers:
+            axes.set_xticks(places, [str(row.setting) for row in found])
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.patch.set_alpha(0)
+        figure.patch.set_alpha(0)
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return path
