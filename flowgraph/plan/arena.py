@@ -44,7 +44,7 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def _lowest_gap(low: np.ndarray, high: np.ndarray, size: int) -> int:  # type: ignore[type-arg]
+def _lowest_gap(low: np.ndarray, high: np.ndarray, size: int) -> int:
     """The lowest offset at which `size` bytes fit between stretches that are taken."""
     order = np.argsort(low, kind="stable")
     starts = low[order]

@@ -16,6 +16,7 @@ from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.emit import Source
 from flowgraph.plan.masking import keep_where
+from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.run import as_values
@@ -106,11 +107,11 @@ def _call(box: Box) -> Callable[..., Any]:
 def _labels(box: PlacesOf) -> tuple[Callable[[Any], None], Array]:
     """What refuses a label outside the classes, by one comparison of the labels as numbers without a sign."""
     like = box.children[1]
-    classes = like.shape[-1]
+    classes = shape_of(like)[-1]
     limit = np.array(classes, unsigned_of(box.children[0].dtype))
     owner = box.__dict__.get("built_for", box)
     unsigned = limit.dtype
-    smaller = np.empty(box.children[0].shape, bool)
+    smaller = np.empty(shape_of(box.children[0]), np.bool_)
     less, count = np.less, np.count_nonzero
     size = smaller.size
 

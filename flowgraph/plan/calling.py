@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,35 +14,33 @@ if TYPE_CHECKING:
 MISSING: Any = type("missing", (), {"__repr__": lambda self: "missing"})()
 
 _CALL = """\
-def call({signature}*extra, seed=0, prepare=False, **unknown):
-    if extra or unknown:
-        refuse(extra, unknown)
-{reads}    found = known.get({shapes}) or specialised({shapes})
-    plan.last = found
+def call({signature}*_extra, seed=0, prepare=False, **_unknown):
+    if _extra or _unknown:
+        return _otherwise(({all}), _extra, _unknown, seed, prepare)
+{reads}    _found = _known.get({shapes}) or _specialised({shapes})
+    _plan.last = _found
     if prepare:
         return None
-{more}    if not store.complete:
-        take()
-    acquire()
-    if store.running:
-        release()
-        run_again()
+{more}    if not _store.complete:
+        _take()
+    _acquire()
+    if _store.running:
+        _release()
+        _run_again()
     try:
-        store.running = True
-        results = found.functions[store.commits & 1]({arguments})
-        results = finish(found, results)
-        store.commits += 1
+        _store.running = True
+        _results = _found.functions[_store.commits & 1]({arguments})
+        _results = _finish(_found, _results)
+        _store.commits += 1
     finally:
-        store.running = False
-        release()
-    return results
+        _store.running = False
+        _release()
+    return _results
 """
 
 _ARRAY = """\
-    if type({name}) is not ndarray or {name}.dtype is not {name}_dtype or not {name}.ndim:
-        if type({name}) is dict:
-            return by_name({name}, ({all}), seed)
-        {name} = read({place}, {name})
+    if type({name}) is not _ndarray or {name}.dtype is not _dtype{place} or not {name}.ndim:
+        {name} = _read({place}, {name})
 """
 
 
@@ -50,25 +49,32 @@ def make_call(plan: Plan, more: bool) -> Callable[..., Any]:
 
     In a small network the way in and out would cost more than the network itself.
     """
-    keywords = [name if name.isidentifier() else f"input{place}" for place, name in enumerate(plan._names)]
+    keywords = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(plan.input_names)]
     everything = "".join(f"{name}, " for name in keywords)
+    store = plan.store
     space: dict[str, Any] = {
-        "ndarray": np.ndarray, "known": plan._known, "store": plan._store, "acquire": plan._store.lock.acquire,
-        "release": plan._store.lock.release, "take": plan._store.take, "specialised": plan._specialised,
-        "read": plan._read, "by_name": plan._by_name, "refuse": plan._refuse, "run_again": plan._run_again,
-        "more": plan._more, "finish": plan._results, "MISSING": MISSING, "plan": plan,
+        "_ndarray": np.ndarray, "_missing": MISSING, "_plan": plan, "_known": plan.known,
+        "_store": store, "_acquire": store.lock.acquire, "_release": store.lock.release, "_take": store.take,
+        "_specialised": plan.specialised, "_read": plan.read, "_otherwise": plan.otherwise, "_more": plan.more,
+        "_finish": plan.results, "_run_again": plan.run_again,
     }  # fmt: skip
     reads = ""
-    for place, (name, box) in enumerate(zip(keywords, plan._inputs, strict=True)):
-        space[f"{name}_dtype"] = box.dtype
-        reads += _ARRAY.format(name=name, place=place, all=everything)
+    for place, (name, box) in enumerate(zip(keywords, plan.inputs, strict=True)):
+        space[f"_dtype{place}"] = box.dtype
+        reads += _ARRAY.format(name=name, place=place)
     text = _CALL.format(
-        signature="".join(f"{name}=MISSING, " for name in keywords),
+        signature="".join(f"{name}=_missing, " for name in keywords),
+        all=everything,
         reads=reads,
         shapes=f"({''.join(f'{name}.shape, ' for name in keywords)})",
-        arguments=everything + ("*rest" if more else ""),
-        more="    rest = more(found, seed)\n" if more else "",
+        arguments=everything + ("*_rest" if more else ""),
+        more="    _rest = _more(_found, seed)\n" if more else "",
     )
     exec(compile(text, "<call of a plan>", "exec"), space)
     function: Callable[..., Any] = space["call"]
     return function
+
+
+def _is_keyword(name: str) -> bool:
+    """Whether an input can be an argument of that name; others come in a dict, or in `**`."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name[0] != "_" and name not in ("seed", "prepare")

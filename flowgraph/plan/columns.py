@@ -16,9 +16,8 @@ from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
 from flowgraph.index_shape import ARRAY
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import on_children, rebuild
+from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of
 from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.size import product
 
 SHORT, MANY, LARGE = 32, 16, 256
 """Rows of at most so many numbers, at least so many of them; from LARGE rows on a product is copied, not turned."""
@@ -44,7 +43,7 @@ def _products(graph: Graph) -> set[Box]:
     stack = [box.children[0] for box in graph.boxes if isinstance(box, Max) and box.axes(box.children[0].ndim) == (1,)]
     while stack:
         box = stack.pop()
-        if box in seen or box.ndim != 2 or not (1 < box.shape[1] <= SHORT and box.shape[0] >= MANY):
+        if box in seen or not _is_long(box):
             continue
         seen.add(box)
         if isinstance(box, MatMul) and box.dtype.kind == "f":
@@ -54,9 +53,14 @@ def _products(graph: Graph) -> set[Box]:
     return found
 
 
+def _is_long(box: Box) -> bool:
+    """Whether the value is a matrix of many short rows."""
+    return box.ndim == 2 and 1 < shape_of(box)[1] <= SHORT and shape_of(box)[0] >= MANY
+
+
 def _product(make: Builder, box: Box) -> Box:
     """A product as the transposed view of its columns, which are made to begin with, or copied where they are many."""
-    if box.shape[0] >= LARGE:
+    if shape_of(box)[0] >= LARGE:
         return make.shared(Transpose(make.shared(Positive(Transpose(make.shared(box))))))
     left, right = box.children
     return make.shared(Transpose(make.shared(MatMul(_turned(make, right), _turned(make, left)))))
@@ -70,7 +74,7 @@ def _turned(make: Builder, box: Box) -> Box:
 
 def _in_columns(box: Box) -> bool:
     """Whether the value is a transposed view of columns."""
-    return isinstance(box, Transpose) and box.ndim == 2 and box.shape[1] <= SHORT and box.shape[0] >= MANY
+    return isinstance(box, Transpose) and _is_long(box)
 
 
 def elementwise(make: Builder, box: Box) -> Box | None:
@@ -108,7 +112,7 @@ def picked(make: Builder, box: Any) -> Box | None:
     if not isinstance(scores, Reshape) or not _in_columns(scores.children[0]):
         return None
     columns = scores.children[0].children[0]
-    flat = make.make(Reshape, columns, to=(product(columns.shape),))
+    flat = make.make(Reshape, columns, to=(elements(columns),))
     return make.shared(Index(flat, _by_columns(make, places), index=box.index))
 
 

@@ -11,7 +11,7 @@ from flowgraph.boxes.label import MinusAt, PlacesOf
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.leaves import Parameter
 from flowgraph.plan.names import free_name, names_of_values
-from flowgraph.plan.rebuild import sizes_known
+from flowgraph.plan.rebuild import shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, scalar_text
@@ -50,7 +50,7 @@ def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> So
     ufuncs = {ufunc.__name__ for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
     source = Source(arguments=tuple(arguments))
     source.used = {*RESERVED, *ufuncs}
-    source.names = names_of_values(list(dict.fromkeys([*arguments, *plan.graph.boxes])), source.used)
+    source.names = names_of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])), source.used)
     for box in plan.updated.values():
         source.names[box] = free_name(f"new_{source.names[_target(plan, box)]}", source.used)
     return _Writer(plan, source).write(results)
@@ -131,7 +131,7 @@ class _Writer:
         return f"{called}({', '.join(texts)})"
 
     def _view(self, box: Box) -> str:
-        """The text of a view; one of a fixed place is made before the first run, and has a name that tells what it is."""
+        """The text of a view; one of a fixed place is made before the first run, with a name that tells what it is."""
         base = self.texts[box.children[0]]
         text = VIEWS[type(box)](box, base)
         if self.plan.is_fixed(box):
@@ -170,7 +170,7 @@ class _Writer:
     def _out(self, box: Box) -> str:
         """The name of the buffer as the array that the value is."""
         buffer = self.plan.buffers[box]
-        key = (id(buffer), tuple(box.shape), box.dtype.str)
+        key = (id(buffer), shape_of(box), box.dtype.str)
         if key not in self.outs:
             spare = buffer.spare_of
             wanted = f"spare_{self.source.names[spare]}" if spare is not None else "m1"

@@ -14,12 +14,13 @@ from flowgraph.boxes.power import Square
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import Reshape
 from flowgraph.plan.builder import Builder
+from flowgraph.plan.rebuild import sizes_known
 from flowgraph.plan.scalars import as_written
 from flowgraph.plan.writers import VIEWS
 from flowgraph.size import product
 
 _ONES = 4096
-"""A row of so many numbers is added up as a product with ones, which are small beside it; longer ones by NumPy's sum."""
+"""A row of at most so many numbers is added up as a product with ones; beside a longer one they would not be small."""
 
 
 def minus_one_hot(make: Builder, box: Box) -> Box | None:
@@ -34,7 +35,13 @@ def minus_one_hot(make: Builder, box: Box) -> Box | None:
 def sum_as_product(make: Builder, box: Any) -> Box | None:
     """Σ x y over everything is an inner product, Σ x over rows or columns a product with ones."""
     (a,) = box.children
-    if a.dtype != box.dtype or a.dtype not in (np.float32, np.float64) or 0 in a.shape or box.keepdims:
+    if (
+        not sizes_known(a)
+        or a.dtype != box.dtype
+        or a.dtype not in (np.float32, np.float64)
+        or 0 in a.shape
+        or box.keepdims
+    ):
         return None
     factors = a.children if isinstance(a, Multiply) else a.children * 2 if isinstance(a, Square) else ()
     if factors and box.shape == () and a.ndim and all(_in_rows(child, a) for child in factors):

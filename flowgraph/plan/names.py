@@ -12,7 +12,7 @@ _NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", 0.5: "half", -1.0: "minus_one"}
 
 
 def names_of_values(boxes: Sequence[Box], used: set[str]) -> dict[Box, str]:
-    """An identifier for each box, added to those used: its own name where it has one, short where that is unambiguous."""
+    """An identifier for each box, added to those used: its own name where it has one, short where that is clear."""
     given = [box for box in boxes if box.name is not None]
     short = [_short(box.name or "") for box in given]
     result: dict[Box, str] = {}

@@ -43,16 +43,16 @@ class Plan:
         without: frozenset[str],
     ) -> None:
         self._forward = Graph(*outputs, *updates.values())
-        self._inputs = tuple(inputs)
-        self._store = Store(list(updates))
-        self._reads = tuple(p for p in self._forward.parameters if p not in updates)
+        self.inputs = tuple(inputs)
+        self.store = Store(list(updates))
+        self._reads = tuple(p for p in self._forward.parameters if isinstance(p, Parameter) and p not in updates)
         self._alone = alone
         self._borrow = borrow
         self._without = without
-        self._known: dict[Any, Specialised] = {}
+        self.known: dict[Any, Specialised] = {}
         self._compiling = threading.Lock()
         self.last: Specialised | None = None
-        self._names = [self._forward.names[box] if box in self._forward else str(box.name) for box in self._inputs]
+        self.input_names = [self._forward.names[box] if box in self._forward else str(box.name) for box in self.inputs]
         self._call = make_call(self, more=bool(self._forward.randoms or self._reads))
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
@@ -60,6 +60,9 @@ class Plan:
 
         `seed=` fixes what random leaves draw, as in `Graph.fprop`.
         """
+        if positional and isinstance(positional[0], Mapping):
+            named = {**{_name(key): value for key, value in positional[0].items()}, **named}
+            positional = positional[1:]
         return self._call(*positional, **named)
 
     @property
@@ -87,69 +90,72 @@ class Plan:
 
     def _latest(self) -> Specialised:
         if self.last is None:
-            shapes = tuple([box.shape for box in self._inputs])
+            shapes = tuple([box.shape for box in self.inputs])
             if not all(isinstance(size, int) for shape in shapes for size in shape):
                 raise PlanError(
-                    f"plan: its source and its graph follow the shapes of the inputs {', '.join(self._names)}, which "
+                    f"plan: its source and its graph follow the shapes of the inputs, and {', '.join(self.input_names)} "
                     f"have sizes with names; run it once, or compile it for arrays with plan.prepare(x=..., ...)"
                 )
-            self.last = self._specialised(shapes)
+            self.last = self.specialised(shapes)
         return self.last
 
     def prepare(self, *positional: Any, **named: Any) -> Plan:
         """Compile for the shapes of these inputs without running, and return the plan."""
-        self._call(*positional, prepare=True, **named)
+        self(*positional, prepare=True, **named)
         return self
 
-    def _read(self, place: int, value: Any) -> Any:
+    def read(self, place: int, value: Any) -> Any:
         """An input that is no array of the dtype of its box."""
-        name = self._names[place]
+        name = self.input_names[place]
         if value is MISSING:
-            raise FeedError(f"plan: needs the input {name!r}; it is called with {', '.join(self._names)}")
-        return feeding.read_array(name, self._inputs[place], value)
+            raise FeedError(f"plan: needs the input {name!r}; it is called with {', '.join(self.input_names)}")
+        return feeding.read_array(name, self.inputs[place], value)
 
-    def _by_name(self, feeds: Mapping[Any, Any], given: Sequence[Any], seed: Any) -> Any:
-        """Call again with inputs that came in a dict."""
-        named = dict(zip(self._names, given, strict=True))
-        named |= {key if isinstance(key, str) else str(key.name): value for key, value in feeds.items()}
-        named = {name: value for name, value in named.items() if value is not MISSING and value is not feeds}
-        return self._call(**named, seed=seed)
-
-    def _refuse(self, extra: Sequence[Any], unknown: Mapping[str, Any]) -> None:
+    def otherwise(
+        self, given: Sequence[Any], extra: Sequence[Any], unknown: Mapping[str, Any], seed: Any, prepare: bool
+    ) -> Any:
+        """A call with names that are no words of Python, or with what no input takes."""
+        values = dict(zip(self.input_names, given, strict=True))
+        for name, value in unknown.items():
+            if name not in values:
+                raise FeedError(f"plan: found {name!r}, which is none of its inputs {', '.join(self.input_names)}")
+            values[name] = value
         if extra:
             raise FeedError(
-                f"plan: found {len(self._names) + len(extra)} arrays, needs {len(self._names)}: "
-                f"{', '.join(self._names)}"
+                f"plan: found {len(given) + len(extra)} arrays, needs {len(given)}: {', '.join(self.input_names)}"
             )
-        raise FeedError(f"plan: found {sorted(unknown)[0]!r}, which is none of its inputs {', '.join(self._names)}")
+        return self._call(*values.values(), seed=seed, prepare=prepare)
 
-    def _specialised(self, shapes: tuple[Any, ...]) -> Specialised:
+    def specialised(self, shapes: tuple[Any, ...]) -> Specialised:
         """The function for inputs of these shapes, compiled if it is not known."""
         with self._compiling:
-            given = dict(zip(self._inputs, shapes, strict=True))
-            for name, box, shape in zip(self._names, self._inputs, shapes, strict=True):
+            given = dict(zip(self.inputs, shapes, strict=True))
+            for name, box, shape in zip(self.input_names, self.inputs, shapes, strict=True):
                 feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
             sizes = feeding.bind_sizes(self._forward, {box: given[box] for box in self._forward.inputs})
-            leaves = {**{box: box for box in self._inputs}, **concrete_leaves(self._forward, given, sizes)}
-            found = Specialised(self._forward, self._store, leaves, self._reads, self._without)
-            while len(self._known) >= LARGEST_CACHE:
-                del self._known[next(iter(self._known))]
-            self._known[shapes] = found
+            leaves = {**{box: box for box in self.inputs}, **concrete_leaves(self._forward, given, sizes)}
+            found = Specialised(self._forward, self.store, leaves, self._reads, self._without)
+            while len(self.known) >= LARGEST_CACHE:
+                del self.known[next(iter(self.known))]
+            self.known[shapes] = found
             return found
 
-    def _more(self, found: Specialised, seed: Any) -> list[Any]:
+    def more(self, found: Specialised, seed: Any) -> list[Any]:
         """What the function takes beside the inputs: random draws, and parameters that it only reads."""
         drawn = [
-            found.leaves[leaf].value_for(seed, number, {})[()]  # type: ignore[attr-defined]
-            for number, leaf in enumerate(self._forward.randoms)
+            found.leaves[leaf].value_for(seed, number, {})[()] for number, leaf in enumerate(self._forward.randoms)
         ]
         return drawn + [parameter.value for parameter in self._reads]
 
-    def _results(self, found: Specialised, results: tuple[Any, ...]) -> Any:
+    def results(self, found: Specialised, results: tuple[Any, ...]) -> Any:
         """What the caller gets: copies, unless it borrows; the value alone, if it asked for one box."""
         if not self._borrow and any(found.copied):
             results = copies(results, found.copied)
         return results[0] if self._alone else results
 
-    def _run_again(self) -> None:
+    def run_again(self) -> None:
         raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")
+
+
+def _name(key: Any) -> str:
+    return key if isinstance(key, str) else str(key.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ Rule = Callable[[Box, tuple[Box, ...]], Box]
 
 
 def rebuild(graph: Graph, rule: Rule) -> Graph:
-    """The graph in which `rule(box, its new children)` stands for each box; the graph itself, if that is all the same."""
+    """The graph in which `rule(box, its new children)` stands for each box; the graph itself, if nothing changes."""
     new: dict[Box, Box] = {}
     for box in graph.boxes:
         children = tuple([new[child] for child in box.children])
@@ -66,3 +67,13 @@ def number_of(box: Box) -> Any:
 def sizes_known(box: Box) -> bool:
     """Whether every size of the value is a number."""
     return all(isinstance(size, int) for spec in box.outputs for size in spec.shape)
+
+
+def shape_of(box: Box) -> tuple[int, ...]:
+    """The shape in numbers; -1 for a size that depends on values."""
+    return tuple([size if isinstance(size, int) else -1 for size in box.shape])
+
+
+def elements(box: Box) -> int:
+    """How many numbers the value has, where all sizes are known."""
+    return math.prod(shape_of(box))

@@ -81,9 +81,8 @@ def factor_first(make: Builder, box: Box) -> Box | None:
         return None
     if is_scalar(b):
         return make.make(Multiply, b, a)
-    if is_scalar(a):
-        if isinstance(b, Multiply) and is_scalar(b.children[0]) and _is_float(b):
-            return make.make(Multiply, make.make(Multiply, a, b.children[0]), b.children[1])
+    if is_scalar(a) and isinstance(b, Multiply) and is_scalar(b.children[0]) and _is_float(b):
+        return make.make(Multiply, make.make(Multiply, a, b.children[0]), b.children[1])
     return None
 
 
@@ -142,8 +141,7 @@ def like_terms(make: Builder, box: Box) -> Box | None:
 def _terms(box: Box) -> list[Box]:
     """The terms of a sum of two or three."""
     a, b = box.children
-    terms = [*(a.children if _is_sum(a, box) else [a]), *(b.children if _is_sum(b, box) else [b])]
-    return terms
+    return [*(a.children if _is_sum(a, box) else [a]), *(b.children if _is_sum(b, box) else [b])]
 
 
 def _is_sum(box: Box, parent: Box) -> bool:

@@ -14,8 +14,7 @@ from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import is_scalar, on_children, placed
-from flowgraph.size import product
+from flowgraph.plan.rebuild import elements, is_scalar, on_children, placed
 
 _MOST_MOVES = 8
 _MOST_FACTORS = 16
@@ -130,12 +129,12 @@ class _Move:
 
     def _choice(self, box: Box, choices: dict[Box, Choice]) -> Choice:
         costs = {place: self._cost(box.children[place], choices) for place in self._linear(box)}
-        best = Choice(float(product(box.shape)), ())
+        best = Choice(float(elements(box)), ())
         if type(box) in _ALL and costs:
             total = sum(costs.values())
             return Choice(total, tuple(costs)) if total < best.cost else best
-        if isinstance(box, Divide) and product(box.children[1].shape) < best.cost:
-            best = Choice(float(product(box.children[1].shape)), (1,))
+        if isinstance(box, Divide) and elements(box.children[1]) < best.cost:
+            best = Choice(float(elements(box.children[1])), (1,))
         for place, cost in costs.items():
             if cost < best.cost:
                 best = Choice(cost, (place,))
@@ -149,7 +148,7 @@ class _Move:
         if box in choices:
             return choices[box].cost
         scaled = isinstance(box, Multiply) and _is_scaled(box)
-        return float(product(box.shape)) * (1.5 if box.children and not scaled else 1)
+        return float(elements(box)) * (1.5 if box.children and not scaled else 1)
 
     def graph(self) -> Graph:
         """The graph with the factor moved; the same graph where that gains nothing."""
@@ -182,7 +181,7 @@ class _Move:
         if box in self.settled:
             return True
         choice = self.choices.get(box)
-        return choice is not None and bool(choice.places) and choice.cost < product(root.shape)
+        return choice is not None and bool(choice.places) and choice.cost < elements(root)
 
     def _demanded(self, boxes: Iterable[Box]) -> set[Box]:
         demanded: set[Box] = set()

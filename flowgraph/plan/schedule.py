@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
-from flowgraph.plan.rebuild import sizes_known
+from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.writers import fill_of, scalar_text, view_of
 
 
@@ -112,8 +112,7 @@ def _give_buffers(plan: Schedule) -> None:
             buffer = plan.buffers[child]
             buffer.last = plan.last[box]
         else:
-            count = int(np.prod(box.shape, dtype=np.int64))
-            buffer = Buffer(count * box.dtype.itemsize, line, plan.last[box])
+            buffer = Buffer(elements(box) * box.dtype.itemsize, line, plan.last[box])
         plan.buffers[box] = buffer
         if box in targets:
             buffer.spare_of = targets[box]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.arithmetic import Multiply
 from flowgraph.boxes.arrangement import Transpose
@@ -15,7 +13,7 @@ from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import is_scalar, sizes_known
+from flowgraph.plan.rebuild import elements, is_scalar, sizes_known
 from flowgraph.size import product
 from flowgraph.spec import broadcast
 
@@ -140,7 +138,7 @@ def without_repetition(make: Builder, box: Box) -> Box | None:
 def _repeated_result(make: Builder, box: Box) -> Box | None:
     sources = [child.children[0] if isinstance(child, BroadcastTo) else child for child in box.children]
     shape = broadcast([source.shape for source in sources])
-    if shape is None or np.prod(shape) >= product(box.shape):
+    if shape is None or not sizes_known(box) or int(str(product(shape))) >= elements(box):
         return None
     return make.make(BroadcastTo, make.reduced(box.with_children(*sources)), to=box.shape)
 

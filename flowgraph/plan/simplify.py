@@ -13,10 +13,9 @@ from flowgraph.boxes.shape import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan import columns, idioms, scalars, shapes
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import on_children, rebuild
+from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
 from flowgraph.plan.scales import move_scales
 from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.size import product
 
 PASSES = ("common", "constants", "scalars", "shapes", "labels", "scales", "columns", "products")
 """What `fg.compile(..., without=[...])` can leave out."""
@@ -78,7 +77,7 @@ def folded(make: Builder, box: Box) -> Box | None:
     """What is computed from constants is a constant."""
     if isinstance(box, BroadcastTo) or not all(isinstance(child, Constant) for child in box.children):
         return None
-    if (ufunc_of(box) is None and not isinstance(box, Cast)) or product(box.shape) > _LARGEST_FOLDED:
+    if (ufunc_of(box) is None and not isinstance(box, Cast)) or not sizes_known(box) or elements(box) > _LARGEST_FOLDED:
         return None
     try:
         with np.errstate(all="raise"):

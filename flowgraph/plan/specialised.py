@@ -1,4 +1,4 @@
-"""A plan for inputs of given shapes: the simplified graph, its schedule, its source and the functions bound to memory."""
+"""A plan for inputs of given shapes: the simplified graph, its schedule, its source, the functions bound to memory."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from flowgraph.boxes.selection import Where
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.index_shape import ARRAY
 from flowgraph.plan.masking import keeps_or_zero
+from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.ufuncs import ufunc_of
 
 Fill = Callable[[Any, Sequence[str], str], list[str]]
@@ -66,7 +67,7 @@ def scalar_text(box: Box, names: Sequence[str]) -> str | None:
     return f"{names[0]}.reshape(())[()]" if isinstance(box, Reshape) else None
 
 
-_OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
+_OPERATORS: dict[Any, str] = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
 _REDUCERS = {Sum: "add", Max: "maximum", Min: "minimum"}
 
 
@@ -123,7 +124,7 @@ def _minus_at(box: MinusAt, names: Sequence[str], out: str) -> list[str]:
 
 def _copied(box: Reshape, names: Sequence[str], out: str) -> list[str]:
     child = box.children[0]
-    return [f"copyto({out}.reshape({_tuple(child.shape)}), {names[0]})"]
+    return [f"copyto({out}.reshape({_tuple(shape_of(child))}), {names[0]})"]
 
 
 def flat_name(buffer: str) -> str:
@@ -152,11 +153,11 @@ def _transposed(box: Transpose, name: str) -> str:
 def _reshaped(box: Reshape, name: str) -> str:
     if box.ndim == 2 and box.shape == box.children[0].shape[::-1]:
         return f"{name}.T"  # one of the sizes is 1; the quicker way to the same view
-    return f"{name}.reshape({_tuple(box.shape)})"
+    return f"{name}.reshape({_tuple(shape_of(box))})"
 
 
 def _repeated(box: BroadcastTo, name: str) -> str:
-    return f"broadcast_to({name}, {_tuple(box.shape)})"
+    return f"broadcast_to({name}, {_tuple(shape_of(box))})"
 
 
 def _indexed(box: Index, name: str) -> str:
@@ -188,7 +189,7 @@ def view_of(box: Box, child: np.ndarray[Any, Any]) -> Callable[[Any, str], str] 
     write = VIEWS.get(type(box))
     if write is None or box.shape == () or (isinstance(box, Index) and ARRAY in box.index):
         return None
-    if isinstance(box, Reshape) and child.size and not np.shares_memory(child.reshape(box.shape), child):
+    if isinstance(box, Reshape) and child.size and not np.shares_memory(child.reshape(shape_of(box)), child):
         return None
     return write
 

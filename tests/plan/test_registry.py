@@ -10,6 +10,7 @@ from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named, resized
 from tests.plan.agreement import assert_agree
 
+
 @pytest.mark.parametrize("name", BOXES)
 def test_plan_equals_graph(name):
     for case in cases(BOXES[name]):
@@ -28,7 +29,9 @@ def test_plan_equals_graph(name):
             try:
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
                     warnings.simplefilter("ignore")
-                    box.with_children(*[fg.Input(leaf.name, shape=feeds[leaf].shape, dtype=leaf.dtype) for leaf in leaves])
+                    box.with_children(
+                        *[fg.Input(leaf.name, shape=feeds[leaf].shape, dtype=leaf.dtype) for leaf in leaves]
+                    )
                     run = alone.fprop({leaf: feeds[leaf] for leaf in leaves if leaf in alone})
                     sent = {a: np.cos(np.arange(run[o].size).reshape(run[o].shape)).astype(o.dtype)
                             for a, o in zip(arriving, outputs, strict=True)}  # fmt: skip
@@ -39,6 +42,8 @@ def test_plan_equals_graph(name):
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
                 found = plan(every)
-            scale = max([float(np.max(np.abs(v), initial=0)) for v in every.values() if np.isfinite(v).all()], default=0)
+            scale = max(
+                [float(np.max(np.abs(v), initial=0)) for v in every.values() if np.isfinite(v).all()], default=0
+            )
             for place, (one, other) in enumerate(zip(found, expected, strict=True)):
                 assert_agree(one, other, f"{name} {case.settings} output {place}\n{plan.source}", scale)
