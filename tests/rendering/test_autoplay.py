@@ -75,3 +75,12 @@ def test_an_unknown_theme_is_refused(tmp_path: Path) -> None:
     graph = lecture()
     with pytest.raises(UsageError, match="theme"):
         graph.animate(tmp_path / "net.svg", graph.fprop(feeds()), theme="sepia")
+
+
+def test_the_picture_of_the_readme_plays() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    root = ElementTree.parse(docs / "pictures" / "lecture.svg").getroot()
+    text = " ".join("".join(one.itertext()) for one in root)
+    assert "f.bprop" in text
+    assert "prefers-reduced-motion" in text
+    assert "docs/pictures/lecture.svg" in (docs.parent / "README.md").read_text(encoding="utf-8")
