@@ -10,7 +10,7 @@ from flowgraph.boxes.arrangement import Transpose
 from flowgraph.boxes.label import MinusAt, PlacesOf
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.leaves import Parameter
-from flowgraph.plan.names import free_name, names_of_values
+from flowgraph.plan.names import Names
 from flowgraph.plan.rebuild import shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.ufuncs import ufunc_of
@@ -41,7 +41,7 @@ class Source:
     flats: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Box] = field(default_factory=dict)
     labels: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    taken: Names = field(default_factory=lambda: Names(()))
     boxes_of_lines: dict[int, Box] = field(default_factory=dict)
 
 
@@ -49,15 +49,11 @@ def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> So
     """The source of a function of the arguments that computes the schedule and returns the results."""
     ufuncs = {ufunc.__name__ for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
     source = Source(arguments=tuple(arguments))
-    source.used = {*RESERVED, *ufuncs}
-    source.names = names_of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])), source.used)
-    for box in plan.updated.values():
-        source.names[box] = free_name(f"new_{source.names[_target(plan, box)]}", source.used)
+    source.taken = Names({*RESERVED, *ufuncs})
+    source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
+    for parameter, box in plan.updated.items():
+        source.names[box] = source.taken.free(f"new_{source.names[parameter]}")
     return _Writer(plan, source).write(results)
-
-
-def _target(plan: Schedule, box: Box) -> Box:
-    return next(parameter for parameter, new in plan.updated.items() if new is box)
 
 
 class _Writer:
@@ -119,14 +115,14 @@ class _Writer:
 
     def _held(self, box: Box, name: str) -> str:
         """A number that arrays are computed with is put into an array without axes, which NumPy takes in faster."""
-        held = free_name(f"{name}_", self.source.used)
+        held = self.source.taken.free(f"{name}_")
         self.source.held[held] = box
         self.numbers[box] = name
         self._line(box, f"{held}[()] = {name}", comment=False)
         return held
 
     def _call(self, box: Box, texts: list[str]) -> str:
-        called = free_name(type(box).__name__, self.source.used)
+        called = self.source.taken.free(type(box).__name__)
         self.source.calls[called] = box
         return f"{called}({', '.join(texts)})"
 
@@ -135,7 +131,7 @@ class _Writer:
         base = self.texts[box.children[0]]
         text = VIEWS[type(box)](box, base)
         if self.plan.is_fixed(box):
-            fixed = free_name(f"{base}_{_kind_of_view(box)}", self.source.used)
+            fixed = self.source.taken.free(f"{base}_{_kind_of_view(box)}")
             self.source.views.append((fixed, text, box))
             return fixed
         return text
@@ -150,7 +146,7 @@ class _Writer:
             texts = [out if place in places else text for place, text in enumerate(texts)]
         if isinstance(box, MinusAt):
             self.source.flats[flat_name(out)] = out
-            self.source.used.add(flat_name(out))
+            self.source.taken.used.add(flat_name(out))
         if isinstance(box, PlacesOf):
             texts = self._labels(box, texts)
         lines = writing.lines(box, texts, out)
@@ -163,7 +159,7 @@ class _Writer:
 
     def _labels(self, box: PlacesOf, texts: list[str]) -> list[str]:
         """The labels, and the names of what checks them and of the places where the rows begin."""
-        names = free_name("check_labels", self.source.used), free_name("rows", self.source.used)
+        names = self.source.taken.free("check_labels"), self.source.taken.free("rows")
         self.source.labels[names] = box
         return [texts[0], *names]
 
@@ -174,13 +170,13 @@ class _Writer:
         if key not in self.outs:
             spare = buffer.spare_of
             wanted = f"spare_{self.source.names[spare]}" if spare is not None else "m1"
-            name = self.outs[key] = free_name(wanted, self.source.used)
+            name = self.outs[key] = self.source.taken.free(wanted)
             self.source.buffers[name] = box
         return self.outs[key]
 
     def _spare(self, parameter: Parameter, box: Box) -> str:
         """The name of the spare buffer of a parameter without axes."""
-        name = free_name(f"spare_{self.source.names[parameter]}", self.source.used)
+        name = self.source.taken.free(f"spare_{self.source.names[parameter]}")
         self.source.spares[name] = parameter
         return name
 

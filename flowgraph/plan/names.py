@@ -4,25 +4,49 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from flowgraph.box import Box, Constant, Leaf
 
 _NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", 0.5: "half", -1.0: "minus_one"}
 
 
-def names_of_values(boxes: Sequence[Box], used: set[str]) -> dict[Box, str]:
-    """An identifier for each box, added to those used: its own name where it has one, short where that is clear."""
-    given = [box for box in boxes if box.name is not None]
-    short = [_short(box.name or "") for box in given]
-    result: dict[Box, str] = {}
-    for box, name in sorted(zip(given, short, strict=True), key=lambda pair: not isinstance(pair[0], Leaf)):
-        full = _identifier(box.name or "")
-        result[box] = free_name(name if short.count(name) == 1 or name not in used else full, used)
-    for box in boxes:
-        if box not in result:
-            result[box] = free_name(_constant(box) if isinstance(box, Constant) else "t1", used)
-    return result
+class Names:
+    """The identifiers that a source has used."""
+
+    def __init__(self, used: Iterable[str]) -> None:
+        self.used = set(used)
+        self._counts: dict[str, int] = {}
+
+    def free(self, name: str) -> str:
+        """The name, with a number that makes it its own."""
+        match = re.fullmatch(r"(.*?)(\d*)", name)
+        assert match is not None
+        stem, number = match.groups()
+        if number and stem not in ("t", "c", "m"):
+            stem, number = f"{name}_", ""
+        candidate, count = name, self._counts.get(stem, int(number or 1))
+        while candidate in self.used:
+            count += 1
+            candidate = f"{stem}{count}"
+        self._counts[stem] = count
+        self.used.add(candidate)
+        return candidate
+
+    def of_values(self, boxes: Sequence[Box]) -> dict[Box, str]:
+        """An identifier for each box: its own name where it has one, short where that is clear."""
+        given = {box: _short(box.name) for box in boxes if box.name is not None}
+        counts = Counter(given.values())
+        result: dict[Box, str] = {}
+        for box in sorted(given, key=lambda box: not isinstance(box, Leaf)):
+            name = given[box]
+            unclear = counts[name] > 1 and name in self.used
+            result[box] = self.free(_identifier(box.name or "") if unclear else name)
+        for box in boxes:
+            if box not in result:
+                result[box] = self.free(_constant(box) if isinstance(box, Constant) else "t1")
+        return result
 
 
 def _short(name: str) -> str:
@@ -42,14 +66,3 @@ def _constant(box: Constant) -> str:
     if box.shape == () and box.dtype.kind == "f" and float(box.value) in _NUMBERS:
         return _NUMBERS[float(box.value)]
     return "ones" if box.shape and (box.value == 1).all() else "c1"
-
-
-def free_name(name: str, used: set[str]) -> str:
-    """The name, with a number that makes it its own."""
-    stem, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
-    candidate, count = name, int(number or 1)
-    while candidate in used:
-        count += 1
-        candidate = f"{stem}{count}" if stem in ("t", "c", "m") or not number else f"{stem}{number}_{count}"
-    used.add(candidate)
-    return candidate

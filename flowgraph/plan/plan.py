@@ -92,9 +92,10 @@ class Plan:
         if self.last is None:
             shapes = tuple([box.shape for box in self.inputs])
             if not all(isinstance(size, int) for shape in shapes for size in shape):
+                names = ", ".join(self.input_names)
                 raise PlanError(
-                    f"plan: its source and its graph follow the shapes of the inputs, and {', '.join(self.input_names)} "
-                    f"have sizes with names; run it once, or compile it for arrays with plan.prepare(x=..., ...)"
+                    f"plan: its source and its graph follow the shapes of the inputs, and {names} have sizes "
+                    f"with names; run it once, or compile it for arrays with plan.prepare(x=..., ...)"
                 )
             self.last = self.specialised(shapes)
         return self.last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from flowgraph.box import Box, Elementwise
@@ -138,7 +139,7 @@ def without_repetition(make: Builder, box: Box) -> Box | None:
 def _repeated_result(make: Builder, box: Box) -> Box | None:
     sources = [child.children[0] if isinstance(child, BroadcastTo) else child for child in box.children]
     shape = broadcast([source.shape for source in sources])
-    if shape is None or not sizes_known(box) or int(str(product(shape))) >= elements(box):
+    if shape is None or not sizes_known(box) or math.prod(map(int, shape)) >= elements(box):
         return None
     return make.make(BroadcastTo, make.reduced(box.with_children(*sources)), to=box.shape)
 
