@@ -103,12 +103,31 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> LstsqResult:
     if a.ndim != 2 or b.ndim not in (1, 2):
         raise a.shape_error(f"np.linalg.lstsq needs a matrix a, and b a vector or a matrix, found {b.ndim} axes of b")
     s = np.linalg.svdvals(a)
-    rounding = float(np.finfo(s.dtype).eps)
-    rcond = rounding if rcond == -1 else rcond
+    rcond = float(np.finfo(s.dtype).eps) if rcond == -1 else rcond
     x = Pinv(a, rcond=rcond) @ b
-    size = np.maximum(count_like(a, 0), count_like(a, 1))
-    rank = np.sum(s > s[:1] * (size * rounding if rcond is None else rcond))
+    rank = np.sum(s > s[:1] * (_rounding(a, s) if rcond is None else rcond))
     rest = b - a @ x
     squares = np.sum(np.real(conjugate(rest) * rest), axis=0, keepdims=b.ndim == 1)
     tall = isinstance(a.shape[0], Size) or isinstance(a.shape[1], Size) or a.shape[0] > a.shape[1]
     return LstsqResult(x, squares if tall else squares[:0], rank, s)
+
+
+@implements(np.linalg.matrix_rank)
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    """np.linalg.matrix_rank of a box: whole numbers, which no gradient passes."""
+    if A.ndim < 2:
+        return np.any(A != 0).astype(int)
+    if tol is not None and rtol is not None:
+        raise UsageError("np.linalg.matrix_rank: found tol= and rtol=, needs one of them")
+    s = np.linalg.svd(A, compute_uv=False, hermitian=hermitian)
+    if tol is None:
+        tol = np.max(s, axis=-1, keepdims=True) * (_rounding(A, s) if rtol is None else np.expand_dims(rtol, -1))
+    else:
+        tol = np.expand_dims(tol, -1)
+    return np.sum(s > tol, axis=-1)
+
+
+def _rounding(a: Any, s: Any) -> Any:
+    """The rounding error of a singular value in parts of the largest, as NumPy counts it: the larger size times eps."""
+    rows_and_columns = count_like(a, a.ndim - 2), count_like(a, a.ndim - 1)
+    return np.maximum(*rows_and_columns) * float(np.finfo(s.dtype).eps)

@@ -90,6 +90,24 @@ def test_determinants_of_singular_matrices():
     assert_as_numpy(np.linalg.det, np.array([[0.0]]))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.linalg.matrix_rank,
+        lambda a: np.linalg.matrix_rank(a, 5.0),
+        lambda a: np.linalg.matrix_rank(a, np.array([1.0, 5.0])),
+        lambda a: np.linalg.matrix_rank(a, rtol=0.5),
+        lambda a: np.linalg.matrix_rank(a, hermitian=True),
+        lambda a: np.linalg.matrix_rank(a[0, 0]),
+    ],
+)
+def test_ranks(function):
+    a = np.stack([SINGULAR, SQUARE])
+    box = function(fg.Parameter(a))
+    assert box.dtype.kind == "i"
+    np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(a))
+
+
 def test_a_singular_matrix_has_no_logarithm_to_differentiate():
     a = fg.Parameter(np.zeros((2, 2)), name="a")
     log = np.linalg.slogdet(a).logabsdet
@@ -181,6 +199,7 @@ def test_flops():
         (lambda x: np.linalg.pinv(x, 0.1, rtol=0.2), UsageError, "found rcond= and rtol="),
         (lambda x: np.linalg.pinv(x, [0.1, 0.2]), UsageError, "needs one number for the whole stack"),
         (lambda x: np.linalg.multi_dot([x, x[0, 0], x]), ShapeError, r"found arrays of \[2, 0, 2\] axes"),
+        (lambda x: np.linalg.matrix_rank(x, 1, rtol=1), UsageError, "found tol= and rtol="),
         (lambda x: np.linalg.lstsq(x[None], np.ones(2)), ShapeError, "needs a matrix a"),
     ],
 )
