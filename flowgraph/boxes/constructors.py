@@ -13,22 +13,24 @@ from flowgraph.size import product
 
 
 @implements(np.zeros_like)
-def zeros_like(a: Any, dtype: Any = None) -> Any:
-    """np.zeros_like of a box: zeros that follow its shape."""
-    return _filled(a, 0, dtype)
+def zeros_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """np.zeros_like of a box: zeros that follow its shape, or of another one."""
+    return _filled(a, 0, dtype, shape)
 
 
 @implements(np.ones_like)
-def ones_like(a: Any, dtype: Any = None) -> Any:
-    """np.ones_like of a box: ones that follow its shape."""
-    return _filled(a, 1, dtype)
+def ones_like(a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """np.ones_like of a box: ones that follow its shape, or of another one."""
+    return _filled(a, 1, dtype, shape)
 
 
 @implements(np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """np.full_like of a box: one value, a number or a box, in every place of its shape."""
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    """np.full_like of a box: one value, a number or a box, in every place of its shape, or of another one."""
     if not isinstance(fill_value, Box):
-        return _filled(a, fill_value, dtype)
+        return _filled(a, fill_value, dtype, shape)
+    if shape is not None:
+        return np.broadcast_to(fill_value.astype(a.dtype if dtype is None else dtype), shape)
     return broadcast_like(fill_value.astype(a.dtype if dtype is None else dtype), a)
 
 
@@ -83,6 +85,8 @@ def isrealobj(x: Any) -> bool:
     return bool(x.dtype.kind != "c")
 
 
-def _filled(like: Any, value: Any, dtype: Any) -> Any:
+def _filled(like: Any, value: Any, dtype: Any, shape: Any) -> Any:
     dtype = like.dtype if dtype is None else np.dtype(dtype)
+    if shape is not None:
+        return np.broadcast_to(Constant(value, dtype=dtype), shape)
     return broadcast_like(Constant(value, dtype=dtype), like)

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.boxes.reduction import Reduction
+from flowgraph.boxes.reduction import Fold, Reduction
 from flowgraph.dispatch import implements
 from flowgraph.example import example
 
 _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 
 
-class Extreme(Reduction, abstract=True):
+class Extreme(Fold, abstract=True):
     """The gradient goes to the element that was taken; elements that tie share it equally."""
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
@@ -82,10 +82,11 @@ class ArgMin(Reduction):
         return np.argmin(a, axis=self.axis, keepdims=self.keepdims)
 
 
-class AnyTrue(Reduction):
+class AnyTrue(Fold):
     """Whether it is true, or not 0, for one element along the axes or more; no gradient."""
 
     numpy = np.any
+    identity = False
     symbol = "any"
     formula = r"\exists\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [False, False]]), axis=1))
@@ -94,10 +95,11 @@ class AnyTrue(Reduction):
         return np.any(a, axis=self.axis, keepdims=self.keepdims)
 
 
-class AllTrue(Reduction):
+class AllTrue(Fold):
     """Whether it is true, or not 0, for every element along the axes; no gradient."""
 
     numpy = np.all
+    identity = True
     symbol = "all"
     formula = r"\forall\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [True, True]]), axis=1))

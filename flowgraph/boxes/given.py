@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from flowgraph.axes import axes_of
 from flowgraph.box import Box, Constant
 from flowgraph.errors import UsageError
+from flowgraph.size import product
 
 
 def given(a: Any) -> Any:
@@ -55,7 +56,8 @@ def one_axis(a: Box, axis: Any) -> tuple[Any, int]:
         return a, axes[0]
     rest = [i for i in range(a.ndim) if i not in axes]
     moved: Any = np.transpose(a, (*rest, *sorted(axes)))
-    return np.reshape(moved, (*(a.shape[i] for i in rest), -1)), len(rest)
+    sizes = (*(a.shape[i] for i in rest), product(a.shape[i] for i in axes))
+    return np.reshape(moved, cast(Any, sizes)), len(rest)
 
 
 def axes_back(reduced: Any, a: Box, axis: Any, keepdims: bool, new: int = 0) -> Any:

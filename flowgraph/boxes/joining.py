@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.axes import axis_of
 from flowgraph.box import Box
+from flowgraph.boxes.given import boxed
 from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 from flowgraph.example import example
@@ -37,8 +38,10 @@ class Concatenate(Box):
     )
 
     @classmethod
-    def from_numpy(cls, arrays: Any, /, axis: Any = 0) -> Any:
+    def from_numpy(cls, arrays: Any, /, axis: Any = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
         """np.concatenate of a sequence; axis None joins them in rows."""
+        if dtype is not None:
+            return cls.from_numpy(_cast(arrays, dtype, casting), axis)
         listed = list(arrays)
         if axis is None:
             listed, axis = [np.ravel(a) for a in listed], 0
@@ -108,9 +111,9 @@ class Stack(Box):
     examples = (example((3, 4), (3, 4)), example((3,), (3,), (3,), axis=-1), example((), ()), example((2,), axis=1))
 
     @classmethod
-    def from_numpy(cls, arrays: Any, axis: int = 0) -> Box:
+    def from_numpy(cls, arrays: Any, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Box:
         """np.stack of a sequence."""
-        return cls(*arrays, axis=axis)
+        return cls(*(arrays if dtype is None else _cast(arrays, dtype, casting)), axis=axis)
 
     def fprop(self, *arrays: Any) -> Any:
         return np.stack(arrays, axis=self.axis)
@@ -149,16 +152,17 @@ def joined(grads: Sequence[Any], parts: Any, axis: int) -> Any:
 
 
 @implements(np.vstack)
-def vstack(tup: Any) -> Any:
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """np.vstack of boxes: vectors become rows."""
-    return np.concatenate([np.atleast_2d(a) for a in tup])
+    return Concatenate.from_numpy([np.atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 @implements(np.hstack)
-def hstack(tup: Any) -> Any:
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """np.hstack of boxes: along the second axis, vectors along the first."""
     listed = [np.atleast_1d(a) for a in tup]
-    return np.concatenate(listed, axis=0 if listed and listed[0].ndim == 1 else 1)
+    axis = 0 if listed and listed[0].ndim == 1 else 1
+    return Concatenate.from_numpy(listed, axis, dtype=dtype, casting=casting)
 
 
 @implements(np.dstack)
@@ -217,6 +221,17 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
         np.expand_dims(a, axis + 1), (*a.shape[: axis + 1], int(times.item()), *a.shape[axis + 1 :])
     )
     return np.reshape(spread, (*a.shape[:axis], size * int(times.item()), *a.shape[axis + 1 :]))
+
+
+def _cast(arrays: Any, dtype: Any, casting: Any) -> list[Any]:
+    """Arrays in another dtype, where NumPy's rule of casting allows it."""
+    boxes = [boxed(a) for a in arrays]
+    for box in boxes:
+        if not np.can_cast(box.dtype, dtype, casting):
+            raise UsageError(
+                f"np.concatenate: found {box.title} of dtype {box.dtype}, {casting!r} has no cast to {dtype}"
+            )
+    return [box.astype(dtype) for box in boxes]
 
 
 def _common(box: Box, arrays: Sequence[Spec], axis: int | None) -> list[int | Size]:

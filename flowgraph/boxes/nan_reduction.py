@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.exponential import one_at_zero
+from flowgraph.boxes.given import boxed
+from flowgraph.boxes.masked import count_where, in_dtype, one_of, squares
 from flowgraph.dispatch import implements
-from flowgraph.errors import UsageError
 
 
 @implements(np.nansum)
-def nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nansum(
+    a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None
+) -> Any:
     """np.nansum of a box: NaN adds nothing."""
-    return np.sum(filled(a, 0), axis=axis, keepdims=keepdims)
+    return np.sum(filled(a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nanprod)
-def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nanprod(
+    a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None
+) -> Any:
     """np.nanprod of a box: NaN is 1."""
-    return np.prod(filled(a, 1), axis=axis, keepdims=keepdims)
+    return np.prod(filled(a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nancumsum)
-def nancumsum(a: Any, axis: Any = None) -> Any:
+def nancumsum(a: Any, axis: Any = None, *, dtype: Any = None) -> Any:
     """np.nancumsum of a box: NaN adds nothing."""
-    return np.cumsum(filled(a, 0), axis=axis)
+    return np.cumsum(filled(a, 0), axis=axis, dtype=dtype)
 
 
 @implements(np.nancumprod)
-def nancumprod(a: Any, axis: Any = None) -> Any:
+def nancumprod(a: Any, axis: Any = None, *, dtype: Any = None) -> Any:
     """np.nancumprod of a box: NaN is 1."""
-    return np.cumprod(filled(a, 1), axis=axis)
+    return np.cumprod(filled(a, 1), axis=axis, dtype=dtype)
 
 
 @implements(np.nanmax)
-def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
     """np.nanmax of a box: NaN only where there is nothing else; elements that tie share the gradient."""
-    return _or_nan(np.max(filled(a, -np.inf), axis=axis, keepdims=keepdims), a, axis, keepdims)
+    return _extreme(np.max, -np.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.nanmin)
-def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
     """np.nanmin of a box: NaN only where there is nothing else; elements that tie share the gradient."""
-    return _or_nan(np.min(filled(a, np.inf), axis=axis, keepdims=keepdims), a, axis, keepdims)
+    return _extreme(np.min, np.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.nanargmax)
@@ -61,31 +67,38 @@ def nanargmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 @implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nanmean(a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, where: Any = None) -> Any:
     """np.nanmean of a box: over what is not NaN; of nothing it is NaN, with the gradient 0."""
     if not may_be_nan(a):
-        return np.mean(a, axis=axis, keepdims=keepdims)
-    return _ratio(np.sum(filled(a, 0), axis=axis, keepdims=keepdims), _count(a, axis, keepdims))
+        return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    a = in_dtype(a, dtype)
+    total = np.sum(filled(a, 0), axis=axis, keepdims=keepdims, where=where)
+    return _ratio(total, count_where(a, _numbers(a, where), axis, keepdims).astype(total.dtype))
 
 
 @implements(np.nanvar)
-def nanvar(a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, correction: Any = None) -> Any:
+def nanvar(
+    a: Any, axis: Any = None, *, dtype: Any = None, ddof: Any = 0, keepdims: bool = False, where: Any = None,
+    mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
     """np.nanvar of a box: over what is not NaN; NaN where that leaves no degree of freedom."""
-    ddof = _one_of(ddof, correction)
+    a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
     if not may_be_nan(a):
-        return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    mean = np.sum(filled(a, 0), axis=axis, keepdims=True) / one_at_zero(_count(a, axis, True))
-    centred = np.where(np.isnan(a), 0, a - mean)
-    return _ratio(np.sum(centred * centred, axis=axis, keepdims=keepdims), _count(a, axis, keepdims) - ddof)
+        return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    total, number = squares(filled(a, 0), _numbers(a, where), axis, keepdims, mean)
+    return _ratio(total, number - ddof)
 
 
 @implements(np.nanstd)
-def nanstd(a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, correction: Any = None) -> Any:
+def nanstd(
+    a: Any, axis: Any = None, *, dtype: Any = None, ddof: Any = 0, keepdims: bool = False, where: Any = None,
+    mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
     """np.nanstd of a box: over what is not NaN; where all of it is equal the gradient is 0, as that of np.std."""
-    ddof = _one_of(ddof, correction)
+    a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
     if not may_be_nan(a):
-        return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims)
+        return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
     return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
 
 
@@ -99,9 +112,9 @@ def may_be_nan(a: Any) -> bool:
     return bool(a.dtype.kind in "fc")
 
 
-def _count(a: Box, axis: Any, keepdims: bool) -> Any:
-    """How many elements along the axes are no NaN, in the dtype of the array."""
-    return np.sum(~np.isnan(a), axis=axis, keepdims=keepdims).astype(a.dtype)
+def _numbers(a: Box, where: Any) -> Any:
+    """Where an array has numbers that count."""
+    return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & boxed(where)
 
 
 def _ratio(total: Any, number: Any) -> Any:
@@ -109,17 +122,11 @@ def _ratio(total: Any, number: Any) -> Any:
     return np.where(number > 0, total / np.where(number > 0, number, 1), np.nan)
 
 
-def _or_nan(h: Any, a: Any, axis: Any, keepdims: bool) -> Any:
-    """A result with NaN where there was nothing but NaN."""
+def _extreme(
+    reduce: Callable[..., Any], beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
+) -> Any:
+    """The largest or the smallest of what is not NaN; NaN where there is nothing else to take."""
     if not may_be_nan(a):
-        return h
-    return np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, h)
-
-
-def _one_of(ddof: Any, correction: Any) -> Any:
-    """The degrees of freedom that a mean takes, under either of their names."""
-    if correction is None:
-        return ddof
-    if ddof != 0:
-        raise UsageError(f"np.nanvar, np.nanstd: found both ddof={ddof} and correction={correction}, needs one of them")
-    return correction
+        return reduce(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
+    h = reduce(filled(a, beyond), axis=axis, keepdims=keepdims, initial=initial, where=where)
+    return h if initial is not None else np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, h)

@@ -8,7 +8,8 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.likeness import reshape_like
-from flowgraph.boxes.reduction import Reduction
+from flowgraph.boxes.masked import in_dtype
+from flowgraph.boxes.reduction import Fold, Reduction
 from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 from flowgraph.example import example
@@ -19,13 +20,14 @@ from flowgraph.spec import Spec
 _ZEROS = np.array([[1.5, 0.0, -2.0], [0.0, 3.0, 0.0], [0.5, -1.0, 2.0]])
 
 
-class Prod(Reduction):
+class Prod(Fold):
     """Product along axes.
 
     h = Π a        dh/da_i = the product of all others, right where some are 0
     """
 
     numpy = np.prod
+    identity = 1
     symbol = "Π"
     formula = r"\prod a"
     derivative = r"\prod_{j \neq i} a_j"
@@ -87,6 +89,11 @@ class Running(Box, abstract=True):
     """A box that adds or multiplies on along one axis, or along all elements in a row for axis=None."""
 
     axis: Any = None
+
+    @classmethod
+    def from_numpy(cls, a: Any, axis: Any = None, *, dtype: Any = None) -> Box:
+        """NumPy's call: in another dtype."""
+        return cls(in_dtype(a, dtype), axis=axis)
 
     examples: ClassVar[tuple[Any, ...]] = (
         example((4,)),
@@ -165,15 +172,15 @@ def places(a: Any, axis: int) -> tuple[Any, Any]:
 
 
 @implements(np.cumulative_sum)
-def cumulative_sum(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """np.cumulative_sum of a box; with the 0 before the first element for `include_initial`."""
-    return _with_initial(np.cumsum(x, axis=_running_axis(x, axis)), axis, 0, include_initial)
+    return _with_initial(np.cumsum(in_dtype(x, dtype), axis=_running_axis(x, axis)), axis, 0, include_initial)
 
 
 @implements(np.cumulative_prod)
-def cumulative_prod(x: Any, /, *, axis: int | None = None, include_initial: bool = False) -> Any:
+def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """np.cumulative_prod of a box; with the 1 before the first element for `include_initial`."""
-    return _with_initial(np.cumprod(x, axis=_running_axis(x, axis)), axis, 1, include_initial)
+    return _with_initial(np.cumprod(in_dtype(x, dtype), axis=_running_axis(x, axis)), axis, 1, include_initial)
 
 
 def _running_axis(x: Any, axis: int | None) -> int:

@@ -9,7 +9,10 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.boxes.complex_numbers import conjugate, real_part
 from flowgraph.boxes.exponential import finite_or_zero, one_at_zero
+from flowgraph.boxes.given import axes_back
 from flowgraph.boxes.likeness import broadcast_like, count, count_like
+from flowgraph.boxes.masked import count_where, in_dtype, masked, one_of, squares, started
+from flowgraph.errors import UsageError
 from flowgraph.example import example
 from flowgraph.inference import try_fprop
 from flowgraph.size import Shape, product
@@ -65,13 +68,37 @@ class Reduction(Box, abstract=True):
         return product(shapes[0])
 
 
-class Sum(Reduction):
+class Fold(Reduction, abstract=True):
+    """A reduction that takes one element after the other, and may start from a value; `identity` changes nothing."""
+
+    identity: ClassVar[Any] = None
+
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None, initial: Any = None,
+        where: Any = None,
+    ) -> Any:  # fmt: skip
+        """NumPy's call: in another dtype, from an initial value, of the elements that a mask keeps."""
+        if cls.identity is None and initial is None and where is not None:
+            raise UsageError(f"{cls.__name__}: found where= without initial=, which a line without elements needs")
+        a = masked(in_dtype(a, dtype), where, initial if cls.identity is None else cls.identity)
+        if initial is None:
+            return cls(a, axis=axis, keepdims=keepdims)
+        if cls.identity is None:
+            longer, place = started(a, axis, initial)
+            return axes_back(cls(longer, axis=place), a, axis, keepdims)
+        h = cls(a, axis=axis, keepdims=keepdims)
+        return h * initial if cls.identity else h + initial
+
+
+class Sum(Fold):
     """Sum along axes.
 
     h = Σ a        dh/da = 1, repeated along the axes
     """
 
     numpy = np.sum
+    identity = 0
     symbol = "Σ"
     formula = r"\sum a"
     derivative = "1"
@@ -96,6 +123,17 @@ class Mean(Reduction):
     formula = r"\frac{1}{n} \sum a"
     derivative = r"\frac{1}{n}"
 
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None, where: Any = None
+    ) -> Any:
+        """np.mean: in another dtype, of the elements that a mask keeps."""
+        a = in_dtype(a, dtype)
+        if where is None:
+            return cls(a, axis=axis, keepdims=keepdims)
+        total = np.sum(masked(a, where, 0), axis=axis, keepdims=keepdims)
+        return total / count_where(a, where, axis, keepdims).astype(np.result_type(total.dtype, np.float16))
+
     def fprop(self, a: Any) -> Any:
         return average(a, self.axis, self.keepdims)
 
@@ -116,6 +154,18 @@ class Var(Reduction):
     formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
     derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
     examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, dtype: Any = None, where: Any = None,
+        mean: Any = None, correction: Any = None,
+    ) -> Any:  # fmt: skip
+        """np.var: in another dtype, of the elements that a mask keeps, around a mean that is known."""
+        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+        if where is None and mean is None:
+            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
+        total, number = squares(a, where, axis, keepdims, mean)
+        return total / np.maximum(number - ddof, 0)
 
     def fprop(self, a: Any) -> Any:
         return spread(a, self.axis, self.ddof, self.keepdims)
@@ -141,6 +191,18 @@ class Std(Reduction):
     formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
     derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
     examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, dtype: Any = None, where: Any = None,
+        mean: Any = None, correction: Any = None,
+    ) -> Any:  # fmt: skip
+        """np.std: in another dtype, of the elements that a mask keeps, around a mean that is known."""
+        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+        if where is None and mean is None:
+            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
+        variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+        return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
 
     def fprop(self, a: Any) -> Any:
         return np.sqrt(spread(a, self.axis, self.ddof, self.keepdims))

@@ -35,12 +35,13 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 @implements(np.cov)
 def cov(
     m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None,
-    aweights: Any = None,
+    aweights: Any = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
     """np.cov of boxes: rows are variables (columns without `rowvar`); frequencies and weights may be boxes."""
-    x = _variables(m, not rowvar and np.ndim(m) != 1)
+    parts = [_variables(m, not rowvar and np.ndim(m) != 1, dtype)]
     if y is not None:
-        x = np.concatenate([x, _variables(y, not rowvar and np.ndim(y) == 2 and np.shape(y)[0] != 1)])
+        parts.append(_variables(y, not rowvar and np.ndim(y) == 2 and np.shape(y)[0] != 1, dtype))
+    x: Any = np.concatenate(parts) if y is not None else parts[0]
     if ddof is not None and ddof != int(ddof):
         raise UsageError(f"np.cov: found ddof={ddof!r}, needs an integer")
     ddof = int(not bias) if ddof is None else ddof
@@ -55,13 +56,14 @@ def cov(
         centred = x - np.expand_dims(x @ w / total, 1)
         product = centred @ np.conj((centred * w).T)
         freedom = total - ddof * (1.0 if reliability is None else np.sum(w * reliability) / total)
-    return np.squeeze(product / np.maximum(freedom, 0.0))
+    freedom = max(freedom, 0) if isinstance(freedom, int) else np.maximum(freedom, 0)
+    return np.squeeze(product / freedom)
 
 
 @implements(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     """np.corrcoef of boxes: the covariances divided by both standard deviations, held from -1 to 1."""
-    c = cov(x, y, rowvar)
+    c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
         return c / c
     deviation = np.sqrt(np.diag(c))
@@ -89,12 +91,12 @@ def weights_for(weights: Any, a: Box, axis: Any) -> Any:
     return np.expand_dims(w, tuple(i for i in range(a.ndim) if i not in axes))
 
 
-def _variables(m: Any, transposed: bool) -> Any:
-    """The variables of a covariance in rows, in double precision at least."""
+def _variables(m: Any, transposed: bool, dtype: Any) -> Any:
+    """The variables of a covariance in rows, in the dtype given, or in double precision at least."""
     m = boxed(m)
     if m.ndim > 2:
         raise ShapeError(f"np.cov: found {m.title} {shape_text(m.shape)}, needs one or two axes")
-    rows = np.atleast_2d(m.astype(np.result_type(m.dtype, np.float64)))
+    rows = np.atleast_2d(m.astype(np.result_type(m.dtype, np.float64) if dtype is None else dtype))
     return rows.T if transposed else rows
 
 

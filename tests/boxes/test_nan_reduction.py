@@ -59,6 +59,24 @@ def test_nothing_but_nan(function):
     np.testing.assert_array_equal(grad[np.isnan(a)], 0)
 
 
+def test_masks_values_to_start_from_and_dtypes():
+    mask = RNG.random(A.shape) < 0.7
+    for function in (np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanstd):
+        for settings in ({"where": mask}, {"where": mask[0], "keepdims": True}, {"where": True}):
+            for a in (HOLES, (9 * A).astype(int)):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # NumPy warns where nothing is left
+                    assert_as_numpy(partial(function, axis=(0, 2), **settings), a)
+        assert_as_numpy(partial(function, axis=1, dtype=np.float64), HOLES.astype("float32"), rtol=1e-6)
+    for function in (np.nanvar, np.nanstd):
+        assert_as_numpy(lambda a, m, f=function: f(a, axis=1, mean=m, ddof=1), HOLES, A[:, :1])
+    for function in (np.nansum, np.nanprod, np.nanmax, np.nanmin):
+        assert_as_numpy(partial(function, axis=1, initial=0.1), HOLES)
+        assert_as_numpy(partial(function, axis=1, initial=0.1, where=mask), HOLES)
+        assert_as_numpy(partial(function, axis=1, initial=2), (9 * A).astype(int))
+    assert_as_numpy(partial(np.nancumsum, axis=1, dtype=np.float64), HOLES.astype("float32"), rtol=1e-6)
+
+
 def test_one_number_alone_has_no_spread_and_no_gradient():
     x = fg.Parameter([[np.nan, 2.0], [3.0, 3.0]], name="x")
     run = fg.Graph(fg.sum(np.nanstd(x, axis=1))).fprop()
