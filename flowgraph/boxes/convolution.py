@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,8 @@ from flowgraph.errors import UsageError
 from flowgraph.example import example
 from flowgraph.size import Shape, Size, product
 from flowgraph.spec import Spec, same, shape_text
+
+_CACHE = 2**18
 
 
 class Convolving(Box, abstract=True):
@@ -40,12 +42,14 @@ class Convolving(Box, abstract=True):
             )
         return read_sliding(self, tuple(size), self.stride, self.padding, self.dilation)
 
-    def _columns(self, x: Any, sliding: Sliding) -> Any:
-        """Per example and group a matrix: what the filter reads in rows, its places in columns."""
+    def _columns(self, x: Any, sliding: Sliding) -> Iterator[tuple[slice, Any]]:
+        """Some examples at a time, and per example and group a matrix: what the filter reads in rows, its places in
+        columns."""
         windows = sliding.windows(sliding.padded(x, 0))
         read = x.shape[1] // self.groups * int(np.prod(sliding.size))
         places = int(np.prod(windows.shape[2 + len(sliding.size) :]))
-        return windows.reshape(x.shape[0], self.groups, read, places)
+        for some in _some(x.shape[0], self.groups * read * places):
+            yield some, windows[some].reshape(some.stop - some.start, self.groups, read, places)
 
     def _rows(self, w: Any) -> Any:
         """Per group a matrix: a filter in each row."""
@@ -69,8 +73,11 @@ class Convolution(Convolving, abstract=True):
     def fprop(self, x: Any, w: Any) -> Any:
         sliding = self.sliding(w.shape)
         count = sliding.counts(self, x.shape[2:])
-        h = self._rows(w) @ self._columns(x, sliding)
-        return h.reshape(x.shape[0], w.shape[0], *count)
+        h = np.empty((x.shape[0], w.shape[0], *count), np.result_type(x.dtype, w.dtype))
+        rows, by_group = self._rows(w), self._by_group(h)
+        for some, columns in self._columns(x, sliding):
+            np.matmul(rows, columns, out=by_group[some])
+        return h
 
     def bprop(self, grad: Any, h: Any, x: Any, w: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         settings = self.setting_values()
@@ -165,13 +172,29 @@ class ConvInput(Convolving):
 
     def fprop(self, g: Any, w: Any, like: Any) -> Any:
         sliding = self.sliding(w.shape)
-        columns = np.swapaxes(self._rows(w), -1, -2) @ self._by_group(g)
-        count = g.shape[2:]
-        columns = columns.reshape(*like.shape[:2], int(np.prod(sliding.size)), *count)
+        rest = tuple((span - 1 - a, span - 1 - b) for span, (a, b) in zip(sliding.spans, sliding.padding, strict=True))
+        if set(sliding.stride) == {1} and all(number >= 0 for pair in rest for number in pair):
+            settings = {"padding": rest, "dilation": sliding.dilation, "groups": self.groups}
+            return _convolved(g, self._turned(w), settings)
+        return self._added(g, w, like, sliding)
+
+    def _turned(self, w: Any) -> Any:
+        """Filters that read what others have written: reversed, and from filters to channels."""
+        filters, channels, *size = w.shape
+        groups = w.reshape(self.groups, filters // self.groups, channels, *size).swapaxes(1, 2)
+        reverse = (slice(None, None, -1),) * len(size)
+        return groups.reshape(self.groups * channels, filters // self.groups, *size)[(..., *reverse)]
+
+    def _added(self, g: Any, w: Any, like: Any, sliding: Sliding) -> Any:
+        """Every element of the filters at all its places at once, where steps leave places out."""
+        rows, sent, count = self._rows(w).mT, self._by_group(g), g.shape[2:]
         ends = [size + sum(pair) for size, pair in zip(like.shape[2:], sliding.padding, strict=True)]
-        h = np.zeros((*like.shape[:2], *ends), columns.dtype)
-        for number, place in enumerate(sliding.places(count)):
-            h[place] += columns[:, :, number]
+        h = np.zeros((*like.shape[:2], *ends), np.result_type(g.dtype, w.dtype))
+        for some in _some(g.shape[0], like.shape[1] * int(np.prod((*sliding.size, *count)))):
+            columns = rows @ sent[some]
+            columns = columns.reshape(len(columns), like.shape[1], int(np.prod(sliding.size)), *count)
+            for number, place in enumerate(sliding.places(count)):
+                h[some][place] += columns[:, :, number]
         return sliding.inside(h)
 
     def bprop(
@@ -207,9 +230,11 @@ class ConvFilters(Convolving):
     )
 
     def fprop(self, g: Any, x: Any, like: Any) -> Any:
-        sent, read = self._by_group(g), self._columns(x, self.sliding(like.shape))
-        parts = [np.tensordot(sent[:, i], read[:, i], ((0, 2), (0, 2))) for i in range(self.groups)]
-        return np.stack(parts).reshape(like.shape)
+        sent, h = self._by_group(g), np.zeros(like.shape, np.result_type(g.dtype, x.dtype))
+        rows = self._rows(h)
+        for some, columns in self._columns(x, self.sliding(like.shape)):
+            rows += np.sum(sent[some] @ columns.mT, axis=0)
+        return h
 
     def bprop(
         self, grad: Any, h: Any, g: Any, x: Any, like: Any, *, needs: tuple[bool, ...] = (True, True, False)
@@ -225,6 +250,13 @@ class ConvFilters(Convolving):
         """The shape of the filters."""
         _check(self, g, x, like)
         return Spec(like.shape, np.result_type(g.dtype, x.dtype))
+
+
+def _some(examples: int, each: int) -> Iterator[slice]:
+    """Slices of examples that take `each` numbers: few enough at a time for their matrices to stay in the cache."""
+    step = max(1, _CACHE // max(each, 1))
+    for start in range(0, examples, step):
+        yield slice(start, min(start + step, examples))
 
 
 def _convolved(x: Any, w: Any, settings: Mapping[str, Any]) -> Any:
