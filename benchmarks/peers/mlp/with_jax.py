@@ -12,6 +12,7 @@ from benchmarks.peers.mlp.case import DECAY, Case
 
 jax.config.update("jax_cpu_enable_async_dispatch", False)  # small steps are a third faster without a hand-over
 jax.config.update("jax_enable_x64", True)
+jax.devices()  # its threads start here, as many as this process may use cores while it imports
 
 
 def objective(parameters: Any, x: Any, y: Any) -> Any:
