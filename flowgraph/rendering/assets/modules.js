@@ -6,7 +6,30 @@ const linkParts = new Map(links.map((link) => [link.dataset.tail + " " + link.da
 const paper = svg.querySelector(".paper");
 const caption = svg.querySelector(".caption");
 const drawnSize = [whole[2], whole[3]];
-let layoutSize = null;
+const written = new Map();
+let settled = null;
+
+/* Sets what has changed: most parts of a picture stay where they are. */
+function put(element, name, value) {
+  const known = written.get(element) ?? {};
+  if (known[name] === value) return;
+  known[name] = value;
+  written.set(element, known);
+  if (name === "display") element.style.display = value;
+  else element.setAttribute(name, value);
+}
+
+function curveParts(part) {
+  return { path: part.querySelector(":scope > path"), heads: [...part.querySelectorAll(":scope > polygon")] };
+}
+
+const partsOf = new Map(links.map((link) => {
+  const pair = [link.querySelector(":scope > .there"), link.querySelector(":scope > .back")];
+  return [link, (pair[0] ? pair : [link]).map((part) => {
+    const { path, heads } = curveParts(part);
+    return { path, heads, arrows: arrowsOf(path, heads) };
+  })];
+}));
 
 function axis(start, end, alongX) {
   return alongX ? [end[0] < start[0] ? -1 : 1, 0] : [0, end[1] < start[1] ? -1 : 1];
@@ -25,11 +48,7 @@ function curve(points, alongX) {
   return text;
 }
 
-function drawCurve(part, points, alongX) {
-  const path = part.querySelector(":scope > path");
-  const heads = [...part.querySelectorAll(":scope > polygon")];
-  part.dataset.arrows ??= arrowsOf(path, heads);
-  const [atEnd, atStart] = part.dataset.arrows.split(",").map(Number);
+function drawCurve({ path, heads, arrows: [atEnd, atStart] }, points, alongX) {
   const ends = points.map((point) => [...point]);
   const last = points.length - 1;
   const tips = [];
@@ -43,11 +62,11 @@ function drawCurve(part, points, alongX) {
     tips.push([points[0], dx, dy]);
     ends[0] = [points[0][0] - 7 * dx, points[0][1] - 7 * dy];
   }
-  path.setAttribute("d", curve(ends, alongX));
+  put(path, "d", curve(ends, alongX));
   tips.forEach(([[x, y], dx, dy], i) => {
     const [a, b] = [x - 8 * dx, y - 8 * dy];
     const corners = [[x, y], [a - 3.2 * dy, b + 3.2 * dx], [a + 3.2 * dy, b - 3.2 * dx]];
-    heads[i].setAttribute("points", corners.map((corner) => corner.map((v) => v.toFixed(1)).join(",")).join(" "));
+    put(heads[i], "points", corners.map((corner) => corner.map((v) => v.toFixed(1)).join(",")).join(" "));
   });
 }
 
@@ -60,30 +79,28 @@ function arrowsOf(path, heads) {
     return Math.hypot(x - at[0], y - at[1]);
   };
   const atEnd = heads.some((head) => near(head, end) < near(head, start));
-  return `${Number(atEnd)},${heads.length - Number(atEnd)}`;
+  return [atEnd, heads.length > Number(atEnd)];
 }
 
 function drawLink(part, points, alongX) {
   const turned = plan.turned ? points.map(([x, y]) => [y, x]) : points;
   const along = alongX !== plan.turned;
-  const pair = [part.querySelector(":scope > .there"), part.querySelector(":scope > .back")];
-  if (!pair[0]) { drawCurve(part, turned, along); return; }
-  pair.forEach((one, i) => {
-    const off = i ? -1.5 : 1.5;
-    drawCurve(one, turned.map(([x, y]) => (along ? [x, y + off] : [x + off, y])), along);
+  const curves = partsOf.get(part);
+  curves.forEach((one, i) => {
+    const off = curves.length === 1 ? 0 : i ? -1.5 : 1.5;
+    drawCurve(one, off ? turned.map(([x, y]) => (along ? [x, y + off] : [x + off, y])) : turned, along);
   });
 }
 
 function drawLinks({ places, origins }, measured) {
-  const ways = [], drawn = new Set();
-  for (const part of links) part.style.display = "none";
+  const ways = [], drawn = new Set(), shown = new Set();
   const show = (place, found) => {
     const [tail, head, spine] = plan.links[place];
     const ends = [visible(tail), visible(head)];
     if (ends[0] === ends[1] || drawn.has(ends.join(" "))) return;
     drawn.add(ends.join(" "));
     const part = linkParts.get(tail + " " + head);
-    part.style.display = "";
+    shown.add(part);
     ways.push({ part, head: ends[1], spine, ...found(ends) });
   };
   const routed = new Set(plan.levels.flatMap((level) => level.ties.flatMap((tie) => tie[3])));
@@ -108,51 +125,55 @@ function drawLinks({ places, origins }, measured) {
     }
   });
   for (const { part, points, along } of ways) drawLink(part, points, along);
+  for (const part of links) put(part, "display", shown.has(part) ? "" : "none");
 }
 
+function back({ x, y, width, height }) {
+  return plan.turned ? { x: y, y: x, width: height, height: width } : { x, y, width, height };
+}
+
+function translated(x, y) { return `translate(${x.toFixed(2)} ${y.toFixed(2)})`; }
+
 function drawBoxes({ places, frames }) {
-  const back = ({ x, y, width, height }) => (plan.turned ? { x: y, y: x, width: height, height: width } : { x, y, width, height });
   for (const [id, [, , x, y]] of Object.entries(plan.tiles)) {
     const box = byId.get(id), place = places.get(id);
     const hidden = !place || outermostClosed(id) !== null;
-    box.style.display = hidden ? "none" : "";
-    if (!hidden) { const at = back(place); box.setAttribute("transform", `translate(${at.x - x} ${at.y - y})`); }
+    put(box, "display", hidden ? "none" : "");
+    if (!hidden) { const at = back(place); put(box, "transform", translated(at.x - x, at.y - y)); }
   }
   for (const [path, part] of frameParts) {
     const shown = frames.has(path);
-    part.style.display = shown ? "" : "none";
+    put(part, "display", shown ? "" : "none");
     if (!shown) continue;
     const at = back(frames.get(path));
     const [rect, text] = [part.querySelector("rect"), part.querySelector("text")];
-    for (const [name, value] of Object.entries(at)) rect.setAttribute(name, value.toFixed(1));
-    text.setAttribute("x", (at.x + 10).toFixed(1));
-    text.setAttribute("y", (at.y + 15).toFixed(1));
+    for (const [name, value] of Object.entries(at)) put(rect, name, value.toFixed(1));
+    put(text, "x", (at.x + 10).toFixed(1));
+    put(text, "y", (at.y + 15).toFixed(1));
   }
   for (const [id] of lidFrame) {
     const group = byId.get(id).parentNode, place = places.get(id);
-    group.style.display = place ? "" : "none";
-    if (place) { const at = back(place); group.setAttribute("transform", `translate(${at.x} ${at.y})`); }
+    put(group, "display", place ? "" : "none");
+    if (place) { const at = back(place); put(group, "transform", translated(at.x, at.y)); }
   }
 }
 
 function relayout() {
   const measured = new Map();
   for (const level of plan.levels) measured.set(level.path, measure(level, measured));
-  const settled = settle(measured);
+  settled = settle(measured);
   drawBoxes(settled);
   drawLinks(settled, measured);
   const { width, up, down } = measured.get("");
   const size = plan.turned ? [up + down, width] : [width, up + down];
-  caption.setAttribute("transform", `translate(0 ${size[1] - plan.size[1]})`);
+  put(caption, "transform", `translate(0 ${size[1] - plan.size[1]})`);
   whole = [whole[0], whole[1], Math.max(size[0] + 36, plan.caption + 36), drawnSize[1] + size[1] - plan.size[1]];
-  ["x", "y", "width", "height"].forEach((name, i) => paper.setAttribute(name, whole[i]));
-  return settled;
+  ["x", "y", "width", "height"].forEach((name, i) => put(paper, name, whole[i]));
 }
 
 function corner(path) {
-  const part = closed.has(path) ? byId.get(plan.lids[path][0]) : frameParts.get(path);
-  const area = part.getBoundingClientRect();
-  return [area.left, area.top];
+  const { x, y } = back(closed.has(path) ? settled.places.get(plan.lids[path][0]) : settled.frames.get(path));
+  return [x, y];
 }
 
 /* The corner of the module stays where it is on the screen. */
@@ -161,8 +182,7 @@ function toggle(path) {
   if (!closed.delete(path)) closed.add(path);
   relayout();
   const after = corner(path);
-  const scale = scaleOf(view);
-  view = [view[0] + (after[0] - before[0]) / scale, view[1] + (after[1] - before[1]) / scale, view[2], view[3]];
+  view = [view[0] + after[0] - before[0], view[1] + after[1] - before[1], view[2], view[3]];
   settleView();
 }
 
@@ -208,5 +228,5 @@ for (const [path, part] of frameParts) {
 document.getElementById("close").addEventListener("click", () => toggleAll(true));
 document.getElementById("open").addEventListener("click", () => toggleAll(false));
 for (const path of plan.closed) closed.add(path);
-if (closed.size) relayout();
+relayout();
 fit();
