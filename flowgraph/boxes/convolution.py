@@ -36,9 +36,9 @@ class Convolving(Box, abstract=True):
     def sliding(self, filters: Any) -> Sliding:
         """How the window of filters of this shape moves."""
         size = filters[2:]
-        if any(isinstance(one, Size) for one in size):
+        if any(isinstance(one, Size) or one < 1 for one in size):
             raise UsageError(
-                f"{type(self).__name__}: found filters of shape {shape_text(filters)}, needs sizes in numbers"
+                f"{type(self).__name__}: found filters of shape {shape_text(filters)}, needs sizes in numbers from 1"
             )
         return read_sliding(self, tuple(size), self.stride, self.padding, self.dilation)
 
