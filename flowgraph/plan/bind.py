@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from flowgraph.plan.emit import Source
 from flowgraph.plan.masking import keep_where
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.threads import count_threads, in_threads
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.run import as_values
 
@@ -29,7 +30,7 @@ class Memory:
 
     def __init__(self, plan: Schedule) -> None:
         unique = {id(buffer): buffer for buffer in plan.buffers.values() if buffer.spare_of is None}
-        self.bytes = lay_out(unique.values())
+        self.bytes = lay_out(buffer for buffer in unique.values() if not buffer.piece)
         raw = np.empty(self.bytes + ALIGNMENT, np.uint8)
         start = -raw.ctypes.data % ALIGNMENT
         self.stretch: Array = raw[start : start + self.bytes]
@@ -79,6 +80,7 @@ def bind(
     for box, value in values.items():
         if box not in plan.buffers:
             space[source.names[box]] = value
+    space["in_threads"] = in_threads
     for name, _, box in source.views:
         values[box] = space[name] = box.fprop(values[box.children[0]])
     for name, base in source.flats.items():
@@ -87,6 +89,8 @@ def bind(
         space[name] = _call(box)
     for (check, rows), box in source.labels.items():
         space[check], space[rows] = _labels(box)
+    for name, (arrays, size, count) in source.pieces.items():
+        space[name] = _cut([space[one] if one != "rows" else None for one in arrays], size, count)
     return types.FunctionType(code, space, "step")
 
 
@@ -94,9 +98,32 @@ _NUMPY = ("matmul", "copyto", "concatenate", "broadcast_to")
 
 
 def _buffer(buffer: Buffer, box: Box, memory: Memory, new: Mapping[Parameter, Array]) -> Array:
+    if buffer.piece:
+        return np.empty((buffer.piece, *shape_of(box)[1:]), box.dtype)
     if buffer.spare_of is None:
         return memory.array(buffer, box)
     return new[buffer.spare_of].reshape(box.shape)
+
+
+def _cut(arrays: Sequence[Array | None], rows: int, count: int) -> list[tuple[Any, ...]]:
+    """For each piece of the rows, that piece of each array; the slice itself in place of None.
+
+    An array that holds one piece at a time serves all pieces of a thread, and each thread has its own.
+    """
+    starts = range(0, count, rows)
+    shares = max(1, min(count_threads(), len(starts)))
+    own = [[np.empty_like(a) if a is not None and len(a) != count else a for a in arrays] for _ in range(shares)]
+    cuts = []
+    for number, start in enumerate(starts):
+        share = next(s for s in range(shares) if number < len(starts) * (s + 1) // shares)
+        stop = min(start + rows, count)
+        cuts.append(
+            tuple(
+                slice(start, stop) if a is None else a[start:stop] if len(a) == count else a[: stop - start]
+                for a in own[share]
+            )
+        )
+    return cuts
 
 
 def _call(box: Box) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from flowgraph.boxes.arrangement import Transpose
 from flowgraph.boxes.label import MinusAt, PlacesOf
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.leaves import Parameter
+from flowgraph.plan.emit_chains import write_chain
 from flowgraph.plan.names import Names
 from flowgraph.plan.rebuild import shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule
@@ -18,7 +19,7 @@ from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, fla
 from flowgraph.spec import shape_text
 
 RESERVED = (
-    "add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "step",
+    "add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "step", "in_threads",
     "keep_where",
 )  # fmt: skip
 
@@ -28,7 +29,8 @@ class Source:
     """The text of a plan's function, and what the names in it stand for.
 
     `buffers` are names of filled buffers, by the box whose value they get; `views` are made once, by the name of the
-    value and the expression; `flats` are views of buffers without axes; `calls` are fprops by name.
+    value and the expression; `flats` are views of buffers without axes; `calls` are fprops by name; `pieces` are the
+    arrays that a loop cuts, the rows of a piece and of all.
     """
 
     text: str = ""
@@ -41,6 +43,7 @@ class Source:
     flats: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Box] = field(default_factory=dict)
     labels: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
+    pieces: dict[str, tuple[tuple[str, ...], int, int]] = field(default_factory=dict)
     taken: Names = field(default_factory=lambda: Names(()))
     boxes_of_lines: dict[int, Box] = field(default_factory=dict)
 
@@ -53,10 +56,10 @@ def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> So
     source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
     for parameter, box in plan.updated.items():
         source.names[box] = source.taken.free(f"new_{source.names[parameter]}")
-    return _Writer(plan, source).write(results)
+    return Writer(plan, source).write(results)
 
 
-class _Writer:
+class Writer:
     """What grows while the lines are written."""
 
     def __init__(self, plan: Schedule, source: Source) -> None:
@@ -71,12 +74,18 @@ class _Writer:
         for box in plan.graph.boxes:
             for child in box.children:
                 self.readers.setdefault(child, []).append(box)
+        self.results: set[Box] = set()
         self.new = {box: parameter for parameter, box in plan.updated.items()}
 
     def write(self, results: Sequence[Box]) -> Source:
+        self.results = set(results)
         for box in self.plan.graph.boxes:
-            text = self._value(box)
-            self.texts.setdefault(box, text)
+            chain = self.plan.chains.get(box)
+            if chain is None:
+                text = self._value(box)
+                self.texts.setdefault(box, text)
+            elif box is chain.boxes[-1]:
+                write_chain(self, chain)
         returned = ", ".join(self.numbers.get(box, self.texts[box]) for box in results)
         body = [_beside(text, comment) for text, comment in self.lines]
         arguments = ", ".join(self.source.names[box] for box in self.source.arguments)
@@ -95,22 +104,22 @@ class _Writer:
             return name
         if kind == "view":
             return self._view(box)
-        self._headline(box)
+        self.headline(box)
         texts = [self.texts[child] for child in box.children]
         if kind == "number":
             texts = [
                 _literal(child) or self.numbers.get(child, text)
                 for child, text in zip(box.children, texts, strict=True)
             ]
-            self._line(box, f"{name} = {scalar_text(box, texts)}")
+            self.line(box, f"{name} = {scalar_text(box, texts)}")
             if any(self.plan.kinds[p] == "fill" for p in self.readers.get(box, ())):
                 self.texts[box] = self._held(box, name)
             if box in self.new:
-                self._line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
+                self.line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
         elif kind == "fill":
             self._fill(box, name, texts)
         else:
-            self._line(box, f"{name} = {call_text(box, texts) or self._call(box, texts)}")
+            self.line(box, f"{name} = {call_text(box, texts) or self._call(box, texts)}")
         return name
 
     def _held(self, box: Box, name: str) -> str:
@@ -118,7 +127,7 @@ class _Writer:
         held = self.source.taken.free(f"{name}_")
         self.source.held[held] = box
         self.numbers[box] = name
-        self._line(box, f"{held}[()] = {name}", comment=False)
+        self.line(box, f"{held}[()] = {name}", comment=False)
         return held
 
     def _call(self, box: Box, texts: list[str]) -> str:
@@ -139,7 +148,7 @@ class _Writer:
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
         writing = fill_of(box)
         assert writing is not None
-        out = self._out(box)
+        out = self.out(box)
         inside = self.plan.in_place.get(box)
         places = [place for place, child in enumerate(box.children) if child is inside]
         if not isinstance(box, Elementwise) or ufunc_of(box) is None:
@@ -151,11 +160,11 @@ class _Writer:
             texts = self._labels(box, texts)
         lines = writing.lines(box, texts, out)
         for text in lines[:-1]:
-            self._line(box, text, comment=False)
+            self.line(box, text, comment=False)
         last = lines[-1]
-        self._line(box, f"{name} = {last}" if _returns_out(last) else last)
+        self.line(box, f"{name} = {last}" if _returns_out(last) else last)
         if not _returns_out(last):
-            self._line(box, f"{name} = {out}", comment=False)
+            self.line(box, f"{name} = {out}", comment=False)
 
     def _labels(self, box: PlacesOf, texts: list[str]) -> list[str]:
         """The labels, and the names of what checks them and of the places where the rows begin."""
@@ -163,7 +172,7 @@ class _Writer:
         self.source.labels[names] = box
         return [texts[0], *names]
 
-    def _out(self, box: Box) -> str:
+    def out(self, box: Box) -> str:
         """The name of the buffer as the array that the value is."""
         buffer = self.plan.buffers[box]
         key = (id(buffer), shape_of(box), box.dtype.str)
@@ -180,14 +189,14 @@ class _Writer:
         self.source.spares[name] = parameter
         return name
 
-    def _headline(self, box: Box) -> None:
+    def headline(self, box: Box) -> None:
         scope = box.scope.rstrip("/")
         if scope != self.scope:
             if scope or self.scope is not None:
                 self.lines.append((f"    # {scope}" if scope else "    #", ""))
             self.scope = scope
 
-    def _line(self, box: Box, text: str, comment: bool = True) -> None:
+    def line(self, box: Box, text: str, comment: bool = True) -> None:
         known = sizes_known(box)
         shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
         self.source.boxes_of_lines[len(self.lines) + 2] = box

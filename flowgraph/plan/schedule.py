@@ -10,19 +10,24 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
+from flowgraph.plan.chains import Chain, find_chains, local_boxes
 from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.writers import fill_of, scalar_text, view_of
 
 
 @dataclass
 class Buffer:
-    """Bytes for one value after another: from the line `first` to the line `last`; or the spare one of a parameter."""
+    """Bytes for one value after another: from the line `first` to the line `last`; or the spare one of a parameter.
+
+    `piece` is a number of rows, where only so many rows of the value are kept at a time.
+    """
 
     size: int
     first: int
     last: int
     spare_of: Parameter | None = None
     offset: int = 0
+    piece: int = 0
 
 
 @dataclass
@@ -40,17 +45,23 @@ class Schedule:
     in_place: dict[Box, Box] = field(default_factory=dict)
     bases: dict[Box, Box] = field(default_factory=dict)
     last: dict[Box, int] = field(default_factory=dict)
+    chains: dict[Box, Chain] = field(default_factory=dict)
 
     def is_fixed(self, box: Box) -> bool:
         """Whether the value is at the same place in memory in every run, so that views of it are made once."""
         return self.kinds[self.bases[box]] in ("fixed", "fill")
 
 
-def schedule(graph: Graph, updated: Mapping[Parameter, Box]) -> Schedule:
-    """Places for all values; a new value of a parameter goes to the parameter's spare buffer."""
+def schedule(graph: Graph, updated: Mapping[Parameter, Box], pieces: bool = True) -> Schedule:
+    """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
+
+    Without `pieces`, large arrays are gone over whole, line by line.
+    """
     plan = Schedule(graph, updated)
     _find_kinds(plan)
     _find_last(plan)
+    for chain in find_chains(graph, plan.kinds, plan.bases) if pieces else ():
+        plan.chains.update(dict.fromkeys(chain.boxes, chain))
     _give_buffers(plan)
     return plan
 
@@ -103,22 +114,50 @@ def _find_last(plan: Schedule) -> None:
 
 def _give_buffers(plan: Schedule) -> None:
     targets = {box: parameter for parameter, box in plan.updated.items()}
+    local = _local_boxes(plan)
     for line, box in enumerate(plan.graph.boxes):
         if plan.kinds[box] != "fill":
             continue
-        child = _dying_child(plan, box, line)
+        child = _dying_child(plan, box, line, local)
         if child is not None:
             plan.in_place[box] = child
             buffer = plan.buffers[child]
-            buffer.last = plan.last[box]
+            buffer.last = max(buffer.last, plan.last[box])
         else:
             buffer = Buffer(elements(box) * box.dtype.itemsize, line, plan.last[box])
+            if box in local:
+                buffer.piece = plan.chains[box].rows
         plan.buffers[box] = buffer
         if box in targets:
             buffer.spare_of = targets[box]
+        if box in plan.chains:
+            _hold(plan, box)
 
 
-def _dying_child(plan: Schedule, box: Box, line: int) -> Box | None:
+def _local_boxes(plan: Schedule) -> set[Box]:
+    """Members of chains that are read inside their chain only."""
+    readers: dict[Box, list[Box]] = {}
+    for box in plan.graph.boxes:
+        for child in box.children:
+            readers.setdefault(child, []).append(box)
+    local: set[Box] = set()
+    for chain in {id(chain): chain for chain in plan.chains.values()}.values():
+        local |= local_boxes(chain, readers, set(plan.graph.outputs))
+    return local
+
+
+def _hold(plan: Schedule, box: Box) -> None:
+    """What a chain reads and writes stays until its end: the first line comes again for each piece."""
+    chain = plan.chains[box]
+    first, last = plan.graph.slots[chain.boxes[0]], plan.graph.slots[chain.boxes[-1]]
+    plan.buffers[box].first = min(plan.buffers[box].first, first)
+    for one in (box, *box.children):
+        buffer = plan.buffers.get(plan.bases[one])
+        if buffer is not None:
+            buffer.last = max(buffer.last, last)
+
+
+def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | None:
     """A child that nobody reads later and in whose buffer the value fits, element over element."""
     writing = fill_of(box)
     assert writing is not None
@@ -130,6 +169,7 @@ def _dying_child(plan: Schedule, box: Box, line: int) -> Box | None:
             and child.shape == box.shape
             and child.dtype == box.dtype
             and not _aliased(plan, child, box.children)
+            and (not plan.buffers[child].piece or box in local)
         ):
             return child
     return None

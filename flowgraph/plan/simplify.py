@@ -17,7 +17,7 @@ from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
 from flowgraph.plan.scales import move_scales
 from flowgraph.plan.ufuncs import ufunc_of
 
-PASSES = ("common", "constants", "scalars", "shapes", "labels", "scales", "columns", "products")
+PASSES = ("common", "constants", "scalars", "shapes", "labels", "scales", "columns", "products", "pieces")
 """What `fg.compile(..., without=[...])` can leave out."""
 
 _LARGEST_FOLDED = 4096

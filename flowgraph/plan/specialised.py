@@ -32,7 +32,7 @@ class Specialised:
         count = len(whole.outputs) - len(store.parameters)
         kept, new = whole.outputs[:count], whole.outputs[count:]
         self.graph = Graph(*kept, *_nearest_first(whole, new))
-        self.schedule = schedule(self.graph, dict(zip(store.parameters, new, strict=True)))
+        self.schedule = schedule(self.graph, dict(zip(store.parameters, new, strict=True)), "pieces" not in without)
         self.source = emit(self.schedule, [*leaves.values(), *read], kept)
         self.memory = Memory(self.schedule)
         code = compile_source(self.source)

@@ -68,7 +68,7 @@ def scalar_text(box: Box, names: Sequence[str]) -> str | None:
 
 
 _OPERATORS: dict[Any, str] = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}
-_REDUCERS = {Sum: "add", Max: "maximum", Min: "minimum"}
+_REDUCERS: dict[type[Box], str] = {Sum: "add", Max: "maximum", Min: "minimum"}
 
 
 def _call_ufunc(box: Box, names: Sequence[str], out: str) -> list[str]:

@@ -1,0 +1,90 @@
+"""Lines that work element by element on large arrays, one after another, go over them in pieces that fit the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flowgraph.box import Box, Leaf
+from flowgraph.graph import Graph
+from flowgraph.plan.rebuild import elements, is_scalar, shape_of, sizes_known
+from flowgraph.plan.ufuncs import ufunc_of
+
+LARGE = 1 << 21
+"""Bytes of an array from which the lines of a chain would read it from memory, not from the cache, line after line."""
+
+PIECE = 1 << 18
+"""Bytes of a piece of an array: several of them fit the cache of a core together."""
+
+FOR_THREADS = 1 << 21
+"""Bytes of an array from which a thread on another core earns what it costs to wake."""
+
+
+class Chain(NamedTuple):
+    """The boxes of consecutive lines, the rows of a piece, the pieces, and whether threads share them."""
+
+    boxes: tuple[Box, ...]
+    rows: int
+    pieces: int
+    threads: bool
+
+
+def find_chains(graph: Graph, kinds: dict[Box, str], bases: dict[Box, Box]) -> list[Chain]:
+    """All chains of a graph whose boxes are computed in its order."""
+    chains: list[Chain] = []
+    members: list[Box] = []
+
+    def end() -> None:
+        if len(members) > 1 or (members and _bytes(members[0]) >= FOR_THREADS):
+            chains.append(_chain(members))
+        members.clear()
+
+    for box in graph.boxes:
+        if isinstance(box, Leaf) or kinds[box] == "view":
+            continue
+        fits = _is_member(box, kinds)
+        if not fits or _reads_part(box, set(members), bases) or (members and box.shape != members[0].shape):
+            end()
+        if fits:
+            members.append(box)
+    end()
+    return chains
+
+
+def _is_member(box: Box, kinds: dict[Box, str]) -> bool:
+    """Whether the line of a box works on large arrays row by row."""
+    if kinds[box] != "fill" or ufunc_of(box) is None or not sizes_known(box) or _bytes(box) < LARGE:
+        return False
+    return _rows(box) < shape_of(box)[0]
+
+
+def _reads_part(box: Box, members: set[Box], bases: dict[Box, Box]) -> bool:
+    """Whether the box reads a member of the chain in another way than element by element."""
+    return any(bases[child] in members and child not in members for child in box.children)
+
+
+def _chain(members: Sequence[Box]) -> Chain:
+    rows = _rows(members[0])
+    count = -(-shape_of(members[0])[0] // rows)
+    return Chain(tuple(members), rows, count, count > 1 and _bytes(members[0]) >= FOR_THREADS)
+
+
+def _bytes(box: Box) -> int:
+    return elements(box) * box.dtype.itemsize
+
+
+def _rows(box: Box) -> int:
+    """Rows that make up a piece."""
+    return max(1, PIECE * shape_of(box)[0] // max(1, _bytes(box)))
+
+
+def is_cut(child: Box, chain: Chain) -> bool:
+    """Whether a child is read piece by piece; one without the rows of the chain is read whole in each piece."""
+    rows = shape_of(chain.boxes[0])
+    return not is_scalar(child) and child.ndim == len(rows) and shape_of(child)[0] == rows[0]
+
+
+def local_boxes(chain: Chain, readers: dict[Box, list[Box]], kept: set[Box]) -> set[Box]:
+    """The members that nobody reads outside the chain: a buffer of the size of a piece is enough for them."""
+    inside = set(chain.boxes)
+    return {box for box in chain.boxes if box not in kept and all(one in inside for one in readers.get(box, ()))}

@@ -1,0 +1,73 @@
+"""The lines of a chain: a loop over pieces of the arrays, in threads where the arrays are large enough to gain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowgraph.box import Box
+from flowgraph.plan.chains import Chain, is_cut
+from flowgraph.plan.rebuild import shape_of
+from flowgraph.plan.writers import fill_of
+
+if TYPE_CHECKING:
+    from flowgraph.plan.emit import Writer
+
+
+def write_chain(writer: Writer, chain: Chain) -> None:
+    """Write the loop, and give the members that are read later their names as whole arrays."""
+    writer.headline(chain.boxes[0])
+    parts: dict[str, str] = {}
+    body: list[tuple[Box, str]] = []
+    local: dict[Box, str] = {}
+    for box in chain.boxes:
+        writing = fill_of(box)
+        assert writing is not None
+        texts = [_operand(writer, chain, child, parts, local) for child in box.children]
+        whole = writer.out(box)
+        out = _part(writer, whole, parts)
+        name = local[box] = writer.source.names[box]
+        lines = writing.lines(box, texts, out)
+        body += [(box, line) for line in lines[:-1]]
+        body.append((box, f"{name} = {lines[-1]}"))
+    _write_loop(writer, chain, parts, body)
+    inside = set(chain.boxes)
+    for box in chain.boxes:
+        writer.texts[box] = writer.source.names[box]
+        if box in writer.results or not inside.issuperset(writer.readers.get(box, ())):
+            writer.line(box, f"{writer.source.names[box]} = {writer.out(box)}", comment=False)
+
+
+def _operand(writer: Writer, chain: Chain, child: Box, parts: dict[str, str], local: dict[Box, str]) -> str:
+    if child in local:
+        return local[child]
+    text = writer.texts[child]
+    if not is_cut(child, chain):
+        return text
+    if not writer.plan.is_fixed(child):
+        return f"{text}[{_part(writer, 'rows', parts)}]"
+    return _part(writer, writer.out(child) if child in writer.plan.buffers else text, parts)
+
+
+def _part(writer: Writer, whole: str, parts: dict[str, str]) -> str:
+    """The name in the loop for the piece of an array; "rows" for the slice itself."""
+    if whole not in parts:
+        parts[whole] = writer.source.taken.free("part" if whole == "rows" else f"{whole}_part")
+    return parts[whole]
+
+
+def _write_loop(writer: Writer, chain: Chain, parts: dict[str, str], body: list[tuple[Box, str]]) -> None:
+    source = writer.source
+    pieces = source.taken.free("pieces")
+    source.pieces[pieces] = (tuple(parts), chain.rows, shape_of(chain.boxes[0])[0])
+    variables = ", ".join(parts.values()) + ("," if len(parts) == 1 else "")
+    note = f"{chain.pieces} pieces of {chain.rows} rows"
+    indent = "    "
+    if chain.threads:
+        share = source.taken.free("share")
+        writer.lines.append((f"    def {share}({pieces}):", ""))
+        indent = "        "
+    writer.lines.append((f"{indent}for {variables} in {pieces}:", note))
+    for box, text in body:
+        writer.line(box, f"{indent}{text}")
+    if chain.threads:
+        writer.lines.append((f"    in_threads({share}, {pieces})", ""))
