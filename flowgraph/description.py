@@ -48,7 +48,9 @@ class Description:
         return ShapeError("\n  ".join([f"{self.title}: {problem}", *self.lineup(), *notes]))
 
     def lineup(self) -> list[str]:
-        """One line per child: as what, which box, its shape, the line that built it."""
+        """One line per child: as what, which box, its shape, the line that built it; none of a box on arrays."""
+        if not self.children:
+            return []
         labels = self.names_of_children()
         names = [repr(child.name or child.symbol) for child in self.children]
         shapes = [" and ".join(shape_text(spec.shape) for spec in child.outputs) for child in self.children]

@@ -173,7 +173,7 @@ class ConvInput(Convolving):
     def fprop(self, g: Any, w: Any, like: Any) -> Any:
         sliding = self.sliding(w.shape)
         rest = tuple((span - 1 - a, span - 1 - b) for span, (a, b) in zip(sliding.spans, sliding.padding, strict=True))
-        if set(sliding.stride) == {1} and all(number >= 0 for pair in rest for number in pair):
+        if like.size and set(sliding.stride) == {1} and all(number >= 0 for pair in rest for number in pair):
             settings = {"padding": rest, "dilation": sliding.dilation, "groups": self.groups}
             return _convolved(g, self._turned(w), settings)
         return self._added(g, w, like, sliding)

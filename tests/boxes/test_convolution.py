@@ -176,3 +176,8 @@ ERRORS = [
 def test_errors(build, text):
     with pytest.raises(fg.FlowgraphError, match=text):
         build(fg.Input("x", shape=X.shape), fg.Input("w", shape=(5, 4, 3, 2)))
+
+
+def test_errors_on_arrays():
+    with pytest.raises(fg.FlowgraphError, match="Conv2d: the window spans 3 elements, an axis of 2"):
+        fg.Conv2d.apply(X[:, :, :2], np.ones((1, 4, 3, 3)))
