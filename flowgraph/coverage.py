@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, registry
 from flowgraph.dispatch import implemented
 
 MODULES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}
@@ -46,6 +46,9 @@ def page() -> str:
     for module in [*MODULES, SPECIAL]:
         lines += ["", f"## {module}", "", "| function | box | its derivative |", "| --- | --- | --- |"]
         lines += [_row(one) for one in rows if one.module == module]
+    lines += ["", "## Boxes of flowgraph's own", "", "| box | formula | its derivative |", "| --- | --- | --- |"]
+    standing = {one.box for one in rows}
+    lines += [_own_row(box) for _, box in sorted(registry.items()) if _is_own(box) and box not in standing]
     return "\n".join(lines) + "\n"
 
 
@@ -67,8 +70,21 @@ def _row(one: Covered) -> str:
     names = ", ".join(f"`{one.module}.{name}`" for name in one.names)
     if one.box is None:
         return f"| {names} | | |"
-    derivative = one.box.derivative.replace("|", r"\vert ")
-    return f"| {names} | `{one.box.__name__}` | {f'${derivative}$' if derivative else ''} |"
+    return f"| {names} | `{one.box.__name__}` | {_latex(one.box.derivative)} |"
+
+
+def _is_own(box: type[Box]) -> bool:
+    """Whether a user writes this box by its name: one of the package's with an example of its own."""
+    return box.__module__.startswith("flowgraph.boxes.") and box.examples is not None and bool(box.formula)
+
+
+def _own_row(box: type[Box]) -> str:
+    return f"| `fg.{box.__name__}` | {_latex(box.formula)} | {_latex(box.derivative)} |"
+
+
+def _latex(formula: str) -> str:
+    escaped = formula.replace("|", r"\vert ")
+    return f"${escaped}$" if formula else ""
 
 
 def _release(package: str) -> str:
