@@ -86,14 +86,18 @@ class _Writer:
         """The gradient of a box: what each box that reads it sends, added up."""
         terms = [self._seed(box)] if box in self.graph.outputs else []
         for parent in self.subject.parents[box]:
-            for position, child in enumerate(parent.children):
-                if child is box and parent in self.receivers and parent.passes[position]:
-                    terms.append(backward(parent, position, self.letter))
+            terms += self._sent(parent, box)
         left = rf"\nabla_{{{self.letter[box]}}}"
         parents = [self.letter[parent] for parent in self.subject.parents[box] if parent in self.receivers]
         senders = (*parents[:3], *[r"\ldots"] * (len(parents) > 3))
         what = "bprop of " if senders else "the gradient to begin with"
         return Line(left, _added(terms), self._shape(box), self._name(box), what, senders)
+
+    def _sent(self, parent: Box, box: Box) -> list[str]:
+        """What a box that reads another sends to it, once for each place where it reads it."""
+        places = [place for place, child in enumerate(parent.children) if child is box and parent.passes[place]]
+        sent = [backward(parent, place, self.letter) for place in places if parent in self.receivers]
+        return sent if type(parent).derivative else sent[:1]  # a Jacobian is that of all places
 
     def signs(self, rights: list[str]) -> list[tuple[str, str]]:
         """The signs that occur, each with what it means."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ SETTINGS = {"s": "slope", "p": "exponent", r"\alpha": "alpha", r"\delta": "delta
 
 _TOKEN = re.compile(r"\\(?:operatorname|mathrm|text)\s*\{[^{}]*\}|\\[A-Za-z]+|\\.|[A-Za-z]+|.", re.S)
 _RAISED = re.compile(r"\s*\^(?!\s*(?:\\top|\{?\\top))")
+_NUMBER = re.compile(r"(?:\\frac|[{}\d.\s-])*")
+_NOTHING_OFF = re.compile(r"\s*-\s*\{0\}")
 _TWO_INDICES = re.compile(r"1_\{([a-z])\s*(?:=|\\leq)\s*([a-z])\}")
 
 
@@ -49,7 +52,10 @@ def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
     if indices:
         inner = rf"\textstyle\sum_{indices[0]} {{{arriving}}}_{indices[0]} \, {_in_brackets(factor)}"
         return rf"\left[{inner}\right]_{indices[1]}"
-    return _summed(box, position) + _times(arriving, factor, _scalar(box) or _scalar(box.children[position]))
+    plain = _scalar(box) or _scalar(box.children[position]) or _NUMBER.fullmatch(factor) is not None
+    sent = _times(arriving, factor, plain)
+    sign = "-" if sent.startswith("-") else ""
+    return sign + _summed(box, position) + sent.removeprefix(sign)
 
 
 def split(declared: str) -> list[str]:
@@ -101,7 +107,7 @@ def _filled(declared: str, box: Box, letter: Mapping[Box, str], position: int | 
         raised = _RAISED.match("".join(tokens[place + 1 :])) is not None
         needs = (raised and "^" in found) or found.startswith("-")
         text += rf"\left({found}\right)" if needs else f"{{{found}}}"
-    return text
+    return _NOTHING_OFF.sub("", text)
 
 
 def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> dict[str, str]:
@@ -110,6 +116,10 @@ def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> 
     for name, value in box.setting_values().items():
         if isinstance(value, int | float | np.number) and not isinstance(value, bool):
             by[name] = number_latex(np.asarray(value).item())
+        elif isinstance(value, str):
+            by[name] = text_latex(value)
+        elif name == "index":
+            by[name] = text_latex(", ".join(map(_index_text, value)))
     by |= {sign: by[name] for sign, name in SETTINGS.items() if name in by}
     names = [name.partition("[")[0] for name in box.names_of_children()]
     for name in dict.fromkeys(names):
@@ -119,6 +129,14 @@ def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> 
         if name in ALSO and ALSO[name] not in cls.child_names:
             by[ALSO[name]] = by[name]
     return by
+
+
+def _index_text(part: Any) -> str:
+    """A part of an index as it is written between brackets."""
+    if not isinstance(part, slice):
+        return "…" if part is Ellipsis else str(part)
+    ends = ["" if one is None else str(one) for one in (part.start, part.stop, part.step)]
+    return ":".join(ends[: 2 + (part.step is not None)])
 
 
 def _averaged(box: Box) -> str:

@@ -88,6 +88,27 @@ def test_settings_and_counts_are_the_numbers_of_this_graph() -> None:
     assert one_box(np.cumsum(a, axis=1).named("s")).right.startswith(r"\left[\textstyle\sum_i {\nabla_{s}}_i")
 
 
+def test_a_mean_over_rows_is_a_number_times_the_gradient() -> None:
+    a = fg.Parameter(np.ones((2, 5)), name="a")
+    assert one_box(np.mean(a, axis=1).named("m")).right == r"\frac{1}{{5}} \, \nabla_{m}"
+    assert one_box((np.ones((3, 2, 5)) - a).named("m")).right == r"-\textstyle\sum_{\text{axis 0}} \nabla_{m}"
+    assert "- {0}" not in derive(fg.Graph(np.var(a))).values[0].right
+
+
+def test_an_index_is_written_between_brackets() -> None:
+    a = fg.Parameter(np.ones((4, 5)), name="a")
+    (line,) = derive(fg.Graph(a[1:, ::2, None])).values
+    assert line.right == r"{a}_{{\text{1:, ::2, None}}}"
+    assert derive(fg.Graph(a[..., 0])).values[0].right == r"{a}_{{\text{…, 0}}}"
+
+
+def test_the_jacobian_of_a_box_that_reads_another_twice_stands_once() -> None:
+    a = fg.Parameter(np.ones((2, 2)), name="a")
+    assert gradient_of(fg.Graph(np.concatenate([a, a]).named("k")), "a").count(r"\partial k") == 1
+    twice = gradient_of(fg.Graph(np.concatenate([(a + a).named("s"), a]).named("k")), "a")
+    assert twice.count(r"\nabla_{s}") == 2
+
+
 def test_what_declares_no_derivative_has_its_jacobian() -> None:
     a = fg.Parameter(np.ones((2, 5)), name="a")
     assert one_box(np.reshape(a, (5, 2)).named("r")).right == (
