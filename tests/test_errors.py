@@ -88,9 +88,9 @@ def test_unsupported_numpy():
         (lambda: np.exp(x, where=np.ones(3, bool)), ("np.exp: found where=", "np.where(mask, result, other)")),
         (lambda: np.exp(x, dtype=np.float32), ("np.exp: found dtype=", "box.astype(dtype)")),
         (lambda: np.sum(x, out=np.ones(())), ("np.sum: found out=", "use the box that the call returns")),
-        (lambda: np.sum(x, initial=3.0), ("np.sum: found initial=",)),
+        (lambda: np.sort(x, order=["a"]), ("np.sort: found order=",)),
         (lambda: np.add.reduce(x), ("np.add.reduce", "np.sum")),
-        (lambda: np.linalg.matrix_rank(x), ("np.linalg.matrix_rank: found a box, but no box stands for", "numpy = np.linalg.matrix_rank")),
+        (lambda: np.packbits(x), ("np.packbits: found a box, but no box stands for", "numpy = np.packbits")),
         (lambda: np.gcd(x, 2), ("np.gcd: found a box", "implemented()")),
     ]:  # fmt: skip
         with refused(fg.FlowgraphError, *texts):
