@@ -10,7 +10,7 @@ import scipy.special as special
 
 import flowgraph as fg
 from flowgraph.boxes import scipy_special
-from flowgraph.functional import elementwise_grad, grad
+from flowgraph.functional import grad
 
 ONE = """
     erf erfc erfcx erfinv erfcinv ndtr ndtri log_ndtr gamma gammaln loggamma rgamma digamma psi entr exprel expit logit
@@ -267,13 +267,3 @@ class TestPolygamma:
             fg.polygamma(fg.Input("n"), 1.0)
         with pytest.raises(fg.FlowgraphError, match="Exprel: found order=-1, needs a whole number from 0"):
             fg.Exprel(fg.Input("x"), order=-1)
-
-
-def test_elementwise_gradients_agree_with_jax():
-    jax = pytest.importorskip("jax")
-    at = np.array([0.2, 0.6, 0.9])
-    with jax.enable_x64(True):
-        for name in ("log_ndtr", "digamma"):
-            other = getattr(jax.scipy.special, name)
-            needed = jax.grad(lambda x, other=other: other(x).sum())(jax.numpy.asarray(at))
-            np.testing.assert_allclose(elementwise_grad(getattr(special, name))(at), needed, rtol=1e-8, err_msg=name)
