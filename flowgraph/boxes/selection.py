@@ -208,12 +208,14 @@ class Where(Elementwise):
     )
 
     @classmethod
-    def from_numpy(cls, condition: Any, *branches: Any) -> Box:
-        """np.where with two branches; with none its shape would depend on the values."""
+    def from_numpy(cls, condition: Any, *branches: Any) -> Any:
+        """np.where: with two branches a choice, with none the places where the condition holds."""
+        if not branches:
+            return np.nonzero(condition)
         if len(branches) != 2:
             raise UnsupportedError(
-                "np.where: found a box and no branches, but the number of places where a condition holds is not known "
-                "before a run; give both branches, np.where(condition, a, b)"
+                "np.where: found one branch, needs two, or none for the places where the condition holds; give both "
+                "branches, np.where(condition, a, b)"
             )
         return cls(condition, *branches)
 

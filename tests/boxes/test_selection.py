@@ -111,9 +111,14 @@ class TestWhere:
         assert a == 6
         np.testing.assert_array_equal(b, [[3], [3], [3]])
 
-    def test_a_condition_alone_is_refused(self):
+    def test_a_condition_alone_gives_the_places_where_it_holds(self):
+        x = fg.Constant(A)
+        for box, needed in zip(np.where(x > 0), np.where(A > 0), strict=True):
+            np.testing.assert_array_equal(value(box), needed)
+
+    def test_one_branch_alone_is_refused(self):
         with pytest.raises(fg.FlowgraphError, match="give both branches"):
-            np.where(fg.Input("x", shape=(3,)) > 0)
+            np.where(fg.Input("x", shape=(3,)) > 0, 1.0)
 
 
 def test_nan_to_num():
