@@ -35,6 +35,6 @@ def resize(a: Any, new_shape: Any) -> Any:
         raise UsageError(f"np.resize: found new_shape={new_shape!r}, needs numbers from 0; use np.reshape")
     places = np.arange(np.prod(shape, dtype=int))
     if flat.size == 0:
-        return np.zeros_like(np.pad(flat, (0, places.size))).reshape(shape)
+        return np.reshape(np.pad(flat, (0, places.size)), shape)
     places = places % (flat.size if isinstance(flat.size, int) else count_like(arange_like(flat)))
     return np.reshape(flat[places], shape)

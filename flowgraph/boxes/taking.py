@@ -8,9 +8,11 @@ import numpy as np
 
 from flowgraph.axes import axis_of
 from flowgraph.box import Box
-from flowgraph.boxes.indexing import index_add, open_grid
+from flowgraph.boxes.given import given
+from flowgraph.boxes.indexing import arange_like, index_add, open_grid
+from flowgraph.boxes.likeness import count_like
 from flowgraph.dispatch import implements
-from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.errors import UsageError
 from flowgraph.example import example
 from flowgraph.index_shape import ARRAY
 from flowgraph.spec import Spec, broadcast
@@ -114,14 +116,17 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> A
 
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
-    """np.take of a box."""
-    if mode != "raise":
-        raise UnsupportedError(f"np.take: found mode={mode!r}, needs 'raise'; bring the indices into range first")
+    """np.take of a box; places outside are refused, or taken modulo the size, or moved to the ends, by `mode`."""
+    if mode not in ("raise", "wrap", "clip"):
+        raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
     if axis is None:
         a, axis = np.ravel(a), 0
-    places = indices if isinstance(indices, Box) else np.asarray(indices)
+    places = given(indices)
     if places.dtype.kind == "b":
         places = places.astype(int)
+    if mode != "raise":
+        n = count_like(arange_like(a, axis_of(a, axis, a.ndim)))
+        places = places % n if mode == "wrap" else np.minimum(np.maximum(places, 0), n - 1)
     return a[(*(slice(None),) * axis_of(a, axis, a.ndim), places)]
 
 
@@ -147,5 +152,5 @@ def _check_kth(a: Any, kth: Any, axis: int | None) -> None:
     """Refuse ranks that an axis does not have."""
     size = a.size if axis is None else a.shape[axis_of(a, axis, a.ndim)]
     ranks = np.asarray(kth)
-    if ranks.dtype.kind not in "iu" or (isinstance(size, int) and np.any((ranks < -size) | (ranks >= size))):
+    if ranks.dtype.kind not in "iu" or (isinstance(size, int) and size and np.any((ranks < -size) | (ranks >= size))):
         raise UsageError(f"np.partition: found kth={kth!r} on an axis of {size} of {a.title}, needs places on it")

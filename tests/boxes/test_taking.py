@@ -19,6 +19,8 @@ MASK = A > 0
         lambda a: np.take(a, [[0, 1], [1, 0]], axis=0),
         lambda a: np.take(a, 2, axis=-1),
         lambda a: np.take(a, np.array([], int), axis=1),
+        lambda a: np.take(a, [-9, 2, 30], mode="wrap"),
+        lambda a: np.take(a, [[-9, 2], [30, 1]], 1, None, "clip"),
         lambda a: np.take_along_axis(a, np.array([[[0], [0], [3]]]), axis=2),
         lambda a: np.take_along_axis(a, np.array([[[2, 0, 1, 2]]]), axis=1),
         lambda a: np.take_along_axis(a, np.array([5, 5, -1]), axis=None),
@@ -96,7 +98,7 @@ def test_places_that_are_boxes():
     ("build", "error", "text"),
     [
         (lambda x: np.take(x, [7]), IndexingError, "the index 7 lies outside an axis of 6"),
-        (lambda x: np.take(x, [7], mode="clip"), UnsupportedError, "mode='clip'"),
+        (lambda x: np.take(x, [7], mode="any"), UsageError, "mode='any', needs one of raise, wrap, clip"),
         (lambda x: np.take(x, [0], axis=2), ShapeError, "axis = "),
         (lambda x: np.take(x, [0.5]), IndexingError, "an index of dtype float64"),
         (lambda x: np.take_along_axis(x, np.array([0]), 1), ShapeError, "needs integers with 2 axes"),
