@@ -155,7 +155,7 @@ def eigvals(a: Any) -> Any:
 def _turning(of_v: Any, dw: Any, w: Any) -> Any:
     """What the turning of the eigenvectors of a Hermitian matrix sends to vᴴ a v."""
     gap = columns(w) - rows(w)
-    equal = np.abs(gap) <= rounding(w)
+    equal = np.abs(gap) <= rows(rounding(w))
     free = np.where(equal, np.abs(of_v - adjoint(of_v)), 0)
     if dw is not None:
         free = free + open_to_values(equal, of_v, dw)

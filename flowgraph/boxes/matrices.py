@@ -85,8 +85,8 @@ def identity_minus(a: Any) -> Any:
 
 
 def rounding(values: Any) -> Any:
-    """The difference up to which the values of a factorisation count as equal, a matrix of it for each."""
-    return np.expand_dims(16 * float(np.finfo(values.dtype).eps) * np.sum(np.abs(values), axis=-1, keepdims=True), -1)
+    """The difference up to which the values of a factorisation count as equal, and up to which one counts as 0."""
+    return 16 * float(np.finfo(values.dtype).eps) * np.sum(np.abs(values), axis=-1, keepdims=True)
 
 
 def of_lower_triangle(a: Any) -> Any:

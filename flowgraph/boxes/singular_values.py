@@ -30,8 +30,9 @@ class SVD(OfMatrices):
 
     u, s, vh = svd(a)        ds = Re diag(uᴴ da v), and u and v turn by it / (s_j − s_i) and / (s_j + s_i)
 
-    Equal singular values leave the bases of their vectors open, in complex vectors the phase is, and a zero singular
-    value has the slope 0, as |x| at 0. A loss that depends on what is open is refused in the run of its gradient.
+    Equal singular values leave the bases of their vectors open, and those of 0 the vectors; in complex vectors the
+    phase is open. A loss that depends on what is open is refused in the run of its gradient. A singular value of 0 has
+    the slope 0, as |x| at 0. What differs by rounding counts as equal.
     """
 
     full: ClassVar[bool] = False
@@ -56,7 +57,7 @@ class SVD(OfMatrices):
         thin_u, thin_v = _thin(u, small), _thin(v, small)
         da = 0
         if ds is not None:
-            da = (thin_u * columns(np.where(s == 0, 0, ds))) @ adjoint(thin_v)
+            da = (thin_u * columns(np.where(s <= rounding(s), 0, ds))) @ adjoint(thin_v)
         if du is not None or dv is not None:
             of_u = 0 if du is None else _skew(adjoint(thin_u) @ _thin(du, small))
             of_v = 0 if dv is None else _skew(adjoint(thin_v) @ _thin(dv, small))
@@ -144,14 +145,14 @@ def _skew(a: Any) -> Any:
 def _turning(of_u: Any, of_v: Any, ds: Any, s: Any) -> Any:
     """What the turning of the singular vectors among themselves sends to uᴴ a v, from the skew parts of both sides."""
     gap, total = columns(s) - rows(s), columns(s) + rows(s)
-    equal = np.abs(gap) <= rounding(s)
+    equal, none = np.abs(gap) <= rows(rounding(s)), total <= rows(rounding(s))
     together, against = of_u + of_v, of_u - of_v
-    free = np.where(equal, np.abs(together), 0)
+    free = np.where(equal, np.abs(together), 0) + np.where(none, np.abs(against), 0)
     if ds is not None:
         free = free + open_to_values(equal, against, ds)
     together = Gauge.apply(together, free, what="SVD: the bases of the singular vectors of equal values are left open")
     near = np.where(equal, 0, 1 / np.where(equal, 1, gap))
-    wide = np.where(total == 0, 0, 1 / np.where(total == 0, 1, total))
+    wide = np.where(none, 0, 1 / np.where(none, 1, total))
     return (together * near + against * wide) / 2
 
 
@@ -164,4 +165,7 @@ def _beside(dx: Any, x: Any, thin: Any, s: Any, small: Any) -> Any:
         free = np.abs(_skew(adjoint(other) @ d_other))
         d_other = Gauge.apply(d_other, free, what="SVD: the basis of the null space is left open")
         rest = rest - other @ (adjoint(d_other) @ thin)
-    return rest * columns(np.where(s == 0, 0, 1 / np.where(s == 0, 1, s)))
+    none = columns(s <= rounding(s))
+    free = np.where(none, np.abs(rest), 0)
+    rest = Gauge.apply(rest, free, what="SVD: the singular vectors of a value of 0 are left open")
+    return rest * np.where(none, 0, 1 / np.where(none, 1, columns(s)))

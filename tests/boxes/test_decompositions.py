@@ -209,6 +209,28 @@ def test_a_function_of_equal_eigenvalues_and_their_vectors_is_refused():
         gradient_of(np.sum((u * s**3) @ vh * normal(3, 3)), a)
 
 
+def test_vectors_of_a_singular_value_of_zero():
+    turn = np.linalg.qr(normal(4, 4))[0]
+    a = fg.Parameter(turn[:, :2] @ np.diag([3.0, 1.0]) @ normal(2, 3))
+    u, _, vh = np.linalg.svd(a.value, full_matrices=False)
+    np.testing.assert_allclose(gradient_of(np.linalg.norm(a, "nuc"), a), u[:, :2] @ vh[:2], atol=1e-12)
+    with pytest.raises(OpenChoiceError, match="SVD: the singular vectors of a value of 0 are left open"):
+        gradient_of(np.sum(polar(a) ** 3), a)
+    zeros = fg.Parameter(np.zeros((2, 2)))
+    with pytest.raises(OpenChoiceError, match="SVD: the bases of the singular vectors of equal values"):
+        gradient_of(np.sum(polar(zeros) * normal(2, 2)), zeros)
+    space = np.linalg.svd(a, full_matrices=False)[0][:, :2]
+    weights, direction, step = normal(4, 4), a.value @ normal(3, 3), 1e-6
+    grad = gradient_of(np.sum(weights * (space @ space.T)), a)
+
+    def projected(x):
+        v = np.linalg.svd(x, full_matrices=False)[0][:, :2]
+        return np.sum(weights * (v @ v.T))
+
+    numeric = (projected(a.value + step * direction) - projected(a.value - step * direction)) / (2 * step)
+    assert np.sum(grad * direction) == pytest.approx(numeric, rel=1e-6, abs=1e-8)
+
+
 def test_a_singular_value_of_zero_has_the_slope_zero():
     a = fg.Parameter(np.zeros((3, 2)))
     np.testing.assert_array_equal(gradient_of(np.sum(np.linalg.svdvals(a)), a), np.zeros((3, 2)))
@@ -267,10 +289,11 @@ def test_sizes_that_follow_the_batch():
 
 
 @pytest.mark.parametrize("function", [lambda a: np.linalg.qr(a)[1], lambda a: np.linalg.svd(a)[0][:, :2] ** 2])
-def test_of_unknown_height_it_is_right_and_says_why_it_has_no_second_derivative(function):
-    a = fg.Input("a", shape=("N", 2))
+@pytest.mark.parametrize("shape", [("N", 2), (2, "N")])
+def test_of_unknown_height_it_is_right_and_says_why_it_has_no_second_derivative(function, shape):
+    a = fg.Input("a", shape=shape)
     loss = np.sum(function(a) ** 3)
-    array = normal(5, 2)
+    array = normal(*(5 if size == "N" else size for size in shape))
     (da,) = fg.gradient(loss, [a])
     known = fg.Parameter(array)
     needed = gradient_of(np.sum(function(known) ** 3), known)
