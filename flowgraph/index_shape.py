@@ -157,5 +157,6 @@ def _check_range(low: int, high: int, size: int | Size) -> None:
 
 def _rounded_up(length: int | Size, step: int) -> int | Size:
     """length / step, rounded up."""
-    quotients = [divide(length + rest, step) for rest in range(step)]
-    return next((quotient for quotient in quotients if quotient is not None), unknown())
+    constant = length if isinstance(length, int) else length.terms.get((), 0)
+    quotient = divide(length + -constant % step, step)
+    return unknown() if quotient is None else quotient

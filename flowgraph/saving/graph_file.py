@@ -19,7 +19,7 @@ from flowgraph.size import Size
 from flowgraph.spec import Spec, same
 
 KIND = "graph"
-_MALFORMED = (KeyError, IndexError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 
 
 def save(path: Any, graph: Graph | Box) -> Path:

@@ -279,3 +279,12 @@ def test_rows_of_float32_and_of_no_width():
 def test_what_is_added_has_the_shape_of_what_the_index_takes():
     with pytest.raises(ShapeError, match=r"the index takes \(3,\) of `like`, and a is \(2,\)"):
         IndexAdd(np.ones(2), np.ones((2, 3)), index=(0,))
+
+
+def test_the_size_of_a_slice_with_a_huge_step_is_found_at_once():
+    x = fg.Input("x", shape=("N", 3))
+    double = np.concatenate([x, x])
+    assert [double[::2].shape[0], double[1::2].shape[0], (double[1:])[::2].shape[0]] == ["N", "N", "N"]
+    h = x[:: 10**18]
+    assert h.shape[0].unknown
+    assert value(h, x=np.ones((5, 3))).shape == (1, 3)

@@ -1,5 +1,7 @@
 """fg.save and fg.load: every registered box, whole graphs, names, what cannot be saved, what no longer fits."""
 
+import copy
+import random
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.graph_file import graph_document, read_graph
 from tests.cases import cases
+from tests.contract import differentiable, symbolic
 from tests.test_contract import BOXES
 
 
@@ -45,6 +48,19 @@ def test_every_box_comes_back(name, path):
     outputs = [part for box in boxes for part in (box if len(box.outputs) > 1 else [box])]
     graph = fg.Graph(*outputs)
     assert_same_graph(graph, fg.load(fg.save(path, graph)))
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_the_gradient_graph_of_every_box_comes_back(name):
+    case = next(filter(differentiable, cases(BOXES[name])), None)
+    if case is None:
+        return
+    box, wrt, grads = symbolic(case)
+    graph = fg.Graph(*fg.gradients(list(box) if len(box.outputs) > 1 else [box], wrt, grads))
+    document, arrays = graph_document(graph)
+    again, same = graph_document(read_graph(document, arrays))
+    assert again == document
+    assert all(np.array_equal(same[key], array, equal_nan=array.dtype.kind in "fc") for key, array in arrays.items())
 
 
 @given(graphs(dtypes=(np.float32, np.float64)))
@@ -241,6 +257,43 @@ def test_a_deep_setting_is_refused_not_a_crash():
     del document, arrays
     while isinstance(deep, dict):
         deep = deep.pop("tuple").pop()
+
+
+STRANGE = [
+    None, True, -1, 3, 10**30, 1.5, "x", "?0", "Tanh", [], {}, "\ud800", {"tuple": [1]}, {"size": [[1, "?0"]]},
+    {"size": [[1, ""]]}, {"slice": [0, 1, 0]}, {"slice": [None, None, 10**30]}, {"range": [0, 1, 0]}, {"float": "x"},
+    {"dtype": "O"}, {"type": "object"}, {"box": 0}, {"array": "w"}, {"dict": [[[], 1]]}, {"complex": ["a", 1]},
+]  # fmt: skip
+
+
+def places(document, path=()):
+    """Every place of a document, as the keys that lead to it."""
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+def test_whatever_stands_in_the_document_it_is_read_or_refused():
+    document, arrays = graph_document(network())
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(400):
+        changed = copy.deepcopy(document)
+        *path, last = rng.choice(list(places(document)))
+        inner = changed
+        for key in path:
+            inner = inner[key]
+        if rng.random() < 0.2:
+            del inner[last]
+        else:
+            inner[last] = rng.choice(STRANGE)
+        try:
+            read_graph(changed, arrays)
+        except SavedFileError:
+            refused += 1
+    assert refused > 300
 
 
 def test_the_document_says_what_is_in_the_file(path):
