@@ -58,7 +58,9 @@ def _over_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     return PerRow(*[found.get(child, child) for child in box.children], box=box, batched=batched)
 
 
-def _rule(*classes: type[Box]) -> Callable[[Rule], Rule]:
+def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
+    """How boxes of these classes are taken over rows; None from the rule is row by row."""
+
     def register(rule: Rule) -> Rule:
         _rules.update(dict.fromkeys(classes, rule))
         return rule
@@ -66,7 +68,7 @@ def _rule(*classes: type[Box]) -> Callable[[Rule], Rule]:
     return register
 
 
-def _lifted(child: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def lifted(child: Box, found: Mapping[Box, Box], some: Box) -> Box:
     """The child in rows, repeated if it is the same in all."""
     return found[child] if child in found else RepeatRows(child, some)
 
@@ -83,56 +85,56 @@ def _elementwise(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     return box.with_children(*[_aligned(child, len(box.shape), found) for child in box.children])
 
 
-@_rule(SumLike)
+@rule_for(SumLike)
 def _sum_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (_lifted(child, found, some) for child in box.children)
+    a, like = (lifted(child, found, some) for child in box.children)
     extra = len(a.shape) - len(like.shape)
     return SumLike(np.sum(a, axis=tuple(range(1, 1 + extra))) if extra else a, like)
 
 
-@_rule(BroadcastLike)
+@rule_for(BroadcastLike)
 def _broadcast_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (_lifted(child, found, some) for child in box.children)
+    a, like = (lifted(child, found, some) for child in box.children)
     extra = len(like.shape) - len(a.shape)
     return BroadcastLike(np.expand_dims(a, tuple(range(1, 1 + extra))) if extra else a, like)
 
 
-@_rule(ReshapeLike)
+@rule_for(ReshapeLike)
 def _reshape_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    return ReshapeLike(*(_lifted(child, found, some) for child in box.children))
+    return ReshapeLike(*(lifted(child, found, some) for child in box.children))
 
 
-@_rule(CountLike)
+@rule_for(CountLike)
 def _count_like(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     (like,) = box.children
     return RepeatRows(CountLike(found[like], axis=_on_by_one(box.axis, len(like.shape))), some)
 
 
-@_rule(Sum, Mean)
+@rule_for(Sum, Mean)
 def _reduction(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     (a,) = box.children
     return type(box)(found[a], axis=tuple(i + 1 for i in box.axes(len(a.shape))), keepdims=box.keepdims)
 
 
-@_rule(Flip, CumSum, ExpandDims, Squeeze, Stack)
+@rule_for(Flip, CumSum, ExpandDims, Squeeze, Stack)
 def _axis(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     """A box whose one setting of place is `axis`."""
     ndim = len(box.shape) if isinstance(box, ExpandDims | Stack) else len(box.children[0].shape)
     if box.axis is None and not isinstance(box, Flip):
         return None
     settings = box.setting_values() | {"axis": _on_by_one(box.axis, ndim)}
-    return type(box)(*(_lifted(child, found, some) for child in box.children), **settings)
+    return type(box)(*(lifted(child, found, some) for child in box.children), **settings)
 
 
-@_rule(Concatenate, SplitLike, TakeAlongAxis)
+@rule_for(Concatenate, SplitLike, TakeAlongAxis)
 def _axis_of_all(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     if box.axis is None:
         return None
     settings = box.setting_values() | {"axis": _on_by_one(box.axis, len(box.children[0].shape))}
-    return type(box)(*(_lifted(child, found, some) for child in box.children), **settings)
+    return type(box)(*(lifted(child, found, some) for child in box.children), **settings)
 
 
-@_rule(Fft, Ifft, Rfft, Irfft, FftShift)
+@rule_for(Fft, Ifft, Rfft, Irfft, FftShift)
 def _axes(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     """A box with one child, linear in it, whose one setting of place is `axes`."""
     (a,) = box.children
@@ -140,19 +142,19 @@ def _axes(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     return twin
 
 
-@_rule(FitLike)
+@rule_for(FitLike)
 def _fit_like(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (_lifted(child, found, some) for child in box.children)
+    a, like = (lifted(child, found, some) for child in box.children)
     return FitLike(a, like, axes=_on_by_one(box.axes, len(a.shape) - 1))
 
 
-@_rule(BothHalves)
+@rule_for(BothHalves)
 def _both_halves(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (_lifted(child, found, some) for child in box.children)
+    a, like = (lifted(child, found, some) for child in box.children)
     return BothHalves(a, like, axis=_on_by_one(box.axis, len(a.shape) - 1))
 
 
-@_rule(Transpose)
+@rule_for(Transpose)
 def _transpose(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     (a,) = box.children
     ndim = len(a.shape)
@@ -160,13 +162,13 @@ def _transpose(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     return Transpose(found[a], axes=(0, *(axis + 1 for axis in axes)))
 
 
-@_rule(Reshape)
+@rule_for(Reshape)
 def _reshape(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     to = (range(s.start + 1, s.stop + 1) if isinstance(s, range) else s for s in box.to)
     return Reshape(found[box.children[0]], to=(range(1), *to))
 
 
-@_rule(MatMul)
+@rule_for(MatMul)
 def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     left, right = box.children
     ndim = max(len(left.shape), len(right.shape), 2)
@@ -184,7 +186,7 @@ def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     return np.squeeze(h, gone) if gone else h
 
 
-@_rule(TensorDot)
+@rule_for(TensorDot)
 def _tensordot(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     a, b = box.children
     if a in found and b in found:
@@ -197,7 +199,7 @@ def _tensordot(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     return h if a in found else np.moveaxis(h, len(a.shape) - len(of_a), 0)
 
 
-@_rule(Solve)
+@rule_for(Solve)
 def _solve(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     """Linear in b alone, and several vectors b in rows would be read as a matrix."""
     a, b = box.children
@@ -206,19 +208,19 @@ def _solve(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     return np.linalg.solve(a, _aligned(b, len(box.shape), found))
 
 
-@_rule(Tril, Triu, Gauge)
+@rule_for(Tril, Triu, Gauge)
 def _of_stacks(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    return box.with_children(*(_lifted(child, found, some) for child in box.children))
+    return box.with_children(*(lifted(child, found, some) for child in box.children))
 
 
-@_rule(Diagonal, OnDiagonal)
+@rule_for(Diagonal, OnDiagonal)
 def _diagonal(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     ndim = len(box.children[-1].shape)
     axes = {name: _on_by_one(getattr(box, name), ndim) for name in ("axis1", "axis2")}
-    return type(box)(*(_lifted(child, found, some) for child in box.children), offset=box.offset, **axes)
+    return type(box)(*(lifted(child, found, some) for child in box.children), offset=box.offset, **axes)
 
 
-@_rule(Einsum)
+@rule_for(Einsum)
 def _einsum(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     row = next((label for label in "ZYXWVUT" if label not in box.subscripts), None)
     if row is None:
@@ -229,7 +231,7 @@ def _einsum(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
     return Einsum(*children, subscripts=f"{','.join(named)}->{row}{output}", optimize=box.optimize)
 
 
-@_rule(Index)
+@rule_for(Index)
 def _index(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
     a, *indices = box.children
     if any(one in found for one in indices) or _apart(box.index):
@@ -237,15 +239,15 @@ def _index(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
     return Index(found[a], *indices, index=(slice(None), *box.index))
 
 
-@_rule(IndexAdd)
+@rule_for(IndexAdd)
 def _index_add(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
     a, like, *indices = box.children
     if any(one in found for one in indices) or _apart(box.index):
         return None
-    return IndexAdd(_lifted(a, found, some), _lifted(like, found, some), *indices, index=(slice(None), *box.index))
+    return IndexAdd(lifted(a, found, some), lifted(like, found, some), *indices, index=(slice(None), *box.index))
 
 
-@_rule(Part)
+@rule_for(Part)
 def _part(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     return box.with_children(found[box.children[0]])
 
