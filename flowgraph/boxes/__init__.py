@@ -131,7 +131,7 @@ from flowgraph.boxes.likeness import (
     reshape_like,
     sum_like,
 )
-from flowgraph.boxes.linear_algebra import Affine, MatMul, TensorDot
+from flowgraph.boxes.linear_algebra import AddMatMul, Affine, MatMul, TensorDot
 from flowgraph.boxes.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.modified_bessel import ModifiedBessel
 from flowgraph.boxes.norm import EuclideanNorm, PNorm
@@ -168,6 +168,7 @@ __all__ = [
     "Absolute",
     "AbsoluteError",
     "Add",
+    "AddMatMul",
     "Affine",
     "AllTrue",
     "Angle",

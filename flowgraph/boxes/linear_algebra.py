@@ -131,6 +131,31 @@ def _gradient_of_weights(grad: Any, h: Any, rows: tuple[int, ...]) -> Any:
     return np.tensordot(h, grad, (rows, rows)) if rows else np.expand_dims(h, 1) * grad
 
 
+class AddMatMul(Box):
+    """A matrix with a matrix product added to it: the sum of a weight and its change, in one box.
+
+    h = c + left right        ∇c = ∇h, ∇left = ∇h rightᵀ, ∇right = leftᵀ ∇h
+
+    Shapes: c (m, n), left (m, k), right (k, n), h (m, n).
+    """
+
+    symbol = "+ @"
+    formula = r"c + left \, right"
+    derivative = r"\nabla_h, \; \nabla_h \, right^\top, \; left^\top \nabla_h"
+    signature: ClassVar[Any] = "(m,n),(m,k),(k,n)->(m,n)"
+    examples = (example((3, 2), (3, 4), (4, 2)), example((1, 2), (1, 1), (1, 2)))
+
+    def fprop(self, c: Any, left: Any, right: Any) -> Any:
+        return c + left @ right
+
+    def bprop(self, grad: Any, h: Any, c: Any, left: Any, right: Any) -> tuple[Any, ...]:
+        return grad, _gradient_of_left(grad, left, right), _gradient_of_right(grad, left, right)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """2 m k n for the product, m n for the sum."""
+        return product(shape) * (2 * shapes[1][-1] + 1)
+
+
 class TensorDot(Box):
     """Sum of products over pairs of axes, one of each child; then the axes that are left, those of a first.
 

@@ -14,6 +14,7 @@ from flowgraph.box import Array, Box, Constant
 from flowgraph.boxes.label import PlacesOf, check_labels
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT, lay_out
+from flowgraph.plan.blas import accumulator
 from flowgraph.plan.emit import Source
 from flowgraph.plan.masking import keep_where
 from flowgraph.plan.rebuild import shape_of
@@ -85,13 +86,15 @@ def bind(
         values[box] = space[name] = box.fprop(values[box.children[0]])
     for name, base in source.flats.items():
         space[name] = space[base].reshape(-1)
+    for name, base in source.sums.items():
+        space[name] = accumulator(space[base])
     for name, box in source.calls.items():
         space[name] = _call(box)
     for (check, rows), box in source.labels.items():
         space[check], space[rows] = _labels(box)
     for name, (arrays, size, count) in source.pieces.items():
         space[name] = _cut([space[one] if one != "rows" else None for one in arrays], size, count)
-    return types.FunctionType(code, space, "step")
+    return types.FunctionType(code.replace(), space, "step")  # of its own, for the interpreter's caches
 
 
 _NUMPY = ("matmul", "copyto", "concatenate", "broadcast_to")

@@ -42,6 +42,12 @@ _ARRAY = """\
     if type({name}) is not _ndarray or {name}.dtype is not _dtype{place} or not {name}.ndim:
         {name} = _read({place}, {name})
 """
+_NUMBER = """\
+    if type({name}) is float:
+        {name} = _type{place}({name})
+    elif type({name}) is not _type{place}:
+        {name} = _read({place}, {name})
+"""
 
 
 def make_call(plan: Plan, more: bool) -> Callable[..., Any]:
@@ -60,8 +66,9 @@ def make_call(plan: Plan, more: bool) -> Callable[..., Any]:
     }  # fmt: skip
     reads = ""
     for place, (name, box) in enumerate(zip(keywords, plan.inputs, strict=True)):
-        space[f"_dtype{place}"] = box.dtype
-        reads += _ARRAY.format(name=name, place=place)
+        space[f"_dtype{place}"], space[f"_type{place}"] = box.dtype, box.dtype.type
+        number = box.shape == () and box.dtype.kind == "f"
+        reads += (_NUMBER if number else _ARRAY).format(name=name, place=place)
     text = _CALL.format(
         signature="".join(f"{name}=_missing, " for name in keywords),
         all=everything,

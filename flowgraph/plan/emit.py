@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.boxes.arrangement import Transpose
 from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.boxes.linear_algebra import AddMatMul
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.leaves import Parameter
 from flowgraph.plan.emit_chains import write_chain
@@ -29,8 +30,8 @@ class Source:
     """The text of a plan's function, and what the names in it stand for.
 
     `buffers` are names of filled buffers, by the box whose value they get; `views` are made once, by the name of the
-    value and the expression; `flats` are views of buffers without axes; `calls` are fprops by name; `pieces` are the
-    arrays that a loop cuts, the rows of a piece and of all.
+    value and the expression; `flats` are views of buffers without axes; `sums` add products to buffers; `calls` are
+    fprops by name; `pieces` are the arrays that a loop cuts, the rows of a piece and of all.
     """
 
     text: str = ""
@@ -41,6 +42,7 @@ class Source:
     held: dict[str, Box] = field(default_factory=dict)
     views: list[tuple[str, str, Box]] = field(default_factory=list)
     flats: dict[str, str] = field(default_factory=dict)
+    sums: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Box] = field(default_factory=dict)
     labels: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
     pieces: dict[str, tuple[tuple[str, ...], int, int]] = field(default_factory=dict)
@@ -156,6 +158,8 @@ class Writer:
         if isinstance(box, MinusAt):
             self.source.flats[flat_name(out)] = out
             self.source.taken.used.add(flat_name(out))
+        if isinstance(box, AddMatMul):
+            self.source.sums[f"add_product_{out}"] = out
         if isinstance(box, PlacesOf):
             texts = self._labels(box, texts)
         lines = writing.lines(box, texts, out)
@@ -212,7 +216,7 @@ def _kind_of_view(box: Box) -> str:
 
 
 def _returns_out(line: str) -> bool:
-    return not line.startswith("copyto") and " -= " not in line
+    return not line.startswith("copyto") and " -= " not in line and not line.startswith("add_product_")
 
 
 def _literal(box: Box) -> str | None:

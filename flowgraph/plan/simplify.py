@@ -12,12 +12,24 @@ from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.shape import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan import columns, idioms, scalars, shapes
+from flowgraph.plan.accumulation import accumulate
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
 from flowgraph.plan.scales import move_scales
 from flowgraph.plan.ufuncs import ufunc_of
 
-PASSES = ("common", "constants", "scalars", "shapes", "labels", "scales", "columns", "products", "pieces")
+PASSES = (
+    "common",
+    "constants",
+    "scalars",
+    "shapes",
+    "labels",
+    "scales",
+    "columns",
+    "products",
+    "accumulation",
+    "pieces",
+)
 """What `fg.compile(..., without=[...])` can leave out."""
 
 _LARGEST_FOLDED = 4096
@@ -34,7 +46,7 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset()) -> Graph:
         graph = columns.in_columns(graph, Builder(_for_elementwise(columns.RULES, columns.elementwise), share))
     if "products" not in without:
         graph = reduce(graph, Builder(_for_elementwise(idioms.RULES, idioms.same_axes), share))
-    return graph
+    return graph if "accumulation" in without else accumulate(graph)
 
 
 def _for_elementwise(rules: Mapping[type[Box], list[Any]], rule: Any) -> dict[type[Box], list[Any]]:

@@ -14,7 +14,7 @@ from flowgraph.boxes.extremes import Max, Min
 from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.joining import Concatenate
 from flowgraph.boxes.label import MinusAt, PlacesOf
-from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
 from flowgraph.boxes.reduction import Reduction, Sum
 from flowgraph.boxes.selection import Where
 from flowgraph.boxes.shape import BroadcastTo, Reshape
@@ -84,6 +84,12 @@ def _matmul(box: MatMul, names: Sequence[str], out: str) -> list[str]:
     return [f"{names[0]}.dot({names[1]}, {out})"]
 
 
+def _add_product(box: AddMatMul, names: Sequence[str], out: str) -> list[str]:
+    c, left, right = names
+    first = [] if c == out else [f"copyto({out}, {c})"]
+    return [*first, f"add_product_{out}({left}, {right})"]
+
+
 def _reduce(box: Reduction, names: Sequence[str], out: str) -> list[str]:
     axes = box.axes(box.children[0].ndim)
     axis = axes[0] if len(axes) == 1 else axes
@@ -134,6 +140,7 @@ def flat_name(buffer: str) -> str:
 
 FILLS: dict[type[Box], Writing] = {
     MatMul: Writing(_matmul),
+    AddMatMul: Writing(_add_product, (0,)),
     Sum: Writing(_reduce),
     Max: Writing(_reduce),
     Min: Writing(_reduce),

@@ -45,6 +45,7 @@ def einsum(*operands, subscripts, optimize):
 
 
 VALUES = {
+    "AddMatMul": lambda c, left, right: c + matmul(left, right),
     "MatMul": matmul,
     "Affine": lambda h, W, b: np.apply_along_axis(lambda x: b + sum(n * w for n, w in zip(x, W, strict=True)), -1, h),
     "TensorDot": tensordot,
