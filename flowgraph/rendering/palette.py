@@ -35,7 +35,7 @@ _LINES = {
 _OTHERS = {
     "paper": ("white", "#12161B"),
     "ink": ("#1F2933", "#E6EAEE"),
-    "muted": ("#66717D", "#9AA5B1"),
+    "muted": ("#5B6671", "#9AA5B1"),
     "line": ("#52606D", "#8A96A3"),
     "frame": ("#F6F8FA", "#1A2027"),
     "frame line": ("#CBD2D9", "#36404B"),
@@ -79,12 +79,20 @@ def heat_role(log_ratio: float) -> str:
 
 
 def ink_on(role: str) -> str:
-    """The role of a text that is readable on a fill of the gradient scale."""
+    """The role of a text that is readable on a fill of the gradient scale: of the two inks the one that stands out."""
     if role == "not a number":
         return "ink on deep"
     if role.startswith("heat "):
-        return "ink on deep" if abs(int(role.removeprefix("heat "))) > 0.72 * HEAT else "ink on pale"
+        ground = _luminance(THEMES["light"][role]) + 0.05
+        deep, pale = (_luminance(_OTHERS[f"ink on {shade}"][0]) + 0.05 for shade in ("deep", "pale"))
+        return "ink on deep" if deep / ground > ground / pale else "ink on pale"
     return "ink"
+
+
+def _luminance(colour: str) -> float:
+    parts = (part / 255 for part in _channels(colour))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
