@@ -65,7 +65,7 @@ class Imag(Elementwise):
         return np.imag(z)
 
     def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
-        return (grad * -1j,)
+        return (_of_kind(z, grad * -1j),)
 
 
 class Angle(Elementwise):
@@ -83,7 +83,7 @@ class Angle(Elementwise):
         return np.arctan2(np.imag(z), np.real(z))
 
     def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
-        return (np.where(z == 0, 0, grad * -1j / np.where(z == 0, 1, z)),)
+        return (_of_kind(z, np.where(z == 0, 0, grad * -1j / np.where(z == 0, 1, z))),)
 
 
 @implements(np.conjugate)
@@ -118,6 +118,11 @@ def angle(z: Any, deg: Any = False) -> Any:
 def real_part(a: Any) -> Any:
     """The real part of a box or an array, itself where it is real."""
     return np.real(a) if a.dtype.kind == "c" else a
+
+
+def _of_kind(z: Any, grad: Any) -> Any:
+    """The gradient of z: real where z is."""
+    return grad if z.dtype.kind == "c" else real_part(grad)
 
 
 def turned(grad: Any) -> Any:
