@@ -77,49 +77,49 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """np.conjugate of the box."""
         return np.conjugate(cast(Any, self))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def sum(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         """np.sum of the box."""
-        return np.sum(cast(Any, self), axis=axis, keepdims=keepdims)
+        return np.sum(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def mean(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         """np.mean of the box."""
-        return np.mean(cast(Any, self), axis=axis, keepdims=keepdims)
+        return np.mean(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def prod(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         """np.prod of the box."""
-        return np.prod(cast(Any, self), axis=axis, keepdims=keepdims)
+        return np.prod(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def max(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         """np.max of the box."""
-        return np.max(cast(Any, self), axis=axis, keepdims=keepdims)
+        return np.max(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def min(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         """np.min of the box."""
-        return np.min(cast(Any, self), axis=axis, keepdims=keepdims)
+        return np.min(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
 
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, **settings: Any) -> Any:
         """np.var of the box."""
-        return np.var(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims)
+        return np.var(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims, **settings)
 
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, **settings: Any) -> Any:
         """np.std of the box."""
-        return np.std(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims)
+        return np.std(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims, **settings)
 
-    def cumsum(self, axis: Any = None) -> Any:
+    def cumsum(self, axis: Any = None, dtype: Any = None) -> Any:
         """np.cumsum of the box."""
-        return np.cumsum(cast(Any, self), axis=axis)
+        return np.cumsum(cast(Any, self), axis=axis, dtype=dtype)
 
-    def cumprod(self, axis: Any = None) -> Any:
+    def cumprod(self, axis: Any = None, dtype: Any = None) -> Any:
         """np.cumprod of the box."""
-        return np.cumprod(cast(Any, self), axis=axis)
+        return np.cumprod(cast(Any, self), axis=axis, dtype=dtype)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def any(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         """np.any of the box."""
-        return np.any(cast(Any, self), axis=axis, keepdims=keepdims)
+        return np.any(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def all(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
         """np.all of the box."""
-        return np.all(cast(Any, self), axis=axis, keepdims=keepdims)
+        return np.all(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
 
     def round(self, decimals: int = 0) -> Any:
         """np.round of the box."""
@@ -185,6 +185,18 @@ class ArrayMethods(NDArrayOperatorsMixin):
     def argsort(self, axis: Any = -1) -> Any:
         """np.argsort of the box."""
         return np.argsort(cast(Any, self), axis=axis)
+
+    def nonzero(self) -> Any:
+        """np.nonzero of the box: places whose number is known in a run."""
+        return np.nonzero(cast(Any, self))
+
+    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+        """np.searchsorted in the box."""
+        return np.searchsorted(cast(Any, self), v, side, sorter)
+
+    def copy(self) -> Any:
+        """The box itself, which nothing changes."""
+        return self
 
     def astype(self, dtype: Any) -> Any:
         """The box converted to a dtype; to integers or booleans no gradient passes."""

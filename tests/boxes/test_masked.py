@@ -105,6 +105,25 @@ def test_every_batch():
     assert assert_every_batch(lambda x: np.max(x, axis=0, initial=0.0), ("N", 3)) == [(3,)]
 
 
+def test_methods_take_what_the_functions_take():
+    mask = MASKS[1]
+    for call in (
+        lambda a: a.sum(axis=0, where=mask, initial=1.0),
+        lambda a: a.mean(axis=1, where=mask, keepdims=True),
+        lambda a: a.std(ddof=1),
+        lambda a: a.max(initial=0.5),
+        lambda a: (a > 0).all(axis=1, where=mask),
+        lambda a: a.cumsum(dtype=np.float64),
+        lambda a: a[0].searchsorted(0.5, "right"),
+        lambda a: a.copy(),
+    ):
+        assert_as_numpy(call, A)
+    x = fg.Constant(A)
+    run = fg.Graph(*(x > 0).nonzero()).fprop()
+    for box, needed in zip(run.graph.outputs, (A > 0).nonzero(), strict=True):
+        np.testing.assert_array_equal(run[box], needed)
+
+
 def test_a_mask_that_is_a_box():
     x = fg.Input("x", shape=("N", 3))
     loss = np.sum(np.mean(x, axis=1, where=x > 0))
