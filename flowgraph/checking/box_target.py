@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.backward import derived_bprop
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, registry
 from flowgraph.boxes.complex_numbers import turned
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.describe import Failure
@@ -183,20 +184,31 @@ def _ends(interval: Interval) -> tuple[float, float]:
     return float(np.nextafter(interval.low, np.inf)), float(np.nextafter(interval.high, -np.inf))
 
 
+def import_of(cls: type[Box]) -> tuple[str, ...]:
+    """Python text after which the class has its name, and flowgraph is fg."""
+    first = "import flowgraph as fg"
+    if getattr(sys.modules["flowgraph"], cls.__name__, None) is cls:
+        return first, f"from flowgraph import {cls.__name__}"
+    if registry.get(cls.__name__) is cls:
+        return first, f"{cls.__name__} = fg.registry[{cls.__name__!r}]"
+    return (
+        (first, f"from {cls.__module__} import {cls.__qualname__}") if "<locals>" not in cls.__qualname__ else (first,)
+    )
+
+
 def _definition(case: Case, names: tuple[str, ...], settings: tuple[str, ...], vary: bool) -> tuple[str, ...]:
     """Python text of fprop and bprop: the class called directly where that shows the mistake, else through a run."""
     cls = case.cls
-    module = "flowgraph" if cls.__module__.startswith("flowgraph.") else cls.__module__
     given = settings if vary else tuple(f"{name}={value!r}" for name, value in case.box.setting_values().items())
     keywords = "".join(f", {name}={name}" if vary else f", {name}" for name in given)
     children = ", ".join(names)
     arguments = ", ".join((*names, *(settings if vary else ())))
     plain = cls.has_bprop and not (issubclass(cls, Elementwise) and len(names) > 1) and cls.signature is None
-    lines = [f"from {module} import {cls.__qualname__}"] if "<locals>" not in cls.__qualname__ else []
+    lines = list(import_of(cls))
     box = f"{cls.__name__}({children}{keywords})"
     lines += ["", f"def fprop({arguments}):", f"    return {box}.fprop({children})", ""]
     lines += [f"def bprop(grad, output, {arguments}):"]
     if plain:
         return (*lines, f"    return {box}.bprop(grad, output, {children})")
     run = "    grads = fg.Graph(box).fprop().bprop(grad, wrt=box.children, unused='zeros')"
-    return ("import flowgraph as fg", *lines, f"    box = {box}", run, "    return [grads[c] for c in box.children]")
+    return (*lines, f"    box = {box}", run, "    return [grads[c] for c in box.children]")

@@ -12,9 +12,10 @@ import numpy as np
 
 from flowgraph.checking.code_constants import numbers_in, sizes_in, strings_in
 from flowgraph.checking.contract import contract
+from flowgraph.checking.defaults import with_defaults
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.precision import other_types
-from flowgraph.checking.regimes_joint import joint_regimes
+from flowgraph.checking.regimes_joint import crossed_regimes, joint_regimes
 from flowgraph.checking.regimes_settings import setting_regimes
 from flowgraph.checking.regimes_shapes import shape_regimes
 from flowgraph.checking.regimes_values import constant_regimes, value_regimes
@@ -51,10 +52,11 @@ def check(
       its parameters, an autograd.Function; recognised by its arguments or by itself, or named by `framework=`
     - `check(fprop, *inputs, bprop=bprop)`: is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`?
 
-    Float arrays and floats are differentiated, everything else is a setting that is varied too. `valid(*inputs)` says
-    which derived inputs are within the contract, where fprop does not raise outside of it. `order=2` also checks the
-    second derivative: of boxes by their gradient graph, of functions through `second`, the bprop of bprop, if it is
-    given. `budget` bounds the calls of fprop.
+    Float arrays and floats are differentiated, everything else is a setting that is varied too, and so are float
+    defaults (`slope=0.1`) that fprop and bprop have in common. `valid(*inputs)` says which derived inputs are within
+    the contract, where fprop does not raise outside of it. `order=2` also checks the second derivative: of boxes by
+    their gradient graph, of functions through `second`, the bprop of bprop, if it is given. `budget` bounds the calls
+    of fprop.
 
     >>> import numpy as np, flowgraph as fg
     >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
@@ -64,7 +66,8 @@ def check(
         from flowgraph.checking.kinds import check_kind
 
         return check_kind(target, inputs, feeds, order, seed, budget, valid, names, framework)
-    return check_target(Target.of_functions(target, bprop, inputs, names, valid, second), order, seed, budget)
+    pair = Target.of_functions(target, bprop, inputs, names, valid, second)
+    return check_target(with_defaults(pair), order, seed, budget)
 
 
 def check_target(
@@ -137,12 +140,13 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
         return
     other_types(examination)
     structures = examination.structures
-    _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.45)
+    _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.4)
     constants = [*target.kinks, *numbers_in(target.code)]
-    _visit(examination, constant_regimes(inputs, active, constants, rng), 0.6)
+    _visit(examination, constant_regimes(inputs, active, constants, rng), 0.52)
     strings = strings_in(target.code)
-    settings = _visit(examination, setting_regimes(inputs, active, target.names, strings, rng), 0.75)
-    shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.9)
+    settings = _visit(examination, setting_regimes(inputs, active, target.names, strings, rng), 0.65)
+    shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
+    _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, strings, rng), 0.88)
     joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
     _visit(examination, joint, 0.95)
     for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.95 else 0):

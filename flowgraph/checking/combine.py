@@ -12,13 +12,13 @@ from flowgraph.checking.report import Report
 
 
 def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
-    """Fails if one fails; undecided if none fails and one that compared something is undecided."""
+    """Fails if one fails; else undecided if one is that compared something, or if none compared anything."""
     if not reports:
         return nothing(name, "has no gradient: nothing was compared", seed)
     skipped: Counter[str] = Counter()
     for one in reports:
         skipped.update(one.skipped)
-    verdicts = {one.verdict for one in reports}
+    verdicts = {one.verdict for one in reports if one.comparisons or one.verdict == "fail"} or {"undecided"}
     return replace(
         reports[0],
         name=name,
@@ -46,8 +46,8 @@ def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
 
 
 def nothing(name: str, warning: str, seed: int) -> Report:
-    """The report of a check that had nothing to compare."""
-    return Report(name, "pass", [], [warning], {}, 0.0, 0, 0, 0, 0, 0, 0, 0, seed)
+    """The report of a check that had nothing to compare: nothing is known, and the warning says why."""
+    return Report(name, "undecided", [], [warning], {}, 0.0, 0, 0, 0, 0, 0, 0, 0, seed)
 
 
 def _middle(numbers: list[float]) -> float:

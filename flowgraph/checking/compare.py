@@ -52,19 +52,19 @@ def read_gradients(point: Point, result: Any) -> tuple[Gradients | None, list[Su
     """The gradients of the differentiated inputs, and what is wrong with their count, shape or dtype."""
     inputs, faults = point.inputs, []
     names = point.runner.target.names
-    if isinstance(result, np.ndarray) and len(inputs) == 1:
+    count = len(inputs) - point.runner.target.defaulted
+    if isinstance(result, np.ndarray) and count == 1:
         result = (result,)
     if not isinstance(result, tuple | list):
         return None, [
             Suspicion(
                 "count",
                 point,
-                f"bprop returned {type(result).__name__}; a tuple with one gradient "
-                f"per input ({len(inputs)}) is needed",
+                f"bprop returned {type(result).__name__}; a tuple with one gradient per input ({count}) is needed",
             )
         ]
-    if len(result) != len(inputs):
-        return None, [Suspicion("count", point, f"bprop returned {len(result)} gradients for {len(inputs)} inputs")]
+    if len(result) != count:
+        return None, [Suspicion("count", point, f"bprop returned {len(result)} gradients for {count} inputs")]
     gradients: Gradients = []
     broken = False
     for i in point.active:

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.checking.compare import Gradients, ask, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
-from flowgraph.checking.noise import jittered, slope_rounding
+from flowgraph.checking.noise import jittered, rounded_otherwise, slope_rounding
 from flowgraph.checking.point import UNIT, Point
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
@@ -76,13 +76,25 @@ def _answer(examination: Examination, point: Point, grad: Array) -> Answer | Non
     noise = slope_rounding(point, grad)
     for _ in range(2):
         near = jittered(point, examination.rng, UNIT, together=False)
-        moved, _ = ask(near, grad) if near is not None and near.value.shape == point.value.shape else (None, [])
-        for k, (g, m) in enumerate(zip(gradients, moved or gradients, strict=True)):
-            if g is not None and m is not None and np.shape(m) == g.shape and g.size:
-                gap = np.abs(np.asarray(m, dtype=float) - g).max()
-                # a branch that flips at a tie is no rounding
-                noise[k] = max(noise[k], float(gap)) if gap < 1e-3 * np.abs(g).max() else noise[k]
+        moved = ask(near, grad)[0] if near is not None and near.value.shape == point.value.shape else None
+        for k, (gap, size) in enumerate(_gaps(gradients, moved)):
+            # a branch that flips at a tie is no rounding
+            noise[k] = max(noise[k], gap) if gap < 1e-3 * size else noise[k]
+    if all(gap == 0 for gap, _ in _gaps(gradients, ask(point, grad)[0])):  # the same arguments give the same bits
+        for _ in range(3):
+            moved, _ = ask(point, rounded_otherwise(grad, examination.rng, 2 * UNIT))
+            noise = [max(one, gap) for one, (gap, _) in zip(noise, _gaps(gradients, moved), strict=True)]
     return Answer(grad, gradients, noise)
+
+
+def _gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
+    """Per gradient, the largest difference to another answer, and its own size."""
+    found = []
+    for g, m in zip(gradients, others or gradients, strict=True):
+        comparable = g is not None and m is not None and np.shape(m) == g.shape and g.size
+        gap = float(np.abs(np.asarray(m, dtype=float) - g).max()) if comparable and g is not None else 0.0
+        found.append((gap, float(np.abs(g).max()) if comparable and g is not None else 0.0))
+    return found
 
 
 def _deterministic(examination: Examination, point: Point, answer: Answer) -> None:
@@ -222,7 +234,7 @@ def _constants(examination: Examination, point: Point, grad: Array) -> None:
         result = point.gradients(grad)
     except Exception:
         return
-    if not isinstance(result, tuple | list) or len(result) != len(point.inputs):
+    if not isinstance(result, tuple | list) or len(result) != len(point.inputs) - examination.target.defaulted:
         return
     names = examination.target.names
     for i, g in enumerate(result):

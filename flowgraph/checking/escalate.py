@@ -9,16 +9,15 @@ import numpy as np
 from flowgraph.checking.careful import DEPTH, careful_slopes, wider_slopes
 from flowgraph.checking.compare import Suspicion, ask, deviation, random_direction
 from flowgraph.checking.difference import STEP, Slopes
+from flowgraph.checking.kink_ruling import at_kink
 from flowgraph.checking.kinks import (
-    hull,
     is_singular,
     is_smooth,
     jumps_beside,
     neighbour_slopes,
-    own_slopes,
     still_moving,
-    winner_slopes,
 )
+from flowgraph.checking.negligible import below_rounding
 from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import analytic_noise, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
@@ -28,8 +27,6 @@ from flowgraph.checking.target import Array
 from flowgraph.checking.wider import disagrees, widened
 
 SMALL_MISMATCH = 3e-3
-NEGLIGIBLE = 1e-12  # beside the slopes of the example
-TINY = 1e-100
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 
@@ -49,8 +46,8 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     least = 8 * UNIT * point.runner.slope * max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
     if abs(suspicion.analytic - suspicion.numeric) <= least * float(np.abs(grad).max(initial=0.0)):
         return Ruling("undecided", suspicion, note="both slopes are 0 beside those of the example")
-    if _flat_and_negligible(suspicion):
-        return Ruling("undecided", suspicion, note="fprop does not move here, and bprop is next to nothing")
+    if below_rounding(suspicion):
+        return Ruling("undecided", suspicion, note="neither slope moves the value by more than inputs are rounded")
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
         return Ruling("undecided", suspicion, note="fprop has no correct digits here")
@@ -88,22 +85,6 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     return ruling
 
 
-def _flat_and_negligible(suspicion: Suspicion) -> bool:
-    """Whether fprop gives the same bits along the whole line, and bprop so little that rounding may have swallowed it.
-
-    As 1 - erf(x) beyond 6, x - tanh(x) at 1e-7, or a normalisation over one element.
-    """
-    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
-    assert grad is not None
-    assert direction is not None
-    length = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
-    slope = abs(suspicion.analytic) / (length * float(np.abs(grad).max(initial=0.0)) + 1e-300)
-    if slope > max(NEGLIGIBLE * point.runner.slope, TINY):
-        return False
-    moved = [point.along(direction, h) for h in (STEP, -STEP, STEP / 16, -STEP / 16)]
-    return all(value is not None and np.array_equal(value[grad != 0], point.value[grad != 0]) for value in moved)
-
-
 def _against_neighbours(
     suspicion: Suspicion,
     slopes: Slopes,
@@ -129,7 +110,7 @@ def _against_neighbours(
     crowd = neighbour_slopes(point, dense, rng, 16)
     smooth = is_smooth(point, direction, grad, rows, noise, excess, rng)
     if not smooth or not is_smooth(point, dense, grad, crowd, noise, excess, rng):
-        return _at_kink(suspicion, numeric, tolerance, rows, (dense, crowd), rng)
+        return at_kink(suspicion, numeric, tolerance, rows, (dense, crowd), rng)
     lost = float((noise / np.maximum(np.abs(point.value), 1e-300))[grad != 0].max(initial=0.0))
     jitter = max(UNIT, min(lost, 1e-4))
     middle, spread = analytic_noise(point, grad, direction, rng, jitter, together=False)
@@ -142,43 +123,6 @@ def _against_neighbours(
     if excess < SMALL_MISMATCH * (abs(numeric) + abs(suspicion.analytic)) and not _persists(suspicion, rng):
         return Ruling("undecided", suspicion, note="a small mismatch that is not there at nearby points")
     return Ruling("wrong", suspicion, numeric, tolerance / 4)
-
-
-def _at_kink(
-    suspicion: Suspicion,
-    numeric: float,
-    tolerance: float,
-    rows: Array,
-    dense: tuple[Direction, Array],
-    rng: np.random.Generator,
-) -> Ruling:
-    """Wrong only outside the hull of the slopes around.
-
-    Along a sparse direction few neighbours move the outputs, so that their hull is known only for few elements; along a
-    dense one every neighbour shows it.
-    """
-    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
-    assert grad is not None
-    assert direction is not None
-    gradients, _ = ask(point, grad)
-    if gradients is None:
-        return Ruling("undecided", suspicion)
-    few_elements = sum(point.size(i) for i in point.active) <= 12
-    lines = [dense, (direction, rows)] if few_elements else [dense]
-    for line, few in lines:
-        analytic, _ = analytic_slope(gradients, line, point.active)
-        more = np.concatenate([few, neighbour_slopes(point, line, rng, 64), own_slopes(point, line)])
-        if _outside(more, grad, analytic, tolerance):
-            more = np.concatenate([more, winner_slopes(point, line, rng)])
-        if _outside(more, grad, analytic, tolerance):
-            low, high = hull(more, grad)
-            return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
-    return Ruling("kink", suspicion)
-
-
-def _outside(rows: Array, grad: Array, analytic: float, tolerance: float) -> bool:
-    low, high = hull(rows, grad)
-    return max(low - analytic, analytic - high) > tolerance + 0.3 * (high - low)
 
 
 def _strictly(

@@ -39,6 +39,7 @@ class Examination:
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
+    unchecked: str = ""  # what was asked for and could not be done
 
     @classmethod
     def begin(cls, target: Target, seed: int, budget: int, seconds: float) -> Examination:

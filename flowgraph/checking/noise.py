@@ -50,14 +50,13 @@ def _stairs(point: Point, direction: Direction, beside: float) -> Array:
     """The height of the steps of an output that keeps its bits over fine spacings and climbs by equal steps over
     coarser ones, else 0: x - tanh(x) at 1e-6 climbs by an ulp of x, which is a large part of its value."""
     height = np.zeros(point.value.shape)
-    near = [point.along(direction, beside + offset) for offset in (0.0, SPACINGS[-2])]
-    if near[0] is None or near[1] is None:
-        return height
-    left = np.flatnonzero(near[0] == near[1])
+    near = [point.along(direction, beside + k * SPACINGS[-2]) for k in range(4)]
+    fine = np.stack([value for value in near if value is not None] or [point.value])
+    left = np.flatnonzero(np.any(fine[1:] == fine[:-1], axis=0))
     for spacing in STAIRS:  # the coarsest first: most that keeps its bits is constant
         if not left.size:
             break
-        moved = [point.along(direction, spacing * offset) for offset in range(-6, 7)]
+        moved = [point.along(direction, spacing * offset) for offset in range(-8, 17)]
         rows = np.stack([value for value in moved if value is not None] or [point.value])[:, left]
         for k, column in zip(left, rows.T, strict=True):
             height[k] = _step_height(column)
@@ -68,7 +67,7 @@ def _stairs(point: Point, direction: Direction, beside: float) -> Array:
 def _step_height(values: Array) -> float:
     """The height of one step where at least three levels are kept for several values, all on one grid."""
     levels, counts = np.unique(values, return_counts=True)
-    if (counts > 1).sum() < max(3, len(levels) / 2):
+    if (counts > 1).sum() < max(3, len(levels) / 3):
         return 0.0
     gaps = np.diff(levels) / np.diff(levels).min()
     return float(np.diff(levels).min()) if np.all(np.abs(gaps - np.round(gaps)) < 1e-3) else 0.0
@@ -106,16 +105,21 @@ def jittered(point: Point, rng: np.random.Generator, relative: float, together: 
         return None
 
 
+def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
+    """An incoming gradient that differs in its last places, so that what is computed of it is rounded otherwise."""
+    return np.asarray(grad * (1.0 + unit * rng.uniform(-8, 8, grad.shape)).astype(grad.dtype))
+
+
 def analytic_noise(
     point: Point, grad: Array, direction: Direction, rng: np.random.Generator, relative: float, together: bool
 ) -> tuple[float, float]:
-    """(middle, spread) of the analytic slope under jitter of inputs and incoming gradient, the point itself left out."""
+    """(middle, spread) of the analytic slope under jitter of inputs and incoming gradient, without the point itself."""
     seen = []
     for _ in range(8):
         near = jittered(point, rng, max(relative, 2 * UNIT), together)
         if near is None or near.value.shape != point.value.shape:
             continue
-        gradients, _ = ask(near, grad * (1.0 + 2 * UNIT * rng.choice([-1.0, 0.0, 1.0], grad.shape)))
+        gradients, _ = ask(near, rounded_otherwise(grad, rng, 2 * UNIT))
         if gradients is None:
             continue
         slope, _ = analytic_slope(gradients, direction, point.active)

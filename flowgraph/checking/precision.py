@@ -6,7 +6,7 @@ import numpy as np
 
 from flowgraph.checking.compare import Gradients, Suspicion, ask
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.noise import jittered
+from flowgraph.checking.noise import jittered, rounded_otherwise
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import parts
 from flowgraph.checking.target import Array, Inputs
@@ -67,7 +67,11 @@ def _form(examination: Examination, faults: list[Suspicion], found: Gradients | 
     for fault in faults:
         if fault.kind == "raised":
             continue
-        if fault.kind == "dtype" and widens and not (target.strict_types or _names_float64(target.bprop)):
+        if (
+            fault.kind == "dtype"
+            and widens
+            and not (target.strict_types or any(map(_names_float64, (target.bprop, *target.code))))
+        ):
             examination.warn("dtype", f"{fault.note}: a float32 graph is widened")
         else:
             examination.pursue([fault])
@@ -89,7 +93,8 @@ def _numbers(
     scatter = [0.0] * len(found)
     for _ in range(6):
         near = jittered(small, examination.rng, unit, together=False)
-        moved = ask(near, grad)[0] if near is not None and near.value.shape == small.value.shape else None
+        other = rounded_otherwise(grad, examination.rng, unit)
+        moved = ask(near, other)[0] if near is not None and near.value.shape == small.value.shape else None
         for k, (g, m) in enumerate(zip(found, moved or found, strict=True)):
             if g is not None and m is not None:
                 scatter[k] = max(scatter[k], float(np.abs(m.astype(float) - g.astype(float)).max(initial=0.0)))

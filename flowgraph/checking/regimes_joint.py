@@ -1,4 +1,5 @@
-"""Random joint draws: another shape, other settings and other values at once."""
+"""Another shape, other settings and other values at once: in order for what goes wrong together most often, then at
+random."""
 
 from __future__ import annotations
 
@@ -7,9 +8,39 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.checking.regimes_settings import alternatives
 from flowgraph.checking.regimes_values import DRAWS, as_input
 from flowgraph.checking.structure import Structure
 from flowgraph.checking.target import Inputs
+
+
+def crossed_regimes(
+    bases: list[Inputs], active: tuple[int, ...], names: tuple[str, ...], strings: list[str], rng: np.random.Generator
+) -> Iterator[tuple[str, Inputs]]:
+    """Every setting at a square, where axes are easily taken for one another, and with one axis more and one fewer."""
+    if not bases:
+        return
+    example, *others = bases
+    square = [other for other in others if _is_square(other)]
+    more, fewer = ([other for other in others if _axes(other) == _axes(example) + d] for d in (1, -1))
+    for base in [*square[:1], *more[:1], *fewer[:1]]:
+        shapes = " ".join(str(np.shape(base[i])).replace(" ", "") for i in active)
+        for i, value in enumerate(base):
+            if i in active or isinstance(value, np.ndarray):
+                continue
+            for other in alternatives(value, strings, rng):
+                inputs = list(base)
+                inputs[i] = other
+                yield f"{shapes}, {names[i]} = {other!r}", tuple(inputs)
+
+
+def _is_square(inputs: Inputs) -> bool:
+    shapes = [x.shape for x in inputs if isinstance(x, np.ndarray) and x.ndim > 1]
+    return bool(shapes) and all(n == shape[0] > 1 for shape in shapes for n in shape)
+
+
+def _axes(inputs: Inputs) -> int:
+    return max((x.ndim for x in inputs if isinstance(x, np.ndarray)), default=0)
 
 
 def joint_regimes(

@@ -113,8 +113,9 @@ def report_of(examination: Examination, seed: int) -> Report:
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
     failures = _described(examination)
     resolved = len(tally.resolutions)
-    verdict = "fail" if failures else "pass" if resolved else "undecided"
+    verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
     reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
+    reasons += [examination.unchecked] if examination.unchecked else []
     return Report(
         examination.target.name,
         verdict,

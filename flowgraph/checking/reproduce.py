@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,28 +28,47 @@ def reproducing_code(
     definition = target.definition or (*definition_of("fprop", target.fprop), *definition_of("bprop", target.bprop))
     lines = ["import numpy as np", *definition, ""]
     lines += [f"{name} = {literal(x)}" for name, x in zip(names, point.inputs, strict=True)]
-    arguments = ", ".join(names)
     lines += [
-        f"output = fprop({arguments})",
+        f"output = fprop({_arguments(target, names)})",
         f"grad = {_grad_text(point, suspicion)}",
-        f"gradients = bprop(grad, output, {arguments})",
+        f"gradients = bprop(grad, output, {_arguments(target, names)})",
     ]
-    if child is None or suspicion.grad is None or isinstance(point.output, tuple | list):
+    if child is None or suspicion.grad is None:
         lines.append("print(gradients)")
         return "\n".join(lines)
     at = "" if not index else f"[{', '.join(map(str, index))}]"
-    x = names[child]
     lines.append(f'print("bprop  ", gradients[{child}]{at if suspicion.kind != "shape" else ""})')
     if suspicion.kind == "value" and index is not None:
-        moved = [f"{name} {{sign}} move" if k == child else name for k, name in enumerate(names)]
-        up, down = (", ".join(moved).replace("{sign}", sign) for sign in "+-")
-        lines += [
-            f"move = np.zeros(np.shape({x}))" if at else "move = 0.0",
-            f"step = {_step(point, child, index)!r}",
-            f"move{at} = step" if at else "move = step",
-            f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))',
-        ]
+        lines += _numeric(target, names, point, child, index)
     return "\n".join(lines)
+
+
+def _numeric(target: Target, names: list[str], point: Point, child: int, index: tuple[int, ...]) -> list[str]:
+    """A central difference beside what bprop says."""
+    x, step = names[child], _step(point, child, index)
+    up, down = (_arguments(target, names, {x: f"{x} {sign} move"}) for sign in "+-")
+    at = f"[{', '.join(map(str, index))}]" if index else ""
+    lines = [
+        f"move = np.zeros(np.shape({x}))" if at else "move = 0.0",
+        f"step = {step!r}",
+        f"move{at} = step" if at else "move = step",
+    ]
+    if not isinstance(point.output, tuple | list):
+        return [*lines, f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))']
+    return [
+        *lines,
+        f"pairs = zip(grad, fprop({up}), fprop({down}))",
+        'print("numeric", sum(np.sum(g * (up - down)) for g, up, down in pairs) / (2 * step))',
+    ]
+
+
+def _arguments(target: Target, names: list[str], changed: Mapping[str, str] | None = None) -> str:
+    """The inputs in a call, keywords by name; some of them `changed`."""
+    texts = [(changed or {}).get(name, name) for name in names]
+    count = len(names) - target.defaulted
+    return ", ".join(
+        [*texts[:count], *(f"{name}={text}" for name, text in zip(names[count:], texts[count:], strict=True))]
+    )
 
 
 def _step(point: Point, child: int, index: tuple[int, ...]) -> float:

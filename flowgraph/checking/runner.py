@@ -153,7 +153,7 @@ def unflatten(vector: Array, output: Any) -> Any:
 
 def _random_sources(target: Target) -> Iterator[Any]:
     seen: set[int] = set()
-    for function in (target.fprop, target.bprop):
+    for function in (target.fprop, target.bprop, *target.code):
         for value in reachable_values(function):
             if isinstance(value, RANDOM_SOURCES) and id(value) not in seen:
                 seen.add(id(value))

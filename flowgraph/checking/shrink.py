@@ -59,7 +59,7 @@ def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs,
     seen = compare(point, grads_for(point, rng, 1), directions_for(point, rng, 1), Tally())
     child = child_of(suspicion)
     for other in seen:
-        if other.kind == suspicion.kind and child_of(other) in (child, None):
+        if other.kind == suspicion.kind and child in (child_of(other), None):
             if believe and other.clear(CLEAR):
                 return other
             confirmed = _confirmed(other)

@@ -35,7 +35,8 @@ class Target:
     `code` are the functions in which branches and thresholds are looked for. `strict_types` makes a gradient wider than
     its float32 input a failure instead of a warning. `definition` are the lines of Python that define fprop and bprop
     in the code that reproduces a mistake, where the functions do not tell themselves. `may_share`: a
-    gradient may share memory with what was given, since nobody will write to it.
+    gradient may share memory with what was given, since nobody will write to it. The last `defaulted` inputs are
+    keywords of fprop and bprop with a default, for which bprop returns nothing.
     """
 
     fprop: Callable[..., Any]
@@ -53,6 +54,7 @@ class Target:
     strict_types: bool = False
     definition: tuple[str, ...] = ()
     may_share: bool = False
+    defaulted: int = 0
 
     @classmethod
     def of_functions(

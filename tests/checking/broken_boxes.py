@@ -162,13 +162,3 @@ class OtherOnBoxes(fg.Elementwise):
 
     def bprop(self, grad, h, a):
         return (grad * a * (3.0 if isinstance(a, fg.Box) else 2.0),)
-
-
-@broken(None, "does not run on boxes", order=2)
-class NotOnBoxes(fg.Elementwise):
-    def fprop(self, a):
-        return np.sin(a)
-
-    def bprop(self, grad, h, a):
-        out = np.empty_like(np.asarray(a))
-        return (np.multiply(grad, np.cos(np.asarray(a)), out=out),)

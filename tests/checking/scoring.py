@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from dataclasses import dataclass, field
 
 from flowgraph.checking import check
@@ -27,6 +28,7 @@ class Score:
     slow: list[str] = field(default_factory=list)
 
     def add(self, entry: Entry, seed: int) -> None:
+        started = time.process_time()  # of this process alone, whatever else the machine does
         report = check(entry.fprop, *entry.inputs, bprop=entry.bprop, seed=seed, **entry.options)
         self.runs += 1
         label = f"[{entry.family}] {entry.name} (seed {seed})"
@@ -36,8 +38,9 @@ class Score:
             self.alarms.append(f"{label}\n{report}")
         if entry.family == "ok" and report.verdict == "undecided":
             self.undecided.append(label)
-        if report.seconds > 5:
-            self.slow.append(f"{label}: {report.seconds:.1f} s")
+        seconds = time.process_time() - started
+        if seconds > 5:
+            self.slow.append(f"{label}: {seconds:.1f} s")
 
 
 def entries(*families: str) -> list[Entry]:

@@ -25,7 +25,7 @@ ok("minimum", lambda a, b: np.minimum(a, b), lambda g, y, a, b: (fit(g * (a <= b
 def first_max(g, y, x, axis):
     if x.ndim == 0:
         return g.reshape(()), None
-    one = np.zeros_like(x)
+    one = np.zeros(x.shape, x.dtype)
     if axis is None:
         one.reshape(-1)[x.argmax()] = g
         return one, None

@@ -1,0 +1,70 @@
+"""A box on complex children as a box on their real and imaginary parts, which a checker of real numbers can move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, registry
+from flowgraph.boxes.complex_numbers import real_part
+from flowgraph.checking.cases import Case
+from flowgraph.sweep import settled
+
+
+class OfParts(Box):
+    """A box of the registry, each complex child of which is given as two real ones.
+
+    h = inner(re + i im, ...)        where inner sends g to a child, its parts get Re g and −Im g
+
+    `pairs` says for each child of the box whether it is given as two.
+    """
+
+    inner: str
+    given: Any
+    pairs: tuple[bool, ...]
+
+    symbol = "of parts"
+    examples = None  # it is tested with the boxes that have complex examples
+
+    def fprop(self, *parts: Any) -> Any:
+        children = self._joined(parts)
+        return self._box(children).fprop(*children)
+
+    def bprop(self, grad: Any, h: Any, *parts: Any) -> tuple[Any, ...]:
+        children = self._joined(parts)
+        box = self._box(children)
+        sent: list[Any] = []
+        for i, (g, pair) in enumerate(zip(box.bprop(grad, h, *children), self.pairs, strict=True)):
+            if not box.passes[i]:
+                sent += [None] * (1 + pair)
+                continue
+            g = settled(g, children[i], box, i, h)
+            sent += [np.real(g), -np.imag(g)] if pair else [real_part(g)]
+        return tuple(sent)
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """Both parts of a constant child."""
+        inner = self._box(self._joined(self.children)).constant
+        return tuple(one for one, pair in zip(inner, self.pairs, strict=True) for _ in range(1 + pair))
+
+    def _joined(self, parts: Sequence[Any]) -> list[Any]:
+        rest = iter(parts)
+        return [next(rest) + 1j * next(rest) if pair else next(rest) for pair in self.pairs]
+
+    def _box(self, children: Sequence[Any]) -> Any:
+        return registry[self.inner](*children, **self.given)
+
+
+def in_parts(case: Case) -> Case:
+    """The case with two real children in place of each complex one; the case itself where there is none."""
+    pairs = tuple(child.dtype.kind == "c" for child in case.children)
+    inner = next((name for name, cls in registry.items() if cls is case.cls), None)
+    if not any(pairs) or inner is None or not case.cls.has_bprop:
+        return case
+    children = [
+        part for a in case.children for part in ((a.real.copy(), a.imag.copy()) if a.dtype.kind == "c" else (a,))
+    ]
+    return Case(OfParts, tuple(children), {"inner": inner, "given": case.settings, "pairs": pairs})

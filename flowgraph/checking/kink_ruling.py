@@ -1,0 +1,48 @@
+"""At a kink any number within the hull of the slopes around it is a right gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowgraph.checking.compare import Suspicion, ask
+from flowgraph.checking.kinks import hull, neighbour_slopes, own_slopes, winner_slopes
+from flowgraph.checking.point import Direction, analytic_slope
+from flowgraph.checking.ruling import Ruling
+from flowgraph.checking.target import Array
+
+
+def at_kink(
+    suspicion: Suspicion,
+    numeric: float,
+    tolerance: float,
+    rows: Array,
+    dense: tuple[Direction, Array],
+    rng: np.random.Generator,
+) -> Ruling:
+    """Wrong only outside the hull of the slopes around.
+
+    Along a sparse direction few neighbours move the outputs, so that their hull is known only for few elements; along a
+    dense one every neighbour shows it.
+    """
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    gradients, _ = ask(point, grad)
+    if gradients is None:
+        return Ruling("undecided", suspicion)
+    few_elements = sum(point.size(i) for i in point.active) <= 12
+    lines = [dense, (direction, rows)] if few_elements else [dense]
+    for line, few in lines:
+        analytic, _ = analytic_slope(gradients, line, point.active)
+        more = np.concatenate([few, neighbour_slopes(point, line, rng, 64), own_slopes(point, line)])
+        if _outside(more, grad, analytic, tolerance):
+            more = np.concatenate([more, winner_slopes(point, line, rng)])
+        if _outside(more, grad, analytic, tolerance):
+            low, high = hull(more, grad)
+            return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
+    return Ruling("kink", suspicion)
+
+
+def _outside(rows: Array, grad: Array, analytic: float, tolerance: float) -> bool:
+    low, high = hull(rows, grad)
+    return max(low - analytic, analytic - high) > tolerance + 0.3 * (high - low)
