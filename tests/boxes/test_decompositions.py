@@ -319,3 +319,25 @@ def test_of_unknown_height_it_is_right_and_says_why_it_has_no_second_derivative(
 def test_what_does_not_fit_is_refused(call, error, text):
     with pytest.raises(error, match=text):
         call(fg.Parameter(normal(2, 3), name="x"))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: np.linalg.svd(a, full_matrices=False)[0],
+        lambda a: np.linalg.svd(a)[1],
+        lambda a: polar(a),
+        lambda a: np.linalg.qr(a)[1],
+        lambda a: np.linalg.eigh(a.mT @ a)[1],
+        lambda a: np.real(np.linalg.eigvals(a.mT @ a + a[:3])),
+        lambda a: np.linalg.cholesky(a.mT @ a),
+        lambda a: np.linalg.lstsq(a, a[:, 0] ** 2)[0],
+        lambda a: np.linalg.norm(a, "nuc"),
+    ],
+)
+def test_forward_mode(function):
+    array, direction, step = TALL[0], normal(5, 3), 1e-6
+    a = fg.Parameter(array)
+    slope = fg.jvp(function(a), [a], [direction])
+    numeric = (function(array + step * direction) - function(array - step * direction)) / (2 * step)
+    np.testing.assert_allclose(fg.Graph(slope).fprop()[slope], numeric, rtol=1e-6, atol=1e-7)
