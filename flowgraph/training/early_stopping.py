@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,14 +55,14 @@ class Lookout:
         self.waited = 0
         self.parameters: dict[str, Array] = {}
 
-    def see(self, epoch: Epoch, parameters: Mapping[str, Array]) -> None:
-        """Take note of an epoch."""
+    def see(self, epoch: Epoch, read: Callable[[], Mapping[str, Array]]) -> None:
+        """Take note of an epoch; the parameters are read if it is the best."""
         found = epoch.valid_loss if self.settings.watch == "loss" else epoch.valid_error
         if found is None:
             return
         if found < self.best:
             self.best, self.best_epoch = found, epoch.number
-            self.parameters = {name: np.array(value) for name, value in parameters.items()}
+            self.parameters = {name: np.array(value) for name, value in read().items()}
         if found < self.reference - self.settings.minimum_improvement:
             self.reference, self.waited = found, 0
         else:

@@ -18,7 +18,7 @@ class Epoch:
     """What is measured after an epoch.
 
     `train_loss` and `train_error` are means over the batches as they were trained on; `gradient_norms` has one number
-    per layer, of the last step; `learning_rate` is that of the last step. What does not apply is None.
+    per layer, the mean over the steps; `learning_rate` is that of the last step. What does not apply is None.
     """
 
     number: int

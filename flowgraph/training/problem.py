@@ -81,11 +81,16 @@ def _error(losses: Box) -> Any:
     prediction, targets = losses.children
     if isinstance(losses, ClassLoss):
         labels = targets if targets.ndim < prediction.ndim else np.argmax(targets, axis=-1)
-        return mean(np.argmax(prediction, axis=-1) != labels)
+        return _share(np.argmax(prediction, axis=-1) != labels)
     if isinstance(losses, BinaryCrossEntropy | Hinge):
         middle = 0.5 if isinstance(losses, BinaryCrossEntropy) else 0
-        return mean((prediction > 0) != (targets > middle))
+        return _share((prediction > 0) != (targets > middle))
     return None
+
+
+def _share(wrong: Any) -> Any:
+    """How many are true, of all; in floats, whose mean is a sum that a plan writes out."""
+    return mean(wrong.astype(float))
 
 
 def problem_of(model: Any, data: Any, l1: float = 0.0, l2: float = 0.0) -> Problem:

@@ -66,7 +66,6 @@ class Trainer:
         self.stopped: str | None = None
         self.history: list[Epoch] = []
         self._loss = self._error = 0.0
-        self._norms: dict[str, float] = {}
         self._seconds = 0.0
         self._order = self._epoch_order()
         self._evaluator = Evaluator(problem)
@@ -83,13 +82,12 @@ class Trainer:
         by_layer: dict[str, list[Any]] = {}
         for parameter, grad in grads.items():
             by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
-        self._layers = list(by_layer)
+        self._norms = dict.fromkeys(by_layer, 0.0)
         norms = [
             np.sqrt(sum((np.sum(g * g) for g in parts[1:]), np.sum(parts[0] * parts[0]))) for parts in by_layer.values()
         ]
         watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
-        self._step = compile(watched, updates)
-        self._last_step = compile([*watched, *norms], updates)
+        self.plan = compile([*watched, *norms], updates)
         self._parameters = {problem.graph.names[p]: p for p in grads}
         own = [parameter for parameter in updates if parameter not in grads]
         self._remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
@@ -104,21 +102,20 @@ class Trainer:
             feeds = dict(self.train.take(self._order[self.position : stop]))
         self.updates += 1
         feeds[self._rate] = self.schedule(self.updates)
-        last = stop == len(self.train)
-        values = (self._last_step if last else self._step)(feeds, seed=(self.seed << 40) + self.updates)
+        values = self.plan(feeds, seed=(self.seed << 40) + self.updates)
         count = stop - self.position
         self._loss += float(values[0]) * count
         if self.problem.batch_error is not None:
             self._error += float(values[1]) * count
-        if last:
-            self._norms = dict(zip(self._layers, map(float, values[-len(self._layers) :]), strict=True))
+        for layer, norm in zip(self._norms, values[-len(self._norms) :], strict=True):
+            self._norms[layer] += float(norm)
         self.position = stop
         self._seconds += time.perf_counter() - start
 
     def end_epoch(self) -> Epoch:
         """Measure after the last step of an epoch, and decide whether to stop."""
         start = time.perf_counter()
-        count = len(self.train)
+        count, steps = len(self.train), -(-len(self.train) // self.batch_size)
         loss, error = (None, None) if self.valid is None else self._evaluator(self.valid)
         epoch = Epoch(
             number=self.epoch + 1,
@@ -129,13 +126,14 @@ class Trainer:
             train_error=None if self.problem.batch_error is None else self._error / count,
             valid_loss=loss,
             valid_error=error,
-            gradient_norms=self._norms,
+            gradient_norms={layer: total / steps for layer, total in self._norms.items()},
         )
         self.epoch, self.position = epoch.number, 0
         self._loss = self._error = self._seconds = 0.0
+        self._norms = dict.fromkeys(self._norms, 0.0)
         self._order = self._epoch_order()
         self.history.append(epoch)
-        self.lookout.see(epoch, self.values())
+        self.lookout.see(epoch, self.values)
         self.stopped = self.stopped or self.lookout.verdict()
         if not math.isfinite(epoch.train_loss):
             self.stopped = f"the loss is {epoch.train_loss} in epoch {epoch.number}; try a smaller learning rate"

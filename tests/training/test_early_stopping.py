@@ -19,7 +19,7 @@ def look(losses, errors=None, **settings):
     for number, loss in enumerate(losses, 1):
         error = errors[number - 1] if errors else None
         epoch = Epoch(number, number, 0.1, 0.0, 1.0, valid_loss=loss, valid_error=error)
-        lookout.see(epoch, {"w": np.array(float(number))})
+        lookout.see(epoch, lambda number=number: {"w": np.array(float(number))})
         verdicts.append(lookout.verdict())
     return lookout, verdicts
 
