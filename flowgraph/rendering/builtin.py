@@ -9,7 +9,7 @@ from flowgraph.rendering.svg_text import svg_text
 MOST_TILES = 2000
 """Beyond, dot is not asked: it would take minutes."""
 
-_LONG = 24
+_LONG = 12
 
 
 def draw_builtin(picture: Picture, theme: str = "light") -> str:

@@ -190,7 +190,7 @@ def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> No
     down = max((member.down + member.y for member in every), default=0.0)
     height = up + down
     count = 1
-    if wrap is None and total > 2600 and total > 10 * height:
+    if wrap is None and _too_wide(total, height):
         count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
     if wrap:
         starts = [left for left, _ in edges[::wrap]]
@@ -215,6 +215,11 @@ def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> No
         edges[column] = (first - offset, last - offset)
     arrangement.width = max((right for _, right in edges), default=0.0)
     arrangement.up, arrangement.down = ups[0], base + downs[-1]
+
+
+def _too_wide(width: float, height: float) -> bool:
+    """Whether a level does not fit a screen and is flat, or would give a picture flatter than 1:12 with its caption."""
+    return (width > 2600 and width > 10 * height) or width + 36 > 11.5 * (height + 92)
 
 
 def _break(edges: Sequence[tuple[float, float]], count: int) -> tuple[list[float], list[int]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import numpy as np
@@ -162,3 +163,16 @@ def test_wrap_folds_after_so_many_columns_and_zero_never() -> None:
     with pytest.raises(UsageError, match="wrap"):
         picture_of(deep(2), wrap=-1)
     assert_sound(deep(5), collapse=False, wrap=2)
+
+
+@pytest.mark.parametrize("layers", [5, 17, 20, 25, 40, 300])
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_no_chain_is_flatter_than_one_to_twelve(layers: int, direction: str) -> None:
+    h: Any = fg.Input("x", shape=("N", 4))
+    for _ in range(layers):
+        h = np.tanh(h)
+    svg = fg.Graph(fg.mean(h)).to_svg(direction=direction)
+    found = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg)
+    assert found is not None
+    width, height = map(float, found.groups())
+    assert max(width / height, height / width) < 12
