@@ -10,9 +10,11 @@ import numpy as np
 
 from flowgraph import feeding
 from flowgraph.box import Box
+from flowgraph.debug import debugging
 from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
+from flowgraph.plan.agreement import Expected
 from flowgraph.plan.calling import MISSING, make_call
 from flowgraph.plan.specialise import concrete_leaves
 from flowgraph.plan.specialised import Specialised, copies
@@ -28,6 +30,8 @@ class Plan:
     Values come as a tuple in the order of the outputs, or alone where a single box was compiled. All updates read the
     old values and are applied together at the end of the call: an exception or Ctrl-C leaves every parameter as it was,
     or every one updated. For inputs of other shapes the plan is compiled once more, and both functions stay.
+
+    In debug mode (`fg.debug()`) every call is held against the graph.
 
     Two plans may run in two threads; a plan called from two threads runs one call after the other.
     """
@@ -63,7 +67,21 @@ class Plan:
         if positional and isinstance(positional[0], Mapping):
             named = {**{_name(key): value for key, value in positional[0].items()}, **named}
             positional = positional[1:]
+        if debugging() and not named.get("prepare"):
+            return self._checked(positional, named)
         return self._call(*positional, **named)
+
+    def _checked(self, positional: Sequence[Any], named: Mapping[str, Any]) -> Any:
+        """A call held against the graph, in debug mode."""
+        feeds = {**dict(zip(self.input_names, positional, strict=False)), **named}
+        seed = feeds.pop("seed", 0)
+        expected = Expected(self._forward, feeds, seed)
+        found = self._call(*positional, **named)
+        count = len(self._forward.outputs) - len(self.store.parameters)
+        boxes, new = self._forward.outputs[:count], self._forward.outputs[count:]
+        updated = dict(zip(self.store.parameters, new, strict=True))
+        expected.compare(boxes, [found] if self._alone else found, updated)
+        return found
 
     @property
     def source(self) -> str:
@@ -130,6 +148,8 @@ class Plan:
     def specialised(self, shapes: tuple[Any, ...]) -> Specialised:
         """The function for inputs of these shapes, compiled if it is not known."""
         with self._compiling:
+            if shapes in self.known:
+                return self.known[shapes]
             given = dict(zip(self.inputs, shapes, strict=True))
             for name, box, shape in zip(self.input_names, self.inputs, shapes, strict=True):
                 feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
