@@ -105,17 +105,28 @@ def _in_place(
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """The arguments of a call, those by keyword that stand at another place in NumPy's function than in the builder;
     what NumPy's function has by default is left out."""
+    first = _first_out_of_place(function, builder, len(args))
+    signature = _signature(function)
+    if first is None or signature is None:
+        return args, keywords
+    rest = zip(list(signature.parameters.values())[first:], args[first:], strict=False)
+    return args[:first], {p.name: v for p, v in rest if v is not p.default} | dict(keywords)
+
+
+@functools.cache
+def _first_out_of_place(function: Callable[..., Any], builder: Callable[..., Any], count: int) -> int | None:
+    """The first of so many arguments by position that the builder takes at another place than NumPy, or not at all."""
     numpys, ours = _signature(function), _signature(builder)
     if numpys is None or ours is None or isinstance(builder, functools.partial | type):
-        return args, keywords
+        return None
     names = [p.name for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY]
-    kinds = [p.kind for p in (*numpys.parameters.values(), *ours.parameters.values())]
-    for i, name in enumerate(list(numpys.parameters)[: len(args)]):
+    if inspect.Parameter.VAR_POSITIONAL in [p.kind for p in (*numpys.parameters.values(), *ours.parameters.values())]:
+        return None
+    for i, name in enumerate(list(numpys.parameters)[:count]):
         renamed = i < len(names) and name not in ours.parameters and names[i] not in numpys.parameters
-        if i and not renamed and names[i : i + 1] != [name] and inspect.Parameter.VAR_POSITIONAL not in kinds:
-            rest = zip(list(numpys.parameters.values())[i:], args[i:], strict=False)
-            return args[:i], {p.name: v for p, v in rest if v is not p.default} | dict(keywords)
-    return args, keywords
+        if i and not renamed and names[i : i + 1] != [name]:
+            return i
+    return None
 
 
 def _takes(builder: Callable[..., Any], name: str) -> bool:

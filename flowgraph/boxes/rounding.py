@@ -102,7 +102,8 @@ class Round(Staircase):
 
 
 @implements(np.modf)
-def modf(a: Any) -> tuple[Any, Any]:
-    """np.modf of a box: the fraction and the whole part."""
+def modf(x: Any) -> tuple[Any, Any]:
+    """np.modf of a box: the fraction and the whole part, both with the sign of the number; an infinity is whole."""
+    a = x.astype(np.modf(np.zeros((), x.dtype))[0].dtype) if x.dtype.kind in "biu" else x
     whole = np.trunc(a)
-    return a - whole, whole
+    return np.where(np.isinf(a), 0, a - np.where(np.isinf(a), 0, whole)), whole

@@ -142,8 +142,11 @@ def test_decimals():
 
 
 def test_both_parts_of_modf():
-    for box, needed in zip(np.modf(fg.Constant(A)), np.modf(A), strict=True):
-        np.testing.assert_array_equal(value(box), needed)
+    for a in (A, np.array([1.5, np.inf, -np.inf, np.nan]), np.array([1, -2]), A > 0):
+        for box, needed in zip(np.modf(fg.Constant(a)), np.modf(a), strict=True):
+            assert box.dtype == needed.dtype
+            np.testing.assert_array_equal(value(box), needed)
+    np.testing.assert_array_equal(grad(lambda x: np.modf(x)[0], np.array([1.5, 2.0, np.inf])), [1, 1, 0])
 
 
 COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
