@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 import stat
 import sys
@@ -7,8 +8,10 @@ import warnings
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+import flowgraph as fg
 from flowgraph.errors import RenderError, RenderWarning, UsageError
 from flowgraph.rendering import engines
 from tests.rendering.graphs import deep, feeds, lecture, nasty
@@ -159,3 +162,18 @@ def test_a_notebook_cell_shows_the_picture_and_never_raises(monkeypatch: pytest.
     assert 'style="max-width:100%;height:auto"' in svg
     monkeypatch.setattr("flowgraph.rendering.texts.picture_of", lambda *a, **k: 1 / 0)
     assert lecture()._repr_svg_() is None
+
+
+def test_a_pdf_without_dot_brings_its_font_for_letters_that_readers_lack(
+    no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("svglib")
+    pdf = importlib.import_module("flowgraph.rendering.pdf")
+    graph = fg.Graph(np.tanh(fg.Input("вес", shape=(3,))))
+    if any((folder / "DejaVuSans.ttf").is_file() for folder in pdf._folders()):
+        graph.render(tmp_path / "net.pdf")
+        assert b"DejaVuSans" in (tmp_path / "net.pdf").read_bytes()
+    monkeypatch.setattr(pdf, "_folders", lambda: [tmp_path])
+    with pytest.warns(RenderWarning, match="DejaVu fonts"):
+        graph.render(tmp_path / "net.pdf")
+    assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
