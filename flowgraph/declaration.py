@@ -38,6 +38,11 @@ def read_fprop(cls: type[Box]) -> None:
         raise DeclarationError(
             f"{cls.__name__}: declares {sorted(unknown)[0]!r}, but its children are {', '.join(cls.child_names)}"
         )
+    if not set(cls.underived_children) <= set(cls.constant_children):
+        raise DeclarationError(
+            f"{cls.__name__}: declares underived_children {', '.join(sorted(cls.underived_children))}, "
+            f"which constant_children has to name too, as no gradient is sent there"
+        )
 
 
 def _box_fprop(cls: type[Box]) -> Any:

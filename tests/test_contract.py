@@ -20,7 +20,18 @@ def test_contract(name, check):
         check(case)
 
 
-THROUGH_OTHERS = ("CompleteQR", "Eig", "FullSVD", "Gauge", "Part", "BpropOf", "SlopeOfBprop", "TransposedBprop", "PerRow")
+THROUGH_OTHERS = (
+    "CompleteQR",
+    "Eig",
+    "FullSVD",
+    "Gauge",
+    "Part",
+    "BpropOf",
+    "SlopeOfBprop",
+    "TransposedBprop",
+    "PerRow",
+    "OfParts",
+)
 
 
 def test_only_these_are_tested_through_other_boxes():

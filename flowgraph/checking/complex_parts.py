@@ -9,8 +9,10 @@ import numpy as np
 
 from flowgraph.box import Box, registry
 from flowgraph.boxes.complex_numbers import real_part
-from flowgraph.checking.cases import Case
+from flowgraph.checking.cases import Case, child_labels
 from flowgraph.sweep import settled
+
+_ENDS = {False: ("",), True: ("_re", "_im")}
 
 
 class OfParts(Box):
@@ -50,9 +52,22 @@ class OfParts(Box):
         inner = self._box(self._joined(self.children)).constant
         return tuple(one for one, pair in zip(inner, self.pairs, strict=True) for _ in range(1 + pair))
 
+    def names_of_children(self) -> tuple[str, ...]:
+        """Those of the box, with _re and _im for the two parts."""
+        names = child_labels(registry[self.inner], len(self.pairs))
+        return tuple(f"{name}{end}" for name, pair in zip(names, self.pairs, strict=True) for end in _ENDS[pair])
+
     def _joined(self, parts: Sequence[Any]) -> list[Any]:
-        rest = iter(parts)
-        return [next(rest) + 1j * next(rest) if pair else next(rest) for pair in self.pairs]
+        rest, children = iter(parts), []
+        for pair in self.pairs:
+            child = next(rest)
+            if pair:
+                imaginary = next(rest)
+                if child.shape != imaginary.shape:
+                    raise self.shape_error("the real and the imaginary part of a child differ in shape")
+                child = child + 1j * imaginary
+            children.append(child)
+        return children
 
     def _box(self, children: Sequence[Any]) -> Any:
         return registry[self.inner](*children, **self.given)

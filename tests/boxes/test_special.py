@@ -235,6 +235,15 @@ class TestOrders:
         needed = exact(lambda a: mp.exp(-0.7) * mp.mpf(0.7) ** (a - 1) / mp.gamma(a), 1.5)
         assert float(fg.Graph(found).fprop()) == pytest.approx(needed, rel=1e-12)
 
+    def test_what_is_underived_is_constant(self):
+        with pytest.raises(fg.FlowgraphError, match="Bent: declares underived_children v, which constant_children has"):
+
+            class Bent(fg.Elementwise):
+                underived_children = frozenset({"v"})
+
+                def fprop(self, v, a):
+                    return v * a
+
     def test_a_box_of_a_user_without_bprop(self):
         class Scaled(fg.Elementwise):
             constant_children = frozenset({"v"})
