@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +106,7 @@ def _table(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
         raise DataError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
         table = [(row, reader.line_num) for row in reader if row]
     except csv.Error as error:

@@ -31,8 +31,8 @@ class RunFolder:
         self.report = self.path / "report.html"
 
     def start(self, settings: TrainSettings, fingerprint: str) -> None:
-        """Make the folder and write down the settings; a folder with a run in it is refused."""
-        if self.config.exists() or self.checkpoint.exists() or self.model.exists():
+        """Make the folder and write down the settings; a folder in which something was trained is refused."""
+        if self.checkpoint.exists() or self.model.exists():
             raise UsageError(
                 f"{self.path}: found a run in it; --resume goes on with it, or choose another folder with -o"
             )

@@ -78,8 +78,9 @@ def search(
         raise UsageError("search: found an empty space, needs a setting with values or a range")
     rounds = read_count("search", "refine", refine, low=0) + 1
     zoom = read_number("search", "zoom", zoom, above=0, below=1)
+    kind = sampler if isinstance(sampler, str) else type(sampler).__name__
     study = study_of(storage, name, pruner)
-    agree(study, {"space": space_record(space), "sampler": str(sampler), "seed": seed, "zoom": zoom, **(record or {})})
+    agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
     spaces: list[Space] = []
     for number in range(rounds):
         spaces.append(_space_of_round(study, space, number, zoom))

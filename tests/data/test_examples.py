@@ -82,6 +82,10 @@ def test_csv(csv_of):
     assert (examples.x.tolist(), examples.y.tolist()) == ([[1, 2], [3, 4.5]], [0, 1])
 
 
+def test_signs_that_some_take_for_the_end_of_a_line(csv_of):
+    assert load_csv(csv_of("a,kind\n1,x\u2028y\n2,'z\x0c'\n"), "kind").classes == ("'z\x0c'", "x\u2028y")
+
+
 def test_whole_numbers_are_classes_and_others_are_not(csv_of):
     assert load_csv(csv_of("a,t\n1,10\n2,2\n3,10\n"), "t").classes == ("2", "10")
     assert load_csv(csv_of("a,t\n1,10\n2,2\n3,10\n"), "t", kind="numbers").y.tolist() == [10, 2, 10]

@@ -196,6 +196,13 @@ def test_a_training_that_diverges_ends_with_1(tmp_path):
     assert "try a smaller learning rate" in result.output
 
 
+def test_a_run_that_never_began_is_begun_anew(tmp_path):
+    bad = ["moons", "--learning-rate", "0", "-o", tmp_path / "run"]
+    first = run(*bad)
+    assert (first.exit_code, "learning_rate" in first.output or "alpha" in first.output) == (1, True), first.output
+    assert run("moons", "--epochs", "2", "-o", tmp_path / "run").exit_code == 0
+
+
 def test_numbers_are_predicted_in_their_own_unit(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 2))

@@ -44,6 +44,14 @@ def test_draws_lie_in_the_space_and_are_fixed_by_the_seed(sampler):
         assert c in ("x", (1, 2))
 
 
+def test_a_sampler_and_a_pruner_of_optunas_own(tmp_path):
+    optuna = pytest.importorskip("optuna")
+    settings = {"trials": 3, "pruner": optuna.pruners.NopPruner(), "storage": tmp_path / "study.db"}
+    for _ in range(2):
+        result = search(bowl, BOWL, sampler=optuna.samplers.RandomSampler(seed=3), **settings)
+    assert len(result.trials) == 3
+
+
 def test_a_log_uniform_draw_is_uniform_in_its_logarithm():
     result = search(bowl, BOWL, trials=60, sampler="random", seed=0)
     places = np.log10([trial.settings["a"] for trial in result.trials])
