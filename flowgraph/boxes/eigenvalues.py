@@ -63,7 +63,8 @@ class Eigh(OfMatrices):
         w, v = h
         inside = None if dw is None else on_diagonal(dw, v)
         if dv is not None:
-            turned = _turning(adjoint(v) @ conjugate(dv), dw, w)
+            of_vectors = adjoint(v) @ conjugate(dv)
+            turned = _turning(of_vectors, of_vectors - adjoint(of_vectors), dw, w, "Eigh")
             inside = turned if inside is None else inside + turned
         return (conjugate(folded(v @ inside @ adjoint(v), self.UPLO.upper() == "U")),)
 
@@ -78,7 +79,8 @@ class Eig(OfMatrices):
     w, v = eig(a)        with P = v⁻¹ da v: dw = diag P, dv = v (P_ij / (w_j − w_i)) along vectors of length 1
 
     NumPy gives real arrays where no eigenvalue has an imaginary part; a box has one dtype whatever the values are.
-    A matrix without a full set of eigenvectors has no gradient.
+    Equal eigenvalues leave the basis of their vectors open, and a matrix without a full set of eigenvectors leaves some
+    open: a loss that depends on them is refused in the run of its gradient.
     """
 
     symbol = "eig"
@@ -99,8 +101,7 @@ class Eig(OfMatrices):
             free = np.imag(diagonal(of_vectors))
             of_vectors = Gauge.apply(of_vectors, free, what="Eig: the phase of the eigenvectors is left open")
             of_vectors = of_vectors - adjoint(v) @ v * columns(np.real(diagonal(of_vectors)))
-            gap = conjugate(columns(w) - rows(w))
-            turned = of_vectors * np.where(gap == 0, 0, 1 / np.where(gap == 0, 1, gap))
+            turned = _turning(of_vectors, of_vectors, dw, w, "Eig")
             inside = turned if inside is None else inside + turned
         s = np.linalg.svdvals(v)
         defective = rows(s[..., -1:] <= s[..., :1] * (float(np.finfo(s.dtype).eps) / _DEFECTIVE))
@@ -152,14 +153,14 @@ def eigvals(a: Any) -> Any:
     return Eig(a)[0]
 
 
-def _turning(of_v: Any, dw: Any, w: Any) -> Any:
-    """What the turning of the eigenvectors of a Hermitian matrix sends to vᴴ a v."""
-    gap = columns(w) - rows(w)
+def _turning(of_v: Any, open_: Any, dw: Any, w: Any, who: str) -> Any:
+    """What the turning of the eigenvectors sends to v⁻¹ a v; of equal values `open_` must be 0."""
+    gap = conjugate(columns(w) - rows(w))
     equal = np.abs(gap) <= rows(rounding(w))
-    free = np.where(equal, np.abs(of_v - adjoint(of_v)), 0)
+    free = np.where(equal, np.abs(open_), 0)
     if dw is not None:
         free = free + open_to_values(equal, of_v, dw)
-    of_v = Gauge.apply(of_v, free, what="Eigh: the bases of the eigenvectors of equal values are left open")
+    of_v = Gauge.apply(of_v, free, what=f"{who}: the bases of the eigenvectors of equal values are left open")
     return of_v * np.where(equal, 0, 1 / np.where(equal, 1, gap))
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from flowgraph.boxes.gauge import Gauge
-from flowgraph.boxes.matrices import OfMatrices, adjoint, conjugate, diagonal, folded, on_diagonal, smaller
+from flowgraph.boxes.matrices import OfMatrices, adjoint, conjugate, diagonal, folded, on_diagonal, rounding, smaller
 from flowgraph.dispatch import implements
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.example import example
@@ -166,4 +166,8 @@ def _of_tall(dq: Any, dr: Any, q: Any, r: Any, thin: Any) -> Any:
         free = np.abs(free - adjoint(free))
         d_other = Gauge.apply(d_other, free, what="QR: the basis of the null space is left open")
         sent = sent - other @ (adjoint(d_other) @ thin)
+    size = np.abs(diagonal(square))
+    dependent = np.expand_dims(np.any(size <= rounding(size), axis=-1), (-1, -2))
+    free = np.where(dependent, np.abs(sent), 0)
+    sent = Gauge.apply(sent, free, what="QR: the columns of q for columns of a that depend on others are left open")
     return adjoint(np.linalg.solve(square, adjoint(sent)))

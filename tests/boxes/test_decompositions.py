@@ -144,6 +144,16 @@ def gradient_of(loss, a):
             np.eye(3) + np.eye(3, k=1),
             "Eig: the eigenvectors of a defective matrix",
         ),
+        (
+            lambda a: np.sum(np.abs(np.linalg.eigvals(a) - 1)),
+            np.array([[0.0, 1.0], [1e-26, 0.0]]),
+            "Eig: the eigenvectors of a defective matrix",
+        ),
+        (
+            lambda a: np.sum(np.abs(np.linalg.eig(a)[1]) ** 2 * SQUARE),
+            np.eye(3) + np.outer([1.0, 2.0, -1.0], [0.5, 1.0, 1.0]),
+            "Eig: the bases of the eigenvectors of equal values",
+        ),
         (lambda a: np.sum(np.linalg.svd(a)[0] * SQUARE), np.eye(3), "SVD: the bases of the singular vectors of equal"),
         (lambda a: np.sum(np.real(np.linalg.eigh(a + 1j * (a - a.mT))[1])), SQUARE, "left open"),
         (lambda a: np.sum(np.real(np.linalg.svd(a * (1 + 1j))[0])), SQUARE, "left open"),
