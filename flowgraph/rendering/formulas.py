@@ -56,12 +56,15 @@ _SIGNS = {
     "forall": "∀",
 }
 _SUPERSCRIPTS = str.maketrans("0123456789+-nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ")
+_BAR = re.compile(r"\\bar\s*([^\s{}]|\{[^\s{}]\})")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 
 
 def plain_formula(latex: str) -> str:
     """A LaTeX formula with signs in place of commands, fractions with a slash, short powers raised."""
-    text = re.sub(r"\\bar\s*(\w|\{\w\})", lambda found: normalize("NFC", found[1].strip("{}") + "\u0304"), latex)
+    text = re.sub(
+        r"\\bar\s*([^\s{}]|\{[^\s{}]\})", lambda found: normalize("NFC", found[1].strip("{}") + "\u0304"), latex
+    )
     before = ""
     while text != before:
         before = text
@@ -86,6 +89,7 @@ def _power(found: re.Match[str]) -> str:
 
 
 _INNERMOST = (
+    (re.compile(r"\{\{([^{}]*)\}\}"), r"{\1}"),
     (re.compile(r"\\(?:operatorname|mathrm|text|mathbf|mathbb|boldsymbol)\s*\{([^{}]*)\}"), r"\1"),
     (re.compile(r"\\sqrt\[3\]\s*\{([^{}]*)\}"), r"∛(\1)"),
     (re.compile(r"\\sqrt\s*\{([^{}]*)\}"), r"√(\1)"),

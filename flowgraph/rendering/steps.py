@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import number_text, printable, shape_text
@@ -48,6 +49,7 @@ class _Teller:
         self.subject = subject
         self.graph = subject.graph
         self.owners = owners
+        self.lines = PlainLines(subject.graph.names)
         self.values = [subject.array(box) for box in self.graph.boxes]
         wrt = subject.grads.wrt if subject.grads is not None else self.graph.parameters
         self.bsteps = self.graph.bsteps(wrt) if wrt else ()
@@ -68,7 +70,8 @@ class _Teller:
     def _fprop(self, box: Box, place: str) -> Step:
         children = list(dict.fromkeys(box.children))
         words = f"reads {_listed([self._with_shape(child) for child in children])}; gives {self._seen(box)}."
-        formula = f"formula: {plain_formula(type(box).formula)}" if type(box).formula else ""
+        made = self.lines.value(box)
+        formula = f"{self._name(box)} = {made}" if made else ""
         id = self.owners[box]
         return Step("fprop", f"{self._name(box)}.fprop", words, place, id, formula, tiles=[id])
 
@@ -103,10 +106,11 @@ class _Teller:
             child = self.graph.boxes[slot]
             rms = _rms(grads[slot])
             name = self._name(child)
+            made = self.lines.sent(box, [place for place, one in step.wanted if one == slot])
             if before[slot] is None:
-                texts.append(f"∂L/∂{name} (rms {rms}) to {name}")
+                texts.append(f"∂L/∂{name}{made and f' = {made}'} (rms {rms}) to {name}")
             else:
-                texts.append(f"its part to {name}, where it adds up: ∂L/∂{name} is now of rms {rms}")
+                texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now of rms {rms}")
             sent.append((self.owners[child], self.owners[box]))
             gradients[self.owners[child]] = f"∂L/∂{name}  rms {rms}"
         reached = {slot for _, slot in step.wanted}

@@ -134,3 +134,22 @@ def test_search_in_a_browser(tmp_path: Path) -> None:
     shown = in_browser(path, "?find=softmax", tmp_path)
     assert ">1 of " in shown
     assert 'class="box output found"' in shown
+
+
+def test_steps_say_what_is_sent_with_the_names_of_the_graph() -> None:
+    words = {step["title"]: step["words"] for step in told(lecture_page())}
+    made = {step["title"]: step["formula"] for step in told(lecture_page())}
+    assert "sends ∂L/∂a1 = ∂L/∂h1 ⊙ (1 - h1²) (rms 0.0483) to a1." in words["h1.bprop"]
+    assert "∂L/∂h1 = ∂L/∂a2 W2ᵀ (rms" in words["a2.bprop"]
+    assert "h1ᵀ ∂L/∂a2 to W2, where it adds up: ∂L/∂W2 is now of rms" in words["a2.bprop"]
+    assert made["h1.fprop"] == "h1 = tanh(a1)"
+    assert made["R.fprop"] == "R = 0.001 L2"
+
+
+def test_a_name_that_looks_like_a_formula_is_left_alone() -> None:
+    a = fg.Parameter(np.ones((2, 3)), name=r"\frac{1}^2")
+    graph = fg.Graph(fg.sum(np.var(np.tanh(a).named("∇_h"), axis=0)))
+    steps = told(page(graph, graph.fprop(), None))
+    formulas = [step["formula"] for step in steps]
+    assert r"∇_h = tanh(\frac{1}^2)" in formulas
+    assert any("∇_h̄)²" in formula for formula in formulas)
