@@ -1,11 +1,13 @@
 """Training against scikit-learn's MLPClassifier: the same architecture, settings, split, epochs and first weights.
 
 One hidden layer of 100 rectified linear units, Adam, batches of 200, the L2 strength of scikit-learn's default; 200
-epochs, which is its default too, and 50 for MNIST. Each seed draws a split (70 % to train), first weights and the order of the examples; the two train in turn.
-The dtypes are those of the inputs: scikit-learn's / flowgraph's, where scikit-learn keeps what its user loads, usually
-float64. "fit" compares the calls to fit, from beginning to end; "to accuracy" the time until the accuracy on the test
-examples first reaches the mean that scikit-learn ends with, less one standard error, measured epoch by epoch without
-the measuring, over the seeds at which both reach it; "products" is how much faster than scikit-learn's fit the matrix
+epochs, which is its default too, and 50 for MNIST. Each seed draws a split (70 % to train), first weights and the order
+of the examples; the two train in turn. The dtypes are those of the inputs, scikit-learn's / flowgraph's; scikit-learn
+computes in what its user loads, usually float64.
+
+"fit" compares the calls to fit, from beginning to end; "to accuracy" the time until the accuracy on the test examples
+first reaches the mean that scikit-learn ends with, less one standard error, measured epoch by epoch without the
+measuring, over the seeds at which both reach it; "products" is how much faster than scikit-learn's fit the matrix
 products of all steps would be alone, the most that is possible.
 
     python -m benchmarks training
