@@ -11,6 +11,9 @@ from flowgraph.rendering.theming import drawn_theme, sized_to_fit
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
 
+MOST_IN_A_CELL = 1500
+"""Tiles of a picture that a cell of a notebook shows, and its file keeps; `graph.interactive()` shows more."""
+
 
 def to_dot(graph: Graph, *, theme: str = "auto", **settings: Any) -> str:
     """The DOT text of a graph: pure, and the same for the same graph."""
@@ -34,6 +37,7 @@ def to_graphviz(graph: Graph, **settings: Any) -> Any:
 def notebook_svg(graph: Graph) -> str | None:
     """The picture for a cell of a notebook, or None where there can be none: the cell then shows the text."""
     try:
-        return sized_to_fit(to_svg(graph, engine="builtin"))
+        picture = picture_of(graph)
+        return sized_to_fit(svg_of(picture, engine="builtin")) if len(picture.tiles) <= MOST_IN_A_CELL else None
     except Exception:
         return None

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 import flowgraph as fg
 from flowgraph.cli import main
-from tests.rendering.graphs import lecture
+from tests.rendering.graphs import deep, lecture
 
 SOURCE = '''
 import numpy as np
@@ -100,6 +100,20 @@ def test_steps_are_written(model: str, tmp_path: Path, suffix: str) -> None:
     result = call("animate", f"{model}:graph", "-o", tmp_path / f"net.{suffix}")
     assert result.exit_code == 0, result.output
     assert "sends" in (tmp_path / f"net.{suffix}").read_text(encoding="utf-8")
+
+
+def test_the_gallery_is_written(tmp_path: Path) -> None:
+    result = call("gallery", tmp_path / "boxes.html")
+    assert result.exit_code == 0, result.output
+    assert 'id="Tanh"' in (tmp_path / "boxes.html").read_text(encoding="utf-8")
+    assert "needs a name that ends in .html or .md" in call("gallery", tmp_path / "boxes.pdf").output
+
+
+def test_a_scope_is_collapsed_by_name(tmp_path: Path) -> None:
+    saved = fg.save(tmp_path / "deep.safetensors", deep(3))
+    result = call("render", saved, "-o", tmp_path / "net.dot", "--collapse", "layer2")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "net.dot").read_text(encoding="utf-8").count("box3d") == 1
 
 
 @pytest.mark.parametrize(
