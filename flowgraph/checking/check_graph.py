@@ -11,6 +11,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.check import BUDGET, check_target
 from flowgraph.checking.combine import combined
+from flowgraph.checking.complex_parts import leaves_in_parts
 from flowgraph.checking.in_place import boxes_in_place
 from flowgraph.checking.report import Report
 from flowgraph.checking.target import Target
@@ -27,7 +28,7 @@ def check_graph(graph: Graph, feeds: Mapping[Any, Any], order: int, seed: int, b
     """At these inputs, in float64; a float32 graph is checked through its float64 twin."""
     twin, leaves = in_double(graph)
     fed = {leaves.get(key, key) if isinstance(key, Box) else key: value for key, value in feeds.items()}
-    return _check(twin, fed, "graph", order, seed, budget)
+    return _check(*leaves_in_parts(twin, fed), "graph", order, seed, budget)
 
 
 def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: int, budget: int | None) -> Report:

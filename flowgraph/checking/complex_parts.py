@@ -1,8 +1,8 @@
-"""A box on complex children as a box on their real and imaginary parts, which a checker of real numbers can move."""
+"""Complex children of a box, and complex leaves of a graph, as real and imaginary parts, which a checker can move."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from flowgraph.box import Box, registry
 from flowgraph.boxes.complex_numbers import real_part
 from flowgraph.checking.cases import Case, child_labels
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input, Parameter
 from flowgraph.sweep import settled
 
 _ENDS = {False: ("",), True: ("_re", "_im")}
@@ -83,3 +85,32 @@ def in_parts(case: Case) -> Case:
         part for a in case.children for part in ((a.real.copy(), a.imag.copy()) if a.dtype.kind == "c" else (a,))
     ]
     return Case(OfParts, tuple(children), {"inner": inner, "given": case.settings, "pairs": pairs})
+
+
+def leaves_in_parts(graph: Graph, feeds: Mapping[Any, Any]) -> tuple[Graph, dict[Any, Any]]:
+    """The graph with two real leaves for each complex parameter and input, and what it is fed with."""
+    whole = [box for box in (*graph.parameters, *graph.inputs) if box.dtype.kind == "c"]
+    fed = {graph.box(key): value for key, value in feeds.items()}
+    if not whole:
+        return graph, dict(feeds)
+    twins: dict[Box, Any] = {}
+    for leaf in whole:
+        real, imaginary = (_part(leaf, graph.names[leaf], end) for end in _ENDS[True])
+        twins[leaf] = real + 1j * imaginary
+        if leaf in fed:
+            value = np.asarray(fed.pop(leaf))
+            fed |= {real: value.real, imaginary: value.imag}
+    for box in graph:
+        if box not in twins:
+            twins[box] = box.with_children(*(twins[child] for child in box.children)) if box.children else box
+    return Graph(*(twins[output] for output in graph.outputs)), fed
+
+
+def _part(leaf: Box, name: str, end: str) -> Box:
+    """A real leaf in place of the real or the imaginary part of a complex one."""
+    if isinstance(leaf, Parameter):
+        twin: Box = Parameter(leaf.value.real if end == "_re" else leaf.value.imag)
+    else:
+        twin = Input("part", shape=leaf.shape, dtype=leaf.dtype.type(0).real.dtype)
+    twin.__dict__.update(name=f"{name}{end}", scope="", built_at=leaf.built_at)
+    return twin

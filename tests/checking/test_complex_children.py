@@ -77,3 +77,24 @@ def test_parts_of_different_shapes_are_no_complex_child():
 
     with pytest.raises(fg.FlowgraphError, match="the real and the imaginary part of a child differ in shape"):
         OfParts(np.ones(2), np.ones(3), inner="Conjugate", given={}, pairs=(True,))
+
+
+def test_graphs_with_complex_parameters_and_inputs():
+    z, x = fg.Parameter(Z, name="z"), fg.Input("x", shape=("N", 2), dtype=complex)
+    good = fg.mean(np.abs(np.fft.fft(x) * z) ** 2)
+    report = fg.check(fg.Graph(good), x=np.array([[1.0, 2.0j], [0.5, -1.0 + 1.0j]]), order=2, budget=BUDGET)
+    assert report.passed
+    alone = fg.sum(np.abs(np.exp(x)))
+    assert fg.check(fg.Graph(alone), {x: np.array([[1.0, 2.0j]])}, budget=BUDGET).passed
+
+    class Forgets(fg.Elementwise):
+        examples = (fg.example(Z),)
+
+        def fprop(self, z):
+            return np.conj(z)
+
+        def bprop(self, grad, h, z):
+            return (grad,)
+
+    bad = fg.mean(np.abs(Forgets(z) + 1j) ** 2)
+    assert not fg.check(fg.Graph(bad), budget=BUDGET).passed
