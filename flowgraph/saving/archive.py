@@ -19,7 +19,9 @@ FORMAT = 1
 """Grows by one with every change that an older flowgraph would read wrongly."""
 
 _KEY = "flowgraph"
-_PLAIN = "?bBhHiIlLqQefdF"
+_PLAIN = "?bBhHiIlLqQefd"
+_PARTS = {"F": "<f4", "D": "<f8"}
+"""Complex numbers are stored as pairs, which every version of safetensors holds."""
 
 
 def write_archive(path: Any, kind: str, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
@@ -124,8 +126,8 @@ def _storable(name: str, array: Any) -> tuple[Array, str | None]:
     """The array as safetensors takes it, and its dtype where that is another."""
     array = np.asarray(array)
     dtype = array.dtype.str
-    if array.dtype.char == "D":
-        return np.stack([array.real, array.imag], axis=-1).astype("<f8"), dtype
+    if array.dtype.char in _PARTS:
+        return np.stack([array.real, array.imag], axis=-1).astype(_PARTS[array.dtype.char]), dtype
     if array.dtype.char not in _PLAIN:
         raise UsageError(f"saving: found {name!r} of dtype {array.dtype}, which safetensors cannot hold; convert it")
     native = array.dtype.newbyteorder("<")
@@ -135,7 +137,7 @@ def _storable(name: str, array: Any) -> tuple[Array, str | None]:
 def _restored(array: Array, dtype: str | None) -> Array:
     if dtype is None:
         return array
-    if np.dtype(dtype).char != "D":
+    if np.dtype(dtype).char not in _PARTS:
         return array.astype(dtype)
     whole = np.empty(array.shape[:-1], dtype)
     whole.real, whole.imag = array[..., 0], array[..., 1]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from flowgraph.box import Array, Constant, Leaf, registry_name
 from flowgraph.draws import Draw
@@ -21,9 +22,11 @@ from flowgraph.training.settings import read_number
 from flowgraph.training.trainer import State, Trainer
 
 if TYPE_CHECKING:
-    from flowgraph.training.examples import Examples
+    from flowgraph.training.examples import Fed
 
 KIND = "checkpoint"
+
+_taken: WeakKeyDictionary[Trainer, dict[str, str | None]] = WeakKeyDictionary()
 
 
 class Checkpoint(Callback):
@@ -92,12 +95,14 @@ def _read(path: Any) -> tuple[State, Mapping[str, Any]]:
 
 
 def _fingerprints(trainer: Trainer) -> dict[str, str | None]:
-    """Checksums of what a state depends on and does not hold: the objective, the data."""
-    return {
-        "objective": structure_fingerprint(trainer.problem.graph),
-        "training data": _digest(trainer, trainer.train),
-        "validation data": _digest(trainer, trainer.valid),
-    }
+    """Checksums of what a state depends on and does not hold, the objective and the data; taken once per trainer."""
+    if trainer not in _taken:
+        _taken[trainer] = {
+            "objective": structure_fingerprint(trainer.problem.graph),
+            "training data": _digest(trainer, trainer.train),
+            "validation data": _digest(trainer, trainer.valid),
+        }
+    return _taken[trainer]
 
 
 def structure_fingerprint(graph: Graph) -> str:
@@ -117,7 +122,7 @@ def structure_fingerprint(graph: Graph) -> str:
     return total.hexdigest()
 
 
-def _digest(trainer: Trainer, examples: Examples | None) -> str | None:
+def _digest(trainer: Trainer, examples: Fed | None) -> str | None:
     """A checksum of the arrays by the names of their inputs."""
     if examples is None:
         return None

@@ -46,7 +46,7 @@ def test_every_truncation_is_refused(path):
 def test_every_damaged_byte_is_refused_or_changes_nothing(path):
     content = path.read_bytes()
     for place in range(len(content)):
-        for flip in (1, 32, 255):
+        for flip in (1, 255):
             path.write_bytes(content[:place] + bytes([content[place] ^ flip]) + content[place + 1 :])
             try:
                 document, arrays = read_archive(path, "test")
