@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf
+from flowgraph.spec import same
 
 Reduction = Callable[["Builder", Box], Box | None]
 
@@ -36,7 +37,7 @@ class Builder:
         for rule in self.rules.get(type(box), ()):
             found = rule(self, box)
             if found is not None:
-                assert found.shape == box.shape, f"{rule.__name__} changes the shape of {box!r} to {found!r}"
+                assert _as_long(found, box), f"{rule.__name__} changes the shape of {box!r} to {found!r}"
                 assert found.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {found!r}"
                 return found
         return self.shared(box)
@@ -47,6 +48,12 @@ class Builder:
             return box
         key = _key(box)
         return box if key is None else self.known.setdefault(key, box)
+
+
+def _as_long(one: Box, other: Box) -> bool:
+    """Whether two boxes have one shape, as far as it is known before a run: what a mask takes has another name each
+    time."""
+    return one.ndim == other.ndim and all(map(same, one.shape, other.shape))
 
 
 def _key(box: Box) -> Hashable:

@@ -87,6 +87,14 @@ def test_what_a_function_gives_elsewhere_does_not_leak():
     np.testing.assert_array_equal(fg.Graph(chosen).fprop().bprop([1.0, 1.0, 1.0])[x], [0, 0, 0.25])
 
 
+def test_a_plan_of_a_gradient_through_masks():
+    x = fg.Parameter(A, name="x")
+    loss = np.sum(np.piecewise(x, [x < 0], [np.square, np.exp]) ** 2)
+    (grad,) = fg.gradient(loss, [x])
+    (found,) = fg.compile([grad])()
+    np.testing.assert_allclose(found, np.where(A < 0, 4 * A**3, 2 * np.exp(2 * A)))
+
+
 def test_every_batch():
     assert assert_every_batch(lambda x: np.select([x > 0, x > -1], [x**2, np.sin(x)], x), ("N", 3)) == [("N", 3)]
     assert assert_every_batch(lambda x: np.piecewise(x, [x > 0], [np.sqrt, np.square]), ("N", 3)) == [("N", 3)]

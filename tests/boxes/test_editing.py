@@ -132,6 +132,10 @@ def test_places_on_an_axis_that_follows_the_batch(obj):
             assert shape == ("N+2" if np.ndim(values) == 2 else "N+1", 3)
 
 
+def test_places_may_be_a_constant():
+    assert_as_numpy(lambda a: np.insert(a, fg.Constant([1]) if isinstance(a, fg.Box) else [1], 0.0, axis=0), A)
+
+
 def test_every_batch():
     assert assert_every_batch(lambda x: np.resize(x, (4, 5)), ("N", 3), batches=(1, 3, 9)) == [(4, 5)]
     assert assert_every_batch(lambda x: np.meshgrid(x[:, 0], [1.0, 2.0]), ("N", 3)) == [(2, "N")] * 2
