@@ -57,7 +57,7 @@ def _short(name: str) -> str:
 
 
 def _identifier(text: str) -> str:
-    word = re.sub(r"\W", "_", text)
+    word = "".join(sign if f"_{sign}".isidentifier() else "_" for sign in text)
     word = word if word.isidentifier() else f"_{word}"
     return word + "_" if keyword.iskeyword(word) else word
 
