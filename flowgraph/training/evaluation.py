@@ -6,7 +6,7 @@ from typing import Any
 
 from flowgraph.graph import Graph
 from flowgraph.plan import compile
-from flowgraph.training.examples import Examples, read_examples
+from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.problem import Problem
 
 BATCH = 1024
@@ -23,7 +23,7 @@ class Evaluator:
 
     def __call__(self, data: Any) -> tuple[float, float | None]:
         """Loss and error, None where there is no error to speak of."""
-        examples: Examples = read_examples(self.problem, data)
+        examples: Fed = read_examples(self.problem, data)
         totals = [0.0, 0.0]
         for count, feeds in examples.parts(BATCH):
             values = self._plan({box: array for box, array in feeds.items() if box in self._inputs})

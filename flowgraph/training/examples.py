@@ -14,7 +14,7 @@ from flowgraph.training.problem import Problem
 from flowgraph.training.settings import read_count
 
 
-class Examples:
+class Fed:
     """The arrays of all inputs, checked and of the inputs' dtypes; `len` counts the examples."""
 
     def __init__(self, arrays: Mapping[Box, Array]) -> None:
@@ -39,12 +39,12 @@ class Examples:
             yield stop - start, self.part(start, stop)
 
 
-def read_examples(problem: Problem, data: Any, what: str = "train") -> Examples:
+def read_examples(problem: Problem, data: Any, what: str = "train") -> Fed:
     """Examples from a dict of inputs (or names) to arrays, or from a pair (X, y) for the inputs x and y.
 
     The pair may also be an object with x and y.
     """
-    if isinstance(data, Examples):
+    if isinstance(data, Fed):
         return data
     graph = problem.graph
     feeds = data if isinstance(data, Mapping) else _pair(problem, data, what)
@@ -62,7 +62,7 @@ def read_examples(problem: Problem, data: Any, what: str = "train") -> Examples:
             f"fit: found {found} in the {what} data; needs the same number of examples, 1 or more, for each"
         )
     feeding.bind_sizes(graph, {box: array.shape for box, array in arrays.items()})
-    return Examples(arrays)
+    return Fed(arrays)
 
 
 def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> Array:
@@ -80,6 +80,21 @@ def read_batch_size(batch_size: int | None, count: int) -> int:
     if batch_size is None:
         return count
     return min(read_count("fit", "batch_size", batch_size, otherwise=", or None for all examples"), count)
+
+
+def parted(train: Any, valid: Any) -> tuple[Any, Any]:
+    """Training and validation data, also where both were given as one: a pair of data, or a split."""
+    if valid is None and hasattr(train, "train") and hasattr(train, "valid"):
+        return train.train, train.valid
+    if valid is None and isinstance(train, tuple | list) and len(train) == 2 and all(map(_is_data, train)):
+        return train[0], train[1]
+    return train, valid
+
+
+def _is_data(one: Any) -> bool:
+    """Whether this is data by itself: a dict, examples, or a pair of arrays."""
+    pair = isinstance(one, tuple | list) and len(one) == 2 and all(np.ndim(part) for part in one)
+    return isinstance(one, Mapping) or (hasattr(one, "x") and hasattr(one, "y")) or (pair and isinstance(one, tuple))
 
 
 def as_pair(data: Any) -> Any:

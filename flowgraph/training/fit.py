@@ -8,7 +8,6 @@ from typing import Any
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
 from flowgraph.training.preflight import examine
-from flowgraph.training.problem import problem_of
 from flowgraph.training.progress import progress_callback
 from flowgraph.training.rules import Rule
 from flowgraph.training.schedules import Schedule
@@ -39,8 +38,9 @@ def fit(
     `model` is an `fg.MLP`, which is trained by its cross entropy (softmax and sigmoid outputs) or squared error, plus
     `l1` · Σ |W| + `l2` · Σ W² of its weights; or a scalar objective box of your own, or a `Problem`, which says what
     to watch as well. `data` is a pair (X, y), examples of `flowgraph.data`, or a dict of inputs (or their names) to
-    arrays, the first axis of each counting the examples; `valid` is the same, and the best parameters are then those
-    of the epoch with the smallest validation loss, or error, as `early_stopping` says; a number there is its patience.
+    arrays, the first axis of each counting the examples; `valid` is the same, or data is a pair of both. The best
+    parameters are then those of the epoch with the smallest validation loss, or error, as `early_stopping` says; a
+    number there is its patience.
 
     Each epoch uses each example once, in an order that `seed` fixes; `batch_size=1` is stochastic gradient descent
     example by example, `batch_size=None` uses all at once. The last batch of an epoch may be smaller.
@@ -61,11 +61,12 @@ def fit(
     Source: Larochelle, Training neural networks, "stochastic gradient descent".
     """
     epochs = read_count("fit", "epochs", epochs)
-    problem = problem_of(model, data, l1, l2)
     trainer = Trainer(
-        problem,
+        model,
         data,
         valid,
+        l1=l1,
+        l2=l2,
         rule=rule,
         learning_rate=learning_rate,
         batch_size=batch_size,
@@ -75,5 +76,5 @@ def fit(
     if resume is not None:
         trainer.restore(resume)
     elif checks:
-        examine(problem, trainer.train, trainer.seed).tell()
+        examine(trainer.problem, trainer.train, trainer.seed).tell()
     return trainer.run(epochs, [progress_callback(progress), *callbacks])

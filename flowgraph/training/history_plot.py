@@ -14,7 +14,7 @@ BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
 SUFFIXES = (".svg", ".png", ".pdf")
 
 
-def plot(history: History, path: Path, *, width: float = 7.0, log_loss: bool = True) -> Path:
+def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
     """Write the picture; losses above, errors, gradient norms below, the best epoch marked."""
     if path.suffix not in SUFFIXES:
         raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
@@ -35,7 +35,7 @@ def plot(history: History, path: Path, *, width: float = 7.0, log_loss: bool = T
         rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (label, curves) in zip(rows, panels.items(), strict=True):
             _draw(axes, history, label, curves)
-            if label.startswith("gradient") or (label == "loss" and log_loss):
+            if label != "error" and log and all(value > 0 for values in curves.values() for value in values):
                 axes.set_yscale("log")
         rows[-1].set_xlabel("epoch")
         figure.patch.set_alpha(0)
@@ -64,6 +64,8 @@ def _draw(axes: Any, history: History, label: str, curves: dict[str, list[Any]])
         axes.plot(numbers, shown, label=name, marker="." if len(numbers) == 1 else None, **settings)
     if history.best_epoch is not None and label != "gradient norm":
         axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=f"best: epoch {history.best_epoch}")
+    if label == "error":
+        axes.set_ylim(bottom=0)
     axes.set_ylabel("error in %" if label == "error" else label)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

@@ -11,7 +11,7 @@ from flowgraph.box import Array
 from flowgraph.derivatives import gradient, hessian
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.training.examples import Examples, read_examples
+from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.flat import Flat
 from flowgraph.training.minimum import Minimum, Step
 from flowgraph.training.problem import Problem, problem_of
@@ -66,7 +66,7 @@ def newton(
 class _Newton:
     """One minimisation: the graph of objective, gradient and Hessian, and the damping."""
 
-    def __init__(self, problem: Problem, examples: Examples, not_convex: str, memory: int | None) -> None:
+    def __init__(self, problem: Problem, examples: Fed, not_convex: str, memory: int | None) -> None:
         self.flat = Flat(problem.parameters)
         self.feeds = examples.arrays
         self.not_convex = not_convex
@@ -149,7 +149,7 @@ def _without_gradient(matrix: Array) -> str:
     return "the gradient vanishes, and some direction is flat"
 
 
-def _refuse_too_large(problem: Problem, examples: Examples, size: int, memory: int | None) -> None:
+def _refuse_too_large(problem: Problem, examples: Fed, size: int, memory: int | None) -> None:
     """The Hessian with two matrices to solve, and for each of its rows the slopes of all values of the graph."""
     run = problem.graph.fprop(examples.arrays)
     values = sum(np.size(run[box]) for box in problem.graph.boxes if box.children)

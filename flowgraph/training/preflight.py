@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.errors import FlowgraphError
-from flowgraph.training.examples import Examples, read_examples
+from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.preflight_data import check_data
 from flowgraph.training.preflight_model import check_gradients, check_start, check_units
 from flowgraph.training.preflight_overfit import check_overfitting
@@ -86,7 +86,7 @@ def preflight(model: Any, data: Any, *, seed: int = 0) -> Preflight:
     return examine(problem, read_examples(problem, data), seed)
 
 
-def examine(problem: Problem, examples: Examples, seed: int) -> Preflight:
+def examine(problem: Problem, examples: Fed, seed: int) -> Preflight:
     """The findings for a problem and its examples."""
     findings = [Finding(*check_data(problem, examples))]
     if not findings[-1].fatal:

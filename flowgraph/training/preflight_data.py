@@ -9,11 +9,11 @@ import numpy as np
 from flowgraph.box import Array, Box
 from flowgraph.boxes.loss import ClassLoss
 from flowgraph.leaves import Input
-from flowgraph.training.examples import Examples
+from flowgraph.training.examples import Fed
 from flowgraph.training.problem import Problem
 
 
-def check_data(problem: Problem, examples: Examples) -> tuple[Any, ...]:
+def check_data(problem: Problem, examples: Fed) -> tuple[Any, ...]:
     """Whether every number is finite and every label one of the classes."""
     for box, array in examples.arrays.items():
         if array.dtype.kind in "fc" and not np.isfinite(array).all():
@@ -45,7 +45,7 @@ def class_losses(problem: Problem) -> list[Box]:
     return [box for box in problem.graph.boxes if isinstance(box, ClassLoss)]
 
 
-def _labels(loss: Box, examples: Examples) -> Array | None:
+def _labels(loss: Box, examples: Fed) -> Array | None:
     """The labels that a loss reads straight from an input."""
     targets = loss.children[1]
     is_labels = isinstance(targets, Input) and targets.dtype.kind in "iu" and targets in examples.arrays

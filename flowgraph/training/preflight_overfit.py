@@ -11,7 +11,7 @@ from flowgraph.box import Array
 from flowgraph.derivatives import gradient
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter
-from flowgraph.training.examples import Examples
+from flowgraph.training.examples import Fed
 from flowgraph.training.preflight_data import class_losses
 from flowgraph.training.problem import Problem
 from flowgraph.training.rules import Adam
@@ -22,7 +22,7 @@ RATE = 0.01
 SHARE = 0.5
 
 
-def check_overfitting(problem: Problem, examples: Examples, order: Array) -> tuple[Any, ...]:
+def check_overfitting(problem: Problem, examples: Fed, order: Array) -> tuple[Any, ...]:
     """Whether some steps halve the loss of as many examples as the parameters should be able to hold, at most 16.
 
     The steps run on graphs, box by box: so few of them are done before a plan would be compiled.

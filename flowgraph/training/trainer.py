@@ -17,10 +17,10 @@ from flowgraph.plan import compile
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import Evaluator
-from flowgraph.training.examples import Examples, epoch_order, read_batch_size, read_examples
+from flowgraph.training.examples import Fed, epoch_order, parted, read_batch_size, read_examples
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.interrupt import interruption
-from flowgraph.training.problem import Problem
+from flowgraph.training.problem import problem_of
 from flowgraph.training.rules import Rule, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
@@ -34,29 +34,32 @@ class State(NamedTuple):
 
 
 class Trainer:
-    """Trains a problem step by step; `run` goes on to a number of epochs.
+    """Trains a model step by step; `run` goes on to a number of epochs. Model, data and settings are those of `fg.fit`.
 
-    The step is one plan: objective, gradients and update rule, all parameters together. `updates` counts the steps,
-    `epoch` the epochs that are complete, `position` the examples seen in the one that is not. Order and dropout
+    The step is one plan, `plan`: objective, gradients and update rule, all parameters together. `updates` counts the
+    steps, `epoch` the epochs that are complete, `position` the examples seen in the one that is not. Order and dropout
     are fixed by the seed and these counts, so `state()` is all that `restore` needs: parameters, what the rule
     remembers, the counts, sums of this epoch, early stopping, the history.
     """
 
     def __init__(
         self,
-        problem: Problem,
+        model: Any,
         train: Any,
         valid: Any = None,
         *,
+        l1: float = 0.0,
+        l2: float = 0.0,
         rule: str | Rule = "adam",
         learning_rate: float | Schedule | None = None,
         batch_size: int | None = 32,
         early_stopping: EarlyStopping | int | None = None,
         seed: int = 0,
     ) -> None:
-        self.problem = problem
+        train, valid = parted(train, valid)
+        self.problem = problem = problem_of(model, train, l1, l2)
         self.train = read_examples(problem, train)
-        self.valid: Examples | None = None if valid is None else read_examples(problem, valid, "valid")
+        self.valid: Fed | None = None if valid is None else read_examples(problem, valid, "valid")
         self.rule = find_rule(rule)
         self.schedule = find_schedule(self.rule.default_rate if learning_rate is None else learning_rate)
         self.batch_size = read_batch_size(batch_size, len(self.train))

@@ -1,5 +1,7 @@
 """`fg.fit`: what it takes as a model, what it reaches, and what the lecture says of training."""
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -14,6 +16,7 @@ from flowgraph.training.problem import mlp_problem
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+Both = namedtuple("Both", "train valid")
 QUIET = {"checks": False, "progress": False}
 
 
@@ -102,7 +105,15 @@ def test_examples_of_the_data_package_and_dicts():
     for data in ((X, Y), Examples(X, Y, classes=("no", "yes")), {"x": X, "y": Y}):
         mlp = fg.MLP([4, 3, 2], rng=0)
         found.append(fg.fit(mlp, data, data, epochs=2, **QUIET)["valid_loss"])
-    assert found[0] == found[1] == found[2]
+    both = ((X, Y), (X, Y)), ({"x": X, "y": Y}, Examples(X, Y, classes=("no", "yes"))), Both((X, Y), (X, Y))
+    for data in both:
+        found.append(fg.fit(fg.MLP([4, 3, 2], rng=0), data, epochs=2, **QUIET)["valid_loss"])
+    assert all(one == found[0] for one in found)
+
+
+def test_lists_of_two_examples_are_a_pair_and_not_two_sets():
+    history = fg.fit(fg.MLP([2, 3, 2], rng=0), ([[0.0, 1.0], [1.0, 0.0]], [0, 1]), epochs=2, **QUIET)
+    assert history["valid_loss"] == [None, None]
 
 
 def test_an_objective_of_ones_own():
