@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
@@ -11,6 +11,7 @@ from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter
 from flowgraph.plan.plan import Plan
 from flowgraph.plan.simplify import PASSES
+from flowgraph.plan.specialised import Specialised
 from flowgraph.spec import same, shape_text
 
 
@@ -21,6 +22,7 @@ def compile(
     *,
     borrow: bool = False,
     without: Sequence[str] = (),
+    backend: str = "numpy",
 ) -> Plan:
     """Compile boxes, and new values for parameters, into one function of NumPy calls on buffers.
 
@@ -28,6 +30,9 @@ def compile(
     computed from the old ones. `inputs` fixes the order of arguments given by position; it may name inputs that the
     outputs do not read. `borrow=True` returns arrays of the plan's own memory, which the next call overwrites.
     `without` leaves out passes of the simplification, to see what each does: any of those in `flowgraph.plan.PASSES`.
+    `backend="numba"` (extra `native`) makes one machine function of the plan, for networks so small that the calls of
+    NumPy take longer than their work; Numba needs seconds to compile it. A plan that Numba cannot make, or Numba
+    missing, is said in a warning, and NumPy runs the plan.
 
     >>> import numpy as np, flowgraph as fg
     >>> x, w = fg.Input("x", shape=("N",)), fg.Parameter(0.0, name="w")
@@ -45,7 +50,26 @@ def compile(
     unknown = set(without) - set(PASSES)
     if unknown:
         raise UsageError(f"compile: found without={sorted(unknown)[0]!r}, needs some of {', '.join(PASSES)}")
-    return Plan(boxes, changed, _read_inputs(graph, inputs), alone=alone, borrow=borrow, without=frozenset(without))
+    return Plan(
+        boxes,
+        changed,
+        _read_inputs(graph, inputs),
+        alone=alone,
+        borrow=borrow,
+        without=frozenset(without),
+        make=_read_backend(backend),
+    )
+
+
+def _read_backend(backend: str) -> Callable[..., Specialised]:
+    """What makes the function of a plan for given shapes."""
+    if backend == "numpy":
+        return Specialised
+    if backend != "numba":
+        raise UsageError(f"compile: found backend={backend!r}, needs 'numpy' or 'numba'")
+    from flowgraph.plan.native import Backend
+
+    return Backend()
 
 
 def _read_outputs(outputs: Any) -> tuple[list[Box], bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class Plan:
         alone: bool,
         borrow: bool,
         without: frozenset[str],
+        make: Callable[..., Specialised] = Specialised,
     ) -> None:
         self._forward = Graph(*outputs, *updates.values())
         self.inputs = tuple(inputs)
@@ -53,6 +54,7 @@ class Plan:
         self._alone = alone
         self._borrow = borrow
         self._without = without
+        self._make = make
         self.known: dict[Any, Specialised] = {}
         self._compiling = threading.Lock()
         self.last: Specialised | None = None
@@ -155,7 +157,7 @@ class Plan:
                 feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
             sizes = feeding.bind_sizes(self._forward, {box: given[box] for box in self._forward.inputs})
             leaves = {**{box: box for box in self.inputs}, **concrete_leaves(self._forward, given, sizes)}
-            found = Specialised(self._forward, self.store, leaves, self._reads, self._without)
+            found = self._make(self._forward, self.store, leaves, self._reads, self._without)
             while len(self.known) >= LARGEST_CACHE:
                 del self.known[next(iter(self.known))]
             self.known[shapes] = found

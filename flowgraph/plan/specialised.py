@@ -28,7 +28,7 @@ class Specialised:
     ) -> None:
         self.leaves = leaves
         small = simplify(open_composites(specialise(graph, leaves)), without)
-        whole = _with_new_values(small, store.parameters)
+        whole = with_new_values(small, store.parameters)
         count = len(whole.outputs) - len(store.parameters)
         kept, new = whole.outputs[:count], whole.outputs[count:]
         self.graph = Graph(*kept, *_nearest_first(whole, new))
@@ -43,7 +43,7 @@ class Specialised:
         self.copied = tuple([self.schedule.kinds[box] != "number" for box in kept])
 
 
-def _with_new_values(graph: Graph, parameters: Sequence[Parameter]) -> Graph:
+def with_new_values(graph: Graph, parameters: Sequence[Parameter]) -> Graph:
     """The graph whose last outputs, the new values, each fill a buffer of their own: a copy where they would not."""
     kept = len(graph.outputs) - len(parameters)
     seen: set[Box] = set()

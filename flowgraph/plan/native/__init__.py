@@ -1,0 +1,93 @@
+"""Plans through Numba: the simplified graph as one compiled function, where NumPy's calls would take longer than it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowgraph.box import Box, Leaf
+from flowgraph.boxes.arithmetic import Positive
+from flowgraph.boxes.label import PlacesOf
+from flowgraph.graph import Graph
+from flowgraph.leaves import Parameter
+from flowgraph.plan.emit import Source
+from flowgraph.plan.native.bind import Bound
+from flowgraph.plan.native.emit import emit
+from flowgraph.plan.native.loops import find_loops
+from flowgraph.plan.native.machine import has_blas, is_installed, refuse_dtypes
+from flowgraph.plan.native.places import find_places, is_view
+from flowgraph.plan.native.refusal import NotNativeError
+from flowgraph.plan.opening import open_composites
+from flowgraph.plan.schedule import schedule
+from flowgraph.plan.simplify import simplify
+from flowgraph.plan.specialise import specialise
+from flowgraph.plan.specialised import Specialised, with_new_values
+from flowgraph.plan.store import Store
+
+OF_NUMPY = frozenset({"columns", "products", "accumulation", "pieces"})
+"""Passes that turn a graph into what NumPy is fast at, which loops do not need."""
+
+LARGEST = 1000
+"""Boxes that are compiled into one function; Numba would take minutes for more."""
+
+
+class NativeSpecialised(Specialised):
+    """The native function of a plan for one set of shapes."""
+
+    def __init__(
+        self, graph: Graph, store: Store, leaves: Mapping[Box, Box], read: Sequence[Parameter], without: frozenset[str]
+    ) -> None:
+        self.leaves = leaves
+        small = simplify(open_composites(specialise(graph, leaves)), without | OF_NUMPY)
+        whole = _with_own_results(with_new_values(small, store.parameters))
+        if len(whole.boxes) > LARGEST:
+            raise NotNativeError(
+                f"the plan has {len(whole.boxes)} boxes, more than the {LARGEST} that are compiled at once"
+            )
+        refuse_dtypes(whole.boxes)
+        count = len(whole.outputs) - len(store.parameters)
+        kept = whole.outputs[:count]
+        self.graph = whole
+        self.schedule = schedule(whole, dict(zip(store.parameters, whole.outputs[count:], strict=True)), pieces=False)
+        places = find_places(whole, self.schedule.kinds)
+        labels = [places[box.children[0]].base for box in whole.boxes if isinstance(box, PlacesOf)]
+        results = [*kept, *[box for box in labels if not isinstance(box, Leaf)]]
+        loops = find_loops(whole, places, {*whole.outputs, *results})
+        native = emit(self.schedule, loops, list(leaves.values()), results, has_blas())
+        bound = Bound(native, self.schedule, places, store, read)
+        self.source = Source(text=native.text)
+        self.memory: Any = bound
+        self.functions = bound.functions(kept)
+        self.copied = tuple([bool(box.shape) for box in kept])
+
+
+def _with_own_results(graph: Graph) -> Graph:
+    """The graph whose outputs each fill memory of their own: a copy of what is a leaf or a view."""
+    kinds = schedule(graph, {}).kinds
+    own = {
+        box: Positive(box) if isinstance(box, Leaf) or is_view(box, kinds) or not kinds[box] else box
+        for box in graph.outputs
+    }
+    return Graph(*[own[box] for box in graph.outputs])
+
+
+class Backend:
+    """Makes the functions of a plan native, until a graph turns out to be none that Numba compiles."""
+
+    def __init__(self) -> None:
+        self.native = True
+        if not is_installed():
+            self._refuse("Numba is not installed; pip install 'flowgraph[native]'")
+
+    def __call__(self, *arguments: Any) -> Specialised:
+        if self.native:
+            try:
+                return NativeSpecialised(*arguments)
+            except NotNativeError as reason:
+                self._refuse(str(reason))
+        return Specialised(*arguments)
+
+    def _refuse(self, reason: str) -> None:
+        self.native = False
+        warnings.warn(f'compile(backend="numba"): {reason}; NumPy runs this plan', UserWarning, stacklevel=2)

@@ -1,0 +1,135 @@
+"""Boxes that have loops of their own: matrix products, joined arrays, elements in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.joining import Concatenate
+from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.plan.native.lines import cast, number_name
+from flowgraph.plan.native.operands import product_index
+from flowgraph.plan.native.places import flat_text, own_index, rows_of
+from flowgraph.plan.rebuild import elements, shape_of
+
+if TYPE_CHECKING:
+    from flowgraph.plan.native.emit import Writer
+
+LARGE = 1 << 14
+"""Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product."""
+
+
+def write_block(writer: Writer, box: Box) -> None:
+    """Write the loops of a box."""
+    if isinstance(box, MatMul):
+        _write_product(writer, box)
+    elif isinstance(box, Concatenate):
+        _write_joined(writer, box)
+    else:
+        _write_copy(writer, box)
+
+
+def nested(sizes: Sequence[tuple[str, int]], indent: str = "    ") -> tuple[list[str], str]:
+    """Heads of loops, one in another, and the indent of their body."""
+    lines = []
+    for letter, size in sizes:
+        if letter != "0":
+            lines.append(f"{indent}for {letter} in range({size}):")
+            indent += "    "
+    return lines, indent
+
+
+def _write_product(writer: Writer, box: MatMul) -> None:
+    left, right = box.children
+    between = shape_of(left)[-1]
+    if box.ndim == left.ndim == right.ndim == 2 and _is_for_blas(writer, box, between):
+        writer.lines.append(f"    dot({writer.matrix(left)}, {writer.matrix(right)}, {writer.array(box, False)})")
+        return
+    if elements(box) > 1 and _goes_along_rows(writer, box):
+        _add_rows(writer, box, between)
+    else:
+        _add_terms(writer, box, between)
+
+
+def _is_for_blas(writer: Writer, box: MatMul, between: int) -> bool:
+    floats = box.dtype in (np.float32, np.float64) and all(child.dtype == box.dtype for child in box.children)
+    large = elements(box) * between >= LARGE and min(shape_of(box)) > 1
+    return writer.blas and floats and large and all(map(writer.is_matrix, box.children))
+
+
+def _last_letter(box: Box) -> int | None:
+    """The last axis with more than one element."""
+    return next((axis for axis in reversed(range(box.ndim)) if shape_of(box)[axis] > 1), None)
+
+
+def _goes_along_rows(writer: Writer, box: MatMul) -> bool:
+    """Whether the innermost loop is along the result, since the elements of a factor lie side by side there."""
+    left, right = box.children
+    if right.ndim > 1 and shape_of(right)[-1] > 1:
+        return writer.places[right].strides[-1] == 1
+    return left.ndim > 1 and writer.places[left].strides[-2] == 1 and shape_of(left)[-2] > 1
+
+
+def _terms(writer: Writer, box: MatMul, index: Sequence[str]) -> tuple[str, str]:
+    left, right = (
+        cast(writer.read(child, at), child.dtype, box.dtype)
+        for child, at in zip(box.children, product_index(box, index, "z"), strict=True)
+    )
+    return left, right
+
+
+def _add_rows(writer: Writer, box: MatMul, between: int) -> None:
+    """Rows of one factor, each times a number of the other, are added to the row of the result."""
+    index, axis = own_index(box.shape), _last_letter(box)
+    assert axis is not None
+    outer = [pair for place, pair in enumerate(zip(index, shape_of(box), strict=True)) if place != axis]
+    inner = (index[axis], shape_of(box)[axis])
+    out = f"{writer.array(box, False)}[{', '.join(index)}]"
+    left, right = _terms(writer, box, index)
+    heads, indent = nested(outer)
+    zero = [f"{indent}for {inner[0]} in range({inner[1]}):", f"{indent}    {out} = {number_name(box.dtype, box)}(0)"]
+    sums, deep = nested([("z", between), inner], indent)
+    writer.lines += [*heads, *zero, *sums, f"{deep}{out} = {writer.plus_product(box, out, left, right)}"]
+
+
+def _add_terms(writer: Writer, box: MatMul, between: int) -> None:
+    """Each element of the result is summed up by itself."""
+    index = own_index(box.shape)
+    left, right = _terms(writer, box, index)
+    heads, indent = nested(list(zip(index, shape_of(box), strict=True)))
+    total = writer.variable(box)
+    writer.lines += [
+        *heads,
+        f"{indent}{total} = {number_name(box.dtype, box)}(0)",
+        f"{indent}for z in range({between}):",
+        f"{indent}    {total} = {writer.plus_product(box, total, left, right)}",
+    ]
+    writer.store(box, index, indent)
+
+
+def _write_joined(writer: Writer, box: Concatenate) -> None:
+    axis, start = box.axis % box.ndim, 0
+    for child in box.children:
+        index = own_index(child.shape)
+        heads, indent = nested(list(zip(index, shape_of(child), strict=True)))
+        at = [flat_text(start, (1,), [one]) if a == axis else one for a, one in enumerate(index)]
+        value = cast(writer.read(child, index), child.dtype, box.dtype)
+        writer.lines += [*heads, f"{indent}{writer.array(box, False)}[{', '.join(at)}] = {value}"]
+        start += shape_of(child)[axis]
+
+
+def _write_copy(writer: Writer, box: Box) -> None:
+    (child,) = box.children
+    index = own_index(child.shape)
+    heads, indent = nested(list(zip(index, shape_of(child), strict=True)))
+    out = f"{writer.array(box, True)}[{flat_text(0, rows_of(shape_of(child)), index)}]"
+    writer.lines += [*heads, f"{indent}{out} = {writer.read(child, index)}"]
+
+
+def is_rows(strides: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether elements lie row by row without gaps."""
+    pairs = zip(shape, strides, rows_of(shape), strict=True)
+    return all(size == 1 or stride == row for size, stride, row in pairs)

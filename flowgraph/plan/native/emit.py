@@ -1,0 +1,195 @@
+"""The source of a native plan: one function of loops, which Numba compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.label import PlacesOf
+from flowgraph.plan.arena import ALIGNMENT, lay_out
+from flowgraph.plan.names import Names
+from flowgraph.plan.native.blocks import is_rows, write_block
+from flowgraph.plan.native.lines import NUMBERS, literal, number_name
+from flowgraph.plan.native.loops import Loops, is_literal, is_local, is_number
+from flowgraph.plan.native.places import LETTERS, element
+from flowgraph.plan.native.sums import write_loop
+from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.spec import shape_text
+
+RESERVED = (
+    *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "dot", "erf", "erfc", "step",
+    "table", "addresses", "memory", "range", "complex", "bool_", "native", "refuse", "code", "maximum", "minimum",
+)  # fmt: skip
+
+
+@dataclass
+class Native:
+    """The text of a native function, and what its memory holds.
+
+    `fixed` are offsets of constants and of parameters that are only read; `offsets` those of values; `checks` are the
+    boxes that refuse labels, by the code that the function returns.
+    """
+
+    text: str = ""
+    names: dict[Box, str] = field(default_factory=dict)
+    arguments: dict[Box, int] = field(default_factory=dict)
+    fixed: dict[Box, int] = field(default_factory=dict)
+    offsets: dict[Box, int] = field(default_factory=dict)
+    bytes: int = 0
+    checks: list[PlacesOf] = field(default_factory=list)
+    functions: set[np.ufunc] = field(default_factory=set)
+
+
+def emit(plan: Schedule, loops: Loops, arguments: Sequence[Box], results: Sequence[Box], blas: bool) -> Native:
+    """The source of a function of the arguments, beside the table of addresses, that fills the memory."""
+    ufuncs = {ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
+    native = Native(arguments={box: place for place, box in enumerate(arguments)}, functions=ufuncs)
+    names = Names({*RESERVED, *[ufunc.__name__ for ufunc in ufuncs]})
+    native.names = names.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
+    for parameter, box in plan.updated.items():
+        native.names[box] = names.free(f"new_{native.names[parameter]}")
+    writer = Writer(plan, loops, native, names, blas)
+    writer.write(set(results) | set(plan.updated.values()))
+    return native
+
+
+class Writer:
+    """What grows while the loops are written."""
+
+    def __init__(self, plan: Schedule, loops: Loops, native: Native, names: Names, blas: bool) -> None:
+        self.plan = plan
+        self.loops = loops
+        self.places = loops.places
+        self.native = native
+        self.taken = names
+        self.blas = blas
+        self.lines: list[str] = []
+        self.at = 0
+        self.sizes: tuple[int, ...] | None = None
+        self.kept: set[Box] = set()
+        self.arrays: dict[tuple[Box, tuple[int, ...]], str] = {}
+        self.variables: dict[Box, str] = {}
+
+    def write(self, kept: set[Box]) -> None:
+        """The whole text."""
+        self.kept = kept
+        for at, loop in enumerate(self.loops.listed):
+            self.at = at
+            self.sizes = loop.sizes if loop.role == "loop" else None
+            if loop.role == "block":
+                box = loop.boxes[0]
+                self.lines.append(f"    # {self.native.names[box]} {shape_text(box.shape)}")
+                write_block(self, box)
+            else:
+                write_loop(self, loop)
+        self._lay_out()
+        head = ", ".join(["table", *[self.native.names[box] for box in self.native.arguments]])
+        body = [f"def step({head}):", *self._head(), *self.lines, "    return 0"]
+        self.native.text = "\n".join(body) + "\n"
+
+    def read(self, child: Box, index: Sequence[str]) -> str:
+        """The text of an element of a value."""
+        place = self.places[child]
+        base = place.base
+        if is_literal(base):
+            return literal(base)  # type: ignore[arg-type]
+        if is_number(self.loops, base):
+            return self.variable(base)
+        if base in self.native.arguments and base.shape == ():
+            return self.native.names[base]
+        here = self.sizes is not None and self.loops.of.get(base) == self.at
+        if here and is_local(self.loops, child, index, self.sizes or ()):
+            return self.variable(base)
+        return element(place, shape_of(child), index, self.array)
+
+    def variable(self, box: Box) -> str:
+        """The name of one number of the value."""
+        if box not in self.variables:
+            name = self.native.names[box]
+            self.variables[box] = (
+                self.taken.free(f"{name}_") if elements(box) > 1 and box in self.loops.stored else name
+            )
+        return self.variables[box]
+
+    def array(self, base: Box, flat: bool) -> str:
+        """The name of the array of a value."""
+        shape = shape_of(base) or (1,)
+        return self.shaped(base, (elements(base),) if flat else shape)
+
+    def shaped(self, base: Box, shape: tuple[int, ...]) -> str:
+        """The name of the array in a shape of as many elements."""
+        key = (base, shape)
+        if key not in self.arrays:
+            name = self.native.names[base]
+            own = shape == (shape_of(base) or (1,))
+            if own and base in self.loops.of and elements(base) == 1:
+                name = self.taken.free(f"{name}_kept")
+            self.arrays[key] = name if own else self.taken.free(f"{name}_{'flat' if len(shape) == 1 else 'reshaped'}")
+        return self.arrays[key]
+
+    def is_matrix(self, box: Box) -> bool:
+        """Whether a value is an array of rows, or the transpose of one."""
+        place, shape = self.places[box], shape_of(box)
+        whole = elements(place.base) == elements(box)
+        return whole and (is_rows(place.strides, shape) or is_rows(place.strides[::-1], shape[::-1]))
+
+    def matrix(self, box: Box) -> str:
+        """A matrix as a whole."""
+        place, shape = self.places[box], shape_of(box)
+        if is_rows(place.strides, shape):
+            return self.shaped(place.base, shape)
+        return f"{self.shaped(place.base, shape[::-1])}.T"
+
+    def plus_product(self, box: Box, total: str, left: str, right: str) -> str:
+        """A sum and one product more."""
+        if box.dtype.kind == "f":
+            return f"plus_product({total}, {left}, {right})"
+        return f"{number_name(box.dtype, box)}({total} + {left} * {right})"
+
+    def store(self, box: Box, index: Sequence[str], indent: str) -> None:
+        """Put the number of a box into its array, if it has one."""
+        if box in self.loops.stored or box in self.kept:
+            self.lines.append(f"{indent}{self.array(box, False)}[{', '.join(index) or '0'}] = {self.variable(box)}")
+
+    def _lay_out(self) -> None:
+        """Offsets of all arrays in one stretch of memory: values that live at the same time do not overlap."""
+        end = len(self.loops.listed)
+        buffers: dict[Box, Buffer] = {}
+        new = set(self.plan.updated.values())
+        for base, _ in self.arrays:
+            if base in new or base in self.plan.updated or base in self.native.arguments:
+                continue
+            size = elements(base) * base.dtype.itemsize
+            if base in self.loops.of:
+                last = end if base in self.kept else self.loops.last.get(base, end)
+                buffers[base] = Buffer(size, self.loops.of[base], last)
+            else:
+                self.native.fixed[base] = 0
+        start = lay_out(buffers.values())
+        self.native.offsets = {base: buffer.offset for base, buffer in buffers.items()}
+        for base in self.native.fixed:
+            self.native.fixed[base] = start
+            start += -(-elements(base) * base.dtype.itemsize // ALIGNMENT) * ALIGNMENT
+        self.native.bytes = start
+
+    def _head(self) -> list[str]:
+        """Lines that give arrays their names: what a table tells, and offsets in the memory."""
+        count = 1 + 2 * len(self.plan.updated)
+        lines = [f"    addresses = carray(pointer(table, int64), ({count},))", "    memory = addresses[0]"]
+        order: list[Box] = [*self.plan.updated, *self.plan.updated.values()]
+        numbers = {box: number for number, box in enumerate(order, 1)}
+        for (base, shape), name in self.arrays.items():
+            size = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+            if base in self.native.arguments:
+                if shape != shape_of(base):
+                    lines.append(f"    {name} = {self.native.names[base]}.reshape({size})")
+                continue
+            offset = self.native.offsets.get(base, self.native.fixed.get(base, 0))
+            start = f"addresses[{numbers[base]}]" if base in numbers else f"memory + {offset}"
+            lines.append(f"    {name} = carray(pointer({start}, {number_name(base.dtype, base)}), {size})")
+        return lines

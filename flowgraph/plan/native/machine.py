@@ -1,0 +1,88 @@
+"""Numba: what it needs to compile the source of a native plan, and the function that it makes of it."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.plan.native.emit import Native
+from flowgraph.plan.native.lines import NUMBERS, number_name
+from flowgraph.plan.native.refusal import NotNativeError
+
+
+def is_installed() -> bool:
+    """Whether Numba can be imported."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def has_blas() -> bool:
+    """Whether Numba finds a BLAS, which it takes from SciPy."""
+    return importlib.util.find_spec("scipy") is not None
+
+
+def compiled(native: Native, code: Any) -> Callable[..., int]:
+    """The function of the address of the table, and of the arguments."""
+    numba: Any = importlib.import_module("numba")
+    space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
+    space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
+    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, np.maximum, np.minimum}}
+    space |= {"carray": numba.carray, **_instructions()}
+    exec(code, space)
+    signature = numba.int64(numba.int64, *[_type(box) for box in native.arguments])
+    function: Callable[..., int] = numba.njit(signature, error_model="numpy")(space["step"])
+    return function
+
+
+def _type(box: Box) -> Any:
+    numba: Any = importlib.import_module("numba")
+    number_name(box.dtype, box)
+    scalar = numba.from_dtype(box.dtype)
+    return numba.types.Array(scalar, box.ndim, "C") if box.ndim else scalar
+
+
+@functools.cache
+def _instructions() -> dict[str, Any]:
+    """Three instructions that Numba does not offer.
+
+    Sums may be added up in any order, and a product may be added without being rounded before, as in every BLAS; all
+    other arithmetic is that of IEEE 754, number by number.
+    """
+    types: Any = importlib.import_module("numba").types
+    intrinsic: Any = importlib.import_module("numba.extending").intrinsic
+    free = ("reassoc", "contract")
+
+    def pointer(context: Any, address: Any, dtype: Any) -> Any:
+        signature = types.CPointer(dtype.dtype)(types.int64, dtype)
+
+        def write(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
+            return builder.inttoptr(given[0], context.get_value_type(signature.return_type))
+
+        return signature, write
+
+    def plus(context: Any, total: Any, value: Any) -> Any:
+        def write(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
+            return builder.fadd(*given, flags=free)
+
+        return total(total, total), write
+
+    def plus_product(context: Any, total: Any, left: Any, right: Any) -> Any:
+        def write(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
+            return builder.fadd(given[0], builder.fmul(*given[1:], flags=("contract",)), flags=free)
+
+        return total(total, total, total), write
+
+    return {function.__name__: intrinsic(function) for function in (pointer, plus, plus_product)}
+
+
+def refuse_dtypes(boxes: Sequence[Box]) -> None:
+    """Refuse a box of numbers that Numba has no type for."""
+    for box in boxes:
+        for spec in box.outputs:
+            if spec.dtype.name not in NUMBERS or not spec.dtype.isnative:
+                raise NotNativeError(f"has the dtype {spec.dtype}", box)

@@ -1,0 +1,122 @@
+"""Where the elements of a value lie: every view is an offset and strides in the array of another box."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Array, Box, Leaf
+from flowgraph.boxes.indexing import Index
+from flowgraph.boxes.shape import Reshape
+from flowgraph.graph import Graph
+from flowgraph.plan.native.refusal import NotNativeError
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+
+LETTERS = "ijklmnopqrstuvw"
+"""Variables of loops, by axis."""
+
+
+class Place(NamedTuple):
+    """The box in whose array the elements are, and the offset and strides, counted in elements."""
+
+    base: Box
+    offset: int
+    strides: tuple[int, ...]
+
+
+def find_places(graph: Graph, kinds: Mapping[Box, str]) -> dict[Box, Place]:
+    """The place of every value of a graph."""
+    layouts: dict[Box, Array] = {}
+    bases: dict[Box, Box] = {}
+    places: dict[Box, Place] = {}
+    for box in graph.boxes:
+        if len(box.outputs) != 1 or not sizes_known(box):
+            raise NotNativeError("has several outputs, or a size that depends on values", box)
+        if not elements(box):
+            raise NotNativeError("has no elements", box)
+        base = bases[box] = bases[box.children[0]] if is_view(box, kinds) else box
+        layout = _view(box, layouts[box.children[0]]) if base is not box else np.empty(shape_of(box), np.int8)
+        layouts[box] = layout
+        start = layout.__array_interface__["data"][0] - layouts[base].__array_interface__["data"][0]
+        places[box] = Place(base, start, layout.strides)
+    return places
+
+
+def is_view(box: Box, kinds: Mapping[Box, str]) -> bool:
+    """Whether the value is in the array of the first child."""
+    if isinstance(box, Leaf):
+        return False
+    return kinds[box] == "view" or (kinds[box] == "number" and isinstance(box, Index | Reshape))
+
+
+def _view(box: Box, layout: Array) -> Array:
+    """The view as an array, also where NumPy would give one element."""
+    if isinstance(box, Index) and Ellipsis not in box.index:
+        return layout[(*box.index, ...)]
+    return np.asarray(box.fprop(layout))
+
+
+def squeezed(shape: Sequence[Any]) -> tuple[int, ...]:
+    """The sizes above 1: the loops that go over all elements."""
+    return tuple([size for size in shape if size != 1])
+
+
+def own_index(shape: Sequence[Any]) -> list[str]:
+    """The index of an element in the loops over the sizes above 1."""
+    letters = iter(LETTERS)
+    if len(squeezed(shape)) > len(LETTERS):
+        raise NotNativeError(f"has {len(shape)} axes")
+    return ["0" if size == 1 else next(letters) for size in shape]
+
+
+def rows_of(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of an array in rows, counted in elements."""
+    return tuple([math.prod(shape[axis + 1 :]) for axis in range(len(shape))])
+
+
+def flat_text(offset: int, strides: Sequence[int], index: Sequence[str]) -> str:
+    """An offset and an index by its strides as one sum."""
+    terms = [one if stride == 1 else f"{stride} * {one}" for stride, one in zip(strides, index, strict=True)
+             if stride and one != "0"]  # fmt: skip
+    return " + ".join([*([str(offset)] if offset or not terms else []), *terms])
+
+
+def element(place: Place, shape: Sequence[int], index: Sequence[str], name: Callable[[Box, bool], str]) -> str:
+    """The text of the element at an index of a view; `name` gives the array of a box, or, if true, its flat one."""
+    base = shape_of(place.base)
+    apart = _by_axes(place, shape, index)
+    if apart is None:
+        return f"{name(place.base, True)}[{flat_text(place.offset, place.strides, index)}]"
+    return f"{name(place.base, False)}[{', '.join(apart) if base else '0'}]"
+
+
+def _by_axes(place: Place, shape: Sequence[int], index: Sequence[str]) -> list[str] | None:
+    """The index in the axes of the base, None where an axis of the view goes over more than one of them."""
+    base = shape_of(place.base)
+    rows = rows_of(base)
+    rest = place.offset
+    starts: list[int] = []
+    for stride in rows:
+        start, rest = divmod(rest, stride)
+        starts.append(start)
+    low, high = list(starts), list(starts)
+    terms: list[list[tuple[int, str]]] = [[] for _ in base]
+    for size, stride, one in zip(shape, place.strides, index, strict=True):
+        if size == 1 or stride == 0 or one == "0":
+            continue
+        axis = next((a for a, row in enumerate(rows) if base[a] > 1 and abs(stride) >= row), None)
+        if axis is None or stride % rows[axis]:
+            return None
+        steps = stride // rows[axis]
+        terms[axis].append((steps, one))
+        low[axis] += min(0, steps * (size - 1))
+        high[axis] += max(0, steps * (size - 1))
+    if any(least < 0 or most >= size for least, most, size in zip(low, high, base, strict=True)):
+        return None
+    return [
+        flat_text(start, [steps for steps, _ in some], [one for _, one in some])
+        for start, some in zip(starts, terms, strict=True)
+    ]

@@ -1,0 +1,115 @@
+"""The lines of loops over elements, and of the sums, maxima and minima that are taken in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.boxes.extremes import Max
+from flowgraph.boxes.label import PlacesOf
+from flowgraph.boxes.reduction import Reduction, Sum
+from flowgraph.plan.native.blocks import nested
+from flowgraph.plan.native.lines import cast, literal, number_name
+from flowgraph.plan.native.loops import Loop
+from flowgraph.plan.native.operands import element_lines
+from flowgraph.plan.native.places import LETTERS, own_index, squeezed
+from flowgraph.plan.rebuild import shape_of
+
+if TYPE_CHECKING:
+    from flowgraph.plan.native.emit import Writer
+
+
+def write_loop(writer: Writer, loop: Loop) -> None:
+    """The loops over some sizes, with what is set before and stored after sums."""
+    index = list(LETTERS[: len(loop.sizes)])
+    sums = [box for box in loop.boxes if isinstance(box, Reduction)]
+    if not loop.boxes:  # they have moved to later loops
+        return
+    for one in sums:
+        _start_in_memory(writer, one)
+    indent = "    "
+    for axis in range(len(index) + 1):
+        for one in sums:
+            if _starts(one) == axis:
+                writer.lines.append(f"{indent}{writer.variable(one)} = {_identity(one)}")
+        if axis < len(index):
+            writer.lines.append(f"{indent}for {index[axis]} in range({loop.sizes[axis]}):")
+            indent += "    "
+    for box in loop.boxes:
+        _write_body(writer, box, indent)
+    for axis in range(len(index), -1, -1):
+        for one in sums:
+            if _starts(one) == axis:
+                writer.store(one, _kept_index(one), "    " * (axis + 1))
+
+
+def _write_body(writer: Writer, box: Box, indent: str) -> None:
+    if isinstance(box, Reduction):
+        target = writer.variable(box)
+        if _starts(box) is None:
+            target = f"{writer.array(box, False)}[{', '.join(_kept_index(box))}]"
+        child = box.children[0]
+        value = cast(writer.read(child, own_index(child.shape)), child.dtype, box.dtype)
+        writer.lines.append(f"{indent}{target} = {_combined(box, target, value)}")
+        return
+    code = 0
+    if isinstance(box, PlacesOf):
+        writer.native.checks.append(box)
+        code = len(writer.native.checks)
+    before, value = element_lines(box, writer.read, code)
+    writer.lines += [f"{indent}{line}" for line in before]
+    writer.lines.append(f"{indent}{writer.variable(box)} = {value}")
+    writer.store(box, own_index(box.shape), indent)
+
+
+def _axes(box: Reduction) -> tuple[list[int], list[str]]:
+    """The axes, among those above 1, that are summed over, and the letters of all axes."""
+    child = box.children[0]
+    shape, letters = shape_of(child), own_index(child.shape)
+    summed = box.axes(child.ndim)
+    return [LETTERS.index(letters[axis]) for axis in summed if shape[axis] != 1], letters
+
+
+def _starts(box: Reduction) -> int | None:
+    """The first of the loops that are summed over, if these are the innermost; else the sums stand in memory."""
+    axes, _ = _axes(box)
+    count = len(squeezed(shape_of(box.children[0])))
+    first = count - len(axes)
+    return first if sorted(axes) == list(range(first, count)) else None
+
+
+def _kept_index(box: Reduction) -> list[str]:
+    """The index of the result in the loops over the child."""
+    _, letters = _axes(box)
+    summed = box.axes(len(letters))
+    if box.keepdims:
+        return ["0" if axis in summed else letter for axis, letter in enumerate(letters)]
+    return [letter for axis, letter in enumerate(letters) if axis not in summed]
+
+
+def _start_in_memory(writer: Writer, box: Reduction) -> None:
+    if _starts(box) is not None:
+        return
+    index = own_index(box.shape)
+    heads, indent = nested(list(zip(index, shape_of(box), strict=True)))
+    writer.lines += [*heads, f"{indent}{writer.array(box, False)}[{', '.join(index)}] = {_identity(box)}"]
+
+
+def _identity(box: Reduction) -> str:
+    """What changes nothing."""
+    if isinstance(box, Sum):
+        return literal(Constant(np.zeros((), box.dtype)))
+    if box.dtype.kind == "f":
+        return f"{number_name(box.dtype, box)}({'-inf' if isinstance(box, Max) else 'inf'})"
+    if box.dtype.kind == "b":
+        return repr(not isinstance(box, Max))
+    info = np.iinfo(box.dtype)
+    return f"{number_name(box.dtype, box)}({info.min if isinstance(box, Max) else info.max})"
+
+
+def _combined(box: Reduction, total: str, value: str) -> str:
+    if not isinstance(box, Sum):
+        return f"{'maximum' if isinstance(box, Max) else 'minimum'}({total}, {value})"
+    return f"plus({total}, {value})" if box.dtype.kind == "f" else f"{number_name(box.dtype, box)}({total} + {value})"
