@@ -40,7 +40,7 @@ class Expected:
             difference = self._difference(np.asarray(one), np.asarray(other))
             if difference is not None:
                 raise PlanError(
-                    f"plan: {what} differs from that of the graph: {difference}; needs the same numbers up to rounding. "
+                    f"plan: {what} differs from that of the graph: {difference}; needs the same numbers. "
                     f"Compile without some passes (without=[...]) to see which one is at fault, and report it"
                     f"\n  built at {box.built_at}"
                 )

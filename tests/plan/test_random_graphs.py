@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
@@ -54,6 +54,7 @@ def test_all_passes(graph):
 
 
 @pytest.mark.parametrize("off", PASSES)
+@settings(max_examples=settings().max_examples // 10)
 @given(graph=graphs())
 def test_each_pass_off(off, graph):
     compare(graph, (off,))
