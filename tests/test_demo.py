@@ -14,6 +14,7 @@ from flowgraph.cli import main
 from flowgraph.demo.digits import load_split
 from flowgraph.demo.report import inline, report_html
 
+PICTURES = ("graph.svg", "values.svg", "gradients.svg", "steps.svg", "learning_curve.svg")
 REPORT = fg.check(lambda a: a * 2.0, 1.0, bprop=lambda grad, h, a: (grad * 2.0,))
 
 
@@ -28,13 +29,13 @@ def test_it_says_what_it_did(short):
     assert result.exit_code == 0, result.output
     assert re.search(r"gradients: \d+ comparisons, none wrong; a relative error above \de-\d\d would", result.output)
     assert re.search(r"test error: \d+\.\d% \(accuracy \d\d\.\d%\), after epoch [12]", result.output)
-    for name in ("graph.svg", "learning_curve.svg", "report.html"):
+    for name in (*PICTURES, "steps.html", "backprop.html", "report.html"):
         assert f"wrote {out / name}" in result.output
 
 
-def test_both_pictures_are_svg(short):
+def test_the_pictures_are_svg(short):
     out, _ = short
-    for name in ("graph.svg", "learning_curve.svg"):
+    for name in PICTURES:
         assert ElementTree.parse(out / name).getroot().tag.endswith("svg")
 
 
@@ -52,7 +53,7 @@ def test_the_report_is_self_contained(short):
 
 def test_the_same_seed_gives_the_same_pictures(short, tmp_path):
     CliRunner().invoke(main, ["demo", "--out", str(tmp_path), "--epochs", "2", "--seed", "3"])
-    for name in ("graph.svg", "learning_curve.svg"):
+    for name in PICTURES:
         assert (tmp_path / name).read_bytes() == (short[0] / name).read_bytes()
 
 

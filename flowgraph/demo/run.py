@@ -10,6 +10,7 @@ from typing import Any
 
 from flowgraph.checking import Report, check
 from flowgraph.demo.digits import Network, Split, build_network, load_split
+from flowgraph.demo.pictures import write_pictures
 from flowgraph.demo.report import report_html
 from flowgraph.table import graph_rows
 from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
@@ -47,7 +48,7 @@ class Summary:
 
 
 def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = lambda epoch: None) -> Summary:
-    """Run the demo, write its three files, and return what came out."""
+    """Run the demo, write its files, and return what came out."""
     started = time.perf_counter()
     split = load_split(settings.seed)
     network = build_network(settings.hidden, settings.regularization, settings.seed)
@@ -86,10 +87,10 @@ def train(network: Network, split: Split, settings: Settings, on_epoch: Callable
 
 
 def write(network: Network, split: Split, settings: Settings, summary: Summary, out: Path) -> tuple[Path, ...]:
-    """Write both pictures and the report that shows them."""
+    """Write the pictures and the report that shows two of them."""
     out.mkdir(parents=True, exist_ok=True)
-    graph, curve, report = out / "graph.svg", out / "learning_curve.svg", out / "report.html"
-    network.graph.render(graph)
+    graph, *others = write_pictures(network, split.test, out)
+    curve, report = out / "learning_curve.svg", out / "report.html"
     summary.history.plot(curve)
     counts = (len(split.train), len(split.valid), len(split.test))
     tiles = [
@@ -109,4 +110,4 @@ def write(network: Network, split: Split, settings: Settings, summary: Summary, 
         asdict(settings),
     )
     report.write_text(page, encoding="utf-8")
-    return graph, curve, report
+    return graph, *others, curve, report

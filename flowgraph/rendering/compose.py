@@ -100,7 +100,7 @@ class _Composer:
         backward = subject.view in ("backward", "both", "gradients")
         faded = subject.fades and backward and box not in subject.receivers
         fill = "faded fill" if faded else f"fill {kind}"
-        if subject.view == "gradients" and not faded and kind != "loss":
+        if subject.view == "gradients" and not faded and kind != "loss" and box not in subject.totals:
             fill = labels.heat_of(subject, box)
         ink = "no gradient" if faded else ink_on(fill)
         muted = "muted" if ink == "ink" else ink

@@ -69,6 +69,16 @@ class Subject:
         return kinds.receivers(self.graph, wrt)
 
     @cached_property
+    def totals(self) -> set[Box]:
+        """The numbers that sum up losses and regularizers: their gradients say nothing of the network."""
+        found: set[Box] = set()
+        for box in self.graph.boxes:
+            read = any(type(child).role in ("loss", "regularizer") or child in found for child in box.children)
+            if read and len(box.outputs) == 1 and box.shape == ():
+                found.add(box)
+        return found
+
+    @cached_property
     def parents(self) -> dict[Box, list[Box]]:
         """For each box, those that read it, each once."""
         found: dict[Box, list[Box]] = {box: [] for box in self.graph.boxes}

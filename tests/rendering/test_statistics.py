@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.statistics import BINS, describe, share_saturated
+from tests.rendering.graphs import feeds, lecture
 
 
 def test_against_numpy() -> None:
@@ -54,3 +56,14 @@ def test_saturation() -> None:
     assert share_saturated("ReLU", np.zeros(3)) == 1.0
     assert share_saturated("Exp", np.ones(3)) is None
     assert share_saturated("Tanh", np.zeros(0)) is None
+
+
+def test_sums_of_losses_are_not_coloured_as_exploding() -> None:
+    graph = lecture()
+    run = graph.fprop(feeds())
+    picture = picture_of(graph, view="gradients", run=run, grads=run.bprop(keep="all"))
+    fills = {tile.id: tile.fill for tile in picture.tiles}
+    assert fills["R"] == "fill regularizer"
+    assert fills["mean"] == "fill box"
+    assert fills["h1"].startswith("heat")
+    assert fills["W2"].startswith("heat")
