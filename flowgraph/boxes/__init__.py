@@ -9,6 +9,8 @@ from flowgraph.boxes import nan_reduction as nan_reduction
 from flowgraph.boxes import part as part
 from flowgraph.boxes import percentile as percentile
 from flowgraph.boxes import repetition as repetition
+from flowgraph.boxes import roots as roots
+from flowgraph.boxes import sequences as sequences
 from flowgraph.boxes import vector_products as vector_products
 from flowgraph.boxes import weighting as weighting
 from flowgraph.boxes.activation import (

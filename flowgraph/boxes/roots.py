@@ -1,0 +1,63 @@
+"""From polynomials to their roots and back, and to points that they fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.boxes.given import boxed
+from flowgraph.boxes.matrices import rows
+from flowgraph.dispatch import implements
+from flowgraph.errors import ShapeError, UnsupportedError, UsageError
+
+
+@implements(np.roots)
+def roots(p: Any) -> Any:
+    """np.roots of a box: complex, as eigenvalues are; the first and the last coefficient must not be 0."""
+    degree = _length(p, "np.roots") - 1
+    if degree < 1:
+        return p[:0]
+    first = np.expand_dims(-(p[1:] / p[0]), 0)
+    if degree == 1:
+        return np.linalg.eigvals(first)
+    below = np.eye(degree - 1, degree, dtype=p.dtype)
+    return np.linalg.eigvals(np.concatenate([first, below], axis=0))
+
+
+@implements(np.poly)
+def poly(seq_of_zeros: Any) -> Any:
+    """np.poly of a box: the coefficients of the polynomial with these roots, or of a matrix (complex ones)."""
+    zeros = np.linalg.eigvals(seq_of_zeros) if seq_of_zeros.ndim == 2 else np.atleast_1d(seq_of_zeros)
+    h: Any = np.ones(1, zeros.dtype)
+    for i in range(_length(zeros, "np.poly")):
+        h = np.concatenate([h, np.zeros(1, zeros.dtype)]) - zeros[i] * np.concatenate([np.zeros(1, zeros.dtype), h])
+    return h
+
+
+@implements(np.polyfit)
+def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
+    """np.polyfit of boxes: the coefficients of least squares."""
+    if full or cov:
+        raise UnsupportedError("np.polyfit: found full= or cov=, boxes give the coefficients; use np.linalg.lstsq")
+    order = int(deg) + 1
+    x, y = boxed(x) * 1.0, boxed(y) * 1.0
+    if order < 1 or x.ndim != 1 or y.ndim not in (1, 2):
+        raise UsageError(
+            f"np.polyfit: found deg={deg}, {x.ndim} axes of x and {y.ndim} of y; needs deg from 0, one axis, one or two"
+        )
+    left, right = np.vander(x, order), y
+    if w is not None:
+        left, right = left * rows(boxed(w)), right * (rows(boxed(w)) if y.ndim == 2 else w)
+    scale = np.sqrt(np.sum(left * left, axis=0))
+    if rcond is None:
+        rcond = x.shape[0] * float(np.finfo(x.dtype).eps) if isinstance(x.shape[0], int) else None
+    c = np.linalg.lstsq(left / scale, right, rcond)[0]
+    return c / (rows(scale) if y.ndim == 2 else scale)
+
+
+def _length(p: Any, who: str) -> int:
+    """The number of coefficients; NumPy itself refuses a box whose length is not known, as it looks into it."""
+    if p.ndim != 1:
+        raise ShapeError(f"{who}: found {p.title} with {p.ndim} axes, needs one")
+    return len(p)
