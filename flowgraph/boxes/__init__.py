@@ -1,6 +1,7 @@
 """The boxes, one file per family; importing this package registers them all."""
 
 from flowgraph.boxes import chain as chain
+from flowgraph.boxes import closeness as closeness
 from flowgraph.boxes import constructors as constructors
 from flowgraph.boxes import differences as differences
 from flowgraph.boxes import editing as editing
