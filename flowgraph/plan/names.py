@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -58,7 +59,8 @@ def _short(name: str) -> str:
 
 
 def _identifier(text: str) -> str:
-    word = "".join(sign if f"_{sign}".isidentifier() else "_" for sign in text)
+    signs = unicodedata.normalize("NFKC", text)  # as Python reads identifiers: other signs would be the same name
+    word = "".join(sign if f"_{sign}".isidentifier() else "_" for sign in signs)
     word = word if word.isidentifier() else f"_{word}"
     return word + "_" if keyword.iskeyword(word) else word
 

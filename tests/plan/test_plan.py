@@ -390,6 +390,10 @@ def test_names_that_would_clash_with_those_of_a_plan():
         "spare_w",
         "new_w",
         "x_T",
+        "I₀",
+        "I0",
+        "x²",
+        "if",
     ]
     inputs = [fg.Input(name, shape=(3, 3)) for name in names]
     w = fg.Parameter(np.ones((3, 3)), name="w")

@@ -1,0 +1,31 @@
+"""The source of a native plan run by Python itself, slowly: what Numba compiles is proved without waiting for Numba."""
+
+import ctypes
+import math
+
+import numpy as np
+
+from flowgraph.plan.native.lines import NUMBERS
+
+
+def in_python(native, code):
+    """Stands for `flowgraph.plan.native.machine.compiled`."""
+    space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
+    space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
+    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, np.maximum, np.minimum}}
+    space |= {"pointer": lambda address, dtype: (address, dtype), "carray": array_at}
+    space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
+    exec(code, space)
+
+    def step(*arguments):
+        with np.errstate(all="ignore"):
+            return space["step"](*arguments)
+
+    return step
+
+
+def array_at(pointer, shape):
+    """The array of that shape which begins at an address."""
+    address, number = pointer
+    size = int(np.prod(shape)) * np.dtype(number).itemsize
+    return np.frombuffer((ctypes.c_char * size).from_address(int(address)), number).reshape(shape)
