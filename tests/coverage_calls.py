@@ -34,6 +34,7 @@ OWN = {
     "compress": lambda f, x, v: f([True, False, True], x, axis=0),
     "choose": lambda f, x, v: f(np.array([0, 1, 0]), [v, 2 * v]),
     "polyval": lambda f, x, v: f(v, x),
+    "polyfit": lambda f, x, v: f(v, 2 * v, 1),
     "fg.set_at": lambda f, x, v: f(x, 0, v),
     "fg.add_at": lambda f, x, v: f(x, 0, v),
     "fg.Conv2d": lambda f, x, v: f(x[None, None], x[None, None, :2, :2]),

@@ -42,6 +42,9 @@ PROMISED = {
         polyval polyadd polysub polymul polyder polyint vander convolve correlate cov corrcoef
         fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn
         fft.irfftn fft.hfft fft.ihfft fft.fftshift fft.ifftshift fg.Conv2d fg.MaxPool""",
+    "sequences, roots and fits": "linspace logspace geomspace roots poly polyfit",
+    "truth values about numbers": """
+        isclose allclose array_equal isposinf isneginf iscomplex isreal linalg.matrix_rank""",
     "special functions": """
         scipy.special.expit scipy.special.logit scipy.special.log_expit scipy.special.erf scipy.special.erfc
         scipy.special.erfcx scipy.special.erfinv scipy.special.erfcinv scipy.special.ndtr scipy.special.ndtri
