@@ -5,7 +5,6 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
