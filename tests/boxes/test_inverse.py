@@ -108,6 +108,18 @@ def test_ranks(function):
     np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(a))
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-110])
+def test_cofactors_of_regular_and_nearly_singular_matrices(scale):
+    diagonal = np.array([scale, 2 * scale, 1e-9 * scale])
+    left, right = np.linalg.qr(normal(3, 3))[0], np.linalg.qr(normal(3, 3))[0]
+    turn = np.linalg.det(left) * np.linalg.det(right)
+    for sizes in (diagonal, diagonal * [1, 1, 1e9], diagonal * [1, 1, 0]):
+        a = left @ np.diag(sizes) @ right
+        needed = turn * left @ np.diag([sizes[1] * sizes[2], sizes[0] * sizes[2], sizes[0] * sizes[1]]) @ right
+        found = fg.Cofactors(a).fprop(a)
+        np.testing.assert_allclose(found, needed, rtol=1e-9, atol=1e-12 * np.max(np.abs(needed)))
+
+
 def test_a_singular_matrix_has_no_logarithm_to_differentiate():
     a = fg.Parameter(np.zeros((2, 2)), name="a")
     log = np.linalg.slogdet(a).logabsdet
