@@ -134,4 +134,4 @@ def turned(grad: Any) -> Any:
         return None
     if isinstance(grad, tuple):
         return tuple(map(turned, grad))
-    return conjugate(grad)
+    return conjugate(grad) if grad.dtype.kind == "c" else grad

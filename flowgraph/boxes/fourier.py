@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from flowgraph.boxes.likeness import fit_like
 from flowgraph.errors import UsageError
 from flowgraph.example import example
 from flowgraph.inference import try_fprop
-from flowgraph.size import Size, unknown
+from flowgraph.size import Shape, Size, product, unknown
 from flowgraph.spec import Spec, same, shape_text
 
 SWAPPED = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
@@ -63,6 +64,12 @@ class Fourier(Box, abstract=True):
         trial = try_fprop(self, (Spec((4,) * len(a.shape), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec(tuple(shape), trial.dtype)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """Five per element of the value and halving of an axis; an axis without a number counts as halved once."""
+        sizes = [shape[axis] for axis in self._axes(len(shape))]
+        halvings = sum(1 if isinstance(size, Size) else math.ceil(math.log2(max(size, 2))) for size in sizes)
+        return product(shape) * 5 * halvings
 
     @property
     def _who(self) -> str:

@@ -122,3 +122,10 @@ def test_half_of_another_size_is_refused():
         fg.BothHalves(fg.Input("a", shape=(3,)), fg.Input("like", shape=(7,)))
     with pytest.raises(fg.FlowgraphError, match="needs as many axes in both"):
         fg.fit_like(fg.Input("a", shape=(3,)), fg.Input("like", shape=(7, 1)), (0,))
+
+
+def test_work_of_a_transform():
+    row = np.fft.fft(fg.Input("x", shape=("N", 8)))
+    assert row.flops(row.shape, row.shape) == "120*N"
+    box = np.fft.fft2(fg.Input("a", shape=(4, 8)))
+    assert box.flops((4, 8), (4, 8)) == 32 * 5 * 5
