@@ -33,6 +33,8 @@ INTERRUPTED = 130
               help="Rounds that follow, with the ranges narrowed around the best.")  # fmt: skip
 @click.option("--zoom", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.3, show_default=True,
               help="The width of a range after a round, as a share of that before.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the "
+              "trials.")  # fmt: skip
 @click.option("--storage", help="URL of a database that Optuna takes.  [default: study.db, SQLite, in the folder]")
 @click.option("--name", default="search", show_default=True, help="Of the study in the database.")
 @settings_options
@@ -41,7 +43,7 @@ INTERRUPTED = 130
 @click.pass_context
 def search(
     context: click.Context, /, data: str, texts: tuple[str, ...], trials: int, sampler: str, pruner: str, refine: int,
-    zoom: float, storage: str | None, name: str, out: Path, **options: Any,
+    zoom: float, jobs: int, storage: str | None, name: str, out: Path, **options: Any,
 ) -> None:  # fmt: skip
     """Search settings of a network for DATA (see flowgraph train), then train the best and test it once.
 
@@ -64,8 +66,8 @@ def search(
         with warnings.catch_warnings(record=True):
             selection = select(
                 settings_of(data, options), read_space(texts), out, storage=storage, name=name, trials=trials,
-                sampler=sampler, pruner=pruner, refine=refine, zoom=zoom, callbacks=[progress_callback(None)],
-                on_trial=_tell,
+                sampler=sampler, pruner=pruner, refine=refine, zoom=zoom, jobs=jobs, on_trial=_tell,
+                callbacks=[progress_callback(None)],
             )  # fmt: skip
     except KeyboardInterrupt:
         click.echo("interrupted; the same command goes on", err=True)

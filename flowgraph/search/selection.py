@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import shutil
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +42,7 @@ def select(
     folder: Any,
     *,
     storage: Any = None,
+    jobs: int = 1,
     callbacks: Sequence[Any] = (),
     on_trial: Callable[[SearchResult], Any] | None = None,
     **settings: Any,
@@ -45,8 +50,9 @@ def select(
     """Search the settings of an experiment by its validation examples; settings as in `search`.
 
     The folder gets study.db unless `storage` names another database, trials.csv, search.svg, and best/, the run folder
-    of the best network. No trial sees the test examples: they are opened once, for that network, and the folder keeps
-    that they were.
+    of the best network. `jobs` processes share the trials; a script that asks for several guards its main part by
+    `if __name__ == "__main__":`, as they import it. No trial sees the test examples: they are opened once, for the
+    best network, and the folder keeps that they were.
     """
     for name in space:
         if name in FIXED:
@@ -54,21 +60,46 @@ def select(
         base.with_values({name: getattr(base, name, None)})
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    examples = load_examples(base.source, base.target, kind=base.kind)
-    result = search(
-        trainer_of(base, examples),
-        space,
-        storage=storage or folder / "study.db",
-        seed=base.seed,
-        watch=base.watch,
-        record={"settings": base.as_dict(), "data": examples.fingerprint},
-        on_trial=on_trial,
-        **settings,
-    )
-    best = base.with_values(result.best.settings)
-    outcome = _train_best(best, folder, callbacks)
+    settings = {**settings, "storage": str(storage or folder / "study.db")}
+    with _helpers(jobs - 1, base, space, settings):
+        _search(base, space, settings, on_trial)
+    result = _search(base, space, settings)  # what the helpers ended meanwhile is in the database
+    outcome = _train_best(base.with_values(result.best.settings), folder, callbacks)
     files = [result.to_csv(folder / "trials.csv"), result.plot(folder / "search.svg"), *outcome.files]
     return Selection(result, outcome, tuple(files))
+
+
+def _search(
+    base: TrainSettings,
+    space: Space,
+    settings: dict[str, Any],
+    on_trial: Callable[[SearchResult], Any] | None = None,
+) -> SearchResult:
+    examples = load_examples(base.source, base.target, kind=base.kind)
+    record = {"settings": base.as_dict(), "data": examples.fingerprint}
+    train = trainer_of(base, examples)
+    return search(train, space, seed=base.seed, watch=base.watch, record=record, on_trial=on_trial, **settings)
+
+
+@contextmanager
+def _helpers(count: int, base: TrainSettings, space: Space, settings: dict[str, Any]) -> Iterator[None]:
+    """Other processes that search in the same database, until they find nothing left to try."""
+    context = multiprocessing.get_context("spawn")
+    helpers = [context.Process(target=_help, args=(base, space, settings)) for _ in range(count)]
+    for helper in helpers:
+        helper.start()
+    try:
+        yield
+    finally:
+        for helper in helpers:
+            helper.join()
+
+
+def _help(base: TrainSettings, space: Space, settings: dict[str, Any]) -> None:
+    """A helper's whole life; Ctrl-C reaches it as it reaches the first process, which says so."""
+    with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _search(base, space, settings)
 
 
 def trainer_of(base: TrainSettings, examples: Examples) -> Callable[[dict[str, Any], Attempt], float]:

@@ -44,6 +44,14 @@ def test_a_search_from_the_command_line(tmp_path):
     assert (other.exit_code, "was begun with seed = 0" in other.output) == (1, True)
 
 
+def test_processes_share_the_trials(tmp_path):
+    space = ["-s", "l2=0.0|0.01|0.1|1.0", *SPACE[2:]]
+    result = run("moons", *space, "--jobs", "2", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader((tmp_path / "trials.csv").read_text().splitlines()))
+    assert {float(row["l2"]) for row in rows if row["state"] in ("complete", "pruned")} == {0.0, 0.01, 0.1, 1.0}
+
+
 def test_another_best_is_not_tested_again(tmp_path):
     base = TrainSettings("moons", hidden=(4,), epochs=2, patience=None)
     first = select(base, {"l2": Choice([0.0])}, tmp_path, name="one", sampler="grid")
