@@ -73,3 +73,192 @@ def test_every_box_with_native_lines_gives_the_numbers_of_its_graph(interpreted,
             assert_agree(one, other, f"{name} {case.settings} output {place}\n{plan.source}", scale)
         if not is_native(plan):
             break
+
+
+def compare(graph, expect_native=False):
+    loss, grads, new = wanted(graph)
+    run = fg.Graph(loss, *grads, *new.values()).fprop(rate=0.125)
+    assume(all(np.isfinite(np.asarray(value)).all() for value in run.outputs))
+    scale = largest(run)
+    assume(scale < 1e6)  # a sum in another order loses digits in proportion to its largest term
+    eps = max(float(np.finfo(box.dtype).eps) for box in run.graph if box.dtype.kind in "fc")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        step = fg.compile([loss, *grads], updates=new, backend="numba")
+        found = step(rate=0.125)
+    for place, (one, other) in enumerate(zip(found, run.outputs, strict=False)):
+        assert_agree(one, other, f"output {place}\n{step.source}", scale, eps)
+    for parameter, box in new.items():
+        assert_agree(parameter.value, run[box], f"new value of {parameter.title}\n{step.source}", scale, eps)
+    assert is_native(step) or not expect_native
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graph=graphs(dtypes=(np.float32, np.float64)))
+def test_random_graphs(interpreted, graph):
+    compare(graph)
+
+
+@settings(max_examples=3)
+@given(graph=graphs(dtypes=(np.float32, np.float64)))
+def test_random_graphs_compiled(graph):
+    compare(graph)
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_activation(interpreted, hidden, count, dtype):
+    against_numpy(network(dtype, hidden), batch(count, dtype), dtype)
+
+
+@pytest.mark.parametrize("count", [40])
+def test_all_activations_in_one_compiled_network(count):
+    x, y = fg.Input("x", shape=("N", 24)), fg.Input("y", shape=("N",), dtype=int)
+    rate = fg.Input("rate")
+    rng = np.random.default_rng(0)
+    h, parameters = x, []
+    for name, activation in HIDDEN.items():
+        w = fg.Parameter(rng.normal(size=(24, 24)) / 5, name=f"W_{name}")
+        b = fg.Parameter(0.1 * rng.normal(size=24), name=f"b_{name}")
+        parameters += [w, b]
+        h = activation(h @ w + b)
+    loss = fg.mean(fg.SoftmaxCrossEntropy(h, y)) + 1e-2 * fg.L2(*parameters)
+    grads = fg.gradient(loss, parameters)
+    updates = {p: p - rate * g for p, g in zip(parameters, grads, strict=True)}
+    against_numpy((parameters, loss, grads, updates), batch(count, width=24, classes=24), float)
+
+
+def against_numpy(built, feeds, dtype):
+    """Four steps by both plans from the same start."""
+    owner, loss, grads, updates = built
+    parameters = owner if isinstance(owner, list) else owner.parameters
+    start, ends, losses = [p.value for p in parameters], [], []
+    for backend in ("numpy", "numba"):
+        for p, value in zip(parameters, start, strict=True):
+            p.value = value
+        step = fg.compile([loss, *grads], updates=updates, backend=backend)
+        found = [step(**feeds, rate=0.1) for _ in range(4)]
+        losses.append([value for values in found for value in values])
+        ends.append([p.value for p in parameters])
+    assert is_native(step)
+    for one, other in zip(losses[1], losses[0], strict=True):
+        assert_agree(one, other, step.source, 10.0)
+    for one, other in zip(ends[1], ends[0], strict=True):
+        assert_agree(one, other, step.source, 10.0)
+
+
+def test_a_network_as_users_meet_it():
+    _, loss, _, updates = network()
+    step = fg.compile([loss], updates=updates, backend="numba")
+    feeds = batch()
+    first = step(**feeds, rate=0.1)
+    assert isinstance(first[0], np.float64)
+    before = [p.value for p in updates]
+    wrong = {**feeds, "y": np.array([0, 1, 7, 0, 0, 0, 0, 0])}
+    with pytest.raises(fg.FlowgraphError, match=r"SoftmaxCrossEntropy: label 7 at index 2, needs 0 to 2"):
+        step(**wrong, rate=0.1)
+    for p, value in zip(updates, before, strict=True):
+        np.testing.assert_array_equal(p.value, value)
+    step(**feeds, rate=0.1)
+    assert not any(np.array_equal(p.value, value) for p, value in zip(updates, before, strict=True))
+
+
+def test_arrays_in_any_layout_and_parameters_that_are_only_read(interpreted):
+    mlp, loss, _, _ = network()
+    look, feeds = fg.compile(loss, backend="numba"), batch()
+    expected = float(fg.Graph(loss).fprop(feeds))
+    read_only = feeds["x"].copy()
+    read_only.setflags(write=False)
+    for given_x in (feeds["x"], np.asfortranarray(feeds["x"]), np.repeat(feeds["x"], 2, axis=0)[::2], read_only,
+                    feeds["x"].tolist()):  # fmt: skip
+        assert look(x=given_x, y=feeds["y"]) == pytest.approx(expected, rel=1e-12)
+    mlp.weights[0].value = 2 * mlp.weights[0].value
+    assert look(**feeds) == pytest.approx(float(fg.Graph(loss).fprop(feeds)), rel=1e-12)
+    assert is_native(look)
+
+
+def test_results_are_the_callers_own_unless_borrowed(interpreted):
+    x = fg.Input("x", shape=("N",))
+    for borrow, kept in ((False, 1.0), (True, np.exp(1.0))):
+        plan = fg.compile([np.exp(x), x, x.reshape((1, -1))], borrow=borrow, backend="numba")
+        first = plan(x=np.zeros(3))
+        plan(x=np.ones(3))
+        assert is_native(plan)
+        np.testing.assert_array_equal(first[0], kept)
+        np.testing.assert_array_equal(first[2], np.full((1, 3), float(borrow)))
+
+
+def test_updates_read_the_old_values_and_come_together(interpreted):
+    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 4.0], name="b")
+    c = fg.Parameter(1.0, name="c")
+    step = fg.compile([c * 1], updates={a: b, b: a, c: c + 1}, backend="numba")
+    for count in range(3):
+        assert step() == (1.0 + count,)
+    assert is_native(step)
+    np.testing.assert_array_equal(a.value, [3.0, 4.0])
+    np.testing.assert_array_equal(b.value, [1.0, 2.0])
+    c.value = 10.0
+    assert step() == (10.0,)
+
+
+def test_random_leaves_integers_and_truth_values(interpreted):
+    x, k = fg.Input("x", shape=("N", 4)), fg.Input("k", shape=(), dtype=np.int32)
+    boxes = [fg.dropout(x, 0.5), np.where(x > 1, k, k // 2), x.T[1:, ::-1] * k, np.concatenate([x, x * 2], axis=1)]
+    plan, graph = fg.compile(boxes, backend="numba"), fg.Graph(*boxes)
+    given_x = np.arange(20.0).reshape(5, 4)
+    for seed in (0, 3):
+        found, run = plan(x=given_x, k=7, seed=seed), graph.fprop(x=given_x, k=7, seed=seed)
+        for one, other in zip(found, run.outputs, strict=True):
+            assert_agree(one, other)
+    assert is_native(plan)
+
+
+def test_what_numba_cannot_make_is_said_and_numpy_runs_it():
+    x = fg.Input("x", shape=(3,))
+    plan = fg.compile(np.cumsum(np.exp(x)), backend="numba")
+    with pytest.warns(UserWarning, match=r'backend="numba"\): CumSum has no native line, built at test_native.*NumPy'):
+        found = plan(x=[0.0, 0.0, 0.0])
+    np.testing.assert_array_equal(found, [1.0, 2.0, 3.0])
+    cases = [
+        (Stops(x, when=lambda: None), "Stops has no native line"),
+        (x[x > 0], "has several outputs, or a size that depends on values"),
+        (x.astype(np.float16) * 2, "has the dtype float16"),
+    ]
+    for box, message in cases:
+        with pytest.warns(UserWarning, match=message):
+            fg.compile(box, backend="numba")(x=np.ones(3))
+
+
+def test_a_plan_too_large_for_one_function_runs_in_numpy(monkeypatch):
+    monkeypatch.setattr(native, "LARGEST", 5)
+    x = fg.Input("x", shape=(3,))
+    h = x
+    for _ in range(6):
+        h = np.tanh(h)
+    with pytest.warns(UserWarning, match="the plan has 7 boxes, more than the 5 that are compiled at once; NumPy runs"):
+        fg.compile(h, backend="numba")(x=np.ones(3))
+
+
+def test_a_missing_numba_is_said_once_with_the_name_of_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    x = fg.Input("x", shape=("N",))
+    with pytest.warns(UserWarning, match=r"Numba is not installed; pip install 'flowgraph\[native\]'; NumPy runs"):
+        plan = fg.compile(np.exp(x), backend="numba")
+    for count in (1, 2):
+        np.testing.assert_array_equal(plan(x=np.zeros(count)), 1.0)
+    assert "def step(x):" in plan.source
+
+
+def test_an_unknown_backend():
+    with pytest.raises(fg.FlowgraphError, match="found backend='cuda', needs 'numpy' or 'numba'"):
+        fg.compile(fg.Input("x", shape=(2,)) * 2, backend="cuda")
+
+
+def test_the_source_shares_loops_and_keeps_no_array_that_one_loop_reads(interpreted):
+    x = fg.Input("x", shape=(4, 5))
+    y = fg.Constant(np.ones((4, 5)))
+    plan = fg.compile(fg.sum(np.exp(np.tanh(x) * 2) + y), backend="numba")
+    plan(x=np.ones((4, 5)))
+    assert plan.source.count("for i in range(4):") == 1, plan.source
+    assert plan.source.count("carray(pointer(memory") == 2, plan.source  # the constant and the result
