@@ -70,9 +70,12 @@ class Target:
         differentiated = tuple(i for i, value in enumerate(inputs) if is_differentiable(value))
         if not differentiated:
             kinds = ", ".join(type(value).__name__ for value in inputs) or "nothing"
+            way_out = "write 2.0 for 2, np.array([1.0, 2.0]) for a list"
+            if any(np.iscomplexobj(value) for value in inputs):
+                way_out = "check the function of real and imaginary parts, lambda re, im: f(re + 1j * im)"
             raise TypeError(
                 f"check: {name_of(fprop)} was given {kinds}; at least one float array or float is needed to "
-                "differentiate: write 2.0 for 2, np.array([1.0, 2.0]) for a list"
+                f"differentiate: {way_out}"
             )
         names = tuple(names) if names is not None else parameter_names(fprop, len(inputs))
         if len(names) != len(inputs):

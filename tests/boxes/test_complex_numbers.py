@@ -236,6 +236,16 @@ class TestDerivatives:
         np.testing.assert_allclose(fg.Graph(product).fprop()[product], np.conj(2 * (1 - 2j) * v), rtol=1e-8)
 
 
+def test_a_plan_descends_in_complex_parameters():
+    z = fg.Parameter(Z, name="z")
+    loss = fg.sum(np.abs(np.fft.ifft(np.fft.fft(z) * np.exp(1j * z)) - 1) ** 2)
+    (dz,) = fg.gradient(loss, [z])
+    step = fg.compile([loss], updates={z: z - 1e-3 * dz})
+    losses = [float(step()[0]) for _ in range(5)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] == pytest.approx(float(fg.Graph(loss).fprop({z: Z})))
+
+
 class TestErrors:
     def test_a_complex_output_has_no_gradient_by_itself(self):
         z = fg.Parameter(Z, name="z")

@@ -98,3 +98,12 @@ def test_graphs_with_complex_parameters_and_inputs():
 
     bad = fg.mean(np.abs(Forgets(z) + 1j) ** 2)
     assert not fg.check(fg.Graph(bad), budget=BUDGET).passed
+
+
+def test_functions_are_checked_by_their_parts():
+    def f(z):
+        return np.sum(np.abs(np.exp(z)) ** 2)
+
+    with pytest.raises(TypeError, match=r"check the function of real and imaginary parts, lambda re, im: f\(re \+ 1j"):
+        fg.check(f, Z)
+    assert fg.check(lambda re, im: f(re + 1j * im), Z.real, Z.imag, budget=BUDGET).passed
