@@ -48,6 +48,11 @@ class Rule:
         found: Updates = {}
         counts: dict[Any, Any] = {}
         for parameter, grad in grads.items():
+            if parameter.dtype.kind == "c" and self.gain is None:
+                raise UsageError(
+                    f"{self.name}: found {parameter.title} of dtype {parameter.dtype}, but the square of a gradient is "
+                    f"of real numbers; needs SGD, Momentum or Nesterov"
+                )
             own = rate if rate.dtype == parameter.dtype else rate.astype(parameter.dtype)
             if self.counts_steps and parameter.dtype not in counts:
                 counter = Parameter(np.zeros((), parameter.dtype), name=f"steps_{parameter.dtype}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,9 +88,7 @@ class Trainer:
         for parameter, grad in grads.items():
             by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
         self._norms = dict.fromkeys(by_layer, 0.0)
-        norms = [
-            np.sqrt(sum((np.sum(g * g) for g in parts[1:]), np.sum(parts[0] * parts[0]))) for parts in by_layer.values()
-        ]
+        norms = [np.sqrt(reduce(add, map(_squares, parts))) for parts in by_layer.values()]
         watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
         self.plan = compile([*watched, *norms], updates)
         self._parameters = {problem.graph.names[p]: p for p in grads}
@@ -238,6 +238,11 @@ class Trainer:
 
     def _epoch_order(self) -> Array:
         return epoch_order(len(self.train), self.batch_size, self.seed, self.epoch)
+
+
+def _squares(grad: Any) -> Any:
+    """The sum of the squares of all numbers, of their sizes where they are complex."""
+    return np.sum(grad * grad if grad.dtype.kind == "f" else np.real(grad * np.conj(grad)))
 
 
 def _check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) -> None:

@@ -1,5 +1,6 @@
 """`fg.fit`: what it takes as a model, what it reaches, and what the lecture says of training."""
 
+import threading
 from collections import namedtuple
 
 import numpy as np
@@ -42,6 +43,26 @@ def test_the_same_seed_gives_the_same_bits():
         fg.fit(mlp, (X, Y), epochs=3, seed=seed, **QUIET)
         found.append(mlp.weights[0].value.tobytes())
     assert found[0] == found[1] != found[2]
+
+
+def test_it_goes_on_from_a_state():
+    whole, states = fg.MLP([4, 5, 2], rng=0), []
+    expected = fg.fit(
+        whole, (X, Y), epochs=6, callbacks=[lambda trainer, epoch: states.append(trainer.state())], **QUIET
+    )
+    again = fg.MLP([4, 5, 2], rng=1)
+    found = fg.fit(again, (X, Y), epochs=6, resume=states[2], **QUIET)
+    assert found["train_loss"] == expected["train_loss"]
+    assert np.array_equal(again.weights[0].value, whole.weights[0].value)
+
+
+def test_in_a_thread():
+    """Where no signal can be handled, training is as it is elsewhere."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(fg.fit(fg.MLP([4, 5, 2], rng=0), (X, Y), epochs=2, **QUIET)))
+    thread.start()
+    thread.join()
+    assert found[0]["train_loss"] == fg.fit(fg.MLP([4, 5, 2], rng=0), (X, Y), epochs=2, **QUIET)["train_loss"]
 
 
 def test_cancer_is_told_apart():

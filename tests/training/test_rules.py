@@ -118,6 +118,22 @@ def test_every_rule_is_drawn(name, tmp_path):
     assert graph.to_dot().startswith("digraph")
 
 
+@pytest.mark.parametrize("rule", [fg.SGD(), fg.Momentum(0.5), fg.Nesterov(0.5)], ids=lambda rule: rule.name)
+def test_complex_parameters_descend(rule):
+    """|z − c|² over complex z: the minimum is at c."""
+    x, z = fg.Input("x", shape=("N",)), fg.Parameter(np.array(3.0 + 1.0j), name="z")
+    c = 1.0 - 2.0j
+    objective = np.real((z - c) * np.conj(z - c)) + 0 * fg.mean(x)
+    fg.fit(objective, {"x": np.zeros(1)}, rule=rule, learning_rate=0.1, epochs=200, checks=False, progress=False)
+    assert z.value == pytest.approx(c, abs=1e-6)
+
+
+def test_complex_parameters_have_no_mean_square():
+    z = fg.Parameter(np.array(3.0 + 1.0j), name="z")
+    with pytest.raises(UsageError, match=r"Adam: found Parameter 'z' of dtype complex128, but the square .* needs SGD"):
+        fg.Adam().updates({z: z * 2.0}, fg.Input("lr"))
+
+
 def test_what_it_refuses():
     with pytest.raises(UsageError, match=r"rule: found 'sdg', needs a rule, fg.Momentum\(0.9\), or one of sgd, mom"):
         find_rule("sdg")
