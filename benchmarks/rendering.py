@@ -18,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -153,7 +154,6 @@ def cpu() -> float:
 
 def one(tool: str, kind: str, size: int) -> None:
     """Draw once and print what it took; this is what each process runs."""
-    sys.setrecursionlimit(10_000)
     draw = TOOLS[tool](kind, size)
     print("ready", flush=True)
     start, before = time.perf_counter(), cpu()
@@ -176,7 +176,7 @@ def measure(tool: str, kind: str, size: int, timeout: float) -> dict[str, Any]:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return {"failed": f"no picture in {timeout:g} s"}
-    if process.returncode:
+    if process.returncode or not out.endswith("}\n"):
         said = [line for line in errors.strip().splitlines() if line.strip()]
         return {"failed": said[-1][:60] if said else f"ended with code {process.returncode}"}
     return dict(json.loads(out.splitlines()[-1]))
@@ -220,6 +220,10 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        one(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        sys.setrecursionlimit(1_000_000)  # torchviz walks by recursion
+        threading.stack_size(512 << 20)
+        worker = threading.Thread(target=one, args=(sys.argv[2], sys.argv[3], int(sys.argv[4])))
+        worker.start()
+        worker.join()
     else:
         main()
