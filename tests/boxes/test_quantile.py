@@ -112,6 +112,14 @@ def test_every_batch(function, needed):
     assert assert_every_batch(function, ("N", 3), batches=(1, 4, 7)) == [needed]
 
 
+def test_quantiles_of_nothing_are_nan_in_the_shape_of_any_others():
+    for shape in ((0, 3), (3, 0)):
+        box = np.nanquantile(fg.Constant(np.zeros(shape)), [0.1, 0.5], axis=0)
+        found = fg.Graph(box).fprop()[box]
+        assert found.shape == box.shape == (2, shape[1])
+        assert np.isnan(found).all()
+
+
 def test_the_median_of_nothing_is_nan_with_an_empty_gradient():
     x = fg.Parameter(np.ones((2, 0)), name="x")
     box = np.median(x, axis=1)
