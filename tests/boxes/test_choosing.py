@@ -17,7 +17,7 @@ NUMBERS = np.array([[0, 1, 2, 1], [2, 2, 0, 0], [1, 0, 1, 2]])
         lambda n, a: np.choose(n, [a, a[0], 2.0]),
         lambda n, a: np.choose(n[0], a),
         lambda n, a: np.choose(n, [a, a * a], mode="wrap"),
-        lambda n, a: np.choose(n - 1, [a, a * a], None, "clip"),
+        lambda n, a: np.choose(2 * n - 1, [a, a * a], None, "clip"),
         lambda n, a: np.choose(n > 0, (a, a * a)),
     ],
 )
