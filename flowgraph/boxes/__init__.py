@@ -120,7 +120,7 @@ from flowgraph.boxes.indexing import ArangeLike, Index, IndexAdd, arange_like
 from flowgraph.boxes.interpolation import Interp
 from flowgraph.boxes.inverse import Inv, Solve
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
+from flowgraph.boxes.label import MinusAt, OneHot, PlaceOf, PlacesOf
 from flowgraph.boxes.least_squares import Pinv
 from flowgraph.boxes.likeness import (
     BroadcastLike,
@@ -348,6 +348,7 @@ __all__ = [
     "PNorm",
     "Pad",
     "Pinv",
+    "PlaceOf",
     "PlacesOf",
     "PolyVal",
     "Polygamma",

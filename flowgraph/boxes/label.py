@@ -85,6 +85,34 @@ class PlacesOf(Box):
         return Spec((product(labels.shape),), np.dtype(np.intp))
 
 
+class PlaceOf(Box):
+    """Where a single label stands in a single row of scores: the label itself, as a number.
+
+    h = y, refused outside 0 to C - 1; no gradient, as a label is an integer
+
+    Shapes: labels of one element, like of C elements, h ().
+    """
+
+    symbol = "place"
+    formula = "y"
+    constant_children = frozenset({"labels", "like"})
+    examples = (example(np.array([2]), (1, 3)), example(np.array(1), (4,)))
+
+    def fprop(self, labels: Any, like: Any) -> Any:
+        check_labels(self, labels, like.shape[-1])
+        return np.intp(labels.reshape(-1)[0])
+
+    def bprop(self, grad: Any, h: Any, labels: Any, like: Any) -> tuple[Any, ...]:
+        return None, None
+
+    def infer(self, *specs: Spec) -> Spec:
+        """A number."""
+        labels, like = specs
+        if labels.dtype.kind not in "iu" or product(labels.shape) != 1 or product(like.shape[:-1]) != 1:
+            raise self.shape_error("needs one integer label, and one row of scores")
+        return Spec((), np.dtype(np.intp))
+
+
 class MinusAt(Box):
     """An array with a number subtracted at some places, the array read row by row; twice where a place is named twice.
 

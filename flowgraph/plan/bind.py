@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
-from flowgraph.boxes.label import PlacesOf, check_labels
+from flowgraph.boxes.label import PlaceOf, PlacesOf, check_labels
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.blas import accumulator
@@ -92,6 +92,8 @@ def bind(
         space[name] = _call(box)
     for (check, rows), box in source.labels.items():
         space[check], space[rows] = _labels(box)
+    for name, one in source.single_labels.items():
+        space[name] = _single_label(one)
     for name, (arrays, size, count) in source.pieces.items():
         space[name] = _cut([space[one] if one != "rows" else None for one in arrays], size, count)
     return types.FunctionType(code.replace(), space, "step")  # of its own, for the interpreter's caches
@@ -150,6 +152,20 @@ def _labels(box: PlacesOf) -> tuple[Callable[[Any], None], Array]:
             check_labels(owner, labels, classes)
 
     return check, np.arange(box.shape[0]) * (1 if box.columns else classes)
+
+
+def _single_label(box: PlaceOf) -> Callable[[Any], np.intp]:
+    """What gives the only label as a number, and refuses one outside the classes."""
+    classes = shape_of(box.children[1])[-1]
+    owner = box.__dict__.get("built_for", box)
+
+    def check(labels: Any) -> np.intp:
+        label: int = labels.item()
+        if not 0 <= label < classes:
+            check_labels(owner, labels, classes)
+        return np.intp(label)
+
+    return check
 
 
 def unsigned_of(dtype: np.dtype[Any]) -> np.dtype[Any]:

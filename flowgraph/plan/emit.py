@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.boxes.label import MinusAt, PlaceOf, PlacesOf
 from flowgraph.boxes.linear_algebra import AddMatMul
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.leaves import Parameter
@@ -16,7 +16,7 @@ from flowgraph.plan.names import Names
 from flowgraph.plan.rebuild import shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, scalar_text
+from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, is_single_place, scalar_text
 from flowgraph.spec import shape_text
 
 RESERVED = (
@@ -46,6 +46,7 @@ class Source:
     calls: dict[str, Box] = field(default_factory=dict)
     labels: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
     pieces: dict[str, tuple[tuple[str, ...], int, int]] = field(default_factory=dict)
+    single_labels: dict[str, PlaceOf] = field(default_factory=dict)
     taken: Names = field(default_factory=lambda: Names(()))
     boxes_of_lines: dict[int, Box] = field(default_factory=dict)
 
@@ -113,6 +114,9 @@ class Writer:
                 _literal(child) or self.numbers.get(child, text)
                 for child, text in zip(box.children, texts, strict=True)
             ]
+            if isinstance(box, PlaceOf):
+                texts.append(self.source.taken.free("check_label"))
+                self.source.single_labels[texts[-1]] = box
             self.line(box, f"{name} = {scalar_text(box, texts)}")
             if any(self.plan.kinds[p] == "fill" for p in self.readers.get(box, ())):
                 self.texts[box] = self._held(box, name)
@@ -156,6 +160,8 @@ class Writer:
         if not isinstance(box, Elementwise) or ufunc_of(box) is None:
             texts = [out if place in places else text for place, text in enumerate(texts)]
         if isinstance(box, MinusAt):
+            if is_single_place(box.children[1]):
+                texts[1] = self.texts[box.children[1].children[0]]
             self.source.flats[flat_name(out)] = out
             self.source.taken.used.add(flat_name(out))
         if isinstance(box, AddMatMul):

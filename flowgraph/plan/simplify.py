@@ -11,7 +11,7 @@ from flowgraph.box import Box, Constant, Elementwise, registry
 from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.shape import BroadcastTo
 from flowgraph.graph import Graph
-from flowgraph.plan import columns, idioms, scalars, shapes
+from flowgraph.plan import columns, idioms, scalars, shapes, single
 from flowgraph.plan.accumulation import accumulate
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
@@ -27,6 +27,7 @@ PASSES = (
     "scales",
     "columns",
     "products",
+    "single",
     "accumulation",
     "pieces",
 )
@@ -46,6 +47,8 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset()) -> Graph:
         graph = columns.in_columns(graph, Builder(_for_elementwise(columns.RULES, columns.elementwise), share))
     if "products" not in without:
         graph = reduce(graph, Builder(_for_elementwise(idioms.RULES, idioms.same_axes), share))
+    if "single" not in without:
+        graph = reduce(graph, Builder(_for_elementwise(single.RULES, single.elementwise), share))
     return graph if "accumulation" in without else accumulate(graph)
 
 

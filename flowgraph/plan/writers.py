@@ -13,7 +13,7 @@ from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.extremes import Max, Min
 from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.boxes.label import MinusAt, PlaceOf, PlacesOf
 from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
 from flowgraph.boxes.reduction import Reduction, Sum
 from flowgraph.boxes.selection import Where
@@ -35,7 +35,7 @@ class Writing(NamedTuple):
 
 def is_written(box: Box) -> bool:
     """Whether there is a line for the box, other than a call of its fprop."""
-    return ufunc_of(box) is not None or type(box) in FILLS or type(box) in VIEWS
+    return ufunc_of(box) is not None or type(box) in FILLS or type(box) in VIEWS or isinstance(box, PlaceOf)
 
 
 def fill_of(box: Box) -> Writing | None:
@@ -45,7 +45,7 @@ def fill_of(box: Box) -> Writing | None:
     ufunc = ufunc_of(box)
     if ufunc is not None:
         return Writing(_call_ufunc, tuple(range(len(box.children))))
-    if isinstance(box, MinusAt) and not isinstance(box.children[1], PlacesOf):
+    if isinstance(box, MinusAt) and not isinstance(box.children[1], PlacesOf) and not is_single_place(box.children[1]):
         return None  # a place may be named twice, which the line that is written would not see
     return FILLS.get(type(box))
 
@@ -62,8 +62,10 @@ def scalar_text(box: Box, names: Sequence[str]) -> str | None:
         return f"{names[0]}.dot({names[1]})"
     if isinstance(box, Reduction) and type(box) in _REDUCERS:
         return f"{_REDUCERS[type(box)]}.reduce({names[0]}, axis=None)"
-    if isinstance(box, Index) and ARRAY not in box.index:
-        return _indexed(box, names[0])
+    if isinstance(box, PlaceOf):
+        return f"{names[-1]}({names[0]})"
+    if isinstance(box, Index) and (ARRAY not in box.index or isinstance(box.children[1], PlaceOf)):
+        return f"{names[0]}[{names[1]}]" if ARRAY in box.index else _indexed(box, names[0])
     return f"{names[0]}.reshape(())[()]" if isinstance(box, Reshape) else None
 
 
@@ -120,6 +122,11 @@ def _places(box: PlacesOf, names: Sequence[str], out: str) -> list[str]:
     if not box.columns:
         return [f"{check}({labels})", f"add({rows}, {flat}, {out})"]
     return [f"{check}({labels})", f"multiply({flat}, {box.shape[0]}, {out})", f"add({rows}, {out}, {out})"]
+
+
+def is_single_place(box: Box) -> bool:
+    """Whether the value is the place of a single label, in the shape of a row."""
+    return isinstance(box, Reshape) and isinstance(box.children[0], PlaceOf)
 
 
 def _minus_at(box: MinusAt, names: Sequence[str], out: str) -> list[str]:

@@ -43,6 +43,7 @@ def places_of(labels, like, columns):
 VALUES = {
     "OneHot": one_hot,
     "PlacesOf": places_of,
+    "PlaceOf": lambda labels, like: np.argmax(one_hot(labels.reshape(-1), like.reshape(1, -1))),
     "MinusAt": lambda a, places, amount: a - amount * np.bincount(places % a.size, minlength=a.size).reshape(a.shape),
     "NegativeLogLikelihood": per_example,
     "SoftmaxCrossEntropy": lambda logits, targets: per_example(softmax(logits, -1), targets),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import linecache
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,8 +17,6 @@ from flowgraph.plan.native.places import Place
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import Store
-
-_numbers = itertools.count(1)
 
 _STEP = """\
 def step({arguments}):
@@ -60,9 +56,7 @@ class Bound:
         for box, offset in native.fixed.items():
             if isinstance(box, Constant):
                 np.copyto(self._array(box, offset), box.value)
-        path = f"<native plan {next(_numbers)}>"
-        linecache.cache[path] = (len(native.text), None, native.text.splitlines(keepends=True), path)
-        self.function = compiled(native, compile(native.text, path, "exec"))
+        self.function = compiled(native)
         self.tables: list[Array] = []
         self.store = store
 

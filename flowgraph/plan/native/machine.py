@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.plan.native.cache import file_of
 from flowgraph.plan.native.emit import Native
 from flowgraph.plan.native.lines import NUMBERS, number_name
 from flowgraph.plan.native.refusal import NotNativeError
+
+_numbers = itertools.count(1)
 
 
 def is_installed() -> bool:
@@ -26,17 +30,24 @@ def has_blas() -> bool:
     return importlib.util.find_spec("scipy") is not None
 
 
-def compiled(native: Native, code: Any) -> Callable[..., int]:
+def compiled(native: Native) -> Callable[..., int]:
     """The function of the address of the table, and of the arguments."""
+    file = file_of(native.text)
+    code = compile(native.text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
     numba: Any = importlib.import_module("numba")
     space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, np.maximum, np.minimum}}
-    space |= {"carray": numba.carray, **_instructions()}
+    space |= {"carray": numba.carray, "__name__": __name__, **_instructions()}
     exec(code, space)
     signature = numba.int64(numba.int64, *[_type(box) for box in native.arguments])
-    function: Callable[..., int] = numba.njit(signature, error_model="numpy")(space["step"])
-    return function
+    for kept in (True, False) if file is not None else (False,):
+        try:
+            function: Callable[..., int] = numba.njit(signature, error_model="numpy", cache=kept)(space["step"])
+            return function
+        except Exception as error:  # whatever is wrong with a file on the disk, or with Numba
+            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    raise NotNativeError(f"Numba does not compile the plan ({reason})")
 
 
 def _type(box: Box) -> Any:

@@ -1,0 +1,103 @@
+"""A batch of one: what has one element is computed as a number, which Python does faster than NumPy an array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowgraph.box import Box
+from flowgraph.boxes.extremes import Max, Min
+from flowgraph.boxes.indexing import Index
+from flowgraph.boxes.label import PlaceOf, PlacesOf
+from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.shape import Reshape
+from flowgraph.index_shape import ARRAY
+from flowgraph.plan.builder import Builder
+from flowgraph.plan.rebuild import elements, sizes_known
+from flowgraph.plan.ufuncs import ufunc_of
+
+
+def _is_single(box: Box) -> bool:
+    return len(box.outputs) == 1 and box.ndim > 0 and sizes_known(box) and elements(box) == 1
+
+
+def _number(make: Builder, box: Box) -> Box:
+    """The only element of a value, as a number."""
+    return box if box.ndim == 0 else make.make(Reshape, box, to=())
+
+
+def reshape(make: Builder, box: Box) -> Box | None:
+    """A reshape of a reshape is one, so that a number stays a number on its way."""
+    (a,) = box.children
+    if a.shape == box.shape:
+        return a
+    return make.make(Reshape, a.children[0], to=box.shape) if isinstance(a, Reshape) else None
+
+
+def elementwise(make: Builder, box: Box) -> Box | None:
+    """Element by element, of one element, is arithmetic of numbers."""
+    if ufunc_of(box) is None or box.dtype.kind != "f":
+        return None
+    if not _is_single(box):
+        return _beside_numbers(make, box)
+    if not all(child.ndim == 0 or _is_single(child) for child in box.children):
+        return None
+    number = make.reduced(box.with_children(*[_number(make, child) for child in box.children]))
+    return make.make(Reshape, number, to=box.shape)
+
+
+def _beside_numbers(make: Builder, box: Box) -> Box | None:
+    """A child that is a number in the shape of an array is read as the number."""
+    if not any(child.shape == box.shape for child in box.children):
+        return None
+    children = [_number(make, child) if _is_reshaped_number(child) else child for child in box.children]
+    if all(one is other for one, other in zip(children, box.children, strict=True)):
+        return None
+    return make.reduced(box.with_children(*children))
+
+
+def _is_reshaped_number(box: Box) -> bool:
+    return _is_single(box) and isinstance(box, Reshape) and box.children[0].ndim == 0
+
+
+def extreme(make: Builder, box: Any) -> Box | None:
+    """The largest or smallest of a single row is a number."""
+    (a,) = box.children
+    if not _is_single(box) or not sizes_known(a) or box.keepdims:
+        return None
+    return make.make(Reshape, make.make(type(box), a, axis=None), to=box.shape)
+
+
+def product(make: Builder, box: Box) -> Box | None:
+    """A product with one element is an inner product of rows."""
+    left, right = box.children
+    if not _is_single(box) or box.ndim == 0 or max(left.ndim, right.ndim) > 2 or elements(left) != elements(right):
+        return None
+    flat = [make.make(Reshape, child, to=(elements(child),)) for child in (left, right)]
+    return make.make(Reshape, make.make(MatMul, *flat), to=box.shape)
+
+
+def place(make: Builder, box: Box) -> Box | None:
+    """The place of the only label is a number, of the row or the column alike."""
+    return make.make(Reshape, make.make(PlaceOf, *box.children), to=(1,)) if _is_single(box) else None
+
+
+def index(make: Builder, box: Any) -> Box | None:
+    """One element, picked by its place."""
+    if box.index != (ARRAY,) or not _is_place(box.children[1]):
+        return None
+    picked = make.make(Index, box.children[0], box.children[1].children[0], index=box.index)
+    return make.make(Reshape, picked, to=box.shape)
+
+
+def _is_place(box: Box) -> bool:
+    return isinstance(box, Reshape) and isinstance(box.children[0], PlaceOf)
+
+
+RULES: dict[type[Box], list[Any]] = {
+    Reshape: [reshape],
+    MatMul: [product],
+    Max: [extreme],
+    Min: [extreme],
+    PlacesOf: [place],
+    Index: [index],
+}
