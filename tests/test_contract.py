@@ -3,6 +3,7 @@
 import pytest
 
 import flowgraph as fg
+from flowgraph.checking.complex_parts import OfParts
 from tests.cases import cases
 from tests.contract import CHECKS
 
@@ -30,7 +31,7 @@ THROUGH_OTHERS = (
     "SlopeOfBprop",
     "TransposedBprop",
     "PerRow",
-    "OfParts",
+    OfParts.__name__,
 )
 
 
