@@ -3,6 +3,7 @@
 from flowgraph.experiment.experiment import Experiment
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import TrainSettings
+from flowgraph.experiment.trade_off import trade_off
 from flowgraph.experiment.training import Outcome, resume_training, train
 
-__all__ = ["Experiment", "Outcome", "RunFolder", "TrainSettings", "resume_training", "train"]
+__all__ = ["Experiment", "Outcome", "RunFolder", "TrainSettings", "resume_training", "trade_off", "train"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.data import Examples, Split, Standardiser, load_examples, split
+from flowgraph.errors import UsageError
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
@@ -31,13 +32,15 @@ class Experiment:
     (5, <Softmax 'f', axis=-1: (N, 3) float64>)
     """
 
-    def __init__(self, settings: TrainSettings, examples: Examples | None = None) -> None:
+    def __init__(self, settings: TrainSettings, examples: Examples | None = None, raw: Split | None = None) -> None:
         self.settings = settings
         if examples is None:
             examples = load_examples(settings.source, settings.target, kind=settings.kind)
         self.examples = examples
-        self.raw: Split = split(
-            self.examples, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed
+        if settings.watch == "error" and not examples.classes:
+            raise UsageError(f"{examples.name}: found watch='error' for numbers, which have none; watch the loss")
+        self.raw: Split = raw or split(
+            examples, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed
         )
         self.standardise = Standardiser.of(self.raw.train.x) if settings.standardise else None
         numbers = not self.examples.classes
@@ -59,13 +62,13 @@ class Experiment:
         """The words for the outputs, none for numbers."""
         return self.examples.classes
 
-    def trainer(self) -> Trainer:
-        """A trainer at its start."""
+    def trainer(self, *, validated: bool = True) -> Trainer:
+        """A trainer at its start; one that is not validated trains to the end."""
         settings = self.settings
         return Trainer(
             self.problem,
             self._pair(self.raw.train),
-            self._pair(self.raw.valid),
+            self._pair(self.raw.valid) if validated else None,
             rule=settings.update_rule,
             learning_rate=settings.schedule,
             batch_size=settings.batch_size,

@@ -1,0 +1,59 @@
+"""The bias-variance trade-off of an experiment: what is compared, what is varied, what stays closed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from flowgraph.errors import UsageError
+from flowgraph.experiment import Experiment, TrainSettings, trade_off
+from flowgraph.experiment.experiment import predict
+
+MOONS = TrainSettings("moons", epochs=4, learning_rate=0.02, hidden=(8,))
+
+
+def test_a_strong_regularizer_trades_variance_for_bias():
+    trained = []
+    settings = MOONS.with_values({"epochs": 20, "learning_rate": 0.05})
+    weak, strong = trade_off(settings, "l2", [0.003, 0.3], training_sets=5, on_training=lambda: trained.append(1))
+    assert strong.squared_bias > weak.squared_bias
+    assert strong.variance < weak.variance
+    assert len(trained) == 10
+
+
+def test_the_parts_against_the_definition():
+    """The same trainings one by one, and the parts by np.mean and np.var."""
+    (row,) = trade_off(MOONS, "l2", [0.01], training_sets=3)
+    raw = Experiment(MOONS).raw
+    outputs = []
+    for number in range(3):
+        rows = np.random.default_rng([0, number]).integers(0, len(raw.train), len(raw.train))
+        settings = MOONS.with_values({"l2": 0.01, "seed": number})
+        experiment = Experiment(settings, raw=replace(raw, train=raw.train.take(rows)))
+        experiment.trainer(validated=False).run(4)
+        outputs.append(predict(experiment.predictor, raw.valid.x))
+    variance = np.var(outputs, axis=0, ddof=1).sum(axis=1).mean()
+    distance = ((np.mean(outputs, axis=0) - np.eye(2)[raw.valid.y]) ** 2).sum(axis=1).mean()
+    assert row.variance == pytest.approx(variance)
+    assert row.squared_bias == pytest.approx(distance - variance / 3)
+
+
+def test_numbers_are_compared_in_their_own_unit(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 1))
+    np.savez(tmp_path / "line.npz", x=x, y=1000 + 50 * x[:, 0])
+    settings = TrainSettings(str(tmp_path / "line.npz"), "y", hidden=(), learning_rate=0.05)
+    short, long = trade_off(settings, "epochs", [1, 60], training_sets=3)
+    assert long.squared_bias < 25 < 250 < short.squared_bias
+
+
+def test_settings_that_say_what_is_compared_are_not_varied():
+    for name in ("seed", "patience", "test"):
+        with pytest.raises(UsageError, match=f"found '{name}', which says what is compared"):
+            trade_off(MOONS, name, [1])
+
+
+def test_numbers_have_no_error_to_watch(tmp_path):
+    np.savez(tmp_path / "line.npz", x=np.arange(20.0)[:, None], y=np.arange(20) / 7)
+    with pytest.raises(UsageError, match="found watch='error' for numbers, which have none; watch the loss"):
+        Experiment(TrainSettings(str(tmp_path / "line.npz"), "y", watch="error"))
