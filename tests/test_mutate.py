@@ -102,6 +102,14 @@ def test_json_lists_every_outcome(tiny):
     assert [(one["line"], one["outcome"]) for one in swapped] == [(17, "lived")]
 
 
+def test_a_finder_that_comes_later_does_not_hide_the_mutants(tiny):
+    (tiny / "later.py").write_text(
+        "import importlib.machinery, sys\nsys.meta_path.insert(0, importlib.machinery.PathFinder)\n" + GOOD
+    )
+    result = run("tiny.boxes", "--box", "Square", *command("later.py"))
+    assert result.exit_code == 0, result.output
+
+
 def test_a_real_suite_of_pytest_with_a_box_of_flowgraph(tiny):
     (tiny / "tiny" / "boxes.py").write_text(
         "import flowgraph as fg\n\n\nclass Triple(fg.Elementwise):\n    def fprop(self, a):\n        return 3.0 * a\n\n"

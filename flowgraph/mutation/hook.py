@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import operator
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any, SupportsIndex
 
 FILE, MUTANT, SEEN = "FLOWGRAPH_MUTATED_FILE", "FLOWGRAPH_MUTANT", "FLOWGRAPH_MUTANT_SEEN"
 
@@ -57,6 +59,15 @@ class MutantFinder(importlib.abc.MetaPathFinder):
         return None
 
 
+class FirstStays(list[Any]):
+    """Finders of modules whose first one stays the first: pytest puts one of its own in front, which would read the
+    true file of a package that comes with a plugin."""
+
+    def insert(self, index: SupportsIndex, finder: Any) -> None:
+        """Behind the first."""
+        super().insert(max(1, operator.index(index)) if operator.index(index) >= 0 else index, finder)
+
+
 def run_the_next(name: str) -> None:
     """Run the `sitecustomize` that this one hides, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
@@ -67,5 +78,5 @@ def run_the_next(name: str) -> None:
 
 
 if __name__ == "sitecustomize":
-    sys.meta_path.insert(0, MutantFinder(os.environ[FILE]))
+    sys.meta_path = FirstStays([MutantFinder(os.environ[FILE]), *sys.meta_path])
     run_the_next(__name__)
