@@ -128,7 +128,7 @@ class MinusAt(Box):
     examples = (example((2, 3), np.array([1, 3]), ()), example((4,), np.array([2]), ()))
 
     def fprop(self, a: Any, places: Any, amount: Any) -> Any:
-        h = np.array(a)
+        h = np.array(a, order="C")
         np.subtract.at(h.reshape(-1), places, amount)
         return h
 
