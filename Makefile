@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint check bench clean
+.PHONY: demo test lint check pages bench clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -18,6 +18,10 @@ lint: .venv/dev
 
 # What .ci/run runs.
 check: lint test
+
+# Pages of docs/ that are made from the code.
+pages: .venv/dev
+	$(BIN)/python -m flowgraph.coverage > docs/coverage.md
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

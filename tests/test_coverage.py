@@ -80,4 +80,4 @@ def test_the_page_is_of_today():
     version = page.splitlines()[2].partition(":")[0]
     if version not in PAGE.read_text():
         pytest.skip(f"the page was made with other versions than NumPy {np.__version__} and SciPy {scipy.__version__}")
-    assert PAGE.read_text() == page, "make it anew: python -m flowgraph.coverage > docs/coverage.md"
+    assert PAGE.read_text() == page, "make it anew: make pages"
