@@ -17,6 +17,7 @@ from flowgraph.checking.command import check
 from flowgraph.demo import Settings, run_demo
 from flowgraph.errors import FlowgraphError
 from flowgraph.experiment.command import train
+from flowgraph.experiment.predict_command import predict
 from flowgraph.mutation.command import mutate
 from flowgraph.rendering.command import animate, explain, gallery, render
 from flowgraph.search.command import search
@@ -31,7 +32,7 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
-for command in (check, mutate, render, animate, explain, gallery, train, search):
+for command in (check, mutate, render, animate, explain, gallery, train, predict, search):
     main.add_command(command)
 
 

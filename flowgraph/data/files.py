@@ -62,21 +62,23 @@ def load_csv(path: Any, target: str, *, kind: str = "auto") -> Examples:
     columns = [*header[:at], *header[at + 1 :]]
     if not columns:
         raise DataError(f"{path}: found only the target {target!r}, needs columns to predict it from")
-    x = np.empty((len(rows), len(columns)))
-    for i, (row, line) in enumerate(zip(rows, lines, strict=True)):
-        cells = [*row[:at], *row[at + 1 :]]
-        try:
-            x[i] = cells
-        except ValueError:
-            _refuse_cell(path, line, columns, cells)
-        if not np.isfinite(x[i]).all():
-            _refuse_cell(path, line, columns, cells)
+    x = _numbers(path, columns, [[*row[:at], *row[at + 1 :]] for row in rows], lines)
     words = [row[at].strip() for row in rows]
     empty = next((i for i, word in enumerate(words) if word.lower() in ("", "nan", "na", "null")), None)
     if empty is not None:
         raise DataError(f"{path}: line {lines[empty]}, column {target!r}: found {words[empty]!r}, needs a target")
     y, classes = _targets(np.array(words), kind, f"{path}: column {target!r}")
     return Examples(x, y, tuple(columns), classes, str(path))
+
+
+def load_inputs(path: Any, columns: Sequence[str]) -> Array:
+    """The numbers of these columns of a CSV file, in this order; other columns may stand beside them."""
+    header, rows, lines = _table(Path(path))
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise DataError(f"{path}: found no column {missing[0]!r}; its columns are {', '.join(header)}")
+    places = [header.index(column) for column in columns]
+    return _numbers(path, columns, [[row[place] for place in places] for row in rows], lines)
 
 
 def load_npz(path: Any, target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
@@ -121,6 +123,19 @@ def _table(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
         if len(row) != len(header):
             raise DataError(f"{path}: line {line}: found {len(row)} values, but there are {len(header)} columns")
     return header, [row for row, _ in table[1:]], [line for _, line in table[1:]]
+
+
+def _numbers(path: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int]) -> Array:
+    """The cells as finite numbers."""
+    x = np.empty((len(rows), len(columns)))
+    for i, (cells, line) in enumerate(zip(rows, lines, strict=True)):
+        try:
+            x[i] = cells
+        except ValueError:
+            _refuse_cell(path, line, columns, cells)
+        if not np.isfinite(x[i]).all():
+            _refuse_cell(path, line, columns, cells)
+    return x
 
 
 def _refuse_cell(path: Any, line: int, columns: Sequence[str], cells: Sequence[str]) -> None:

@@ -58,6 +58,18 @@ class RunFolder:
             remove_leftovers(path)
         return TrainSettings.from_dict(settings), fingerprint
 
+    def read_result(self) -> dict[str, Any]:
+        """What result.json keeps, of a run that has come to an end once."""
+        try:
+            record = json.loads(self.result.read_text(encoding="utf-8"))
+            return {"columns": list(record["columns"]), "classes": list(record["classes"]), **record}
+        except FileNotFoundError:
+            raise UsageError(
+                f"{self.path}: found no result.json, so no network was trained here; flowgraph train makes one"
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise SavedFileError(f"{self.result}: no result of a run ({error})") from None
+
     def write_json(self, path: Path, record: Mapping[str, Any]) -> Path:
         """A record in JSON that a person reads too."""
         return replace_file(path, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())

@@ -213,6 +213,8 @@ def test_numbers_are_predicted_in_their_own_unit(tmp_path):
     error = json.loads((tmp_path / "run" / "result.json").read_text())["test_error"]
     assert 0.5 < error < 1.5, "the noise has a standard deviation of 1"
     output = predict(fg.load(tmp_path / "run" / "model.safetensors"), x)
+    (tmp_path / "new.csv").write_text("x1,x0\n0,1\n")
+    assert abs(float(predicted(tmp_path / "run", tmp_path / "new.csv").output.split()[1]) - 1050) < 5
     assert np.corrcoef(output, 1000 + 50 * x[:, 0])[0, 1] > 0.999
 
 
@@ -243,3 +245,36 @@ def test_settings_that_are_wrong():
         TrainSettings.from_dict({})
     settings = TrainSettings("iris", hidden=(5, 4), l2=0.1)
     assert TrainSettings.from_dict(json.loads(json.dumps(settings.as_dict()))) == settings
+
+
+def predicted(folder, path, *more):
+    return CliRunner().invoke(main, ["predict", str(folder), str(path), *map(str, more)])
+
+
+def test_new_rows_are_predicted(whole, flowers, tmp_path):
+    folder, _ = whole
+    x = iris().x[[0, 100]]
+    new = tmp_path / "new.csv"
+    columns = list(iris().columns)
+    rows = [["note", *reversed(columns)], *([f"row {i}", *reversed(list(row))] for i, row in enumerate(x))]
+    new.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    result = predicted(folder, new)
+    assert result.exit_code == 0, result.output
+    lines = list(csv.DictReader(result.output.splitlines()))
+    needed = predict(fg.load(folder / "model.safetensors"), x)
+    np.testing.assert_allclose([[float(v) for v in list(line.values())[1:]] for line in lines], needed, rtol=1e-5)
+    assert [line["class"] for line in lines] == [iris().classes[i] for i in needed.argmax(axis=1)]
+    written = predicted(folder, new, "-o", tmp_path / "out.csv")
+    assert written.exit_code == 0
+    assert (tmp_path / "out.csv").read_text() == result.output
+
+
+def test_rows_that_cannot_be_predicted(whole, tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,b\n1,2\n")
+    for folder, text in [(whole[0], "found no column 'sepal length"), (tmp_path, "so no network was trained here")]:
+        result = predicted(folder, bad)
+        assert (result.exit_code, text in result.output) == (1, True), result.output
+    (tmp_path / "result.json").write_text("{}")
+    result = predicted(tmp_path, bad)
+    assert (result.exit_code, "no result of a run" in result.output) == (1, True)

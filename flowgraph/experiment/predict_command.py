@@ -1,0 +1,55 @@
+"""flowgraph predict: what a trained network says of new rows of a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import click
+
+from flowgraph.box import Array
+from flowgraph.data import load_inputs
+from flowgraph.errors import FlowgraphError
+from flowgraph.experiment.experiment import predict as outputs_of
+from flowgraph.experiment.folder import RunFolder
+from flowgraph.saving.graph_file import load
+from flowgraph.saving.replacing import replace_file
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A .csv to write.  [default: print]")
+def predict(folder: Path, data: Path, out: Path | None) -> None:
+    """Predict the target for each row of DATA, a .csv file, by the network in the run folder FOLDER.
+
+    \b
+      flowgraph predict run new_flowers.csv -o predictions.csv
+
+    DATA has the columns that the network was trained on, in any order; others are left out. Each row of the output has
+    the class and the probability of every class, or the number.
+    """
+    run = RunFolder(folder)
+    try:
+        result = run.read_result()
+        text = predictions(outputs_of(load(run.model), load_inputs(data, result["columns"])), result["classes"])
+        if out is not None:
+            click.echo(f"wrote {replace_file(out, text.encode())}")
+    except (FlowgraphError, ImportError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    if out is None:
+        click.echo(text, nl=False)
+
+
+def predictions(output: Array, classes: list[str]) -> str:
+    """The output as the text of a CSV file."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    if classes:
+        writer.writerow(["class", *(f"p({name})" for name in classes)])
+        writer.writerows([classes[row.argmax()], *(f"{p:.6g}" for p in row)] for row in output)
+    else:
+        writer.writerow(["value"])
+        writer.writerows([f"{value:.10g}"] for value in output)
+    return file.getvalue()
