@@ -163,13 +163,12 @@ class _Composer:
         subject = self.subject
         spine = (child, box) in self.on_spine
         penalty = "regularizer" in (subject.kind[child], subject.kind[box])
-        back = passes and child in subject.receivers and box in subject.receivers
         ends: dict[str, Any] = {"tail": self.ids[child], "head": self.ids[box], "spine": spine}
         if subject.memory is not None and subject.memory.in_place.get(box) is child:
             return Link(**ends, role="value", width=3.2)
         if subject.view in ("forward", "values"):
             return Link(**ends, role="line regularizer" if penalty else "line", dashed=penalty)
-        if not back:
+        if not (passes and child in subject.receivers and box in subject.receivers):
             return Link(**ends, flow="none", role="no gradient", dotted=True)
         if subject.view == "both":
             return Link(**ends, flow="both", dashed=penalty)

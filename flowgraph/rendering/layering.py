@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -185,18 +186,9 @@ def _assign_widths(arrangement: Arrangement, every: list[Member]) -> None:
 def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> None:
     """Break a level of more columns than `wrap`, or one that is far wider than high, into lines."""
     edges = arrangement.edges
-    total = edges[-1][1] if edges else 0.0
     up = max((member.up - member.y for member in every), default=0.0)
     down = max((member.down + member.y for member in every), default=0.0)
-    height = up + down
-    count = 1
-    if wrap is None and _too_wide(total, height):
-        count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
-    if wrap:
-        starts = [left for left, _ in edges[::wrap]]
-        arrangement.line_of = [column // wrap for column in range(len(edges))]
-    else:
-        starts, arrangement.line_of = _break(edges, count)
+    starts, arrangement.line_of = _lines(edges, up + down, wrap)
     ups, downs = [0.0] * len(starts), [0.0] * len(starts)
     for member in every:
         line = arrangement.line_of[member.column]
@@ -217,6 +209,17 @@ def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> No
     arrangement.up, arrangement.down = ups[0], base + downs[-1]
 
 
+def _lines(edges: Sequence[tuple[float, float]], height: float, wrap: int | None) -> tuple[list[float], list[int]]:
+    """Where the lines of a level start, and the line of each column."""
+    if wrap:
+        return [left for left, _ in edges[::wrap]], [column // wrap for column in range(len(edges))]
+    total = edges[-1][1] if edges else 0.0
+    count = 1
+    if wrap is None and _too_wide(total, height):
+        count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
+    return _break(edges, count)
+
+
 def _too_wide(width: float, height: float) -> bool:
     """Whether a level does not fit a screen and is flat, or would give a picture flatter than 1:12 with its caption."""
     return (width > 2600 and width > 10 * height) or width + 36 > 11.5 * (height + 92)
@@ -225,16 +228,21 @@ def _too_wide(width: float, height: float) -> bool:
 def _break(edges: Sequence[tuple[float, float]], count: int) -> tuple[list[float], list[int]]:
     """The starts of at most `count` lines, of which the longest is as short as it can be; the line of each column."""
     low, high = max((right - left for left, right in edges), default=0.0), edges[-1][1] if edges else 0.0
+    rights = [right for _, right in edges]
     while high - low > 1:
         middle = (low + high) / 2
-        low, high = (low, middle) if len(_fill(edges, middle)[0]) <= count else (middle, high)
-    return _fill(edges, high)
+        low, high = (low, middle) if len(_fill(edges, rights, middle)) <= count else (middle, high)
+    firsts = _fill(edges, rights, high)
+    line_of = [line for line, (first, last) in enumerate(pairwise([*firsts, len(edges)])) for _ in range(first, last)]
+    return [edges[first][0] if first else 0.0 for first in firsts], line_of
 
 
-def _fill(edges: Sequence[tuple[float, float]], width: float) -> tuple[list[float], list[int]]:
-    starts, line_of = [0.0], []
-    for left, right in edges:
-        if right - starts[-1] > width + 1e-6 and left > starts[-1]:
-            starts.append(left)
-        line_of.append(len(starts) - 1)
-    return starts, line_of
+def _fill(edges: Sequence[tuple[float, float]], rights: Sequence[float], width: float) -> list[int]:
+    """The first column of each line, where lines have that width."""
+    firsts = [0]
+    while True:
+        start = edges[firsts[-1]][0] if firsts[-1] else 0.0
+        following = max(bisect_right(rights, start + width + 1e-6), firsts[-1] + 1)
+        if following >= len(edges):
+            return firsts
+        firsts.append(following)

@@ -54,7 +54,6 @@ def _level(
             between.append(passers[id(one)])
         links = [number[link.tail, link.head] for link in level.links[tail, head]]
         ties.append([tail, head, between, links])
-    edges, line_of = arrangement.edges, arrangement.line_of
     return {
         "path": path,
         "members": [
@@ -64,12 +63,17 @@ def _level(
         ],
         "passers": passing,
         "ties": ties,
-        "gaps": [
-            round(edges[c + 1][0] - edges[c][1], 2) if line_of[c] == line_of[c + 1] else 0.0
-            for c in range(len(edges) - 1)
-        ],
-        "lines": line_of,
+        "gaps": _gaps(arrangement),
+        "lines": arrangement.line_of,
     }  # fmt: skip
+
+
+def _gaps(arrangement: Arrangement) -> list[float]:
+    """Between each column and the next, 0 where a new line begins."""
+    edges, line_of = arrangement.edges, arrangement.line_of
+    return [
+        round(edges[c + 1][0] - edges[c][1], 2) if line_of[c] == line_of[c + 1] else 0.0 for c in range(len(edges) - 1)
+    ]
 
 
 def _base(arrangement: Arrangement, column: int) -> float:
