@@ -28,6 +28,7 @@ def fit(
     l2: float = 0.0,
     early_stopping: EarlyStopping | int | None = None,
     seed: int = 0,
+    backend: str = "numpy",
     checks: bool = True,
     progress: bool | None = None,
     callbacks: Sequence[Any] = (),
@@ -48,7 +49,7 @@ def fit(
     Before training `checks` look at data and model, see `fg.preflight`. `progress` shows a bar in terminals and
     notebooks, and logs lines elsewhere; True prints the lines, False shows nothing. `callbacks` are functions of
     (trainer, epoch), or `fg.Callback`s. Ctrl-C ends training after the step, with the best parameters kept. `resume`
-    goes on from a `trainer.state()`.
+    goes on from a `trainer.state()`. `backend="numba"` compiles the step to machine code, see `fg.compile`.
 
     >>> import numpy as np, flowgraph as fg
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
@@ -72,6 +73,7 @@ def fit(
         batch_size=batch_size,
         early_stopping=early_stopping,
         seed=seed,
+        backend=backend,
     )
     if resume is not None:
         trainer.restore(resume)

@@ -11,6 +11,7 @@ from flowgraph.box import Box
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from flowgraph.boxes.activation import sigmoid
 from flowgraph.boxes.elementwise_loss import Hinge
+from flowgraph.boxes.likeness import reshape_like
 from flowgraph.boxes.loss import ClassLoss
 from flowgraph.boxes.reduction import mean
 from flowgraph.boxes.softmax import log_softmax, softmax
@@ -140,7 +141,7 @@ def _losses(mlp: MLP, a: Any, y: Any) -> Any:
     if _is_classes(mlp):
         return SoftmaxCrossEntropy(a, y, name="loss")
     if y.ndim == 1 and mlp.sizes[-1] == 1:
-        a = a[:, 0]
+        a = reshape_like(a, y)
     if mlp.output is sigmoid:
         return BinaryCrossEntropy(a, y, name="loss")
     return SquaredError(mlp.output(a), y, name="loss")

@@ -57,6 +57,7 @@ class Trainer:
         batch_size: int | None = 32,
         early_stopping: EarlyStopping | int | None = None,
         seed: int = 0,
+        backend: str = "numpy",
     ) -> None:
         train, valid = parted(train, valid)
         self.problem = problem = problem_of(model, train, l1, l2)
@@ -66,6 +67,7 @@ class Trainer:
         self.schedule = find_schedule(self.rule.default_rate if learning_rate is None else learning_rate)
         self.batch_size = read_batch_size(batch_size, len(self.train))
         self.seed = read_count("fit", "seed", seed, low=0)
+        self.backend = backend
         self.lookout = Lookout(find_stopping(early_stopping))
         self.updates = self.epoch = self.position = 0
         self.stopped: str | None = None
@@ -90,7 +92,7 @@ class Trainer:
         self._norms = dict.fromkeys(by_layer, 0.0)
         norms = [np.sqrt(reduce(add, map(_squares, parts))) for parts in by_layer.values()]
         watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
-        self.plan = compile([*watched, *norms], updates)
+        self.plan = compile([*watched, *norms], updates, backend=self.backend)
         self._parameters = {problem.graph.names[p]: p for p in grads}
         own = [parameter for parameter in updates if parameter not in grads]
         self._remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
@@ -231,6 +233,7 @@ class Trainer:
         return {
             "seed": self.seed,
             "batch_size": self.batch_size,
+            "backend": self.backend,
             "examples": len(self.train),
             "rule": str(self.rule),
             "schedule": str(self.schedule),

@@ -56,6 +56,18 @@ def test_it_goes_on_from_a_state():
     assert np.array_equal(again.weights[0].value, whole.weights[0].value)
 
 
+def test_numba_trains_as_numpy_does():
+    pytest.importorskip("numba")
+    found = {}
+    for backend in ("numpy", "numba"):
+        mlp = fg.MLP([4, 3, 1], output="linear", rng=0)
+        history = fg.fit(mlp, (X, X[:, 0]), rule="sgd", batch_size=None, epochs=20, backend=backend, **QUIET)
+        found[backend] = history["train_loss"]
+    np.testing.assert_allclose(found["numba"], found["numpy"], rtol=1e-9)
+    with pytest.raises(UsageError, match=r"found backend='fortran', needs 'numpy' or 'numba'"):
+        fg.fit(mlp, (X, X[:, 0]), backend="fortran", **QUIET)
+
+
 def test_in_a_thread():
     """Where no signal can be handled, training is as it is elsewhere."""
     found = []
