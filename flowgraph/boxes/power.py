@@ -171,5 +171,5 @@ def float_power(a: Any, b: Any) -> Any:
 
 
 def _double(value: Any) -> Any:
-    """A box or an array in float64, a number as it is."""
-    return float(value) if type(value) in (bool, int, float) else value.astype(np.float64)
+    """A box or an array in double precision, a number as it is."""
+    return float(value) if type(value) in (bool, int, float) else value.astype(np.result_type(value.dtype, np.float64))
