@@ -6,16 +6,17 @@ import math
 import numpy as np
 
 from flowgraph.plan.native.lines import NUMBERS
+from flowgraph.plan.native.machine import ALWAYS
 
 
-def in_python(native, code):
+def in_python(native):
     """Stands for `flowgraph.plan.native.machine.compiled`."""
     space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
-    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, np.maximum, np.minimum}}
+    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
     space |= {"pointer": lambda address, dtype: (address, dtype), "carray": array_at}
     space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
-    exec(code, space)
+    exec(native.text, space)
 
     def step(*arguments):
         with np.errstate(all="ignore"):

@@ -11,15 +11,24 @@ from hypothesis import HealthCheck, assume, given, settings
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
 from flowgraph.plan import native
+from flowgraph.plan.native import cache as native_cache
+from flowgraph.plan.native import lines as native_lines
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named, resized
 from tests.plan.agreement import assert_agree
 from tests.plan.native_in_python import in_python
-from tests.plan.test_plan import Stops, batch, network
+from tests.plan.test_interruption import Stops
+from tests.plan.test_plan import batch, network
 from tests.plan.test_random_graphs import largest, wanted
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path_factory):
+    """One folder for what these tests compile."""
+    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path_factory.getbasetemp() / "native"))
 
 
 @pytest.fixture
@@ -262,3 +271,77 @@ def test_the_source_shares_loops_and_keeps_no_array_that_one_loop_reads(interpre
     plan(x=np.ones((4, 5)))
     assert plan.source.count("for i in range(4):") == 1, plan.source
     assert plan.source.count("carray(pointer(memory") == 2, plan.source  # the constant and the result
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "message"),
+    [
+        (fg.SoftmaxCrossEntropy, [0, 5], "label 5 at index 1, needs 0 to 2"),
+        (lambda f, y: fg.BinaryCrossEntropy(f[:, 0], y), [1, 2], "target 2 at index 1, needs 0 to 1"),
+        (lambda f, y: fg.Hinge(f[:, 0], y), [1, 0], "label 0 at index 1, needs -1 or 1"),
+        (lambda f, y: fg.NegativeLogLikelihood(fg.softmax(f), y), [-1, 0], "label -1 at index 0, needs 0 to 2"),
+    ],
+)
+def test_targets_that_a_loss_refuses(interpreted, loss, targets, message):
+    f, y = fg.Parameter(np.ones((2, 3)), name="f"), fg.Input("y", shape=(2,), dtype=int)
+    value = fg.mean(loss(f, y))
+    (df,) = fg.gradient(value, [f])
+    step = fg.compile([value], updates={f: f - df}, backend="numba")
+    with pytest.raises(fg.FlowgraphError, match=message):
+        step(y=np.array(targets))
+    np.testing.assert_array_equal(f.value, 1.0)
+    step(y=np.array([1, 1]))
+    assert is_native(step)
+    assert not np.array_equal(f.value, np.ones((2, 3)))
+
+
+def test_what_was_compiled_is_read_from_the_disk(monkeypatch, tmp_path):
+    def value():
+        x = fg.Input("x", shape=(2,))
+        return fg.compile(np.expm1(x), backend="numba")(x=np.zeros(2))
+
+    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path / "cache"))
+    np.testing.assert_array_equal(value(), 0.0)
+    (source,) = tmp_path.glob("cache/*/step.py")
+    (compiled,) = source.parent.glob("__pycache__/*.nbc")
+    before = compiled.stat().st_mtime_ns
+    np.testing.assert_array_equal(value(), 0.0)
+    assert compiled.stat().st_mtime_ns == before
+    compiled.write_bytes(b"spoilt")
+    np.testing.assert_array_equal(value(), 0.0)
+    monkeypatch.setenv("FLOWGRAPH_CACHE", str(source))  # no folder
+    np.testing.assert_array_equal(value(), 0.0)
+
+
+def test_the_cache_on_the_disk_is_bounded(monkeypatch, tmp_path):
+    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path))
+    monkeypatch.setattr(native_cache, "LARGEST", 3)
+    places = [native_cache.file_of(f"# {number}") for number in range(5)]
+    assert [place.exists() for place in places[-1:]] == [True]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("FLOWGRAPH_CACHE")
+    for platform, variable in (("linux", "XDG_CACHE_HOME"), ("win32", "LOCALAPPDATA")):
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert native_cache.folder() == tmp_path / "flowgraph"
+
+
+def test_what_numba_itself_refuses_runs_in_numpy(monkeypatch):
+    monkeypatch.setattr(native_lines, "_OPERATORS", {**native_lines._OPERATORS, np.add: "unknown({}, {})"})
+    x = fg.Input("x", shape=(2,))
+    with pytest.warns(UserWarning, match="Numba does not compile the plan .TypingError: .*NumPy runs this plan"):
+        found = fg.compile(x + 1, backend="numba")(x=np.zeros(2))
+    np.testing.assert_array_equal(found, 1.0)
+
+
+def test_debug_mode_and_pictures(interpreted, tmp_path):
+    _, loss, _, updates = network()
+    step = fg.compile([loss], updates=updates, backend="numba")
+    with fg.debug():
+        step(**batch(), rate=0.1)
+    step.render(tmp_path / "plan.dot")
+    assert "layer1" in (tmp_path / "plan.dot").read_text()
+    assert step.bytes > 0

@@ -1,0 +1,122 @@
+"""Plans that are interrupted, called from several threads, or called by themselves."""
+
+import signal
+import sys
+import threading
+import traceback
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+
+
+class Stops(fg.Elementwise):
+    """The value itself; raises when it is told to."""
+
+    when: object = None
+
+    def fprop(self, a):
+        a = np.asarray(a)
+        self.when()
+        return a + 0
+
+    def bprop(self, grad, h, a):
+        return (grad,)
+
+    def infer(self, a):
+        return a
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_in_a_step_leaves_every_parameter_as_it_was(error):
+    calls = []
+
+    def when():
+        calls.append(1)
+        if len(calls) == 3:
+            raise error("now")
+
+    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 4.0], name="b")
+    step = fg.compile([], updates={a: a + 1, b: Stops(b * 2, when=when)})
+    step()
+    step()
+    with pytest.raises(error):
+        step()
+    np.testing.assert_array_equal(a.value, [3.0, 4.0])
+    np.testing.assert_array_equal(b.value, [12.0, 16.0])
+    step()
+    np.testing.assert_array_equal(a.value, [4.0, 5.0])
+    np.testing.assert_array_equal(b.value, [24.0, 32.0])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="setitimer is of POSIX")
+def test_interrupts_at_any_instant_leave_all_parameters_or_none_updated():
+    parameters = [fg.Parameter(np.zeros(3), name=f"p{i}") for i in range(40)]
+    step = fg.compile([], updates={p: p + 1 for p in parameters})
+    step()
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        caught = 0
+        for trial in range(60):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-4 * (1 + trial % 7))
+                while True:
+                    step()
+            except KeyboardInterrupt:
+                caught += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            values = {float(p.value[0]) for p in parameters}
+            assert len(values) == 1, f"some parameters were updated and some not: {sorted(values)}"
+        assert caught == 60
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_one_plan_from_many_threads_runs_one_call_after_the_other():
+    w = fg.Parameter(np.zeros(1000), name="w")
+    x = fg.Input("x", shape=("N",))
+    step = fg.compile(fg.sum(np.tanh(x)), updates={w: w + 1})
+    wrong = []
+
+    def work(number):
+        given = np.full(50 + number, 0.1 * number)
+        for _ in range(200):
+            found = step(x=given)
+            if abs(found - np.tanh(given).sum()) > 1e-9:
+                wrong.append((number, found))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    np.testing.assert_array_equal(w.value, 800.0)
+
+
+def test_a_plan_that_its_own_fprop_calls_is_refused():
+    holder = {}
+    x = fg.Input("x", shape=(2,))
+    holder["plan"] = fg.compile(Stops(x, when=lambda: holder["plan"](x=np.ones(2)) if "deep" in holder else None))
+    holder["plan"](x=np.zeros(2))
+    holder["deep"] = True
+    with pytest.raises(fg.FlowgraphError, match="called by a fprop that it is running itself; compile a second plan"):
+        holder["plan"](x=np.zeros(2))
+
+
+def test_a_traceback_shows_the_line_of_the_plan():
+    x = fg.Input("x", shape=(2,))
+
+    def fail():
+        raise ValueError("no")
+
+    plan = fg.compile(Stops(np.exp(x), when=fail))
+    with pytest.raises(ValueError, match="no") as caught:
+        plan(x=np.zeros(2))
+    assert any("Stops(" in line for line in traceback.format_tb(caught.value.__traceback__))
