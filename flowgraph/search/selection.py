@@ -26,6 +26,9 @@ from flowgraph.search.space import Space
 FIXED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
 """Settings that say which examples are compared, and by what: no search varies them."""
 
+PATIENCE = 5.0
+"""Seconds that a helper has to end by itself."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -90,6 +93,11 @@ def _helpers(count: int, base: TrainSettings, space: Space, settings: dict[str, 
         helper.start()
     try:
         yield
+    except BaseException:
+        for helper in helpers:
+            helper.join(PATIENCE)  # Ctrl-C has reached them too, and each hands its trial back
+            helper.terminate()
+        raise
     finally:
         for helper in helpers:
             helper.join()

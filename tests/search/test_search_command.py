@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 
 import pytest
 from click.testing import CliRunner
@@ -50,6 +51,19 @@ def test_processes_share_the_trials(tmp_path):
     assert result.exit_code == 0, result.output
     rows = list(csv.DictReader((tmp_path / "trials.csv").read_text().splitlines()))
     assert {float(row["l2"]) for row in rows if row["state"] in ("complete", "pruned")} == {0.0, 0.01, 0.1, 1.0}
+
+
+def test_helpers_end_with_the_first_process(tmp_path, monkeypatch):
+    monkeypatch.setattr("flowgraph.search.selection.PATIENCE", 0.0)
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flowgraph.search.selection._search", interrupted)
+    base = TrainSettings("moons", hidden=(4,), epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        select(base, {"l2": Choice([0.0, 1.0])}, tmp_path, jobs=2, sampler="grid")
+    assert not multiprocessing.active_children()
 
 
 def test_another_best_is_not_tested_again(tmp_path):
