@@ -27,6 +27,9 @@ def test_heaviside():
     of_a, of_b = grad(np.heaviside, a, b)
     np.testing.assert_array_equal(of_a, np.zeros(4))
     np.testing.assert_array_equal(of_b, [0, 1, 1, 0])
+    at_zero = fg.Parameter(0.25, name="b")
+    run = fg.Graph(np.heaviside(a, at_zero)).fprop()
+    assert run.bprop(np.array([5.0, 2.0, 3.0, 7.0]))[at_zero] == 5
     assert np.isnan(value(np.heaviside(fg.Constant(np.nan), 0.5)))
     assert np.heaviside(fg.Input("x", dtype="float32"), 0.5).dtype == np.float32
 
