@@ -36,7 +36,7 @@ class Exp2(Elementwise):
     h = 2^a        dh/da = h ln 2
     """
 
-    numpy = np.exp2
+    numpy = (np.exp2, "scipy.special.exp2")
     symbol = "2^"
     formula = "2^a"
     derivative = r"h \ln 2"
@@ -54,7 +54,7 @@ class Expm1(Elementwise):
     h = exp(a) - 1        dh/da = exp(a), which for a far below 0 has more digits than h + 1
     """
 
-    numpy = np.expm1
+    numpy = (np.expm1, "scipy.special.expm1")
     symbol = "exp − 1"
     formula = r"\exp(a) - 1"
     derivative = r"\exp(a)"
@@ -129,7 +129,7 @@ class Log1p(Elementwise):
     h = ln(1 + a)        dh/da = 1 / (1 + a)
     """
 
-    numpy = np.log1p
+    numpy = (np.log1p, "scipy.special.log1p")
     symbol = "log(1 + a)"
     formula = r"\ln(1 + a)"
     derivative = r"\frac{1}{1 + a}"

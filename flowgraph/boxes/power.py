@@ -151,7 +151,7 @@ class Cbrt(Elementwise):
     h = ∛a        dh/da = 1 / (3 h²), infinite at 0
     """
 
-    numpy = np.cbrt
+    numpy = (np.cbrt, "scipy.special.cbrt")
     symbol = "∛"
     formula = r"\sqrt[3]{a}"
     derivative = r"\frac{1}{3 h^2}"

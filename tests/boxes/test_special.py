@@ -14,7 +14,7 @@ from flowgraph.functional import grad
 
 ONE = """
     erf erfc erfcx erfinv erfcinv ndtr ndtri log_ndtr gamma gammaln loggamma rgamma digamma psi entr exprel expit logit
-    log_expit j0 j1 y0 y1 i0 i0e i1 i1e expi exp1 dawsn spence"""
+    log_expit j0 j1 y0 y1 i0 i0e i1 i1e expi exp1 dawsn spence cbrt exp2 expm1 log1p"""
 TWO = """
     beta betaln gammainc gammaincc rel_entr kl_div xlogy xlog1py boxcox boxcox1p inv_boxcox jv yn iv ive expn"""
 
