@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.rendering.labels import shown_settings
 from flowgraph.rendering.notation import number_latex, text_latex
 from flowgraph.size import Size, product
 
@@ -29,11 +30,14 @@ def forward(box: Box, letter: Mapping[Box, str]) -> str:
     """The right side of the line for the value of a box."""
     declared = type(box).formula
     if not declared:
-        children = ", ".join(letter[child] for child in box.children)
-        return rf"{text_latex(type(box).symbol)}({children})"
+        read = [*(letter[child] for child in box.children), *map(text_latex, shown_settings(box))]
+        return rf"{text_latex(type(box).symbol)}({', '.join(read)})"
     if type(box).role == "regularizer":
         return " + ".join(_filled(declared, box, letter, position) for position in range(len(box.children)))
     right = _filled(declared, box, letter)
+    if _is_relation(declared):
+        truth = all(spec.dtype.kind == "b" for spec in box.outputs)
+        return rf"\left({right}\right)" if truth else rf"\text{{such that }} {right}"
     indices = _indices(type(box).derivative)
     return rf"\left[{right}\right]_{indices[0]}" if indices else right
 
@@ -68,6 +72,16 @@ def split(declared: str) -> list[str]:
         else:
             parts[-1] += token
     return [re.sub(r"^(\\[;, ]|\s)+", "", part).strip() for part in parts]
+
+
+def _is_relation(declared: str) -> bool:
+    """Whether a formula says that something holds, where others say what the value is."""
+    depth = 0
+    for token in _TOKEN.findall(split(declared)[0]):
+        depth += _deeper(token)
+        if not depth and token in ("=", "<", ">", r"\leq", r"\geq", r"\neq"):
+            return True
+    return False
 
 
 def _deeper(token: str) -> int:

@@ -24,7 +24,7 @@ def operation(box: Box) -> str:
     if numbers and len(numbers) < len(box.children):
         place, number = numbers[0]
         symbol = f"{number} {symbol}" if place == 0 and not symbol[0].isalpha() else f"{symbol} {number}"
-    return printable("  ".join([symbol, *_settings(box)]))
+    return printable("  ".join([symbol, *shown_settings(box)]))
 
 
 def title_row(box: Box, local_name: str, ink: str = "ink", muted: str = "muted") -> Row:
@@ -149,7 +149,7 @@ def tooltip(subject: Subject, box: Box) -> str:
     return "\n".join(printable(line) for line in [*lines, f"built at {box.built_at}"])
 
 
-def _settings(box: Box) -> list[str]:
+def shown_settings(box: Box) -> list[str]:
     """The first two settings that differ from their defaults, where they are short."""
     texts = []
     for name, field in box.settings.items():

@@ -41,7 +41,8 @@ class Interactive:
 
     def _repr_html_(self) -> str:
         framed = escape(self.text, quote=True)
-        return f'<iframe srcdoc="{framed}" style="width:100%;height:{self.height}px;border:0"></iframe>'
+        style = f"width:100%;height:{self.height}px;border:0"
+        return f'<iframe srcdoc="{framed}" title="flow graph" style="{style}"></iframe>'
 
 
 def interactive(

@@ -95,6 +95,16 @@ def test_a_mean_over_rows_is_a_number_times_the_gradient() -> None:
     assert "- {0}" not in derive(fg.Graph(np.var(a))).values[0].right
 
 
+def test_a_formula_that_is_an_equation_is_a_condition() -> None:
+    a = fg.Input("a", shape=(3, 3))
+    assert derive(fg.Graph(*np.linalg.qr(a))).values[0].right == r"\text{such that } {a} = q r"
+    assert derive(fg.Graph(a > fg.Input("b", shape=(3, 3)))).values[0].right == r"\left({a} > {b}\right)"
+    assert [line.right for line in derive(fg.Graph(*np.linalg.qr(a))).values[1:]] == [
+        r"\text{part}(u_{1}, \text{index=0})",
+        r"\text{part}(u_{1}, \text{index=1})",
+    ]
+
+
 def test_an_index_is_written_between_brackets() -> None:
     a = fg.Parameter(np.ones((4, 5)), name="a")
     (line,) = derive(fg.Graph(a[1:, ::2, None])).values
