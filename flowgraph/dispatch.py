@@ -24,6 +24,17 @@ _ADVICE = {
     "dtype": "convert with box.astype(dtype)",
 }
 
+_METHODS: dict[tuple[np.ufunc, str], Any] = {
+    (np.add, "reduce"): np.sum,
+    (np.multiply, "reduce"): np.prod,
+    (np.maximum, "reduce"): np.max,
+    (np.minimum, "reduce"): np.min,
+    (np.logical_and, "reduce"): np.all,
+    (np.logical_or, "reduce"): np.any,
+    (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "accumulate"): np.cumprod,
+}
+
 
 def implements(*functions: Any) -> Callable[[Builder], Builder]:
     """Let a function that composes boxes stand for NumPy functions (or "scipy.special.name")."""
@@ -53,10 +64,7 @@ def implemented() -> Mapping[Any, Callable[..., Any]]:
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """`Box.__array_ufunc__`: np.tanh(box) builds a Tanh box."""
     if method != "__call__":
-        raise UnsupportedError(
-            f"np.{ufunc.__name__}.{method}: found a box, but ufunc methods do not build boxes; "
-            f"use the function of NumPy that does the same, such as np.sum for np.add.reduce"
-        )
+        return _call_method(ufunc, method, inputs, keywords)
     builder = _builders.get(ufunc) or _builders.get(f"scipy.special.{ufunc.__name__}")
     if isinstance(builder, type) and keywords:
         raise _unsupported_argument(ufunc, next(iter(keywords)))
@@ -98,6 +106,20 @@ def _call(function: Any, builder: Callable[..., Any] | None, args: Sequence[Any]
         if keywords[name] is not None:
             raise _unsupported_argument(function, name)
     return builder(*args, **{name: value for name, value in keywords.items() if name not in unknown})
+
+
+def _call_method(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """np.add.reduce(box) and its like: the function that does the same, along the first axis by default."""
+    if method == "outer" and not keywords:
+        first, second = inputs
+        return ufunc(np.expand_dims(first, tuple(range(np.ndim(first), np.ndim(first) + np.ndim(second)))), second)
+    function = _METHODS.get((ufunc, method))
+    if function is None:
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.{method}: found a box, but this method of a ufunc builds no box; use the function of "
+            f"NumPy that does the same, such as np.sum for np.add.reduce, or fg.add_at for np.add.at"
+        )
+    return call_function(function, inputs, {"axis": 0, **keywords})
 
 
 def _in_place(

@@ -97,6 +97,20 @@ def test_dtypes_of_joined_arrays_of_zeros_and_of_covariances():
         assert_as_numpy(lambda a, f=function: f(a, a[:1], dtype=np.float32), A, rtol=1e-5)
 
 
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.maximum, np.minimum])
+def test_methods_of_ufuncs(ufunc):
+    assert_as_numpy(ufunc.reduce, A)
+    assert_as_numpy(lambda a: ufunc.reduce(a, axis=None, keepdims=True, initial=0.5), A)
+    assert_as_numpy(lambda a: ufunc.reduce(a, (0, 1)), A)
+    assert_as_numpy(lambda a: ufunc.outer(a, a[0]), A)
+    assert_as_numpy(lambda a: ufunc.outer([1.0, 2.0], a), A)
+    if ufunc in (np.add, np.multiply):
+        assert_as_numpy(ufunc.accumulate, A)
+        assert_as_numpy(lambda a: ufunc.accumulate(a, axis=1), A)
+    assert_as_numpy(lambda a: np.logical_and.reduce(a > 0), A)
+    assert_as_numpy(lambda a: np.logical_or.reduce(a > 0, axis=1), A)
+
+
 def test_every_batch():
     mask = np.array([True, False, True])
     assert assert_every_batch(lambda x: np.sum(x, axis=0, where=mask, initial=1.0), ("N", 3)) == [(3,)]
