@@ -8,16 +8,17 @@ from typing import Any
 
 from flowgraph.box import Box, Leaf
 from flowgraph.boxes.arithmetic import Positive
-from flowgraph.boxes.label import PlacesOf
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
 from flowgraph.plan.emit import Source
 from flowgraph.plan.native.bind import Bound
+from flowgraph.plan.native.checks import CHECKS, checked_child
 from flowgraph.plan.native.emit import emit
 from flowgraph.plan.native.loops import find_loops
 from flowgraph.plan.native.machine import has_blas, is_installed, refuse_dtypes
 from flowgraph.plan.native.places import find_places, is_view
 from flowgraph.plan.native.refusal import NotNativeError
+from flowgraph.plan.native.rewriting import in_parts
 from flowgraph.plan.opening import open_composites
 from flowgraph.plan.schedule import schedule
 from flowgraph.plan.simplify import simplify
@@ -25,7 +26,7 @@ from flowgraph.plan.specialise import specialise
 from flowgraph.plan.specialised import Specialised, with_new_values
 from flowgraph.plan.store import Store
 
-OF_NUMPY = frozenset({"columns", "products", "accumulation", "pieces"})
+OF_NUMPY = frozenset({"columns", "products", "single", "accumulation", "pieces"})
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
 
 LARGEST = 1000
@@ -39,7 +40,7 @@ class NativeSpecialised(Specialised):
         self, graph: Graph, store: Store, leaves: Mapping[Box, Box], read: Sequence[Parameter], without: frozenset[str]
     ) -> None:
         self.leaves = leaves
-        small = simplify(open_composites(specialise(graph, leaves)), without | OF_NUMPY)
+        small = simplify(in_parts(open_composites(specialise(graph, leaves))), without | OF_NUMPY)
         whole = _with_own_results(with_new_values(small, store.parameters))
         if len(whole.boxes) > LARGEST:
             raise NotNativeError(
@@ -51,7 +52,7 @@ class NativeSpecialised(Specialised):
         self.graph = whole
         self.schedule = schedule(whole, dict(zip(store.parameters, whole.outputs[count:], strict=True)), pieces=False)
         places = find_places(whole, self.schedule.kinds)
-        labels = [places[box.children[0]].base for box in whole.boxes if isinstance(box, PlacesOf)]
+        labels = [places[checked_child(box)].base for box in whole.boxes if type(box) in CHECKS]
         results = [*kept, *[box for box in labels if not isinstance(box, Leaf)]]
         loops = find_loops(whole, places, {*whole.outputs, *results})
         native = emit(self.schedule, loops, list(leaves.values()), results, has_blas())

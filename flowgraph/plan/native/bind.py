@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
-from flowgraph.boxes.label import check_labels
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT
+from flowgraph.plan.native.checks import checked_child, refuse
 from flowgraph.plan.native.emit import Native
 from flowgraph.plan.native.machine import compiled
 from flowgraph.plan.native.places import Place
@@ -105,8 +105,7 @@ class Bound:
     def refuse(self, code: int, given: Sequence[Any]) -> None:
         """Raise what is wrong with the labels of a box."""
         box = self.native.checks[code - 1]
-        labels, like = box.children
-        check_labels(box.__dict__.get("built_for", box), self._value(labels, given), shape_of(like)[-1])
+        refuse(box, self._value(checked_child(box), given))
 
     def _value(self, box: Box, given: Sequence[Any]) -> Any:
         """A value as an array, through the views that lead to it."""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.boxes.indexing import IndexAdd
 from flowgraph.boxes.joining import Concatenate
 from flowgraph.boxes.linear_algebra import MatMul
 from flowgraph.plan.native.lines import cast, number_name
 from flowgraph.plan.native.operands import product_index
-from flowgraph.plan.native.places import flat_text, own_index, rows_of
+from flowgraph.plan.native.places import Place, element, flat_text, own_index, rows_of
 from flowgraph.plan.rebuild import elements, shape_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,14 @@ def write_block(writer: Writer, box: Box) -> None:
     """Write the loops of a box."""
     if isinstance(box, MatMul):
         _write_product(writer, box)
+    elif elements(box) == 1:
+        child = box.children[0]
+        writer.lines.append(f"    {writer.variable(box)} = {writer.read(child, own_index(child.shape))}")
+        writer.store(box, own_index(box.shape), "    ")
     elif isinstance(box, Concatenate):
         _write_joined(writer, box)
+    elif isinstance(box, IndexAdd):
+        _write_among_zeros(writer, box)
     else:
         _write_copy(writer, box)
 
@@ -127,6 +134,23 @@ def _write_copy(writer: Writer, box: Box) -> None:
     heads, indent = nested(list(zip(index, shape_of(child), strict=True)))
     out = f"{writer.array(box, True)}[{flat_text(0, rows_of(shape_of(child)), index)}]"
     writer.lines += [*heads, f"{indent}{out} = {writer.read(child, index)}"]
+
+
+def _write_among_zeros(writer: Writer, box: IndexAdd) -> None:
+    """Zeros, and among them the elements of the child, each at a place of its own."""
+    index = own_index(box.shape)
+    heads, indent = nested(list(zip(index, shape_of(box), strict=True)))
+    zero = f"{number_name(box.dtype, box)}(0)"
+    writer.lines += [*heads, f"{indent}{writer.array(box, False)}[{', '.join(index)}] = {zero}"]
+    child = box.children[0]
+    place = writer.places[box]
+    layout = np.empty(shape_of(box), np.int8)
+    part = layout[(*box.index, *(() if Ellipsis in box.index else (...,)))]
+    start = part.__array_interface__["data"][0] - layout.__array_interface__["data"][0]
+    at = own_index(child.shape)
+    out = element(Place(place.base, start, part.strides), shape_of(child), at, writer.array)
+    heads, indent = nested(list(zip(at, shape_of(child), strict=True)))
+    writer.lines += [*heads, f"{indent}{out} = {writer.read(child, at)}"]
 
 
 def is_rows(strides: Sequence[int], shape: Sequence[int]) -> bool:

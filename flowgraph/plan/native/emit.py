@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.label import PlacesOf
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.names import Names
 from flowgraph.plan.native.blocks import is_rows, write_block
@@ -24,6 +23,7 @@ from flowgraph.spec import shape_text
 RESERVED = (
     *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "dot", "erf", "erfc", "step",
     "table", "addresses", "memory", "range", "complex", "bool_", "native", "refuse", "code", "maximum", "minimum",
+    "exp", "log1p",
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ class Native:
     fixed: dict[Box, int] = field(default_factory=dict)
     offsets: dict[Box, int] = field(default_factory=dict)
     bytes: int = 0
-    checks: list[PlacesOf] = field(default_factory=list)
+    checks: list[Box] = field(default_factory=list)
     functions: set[np.ufunc] = field(default_factory=set)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.cast import Cast
+from flowgraph.boxes.elementwise_loss import BinaryCrossEntropy, Hinge
 from flowgraph.boxes.error_function import Erf, Erfc
 from flowgraph.boxes.normal import NormalCdf
-from flowgraph.boxes.selection import Where
+from flowgraph.boxes.selection import Clip, Where
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.ufuncs import ufunc_of
 
@@ -29,8 +30,15 @@ _OPERATORS: dict[Any, str] = {
     np.less: "{} < {}", np.less_equal: "{} <= {}", np.equal: "{} == {}", np.not_equal: "{} != {}",
 }  # fmt: skip
 
-_FUNCTIONS: dict[type[Box], str] = {Erf: "erf({})", Erfc: "erfc({})", NormalCdf: "0.5 * erfc(-0.7071067811865476 * {})"}
-"""Boxes that are no ufunc of NumPy, for real numbers; computed in float64."""
+_WIDE: dict[type[Box], str] = {Erf: "erf({})", Erfc: "erfc({})", NormalCdf: "0.5 * erfc(-0.7071067811865476 * {})"}
+"""Functions that are no ufuncs of NumPy, of one real number, computed in float64."""
+
+_PARTS: dict[type[Box], str] = {
+    BinaryCrossEntropy: "maximum({0}, {zero}) - {0} * {1} + log1p(exp(minimum({0}, -{0})))",
+    Hinge: "maximum({one} - {0} * {1}, {zero})",
+    Clip: "minimum(maximum({0}, {low}), {high})",
+}
+"""What some boxes are made of, for real numbers of their dtype."""
 
 
 def number_name(dtype: np.dtype[Any], box: Box | None = None) -> str:
@@ -61,7 +69,7 @@ def cast(text: str, old: np.dtype[Any], new: np.dtype[Any]) -> str:
 
 def is_elementwise(box: Box) -> bool:
     """Whether `expression` knows the box."""
-    return ufunc_of(box) is not None or isinstance(box, Where | Cast) or type(box) in _FUNCTIONS
+    return ufunc_of(box) is not None or isinstance(box, Where | Cast) or type(box) in (*_WIDE, *_PARTS)
 
 
 def expression(box: Box, texts: Sequence[str]) -> str:
@@ -75,12 +83,23 @@ def expression(box: Box, texts: Sequence[str]) -> str:
             for text, child, dtype in zip(texts, children, (np.dtype(bool), box.dtype, box.dtype), strict=True)
         )
         return f"({yes} if {mask} else {no})"
-    if type(box) in _FUNCTIONS:
-        if box.dtype.kind != "f":
-            raise NotNativeError("has no native line for complex numbers", box)
-        wide = np.dtype(np.float64)
-        return cast(_FUNCTIONS[type(box)].format(cast(texts[0], children[0].dtype, wide)), wide, box.dtype)
+    if type(box) in _WIDE or type(box) in _PARTS:
+        return _of_real(box, texts)
     return _of_ufunc(box, texts)
+
+
+def _of_real(box: Any, texts: Sequence[str]) -> str:
+    if box.dtype.kind != "f":
+        raise NotNativeError(f"has no native line for {box.dtype}", box)
+    if type(box) in _WIDE:
+        wide = np.dtype(np.float64)
+        return cast(_WIDE[type(box)].format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
+    given = [cast(text, child.dtype, box.dtype) for text, child in zip(texts, box.children, strict=True)]
+    number = number_name(box.dtype, box)
+    numbers = {"zero": f"{number}(0)", "one": f"{number}(1)"}
+    if isinstance(box, Clip):
+        numbers |= {"low": f"{number}({box.low!r})", "high": f"{number}({box.high!r})"}
+    return _PARTS[type(box)].format(*given, **numbers)
 
 
 def _of_ufunc(box: Box, texts: Sequence[str]) -> str:

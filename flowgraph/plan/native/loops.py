@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Leaf
+from flowgraph.boxes.indexing import IndexAdd
 from flowgraph.graph import Graph
 from flowgraph.plan.native.operands import element_lines, role_of
 from flowgraph.plan.native.places import Place, element, own_index, squeezed
@@ -97,7 +98,7 @@ def _ready(loops: Loops, box: Box, role: str, sizes: Sequence[int]) -> tuple[int
     if role == "element":
         element_lines(box, read, 0)
     else:
-        for child in box.children:
+        for child in box.children[:1] if isinstance(box, IndexAdd) else box.children:
             read(child, own_index(child.shape))
     return first, reads
 

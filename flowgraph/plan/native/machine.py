@@ -17,6 +17,9 @@ from flowgraph.plan.native.emit import Native
 from flowgraph.plan.native.lines import NUMBERS, number_name
 from flowgraph.plan.native.refusal import NotNativeError
 
+ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
+"""Functions that lines call for boxes of other names."""
+
 _numbers = itertools.count(1)
 
 
@@ -37,7 +40,7 @@ def compiled(native: Native) -> Callable[..., int]:
     numba: Any = importlib.import_module("numba")
     space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
-    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, np.maximum, np.minimum}}
+    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
     space |= {"carray": numba.carray, "__name__": __name__, **_instructions()}
     exec(code, space)
     signature = numba.int64(numba.int64, *[_type(box) for box in native.arguments])

@@ -7,13 +7,14 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.boxes.extremes import Max, Min
-from flowgraph.boxes.indexing import Index
+from flowgraph.boxes.indexing import Index, IndexAdd
 from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.label import MinusAt, PlacesOf
+from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.linear_algebra import MatMul
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import Reshape
 from flowgraph.index_shape import ARRAY
+from flowgraph.plan.native.checks import CHECKS, guard
 from flowgraph.plan.native.lines import cast, expression, is_elementwise, number_name
 from flowgraph.plan.native.places import flat_text, own_index, rows_of
 from flowgraph.plan.native.refusal import NotNativeError
@@ -37,7 +38,9 @@ def role_of(box: Box) -> str:
     elif isinstance(box, Index) and box.index == (ARRAY,) and box.children[0].ndim == 1:
         if isinstance(box.children[1], PlacesOf):
             return "element"
-    elif isinstance(box, Concatenate | Reshape):
+    elif isinstance(box, OneHot):
+        return "element"
+    elif isinstance(box, Concatenate | Reshape) or (isinstance(box, IndexAdd) and ARRAY not in box.index):
         return "block"
     elif is_elementwise(box):
         return "element"
@@ -53,6 +56,8 @@ def element_lines(box: Any, read: Read, code: int) -> tuple[list[str], str]:
     index = own_index(box.shape)
     if isinstance(box, PlacesOf):
         return _place(box, read, index, code)
+    if isinstance(box, OneHot):
+        return _one_hot(box, read, index, code)
     if isinstance(box, MinusAt):
         return [], _minus_at(box, read, index)
     if isinstance(box, Index):
@@ -63,7 +68,9 @@ def element_lines(box: Any, read: Read, code: int) -> tuple[list[str], str]:
             cast(read(child, at), child.dtype, box.dtype) for child, at in zip(box.children, (left, right), strict=True)
         ]
         return [], exact(box, f"{texts[0]} * {texts[1]}")
-    return [], expression(box, [read(child, beside(child, index)) for child in box.children])
+    texts = [read(child, beside(child, index)) for child in box.children]
+    before = guard(box, texts[CHECKS[type(box)].place], code) if type(box) in CHECKS else []
+    return before, expression(box, texts)
 
 
 def beside(child: Box, index: Sequence[str]) -> list[str]:
@@ -90,10 +97,13 @@ def _stack(child: Box, index: Sequence[str]) -> list[str]:
 
 def _place(box: PlacesOf, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
     labels, like = box.children
-    classes = shape_of(like)[-1]
     label = read(labels, index if labels.ndim else [])
-    guard = [f"if {label} < 0 or {label} >= {classes}:", f"    return {code}"]
-    return guard, f"{flat_text(0, (classes,), index)} + int64({label})"
+    return guard(box, label, code), f"{flat_text(0, (shape_of(like)[-1],), index)} + int64({label})"
+
+
+def _one_hot(box: OneHot, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
+    label, number = read(box.children[0], index[:-1]), number_name(box.dtype, box)
+    return guard(box, label, code), f"{number}(1) if {label} == {index[-1]} else {number}(0)"
 
 
 def _minus_at(box: MinusAt, read: Read, index: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from flowgraph.box import Array, Box, Leaf
 from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
+from flowgraph.index_shape import ARRAY
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
@@ -47,7 +48,7 @@ def find_places(graph: Graph, kinds: Mapping[Box, str]) -> dict[Box, Place]:
 
 def is_view(box: Box, kinds: Mapping[Box, str]) -> bool:
     """Whether the value is in the array of the first child."""
-    if isinstance(box, Leaf):
+    if isinstance(box, Leaf) or (isinstance(box, Index) and ARRAY in box.index):
         return False
     return kinds[box] == "view" or (kinds[box] == "number" and isinstance(box, Index | Reshape))
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.extremes import Max
-from flowgraph.boxes.label import PlacesOf
 from flowgraph.boxes.reduction import Reduction, Sum
 from flowgraph.plan.native.blocks import nested
+from flowgraph.plan.native.checks import CHECKS
 from flowgraph.plan.native.lines import cast, literal, number_name
 from flowgraph.plan.native.loops import Loop
 from flowgraph.plan.native.operands import element_lines
@@ -55,7 +55,7 @@ def _write_body(writer: Writer, box: Box, indent: str) -> None:
         writer.lines.append(f"{indent}{target} = {_combined(box, target, value)}")
         return
     code = 0
-    if isinstance(box, PlacesOf):
+    if type(box) in CHECKS:
         writer.native.checks.append(box)
         code = len(writer.native.checks)
     before, value = element_lines(box, writer.read, code)
