@@ -6,6 +6,9 @@ with its defaults in float64, and a plain central difference (step 1e-5, rtol 1e
 
     python -m benchmarks.checking            everything
     python -m benchmarks.checking --quick    every seventh entry
+    python -m benchmarks.checking --keep FILE    a run that was stopped goes on where it was
+
+The time is that of the processor in this process, so that other work of the machine does not count.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.kept import Kept
 from benchmarks.peers.checking import PEERS
 from flowgraph.checking import check
 
@@ -71,7 +75,15 @@ def judge(checker: Callable[[Counted, tuple[Any, ...]], bool], counted: Counted)
             return True
 
 
-def measure(entries: list[Any]) -> dict[str, Score]:
+def judged(name: str, entry: Any) -> list[Any]:
+    """Whether it is said to be wrong, calls of fprop, seconds."""
+    counted = Counted(entry)
+    start = time.process_time()
+    alarmed = judge(CHECKERS[name], counted)
+    return [bool(alarmed), counted.calls, time.process_time() - start]
+
+
+def measure(entries: list[Any], kept: Kept) -> dict[str, Score]:
     """All checkers in turn on each entry; who is not installed is left out by name."""
     scores = {}
     for name, checker in CHECKERS.items():
@@ -82,11 +94,10 @@ def measure(entries: list[Any]) -> dict[str, Score]:
             print(f"{name}: left out ({error})")
     for entry in entries:
         for name, score in scores.items():
-            counted = Counted(entry)
-            start = time.perf_counter()
-            alarmed = judge(CHECKERS[name], counted)
-            score.seconds.append(time.perf_counter() - start)
-            score.calls.append(counted.calls)
+            key = f"{name}: [{entry.family}] {entry.name}"
+            alarmed, calls, seconds = kept(key, lambda n=name, e=entry: judged(n, e))
+            score.seconds.append(seconds)
+            score.calls.append(calls)
             if alarmed and entry.family == "ok":
                 score.alarms.append(entry.name)
             elif alarmed:
@@ -119,7 +130,7 @@ def main() -> None:
 
     entries = sorted(ENTRIES, key=lambda entry: (entry.family, entry.name))
     entries = entries[::7] if "--quick" in sys.argv else entries
-    scores = measure(entries)
+    scores = measure(entries, Kept(sys.argv))
     print(table(entries, scores))
     print(json.dumps({name: asdict(score) for name, score in scores.items()}))
 

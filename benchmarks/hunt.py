@@ -4,9 +4,11 @@
     python -m benchmarks.hunt autograd torch  these
     python -m benchmarks.hunt --quick         every fifth function
     python -m benchmarks.hunt torch --full    with the whole report of each finding
+    python -m benchmarks.hunt jax --keep FILE a run that was stopped goes on where it was
 
-A finding is a report that says "fail". The page docs/what-the-checker-found.md repeats the clearest of them in the
-framework's own words.
+The time is that of the processor in this process, so that other work of the machine does not count. A finding is a
+report that says "fail". The page docs/what-the-checker-found.md repeats the clearest of them in the framework's own
+words.
 """
 
 from __future__ import annotations
@@ -17,40 +19,53 @@ import time
 from typing import Any
 
 from benchmarks import prey
+from benchmarks.kept import Kept
 from flowgraph.checking import check
 
 
-def hunt(framework: str, quick: bool, full: bool) -> dict[str, Any]:
+def hunt(framework: str, version: str, options: list[str], kept: Kept) -> dict[str, Any]:
     """Checks all functions of one framework; prints what is found as it is found."""
     listed = prey.functions(framework)
-    listed = listed[::5] if quick else listed
+    listed = listed[::5] if "--quick" in options else listed
     found: dict[str, list[str]] = {}
     refused: dict[str, str] = {}
-    start = time.perf_counter()
+    seconds = 0.0
     for name, function, arguments in listed:
-        try:
-            report = check(function, *arguments, framework=framework)
-        except Exception as error:
-            refused[name] = f"{type(error).__name__}: {error}"[:200]
-            print(f"  {name}: could not be checked, {refused[name]}")
-            continue
-        if report.verdict == "fail":
-            found[name] = [f"{one.child or ''}: {one.message} [{one.regime}]" for one in report.failures]
+        one = kept(f"{framework} {version} {name}", lambda f=function, a=arguments: checked(f, a, framework, options))
+        seconds += one["seconds"]
+        if "refused" in one:
+            refused[name] = one["refused"]
+            print(f"  {name}: could not be checked, {refused[name]}", flush=True)
+        elif one["verdict"] == "fail":
+            found[name] = one["failures"]
             print(f"  {name}", *found[name], sep="\n      ", flush=True)
-            if full:
-                print(report)
-        elif report.verdict == "undecided":
-            print(f"  {name}: undecided")
-        if framework == "jax":
-            sys.modules["jax"].clear_caches()  # a program for every shape of every function is a lot of memory
-    seconds = time.perf_counter() - start
+        elif one["verdict"] == "undecided":
+            print(f"  {name}: undecided", flush=True)
     return {"functions": len(listed), "findings": found, "refused": refused, "seconds": seconds}
+
+
+def checked(function: Any, arguments: tuple[Any, ...], framework: str, options: list[str]) -> dict[str, Any]:
+    """Verdict and failures of one function, or why it could not be checked; seconds of the processor."""
+    start = time.process_time()
+    try:
+        report = check(function, *arguments, framework=framework)
+    except Exception as error:
+        result: dict[str, Any] = {"refused": f"{type(error).__name__}: {error}"[:200]}
+    else:
+        failures = [f"{one.child or ''}: {one.message} [{one.regime}]" for one in report.failures]
+        result = {"verdict": report.verdict, "failures": failures}
+        if "--full" in options and failures:
+            print(report)
+    if framework == "jax":
+        sys.modules["jax"].clear_caches()  # a program for every shape of every function is a lot of memory
+    return {**result, "seconds": time.process_time() - start}
 
 
 def main() -> None:
     """Print findings, then functions tried, findings and time of each framework; the same as JSON."""
     names = [name for name in sys.argv[1:] if name in prey.FRAMEWORKS] or list(prey.FRAMEWORKS)
     results = {}
+    kept = Kept(sys.argv)
     for name in names:
         try:
             version = prey.version(name)
@@ -58,7 +73,7 @@ def main() -> None:
             print(f"{name}: left out ({error})")
             continue
         print(f"{name} {version}")
-        results[f"{name} {version}"] = hunt(name, "--quick" in sys.argv, "--full" in sys.argv)
+        results[f"{name} {version}"] = hunt(name, version, sys.argv, kept)
     for name, result in results.items():
         print(
             f"{name:<20}{result['functions']:>5} functions{len(result['findings']):>5} with findings"
