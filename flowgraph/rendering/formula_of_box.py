@@ -13,7 +13,7 @@ from flowgraph.rendering.labels import shown_settings
 from flowgraph.rendering.notation import number_latex, text_latex
 from flowgraph.size import Size, product
 
-ALSO = {"targets": "y", "logits": "a", "labels": "y", "weights": "W"}
+ALSO = {"targets": "y", "logits": "a", "labels": "y", "weights": "W", "lmbda": r"\lambda"}
 """Letters of the lecture for children that `fprop` calls by a word."""
 
 SETTINGS = {"s": "slope", "p": "exponent", r"\alpha": "alpha", r"\delta": "delta"}
@@ -23,6 +23,8 @@ _TOKEN = re.compile(r"\\(?:operatorname|mathrm|text)\s*\{[^{}]*\}|\\[A-Za-z]+|\\
 _RAISED = re.compile(r"\s*\^(?!\s*(?:\\top|\{?\\top))")
 _NUMBER = re.compile(r"(?:\\frac|[{}\d.\s-])*")
 _NOTHING_OFF = re.compile(r"\s*-\s*\{0\}")
+_ONE_LESS = re.compile(r"\{\{(\d+)\} - 1\}")
+_FIRST_POWER = re.compile(r"\^\{1\}")
 _TWO_INDICES = re.compile(r"1_\{([a-z])\s*(?:=|\\leq)\s*([a-z])\}")
 
 
@@ -38,7 +40,7 @@ def forward(box: Box, letter: Mapping[Box, str]) -> str:
     if _is_relation(declared):
         truth = all(spec.dtype.kind == "b" for spec in box.outputs)
         return rf"\left({right}\right)" if truth else rf"\text{{such that }} {right}"
-    indices = _indices(type(box).derivative)
+    indices = _indices(box, type(box).derivative)
     return rf"\left[{right}\right]_{indices[0]}" if indices else right
 
 
@@ -50,16 +52,19 @@ def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
         child = letter[box.children[position]]
         return rf"\left(\frac{{\partial {letter[box]}}}{{\partial {child}}}\right)^\top {arriving}"
     factor = _filled(declared, box, letter, position).strip()
-    if r"\nabla" in declared:
+    if r"\nabla" in factor:
         return factor
-    indices = _indices(declared)
+    indices = _indices(box, declared)
     if indices:
         inner = rf"\textstyle\sum_{indices[0]} {{{arriving}}}_{indices[0]} \, {_in_brackets(factor)}"
         return rf"\left[{inner}\right]_{indices[1]}"
-    plain = _scalar(box) or _scalar(box.children[position]) or _NUMBER.fullmatch(factor) is not None
+    number = _trivial(factor) is not None or _NUMBER.fullmatch(factor) is not None
+    if not (number or _goes_by_element(box) or _scalar(box)):
+        return rf"\textstyle\sum {arriving} \, {_in_brackets(factor)}"
+    plain = number or _scalar(box) or _scalar(box.children[position])
     sent = _times(arriving, factor, plain)
     sign = "-" if sent.startswith("-") else ""
-    return sign + _summed(box, position) + sent.removeprefix(sign)
+    return sent if sent == "0" else sign + _summed(box, position) + sent.removeprefix(sign)
 
 
 def split(declared: str) -> list[str]:
@@ -100,12 +105,18 @@ def _declared_derivative(box: Box, position: int) -> str:
     return parts[free.index(name)] if len(parts) == len(free) and name in free else ""
 
 
-def _indices(derivative: str) -> tuple[str, str] | None:
+def _indices(box: Box, derivative: str) -> tuple[str, str] | None:
     """The index of the own value and that of the child, where a derivative is declared element by element."""
     found = _TWO_INDICES.search(derivative)
-    if found is None:
+    if found is None or {found[1], found[2]} & {"h", *box.child_names}:
         return None
     return (found[1], found[2]) if found[1] in "ci" else (found[2], found[1])
+
+
+def _goes_by_element(box: Box) -> bool:
+    """Whether each element of the value reads one element of a child, or a child is summed up along axes."""
+    reduces = {"axis", "keepdims"} <= box.settings.keys()
+    return isinstance(box, Elementwise) or reduces or type(box).role in ("loss", "regularizer")
 
 
 def _filled(declared: str, box: Box, letter: Mapping[Box, str], position: int | None = None) -> str:
@@ -121,12 +132,15 @@ def _filled(declared: str, box: Box, letter: Mapping[Box, str], position: int | 
         raised = _RAISED.match("".join(tokens[place + 1 :])) is not None
         needs = (raised and "^" in found) or found.startswith("-")
         text += rf"\left({found}\right)" if needs else f"{{{found}}}"
-    return _NOTHING_OFF.sub("", text)
+    text = _ONE_LESS.sub(lambda found: f"{{{int(found[1]) - 1}}}", _NOTHING_OFF.sub("", text))
+    return _FIRST_POWER.sub("", text)
 
 
 def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> dict[str, str]:
     cls = type(box)
     by = {"a" if "h" in cls.child_names else "h": letter[box], "n": _averaged(box)}
+    if position is not None:
+        by["g"] = rf"\nabla_{{{letter[box]}}}"
     for name, value in box.setting_values().items():
         if isinstance(value, int | float | np.number) and not isinstance(value, bool):
             by[name] = number_latex(np.asarray(value).item())
@@ -185,12 +199,17 @@ def _summed(box: Box, position: int) -> str:
 
 
 def _times(arriving: str, factor: str, plain: bool) -> str:
-    bare = factor.strip("{}")
-    if bare in ("1", "-1", "0"):
-        return {"1": arriving, "-1": f"-{arriving}", "0": "0"}[bare]
+    trivial = _trivial(factor)
+    if trivial is not None:
+        return {"1": arriving, "-1": f"-{arriving}", "0": "0"}[trivial]
     if plain:
         return rf"{_in_brackets(factor)} \, {arriving}"
     return rf"{arriving} \odot {_in_brackets(factor)}"
+
+
+def _trivial(factor: str) -> str | None:
+    bare = factor.strip("{}")
+    return bare if bare in ("1", "-1", "0") else None
 
 
 def _in_brackets(factor: str) -> str:

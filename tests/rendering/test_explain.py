@@ -95,6 +95,20 @@ def test_a_mean_over_rows_is_a_number_times_the_gradient() -> None:
     assert "- {0}" not in derive(fg.Graph(np.var(a))).values[0].right
 
 
+def test_what_is_declared_element_by_element_is_summed_and_what_is_whole_stands_as_it_is() -> None:
+    def right(name: str, child: str) -> str:
+        return next(line.right for line in derive(box_graph(fg.registry[name])).gradients if line.name == child)
+
+    assert right("Max", "a") == r"1_{{a} = {h}} / k \, \nabla_{h}"
+    assert right("Conjugate", "z") == r"\bar {\nabla_{h}}"
+    assert right("ConstantPower", "a") == r"\nabla_{h} \odot {2}\, {a}"
+    assert right("FloorDivide", "b") == "0"
+    assert right("Det", "a") == r"\operatorname{adj}({a})^\top \, \nabla_{h}"
+    assert right("Prod", "a") == r"\prod_{j \neq i} {a}_j \, \nabla_{h}"
+    a = fg.Parameter(np.ones(5), name="a")
+    assert one_box(np.convolve(a, np.ones(3)).named("h")).right.startswith(r"\textstyle\sum \nabla_{h} \, ")
+
+
 def test_a_formula_that_is_an_equation_is_a_condition() -> None:
     a = fg.Input("a", shape=(3, 3))
     assert derive(fg.Graph(*np.linalg.qr(a))).values[0].right == r"\text{such that } {a} = q r"
