@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.checking.careful import DEPTH, careful_slopes, wider_slopes
 from flowgraph.checking.compare import Suspicion, ask, deviation, random_direction
 from flowgraph.checking.difference import STEP, Slopes
-from flowgraph.checking.kink_ruling import at_kink
+from flowgraph.checking.kink_ruling import at_kink, within_other_settings
 from flowgraph.checking.kinks import (
     is_singular,
     is_smooth,
@@ -82,6 +82,8 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     ruling = _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
     if ruling.kind == "wrong" and jumps_beside(point, rng):
         return Ruling("undecided", suspicion, note="the value jumps here, unless an input is 0")
+    if ruling.kind == "wrong" and within_other_settings(suspicion, rng):
+        return Ruling("kink", suspicion, note="a setting has a kink here")
     return ruling
 
 

@@ -19,6 +19,7 @@ from flowgraph.checking.target import Inputs, Target, is_float_array
 
 MOST_ESCALATIONS = 150
 MOST_OF_ONE_POINT = 4
+CALLS_OF_VISIT = 40  # that one regime needs
 
 
 @dataclass
@@ -73,6 +74,9 @@ class Examination:
     def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         point = self.point(regime, inputs)
         if point is None:
+            return None
+        if point.seconds > self.runner.seconds / CALLS_OF_VISIT and self.visited:
+            self.skip("fprop takes too long there")
             return None
         self.visited += 1
         directions = directions_for(point, self.rng, coordinates)

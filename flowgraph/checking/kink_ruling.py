@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowgraph.checking.compare import Suspicion, ask
-from flowgraph.checking.kinks import hull, neighbour_slopes, own_slopes, winner_slopes
+from flowgraph.checking.kinks import hull, neighbour_slopes, own_slopes, slopes_beside_settings, winner_slopes
 from flowgraph.checking.point import Direction, analytic_slope
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.target import Array
@@ -41,6 +41,20 @@ def at_kink(
             low, high = hull(more, grad)
             return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
     return Ruling("kink", suspicion)
+
+
+def within_other_settings(suspicion: Suspicion, rng: np.random.Generator) -> bool:
+    """Whether the analytic slope is within those of settings close by, which differ as at a kink."""
+    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    rows = slopes_beside_settings(point, direction, rng)
+    gradients, _ = ask(point, grad)
+    if not len(rows) or gradients is None:
+        return False
+    analytic, _ = analytic_slope(gradients, direction, point.active)
+    low, high = hull(rows, grad)
+    return high - low > 0.1 * abs(suspicion.analytic - suspicion.numeric) and not _outside(rows, grad, analytic, 0.0)
 
 
 def _outside(rows: Array, grad: Array, analytic: float, tolerance: float) -> bool:

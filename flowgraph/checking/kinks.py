@@ -85,6 +85,20 @@ def winner_slopes(point: Point, direction: Direction, rng: np.random.Generator) 
     return np.stack(rows) if rows else np.zeros((0, point.value.size))
 
 
+def slopes_beside_settings(point: Point, direction: Direction, rng: np.random.Generator) -> Array:
+    """Slopes along `direction` where float settings differ a little too: clip(x, 0.0, 0.0) is the limit of clips."""
+    settings = [i for i, x in enumerate(point.inputs) if type(x) is float and i not in point.active]
+    rows: list[Array] = []
+    for _ in range(MOST_WINNERS if settings else 0):
+        offsets: Direction = {i: FINE * point.scales(i) * rng.normal(size=np.shape(point.inputs[i])) for i in settings}
+        offsets |= {i: FINE * point.scales(i) * rng.normal(size=np.shape(point.inputs[i])) for i in point.active}
+        near = _moved(point, offsets)
+        slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
+        if slope is not None:
+            rows.append(slope)
+    return np.stack(rows) if rows else np.zeros((0, point.value.size))
+
+
 def _local_slope(near: Point, direction: Direction, h: float) -> Array | None:
     """The slope over a span much shorter than the distance to the point, so that the stencil stays on one side."""
     up, down = near.along(direction, h), near.along(direction, -h)

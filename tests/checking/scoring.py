@@ -11,8 +11,8 @@ from flowgraph.checking import check
 
 from .catalogue.entries import ENTRIES, Entry
 
-RIGHT = ("right_kinks", "right_numbers", "right_algebra", "right_shapes", "right_models", "right_more")
-WRONG = ("bugs_values", "bugs_tiny", "bugs_contract", "bugs_regimes", "bugs_shapes")
+RIGHT = ("right_kinks", "right_numbers", "right_algebra", "right_shapes", "right_models", "right_more", "unseen_right")
+WRONG = ("bugs_values", "bugs_tiny", "bugs_contract", "bugs_regimes", "bugs_shapes", "unseen_bugs")
 SEEDS = range(5) if os.environ.get("FLOWGRAPH_THOROUGH") == "1" else range(1)
 
 for module in (*RIGHT, *WRONG):

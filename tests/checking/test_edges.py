@@ -111,6 +111,21 @@ def test_every_element_wins_in_turn():
     assert rows.min() == 0
 
 
+def test_a_kink_of_a_setting_is_a_kink():
+    """clip(x, 0.0, 0.0) is 0 everywhere, but clips between limits close by have the slope 1 where x lies between."""
+
+    def clip_back(g, y, x, low, high, factor=1):
+        return factor * g * ((x >= low) & (x <= high)), None, None
+
+    def equal(x, low, high):
+        return (low == high and np.all(x == low)) or low < high
+
+    given = (lambda x, low, high: np.clip(x, low, high), np.zeros((2, 2)), -0.5, 0.5)
+    assert check(*given, bprop=clip_back, valid=equal).verdict != "fail"
+    twice = check(*given, bprop=lambda *arguments: clip_back(*arguments, factor=2), valid=equal)
+    assert twice.verdict == "fail"
+
+
 def children(report):
     return [(failure.child, failure.kind) for failure in report.failures]
 
@@ -199,6 +214,16 @@ def test_a_slow_operation_is_explained_all_the_same():
     (failure,) = check(slow, A, bprop=lambda g, y, x: (g * (1 - y),)).failures
     assert failure.child == "x"
     assert failure.index is not None
+
+
+def test_a_regime_that_takes_too_long_is_left_out():
+    def patient(x):
+        time.sleep(0.2 if x.size > 100 else 0)
+        return 2 * x
+
+    report = check(patient, A, bprop=lambda g, y, x: (2 * g,))
+    assert report.passed
+    assert report.skipped["fprop takes too long there"]
 
 
 class NotOnBoxes(fg.Elementwise):

@@ -9,7 +9,7 @@ import flowgraph as fg
 from tests.checking.broken_boxes import SABOTAGED, FarOut, OneSetting
 
 THOROUGH = os.environ.get("FLOWGRAPH_THOROUGH", "0") != "0"
-ORDER, BUDGET = (2, 20_000) if THOROUGH else (1, 700)
+BUDGET = None if THOROUGH else 400  # the whole registry in less than a minute
 
 BOXES = [
     cls
@@ -19,8 +19,14 @@ BOXES = [
 
 
 @pytest.mark.parametrize("cls", BOXES, ids=lambda cls: cls.__name__)
-def test_every_box_passes(cls):
-    fg.check(cls, order=ORDER, budget=BUDGET).raise_for_failure()
+def test_every_box_passes_at_first_and_second_order(cls):
+    report = fg.check(cls, order=2, budget=BUDGET)
+    report.raise_for_failure()
+    if report.verdict == "undecided":
+        reasons = [text for text in report.warnings if "no gradient" in text or "was not checked" in text]
+        assert reasons, report
+        pytest.skip(f"{cls.__name__}: {reasons[0]}")
+    assert report.comparisons > 0
 
 
 @pytest.mark.parametrize(
