@@ -11,7 +11,10 @@ from flowgraph import feeding
 from flowgraph.box import Array, Box
 from flowgraph.errors import FeedError
 from flowgraph.training.problem import Problem
-from flowgraph.training.settings import read_count
+from flowgraph.training.settings import read_count, read_number
+
+HELD_OUT = 2**31
+"""What tells this draw from those of the epochs, which are counted from 0."""
 
 
 class Fed:
@@ -63,6 +66,16 @@ def read_examples(problem: Problem, data: Any, what: str = "train") -> Fed:
         )
     feeding.bind_sizes(graph, {box: array.shape for box, array in arrays.items()})
     return Fed(arrays)
+
+
+def held_out(examples: Fed, share: float, seed: int) -> tuple[Fed, Fed]:
+    """Training examples, and this share of all examples to validate on, drawn by the seed."""
+    share = read_number("fit", "valid", share, above=0, below=1)
+    count = min(max(round(share * len(examples)), 1), len(examples) - 1)
+    if count < 1:
+        raise FeedError(f"fit: found valid={share} of {len(examples)} example, needs 2 or more to hold some out")
+    order = np.random.default_rng([seed, HELD_OUT]).permutation(len(examples))
+    return Fed(examples.take(order[count:])), Fed(examples.take(order[:count]))
 
 
 def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> Array:

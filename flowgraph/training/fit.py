@@ -38,10 +38,12 @@ def fit(
 
     `model` is an `fg.MLP`, which is trained by its cross entropy (softmax and sigmoid outputs) or squared error, plus
     `l1` · Σ |W| + `l2` · Σ W² of its weights; or a scalar objective box of your own, or a `Problem`, which says what
-    to watch as well. `data` is a pair (X, y), examples of `flowgraph.data`, or a dict of inputs (or their names) to
-    arrays, the first axis of each counting the examples; `valid` is the same, or data is a pair of both. The best
-    parameters are then those of the epoch with the smallest validation loss, or error, as `early_stopping` says; a
-    number there is its patience.
+    to watch as well.
+
+    `data` is a pair (X, y), examples of `flowgraph.data`, or a dict of inputs (or their names) to arrays, the first
+    axis of each counting the examples. `valid` is the same, or the share of the data to hold out, 0.1; or `data` is a
+    pair of both. The best parameters are then those of the epoch with the smallest validation loss, or error, as
+    `early_stopping` says; a number there is its patience.
 
     Each epoch uses each example once, in an order that `seed` fixes; `batch_size=1` is stochastic gradient descent
     example by example, `batch_size=None` uses all at once. The last batch of an epoch may be smaller.

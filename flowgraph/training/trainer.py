@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from numbers import Real
 from operator import add
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from flowgraph.plan import compile
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import Evaluator
-from flowgraph.training.examples import Fed, epoch_order, parted, read_batch_size, read_examples
+from flowgraph.training.examples import Fed, epoch_order, held_out, parted, read_batch_size, read_examples
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.interrupt import interruption
 from flowgraph.training.problem import problem_of
@@ -61,12 +62,16 @@ class Trainer:
     ) -> None:
         train, valid = parted(train, valid)
         self.problem = problem = problem_of(model, train, l1, l2)
+        self.seed = read_count("fit", "seed", seed, low=0)
         self.train = read_examples(problem, train)
-        self.valid: Fed | None = None if valid is None else read_examples(problem, valid, "valid")
+        self.valid: Fed | None = None
+        if isinstance(valid, Real):
+            self.train, self.valid = held_out(self.train, valid, self.seed)  # type: ignore[arg-type]
+        elif valid is not None:
+            self.valid = read_examples(problem, valid, "valid")
         self.rule = find_rule(rule)
         self.schedule = find_schedule(self.rule.default_rate if learning_rate is None else learning_rate)
         self.batch_size = read_batch_size(batch_size, len(self.train))
-        self.seed = read_count("fit", "seed", seed, low=0)
         self.backend = backend
         self.lookout = Lookout(find_stopping(early_stopping))
         self.updates = self.epoch = self.position = 0

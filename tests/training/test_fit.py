@@ -144,6 +144,23 @@ def test_examples_of_the_data_package_and_dicts():
     assert all(one == found[0] for one in found)
 
 
+def test_a_share_is_held_out():
+    trainers = [fg.Trainer(fg.MLP([4, 3, 2], rng=0), (X, Y), 0.25, seed=seed) for seed in (0, 0, 1)]
+    for trainer in trainers:
+        x = trainer.problem.graph["x"]
+        assert (len(trainer.train), len(trainer.valid)) == (90, 30)
+        rows = np.concatenate([trainer.train.arrays[x], trainer.valid.arrays[x]])
+        assert sorted(map(tuple, rows)) == sorted(map(tuple, X))
+    first, second, third = [trainer.valid.arrays[trainer.problem.graph["x"]] for trainer in trainers]
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, third)
+    assert fg.fit(fg.MLP([4, 3, 2], rng=0), (X, Y), 0.5, epochs=1, **QUIET)["valid_loss"][0] > 0
+    with pytest.raises(UsageError, match=r"fit: found valid=1.5, needs a number above 0 and below 1"):
+        fg.fit(fg.MLP([4, 3, 2], rng=0), (X, Y), 1.5)
+    with pytest.raises(FeedError, match=r"fit: found valid=0.5 of 1 example, needs 2 or more to hold some out"):
+        fg.fit(fg.MLP([4, 3, 2], rng=0), (X[:1], Y[:1]), 0.5)
+
+
 def test_lists_of_two_examples_are_a_pair_and_not_two_sets():
     history = fg.fit(fg.MLP([2, 3, 2], rng=0), ([[0.0, 1.0], [1.0, 0.0]], [0, 1]), epochs=2, **QUIET)
     assert history["valid_loss"] == [None, None]
