@@ -18,6 +18,7 @@ from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.mathml import mathml
 from flowgraph.rendering.notation import name_latex, text_latex
 from tests.rendering.graphs import deep, lecture, nasty
+from tests.rendering.test_dot_text import golden
 
 DRAWN = [
     cls
@@ -222,3 +223,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     mathml.cache_clear()
     with pytest.raises(RenderError, match=r"flowgraph\[render\]"):
         lecture().explain(tmp_path / "net.html")
+
+
+def test_golden_derivation(tmp_path: Path) -> None:
+    golden("lecture.md", lecture().explain(tmp_path / "lecture.md").read_text(encoding="utf-8"))
