@@ -109,12 +109,15 @@ class SpreadToLargest(Pooling):
     )
 
     def fprop(self, g: Any, source: Any) -> Any:
-        padded, largest = _largest(self, source)
-        places = [*self.sliding.places(largest.shape[-len(self.sliding.size) :])]
-        share = g / _ties(padded, largest, places).astype(g.dtype)
-        h = np.zeros(padded.shape, share.dtype)
-        for place in places:
-            h[place] += share * (padded[place] == largest)
+        places, taken, shape = _taken(self, source)
+        share = g / _ties(taken, g.dtype)
+        h = np.zeros(shape, share.dtype)
+        apart = self.sliding.apart
+        for place, one in zip(places, taken, strict=True):
+            if apart:
+                np.multiply(share, one, out=h[place])
+            else:
+                h[place] += share * one
         return self.sliding.inside(h)
 
     def bprop(self, grad: Any, h: Any, g: Any, source: Any) -> tuple[Any, ...]:
@@ -142,11 +145,10 @@ class MeanOfLargest(Pooling):
     )
 
     def fprop(self, a: Any, source: Any) -> Any:
-        padded, largest = _largest(self, source)
-        places = [*self.sliding.places(largest.shape[-len(self.sliding.size) :])]
+        places, taken, _ = _taken(self, source)
         read = self.sliding.padded(a, 0)
-        total = sum(read[place] * (padded[place] == largest) for place in places)
-        return total / _ties(padded, largest, places).astype(a.dtype)
+        total = sum(read[place] * one for place, one in zip(places, taken, strict=True))
+        return total / _ties(taken, a.dtype)
 
     def bprop(self, grad: Any, h: Any, a: Any, source: Any) -> tuple[Any, ...]:
         return SpreadToLargest.apply(grad, source, **self.setting_values()), None
@@ -237,12 +239,19 @@ def _largest(box: Pooling, a: Any) -> tuple[Any, Any]:
     return padded, largest
 
 
-def _ties(padded: Any, largest: Any, places: Any) -> Any:
+def _taken(box: Pooling, source: Any) -> tuple[list[Any], list[Any], tuple[int, ...]]:
+    """For each element of the window its places, and where it is the largest; the shape of the padded array."""
+    padded, largest = _largest(box, source)
+    places = [*box.sliding.places(largest.shape[-len(box.sliding.size) :])]
+    return places, [padded[place] == largest for place in places], padded.shape
+
+
+def _ties(taken: list[Any], dtype: Any) -> Any:
     """How many are the largest in each window, at least 1, so that a NaN divides nothing by 0."""
-    ties = np.zeros(largest.shape, largest.dtype if largest.dtype.kind == "f" else float)
-    for place in places:
-        ties += padded[place] == largest
-    return np.maximum(ties, 1)
+    ties = taken[0].astype(np.uint8 if len(taken) < 256 else np.intp)
+    for one in taken[1:]:
+        ties += one
+    return np.maximum(ties, 1).astype(dtype)
 
 
 def _counted(box: Any, values: Any, count: Any, like: Any = None) -> Any:

@@ -32,6 +32,11 @@ class Sliding(NamedTuple):
         """From the first to the last element of the window, both counted."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilation, strict=True))
 
+    @property
+    def apart(self) -> bool:
+        """Whether no two windows have an element in common."""
+        return all(step >= span for step, span in zip(self.stride, self.spans, strict=True))
+
     def counts(self, box: Box, shape: Shape) -> Shape:
         """How many places the window has along each axis of a shape; the box is named where it has none."""
         return tuple(

@@ -123,6 +123,12 @@ def test_ties_share_equally():
     np.testing.assert_array_equal(grads[x], [[2, 2, 0, 2], [2, 0, 2, 0]])
 
 
+def test_a_window_of_many_ties():
+    x = fg.Parameter(np.ones((16, 32)))
+    grads = fg.Graph(fg.MaxPool(x, size=16)).fprop().bprop(grad=[[256.0, 512.0]])
+    np.testing.assert_array_equal(grads[x], np.repeat([[1.0, 2.0]], 16, axis=0).repeat(16, axis=1))
+
+
 def test_padding_is_never_the_largest_and_whole_numbers_stay_whole():
     x = fg.Input("x", shape=(2, 2), dtype=int)
     box = fg.MaxPool(x, padding=1)
