@@ -52,6 +52,9 @@ def read_examples(problem: Problem, data: Any, what: str = "train") -> Fed:
     graph = problem.graph
     feeds = data if isinstance(data, Mapping) else _pair(problem, data, what)
     by_box = {graph.box(key): value for key, value in feeds.items()}
+    for box in by_box:
+        if box not in problem.inputs:
+            raise FeedError(f"fit: found {box.title} in the {what} data, which is no input of the objective")
     missing = [graph.names[box] for box in problem.inputs if box not in by_box]
     if missing or not problem.inputs:
         found = ", ".join(graph.names[box] for box in by_box) or "nothing"

@@ -86,18 +86,18 @@ class Trainer:
     def _build(self) -> None:
         problem = self.problem
         dtypes = {parameter.dtype for parameter in problem.parameters}
-        self._rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
+        rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
         grads: dict[Parameter, Box] = dict(
             zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
         )
-        updates = self.rule.updates(grads, self._rate)
+        updates = self.rule.updates(grads, rate)
         by_layer: dict[str, list[Any]] = {}
         for parameter, grad in grads.items():
             by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
         self._norms = dict.fromkeys(by_layer, 0.0)
         norms = [np.sqrt(reduce(add, map(_squares, parts))) for parts in by_layer.values()]
         watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
-        self.plan = compile([*watched, *norms], updates, backend=self.backend)
+        self.plan = compile([*watched, *norms], updates, [*problem.inputs, rate], backend=self.backend)
         self._parameters = {problem.graph.names[p]: p for p in grads}
         own = [parameter for parameter in updates if parameter not in grads]
         self._remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
@@ -106,13 +106,11 @@ class Trainer:
         """One update, from the next batch of this epoch."""
         start = time.perf_counter()
         stop = min(self.position + self.batch_size, len(self.train))
-        if self.batch_size == len(self.train):
-            feeds: dict[Any, Any] = dict(self.train.arrays)
-        else:
-            feeds = dict(self.train.take(self._order[self.position : stop]))
+        whole = self.batch_size == len(self.train)
+        batch = self.train.arrays if whole else self.train.take(self._order[self.position : stop])
         self.updates += 1
-        feeds[self._rate] = self.schedule(self.updates)
-        values = self.plan(feeds, seed=(self.seed << 40) + self.updates)
+        arrays = [batch[box] for box in self.problem.inputs]
+        values = self.plan(*arrays, self.schedule(self.updates), seed=(self.seed << 40) + self.updates)
         count = stop - self.position
         self._loss += float(values[0]) * count
         if self.problem.batch_error is not None:

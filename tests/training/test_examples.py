@@ -37,6 +37,11 @@ def test_parts_and_batches():
         ((X, Y[:3]), FeedError, r"found 4 in 'x', 3 in 'y' in the train data; needs the same number of examples"),
         ((X[:0], Y[:0]), FeedError, r"found 0 in 'x', 0 in 'y' in the train data; needs .* 1 or more"),
         ({"x": X}, FeedError, r"found x in the train data, needs y"),
+        (
+            {"x": X, "y": Y, "layer1/b": np.zeros(2)},
+            FeedError,
+            r"found Parameter 'layer1/b' in the train data, which is no",
+        ),
         (X, FeedError, r"found ndarray as the train data, needs a dict of inputs to arrays, .* or a pair \(X, y\)"),
         ((X, Y.astype(float)), FeedError, r"found floats for the labels 'y', needs whole numbers .* y.astype\(int\)"),
         ((X, np.array(list("abab"))), FeedError, r"values such as \['a'\] for 'y', needs numbers; .*return_inverse"),
