@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowgraph.rendering.layout import Layout, place
+from flowgraph.rendering.layout import Layout, Placer, place
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.svg_text import svg_text
 
@@ -25,3 +25,9 @@ def too_long_for_dot(picture: Picture) -> bool:
         return False
     layout: Layout = place(picture)
     return layout.folded
+
+
+def turns(picture: Picture) -> frozenset[tuple[str, str]]:
+    """The links that dot must not draw in one line with the others, so that its picture is folded as well."""
+    placer = Placer(picture)
+    return placer.turns() if placer.layout().folded else frozenset()

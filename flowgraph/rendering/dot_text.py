@@ -15,10 +15,10 @@ _SPACER = '<TR><TD HEIGHT="3" FIXEDSIZE="TRUE" WIDTH="3"></TD></TR>'
 _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{rows}</TABLE>'
 
 
-def dot_text(picture: Picture, theme: str = "light") -> str:
-    """The DOT text of a picture in the colours of a theme."""
+def dot_text(picture: Picture, theme: str = "light", turns: Set[tuple[str, str]] = frozenset()) -> str:
+    """The DOT text of a picture in the colours of a theme; `turns` are the links at which it is folded into lines."""
     spine = {end for link in picture.links if link.spine for end in (link.tail, link.head)}
-    writer = _Writer(THEMES[theme], spine)
+    writer = _Writer(THEMES[theme], frozenset() if turns else spine, turns)
     return "\n".join([*writer.head(picture), *writer.body(picture), "}", ""])
 
 
@@ -36,9 +36,10 @@ def _markup(text: str) -> str:
 class _Writer:
     """Writes in the colours of one theme."""
 
-    def __init__(self, colours: Mapping[str, str], spine: Set[str]) -> None:
+    def __init__(self, colours: Mapping[str, str], spine: Set[str], turns: Set[tuple[str, str]]) -> None:
         self.colours = colours
         self.spine = spine
+        self.turns = turns
 
     def head(self, picture: Picture) -> list[str]:
         rank, colours = "LR" if picture.direction == "right" else "TB", self.colours
@@ -162,7 +163,9 @@ class _Writer:
         tail, head = (link.head, link.tail) if turned else (link.tail, link.head)
         arrows = {"fprop": (False, True), "bprop": (True, False), "both": (True, True), "none": (False, False)}
         at_tail, at_head = arrows[link.flow][::-1] if turned else arrows[link.flow]
-        if link.spine:
+        if (link.tail, link.head) in self.turns:
+            attributes.append("constraint=false")
+        elif link.spine:
             attributes.append("weight=30")
         if (at_tail, at_head) != (False, True):
             attributes.append(f"dir={['none', 'forward', 'back', 'both'][2 * at_tail + at_head]}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import RenderError, RenderWarning, UsageError
 from flowgraph.rendering import engines
-from flowgraph.rendering.builtin import draw_builtin, too_long_for_dot
+from flowgraph.rendering.builtin import draw_builtin, too_long_for_dot, turns
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, REMEDY, EngineError
@@ -88,11 +88,12 @@ def _write_binary(picture: Picture, target: Path, format: str, theme: str, engin
     """PNG or PDF; where no engine makes it, the SVG beside it."""
     drawn = drawn_theme(theme)
     problem = f"no engine on this machine writes {format.upper()}"
+    text = dot_text(picture, drawn, turns(picture)) if engines.every(engine) else ""
     for name, program in engines.every(engine):
         if format == "pdf" and name == "graphviz-pure":
             continue
         try:
-            target.write_bytes(engines.draw(program, dot_text(picture, drawn), format, timeout))
+            target.write_bytes(engines.draw(program, text, format, timeout))
             return target
         except EngineError as error:
             problem = str(error)

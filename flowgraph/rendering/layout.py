@@ -81,6 +81,16 @@ class Placer:
             self._turn_back()
         return self.result
 
+    def turns(self) -> frozenset[tuple[str, str]]:
+        """Tail and head of the links that lead from one line of a folded level to another, once it is laid out."""
+        found: set[tuple[str, str]] = set()
+        for level, arrangement, members in self.arranged.values():
+            line = {name: arrangement.line_of[member.column] for name, member in members.items()}
+            for (tail, head), links in level.links.items():
+                if line[tail] != line[head]:
+                    found.update((link.tail, link.head) for link in links)
+        return frozenset(found)
+
     def _turn(self, pair: tuple[float, float]) -> tuple[float, float]:
         return pair[::-1] if self.turned else pair
 

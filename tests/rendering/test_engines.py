@@ -3,9 +3,11 @@ from __future__ import annotations
 import importlib
 import os
 import stat
+import struct
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,6 +16,9 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import RenderError, RenderWarning, UsageError
 from flowgraph.rendering import engines
+from flowgraph.rendering.builtin import turns
+from flowgraph.rendering.dot_text import dot_text
+from flowgraph.rendering.files import picture_of
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 PURE = [program for _, program in engines.every("graphviz-pure")]
@@ -180,3 +185,24 @@ def test_a_pdf_without_dot_brings_its_font_for_letters_that_readers_lack(
     with pytest.warns(RenderWarning, match="DejaVu fonts"):
         graph.render(tmp_path / "net.pdf")
     assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
+
+
+@needs_pure
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_a_deep_chain_is_folded_in_a_png_too(direction: str, tmp_path: Path) -> None:
+    h: Any = fg.Input("x", shape=("N", 4))
+    for _ in range(40):
+        h = np.tanh(h)
+    path = fg.Graph(fg.mean(h)).render(tmp_path / "net.png", engine="graphviz-pure", direction=direction)
+    width, height = struct.unpack(">II", path.read_bytes()[16:24])
+    assert max(width / height, height / width) < 5
+
+
+def test_links_from_line_to_line_do_not_hold_the_lines_together() -> None:
+    picture = picture_of(deep(60), collapse=False)
+    folds = turns(picture)
+    assert 1 <= len(folds) < 12
+    text = dot_text(picture, turns=folds)
+    assert text.count("constraint=false") == len(folds)
+    assert "group=spine" not in text
+    assert turns(picture_of(lecture())) == frozenset()
