@@ -80,5 +80,5 @@ def fit(
     if resume is not None:
         trainer.restore(resume)
     elif checks:
-        examine(trainer.problem, trainer.train, trainer.seed).tell()
+        examine(trainer.problem, trainer.train, trainer.seed, trainer.valid).tell()
     return trainer.run(epochs, [progress_callback(progress), *callbacks])

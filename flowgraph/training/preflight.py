@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,9 +86,12 @@ def preflight(model: Any, data: Any, *, seed: int = 0) -> Preflight:
     return examine(problem, read_examples(problem, data), seed)
 
 
-def examine(problem: Problem, examples: Fed, seed: int) -> Preflight:
-    """The findings for a problem and its examples."""
+def examine(problem: Problem, examples: Fed, seed: int, valid: Fed | None = None) -> Preflight:
+    """The findings for a problem and its examples; of those to validate on only what is fatal is found."""
     findings = [Finding(*check_data(problem, examples))]
+    if valid is not None:
+        finding = replace(Finding(*check_data(problem, valid)), check="validation data")
+        findings = [finding] if finding.fatal else findings
     if not findings[-1].fatal:
         order = np.random.default_rng(seed).permutation(len(examples))
         batch = examples.take(order[:LOOKED_AT])

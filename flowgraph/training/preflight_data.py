@@ -20,9 +20,8 @@ def check_data(problem: Problem, examples: Fed) -> tuple[Any, ...]:
             place = np.argwhere(~np.isfinite(array))[0]
             found = f"{array[tuple(place)]} in {problem.graph.names[box]!r} at {where(place)}"
             return "data", False, found, "remove the example or fill in the value", True
-    losses = [box for box in problem.graph.boxes if isinstance(box, ClassLoss)]
     told = f"{len(examples)} examples, all finite"
-    for loss in losses:
+    for loss in class_losses(problem):
         labels = _labels(loss, examples)
         if labels is None:
             continue

@@ -64,6 +64,16 @@ def test_labels_out_of_range_are_refused_with_their_row(label):
         fg.fit(fg.MLP([5, 4, 3], rng=0), (X, broken), epochs=1)
 
 
+def test_validation_data_are_looked_at_too():
+    broken = X.copy()
+    broken[2, 1] = np.nan
+    with pytest.raises(PreflightError, match=r"validation data: nan in 'x' at row 2, column 1; remove the example"):
+        fg.fit(fg.MLP([5, 4, 3], rng=0), (X, Y), (broken, Y), epochs=1)
+    with pytest.raises(PreflightError, match=r"validation data: label 7 in 'y' at row 0, but the model has 3 outputs"):
+        fg.fit(fg.MLP([5, 4, 3], rng=0), (X, Y), (X[:3], [7, 0, 1]), epochs=1)
+    fg.fit(fg.MLP([5, 20, 3], rng=0), (X, Y), (X[:3], [0, 0, 0]), epochs=1, progress=False)
+
+
 def test_classes_without_examples_are_told():
     with pytest.warns(
         PreflightWarning, match=r"no example of class 3, 4 in 'y'; split the data .*\(checks=False trains"
