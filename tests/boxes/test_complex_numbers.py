@@ -144,6 +144,15 @@ class TestConvention:
         np.testing.assert_allclose(grads[square], np.full(3, 1 + 1j))
         np.testing.assert_allclose(grads[z], np.conj(2 * Z) * (1 + 1j))
 
+    def test_a_box_of_several_outputs(self):
+        z = fg.Parameter(np.append(Z, 2.0 - 1.0j), name="z")
+        first, second = np.split(z * 1j, 2)
+        grads = fg.Graph(fg.sum(np.real(first * first)) + fg.sum(np.imag(second))).fprop().bprop(keep="all")
+        of_first, of_second = grads[first.children[0]]
+        np.testing.assert_allclose(of_first, np.conj(2j * z.value[:2]))
+        np.testing.assert_allclose(of_second, [1j, 1j])
+        np.testing.assert_allclose(grads[z], np.append(np.conj(-2 * z.value[:2]), [1, 1]))
+
 
 class TestNumPy:
     def test_parts_by_attribute_and_function(self):

@@ -53,6 +53,22 @@ def test_a_real_child_beside_a_complex_one():
     assert {failure.child for failure in report.failures} == {"a"}
 
 
+def test_a_constant_child_beside_a_complex_one_gets_none():
+    class Raised(fg.Elementwise):
+        constant_children = frozenset({"n"})
+        examples = (fg.example(Z, np.array([2.0, 3.0])),)
+
+        def fprop(self, z, n):
+            return z**n
+
+        def bprop(self, grad, h, z, n):
+            return (grad * n * z ** (n - 1), None)
+
+    report = fg.check(Raised, budget=BUDGET)
+    assert report.passed
+    assert report.comparisons > 10
+
+
 def test_a_complex_value_of_real_children():
     class Turned(fg.Elementwise):
         examples = (fg.example((3,)),)
