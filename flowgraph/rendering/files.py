@@ -45,7 +45,7 @@ def render(
         return target
     picture = picture_of(graph, **settings)
     if format == "dot":
-        target.write_text(dot_text(picture, drawn_theme(theme)), encoding="utf-8")
+        target.write_text(dot_of(picture, drawn_theme(theme)), encoding="utf-8")
     elif format == "svg":
         target.write_text(svg_of(picture, theme, engine, timeout), encoding="utf-8")
     else:
@@ -71,6 +71,11 @@ def svg_of(picture: Picture, theme: str = "auto", engine: str = "auto", timeout:
     return adaptive(svg) if theme == "auto" else svg
 
 
+def dot_of(picture: Picture, theme: str) -> str:
+    """The picture as DOT text, folded where the built-in layout folds it."""
+    return dot_text(picture, theme, turns(picture))
+
+
 def _try_engine(picture: Picture, theme: str, engine: str, timeout: float) -> str | None:
     found = engines.find("dot" if engine == "auto" else engine)  # the port measures no room for a reader's own font
     if found is None:
@@ -78,7 +83,7 @@ def _try_engine(picture: Picture, theme: str, engine: str, timeout: float) -> st
             _warn(f"the engine {engine!r} is not on this machine", "drawn by the built-in layout instead")
         return None
     try:
-        return engines.draw(found[1], dot_text(picture, theme), "svg", timeout).decode()
+        return engines.draw(found[1], dot_of(picture, theme), "svg", timeout).decode()
     except EngineError as error:
         _warn(str(error), "drawn by the built-in layout instead")
         return None
@@ -88,7 +93,7 @@ def _write_binary(picture: Picture, target: Path, format: str, theme: str, engin
     """PNG or PDF; where no engine makes it, the SVG beside it."""
     drawn = drawn_theme(theme)
     problem = f"no engine on this machine writes {format.upper()}"
-    text = dot_text(picture, drawn, turns(picture)) if engines.every(engine) else ""
+    text = dot_of(picture, drawn) if engines.every(engine) else ""
     for name, program in engines.every(engine):
         if format == "pdf" and name == "graphviz-pure":
             continue

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.rendering.dot_text import dot_text
-from flowgraph.rendering.files import check_choices, picture_of, svg_of
+from flowgraph.rendering.files import check_choices, dot_of, picture_of, svg_of
 from flowgraph.rendering.theming import drawn_theme, sized_to_fit
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ MOST_IN_A_CELL = 1500
 def to_dot(graph: Graph, *, theme: str = "auto", **settings: Any) -> str:
     """The DOT text of a graph: pure, and the same for the same graph."""
     check_choices(theme, "auto")
-    return dot_text(picture_of(graph, **settings), drawn_theme(theme))
+    return dot_of(picture_of(graph, **settings), drawn_theme(theme))
 
 
 def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", timeout: float = 20, **settings: Any) -> str:
