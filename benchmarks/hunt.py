@@ -4,7 +4,8 @@
     python -m benchmarks.hunt autograd torch  these
     python -m benchmarks.hunt --quick         every fifth function
     python -m benchmarks.hunt torch --full    with the whole report of each finding
-    python -m benchmarks.hunt jax --keep FILE a run that was stopped goes on where it was
+    python -m benchmarks.hunt jax --only special   functions with this word in their names
+    python -m benchmarks.hunt jax --keep FILE      a run that was stopped goes on where it was
 
 The time is that of the processor in this process, so that other work of the machine does not count. A finding is a
 report that says "fail". The page docs/what-the-checker-found.md repeats the clearest of them in the framework's own
@@ -27,6 +28,8 @@ def hunt(framework: str, version: str, options: list[str], kept: Kept) -> dict[s
     """Checks all functions of one framework; prints what is found as it is found."""
     listed = prey.functions(framework)
     listed = listed[::5] if "--quick" in options else listed
+    word = options[options.index("--only") + 1] if "--only" in options else ""
+    listed = [one for one in listed if word in one[0]]
     found: dict[str, list[str]] = {}
     refused: dict[str, str] = {}
     seconds = 0.0
