@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from flowgraph.plan.native.calls import call_loop
 from flowgraph.plan.native.lines import NUMBERS
 from flowgraph.plan.native.machine import ALWAYS
 
@@ -16,6 +17,7 @@ def in_python(native):
     space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
     space |= {"pointer": lambda address, dtype: (address, dtype), "carray": array_at}
     space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
+    space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
     exec(native.text, space)
 
     def step(*arguments):

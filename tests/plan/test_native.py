@@ -12,6 +12,7 @@ import flowgraph as fg
 from flowgraph.checking.strategies import graphs
 from flowgraph.plan import native
 from flowgraph.plan.native import cache as native_cache
+from flowgraph.plan.native import calls as native_calls
 from flowgraph.plan.native import lines as native_lines
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
@@ -345,3 +346,25 @@ def test_debug_mode_and_pictures(interpreted, tmp_path):
     step.render(tmp_path / "plan.dot")
     assert "layer1" in (tmp_path / "plan.dot").read_text()
     assert step.bytes > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_long_arrays_go_through_the_loops_of_numpy(dtype):
+    x = fg.Input("x", shape=(4, 20), dtype=dtype)
+    boxes = [np.tanh(x) * 2, np.exp(x[1:]), np.log(np.abs(x.T)), np.exp(x[:, 1:])]
+    plan = fg.compile(boxes, backend="numba")
+    given_x = np.random.default_rng(0).normal(size=(4, 20)).astype(dtype)
+    for one, other in zip(plan(x=given_x), fg.Graph(*boxes).fprop(x=given_x).outputs, strict=True):
+        assert_agree(one, other)
+    assert is_native(plan)
+    assert plan.source.count("call_loop(") == 3, plan.source  # the last one is no array in rows
+
+
+def test_without_the_loops_of_numpy_each_number_is_computed_alone(monkeypatch, interpreted):
+    monkeypatch.setattr(sys.implementation, "name", "another")
+    native_calls.loop_of.cache_clear()
+    x = fg.Input("x", shape=(100,))
+    plan = fg.compile(np.tanh(x), backend="numba")
+    assert_agree(plan(x=np.linspace(-2, 2, 100)), np.tanh(np.linspace(-2, 2, 100)))
+    assert "call_loop(" not in plan.source
+    native_calls.loop_of.cache_clear()

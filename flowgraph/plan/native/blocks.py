@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.indexing import IndexAdd
 from flowgraph.boxes.joining import Concatenate
 from flowgraph.boxes.linear_algebra import MatMul
@@ -35,6 +35,8 @@ def write_block(writer: Writer, box: Box) -> None:
         _write_joined(writer, box)
     elif isinstance(box, IndexAdd):
         _write_among_zeros(writer, box)
+    elif isinstance(box, Elementwise):
+        _write_call(writer, box)
     else:
         _write_copy(writer, box)
 
@@ -128,6 +130,17 @@ def _write_joined(writer: Writer, box: Concatenate) -> None:
         start += shape_of(child)[axis]
 
 
+def _write_call(writer: Writer, box: Box) -> None:
+    """A call of the loop that NumPy has for the box."""
+    place = writer.places[box.children[0]]
+    source = f"int64({writer.array(place.base, False)}.ctypes.data)"
+    if place.offset:
+        source += f" + {place.offset * box.dtype.itemsize}"
+    target = f"int64({writer.array(box, False)}.ctypes.data)"
+    loop = writer.loop(box)
+    writer.lines.append(f"    call_loop({loop}, {source}, {target}, {elements(box)}, {box.dtype.itemsize})")
+
+
 def _write_copy(writer: Writer, box: Box) -> None:
     (child,) = box.children
     index = own_index(child.shape)
@@ -151,9 +164,3 @@ def _write_among_zeros(writer: Writer, box: IndexAdd) -> None:
     out = element(Place(place.base, start, part.strides), shape_of(child), at, writer.array)
     heads, indent = nested(list(zip(at, shape_of(child), strict=True)))
     writer.lines += [*heads, f"{indent}{out} = {writer.read(child, at)}"]
-
-
-def is_rows(strides: Sequence[int], shape: Sequence[int]) -> bool:
-    """Whether elements lie row by row without gaps."""
-    pairs = zip(shape, strides, rows_of(shape), strict=True)
-    return all(size == 1 or stride == row for size, stride, row in pairs)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.names import Names
-from flowgraph.plan.native.blocks import is_rows, write_block
+from flowgraph.plan.native.blocks import write_block
 from flowgraph.plan.native.lines import NUMBERS, literal, number_name
 from flowgraph.plan.native.loops import Loops, is_literal, is_local, is_number
-from flowgraph.plan.native.places import LETTERS, element
+from flowgraph.plan.native.places import LETTERS, element, is_rows
 from flowgraph.plan.native.sums import write_loop
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
@@ -21,9 +22,9 @@ from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.spec import shape_text
 
 RESERVED = (
-    *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "dot", "erf", "erfc", "step",
-    "table", "addresses", "memory", "range", "complex", "bool_", "native", "refuse", "code", "maximum", "minimum",
-    "exp", "log1p",
+    *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "call_loop", "dot", "erf",
+    "erfc", "step", "table", "addresses", "memory", "range", "complex", "bool_", "native", "refuse", "code", "maximum",
+    "minimum", "exp", "log1p",
 )  # fmt: skip
 
 
@@ -32,7 +33,8 @@ class Native:
     """The text of a native function, and what its memory holds.
 
     `fixed` are offsets of constants and of parameters that are only read; `offsets` those of values; `checks` are the
-    boxes that refuse labels, by the code that the function returns.
+    boxes that refuse labels, by the code that the function returns; `called` are the loops of NumPy whose addresses
+    stand in the table, by their place there.
     """
 
     text: str = ""
@@ -43,6 +45,7 @@ class Native:
     bytes: int = 0
     checks: list[Box] = field(default_factory=list)
     functions: set[np.ufunc] = field(default_factory=set)
+    called: dict[tuple[np.ufunc, np.dtype[Any]], int] = field(default_factory=dict)
 
 
 def emit(plan: Schedule, loops: Loops, arguments: Sequence[Box], results: Sequence[Box], blas: bool) -> Native:
@@ -145,6 +148,14 @@ class Writer:
             return self.shaped(place.base, shape)
         return f"{self.shaped(place.base, shape[::-1])}.T"
 
+    def loop(self, box: Box) -> str:
+        """Where the table has the loop of NumPy for the box, and what that loop is given beside."""
+        ufunc = ufunc_of(box)
+        assert ufunc is not None
+        start = 1 + 2 * len(self.plan.updated) + 2 * len(self.native.called)
+        place = self.native.called.setdefault((ufunc, box.dtype), start)
+        return f"addresses[{place}], addresses[{place + 1}]"
+
     def plus_product(self, box: Box, total: str, left: str, right: str) -> str:
         """A sum and one product more."""
         if box.dtype.kind == "f":
@@ -179,7 +190,7 @@ class Writer:
 
     def _head(self) -> list[str]:
         """Lines that give arrays their names: what a table tells, and offsets in the memory."""
-        count = 1 + 2 * len(self.plan.updated)
+        count = 1 + 2 * len(self.plan.updated) + 2 * len(self.native.called)
         lines = [f"    addresses = carray(pointer(table, int64), ({count},))", "    memory = addresses[0]"]
         order: list[Box] = [*self.plan.updated, *self.plan.updated.values()]
         numbers = {box: number for number, box in enumerate(order, 1)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.boxes.indexing import IndexAdd
 from flowgraph.graph import Graph
+from flowgraph.plan.native.calls import is_called
 from flowgraph.plan.native.operands import element_lines, role_of
 from flowgraph.plan.native.places import Place, element, own_index, squeezed
 from flowgraph.plan.rebuild import elements, shape_of
@@ -44,7 +45,8 @@ def find_loops(graph: Graph, places: Mapping[Box, Place], kept: Collection[Box])
     for box in graph.boxes:
         if isinstance(box, Leaf) or places[box].base is not box:
             continue
-        role = loops.roles[box] = role_of(box)
+        role = role_of(box)
+        role = loops.roles[box] = "block" if role == "element" and is_called(box, places) else role
         sizes = squeezed(shape_of(box.children[0] if role == "reduction" else box))
         first, reads[box] = _ready(loops, box, role, sizes)
         loops.of[box] = _open(loops, role, sizes, first)

@@ -62,7 +62,7 @@ def _type(box: Box) -> Any:
 
 @functools.cache
 def _instructions() -> dict[str, Any]:
-    """Three instructions that Numba does not offer.
+    """Instructions that Numba does not offer.
 
     Sums may be added up in any order, and a product may be added without being rounded before, as in every BLAS; all
     other arithmetic is that of IEEE 754, number by number.
@@ -91,7 +91,27 @@ def _instructions() -> dict[str, Any]:
 
         return total(total, total, total), write
 
-    return {function.__name__: intrinsic(function) for function in (pointer, plus, plus_product)}
+    def call_loop(context: Any, function: Any, data: Any, source: Any, target: Any, count: Any, size: Any) -> Any:
+        return types.int64(*[types.int64] * 6), _write_call
+
+    return {function.__name__: intrinsic(function) for function in (pointer, plus, plus_product, call_loop)}
+
+
+def _write_call(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
+    """The call of a loop of a ufunc: pointers to its arrays, to their length and to the steps between elements."""
+    ir: Any = importlib.import_module("llvmlite.ir")
+    whole, byte = ir.IntType(64), ir.IntType(8).as_pointer()
+    function, data, source, target, count, size = given
+    arrays, counts, steps = (builder.alloca(kind, 2) for kind in (byte, whole, whole))
+    one = whole(1)
+    for place, values in ((arrays, (source, target)), (counts, (count, count)), (steps, (size, size))):
+        for number, value in enumerate(values):
+            stored = builder.inttoptr(value, byte) if place is arrays else value
+            builder.store(stored, builder.gep(place, [one]) if number else place)
+    kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), whole.as_pointer(), whole.as_pointer(), byte])
+    loop = builder.inttoptr(function, kind.as_pointer())
+    builder.call(loop, [arrays, counts, steps, builder.inttoptr(data, byte)])
+    return whole(0)
 
 
 def refuse_dtypes(boxes: Sequence[Box]) -> None:

@@ -121,3 +121,9 @@ def _by_axes(place: Place, shape: Sequence[int], index: Sequence[str]) -> list[s
         flat_text(start, [steps for steps, _ in some], [one for _, one in some])
         for start, some in zip(starts, terms, strict=True)
     ]
+
+
+def is_rows(strides: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether elements lie row by row without gaps."""
+    pairs = zip(shape, strides, rows_of(shape), strict=True)
+    return all(size == 1 or stride == row for size, stride, row in pairs)
