@@ -16,6 +16,7 @@ REMEDY = (
     "install Graphviz (https://graphviz.org/download), set FLOWGRAPH_DOT to its dot program, "
     "or run: pip install 'flowgraph[render]'"
 )
+PDF_REMEDY = "install Graphviz (https://graphviz.org/download), or run: pip install 'flowgraph[pdf]'"
 
 
 class EngineError(Exception):

@@ -6,12 +6,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import RenderError, RenderWarning, UsageError
+from flowgraph.errors import RenderWarning, UsageError
 from flowgraph.rendering import engines
-from flowgraph.rendering.builtin import draw_builtin, too_long_for_dot, turns
+from flowgraph.rendering.builtin import MOST_TILES, draw_builtin, too_long_for_dot, turns
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text
-from flowgraph.rendering.engines import ENGINES, REMEDY, EngineError
+from flowgraph.rendering.engines import ENGINES, PDF_REMEDY, REMEDY, EngineError
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
@@ -92,11 +92,14 @@ def _try_engine(picture: Picture, theme: str, engine: str, timeout: float) -> st
 def _write_binary(picture: Picture, target: Path, format: str, theme: str, engine: str, timeout: float) -> Path:
     """PNG or PDF; where no engine makes it, the SVG beside it."""
     drawn = drawn_theme(theme)
+    found = [one for one in engines.every(engine) if format != "pdf" or one[0] != "graphviz-pure"]
     problem = f"no engine on this machine writes {format.upper()}"
-    text = dot_of(picture, drawn) if engines.every(engine) else ""
-    for name, program in engines.every(engine):
-        if format == "pdf" and name == "graphviz-pure":
-            continue
+    remedy = PDF_REMEDY if format == "pdf" else REMEDY
+    if engine == "auto" and len(picture.tiles) > MOST_TILES:
+        found, problem = [], f"{len(picture.tiles):,} tiles are too many for a {format.upper()} by Graphviz"
+        remedy = "collapse scopes (collapse=True), or write an .svg"
+    text = dot_of(picture, drawn) if found else ""
+    for _, program in found:
         try:
             target.write_bytes(engines.draw(program, text, format, timeout))
             return target
@@ -111,12 +114,9 @@ def _write_binary(picture: Picture, target: Path, format: str, theme: str, engin
             return target
     beside = target.with_suffix(".svg")
     beside.write_text(svg_of(picture, theme, "builtin"), encoding="utf-8")
-    if format == "pdf":
-        remedy = "install Graphviz (https://graphviz.org/download), or run: pip install 'flowgraph[pdf]'"
-        raise RenderError(f"render: {problem}; {remedy}. The picture was written as {beside.name} instead")
-    _warn(problem, f"the picture was written as {beside.name} instead")
+    _warn(problem, f"the picture was written as {beside.name} instead", remedy)
     return beside
 
 
-def _warn(problem: str, consequence: str) -> None:
-    warnings.warn(f"render: {problem}; {consequence}. To mend it, {REMEDY}", RenderWarning, stacklevel=2)
+def _warn(problem: str, consequence: str, remedy: str = REMEDY) -> None:
+    warnings.warn(f"render: {problem}; {consequence}. To mend it, {remedy}", RenderWarning, stacklevel=2)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import RenderError, RenderWarning, UsageError
+from flowgraph.errors import RenderWarning, UsageError
 from flowgraph.rendering import engines
 from flowgraph.rendering.builtin import turns
 from flowgraph.rendering.dot_text import dot_text
@@ -97,8 +97,8 @@ def test_pdf_without_an_engine_names_the_remedy(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flowgraph.rendering.pdf.find_spec", lambda name: None)
-    with pytest.raises(RenderError, match=r"flowgraph\[pdf\]"):
-        lecture().render(tmp_path / "net.pdf")
+    with pytest.warns(RenderWarning, match=r"flowgraph\[pdf\]"):
+        assert lecture().render(tmp_path / "net.pdf") == tmp_path / "net.svg"
     assert (tmp_path / "net.svg").exists()
 
 
@@ -185,6 +185,15 @@ def test_a_pdf_without_dot_brings_its_font_for_letters_that_readers_lack(
     with pytest.warns(RenderWarning, match="DejaVu fonts"):
         graph.render(tmp_path / "net.pdf")
     assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_what_is_too_large_for_graphviz_is_not_given_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowgraph.rendering.files.MOST_TILES", 5)
+    monkeypatch.setattr(engines, "draw", lambda *a: 1 / 0)
+    with pytest.warns(RenderWarning, match="15 tiles are too many for a PNG.*collapse scopes"):
+        assert lecture().render(tmp_path / "net.png", detail="boxes") == tmp_path / "net.svg"
+    pytest.importorskip("svglib")
+    assert lecture().render(tmp_path / "net.pdf") == tmp_path / "net.pdf"
 
 
 @needs_pure
