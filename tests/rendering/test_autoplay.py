@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ import pytest
 
 from flowgraph.errors import UsageError
 from tests.rendering.graphs import feeds, lecture, nasty
+from tests.rendering.test_animation import BROWSER, in_browser
 
 
 def playing(folder: Path, theme: str = "auto") -> str:
@@ -84,3 +86,20 @@ def test_the_picture_of_the_readme_plays() -> None:
     assert "f.bprop" in text
     assert "prefers-reduced-motion" in text
     assert "docs/pictures/lecture.svg" in (docs.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+def test_it_plays_in_a_browser(tmp_path: Path) -> None:
+    script = """
+    const opacity = (id) => Number(getComputedStyle(document.getElementById(id)).opacity);
+    const report = [0, 3, 12].map((step) => {
+      for (const one of document.getAnimations()) { one.pause(); one.currentTime = (step + 0.5) * 1600; }
+      return ["box-x", "box-h1", "box-objective", `words-${step}`, "words-15"].map(opacity);
+    });
+    document.body.textContent = "REPORT" + JSON.stringify(report) + "END";
+    """
+    path = tmp_path / "net.html"
+    path.write_text(f"<body>{playing(tmp_path)}<script>{script}</script></body>", encoding="utf-8")
+    found = re.search("REPORT(.*)END", in_browser(path, "", tmp_path))
+    assert found is not None
+    assert json.loads(found[1]) == [[1, 0.3, 0.3, 1, 0], [1, 1, 0.3, 1, 0], [1, 1, 1, 1, 0]]
