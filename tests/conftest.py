@@ -1,6 +1,7 @@
 """Hypothesis profiles: `dev` by default, `ci` derandomised, `thorough` for a long night; HYPOTHESIS_PROFILE chooses."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -9,3 +10,8 @@ settings.register_profile("dev", max_examples=50, **_calm)
 settings.register_profile("ci", max_examples=60, derandomize=True, **_calm)
 settings.register_profile("thorough", max_examples=2000, **_calm)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# A shell without job control starts what it puts into the background with SIGINT ignored, and processes inherit that:
+# tests of Ctrl-C would wait for a signal that never comes.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
