@@ -33,7 +33,9 @@ def hunt(framework: str, version: str, options: list[str], kept: Kept) -> dict[s
     found: dict[str, list[str]] = {}
     refused: dict[str, str] = {}
     seconds = 0.0
-    for name, function, arguments in listed:
+    for place, (name, function, arguments) in enumerate(listed):
+        if framework == "jax" and place % 20 == 0:
+            sys.modules["jax"].clear_caches()  # a program for every shape of every function is a lot of memory
         one = kept(f"{framework} {version} {name}", lambda f=function, a=arguments: checked(f, a, framework, options))
         seconds += one["seconds"]
         if "refused" in one:
@@ -59,8 +61,6 @@ def checked(function: Any, arguments: tuple[Any, ...], framework: str, options: 
         result = {"verdict": report.verdict, "failures": failures}
         if "--full" in options and failures:
             print(report)
-    if framework == "jax":
-        sys.modules["jax"].clear_caches()  # a program for every shape of every function is a lot of memory
     return {**result, "seconds": time.process_time() - start}
 
 
