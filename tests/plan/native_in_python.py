@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from flowgraph.plan.native import NativeSpecialised
 from flowgraph.plan.native.calls import call_loop
 from flowgraph.plan.native.lines import NUMBERS
 from flowgraph.plan.native.machine import ALWAYS
@@ -32,3 +33,8 @@ def array_at(pointer, shape):
     address, number = pointer
     size = int(np.prod(shape)) * np.dtype(number).itemsize
     return np.frombuffer((ctypes.c_char * size).from_address(int(address)), number).reshape(shape)
+
+
+def is_native(plan):
+    """Whether the function that ran last is native."""
+    return isinstance(plan.last, NativeSpecialised)

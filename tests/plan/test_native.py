@@ -10,36 +10,16 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
-from flowgraph.plan import native
-from flowgraph.plan.native import cache as native_cache
 from flowgraph.plan.native import calls as native_calls
-from flowgraph.plan.native import lines as native_lines
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named, resized
 from tests.plan.agreement import assert_agree
-from tests.plan.native_in_python import in_python
-from tests.plan.test_interruption import Stops
+from tests.plan.native_in_python import is_native
 from tests.plan.test_plan import batch, network
 from tests.plan.test_random_graphs import largest, wanted
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path_factory):
-    """One folder for what these tests compile."""
-    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path_factory.getbasetemp() / "native"))
-
-
-@pytest.fixture
-def interpreted(monkeypatch):
-    """Python runs the source, so that a test does not wait for Numba."""
-    monkeypatch.setattr(native.bind, "compiled", in_python)
-
-
-def is_native(plan):
-    return isinstance(plan.last, native.NativeSpecialised)
 
 
 def built_with_gradients(case):
@@ -158,63 +138,10 @@ def against_numpy(built, feeds, dtype):
         assert_agree(one, other, step.source, 10.0)
 
 
-def test_a_network_as_users_meet_it():
-    _, loss, _, updates = network()
-    step = fg.compile([loss], updates=updates, backend="numba")
-    feeds = batch()
-    first = step(**feeds, rate=0.1)
-    assert isinstance(first[0], np.float64)
-    before = [p.value for p in updates]
-    wrong = {**feeds, "y": np.array([0, 1, 7, 0, 0, 0, 0, 0])}
-    with pytest.raises(fg.FlowgraphError, match=r"SoftmaxCrossEntropy: label 7 at index 2, needs 0 to 2"):
-        step(**wrong, rate=0.1)
-    for p, value in zip(updates, before, strict=True):
-        np.testing.assert_array_equal(p.value, value)
-    step(**feeds, rate=0.1)
-    assert not any(np.array_equal(p.value, value) for p, value in zip(updates, before, strict=True))
-
-
-def test_arrays_in_any_layout_and_parameters_that_are_only_read(interpreted):
-    mlp, loss, _, _ = network()
-    look, feeds = fg.compile(loss, backend="numba"), batch()
-    expected = float(fg.Graph(loss).fprop(feeds))
-    read_only = feeds["x"].copy()
-    read_only.setflags(write=False)
-    for given_x in (feeds["x"], np.asfortranarray(feeds["x"]), np.repeat(feeds["x"], 2, axis=0)[::2], read_only,
-                    feeds["x"].tolist()):  # fmt: skip
-        assert look(x=given_x, y=feeds["y"]) == pytest.approx(expected, rel=1e-12)
-    mlp.weights[0].value = 2 * mlp.weights[0].value
-    assert look(**feeds) == pytest.approx(float(fg.Graph(loss).fprop(feeds)), rel=1e-12)
-    assert is_native(look)
-
-
-def test_results_are_the_callers_own_unless_borrowed(interpreted):
-    x = fg.Input("x", shape=("N",))
-    for borrow, kept in ((False, 1.0), (True, np.exp(1.0))):
-        plan = fg.compile([np.exp(x), x, x.reshape((1, -1))], borrow=borrow, backend="numba")
-        first = plan(x=np.zeros(3))
-        plan(x=np.ones(3))
-        assert is_native(plan)
-        np.testing.assert_array_equal(first[0], kept)
-        np.testing.assert_array_equal(first[2], np.full((1, 3), float(borrow)))
-
-
-def test_updates_read_the_old_values_and_come_together(interpreted):
-    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 4.0], name="b")
-    c = fg.Parameter(1.0, name="c")
-    step = fg.compile([c * 1], updates={a: b, b: a, c: c + 1}, backend="numba")
-    for count in range(3):
-        assert step() == (1.0 + count,)
-    assert is_native(step)
-    np.testing.assert_array_equal(a.value, [3.0, 4.0])
-    np.testing.assert_array_equal(b.value, [1.0, 2.0])
-    c.value = 10.0
-    assert step() == (10.0,)
-
-
 def test_random_leaves_integers_and_truth_values(interpreted):
     x, k = fg.Input("x", shape=("N", 4)), fg.Input("k", shape=(), dtype=np.int32)
     boxes = [fg.dropout(x, 0.5), np.where(x > 1, k, k // 2), x.T[1:, ::-1] * k, np.concatenate([x, x * 2], axis=1)]
+    boxes += [x > 1, (x > 1).T, np.max(x > 3), np.max(k), np.sum(x > 3), np.sum(x * 1j)]
     plan, graph = fg.compile(boxes, backend="numba"), fg.Graph(*boxes)
     given_x = np.arange(20.0).reshape(5, 4)
     for seed in (0, 3):
@@ -224,45 +151,19 @@ def test_random_leaves_integers_and_truth_values(interpreted):
     assert is_native(plan)
 
 
-def test_what_numba_cannot_make_is_said_and_numpy_runs_it():
-    x = fg.Input("x", shape=(3,))
-    plan = fg.compile(np.cumsum(np.exp(x)), backend="numba")
-    with pytest.warns(UserWarning, match=r'backend="numba"\): CumSum has no native line, built at test_native.*NumPy'):
-        found = plan(x=[0.0, 0.0, 0.0])
-    np.testing.assert_array_equal(found, [1.0, 2.0, 3.0])
-    cases = [
-        (Stops(x, when=lambda: None), "Stops has no native line"),
-        (x[x > 0], "has several outputs, or a size that depends on values"),
-        (x.astype(np.float16) * 2, "has the dtype float16"),
-    ]
-    for box, message in cases:
-        with pytest.warns(UserWarning, match=message):
-            fg.compile(box, backend="numba")(x=np.ones(3))
-
-
-def test_a_plan_too_large_for_one_function_runs_in_numpy(monkeypatch):
-    monkeypatch.setattr(native, "LARGEST", 5)
-    x = fg.Input("x", shape=(3,))
-    h = x
-    for _ in range(6):
-        h = np.tanh(h)
-    with pytest.warns(UserWarning, match="the plan has 7 boxes, more than the 5 that are compiled at once; NumPy runs"):
-        fg.compile(h, backend="numba")(x=np.ones(3))
-
-
-def test_a_missing_numba_is_said_once_with_the_name_of_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "numba", None)
-    x = fg.Input("x", shape=("N",))
-    with pytest.warns(UserWarning, match=r"Numba is not installed; pip install 'flowgraph\[native\]'; NumPy runs"):
-        plan = fg.compile(np.exp(x), backend="numba")
-    for count in (1, 2):
-        np.testing.assert_array_equal(plan(x=np.zeros(count)), 1.0)
-    assert "def step(x):" in plan.source
-
-
-def test_an_unknown_backend():
-    with pytest.raises(fg.FlowgraphError, match="found backend='cuda', needs 'numpy' or 'numba'"):
-        fg.compile(fg.Input("x", shape=(2,)) * 2, backend="cuda")
+def test_names_that_would_clash_with_those_of_a_native_plan(interpreted):
+    names = ["i", "z", "memory", "addresses", "plus", "dot", "code", "table", "float32", "tanh", "t1", "range", "class"]
+    inputs = [fg.Input(name, shape=(3, 3)) for name in names]
+    w = fg.Parameter(np.ones((3, 3)), name="w")
+    total = inputs[0]
+    for one in inputs[1:]:
+        total = np.tanh(total) @ one.T + one
+    values = {name: np.random.default_rng(i).normal(size=(3, 3)) for i, name in enumerate(names)}
+    plan = fg.compile([total], updates={w: w + total}, backend="numba")
+    expected = fg.Graph(total).fprop(values)[total]
+    assert_agree(plan(values)[0], expected, plan.source, 10)
+    assert_agree(w.value, 1 + expected, plan.source, 10)
+    assert is_native(plan)
 
 
 def test_the_source_shares_loops_and_keeps_no_array_that_one_loop_reads(interpreted):
@@ -294,58 +195,6 @@ def test_targets_that_a_loss_refuses(interpreted, loss, targets, message):
     step(y=np.array([1, 1]))
     assert is_native(step)
     assert not np.array_equal(f.value, np.full((2, 3), 0.5))
-
-
-def test_what_was_compiled_is_read_from_the_disk(monkeypatch, tmp_path):
-    def value():
-        x = fg.Input("x", shape=(2,))
-        return fg.compile(np.expm1(x), backend="numba")(x=np.zeros(2))
-
-    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path / "cache"))
-    np.testing.assert_array_equal(value(), 0.0)
-    (source,) = tmp_path.glob("cache/*/step.py")
-    (compiled,) = source.parent.glob("__pycache__/*.nbc")
-    before = compiled.stat().st_mtime_ns
-    np.testing.assert_array_equal(value(), 0.0)
-    assert compiled.stat().st_mtime_ns == before
-    compiled.write_bytes(b"spoilt")
-    np.testing.assert_array_equal(value(), 0.0)
-    monkeypatch.setenv("FLOWGRAPH_CACHE", str(source))  # no folder
-    np.testing.assert_array_equal(value(), 0.0)
-
-
-def test_the_cache_on_the_disk_is_bounded(monkeypatch, tmp_path):
-    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path))
-    monkeypatch.setattr(native_cache, "LARGEST", 3)
-    places = [native_cache.file_of(f"# {number}") for number in range(5)]
-    assert [place.exists() for place in places[-1:]] == [True]
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.delenv("FLOWGRAPH_CACHE")
-    for platform, variable in (("linux", "XDG_CACHE_HOME"), ("win32", "LOCALAPPDATA")):
-        monkeypatch.setattr(sys, "platform", platform)
-        monkeypatch.setenv(variable, str(tmp_path))
-        assert native_cache.folder() == tmp_path / "flowgraph"
-
-
-def test_what_numba_itself_refuses_runs_in_numpy(monkeypatch):
-    monkeypatch.setattr(native_lines, "_OPERATORS", {**native_lines._OPERATORS, np.add: "unknown({}, {})"})
-    x = fg.Input("x", shape=(2,))
-    with pytest.warns(UserWarning, match="Numba does not compile the plan .TypingError: .*NumPy runs this plan"):
-        found = fg.compile(x + 1, backend="numba")(x=np.zeros(2))
-    np.testing.assert_array_equal(found, 1.0)
-
-
-def test_debug_mode_and_pictures(interpreted, tmp_path):
-    _, loss, _, updates = network()
-    step = fg.compile([loss], updates=updates, backend="numba")
-    with fg.debug():
-        step(**batch(), rate=0.1)
-    step.render(tmp_path / "plan.dot")
-    assert "layer1" in (tmp_path / "plan.dot").read_text()
-    assert step.bytes > 0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

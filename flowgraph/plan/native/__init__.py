@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box, Leaf
-from flowgraph.boxes.arithmetic import Positive
+from flowgraph.boxes.cast import Cast
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
 from flowgraph.plan.emit import Source
@@ -15,7 +15,7 @@ from flowgraph.plan.native.bind import Bound
 from flowgraph.plan.native.checks import CHECKS, checked_child
 from flowgraph.plan.native.emit import emit
 from flowgraph.plan.native.loops import find_loops
-from flowgraph.plan.native.machine import has_blas, is_installed, refuse_dtypes
+from flowgraph.plan.native.machine import has_blas, refuse_dtypes, why_missing
 from flowgraph.plan.native.places import find_places, is_view
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.native.rewriting import in_parts
@@ -67,8 +67,7 @@ def _with_own_results(graph: Graph) -> Graph:
     """The graph whose outputs each fill memory of their own: a copy of what is a leaf or a view."""
     kinds = schedule(graph, {}).kinds
     own = {
-        box: Positive(box) if isinstance(box, Leaf) or is_view(box, kinds) or not kinds[box] else box
-        for box in graph.outputs
+        box: Cast(box, to=box.dtype) if isinstance(box, Leaf) or is_view(box, kinds) else box for box in graph.outputs
     }
     return Graph(*[own[box] for box in graph.outputs])
 
@@ -78,8 +77,9 @@ class Backend:
 
     def __init__(self) -> None:
         self.native = True
-        if not is_installed():
-            self._refuse("Numba is not installed; pip install 'flowgraph[native]'")
+        missing = why_missing()
+        if missing:
+            self._refuse(missing)
 
     def __call__(self, *arguments: Any) -> Specialised:
         if self.native:

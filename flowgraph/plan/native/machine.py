@@ -23,9 +23,15 @@ ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
 _numbers = itertools.count(1)
 
 
-def is_installed() -> bool:
-    """Whether Numba can be imported."""
-    return importlib.util.find_spec("numba") is not None
+def why_missing() -> str | None:
+    """Why Numba cannot be used, None where it can."""
+    try:
+        importlib.import_module("numba")
+    except ModuleNotFoundError:
+        return "Numba is not installed; pip install 'flowgraph[native]'"
+    except ImportError as error:  # as it says of a NumPy that is newer than itself
+        return f"Numba cannot be imported ({error}); pip install --upgrade 'flowgraph[native]'"
+    return None
 
 
 def has_blas() -> bool:

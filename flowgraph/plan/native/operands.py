@@ -28,7 +28,7 @@ REDUCTIONS: tuple[type[Box], ...] = (Sum, Max, Min)
 
 def role_of(box: Box) -> str:
     """How a box is computed: "element" by element, as a "reduction" of elements, as a "block" of loops of its own."""
-    if isinstance(box, REDUCTIONS):
+    if isinstance(box, REDUCTIONS) and (isinstance(box, Sum) or box.dtype.kind != "c"):
         return "reduction"
     if isinstance(box, MatMul) and box.dtype.kind != "b":
         return "element" if box.children[0].shape[-1] == 1 else "block"

@@ -1,0 +1,226 @@
+"""Native plans as their users meet them: calls, updates, what falls back to NumPy, what is kept on disk."""
+
+import importlib.util
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.plan import native
+from flowgraph.plan.native import cache as native_cache
+from flowgraph.plan.native import lines as native_lines
+from tests.plan.native_in_python import is_native
+from tests.plan.test_interruption import Stops
+from tests.plan.test_plan import batch, network
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
+
+
+def test_a_network_as_users_meet_it():
+    _, loss, _, updates = network()
+    step = fg.compile([loss], updates=updates, backend="numba")
+    feeds = batch()
+    first = step(**feeds, rate=0.1)
+    assert isinstance(first[0], np.float64)
+    before = [p.value for p in updates]
+    wrong = {**feeds, "y": np.array([0, 1, 7, 0, 0, 0, 0, 0])}
+    with pytest.raises(fg.FlowgraphError, match=r"SoftmaxCrossEntropy: label 7 at index 2, needs 0 to 2"):
+        step(**wrong, rate=0.1)
+    for p, value in zip(updates, before, strict=True):
+        np.testing.assert_array_equal(p.value, value)
+    step(**feeds, rate=0.1)
+    assert not any(np.array_equal(p.value, value) for p, value in zip(updates, before, strict=True))
+
+
+def test_arrays_in_any_layout_and_parameters_that_are_only_read(interpreted):
+    mlp, loss, _, _ = network()
+    look, feeds = fg.compile(loss, backend="numba"), batch()
+    expected = float(fg.Graph(loss).fprop(feeds))
+    read_only = feeds["x"].copy()
+    read_only.setflags(write=False)
+    for given_x in (feeds["x"], np.asfortranarray(feeds["x"]), np.repeat(feeds["x"], 2, axis=0)[::2], read_only,
+                    feeds["x"].tolist()):  # fmt: skip
+        assert look(x=given_x, y=feeds["y"]) == pytest.approx(expected, rel=1e-12)
+    mlp.weights[0].value = 2 * mlp.weights[0].value
+    assert look(**feeds) == pytest.approx(float(fg.Graph(loss).fprop(feeds)), rel=1e-12)
+    assert is_native(look)
+
+
+def test_results_are_the_callers_own_unless_borrowed(interpreted):
+    x = fg.Input("x", shape=("N",))
+    for borrow, kept in ((False, 1.0), (True, np.exp(1.0))):
+        plan = fg.compile([np.exp(x), x, x.reshape((1, -1))], borrow=borrow, backend="numba")
+        first = plan(x=np.zeros(3))
+        plan(x=np.ones(3))
+        assert is_native(plan)
+        np.testing.assert_array_equal(first[0], kept)
+        np.testing.assert_array_equal(first[2], np.full((1, 3), float(borrow)))
+
+
+def test_updates_read_the_old_values_and_come_together(interpreted):
+    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 4.0], name="b")
+    c = fg.Parameter(1.0, name="c")
+    step = fg.compile([c * 1], updates={a: b, b: a, c: c + 1}, backend="numba")
+    for count in range(3):
+        assert step() == (1.0 + count,)
+    assert is_native(step)
+    np.testing.assert_array_equal(a.value, [3.0, 4.0])
+    np.testing.assert_array_equal(b.value, [1.0, 2.0])
+    c.value = 10.0
+    assert step() == (10.0,)
+
+
+def test_what_numba_cannot_make_is_said_and_numpy_runs_it():
+    x = fg.Input("x", shape=(3,))
+    plan = fg.compile(np.cumsum(np.exp(x)), backend="numba")
+    with pytest.warns(UserWarning, match=r'backend="numba"\): CumSum has no native line, built at test_native.*NumPy'):
+        found = plan(x=[0.0, 0.0, 0.0])
+    np.testing.assert_array_equal(found, [1.0, 2.0, 3.0])
+    cases = [
+        (Stops(x, when=lambda: None), "Stops has no native line"),
+        (x[x > 0], "has several outputs, or a size that depends on values"),
+        (x.astype(np.float16) * 2, "has the dtype float16"),
+    ]
+    for box, message in cases:
+        with pytest.warns(UserWarning, match=message):
+            fg.compile(box, backend="numba")(x=np.ones(3))
+
+
+def test_a_plan_too_large_for_one_function_runs_in_numpy(monkeypatch):
+    monkeypatch.setattr(native, "LARGEST", 5)
+    x = fg.Input("x", shape=(3,))
+    h = x
+    for _ in range(6):
+        h = np.tanh(h)
+    with pytest.warns(UserWarning, match="the plan has 7 boxes, more than the 5 that are compiled at once; NumPy runs"):
+        fg.compile(h, backend="numba")(x=np.ones(3))
+
+
+def test_a_missing_numba_is_said_once_with_the_name_of_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    x = fg.Input("x", shape=("N",))
+    with pytest.warns(UserWarning, match=r"Numba is not installed; pip install 'flowgraph\[native\]'; NumPy runs"):
+        plan = fg.compile(np.exp(x), backend="numba")
+    for count in (1, 2):
+        np.testing.assert_array_equal(plan(x=np.zeros(count)), 1.0)
+    assert "def step(x):" in plan.source
+
+
+def test_a_numba_that_does_not_fit_numpy_is_said(monkeypatch):
+    def refuse(name):
+        raise ImportError("Numba needs NumPy 2.3 or less")
+
+    monkeypatch.setattr(importlib, "import_module", refuse)
+    x = fg.Input("x", shape=(2,))
+    with pytest.warns(UserWarning, match=r"cannot be imported .Numba needs NumPy 2.3 or less.; pip install --upgrade"):
+        fg.compile(x, backend="numba")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="setitimer is of POSIX")
+def test_interrupts_at_any_instant_leave_all_parameters_or_none_updated():
+    parameters = [fg.Parameter(np.zeros(3), name=f"p{i}") for i in range(6)]
+    step = fg.compile([], updates={p: p + 1 for p in parameters}, backend="numba")
+    step()
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for trial in range(60):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-4 * (1 + trial % 7))
+                while True:
+                    step()
+            except KeyboardInterrupt:
+                pass
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            values = {float(p.value[0]) for p in parameters}
+            assert len(values) == 1, f"some parameters were updated and some not: {sorted(values)}"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert is_native(step)
+
+
+def test_one_plan_from_many_threads_runs_one_call_after_the_other():
+    w = fg.Parameter(np.zeros(8), name="w")
+    x = fg.Input("x", shape=(50,))
+    step = fg.compile(fg.sum(np.tanh(x)), updates={w: w + 1}, backend="numba")
+    step(x=np.zeros(50))
+    wrong = []
+
+    def work(number):
+        given_x = np.full(50, 0.1 * number)
+        for _ in range(200):
+            found = step(x=given_x)
+            if abs(found - np.tanh(given_x).sum()) > 1e-9:
+                wrong.append((number, found))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    np.testing.assert_array_equal(w.value, 801.0)
+
+
+def test_an_unknown_backend():
+    with pytest.raises(fg.FlowgraphError, match="found backend='cuda', needs 'numpy' or 'numba'"):
+        fg.compile(fg.Input("x", shape=(2,)) * 2, backend="cuda")
+
+
+def test_what_was_compiled_is_read_from_the_disk(monkeypatch, tmp_path):
+    def value():
+        x = fg.Input("x", shape=(2,))
+        return fg.compile(np.expm1(x), backend="numba")(x=np.zeros(2))
+
+    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path / "cache"))
+    np.testing.assert_array_equal(value(), 0.0)
+    (source,) = tmp_path.glob("cache/*/step.py")
+    (compiled,) = source.parent.glob("__pycache__/*.nbc")
+    before = compiled.stat().st_mtime_ns
+    np.testing.assert_array_equal(value(), 0.0)
+    assert compiled.stat().st_mtime_ns == before
+    compiled.write_bytes(b"spoilt")
+    np.testing.assert_array_equal(value(), 0.0)
+    monkeypatch.setenv("FLOWGRAPH_CACHE", str(source))  # no folder
+    np.testing.assert_array_equal(value(), 0.0)
+
+
+def test_the_cache_on_the_disk_is_bounded(monkeypatch, tmp_path):
+    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path))
+    monkeypatch.setattr(native_cache, "LARGEST", 3)
+    places = [native_cache.file_of(f"# {number}") for number in range(5)]
+    assert [place.exists() for place in places[-1:]] == [True]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("FLOWGRAPH_CACHE")
+    for platform, variable in (("linux", "XDG_CACHE_HOME"), ("win32", "LOCALAPPDATA")):
+        monkeypatch.setattr(sys, "platform", platform)
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert native_cache.folder() == tmp_path / "flowgraph"
+
+
+def test_what_numba_itself_refuses_runs_in_numpy(monkeypatch):
+    monkeypatch.setattr(native_lines, "_OPERATORS", {**native_lines._OPERATORS, np.add: "unknown({}, {})"})
+    x = fg.Input("x", shape=(2,))
+    with pytest.warns(UserWarning, match="Numba does not compile the plan .TypingError: .*NumPy runs this plan"):
+        found = fg.compile(x + 1, backend="numba")(x=np.zeros(2))
+    np.testing.assert_array_equal(found, 1.0)
+
+
+def test_debug_mode_and_pictures(interpreted, tmp_path):
+    _, loss, _, updates = network()
+    step = fg.compile([loss], updates=updates, backend="numba")
+    with fg.debug():
+        step(**batch(), rate=0.1)
+    step.render(tmp_path / "plan.dot")
+    assert "layer1" in (tmp_path / "plan.dot").read_text()
+    assert step.bytes > 0
