@@ -133,7 +133,7 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     examination.find_unit(point)
     examination.find_tangents(point)
     inputs, active = examination.inputs, examination.active
-    coordinates = 24 if point.seconds < SLOW else 6
+    coordinates = 6 if point.slower_than(SLOW) else 24
     examination.visit("the example", inputs, coordinates=coordinates, single=4)
     contract(examination, "the example", inputs)
     if examination.broken or not regimes:

@@ -65,7 +65,7 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         return Ruling("undecided", suspicion, note="the slope differs between scales: noise may be the function itself")
     if still_moving(point, direction, grad):
         return Ruling("undecided", suspicion, note="the slopes have not settled before rounding takes over")
-    better = None if wide is None or wide.seconds > SLOW else wider_slopes(wide, direction)
+    better = None if wide is None or wide.slower_than(SLOW) else wider_slopes(wide, direction)
     if better is not None and wide is not None:
         if _right_in_wider_type(suspicion, wide, better):
             return Ruling("rounding", suspicion, note="right in a wider type: bprop loses digits here")

@@ -75,7 +75,7 @@ class Examination:
         point = self.point(regime, inputs)
         if point is None:
             return None
-        if point.seconds > self.runner.seconds / CALLS_OF_VISIT and self.visited:
+        if self.visited and point.slower_than(self.runner.seconds / CALLS_OF_VISIT):
             self.skip("fprop takes too long there")
             return None
         self.visited += 1

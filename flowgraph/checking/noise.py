@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -32,7 +31,7 @@ def _measured(point: Point, direction: Direction) -> Array:
 
     k = 4 ... 6: smooth parts vanish in such differences. A kink also leaves something, but in
     proportion to the spacing, so the grids lie a little beside the point, where a kink at the point is not crossed, and
-    only what two neighbouring spacings agree on counts.
+    only what two spacings close by agree on counts.
     Source: Hamming, Introduction to applied numerical analysis; Moré, Wild, Estimating computational noise (2011).
     """
     beside = next((offset for offset in (BESIDE, -BESIDE) if point.along(direction, offset) is not None), 0.0)
@@ -41,8 +40,9 @@ def _measured(point: Point, direction: Direction) -> Array:
     if len(known) < 2:
         return known[0] if known else np.zeros(point.value.shape)
     noise = np.zeros(point.value.shape)
-    for one, other in pairwise(known):
-        noise = np.maximum(noise, np.minimum(one, other))
+    for k, one in enumerate(known):  # a periodic noise may vanish on one spacing between two others
+        for other in known[k + 1 : k + 3]:
+            noise = np.maximum(noise, np.minimum(one, other))
     return np.maximum(noise, _stairs(point, direction, beside))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -47,6 +48,15 @@ class Point:
             point.projection = _signs(flat.size).astype(flat.dtype, copy=False)
         point.value = point.project(flat)
         return point
+
+    def slower_than(self, seconds: float) -> bool:
+        """Whether fprop takes longer, also when it is asked again: a busy machine may have held it up once."""
+        if self.seconds > seconds:
+            started = time.perf_counter()
+            with suppress(Illegal):
+                self.runner.legal(self.inputs)
+            self.seconds = min(self.seconds, time.perf_counter() - started)
+        return self.seconds > seconds
 
     def project(self, flat: Array) -> Array:
         return flat if self.projection is None else self.projection @ flat
