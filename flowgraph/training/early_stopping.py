@@ -72,7 +72,7 @@ class Lookout:
         """Why to stop, None to go on."""
         if self.settings.patience is None or self.waited < self.settings.patience:
             return None
-        return f"no better validation {self.settings.watch} for {self.waited} epochs"
+        return f"no better validation {self.settings.watch} for {self.waited} epoch{'s' * (self.waited > 1)}"
 
     def record(self) -> dict[str, Any]:
         """The memory but for the parameters, in what JSON holds."""

@@ -115,7 +115,7 @@ class History:
         return "\n".join([*table, self.ended] if self.ended else table)
 
     def __repr__(self) -> str:
-        return f"<History of {len(self)} epochs: {self.ended or 'not ended'}>"
+        return f"<History of {len(self)} epoch{'s' * (len(self) != 1)}: {self.ended or 'not ended'}>"
 
 
 def _cells(epoch: Epoch, shown: Iterable[str]) -> list[str]:

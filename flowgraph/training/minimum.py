@@ -31,4 +31,4 @@ class Minimum:
 
     def __str__(self) -> str:
         reached = f"objective {self.objective:.6g}, gradient {self.gradient_norm:.2g}"
-        return f"{reached} after {len(self.steps)} steps: {self.ended}"
+        return f"{reached} after {len(self.steps)} step{'s' * (len(self.steps) != 1)}: {self.ended}"

@@ -64,7 +64,8 @@ class Problem:
 
     def __repr__(self) -> str:
         inputs = ", ".join(self.graph.names[box] for box in self.inputs)
-        return f"<Problem of {len(self.parameters)} parameters and the inputs {inputs}>"
+        count = len(self.parameters)
+        return f"<Problem of {count} parameter{'s' * (count > 1)} and the inputs {inputs}>"
 
 
 def watched(objective: Box) -> tuple[Any, Any]:

@@ -163,7 +163,7 @@ class Trainer:
         finally:
             for listener in listeners:
                 listener.on_end(self)
-        ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epochs"
+        ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epoch{'s' * (self.epoch != 1)}"
         self.put_back_best()
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended)
 

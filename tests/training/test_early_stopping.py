@@ -47,7 +47,7 @@ def test_small_improvements_are_kept_but_do_not_renew_the_patience():
 
 def test_it_watches_the_error():
     lookout, verdicts = look([3, 2, 1], [0.2, 0.1, 0.1], watch="error", patience=1)
-    assert verdicts == [None, None, "no better validation error for 1 epochs"]
+    assert verdicts == [None, None, "no better validation error for 1 epoch"]
     assert lookout.best_epoch == 2
 
 

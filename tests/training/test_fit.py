@@ -270,4 +270,4 @@ def test_a_problem_is_refused_that_cannot_be_trained():
         fg.Problem(x * w)
     with pytest.raises(UsageError, match=r"the loss or error reads Input 'other', which the objective does not read"):
         fg.Problem(fg.mean(x * w), loss=fg.mean(fg.Input("other", shape=("N",))))
-    assert repr(fg.Problem(fg.mean(x * w))) == "<Problem of 1 parameters and the inputs x>"
+    assert repr(fg.Problem(fg.mean(x * w))) == "<Problem of 1 parameter and the inputs x>"

@@ -40,7 +40,7 @@ def test_one_step_solves_least_squares():
     assert found.converged
     assert found.steps[0].positive_definite
     assert found.steps[0].damping == 0
-    assert "after 1 steps: the gradient vanishes" in str(found)
+    assert "after 1 step: the gradient vanishes" in str(found)
 
 
 @pytest.mark.parametrize("method", [fg.newton, fg.lbfgs])
