@@ -110,8 +110,9 @@ class Writer:
         self.headline(box)
         texts = [self.texts[child] for child in box.children]
         if kind == "number":
+            alike = len({child.dtype for child in box.children}) == 1  # a literal would take the dtype of the others
             texts = [
-                _literal(child) or self.numbers.get(child, text)
+                (alike and _literal(child)) or self.numbers.get(child, text)
                 for child, text in zip(box.children, texts, strict=True)
             ]
             if isinstance(box, PlaceOf):

@@ -216,3 +216,11 @@ def test_a_long_chain_compiles_without_recursion():
     (dx,) = fg.gradient(fg.sum(h), [x])
     plan = fg.compile([dx])
     assert_agree(plan(x=np.ones(4))[0], fg.Graph(dx).fprop(x=np.ones(4))[dx])
+
+
+def test_numbers_of_different_dtypes_keep_theirs():
+    a, b = fg.Input("a", dtype=np.float32), fg.Input("b")
+    out = [a * fg.Constant(np.float64(1.5)), fg.Constant(np.float64(2.0)) - np.log(a), a * b, np.exp(a) + a]
+    graph = fg.Graph(*out)
+    for one, other in zip(fg.compile(out)(a=0.3, b=0.7), graph.fprop(a=0.3, b=0.7).outputs, strict=True):
+        assert (one, one.dtype) == (other, other.dtype)
