@@ -35,6 +35,30 @@ def test_a_network_as_users_meet_it():
     assert not any(np.array_equal(p.value, value) for p, value in zip(updates, before, strict=True))
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", ["computed", "view", "constant"])
+def test_labels_are_refused_wherever_they_come_from(interpreted, kind, count):
+    y = fg.Input("y", shape=(count, 1), dtype=int)
+    labels = {"computed": y[:, 0] + 1, "view": y[:, 0], "constant": fg.Constant(np.full(count, 4))}[kind]
+    f = fg.Parameter(np.ones((count, 3)), name="f")
+    step = fg.compile(fg.mean(fg.SoftmaxCrossEntropy(f, labels)) + 0 * fg.sum(y), backend="numba")
+    with pytest.raises(fg.FlowgraphError, match="label 4 at index 0, needs 0 to 2"):
+        step(y=np.full((count, 1), 3 if kind == "computed" else 4))
+    assert is_native(step)
+
+
+@pytest.mark.parametrize("updated", [True, False])
+def test_targets_that_are_a_parameter_are_refused(interpreted, updated):
+    f, held = fg.Parameter([1.0, 2.0], name="f"), fg.Parameter([0.5, 1.5], name="held")
+    loss = fg.sum(fg.BinaryCrossEntropy(f, held))
+    step = fg.compile(loss, updates={held: held * 0.5} if updated else None, backend="numba")
+    with pytest.raises(fg.FlowgraphError, match=r"target 1\.5 at index 1, needs 0 to 1"):
+        step()
+    held.value = [0.0, 1.0]
+    assert step() == pytest.approx(np.log1p(np.exp(1.0)) + np.log1p(np.exp(-2.0)))
+    assert is_native(step)
+
+
 def test_arrays_in_any_layout_and_parameters_that_are_only_read(interpreted):
     mlp, loss, _, _ = network()
     look, feeds = fg.compile(loss, backend="numba"), batch()

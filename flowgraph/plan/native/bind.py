@@ -117,12 +117,16 @@ class Bound:
         while box is not base:
             views.append(box)
             box = box.children[0]
-        if isinstance(box, Constant):
-            value: Any = box.value
-        elif box in self.native.arguments:
-            value = given[self.native.arguments[box]]
-        else:
-            value = self._array(box, self.native.offsets[box])
+        value = self._whole(box, given)
         for view in reversed(views):
             value = view.fprop(value)
         return np.asarray(value)
+
+    def _whole(self, box: Box, given: Sequence[Any]) -> Any:
+        if isinstance(box, Constant):
+            return box.value
+        if box in self.native.arguments:
+            return given[self.native.arguments[box]]
+        if isinstance(box, Parameter):
+            return box.value
+        return self._array(box, self.native.offsets[box])
