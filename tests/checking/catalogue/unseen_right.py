@@ -371,7 +371,7 @@ ok("triangular solve", triangular, triangular_back, normal(3, 3) + 3 * np.eye(3)
 
 
 def lyapunov(a, q):
-    need(a.ndim == 2 and a.shape[0] == a.shape[1] and a.shape == q.shape and a.size)
+    need(a.ndim == 2 and a.shape[0] == a.shape[1] and a.shape == q.shape and 0 < a.size <= 144)  # n² unknowns
     eye = np.eye(len(a))
     return np.linalg.solve(np.kron(a, eye) + np.kron(eye, a), q.ravel()).reshape(a.shape)
 
