@@ -15,11 +15,11 @@ from flowgraph.boxes.label import PlaceOf, PlacesOf, check_labels
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.blas import accumulator
-from flowgraph.plan.emit import Source
+from flowgraph.plan.emit import NUMPY, Source
 from flowgraph.plan.masking import keep_where
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
-from flowgraph.plan.threads import count_threads, in_threads
+from flowgraph.plan.threads import in_threads, shared
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.run import as_values
 
@@ -58,9 +58,8 @@ def bind(
     new: Mapping[Parameter, Array],
 ) -> Callable[..., tuple[Any, ...]]:
     """The function for parameters that stand in `old` and get their new values in `new`."""
-    space: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
-    space |= {"add": np.add, "multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum}
-    space["keep_where"] = keep_where
+    space: dict[str, Any] = {name: getattr(np, name) for name in NUMPY}
+    space |= {"in_threads": in_threads, "keep_where": keep_where}
     values: dict[Box, Any] = {}
     for box in plan.graph.boxes:
         ufunc = ufunc_of(box)
@@ -81,7 +80,6 @@ def bind(
     for box, value in values.items():
         if box not in plan.buffers:
             space[source.names[box]] = value
-    space["in_threads"] = in_threads
     for name, _, box in source.views:
         values[box] = space[name] = box.fprop(values[box.children[0]])
     for name, base in source.flats.items():
@@ -94,12 +92,12 @@ def bind(
         space[check], space[rows] = _labels(box)
     for name, one in source.single_labels.items():
         space[name] = _single_label(one)
-    for name, (arrays, size, count) in source.pieces.items():
-        space[name] = _cut([space[one] if one != "rows" else None for one in arrays], size, count)
+    for name, (arrays, size, count, threads) in source.pieces.items():
+        whole = [space[one] if one != "rows" else None for one in arrays]
+        shares = shared(range(0, count, size)) if threads else [range(0, count, size)]
+        cut = [_cut(whole, starts, size, count) for starts in shares]
+        space[name] = cut if threads else cut[0]
     return types.FunctionType(code.replace(), space, "step")  # of its own, for the interpreter's caches
-
-
-_NUMPY = ("matmul", "copyto", "concatenate", "broadcast_to")
 
 
 def _buffer(buffer: Buffer, box: Box, memory: Memory, new: Mapping[Parameter, Array]) -> Array:
@@ -110,22 +108,19 @@ def _buffer(buffer: Buffer, box: Box, memory: Memory, new: Mapping[Parameter, Ar
     return new[buffer.spare_of].reshape(box.shape)
 
 
-def _cut(arrays: Sequence[Array | None], rows: int, count: int) -> list[tuple[Any, ...]]:
+def _cut(arrays: Sequence[Array | None], starts: Sequence[int], rows: int, count: int) -> list[tuple[Any, ...]]:
     """For each piece of the rows, that piece of each array; the slice itself in place of None.
 
-    An array that holds one piece at a time serves all pieces of a thread, and each thread has its own.
+    An array that holds one piece at a time serves all these pieces, and no others: they are the share of one thread.
     """
-    starts = range(0, count, rows)
-    shares = max(1, min(count_threads(), len(starts)))
-    own = [[np.empty_like(a) if a is not None and len(a) != count else a for a in arrays] for _ in range(shares)]
+    own = [np.empty_like(a) if a is not None and len(a) != count else a for a in arrays]
     cuts = []
-    for number, start in enumerate(starts):
-        share = next(s for s in range(shares) if number < len(starts) * (s + 1) // shares)
+    for start in starts:
         stop = min(start + rows, count)
         cuts.append(
             tuple(
                 slice(start, stop) if a is None else a[start:stop] if len(a) == count else a[: stop - start]
-                for a in own[share]
+                for a in own
             )
         )
     return cuts
@@ -140,9 +135,9 @@ def _labels(box: PlacesOf) -> tuple[Callable[[Any], None], Array]:
     """What refuses a label outside the classes, by one comparison of the labels as numbers without a sign."""
     like = box.children[1]
     classes = shape_of(like)[-1]
-    limit = np.array(classes, unsigned_of(box.children[0].dtype))
+    unsigned = np.dtype(f"u{box.children[0].dtype.itemsize}")  # in which a negative number is a large one
+    limit = np.array(classes, unsigned)
     owner = box.__dict__.get("built_for", box)
-    unsigned = limit.dtype
     smaller = np.empty(shape_of(box.children[0]), np.bool_)
     less, count = np.less, np.count_nonzero
     size = smaller.size
@@ -166,8 +161,3 @@ def _single_label(box: PlaceOf) -> Callable[[Any], np.intp]:
         return np.intp(label)
 
     return check
-
-
-def unsigned_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The integers of the same size without a sign: a negative number is a large one there."""
-    return np.dtype(f"u{dtype.itemsize}")

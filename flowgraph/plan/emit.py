@@ -19,10 +19,8 @@ from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, is_single_place, scalar_text
 from flowgraph.spec import shape_text
 
-RESERVED = (
-    "add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "step", "in_threads",
-    "keep_where",
-)  # fmt: skip
+NUMPY = ("add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to")
+"""Functions of NumPy that lines call, whatever the boxes; ufuncs of the boxes come to them."""
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Source:
 
     `buffers` are names of filled buffers, by the box whose value they get; `views` are made once, by the name of the
     value and the expression; `flats` are views of buffers without axes; `sums` add products to buffers; `calls` are
-    fprops by name; `pieces` are the arrays that a loop cuts, the rows of a piece and of all.
+    fprops by name; `pieces` are the arrays that a loop cuts, the rows of a piece and of all, and whether threads share.
     """
 
     text: str = ""
@@ -45,17 +43,16 @@ class Source:
     sums: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Box] = field(default_factory=dict)
     labels: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
-    pieces: dict[str, tuple[tuple[str, ...], int, int]] = field(default_factory=dict)
+    pieces: dict[str, tuple[tuple[str, ...], int, int, bool]] = field(default_factory=dict)
     single_labels: dict[str, PlaceOf] = field(default_factory=dict)
     taken: Names = field(default_factory=lambda: Names(()))
-    boxes_of_lines: dict[int, Box] = field(default_factory=dict)
 
 
 def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> Source:
     """The source of a function of the arguments that computes the schedule and returns the results."""
     ufuncs = {ufunc.__name__ for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
     source = Source(arguments=tuple(arguments))
-    source.taken = Names({*RESERVED, *ufuncs})
+    source.taken = Names({*NUMPY, *ufuncs, "step", "in_threads", "keep_where"})
     source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
     for parameter, box in plan.updated.items():
         source.names[box] = source.taken.free(f"new_{source.names[parameter]}")
@@ -210,7 +207,6 @@ class Writer:
     def line(self, box: Box, text: str, comment: bool = True) -> None:
         known = sizes_known(box)
         shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
-        self.source.boxes_of_lines[len(self.lines) + 2] = box
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
 
 

@@ -58,7 +58,7 @@ def _part(writer: Writer, whole: str, parts: dict[str, str]) -> str:
 def _write_loop(writer: Writer, chain: Chain, parts: dict[str, str], body: list[tuple[Box, str]]) -> None:
     source = writer.source
     pieces = source.taken.free("pieces")
-    source.pieces[pieces] = (tuple(parts), chain.rows, shape_of(chain.boxes[0])[0])
+    source.pieces[pieces] = (tuple(parts), chain.rows, shape_of(chain.boxes[0])[0], chain.threads)
     variables = ", ".join(parts.values()) + ("," if len(parts) == 1 else "")
     note = f"{chain.pieces} pieces of {chain.rows} rows"
     indent = "    "

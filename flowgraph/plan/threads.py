@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
+
+Piece = TypeVar("Piece")
 
 _pool: ThreadPoolExecutor | None = None
 _making = threading.Lock()
@@ -22,22 +24,22 @@ def count_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_threads(work: Callable[[Sequence[Any]], None], pieces: Sequence[Any]) -> None:
-    """Call `work` on shares of the pieces at the same time, one of them in this thread.
+def shared(pieces: Sequence[Piece]) -> list[Sequence[Piece]]:
+    """The pieces in their order, divided into a share for each thread."""
+    shares = max(1, min(count_threads(), len(pieces)))
+    ends = [len(pieces) * number // shares for number in range(shares + 1)]
+    return [pieces[start:stop] for start, stop in pairwise(ends)]
+
+
+def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[Any]]) -> None:
+    """Call `work` on all shares at the same time, on the first of them in this thread.
 
     It returns, or raises, only when no thread works any more: nothing is written behind the caller's back.
     """
-    shares = min(_shares(), len(pieces))
-    if shares < 2:
-        work(pieces)
-        return
-    ends = [len(pieces) * number // shares for number in range(shares + 1)]
-    futures = [
-        _threads().submit(contextvars.copy_context().run, work, pieces[start:stop])
-        for start, stop in pairwise(ends[1:])
-    ]
+    first, *others = shares
+    futures = [_threads().submit(contextvars.copy_context().run, work, share) for share in others]
     try:
-        work(pieces[: ends[1]])
+        work(first)
     finally:
         _finish(futures)
     for future in futures:
@@ -57,28 +59,18 @@ def _finish(futures: Sequence[Future[None]]) -> None:
         raise interruption
 
 
-def _shares() -> int:
-    global _number
-    if _number == 0:
-        _number = count_threads()
-    return _number
-
-
-_number = 0
-
-
 def _threads() -> ThreadPoolExecutor:
     global _pool
     with _making:
         if _pool is None:
-            _pool = ThreadPoolExecutor(max(1, _shares() - 1), thread_name_prefix="flowgraph")
+            _pool = ThreadPoolExecutor(max(1, count_threads() - 1), thread_name_prefix="flowgraph")
         return _pool
 
 
 def forget_threads() -> None:
-    """Count the threads anew; a child process has none of its parent's."""
-    global _pool, _number
-    _pool, _number = None, 0
+    """Make threads anew when they are needed; a child process has none of its parent's."""
+    global _pool
+    _pool = None
 
 
 if hasattr(os, "register_at_fork"):

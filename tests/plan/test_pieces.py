@@ -74,7 +74,7 @@ def test_an_error_in_a_thread_is_raised_when_all_have_ended(small_pieces):
         ended.append(threading.get_ident())
 
     with pytest.raises(ValueError, match="piece 5"):
-        threads.in_threads(work, list(range(6)))
+        threads.in_threads(work, threads.shared(list(range(6))))
     assert len(ended) == 2
 
 
