@@ -125,10 +125,10 @@ class _Move:
         """The cheapest way to scale each box of the region, where those settled cost nothing more."""
         for box in self.old.boxes:
             if box in self.region and box not in self.settled:
-                self.choices[box] = self._choice(box, self.choices)
+                self.choices[box] = self._choice(box)
 
-    def _choice(self, box: Box, choices: dict[Box, Choice]) -> Choice:
-        costs = {place: self._cost(box.children[place], choices) for place in self._linear(box)}
+    def _choice(self, box: Box) -> Choice:
+        costs = {place: self._cost(box.children[place]) for place in self._linear(box)}
         best = Choice(float(elements(box)), ())
         if type(box) in _ALL and costs:
             total = sum(costs.values())
@@ -140,13 +140,13 @@ class _Move:
                 best = Choice(cost, (place,))
         return best
 
-    def _cost(self, box: Box, choices: dict[Box, Choice]) -> float:
+    def _cost(self, box: Box) -> float:
         if is_scalar(box):
             return 0.0 if isinstance(box, Constant) else 0.5
         if box in self.settled:
             return 0.0
-        if box in choices:
-            return choices[box].cost
+        if box in self.choices:
+            return self.choices[box].cost
         scaled = isinstance(box, Multiply) and _is_scaled(box)
         return float(elements(box)) * (1.5 if box.children and not scaled else 1)
 

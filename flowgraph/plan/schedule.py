@@ -66,6 +66,13 @@ def schedule(graph: Graph, updated: Mapping[Parameter, Box], pieces: bool = True
     return plan
 
 
+def kinds_of(graph: Graph) -> dict[Box, str]:
+    """How the value of each box comes, of a graph in which no parameter is updated."""
+    plan = Schedule(graph, {})
+    _find_kinds(plan)
+    return plan.kinds
+
+
 def _find_kinds(plan: Schedule) -> None:
     layouts: dict[Box, Array] = {}
     for box in plan.graph.boxes:

@@ -14,7 +14,7 @@ from flowgraph.leaves import Parameter
 from flowgraph.plan.bind import Memory, bind, compile_source
 from flowgraph.plan.emit import emit
 from flowgraph.plan.opening import open_composites
-from flowgraph.plan.schedule import schedule
+from flowgraph.plan.schedule import kinds_of, schedule
 from flowgraph.plan.simplify import simplify
 from flowgraph.plan.specialise import specialise
 from flowgraph.plan.store import Store
@@ -48,7 +48,7 @@ def with_new_values(graph: Graph, parameters: Sequence[Parameter]) -> Graph:
     kept = len(graph.outputs) - len(parameters)
     seen: set[Box] = set()
     outputs = list(graph.outputs)
-    kinds = schedule(graph, {}).kinds
+    kinds = kinds_of(graph)
     for place in range(kept, len(outputs)):
         box = outputs[place]
         if kinds[box] not in ("fill", "number") or box in seen:

@@ -20,7 +20,7 @@ from flowgraph.plan.native.places import find_places, is_view
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.native.rewriting import in_parts
 from flowgraph.plan.opening import open_composites
-from flowgraph.plan.schedule import schedule
+from flowgraph.plan.schedule import kinds_of, schedule
 from flowgraph.plan.simplify import simplify
 from flowgraph.plan.specialise import specialise
 from flowgraph.plan.specialised import Specialised, with_new_values
@@ -65,7 +65,7 @@ class NativeSpecialised(Specialised):
 
 def _with_own_results(graph: Graph) -> Graph:
     """The graph whose outputs each fill memory of their own: a copy of what is a leaf or a view."""
-    kinds = schedule(graph, {}).kinds
+    kinds = kinds_of(graph)
     own = {
         box: Cast(box, to=box.dtype) if isinstance(box, Leaf) or is_view(box, kinds) else box for box in graph.outputs
     }
