@@ -4,7 +4,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from flowgraph.plan import native
 from flowgraph.plan.native import cache as native_cache
 from flowgraph.plan.native import lines as native_lines
 from tests.plan.native_in_python import is_native
-from tests.plan.test_interruption import Stops
+from tests.plan.test_interruption import Stops, wrong_values_in_threads
 from tests.plan.test_plan import batch, network
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
@@ -158,21 +157,7 @@ def test_one_plan_from_many_threads_runs_one_call_after_the_other():
     x = fg.Input("x", shape=(50,))
     step = fg.compile(fg.sum(np.tanh(x)), updates={w: w + 1}, backend="numba")
     step(x=np.zeros(50))
-    wrong = []
-
-    def work(number):
-        given_x = np.full(50, 0.1 * number)
-        for _ in range(200):
-            found = step(x=given_x)
-            if abs(found - np.tanh(given_x).sum()) > 1e-9:
-                wrong.append((number, found))
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    assert not wrong_values_in_threads(step, (50,) * 4)
     np.testing.assert_array_equal(w.value, 801.0)
 
 
