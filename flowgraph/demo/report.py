@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from flowgraph.checking import Report
+from flowgraph.rendering.page import styled_page
 from flowgraph.table import HEADINGS
 
 STYLE = """
@@ -46,16 +47,7 @@ def report_html(
     )
     boxes = table(HEADINGS, rows, first_number=4)
     chosen = table(("setting", "value"), [(name.replace("_", " "), str(value)) for name, value in settings.items()], 1)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{escape(title)}</h1>
+    body = f"""<h1>{escape(title)}</h1>
 <p class="muted">A network with one hidden layer learns to read handwritten digits. Every operation is a box with
 <code>fprop</code> and <code>bprop</code>; gradients flow through the graph below in the reverse of its order.</p>
 <div class="tiles">{tiles}</div>
@@ -70,10 +62,8 @@ def report_html(
 random directions by <code>bprop</code> and by central differences, each with its own error bar.</p>
 {check._repr_html_()}
 <h2>Settings</h2>
-<div class="scroll">{chosen}</div>
-</body>
-</html>
-"""
+<div class="scroll">{chosen}</div>"""
+    return styled_page(title, STYLE, body)
 
 
 def inline(svg: str, prefix: str) -> str:

@@ -12,6 +12,7 @@ from flowgraph.data import Examples
 from flowgraph.demo.report import STYLE, inline, table
 from flowgraph.experiment.experiment import Experiment
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.rendering.page import styled_page
 from flowgraph.saving.replacing import replace_file
 from flowgraph.table import HEADINGS, graph_rows
 from flowgraph.training.history import History
@@ -34,25 +35,13 @@ def write_report(
         ("Boxes", _scrolling(table(HEADINGS, graph_rows(experiment.predictor), 4))),
         ("Settings", _scrolling(table(("setting", "value"), settings, 2))),
     ]
-    body = "\n".join(f"<h2>{heading}</h2>\n{content}" for heading, content in sections if content)
-    page = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{escape(title)}</h1>
+    chapters = "\n".join(f"<h2>{heading}</h2>\n{content}" for heading, content in sections if content)
+    body = f"""<h1>{escape(title)}</h1>
 <p class="muted">{escape(history.ended)}; the network is that of epoch {history.best.number}, the best by the
 validation examples.</p>
 <div class="tiles">{"".join(_tile(*tile) for tile in tiles)}</div>
-{body}
-</body>
-</html>
-"""
-    return [run.graph_picture, run.curve_picture, replace_file(run.report, page.encode())]
+{chapters}"""
+    return [run.graph_picture, run.curve_picture, replace_file(run.report, styled_page(title, STYLE, body).encode())]
 
 
 def _tile(name: str, value: str) -> str:

@@ -14,7 +14,7 @@ _PAGE = """<!doctype html>
 <style>{style}</style>
 </head>
 <body>
-{body}{script}
+{body}
 </body>
 </html>
 """
@@ -26,4 +26,9 @@ def html_page(title: str, style: str, body: str, *scripts: str, theme: str = "au
     code = "".join(f"\n<script>{(assets / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in scripts)
     look = (assets / f"{style}.css").read_text(encoding="utf-8")
     scheme = "" if theme == "auto" else f' style="color-scheme: {"dark" if theme == "dark" else "light"}"'
-    return _PAGE.format(scheme=scheme, title=escape(title), style=look, body=body, script=code)
+    return styled_page(title, look, f"{body}{code}", scheme)
+
+
+def styled_page(title: str, look: str, body: str, scheme: str = "") -> str:
+    """A page with a style given as CSS and a body given as HTML."""
+    return _PAGE.format(scheme=scheme, title=escape(title), style=look, body=body)
