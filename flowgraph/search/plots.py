@@ -8,9 +8,9 @@ from typing import Any
 
 from flowgraph.errors import UsageError
 from flowgraph.search.result import SearchResult, Trial
+from flowgraph.training.picture_style import GREY, STYLE
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-GREY = "#7B8794"
 
 
 def plot_search(result: SearchResult, path: Path) -> Path:
@@ -26,11 +26,7 @@ def plot_search(result: SearchResult, path: Path) -> Path:
     names = list(result.spaces[0])
     columns = min(3, len(names) + 1)
     rows = -(-(len(names) + 1) // columns)
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
-        "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
-    }  # fmt: skip
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.2 * columns, 2.7 * rows), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).flat
         for axes in panels:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import UsageError
-from flowgraph.training.history_plot import BLUE, GREY, SUFFIXES, VERMILION
+from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix
 
 if TYPE_CHECKING:
     from flowgraph.training.bias_variance import BiasVariance
@@ -16,20 +15,15 @@ GREEN = "#009E73"
 
 def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
     """Write the picture; bands are one standard error wide on both sides, the best setting is marked."""
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
+    check_suffix(path)
     try:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[training]'") from None
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
-        "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
-    }  # fmt: skip
     numbers = all(isinstance(row.setting, int | float) and not isinstance(row.setting, bool) for row in found)
     places: list[Any] = [row.setting if numbers else i for i, row in enumerate(found)]
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.2, 4), layout="constrained")
         axes = figure.subplots()
         curves = (("squared bias", BLUE), ("variance", VERMILION), ("error", GREEN))

@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError
+from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix
 
 if TYPE_CHECKING:
     from flowgraph.training.history import History
 
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
-SUFFIXES = (".svg", ".png", ".pdf")
-
 
 def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
     """Write the picture; losses above, errors, gradient norms below, the best epoch marked."""
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
+    check_suffix(path)
     if not len(history):
         raise UsageError("plot: found a history without an epoch; train for one at least")
     try:
@@ -25,12 +22,8 @@ def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) 
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[training]'") from None
-    style: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
-        "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
-    }  # fmt: skip
     panels = _panels(history)
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, 2.1 * len(panels) + 0.6), layout="constrained")
         rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (label, curves) in zip(rows, panels.items(), strict=True):

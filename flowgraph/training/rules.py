@@ -100,19 +100,24 @@ class SGD(Rule):
 
 
 @dataclass(frozen=True)
-class Momentum(Rule):
-    """A running sum of gradients, which carries the parameters over plateaus.
-
-    v becomes ∇ + β v, theta becomes theta − α v
-
-    Source: Larochelle, Training neural networks, "momentum".
-    """
+class _WithVelocity(Rule):
+    """A rule that remembers a running sum of gradients, in which one of t steps ago counts βᵗ."""
 
     beta: float = 0.9
 
     @property
     def gain(self) -> float:
         return 1 / (1 - self.beta)
+
+
+@dataclass(frozen=True)
+class Momentum(_WithVelocity):
+    """A running sum of gradients, which carries the parameters over plateaus.
+
+    v becomes ∇ + β v, theta becomes theta − α v
+
+    Source: Larochelle, Training neural networks, "momentum".
+    """
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
@@ -121,19 +126,13 @@ class Momentum(Rule):
 
 
 @dataclass(frozen=True)
-class Nesterov(Rule):
+class Nesterov(_WithVelocity):
     """Momentum that looks ahead: the gradient counts once more, as if it had been taken after the move.
 
     v becomes ∇ + β v, theta becomes theta − α (∇ + β v), with the new v
 
     Source: Sutskever et al. 2013, On the importance of initialization and momentum in deep learning.
     """
-
-    beta: float = 0.9
-
-    @property
-    def gain(self) -> float:
-        return 1 / (1 - self.beta)
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
