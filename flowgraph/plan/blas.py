@@ -12,7 +12,9 @@ import numpy as np
 
 from flowgraph.box import Array
 
-_ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112
+ROWS, PLAIN, TRANSPOSED = 101, 111, 112
+"""What BLAS calls the layout of all matrices, and whether one is transposed."""
+
 _NAMES = (
     ("scipy_cblas_{}gemm64_", ctypes.c_int64),
     ("cblas_{}gemm64_", ctypes.c_int64),
@@ -54,6 +56,12 @@ def routine(dtype: np.dtype[Any]) -> Routine | None:
     return None
 
 
+def integer_bits(dtype: np.dtype[Any]) -> int:
+    """Bits of the integers that the routine takes; 0 where it is not found."""
+    found: Any = routine(dtype)
+    return 0 if found is None else 8 * ctypes.sizeof(found.argtypes[3])
+
+
 def _is_right(gemm: Routine, dtype: np.dtype[Any]) -> bool:
     a, b = (np.arange(6, dtype=dtype).reshape(shape) + 1 for shape in ((2, 3), (3, 2)))
     out = np.full((2, 2), 5, dtype)
@@ -85,7 +93,7 @@ def _call(gemm: Routine, a: Array, b: Array, out: Array, address: int) -> None:
     in_rows, between = a.flags.c_contiguous, a.shape[1]
     b_in_rows = b.flags.c_contiguous
     gemm(
-        _ROWS, _PLAIN if in_rows else _TRANSPOSED, _PLAIN if b_in_rows else _TRANSPOSED, rows, columns, between,
+        ROWS, PLAIN if in_rows else TRANSPOSED, PLAIN if b_in_rows else TRANSPOSED, rows, columns, between,
         1.0, a.__array_interface__["data"][0], between if in_rows else rows,
         b.__array_interface__["data"][0], columns if b_in_rows else between, 1.0, address, columns,
     )  # fmt: skip

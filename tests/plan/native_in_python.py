@@ -18,6 +18,10 @@ def in_python(native):
     space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
     space |= {"pointer": lambda address, dtype: (address, dtype), "carray": array_at}
     space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
+    space |= {
+        "product": lambda _, a, b, out: np.dot(a, b, out),
+        "add_product": lambda _, a, b, out: np.add(out, a @ b, out),
+    }
     space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
     exec(native.text, space)
 

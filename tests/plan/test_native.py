@@ -200,7 +200,7 @@ def test_targets_that_a_loss_refuses(interpreted, loss, targets, message):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_long_arrays_go_through_the_loops_of_numpy(dtype):
     x = fg.Input("x", shape=(4, 20), dtype=dtype)
-    boxes = [np.tanh(x) * 2, np.exp(x[1:]), np.log(np.abs(x.T)), np.exp(x[:, 1:])]
+    boxes = [np.sin(x) * 2, np.cos(x[1:]), np.log(np.abs(x.T)), np.cos(x[:, 1:])]
     plan = fg.compile(boxes, backend="numba")
     given_x = np.random.default_rng(0).normal(size=(4, 20)).astype(dtype)
     for one, other in zip(plan(x=given_x), fg.Graph(*boxes).fprop(x=given_x).outputs, strict=True):
@@ -213,7 +213,7 @@ def test_without_the_loops_of_numpy_each_number_is_computed_alone(monkeypatch, i
     monkeypatch.setattr(sys.implementation, "name", "another")
     native_calls.loop_of.cache_clear()
     x = fg.Input("x", shape=(100,))
-    plan = fg.compile(np.tanh(x), backend="numba")
-    assert_agree(plan(x=np.linspace(-2, 2, 100)), np.tanh(np.linspace(-2, 2, 100)))
+    plan = fg.compile(np.sinh(x), backend="numba")
+    assert_agree(plan(x=np.linspace(-2, 2, 100)), np.sinh(np.linspace(-2, 2, 100)))
     assert "call_loop(" not in plan.source
     native_calls.loop_of.cache_clear()

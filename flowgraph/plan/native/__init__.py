@@ -18,7 +18,7 @@ from flowgraph.plan.native.loops import find_loops
 from flowgraph.plan.native.machine import has_blas, refuse_dtypes, why_missing
 from flowgraph.plan.native.places import find_places, is_view
 from flowgraph.plan.native.refusal import NotNativeError
-from flowgraph.plan.native.rewriting import in_parts
+from flowgraph.plan.native.rewriting import add_products, in_parts
 from flowgraph.plan.opening import open_composites
 from flowgraph.plan.schedule import kinds_of, schedule
 from flowgraph.plan.simplify import simplify
@@ -41,7 +41,7 @@ class NativeSpecialised(Specialised):
     ) -> None:
         self.leaves = leaves
         small = simplify(in_parts(open_composites(specialise(graph, leaves))), without | OF_NUMPY)
-        whole = _with_own_results(with_new_values(small, store.parameters))
+        whole = add_products(_with_own_results(with_new_values(small, store.parameters)), len(store.parameters))
         if len(whole.boxes) > LARGEST:
             raise NotNativeError(
                 f"the plan has {len(whole.boxes)} boxes, more than the {LARGEST} that are compiled at once"

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT
-from flowgraph.plan.native.calls import loop_of
+from flowgraph.plan.native.calls import addresses_of
 from flowgraph.plan.native.checks import checked_child, refuse
 from flowgraph.plan.native.emit import Native
 from flowgraph.plan.native.machine import compiled
@@ -73,8 +73,8 @@ class Bound:
         old, new = self.store.buffers[now], self.store.buffers[1 - now]
         spare = dict(zip(self.plan.updated.values(), new, strict=True))
         addresses = [array.ctypes.data for array in (self.stretch, *old, *new)]
-        for ufunc, dtype in self.native.called:
-            addresses += loop_of(ufunc, dtype) or ()
+        for called in self.native.called:
+            addresses += addresses_of(called)
         table = np.array(addresses, np.int64)
         self.tables.append(table)
         space: dict[str, Any] = {"native": self.function, "refuse": self.refuse, "seen": self.seen, "take": self.take}

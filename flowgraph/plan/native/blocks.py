@@ -10,11 +10,13 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.indexing import IndexAdd
 from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
+from flowgraph.plan.blas import routine
 from flowgraph.plan.native.lines import cast, number_name
 from flowgraph.plan.native.operands import product_index
 from flowgraph.plan.native.places import Place, element, flat_text, own_index, rows_of
 from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.plan.ufuncs import ufunc_of
 
 if TYPE_CHECKING:
     from flowgraph.plan.native.emit import Writer
@@ -27,6 +29,8 @@ def write_block(writer: Writer, box: Box) -> None:
     """Write the loops of a box."""
     if isinstance(box, MatMul):
         _write_product(writer, box)
+    elif isinstance(box, AddMatMul):
+        _write_added(writer, box)
     elif elements(box) == 1:
         child = box.children[0]
         writer.lines.append(f"    {writer.variable(box)} = {writer.read(child, own_index(child.shape))}")
@@ -55,7 +59,8 @@ def _write_product(writer: Writer, box: MatMul) -> None:
     left, right = box.children
     between = shape_of(left)[-1]
     if box.ndim == left.ndim == right.ndim == 2 and _is_for_blas(writer, box, between):
-        writer.lines.append(f"    dot({writer.matrix(left)}, {writer.matrix(right)}, {writer.array(box, False)})")
+        own = routine(box.dtype) is not None
+        _write_blas(writer, "product" if own else "dot", box, left, right)
         return
     if elements(box) > 1 and _goes_along_rows(writer, box):
         _add_rows(writer, box, between)
@@ -63,10 +68,23 @@ def _write_product(writer: Writer, box: MatMul) -> None:
         _add_terms(writer, box, between)
 
 
+def _write_added(writer: Writer, box: AddMatMul) -> None:
+    """A product that BLAS adds to an array."""
+    _, left, right = box.children
+    _write_blas(writer, "add_product", box, left, right)
+
+
+def _write_blas(writer: Writer, call: str, box: Box, left: Box, right: Box) -> None:
+    address = "" if call == "dot" else f"{writer.address('product', box.dtype)}, "
+    out = writer.array(writer.places[box].base, False)
+    writer.lines.append(f"    {call}({address}{writer.matrix(left)}, {writer.matrix(right)}, {out})")
+
+
 def _is_for_blas(writer: Writer, box: MatMul, between: int) -> bool:
     floats = box.dtype in (np.float32, np.float64) and all(child.dtype == box.dtype for child in box.children)
     large = elements(box) * between >= LARGE and min(shape_of(box)) > 1
-    return writer.blas and floats and large and all(map(writer.is_matrix, box.children))
+    known = floats and (writer.blas or routine(box.dtype) is not None)
+    return known and large and all(map(writer.is_matrix, box.children))
 
 
 def _last_letter(box: Box) -> int | None:
@@ -137,7 +155,9 @@ def _write_call(writer: Writer, box: Box) -> None:
     if place.offset:
         source += f" + {place.offset * box.dtype.itemsize}"
     target = f"int64({writer.array(box, False)}.ctypes.data)"
-    loop = writer.loop(box)
+    ufunc = ufunc_of(box)
+    assert ufunc is not None
+    loop = writer.address(ufunc, box.dtype)
     writer.lines.append(f"    call_loop({loop}, {source}, {target}, {elements(box)}, {box.dtype.itemsize})")
 
 

@@ -9,8 +9,15 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from flowgraph.plan.blas import integer_bits
+
 LARGEST = 100
 """Functions that are kept; the one that was not used for the longest time makes room."""
+
+_INSTRUCTIONS = ("machine.py", "products.py", "exponentials.py")
+"""Files whose functions are compiled into what is kept."""
 
 
 def folder() -> Path:
@@ -27,7 +34,8 @@ def folder() -> Path:
 def file_of(text: str) -> Path | None:
     """A file that holds the text, beside which Numba keeps what it compiles; None where none can be written."""
     versions = [importlib.metadata.version(name) for name in ("numba", "numpy")]
-    instructions = Path(__file__).with_name("machine.py").read_bytes()
+    versions += [str(integer_bits(np.dtype(dtype))) for dtype in (np.float32, np.float64)]
+    instructions = b"".join(Path(__file__).with_name(name).read_bytes() for name in _INSTRUCTIONS)
     digest = hashlib.sha256("\n".join([*versions, text]).encode() + instructions).hexdigest()[:32]
     place = folder() / digest
     path = place / "step.py"

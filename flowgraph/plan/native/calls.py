@@ -1,4 +1,4 @@
-"""The loops inside NumPy's ufuncs, which use vector units for tanh, exp and the like: native functions call them."""
+"""What native functions call: the loops inside NumPy's ufuncs, which use vector units, and NumPy's matrix products."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ctypes
 import functools
 import sys
 from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.plan.blas import routine
 from flowgraph.plan.native.places import Place, is_rows
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.ufuncs import ufunc_of
@@ -18,9 +20,12 @@ LEAST = 48
 """Elements from which the call of a loop over arrays is faster than a call of the C library for each."""
 
 _SLOW = (
-    np.tanh, np.exp, np.log, np.expm1, np.log1p, np.exp2, np.log2, np.log10, np.sin, np.cos, np.tan, np.sinh, np.cosh,
-    np.arctan,
+    np.log, np.log1p, np.exp2, np.log2, np.log10, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.arctan,
 )  # fmt: skip
+"""Where Numba calls the C library for each number; exp, expm1 and tanh it has from `exponentials`."""
+
+Called = tuple[np.ufunc | str, np.dtype[np.generic]]
+"""A ufunc or "product", and the dtype."""
 
 
 def is_called(box: Box, places: Mapping[Box, Place]) -> bool:
@@ -31,6 +36,14 @@ def is_called(box: Box, places: Mapping[Box, Place]) -> bool:
     (child,) = box.children
     in_rows = child.shape == box.shape and is_rows(places[child].strides, shape_of(child))
     return in_rows and child.dtype == box.dtype and loop_of(ufunc, box.dtype) is not None
+
+
+def addresses_of(called: Called) -> tuple[int, ...]:
+    """What the table of a native function holds for it."""
+    function, dtype = called
+    if isinstance(function, np.ufunc):
+        return loop_of(function, dtype) or (0, 0)
+    return (ctypes.cast(cast(Any, routine(dtype)), ctypes.c_void_p).value or 0,)
 
 
 @functools.cache

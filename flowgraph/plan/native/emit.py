@@ -12,6 +12,7 @@ from flowgraph.box import Box
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.names import Names
 from flowgraph.plan.native.blocks import write_block
+from flowgraph.plan.native.calls import Called, addresses_of
 from flowgraph.plan.native.lines import NUMBERS, literal, number_name
 from flowgraph.plan.native.loops import Loops, is_literal, is_local, is_number
 from flowgraph.plan.native.places import LETTERS, element, is_rows
@@ -22,9 +23,9 @@ from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.spec import shape_text
 
 RESERVED = (
-    *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "call_loop", "dot", "erf",
-    "erfc", "step", "table", "addresses", "memory", "range", "complex", "bool_", "native", "refuse", "code", "maximum",
-    "minimum", "exp", "log1p",
+    *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "call_loop", "dot", "product",
+    "add_product", "erf", "erfc", "step", "table", "addresses", "memory", "range", "complex", "bool_", "native",
+    "refuse", "code", "maximum", "minimum", "exp", "log1p",
 )  # fmt: skip
 
 
@@ -33,8 +34,8 @@ class Native:
     """The text of a native function, and what its memory holds.
 
     `fixed` are offsets of constants and of parameters that are only read; `offsets` those of values; `checks` are the
-    boxes that refuse labels, by the code that the function returns; `called` are the loops of NumPy whose addresses
-    stand in the table, by their place there.
+    boxes that refuse labels, by the code that the function returns; `called` are the functions whose addresses stand in
+    the table, by their place there; `addresses` is the length of the table.
     """
 
     text: str = ""
@@ -45,19 +46,21 @@ class Native:
     bytes: int = 0
     checks: list[Box] = field(default_factory=list)
     functions: set[np.ufunc] = field(default_factory=set)
-    called: dict[tuple[np.ufunc, np.dtype[Any]], int] = field(default_factory=dict)
+    called: dict[Called, int] = field(default_factory=dict)
+    addresses: int = 1
 
 
 def emit(plan: Schedule, loops: Loops, arguments: Sequence[Box], results: Sequence[Box], blas: bool) -> Native:
     """The source of a function of the arguments, beside the table of addresses, that fills the memory."""
     ufuncs = {ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
     native = Native(arguments={box: place for place, box in enumerate(arguments)}, functions=ufuncs)
+    native.addresses += 2 * len(plan.updated)
     names = Names({*RESERVED, *[ufunc.__name__ for ufunc in ufuncs]})
     native.names = names.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
-    for parameter, box in plan.updated.items():
-        native.names[box] = names.free(f"new_{native.names[parameter]}")
     writer = Writer(plan, loops, native, names, blas)
-    writer.write(set(results) | set(plan.updated.values()))
+    for parameter, base in writer.new.items():
+        native.names[base] = names.free(f"new_{native.names[parameter]}")
+    writer.write(set(results) | set(writer.new.values()))
     return native
 
 
@@ -68,6 +71,7 @@ class Writer:
         self.plan = plan
         self.loops = loops
         self.places = loops.places
+        self.new = {parameter: loops.places[box].base for parameter, box in plan.updated.items()}
         self.native = native
         self.taken = names
         self.blas = blas
@@ -148,13 +152,15 @@ class Writer:
             return self.shaped(place.base, shape)
         return f"{self.shaped(place.base, shape[::-1])}.T"
 
-    def loop(self, box: Box) -> str:
-        """Where the table has the loop of NumPy for the box, and what that loop is given beside."""
-        ufunc = ufunc_of(box)
-        assert ufunc is not None
-        start = 1 + 2 * len(self.plan.updated) + 2 * len(self.native.called)
-        place = self.native.called.setdefault((ufunc, box.dtype), start)
-        return f"addresses[{place}], addresses[{place + 1}]"
+    def address(self, function: np.ufunc | str, dtype: np.dtype[Any]) -> str:
+        """Where the table has what is called, and for a loop of NumPy what it is given beside."""
+        called = function, dtype
+        count = len(addresses_of(called))
+        if called not in self.native.called:
+            self.native.called[called] = self.native.addresses
+            self.native.addresses += count
+        place = self.native.called[called]
+        return ", ".join(f"addresses[{place + number}]" for number in range(count))
 
     def plus_product(self, box: Box, total: str, left: str, right: str) -> str:
         """A sum and one product more."""
@@ -171,9 +177,9 @@ class Writer:
         """Offsets of all arrays in one stretch of memory: values that live at the same time do not overlap."""
         end = len(self.loops.listed)
         buffers: dict[Box, Buffer] = {}
-        new = set(self.plan.updated.values())
+        new = set(self.new.values())
         for base, _ in self.arrays:
-            if base in new or base in self.plan.updated or base in self.native.arguments:
+            if base in new or base in self.new or base in self.native.arguments:
                 continue
             size = elements(base) * base.dtype.itemsize
             if base in self.loops.of:
@@ -190,9 +196,9 @@ class Writer:
 
     def _head(self) -> list[str]:
         """Lines that give arrays their names: what a table tells, and offsets in the memory."""
-        count = 1 + 2 * len(self.plan.updated) + 2 * len(self.native.called)
+        count = self.native.addresses
         lines = [f"    addresses = carray(pointer(table, int64), ({count},))", "    memory = addresses[0]"]
-        order: list[Box] = [*self.plan.updated, *self.plan.updated.values()]
+        order: list[Box] = [*self.new, *self.new.values()]
         numbers = {box: number for number, box in enumerate(order, 1)}
         for (base, shape), name in self.arrays.items():
             size = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.boxes.indexing import IndexAdd
+from flowgraph.boxes.linear_algebra import AddMatMul
 from flowgraph.graph import Graph
 from flowgraph.plan.native.calls import is_called
 from flowgraph.plan.native.operands import element_lines, role_of
@@ -43,7 +44,7 @@ def find_loops(graph: Graph, places: Mapping[Box, Place], kept: Collection[Box])
     loops = Loops(places, stored=set(kept))
     reads: dict[Box, dict[Box, bool]] = {}
     for box in graph.boxes:
-        if isinstance(box, Leaf) or places[box].base is not box:
+        if isinstance(box, Leaf) or (places[box].base is not box and not isinstance(box, AddMatMul)):
             continue
         role = role_of(box)
         role = loops.roles[box] = "block" if role == "element" and is_called(box, places) else role

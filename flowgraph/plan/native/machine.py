@@ -14,7 +14,9 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.plan.native.cache import file_of
 from flowgraph.plan.native.emit import Native
+from flowgraph.plan.native.exponentials import exponentials
 from flowgraph.plan.native.lines import NUMBERS, number_name
+from flowgraph.plan.native.products import products
 from flowgraph.plan.native.refusal import NotNativeError
 
 ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
@@ -47,7 +49,7 @@ def compiled(native: Native) -> Callable[..., int]:
     space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
-    space |= {"carray": numba.carray, "__name__": __name__, **_instructions()}
+    space |= {"carray": numba.carray, "__name__": __name__, **_instructions(), **products(), **exponentials()}
     exec(code, space)
     signature = numba.int64(numba.int64, *[_type(box) for box in native.arguments])
     for kept in (True, False) if file is not None else (False,):

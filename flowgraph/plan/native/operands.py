@@ -10,7 +10,7 @@ from flowgraph.boxes.extremes import Max, Min
 from flowgraph.boxes.indexing import Index, IndexAdd
 from flowgraph.boxes.joining import Concatenate
 from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
-from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import Reshape
 from flowgraph.index_shape import ARRAY
@@ -28,6 +28,8 @@ REDUCTIONS: tuple[type[Box], ...] = (Sum, Max, Min)
 
 def role_of(box: Box) -> str:
     """How a box is computed: "element" by element, as a "reduction" of elements, as a "block" of loops of its own."""
+    if isinstance(box, AddMatMul):
+        return "block"
     if isinstance(box, REDUCTIONS) and (isinstance(box, Sum) or box.dtype.kind != "c"):
         return "reduction"
     if isinstance(box, MatMul) and box.dtype.kind != "b":

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Leaf
 from flowgraph.boxes.indexing import Index
+from flowgraph.boxes.linear_algebra import AddMatMul
 from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
 from flowgraph.index_shape import ARRAY
@@ -50,11 +51,15 @@ def is_view(box: Box, kinds: Mapping[Box, str]) -> bool:
     """Whether the value is in the array of the first child."""
     if isinstance(box, Leaf) or (isinstance(box, Index) and ARRAY in box.index):
         return False
+    if isinstance(box, AddMatMul):  # the product is added to what is there
+        return True
     return kinds[box] == "view" or (kinds[box] == "number" and isinstance(box, Index | Reshape))
 
 
 def _view(box: Box, layout: Array) -> Array:
     """The view as an array, also where NumPy would give one element."""
+    if isinstance(box, AddMatMul):
+        return layout
     if isinstance(box, Index) and Ellipsis not in box.index:
         return layout[(*box.index, ...)]
     return np.asarray(box.fprop(layout))

@@ -1,23 +1,75 @@
-"""Arrays cut into parts become slices, and arrays stacked become arrays joined, which loops know."""
+"""Boxes for which there are no native lines become others, and large products are added to new values by BLAS."""
 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Elementwise, Leaf
+from flowgraph.boxes.arithmetic import Add
+from flowgraph.boxes.arrangement import Transpose
 from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
 from flowgraph.boxes.part import Part
 from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.rebuild import on_children, rebuild, shape_of, sizes_known
+from flowgraph.plan.blas import routine
+from flowgraph.plan.native.blocks import LARGE
+from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
+from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.plan.writers import VIEWS
 
 
 def in_parts(graph: Graph) -> Graph:
     """The graph with a slice for each part that an array is cut into, and stacks as arrays joined."""
     return rebuild(graph, lambda box, children: _rewritten(on_children(box, children)))
+
+
+def add_products(graph: Graph, updates: int) -> Graph:
+    """The graph in which AddMatMul stands for new values, the last outputs, to which a large product is added.
+
+    Only where nobody else reads the new value or its terms: the product is then added in their memory.
+    """
+    readers = Counter(child for box in graph.boxes for child in box.children)
+    readers.update(graph.outputs)
+    new = set(graph.outputs[len(graph.outputs) - updates :])
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        same = on_children(box, children)
+        if not isinstance(box, Add) or box not in new or readers[box] > 1:
+            return same
+        for product, other in (box.children, box.children[::-1]):
+            if readers[product] == readers[other] == 1 and _is_large_product(product) and _is_made_here(other, box):
+                turned = children if other is box.children[0] else children[::-1]
+                return AddMatMul(turned[0], *turned[1].children)
+        return same
+
+    return rebuild(graph, rule)
+
+
+def _is_large_product(box: Box) -> bool:
+    if not isinstance(box, MatMul) or any(one.ndim != 2 or one.dtype != box.dtype for one in (box, *box.children)):
+        return False
+    large = elements(box) * shape_of(box.children[0])[1] >= LARGE and min(shape_of(box)) > 1
+    return large and routine(box.dtype) is not None and all(_is_matrix(child) for child in box.children)
+
+
+def _is_matrix(box: Box) -> bool:
+    """Whether the value lies in rows, or is the transpose of such a value."""
+    inner = box.children[0] if isinstance(box, Transpose) else box
+    return isinstance(inner, Leaf) or type(inner) not in VIEWS
+
+
+def _is_made_here(box: Box, like: Box) -> bool:
+    return (
+        isinstance(box, Elementwise)
+        and ufunc_of(box) is not None
+        and box.shape == like.shape
+        and box.dtype == like.dtype
+    )
 
 
 def _rewritten(box: Box) -> Box:

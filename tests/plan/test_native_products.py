@@ -1,0 +1,81 @@
+"""Matrix products of native plans: by NumPy's own BLAS, and added to new values in their memory."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.plan.native import blocks, rewriting
+from tests.plan.agreement import assert_agree
+from tests.plan.native_in_python import is_native
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_all_transposes(dtype):
+    a, b, c, d = (
+        fg.Input(name, shape=shape, dtype=dtype)
+        for name, shape in (("a", (30, 40)), ("b", (40, 20)), ("c", (40, 30)), ("d", (20, 40)))
+    )
+    boxes = [left @ right for left in (a, c.T) for right in (b, d.T)]
+    plan = fg.compile(boxes, backend="numba")
+    rng = np.random.default_rng(0)
+    values = {box: rng.normal(size=box.shape).astype(dtype) for box in (a, b, c, d)}
+    for one, other in zip(plan(values), fg.Graph(*boxes).fprop(values).outputs, strict=True):
+        assert_agree(one, other, plan.source)
+    assert is_native(plan)
+    assert plan.source.count("    product(addresses") == 4, plan.source
+
+
+def update(kept=False, shared=False):
+    """A weight with decay whose change is a large product; its value may be kept, or its decay read twice."""
+    x, g = fg.Input("x", shape=(25, 40)), fg.Input("g", shape=(25, 30))
+    w = fg.Parameter(np.random.default_rng(1).normal(size=(40, 30)), name="w")
+    decayed = 0.5 * w
+    new = decayed + x.T @ g
+    outputs = [fg.sum(w * w)] + [new] * kept + [np.max(decayed)] * shared
+    return outputs, w, new
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_product_is_added_to_a_new_value_that_nobody_else_reads(interpreted, kept, shared):
+    outputs, w, new = update(kept, shared)
+    graph = fg.Graph(*outputs, new)
+    step = fg.compile(outputs, updates={w: new}, backend="numba")
+    rng = np.random.default_rng(2)
+    for _ in range(3):
+        feeds = {"x": rng.normal(size=(25, 40)), "g": rng.normal(size=(25, 30))}
+        run = graph.fprop(feeds)
+        found = step(feeds)
+        for one, box in zip(found, outputs, strict=True):
+            assert_agree(one, run[box], step.source, 10)
+        assert_agree(w.value, run[new], step.source, 10)
+    assert is_native(step)
+    assert ("add_product(" in step.source) == (not kept and not shared), step.source
+
+
+def test_a_small_product_is_a_loop(interpreted):
+    _, w, new = update()
+    step = fg.compile([fg.sum(w)], updates={w: new}, backend="numba")
+    step(x=np.ones((25, 40)), g=np.ones((25, 30)))
+    assert "add_product(" in step.source
+    x, g = fg.Input("x", shape=(2, 4)), fg.Input("g", shape=(2, 3))
+    w = fg.Parameter(np.ones((4, 3)), name="w")
+    step = fg.compile([fg.sum(w)], updates={w: 0.5 * w + x.T @ g}, backend="numba")
+    step(x=np.ones((2, 4)), g=np.ones((2, 3)))
+    assert "product(addresses" not in step.source
+    np.testing.assert_array_equal(w.value, 2.5)
+
+
+def test_without_numpys_own_blas_numba_takes_that_of_scipy(monkeypatch, interpreted):
+    for module in (blocks, rewriting):
+        monkeypatch.setattr(module, "routine", lambda dtype: None)
+    _, w, new = update()
+    expected = fg.Graph(new).fprop(x=np.ones((25, 40)), g=np.ones((25, 30)))[new]
+    step = fg.compile([fg.sum(w)], updates={w: new}, backend="numba")
+    step(x=np.ones((25, 40)), g=np.ones((25, 30)))
+    assert "    dot(" in step.source
+    assert_agree(w.value, expected, step.source, 25)
