@@ -13,9 +13,10 @@ from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.names import Names
 from flowgraph.plan.native.blocks import write_block
 from flowgraph.plan.native.calls import Called, addresses_of
+from flowgraph.plan.native.heirs import Heirs
 from flowgraph.plan.native.lines import NUMBERS, literal, number_name
-from flowgraph.plan.native.loops import Loops, is_literal, is_local, is_number
-from flowgraph.plan.native.places import LETTERS, element, is_rows
+from flowgraph.plan.native.loops import Loops, is_literal, is_local, is_number, is_own
+from flowgraph.plan.native.places import LETTERS, element, is_rows, squeezed
 from flowgraph.plan.native.sums import write_loop
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
@@ -81,6 +82,7 @@ class Writer:
         self.kept: set[Box] = set()
         self.arrays: dict[tuple[Box, tuple[int, ...]], str] = {}
         self.variables: dict[Box, str] = {}
+        self.heirs = Heirs()
 
     def write(self, kept: set[Box]) -> None:
         """The whole text."""
@@ -112,6 +114,8 @@ class Writer:
         here = self.sizes is not None and self.loops.of.get(base) == self.at
         if here and is_local(self.loops, child, index, self.sizes or ()):
             return self.variable(base)
+        own = self.sizes is not None and is_own(self.loops, child, index, self.sizes)
+        self.heirs.read(base, self.at, len(self.lines), own)
         return element(place, shape_of(child), index, self.array)
 
     def variable(self, box: Box) -> str:
@@ -171,6 +175,8 @@ class Writer:
     def store(self, box: Box, index: Sequence[str], indent: str) -> None:
         """Put the number of a box into its array, if it has one."""
         if box in self.loops.stored or box in self.kept:
+            if self.loops.roles[box] == "element" and self.sizes == squeezed(shape_of(box)):
+                self.heirs.write(box, self.at, len(self.lines))
             self.lines.append(f"{indent}{self.array(box, False)}[{', '.join(index) or '0'}] = {self.variable(box)}")
 
     def _lay_out(self) -> None:
@@ -187,7 +193,8 @@ class Writer:
                 buffers[base] = Buffer(size, self.loops.of[base], last)
             else:
                 self.native.fixed[base] = 0
-        start = lay_out(buffers.values())
+        self.heirs.inherit(buffers)
+        start = lay_out({id(buffer): buffer for buffer in buffers.values()}.values())
         self.native.offsets = {base: buffer.offset for base, buffer in buffers.items()}
         for base in self.native.fixed:
             self.native.fixed[base] = start

@@ -108,9 +108,14 @@ def _ready(loops: Loops, box: Box, role: str, sizes: Sequence[int]) -> tuple[int
 
 def is_local(loops: Loops, child: Box, index: Sequence[str], sizes: Sequence[int]) -> bool:
     """Whether the element that is read is the one that the same loop has just computed."""
+    return loops.roles.get(loops.places[child].base) == "element" and is_own(loops, child, index, sizes)
+
+
+def is_own(loops: Loops, child: Box, index: Sequence[str], sizes: Sequence[int]) -> bool:
+    """Whether loops over these sizes read of the array, each time, the element at their own index."""
     place = loops.places[child]
     base = place.base
-    if loops.roles.get(base) != "element" or squeezed(shape_of(base)) != tuple(sizes):
+    if squeezed(shape_of(base)) != tuple(sizes):
         return False
     own = element(loops.places[base], shape_of(base), own_index(base.shape), _name)
     return own == element(place, shape_of(child), index, _name)
