@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,27 +45,43 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset()) -> Graph:
         graph = move_scales(graph, builder(without, gather=False))
     share = "common" not in without
     if "columns" not in without:
-        graph = columns.in_columns(graph, Builder(_for_elementwise(columns.RULES, columns.elementwise), share))
+        graph = columns.in_columns(graph, Builder(_late_rules("columns", _classes()), share))
     if "products" not in without:
-        graph = reduce(graph, Builder(_for_elementwise(idioms.RULES, idioms.same_axes), share))
+        graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
     if "single" not in without:
-        graph = reduce(graph, Builder(_for_elementwise(single.RULES, single.elementwise), share))
+        graph = reduce(graph, Builder(_late_rules("single", _classes()), share))
     return graph if "accumulation" in without else accumulate(graph)
 
 
-def _for_elementwise(rules: Mapping[type[Box], list[Any]], rule: Any) -> dict[type[Box], list[Any]]:
-    """The rules, and one more for all that works element by element."""
-    return {
-        cls: [*rules.get(cls, []), rule] if issubclass(cls, Elementwise) else rules.get(cls, [])
-        for cls in registry.values()
-    }
+_LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
+    "columns": (columns.RULES, columns.elementwise),
+    "products": (idioms.RULES, idioms.same_axes),
+    "single": (single.RULES, single.elementwise),
+}
+"""Rules by class, and one more for all that works element by element."""
+
+
+@functools.lru_cache(16)
+def _late_rules(name: str, classes: frozenset[type[Box]]) -> dict[type[Box], list[Any]]:
+    rules, of_all = _LATE[name]
+    return {cls: [*rules.get(cls, []), *[of_all] * issubclass(cls, Elementwise)] for cls in classes}
 
 
 def builder(without: frozenset[str], gather: bool) -> Builder:
     """The rules of all passes that are not left out; with or without those that bring factors outwards."""
+    return Builder(_early_rules(without, gather, _classes()), share="common" not in without)
+
+
+def _classes() -> frozenset[type[Box]]:
+    """All classes of boxes that there are now: rules are kept for them, and made anew for others."""
+    return frozenset(registry.values())
+
+
+@functools.lru_cache(16)
+def _early_rules(without: frozenset[str], gather: bool, classes: frozenset[type[Box]]) -> dict[type[Box], list[Any]]:
     rules: dict[type[Box], list[Any]] = {}
     if "constants" not in without:
-        for cls in registry.values():
+        for cls in classes:
             rules.setdefault(cls, []).append(folded)
     listed_rules = [("scalars", scalars.RULES), ("shapes", shapes.RULES), ("labels", idioms.LABELS)]
     if gather and "scalars" not in without:
@@ -74,9 +91,9 @@ def builder(without: frozenset[str], gather: bool) -> Builder:
             for cls, listed in some.items():
                 rules.setdefault(cls, []).extend(listed)
     if "shapes" not in without:
-        for cls in registry.values():
+        for cls in classes:
             rules.setdefault(cls, []).append(shapes.without_repetition)
-    return Builder(rules, share="common" not in without)
+    return rules
 
 
 def reduce(graph: Graph, make: Builder) -> Graph:
