@@ -8,78 +8,106 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowgraph.box import Box
+from flowgraph.debug import debugging
+
 if TYPE_CHECKING:
     from flowgraph.plan.plan import Plan
 
 MISSING: Any = type("missing", (), {"__repr__": lambda self: "missing"})()
 
 _CALL = """\
-def call({signature}*_extra, seed=0, prepare=False, **_unknown):
-    if _extra or _unknown:
-        return _otherwise(({all}), _extra, _unknown, seed, prepare)
-{reads}    _found = _known.get({shapes}) or _specialised({shapes})
-    _plan.last = _found
-    if prepare:
-        return None
+def call(_plan, /, *_given, {signature}seed=0, prepare=False, **_unknown):
+    '''Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`.
+
+    `seed=` fixes what random leaves draw, as in `Graph.fprop`.
+    '''
+{given}{numbers}    if _given or _unknown or prepare or {strange}_debugging():
+        return _plan.otherwise(_given, ({all}), _unknown, seed, prepare)
+{run}
+def run(_plan, {all}seed):
+{run}"""
+
+_RUN = """\
+    _found, _shapes = _plan.last, ({shapes})
+    if _found is None or _found.shapes != _shapes:
+        _found = _plan.last = _plan.specialised(_shapes)
 {more}    if not _store.complete:
         _take()
     _acquire()
     if _store.running:
         _release()
-        _run_again()
+        _plan.run_again()
     try:
         _store.running = True
         _results = _found.functions[_store.commits & 1]({arguments})
-        _results = _finish(_found, _results)
-        _store.commits += 1
+{copies}        _store.commits += 1
     finally:
         _store.running = False
         _release()
-    return _results
+    return _results{alone}
 """
+"""What follows when the inputs are such arrays and numbers as the function takes."""
 
-_ARRAY = """\
-    if type({name}) is not _ndarray or {name}.dtype is not _dtype{place} or not {name}.ndim:
-        {name} = _read({place}, {name})
+_GIVEN = """\
+    if len(_given) == {count} and {is_all}_missing:
+        ({all}), _given = _given, ()
+"""
+"""All inputs by position, none by name."""
+
+_COPIES = """\
+        if True in _found.copied:
+            _results = _copies(_results, _found.copied)
 """
 _NUMBER = """\
     if type({name}) is float:
         {name} = _type{place}({name})
-    elif type({name}) is not _type{place}:
-        {name} = _read({place}, {name})
 """
 
 
-def make_call(plan: Plan, more: bool) -> Callable[..., Any]:
-    """A function for the inputs of this plan: what is always the same is decided when it is written.
+def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """For the inputs of this plan, the function that a call is, and the same for inputs that were looked at.
 
-    In a small network the way in and out would cost more than the network itself.
+    What is always the same is decided when they are written, and said in one function: in a small network the way in
+    and out would cost more than the network itself.
     """
-    keywords = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(plan.input_names)]
-    everything = "".join(f"{name}, " for name in keywords)
+    from flowgraph.plan.specialised import copies
+
+    names = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(plan.input_names)]
     store = plan.store
     space: dict[str, Any] = {
-        "_ndarray": np.ndarray, "_missing": MISSING, "_plan": plan, "_known": plan.known,
-        "_store": store, "_acquire": store.lock.acquire, "_release": store.lock.release, "_take": store.take,
-        "_specialised": plan.specialised, "_read": plan.read, "_otherwise": plan.otherwise, "_more": plan.more,
-        "_finish": plan.results, "_run_again": plan.run_again,
+        "_missing": MISSING, "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_take": store.take,
+        "_acquire": store.lock.acquire, "_release": store.lock.release, "_copies": copies,
     }  # fmt: skip
-    reads = ""
-    for place, (name, box) in enumerate(zip(keywords, plan.inputs, strict=True)):
+    numbers = strange = shapes = everything = ""
+    for place, (name, box) in enumerate(zip(names, plan.inputs, strict=True)):
         space[f"_dtype{place}"], space[f"_type{place}"] = box.dtype, box.dtype.type
-        number = box.shape == () and box.dtype.kind == "f"
-        reads += (_NUMBER if number else _ARRAY).format(name=name, place=place)
-    text = _CALL.format(
-        signature="".join(f"{name}=_missing, " for name in keywords),
-        all=everything,
-        reads=reads,
-        shapes=f"({''.join(f'{name}.shape, ' for name in keywords)})",
+        if box.shape == ():
+            numbers += _NUMBER.format(name=name, place=place) if box.dtype.kind == "f" else ""
+            strange += f"type({name}) is not _type{place} or "
+        else:
+            strange += f"type({name}) is not _ndarray or {name}.dtype is not _dtype{place} or "
+        shapes += f"{name}.shape, " if box.shape else "(), "
+        everything += f"{name}, "
+    run = _RUN.format(
+        shapes=shapes,
         arguments=everything + ("*_rest" if more else ""),
-        more="    _rest = _more(_found, seed)\n" if more else "",
+        more="    _rest = _plan.more(_found, seed)\n" if more else "",
+        copies="" if borrow else _COPIES,
+        alone="[0]" if alone else "",
     )
+    given = _GIVEN.format(count=len(names), is_all=" is ".join([*names, ""]), all=everything) if names else ""
+    signature = "".join(f"{name}=_missing, " for name in names)
+    text = _CALL.format(signature=signature, all=everything, given=given, numbers=numbers, strange=strange, run=run)
     exec(compile(text, "<call of a plan>", "exec"), space)
-    function: Callable[..., Any] = space["call"]
-    return function
+    return space["call"], space["run"]
+
+
+def is_plain(box: Box, value: Any) -> bool:
+    """Whether a function of a plan takes this for an input: an array, or a number, of its dtype."""
+    if not box.shape:
+        return type(value) is box.dtype.type
+    return type(value) is np.ndarray and value.dtype == box.dtype and value.ndim == len(box.shape)
 
 
 def _is_keyword(name: str) -> bool:

@@ -15,9 +15,9 @@ from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
 from flowgraph.plan.agreement import Expected
-from flowgraph.plan.calling import MISSING, make_call
+from flowgraph.plan.calling import MISSING, is_plain, make_calls
 from flowgraph.plan.specialise import concrete_leaves
-from flowgraph.plan.specialised import Specialised, copies
+from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
 
 LARGEST_CACHE = 16
@@ -36,6 +36,8 @@ class Plan:
     Two plans may run in two threads; a plan called from two threads runs one call after the other.
     """
 
+    __call__: Callable[..., Any]
+
     def __init__(
         self,
         outputs: Sequence[Box],
@@ -52,33 +54,63 @@ class Plan:
         self.store = Store(list(updates))
         self._reads = tuple(p for p in self._forward.parameters if isinstance(p, Parameter) and p not in updates)
         self._alone = alone
-        self._borrow = borrow
         self._without = without
         self._make = make
         self.known: dict[Any, Specialised] = {}
         self._compiling = threading.Lock()
         self.last: Specialised | None = None
         self.input_names = [self._forward.names[box] if box in self._forward else str(box.name) for box in self.inputs]
-        self._call = make_call(self, more=bool(self._forward.randoms or self._reads))
+        more = bool(self._forward.randoms or self._reads)
+        call, self._run = make_calls(self, more=more, alone=alone, borrow=borrow)
+        own = {"__call__": call, "__module__": __name__, "__doc__": Plan.__doc__}
+        self.__class__ = type("Plan", (Plan,), own)  # Python looks for the way to call an object in its class
 
-    def __call__(self, *positional: Any, **named: Any) -> Any:
-        """Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`.
+    def otherwise(
+        self, given: Sequence[Any], named: Sequence[Any], unknown: Mapping[str, Any], seed: Any, prepare: bool
+    ) -> Any:
+        """A call with a dict, with what has to be converted or refused, of debug mode, or one that only compiles.
 
-        `seed=` fixes what random leaves draw, as in `Graph.fprop`.
+        `named` are values by the place of their input, MISSING where there is none.
         """
-        if positional and isinstance(positional[0], Mapping):
-            named = {**{_name(key): value for key, value in positional[0].items()}, **named}
-            positional = positional[1:]
-        if debugging() and not named.get("prepare"):
-            return self._checked(positional, named)
-        return self._call(*positional, **named)
+        values = self._read(self._by_name(given, named, unknown))
+        if prepare:
+            self.last = self.specialised(tuple([value.shape for value in values]))
+            return None
+        return self._checked(values, seed) if debugging() else self._run(self, *values, seed)
 
-    def _checked(self, positional: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    def _by_name(self, given: Sequence[Any], named: Sequence[Any], unknown: Mapping[str, Any]) -> dict[str, Any]:
+        """What is given by position, in a dict and by name, all by the names of the inputs."""
+        values = {name: value for name, value in zip(self.input_names, named, strict=True) if value is not MISSING}
+        first = given[0] if given else next(iter(values.values()), None)
+        feeds: Mapping[Any, Any] = {}
+        if isinstance(first, Mapping):
+            feeds, given = first, given[1:]
+            values = {name: value for name, value in values.items() if value is not feeds}
+        if len(given) > len(self.inputs):
+            raise FeedError(f"plan: found {len(given)} arrays, needs {len(self.inputs)}: {', '.join(self.input_names)}")
+        of_feeds = {key if isinstance(key, str) else str(key.name): value for key, value in feeds.items()}
+        by_place = dict(zip(self.input_names, given, strict=False))
+        for name in by_place.keys() & (values.keys() | unknown.keys()):
+            raise FeedError(f"plan: found the input {name!r} by position and by name, needs it once")
+        return {**of_feeds, **by_place, **values, **unknown}
+
+    def _read(self, named: dict[str, Any]) -> list[Any]:
+        """The inputs in their order, as arrays and numbers of their dtypes."""
+        for name in named:
+            if name not in self.input_names:
+                raise FeedError(f"plan: found {name!r}, which is none of its inputs {', '.join(self.input_names)}")
+        values = []
+        for name, box in zip(self.input_names, self.inputs, strict=True):
+            value = named.get(name, MISSING)
+            if value is MISSING:
+                raise FeedError(f"plan: needs the input {name!r}; it is called with {', '.join(self.input_names)}")
+            values.append(value if is_plain(box, value) else feeding.read_array(name, box, value))
+        return values
+
+    def _checked(self, values: Sequence[Any], seed: Any) -> Any:
         """A call held against the graph, in debug mode."""
-        feeds = {**dict(zip(self.input_names, positional, strict=False)), **named}
-        seed = feeds.pop("seed", 0)
-        expected = Expected(self._forward, feeds, seed)
-        found = self._call(*positional, **named)
+        expected = Expected(self._forward, dict(zip(self.input_names, values, strict=True)), seed)
+        found = self._run(self, *values, seed)
         count = len(self._forward.outputs) - len(self.store.parameters)
         boxes, new = self._forward.outputs[:count], self._forward.outputs[count:]
         updated = dict(zip(self.store.parameters, new, strict=True))
@@ -125,30 +157,11 @@ class Plan:
         self(*positional, prepare=True, **named)
         return self
 
-    def read(self, place: int, value: Any) -> Any:
-        """An input that is no array of the dtype of its box."""
-        name = self.input_names[place]
-        if value is MISSING:
-            raise FeedError(f"plan: needs the input {name!r}; it is called with {', '.join(self.input_names)}")
-        return feeding.read_array(name, self.inputs[place], value)
-
-    def otherwise(
-        self, given: Sequence[Any], extra: Sequence[Any], unknown: Mapping[str, Any], seed: Any, prepare: bool
-    ) -> Any:
-        """A call with names that are no words of Python, or with what no input takes."""
-        values = dict(zip(self.input_names, given, strict=True))
-        for name, value in unknown.items():
-            if name not in values:
-                raise FeedError(f"plan: found {name!r}, which is none of its inputs {', '.join(self.input_names)}")
-            values[name] = value
-        if extra:
-            raise FeedError(
-                f"plan: found {len(given) + len(extra)} arrays, needs {len(given)}: {', '.join(self.input_names)}"
-            )
-        return self._call(*values.values(), seed=seed, prepare=prepare)
-
     def specialised(self, shapes: tuple[Any, ...]) -> Specialised:
         """The function for inputs of these shapes, compiled if it is not known."""
+        known = self.known.get(shapes)
+        if known is not None:
+            return known
         with self._compiling:
             if shapes in self.known:
                 return self.known[shapes]
@@ -158,6 +171,7 @@ class Plan:
             sizes = feeding.bind_sizes(self._forward, {box: given[box] for box in self._forward.inputs})
             leaves = {**{box: box for box in self.inputs}, **concrete_leaves(self._forward, given, sizes)}
             found = self._make(self._forward, self.store, leaves, self._reads, self._without)
+            found.shapes = shapes
             while len(self.known) >= LARGEST_CACHE:
                 del self.known[next(iter(self.known))]
             self.known[shapes] = found
@@ -170,15 +184,5 @@ class Plan:
         ]
         return drawn + [parameter.value for parameter in self._reads]
 
-    def results(self, found: Specialised, results: tuple[Any, ...]) -> Any:
-        """What the caller gets: copies, unless it borrows; the value alone, if it asked for one box."""
-        if not self._borrow and any(found.copied):
-            results = copies(results, found.copied)
-        return results[0] if self._alone else results
-
     def run_again(self) -> None:
         raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")
-
-
-def _name(key: Any) -> str:
-    return key if isinstance(key, str) else str(key.name)

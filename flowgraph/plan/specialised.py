@@ -23,6 +23,8 @@ from flowgraph.plan.store import Store
 class Specialised:
     """The function of a plan for one set of shapes."""
 
+    shapes: tuple[tuple[int, ...], ...]
+
     def __init__(
         self, graph: Graph, store: Store, leaves: Mapping[Box, Box], read: Sequence[Parameter], without: frozenset[str]
     ) -> None:

@@ -30,6 +30,8 @@ def test_mistakes_of_calls():
         plan(x=np.ones((3, 2)), y=np.ones(3), z=1)
     with pytest.raises(fg.FlowgraphError, match="found 3 arrays, needs 2: x, y"):
         plan(np.ones((3, 2)), np.ones(3), np.ones(3))
+    with pytest.raises(fg.FlowgraphError, match="found the input 'x' by position and by name, needs it once"):
+        plan(np.ones((3, 2)), x=np.ones((3, 2)))
     with pytest.raises(fg.ShapeError, match=r"y: found the shape \(4,\), needs \(N,\), and N = 3 in 'x'"):
         plan(x=np.ones((3, 2)), y=np.ones(4))
     with pytest.raises(fg.ShapeError, match=r"x: found the shape \(3,\), needs \(N, 2\)"):

@@ -100,8 +100,16 @@ def test_inputs_by_position_by_box_and_by_name():
     a, b = fg.Input("a", shape=(2,)), fg.Input("b", shape=(2,))
     plan = fg.compile(a - b, inputs=[b, a])
     for found in (plan([1.0, 1.0], [3.0, 4.0]), plan({a: [3.0, 4.0], b: [1.0, 1.0]}), plan(a=[3.0, 4.0], b=[1.0, 1.0]),
-                  plan({"a": [3.0, 4.0]}, b=[1.0, 1.0])):  # fmt: skip
+                  plan({"a": [3.0, 4.0]}, b=[1.0, 1.0]), plan([1.0, 1.0], a=[3.0, 4.0])):  # fmt: skip
         np.testing.assert_array_equal(found, [2.0, 3.0])
+
+
+def test_names_of_the_call_itself_are_names_of_inputs_too():
+    names = ("seed", "prepare", "self", "_plan", "_given", "call", "run")
+    boxes = [fg.Input(name, shape=()) for name in names]
+    plan = fg.compile([box * (10.0**place) for place, box in enumerate(boxes)])
+    feeds = dict(zip(boxes, range(len(boxes)), strict=True))
+    assert plan(feeds) == plan(*feeds.values()) == tuple(10.0**place * place for place in range(len(boxes)))
 
 
 def test_results_are_the_callers_own_unless_borrowed():
