@@ -91,7 +91,7 @@ def bind(
     for (check, rows), box in source.labels.items():
         space[check], space[rows] = _labels(box)
     for name, one in source.single_labels.items():
-        space[name] = _single_label(one)
+        space[name] = _refuse_label(one)
     for name, (arrays, size, count, threads) in source.pieces.items():
         whole = [space[one] if one != "rows" else None for one in arrays]
         shares = shared(range(0, count, size)) if threads else [range(0, count, size)]
@@ -137,7 +137,7 @@ def _labels(box: PlacesOf) -> tuple[Callable[[Any], None], Array]:
     classes = shape_of(like)[-1]
     unsigned = np.dtype(f"u{box.children[0].dtype.itemsize}")  # in which a negative number is a large one
     limit = np.array(classes, unsigned)
-    owner = box.__dict__.get("built_for", box)
+    owner = _owner(box)
     smaller = np.empty(shape_of(box.children[0]), np.bool_)
     less, count = np.less, np.count_nonzero
     size = smaller.size
@@ -149,15 +149,15 @@ def _labels(box: PlacesOf) -> tuple[Callable[[Any], None], Array]:
     return check, np.arange(box.shape[0]) * (1 if box.columns else classes)
 
 
-def _single_label(box: PlaceOf) -> Callable[[Any], np.intp]:
-    """What gives the only label as a number, and refuses one outside the classes."""
+def _refuse_label(box: PlaceOf) -> Callable[[Any], None]:
+    """What says of the only label that it is outside the classes."""
     classes = shape_of(box.children[1])[-1]
-    owner = box.__dict__.get("built_for", box)
+    owner = _owner(box)
+    return lambda labels: check_labels(owner, labels, classes)
 
-    def check(labels: Any) -> np.intp:
-        label: int = labels.item()
-        if not 0 <= label < classes:
-            check_labels(owner, labels, classes)
-        return np.intp(label)
 
-    return check
+def _owner(box: Box) -> Box:
+    """The box of the user for which this one was built, by one pass or by several."""
+    while "built_for" in box.__dict__:
+        box = box.__dict__["built_for"]
+    return box

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.boxes.arrangement import Transpose
+from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.label import MinusAt, PlaceOf, PlacesOf
 from flowgraph.boxes.linear_algebra import AddMatMul
 from flowgraph.boxes.shape import BroadcastTo, Reshape
+from flowgraph.index_shape import ARRAY
 from flowgraph.leaves import Parameter
 from flowgraph.plan.emit_chains import write_chain
 from flowgraph.plan.names import Names
@@ -19,7 +21,7 @@ from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, is_single_place, scalar_text
 from flowgraph.spec import shape_text
 
-NUMPY = ("add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to")
+NUMPY = ("add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "intp")
 """Functions of NumPy that lines call, whatever the boxes; ufuncs of the boxes come to them."""
 
 
@@ -112,11 +114,13 @@ class Writer:
                 (alike and _literal(child)) or self.numbers.get(child, text)
                 for child, text in zip(box.children, texts, strict=True)
             ]
-            if isinstance(box, PlaceOf):
-                texts.append(self.source.taken.free("check_label"))
-                self.source.single_labels[texts[-1]] = box
+            if isinstance(box, Index) and ARRAY in box.index:
+                texts[1] = self.source.names[box.children[1]]
             self.line(box, f"{name} = {scalar_text(box, texts)}")
-            if any(self.plan.kinds[p] == "fill" for p in self.readers.get(box, ())):
+            if isinstance(box, PlaceOf):
+                self._refusal(box, name, texts[0])
+                return f"intp({name})"  # NumPy's own number, for all that is not an index
+            if any(self.plan.kinds[p] == "fill" and not _takes_number(p) for p in self.readers.get(box, ())):
                 self.texts[box] = self._held(box, name)
             if box in self.new:
                 self.line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
@@ -133,6 +137,13 @@ class Writer:
         self.numbers[box] = name
         self.line(box, f"{held}[()] = {name}", comment=False)
         return held
+
+    def _refusal(self, box: PlaceOf, label: str, labels: str) -> None:
+        """The lines that refuse a label outside the classes."""
+        refuse = self.source.taken.free("refuse_label")
+        self.source.single_labels[refuse] = box
+        self.line(box, f"if not 0 <= {label} < {shape_of(box.children[1])[-1]}:", comment=False)
+        self.line(box, f"    {refuse}({labels})", comment=False)
 
     def _call(self, box: Box, texts: list[str]) -> str:
         called = self.source.taken.free(type(box).__name__)
@@ -158,8 +169,9 @@ class Writer:
         if not isinstance(box, Elementwise) or ufunc_of(box) is None:
             texts = [out if place in places else text for place, text in enumerate(texts)]
         if isinstance(box, MinusAt):
-            if is_single_place(box.children[1]):
-                texts[1] = self.texts[box.children[1].children[0]]
+            if _takes_number(box):
+                texts[1] = self.source.names[box.children[1].children[0]]
+                texts[2] = _literal(box.children[2]) or self.numbers.get(box.children[2], texts[2])
             self.source.flats[flat_name(out)] = out
             self.source.taken.used.add(flat_name(out))
         if isinstance(box, AddMatMul):
@@ -216,6 +228,11 @@ def _kind_of_view(box: Box) -> str:
     if isinstance(box, Reshape):
         return "flat" if len(box.shape) == 1 else "column" if len(box.shape) == 2 and box.shape[1] == 1 else "reshaped"
     return "repeated" if isinstance(box, BroadcastTo) else "part"
+
+
+def _takes_number(box: Box) -> bool:
+    """Whether a box that fills an array reads its children that are numbers as such."""
+    return isinstance(box, MinusAt) and is_single_place(box.children[1])
 
 
 def _returns_out(line: str) -> bool:

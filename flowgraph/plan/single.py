@@ -64,7 +64,8 @@ def extreme(make: Builder, box: Any) -> Box | None:
     (a,) = box.children
     if not _is_single(box) or not sizes_known(a) or box.keepdims:
         return None
-    return make.make(Reshape, make.make(type(box), a, axis=None), to=box.shape)
+    row = make.make(Reshape, a, to=(elements(a),))
+    return make.make(Reshape, make.make(type(box), row, axis=None), to=box.shape)
 
 
 def product(make: Builder, box: Box) -> Box | None:
