@@ -12,6 +12,7 @@ from flowgraph.box import Box
 from flowgraph.errors import BpropError, GradientWarning
 from flowgraph.size import Size, evaluate
 from flowgraph.sweep import Step, sweep
+from flowgraph.untaken import careful
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -37,7 +38,7 @@ def assert_values(graph: Graph, values: Sequence[Any], sizes: dict[str, int]) ->
 def checked_sweep(graph: Graph, steps: Sequence[Step], values: list[Any], grads: list[Any]) -> None:
     """The sweep, one bprop at a time, with what it reads frozen and what it returns looked at."""
     frozen = [_frozen(value) for value in values]
-    for step in steps:
+    for step in careful(steps, grads):
         grads[step.slot] = _frozen(grads[step.slot])
         before = [grads[child] for _, child in step.wanted]
         try:
@@ -51,14 +52,18 @@ def checked_sweep(graph: Graph, steps: Sequence[Step], values: list[Any], grads:
                 raise BpropError(nan_text(graph, step, position))
 
 
-def warn_of_nan(graph: Graph, steps: Sequence[Step], values: list[Any], grads: list[Any]) -> None:
-    """Name the first bprop that made a NaN of what was free of it; silent where the values held one already."""
-    for step in steps:
+def sweep_to_nan(graph: Graph, steps: Sequence[Step], values: list[Any], seeds: Sequence[Any]) -> list[Any]:
+    """The sweep anew, with an exact 0 for branches that are not taken; a warning names the first bprop that made a NaN
+    of what was free of it, none where the values held one already."""
+    grads = list(seeds)
+    named = False
+    for step in careful(steps, grads):
         sweep((step,), values, grads)
         for position, child in step.wanted:
-            if _nan(grads[child]) and not _read_nan(step, values, grads):
+            if not named and _nan(grads[child]) and not _read_nan(step, values, grads):
                 warnings.warn(nan_text(graph, step, position), GradientWarning, stacklevel=3)
-                return
+                named = True
+    return grads
 
 
 def nan_text(graph: Graph, step: Step, position: int) -> str:

@@ -98,7 +98,8 @@ class Run:
             sweep(steps, self._values, grads)
         found = {box: turned(grads[graph.slots[box]]) for box in boxes}
         if any(_has_nan(part) for part in found.values()):
-            inspection.warn_of_nan(graph, steps, self._values, seeds)
+            grads = inspection.sweep_to_nan(graph, steps, self._values, seeds)
+            found = {box: turned(grads[graph.slots[box]]) for box in boxes}
         if keep == "all":
             found |= {b: turned(grads[i]) for i, b in enumerate(graph.boxes) if grads[i] is not None and b not in found}
         zeros = {box: np.zeros_like(self._values[graph.slots[box]]) for box, part in found.items() if part is None}

@@ -17,6 +17,7 @@ from flowgraph.debugging.feeding_elements import elements_read, unbroadcast
 from flowgraph.debugging.remedies import ARRIVED, remedy
 from flowgraph.debugging.sending import sent_to
 from flowgraph.sweep import Step, sweep
+from flowgraph.untaken import careful
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -82,7 +83,7 @@ class Search:
         ones = tuple(np.ones_like(self.values[graph.slots[box]]) for box in outputs)
         self.grads = self.seeds(grad if grad is not None else ones[0] if len(ones) == 1 else ones)
         with np.errstate(all="ignore"):
-            sweep(steps, self.values, self.grads)
+            sweep(careful(steps, self.grads), self.values, self.grads)
         for box in reached:
             place = first_bad(self.grads[graph.slots[box]])
             if place is not None:

@@ -15,6 +15,7 @@ from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.zero_report import Cause, ZeroReport
 from flowgraph.errors import UsageError
 from flowgraph.sweep import Step, sweep
+from flowgraph.untaken import careful
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -54,7 +55,7 @@ def _causes(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box,
     steps = graph.bsteps((box,))
     grads = list(seeds)
     with np.errstate(all="ignore"):
-        sweep(steps, values, grads)
+        sweep(careful(steps, grads), values, grads)
         losses, partial = _losses(graph, steps, values, grads, graph.slots[box], whole)
     partial.sort(key=lambda cause: -cause.share)
     return [*losses, *(cause for cause in partial if cause.share >= WORTH_TELLING), *cuts]

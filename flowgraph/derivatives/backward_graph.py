@@ -17,6 +17,7 @@ from flowgraph.graph import Graph
 from flowgraph.order import topological_order
 from flowgraph.spec import same, shape_text
 from flowgraph.sweep import sweep
+from flowgraph.untaken import careful
 
 FALLBACK = "central differences"
 
@@ -75,7 +76,7 @@ def gradients(
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
     steps = [on_boxes(step, fallback is not None) for step in graph.bsteps(reached)]
     given = set(topological_order([box for box in sent if box is not None]))
-    sweep(steps, graph.boxes, sent)
+    sweep(careful(steps, sent), graph.boxes, sent)
     _name_grads(graph, sent, given)
     found = {box: turned(sent[graph.slots[box]]) for box in reached}
     return [found[box] if found.get(box) is not None else np.zeros_like(box) for box in listed]

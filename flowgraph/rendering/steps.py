@@ -17,6 +17,7 @@ from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import number_text, printable, shape_text
 from flowgraph.sweep import Step as Bstep
 from flowgraph.sweep import sweep
+from flowgraph.untaken import careful
 
 
 @dataclass
@@ -89,7 +90,7 @@ class _Teller:
             for _, child in step.wanted:
                 waiting[child] += 1
         told = []
-        for i, step in enumerate(self.bsteps, 1):
+        for i, step in enumerate(careful(self.bsteps, grads), 1):
             before = {child: grads[child] for _, child in step.wanted}
             sweep((step,), self.values, grads)
             told.append(self._bprop(step, before, grads, f"bprop {i} / {len(self.bsteps)}"))

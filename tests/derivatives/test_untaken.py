@@ -1,0 +1,87 @@
+"""What no output takes gets an exact 0, at every order, backwards and forwards; what is taken keeps its NaN."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.functional import grad, hessian, jvp
+from flowgraph.untaken import CARRIERS, CHOICES
+from tests.cases import cases
+
+X = np.array([0.0, -1.0, 2.0, 1.0])
+SAFE = np.array([7.0, 7.0, 2.0, 1.0])
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+HIDING = {
+    "where": lambda f, x: np.where(x > 0, f(x), 0.0),
+    "other branch": lambda f, x: np.where(x <= 0, 0.0, f(x)),
+    "nested": lambda f, x: np.where(x > 0, np.exp(f(x)) * f(x), 0.0),
+    "broadcast": lambda f, x: np.where(x > 0, f(x) + np.zeros((2, 1)), 0.0),
+    "select": lambda f, x: np.select([x > 0], [f(x)]),
+    "piecewise": lambda f, x: np.piecewise(x, [x > 0], [f, 0.0]),
+    "choose": lambda f, x: np.choose(x > 0, [np.zeros(4), f(x)]),
+    "sum where": lambda f, x: np.sum(f(x)[None], axis=0, where=x > 0),
+    "mask": lambda f, x: f(x)[x > 0],
+    "slice": lambda f, x: np.flip(f(x))[:2],
+    "take": lambda f, x: np.take(np.stack([f(x), f(x)]), [2, 3], axis=1),
+    "set_at": lambda f, x: fg.set_at(f(x), x <= 0, 0.0),
+    "not a number": lambda f, x: np.nan_to_num(f(x) / np.where(x > 0, 1.0, 0.0), posinf=0.0, neginf=0.0),
+}
+
+
+@pytest.mark.parametrize("hiding", HIDING)
+@pytest.mark.parametrize("f", [np.sqrt, lambda x: x / np.maximum(x, 0) * x])
+def test_no_nan_of_a_branch_that_is_not_taken(hiding, f):
+    hide = HIDING[hiding]
+
+    def loss(x):
+        return np.sum(hide(f, x) ** 2)
+
+    taken = X > 0
+    needed, curved = grad(loss)(SAFE), np.diag(hessian(loss)(SAFE))
+    found = grad(loss)(X)
+    np.testing.assert_allclose(found, np.where(taken, needed, 0))
+    x = fg.Parameter(X, name="x")
+    np.testing.assert_allclose(fg.Graph(loss(x)).fprop().bprop()[x], found)
+    with fg.debug():
+        np.testing.assert_allclose(fg.Graph(loss(x)).fprop().bprop()[x], found)
+    np.testing.assert_allclose(hessian(loss)(X), np.diag(np.where(taken, curved, 0)), atol=1e-12)
+    np.testing.assert_allclose(jvp(loss)(X, np.ones(4)), np.sum(found))
+
+
+def test_what_is_taken_keeps_its_nan():
+    with np.errstate(all="ignore"):
+        assert np.isnan(grad(lambda x: np.sqrt(x) ** 2)(0.0))
+        assert np.isnan(grad(lambda x: np.where(x >= 0, np.sqrt(x) ** 2, 0.0))(0.0))
+        both = grad(lambda x: np.where(x > 0, np.log(x), 0.0) + 0.0 * np.sqrt(x))(0.0)
+    assert np.isnan(both)
+
+
+def test_an_accidental_zero_is_no_choice():
+    np.testing.assert_array_equal(
+        jvp(lambda x: np.stack([x, -x])[:, 0] * np.exp(x[0]))(np.zeros(1), np.ones(1)), [1, -1]
+    )
+
+
+def test_a_graph_without_a_choice_has_no_boxes_for_it():
+    x = fg.Input("x", shape=("N",))
+    (dx,) = fg.gradient(np.sum(np.log(np.tanh(x) * x)), [x])
+    assert not {type(box).__name__ for box in fg.Graph(dx)} & {"Where", "NotEqual"}
+
+
+@pytest.mark.parametrize("cls", CARRIERS, ids=lambda cls: cls.__name__)
+def test_a_carrier_sends_on_shares_that_are_none_below_zero(cls):
+    for case in cases(cls):
+        box = cls(*[fg.Constant(a) for a in case.children], **case.settings)
+        value = box.fprop(*case.children)
+        if np.asarray(value).dtype.kind not in "fc":
+            continue
+        parts = box.bprop(np.ones_like(value), value, *case.children)
+        shares = [
+            part
+            for part, child in zip(parts, case.children, strict=True)
+            if child.dtype.kind in "fc" and part is not None
+        ]
+        assert all(np.all(np.real(share) >= 0) for share in shares), case
+        assert cls not in CHOICES or shares
