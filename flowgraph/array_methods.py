@@ -23,6 +23,16 @@ _OF_SCIPY = frozenset({"logsumexp", "softmax", "log_softmax", "polygamma"})
 """Functions of scipy.special that are no ufuncs, so that no box can answer for itself."""
 
 
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of a box that calls a function of NumPy on it, with the arguments of that function."""
+
+    def method(self: Any, *arguments: Any, **settings: Any) -> Any:
+        return function(self, *arguments, **settings)
+
+    method.__name__, method.__doc__ = function.__name__, f"np.{function.__name__} of the box."
+    return method
+
+
 class ArrayMethods(NDArrayOperatorsMixin):
     """The array interface of a box; every method is the NumPy function of its name."""
 
@@ -73,134 +83,62 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """np.imag of the box."""
         return np.imag(cast(Any, self))
 
-    def conj(self) -> Any:
-        """np.conjugate of the box."""
-        return np.conjugate(cast(Any, self))
+    sum = _method(np.sum)
+    mean = _method(np.mean)
+    prod = _method(np.prod)
+    max = _method(np.max)
+    min = _method(np.min)
+    var = _method(np.var)
+    std = _method(np.std)
+    cumsum = _method(np.cumsum)
+    cumprod = _method(np.cumprod)
+    any = _method(np.any)
+    all = _method(np.all)
+    argmax = _method(np.argmax)
+    argmin = _method(np.argmin)
+    argsort = _method(np.argsort)
+    nonzero = _method(np.nonzero)
+    searchsorted = _method(np.searchsorted)
+    round = _method(np.round)
+    clip = _method(np.clip)
+    conj = _method(np.conjugate)
+    conjugate = _method(np.conjugate)
+    dot = _method(np.dot)
+    ravel = _method(np.ravel)
+    flatten = _method(np.ravel)
+    swapaxes = _method(np.swapaxes)
+    squeeze = _method(np.squeeze)
+    take = _method(np.take)
+    choose = _method(np.choose)
+    repeat = _method(np.repeat)
+    diagonal = _method(np.diagonal)
+    trace = _method(np.trace)
+    astype = _method(np.astype)
 
-    def sum(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
-        """np.sum of the box."""
-        return np.sum(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
-
-    def mean(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
-        """np.mean of the box."""
-        return np.mean(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
-
-    def prod(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
-        """np.prod of the box."""
-        return np.prod(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
-
-    def max(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
-        """np.max of the box."""
-        return np.max(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
-
-    def min(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
-        """np.min of the box."""
-        return np.min(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
-
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, **settings: Any) -> Any:
-        """np.var of the box."""
-        return np.var(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims, **settings)
-
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False, **settings: Any) -> Any:
-        """np.std of the box."""
-        return np.std(cast(Any, self), axis=axis, ddof=ddof, keepdims=keepdims, **settings)
-
-    def cumsum(self, axis: Any = None, dtype: Any = None) -> Any:
-        """np.cumsum of the box."""
-        return np.cumsum(cast(Any, self), axis=axis, dtype=dtype)
-
-    def cumprod(self, axis: Any = None, dtype: Any = None) -> Any:
-        """np.cumprod of the box."""
-        return np.cumprod(cast(Any, self), axis=axis, dtype=dtype)
-
-    def any(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
-        """np.any of the box."""
-        return np.any(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
-
-    def all(self, axis: Any = None, keepdims: bool = False, **settings: Any) -> Any:
-        """np.all of the box."""
-        return np.all(cast(Any, self), axis=axis, keepdims=keepdims, **settings)
-
-    def round(self, decimals: int = 0) -> Any:
-        """np.round of the box."""
-        return np.round(cast(Any, self), decimals)
-
-    def argmax(self, axis: Any = None) -> Any:
-        """np.argmax of the box."""
-        return np.argmax(cast(Any, self), axis=axis)
-
-    def argmin(self, axis: Any = None) -> Any:
-        """np.argmin of the box."""
-        return np.argmin(cast(Any, self), axis=axis)
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        """np.clip of the box."""
-        return np.clip(cast(Any, self), min, max)
-
-    def dot(self, other: Any) -> Any:
-        """np.dot of the box."""
-        return np.dot(cast(Any, self), other)
-
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, **settings: Any) -> Any:
         """np.reshape of the box; sizes may be given one by one."""
-        return np.reshape(cast(Any, self), shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self) -> Any:
-        """np.ravel of the box."""
-        return np.ravel(cast(Any, self))
-
-    def flatten(self) -> Any:
-        """np.ravel of the box: a box has no memory that a copy could spare."""
-        return np.ravel(cast(Any, self))
+        return np.reshape(cast(Any, self), shape[0] if len(shape) == 1 else shape, **settings)
 
     def transpose(self, *axes: Any) -> Any:
         """np.transpose of the box; axes may be given one by one."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
         return np.transpose(cast(Any, self), order)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """np.swapaxes of the box."""
-        return np.swapaxes(cast(Any, self), axis1, axis2)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """np.squeeze of the box."""
-        return np.squeeze(cast(Any, self), axis=axis)
-
-    def take(self, indices: Any, axis: Any = None) -> Any:
-        """np.take of the box."""
-        return np.take(cast(Any, self), indices, axis=axis)
-
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
-        """np.repeat of the box."""
-        return np.repeat(cast(Any, self), repeats, axis=axis)
-
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """np.diagonal of the box."""
-        return np.diagonal(cast(Any, self), offset, axis1, axis2)
-
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        """np.trace of the box."""
-        return np.trace(cast(Any, self), offset, axis1, axis2)
-
-    def argsort(self, axis: Any = -1) -> Any:
-        """np.argsort of the box."""
-        return np.argsort(cast(Any, self), axis=axis)
-
-    def nonzero(self) -> Any:
-        """np.nonzero of the box: places whose number is known in a run."""
-        return np.nonzero(cast(Any, self))
-
-    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
-        """np.searchsorted in the box."""
-        return np.searchsorted(cast(Any, self), v, side, sorter)
+    def compress(self, condition: Any, axis: Any = None) -> Any:
+        """np.compress of the box."""
+        return np.compress(condition, cast(Any, self), axis=axis)
 
     def copy(self) -> Any:
         """The box itself, which nothing changes."""
         return self
 
-    def astype(self, dtype: Any) -> Any:
-        """The box converted to a dtype; to integers or booleans no gradient passes."""
-        return np.astype(cast(Any, self), dtype)
+    def item(self, *place: Any) -> NoReturn:
+        """Refused: a box has no value before a run."""
+        self._refuse("item()", "work with the box itself, or run the graph: fg.Graph(box).fprop(...)[box].item()")
+
+    def tolist(self) -> NoReturn:
+        """Refused: a box has no value before a run."""
+        self._refuse("tolist()", "run the graph: fg.Graph(box).fprop(...)[box].tolist()")
 
     def __getitem__(self, index: Any) -> Any:
         return call_function(operator.getitem, (self, index), {})

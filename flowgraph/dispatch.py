@@ -24,6 +24,8 @@ _ADVICE = {
     "dtype": "convert with box.astype(dtype)",
 }
 
+_NUMBERS = (int, float, complex)
+
 _METHODS: dict[tuple[np.ufunc, str], Any] = {
     (np.add, "reduce"): np.sum,
     (np.multiply, "reduce"): np.prod,
@@ -66,6 +68,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
     if method != "__call__":
         return _call_method(ufunc, method, inputs, keywords)
     builder = _builders.get(ufunc) or _builders.get(f"scipy.special.{ufunc.__name__}")
+    if keywords:
+        inputs, keywords = _converted(ufunc, inputs, keywords)
     if isinstance(builder, type) and keywords:
         raise _unsupported_argument(ufunc, next(iter(keywords)))
     return _call(ufunc, builder, inputs, keywords)
@@ -89,7 +93,7 @@ def bind(cls: type[Box], function: Callable[..., Any], *args: Any, **keywords: A
             settings[name] = value
         elif len(children) < len(cls.child_names) or cls.variadic:
             children.append(value)
-        elif value is not default:
+        elif not _is_default(value, default):
             raise _unsupported_argument(function, name)
     return cls(*children, **settings)
 
@@ -103,7 +107,7 @@ def _call(function: Any, builder: Callable[..., Any] | None, args: Sequence[Any]
         )
     unknown = [name for name in keywords if not _takes(builder, name)]
     for name in unknown:
-        if keywords[name] is not None:
+        if keywords[name] is not None and not _is_default(keywords[name], _default(function, name)):
             raise _unsupported_argument(function, name)
     return builder(*args, **{name: value for name, value in keywords.items() if name not in unknown})
 
@@ -122,6 +126,22 @@ def _call_method(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: 
     return call_function(function, inputs, {"axis": 0, **keywords})
 
 
+def _converted(
+    ufunc: np.ufunc, inputs: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The inputs in the dtypes that dtype= and casting= ask of a ufunc, and the keywords that are left."""
+    left = {name: v for name, v in keywords.items() if name not in ("dtype", "casting", "order", "subok")}
+    if left.get("where") is True:
+        del left["where"]
+    if keywords.get("dtype") is None:
+        return inputs, left
+    arrays = [a if hasattr(a, "dtype") or type(a) in _NUMBERS else np.asarray(a) for a in inputs]
+    dtypes = (*(type(a) if type(a) in _NUMBERS else a.dtype for a in arrays), *(None,) * ufunc.nout)
+    wanted = (*(None,) * ufunc.nin, *(np.dtype(keywords["dtype"]),) * ufunc.nout)
+    loop = ufunc.resolve_dtypes(dtypes, signature=wanted, casting=keywords.get("casting", "same_kind"))
+    return [to.type(a) if type(a) in _NUMBERS else a.astype(to) for a, to in zip(arrays, loop, strict=False)], left
+
+
 def _in_place(
     function: Callable[..., Any], builder: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -132,7 +152,7 @@ def _in_place(
     if first is None or signature is None:
         return args, keywords
     rest = zip(list(signature.parameters.values())[first:], args[first:], strict=False)
-    return args[:first], {p.name: v for p, v in rest if v is not p.default} | dict(keywords)
+    return args[:first], {p.name: v for p, v in rest if not _is_default(v, p.default)} | dict(keywords)
 
 
 @functools.cache
@@ -170,6 +190,17 @@ def _arguments(
     return [(name, value, signature.parameters[name].default) for name, value in bound.items()]
 
 
+def _default(function: Callable[..., Any], name: str) -> Any:
+    """What NumPy takes for an argument that is left out."""
+    signature = _signature(function)
+    return signature.parameters[name].default if signature is not None and name in signature.parameters else None
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether an argument says no more than leaving it out does."""
+    return value is default or (type(value) in (bool, int, str) and value == default)
+
+
 @functools.cache
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
     try:
@@ -184,6 +215,8 @@ def _unsupported_argument(function: Any, name: str) -> UnsupportedError:
 
 
 def _name(function: Any) -> str:
+    if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
+        return f"scipy.special.{function.__name__}"
     name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
     module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
     return f"{module.replace('numpy', 'np')}.{name}" if module else str(name)

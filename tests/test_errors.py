@@ -86,7 +86,9 @@ def test_unsupported_numpy():
     for call, texts in [
         (lambda: np.add(x, 1, out=np.ones(3)), ("np.add: found out=", "use the box that the call returns")),
         (lambda: np.exp(x, where=np.ones(3, bool)), ("np.exp: found where=", "np.where(mask, result, other)")),
-        (lambda: np.exp(x, dtype=np.float32), ("np.exp: found dtype=", "box.astype(dtype)")),
+        (lambda: np.clip(x, 0, 1, dtype=np.float32), ("np.clip: found dtype=", "box.astype(dtype)")),
+        (lambda: x.item(), ("found item() of a box", "work with the box itself")),
+        (lambda: x.tolist(), ("found tolist() of a box",)),
         (lambda: np.sum(x, out=np.ones(())), ("np.sum: found out=", "use the box that the call returns")),
         (lambda: np.sort(x, order=["a"]), ("np.sort: found order=",)),
         (lambda: np.subtract.reduce(x), ("np.subtract.reduce", "np.sum", "fg.add_at")),

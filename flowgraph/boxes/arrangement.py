@@ -90,6 +90,19 @@ class Roll(Box):
         example((3, 4), shift=1, axis=(0, 1)),
     )
 
+    @classmethod
+    def from_numpy(cls, a: Any, shift: Any, axis: Any = None) -> Box:
+        """np.roll; several shifts along one axis add up."""
+        if axis is None:
+            return cls(a, shift=shift if np.ndim(shift) == 0 else np.sum(shift).item())
+        axes = [one % max(a.ndim, 1) for one in np.ravel(axis).tolist()]
+        if len(set(axes)) == len(axes) or not all(-a.ndim <= one < a.ndim for one in np.ravel(axis).tolist()):
+            return cls(a, shift=shift, axis=axis)
+        totals = dict.fromkeys(axes, 0)
+        for place, one in zip(*(pair.tolist() for pair in np.broadcast_arrays(axes, shift)), strict=True):
+            totals[place] += one
+        return cls(a, shift=tuple(totals.values()), axis=tuple(totals))
+
     def check_settings(self) -> None:
         """Refuse a shift per axis where the axes are others, or the shift is none."""
         shifts = np.asarray(self.shift)

@@ -119,6 +119,11 @@ class Triangle(Box, abstract=True):
 
     examples = (example((3, 4)), example((4, 3), k=1), example((2, 3, 3), k=-1))
 
+    @classmethod
+    def from_numpy(cls, m: Any, k: int = 0) -> Box:
+        """NumPy's call; a vector stands in every row of a square matrix."""
+        return cls(np.broadcast_to(m, (m.size, m.size)) if m.ndim == 1 else m, k=k)
+
     def infer(self, a: Spec) -> Spec:
         """The shape and the dtype of the child."""
         if len(a.shape) < 2:

@@ -213,6 +213,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if isinstance(repeats, Box):
         raise UsageError(f"np.repeat: found {repeats.title} as the number of times, needs integers known before a run")
     size, times = a.shape[axis], np.asarray(repeats)
+    times = times if times.size else times.astype(int)
     if isinstance(size, int):
         return a[(*(slice(None),) * axis, np.repeat(np.arange(size), times))]
     if times.size != 1:

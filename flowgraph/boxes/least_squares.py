@@ -102,10 +102,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> LstsqResult:
     a, b = (side if isinstance(side, Box) else Constant(side) for side in (a, b))
     if a.ndim != 2 or b.ndim not in (1, 2):
         raise a.shape_error(f"np.linalg.lstsq needs a matrix a, and b a vector or a matrix, found {b.ndim} axes of b")
+    a = a if a.dtype.kind in "fc" else a * 1.0
     s = np.linalg.svdvals(a)
     rcond = float(np.finfo(s.dtype).eps) if rcond == -1 else rcond
     x = Pinv(a, rcond=rcond) @ b
-    rank = np.sum(s > s[:1] * (_rounding(a, s) if rcond is None else rcond))
+    rank = np.sum(s > s[:1] * (_rounding(a, s) if rcond is None else rcond)).astype(np.int32)
     rest = b - a @ x
     squares = np.sum(np.real(conjugate(rest) * rest), axis=0, keepdims=b.ndim == 1)
     tall = isinstance(a.shape[0], Size) or isinstance(a.shape[1], Size) or a.shape[0] > a.shape[1]
@@ -121,7 +122,9 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
         raise UsageError("np.linalg.matrix_rank: found tol= and rtol=, needs one of them")
     s = np.linalg.svd(A, compute_uv=False, hermitian=hermitian)
     if tol is None:
-        tol = np.max(s, axis=-1, keepdims=True) * (_rounding(A, s) if rtol is None else np.expand_dims(rtol, -1))
+        tol = np.max(s, axis=-1, keepdims=True, initial=0.0) * (
+            _rounding(A, s) if rtol is None else np.expand_dims(rtol, -1)
+        )
     else:
         tol = np.expand_dims(tol, -1)
     return np.sum(s > tol, axis=-1)

@@ -19,12 +19,14 @@ class OfMatrices(Box, abstract=True):
     """A box of the matrices on the last two axes; axes in front of them are a stack, as in np.linalg."""
 
     def infer(self, *specs: Spec) -> Any:
-        """Shapes by `shapes`, dtypes of a trial on matrices of one element, which are never singular."""
+        """Shapes by `shapes`, dtypes of a trial on matrices of one element, which are never singular; NumPy takes
+        integers as floats."""
         try:
             shapes = self.shapes(*(spec.shape for spec in specs))
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {self.signature.text}") from None
-        trial = try_fprop(self, tuple(Spec((1,) * len(spec.shape), spec.dtype) for spec in specs))
+        floats = [np.result_type(s.dtype, np.float64) if s.dtype.kind in "biu" else s.dtype for s in specs]
+        trial = try_fprop(self, tuple(Spec((1,) * len(s.shape), d) for s, d in zip(specs, floats, strict=True)))
         ones = (trial,) if isinstance(trial, Spec) else trial
         outputs = tuple(Spec(shape, one.dtype) for shape, one in zip(shapes, ones, strict=True))
         return outputs if len(outputs) > 1 else outputs[0]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.boxes.given import given
 from flowgraph.dispatch import implements
 from flowgraph.domain import Interval
 from flowgraph.errors import UsageError
@@ -101,7 +102,7 @@ class Square(Elementwise):
     derivative = "2 a"
 
     def fprop(self, a: Any) -> Any:
-        return a * a
+        return np.square(a)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         return (grad * (2 * a),)
@@ -172,4 +173,7 @@ def float_power(a: Any, b: Any) -> Any:
 
 def _double(value: Any) -> Any:
     """A box or an array in double precision, a number as it is."""
-    return float(value) if type(value) in (bool, int, float) else value.astype(np.result_type(value.dtype, np.float64))
+    if type(value) in (bool, int, float):
+        return float(value)
+    value = given(value)
+    return value.astype(np.result_type(value.dtype, np.float64))

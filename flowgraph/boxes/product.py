@@ -92,8 +92,9 @@ class Running(Box, abstract=True):
 
     @classmethod
     def from_numpy(cls, a: Any, axis: Any = None, *, dtype: Any = None) -> Box:
-        """NumPy's call: in another dtype."""
-        return cls(in_dtype(a, dtype), axis=axis)
+        """NumPy's call: in another dtype; a number counts as a row of one."""
+        a = in_dtype(a, dtype)
+        return cls(a, axis=None if a.ndim == 0 and axis in (0, -1) else axis)
 
     examples: ClassVar[tuple[Any, ...]] = (
         example((4,)),
@@ -185,7 +186,7 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
 
 def _running_axis(x: Any, axis: int | None) -> int:
     """The axis of a running total, which one may leave out for a single axis only."""
-    if axis is None and x.ndim != 1:
+    if axis is None and x.ndim > 1:
         raise UsageError(f"np.cumulative_sum, np.cumulative_prod: found {x.ndim} axes and axis=None, needs axis=")
     return 0 if axis is None else axis
 

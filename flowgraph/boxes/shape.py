@@ -204,7 +204,7 @@ class BroadcastArrays(Box):
 @implements(np.ravel)
 def ravel(a: Any, order: Any = "C") -> Any:
     """np.ravel of a box."""
-    return np.reshape(a, -1, order="C" if order == "K" else order)
+    return np.reshape(a, -1, order=order)
 
 
 @implements(np.atleast_1d)

@@ -27,7 +27,7 @@ class Copysign(Elementwise):
         return np.copysign(a, b)
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any) -> tuple[Any, ...]:
-        return np.where(np.signbit(b), -grad, grad) * np.sign(a), np.zeros_like(grad)
+        return np.where(np.signbit(a) == np.signbit(b), grad, -grad) * (a != 0), np.zeros_like(grad)
 
 
 class Heaviside(Elementwise):

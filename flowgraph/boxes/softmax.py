@@ -14,17 +14,17 @@ from flowgraph.spec import Spec
 
 
 class AlongAxis(Box, abstract=True):
-    """A box that makes of the numbers along an axis, or several, as many others."""
+    """A box that makes of the numbers along an axis, or several, or all (None), as many others."""
 
     axis: Any = -1
 
-    examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, 2)), example((5,)))
+    examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, 2)), example((5,), axis=None))
 
     def infer(self, *specs: Spec) -> Spec:
         """The child's shape; integers become floats."""
         (a,) = specs
         try:
-            normalize_axis_tuple(self.axis, len(a.shape))
+            normalize_axis_tuple(range(len(a.shape)) if self.axis is None else self.axis, len(a.shape))
         except (np.exceptions.AxisError, ValueError, TypeError) as error:
             raise self.shape_error(f"found axis={self.axis!r}: {error}") from None
         return Spec(a.shape, np.result_type(a.dtype, 1.0))

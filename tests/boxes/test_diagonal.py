@@ -50,7 +50,7 @@ def test_sizes_that_follow_the_batch():
         (lambda x: np.diagonal(x[0]), r"axis = \(0, 1\) does not fit"),
         (lambda x: np.diagonal(x, 0, 1, 1), "repeated axis"),
         (lambda x: np.diag(np.expand_dims(x, 0)), "found 3 axes, needs a vector"),
-        (lambda x: np.tril(x[0]), "found 1 axes, needs matrices"),
+        (lambda x: np.tril(x[0, 0]), "found 0 axes, needs matrices"),
         (lambda x: fg.OnDiagonal(x[0], x), r"the diagonals are \(2,\)"),
     ],
 )

@@ -1,0 +1,94 @@
+"""Keywords, methods and dtypes of NumPy that have to give on boxes what they give on arrays."""
+
+import numpy as np
+import pytest
+import scipy.special
+
+import flowgraph as fg
+from tests.boxes.numpy_calls import assert_as_numpy
+
+X = np.array([[0.3, 1.2, -0.7], [2.1, -1.4, 0.6]])
+WHOLE = np.array([[2, 1], [1, 3]])
+INTO_SINGLES = {"dtype": np.float32}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.tanh(x, out=None, where=True, order="K", subok=True, casting="same_kind"),
+        lambda x: np.tanh(x, dtype=np.float64),
+        lambda x: np.tanh(x, **INTO_SINGLES),
+        lambda x: np.add(x, 1, **INTO_SINGLES),
+        lambda x: np.multiply([1, 2, 3], x, **INTO_SINGLES),
+        lambda x: np.less(x, 1, dtype=bool),
+        lambda x: np.modf(x, **INTO_SINGLES),
+        lambda x: scipy.special.expit(x, dtype=np.float64),
+        lambda x: np.broadcast_to(x, (2, 2, 3), subok=False),
+        lambda x: np.roll(x, (1, 2)),
+        lambda x: np.roll(x, (1, 2), axis=(0, 0)),
+        lambda x: np.roll(x, 1, axis=(1, -1)),
+        lambda x: np.tril(x[0]),
+        lambda x: np.triu(x[1], k=1),
+        lambda x: np.repeat(x[:0], [], axis=0),
+        lambda x: np.cumsum(x[0, 0], axis=-1),
+        lambda x: np.cumulative_prod(x[0, 0]),
+        lambda x: np.float_power(x**2, [1.0, 2.0, 3.0]),
+        lambda x: np.copysign(np.array([True, False, True]), x),
+        lambda x: np.square(np.array([True, False])) * x[0, 0],
+        lambda x: x.sum(0, None, None, True),
+        lambda x: x.max(axis=1, keepdims=True),
+        lambda x: x.var(0, None, None, 1),
+        lambda x: x.mean(axis=0, dtype=np.float32),
+        lambda x: x.argmax(axis=1, keepdims=True),
+        lambda x: x.argsort(axis=0, kind="stable"),
+        lambda x: x.ravel("F"),
+        lambda x: x.flatten(order="F"),
+        lambda x: x.reshape(3, 2, order="F"),
+        lambda x: x.take([4, -1], axis=1, mode="wrap"),
+        lambda x: x.compress([True, False, True], axis=1),
+        lambda x: x.clip(min=0.0, max=1.0),
+        lambda x: x.conjugate(),
+        lambda x: x.min(initial=0.1),
+        lambda x: np.linalg.matrix_rank(x[:0, :0]),
+        lambda x: np.linalg.lstsq(x.T, x[0])[2],
+    ],
+)
+def test_a_call_gives_on_boxes_what_it_gives_on_arrays(call):
+    assert_as_numpy(call, X)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        np.linalg.inv,
+        np.linalg.cholesky,
+        lambda a: np.linalg.solve(a, [1, 2]),
+        lambda a: np.linalg.matrix_power(a, -2),
+        lambda a: np.linalg.lstsq(a, [1, 2])[0],
+    ],
+)
+def test_matrices_of_integers_are_taken_as_floats(call):
+    assert_as_numpy(call, WHOLE)
+    a = fg.Input("a", shape=(2, 2), dtype=int)
+    run = fg.Graph(box := call(a)).fprop(a=WHOLE)
+    assert run[box].dtype == box.dtype == np.float64
+
+
+def test_a_matrix_of_integers_solves_for_floats():
+    assert_as_numpy(lambda b: np.linalg.solve(WHOLE, b), X[:, 0])
+
+
+def test_softmax_of_all():
+    assert_as_numpy(lambda x: (fg.softmax if isinstance(x, fg.Box) else scipy.special.softmax)(x, axis=None), X)
+    assert_as_numpy(lambda x: (fg.log_softmax if isinstance(x, fg.Box) else scipy.special.log_softmax)(x, axis=None), X)
+
+
+def test_a_function_of_scipy_is_called_by_its_name():
+    with pytest.raises(fg.FlowgraphError, match=r"scipy\.special\.expit: found out="):
+        scipy.special.expit(fg.Input("x", shape=(3,)), out=np.zeros(3))
+
+
+@pytest.mark.parametrize("order", ["A", "K"])
+def test_an_order_of_memory_is_refused_since_it_would_not_be_numpys(order):
+    with pytest.raises(fg.FlowgraphError, match="boxes have no memory order"):
+        np.ravel(fg.Input("x", shape=(3, 2)), order)
