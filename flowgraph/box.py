@@ -272,7 +272,8 @@ class Leaf(Box, abstract=True):
 
     def _read(self, shape: Shape, dtype: Any) -> None:
         """What a leaf has in place of children and inference."""
-        self.__dict__.update(children=(), outputs=(Spec(shape, np.dtype(dtype)),), shape=shape, dtype=np.dtype(dtype))
+        native = np.dtype(dtype).newbyteorder("=")
+        self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
 
 
 class Constant(Leaf):
@@ -289,6 +290,7 @@ class Constant(Leaf):
 def frozen_copy(value: Any, dtype: Any = None) -> Array:
     """A read-only array of one's own, of numbers or truth values."""
     array = np.array(value, dtype=dtype)
+    array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or truth values")
     array.setflags(write=False)

@@ -1,6 +1,8 @@
 """Derivatives of Python functions: against autograd and closed forms, containers, control flow, cache, errors."""
 
 import dataclasses
+import functools
+import sys
 import typing
 
 import numpy as np
@@ -167,6 +169,62 @@ def test_a_closure_or_a_parameter_that_changes_is_seen():
     assert slope(1.0) == 5
 
 
+FACTOR = 2.0
+TABLE = {"factor": 2.0}
+
+
+def scaled(x):
+    return x * FACTOR
+
+
+class Scaled:
+    def __init__(self):
+        self.factor = 2.0
+
+    def __call__(self, x):
+        return x * self.factor
+
+    def method(self, x):
+        return self(x) * 1.0
+
+
+def test_what_changes_in_called_functions_objects_and_dicts_is_seen(monkeypatch):
+    made = Scaled()
+    slopes = [
+        grad(lambda x: scaled(x)), grad(scaled), grad(lambda x: x * TABLE["factor"]), grad(made), grad(made.method),
+        grad(lambda x: made.method(x)), grad(functools.partial(lambda s, x: s(x), made)),
+        grad(grad(lambda x: scaled(x) * x)),
+    ]  # fmt: skip
+    first = [float(slope(1.0)) for slope in slopes]
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 3.0)
+    monkeypatch.setitem(TABLE, "factor", 3.0)
+    made.factor = 3.0
+    assert [float(slope(1.0)) for slope in slopes] == [1.5 * one for one in first]
+
+
+def test_containers_may_be_returned_where_there_is_no_one_number():
+    def f(x, y):
+        return {"product": x * y, "pair": (np.sum(x), 3)}
+
+    J = jacobian(f, (0, 1))(X, X)
+    np.testing.assert_array_equal(J["product"][1], np.diag(X))
+    np.testing.assert_array_equal(J["pair"][0][0], np.ones(3))
+    assert J["pair"][1] == 3
+    np.testing.assert_array_equal(J["pair"][0][1], np.zeros(3))
+    slope = jvp(f)(X, X, np.ones(3))
+    np.testing.assert_array_equal(slope["product"], X)
+    assert slope["pair"][0] == 3
+    np.testing.assert_array_equal(vjp(f)(X, X, {"product": np.ones(3), "pair": (2.0, 3)}), X + 2)
+    assert vjp(np.sum)(X, 2).tolist() == [2, 2, 2]
+
+
+def test_bytes_in_another_order_are_taken_as_numbers():
+    swapped = X.astype(X.dtype.newbyteorder())
+    np.testing.assert_array_equal(grad(lambda x: np.sum(x**2))(swapped), 2 * X)
+    p = fg.Parameter(swapped)
+    np.testing.assert_array_equal(fg.Graph(np.sum(p * swapped)).fprop().bprop()[p], X)
+
+
 def test_derivatives_nest():
     assert grad(grad(grad(lambda x: x**4)))(2.0) == 48
     assert grad(lambda x: x * grad(lambda y: x * y**2)(3.0))(2.0) == 24
@@ -208,6 +266,12 @@ def set_first(x):
     return np.sum(x)
 
 
+def into_array(x):
+    y = np.zeros(3)
+    y[0] = x[0]
+    return np.sum(y)
+
+
 def plus_input(x):
     return np.sum(x * fg.Input("stranger", shape=(3,)))
 
@@ -230,12 +294,17 @@ def plus_input(x):
         (lambda: grad(lambda x: x, ())(1.0), UsageError, "no argnums"),
         (lambda: grad(3), UsageError, "needs a function"),
         (lambda: grad(set_first)(X), UsageError, "fg.set_at"),
+        (lambda: grad(into_array)(X), UsageError, "into_array: found a box assigned to an element of an array"),
+        (lambda: grad(lambda x: (np.sum(x), x))(X), UsageError, "returned a tuple, needs one array here"),
+        (lambda: grad(lambda x: x)(x=1.0), UsageError, "found no positional argument"),
+        (lambda: vjp(lambda x: {"a": 3.0})(X, {"a": X}), UsageError, "returned a float"),
         (lambda: grad(lambda x: float(x) * x)(1.0), UsageError, "float()"),
         (lambda: grad(lambda x: np.sum(np.asarray(x)))(X), UsageError, "np.asarray()"),
         (lambda: grad(plus_input)(X), UsageError, "Input 'stranger'"),
         (lambda: jvp(lambda x: x)(X, X[:2]), FlowgraphError, "the vector"),
         (lambda: vjp(lambda x: x)(X, [X, X]), UsageError, "found 2 arrays in the vector"),
         (lambda: hvp(lambda x: x)(), UsageError, "needs the vector"),
+        (lambda: hvp(lambda x: x)(X), UsageError, "the vector of vjp, jvp or hvp after all arguments"),
         (lambda: fg.trace(lambda x: x if x > 0 else -x, x=1.0), UsageError, "bool()"),
         (lambda: fg.trace(lambda x: 3.0, x=1.0), UsageError, "needs a box"),
         (lambda: fg.trace(lambda x: x, {"y": (3,)}, x=1.0), UsageError, "the shape of 'y'"),

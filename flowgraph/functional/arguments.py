@@ -38,6 +38,11 @@ def read_argnums(f: Callable[..., Any], argnums: Any, args: Sequence[Any]) -> tu
     for place in listed:
         if not isinstance(place, int | np.integer) or isinstance(place, bool):
             raise UsageError(f"{name_of(f)}: found argnums={argnums!r}, needs an integer or a tuple of integers")
+        if not args:
+            raise UsageError(
+                f"{name_of(f)}: found no positional argument; what is differentiated (argnums={argnums!r}) is given by "
+                f"position, and the vector of vjp, jvp or hvp after all arguments"
+            )
         if not -len(args) <= place < len(args):
             raise UsageError(
                 f"{name_of(f)}: found argnums={argnums!r}, but it was called with {len(args)} positional arguments; "

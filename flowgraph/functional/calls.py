@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from operator import is_not
-from types import CodeType
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
 from flowgraph.functional.containers import LEAF, flatten, mapped, paths, rebuild
+from flowgraph.functional.outside import Outside
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
@@ -42,19 +41,18 @@ class Derived:
         self._f, self._argnums, self._transform = f, argnums, transform
         self._vector, self._fallback = vector, fallback
         self._cache: dict[Hashable, list[Evaluation]] = {}
-        self._reads = reader_of(f)
-        self._seen = self._reads()
+        self._outside = Outside(f)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
+        if self._vector and args and type(args[-1]) is int:
+            args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []
         structure = flatten((args, keywords), leaves)
         if tracing.current() is not None or any(isinstance(leaf, Box) for leaf in leaves):
             return self._on_boxes(args, keywords)
-        arrays = [leaf if type(leaf) is np.ndarray else np.asarray(leaf)[()] for leaf in leaves]
-        seen = self._reads()
-        if len(seen) != len(self._seen) or any(map(is_not, seen, self._seen)):
+        arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
+        if not self._outside.is_same():
             self._cache.clear()
-            self._seen = seen
         try:
             key: Hashable = (structure, tuple([(a.shape, a.dtype) for a in arrays]))
             known = self._cache.get(key)
@@ -82,6 +80,7 @@ class Derived:
         with tracing.traced(trace):
             boxed, keywords = rebuild(structure, iter(leaves))
             result = self._derive(boxed, keywords)
+        self._outside = Outside(self._f)
         guard = Guard(self._f, trace, leaves) if trace.answers else None
         return Evaluation(self._f, result, leaves, guard)
 
@@ -97,10 +96,22 @@ class Derived:
             *args, vector = args
         places = read_argnums(self._f, self._argnums, args)
         check_arguments(self._f, places, args)
-        output = self._f(*args, **keywords)
+        output = self._called(args, keywords)
         several = isinstance(self._argnums, tuple | list)
         by = tuple(args[place] for place in places) if several else args[places[0]]
         return self._transform(Subject(self._f, output, by, vector, self._fallback))
+
+    def _called(self, args: Any, keywords: Any) -> Any:
+        """What the function makes of boxes."""
+        try:
+            return self._f(*args, **keywords)
+        except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
+            if not isinstance(error.__cause__, UsageError):
+                raise
+            raise UsageError(
+                f"{name_of(self._f)}: found a box assigned to an element of an array, where it would carry no "
+                f"gradient; build the array with np.stack or np.concatenate, or with fg.set_at(array, index, box)"
+            ) from error
 
 
 class Evaluation:
@@ -155,31 +166,10 @@ class Guard:
             return False
 
 
-def reader_of(f: Callable[..., Any]) -> Callable[[], tuple[Any, ...]]:
-    """What a function reads besides its arguments: closure, globals and defaults, to see when one is replaced."""
-    code = getattr(f, "__code__", None)
-    if not isinstance(code, CodeType):
-        return tuple
-    function: Any = f
-    names = [name for name in _names(code) if name in function.__globals__]
-    space, cells = function.__globals__, function.__closure__ or ()
-
-    def read() -> tuple[Any, ...]:
-        try:
-            inside = [cell.cell_contents for cell in cells]
-        except ValueError:  # a name that its function has not bound yet
-            inside = []
-        return (*inside, *[space.get(name) for name in names], *(function.__defaults__ or ()))
-
-    return read
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """The global names in the code, and in that of functions inside it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+def _native(leaf: Any) -> Any:
+    """A number as an array, in the byte order of this machine, which is that of all results."""
+    array = np.asarray(leaf)
+    return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))[()]
 
 
 def _own_box(leaf: Any) -> Any:

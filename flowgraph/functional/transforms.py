@@ -39,6 +39,19 @@ class Subject(NamedTuple):
             )
         return self.real(box)
 
+    def outputs(self) -> list[Box]:
+        """The boxes of the output, one or a container of them."""
+        return [self._differentiable(one) for one in arrays_of(self.output) or [self.output]]
+
+    def box(self) -> Box:
+        """The output, which has to be one box."""
+        if not isinstance(self.output, Box) and any(isinstance(one, Box) for one in arrays_of(self.output)):
+            raise UsageError(
+                f"{name_of(self.f)}: returned {_described(self.output)}, needs one array here; return the one that is "
+                f"differentiated, or use jacobian, jvp or vjp, which take containers"
+            )
+        return self._differentiable(self.output)
+
     def real(self, box: Box) -> Box:
         """The output, which has to be real."""
         if box.dtype.kind == "c":
@@ -48,19 +61,18 @@ class Subject(NamedTuple):
             )
         return box
 
-    def box(self) -> Box:
-        """The output, which has to be a box of real or complex values."""
-        if not isinstance(self.output, Box):
+    def _differentiable(self, output: Any) -> Box:
+        """An output, which has to be a box of real or complex values."""
+        if not isinstance(output, Box):
             raise UsageError(
-                f"{name_of(self.f)}: returned {_described(self.output)}, which does not depend on its arguments by way "
+                f"{name_of(self.f)}: returned {_described(output)}, which does not depend on its arguments by way "
                 f"of boxes; return what NumPy makes of them, without float(), np.asarray() or .item() on the way"
             )
-        if self.output.dtype.kind not in "fc":
+        if output.dtype.kind not in "fc":
             raise UsageError(
-                f"{name_of(self.f)}: returned dtype {self.output.dtype}, and only real or complex values have a "
-                f"gradient"
+                f"{name_of(self.f)}: returned dtype {output.dtype}, and only real or complex values have a gradient"
             )
-        return self.output
+        return output
 
 
 def _described(value: Any) -> str:
@@ -90,21 +102,22 @@ def elementwise_grad(subject: Subject) -> Any:
 
 def vjp(subject: Subject) -> Any:
     """The gradient of <vector, output>."""
-    output = subject.box()
-    (vector,) = _vectors(subject, [output])
-    found = derivatives.gradients([output], subject.boxes, [vector], fallback=subject.fallback, unused="zeros")
+    outputs = subject.outputs()
+    vectors = _vectors(subject, outputs)
+    found = derivatives.gradients(outputs, subject.boxes, vectors, fallback=subject.fallback, unused="zeros")
     return like(subject.by, found)
 
 
 def jvp(subject: Subject) -> Any:
-    """The slope of the output along the vector."""
-    output, boxes = subject.box(), subject.boxes
+    """The slope of the output along the vector, in the containers of the output."""
+    outputs, boxes = subject.outputs(), subject.boxes
     vectors = _vectors(subject, boxes)
-    reached = [i for i, box in enumerate(boxes) if _leads(output, box)]
-    if not reached:
-        return np.zeros_like(output)
-    chosen = [boxes[i] for i in reached], [vectors[i] for i in reached]
-    return derivatives.jvp(output, *chosen, fallback=subject.fallback)
+    slopes = []
+    for output in outputs:
+        reached = [i for i, box in enumerate(boxes) if _leads(output, box)]
+        chosen = [boxes[i] for i in reached], [vectors[i] for i in reached]
+        slopes.append(derivatives.jvp(output, *chosen, fallback=subject.fallback) if reached else np.zeros_like(output))
+    return like(subject.output, slopes)
 
 
 def hvp(subject: Subject) -> Any:
@@ -118,14 +131,17 @@ def hvp(subject: Subject) -> Any:
 
 
 def jacobian(subject: Subject) -> Any:
-    """A Jacobian per array, in the containers of the arguments."""
-    output = subject.box()
-    found = [
+    """A Jacobian per array, in the containers of the output, and in each those of the arguments."""
+    return like(subject.output, [like(subject.by, _jacobians(subject, output)) for output in subject.outputs()])
+
+
+def _jacobians(subject: Subject, output: Box) -> list[Any]:
+    """The Jacobian of one output by each array."""
+    return [
         derivatives.jacobian(output, box, fallback=subject.fallback)[0]
         if _leads(output, box) else np.zeros((*output.shape, *box.shape), box.dtype)
         for box in subject.boxes
     ]  # fmt: skip
-    return like(subject.by, found)
 
 
 def hessian(subject: Subject) -> Any:

@@ -10,7 +10,7 @@ def each(function):
 
 
 def softmax(a, axis):
-    axes = (axis,) if isinstance(axis, int) else axis
+    axes = (axis,) if isinstance(axis, int) else range(a.ndim) if axis is None else axis
     largest = np.array(a, dtype=np.longdouble)
     total = np.zeros_like(largest)
     for index in np.ndindex(a.shape):
