@@ -238,6 +238,18 @@ def test_third_derivatives_from_a_hessian():
     np.testing.assert_allclose(values([third], x=X)[0], needed, atol=1e-12)
 
 
+@pytest.mark.parametrize("layers", [1, 4, 16])
+def test_hvp_is_a_small_multiple_of_a_gradient_for_any_number_of_parameters(layers):
+    weights = [fg.Parameter(np.eye(3) * (i + 1) / 9, name=f"W{i}") for i in range(layers)]
+    h = fg.Input("x", shape=("N", 3))
+    for W in weights:
+        h = np.tanh(h @ W)
+    loss = np.mean(h * h)
+    once = len(fg.Graph(*fg.gradient(loss, weights)))
+    twice = len(fg.Graph(*fg.hvp(loss, weights, [np.ones((3, 3))] * layers)))
+    assert twice < 4 * once
+
+
 def test_hvp_of_a_linear_function_is_zero():
     x, y = fg.Input("x", shape=(3,)), fg.Input("y", shape=(3,))
     products = fg.hvp(fg.sum(x * 2) + fg.sum(y * y), [x, y], [np.ones(3), np.ones(3)])
