@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from flowgraph.checking.difference import SHRINK, STEP, Slopes, extrapolate, trusted_by_finer
-from flowgraph.checking.point import Direction, Point
+from flowgraph.checking.noise import jittered, measured_noise
+from flowgraph.checking.point import UNIT, Direction, Point
 from flowgraph.checking.target import Array
 
 DEPTH = 20
+JITTERS = 6
 
 
 def careful_slopes(point: Point, direction: Direction, noise: Array, start: float) -> Slopes | None:
@@ -40,3 +42,20 @@ def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
         return None
     value, error = np.asarray(found.value, np.float64), np.asarray(found.error, np.float64)
     return Slopes(value, error, value.copy(), value.copy(), found.kinked, found.one_sided)
+
+
+def slope_scatter(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
+    """How far apart the slopes lie if the inputs differ by a few units in their last place.
+
+    A solve of an ill-conditioned system answers with the digits of a system close by: as a function of the right side
+    that is smooth, only of another system, and no difference along this line shows it as noise.
+    """
+    seen = []
+    for _ in range(JITTERS):
+        near = jittered(point, rng, 2 * UNIT, together=False)
+        if near is None or near.value.shape != point.value.shape:
+            continue
+        slopes = careful_slopes(near, direction, measured_noise(point, direction), STEP)
+        if slopes is not None and np.all(np.isfinite(slopes.error[grad != 0])):
+            seen.append(float((grad * slopes.value).sum()))
+    return max(seen) - min(seen) if len(seen) > 2 else 0.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.code_constants import numbers_in, sizes_in, strings_in
+from flowgraph.checking.code_constants import numbers_in, sizes_in, words_in
 from flowgraph.checking.contract import contract
 from flowgraph.checking.defaults import with_defaults
 from flowgraph.checking.examination import Examination
@@ -143,10 +143,10 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.4)
     constants = [*target.kinks, *numbers_in(target.code)]
     _visit(examination, constant_regimes(inputs, active, constants, rng), 0.52)
-    strings = strings_in(target.code)
-    settings = _visit(examination, setting_regimes(inputs, active, target.names, strings, rng), 0.65)
+    words = words_in(target.code, inputs)
+    settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)
     shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
-    _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, strings, rng), 0.88)
+    _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, words, rng), 0.88)
     joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
     _visit(examination, joint, 0.95)
     for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.95 else 0):

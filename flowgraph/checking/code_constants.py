@@ -8,6 +8,7 @@ from types import CodeType
 from typing import Any
 
 from flowgraph.checking.runner import reachable_values
+from flowgraph.checking.target import Inputs
 
 MOST = 28
 
@@ -71,7 +72,13 @@ def sizes_in(functions: tuple[Callable[..., Any], ...]) -> list[int]:
     return list(sizes)[:16]
 
 
-def strings_in(functions: tuple[Callable[..., Any], ...]) -> list[str]:
-    """Short strings that may be a mode."""
-    found = {v: None for v in _values(functions) if type(v) is str and 0 < len(v) <= 12 and v.isidentifier()}
-    return list(found)[:12]
+def words_in(functions: tuple[Callable[..., Any], ...], inputs: Inputs) -> list[str | int]:
+    """What a setting may be compared with: short strings that may be a mode, and whole numbers, given ones among them.
+
+    A whole number may mark an element of an integer array, as -1 or 255 does labels that are left out.
+    """
+    known = list(_values(functions))
+    modes = {v: None for v in known if type(v) is str and 0 < len(v) <= 12 and v.isidentifier()}
+    given = [v for v in inputs if type(v) is int]
+    whole = {v: None for v in [*given, *known] if type(v) is int and abs(v) <= 2000}
+    return [*list(modes)[:12], *list(whole)[:12]]

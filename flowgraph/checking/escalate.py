@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from flowgraph.checking.careful import DEPTH, careful_slopes, wider_slopes
+from flowgraph.checking.careful import DEPTH, careful_slopes, slope_scatter, wider_slopes
 from flowgraph.checking.compare import Suspicion, ask, deviation, random_direction
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kink_ruling import at_kink, within_other_settings
@@ -16,10 +16,11 @@ from flowgraph.checking.kinks import (
     jumps_beside,
     neighbour_slopes,
     still_moving,
+    winner_slopes,
 )
 from flowgraph.checking.negligible import below_rounding
 from flowgraph.checking.no_number import no_number
-from flowgraph.checking.noise import analytic_noise, measured_noise
+from flowgraph.checking.noise import analytic_noise, analytic_roughness, ill_conditioned, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal
@@ -51,6 +52,8 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
         return Ruling("undecided", suspicion, note="fprop has no correct digits here")
+    if wide is None and ill_conditioned(point, grad, rng):
+        return Ruling("undecided", suspicion, note="the last digits of the inputs change many of the value's")
     if is_singular(point, rng):
         return Ruling("undecided", suspicion, note="the value jumps here")
     noise = measured_noise(point, direction)
@@ -76,7 +79,7 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     elif strict is not None and not _strictly(suspicion, grad, direction, slopes, strict, excess):
         return Ruling("undecided", suspicion, note="finer steps do not confirm it")
     _, spread = analytic_noise(point, grad, direction, rng, UNIT, together=True)
-    tolerance += 12 * spread
+    tolerance += 12 * max(spread, analytic_roughness(point, grad, direction, rng))
     if excess <= tolerance:
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
     ruling = _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
@@ -107,12 +110,12 @@ def _against_neighbours(
         gross = min(excess, abs(seen - suspicion.analytic)) > 0.3 * size
         kind = "wrong" if gross else "undecided"
         return Ruling(kind, suspicion, numeric, tolerance / 4, "" if gross else "fprop computes in a narrow type")
-    rows = neighbour_slopes(point, direction, rng, 16)
     dense = {i: np.abs(random_direction(point, i, rng)) for i in point.active}
-    crowd = neighbour_slopes(point, dense, rng, 16)
-    smooth = is_smooth(point, direction, grad, rows, noise, excess, rng)
-    if not smooth or not is_smooth(point, dense, grad, crowd, noise, excess, rng):
-        return at_kink(suspicion, numeric, tolerance, rows, (dense, crowd), rng)
+    lines = [(line, neighbour_slopes(point, line, rng, 16)) for line in (direction, dense)]
+    if all(is_smooth(point, line, grad, rows, noise, excess, rng) for line, rows in lines):
+        lines = [(line, np.concatenate([rows, winner_slopes(point, line, grad, rng)])) for line, rows in lines]
+    if not all(is_smooth(point, line, grad, rows, noise, excess, rng) for line, rows in lines):
+        return at_kink(suspicion, numeric, tolerance, lines[0][1], lines[1], rng)
     lost = float((noise / np.maximum(np.abs(point.value), 1e-300))[grad != 0].max(initial=0.0))
     jitter = max(UNIT, min(lost, 1e-4))
     middle, spread = analytic_noise(point, grad, direction, rng, jitter, together=False)
@@ -124,6 +127,8 @@ def _against_neighbours(
         return Ruling("undecided", suspicion, note="other steps do not confirm it")
     if excess < SMALL_MISMATCH * (abs(numeric) + abs(suspicion.analytic)) and not _persists(suspicion, rng):
         return Ruling("undecided", suspicion, note="a small mismatch that is not there at nearby points")
+    if excess <= tolerance + 4 * slope_scatter(point, grad, direction, rng):
+        return Ruling("undecided", suspicion, note="the slope of fprop changes with the last digits of the inputs")
     return Ruling("wrong", suspicion, numeric, tolerance / 4)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from flowgraph.checking.cases import Case
 from flowgraph.checking.check import check_target
 from flowgraph.checking.combine import combined, with_failures
 from flowgraph.checking.report import Report
+from flowgraph.checking.stopwatch import Stopwatch
 from flowgraph.graph import Graph
 from flowgraph.run import Run
 
@@ -24,12 +24,12 @@ def boxes_in_place(
     graph: Graph, run: Run, wrt: Sequence[Box], seed: int, seconds: float, regimes: bool = False
 ) -> list[Report]:
     """One report per box that leads to `wrt`, in topological order; with `regimes` around these values too."""
-    started = time.perf_counter()
+    watch = Stopwatch()
     boxes = [step.box for step in reversed(graph.bsteps(tuple(wrt)))]
     reports: dict[Box, Report] = {}
     left = 0
     for box in _new_kinds_first(boxes):
-        if time.perf_counter() - started > seconds:
+        if watch.seconds() > seconds:
             left += 1
             continue
         report = _box_in_place(graph, run, box, seed, regimes)

@@ -36,7 +36,7 @@ def at_kink(
         analytic, _ = analytic_slope(gradients, line, point.active)
         more = np.concatenate([few, neighbour_slopes(point, line, rng, 64), own_slopes(point, line)])
         if _outside(more, grad, analytic, tolerance):
-            more = np.concatenate([more, winner_slopes(point, line, rng)])
+            more = np.concatenate([more, winner_slopes(point, line, grad, rng)])
         if _outside(more, grad, analytic, tolerance):
             low, high = hull(more, grad)
             return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")

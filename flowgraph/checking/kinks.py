@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from flowgraph.checking.compare import ask
 from flowgraph.checking.difference import STEP, Stencil
 from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.runner import Illegal
@@ -63,18 +64,23 @@ def _moved(point: Point, offsets: Direction) -> Point | None:
     return near if near.value.shape == point.value.shape else None
 
 
-def winner_slopes(point: Point, direction: Direction, rng: np.random.Generator) -> Array:
+def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
     """Slopes along `direction` where one element in turn stands above all others, and below.
 
-    Among many ties a random neighbour rarely shows what holds where one particular element wins.
+    Among many ties a random neighbour rarely shows what holds where one particular element wins. Those on which the
+    analytic slope rests come first, then those that the direction moves.
     """
     elements = [(i, k) for i in point.active for k in range(point.size(i))]
-    moved = [(i, k) for i, k in elements if i in direction and np.ravel(direction[i])[k]]
-    if len(moved) == len(elements):
-        moved = []
-    rest = [elements[int(n)] for n in rng.permutation(len(elements))[:MOST_WINNERS]]
+    gradients, _ = ask(point, grad)
+    weight = np.zeros(len(elements))
+    for n, (i, k) in enumerate(elements):
+        moved = i in direction and np.ravel(direction[i])[k] != 0
+        g = None if gradients is None else gradients[point.active.index(i)]
+        weight[n] = moved * (1 + (g is not None and np.ravel(g)[k] != 0))
+    shuffled = rng.permutation(len(elements))
     rows: list[Array] = []
-    for i, k in list(dict.fromkeys([*moved[:MOST_WINNERS], *rest]))[:MOST_WINNERS]:
+    for n in shuffled[np.argsort(-weight[shuffled], kind="stable")][:MOST_WINNERS]:
+        i, k = elements[n]
         for sign in (1.0, -1.0):
             offset = np.zeros(point.size(i))
             offset[k] = sign * point.scales(i).ravel()[k]
@@ -136,21 +142,24 @@ def hull(rows: Array, grad: Array) -> tuple[float, float]:
 
 
 def is_singular(point: Point, rng: np.random.Generator) -> bool:
-    """Whether moving the inputs by 1e-10 changes the value as moving them by 1e-3 does: then there is no slope.
+    """Whether moving the inputs by 1e-10 or 1e-8 changes the value as moving them by 1e-3 does: there is no slope then.
 
-    For a smooth function or a kink the changes are as 1 to 1e7, for a square root at 0 as 1 to 3e3.
+    For a smooth function or a kink the changes are as 1 to 1e7 or 1e5, for a square root at 0 as 1 to 3e3 or 3e2, for
+    the logarithm of a determinant close to 0 as 1 to 3.
     """
     for k in range(6):
         offsets = {}
         for i in point.active:
             scales = point.scales(i)
             offsets[i] = scales * (rng.choice([-1.0, 1.0], scales.shape) if k > 1 else float(1 - 2 * k))
-        near, far = point.along(offsets, 1e-10), point.along(offsets, 1e-3)
-        if near is None or far is None:
-            continue
-        change, expected = np.abs(near - point.value), np.abs(far - point.value)
-        if np.any(change > 0.1 * expected + 1e-9 * np.abs(point.value) + 1e-13 * point.value.size):
-            return True
+        far = point.along(offsets, 1e-3)
+        for distance in (1e-10, 1e-8):
+            near = point.along(offsets, distance)
+            if near is None or far is None:
+                continue
+            change, expected = np.abs(near - point.value), np.abs(far - point.value)
+            if np.any(change > 0.1 * expected + 10 * distance * np.abs(point.value) + 1e-13 * point.value.size):
+                return True
     return False
 
 

@@ -13,6 +13,7 @@ from flowgraph.checking.target import Array
 
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 GRID = 9
+ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)
 BESIDE = 1.7e-3
 STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)
 
@@ -80,8 +81,12 @@ def _level(point: Point, direction: Direction, spacing: float, beside: float) ->
         if value is None:
             return None
         values.append(value)
-    difference = np.stack(values)
-    level = np.zeros(point.value.shape)
+    return _of_differences(np.stack(values))
+
+
+def _of_differences(difference: Array) -> Array:
+    """The rounding in each column of values on a grid, by the least of their differences of order 4 to 6."""
+    level = np.zeros(difference.shape[1:])
     for order in range(1, 7):
         difference = np.diff(difference, axis=0)
         if order >= 4:
@@ -103,6 +108,21 @@ def jittered(point: Point, rng: np.random.Generator, relative: float, together: 
         return Point.at(point.runner, tuple(inputs), point.regime, point.active)
     except Illegal:
         return None
+
+
+def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool:
+    """Whether a few units in the last place of the inputs change half of the digits of an output that counts.
+
+    What such a system answers is that of another one close by, and so is its slope.
+    """
+    size = np.abs(point.value)
+    room = 1e-7 * np.maximum(size, 1e-3 * size.max(initial=0.0))
+    for _ in range(3):
+        near = jittered(point, rng, 2 * UNIT, together=False)
+        comparable = near is not None and near.value.shape == point.value.shape
+        if comparable and near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
+            return True
+    return False
 
 
 def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
@@ -128,6 +148,29 @@ def analytic_noise(
     if len(seen) < 3:
         return float("nan"), 0.0
     return float(np.median(seen)), float(max(seen) - min(seen))
+
+
+def analytic_roughness(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
+    """The rounding inside bprop: differences of high order of the analytic slope on fine grids beside the point.
+
+    x - 800 of an x near 1 moves by 500 units of x at once: a few units more or less do not show what that costs.
+    """
+    ray = {i: point.scales(i) * rng.uniform(0.5, 1.5, np.shape(point.inputs[i])) for i in point.active}
+    found = 0.0
+    for spacing in ROUGH:
+        slopes = []
+        for k in range(1, GRID + 1):
+            try:
+                near = Point.at(point.runner, point.moved(ray, k * spacing), point.regime, point.active)
+            except Illegal:
+                break
+            gradients = ask(near, grad)[0] if near.value.shape == point.value.shape else None
+            if gradients is None:
+                break
+            slopes.append(analytic_slope(gradients, direction, point.active)[0])
+        if len(slopes) == GRID and np.all(np.isfinite(slopes)):
+            found = max(found, float(_of_differences(np.array(slopes)[:, None])[0]))
+    return found
 
 
 def slope_rounding(point: Point, grad: Array) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +11,7 @@ import numpy as np
 
 from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
+from flowgraph.checking.stopwatch import Stopwatch
 from flowgraph.checking.target import Array, Inputs
 
 UNIT = 2.0**-53
@@ -40,9 +40,9 @@ class Point:
     def at(cls, runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]) -> Point:
         """Raises Illegal outside the domain."""
         point = cls(runner, inputs, regime, active)
-        started = time.perf_counter()
+        watch = Stopwatch()
         point.output = runner.legal(inputs)
-        point.seconds = time.perf_counter() - started
+        point.seconds = watch.seconds()
         flat = flatten(point.output)
         if flat.size > MANY_OUTPUTS:
             point.projection = _signs(flat.size).astype(flat.dtype, copy=False)
@@ -52,10 +52,10 @@ class Point:
     def slower_than(self, seconds: float) -> bool:
         """Whether fprop takes longer, also when it is asked again: a busy machine may have held it up once."""
         if self.seconds > seconds:
-            started = time.perf_counter()
+            watch = Stopwatch()
             with suppress(Illegal):
                 self.runner.legal(self.inputs)
-            self.seconds = min(self.seconds, time.perf_counter() - started)
+            self.seconds = min(self.seconds, watch.seconds())
         return self.seconds > seconds
 
     def project(self, flat: Array) -> Array:

@@ -15,7 +15,11 @@ from flowgraph.checking.target import Inputs
 
 
 def crossed_regimes(
-    bases: list[Inputs], active: tuple[int, ...], names: tuple[str, ...], strings: list[str], rng: np.random.Generator
+    bases: list[Inputs],
+    active: tuple[int, ...],
+    names: tuple[str, ...],
+    words: list[str | int],
+    rng: np.random.Generator,
 ) -> Iterator[tuple[str, Inputs]]:
     """Every setting at a square, where axes are easily taken for one another, and with one axis more and one fewer."""
     if not bases:
@@ -28,7 +32,7 @@ def crossed_regimes(
         for i, value in enumerate(base):
             if i in active or isinstance(value, np.ndarray):
                 continue
-            for other in alternatives(value, strings, rng):
+            for other in alternatives(value, words, rng):
                 inputs = list(base)
                 inputs[i] = other
                 yield f"{shapes}, {names[i]} = {other!r}", tuple(inputs)

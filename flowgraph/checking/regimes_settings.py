@@ -19,19 +19,20 @@ MODES = (
 )
 
 
-def alternatives(value: Any, strings: list[str], rng: np.random.Generator) -> Iterator[Any]:
-    """Values that could stand where `value` stands."""
+def alternatives(value: Any, words: list[str | int], rng: np.random.Generator) -> Iterator[Any]:
+    """Values that could stand where `value` stands; `words` are what the code may look for."""
+    whole = [w for w in words if isinstance(w, int)]
     if isinstance(value, bool | np.bool_):
         yield not value
     elif isinstance(value, int | np.integer):
-        yield from (n for n in range(-4, 6) if n != value)
+        yield from (n for n in dict.fromkeys([*range(-4, 6), *whole]) if n != value)
         yield None
         yield (int(value),)
     elif isinstance(value, float):
         yield from (v for v in (0.0, 1.0, -1.0, 2 * value, 0.5 * value, -value, 2.0, 3.0, 0.3) if v != value)
     elif isinstance(value, str):
         modes = next((modes for modes in MODES if value in modes), ())
-        yield from (s for s in dict.fromkeys([*strings, *modes]) if s != value)
+        yield from (s for s in dict.fromkeys([*words, *modes]) if isinstance(s, str) and s != value)
     elif value is None:
         yield from (0, -1, 1, -2, (0,), (0, 1), (-1,), (-2, -1), True)
     elif isinstance(value, tuple | list):
@@ -40,6 +41,7 @@ def alternatives(value: Any, strings: list[str], rng: np.random.Generator) -> It
         yield from _masks(value, rng)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "iu":
         yield from _indices(value, rng)
+        yield from _marked(value, whole, rng)
 
 
 def _tuples(value: Any, rng: np.random.Generator) -> Iterator[Any]:
@@ -94,14 +96,23 @@ def _indices(value: Array, rng: np.random.Generator) -> Iterator[Array]:
     yield np.arange(value.size).reshape(value.shape).astype(value.dtype)
 
 
+def _marked(value: Array, marks: list[int], rng: np.random.Generator) -> Iterator[Array]:
+    """A number that the code may look for in one element, and in all but one."""
+    low = 0 if value.dtype.kind == "u" else -2000
+    for mark in [m for m in dict.fromkeys([*marks, 0, -1]) if m >= low and value.size > 1]:
+        chosen = np.arange(value.size).reshape(value.shape) == rng.integers(value.size)
+        yield np.where(chosen, mark, value).astype(value.dtype)
+        yield np.where(chosen, value, mark).astype(value.dtype)
+
+
 def setting_regimes(
-    inputs: Inputs, active: tuple[int, ...], names: tuple[str, ...], strings: list[str], rng: np.random.Generator
+    inputs: Inputs, active: tuple[int, ...], names: tuple[str, ...], words: list[str | int], rng: np.random.Generator
 ) -> Iterator[tuple[str, Inputs]]:
     """One setting at a time, then two at a time drawn at random."""
     settings = [i for i, x in enumerate(inputs) if i not in active and not is_float_array(x)]
     found: dict[int, list[Any]] = {}
     for i in settings:
-        found[i] = list(alternatives(inputs[i], strings, rng))
+        found[i] = list(alternatives(inputs[i], words, rng))
         for other in found[i]:
             yield f"{names[i]} = {_shown(other)}", _replaced(inputs, {i: other})
     if len([i for i in settings if found[i]]) > 1:

@@ -131,5 +131,5 @@ def report_of(examination: Examination, seed: int) -> Report:
         evaluations,
         bprop_calls,
         seed,
-        runner.elapsed(),
+        runner.watch.wall(),
     )

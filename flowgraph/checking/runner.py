@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import random
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from flowgraph.checking.stopwatch import Stopwatch
 from flowgraph.checking.target import Array, Inputs, Target
 
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
@@ -31,7 +31,7 @@ class Runner:
         self.budget = budget
         self.evaluations = 0
         self.bprop_calls = 0
-        self.started = time.perf_counter()
+        self.watch = Stopwatch()
         self.seconds = seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
@@ -68,7 +68,7 @@ class Runner:
             random.setstate(self._global_state[1])
 
     def elapsed(self) -> float:
-        return time.perf_counter() - self.started
+        return self.watch.seconds()
 
     def used(self) -> float:
         """The share of the budget that is spent."""

@@ -106,7 +106,7 @@ def test_a_jump_that_a_zero_hides():
 def test_every_element_wins_in_turn():
     x = np.full(20, 0.7)
     point = point_at(lambda x: np.maximum(x[3] - np.delete(x, 3).max(), 0)[None], x)
-    rows = winner_slopes(point, {0: np.eye(20)[3] * 0.7}, np.random.default_rng(0))
+    rows = winner_slopes(point, {0: np.eye(20)[3] * 0.7}, np.ones(1), np.random.default_rng(0))
     assert rows.max() == pytest.approx(0.7)
     assert rows.min() == 0
 
