@@ -35,6 +35,8 @@ def no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         return Ruling("undecided", suspicion, note="no step is legal on either side")
     if is_singular(point, rng):
         return Ruling("undecided", suspicion, note="the value jumps here")
+    if any(_stuck(point, i, rng) for i in point.active if i not in children):
+        return Ruling("undecided", suspicion, note="another input can be moved to neither side here")
     note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
     return Ruling("wrong", suspicion, note=note)
 
@@ -49,6 +51,27 @@ def _passes_through_infinity(point: Point) -> bool:
             return True
         except Exception:
             return False
+    return False
+
+
+def _stuck(point: Point, i: int, rng: np.random.Generator) -> bool:
+    """Whether an input can be moved to neither side, though it can where the others take values close by.
+
+    x log(x / y) is defined at (0, 0), but beside it for no x at this y: slopes along the edge of a domain are those of
+    no function around the point.
+    """
+    if not point.size(i) or _moves(point, {i: random_direction(point, i, rng)}):
+        return False
+    others = {k: np.abs(random_direction(point, k, rng)) for k in point.active if k != i}
+    return any(_moves(point, {i: random_direction(point, i, rng)}, others, side) for side in (1e-2, -1e-2))
+
+
+def _moves(point: Point, direction: Direction, others: Direction | None = None, side: float = 0.0) -> bool:
+    """Whether a step along the direction, or against it, is legal once the others are moved aside."""
+    for h in (1e-3, -1e-3):
+        moved = {k: side * d for k, d in (others or {}).items()} | {k: h * d for k, d in direction.items()}
+        if point.along(moved, 1.0) is not None:
+            return True
     return False
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.checking.target import Array, Inputs, is_float_array
 
+MOST_MOVED = 6
 MODES = (
     ("constant", "edge", "reflect", "symmetric", "wrap", "nearest", "mirror"),
     ("same", "valid", "full"),
@@ -41,6 +42,7 @@ def alternatives(value: Any, words: list[str | int], rng: np.random.Generator) -
         yield from _masks(value, rng)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "iu":
         yield from _indices(value, rng)
+        yield from _small_moves(value, rng)
         yield from _marked(value, whole, rng)
 
 
@@ -94,6 +96,20 @@ def _indices(value: Array, rng: np.random.Generator) -> Iterator[Array]:
         yield np.where(rng.uniform(size=value.shape) < 0.5, value - high - 1, value).astype(value.dtype)
     yield (value + 1).astype(value.dtype)
     yield np.arange(value.size).reshape(value.shape).astype(value.dtype)
+
+
+def _small_moves(value: Array, rng: np.random.Generator) -> Iterator[Array]:
+    """What keeps a permutation one, offsets sorted and indices in range, as drawing all of them anew seldom does."""
+    flat = value.ravel()
+    if flat.size < 2:
+        return
+    yield np.roll(flat, 1).reshape(value.shape)
+    for k in rng.permutation(flat.size)[:MOST_MOVED]:
+        others = (flat[(k + 1) % flat.size], flat[k - 1], flat[k] + 1, max(flat[k] - 1, flat.min()))
+        for other in dict.fromkeys(int(n) for n in others if n != flat[k]):
+            moved = flat.copy()
+            moved[k] = other
+            yield moved.reshape(value.shape)
 
 
 def _marked(value: Array, marks: list[int], rng: np.random.Generator) -> Iterator[Array]:

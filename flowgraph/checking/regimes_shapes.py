@@ -21,6 +21,8 @@ def resampled(x: Any, shape: Shape, rng: np.random.Generator, structure: Structu
     old = np.asarray(x)
     if old.dtype.kind in "iub":
         flat = old.ravel() if old.size else np.zeros(1, old.dtype)
+        if len(shape) == 1 and np.array_equal(np.sort(flat), np.arange(flat.size)):
+            return rng.permutation(shape[0]).astype(old.dtype)
         return rng.choice(flat, shape) if shape else flat[0:1].reshape(())
     flat = old.ravel() if old.size else rng.normal(size=5)
     one, other = rng.choice(flat, shape), rng.choice(flat, shape)

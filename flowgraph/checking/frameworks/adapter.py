@@ -14,7 +14,9 @@ from flowgraph.checking.frameworks.arguments import Arguments
 from flowgraph.checking.target import Inputs, is_float_array
 
 KEPT = 16
-REFUSAL = re.compile(r"not (yet |currently )?implemented|only .* (is|are) supported|can't handle", re.IGNORECASE)
+REFUSAL = re.compile(
+    r"not (yet |currently )?(implemented|supported)|only .* (is|are) supported|can't handle", re.IGNORECASE
+)
 Pullback = Callable[[tuple[Any, ...]], Sequence[Any]]
 
 
