@@ -94,7 +94,7 @@ class _Newton:
 
     def _ended(self, norm: float, tolerance: float, convex: bool, matrix: Array, used_up: bool) -> str:
         if norm <= tolerance:
-            return "the gradient vanishes" if convex else _without_gradient(matrix)
+            return _without_gradient(matrix)
         if not convex and self.not_convex == "refuse":
             raise SaddleError(
                 f"newton: found a Hessian that is not positive definite, {_curvature(matrix)}, where Newton's step may "
@@ -142,11 +142,15 @@ def _curvature(matrix: Array) -> str:
 
 
 def _without_gradient(matrix: Array) -> str:
-    """Whether a point is a saddle, or flat in some direction only, as the biases of a softmax always are."""
+    """Whether a point is a minimum, a saddle, or flat in some direction, as the biases of a softmax always are.
+
+    A curvature of 0 comes out as a rounding error of either sign, so that Cholesky's method cannot tell.
+    """
     eigenvalues = np.linalg.eigvalsh(matrix)
-    if eigenvalues[0] < -1e-10 * max(abs(eigenvalues[-1]), abs(eigenvalues[0])):
+    rounding = 1e-10 * np.abs(eigenvalues).max()
+    if eigenvalues[0] < -rounding:
         return f"at a saddle: {_curvature(matrix)}"
-    return "the gradient vanishes, and some direction is flat"
+    return "the gradient vanishes" + (", and some direction is flat" if eigenvalues[0] <= rounding else "")
 
 
 def _refuse_too_large(problem: Problem, examples: Fed, size: int, memory: int | None) -> None:

@@ -11,6 +11,7 @@ from flowgraph.box import Box
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from flowgraph.boxes.activation import sigmoid
 from flowgraph.boxes.elementwise_loss import Hinge
+from flowgraph.boxes.label import pick
 from flowgraph.boxes.likeness import reshape_like
 from flowgraph.boxes.loss import ClassLoss
 from flowgraph.boxes.reduction import mean
@@ -82,12 +83,32 @@ def _error(losses: Box) -> Any:
     targets: Any
     prediction, targets = losses.children
     if isinstance(losses, ClassLoss):
-        labels = targets if targets.ndim < prediction.ndim else np.argmax(targets, axis=-1)
-        return _share(np.argmax(prediction, axis=-1) != labels)
+        return mean(1 - _chance_of_right(losses, prediction, targets))
     if isinstance(losses, BinaryCrossEntropy | Hinge):
         middle = 0.5 if isinstance(losses, BinaryCrossEntropy) else 0
         return _share((prediction > 0) != (targets > middle))
     return None
+
+
+def _chance_of_right(losses: Box, scores: Any, targets: Any) -> Any:
+    """How probable it is to name the right class by the largest score, if among equal ones a draw decides.
+
+    So a network that gives every class the same score is as wrong as chance, whatever the order of the classes. Where
+    the targets are probabilities the right class is that of the largest.
+    """
+    largest = np.max(scores, axis=-1)
+    ways = np.sum(_is_largest(scores, largest), axis=-1)
+    if targets.ndim < scores.ndim:
+        right = (pick(losses, scores, targets) == largest).astype(float)
+    else:
+        likely = _is_largest(targets, np.max(targets, axis=-1))
+        right = np.sum(_is_largest(scores, largest) * likely, axis=-1)
+        ways = ways * np.sum(likely, axis=-1)
+    return right / np.maximum(ways, 1.0)
+
+
+def _is_largest(scores: Any, largest: Any) -> Any:
+    return (scores == np.expand_dims(largest, -1)).astype(float)
 
 
 def _share(wrong: Any) -> Any:

@@ -27,6 +27,7 @@ from flowgraph.training.problem import problem_of
 from flowgraph.training.rules import Rule, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
+from flowgraph.training.stretch import on_stretches, stretches_of
 
 
 class State(NamedTuple):
@@ -90,26 +91,40 @@ class Trainer:
         grads: dict[Parameter, Box] = dict(
             zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
         )
-        updates = self.rule.updates(grads, rate)
         by_layer: dict[str, list[Any]] = {}
         for parameter, grad in grads.items():
             by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
         self._norms = dict.fromkeys(by_layer, 0.0)
         norms = [np.sqrt(reduce(add, map(_squares, parts))) for parts in by_layer.values()]
         watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
-        self.plan = compile([*watched, *norms], updates, [*problem.inputs, rate], backend=self.backend)
+        self._stretches = stretches_of(problem.parameters, self.rule, list(problem.graph.names.values()))
+        shown = [*watched, *norms]
+        boxes = on_stretches([*shown, *grads.values()], self._stretches)
+        left = dict(zip(grads, boxes[len(shown) :], strict=True))
+        for stretch in self._stretches:
+            left = {stretch.whole: stretch.grad(left)} | {p: left[p] for p in left if p not in stretch.parts}
+            stretch.take()
+        updates = self.rule.updates(left, rate)
+        self.plan = compile(boxes[: len(shown)], updates, [*problem.inputs, rate], backend=self.backend)
         self._parameters = {problem.graph.names[p]: p for p in grads}
-        own = [parameter for parameter in updates if parameter not in grads]
+        own = [parameter for parameter in updates if parameter not in left]
         self._remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
 
     def step(self) -> None:
         """One update, from the next batch of this epoch."""
         start = time.perf_counter()
+        if self.position >= len(self.train):
+            raise UsageError(
+                f"step: found no example left in epoch {self.epoch + 1}, needs end_epoch() to go on to the next"
+            )
         stop = min(self.position + self.batch_size, len(self.train))
         whole = self.batch_size == len(self.train)
         batch = self.train.arrays if whole else self.train.take(self._order[self.position : stop])
         self.updates += 1
         arrays = [batch[box] for box in self.problem.inputs]
+        for stretch in self._stretches:
+            if not stretch.complete:
+                stretch.take()
         values = self.plan(*arrays, self.schedule(self.updates), seed=(self.seed << 40) + self.updates)
         count = stop - self.position
         self._loss += float(values[0]) * count
@@ -123,6 +138,11 @@ class Trainer:
     def end_epoch(self) -> Epoch:
         """Measure after the last step of an epoch, and decide whether to stop."""
         start = time.perf_counter()
+        if self.position < len(self.train):
+            raise UsageError(
+                f"end_epoch: found {self.position} of {len(self.train)} examples seen in epoch {self.epoch + 1}; "
+                f"step() goes on until all are"
+            )
         count, steps = len(self.train), -(-len(self.train) // self.batch_size)
         loss, error = (None, None) if self.valid is None else self._evaluator(self.valid)
         epoch = Epoch(

@@ -286,3 +286,16 @@ def test_what_it_refuses():
         Trainer(problem, data, seed=-1)
     with pytest.raises(UsageError, match=r"callbacks: found 3, needs a function of \(trainer, epoch\)"):
         Trainer(problem, data).run(1, [3])
+
+
+def test_an_epoch_is_neither_left_early_nor_overrun():
+    training = network()
+    training.step()
+    with pytest.raises(UsageError, match=r"end_epoch: found 5 of 23 examples seen in epoch 1"):
+        training.end_epoch()
+    while training.position < 23:
+        training.step()
+    before = training.values()
+    with pytest.raises(UsageError, match=r"step: found no example left in epoch 1, needs end_epoch\(\)"):
+        training.step()
+    assert all(np.array_equal(value, before[name]) for name, value in training.values().items())
