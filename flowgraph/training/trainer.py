@@ -81,7 +81,7 @@ class Trainer:
         self._loss = self._error = 0.0
         self._seconds = 0.0
         self._order = self._epoch_order()
-        self._evaluator = Evaluator(problem)
+        self._evaluator = None if self.valid is None else Evaluator(problem)
         self._build()
 
     def _build(self) -> None:
@@ -144,7 +144,7 @@ class Trainer:
                 f"step() goes on until all are"
             )
         count, steps = len(self.train), -(-len(self.train) // self.batch_size)
-        loss, error = (None, None) if self.valid is None else self._evaluator(self.valid)
+        loss, error = self._evaluator(self.valid) if self._evaluator and self.valid else (None, None)
         epoch = Epoch(
             number=self.epoch + 1,
             updates=self.updates,
