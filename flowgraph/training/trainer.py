@@ -118,19 +118,21 @@ class Trainer:
                 f"step: found no example left in epoch {self.epoch + 1}, needs end_epoch() to go on to the next"
             )
         stop = min(self.position + self.batch_size, len(self.train))
-        whole = self.batch_size == len(self.train)
-        batch = self.train.arrays if whole else self.train.take(self._order[self.position : stop])
-        self.updates += 1
+        numbers = self._order[self.position : stop]
+        whole = len(numbers) == len(self.train)
+        batch = self.train.arrays if whole else self.train.take(numbers)
         arrays = [batch[box] for box in self.problem.inputs]
         for stretch in self._stretches:
             if not stretch.complete:
                 stretch.take()
+        self.updates += 1
         values = self.plan(*arrays, self.schedule(self.updates), seed=(self.seed << 40) + self.updates)
         count = stop - self.position
+        watched = len(values) - len(self._norms)
         self._loss += float(values[0]) * count
-        if self.problem.batch_error is not None:
+        if watched > 1:
             self._error += float(values[1]) * count
-        for layer, norm in zip(self._norms, values[-len(self._norms) :], strict=True):
+        for layer, norm in zip(self._norms, values[watched:], strict=True):
             self._norms[layer] += float(norm)
         self.position = stop
         self._seconds += time.perf_counter() - start
