@@ -20,6 +20,7 @@ from flowgraph.experiment.command import train
 from flowgraph.experiment.predict_command import predict
 from flowgraph.mutation.command import mutate
 from flowgraph.rendering.command import animate, explain, gallery, render
+from flowgraph.search.bias_variance_command import bias_variance
 from flowgraph.search.command import search
 from flowgraph.training import Epoch
 
@@ -32,7 +33,7 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
-for command in (check, mutate, render, animate, explain, gallery, train, predict, search):
+for command in (check, mutate, render, animate, explain, gallery, train, predict, search, bias_variance):
     main.add_command(command)
 
 

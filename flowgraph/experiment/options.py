@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from flowgraph.data.files import KINDS
+from flowgraph.errors import UsageError
 from flowgraph.experiment.settings import DTYPES, TrainSettings
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rules import RULES
@@ -24,9 +25,12 @@ class Share(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, parameter: Any, context: Any) -> Any:
         """A whole number stays one."""
         try:
-            return value if isinstance(value, int | float) else float(value) if "." in value else int(value)
+            found = value if isinstance(value, int | float) else float(value) if "." in value else int(value)
         except ValueError:
-            return self.fail(f"{value!r} is no share such as 0.2 and no number of examples", parameter, context)
+            found = -1
+        if not (0 < found < 1 or (isinstance(found, int) and found > 0)):
+            self.fail(f"{value!r} is no share such as 0.2 and no number of examples", parameter, context)
+        return found
 
 
 class Layers(click.ParamType):  # type: ignore[type-arg]
@@ -85,8 +89,11 @@ def settings_options(function: _F) -> _F:
 
 
 def settings_of(source: str, options: dict[str, Any]) -> TrainSettings:
-    """The settings that the options say; a patience of 0 is none."""
-    return TrainSettings(source, **options | {"patience": options["patience"] or None})
+    """The settings that the options say; a patience of 0 is none, and what makes no sense is wrong usage."""
+    try:
+        return TrainSettings(source, **options | {"patience": options["patience"] or None})
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def given(context: click.Context) -> list[str]:

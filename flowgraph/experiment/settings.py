@@ -11,8 +11,13 @@ from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rules import RULES, Rule, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
+from flowgraph.training.settings import read_count, read_number
 
 DTYPES = ("float64", "float32")
+NUMBERS: Mapping[str, Mapping[str, float]] = {
+    "learning_rate": {"above": 0}, "decay": {"low": 0}, "dropout": {"low": 0, "below": 1}, "l1": {"low": 0},
+    "l2": {"low": 0},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,10 @@ class TrainSettings:
         for name, known in (("activation", HIDDEN), ("rule", RULES), ("dtype", DTYPES)):
             if getattr(self, name) not in known:
                 raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs one of {', '.join(known)}")
-        if self.epochs < 1:
-            raise UsageError(f"settings: found epochs={self.epochs!r}, needs 1 or more")
+        read_count("settings", "epochs", self.epochs)
+        for name, bounds in NUMBERS.items():
+            if getattr(self, name) is not None:
+                read_number("settings", name, getattr(self, name), **bounds)
 
     @property
     def update_rule(self) -> Rule:

@@ -48,7 +48,10 @@ def trade_off(
         drawn = Examples(x, y, whole.examples.columns, classes, whole.examples.name)
         varied = settings.with_values({name: value, "seed": number})
         experiment = Experiment(varied, whole.examples, replace(whole.raw, train=drawn))
-        experiment.trainer(validated=False).run(varied.epochs)
+        trainer = experiment.trainer(validated=False)
+        trainer.run(varied.epochs)
+        if trainer.stopped == "interrupted":
+            raise KeyboardInterrupt  # a network that was trained for less says nothing of the setting
         if on_training is not None:
             on_training()
         predictor = experiment.predictor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from flowgraph.errors import DataError, UsageError
 from flowgraph.training.settings import read_count, read_number
 
 Predict = Callable[[Array], Any]
+PARTS = ("squared_bias", "variance", "error")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ class BiasVariance:
         """The setting with the smallest error."""
         return min(self.rows, key=lambda row: row.error)
 
+    def to_csv(self, path: Any) -> Path:
+        """Write a line per setting: squared bias, variance, error, and the standard error of each."""
+        written = Path(path)
+        with written.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["setting", *PARTS, *(f"{part}_uncertainty" for part in PARTS)])
+            for row in self.rows:
+                values = [getattr(row, part) for part in PARTS]
+                writer.writerow([row.setting, *values, *(row.uncertainty[part] for part in PARTS)])
+        return written
+
     def plot(self, path: Any, *, label: str = "capacity", log: bool = False) -> Path:
         """Draw squared bias, variance and error by setting into a .svg, .png or .pdf; numbers on an axis, by `log`."""
         from flowgraph.training.bias_variance_plot import plot
@@ -68,8 +81,7 @@ class BiasVariance:
     def __str__(self) -> str:
         lines: list[tuple[str, ...]] = [("setting", "bias²", "variance", "error", "")]
         for row in self.rows:
-            parts = [(row.squared_bias, "squared_bias"), (row.variance, "variance"), (row.error, "error")]
-            cells = [f"{value:.4g} ± {row.uncertainty[name]:.1g}" for value, name in parts]
+            cells = [f"{getattr(row, part):.4g} ± {row.uncertainty[part]:.1g}" for part in PARTS]
             lines.append((str(row.setting), *cells, "* best" if row is self.best else ""))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -162,7 +174,7 @@ def _decomposed(setting: Any, predictions: Array, truth: Array, noise: float | N
     squared_bias, variance, _ = _parts(count, total, squares)
     left = np.array([_parts(count - 1, total - one, squares - one**2) for one in deviations])
     spread = np.sqrt((count - 1) * left.var(axis=0))
-    uncertainty = dict(zip(("squared_bias", "variance", "error"), map(float, spread), strict=True))
+    uncertainty = dict(zip(PARTS, map(float, spread), strict=True))
     return Decomposition(setting, squared_bias, variance, noise, uncertainty)
 
 

@@ -1,13 +1,18 @@
 """The bias-variance trade-off of an experiment: what is compared, what is varied, what stays closed."""
 
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from flowgraph.cli import main
 from flowgraph.errors import UsageError
 from flowgraph.experiment import Experiment, TrainSettings, trade_off
 from flowgraph.experiment.experiment import predict
+from flowgraph.training import Trainer
 
 MOONS = TrainSettings("moons", epochs=4, learning_rate=0.02, hidden=(8,))
 
@@ -57,3 +62,46 @@ def test_numbers_have_no_error_to_watch(tmp_path):
     np.savez(tmp_path / "line.npz", x=np.arange(20.0)[:, None], y=np.arange(20) / 7)
     with pytest.raises(UsageError, match="found watch='error' for numbers, which have none; watch the loss"):
         Experiment(TrainSettings(str(tmp_path / "line.npz"), "y", watch="error"))
+
+
+def test_ctrl_c_ends_it_and_no_half_trained_network_counts(monkeypatch):
+    monkeypatch.setattr(Trainer, "_run_step", lambda self, listeners: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        trade_off(MOONS, "l2", [0.01], training_sets=3)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["bias-variance", *map(str, arguments)])
+
+
+def test_from_the_command_line(tmp_path):
+    few = ["--training-sets", "3", "--epochs", "2"]
+    result = run("moons", "--vary", "hidden=1|16", *few, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    found = trade_off(TrainSettings("moons", epochs=2), "hidden", [1, 16], training_sets=3)
+    assert str(found) in result.output
+    lines = (tmp_path / "out" / "bias_variance.csv").read_text().splitlines()
+    assert lines[0].startswith("setting,squared_bias,variance,error,squared_bias_uncertainty")
+    assert [float(value) for value in lines[2].split(",")[:3]] == [
+        16,
+        found.rows[1].squared_bias,
+        found.rows[1].variance,
+    ]
+    assert "hidden" in (tmp_path / "out" / "bias_variance.svg").read_text()
+
+
+def test_what_is_wrong_is_said_with_its_exit_code(tmp_path, monkeypatch):
+    out = ["-o", tmp_path / "out"]
+    for arguments, code, text in [
+        (["moons", *out], 2, "Missing option '--vary'"),
+        (["moons", "--vary", "hidden", *out], 2, "needs name=low..high"),
+        (["moons", "--vary", "seed=1|2", *out], 1, "found 'seed', which says what is compared"),
+        (["moons", "--vary", "size=1|2", *out], 1, "found 'size', needs one of source"),
+        (["moons", "--vary", "l2=0|1", "--dropout", "2", *out], 2, "found dropout=2.0"),
+        (["nothing", "--vary", "l2=0|1", *out], 1, "the sets that have a name are"),
+    ]:
+        result = run(*arguments)
+        assert (result.exit_code, text in result.output) == (code, True), (arguments, result.output)
+    monkeypatch.setattr(Trainer, "_run_step", lambda self, listeners: os.kill(os.getpid(), signal.SIGINT))
+    assert run("moons", "--vary", "l2=0.1|1.0", *out).exit_code == 130
+    assert not (tmp_path / "out").exists()

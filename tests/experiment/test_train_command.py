@@ -159,6 +159,10 @@ def test_what_is_wrong_is_said_with_its_exit_code(whole, flowers, tmp_path):
         ([flowers], 1, "found no target"),
         ([flowers, "--target", "kind", "--hidden", "a"], 2, "'a' is no list of sizes such as 64,32"),
         ([flowers, "--target", "kind", "--valid", "x"], 2, "'x' is no share such as 0.2"),
+        ([flowers, "--target", "kind", "--valid", "1.5"], 2, "'1.5' is no share such as 0.2"),
+        ([flowers, "--target", "kind", "--test", "0"], 2, "'0' is no share such as 0.2"),
+        ([flowers, "--target", "kind", "--l2", "-1"], 2, "found l2=-1.0, needs a number from 0"),
+        ([flowers, "--target", "kind", "--learning-rate", "nan"], 2, "found learning_rate=nan, needs a number above 0"),
         ([bad, "--target", "kind"], 1, "line 3, column 'a': found '?'"),
         ([tmp_path / "none.csv", "--target", "kind"], 1, "No such file"),
         (["nothing"], 1, "the sets that have a name are"),
@@ -195,9 +199,7 @@ def test_a_training_that_diverges_ends_with_1(tmp_path):
 
 
 def test_a_run_that_never_began_is_begun_anew(tmp_path):
-    bad = ["moons", "--learning-rate", "0", "-o", tmp_path / "run"]
-    first = run(*bad)
-    assert (first.exit_code, "learning_rate" in first.output or "alpha" in first.output) == (1, True), first.output
+    RunFolder(tmp_path / "run").start(TrainSettings("moons"), "as if it had been killed here")
     assert run("moons", "--epochs", "2", "-o", tmp_path / "run").exit_code == 0
 
 
@@ -235,6 +237,11 @@ def test_settings_that_are_wrong():
         ({"hidden": (3, 0)}, "needs sizes of layers"),
         ({"rule": "adamax"}, "found rule='adamax', needs one of sgd"),
         ({"epochs": 0}, "found epochs=0"),
+        ({"learning_rate": 0}, "found learning_rate=0, needs a number above 0"),
+        ({"learning_rate": np.inf}, "found learning_rate=inf"),
+        ({"decay": -1}, "found decay=-1, needs a number from 0"),
+        ({"dropout": 1}, "found dropout=1, needs a number from 0 and below 1"),
+        ({"l1": np.nan}, "found l1=nan, needs a number from 0"),
         ({"size": 3}, "found 'size', needs one of source"),
     ]:
         with pytest.raises(fg.FlowgraphError, match=text):
