@@ -272,7 +272,8 @@ class Leaf(Box, abstract=True):
 
     def _read(self, shape: Shape, dtype: Any) -> None:
         """What a leaf has in place of children and inference."""
-        native = np.dtype(dtype).newbyteorder("=")
+        found = np.dtype(dtype)
+        native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
         self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
 
 

@@ -104,6 +104,15 @@ def test_inputs_by_position_by_box_and_by_name():
         np.testing.assert_array_equal(found, [2.0, 3.0])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
+def test_arrays_of_the_dtype_go_the_short_way(monkeypatch, dtype):
+    x, k = fg.Input("x", shape=("N",), dtype=dtype), fg.Input("k", shape=("N",), dtype=int)
+    plan = fg.compile(fg.sum(x * k) * fg.Input("rate", shape=(), dtype=dtype))
+    monkeypatch.setattr(type(plan), "otherwise", None)
+    assert plan(x=np.ones(3, x.dtype), k=np.arange(3), rate=0.5) == 1.5
+    assert plan(np.ones(4, x.dtype), np.arange(4), 0.5) == 3.0
+
+
 def test_names_of_the_call_itself_are_names_of_inputs_too():
     names = ("seed", "prepare", "self", "_plan", "_given", "call", "run")
     boxes = [fg.Input(name, shape=()) for name in names]

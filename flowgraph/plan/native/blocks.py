@@ -21,7 +21,7 @@ from flowgraph.plan.ufuncs import ufunc_of
 if TYPE_CHECKING:
     from flowgraph.plan.native.emit import Writer
 
-LARGE = 1 << 14
+LARGE = 1 << 10
 """Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product."""
 
 

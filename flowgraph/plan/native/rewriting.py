@@ -53,7 +53,8 @@ def add_products(graph: Graph, updates: int) -> Graph:
 def _is_large_product(box: Box) -> bool:
     if not isinstance(box, MatMul) or any(one.ndim != 2 or one.dtype != box.dtype for one in (box, *box.children)):
         return False
-    large = elements(box) * shape_of(box.children[0])[1] >= LARGE and min(shape_of(box)) > 1
+    between = shape_of(box.children[0])[1]
+    large = elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
     return large and routine(box.dtype) is not None and all(_is_matrix(child) for child in box.children)
 
 
