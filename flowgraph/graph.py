@@ -35,6 +35,7 @@ class Graph:
 
     `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
     which holds the values; the run's `bprop` visits them in the reverse order. The graph itself never changes.
+    `along` are boxes that the outputs read, in the order in which they are wanted early.
 
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=("N", 2))
@@ -47,14 +48,14 @@ class Graph:
     Source: Larochelle, Training neural networks, "flow graph".
     """
 
-    def __init__(self, *outputs: Box) -> None:
+    def __init__(self, *outputs: Box, along: Iterable[Box] = ()) -> None:
         for output in outputs:
             if not isinstance(output, Box):
                 raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
         if not outputs:
             raise UsageError("Graph: found no output, needs one box or more")
         self.outputs = Boxes(outputs)
-        self.boxes = topological_order(outputs)
+        self.boxes = topological_order((*along, *outputs))
         if debugging():
             assert_topological(self.boxes)
         self.slots = {box: slot for slot, box in enumerate(self.boxes)}

@@ -6,10 +6,18 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from flowgraph.box import Array
 from flowgraph.plan.schedule import Buffer
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector of today's processors."""
+
+
+def aligned_bytes(size: int) -> Array:
+    """New memory that begins where a cache line does."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
 
 
 def lay_out(buffers: Iterable[Buffer]) -> int:

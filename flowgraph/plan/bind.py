@@ -13,12 +13,13 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant
 from flowgraph.boxes.label import PlaceOf, PlacesOf, check_labels
 from flowgraph.leaves import Parameter
-from flowgraph.plan.arena import ALIGNMENT, lay_out
+from flowgraph.plan.arena import aligned_bytes, lay_out
 from flowgraph.plan.blas import accumulator
 from flowgraph.plan.emit import NUMPY, Source
 from flowgraph.plan.masking import keep_where
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.store import stretch_of
 from flowgraph.plan.threads import in_threads, shared
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.run import as_values
@@ -30,15 +31,14 @@ class Memory:
     """The stretch of memory in which the buffers of a schedule lie."""
 
     def __init__(self, plan: Schedule) -> None:
-        unique = {id(buffer): buffer for buffer in plan.buffers.values() if buffer.spare_of is None}
+        unique = {id(buffer): buffer for buffer in plan.buffers.values() if buffer.is_own}
         self.bytes = lay_out(buffer for buffer in unique.values() if not buffer.piece)
-        raw = np.empty(self.bytes + ALIGNMENT, np.uint8)
-        start = -raw.ctypes.data % ALIGNMENT
-        self.stretch: Array = raw[start : start + self.bytes]
+        self.stretch: Array = aligned_bytes(self.bytes)
 
     def array(self, buffer: Buffer, box: Box) -> Array:
         """A buffer as the array that the value of the box is."""
-        return self.stretch[buffer.offset : buffer.offset + buffer.size].view(box.dtype).reshape(box.shape)
+        start = buffer.offset if buffer.inside is None else buffer.inside.offset + buffer.offset
+        return self.stretch[start : start + buffer.size].view(box.dtype).reshape(box.shape)
 
 
 def compile_source(source: Source) -> types.CodeType:
@@ -69,6 +69,8 @@ def bind(
             values[box] = box.value
         elif box in plan.updated:
             values[box] = old[box]  # type: ignore[index]
+        elif box in plan.stretches.joined:
+            values[box] = stretch_of([old[parameter] for parameter in plan.stretches.joined[box]])
         elif box in plan.buffers:
             values[box] = _buffer(plan.buffers[box], box, memory, new)
     for name, box in source.buffers.items():
@@ -103,9 +105,12 @@ def bind(
 def _buffer(buffer: Buffer, box: Box, memory: Memory, new: Mapping[Parameter, Array]) -> Array:
     if buffer.piece:
         return np.empty((buffer.piece, *shape_of(box)[1:]), box.dtype)
-    if buffer.spare_of is None:
+    whole = buffer.inside or buffer
+    if whole.spare_of is None:
         return memory.array(buffer, box)
-    return new[buffer.spare_of].reshape(box.shape)
+    elements = stretch_of([new[parameter] for parameter in whole.spare_of])
+    start = 0 if whole is buffer else buffer.offset // box.dtype.itemsize
+    return elements[start : start + buffer.size // box.dtype.itemsize].reshape(box.shape)
 
 
 def _cut(arrays: Sequence[Array | None], starts: Sequence[int], rows: int, count: int) -> list[tuple[Any, ...]]:

@@ -40,7 +40,7 @@ def find_chains(graph: Graph, kinds: dict[Box, str], bases: dict[Box, Box]) -> l
         members.clear()
 
     for box in graph.boxes:
-        if isinstance(box, Leaf) or kinds[box] == "view":
+        if isinstance(box, Leaf) or kinds[box] in ("view", "fixed"):
             continue
         fits = _is_member(box, kinds)
         if not fits or _reads_part(box, set(members), bases) or (members and box.shape != members[0].shape):

@@ -16,7 +16,7 @@ from flowgraph.leaves import Parameter
 from flowgraph.plan.emit_chains import write_chain
 from flowgraph.plan.names import Names
 from flowgraph.plan.rebuild import shape_of, sizes_known
-from flowgraph.plan.schedule import Schedule
+from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, is_single_place, scalar_text
 from flowgraph.spec import shape_text
@@ -58,6 +58,10 @@ def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> So
     source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
     for parameter, box in plan.updated.items():
         source.names[box] = source.taken.free(f"new_{source.names[parameter]}")
+    for box, run in plan.stretches.joined.items():
+        source.names[box] = source.taken.free(_of_run(source, run))
+    for box, run in plan.stretches.new.items():
+        source.names[box] = source.taken.free(f"new_{_of_run(source, run)}")
     return Writer(plan, source).write(results)
 
 
@@ -78,6 +82,11 @@ class Writer:
                 self.readers.setdefault(child, []).append(box)
         self.results: set[Box] = set()
         self.new = {box: parameter for parameter, box in plan.updated.items()}
+        self.joins: dict[Box, dict[int, Box]] = {}
+        self.wholes: dict[int, Box] = {}
+        for box, (whole, section) in plan.sections.items():
+            self.joins.setdefault(whole, {})[section] = box
+            self.wholes[id(plan.buffers[box])] = whole
 
     def write(self, results: Sequence[Box]) -> Source:
         self.results = set(results)
@@ -100,9 +109,7 @@ class Writer:
         """Write the lines of a box; the text by which its parents read it."""
         kind = self.plan.kinds[box]
         name = self.source.names[box]
-        if isinstance(box, Constant):
-            return name
-        if not box.children:
+        if kind in ("given", "fixed"):
             return name
         if kind == "view":
             return self._view(box)
@@ -124,6 +131,8 @@ class Writer:
                 self.texts[box] = self._held(box, name)
             if box in self.new:
                 self.line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
+        elif box in self.joins:
+            return self._join(box, texts)
         elif kind == "fill":
             self._fill(box, name, texts)
         else:
@@ -186,6 +195,19 @@ class Writer:
         if not _returns_out(last):
             self.line(box, f"{name} = {out}", comment=False)
 
+    def _join(self, box: Box, texts: list[str]) -> str:
+        """Copy what was not written into its section; the name of the buffer of all."""
+        out, name = self.out(box), self.source.names[box]
+        start = 0
+        for section, (child, text) in enumerate(zip(box.children, texts, strict=True)):
+            stop = start + shape_of(child)[0]
+            if section not in self.joins[box]:
+                self.line(child, f"{out}[{start}:{stop}] = {text}")
+            start = stop
+        sections = [self.out(one) for _, one in sorted(self.joins[box].items())]
+        self.lines.append((f"    {name} = {out}", f"{shape_text(box.shape)} of {_listed(sections)}"))
+        return name
+
     def _labels(self, box: PlacesOf, texts: list[str]) -> list[str]:
         """The labels, and the names of what checks them and of the places where the rows begin."""
         names = self.source.taken.free("check_labels"), self.source.taken.free("rows")
@@ -197,11 +219,19 @@ class Writer:
         buffer = self.plan.buffers[box]
         key = (id(buffer), shape_of(box), box.dtype.str)
         if key not in self.outs:
-            spare = buffer.spare_of
-            wanted = f"spare_{self.source.names[spare]}" if spare is not None else "m1"
-            name = self.outs[key] = self.source.taken.free(wanted)
+            name = self.outs[key] = self.source.taken.free(self._wanted(box, buffer))
             self.source.buffers[name] = box
         return self.outs[key]
+
+    def _wanted(self, box: Box, buffer: Buffer) -> str:
+        """What a buffer is called, if that is free: after the parameters whose spare one it is, or its section is."""
+        if buffer.spare_of is not None:
+            return f"spare_{_of_run(self.source, buffer.spare_of)}"
+        if buffer.inside is None:
+            return "m1"
+        run = buffer.inside.spare_of
+        whole = "" if run else self.out(self.wholes[id(buffer)])
+        return f"spare_{self.source.names[run[buffer.section]]}" if run else f"{whole}_{buffer.section + 1}"
 
     def _spare(self, parameter: Parameter, box: Box) -> str:
         """The name of the spare buffer of a parameter without axes."""
@@ -220,6 +250,11 @@ class Writer:
         known = sizes_known(box)
         shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
+
+
+def _of_run(source: Source, run: Sequence[Parameter]) -> str:
+    """The name of a stretch of parameters: of the first and the last."""
+    return "_".join(source.names[parameter] for parameter in dict.fromkeys((run[0], run[-1])))
 
 
 def _kind_of_view(box: Box) -> str:
@@ -241,6 +276,10 @@ def _returns_out(line: str) -> bool:
 
 def _literal(box: Box) -> str | None:
     return constant_text(box) if isinstance(box, Constant) else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else f"{names[0]} to {names[-1]}"
 
 
 def _beside(text: str, comment: str) -> str:

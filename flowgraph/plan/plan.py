@@ -51,7 +51,7 @@ class Plan:
     ) -> None:
         self._forward = Graph(*outputs, *updates.values())
         self.inputs = tuple(inputs)
-        self.store = Store(list(updates))
+        self.store = Store(updates)
         self._reads = tuple(p for p in self._forward.parameters if isinstance(p, Parameter) and p not in updates)
         self._alone = alone
         self._without = without

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,29 +14,45 @@ from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
 from flowgraph.plan.chains import Chain, find_chains, local_boxes
 from flowgraph.plan.rebuild import elements, sizes_known
+from flowgraph.plan.sections import find_sections, offset_of
 from flowgraph.plan.writers import fill_of, scalar_text, view_of
+
+
+class Stretches(NamedTuple):
+    """Boxes that are a stretch of neighbours in the store: of their values, and of their new values."""
+
+    joined: Mapping[Box, tuple[Parameter, ...]] = MappingProxyType({})
+    new: Mapping[Box, tuple[Parameter, ...]] = MappingProxyType({})
 
 
 @dataclass
 class Buffer:
-    """Bytes for one value after another: from the line `first` to the line `last`; or the spare one of a parameter.
+    """Bytes for one value after another: from the line `first` to the line `last`; or the spare ones of parameters.
 
-    `piece` is a number of rows, where only so many rows of the value are kept at a time.
+    `piece` is a number of rows, where only so many rows of the value are kept at a time. A buffer may be the section
+    number `section` inside another, from the byte `offset` of that.
     """
 
     size: int
     first: int
     last: int
-    spare_of: Parameter | None = None
+    spare_of: tuple[Parameter, ...] | None = None
     offset: int = 0
     piece: int = 0
+    inside: Buffer | None = None
+    section: int = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether these are bytes of the plan that no other buffer counts."""
+        return self.spare_of is None and self.inside is None
 
 
 @dataclass
 class Schedule:
     """The lines of a plan in their order, and where the value of each box is.
 
-    `kinds` says how a value comes: "given" (a leaf from outside), "fixed" (a constant, a parameter that the plan
+    `kinds` says how a value comes: "given" (a leaf from outside), "fixed" (a constant, parameters that the plan
     updates), "number", "view", "fill" (a buffer is filled), "call" (fprop returns it).
     """
 
@@ -46,22 +64,27 @@ class Schedule:
     bases: dict[Box, Box] = field(default_factory=dict)
     last: dict[Box, int] = field(default_factory=dict)
     chains: dict[Box, Chain] = field(default_factory=dict)
+    stretches: Stretches = field(default_factory=Stretches)
+    sections: dict[Box, tuple[Box, int]] = field(default_factory=dict)
 
     def is_fixed(self, box: Box) -> bool:
         """Whether the value is at the same place in memory in every run, so that views of it are made once."""
         return self.kinds[self.bases[box]] in ("fixed", "fill")
 
 
-def schedule(graph: Graph, updated: Mapping[Parameter, Box], pieces: bool = True) -> Schedule:
+def schedule(
+    graph: Graph, updated: Mapping[Parameter, Box], pieces: bool = True, stretches: Stretches | None = None
+) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
     Without `pieces`, large arrays are gone over whole, line by line.
     """
-    plan = Schedule(graph, updated)
+    plan = Schedule(graph, updated, stretches=stretches or Stretches())
     _find_kinds(plan)
     _find_last(plan)
     for chain in find_chains(graph, plan.kinds, plan.bases) if pieces else ():
         plan.chains.update(dict.fromkeys(chain.boxes, chain))
+    find_sections(plan)
     _give_buffers(plan)
     return plan
 
@@ -86,6 +109,8 @@ def _kind(plan: Schedule, box: Box, layouts: dict[Box, Array]) -> str:
         if not isinstance(box, Constant) and box.shape != ():
             layouts[box] = np.empty(box.shape, box.dtype)
         return "fixed" if isinstance(box, Constant) or box in plan.updated else "given"
+    if box in plan.stretches.joined:
+        return "fixed"
     if not sizes_known(box) or len(box.outputs) != 1:
         return "call"
     if box.shape == () and scalar_text(box, [""] * len(box.children)) is not None:
@@ -120,10 +145,10 @@ def _find_last(plan: Schedule) -> None:
 
 
 def _give_buffers(plan: Schedule) -> None:
-    targets = {box: parameter for parameter, box in plan.updated.items()}
+    targets = {box: (parameter,) for parameter, box in plan.updated.items()} | dict(plan.stretches.new)
     local = _local_boxes(plan)
     for line, box in enumerate(plan.graph.boxes):
-        if plan.kinds[box] != "fill":
+        if plan.kinds[box] != "fill" or box in plan.buffers:  # whose sections are filled already
             continue
         child = _dying_child(plan, box, line, local)
         if child is not None:
@@ -139,6 +164,26 @@ def _give_buffers(plan: Schedule) -> None:
             buffer.spare_of = targets[box]
         if box in plan.chains:
             _hold(plan, box)
+        if box in plan.sections:
+            _place_inside(plan, box)
+    for buffer in plan.buffers.values():
+        if buffer.inside is not None:
+            buffer.inside.first = min(buffer.inside.first, buffer.first)
+            buffer.inside.last = max(buffer.inside.last, buffer.last)
+
+
+def _place_inside(plan: Schedule, box: Box) -> None:
+    """Make the buffer of a box the section of what it is joined to, unless it is one of another kind already."""
+    buffer = plan.buffers[box]
+    whole, section = plan.sections[box]
+    if buffer.spare_of is not None or buffer.inside is not None or buffer.piece:
+        del plan.sections[box]
+        return
+    if whole not in plan.buffers:
+        size = elements(whole) * whole.dtype.itemsize
+        plan.buffers[whole] = Buffer(size, buffer.first, max(plan.last[whole], plan.graph.slots[whole]))
+    buffer.inside, buffer.section = plan.buffers[whole], section
+    buffer.offset = offset_of(whole, section) * box.dtype.itemsize
 
 
 def _local_boxes(plan: Schedule) -> set[Box]:
@@ -173,6 +218,7 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
         if (
             plan.kinds[child] == "fill"
             and plan.last[child] == line
+            and child not in plan.sections
             and child.shape == box.shape
             and child.dtype == box.dtype
             and not _aliased(plan, child, box.children)
@@ -185,4 +231,5 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
 def _aliased(plan: Schedule, child: Box, children: Sequence[Box]) -> bool:
     """Whether another child is a view of the same buffer, so that writing over one would spoil the other."""
     buffer = plan.buffers[child]
-    return any(other is not child and plan.buffers.get(plan.bases[other]) is buffer for other in children)
+    others = [plan.buffers.get(plan.bases[other]) for other in children if other is not child]
+    return any(other is not None and (other is buffer or other.inside is buffer) for other in others)

@@ -30,6 +30,7 @@ PASSES = (
     "products",
     "single",
     "accumulation",
+    "stretches",
     "pieces",
 )
 """What `fg.compile(..., without=[...])` can leave out."""

@@ -9,15 +9,17 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.arithmetic import Positive
+from flowgraph.boxes.joining import Concatenate
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
 from flowgraph.plan.bind import Memory, bind, compile_source
 from flowgraph.plan.emit import emit
 from flowgraph.plan.opening import open_composites
-from flowgraph.plan.schedule import kinds_of, schedule
+from flowgraph.plan.schedule import Stretches, kinds_of, schedule
 from flowgraph.plan.simplify import simplify
 from flowgraph.plan.specialise import specialise
 from flowgraph.plan.store import Store
+from flowgraph.plan.stretches import in_stretches
 
 
 class Specialised:
@@ -30,11 +32,15 @@ class Specialised:
     ) -> None:
         self.leaves = leaves
         small = simplify(open_composites(specialise(graph, leaves)), without)
-        whole = with_new_values(small, store.parameters)
+        small, stretches = in_stretches(small, store) if "stretches" not in without else (small, Stretches())
+        whole = with_new_values(small, store.parameters, stretches)
         count = len(whole.outputs) - len(store.parameters)
         kept, new = whole.outputs[:count], whole.outputs[count:]
-        self.graph = Graph(*kept, *_nearest_first(whole, new))
-        self.schedule = schedule(self.graph, dict(zip(store.parameters, new, strict=True)), "pieces" not in without)
+        parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
+        early = _nearest_first(whole, [*new, *parts])
+        self.graph = Graph(*kept, *_nearest_first(whole, new), along=(*kept, *early))
+        updated = dict(zip(store.parameters, new, strict=True))
+        self.schedule = schedule(self.graph, updated, "pieces" not in without, stretches)
         self.source = emit(self.schedule, [*leaves.values(), *read], kept)
         self.memory = Memory(self.schedule)
         code = compile_source(self.source)
@@ -45,22 +51,26 @@ class Specialised:
         self.copied = tuple([self.schedule.kinds[box] != "number" for box in kept])
 
 
-def with_new_values(graph: Graph, parameters: Sequence[Parameter]) -> Graph:
-    """The graph whose last outputs, the new values, each fill a buffer of their own: a copy where they would not."""
+def with_new_values(graph: Graph, parameters: Sequence[Parameter], stretches: Stretches | None = None) -> Graph:
+    """The graph whose last outputs, the new values, each fill a buffer of their own: a copy where they would not.
+
+    New values that are sections of a stretch share its buffer.
+    """
+    together = {p for run in stretches.new.values() for p in run} if stretches else set()
     kept = len(graph.outputs) - len(parameters)
     seen: set[Box] = set()
     outputs = list(graph.outputs)
     kinds = kinds_of(graph)
     for place in range(kept, len(outputs)):
         box = outputs[place]
-        if kinds[box] not in ("fill", "number") or box in seen:
+        if parameters[place - kept] not in together and (kinds[box] not in ("fill", "number") or box in seen):
             outputs[place] = Positive(box)
         seen.add(box)
     return Graph(*outputs)
 
 
 def _nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
-    """New values in the order in which backpropagation comes to them: what they read can die early."""
+    """Boxes in the order in which backpropagation comes to them: what they read can die early."""
     depth: dict[Box, int] = {}
     for box in graph.boxes:
         depth[box] = 1 + max((depth[child] for child in box.children), default=0)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array
+from flowgraph.box import Array, Box
 from flowgraph.leaves import Parameter
+from flowgraph.plan.arena import aligned_bytes
+from flowgraph.plan.neighbours import bytes_of, side_by_side
 
 _moves = threading.Lock()
 
@@ -22,17 +25,32 @@ class Store:
     all of them updated.
     """
 
-    def __init__(self, parameters: Sequence[Parameter]) -> None:
-        self.parameters = tuple(parameters)
+    def __init__(self, updates: Mapping[Parameter, Box]) -> None:
+        self.parameters = tuple(updates)
         self.lock = threading.RLock()
-        self.buffers: tuple[list[Array], list[Array]] = (
-            [np.empty(p.shape, p.dtype) for p in self.parameters],
-            [np.empty(p.shape, p.dtype) for p in self.parameters],
-        )
+        self._places = side_by_side(updates)
+        self.order = tuple(self._places)
+        self.buffers: tuple[list[Array], list[Array]] = (self._allocated(), self._allocated())
         self.commits = 0
         self.complete = False
         self.running = False
         self._read: dict[int, tuple[int, Array]] = {}
+
+    def _allocated(self) -> list[Array]:
+        ends = [place + bytes_of(parameter) for parameter, place in self._places.items()]
+        memory = aligned_bytes(max(ends, default=0))
+        starts = [self._places[parameter] for parameter in self.parameters]
+        return [
+            memory[start : start + bytes_of(p)].view(p.dtype).reshape(p.shape)
+            for p, start in zip(self.parameters, starts, strict=True)
+        ]
+
+    def are_neighbours(self, boxes: Sequence[Box]) -> bool:
+        """Whether these are parameters that lie next to one another here, in this order."""
+        return all(isinstance(box, Parameter) and box in self._places for box in boxes) and all(
+            one.dtype == other.dtype and self._places[one] + bytes_of(one) == self._places[other]  # type: ignore[index]
+            for one, other in pairwise(boxes)
+        )
 
     @property
     def old(self) -> list[Array]:
@@ -69,3 +87,11 @@ class Store:
                 copy.setflags(write=False)
                 found = self._read[place] = (self.commits, copy)
             return found[1]
+
+
+def stretch_of(arrays: Sequence[Array]) -> Array:
+    """The row of elements that neighbours of a store make up."""
+    first = arrays[0]
+    memory: Any = first.base
+    start = first.ctypes.data - memory.ctypes.data
+    return np.asarray(memory[start : start + sum(a.nbytes for a in arrays)].view(first.dtype))

@@ -29,7 +29,8 @@ def memory_of(schedule: Schedule) -> Memory:
 def _buffer(schedule: Schedule, box: Box, number: dict[int, int]) -> str:
     buffer = schedule.buffers[box]
     place = number.setdefault(id(buffer), len(number) + 1)
-    spare = f", new {printable(str(buffer.spare_of.name))}" if buffer.spare_of is not None else ""
+    new = (buffer.inside or buffer).spare_of or ()
+    spare = f", new {' and '.join(printable(str(p.name)) for p in new)}" if new else ""
     child = schedule.in_place.get(box)
     over = f", in place of {printable(schedule.graph.names[child])}" if child is not None else ""
     return f"buffer {place}, {amount_text(buffer.size, 'B')}{spare}{over}"
@@ -37,7 +38,7 @@ def _buffer(schedule: Schedule, box: Box, number: dict[int, int]) -> str:
 
 def _summary(schedule: Schedule) -> str:
     buffers: dict[int, Buffer] = {id(buffer): buffer for buffer in schedule.buffers.values()}
-    inside = sum(buffer.size for buffer in buffers.values() if buffer.spare_of is None)
+    inside = sum(buffer.size for buffer in buffers.values() if buffer.is_own)
     filled = len(schedule.buffers)
     text = f"{filled} values in {len(buffers)} buffers ({amount_text(inside, 'B')} beside the new parameters)"
     return f"{text}; {len(schedule.in_place)} written in place: thick links, bold words"

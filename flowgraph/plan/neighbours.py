@@ -1,0 +1,47 @@
+"""Which parameters lie next to one another in a store: those whose new values are computed alike."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.leaves import Parameter
+from flowgraph.plan.arena import ALIGNMENT
+from flowgraph.plan.rebuild import elements
+
+_DEEPEST = 8
+"""Boxes of an update that are compared; more would not tell more apart."""
+
+
+def side_by_side(updates: Mapping[Parameter, Box]) -> dict[Parameter, int]:
+    """The parameters in their order in memory, each with the byte where it begins.
+
+    Between those that are updated alike there is no gap, arrays of more axes first, so that weights meet weights.
+    """
+    groups: dict[Hashable, list[Parameter]] = {}
+    for parameter, new in updates.items():
+        groups.setdefault((parameter.dtype, _form(new, parameter, 0)), []).append(parameter)
+    places: dict[Parameter, int] = {}
+    end = 0
+    for group in groups.values():
+        end = -(-end // ALIGNMENT) * ALIGNMENT
+        for parameter in sorted(group, key=lambda one: -one.ndim):
+            places[parameter] = end
+            end += bytes_of(parameter)
+    return places
+
+
+def bytes_of(parameter: Box) -> int:
+    """The bytes of its elements."""
+    return elements(parameter) * parameter.dtype.itemsize
+
+
+def _form(box: Box, parameter: Parameter, depth: int) -> Hashable:
+    """What a new value does element by element, as far as it is compared."""
+    if box is parameter:
+        return "itself"
+    if box.shape == ():
+        return "a number"
+    if not isinstance(box, Elementwise) or depth == _DEEPEST:
+        return "an array"
+    return (type(box), *[_form(child, parameter, depth + 1) for child in box.children])

@@ -1,0 +1,102 @@
+"""Σ W1² + Σ W2² of neighbours in the store is one inner product of the stretch that they make up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flowgraph.box import Box
+from flowgraph.boxes.arithmetic import Add
+from flowgraph.boxes.joining import Concatenate
+from flowgraph.boxes.linear_algebra import MatMul
+from flowgraph.boxes.shape import Reshape
+from flowgraph.graph import Graph
+from flowgraph.leaves import Parameter
+from flowgraph.plan.rebuild import elements, is_scalar, on_children, rebuild
+from flowgraph.plan.store import Store
+
+Joined = dict[tuple[Parameter, ...], Box]
+"""Neighbours, and the box that is the stretch of their values."""
+
+
+def join_squares(graph: Graph, store: Store, joined: Joined) -> Graph:
+    """The graph with one inner product for neighbours; their stretches are noted in `joined`."""
+    inner = _inner_sums(graph)
+    place = {p: number for number, p in enumerate(store.order)}
+    new: dict[Box, Box] = {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        new[box] = on_children(box, children)
+        if _is_sum(box) and box not in inner:
+            terms = _terms(box, inner)
+            squares = {p: term for term in terms if (p := _squared(term)) in place}
+            for run in _runs(sorted(squares, key=place.__getitem__), store):
+                stretch = joined_once(run, joined)
+                of_run = {squares[p] for p in run}
+                terms = [term for term in terms if term not in of_run] + [MatMul(stretch, stretch)]
+                new[box] = _total([new.get(term, term) for term in terms])
+        return new[box]
+
+    return rebuild(graph, rule)
+
+
+def joined_once(run: tuple[Parameter, ...], joined: Joined) -> Box:
+    """The stretch of neighbours, the same box each time."""
+    if run not in joined:
+        joined[run] = join(run)
+    return joined[run]
+
+
+def join(parts: Sequence[Box]) -> Box:
+    """The elements of arrays one after another."""
+    return Concatenate(*[part if part.ndim == 1 else Reshape(part, to=(elements(part),)) for part in parts])
+
+
+def _is_sum(box: Box) -> bool:
+    return isinstance(box, Add) and all(is_scalar(one) and one.dtype == box.dtype for one in (box, *box.children))
+
+
+def _inner_sums(graph: Graph) -> set[Box]:
+    """Sums that are read by one sum only, as a term."""
+    readers: dict[Box, list[Box]] = {box: [box, box] for box in graph.outputs}
+    for box in graph.boxes:
+        for child in box.children:
+            readers.setdefault(child, []).append(box)
+    return {box for box in graph.boxes if _is_sum(box) and len(readers[box]) == 1 and _is_sum(readers[box][0])}
+
+
+def _terms(box: Box, inner: set[Box]) -> list[Box]:
+    terms: list[Box] = []
+    stack = list(box.children)[::-1]
+    while stack:
+        term = stack.pop()
+        if term in inner:
+            stack += term.children[::-1]
+        else:
+            terms.append(term)
+    return terms
+
+
+def _total(terms: Sequence[Box]) -> Box:
+    total = terms[0]
+    for term in terms[1:]:
+        total = Add(total, term)
+    return total
+
+
+def _squared(box: Box) -> Parameter | None:
+    """The parameter of which the box is the sum of squares."""
+    if not isinstance(box, MatMul) or box.shape != ():
+        return None
+    one, other = (child.children[0] if isinstance(child, Reshape) else child for child in box.children)
+    return one if one is other and isinstance(one, Parameter) else None
+
+
+def _runs(parameters: Sequence[Parameter], store: Store) -> list[tuple[Parameter, ...]]:
+    """Neighbours, two or more."""
+    runs: list[list[Parameter]] = []
+    for p in parameters:
+        if runs and store.are_neighbours((runs[-1][-1], p)):
+            runs[-1].append(p)
+        else:
+            runs.append([p])
+    return [tuple(run) for run in runs if len(run) > 1]
