@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
+from flowgraph.errors import DtypeError
+from flowgraph.spec import Spec
 
 _START = -0.5
 _SCALE = 5.3
@@ -30,6 +32,12 @@ class NormalCdf(Elementwise):
     symbol = "Φ"
     formula = r"\Phi(a)"
     derivative = r"e^{-a^2/2} / \sqrt{2 \pi}"
+
+    def infer(self, *specs: Spec) -> Spec:
+        """The shape of the child, which has to be real."""
+        if specs[0].dtype.kind == "c":
+            raise DtypeError(f"{self.title}: found complex numbers, needs real ones: its value is computed for those")
+        return super().infer(*specs)
 
     def fprop(self, a: Any) -> Any:
         z = np.minimum(np.abs(np.asarray(a, np.float64)), _ALL_UNDERFLOW)

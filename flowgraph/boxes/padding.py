@@ -9,12 +9,17 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.indexing import arange_like, index, index_add, lifted
+from flowgraph.boxes.padding_modes import STATISTICS, pad_constant, pad_odd, pad_ramp, pad_statistic
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.example import example
 from flowgraph.index_shape import ARRAY
 from flowgraph.spec import Spec
 
 _MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+_KEYWORDS = {
+    "constant": "constant_values", "linear_ramp": "end_values", "reflect": "reflect_type", "symmetric": "reflect_type",
+    **dict.fromkeys(STATISTICS, "stat_length"),
+}  # fmt: skip
 
 
 class Pad(Box):
@@ -42,17 +47,31 @@ class Pad(Box):
     )
 
     @classmethod
-    def from_numpy(cls, array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Box:
+    def from_numpy(cls, array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> Box:
         """np.pad; its widths may be one number, a pair, a pair per axis, or a dict of axes."""
+        strange = [name for name in settings if name != _KEYWORDS.get(mode)]
+        if strange:
+            raise UsageError(f"np.pad: found {strange[0]}=, which mode={mode!r} does not take")
         if isinstance(pad_width, dict):
             named = {axis % max(array.ndim, 1): width for axis, width in pad_width.items()}
             pad_width = [np.broadcast_to(named.get(axis, 0), 2) for axis in range(array.ndim)]
         widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)) if array.ndim else np.zeros((0, 2), int)
         pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
-        return cls(array, pad_width=pairs, mode=mode, constant_values=constant_values)
+        values = settings.get("constant_values", 0)
+        if any(isinstance(one, Box) for one in (values if isinstance(values, tuple | list) else [values])):
+            return pad_constant(array, pairs, values)  # type: ignore[no-any-return]
+        if mode != "constant" and any(size == 0 and max(pair) for size, pair in zip(array.shape, pairs, strict=False)):
+            raise array.shape_error(f"np.pad: found an empty axis, which mode={mode!r} has nothing to fill from")
+        if mode == "linear_ramp":
+            return pad_ramp(array, pairs, settings.get("end_values", 0))  # type: ignore[no-any-return]
+        if mode in STATISTICS:
+            return pad_statistic(array, pairs, mode, settings.get("stat_length"))  # type: ignore[no-any-return]
+        if settings.get("reflect_type", "even") == "odd":
+            return pad_odd(array, pairs, mode == "symmetric")  # type: ignore[no-any-return]
+        return cls(array, pad_width=pairs, mode=mode, constant_values=values)
 
     def check_settings(self) -> None:
-        """Refuse modes that compute values from the array, and negative widths."""
+        """Refuse modes that are none, and negative widths."""
         if self.mode not in _MODES:
             raise UnsupportedError(
                 f"np.pad: found mode={self.mode!r}, which boxes do not take; needs one of {', '.join(_MODES)}"

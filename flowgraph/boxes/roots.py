@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.boxes.given import boxed
 from flowgraph.boxes.matrices import rows
 from flowgraph.dispatch import implements
-from flowgraph.errors import ShapeError, UnsupportedError, UsageError
+from flowgraph.errors import ShapeError, UsageError
 
 
 @implements(np.roots)
@@ -37,9 +37,8 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @implements(np.polyfit)
 def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
-    """np.polyfit of boxes: the coefficients of least squares."""
-    if full or cov:
-        raise UnsupportedError("np.polyfit: found full= or cov=, boxes give the coefficients; use np.linalg.lstsq")
+    """np.polyfit of boxes: the coefficients of least squares; with what lstsq tells of them for `full`, with their
+    covariance for `cov`."""
     order = int(deg) + 1
     x, y = boxed(x) * 1.0, boxed(y) * 1.0
     if order < 1 or x.ndim != 1 or y.ndim not in (1, 2):
@@ -52,8 +51,22 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
     scale = np.sqrt(np.sum(left * left, axis=0))
     if rcond is None:
         rcond = x.shape[0] * float(np.finfo(x.dtype).eps) if isinstance(x.shape[0], int) else None
-    c = np.linalg.lstsq(left / scale, right, rcond)[0]
-    return c / (rows(scale) if y.ndim == 2 else scale)
+    scaled = left / scale
+    c, residuals, rank, s = np.linalg.lstsq(scaled, right, rcond)
+    c = c / (rows(scale) if y.ndim == 2 else scale)
+    if full:
+        return c, residuals, rank, s, rcond
+    return (c, _covariance(scaled, scale, residuals, cov, y.ndim)) if cov else c
+
+
+def _covariance(scaled: Any, scale: Any, residuals: Any, cov: Any, ndim: int) -> Any:
+    """The covariance of coefficients, scaled by what the fit leaves unless `cov` is "unscaled"."""
+    base = np.linalg.inv(scaled.T @ scaled) / np.outer(scale, scale)
+    spare = scaled.shape[0] - scaled.shape[1]
+    if not isinstance(spare, int) or (spare <= 0 and cov != "unscaled"):
+        raise UsageError(f"np.polyfit: found {scaled.shape[0]} points for cov=, needs more than {scaled.shape[1]}")
+    factor = 1 if cov == "unscaled" else residuals / spare
+    return base * factor if ndim == 1 else np.expand_dims(base, -1) * factor
 
 
 def _length(p: Any, who: str) -> int:

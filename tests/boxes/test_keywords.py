@@ -35,6 +35,17 @@ INTO_SINGLES = {"dtype": np.float32}
         lambda x: np.float_power(x**2, [1.0, 2.0, 3.0]),
         lambda x: np.copysign(np.array([True, False, True]), x),
         lambda x: np.square(np.array([True, False])) * x[0, 0],
+        lambda x: np.pad(x, ((1, 2), (0, 3)), "mean"),
+        lambda x: np.pad(x, 2, "median", stat_length=((1, 2), (2, 1))),
+        lambda x: np.pad(x, 1, "maximum", stat_length=1),
+        lambda x: np.pad(x, 1, "minimum"),
+        lambda x: np.pad(x, ((1, 2), (0, 3)), "linear_ramp", end_values=((1, 2), (3, 4))),
+        lambda x: np.pad(x, ((0, 5), (7, 0)), "reflect", reflect_type="odd"),
+        lambda x: np.pad(x, ((0, 5), (7, 0)), "symmetric", reflect_type="odd"),
+        lambda x: np.pad(x[:1], 2, "reflect", reflect_type="odd"),
+        lambda x: np.pad(x[0], (1, 2), constant_values=x[1, 0]),
+        lambda x: np.pad(x, (1, 2), constant_values=(x[1, 0], 2.0)),
+        lambda x: np.pad(np.arange(4), 2, "mean") * x[0, 0],
         lambda x: x.sum(0, None, None, True),
         lambda x: x.max(axis=1, keepdims=True),
         lambda x: x.var(0, None, None, 1),
@@ -92,3 +103,21 @@ def test_a_function_of_scipy_is_called_by_its_name():
 def test_an_order_of_memory_is_refused_since_it_would_not_be_numpys(order):
     with pytest.raises(fg.FlowgraphError, match="boxes have no memory order"):
         np.ravel(fg.Input("x", shape=(3, 2)), order)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda x: np.pad(x, 1, "edge", stat_length=2), "found stat_length=, which mode='edge' does not take"),
+        (lambda x: np.pad(x[:0], 1, "mean"), "an empty axis"),
+        (lambda x: np.pad(x, 1, "around"), "found mode='around'"),
+    ],
+)
+def test_padding_that_numpy_refuses(call, text):
+    with pytest.raises(fg.FlowgraphError, match=text):
+        call(fg.Input("x", shape=(3, 2)))
+
+
+def test_the_normal_distribution_of_a_complex_number_is_refused():
+    with pytest.raises(fg.FlowgraphError, match="found complex numbers, needs real ones"):
+        scipy.special.ndtr(fg.Input("z", shape=(3,), dtype=complex))

@@ -29,6 +29,9 @@ X, Y, W = np.sort(RNG.normal(size=7)), RNG.normal(size=7), RNG.uniform(0.5, 2, 7
         (lambda a, b: np.geomspace(a[0], b[1], 3), [A, B]),
         (lambda x, y: np.polyfit(x, y, 2), [X, Y]),
         (lambda x, y: np.polyfit(x, y, 0), [X, Y]),
+        (lambda x, y: np.polyfit(x, y, 2, full=True)[:4], [X, Y]),
+        (lambda x, y: np.polyfit(x, y, 1, cov=True), [X, Y]),
+        (lambda x, y: np.polyfit(x, np.stack([y, y * y], 1), 1, cov="unscaled"), [X, Y]),
         (lambda x, y, w: np.polyfit(x, y, 3, w=w), [X, Y, W]),
         (lambda x, y, w: np.polyfit(x, np.stack([y, y * y], 1), deg=1, w=w, rcond=1e-12), [X, Y, W]),
         (lambda a: np.poly(a), [A]),
@@ -67,7 +70,7 @@ def test_numbers_that_no_gradient_passes():
     [
         (lambda x: np.linspace(x, 1, -1), "found num=-1"),
         (lambda x: np.geomspace(x + 1j, 1), "found complex numbers"),
-        (lambda x: np.polyfit(x, x, 1, cov=True), "found full= or cov="),
+        (lambda x: np.polyfit(x, x, 1, cov=True), "found 2 points for cov=, needs more than 2"),
         (lambda x: np.polyfit(x, x, -1), "found deg=-1"),
         (lambda x: np.roots(x * np.ones((2, 2))), "np.roots: found Multiply with 2 axes, needs one"),
     ],

@@ -32,8 +32,9 @@ def namings(case):
         ]
 
 
-def named(case, shapes):
-    """The box on inputs of these shapes, or None where it wants numbers."""
+def named(case, shapes=None):
+    """The box on inputs of these shapes, by default all named, or None where it wants numbers."""
+    shapes = shapes or next(namings(case))
     leaves = [
         fg.Input(f"child{i}", shape=shape, dtype=a.dtype)
         for i, (shape, a) in enumerate(zip(shapes, case.children, strict=True))
@@ -44,8 +45,9 @@ def named(case, shapes):
         return None
 
 
-def resized(case, shapes, by):
+def resized(case, by, shapes=None):
     """The children with every named size larger by so many, their values used again."""
+    shapes = shapes or next(namings(case))
     return [
         np.resize(a, tuple(s + by if isinstance(name, str) else s for s, name in zip(a.shape, shape, strict=True)))
         .astype(a.dtype)
@@ -74,7 +76,7 @@ def serve(case, shapes, box, leaves):
     graph, alone = fg.Graph(*grads), fg.Graph(*outputs)
     others = 0
     for by in (0, 1, 3):
-        feeds = dict(zip(leaves, resized(case, shapes, by), strict=True))
+        feeds = dict(zip(leaves, resized(case, by, shapes), strict=True))
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
