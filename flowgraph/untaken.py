@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.boxes.activation import ReLU
-from flowgraph.boxes.arithmetic import Add, Negative, Positive, Subtract
+from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.boxes.arrangement import Flip, Roll, Transpose
 from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.choosing import Choose
@@ -73,6 +73,15 @@ def careful(steps: Iterable[Step], seeds: Sequence[Any]) -> Iterator[Step]:
         yield step._replace(bprop=_Careful(step, marks))
 
 
+def _is_harmless(step: Step) -> bool:
+    """Whether the bprop makes no NaN of a gradient of 0; nor does that of a product with numbers that are finite."""
+    box = step.box
+    if not isinstance(box, Multiply | Divide) or len(step.wanted) > 1:
+        return isinstance(box, HARMLESS)
+    other = box.children[1 - step.wanted[0][0]]
+    return isinstance(other, Constant) and bool(np.all(np.isfinite(other.value) & (other.value != 0)))
+
+
 class _Careful:
     """The bprop of a step that reads the mark of its box, and writes those of the children."""
 
@@ -91,7 +100,7 @@ class _Careful:
             if share is not _ALL:
                 share = settled(share, children[position], step.box, position, value)
             self._mark(slot, share)
-        if mark is _ALL or not isinstance(step.box, Elementwise) or isinstance(step.box, HARMLESS):
+        if mark is _ALL or not isinstance(step.box, Elementwise) or _is_harmless(step):
             return parts
         return self._without_untaken(parts, mark)
 
