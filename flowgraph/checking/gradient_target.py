@@ -160,6 +160,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         strict_types=True,
         may_share=True,
         definition=_definition(calls, second, (*names, *target.names), inputs),
+        arriving=shift,
     )
 
 

@@ -8,6 +8,7 @@ from flowgraph.checking.compare import Suspicion, ask, coordinate, random_direct
 from flowgraph.checking.kinks import is_singular, quotients_stay_bounded
 from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.ruling import Ruling
+from flowgraph.checking.runner import Illegal
 from flowgraph.checking.wider import disagrees, widened
 
 
@@ -21,6 +22,9 @@ def no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         return Ruling("undecided", suspicion, note="fprop has no correct digits here")
     if _passes_through_infinity(point):
         return Ruling("undecided", suspicion, note="fprop itself divides by 0 on its way to a finite value")
+    generic = _of_other_gradients(point, rng)
+    if generic is None:
+        return Ruling("undecided", suspicion, note="another incoming gradient gives no finite value here")
     children = [suspicion.child] if suspicion.child is not None else list(point.active)
     seen = 0
     for child in children:
@@ -28,7 +32,7 @@ def no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         directions += _bad_coordinates(suspicion, child)
         for direction in directions:
             bounded = quotients_stay_bounded(point.stencil(direction))
-            if bounded is False:
+            if bounded is False or quotients_stay_bounded(generic.stencil(direction)) is False:
                 return Ruling("undecided", suspicion, note="the derivative is infinite here")
             seen += bounded is True
     if seen == 0 and any(point.size(child) for child in children):
@@ -52,6 +56,17 @@ def _passes_through_infinity(point: Point) -> bool:
         except Exception:
             return False
     return False
+
+
+def _of_other_gradients(point: Point, rng: np.random.Generator) -> Point | None:
+    """The point with generic incoming gradients where it is a bprop that is checked: 0 hides an infinite slope."""
+    arriving = {i: random_direction(point, i, rng) for i in point.active if i < point.runner.target.arriving}
+    if not arriving:
+        return point
+    try:
+        return Point.at(point.runner, point.moved(arriving, 1.0), point.regime, point.active)
+    except Illegal:
+        return None
 
 
 def _stuck(point: Point, i: int, rng: np.random.Generator) -> bool:

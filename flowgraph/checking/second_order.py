@@ -75,9 +75,8 @@ def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) ->
 
     differentiated = (0, *(i + 1 for i in active))
     valid = None if target.valid is None else lambda grad, *inputs: target.valid is None or target.valid(*inputs)
-    return Target(
-        fprop, bprop, inputs, ("grad", *target.names), f"the bprop of {target.name}", differentiated, valid=valid
-    )
+    names, name = ("grad", *target.names), f"the bprop of {target.name}"
+    return Target(fprop, bprop, inputs, names, name, differentiated, valid=valid, arriving=1)
 
 
 def _sum(one: Any, other: Any, like: Any) -> Any:

@@ -36,7 +36,8 @@ class Target:
     its float32 input a failure instead of a warning. `definition` are the lines of Python that define fprop and bprop
     in the code that reproduces a mistake, where the functions do not tell themselves. `may_share`: a
     gradient may share memory with what was given, since nobody will write to it. The last `defaulted` inputs are
-    keywords of fprop and bprop with a default, for which bprop returns nothing.
+    keywords of fprop and bprop with a default, for which bprop returns nothing. The first `arriving` inputs are
+    themselves incoming gradients, of a bprop that is checked as an operation.
     """
 
     fprop: Callable[..., Any]
@@ -55,6 +56,7 @@ class Target:
     definition: tuple[str, ...] = ()
     may_share: bool = False
     defaulted: int = 0
+    arriving: int = 0
 
     @classmethod
     def of_functions(
