@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +30,52 @@ def optuna() -> Any:
     return package
 
 
-def sampler_of(given: Any, space: Space, seed: int, number: int) -> Any:
-    """The sampler for one trial; the seed and the number of the trial fix what it draws, whichever process runs it."""
+def sampler_of(given: Any, space: Space, seed: int) -> Any:
+    """The sampler: the seed and the number of a trial fix what it draws, whichever process runs it."""
     samplers = optuna().samplers
-    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
-        if given == "tpe":
-            return samplers.TPESampler(seed=own)
-        if given == "random":
-            return samplers.RandomSampler(seed=own)
-        if given == "grid":
-            # the seed orders the grid, and all processes count its points in the same order
-            return samplers.GridSampler({name: part.grid() for name, part in space.items()}, seed=seed)
-        if given == "quasi-random":
-            return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
-        if given == "gp":
-            return samplers.GPSampler(seed=own)
     if isinstance(given, samplers.BaseSampler):
         return given
-    raise UsageError(f"search: found sampler={given!r}, needs a sampler of Optuna's or one of {', '.join(SAMPLERS)}")
+    if given == "grid":
+        # the seed orders the grid, and all processes count its points in the same order
+        return samplers.GridSampler({name: part.grid() for name, part in space.items()}, seed=seed)
+    if given == "quasi-random":
+        with _quiet():
+            return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+    kinds = {"tpe": samplers.TPESampler, "random": samplers.RandomSampler, "gp": samplers.GPSampler}
+    if given not in kinds:
+        raise UsageError(
+            f"search: found sampler={given!r}, needs a sampler of Optuna's or one of {', '.join(SAMPLERS)}"
+        )
+
+    class Numbered(samplers.BaseSampler):  # type: ignore[misc, name-defined]
+        """A sampler of its own for each trial: two processes that begin one at the same time draw differently."""
+
+        def before_trial(self, study: Any, trial: Any) -> None:
+            own = int(np.random.SeedSequence([seed, trial.number]).generate_state(1)[0])
+            with _quiet():
+                self.own = kinds[given](seed=own)
+            self.own.before_trial(study, trial)
+
+        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+            return self.own.infer_relative_search_space(study, trial)
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
+            return self.own.sample_relative(study, trial, search_space)
+
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            return self.own.sample_independent(study, trial, param_name, param_distribution)
+
+        def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
+            self.own.after_trial(study, trial, state, values)
+
+    return Numbered()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
+        yield
 
 
 def pruner_of(given: Any) -> Any:
@@ -77,8 +104,7 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
     if storage is not None:
         url = str(storage) if "://" in str(storage) else f"sqlite:///{Path(storage).absolute()}"
         patience = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", package.exceptions.ExperimentalWarning)
+        with _quiet():
             retry = package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)
             storage = package.storages.RDBStorage(
                 url, engine_kwargs=patience, heartbeat_interval=HEARTBEAT, grace_period=GRACE,

@@ -85,8 +85,8 @@ def search(
     for number in range(rounds):
         spaces.append(_space_of_round(study, space, number, zoom))
         count = _grid_size(spaces[-1]) if sampler == "grid" else read_count("search", "trials", trials)
+        study.sampler = sampler_of(sampler, spaces[-1], seed)
         while _finished(study, number) < count:
-            study.sampler = sampler_of(sampler, spaces[-1], seed, len(study.get_trials(deepcopy=False)))
             study.optimize(_objective(train, spaces[-1], number, watch), n_trials=1, catch=FAILURES)
             if on_trial is not None:
                 on_trial(_result(study, spaces, watch))

@@ -12,6 +12,7 @@ from rich.console import Console
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.search import Choice, LogUniform, Uniform, Whole, read_space, search
+from flowgraph.search.engine import sampler_of, study_of
 from flowgraph.search.space import space_of_record, space_record
 
 BOWL = {"a": LogUniform(1e-4, 1.0, points=5), "b": Uniform(-1.0, 1.0, points=3), "c": Choice(["x", (1, 2)])}
@@ -175,6 +176,18 @@ def test_a_crash_and_two_processes_that_go_on_together(tmp_path):
     complete = [trial for trial in result.trials if trial.state == "complete"]
     assert {trial.settings["a"] for trial in complete} == set(range(5))
     assert len(complete) <= 5 + 1, "at most one more than there are processes beside the first"
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_processes_that_begin_at_the_same_time_draw_differently(tmp_path):
+    studies = [study_of(tmp_path / "study.db", "search", "none") for _ in range(2)]
+    for study in studies:
+        study.sampler = sampler_of("tpe", BOWL, 0)
+    trials = [study.ask() for study in studies]
+    drawn = [{name: part.suggest(trial, name) for name, part in BOWL.items()} for trial in trials]
+    alone = search(bowl, BOWL, trials=2)
+    assert drawn == [trial.settings for trial in alone.trials], "what a trial draws follows from its number"
+    assert drawn[0] != drawn[1]
 
 
 def test_ctrl_c_leaves_the_trial_to_be_taken_up(tmp_path):
