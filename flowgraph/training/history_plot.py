@@ -11,6 +11,9 @@ from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check
 if TYPE_CHECKING:
     from flowgraph.training.history import History
 
+DECADE = 10
+"""How many times the smallest value the largest is where a logarithmic axis shows more than a linear one."""
+
 
 def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
     """Write the picture; losses above, errors, gradient norms below, the best epoch marked."""
@@ -20,6 +23,7 @@ def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) 
     try:
         import matplotlib
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError:
         raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[training]'") from None
     panels = _panels(history)
@@ -28,9 +32,11 @@ def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) 
         rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (label, curves) in zip(rows, panels.items(), strict=True):
             _draw(axes, history, label, curves)
-            if label != "error" and log and all(value > 0 for values in curves.values() for value in values):
+            values = [value for values in curves.values() for value in values]
+            if label != "error" and log and min(values) > 0 and max(values) >= DECADE * min(values):
                 axes.set_yscale("log")
         rows[-1].set_xlabel("epoch")
+        rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.patch.set_alpha(0)
         undated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
         figure.savefig(path, **undated)

@@ -101,3 +101,11 @@ def test_what_it_refuses(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(ImportError, match=rf"needs {module}; run: pip install"):
             call()
+
+
+def test_epochs_are_whole_and_an_axis_is_logarithmic_only_over_a_factor_of_ten(tmp_path):
+    for last, logarithmic in ((0.5, False), (0.01, True)):
+        epochs = [Epoch(n, n, 0.1, 0.0, train_loss=last ** ((n - 1) / 19)) for n in range(1, 21)]
+        text = History(epochs).plot(tmp_path / "curve.svg").read_text()
+        assert not any(f">{place}<" in text for place in (2.5, 7.5, 12.5, 17.5))
+        assert ("10^" in text) is logarithmic
