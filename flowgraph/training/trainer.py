@@ -208,9 +208,12 @@ class Trainer:
         return {name: parameter.value for name, parameter in self._parameters.items()}
 
     def put_back_best(self) -> None:
-        """Give the model the parameters of the best epoch, if validation data showed one."""
-        for name, value in self.lookout.parameters.items():
-            self._parameters[name].value = value
+        """Give the model the parameters of the best epoch, if validation data showed one, and free it of the plan.
+
+        Parameters that lived on in the memory of the plan would keep it, and could not be pickled.
+        """
+        for name, parameter in self._parameters.items():
+            parameter.value = self.lookout.parameters.get(name, parameter.value)
 
     def state(self) -> State:
         """All that `restore` needs, copied."""

@@ -1,6 +1,9 @@
 """`fg.fit`: what it takes as a model, what it reaches, and what the lecture says of training."""
 
+import gc
+import pickle
 import threading
+import weakref
 from collections import namedtuple
 
 import numpy as np
@@ -57,15 +60,16 @@ def test_it_goes_on_from_a_state():
 
 
 def test_numba_trains_as_numpy_does():
+    """Classes, whose error is watched, without a warning that NumPy runs the plan."""
     pytest.importorskip("numba")
     found = {}
     for backend in ("numpy", "numba"):
-        mlp = fg.MLP([4, 3, 1], output="linear", rng=0)
-        history = fg.fit(mlp, (X, X[:, 0]), rule="sgd", batch_size=None, epochs=20, backend=backend, **QUIET)
-        found[backend] = history["train_loss"]
+        mlp = fg.MLP([4, 3, 2], rng=0)
+        history = fg.fit(mlp, (X, Y), batch_size=None, epochs=20, backend=backend, **QUIET)
+        found[backend] = [history["train_loss"], history["train_error"]]
     np.testing.assert_allclose(found["numba"], found["numpy"], rtol=1e-9)
     with pytest.raises(UsageError, match=r"found backend='fortran', needs 'numpy' or 'numba'"):
-        fg.fit(mlp, (X, X[:, 0]), backend="fortran", **QUIET)
+        fg.fit(mlp, (X, Y), backend="fortran", **QUIET)
 
 
 def test_in_a_thread():
@@ -271,3 +275,15 @@ def test_a_problem_is_refused_that_cannot_be_trained():
     with pytest.raises(UsageError, match=r"the loss or error reads Input 'other', which the objective does not read"):
         fg.Problem(fg.mean(x * w), loss=fg.mean(fg.Input("other", shape=("N",))))
     assert repr(fg.Problem(fg.mean(x * w))) == "<Problem of 1 parameter and the inputs x>"
+
+
+def test_a_trained_model_can_be_pickled_and_does_not_keep_its_plan():
+    mlp = fg.MLP([4, 3, 2], rng=0)
+    trainer = fg.Trainer(mlp, (X, Y))
+    plan = weakref.ref(trainer.plan)
+    trainer.run(1)
+    del trainer
+    gc.collect()
+    assert plan() is None
+    again = pickle.loads(pickle.dumps(mlp))
+    assert all(np.array_equal(a.value, b.value) for a, b in zip(mlp.parameters, again.parameters, strict=True))
