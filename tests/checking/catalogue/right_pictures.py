@@ -1,0 +1,232 @@
+"""Right operations on pictures and curves: interpolation, windows, wavelets, differences at the border."""
+
+import numpy as np
+
+from .entries import normal, ok, uniform
+
+
+def need(condition):
+    if not condition:
+        raise ValueError("outside of the contract")
+
+
+def srgb(x):
+    with np.errstate(all="ignore"):
+        return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+
+
+def srgb_back(g, y, x):
+    with np.errstate(all="ignore"):
+        return (g * np.where(x <= 0.04045, 1 / 12.92, 2.4 / 1.055 * ((x + 0.055) / 1.055) ** 1.4),)
+
+
+ok("linear light of a picture", srgb, srgb_back, uniform(3, 4))
+
+
+def sampled(image, xy, wrap):
+    """An image between its pixels, the border repeated, or the image wrapped around."""
+    need(image.ndim == 2 and image.size and xy.ndim == 2 and xy.shape[1] == 2 and abs(xy).max(initial=0) < 1e6)
+    (i, k), (a, b), inside = corners(image.shape, xy, wrap)
+    return (1 - a) * ((1 - b) * image[i[0], k[0]] + b * image[i[0], k[1]]) + a * ((1 - b) * image[i[1], k[0]] + b * image[i[1], k[1]])
+
+
+def corners(shape, xy, wrap):
+    at, share, inside = [], [], []
+    for n, p in zip(shape, xy.T, strict=True):
+        q = p if wrap else np.clip(p, 0, n - 1)
+        low = np.floor(q).astype(int)
+        if not wrap:
+            low = np.minimum(low, max(n - 2, 0))
+        at.append((low % n, (low + 1) % n))
+        share.append(q - low)
+        inside.append(np.ones(p.shape, bool) if wrap else (p >= 0) & (p <= n - 1) & (n > 1))
+    return at, share, inside
+
+
+def sampled_back(g, y, image, xy, wrap):
+    (i, k), (a, b), inside = corners(image.shape, xy, wrap)
+    dimage = np.zeros_like(image)
+    for s, wa in ((0, 1 - a), (1, a)):
+        for t, wb in ((0, 1 - b), (1, b)):
+            np.add.at(dimage, (i[s], k[t]), g * wa * wb)
+    da = (1 - b) * (image[i[1], k[0]] - image[i[0], k[0]]) + b * (image[i[1], k[1]] - image[i[0], k[1]])
+    db = (1 - a) * (image[i[0], k[1]] - image[i[0], k[0]]) + a * (image[i[1], k[1]] - image[i[1], k[0]])
+    return dimage, np.stack([g * da * inside[0], g * db * inside[1]], axis=1), None
+
+
+ok("image between its pixels", sampled, sampled_back, normal(4, 5), uniform(6, 2, low=-1, high=5), False)
+
+
+def spline(y, t):
+    """The natural cubic spline through (0, y0), (1, y1), ..., continued by straight lines."""
+    need(y.ndim == 1 and y.size > 2 and t.ndim == 1 and abs(t).max(initial=0) < 1e6)
+    k, a = pieces(y, t)
+    c = np.concatenate([[0], np.linalg.solve(band(y.size), 6 * np.diff(y, 2)), [0]])
+    s = y[k] * (1 - a) + y[k + 1] * a
+    b = np.clip(a, 0, 1)
+    bend = c[k] * ((1 - b) ** 3 - (1 - b)) / 6 + c[k + 1] * (b**3 - b) / 6
+    return (s + bend + (a - b) * np.where(a > 1, c[k] / 6 + c[k + 1] / 3, -c[k] / 3 - c[k + 1] / 6)).astype(y.dtype)
+
+
+def pieces(y, t):
+    k = np.clip(np.floor(t).astype(int), 0, y.size - 2)
+    return k, t - k
+
+
+def band(n):
+    return 4 * np.eye(n - 2) + np.eye(n - 2, k=1) + np.eye(n - 2, k=-1)
+
+
+def spline_back(g, out, y, t):
+    k, a = pieces(y, t)
+    b = np.clip(a, 0, 1)
+    c = np.concatenate([[0], np.linalg.solve(band(y.size), 6 * np.diff(y, 2)), [0]])
+    over, under = a > 1, a < 0
+    left = ((1 - b) ** 3 - (1 - b)) / 6 + (a - b) * np.where(over, 1 / 6, -1 / 3)
+    right = (b**3 - b) / 6 + (a - b) * np.where(over, 1 / 3, -1 / 6)
+    dc, dy = np.zeros(y.size), np.zeros(y.size)
+    np.add.at(dc, k, g * left)
+    np.add.at(dc, k + 1, g * right)
+    np.add.at(dy, k, g * (1 - a))
+    np.add.at(dy, k + 1, g * a)
+    e = 6 * np.linalg.solve(band(y.size), dc[1:-1])
+    dy[:-2] += e
+    dy[1:-1] -= 2 * e
+    dy[2:] += e
+    slope = y[k + 1] - y[k] + c[k] * (1 - 3 * (1 - b) ** 2) / 6 + c[k + 1] * (3 * b * b - 1) / 6
+    return dy.astype(y.dtype), (g * slope).astype(t.dtype)
+
+
+ok("natural spline", spline, spline_back, normal(5), uniform(4, low=-1, high=5))
+
+
+def haar(x):
+    """One level of the orthonormal Haar transform of the last axis, a last odd element alone."""
+    need(x.ndim)
+    n = x.shape[-1] // 2 * 2
+    a, b = x[..., 0:n:2], x[..., 1:n:2]
+    return np.concatenate([(a + b) * 0.5**0.5, x[..., n:], (a - b) * 0.5**0.5], axis=-1)
+
+
+def unhaar(c):
+    n = c.shape[-1] // 2
+    x = np.empty_like(c)
+    low, high = c[..., :n], c[..., c.shape[-1] - n :]
+    x[..., 0 : 2 * n : 2], x[..., 1 : 2 * n : 2] = (low + high) * 0.5**0.5, (low - high) * 0.5**0.5
+    x[..., 2 * n :] = c[..., n : c.shape[-1] - n]
+    return x
+
+
+def denoised(x, level):
+    c = haar(x)
+    n = x.shape[-1] - x.shape[-1] // 2
+    c[..., n:] = np.sign(c[..., n:]) * np.maximum(np.abs(c[..., n:]) - level, 0)
+    return unhaar(c)
+
+
+def denoised_back(g, y, x, level):
+    c, d = haar(x), haar(g)
+    n = x.shape[-1] - x.shape[-1] // 2
+    live = np.abs(c[..., n:]) > level
+    dlevel = -(d[..., n:] * live * np.sign(c[..., n:])).sum()
+    d[..., n:] *= live
+    return unhaar(d), float(dlevel)
+
+
+ok("wavelets without small details", denoised, denoised_back, normal(2, 6), 0.3, valid=lambda x, level: x.ndim > 0 and level >= 0)
+
+
+def slopes(y, x, edge_order):
+    need(y.ndim == 1 and x.shape == y.shape and y.size > edge_order and edge_order in (1, 2) and np.all(np.diff(x) > 0))
+    return np.gradient(y, x, edge_order=edge_order)
+
+
+def slopes_back(g, out, y, x, edge_order):
+    rows = stencil(x, edge_order)
+    dy = rows.T @ g
+    dx = np.zeros_like(x)
+    # The slope at i is q'(x_i) of a parabola (or line) through its points: moving a point along the curve changes nothing but
+    # the error of interpolation.
+    for i in range(x.size):
+        at, q = local(x, y, i, edge_order)
+        d = np.polyder(q)
+        for j in at:
+            dx[j] -= g[i] * rows[i, j] * np.polyval(d, x[j] - x[i])
+        dx[i] += g[i] * np.polyval(np.polyder(d), 0.0)
+    return dy, dx, None
+
+
+def local(x, y, i, edge_order):
+    n = x.size
+    first = min(max(i - 1, 0), n - 3) if 0 < i < n - 1 or edge_order == 2 else (0 if i == 0 else n - 2)
+    at = np.arange(first, first + (3 if 0 < i < n - 1 or edge_order == 2 else 2))
+    return at, np.polyfit(x[at] - x[i], y[at], len(at) - 1)
+
+
+def stencil(x, edge_order):
+    rows = np.zeros((x.size, x.size), x.dtype)
+    for i in range(x.size):
+        at, _ = local(x, x, i, edge_order)
+        t = x[at] - x[i]
+        for j in range(len(at)):
+            others = np.delete(t, j)
+            weight = -others.sum() if len(others) == 2 else 1.0
+            rows[i, at[j]] = weight / np.prod(t[j] - others)
+    return rows
+
+
+ok("slopes on a grid", slopes, slopes_back, normal(5), np.cumsum(uniform(5)), 2)
+
+
+def median_filter(x, width):
+    need(x.ndim == 1 and width > 0 and width % 2 and x.size)
+    return np.median(np.lib.stride_tricks.sliding_window_view(np.pad(x, width // 2, mode="edge"), width), axis=1)
+
+
+def median_filter_back(g, y, x, width):
+    at = np.lib.stride_tricks.sliding_window_view(np.pad(np.arange(x.size), width // 2, mode="edge"), width)
+    middle = np.take_along_axis(at, np.argsort(x[at], axis=1, kind="stable")[:, width // 2][:, None], 1)[:, 0]
+    return np.bincount(middle, g, x.size).astype(x.dtype), None
+
+
+ok("running median", median_filter, median_filter_back, normal(7), 3)
+
+
+def total_variation(x):
+    need(x.ndim == 2)
+    d = np.zeros((2, *x.shape), x.dtype)
+    d[0, :-1], d[1, :, :-1] = np.diff(x, axis=0), np.diff(x, axis=1)
+    return np.sqrt((d * d).sum(axis=0)).sum()
+
+
+def total_variation_back(g, y, x):
+    d = np.zeros((2, *x.shape), x.dtype)
+    d[0, :-1], d[1, :, :-1] = np.diff(x, axis=0), np.diff(x, axis=1)
+    length = np.sqrt((d * d).sum(axis=0))
+    d = g * d / np.where(length > 0, length, 1)
+    dx = -d.sum(axis=0)
+    dx[1:] += d[0, :-1]
+    dx[:, 1:] += d[1, :, :-1]
+    return (dx,)
+
+
+ok("total variation", total_variation, total_variation_back, normal(4, 5))
+
+
+def pooled(x, size, stride):
+    """The largest of each window, windows may overlap or reach over the end."""
+    need(x.ndim == 2 and x.size and 0 < stride <= size <= min(x.shape))
+    return np.array([[x[i : i + size, j : j + size].max() for j in range(0, x.shape[1], stride)] for i in range(0, x.shape[0], stride)], x.dtype)
+
+
+def pooled_back(g, y, x, size, stride):
+    dx = np.zeros_like(x)
+    for a, i in enumerate(range(0, x.shape[0], stride)):
+        for b, j in enumerate(range(0, x.shape[1], stride)):
+            window = x[i : i + size, j : j + size]
+            k, m = np.unravel_index(window.argmax(), window.shape)
+            dx[i + k, j + m] += g[a, b]
+    return dx, None, None
+
+
+ok("largest of overlapping windows", pooled, pooled_back, normal(4, 5), 3, 2)
