@@ -1,0 +1,275 @@
+"""Right operations that choose, sort, group and gather, with settings of every kind, and convolutions with theirs."""
+
+import numpy as np
+
+from .entries import back, fit, normal, ok, uniform
+
+
+def need(condition):
+    if not condition:
+        raise ValueError("outside of the contract")
+
+
+def isotonic(x):
+    """The nearest vector that never falls: pools of neighbours that violate it."""
+    need(x.ndim == 1 and x.size)
+    y = np.empty_like(x)
+    for a, b in pools(x):
+        y[a:b] = x[a:b].mean()
+    return y
+
+
+def pools(x):
+    found = []
+    for k, value in enumerate(x):
+        found.append([k, k + 1, value])
+        while len(found) > 1 and found[-2][2] >= found[-1][2]:
+            a, _, p = found.pop(-2)
+            m, b, q = found[-1]
+            found[-1] = [a, b, ((m - a) * p + (b - m) * q) / (b - a)]
+    return [(a, b) for a, b, _ in found]
+
+
+def isotonic_back(g, y, x):
+    dx = np.empty_like(x)
+    for a, b in pools(x):
+        dx[a:b] = g[a:b].mean()
+    return (dx,)
+
+
+ok("isotonic regression", isotonic, isotonic_back, normal(6))
+
+
+def by_key(x, key):
+    need(x.shape == key.shape and x.ndim == 1)
+    return x[np.argsort(key, kind="stable")]
+
+
+def by_key_back(g, y, x, key):
+    dx = np.empty_like(x)
+    dx[np.argsort(key, kind="stable")] = g
+    return dx, np.zeros_like(key)
+
+
+ok("ordered by another", by_key, by_key_back, normal(5), normal(5, seed=1))
+
+
+def permuted(x, order, inverse):
+    need(x.ndim and order.dtype.kind == "i" and np.array_equal(np.sort(order), np.arange(len(x))))
+    return x[np.argsort(order)] if inverse else x[order]
+
+
+ok("permuted, or back", permuted, lambda g, y, x, order, inverse: (g[order] if inverse else g[np.argsort(order)], None, None),
+   normal(4, 2), np.array([2, 0, 3, 1]), False)
+
+
+def row_sparse(data, columns, starts, x):
+    """A sparse matrix by rows (data, columns, starts) times a vector."""
+    need(columns.dtype.kind == starts.dtype.kind == "i" and data.shape == columns.shape and data.ndim == 1 and x.ndim == 1)
+    need(starts.ndim == 1 and starts.size > 0 and starts[0] == 0 and starts[-1] == data.size and np.all(np.diff(starts) >= 0))
+    need(np.all(columns >= 0) and np.all(columns < x.size))
+    out = np.zeros(starts.size - 1, x.dtype)
+    np.add.at(out, np.repeat(np.arange(out.size), np.diff(starts)), data * x[columns])
+    return out
+
+
+def row_sparse_back(g, y, data, columns, starts, x):
+    spread = g[np.repeat(np.arange(y.size), np.diff(starts))]
+    dx = np.zeros_like(x)
+    np.add.at(dx, columns, spread * data)
+    return spread * x[columns], None, None, dx
+
+
+ok("sparse product", row_sparse, row_sparse_back, normal(5), np.array([0, 2, 2, 1, 0]), np.array([0, 2, 2, 5]), normal(3))
+
+
+def largest_of_groups(x, group, count):
+    """The largest of each group, 0 for a group of none."""
+    need(x.ndim == 1 and group.shape == x.shape and group.dtype.kind == "i" and 0 < count < 100)
+    need(np.all(group >= 0) and np.all(group < count))
+    out = np.full(count, -np.inf, x.dtype)
+    np.maximum.at(out, group, x)
+    return np.where(np.isfinite(out), out, 0)
+
+
+def largest_of_groups_back(g, y, x, group, count):
+    first, dx = {}, np.zeros_like(x)
+    for k in np.flatnonzero(x == y[group]):
+        first.setdefault(group[k], k)
+    for which, k in first.items():
+        dx[k] = g[which]
+    return dx, None, None
+
+
+ok("largest of groups", largest_of_groups, largest_of_groups_back, normal(6), np.array([0, 2, 0, 3, 2, 2]), 4)
+
+
+def trimmed(x, share):
+    """The mean without the smallest and largest share."""
+    need(x.ndim == 1 and x.size and 0 <= share < 0.5)
+    cut = int(share * x.size)
+    return np.sort(x)[cut : x.size - cut].mean()
+
+
+def trimmed_back(g, y, x, share):
+    cut = int(share * x.size)
+    dx = np.zeros_like(x)
+    dx[np.argsort(x, kind="stable")[cut : x.size - cut]] = g / (x.size - 2 * cut)
+    return dx, 0.0
+
+
+ok("trimmed mean", trimmed, trimmed_back, normal(7), 0.2)
+
+
+def robust_scale(x):
+    """x over its median absolute deviation."""
+    need(x.ndim == 1 and x.size % 2)
+    d = np.abs(x - np.median(x))
+    need(np.median(d) > 1e-9 * d.max())
+    return x / np.median(d)
+
+
+def robust_scale_back(g, y, x):
+    m = np.argsort(x, kind="stable")[x.size // 2]
+    d = np.abs(x - x[m])
+    k = np.argsort(d, kind="stable")[x.size // 2]
+    dx = g / d[k]
+    slope = -(g * y).sum() / d[k] * np.sign(x[k] - x[m])
+    dx[k] += slope
+    dx[m] -= slope
+    return (dx,)
+
+
+ok("scaled by the median deviation", robust_scale, robust_scale_back, normal(5))
+
+
+def reduced(x, reduction):
+    return {"none": lambda: x * x, "sum": lambda: (x * x).sum(), "mean": lambda: (x * x).mean()}[reduction]()
+
+
+ok("reduction by name", reduced, lambda g, y, x, reduction: (2 * g * x / (x.size if reduction == "mean" else 1), None), normal(3, 4), "mean")
+
+
+def deviation(x, axis, ddof):
+    y = x.std(axis=axis, ddof=ddof)
+    need(np.all(np.isfinite(y)) and not np.any(y == 0) and ddof >= 0)
+    return y
+
+
+def deviation_back(g, y, x, axis, ddof):
+    n = x.size if axis is None else np.prod([x.shape[k] for k in np.atleast_1d(axis)])
+    centred = x - x.mean(axis=axis, keepdims=True)
+    return (back(g / y, x, axis) * centred / int(n - ddof)).astype(x.dtype), None, None
+
+
+ok("deviation, any degrees of freedom", deviation, deviation_back, normal(3, 4), 1, 1,
+   valid=lambda x, axis, ddof: np.all(x.std(axis=axis) > 1e-6 * (1e-300 + abs(x).max())))
+
+
+def padded(x, width, mode):
+    need(x.ndim == 1 and x.size and 0 <= width < x.size and mode in ("reflect", "edge", "wrap", "constant"))
+    return np.pad(x, width, mode=mode)
+
+
+def padded_back(g, y, x, width, mode):
+    dx = np.zeros_like(x)
+    where = np.pad(np.arange(x.size), width, mode=mode) if mode != "constant" else np.arange(x.size)
+    np.add.at(dx, where, g if mode != "constant" else g[width : width + x.size])
+    return dx, None, None
+
+
+ok("padded by name", padded, padded_back, normal(5), 2, "reflect")
+
+
+def conv(x, w, stride, gap, margin):
+    """A convolution of channels along one axis."""
+    need(x.ndim == 2 and w.ndim == 3 and w.shape[1] == len(x) and stride > 0 and gap > 0 and margin >= 0 and w.size)
+    p = np.pad(x, ((0, 0), (margin, margin)))
+    n = p.shape[1] - gap * (w.shape[2] - 1)
+    need(n > 0)
+    return np.einsum("oik,ikt->ot", w, np.stack([p[:, k * gap : k * gap + n : stride] for k in range(w.shape[2])], axis=1))
+
+
+def conv_back(g, y, x, w, stride, gap, margin):
+    p = np.pad(x, ((0, 0), (margin, margin)))
+    n = p.shape[1] - gap * (w.shape[2] - 1)
+    dp, dw = np.zeros_like(p), np.empty_like(w)
+    for k in range(w.shape[2]):
+        dp[:, k * gap : k * gap + n : stride] += w[:, :, k].T @ g
+        dw[:, :, k] = g @ p[:, k * gap : k * gap + n : stride].T
+    return dp[:, margin : margin + x.shape[1]], dw, None, None, None
+
+
+ok("convolution of channels", conv, conv_back, normal(2, 7), normal(3, 2, 3), 2, 1, 1)
+
+
+def group_mean(x, groups):
+    need(x.ndim == 3 and groups > 0 and x.shape[1] % groups == 0 and x.size)
+    z = x.reshape(len(x), groups, -1)
+    return (z / np.sqrt((z * z).mean(axis=2, keepdims=True) + 1e-5)).reshape(x.shape)
+
+
+def group_mean_back(g, y, x, groups):
+    z, d = x.reshape(len(x), groups, -1), g.reshape(len(x), groups, -1)
+    s = np.sqrt((z * z).mean(axis=2, keepdims=True) + 1e-5)
+    return ((d - z * (d * z).mean(axis=2, keepdims=True) / s**2) / s).reshape(x.shape), None
+
+
+ok("groups of length 1", group_mean, group_mean_back, normal(2, 4, 3), 2)
+
+
+def assigned(x, centres):
+    need(x.ndim == centres.ndim == 2 and x.shape[1] == centres.shape[1] and len(centres))
+    return ((x[:, None] - centres) ** 2).sum(axis=2).min(axis=1)
+
+
+def assigned_back(g, y, x, centres):
+    k = ((x[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+    dx = 2 * g[:, None] * (x - centres[k])
+    dc = np.zeros_like(centres)
+    np.subtract.at(dc, k, dx)
+    return dx, dc
+
+
+ok("distance to the nearest centre", assigned, assigned_back, normal(5, 2), normal(3, 2))
+
+
+def gated(x, threshold):
+    """Rows whose mean is above the threshold, doubled: the choice itself has no slope."""
+    need(x.ndim == 2 and x.shape[1])
+    return np.where(x.mean(axis=1, keepdims=True) > threshold, 2 * x, x)
+
+
+ok("rows chosen by their mean", gated, lambda g, y, x, threshold: (
+    np.where(x.mean(axis=1, keepdims=True) > threshold, 2 * g, g), 0.0), normal(4, 3), 0.1)
+
+
+def weighted_mean(x, w):
+    need(x.ndim and w.shape == x.shape[-1:] and not np.any(w.sum() == 0))
+    return (x * w).sum(axis=-1) / w.sum()
+
+
+ok("mean with weights", weighted_mean, lambda g, y, x, w: (
+    g[..., None] * w / w.sum(), fit(g[..., None] * (x - y[..., None]), w) / w.sum()), normal(3, 4), uniform(4) / uniform(4).sum())
+
+
+def trapezium(y, x, axis):
+    need(y.ndim and -y.ndim <= axis < y.ndim and x.shape == (y.shape[axis],))
+    y = np.moveaxis(y, axis, -1)
+    return np.cumsum(np.diff(x) * (y[..., 1:] + y[..., :-1]) / 2, axis=-1)
+
+
+def trapezium_back(g, out, y, x, axis):
+    z = np.moveaxis(y, axis, -1)
+    r = np.flip(np.cumsum(np.flip(g, -1), axis=-1), -1)
+    dz, dx = np.zeros_like(z), np.zeros_like(x)
+    part = r * np.diff(x) / 2
+    dz[..., 1:] += part
+    dz[..., :-1] += part
+    slope = fit(r * (z[..., 1:] + z[..., :-1]) / 2, x[1:])
+    dx[1:] += slope
+    dx[:-1] -= slope
+    return np.moveaxis(dz, -1, axis), dx, None
+
+
+ok("running integral", trapezium, trapezium_back, normal(3, 5), np.cumsum(uniform(5)), 1)
