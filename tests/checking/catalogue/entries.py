@@ -36,6 +36,12 @@ def bug(family, name, fprop, bprop, *inputs, **options):
     ENTRIES.append(Entry(family, name, fprop, bprop, inputs, options))
 
 
+def need(condition):
+    """What an operation asks of its inputs; a derived input without it is not legal."""
+    if not condition:
+        raise ValueError("outside of the contract")
+
+
 def normal(*shape, seed=0):
     return np.random.default_rng([seed, *shape]).normal(size=shape)
 

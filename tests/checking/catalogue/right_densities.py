@@ -158,7 +158,8 @@ ok("Dawson's integral", lambda x: special.dawsn(x), lambda g, y, x: ((g * (1 - 2
 ok("scaled error function", lambda x: special.erfcx(x), lambda g, y, x: (g * (2 * x * y - x.dtype.type(2 / np.pi**0.5)),), normal(5),
    valid=lambda x: np.all(abs(x) < 20))
 ok("larger root of a quadratic, naive", lambda b, c: (-b + np.sqrt(b * b - 4 * c)) / 2, lambda g, y, b, c: (
-    fit(-g * y / np.sqrt(b * b - 4 * c), b), fit(-g / np.sqrt(b * b - 4 * c), c)), 2 + uniform(4), uniform(4))
+    fit(-g * y / np.sqrt(b * b - 4 * c), b), fit(-g / np.sqrt(b * b - 4 * c), c)), 2 + uniform(4), uniform(4),
+   valid=lambda b, c: np.all(b * b > 4 * c))
 ok("expanded (x - 1)⁷", lambda x: ((((((x - 7) * x + 21) * x - 35) * x + 35) * x - 21) * x + 7) * x - 1,
    lambda g, y, x: (7 * g * (x - 1) ** 6,), uniform(5, high=2))
 ok("sum of an alternating series", lambda x: (1 - x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4 * (1 - x / 5 * (1 - x / 6)))))),
