@@ -1,25 +1,26 @@
-"""Right operations of probability and special functions: tails, switches of formula, edges of the domain, cancellation."""
+"""Right operations of probability and special functions: tails, switches of formula, edges of the domain."""
 
 import numpy as np
 from scipy import special
 
-from .entries import fit, normal, ok, uniform
-
-
-def need(condition):
-    if not condition:
-        raise ValueError("outside of the contract")
+from .entries import need, normal, ok, uniform
 
 
 def student(x, nu):
     need(x.shape == nu.shape and np.all(nu > 0))
-    return (special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - 0.5 * np.log(np.pi * nu)
-            - (nu + 1) / 2 * np.log1p(x * x / nu)).astype(x.dtype)
+    return (
+        special.gammaln((nu + 1) / 2)
+        - special.gammaln(nu / 2)
+        - 0.5 * np.log(np.pi * nu)
+        - (nu + 1) / 2 * np.log1p(x * x / nu)
+    ).astype(x.dtype)
 
 
 def student_back(g, y, x, nu):
     q = x * x / nu
-    dnu = (special.digamma((nu + 1) / 2) - special.digamma(nu / 2) - 1 / nu - np.log1p(q) + (nu + 1) / nu * q / (1 + q)) / 2
+    dnu = (
+        special.digamma((nu + 1) / 2) - special.digamma(nu / 2) - 1 / nu - np.log1p(q) + (nu + 1) / nu * q / (1 + q)
+    ) / 2
     return -g * (nu + 1) * x / (nu + x * x), (g * dnu).astype(nu.dtype)
 
 
@@ -35,7 +36,9 @@ def dirichlet(p, a):
 
 def dirichlet_back(g, y, p, a):
     total = p.sum()
-    return g * ((a - 1) / p - (a - 1).sum() / total), g * (special.digamma(a.sum()) - special.digamma(a) + np.log(p / total))
+    return g * ((a - 1) / p - (a - 1).sum() / total), g * (
+        special.digamma(a.sum()) - special.digamma(a) + np.log(p / total)
+    )
 
 
 ok("Dirichlet", dirichlet, dirichlet_back, uniform(4) / uniform(4).sum(), 1 + uniform(4, seed=1))
@@ -48,11 +51,30 @@ def log1mexp(x):
 
 
 ok("log(1 - exp(-x)), two formulas", log1mexp, lambda g, y, x: (g * np.exp(-x) / -np.expm1(-x),), uniform(5, high=2))
-ok("log of the normal distribution", lambda x: special.log_ndtr(x), lambda g, y, x: (
-    (g * np.exp(-x * x / 2 - 0.5 * np.log(2 * np.pi) - y)).astype(x.dtype),), normal(5), valid=lambda x: np.all(x > -30))
-ok("log of the normal distribution, tails by erfcx", lambda x: special.log_ndtr(x), lambda g, y, x: (
-    (g * np.where(x < 0, np.sqrt(2 / np.pi) / special.erfcx(-np.minimum(x, 0) / 2**0.5),
-                  np.exp(-np.maximum(x, 0) ** 2 / 2) / np.sqrt(2 * np.pi) / special.ndtr(x))).astype(x.dtype),), normal(5))
+
+ok(
+    "log of the normal distribution",
+    lambda x: special.log_ndtr(x),
+    lambda g, y, x: ((g * np.exp(-x * x / 2 - 0.5 * np.log(2 * np.pi) - y)).astype(x.dtype),),
+    normal(5),
+    valid=lambda x: np.all(x > -30),
+)
+
+ok(
+    "log of the normal distribution, tails by erfcx",
+    lambda x: special.log_ndtr(x),
+    lambda g, y, x: (
+        (
+            g
+            * np.where(
+                x < 0,
+                np.sqrt(2 / np.pi) / special.erfcx(-np.minimum(x, 0) / 2**0.5),
+                np.exp(-(np.maximum(x, 0) ** 2) / 2) / np.sqrt(2 * np.pi) / special.ndtr(x),
+            )
+        ).astype(x.dtype),
+    ),
+    normal(5),
+)
 
 
 def poisson(rate, counts):
@@ -60,15 +82,25 @@ def poisson(rate, counts):
     return (special.xlogy(counts, rate) - rate - special.gammaln(counts + 1.0)).astype(rate.dtype)
 
 
-ok("Poisson", poisson, lambda g, y, rate, counts: ((g * (counts / rate - 1)).astype(rate.dtype), None),
-   uniform(4), np.array([0, 2, 1, 5]))
+ok(
+    "Poisson",
+    poisson,
+    lambda g, y, rate, counts: ((g * (counts / rate - 1)).astype(rate.dtype), None),
+    uniform(4),
+    np.array([0, 2, 1, 5]),
+)
 
 
 def negative_binomial(mean, size, counts):
     need(mean.shape == size.shape == counts.shape and counts.dtype.kind == "i" and np.all(counts >= 0))
     need(np.all(mean > 0) and np.all(size > 0))
-    return (special.gammaln(counts + size) - special.gammaln(size) - special.gammaln(counts + 1.0)
-            + size * np.log(size / (size + mean)) + special.xlogy(counts, mean / (size + mean))).astype(mean.dtype)
+    return (
+        special.gammaln(counts + size)
+        - special.gammaln(size)
+        - special.gammaln(counts + 1.0)
+        + size * np.log(size / (size + mean))
+        + special.xlogy(counts, mean / (size + mean))
+    ).astype(mean.dtype)
 
 
 def negative_binomial_back(g, y, mean, size, counts):
@@ -77,7 +109,14 @@ def negative_binomial_back(g, y, mean, size, counts):
     return (g * (counts / mean - (counts + size) / both)).astype(mean.dtype), (g * dsize).astype(size.dtype), None
 
 
-ok("negative binomial", negative_binomial, negative_binomial_back, uniform(4), uniform(4, seed=1), np.array([0, 2, 1, 5]))
+ok(
+    "negative binomial",
+    negative_binomial,
+    negative_binomial_back,
+    uniform(4),
+    uniform(4, seed=1),
+    np.array([0, 2, 1, 5]),
+)
 
 
 def von_mises(x, k):
@@ -85,8 +124,13 @@ def von_mises(x, k):
     return k * (np.cos(x) - 1) - np.log(2 * np.pi * special.i0e(k)).astype(x.dtype)
 
 
-ok("von Mises", von_mises, lambda g, y, x, k: (
-    -g * k * np.sin(x), (g * (np.cos(x) - special.i1e(k) / special.i0e(k))).astype(k.dtype)), normal(4), uniform(4, high=4))
+ok(
+    "von Mises",
+    von_mises,
+    lambda g, y, x, k: (-g * k * np.sin(x), (g * (np.cos(x) - special.i1e(k) / special.i0e(k))).astype(k.dtype)),
+    normal(4),
+    uniform(4, high=4),
+)
 
 
 def censored(x, limit):
@@ -94,10 +138,17 @@ def censored(x, limit):
     return np.where(x < limit, -x * x / 2 - 0.5 * np.log(2 * np.pi), special.log_ndtr(-limit)).astype(x.dtype)
 
 
-ok("censored normal", censored, lambda g, y, x, limit: (
-    np.where(x < limit, -g * x, 0).astype(x.dtype),
-    -float((g * (x >= limit)).sum()) * float(np.exp(-limit * limit / 2 - 0.5 * np.log(2 * np.pi) - special.log_ndtr(-limit)))),
-    normal(5), 0.4)
+ok(
+    "censored normal",
+    censored,
+    lambda g, y, x, limit: (
+        np.where(x < limit, -g * x, 0).astype(x.dtype),
+        -float((g * (x >= limit)).sum())
+        * float(np.exp(-limit * limit / 2 - 0.5 * np.log(2 * np.pi) - special.log_ndtr(-limit))),
+    ),
+    normal(5),
+    0.4,
+)
 
 
 def mixture(x, w, m, s):
@@ -149,30 +200,38 @@ def quantile_of_mixture_back(g, y, p, d):
 
 
 ok("quantile of a mixture, bisected", quantile_of_mixture, quantile_of_mixture_back, uniform(4), normal(4))
-ok("complete elliptic integral", lambda m: special.ellipk(m), lambda g, y, m: (
-    lambda k, e: ((g * np.where(abs(m) < 1e-3, np.pi / 8 * (1 + m * 9 / 8 * (1 + m * 25 / 24 * (1 + m * 49 / 48 * (1 + m * 81 / 80)))),
-                                (e - (1 - m) * k) / (2 * m * (1 - m) + (abs(m) < 1e-3)))).astype(m.dtype),))(special.ellipk(m), special.ellipe(m)),
-   uniform(4), valid=lambda m: np.all(abs(m) < 0.999))
-ok("Dawson's integral", lambda x: special.dawsn(x), lambda g, y, x: ((g * (1 - 2 * x * y)).astype(x.dtype),), normal(5),
-   valid=lambda x: np.all(abs(x) < 40))
-ok("scaled error function", lambda x: special.erfcx(x), lambda g, y, x: (g * (2 * x * y - x.dtype.type(2 / np.pi**0.5)),), normal(5),
-   valid=lambda x: np.all(abs(x) < 20))
-ok("larger root of a quadratic, naive", lambda b, c: (-b + np.sqrt(b * b - 4 * c)) / 2, lambda g, y, b, c: (
-    fit(-g * y / np.sqrt(b * b - 4 * c), b), fit(-g / np.sqrt(b * b - 4 * c), c)), 2 + uniform(4), uniform(4),
-   valid=lambda b, c: np.all(b * b > 4 * c))
-ok("expanded (x - 1)⁷", lambda x: ((((((x - 7) * x + 21) * x - 35) * x + 35) * x - 21) * x + 7) * x - 1,
-   lambda g, y, x: (7 * g * (x - 1) ** 6,), uniform(5, high=2))
-ok("sum of an alternating series", lambda x: (1 - x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4 * (1 - x / 5 * (1 - x / 6)))))),
-   lambda g, y, x: (-g * (1 - x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4 * (1 - x / 5))))),), 9 + normal(4))
-ok("area by Heron", lambda a, b, c: np.sqrt((a + (b + c)) * (c - (a - b)) * (c + (a - b)) * (a + (b - c))) / 4,
-   lambda g, y, a, b, c: (g * a * (b * b + c * c - a * a) / (8 * y), g * b * (a * a + c * c - b * b) / (8 * y),
-                          g * c * (a * a + b * b - c * c) / (8 * y)), 3 + uniform(3), 4 + uniform(3), 5 + uniform(3),
-   valid=lambda a, b, c: a.shape == b.shape == c.shape and np.all(a + b > c) and np.all(a + c > b) and np.all(b + c > a) and np.all(a > 0))
-ok("subnormal scale", lambda x: x * 1e-310 * 1e300, lambda g, y, x: (g * 1e-310 * 1e300,), normal(4),
-   valid=lambda x: x.dtype.itemsize >= 8)
-ok("staircase", lambda x: np.floor(10 * x) / 10, lambda g, y, x: (0 * g,), normal(5))
-ok("sawtooth times x", lambda x: x * (x - np.floor(x)), lambda g, y, x: (g * (2 * x - np.floor(x)),), normal(5))
-ok("hard shrink", lambda x, level: np.where(abs(x) > level, x, 0), lambda g, y, x, level: (np.where(abs(x) > level, g, 0), 0.0),
-   normal(5), 0.4)
-ok("power of 0 to 0", lambda x, n: x**n if n >= 0 else 1 / 0, lambda g, y, x, n: (g * (n * x ** (n - 1) if n else 0 * x), None),
-   normal(4), 2)
+
+ok(
+    "complete elliptic integral",
+    lambda m: special.ellipk(m),
+    lambda g, y, m: (
+        lambda k, e: (
+            (
+                g
+                * np.where(
+                    abs(m) < 1e-3,
+                    np.pi / 8 * (1 + m * 9 / 8 * (1 + m * 25 / 24 * (1 + m * 49 / 48 * (1 + m * 81 / 80)))),
+                    (e - (1 - m) * k) / (2 * m * (1 - m) + (abs(m) < 1e-3)),
+                )
+            ).astype(m.dtype),
+        )
+    )(special.ellipk(m), special.ellipe(m)),
+    uniform(4),
+    valid=lambda m: np.all(abs(m) < 0.999),
+)
+
+ok(
+    "Dawson's integral",
+    lambda x: special.dawsn(x),
+    lambda g, y, x: ((g * (1 - 2 * x * y)).astype(x.dtype),),
+    normal(5),
+    valid=lambda x: np.all(abs(x) < 40),
+)
+
+ok(
+    "scaled error function",
+    lambda x: special.erfcx(x),
+    lambda g, y, x: (g * (2 * x * y - x.dtype.type(2 / np.pi**0.5)),),
+    normal(5),
+    valid=lambda x: np.all(abs(x) < 20),
+)

@@ -1,14 +1,9 @@
-"""Right operations of linear algebra and transforms: gaps, ranks, signs, settings of the routine, solved by iteration."""
+"""Right operations of linear algebra, kernels and transforms: gaps, ranks, settings of the routine."""
 
 import numpy as np
 from scipy import linalg, special
 
-from .entries import normal, ok, uniform
-
-
-def need(condition):
-    if not condition:
-        raise ValueError("outside of the contract")
+from .entries import need, normal, ok
 
 
 def square(a):
@@ -64,8 +59,12 @@ def adjugate_det(a):
     return a[0] @ np.cross(a[1], a[2])
 
 
-ok("determinant by cross products", adjugate_det, lambda g, y, a: (
-    g * np.stack([np.cross(a[1], a[2]), np.cross(a[2], a[0]), np.cross(a[0], a[1])]),), normal(3, 3))
+ok(
+    "determinant by cross products",
+    adjugate_det,
+    lambda g, y, a: (g * np.stack([np.cross(a[1], a[2]), np.cross(a[2], a[0]), np.cross(a[0], a[1])]),),
+    normal(3, 3),
+)
 
 
 def least_squares(a, b, ridge=0.1):
@@ -98,8 +97,13 @@ def conjugate(a, b):
     return x
 
 
-ok("conjugate gradients", conjugate, lambda g, y, a, b: (
-    lambda z: (-(np.outer(z, a.T @ y) + np.outer(y, a.T @ z)), z))(conjugate(a, g)), 0.5 * normal(4, 4), normal(4))
+ok(
+    "conjugate gradients",
+    conjugate,
+    lambda g, y, a, b: (lambda z: (-(np.outer(z, a.T @ y) + np.outer(y, a.T @ z)), z))(conjugate(a, g)),
+    0.5 * normal(4, 4),
+    normal(4),
+)
 
 
 def triangular(a, b, lower, trans):

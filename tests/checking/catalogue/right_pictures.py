@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from .entries import normal, ok, uniform
-
-
-def need(condition):
-    if not condition:
-        raise ValueError("outside of the contract")
+from .entries import need, normal, ok, uniform
 
 
 def srgb(x):
@@ -26,8 +21,10 @@ ok("linear light of a picture", srgb, srgb_back, uniform(3, 4))
 def sampled(image, xy, wrap):
     """An image between its pixels, the border repeated, or the image wrapped around."""
     need(image.ndim == 2 and image.size and xy.ndim == 2 and xy.shape[1] == 2 and abs(xy).max(initial=0) < 1e6)
-    (i, k), (a, b), inside = corners(image.shape, xy, wrap)
-    return (1 - a) * ((1 - b) * image[i[0], k[0]] + b * image[i[0], k[1]]) + a * ((1 - b) * image[i[1], k[0]] + b * image[i[1], k[1]])
+    (i, k), (a, b), _ = corners(image.shape, xy, wrap)
+    return (1 - a) * ((1 - b) * image[i[0], k[0]] + b * image[i[0], k[1]]) + a * (
+        (1 - b) * image[i[1], k[0]] + b * image[i[1], k[1]]
+    )
 
 
 def corners(shape, xy, wrap):
@@ -81,7 +78,7 @@ def spline_back(g, out, y, t):
     k, a = pieces(y, t)
     b = np.clip(a, 0, 1)
     c = np.concatenate([[0], np.linalg.solve(band(y.size), 6 * np.diff(y, 2)), [0]])
-    over, under = a > 1, a < 0
+    over = a > 1
     left = ((1 - b) ** 3 - (1 - b)) / 6 + (a - b) * np.where(over, 1 / 6, -1 / 3)
     right = (b**3 - b) / 6 + (a - b) * np.where(over, 1 / 3, -1 / 6)
     dc, dy = np.zeros(y.size), np.zeros(y.size)
@@ -133,7 +130,14 @@ def denoised_back(g, y, x, level):
     return unhaar(d), float(dlevel)
 
 
-ok("wavelets without small details", denoised, denoised_back, normal(2, 6), 0.3, valid=lambda x, level: x.ndim > 0 and level >= 0)
+ok(
+    "wavelets without small details",
+    denoised,
+    denoised_back,
+    normal(2, 6),
+    0.3,
+    valid=lambda x, level: x.ndim > 0 and level >= 0,
+)
 
 
 def slopes(y, x, edge_order):
@@ -145,8 +149,7 @@ def slopes_back(g, out, y, x, edge_order):
     rows = stencil(x, edge_order)
     dy = rows.T @ g
     dx = np.zeros_like(x)
-    # The slope at i is q'(x_i) of a parabola (or line) through its points: moving a point along the curve changes nothing but
-    # the error of interpolation.
+    # The slope at i is that of a parabola or line through points: one that moves along the curve changes nothing.
     for i in range(x.size):
         at, q = local(x, y, i, edge_order)
         d = np.polyder(q)
@@ -216,7 +219,13 @@ ok("total variation", total_variation, total_variation_back, normal(4, 5))
 def pooled(x, size, stride):
     """The largest of each window, windows may overlap or reach over the end."""
     need(x.ndim == 2 and x.size and 0 < stride <= size <= min(x.shape))
-    return np.array([[x[i : i + size, j : j + size].max() for j in range(0, x.shape[1], stride)] for i in range(0, x.shape[0], stride)], x.dtype)
+    return np.array(
+        [
+            [x[i : i + size, j : j + size].max() for j in range(0, x.shape[1], stride)]
+            for i in range(0, x.shape[0], stride)
+        ],
+        x.dtype,
+    )
 
 
 def pooled_back(g, y, x, size, stride):

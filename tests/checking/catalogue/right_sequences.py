@@ -3,12 +3,7 @@
 import numpy as np
 from scipy import special
 
-from .entries import normal, ok, uniform
-
-
-def need(condition):
-    if not condition:
-        raise ValueError("outside of the contract")
+from .entries import need, normal, ok, uniform
 
 
 def log_softmax(z):
@@ -38,7 +33,16 @@ def masked_attention_back(g, y, q, k, v, keep):
 
 
 KEEP = np.array([[True, True, False], [True, True, True], [False, False, False], [True, False, True]])
-ok("attention, a row of nothing", masked_attention, masked_attention_back, normal(4, 2), normal(3, 2), normal(3, 5), KEEP)
+
+ok(
+    "attention, a row of nothing",
+    masked_attention,
+    masked_attention_back,
+    normal(4, 2),
+    normal(3, 2),
+    normal(3, 5),
+    KEEP,
+)
 
 
 def rotary(x, start):
@@ -226,7 +230,14 @@ def contrast_back(g, y, a, b, same):
     return da, -da, None
 
 
-ok("contrastive distance", contrast, contrast_back, uniform(4, 2), uniform(4, 2, seed=1), np.array([True, False, True, False]))
+ok(
+    "contrastive distance",
+    contrast,
+    contrast_back,
+    uniform(4, 2),
+    uniform(4, 2, seed=1),
+    np.array([True, False, True, False]),
+)
 
 
 def soft_alignment(d, gamma):
@@ -236,7 +247,9 @@ def soft_alignment(d, gamma):
     r[0, 0] = 0
     for i in range(1, len(r)):
         for j in range(1, r.shape[1]):
-            r[i, j] = d[i - 1, j - 1] - gamma * special.logsumexp(-np.array([r[i - 1, j - 1], r[i - 1, j], r[i, j - 1]]) / gamma)
+            r[i, j] = d[i - 1, j - 1] - gamma * special.logsumexp(
+                -np.array([r[i - 1, j - 1], r[i - 1, j], r[i, j - 1]]) / gamma
+            )
     return r
 
 
@@ -247,7 +260,10 @@ def soft_alignment_back(g, y, d, gamma):
         for j in reversed(range(m)):
             later = [(i + 1, j), (i, j + 1), (i + 1, j + 1)]
             e[i, j] = (i, j) == (n - 1, m - 1) or sum(
-                e[k, l] * np.exp((r[k + 1, l + 1] - d[k, l] - r[i + 1, j + 1]) / gamma) for k, l in later if k < n and l < m)
+                e[k, l] * np.exp((r[k + 1, l + 1] - d[k, l] - r[i + 1, j + 1]) / gamma)
+                for k, l in later
+                if k < n and l < m
+            )
     return g * e, None
 
 

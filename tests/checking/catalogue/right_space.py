@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from .entries import normal, ok, uniform
-
-
-def need(condition):
-    if not condition:
-        raise ValueError("outside of the contract")
+from .entries import need, normal, ok, uniform
 
 
 def sin_ratios(t2):
@@ -55,7 +50,9 @@ def polar_back(g, y, x):
         flat = np.where(rho > 0, 1 / rho, 0)
     dr, dt, dp = (g * np.stack([np.ones_like(r), unit, flat], axis=1)).T
     ct, st, cp, sp = x[:, 2] * unit, rho * unit, x[:, 0] * flat, x[:, 1] * flat
-    return (np.stack([dr * st * cp + dt * ct * cp - dp * sp, dr * st * sp + dt * ct * sp + dp * cp, dr * ct - dt * st], 1),)
+    return (
+        np.stack([dr * st * cp + dt * ct * cp - dp * sp, dr * st * sp + dt * ct * sp + dp * cp, dr * ct - dt * st], 1),
+    )
 
 
 ok("spherical coordinates", polar, polar_back, normal(4, 3))
@@ -64,7 +61,10 @@ ok("spherical coordinates", polar, polar_back, normal(4, 3))
 def great_circle(a, b):
     """The distance of two places of (latitude, longitude), the root clipped where rounding takes it over 1."""
     need(a.shape == b.shape and a.shape[-1:] == (2,))
-    h = np.sin((a[..., 0] - b[..., 0]) / 2) ** 2 + np.cos(a[..., 0]) * np.cos(b[..., 0]) * np.sin((a[..., 1] - b[..., 1]) / 2) ** 2
+    h = (
+        np.sin((a[..., 0] - b[..., 0]) / 2) ** 2
+        + np.cos(a[..., 0]) * np.cos(b[..., 0]) * np.sin((a[..., 1] - b[..., 1]) / 2) ** 2
+    )
     return 2 * np.arcsin(np.sqrt(np.clip(h, 0, 1)))
 
 
@@ -81,9 +81,19 @@ def great_circle_back(g, y, a, b):
     return np.stack([da, s * across], -1).astype(a.dtype), np.stack([db, -s * across], -1).astype(a.dtype)
 
 
-ok("great circle", great_circle, great_circle_back, uniform(3, 2), uniform(3, 2, seed=1),
-   valid=lambda a, b: a.shape == b.shape and a.shape[-1:] == (2,) and abs(a[..., 0]).max(initial=0) < 1.5
-   and abs(b[..., 0]).max(initial=0) < 1.5)
+ok(
+    "great circle",
+    great_circle,
+    great_circle_back,
+    uniform(3, 2),
+    uniform(3, 2, seed=1),
+    valid=lambda a, b: (
+        a.shape == b.shape
+        and a.shape[-1:] == (2,)
+        and abs(a[..., 0]).max(initial=0) < 1.5
+        and abs(b[..., 0]).max(initial=0) < 1.5
+    ),
+)
 
 
 def to_segment(p, a, b):
@@ -214,4 +224,10 @@ def kepler(m, e):
     return x
 
 
-ok("Kepler's equation", kepler, lambda g, y, m, e: (g / (1 - e * np.cos(y)), g * np.sin(y) / (1 - e * np.cos(y))), uniform(3, low=-3, high=3), uniform(3))
+ok(
+    "Kepler's equation",
+    kepler,
+    lambda g, y, m, e: (g / (1 - e * np.cos(y)), g * np.sin(y) / (1 - e * np.cos(y))),
+    uniform(3, low=-3, high=3),
+    uniform(3),
+)

@@ -4,12 +4,7 @@ several outputs, transforms, settings that are defaults."""
 import numpy as np
 from scipy import special
 
-from .entries import fit, normal, ok, uniform
-
-
-def need(condition):
-    if not condition:
-        raise ValueError("outside of the contract")
+from .entries import fit, need, normal, ok, uniform
 
 
 def sigmoid(x):
