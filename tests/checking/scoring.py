@@ -18,8 +18,8 @@ SAMPLED = (
     *(f"{kind}_{topic}" for topic in TOPICS for kind in ("right", "bugs")),
     *("right_cancellation", "right_iterated", "bugs_losses", "bugs_kernels", "bugs_special", "bugs_habits"),
 )
-"""Written by people who had not read the checker. All of them take four minutes, so that without FLOWGRAPH_THOROUGH=1 every
-eighth is scored."""
+"""Written by people who had not read the checker. All of them take four minutes, so that every eighth is scored, and
+all with FLOWGRAPH_THOROUGH=1."""
 THOROUGH = os.environ.get("FLOWGRAPH_THOROUGH") == "1"
 SEEDS = range(5) if THOROUGH else range(1)
 
