@@ -23,21 +23,11 @@ class Rule:
     """How a parameter changes in a step: `updates` gives, for parameters and their gradients, boxes of new values.
 
     What a rule remembers from step to step (a velocity, a mean of squares) are parameters too, and so updated by the
-    same plan. A rule of your own gives in `change` the new value of one parameter, and of its own state. It may declare
-    itself `elementwise`, if each number changes by itself: then training joins small parameters, and `change` gets many
-    of them as one; weights and biases apart if `spares_biases`.
+    same plan. A rule of your own gives in `change` the new value of one parameter, and of its own state.
     """
 
     default_rate: ClassVar[float] = 0.01
     counts_steps: ClassVar[bool] = False
-    elementwise: ClassVar[bool] = False
-    spares_biases: ClassVar[bool] = False
-
-    def __init_subclass__(cls) -> None:
-        """A class with a `change` of its own is not elementwise because another one is."""
-        super().__init_subclass__()
-        if "change" in cls.__dict__ and "elementwise" not in cls.__dict__:
-            cls.elementwise = False
 
     @property
     def gain(self) -> float | None:
@@ -100,7 +90,6 @@ class SGD(Rule):
     """
 
     default_rate = 0.1
-    elementwise = True
 
     @property
     def gain(self) -> float:
@@ -130,8 +119,6 @@ class Momentum(_WithVelocity):
     Source: Larochelle, Training neural networks, "momentum".
     """
 
-    elementwise = True
-
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
@@ -146,8 +133,6 @@ class Nesterov(_WithVelocity):
 
     Source: Sutskever et al. 2013, On the importance of initialization and momentum in deep learning.
     """
-
-    elementwise = True
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
@@ -168,7 +153,6 @@ class RMSProp(Rule):
     epsilon: float = 1e-8
 
     default_rate = 1e-3
-    elementwise = True
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         s = self.state(parameter, "mean_square")
@@ -192,7 +176,6 @@ class Adam(Rule):
 
     default_rate = 1e-3
     counts_steps = True
-    elementwise = True
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         m, s = self.state(parameter, "mean"), self.state(parameter, "mean_square")
@@ -215,9 +198,6 @@ class AdamW(Adam):
 
     decay: float = 0.01
 
-    elementwise = True
-    spares_biases = True
-
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         found = super().change(parameter, grad, rate, count)
         if is_weight(parameter):
@@ -238,12 +218,6 @@ class Proximal(Rule):
 
     rule: Rule
     l1: float
-
-    spares_biases = True
-
-    @property
-    def elementwise(self) -> bool:  # type: ignore[override]
-        return self.rule.elementwise
 
     def __post_init__(self) -> None:
         keep(self, "l1", read_number("Proximal", "l1", self.l1, low=0))

@@ -27,7 +27,6 @@ from flowgraph.training.problem import problem_of
 from flowgraph.training.rules import Rule, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
-from flowgraph.training.stretch import on_stretches, stretches_of
 
 
 class State(NamedTuple):
@@ -97,17 +96,10 @@ class Trainer:
         self._norms = dict.fromkeys(by_layer, 0.0)
         norms = [np.sqrt(reduce(add, map(_squares, parts))) for parts in by_layer.values()]
         watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
-        self._stretches = stretches_of(problem.parameters, self.rule, list(problem.graph.names.values()))
-        shown = [*watched, *norms]
-        boxes = on_stretches([*shown, *grads.values()], self._stretches)
-        left = dict(zip(grads, boxes[len(shown) :], strict=True))
-        for stretch in self._stretches:
-            left = {stretch.whole: stretch.grad(left)} | {p: left[p] for p in left if p not in stretch.parts}
-            stretch.take()
-        updates = self.rule.updates(left, rate)
-        self.plan = compile(boxes[: len(shown)], updates, [*problem.inputs, rate], backend=self.backend)
+        updates = self.rule.updates(grads, rate)
+        self.plan = compile([*watched, *norms], updates, [*problem.inputs, rate], backend=self.backend)
         self._parameters = {problem.graph.names[p]: p for p in grads}
-        own = [parameter for parameter in updates if parameter not in left]
+        own = [parameter for parameter in updates if parameter not in grads]
         self._remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
 
     def step(self) -> None:
@@ -122,9 +114,6 @@ class Trainer:
         whole = len(numbers) == len(self.train)
         batch = self.train.arrays if whole else self.train.take(numbers)
         arrays = [batch[box] for box in self.problem.inputs]
-        for stretch in self._stretches:
-            if not stretch.complete:
-                stretch.take()
         self.updates += 1
         values = self.plan(*arrays, self.schedule(self.updates), seed=(self.seed << 40) + self.updates)
         count = stop - self.position
