@@ -90,10 +90,10 @@ def bind(
         space[name] = accumulator(space[base])
     for name, box in source.calls.items():
         space[name] = _call(box)
-    for (check, rows), box in source.labels.items():
-        space[check], space[rows] = _labels(box)
-    for name, one in source.single_labels.items():
-        space[name] = _refuse_label(one)
+    for name, one in source.labels.items():
+        space[name] = _check_labels(one)
+    for (rows, of_class), places in source.places.items():
+        space[rows], space[of_class] = _places(places)
     for name, (arrays, size, count, threads) in source.pieces.items():
         whole = [space[one] if one != "rows" else None for one in arrays]
         shares = shared(range(0, count, size)) if threads else [range(0, count, size)]
@@ -136,29 +136,20 @@ def _call(box: Box) -> Callable[..., Any]:
     return lambda *values: as_values(fprop(*values))
 
 
-def _labels(box: PlacesOf) -> tuple[Callable[[Any], None], Array]:
-    """What refuses a label outside the classes, by one comparison of the labels as numbers without a sign."""
-    like = box.children[1]
-    classes = shape_of(like)[-1]
-    unsigned = np.dtype(f"u{box.children[0].dtype.itemsize}")  # in which a negative number is a large one
-    limit = np.array(classes, unsigned)
-    owner = _owner(box)
-    smaller = np.empty(shape_of(box.children[0]), np.bool_)
-    less, count = np.less, np.count_nonzero
-    size = smaller.size
-
-    def check(labels: Any) -> None:
-        if count(less(labels.view(unsigned), limit, smaller)) != size:
-            check_labels(owner, labels, classes)
-
-    return check, np.arange(box.shape[0]) * (1 if box.columns else classes)
-
-
-def _refuse_label(box: PlaceOf) -> Callable[[Any], None]:
-    """What says of the only label that it is outside the classes."""
+def _check_labels(box: PlaceOf | PlacesOf) -> Callable[[Any], None]:
+    """What refuses a label outside the classes, in the name of the user's box."""
     classes = shape_of(box.children[1])[-1]
     owner = _owner(box)
+
     return lambda labels: check_labels(owner, labels, classes)
+
+
+def _places(box: PlacesOf) -> tuple[Array, Array]:
+    """The places where the rows begin, and what a class adds."""
+    classes = shape_of(box.children[1])[-1]
+    count = shape_of(box)[0]
+    row, column = (1, count) if box.columns else (classes, 1)
+    return np.arange(count) * row, np.arange(classes) * column
 
 
 def _owner(box: Box) -> Box:

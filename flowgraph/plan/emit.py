@@ -14,11 +14,21 @@ from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.index_shape import ARRAY
 from flowgraph.leaves import Parameter
 from flowgraph.plan.emit_chains import write_chain
+from flowgraph.plan.emit_labels import texts_of_places, write_refusal
+from flowgraph.plan.emit_stretches import name_of_buffer, name_of_run, write_join
 from flowgraph.plan.names import Names
 from flowgraph.plan.rebuild import shape_of, sizes_known
-from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.plan.writers import VIEWS, call_text, constant_text, fill_of, flat_name, is_single_place, scalar_text
+from flowgraph.plan.writers import (
+    VIEWS,
+    call_text,
+    constant_text,
+    fill_of,
+    flat_name,
+    is_single_place,
+    scalar_text,
+)
 from flowgraph.spec import shape_text
 
 NUMPY = ("add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "intp")
@@ -44,9 +54,9 @@ class Source:
     flats: dict[str, str] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Box] = field(default_factory=dict)
-    labels: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
+    labels: dict[str, PlaceOf | PlacesOf] = field(default_factory=dict)
+    places: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
     pieces: dict[str, tuple[tuple[str, ...], int, int, bool]] = field(default_factory=dict)
-    single_labels: dict[str, PlaceOf] = field(default_factory=dict)
     taken: Names = field(default_factory=lambda: Names(()))
 
 
@@ -59,9 +69,9 @@ def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> So
     for parameter, box in plan.updated.items():
         source.names[box] = source.taken.free(f"new_{source.names[parameter]}")
     for box, run in plan.stretches.joined.items():
-        source.names[box] = source.taken.free(_of_run(source, run))
+        source.names[box] = source.taken.free(name_of_run(source, run))
     for box, run in plan.stretches.new.items():
-        source.names[box] = source.taken.free(f"new_{_of_run(source, run)}")
+        source.names[box] = source.taken.free(f"new_{name_of_run(source, run)}")
     return Writer(plan, source).write(results)
 
 
@@ -125,14 +135,14 @@ class Writer:
                 texts[1] = self.source.names[box.children[1]]
             self.line(box, f"{name} = {scalar_text(box, texts)}")
             if isinstance(box, PlaceOf):
-                self._refusal(box, name, texts[0])
+                write_refusal(self, box, name, texts[0])
                 return f"intp({name})"  # NumPy's own number, for all that is not an index
             if any(self.plan.kinds[p] == "fill" and not _takes_number(p) for p in self.readers.get(box, ())):
                 self.texts[box] = self._held(box, name)
             if box in self.new:
                 self.line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
         elif box in self.joins:
-            return self._join(box, texts)
+            return write_join(self, box, texts)
         elif kind == "fill":
             self._fill(box, name, texts)
         else:
@@ -146,13 +156,6 @@ class Writer:
         self.numbers[box] = name
         self.line(box, f"{held}[()] = {name}", comment=False)
         return held
-
-    def _refusal(self, box: PlaceOf, label: str, labels: str) -> None:
-        """The lines that refuse a label outside the classes."""
-        refuse = self.source.taken.free("refuse_label")
-        self.source.single_labels[refuse] = box
-        self.line(box, f"if not 0 <= {label} < {shape_of(box.children[1])[-1]}:", comment=False)
-        self.line(box, f"    {refuse}({labels})", comment=False)
 
     def _call(self, box: Box, texts: list[str]) -> str:
         called = self.source.taken.free(type(box).__name__)
@@ -186,7 +189,7 @@ class Writer:
         if isinstance(box, AddMatMul):
             self.source.sums[f"add_product_{out}"] = out
         if isinstance(box, PlacesOf):
-            texts = self._labels(box, texts)
+            texts = texts_of_places(self, box, texts[0])
         lines = writing.lines(box, texts, out)
         for text in lines[:-1]:
             self.line(box, text, comment=False)
@@ -195,43 +198,14 @@ class Writer:
         if not _returns_out(last):
             self.line(box, f"{name} = {out}", comment=False)
 
-    def _join(self, box: Box, texts: list[str]) -> str:
-        """Copy what was not written into its section; the name of the buffer of all."""
-        out, name = self.out(box), self.source.names[box]
-        start = 0
-        for section, (child, text) in enumerate(zip(box.children, texts, strict=True)):
-            stop = start + shape_of(child)[0]
-            if section not in self.joins[box]:
-                self.line(child, f"{out}[{start}:{stop}] = {text}")
-            start = stop
-        sections = [self.out(one) for _, one in sorted(self.joins[box].items())]
-        self.lines.append((f"    {name} = {out}", f"{shape_text(box.shape)} of {_listed(sections)}"))
-        return name
-
-    def _labels(self, box: PlacesOf, texts: list[str]) -> list[str]:
-        """The labels, and the names of what checks them and of the places where the rows begin."""
-        names = self.source.taken.free("check_labels"), self.source.taken.free("rows")
-        self.source.labels[names] = box
-        return [texts[0], *names]
-
     def out(self, box: Box) -> str:
         """The name of the buffer as the array that the value is."""
         buffer = self.plan.buffers[box]
         key = (id(buffer), shape_of(box), box.dtype.str)
         if key not in self.outs:
-            name = self.outs[key] = self.source.taken.free(self._wanted(box, buffer))
+            name = self.outs[key] = self.source.taken.free(name_of_buffer(self, buffer))
             self.source.buffers[name] = box
         return self.outs[key]
-
-    def _wanted(self, box: Box, buffer: Buffer) -> str:
-        """What a buffer is called, if that is free: after the parameters whose spare one it is, or its section is."""
-        if buffer.spare_of is not None:
-            return f"spare_{_of_run(self.source, buffer.spare_of)}"
-        if buffer.inside is None:
-            return "m1"
-        run = buffer.inside.spare_of
-        whole = "" if run else self.out(self.wholes[id(buffer)])
-        return f"spare_{self.source.names[run[buffer.section]]}" if run else f"{whole}_{buffer.section + 1}"
 
     def _spare(self, parameter: Parameter, box: Box) -> str:
         """The name of the spare buffer of a parameter without axes."""
@@ -250,11 +224,6 @@ class Writer:
         known = sizes_known(box)
         shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
-
-
-def _of_run(source: Source, run: Sequence[Parameter]) -> str:
-    """The name of a stretch of parameters: of the first and the last."""
-    return "_".join(source.names[parameter] for parameter in dict.fromkeys((run[0], run[-1])))
 
 
 def _kind_of_view(box: Box) -> str:
@@ -276,10 +245,6 @@ def _returns_out(line: str) -> bool:
 
 def _literal(box: Box) -> str | None:
     return constant_text(box) if isinstance(box, Constant) else None
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names) if len(names) < 3 else f"{names[0]} to {names[-1]}"
 
 
 def _beside(text: str, comment: str) -> str:

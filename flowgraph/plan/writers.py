@@ -125,11 +125,13 @@ def _concatenate(box: Concatenate, names: Sequence[str], out: str) -> list[str]:
 
 
 def _places(box: PlacesOf, names: Sequence[str], out: str) -> list[str]:
-    labels, check, rows = names
-    flat = labels if box.children[0].shape == box.shape else f"{labels}.reshape({box.shape[0]})"
-    if not box.columns:
-        return [f"{check}({labels})", f"add({rows}, {flat}, {out})"]
-    return [f"{check}({labels})", f"multiply({flat}, {box.shape[0]}, {out})", f"add({rows}, {out}, {out})"]
+    """The smallest and the largest label are looked at, found by their places, and then the places are added up."""
+    labels, rows, of_class, check = names
+    child = box.children[0]
+    row = labels if child.shape == box.shape else f"{labels}.reshape({box.shape[0]})"
+    low = f"{row}[{row}.argmin()] < 0 or " if child.dtype.kind == "i" else ""
+    refusal = [f"if {low}{row}[{row}.argmax()] >= {box.children[1].shape[-1]}:", f"    {check}({labels})"]
+    return [*(refusal if elements(child) else []), f"add({rows}, {of_class}[{row}], {out})"]
 
 
 def is_single_place(box: Box) -> bool:

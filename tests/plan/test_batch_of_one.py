@@ -35,7 +35,7 @@ def test_the_largest_of_a_row_is_found_by_its_place():
     _, loss, _, updates = network()
     source = fg.compile([loss], updates=updates).prepare(**batch(1), rate=0.1).source
     assert "_flat.argmax()]" in source
-    assert "        refuse_label(y)" in source
+    assert "        check_labels(y)" in source
 
 
 def test_the_place_of_the_only_label_is_a_number_of_numpy():
