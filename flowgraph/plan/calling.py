@@ -61,8 +61,12 @@ _COPIES = """\
 """
 _NUMBER = """\
     if type({name}) is float:
-        {name} = _type{place}({name})
+        _pair = _last{place}[0]
+        if _pair[0] is not {name}:
+            _pair = _last{place}[0] = {name}, _type{place}({name})
+        {name} = _pair[1]
 """
+"""A number as NumPy's number of the dtype, which takes longer to make than to find again while it stays the same."""
 
 
 def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -81,7 +85,11 @@ def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Ca
     }  # fmt: skip
     numbers = strange = shapes = everything = ""
     for place, (name, box) in enumerate(zip(names, plan.inputs, strict=True)):
-        space[f"_dtype{place}"], space[f"_type{place}"] = box.dtype, box.dtype.type
+        space[f"_dtype{place}"], space[f"_type{place}"], space[f"_last{place}"] = (
+            box.dtype,
+            box.dtype.type,
+            [(None, None)],
+        )
         if box.shape == ():
             numbers += _NUMBER.format(name=name, place=place) if box.dtype.kind == "f" else ""
             strange += f"type({name}) is not _type{place} or "

@@ -230,7 +230,9 @@ def _kind_of_view(box: Box) -> str:
     if isinstance(box, Transpose):
         return "T"
     if isinstance(box, Reshape):
-        return "flat" if len(box.shape) == 1 else "column" if len(box.shape) == 2 and box.shape[1] == 1 else "reshaped"
+        if len(box.shape) == 2 and 1 in box.shape:
+            return "row" if box.shape[0] == 1 else "column"
+        return "flat" if len(box.shape) == 1 else "reshaped"
     return "repeated" if isinstance(box, BroadcastTo) else "part"
 
 

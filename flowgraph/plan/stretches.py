@@ -21,7 +21,7 @@ LARGEST = 1 << 18
 """Bytes of a stretch: together with what changes it, it has to fit the cache, as a single parameter would."""
 
 _DEEPEST = 16
-"""Boxes from a new value down to its gradient: Adam has ten."""
+"""Boxes from a new value down to what it is computed of: Adam has ten."""
 
 Members = tuple[Box, ...]
 
@@ -57,7 +57,8 @@ class _Reading(NamedTuple):
 
 def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[tuple[Parameter, ...], _Reading]:
     """Neighbours whose new values are alike, with what they have in common, where one line for all saves time."""
-    readings = {run: _read_alike([updated[p] for p in run], run) for run in _runs(store, updated)}
+    inside = _found_inside(graph, updated)
+    readings = {run: _read_alike([updated[p] for p in run], run, inside) for run in _runs(store, updated, inside)}
     kinds = kinds_of(graph)
     kept: dict[tuple[Parameter, ...], _Reading] = {}
     owner: dict[Box, tuple[int, ...]] = {}
@@ -100,14 +101,14 @@ def _is_copied(box: Box, kinds: Mapping[Box, str]) -> bool:
     return kinds[box] != "fill"
 
 
-def _runs(store: Store, updated: Mapping[Parameter, Box]) -> list[tuple[Parameter, ...]]:
+def _runs(store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[tuple[Parameter, ...]]:
     """Neighbours in the store whose new values are the same expression, cut where a stretch would be too large."""
     numbers: dict[Hashable, int] = {}
     place = {p: number for number, p in enumerate(store.order)}
     runs: list[list[Parameter]] = [[]]
     last, size = None, 0
     for p in store.order:
-        likeness = _likeness(updated[p], p, place, numbers)
+        likeness = _likeness(updated[p], p, place, numbers, inside)
         size += bytes_of(p)
         alike = likeness is not None and likeness == last and store.are_neighbours((runs[-1][-1], p))
         if alike and size <= LARGEST:
@@ -120,7 +121,7 @@ def _runs(store: Store, updated: Mapping[Parameter, Box]) -> list[tuple[Paramete
 
 
 def _likeness(
-    new: Box, parameter: Parameter, place: Mapping[Parameter, int], numbers: dict[Hashable, int]
+    new: Box, parameter: Parameter, place: Mapping[Parameter, int], numbers: dict[Hashable, int], inside: set[Box]
 ) -> int | None:
     """A number that is the same for new values that are computed alike; None where nothing is done by elements."""
     known: dict[Box, int] = {}
@@ -130,7 +131,7 @@ def _likeness(
             key: Hashable
             if box.shape == ():
                 key = id(box)
-            elif _is_inside(box, parameter, depth):
+            elif box in inside and box.shape == parameter.shape and depth < _DEEPEST:
                 key = (type(box), *[number(child, depth + 1) for child in box.children])
             elif box in place:
                 key = ("parameter", place[box] - place[parameter], box.dtype)  # type: ignore[index]
@@ -139,20 +140,31 @@ def _likeness(
             known[box] = numbers.setdefault(key, len(numbers))
         return known[box]
 
-    return number(new, 0) if parameter.shape and _is_inside(new, parameter, 0) else None
+    return number(new, 0) if parameter.shape and new in inside else None
 
 
-def _is_inside(box: Box, parameter: Parameter, depth: int) -> bool:
-    """Whether a box computes each element for the parameter from the same element of its children, and numbers."""
-    return (
-        depth < _DEEPEST
-        and ufunc_of(box) is not None
-        and box.shape == parameter.shape
-        and all(sizes_known(child) and child.shape in ((), box.shape) for child in box.children)
-    )
+def _found_inside(graph: Graph, updated: Mapping[Parameter, Box]) -> set[Box]:
+    """The boxes that compute new values element by element, from children of their shape and numbers, and nothing else
+    that is read."""
+    inside: set[Box] = set()
+    outside: set[Box] = set(graph.outputs[: len(graph.outputs) - len(updated)])
+    new = set(updated.values())
+    read: set[Box] = set()
+    for box in reversed(graph.boxes):
+        if (
+            box not in outside
+            and (box in new or box in read)
+            and ufunc_of(box) is not None
+            and all(sizes_known(child) and child.shape in ((), box.shape) for child in box.children)
+        ):
+            inside.add(box)
+            read.update(box.children)
+        else:
+            outside.update(box.children)
+    return inside
 
 
-def _read_alike(new: Sequence[Box], run: tuple[Parameter, ...]) -> _Reading:
+def _read_alike(new: Sequence[Box], run: tuple[Parameter, ...], inside: set[Box]) -> _Reading:
     """What new values that are alike have in common, from the top down."""
     reading = _Reading({}, {})
     stack = [(tuple(new), 0)]
@@ -160,7 +172,8 @@ def _read_alike(new: Sequence[Box], run: tuple[Parameter, ...]) -> _Reading:
         members, depth = stack.pop()
         if members in reading.merged or members in reading.parts or members[0].shape == ():
             continue
-        if all(_is_inside(box, p, depth) for box, p in zip(members, run, strict=True)):
+        shapes_fit = all(box.shape == p.shape for box, p in zip(members, run, strict=True))
+        if shapes_fit and depth < _DEEPEST and inside.issuperset(members):
             reading.merged[members] = None
             stack += [(children, depth + 1) for children in _children(members)]
         else:

@@ -113,6 +113,14 @@ def test_arrays_of_the_dtype_go_the_short_way(monkeypatch, dtype):
     assert plan(np.ones(4, x.dtype), np.arange(4), 0.5) == 3.0
 
 
+def test_a_number_that_changes_between_calls():
+    rate = fg.Input("rate", dtype=np.float32)
+    plan = fg.compile(rate * 2)
+    for number in (0.1, 0.1, 0.25, 1, np.float32(3), np.float64(0.5), 0.25):
+        assert plan(rate=number) == np.float32(number) * np.float32(2)
+        assert type(plan(number)) is np.float32
+
+
 def test_names_of_the_call_itself_are_names_of_inputs_too():
     names = ("seed", "prepare", "self", "_plan", "_given", "call", "run")
     boxes = [fg.Input(name, shape=()) for name in names]
