@@ -37,8 +37,7 @@ class Memory:
 
     def array(self, buffer: Buffer, box: Box) -> Array:
         """A buffer as the array that the value of the box is."""
-        start = buffer.offset if buffer.inside is None else buffer.inside.offset + buffer.offset
-        return self.stretch[start : start + buffer.size].view(box.dtype).reshape(box.shape)
+        return self.stretch[buffer.start : buffer.start + buffer.size].view(box.dtype).reshape(box.shape)
 
 
 def compile_source(source: Source) -> types.CodeType:
@@ -105,11 +104,11 @@ def bind(
 def _buffer(buffer: Buffer, box: Box, memory: Memory, new: Mapping[Parameter, Array]) -> Array:
     if buffer.piece:
         return np.empty((buffer.piece, *shape_of(box)[1:]), box.dtype)
-    whole = buffer.inside or buffer
+    whole = buffer.whole
     if whole.spare_of is None:
         return memory.array(buffer, box)
     elements = stretch_of([new[parameter] for parameter in whole.spare_of])
-    start = 0 if whole is buffer else buffer.offset // box.dtype.itemsize
+    start = buffer.start // box.dtype.itemsize
     return elements[start : start + buffer.size // box.dtype.itemsize].reshape(box.shape)
 
 

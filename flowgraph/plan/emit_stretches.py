@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
 from flowgraph.leaves import Parameter
+from flowgraph.plan.neighbours import bytes_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer
 from flowgraph.spec import shape_text
@@ -26,10 +28,16 @@ def name_of_buffer(writer: Writer, buffer: Buffer) -> str:
         return f"spare_{name_of_run(writer.source, buffer.spare_of)}"
     if buffer.inside is None:
         return "m1"
-    run = buffer.inside.spare_of
+    run = buffer.whole.spare_of
     if run is not None:
-        return f"spare_{writer.source.names[run[buffer.section]]}"
+        return f"spare_{name_of_run(writer.source, _covered(run, buffer))}"
     return f"{writer.out(writer.wholes[id(buffer)])}_{buffer.section + 1}"
+
+
+def _covered(run: Sequence[Parameter], section: Buffer) -> list[Parameter]:
+    """The parameters of a stretch that a section of it covers."""
+    ends = list(itertools.accumulate(map(bytes_of, run)))
+    return [p for p, end in zip(run, ends, strict=True) if section.start < end <= section.start + section.size]
 
 
 def write_join(writer: Writer, box: Box, texts: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from flowgraph.box import Box, Elementwise
 from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT
-from flowgraph.plan.rebuild import elements
+from flowgraph.plan.rebuild import elements, number_of
 
 _DEEPEST = 8
 """Boxes of an update that are compared; more would not tell more apart."""
@@ -20,7 +20,7 @@ def side_by_side(updates: Mapping[Parameter, Box]) -> dict[Parameter, int]:
     """
     groups: dict[Hashable, list[Parameter]] = {}
     for parameter, new in updates.items():
-        groups.setdefault((parameter.dtype, _form(new, parameter, 0)), []).append(parameter)
+        groups.setdefault((parameter.dtype, _form(new, parameter)), []).append(parameter)
     places: dict[Parameter, int] = {}
     end = 0
     for group in groups.values():
@@ -36,12 +36,21 @@ def bytes_of(parameter: Box) -> int:
     return elements(parameter) * parameter.dtype.itemsize
 
 
-def _form(box: Box, parameter: Parameter, depth: int) -> Hashable:
-    """What a new value does element by element, as far as it is compared."""
+def _form(new: Box, parameter: Parameter) -> Hashable:
+    """What the last step of an update does to the parameter itself, and to what comes from elsewhere."""
+    if not isinstance(new, Elementwise):
+        return "an array"
+    return (type(new), *[_of_itself(child, parameter, 1) for child in new.children])
+
+
+def _of_itself(box: Box, parameter: Parameter, depth: int) -> Hashable:
+    """A value computed from the parameter and numbers alone; any other is an array."""
     if box is parameter:
         return "itself"
     if box.shape == ():
-        return "a number"
+        number: Hashable = number_of(box)
+        return number
     if not isinstance(box, Elementwise) or depth == _DEEPEST:
         return "an array"
-    return (type(box), *[_form(child, parameter, depth + 1) for child in box.children])
+    parts = [_of_itself(child, parameter, depth + 1) for child in box.children]
+    return "an array" if "an array" in parts else (type(box), *parts)

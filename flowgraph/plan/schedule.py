@@ -43,6 +43,23 @@ class Buffer:
     section: int = 0
 
     @property
+    def whole(self) -> Buffer:
+        """The buffer that this one is a section of, itself if of none."""
+        found = self
+        while found.inside is not None:
+            found = found.inside
+        return found
+
+    @property
+    def start(self) -> int:
+        """The byte of the whole where it begins, or of the memory, where the whole has its place there."""
+        found, start = self, self.offset
+        while found.inside is not None:
+            found = found.inside
+            start += found.offset
+        return start
+
+    @property
     def is_own(self) -> bool:
         """Whether these are bytes of the plan that no other buffer counts."""
         return self.spare_of is None and self.inside is None
@@ -167,9 +184,10 @@ def _give_buffers(plan: Schedule) -> None:
         if box in plan.sections:
             _place_inside(plan, box)
     for buffer in plan.buffers.values():
-        if buffer.inside is not None:
-            buffer.inside.first = min(buffer.inside.first, buffer.first)
-            buffer.inside.last = max(buffer.inside.last, buffer.last)
+        around = buffer.inside
+        while around is not None:
+            around.first, around.last = min(around.first, buffer.first), max(around.last, buffer.last)
+            around = around.inside
 
 
 def _place_inside(plan: Schedule, box: Box) -> None:
@@ -232,4 +250,12 @@ def _aliased(plan: Schedule, child: Box, children: Sequence[Box]) -> bool:
     """Whether another child is a view of the same buffer, so that writing over one would spoil the other."""
     buffer = plan.buffers[child]
     others = [plan.buffers.get(plan.bases[other]) for other in children if other is not child]
-    return any(other is not None and (other is buffer or other.inside is buffer) for other in others)
+    return any(other is not None and _is_part(other, buffer) for other in others)
+
+
+def _is_part(one: Buffer, of: Buffer) -> bool:
+    """Whether a buffer is a section of another, or of its sections, or that itself."""
+    around: Buffer | None = one
+    while around is not None and around is not of:
+        around = around.inside
+    return around is of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from flowgraph.box import Box
@@ -49,36 +50,78 @@ def in_stretches(graph: Graph, store: Store) -> tuple[Graph, Stretches]:
 
 
 class _Reading(NamedTuple):
-    """How the new values of neighbours are computed alike: members of one box each, and where that begins."""
+    """How the new values of neighbours are computed alike: members of one box each, and where that begins.
+
+    Members that are not alike may be so in `pieces`, one after another.
+    """
 
     merged: dict[Members, None]
     parts: dict[Members, None]
+    pieces: dict[Members, list[Members]]
 
 
-def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[tuple[Parameter, ...], _Reading]:
+Run = tuple[Parameter, ...]
+
+
+def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[Run, _Reading]:
     """Neighbours whose new values are alike, with what they have in common, where one line for all saves time."""
     inside = _found_inside(graph, updated)
-    readings = {run: _read_alike([updated[p] for p in run], run, inside) for run in _runs(store, updated, inside)}
     kinds = kinds_of(graph)
-    kept: dict[tuple[Parameter, ...], _Reading] = {}
+    kept: dict[Run, _Reading] = {}
     owner: dict[Box, tuple[int, ...]] = {}
-    for run, reading in readings.items():
-        boxes = {box: _ids(members) for members in reading.merged for box in members}
-        alone = len(boxes) == sum(map(len, reading.merged)) and all(
-            owner.get(box, ids) == ids for box, ids in boxes.items()
-        )
-        copied = sum(
-            _is_copied(box, kinds) for members in reading.parts for box in members if not store.are_neighbours(members)
-        )
-        if alone and len(reading.merged) * (len(run) - 1) > copied:
-            kept[run] = reading
-            owner |= boxes
+
+    def read(run: Run) -> tuple[Run, _Reading, int]:
+        reading = _read_alike([updated[p] for p in run], run, inside)
+        return run, reading, _lines_saved(reading, store, kinds)
+
+    for runs in _together(_runs(store, updated, inside), store, updated, inside):
+        apart = [read(run) for run in runs if len(run) > 1]
+        whole = read(tuple([p for run in runs for p in run]))
+        joined = len(runs) > 1 and whole[2] > sum(max(0, saved) for _, _, saved in apart)
+        for run, reading, saved in [whole] if joined else apart:
+            boxes = {box: _ids(members) for members in reading.merged for box in members}
+            if saved > 0 and all(owner.get(box, ids) == ids for box, ids in boxes.items()):
+                kept[run] = reading
+                owner |= boxes
     spoilt = _following(graph, owner)
     return {
         run: reading
         for run, reading in kept.items()
         if not any(box in spoilt for members in reading.parts for box in members)
     }
+
+
+def _lines_saved(reading: _Reading, store: Store, kinds: Mapping[Box, str]) -> int:
+    """Lines that members share, less those that copy values into the stretch; none if a box is a member twice."""
+    boxes = {box for members in reading.merged for box in members}
+    if len(boxes) < sum(map(len, reading.merged)):
+        return 0
+    copied = sum(
+        _is_copied(box, kinds) for members in reading.parts for box in members if not store.are_neighbours(members)
+    )
+    return sum(len(members) - 1 for members in reading.merged) - copied
+
+
+def _together(runs: Sequence[Run], store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[list[Run]]:
+    """Runs that follow one another, as weights and biases do, and end in the same step."""
+    found: list[list[Run]] = []
+    size = 0
+    for run in runs:
+        bytes_of_run = sum(map(bytes_of, run))
+        last = found[-1][-1][-1] if found else None
+        if (
+            last is not None
+            and store.are_neighbours((last, run[0]))
+            and inside.issuperset([updated[last], updated[run[0]]])
+            and type(updated[last]) is type(updated[run[0]])
+            and size + bytes_of_run <= LARGEST
+        ):
+            found[-1].append(run)
+            size += bytes_of_run
+        else:
+            found.append([run])
+            size = bytes_of_run
+    return found
 
 
 def _ids(members: Members) -> tuple[int, ...]:
@@ -101,11 +144,14 @@ def _is_copied(box: Box, kinds: Mapping[Box, str]) -> bool:
     return kinds[box] != "fill"
 
 
-def _runs(store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[tuple[Parameter, ...]]:
-    """Neighbours in the store whose new values are the same expression, cut where a stretch would be too large."""
+def _runs(store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[Run]:
+    """The parameters of the store, in runs of neighbours whose new values are the same expression.
+
+    A run is cut where a stretch would be too large.
+    """
     numbers: dict[Hashable, int] = {}
     place = {p: number for number, p in enumerate(store.order)}
-    runs: list[list[Parameter]] = [[]]
+    runs: list[list[Parameter]] = []
     last, size = None, 0
     for p in store.order:
         likeness = _likeness(updated[p], p, place, numbers, inside)
@@ -117,7 +163,7 @@ def _runs(store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> l
             runs.append([p])
             size = bytes_of(p)
         last = likeness
-    return [tuple(run) for run in runs if len(run) > 1]
+    return [tuple(run) for run in runs]
 
 
 def _likeness(
@@ -164,21 +210,52 @@ def _found_inside(graph: Graph, updated: Mapping[Parameter, Box]) -> set[Box]:
     return inside
 
 
-def _read_alike(new: Sequence[Box], run: tuple[Parameter, ...], inside: set[Box]) -> _Reading:
+def _read_alike(new: Sequence[Box], run: Run, inside: set[Box]) -> _Reading:
     """What new values that are alike have in common, from the top down."""
-    reading = _Reading({}, {})
-    stack = [(tuple(new), 0)]
+    reading = _Reading({}, {}, {})
+    stack = [(tuple(new), run, 0)]
     while stack:
-        members, depth = stack.pop()
-        if members in reading.merged or members in reading.parts or members[0].shape == ():
+        members, of, depth = stack.pop()
+        if members in reading.merged or members in reading.parts or members in reading.pieces or _is_shared(members):
             continue
-        shapes_fit = all(box.shape == p.shape for box, p in zip(members, run, strict=True))
-        if shapes_fit and depth < _DEEPEST and inside.issuperset(members):
-            reading.merged[members] = None
-            stack += [(children, depth + 1) for children in _children(members)]
-        else:
+        if len(members) == 1:
             reading.parts[members] = None
+            continue
+        fits = [box in inside and box.shape == p.shape and depth < _DEEPEST for box, p in zip(members, of, strict=True)]
+        if all(fits) and all(_are_alike(one, other) for one, other in pairwise(members)):
+            reading.merged[members] = None
+            stack += [(children, of, depth + 1) for children in _children(members)]
+            continue
+        cuts = _cuts(members, fits)
+        if len(cuts) == len(members) or len(cuts) == 1:
+            reading.parts[members] = None
+            continue
+        reading.pieces[members] = [members[start:stop] for start, stop in cuts]
+        stack += [(members[start:stop], of[start:stop], depth) for start, stop in cuts]
     return reading
+
+
+def _is_shared(members: Members) -> bool:
+    """Whether members are numbers, which boxes that are alike have in common."""
+    return members[0].shape == ()
+
+
+def _are_alike(one: Box, other: Box) -> bool:
+    """Whether two boxes do the same, element by element, to children of their own and to the same numbers."""
+    return type(one) is type(other) and all(
+        (a is b if () in (a.shape, b.shape) else a.dtype == b.dtype)
+        for a, b in zip(one.children, other.children, strict=True)
+    )
+
+
+def _cuts(members: Members, fits: Sequence[bool]) -> list[tuple[int, int]]:
+    """Where members that follow one another and are alike begin and end."""
+    starts = [0]
+    for place in range(1, len(members)):
+        one, other = members[place - 1 : place + 1]
+        if not (fits[place - 1] and fits[place] and _are_alike(one, other)):
+            starts.append(place)
+    return list(pairwise([*starts, len(members)]))
 
 
 def _children(members: Members) -> list[Members]:
@@ -192,7 +269,7 @@ class _Joining:
         self,
         graph: Graph,
         store: Store,
-        groups: Mapping[tuple[Parameter, ...], _Reading],
+        groups: Mapping[Run, _Reading],
         joined: Joined,
     ) -> None:
         self.store = store
@@ -203,6 +280,7 @@ class _Joining:
             for members in reading.merged
             for place, box in enumerate(members)
         }
+        self.pieces = {members: cut for reading in groups.values() for members, cut in reading.pieces.items()}
         self.whole: dict[Members, Box] = {}
         self.new: dict[Box, Box] = {}
 
@@ -246,6 +324,10 @@ class _Joining:
         return self.whole[members]
 
     def _joined(self, members: Members) -> Box:
+        if members in self.pieces:
+            return join(
+                [self._stretch(piece) if len(piece) > 1 else self.new[piece[0]] for piece in self.pieces[members]]
+            )
         if not self.store.are_neighbours(members):
             return join([self.new[box] for box in members])
         return joined_once(tuple([box for box in members if isinstance(box, Parameter)]), self.joined)

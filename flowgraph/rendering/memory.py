@@ -29,7 +29,7 @@ def memory_of(schedule: Schedule) -> Memory:
 def _buffer(schedule: Schedule, box: Box, number: dict[int, int]) -> str:
     buffer = schedule.buffers[box]
     place = number.setdefault(id(buffer), len(number) + 1)
-    new = (buffer.inside or buffer).spare_of or ()
+    new = buffer.whole.spare_of or ()
     spare = f", new {' and '.join(printable(str(p.name)) for p in new)}" if new else ""
     child = schedule.in_place.get(box)
     over = f", in place of {printable(schedule.graph.names[child])}" if child is not None else ""
