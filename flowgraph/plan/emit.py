@@ -94,9 +94,9 @@ class Writer:
         self.new = {box: parameter for parameter, box in plan.updated.items()}
         self.joins: dict[Box, dict[int, Box]] = {}
         self.wholes: dict[int, Box] = {}
-        for box, (whole, section) in plan.sections.items():
-            self.joins.setdefault(whole, {})[section] = box
-            self.wholes[id(plan.buffers[box])] = whole
+        for box, section in plan.sections.items():
+            self.joins.setdefault(section.whole, {})[section.number] = box
+            self.wholes[id(plan.buffers[box])] = section.whole
 
     def write(self, results: Sequence[Box]) -> Source:
         self.results = set(results)

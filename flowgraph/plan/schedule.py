@@ -14,7 +14,7 @@ from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
 from flowgraph.plan.chains import Chain, find_chains, local_boxes
 from flowgraph.plan.rebuild import elements, sizes_known
-from flowgraph.plan.sections import find_sections, offset_of
+from flowgraph.plan.sections import Section, find_sections
 from flowgraph.plan.writers import fill_of, scalar_text, view_of
 
 
@@ -82,7 +82,7 @@ class Schedule:
     last: dict[Box, int] = field(default_factory=dict)
     chains: dict[Box, Chain] = field(default_factory=dict)
     stretches: Stretches = field(default_factory=Stretches)
-    sections: dict[Box, tuple[Box, int]] = field(default_factory=dict)
+    sections: dict[Box, Section] = field(default_factory=dict)
 
     def is_fixed(self, box: Box) -> bool:
         """Whether the value is at the same place in memory in every run, so that views of it are made once."""
@@ -193,15 +193,14 @@ def _give_buffers(plan: Schedule) -> None:
 def _place_inside(plan: Schedule, box: Box) -> None:
     """Make the buffer of a box the section of what it is joined to, unless it is one of another kind already."""
     buffer = plan.buffers[box]
-    whole, section = plan.sections[box]
+    whole, number, offset = plan.sections[box]
     if buffer.spare_of is not None or buffer.inside is not None or buffer.piece:
         del plan.sections[box]
         return
     if whole not in plan.buffers:
         size = elements(whole) * whole.dtype.itemsize
         plan.buffers[whole] = Buffer(size, buffer.first, max(plan.last[whole], plan.graph.slots[whole]))
-    buffer.inside, buffer.section = plan.buffers[whole], section
-    buffer.offset = offset_of(whole, section) * box.dtype.itemsize
+    buffer.inside, buffer.section, buffer.offset = plan.buffers[whole], number, offset
 
 
 def _local_boxes(plan: Schedule) -> set[Box]:

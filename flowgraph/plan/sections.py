@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flowgraph.box import Box
 from flowgraph.boxes.joining import Concatenate
@@ -11,6 +11,14 @@ from flowgraph.plan.rebuild import elements, sizes_known
 
 if TYPE_CHECKING:
     from flowgraph.plan.schedule import Schedule
+
+
+class Section(NamedTuple):
+    """A part of what is joined: of which box, its number, the byte where it begins."""
+
+    whole: Box
+    number: int
+    offset: int
 
 
 def find_sections(plan: Schedule) -> None:
@@ -22,17 +30,14 @@ def find_sections(plan: Schedule) -> None:
     for box in plan.graph.boxes:
         if not _joins_rows(box) or plan.kinds[box] != "fill" or box in outside:
             continue
-        for section, child in enumerate(box.children):
+        start = stop = 0
+        for number, child in enumerate(box.children):
+            start, stop = stop, stop + elements(child)
             filled = _filled(plan, child)
             if filled is None or filled in plan.sections or filled in outside or filled.dtype != box.dtype:
                 continue
-            plan.sections[filled] = box, section
+            plan.sections[filled] = Section(box, number, start * box.dtype.itemsize)
             plan.last[box] = max(plan.last[box], plan.last[filled])
-
-
-def offset_of(box: Box, section: int) -> int:
-    """The elements before a section of what is joined."""
-    return sum(elements(child) for child in box.children[:section])
 
 
 def _joins_rows(box: Box) -> bool:

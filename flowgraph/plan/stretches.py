@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 from flowgraph.box import Box
 from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
+from flowgraph.plan.alike import LARGEST, Members, Reading, Run, alike_runs, children_of, found_inside, read_alike
 from flowgraph.plan.neighbours import bytes_of
-from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Stretches, kinds_of
 from flowgraph.plan.squares import Joined, join, join_squares, joined_once
 from flowgraph.plan.store import Store
-from flowgraph.plan.ufuncs import ufunc_of
-
-LARGEST = 1 << 18
-"""Bytes of a stretch: together with what changes it, it has to fit the cache, as a single parameter would."""
-
-_DEEPEST = 16
-"""Boxes from a new value down to what it is computed of: Adam has ten."""
-
-Members = tuple[Box, ...]
 
 
 def in_stretches(graph: Graph, store: Store) -> tuple[Graph, Stretches]:
@@ -49,37 +39,23 @@ def in_stretches(graph: Graph, store: Store) -> tuple[Graph, Stretches]:
     return graph, Stretches({stretch: run for run, stretch in joined.items()}, new)
 
 
-class _Reading(NamedTuple):
-    """How the new values of neighbours are computed alike: members of one box each, and where that begins.
-
-    Members that are not alike may be so in `pieces`, one after another.
-    """
-
-    merged: dict[Members, None]
-    parts: dict[Members, None]
-    pieces: dict[Members, list[Members]]
-
-
-Run = tuple[Parameter, ...]
-
-
-def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[Run, _Reading]:
+def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[Run, Reading]:
     """Neighbours whose new values are alike, with what they have in common, where one line for all saves time."""
-    inside = _found_inside(graph, updated)
+    inside = found_inside(graph, updated)
     kinds = kinds_of(graph)
-    kept: dict[Run, _Reading] = {}
+    kept: dict[Run, Reading] = {}
     owner: dict[Box, tuple[int, ...]] = {}
 
-    def read(run: Run) -> tuple[Run, _Reading, int]:
-        reading = _read_alike([updated[p] for p in run], run, inside)
+    def read(run: Run) -> tuple[Run, Reading, int]:
+        reading = read_alike([updated[p] for p in run], run, inside)
         return run, reading, _lines_saved(reading, store, kinds)
 
-    for runs in _together(_runs(store, updated, inside), store, updated, inside):
+    for runs in _together(alike_runs(store, updated, inside), store, updated, inside):
         apart = [read(run) for run in runs if len(run) > 1]
         whole = read(tuple([p for run in runs for p in run]))
         joined = len(runs) > 1 and whole[2] > sum(max(0, saved) for _, _, saved in apart)
         for run, reading, saved in [whole] if joined else apart:
-            boxes = {box: _ids(members) for members in reading.merged for box in members}
+            boxes = {box: ids for members in reading.merged for ids in [_ids(members)] for box in members}
             if saved > 0 and all(owner.get(box, ids) == ids for box, ids in boxes.items()):
                 kept[run] = reading
                 owner |= boxes
@@ -91,14 +67,13 @@ def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dic
     }
 
 
-def _lines_saved(reading: _Reading, store: Store, kinds: Mapping[Box, str]) -> int:
+def _lines_saved(reading: Reading, store: Store, kinds: Mapping[Box, str]) -> int:
     """Lines that members share, less those that copy values into the stretch; none if a box is a member twice."""
     boxes = {box for members in reading.merged for box in members}
     if len(boxes) < sum(map(len, reading.merged)):
         return 0
-    copied = sum(
-        _is_copied(box, kinds) for members in reading.parts for box in members if not store.are_neighbours(members)
-    )
+    apart = [members for members in reading.parts if not store.are_neighbours(members)]
+    copied = sum(_is_copied(box, kinds) for members in apart for box in members)
     return sum(len(members) - 1 for members in reading.merged) - copied
 
 
@@ -144,124 +119,6 @@ def _is_copied(box: Box, kinds: Mapping[Box, str]) -> bool:
     return kinds[box] != "fill"
 
 
-def _runs(store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[Run]:
-    """The parameters of the store, in runs of neighbours whose new values are the same expression.
-
-    A run is cut where a stretch would be too large.
-    """
-    numbers: dict[Hashable, int] = {}
-    place = {p: number for number, p in enumerate(store.order)}
-    runs: list[list[Parameter]] = []
-    last, size = None, 0
-    for p in store.order:
-        likeness = _likeness(updated[p], p, place, numbers, inside)
-        size += bytes_of(p)
-        alike = likeness is not None and likeness == last and store.are_neighbours((runs[-1][-1], p))
-        if alike and size <= LARGEST:
-            runs[-1].append(p)
-        else:
-            runs.append([p])
-            size = bytes_of(p)
-        last = likeness
-    return [tuple(run) for run in runs]
-
-
-def _likeness(
-    new: Box, parameter: Parameter, place: Mapping[Parameter, int], numbers: dict[Hashable, int], inside: set[Box]
-) -> int | None:
-    """A number that is the same for new values that are computed alike; None where nothing is done by elements."""
-    known: dict[Box, int] = {}
-
-    def number(box: Box, depth: int) -> int:
-        if box not in known:
-            key: Hashable
-            if box.shape == ():
-                key = id(box)
-            elif box in inside and box.shape == parameter.shape and depth < _DEEPEST:
-                key = (type(box), *[number(child, depth + 1) for child in box.children])
-            elif box in place:
-                key = ("parameter", place[box] - place[parameter], box.dtype)  # type: ignore[index]
-            else:
-                key = ("part", box.dtype)
-            known[box] = numbers.setdefault(key, len(numbers))
-        return known[box]
-
-    return number(new, 0) if parameter.shape and new in inside else None
-
-
-def _found_inside(graph: Graph, updated: Mapping[Parameter, Box]) -> set[Box]:
-    """The boxes that compute new values element by element, from children of their shape and numbers, and nothing else
-    that is read."""
-    inside: set[Box] = set()
-    outside: set[Box] = set(graph.outputs[: len(graph.outputs) - len(updated)])
-    new = set(updated.values())
-    read: set[Box] = set()
-    for box in reversed(graph.boxes):
-        if (
-            box not in outside
-            and (box in new or box in read)
-            and ufunc_of(box) is not None
-            and all(sizes_known(child) and child.shape in ((), box.shape) for child in box.children)
-        ):
-            inside.add(box)
-            read.update(box.children)
-        else:
-            outside.update(box.children)
-    return inside
-
-
-def _read_alike(new: Sequence[Box], run: Run, inside: set[Box]) -> _Reading:
-    """What new values that are alike have in common, from the top down."""
-    reading = _Reading({}, {}, {})
-    stack = [(tuple(new), run, 0)]
-    while stack:
-        members, of, depth = stack.pop()
-        if members in reading.merged or members in reading.parts or members in reading.pieces or _is_shared(members):
-            continue
-        if len(members) == 1:
-            reading.parts[members] = None
-            continue
-        fits = [box in inside and box.shape == p.shape and depth < _DEEPEST for box, p in zip(members, of, strict=True)]
-        if all(fits) and all(_are_alike(one, other) for one, other in pairwise(members)):
-            reading.merged[members] = None
-            stack += [(children, of, depth + 1) for children in _children(members)]
-            continue
-        cuts = _cuts(members, fits)
-        if len(cuts) == len(members) or len(cuts) == 1:
-            reading.parts[members] = None
-            continue
-        reading.pieces[members] = [members[start:stop] for start, stop in cuts]
-        stack += [(members[start:stop], of[start:stop], depth) for start, stop in cuts]
-    return reading
-
-
-def _is_shared(members: Members) -> bool:
-    """Whether members are numbers, which boxes that are alike have in common."""
-    return members[0].shape == ()
-
-
-def _are_alike(one: Box, other: Box) -> bool:
-    """Whether two boxes do the same, element by element, to children of their own and to the same numbers."""
-    return type(one) is type(other) and all(
-        (a is b if () in (a.shape, b.shape) else a.dtype == b.dtype)
-        for a, b in zip(one.children, other.children, strict=True)
-    )
-
-
-def _cuts(members: Members, fits: Sequence[bool]) -> list[tuple[int, int]]:
-    """Where members that follow one another and are alike begin and end."""
-    starts = [0]
-    for place in range(1, len(members)):
-        one, other = members[place - 1 : place + 1]
-        if not (fits[place - 1] and fits[place] and _are_alike(one, other)):
-            starts.append(place)
-    return list(pairwise([*starts, len(members)]))
-
-
-def _children(members: Members) -> list[Members]:
-    return list(zip(*[box.children for box in members], strict=True))
-
-
 class _Joining:
     """The graph built anew with one box in place of members that are alike."""
 
@@ -269,17 +126,12 @@ class _Joining:
         self,
         graph: Graph,
         store: Store,
-        groups: Mapping[Run, _Reading],
+        groups: Mapping[Run, Reading],
         joined: Joined,
     ) -> None:
         self.store = store
         self.joined = joined
-        self.members = {
-            box: (members, place)
-            for reading in groups.values()
-            for members in reading.merged
-            for place, box in enumerate(members)
-        }
+        self.members = {box: members for reading in groups.values() for members in reading.merged for box in members}
         self.pieces = {members: cut for reading in groups.values() for members, cut in reading.pieces.items()}
         self.whole: dict[Members, Box] = {}
         self.new: dict[Box, Box] = {}
@@ -289,15 +141,17 @@ class _Joining:
         stack = list(outputs)
         while stack:
             box = stack[-1]
-            members, place = self.members.get(box, ((box,), None))
-            needed = [child for one in members for child in one.children]
-            missing = [child for child in needed if child not in self.new]
-            if missing and box not in self.new:
-                stack += missing
+            if box in self.new:
+                stack.pop()
                 continue
-            stack.pop()
-            if box not in self.new:
-                self.new[box] = self._alone(box) if place is None else self._part(members, place)
+            members = self.members.get(box, (box,))
+            missing = [child for one in members for child in one.children if child not in self.new]
+            if missing:
+                stack += missing
+            elif box in self.members:
+                self._join_members(members)
+            else:
+                self.new[box] = self._alone(box)
         return [self.new[box] for box in outputs]
 
     def _alone(self, box: Box) -> Box:
@@ -305,15 +159,16 @@ class _Joining:
         same = all(one is other for one, other in zip(children, box.children, strict=True))
         return box if same else box.with_children(*children)
 
-    def _part(self, members: Members, place: int) -> Box:
-        """The section of the stretch that is the value of a member."""
-        if members not in self.whole:
-            whole = members[0].with_children(*[self._stretch(children) for children in _children(members)])
-            whole.__dict__.update(name=None, scope="")
-            self.whole[members] = whole
-        start = sum(map(elements, members[:place]))
-        section = Index(self.whole[members], index=(slice(start, start + elements(members[place])),))
-        return Reshape(section, to=shape_of(members[place]))
+    def _join_members(self, members: Members) -> None:
+        """One box for all members; what stands for each of them is its section of the stretch."""
+        whole = members[0].with_children(*[self._stretch(children) for children in children_of(members)])
+        whole.__dict__.update(name=None, scope="")
+        self.whole[members] = whole
+        start = 0
+        for box in members:
+            stop = start + elements(box)
+            self.new[box] = Reshape(Index(whole, index=(slice(start, stop),)), to=shape_of(box))
+            start = stop
 
     def _stretch(self, members: Members) -> Box:
         """What members are, one after another; a number that they share."""
