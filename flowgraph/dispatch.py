@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from flowgraph import core_axes
 from flowgraph.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
     builder = _builders.get(ufunc) or _builders.get(f"scipy.special.{ufunc.__name__}")
     if keywords:
         inputs, keywords = _converted(ufunc, inputs, keywords)
+    if ufunc.signature is not None and not core_axes.KEYWORDS.isdisjoint(keywords):
+        rest = {name: v for name, v in keywords.items() if name not in core_axes.KEYWORDS}
+        return core_axes.on_last_axes(ufunc, lambda *a: call_ufunc(ufunc, method, a, rest), inputs, keywords)
     if isinstance(builder, type) and keywords:
         raise _unsupported_argument(ufunc, next(iter(keywords)))
     return _call(ufunc, builder, inputs, keywords)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from flowgraph.axes import axes_of
 from flowgraph.box import Box
+from flowgraph.boxes.given import boxed
 from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 from flowgraph.example import example
@@ -250,10 +251,20 @@ def vdot(a: Any, b: Any, /) -> Any:
     return MatMul(np.ravel(_conjugate(a)), np.ravel(b))
 
 
-@implements(np.vecdot, np.linalg.vecdot)
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """np.vecdot of boxes: sums of products along one axis, conjugate of the first."""
-    return np.sum(_conjugate(x1) * x2, axis=axis)
+@implements(np.vecdot)
+def vecdot(x1: Any, x2: Any, /) -> Any:
+    """np.vecdot of boxes: sums of products along the last axis, conjugate of the first."""
+    x1, x2 = boxed(x1), boxed(x2)
+    if not (x1.ndim and x2.ndim):
+        raise (x2 if x1.ndim else x1).shape_error("np.vecdot needs vectors, found a number")
+    return np.sum(_conjugate(x1) * x2, axis=-1)
+
+
+@implements(np.linalg.vecdot)
+def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """np.linalg.vecdot of boxes."""
+    last: Any = [np.moveaxis(cast(Any, boxed(x)), axis, -1) for x in (x1, x2)]
+    return np.vecdot(*last)
 
 
 @implements(np.kron)

@@ -24,6 +24,13 @@ INTO_SINGLES = {"dtype": np.float32}
         lambda x: np.modf(x, **INTO_SINGLES),
         lambda x: scipy.special.expit(x, dtype=np.float64),
         lambda x: np.broadcast_to(x, (2, 2, 3), subok=False),
+        lambda x: np.matmul(x, x, axes=[(0, 1), (1, 0), (1, 0)]),
+        lambda x: np.vecdot(x, x[0], axis=-1, keepdims=True),
+        lambda x: np.vecdot(x, x[:, 0], axis=0),
+        lambda x: np.vecdot([1.0, 2.0, 3.0], x),
+        lambda x: np.linalg.vecdot(x, x**2, axis=0),
+        lambda x: np.vecdot(x, x, axes=[0, 0, ()]),
+        lambda x: np.matvec(x, x[:, 0], axes=[(1, 0), 0, 0]),
         lambda x: np.roll(x, (1, 2)),
         lambda x: np.roll(x, (1, 2), axis=(0, 0)),
         lambda x: np.roll(x, 1, axis=(1, -1)),
@@ -108,12 +115,15 @@ def test_an_order_of_memory_is_refused_since_it_would_not_be_numpys(order):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
+        (lambda x: np.matmul(x, x.T, keepdims=True), "found keepdims=, needs operands with the same core axes"),
+        (lambda x: np.matmul(x, x.T, axes=[0, 1]), "needs as many axes as"),
+        (lambda x: np.vecdot(x, 2.0), "needs vectors, found a number"),
         (lambda x: np.pad(x, 1, "edge", stat_length=2), "found stat_length=, which mode='edge' does not take"),
         (lambda x: np.pad(x[:0], 1, "mean"), "an empty axis"),
         (lambda x: np.pad(x, 1, "around"), "found mode='around'"),
     ],
 )
-def test_padding_that_numpy_refuses(call, text):
+def test_what_numpy_refuses(call, text):
     with pytest.raises(fg.FlowgraphError, match=text):
         call(fg.Input("x", shape=(3, 2)))
 
