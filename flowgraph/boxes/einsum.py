@@ -48,12 +48,21 @@ class Einsum(Box):
     )
 
     @classmethod
-    def from_numpy(cls, *operands: Any, optimize: Any = True) -> Any:
-        """np.einsum in both of its forms."""
+    def from_numpy(
+        cls, *operands: Any, optimize: Any = True, dtype: Any = None, casting: Any = "safe", order: Any = "K"
+    ) -> Any:  # fmt: skip
+        """np.einsum in both of its forms; boxes have no memory order."""
         if not isinstance(operands[0], str):
             operands = _from_lists(operands)
         subscripts, *arrays = operands
         arrays = [a if isinstance(a, Box) else np.asarray(a) for a in arrays]
+        if dtype is not None:
+            bad = next((a.dtype for a in arrays if not np.can_cast(a.dtype, dtype, casting)), None)
+            if bad is not None:
+                raise UsageError(
+                    f"np.einsum: found an operand of dtype {bad}, which casting={casting!r} keeps from {dtype}"
+                )
+            arrays = [a.astype(dtype) for a in arrays]
         return cls(*arrays, subscripts=explicit(subscripts, [a.ndim for a in arrays]), optimize=optimize)
 
     def check_settings(self) -> None:

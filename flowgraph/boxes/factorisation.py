@@ -9,8 +9,9 @@ import numpy as np
 
 from flowgraph.boxes.gauge import Gauge
 from flowgraph.boxes.matrices import OfMatrices, adjoint, conjugate, diagonal, folded, on_diagonal, rounding, smaller
+from flowgraph.boxes.reflections import reflections
 from flowgraph.dispatch import implements
-from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.errors import UsageError
 from flowgraph.example import example
 from flowgraph.size import Shape, Size
 
@@ -135,11 +136,10 @@ class QRResult(NamedTuple):
 @implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """np.linalg.qr of a box: two boxes, or r alone."""
-    if mode not in ("reduced", "complete", "r"):
-        raise UnsupportedError(
-            f"np.linalg.qr: found mode={mode!r}, boxes take 'reduced', 'complete' and 'r'; "
-            f"the reflections of LAPACK have no derivative here"
-        )
+    if mode not in ("reduced", "complete", "r", "raw"):
+        raise UsageError(f"np.linalg.qr: found mode={mode!r}, needs 'reduced', 'complete', 'r' or 'raw'")
+    if mode == "raw":
+        return reflections(a)
     result = QRResult(*(CompleteQR if mode == "complete" else QR)(a))
     return result.R if mode == "r" else result
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import NotDifferentiableError, OpenChoiceError, ShapeError, UnsupportedError, UsageError
+from flowgraph.errors import NotDifferentiableError, OpenChoiceError, ShapeError, UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 RNG = np.random.default_rng(0)
@@ -319,9 +319,9 @@ def test_of_unknown_height_it_is_right_and_says_why_it_has_no_second_derivative(
         (lambda x: np.linalg.svd(x[0]), ShapeError, "found 1 axes, needs matrices on the last two"),
         (lambda x: np.linalg.eigh(x, "D"), UsageError, "found UPLO='D', needs 'L' or 'U'"),
         (
-            lambda x: np.linalg.qr(x, "raw"),
-            UnsupportedError,
-            "found mode='raw', boxes take 'reduced', 'complete' and 'r'",
+            lambda x: np.linalg.qr(x, "full"),
+            UsageError,
+            "found mode='full', needs 'reduced', 'complete', 'r' or 'raw'",
         ),
         (lambda x: np.linalg.cholesky(x), ShapeError, "n = "),
     ],

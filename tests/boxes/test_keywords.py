@@ -69,6 +69,9 @@ INTO_SINGLES = {"dtype": np.float32}
         lambda x: x.min(initial=0.1),
         lambda x: np.linalg.matrix_rank(x[:0, :0]),
         lambda x: np.linalg.lstsq(x.T, x[0])[2],
+        lambda x: np.linalg.qr(x, "raw"),
+        lambda x: np.linalg.qr(np.stack([x.T, x.T**2]), "raw"),
+        lambda x: np.einsum("ij,ij->i", x, x, order="K", casting="safe", dtype=float),
     ],
 )
 def test_a_call_gives_on_boxes_what_it_gives_on_arrays(call):
