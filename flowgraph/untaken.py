@@ -13,17 +13,19 @@ from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive
 from flowgraph.boxes.arrangement import Flip, Roll, Transpose
 from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.choosing import Choose
-from flowgraph.boxes.complex_numbers import Conjugate, Imag, Real
+from flowgraph.boxes.complex_numbers import Conjugate, Imag, Real, real_part
 from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.extremes import Max, Min
 from flowgraph.boxes.indexing import Index, IndexAdd
-from flowgraph.boxes.joining import Concatenate, Stack
+from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.likeness import BroadcastLike, ReshapeLike, SumLike
 from flowgraph.boxes.padding import Pad
+from flowgraph.boxes.part import Part
 from flowgraph.boxes.reduction import Mean, Sum
 from flowgraph.boxes.selection import Clip, Fmax, Fmin, Maximum, Minimum, NanToNum, Where
 from flowgraph.boxes.setting import SetAt
 from flowgraph.boxes.shape import BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.splitting import Split, Unstack
 from flowgraph.boxes.taking import TakeAlongAxis
 from flowgraph.boxes.trigonometric import Degrees, Radians
 from flowgraph.sweep import Step, added, settled
@@ -36,7 +38,7 @@ CHOICES: tuple[type[Box], ...] = (
 
 CARRIERS: tuple[type[Box], ...] = (
     *CHOICES, Sum, Mean, SumLike, BroadcastLike, ReshapeLike, BroadcastTo, Reshape, ExpandDims, Squeeze, Transpose,
-    Flip, Roll, Concatenate, Stack, Pad, Diag, OnDiagonal, IndexAdd,
+    Flip, Roll, Concatenate, Stack, Pad, Diag, OnDiagonal, IndexAdd, Part, Split, Unstack, SplitLike,
 )  # fmt: skip
 """Boxes whose bprop sends on shares of what arrives, none of them below 0."""
 
@@ -82,6 +84,13 @@ def _is_harmless(step: Step) -> bool:
     return isinstance(other, Constant) and bool(np.all(np.isfinite(other.value) & (other.value != 0)))
 
 
+def _in_dtype_of(child: Any, mark: Any) -> Any:
+    """What is taken, in the dtype that gradients of a child have."""
+    if mark.dtype == child.dtype:
+        return mark
+    return (mark if child.dtype.kind == "c" else real_part(mark)).astype(child.dtype)
+
+
 class _Careful:
     """The bprop of a step that reads the mark of its box, and writes those of the children."""
 
@@ -92,6 +101,8 @@ class _Careful:
         step = self._step
         parts = step.bprop(grad, value, *children)
         mark = self._marks.pop(step.slot, _ALL)
+        if type(mark) is tuple and not isinstance(step.box, CARRIERS):
+            mark = _ALL
         if type(parts) is not tuple or len(parts) != step.arity:
             return parts
         shares = self._shares(grad, value, children, mark)
@@ -109,7 +120,9 @@ class _Careful:
         box = self._step.box
         if isinstance(box, CHOICES if mark is _ALL else CARRIERS):
             return self._step.bprop(np.ones_like(grad) if mark is _ALL else mark, value, *children)
-        return (mark if isinstance(box, Elementwise) else _ALL,) * self._step.arity
+        if mark is _ALL or not isinstance(box, Elementwise):
+            return (_ALL,) * self._step.arity
+        return tuple(_in_dtype_of(child, mark) if child.dtype.kind in "fc" else None for child in children)
 
     def _mark(self, slot: int, share: Any) -> None:
         """A child is taken as far as any of its parents takes it."""
