@@ -82,7 +82,7 @@ class Examples:
 
 
 def _inputs(x: Any, columns: Sequence[str], name: str) -> Array:
-    array = _rectangular(x, name)
+    array = rectangular(x, name)
     if array.ndim != 2:
         raise DataError(
             f"{name}: found inputs of shape {array.shape}, needs (examples, columns); one column is x[:, None], "
@@ -106,7 +106,8 @@ def _inputs(x: Any, columns: Sequence[str], name: str) -> Array:
     return array
 
 
-def _rectangular(values: Any, name: str) -> Array:
+def rectangular(values: Any, name: str) -> Array:
+    """The values as an array; a row of another length than the first is named."""
     try:
         return np.asarray(values)
     except ValueError as error:
@@ -120,7 +121,7 @@ def _rectangular(values: Any, name: str) -> Array:
 
 
 def _targets(y: Any, count: int, classes: tuple[str, ...], name: str) -> Array:
-    array = _rectangular(y, name)
+    array = rectangular(y, name)
     if array.shape != (count,):
         raise DataError(f"{name}: found targets of shape {array.shape} for {count} examples, needs ({count},)")
     if array.dtype.kind not in "biuf":

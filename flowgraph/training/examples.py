@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph import feeding
 from flowgraph.box import Array, Box
+from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError
 from flowgraph.training.problem import Problem
 from flowgraph.training.settings import read_count, read_number
@@ -109,8 +110,12 @@ def parted(train: Any, valid: Any) -> tuple[Any, Any]:
 
 def _is_data(one: Any) -> bool:
     """Whether this is data by itself: a dict, examples, or a pair of arrays."""
-    pair = isinstance(one, tuple | list) and len(one) == 2 and all(np.ndim(part) for part in one)
+    pair = isinstance(one, tuple | list) and len(one) == 2 and all(map(_has_axes, one))
     return isinstance(one, Mapping) or (hasattr(one, "x") and hasattr(one, "y")) or (pair and isinstance(one, tuple))
+
+
+def _has_axes(part: Any) -> bool:
+    return bool(np.ndim(part)) if hasattr(part, "dtype") else isinstance(part, list | tuple) or hasattr(part, "shape")
 
 
 def as_pair(data: Any) -> Any:
@@ -131,7 +136,7 @@ def _pair(problem: Problem, data: Any, what: str) -> dict[str, Any]:
 
 
 def _read(name: str, box: Box, value: Any) -> Array:
-    array = np.asarray(value)
+    array = rectangular(value, f"fit: {name!r}")
     if array.dtype.kind in "OUS":
         raise FeedError(
             f"fit: found {array.dtype} values such as {array.reshape(-1)[:1].tolist()} for {name!r}, needs numbers; "

@@ -16,6 +16,7 @@ from flowgraph.boxes.likeness import reshape_like
 from flowgraph.boxes.loss import ClassLoss
 from flowgraph.boxes.reduction import mean
 from flowgraph.boxes.softmax import log_softmax, softmax
+from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
@@ -135,7 +136,7 @@ def mlp_problem(mlp: MLP, targets: Any, l1: float = 0.0, l2: float = 0.0) -> Pro
     `targets` are an array like those to come: integer labels, probabilities or numbers.
     """
     dtype = mlp.weights[0].dtype
-    targets = np.asarray(targets)
+    targets = rectangular(targets, "fit: 'y'")
     x = Input("x", shape=("N", mlp.sizes[0]), dtype=dtype)
     y = Input("y", shape=("N", *targets.shape[1:]), dtype=_target_dtype(mlp, targets, dtype))
     losses = _losses(mlp, mlp.logits(x, training=True), y)

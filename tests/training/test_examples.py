@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import DtypeError, FeedError, ShapeError
+from flowgraph.errors import DataError, DtypeError, FeedError, ShapeError
 from flowgraph.training.examples import read_examples
 from flowgraph.training.problem import mlp_problem
 
@@ -59,3 +59,13 @@ def test_an_objective_without_inputs_takes_no_examples():
     problem = fg.Problem(fg.Parameter(1.0, name="w") ** 2)
     with pytest.raises(FeedError, match=r"found nothing in the train data, needs an objective with an input"):
         read_examples(problem, {})
+
+
+def test_rows_of_other_lengths_are_named():
+    for data, found in [
+        (([[1.0, 2.0], [3.0]], [0, 1]), r"fit: 'x': found 1 values in row 1, but 2 in row 0; needs as many in each"),
+        ({"x": [[1.0, 2.0], [3.0]], "y": [0, 1]}, r"'x': found 1 values in row 1"),
+        ((X, [[1.0, 0.0]] * 3 + [[1.0]]), r"'y': found 1 values in row 3, but 2 in row 0"),
+    ]:
+        with pytest.raises(DataError, match=found):
+            fg.fit(fg.MLP([2, 2], rng=0), data, epochs=1, progress=False)
