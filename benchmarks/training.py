@@ -8,19 +8,25 @@ computes in what its user loads, usually float64.
 "fit" compares the calls to fit, from beginning to end; "to accuracy" the time until the accuracy on the test examples
 first reaches the mean that scikit-learn ends with, less one standard error, measured epoch by epoch without the
 measuring, over the seeds at which both reach it; "products" is how much faster than scikit-learn's fit the matrix
-products of all steps would be alone, the most that is possible.
+products of all steps would be alone, the most that is possible; "first" is what a first training of 2 epochs took.
 
     python -m benchmarks training
     python -m benchmarks training --quick                   3 seeds
     python -m benchmarks training --threads 1 --cpu         time of the processor, for a machine that has more to do
     python -m benchmarks training --sets digits --dtypes float32/float32 --seeds 5
+    python -m benchmarks training --backend numba           the step as machine code
+
+Machine code takes seconds to be made, once for a network and its shapes; it is kept on the disk, from where the timed
+trainings load it, as those of another process do. What the first training took, from an empty disk, is printed too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -40,6 +46,7 @@ SCALES = {"digits": 16.0, "mnist": 255.0}
 
 
 clock = time.perf_counter
+backend = "numpy"
 
 
 class Training(NamedTuple):
@@ -107,6 +114,7 @@ def by_flowgraph(split: Parts, seed: int, epochs: int) -> Training:
     first = first_values(split, seed)
     # scikit-learn adds alpha / 2 times the squared weights, divided by the size of the batch.
     settings = {"epochs": epochs, "batch_size": BATCH, "l2": ALPHA / 2 / BATCH, "seed": seed, "progress": False}
+    settings["backend"] = backend
 
     def fit(*callbacks: Any) -> tuple[float, fg.MLP]:
         start = clock()
@@ -160,12 +168,13 @@ def compare(name: str, dtypes: str, seeds: int) -> dict[str, Any]:
     """All seeds of one set, the two in turn, after one short training in which both warm up."""
     found: dict[str, list[Training]] = {peer: [] for peer in PEERS}
     chosen = dict(zip(PEERS, dtypes.split("/"), strict=True))
-    for seed in range(-1, seeds):
+    first = {peer: train(parts(name, chosen[peer], 0), 0, 2) for peer, train in PEERS.items()}
+    for seed in range(seeds):
         for peer, train in PEERS.items():
-            training = train(parts(name, chosen[peer], max(seed, 0)), max(seed, 0), 2 if seed < 0 else EPOCHS[name])
-            found[peer] += [training] if seed >= 0 else []
+            found[peer].append(train(parts(name, chosen[peer], seed), seed, EPOCHS[name]))
     return summary(name, dtypes, found) | {
-        "products": seconds_of_products(parts(name, chosen["flowgraph"], 0), EPOCHS[name])
+        "products": seconds_of_products(parts(name, chosen["flowgraph"], 0), EPOCHS[name]),
+        "first": first["flowgraph"].seconds,
     }
 
 
@@ -197,7 +206,7 @@ def line(row: dict[str, Any]) -> str:
         f"{row['set']:15}{row['dtypes']:17}{accuracy['scikit-learn']:>7.2%} ± {row['standard error']:.2%}"
         f"{accuracy['flowgraph']:>9.2%}{seconds['scikit-learn']:>11.3f} s{seconds['flowgraph']:>8.3f} s"
         f"{row['faster']:>8.2f}x{row['faster to accuracy']:>12.2f}x{seconds['scikit-learn'] / row['products']:>10.1f}x"
-        f"{'' if row['as accurate'] else '   LESS ACCURATE'}"
+        f"{row['first']:>8.2f} s{'' if row['as accurate'] else '   LESS ACCURATE'}"
     )
 
 
@@ -208,19 +217,22 @@ def main() -> None:
     parser.add_argument("--dtypes", default="float32/float32,float64/float64,float64/float32")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="3 seeds")
+    parser.add_argument("--backend", choices=("numpy", "numba"), default="numpy", help="what runs flowgraph's plans")
     parser.add_argument("--threads", type=int, default=None, help="threads of matrix products, for both")
     parser.add_argument("--cpu", action="store_true", help="time of the processor in place of the clock's")
     parser.add_argument("--out", type=Path, default=Path("out"))
     arguments = sys.argv[1:]
     chosen = parser.parse_args(arguments[arguments[:1] == ["training"] :])
     warnings.simplefilter("ignore", ConvergenceWarning)
-    global clock
+    global clock, backend
+    backend = chosen.backend
     clock = time.process_time if chosen.cpu else time.perf_counter
     print(f"{'':32}{'accuracy on test examples':^26}{'time of fit':^21}{'flowgraph is faster':^24}")
     head = f"{'set':15}{'dtypes':17}{'scikit-learn':>15}{'flowgraph':>10}{'theirs':>12}{'ours':>9}"
-    print(f"{head}{'fit':>10}{'to accuracy':>14}{'products':>10}")
+    print(f"{head}{'fit':>10}{'to accuracy':>14}{'products':>10}{'first':>10}")
     rows = []
-    with threadpool_limits(chosen.threads):
+    with tempfile.TemporaryDirectory() as disk, threadpool_limits(chosen.threads):
+        os.environ["FLOWGRAPH_CACHE"] = disk
         for name in chosen.sets.split(","):
             for dtypes in chosen.dtypes.split(","):
                 rows.append(compare(name, dtypes, 3 if chosen.quick else chosen.seeds))
