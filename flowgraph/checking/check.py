@@ -120,7 +120,7 @@ def shielded() -> Iterator[None]:
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:
     target, rng = examination.target, examination.rng
-    side_effects(examination, examination.inputs)
+    side_effects(examination, "the example", examination.inputs)
     point = examination.point("the example", examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))
@@ -167,6 +167,7 @@ def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]
         if examination.runner.used() > share or examination.broken:
             examination.warn("budget", "the budget was used up before all regimes were visited")
             break
+        side_effects(examination, regime, inputs)
         if examination.visit(regime, inputs) is not None:
             legal.append(inputs)
         after_failure += bool(examination.wrong)

@@ -148,6 +148,9 @@ def _linear(examination: Examination, point: Point, answer: Answer) -> None:
         first, _ = ask(point, one)
         if first is None:
             continue
+        if not np.any(one) and [g is None for g in first] != [g is None for g in answer.gradients]:
+            examination.fail("linearity", point, "bprop of zeros is None, which says that an input is a constant")
+            return
         first = [None if g is None else g.copy() for g in first]
         second, _ = ask(point, two)
         if second is None:
@@ -188,7 +191,9 @@ def _independent(examination: Examination, point: Point, answer: Answer) -> None
 
 
 def _others(examination: Examination, point: Point, rng: np.random.Generator) -> Iterator[Point]:
-    """Other points of the same shapes: near by, and far away."""
+    """Other points of the same shapes, near by and far away, and the example, which may have others."""
+    if point.regime != "the example":
+        yield Point.at(point.runner, examination.inputs, "the example", point.active)
     for kind in range(3):
         inputs = list(point.inputs)
         for i in point.active:

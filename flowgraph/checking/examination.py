@@ -52,7 +52,7 @@ class Examination:
 
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
-        if not self._within_domain(inputs):
+        if not self.within_domain(inputs):
             self.skip("outside the declared domain")
             return None
         try:
@@ -61,7 +61,7 @@ class Examination:
             self.skip(str(reason).split(":")[0])
             return None
 
-    def _within_domain(self, inputs: Inputs) -> bool:
+    def within_domain(self, inputs: Inputs) -> bool:
         for i, (low, high) in self.target.domain.items():
             x = np.asarray(inputs[i])
             if x.size and not (x.min() >= low and x.max() <= high):

@@ -47,7 +47,9 @@ def _compare(
         _form(examination, faults, found)
     expected, _ = ask(large, grad.astype(np.float64))
     unit = float(np.finfo(dtype).eps)
-    lost = np.abs(small.value.astype(float) - large.value).max() > 1e3 * unit * np.abs(large.value).max()
+    # half precision partitions and sorts in another order, and each gradient is then right for its own value
+    room = 1e3 * unit if unit < 1e-4 else 4 * unit
+    lost = np.abs(small.value.astype(float) - large.value).max() > room * np.abs(large.value).max()
     if expected is None or lost or not all(g is None or np.all(np.isfinite(g)) for g in expected):
         return
     if found is None:

@@ -21,13 +21,16 @@ def crossed_regimes(
     words: list[str | int],
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, Inputs]]:
-    """Every setting at a square, where axes are easily taken for one another, and with one axis more and one fewer."""
+    """Every setting at a square, where axes are easily taken for one another, and with one axis more and one fewer.
+
+    Of more axes there are two: the first has a size twice, which keeps what inputs of several shapes have in common.
+    """
     if not bases:
         return
     example, *others = bases
     square = [other for other in others if _is_square(other)]
     more, fewer = ([other for other in others if _axes(other) == _axes(example) + d] for d in (1, -1))
-    for base in [*square[:1], *more[:1], *fewer[:1]]:
+    for base in [*square[:1], *more[:2], *fewer[:1]]:
         shapes = " ".join(str(np.shape(base[i])).replace(" ", "") for i in active)
         for i, value in enumerate(base):
             if i in active or isinstance(value, np.ndarray):

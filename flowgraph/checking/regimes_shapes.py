@@ -116,6 +116,7 @@ def _ranks(inputs: Inputs) -> Iterator[dict[int, Shape]]:
     floats = [i for i in arrays if inputs[i].dtype.kind == "f"]
     for chosen in dict.fromkeys([tuple(arrays), tuple(floats), *((i,) for i in arrays)]):
         old = {i: inputs[i].shape for i in chosen}
+        yield {i: (*s[-1:], *s) if s else (2,) for i, s in old.items()}
         yield {i: (2, *s) for i, s in old.items()}
         yield {i: (1, *s) for i, s in old.items()}
         yield {i: s[1:] for i, s in old.items()}

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
-from flowgraph.checking.runner import flatten, unflatten
+from flowgraph.checking.runner import flatten, parts, unflatten
 from flowgraph.checking.target import Inputs
 
 
@@ -26,22 +27,26 @@ def _same(one: Any, other: Any) -> bool:
     return True
 
 
-def side_effects(examination: Examination, inputs: Inputs) -> None:
-    """Done first, on copies; afterwards an offender gets copies only."""
-    own, before = _frozen(inputs), _frozen(inputs)
+def side_effects(examination: Examination, regime: str, inputs: Inputs) -> None:
+    """Done first in each regime, on copies; afterwards an offender gets copies only."""
     runner = examination.runner
-    point = Point(runner, inputs, "the example", examination.active)
+    if runner.shields or not examination.within_domain(inputs) or not runner.accepts(inputs):
+        return
+    own, before = _frozen(inputs), _frozen(inputs)
+    point = Point(runner, inputs, regime, examination.active)
     try:
         output = runner.fprop(own)
     except Exception:
-        return  # said by the examination of the example
+        return  # said by the examination, or the regime is not legal
+    if not all(np.all(np.isfinite(part)) for part in parts(output)):
+        return
     if not _same(before, own):
         runner.shields = True
         examination.fail("mutation", point, f"fprop changes {_changed(examination, before, own)} in place")
         return
     point.output, point.value = output, flatten(output)
     output = _frozen(output)
-    arriving = unflatten(examination.rng.normal(size=flatten(output).shape), output)
+    arriving = unflatten(generator(0).normal(size=flatten(output).shape), output)
     kept_output, kept_grad = _frozen(output), _frozen(arriving)
     try:
         runner.bprop(arriving, output, own)
