@@ -147,10 +147,10 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)
     shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
     _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, words, rng), 0.88)
+    for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.9 else 0):
+        contract(examination, "another regime", changed)
     joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
     _visit(examination, joint, 0.95)
-    for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.95 else 0):
-        contract(examination, "another regime", changed)
     if order >= 2:
         second_order(examination)
 
