@@ -245,7 +245,12 @@ def _constants(examination: Examination, point: Point, grad: Array) -> None:
     for i, g in enumerate(result):
         if i in examination.target.constant and g is not None:
             examination.fail("constant", point, f"the gradient of {names[i]}, a constant, must be None", i)
-        elif i not in point.active and g is not None and type(point.inputs[i]) is not float:
+        elif i in point.active or g is None or type(point.inputs[i]) is float:
+            continue
+        elif isinstance(point.inputs[i], np.ndarray | int) and np.shape(g) != np.shape(point.inputs[i]):
+            words = f"has shape {np.shape(g)}, {names[i]} has shape {np.shape(point.inputs[i])}; None is meant"
+            examination.fail("constant", point, f"the gradient of the setting {names[i]} {words}", i)
+        else:
             examination.warn("setting", f"bprop returns a gradient for {names[i]}, which is a setting: None is meant")
 
 
