@@ -82,3 +82,10 @@ def words_in(functions: tuple[Callable[..., Any], ...], inputs: Inputs) -> list[
     given = [v for v in inputs if type(v) is int]
     whole = {v: None for v in [*given, *known] if type(v) is int and abs(v) <= 2000}
     return [*list(modes)[:12], *list(whole)[:12]]
+
+
+def draws(functions: tuple[Callable[..., Any], ...]) -> bool:
+    """Whether a name in the code says that it draws at random."""
+    codes = [getattr(getattr(f, "__func__", f), "__code__", None) for f in functions_of(functions)]
+    names = [name for code in codes if code is not None for name in (*code.co_names, *code.co_freevars)]
+    return any("random" in name or "rng" in name for name in names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowgraph.checking.code_constants import draws
 from flowgraph.checking.compare import Gradients, ask, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
@@ -191,8 +192,11 @@ def _independent(examination: Examination, point: Point, answer: Answer) -> None
 
 
 def _others(examination: Examination, point: Point, rng: np.random.Generator) -> Iterator[Point]:
-    """Other points of the same shapes, near by and far away, and the example, which may have others."""
-    if point.regime != "the example":
+    """Other points of the same shapes, near by and far away, and the example, which may have others.
+
+    What was drawn at random must be kept from fprop to bprop, and its shape with it.
+    """
+    if point.regime != "the example" and not (point.runner.draws or draws(examination.target.code)):
         yield Point.at(point.runner, examination.inputs, "the example", point.active)
     for kind in range(3):
         inputs = list(point.inputs)

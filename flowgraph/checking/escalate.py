@@ -107,7 +107,8 @@ def _against_neighbours(
         coarse = point.slopes(direction)
         seen = numeric if coarse is None else float((grad * coarse.value).sum())
         size = abs(seen) + abs(suspicion.analytic)
-        gross = min(excess, abs(seen - suspicion.analytic)) > 0.3 * size
+        moved = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
+        gross = moved > point.runner.least and min(excess, abs(seen - suspicion.analytic)) > 0.3 * size
         kind = "wrong" if gross else "undecided"
         return Ruling(kind, suspicion, numeric, tolerance / 4, "" if gross else "fprop computes in a narrow type")
     dense = {i: np.abs(random_direction(point, i, rng)) for i in point.active}

@@ -163,7 +163,7 @@ class Examination:
             return
         for dtype in (np.float32, np.float16):
             if np.array_equal(moved, moved.astype(dtype)):
-                self.runner.unit = float(np.finfo(dtype).eps)
+                self.runner.unit, self.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
 
     def find_tangents(self, point: Point) -> None:
         """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""

@@ -35,6 +35,7 @@ class Runner:
         self.seconds = seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
+        self.least = 0.0  # the least number of that type that has all its digits
         self.slope = 0.0  # the largest at the example
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self._states = [(source, _state(source)) for source in _random_sources(target)]
@@ -66,6 +67,11 @@ class Runner:
         if self._global_state is not None:
             np.random.set_state(self._global_state[0])  # noqa: NPY002
             random.setstate(self._global_state[1])
+
+    @property
+    def draws(self) -> bool:
+        """Whether fprop has a random state, so that what it drew has to be kept for bprop."""
+        return bool(self._states) or self._global_state is not None
 
     def elapsed(self) -> float:
         return self.watch.seconds()
