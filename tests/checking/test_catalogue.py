@@ -21,6 +21,22 @@ KNOWN_MISSES = (
 """Missed at one seed of 0, 1, 2 at least. The last three are right for what their examples have in common, a symmetric
 matrix, numbers that sum to 1, and that is taken for their contract."""
 
+KNOWN_MISSES = (
+    "permuted: own inverse",
+    "sparse product: an empty row",
+    "labels left out: divided by all",
+    "spherical: NaN on the axis",
+    "running integral: axis moved forth twice",
+    "clamps its input where it is large",
+    "None where no gradient arrives",
+    "shapes of the latest fprop",
+    "solve: transposition forgotten",
+    "mean with weights: they sum to 1",
+    "Dirichlet: p sums to 1",
+)
+"""Missed at one seed of 0, 1, 2 at least. The last three are right for what their examples have in common, a symmetric
+matrix, numbers that sum to 1, and that is taken for their contract."""
+
 FAMILIES = ("V", "S", "R", "E", "C", "2")
 
 
