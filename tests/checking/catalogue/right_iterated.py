@@ -26,7 +26,7 @@ def settled(b, w):
     x = b * 0
     for _ in range(400):
         x, before = np.tanh(w @ x + b), x
-        if abs(x - before).max() < 1e-15:
+        if np.array_equal(x, before):
             break
     return x
 
@@ -173,7 +173,7 @@ def chandrasekhar(c):
     h = np.ones(5)
     for _ in range(500):
         h, old = 1 / (1 - c / 2 * (x[:, None] / (x[:, None] + x) * w) @ h), h
-        if abs(h - old).max() < 1e-15:
+        if np.array_equal(h, old):
             break
     return h
 
