@@ -83,6 +83,9 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     if excess <= tolerance:
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
     ruling = _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
+    smooth = ruling.kind == "wrong" and not ruling.note
+    if smooth and wide is None and excess <= tolerance + 4 * slope_scatter(point, grad, direction, rng):
+        return Ruling("undecided", suspicion, note="the slope of fprop changes with the last digits of the inputs")
     if ruling.kind == "wrong" and jumps_beside(point, rng):
         return Ruling("undecided", suspicion, note="the value jumps here, unless an input is 0")
     if ruling.kind == "wrong" and within_other_settings(suspicion, rng):
@@ -128,8 +131,6 @@ def _against_neighbours(
         return Ruling("undecided", suspicion, note="other steps do not confirm it")
     if excess < SMALL_MISMATCH * (abs(numeric) + abs(suspicion.analytic)) and not _persists(suspicion, rng):
         return Ruling("undecided", suspicion, note="a small mismatch that is not there at nearby points")
-    if excess <= tolerance + 4 * slope_scatter(point, grad, direction, rng):
-        return Ruling("undecided", suspicion, note="the slope of fprop changes with the last digits of the inputs")
     return Ruling("wrong", suspicion, numeric, tolerance / 4)
 
 

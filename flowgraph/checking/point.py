@@ -42,7 +42,7 @@ class Point:
         point = cls(runner, inputs, regime, active)
         watch = Stopwatch()
         point.output = runner.legal(inputs)
-        point.seconds = watch.seconds()
+        point.seconds = watch.wall()
         flat = flatten(point.output)
         if flat.size > MANY_OUTPUTS:
             point.projection = _signs(flat.size).astype(flat.dtype, copy=False)
@@ -55,7 +55,7 @@ class Point:
             watch = Stopwatch()
             with suppress(Illegal):
                 self.runner.legal(self.inputs)
-            self.seconds = min(self.seconds, watch.seconds())
+            self.seconds = min(self.seconds, watch.wall())
         return self.seconds > seconds
 
     def project(self, flat: Array) -> Array:

@@ -17,7 +17,7 @@ from flowgraph.checking.target import Inputs
 
 TRIES = 40
 CLEAR = 1e3  # times the tolerance
-OF_ESCALATION = 300  # calls of fprop
+OF_ESCALATION = 500  # calls of fprop
 
 
 def shrunk(examination: Examination, suspicion: Suspicion) -> tuple[Point, Suspicion]:
