@@ -13,7 +13,7 @@ from flowgraph.checking.strategies import graphs
 from flowgraph.plan.native import calls as native_calls
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
-from tests.derivatives.test_other_shapes import BOXES, named, namings
+from tests.derivatives.test_other_shapes import BOXES, named
 from tests.plan.agreement import assert_agree
 from tests.plan.native_in_python import is_native
 from tests.plan.test_plan import batch, network
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reaso
 
 def built_with_gradients(case):
     """Box and gradients on inputs, what is fed to them, and the values that the graph gives; None where it cannot."""
-    built = named(case, next(namings(case)))
+    built = named(case)
     if built is None:
         return None
     box, leaves = built

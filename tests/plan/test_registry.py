@@ -7,15 +7,14 @@ import pytest
 
 import flowgraph as fg
 from tests.cases import cases
-from tests.derivatives.test_other_shapes import BOXES, named, namings, resized
+from tests.derivatives.test_other_shapes import BOXES, named, resized
 from tests.plan.agreement import assert_agree
 
 
 @pytest.mark.parametrize("name", BOXES)
 def test_plan_equals_graph(name):
     for case in cases(BOXES[name]):
-        shapes = next(namings(case))
-        built = named(case, shapes)
+        built = named(case)
         if built is None:
             continue
         box, leaves = built
@@ -26,7 +25,7 @@ def test_plan_equals_graph(name):
         graph, alone = fg.Graph(*outputs, *grads), fg.Graph(*outputs)
         plan = fg.compile(graph)
         for by in (0, 1):
-            feeds = dict(zip(leaves, resized(case, shapes, by), strict=True))
+            feeds = dict(zip(leaves, resized(case, by), strict=True))
             try:
                 with warnings.catch_warnings(), np.errstate(all="ignore"):
                     warnings.simplefilter("ignore")
