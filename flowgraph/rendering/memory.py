@@ -21,6 +21,8 @@ def memory_of(schedule: Schedule) -> Memory:
             words[box] = "a number"
         elif kind == "call":
             words[box] = "a new array"
+        elif box in schedule.stretches.joined:
+            words[box] = "parameters side by side"
         elif kind == "fill":
             words[box] = _buffer(schedule, box, number)
     return Memory(words, schedule.in_place, _summary(schedule))
