@@ -9,7 +9,7 @@ from flowgraph.checking import check
 from .mutation import changes_result, lambdas, mutants
 from .scoring import SEEDS
 
-COUNT = 220 if len(SEEDS) == 1 else 2000
+COUNT = 120 if len(SEEDS) == 1 else 2000
 
 
 def chosen():
