@@ -51,10 +51,11 @@ def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dic
         return run, reading, _lines_saved(reading, store, kinds)
 
     for runs in _together(alike_runs(store, updated, inside), store, updated, inside):
-        apart = [read(run) for run in runs if len(run) > 1]
-        whole = read(tuple([p for run in runs for p in run]))
-        joined = len(runs) > 1 and whole[2] > sum(max(0, saved) for _, _, saved in apart)
-        for run, reading, saved in [whole] if joined else apart:
+        readings = [read(run) for run in runs if len(run) > 1]
+        if len(runs) > 1:
+            whole = read(tuple([p for run in runs for p in run]))
+            readings = [whole] if whole[2] > sum(max(0, saved) for _, _, saved in readings) else readings
+        for run, reading, saved in readings:
             boxes = {box: ids for members in reading.merged for ids in [_ids(members)] for box in members}
             if saved > 0 and all(owner.get(box, ids) == ids for box, ids in boxes.items()):
                 kept[run] = reading

@@ -32,10 +32,8 @@ class Heirs:
         """Let arrays have the buffers of those that die in the loop that writes them, before the line that does."""
         dying: dict[int, list[Box]] = {}
         for base, lines in self.reads.items():
-            if base in buffers:
-                dying.setdefault(buffers[base].last, []).extend(
-                    [base] if lines.get(buffers[base].last, -1) >= 0 else []
-                )
+            if base in buffers and lines.get(buffers[base].last, -1) >= 0:
+                dying.setdefault(buffers[base].last, []).append(base)
         for box, (loop, line) in self.writes.items():
             if box not in buffers:
                 continue
