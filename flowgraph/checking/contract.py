@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from flowgraph.checking.answer import Answer, answer_at
 from flowgraph.checking.code_constants import draws
-from flowgraph.checking.compare import Gradients, ask, read_gradients
+from flowgraph.checking.compare import ask, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
-from flowgraph.checking.noise import jittered, rounded_otherwise, slope_rounding
-from flowgraph.checking.point import UNIT, Point
+from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
 
 SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)
-
-
-@dataclass
-class Answer:
-    """Gradients at a point, and how far apart they lie under ±2 units in the last place of the inputs."""
-
-    grad: Array
-    gradients: Gradients
-    noise: list[float]
-
-    def differs(self, other: Gradients, factor: float = 1.0, relative: float = 1e-7) -> int | None:
-        """The position of the first gradient that is not `factor` times this one, beyond rounding."""
-        largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
-        for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
-            if one is None and two is None:
-                continue
-            a = np.zeros(()) if one is None else factor * np.asarray(one, dtype=float)
-            b = np.zeros(a.shape) if two is None else np.asarray(two, dtype=float)
-            a = np.zeros(b.shape) if one is None else a
-            if a.shape != b.shape:
-                return k
-            if not a.size:
-                continue
-            size = abs(factor) * float(np.abs(one if one is not None else b).max(initial=0.0))
-            room = relative * size + 64 * abs(factor) * (self.noise[k] + UNIT * largest) + 1e-290
-            gap = np.abs(a - b)
-            if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
-                return k
-        return None
 
 
 def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
@@ -55,7 +25,7 @@ def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
         return
     rng = examination.rng
     grad = rng.normal(size=point.value.shape)
-    answer = _answer(examination, point, grad)
+    answer = answer_at(examination, point, grad)
     if answer is None:
         return
     _deterministic(examination, point, answer)
@@ -66,36 +36,6 @@ def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
     layouts(examination, point, answer.grad, answer.differs)
     if not examination.target.may_share:
         _aliasing(examination, point, grad)
-
-
-def _answer(examination: Examination, point: Point, grad: Array) -> Answer | None:
-    gradients, faults = ask(point, grad)
-    examination.pursue(faults)
-    if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
-        return None
-    gradients = [None if g is None else g.copy() for g in gradients]
-    noise = slope_rounding(point, grad)
-    for _ in range(2):
-        near = jittered(point, examination.rng, UNIT, together=False)
-        moved = ask(near, grad)[0] if near is not None and near.value.shape == point.value.shape else None
-        for k, (gap, size) in enumerate(_gaps(gradients, moved)):
-            # a branch that flips at a tie is no rounding
-            noise[k] = max(noise[k], gap) if gap < 1e-3 * size else noise[k]
-    if all(gap == 0 for gap, _ in _gaps(gradients, ask(point, grad)[0])):  # the same arguments give the same bits
-        for _ in range(3):
-            moved, _ = ask(point, rounded_otherwise(grad, examination.rng, 2 * UNIT))
-            noise = [max(one, gap) for one, (gap, _) in zip(noise, _gaps(gradients, moved), strict=True)]
-    return Answer(grad, gradients, noise)
-
-
-def _gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
-    """Per gradient, the largest difference to another answer, and its own size."""
-    found = []
-    for g, m in zip(gradients, others or gradients, strict=True):
-        comparable = g is not None and m is not None and np.shape(m) == g.shape and g.size
-        gap = float(np.abs(np.asarray(m, dtype=float) - g).max()) if comparable and g is not None else 0.0
-        found.append((gap, float(np.abs(g).max()) if comparable and g is not None else 0.0))
-    return found
 
 
 def _deterministic(examination: Examination, point: Point, answer: Answer) -> None:
@@ -230,7 +170,7 @@ def _same_array_twice(examination: Examination, point: Point) -> None:
             except Illegal:
                 continue
             grad = examination.rng.normal(size=one.value.shape)
-            expected, got = _answer(examination, two, grad), ask(one, grad)[0]
+            expected, got = answer_at(examination, two, grad), ask(one, grad)[0]
             if expected is not None and (got is None or expected.differs(got) is not None):
                 examination.fail(
                     "shared", one, "the same array in two slots gives other gradients than equal copies", j

@@ -1,0 +1,104 @@
+"""What bprop answers at a point, with how far rounding may move that: what other ways to ask for it are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flowgraph.checking.compare import Gradients, ask
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.noise import jittered, rounded_otherwise, slope_rounding
+from flowgraph.checking.point import UNIT, Point
+from flowgraph.checking.target import Array
+
+DRAWS = 24
+
+
+@dataclass
+class Answer:
+    """Gradients at a point, and how far apart they lie under ±2 units in the last place of the inputs."""
+
+    point: Point
+    grad: Array
+    gradients: Gradients
+    noise: list[float]
+    rng: np.random.Generator
+    measured: bool = False  # whether the noise is that of many incoming gradients
+
+    def differs(self, other: Gradients, factor: float = 1.0, relative: float = 1e-7) -> int | None:
+        """The position of the first gradient that is not `factor` times this one, beyond rounding.
+
+        A few draws may all be without rounding, where others are not: before a difference counts, it is measured again.
+        """
+        k = self._first_gap(other, factor, relative)
+        if k is not None and not self.measured:
+            self._measure()
+            k = self._first_gap(other, factor, relative)
+        return k
+
+    def _first_gap(self, other: Gradients, factor: float, relative: float) -> int | None:
+        largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
+        for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
+            if one is None and two is None:
+                continue
+            a = np.zeros(()) if one is None else factor * np.asarray(one, dtype=float)
+            b = np.zeros(a.shape) if two is None else np.asarray(two, dtype=float)
+            a = np.zeros(b.shape) if one is None else a
+            if a.shape != b.shape:
+                return k
+            if not a.size:
+                continue
+            size = abs(factor) * float(np.abs(one if one is not None else b).max(initial=0.0))
+            room = relative * size + 64 * abs(factor) * (self.noise[k] + UNIT * largest) + 1e-290
+            gap = np.abs(a - b)
+            if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
+                return k
+        return None
+
+    def _measure(self) -> None:
+        """Rounding of the answers to other incoming gradients of the same size."""
+        self.measured = True
+        largest = float(np.abs(self.grad).max(initial=0.0))
+        for _ in range(DRAWS):
+            grad = largest * self.rng.uniform(-1, 1, self.grad.shape)
+            first, again = kept(ask(self.point, grad)[0]), kept(ask(self.point, grad)[0])
+            moved = ask(self.point, rounded_otherwise(grad, self.rng, 2 * UNIT))[0]
+            if first is None or any(gap for gap, _ in gaps(first, again)):  # what remembers or draws numbers
+                continue
+            self.noise = [max(one, gap) for one, (gap, _) in zip(self.noise, gaps(first, moved), strict=True)]
+
+
+def answer_at(examination: Examination, point: Point, grad: Array) -> Answer | None:
+    gradients, faults = ask(point, grad)
+    examination.pursue(faults)
+    if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+        return None
+    gradients = [None if g is None else g.copy() for g in gradients]
+    noise = slope_rounding(point, grad)
+    for _ in range(2):
+        near = jittered(point, examination.rng, UNIT, together=False)
+        moved = ask(near, grad)[0] if near is not None and near.value.shape == point.value.shape else None
+        for k, (gap, size) in enumerate(gaps(gradients, moved)):
+            # a branch that flips at a tie is no rounding
+            noise[k] = max(noise[k], gap) if gap < 1e-3 * size else noise[k]
+    if all(gap == 0 for gap, _ in gaps(gradients, ask(point, grad)[0])):  # the same arguments give the same bits
+        for _ in range(3):
+            moved, _ = ask(point, rounded_otherwise(grad, examination.rng, 2 * UNIT))
+            noise = [max(one, gap) for one, (gap, _) in zip(noise, gaps(gradients, moved), strict=True)]
+    return Answer(point, grad, gradients, noise, examination.rng)
+
+
+def kept(gradients: Gradients | None) -> Gradients | None:
+    """Copies, that later calls of bprop cannot change."""
+    return None if gradients is None else [None if g is None else np.array(g) for g in gradients]
+
+
+def gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
+    """Per gradient, the largest difference to another answer, and its own size."""
+    found = []
+    for g, m in zip(gradients, others or gradients, strict=True):
+        comparable = g is not None and m is not None and np.shape(m) == g.shape and g.size
+        gap = float(np.abs(np.asarray(m, dtype=float) - g).max()) if comparable and g is not None else 0.0
+        found.append((gap, float(np.abs(g).max()) if comparable and g is not None else 0.0))
+    return found
