@@ -1,4 +1,4 @@
-"""What bprop answers at a point, with how far rounding may move that: what other ways to ask for it are held against."""
+"""What bprop answers at a point, with how far rounding may move it: other ways to ask for it are held against that."""
 
 from __future__ import annotations
 
