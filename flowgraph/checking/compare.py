@@ -182,9 +182,11 @@ def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tup
     weight = np.abs(g)
     size = float((weight * np.abs(value)).sum())
     numeric = float((g * value).sum())
-    low, high = slopes.low[used], slopes.high[used]
-    least = float(np.where(g > 0, g * low, g * high).sum())
-    most = float(np.where(g > 0, g * high, g * low).sum())
+    least = most = numeric
+    if slopes.kinked.any():
+        low, high = slopes.low[used], slopes.high[used]
+        least = float(np.where(g > 0, g * low, g * high).sum())
+        most = float(np.where(g > 0, g * high, g * low).sum())
     typical = float(weight.max(initial=0.0)) * float(np.abs(slopes.value).max(initial=0.0))
     tolerance = 4 * float((weight * slopes.error[used]).sum()) + 64 * UNIT * (terms + size + typical) + 1e-290
     excess = max(least - analytic, analytic - most, 0.0)

@@ -78,39 +78,42 @@ class Stencil:
 
     def slopes(self, noise: Array) -> Slopes | None:
         central = self.central(noise)
-        right, left = self.one_sided(1, noise), self.one_sided(-1, noise)
         if central is not None:
             value, error = extrapolate(*central, ratio=SHRINK**2, growth=SHRINK**2)
-            low, high, kinked = value.copy(), value.copy(), np.zeros(value.shape, bool)
-            if right is not None and left is not None:
-                _widen_at_kinks(right, left, low, high, kinked)
-            return Slopes(value, error, low, high, kinked)
+            return self._with_kinks(value, error, noise)
+        right, left = self.one_sided(1, noise), self.one_sided(-1, noise)
         side = right if right is not None else left
         if side is None:
             return None
         value, error = extrapolate(*side, ratio=SHRINK, growth=SHRINK)
         return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), True)
 
+    def _with_kinks(self, value: Array, error: Array, noise: Array) -> Slopes:
+        """Where the slopes of the two sides do not meet as h shrinks, their hull is what a gradient may choose from."""
+        h, usable = self.rows(True, True)
+        coarse, fine = (self._both_sides(k) for k in usable[-2:])
+        jump = np.abs(fine[0] - fine[1])
+        typical = np.abs(fine[0]) + np.abs(fine[1])
+        floor = 2 * (2 * noise + float(np.finfo(value.dtype).eps) * typical) / h[-1]
+        kinked = (jump > 0.4 * np.abs(coarse[0] - coarse[1])) & (jump > 8 * floor + 1e-7 * typical)
+        if not kinked.any():
+            return Slopes(value, error, value, value, kinked)
+        slack = 2 * (np.abs(fine[0] - coarse[0]) + np.abs(fine[1] - coarse[1])) + floor
+        low = np.where(kinked, np.minimum(*fine) - slack, value)
+        high = np.where(kinked, np.maximum(*fine) + slack, value)
+        return Slopes(value, error, low, high, kinked)
+
+    def _both_sides(self, k: int) -> tuple[Array, Array]:
+        """The quotients of one step to the right and to the left."""
+        h = self.start * SHRINK**-k
+        return (self.plus[k] - self.base) / h, (self.base - self.minus[k]) / h  # type: ignore[operator]
+
 
 def _input_rounding(quotients: Array) -> Array:
     """x + h d is itself rounded, by a unit of x, and F carries that on with its slope (|d| is about |x|)."""
     unit = float(np.finfo(quotients.dtype).eps)
-    return np.asarray(unit * np.median(np.abs(quotients), axis=0))
-
-
-def _widen_at_kinks(
-    right: tuple[Array, Array], left: tuple[Array, Array], low: Array, high: Array, kinked: Array
-) -> None:
-    """Where the slopes of the two sides do not meet as h shrinks, their hull is what a gradient may choose from."""
-    count = min(len(right[0]), len(left[0]))
-    r, l, floor = right[0][-count:], left[0][-count:], right[1][-1] + left[1][-1]
-    jump = np.abs(r - l)
-    typical = np.abs(r[-1]) + np.abs(l[-1])
-    kinked |= (jump[-1] > 0.4 * jump[-2]) & (jump[-1] > 8 * floor + 1e-7 * typical)
-    if kinked.any():
-        slack = 2 * (np.abs(r[-1] - r[-2]) + np.abs(l[-1] - l[-2])) + floor
-        np.copyto(low, np.minimum(r[-1], l[-1]) - slack, where=kinked)
-        np.copyto(high, np.maximum(r[-1], l[-1]) + slack, where=kinked)
+    middle = len(quotients) // 2
+    return np.asarray(unit * np.partition(np.abs(quotients), middle, axis=0)[middle])
 
 
 def extrapolate(
@@ -135,8 +138,8 @@ def extrapolate(
     bar = np.where(np.isfinite(bar), bar, np.inf)
     if trusted is not None:
         bar = np.where(trusted(value, bar, np.concatenate(rows)), bar, np.inf)
-    best = np.argmin(bar, axis=0)[None]
-    return np.take_along_axis(value, best, 0)[0], np.take_along_axis(bar, best, 0)[0]
+    best = np.argmin(bar, axis=0), np.arange(bar.shape[1])
+    return value[best], bar[best]
 
 
 def trusted_by_finer(quotients: Array, floors: Array) -> Callable[[Array, Array, Array], Array]:

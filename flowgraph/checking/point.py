@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,7 +12,6 @@ import numpy as np
 
 from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
-from flowgraph.checking.stopwatch import Stopwatch
 from flowgraph.checking.target import Array, Inputs
 
 UNIT = 2.0**-53
@@ -34,15 +34,16 @@ class Point:
     projection: Array | None = None
     seconds: float = 0.0  # that fprop took
     noises: dict[int, tuple[Direction, Array]] = field(default_factory=dict)  # by id, kept with what bears the id
+    _scales: dict[int, Array] = field(default_factory=dict)
     _stencils: dict[tuple[int, float], tuple[Direction, Stencil]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]) -> Point:
         """Raises Illegal outside the domain."""
         point = cls(runner, inputs, regime, active)
-        watch = Stopwatch()
+        began = time.perf_counter()
         point.output = runner.legal(inputs)
-        point.seconds = watch.wall()
+        point.seconds = time.perf_counter() - began
         flat = flatten(point.output)
         if flat.size > MANY_OUTPUTS:
             point.projection = _signs(flat.size).astype(flat.dtype, copy=False)
@@ -52,10 +53,10 @@ class Point:
     def slower_than(self, seconds: float) -> bool:
         """Whether fprop takes longer, also when it is asked again: a busy machine may have held it up once."""
         if self.seconds > seconds:
-            watch = Stopwatch()
+            began = time.perf_counter()
             with suppress(Illegal):
                 self.runner.legal(self.inputs)
-            self.seconds = min(self.seconds, watch.wall())
+            self.seconds = min(self.seconds, time.perf_counter() - began)
         return self.seconds > seconds
 
     def project(self, flat: Array) -> Array:
@@ -109,10 +110,14 @@ class Point:
 
     def scales(self, i: int) -> Array:
         """How far each element may be moved: its own size, the median where it is 0, so that no stencil crosses 0."""
-        size = np.abs(np.asarray(self.inputs[i], dtype=np.float64))
-        present = size[size > 0]
-        middle = float(np.median(present)) if present.size else 1.0
-        return np.where(size > 0, size, middle)
+        if i not in self._scales:
+            size = np.abs(np.asarray(self.inputs[i], dtype=np.float64))
+            present = size[size > 0]
+            if present.size < size.size:
+                size = np.where(size > 0, size, float(np.median(present)) if present.size else 1.0)
+            size.setflags(write=False)
+            self._scales[i] = size
+        return self._scales[i]
 
 
 @lru_cache(maxsize=4)

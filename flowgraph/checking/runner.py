@@ -106,7 +106,7 @@ class Runner:
         for part in parts(output):
             if not isinstance(part, np.ndarray | np.generic | float | int):
                 raise Illegal(f"fprop returned {type(part).__name__}")
-            if not np.all(np.isfinite(part)):
+            if not np.isfinite(part).all():
                 raise Illegal("fprop is not finite")
         return output
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 PATIENCE = 10.0  # times longer by the clock on the wall, where code waits or the machine is given to others
+FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
 
 
 class Stopwatch:
@@ -13,6 +14,8 @@ class Stopwatch:
     def __init__(self) -> None:
         self._wall = time.perf_counter()
         self._processor = time.process_time()
+        self._read_at = 0.0
+        self._read = 0.0
 
     def wall(self) -> float:
         """Seconds by the clock on the wall."""
@@ -21,4 +24,7 @@ class Stopwatch:
     def seconds(self) -> float:
         """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
         wall = self.wall()
-        return max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
+        if wall > self._read_at + FRESH:
+            self._read_at = wall
+            self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
+        return self._read

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 from dataclasses import dataclass, field
 
 from flowgraph.checking import check
@@ -36,10 +35,8 @@ class Score:
     missed: list[str] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
-    slow: list[str] = field(default_factory=list)
 
     def add(self, entry: Entry, seed: int) -> None:
-        started = time.process_time()  # of this process alone, whatever else the machine does
         report = check(entry.fprop, *entry.inputs, bprop=entry.bprop, seed=seed, **entry.options)
         self.runs += 1
         label = f"[{entry.family}] {entry.name} (seed {seed})"
@@ -49,9 +46,6 @@ class Score:
             self.alarms.append(f"{label}\n{report}")
         if entry.family == "ok" and report.verdict == "undecided":
             self.undecided.append(label)
-        seconds = time.process_time() - started
-        if seconds > 5:
-            self.slow.append(f"{label}: {seconds:.1f} s")
 
 
 def entries(*families: str) -> list[Entry]:
@@ -59,9 +53,9 @@ def entries(*families: str) -> list[Entry]:
     return [entry for entry in scored if entry.family in families]
 
 
-def score(*families: str) -> Score:
+def score(scored: list[Entry]) -> Score:
     total = Score()
     for seed in SEEDS:
-        for entry in entries(*families):
+        for entry in scored:
             total.add(entry, seed)
     return total
