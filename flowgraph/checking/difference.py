@@ -106,7 +106,7 @@ class Stencil:
     def _both_sides(self, k: int) -> tuple[Array, Array]:
         """The quotients of one step to the right and to the left."""
         h = self.start * SHRINK**-k
-        return (self.plus[k] - self.base) / h, (self.base - self.minus[k]) / h  # type: ignore[operator]
+        return (self.plus[k] - self.base) / h, (self.base - self.minus[k]) / h
 
 
 def _input_rounding(quotients: Array) -> Array:

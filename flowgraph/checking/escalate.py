@@ -22,12 +22,14 @@ from flowgraph.checking.negligible import below_rounding
 from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import analytic_noise, analytic_roughness, ill_conditioned, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
+from flowgraph.checking.roughness import slope_room
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 from flowgraph.checking.wider import disagrees, widened
 
 SMALL_MISMATCH = 3e-3
+TINY_MISMATCH = 1e-3
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 
@@ -131,6 +133,9 @@ def _against_neighbours(
         return Ruling("undecided", suspicion, note="other steps do not confirm it")
     if excess < SMALL_MISMATCH * (abs(numeric) + abs(suspicion.analytic)) and not _persists(suspicion, rng):
         return Ruling("undecided", suspicion, note="a small mismatch that is not there at nearby points")
+    tiny = excess < TINY_MISMATCH * (abs(numeric) + abs(suspicion.analytic))
+    if tiny and excess < slope_room(point, grad, direction, rng):
+        return Ruling("undecided", suspicion, note="the value has small jumps around here, as one found by iteration")
     return Ruling("wrong", suspicion, numeric, tolerance / 4)
 
 

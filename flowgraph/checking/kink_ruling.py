@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from flowgraph.checking.compare import Suspicion, ask
-from flowgraph.checking.kinks import hull, neighbour_slopes, own_slopes, slopes_beside_settings, winner_slopes
+from flowgraph.checking.kinks import (
+    climbing_slopes,
+    hull,
+    neighbour_slopes,
+    own_slopes,
+    slopes_beside_settings,
+    winner_slopes,
+)
 from flowgraph.checking.point import Direction, analytic_slope
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.target import Array
@@ -37,6 +44,8 @@ def at_kink(
         more = np.concatenate([few, neighbour_slopes(point, line, rng, 64), own_slopes(point, line)])
         if _outside(more, grad, analytic, tolerance):
             more = np.concatenate([more, winner_slopes(point, line, grad, rng)])
+        if _outside(more, grad, analytic, tolerance):
+            more = np.concatenate([more, climbing_slopes(point, line, grad, analytic, rng)])
         if _outside(more, grad, analytic, tolerance):
             low, high = hull(more, grad)
             return Ruling("wrong", suspicion, numeric, (high - low) / 2, "not within the slopes around this kink")
