@@ -39,6 +39,7 @@ class Answer:
 
     def _first_gap(self, other: Gradients, factor: float, relative: float) -> int | None:
         largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
+        largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
         for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
             if one is None and two is None:
                 continue

@@ -15,7 +15,7 @@ from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
 
-SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)
+SCALES = (-1.0, 2.0**-10, 2.0**-40, 32.0, 2.0**20)
 
 
 def contract(examination: Examination, regime: str, inputs: Inputs) -> None:

@@ -48,6 +48,11 @@ class Stencil:
             self.plus.append(self.along(h))
             self.minus.append(self.along(-h))
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the finest steps are all refused, though coarser ones may be legal: a domain with a hole around x."""
+        return all(value is None for value in (*self.plus[-3:], *self.minus[-3:]))
+
     def rows(self, plus: bool, minus: bool, first: int = 0) -> tuple[Array, list[int]]:
         """The steps at which the asked sides are all legal."""
         usable = [

@@ -20,9 +20,9 @@ from flowgraph.checking.kinks import (
 )
 from flowgraph.checking.negligible import below_rounding
 from flowgraph.checking.no_number import no_number
-from flowgraph.checking.noise import analytic_noise, analytic_roughness, ill_conditioned, measured_noise
+from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, ill_conditioned, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
-from flowgraph.checking.roughness import slope_room
+from flowgraph.checking.roughness import on_a_stair, slope_room
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
@@ -30,6 +30,7 @@ from flowgraph.checking.wider import disagrees, widened
 
 SMALL_MISMATCH = 3e-3
 TINY_MISMATCH = 1e-3
+FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 
@@ -60,8 +61,10 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
         return Ruling("undecided", suspicion, note="the value jumps here")
     noise = measured_noise(point, direction)
     slopes = careful_slopes(point, direction, noise, STEP)
-    if slopes is None:
-        return Ruling("undecided", suspicion, note="no step is legal on either side")
+    if slopes is None or point.stencil(direction).stands_alone:
+        return Ruling("undecided", suspicion, note="no small step is legal on either side")
+    if suspicion.numeric == 0 and on_a_stair(point, grad, direction):
+        return Ruling("undecided", suspicion, note="the value moves by steps here")
     strict = careful_slopes(point, direction, 0.0 * noise, STEP)
     excess, tolerance, size = _excess(suspicion, grad, direction, slopes)
     if excess <= tolerance:
@@ -81,7 +84,8 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     elif strict is not None and not _strictly(suspicion, grad, direction, slopes, strict, excess):
         return Ruling("undecided", suspicion, note="finer steps do not confirm it")
     _, spread = analytic_noise(point, grad, direction, rng, UNIT, together=True)
-    tolerance += 12 * max(spread, analytic_roughness(point, grad, direction, rng))
+    spacings = (*ROUGH, *ROUGHER) if excess < FINEST_MISMATCH * abs(suspicion.analytic) else ROUGH
+    tolerance += 12 * max(spread, analytic_roughness(point, grad, direction, rng, spacings))
     if excess <= tolerance:
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
     ruling = _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)

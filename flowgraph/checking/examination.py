@@ -15,7 +15,7 @@ from flowgraph.checking.point import Point
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal, Runner
 from flowgraph.checking.structure import Structure, structure_of
-from flowgraph.checking.target import Inputs, Target, is_float_array
+from flowgraph.checking.target import Array, Inputs, Target, is_float_array
 
 MOST_ESCALATIONS = 150
 MOST_OF_ONE_POINT = 4
@@ -80,8 +80,24 @@ class Examination:
             return None
         self.visited += 1
         directions = directions_for(point, self.rng, coordinates)
-        self.pursue(compare(point, grads_for(point, self.rng, single), directions, self.tally))
+        grads = grads_for(point, self.rng, single)
+        self.pursue(compare(point, grads, directions, self.tally))
+        self.ask_twice(point, grads[0])
         return point
+
+    def ask_twice(self, point: Point, grad: Array) -> None:
+        """A winner drawn by lot shows where there are ties, which is seldom at the example."""
+        first = ask(point, grad)[0]
+        first = None if first is None else [None if g is None else np.array(g) for g in first]
+        again = ask(point, grad)[0]
+        if first is None or again is None:
+            return
+        for one, two in zip(first, again, strict=True):
+            if one is None or two is None or one.shape != two.shape or np.array_equal(one, two, equal_nan=True):
+                continue
+            if not np.allclose(one, two, rtol=1e-9, atol=1e-9 * float(np.abs(one).max()), equal_nan=True):
+                self.fail("determinism", point, "bprop gives another gradient for the same arguments")
+                return
 
     def pursue(self, suspicions: list[Suspicion]) -> None:
         """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few."""
@@ -152,6 +168,7 @@ class Examination:
         gradients, _ = ask(point, generator(0).normal(size=point.value.shape))
         sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
         self.runner.slope = float(max(sizes, default=0.0))
+        self.runner.size = float(np.abs(point.value).max(initial=0.0))
 
     def find_unit(self, point: Point) -> None:
         """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""

@@ -14,6 +14,7 @@ from flowgraph.checking.target import Array
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 GRID = 9
 ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)
+ROUGHER = (1e-10, 1e-8)  # what an element of 1e-4 loses beside one of 100 changes only over such distances
 BESIDE = 1.7e-3
 STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)
 
@@ -150,14 +151,16 @@ def analytic_noise(
     return float(np.median(seen)), float(max(seen) - min(seen))
 
 
-def analytic_roughness(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
+def analytic_roughness(
+    point: Point, grad: Array, direction: Direction, rng: np.random.Generator, spacings: tuple[float, ...]
+) -> float:
     """The rounding inside bprop: differences of high order of the analytic slope on fine grids beside the point.
 
     x - 800 of an x near 1 moves by 500 units of x at once: a few units more or less do not show what that costs.
     """
     ray = {i: point.scales(i) * rng.uniform(0.5, 1.5, np.shape(point.inputs[i])) for i in point.active}
     found = 0.0
-    for spacing in ROUGH:
+    for spacing in spacings:
         slopes = []
         for k in range(1, GRID + 1):
             try:

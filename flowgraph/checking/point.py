@@ -100,6 +100,11 @@ class Point:
             slopes = stencil.slopes(self.rounding())
         return slopes
 
+    def _of_others(self) -> float:
+        """How far an input of zeros may be moved: by 1, or as far as the others are from 0 where that is less."""
+        sizes = [np.abs(x[x != 0]) for x in (np.asarray(self.inputs[i], dtype=np.float64) for i in self.active)]
+        return min([1.0, *(float(np.median(size)) for size in sizes if size.size)])
+
     def gradients(self, grad: Array) -> Any:
         """What bprop returns for `grad`, given per element of `value`."""
         flat = grad if self.projection is None else grad @ self.projection
@@ -114,7 +119,7 @@ class Point:
             size = np.abs(np.asarray(self.inputs[i], dtype=np.float64))
             present = size[size > 0]
             if present.size < size.size:
-                size = np.where(size > 0, size, float(np.median(present)) if present.size else 1.0)
+                size = np.where(size > 0, size, float(np.median(present)) if present.size else self._of_others())
             size.setflags(write=False)
             self._scales[i] = size
         return self._scales[i]

@@ -59,6 +59,7 @@ DRAWS: dict[str, Draw] = {
     "×5": lambda x, rng: x * 5.0,
     "×30": lambda x, rng: x * 30.0,
     "×1e3": lambda x, rng: x * 1e3,
+    "×3e4": lambda x, rng: x * 3e4,
     "log-uniform": lambda x, rng: _log_uniform(x, rng, -5, 3) * _signs(x, rng),
     "log-uniform, positive": lambda x, rng: _log_uniform(x, rng, -5, 2),
     "large": lambda x, rng: np.abs(x) * 100.0 + 3.0,
