@@ -13,9 +13,11 @@ from .catalogue.entries import ENTRIES, Entry
 RIGHT = ("right_kinks", "right_numbers", "right_algebra", "right_shapes", "right_models", "right_more", "unseen_right")
 WRONG = ("bugs_values", "bugs_tiny", "bugs_contract", "bugs_regimes", "bugs_shapes", "unseen_bugs")
 TOPICS = ("sequences", "space", "pictures", "factors", "densities", "choices", "settings")
+TOPICS += ("layers", "statistics", "signals", "formulas")
 SAMPLED = (
     *(f"{kind}_{topic}" for topic in TOPICS for kind in ("right", "bugs")),
     *("right_cancellation", "right_iterated", "bugs_losses", "bugs_kernels", "bugs_special", "bugs_habits"),
+    *("right_attention", "right_divergences", "bugs_layers_elsewhere", "bugs_layers_habits"),
 )
 """Written by people who had not read the checker. All of them take five minutes, so that every twelfth is scored, and
 all with FLOWGRAPH_THOROUGH=1."""
