@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from .entries import bug, normal, uniform
-from .right_statistics import like
 from .right_formulas import (
     along,
     barometric,
@@ -21,6 +20,7 @@ from .right_formulas import (
     slerp_back,
     wind_chill,
 )
+from .right_statistics import like
 
 
 def robust_scaled_cauchy(g, y, x, alpha, c):

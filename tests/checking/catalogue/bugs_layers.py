@@ -3,6 +3,16 @@
 import numpy as np
 
 from .entries import bug, fit, need, normal, uniform
+from .right_attention import capped, capped_weights, embed, kept_rows
+from .right_divergences import (
+    laplace_mixture,
+    laplace_mixture_back,
+    log_softmax,
+    machine,
+    machine_back,
+    normal_kl,
+    normal_kl_back,
+)
 from .right_layers import (
     depthwise_ring,
     excite,
@@ -14,16 +24,6 @@ from .right_layers import (
     tame,
     tanh_slope,
     to,
-)
-from .right_attention import capped, capped_weights, embed, kept_rows
-from .right_divergences import (
-    laplace_mixture,
-    laplace_mixture_back,
-    log_softmax,
-    machine,
-    machine_back,
-    normal_kl,
-    normal_kl_back,
 )
 
 A, B = normal(3, 4), normal(3, 4, seed=1)

@@ -3,23 +3,6 @@
 import numpy as np
 
 from .entries import bug, normal, uniform
-from .right_layers import (
-    conv_transposed,
-    conv_transposed_back,
-    local_response,
-    mirrored,
-    neighbours,
-    norm_over,
-    pool_places,
-    pool_uncounted,
-    pool_with_places,
-    resize,
-    resize_places,
-    sample_mirrored,
-    sample_mirrored_back,
-    tanh_slope,
-    to,
-)
 from .right_attention import (
     capped,
     embed,
@@ -47,6 +30,23 @@ from .right_divergences import (
     smooth_targets,
     smoothed,
     spectral,
+)
+from .right_layers import (
+    conv_transposed,
+    conv_transposed_back,
+    local_response,
+    mirrored,
+    neighbours,
+    norm_over,
+    pool_places,
+    pool_uncounted,
+    pool_with_places,
+    resize,
+    resize_places,
+    sample_mirrored,
+    sample_mirrored_back,
+    tanh_slope,
+    to,
 )
 
 A, B = normal(3, 4), normal(3, 4, seed=1)

@@ -4,15 +4,6 @@ import numpy as np
 from scipy import special
 
 from .entries import bug, need, normal, uniform
-from .right_layers import (
-    floats,
-    gate,
-    rms_norm,
-    tame,
-    tanh_slope,
-    to,
-    whole,
-)
 from .right_attention import embed, kept_rows, softmax
 from .right_divergences import (
     info_nce,
@@ -21,6 +12,15 @@ from .right_divergences import (
     log_softmax,
     smoothed,
     unit,
+)
+from .right_layers import (
+    floats,
+    gate,
+    rms_norm,
+    tame,
+    tanh_slope,
+    to,
+    whole,
 )
 
 A, B = normal(3, 4), normal(3, 4, seed=1)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .entries import bug, fit, normal, uniform
-from .right_statistics import like
 from .right_signals import (
     C1,
     C2,
@@ -29,6 +28,7 @@ from .right_signals import (
     tax_back,
     upwind,
 )
+from .right_statistics import like
 
 
 def magnitudes_of_n(g, y, x, n):

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import special
 
 from .entries import back, bug, need, normal, uniform
+from .right_formulas import exponential_integral, hurwitz, log_minus, scaled_bessel, signed_power
 from .right_statistics import (
     MASK,
     cayley,
@@ -31,7 +32,6 @@ from .right_statistics import (
     weighted_cov_back,
     weighted_lse,
 )
-from .right_formulas import exponential_integral, hurwitz, log_minus, scaled_bessel, signed_power
 
 
 def mask_by_axis_0(g, y, x, mask, initial, axis, keepdims):
