@@ -26,14 +26,17 @@ class Answer:
     rng: np.random.Generator
     measured: bool = False  # whether the noise is that of many incoming gradients
 
-    def differs(self, other: Gradients, factor: float = 1.0, relative: float = 1e-7) -> int | None:
+    def differs(
+        self, other: Gradients, factor: float = 1.0, relative: float = 1e-7, summands: tuple[Array, ...] = ()
+    ) -> int | None:
         """The position of the first gradient that is not `factor` times this one, beyond rounding.
 
+        `summands` are the incoming gradients that the other answer is made of, which may be larger than this one's.
         A few draws may all be without rounding, where others are not: before a difference counts, it is measured again.
         """
         k = self._first_gap(other, factor, relative)
         if k is not None and not self.measured:
-            self._measure()
+            self._measure(max(float(np.abs(grad).max(initial=0.0)) for grad in (self.grad, *summands)))
             k = self._first_gap(other, factor, relative)
         return k
 
@@ -57,10 +60,9 @@ class Answer:
                 return k
         return None
 
-    def _measure(self) -> None:
-        """Rounding of the answers to other incoming gradients of the same size."""
+    def _measure(self, largest: float) -> None:
+        """Rounding of the answers to other incoming gradients, as large as that."""
         self.measured = True
-        largest = float(np.abs(self.grad).max(initial=0.0))
         for _ in range(DRAWS):
             grad = largest * self.rng.uniform(-1, 1, self.grad.shape)
             first, again = kept(ask(self.point, grad)[0]), kept(ask(self.point, grad)[0])

@@ -18,7 +18,7 @@ from flowgraph.checking.kinks import (
     still_moving,
     winner_slopes,
 )
-from flowgraph.checking.negligible import below_rounding
+from flowgraph.checking.negligible import below_rounding, is_left_of_cancelling
 from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, ill_conditioned, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
@@ -87,6 +87,8 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     spacings = (*ROUGH, *ROUGHER) if excess < FINEST_MISMATCH * abs(suspicion.analytic) else ROUGH
     tolerance += 12 * max(spread, analytic_roughness(point, grad, direction, rng, spacings))
     if excess <= tolerance:
+        return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
+    if is_left_of_cancelling(suspicion, float((grad * slopes.value).sum()), rng):
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
     ruling = _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
     smooth = ruling.kind == "wrong" and not ruling.note

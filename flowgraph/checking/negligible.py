@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowgraph.checking.compare import Suspicion
+from flowgraph.checking.compare import Suspicion, ask
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.generators import generator
-from flowgraph.checking.point import UNIT, Point
+from flowgraph.checking.point import UNIT, Point, analytic_slope
 from flowgraph.checking.runner import Illegal, flatten
 
 FEW = 8
 TINY = 1e-100
+MULTIPLES = 16
 
 
 def below_rounding(suspicion: Suspicion) -> bool:
@@ -36,6 +37,27 @@ def below_rounding(suspicion: Suspicion) -> bool:
         return False
     usual = min(_usual_size(point), length)
     return max(predicted, seen) <= max(FEW * UNIT * weight * usual, TINY)
+
+
+def is_left_of_cancelling(suspicion: Suspicion, numeric: float, rng: np.random.Generator) -> bool:
+    """Whether the slope is 0 and the mismatch does not grow with the incoming gradient, as a mistake would.
+
+    What cancels to 0 or to a unit of what it is made of may be 0 in all draws beside one point, and a unit there.
+    """
+    grad, direction = suspicion.grad, suspicion.direction
+    assert grad is not None
+    assert direction is not None
+    mismatch = suspicion.analytic - numeric
+    if abs(numeric) > 0.5 * abs(mismatch):
+        return False
+    grows = 0
+    for factor in rng.uniform(0.4, 2.5, MULTIPLES):
+        gradients, _ = ask(suspicion.point, grad * factor)
+        if gradients is None:
+            return False
+        analytic, _ = analytic_slope(gradients, direction, suspicion.point.active)
+        grows += abs((analytic / factor - numeric) / mismatch - 1) < 0.3
+    return grows < MULTIPLES - 2
 
 
 def _usual_size(point: Point) -> float:

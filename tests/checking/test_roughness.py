@@ -1,0 +1,132 @@
+"""Values that jump a little, climb by stairs, or stand alone: what a slope can say there."""
+
+import numpy as np
+import pytest
+
+from flowgraph.checking import check
+from flowgraph.checking.point import Point
+from flowgraph.checking.roughness import on_a_stair, slope_room
+from flowgraph.checking.runner import Runner
+from flowgraph.checking.target import Target
+
+A = np.random.default_rng(0).uniform(0.2, 1.5, (3, 4))
+
+
+def point_at(function, x):
+    target = Target.of_functions(function, lambda g, y, x: (g,), (x,))
+    point = Point.at(Runner(target, 10_000, 10.0), (x,), "here", (0,))
+    point.runner.size = 1.0
+    return point
+
+
+def settled(tolerance):
+    """x = a cos(x) / 2 by repetition, until it moves by less than the tolerance."""
+
+    def fprop(a):
+        x = np.ones_like(a)
+        for _ in range(500):
+            x, before = np.cos(x) * a / 2, x
+            if np.max(np.abs(x - before), initial=0.0) < tolerance:
+                return x
+        raise ValueError("does not settle")
+
+    return fprop
+
+
+def settled_back(g, x, a, factor=1.0):
+    return (factor * g * np.cos(x) / 2 / (1 + a / 2 * np.sin(x)),)
+
+
+@pytest.mark.parametrize("tolerance", [1e-8, 1e-10])
+def test_the_gradient_of_what_an_iteration_goes_to_is_no_mistake(tolerance):
+    for seed in range(3):
+        assert check(settled(tolerance), A, bprop=settled_back, seed=seed).verdict != "fail"
+
+
+@pytest.mark.parametrize("factor", [1.01, 1 + 1e-5])
+def test_a_wrong_gradient_of_an_iteration_is_found(factor):
+    report = check(settled(1e-10), A, bprop=lambda g, x, a: settled_back(g, x, a, factor))
+    assert report.verdict == "fail"
+
+
+def test_small_jumps_leave_room_for_the_slope():
+    rng = np.random.default_rng(0)
+    x, grad = np.array([0.7, -0.4]), np.array([1.0, 0.5])
+    line = {0: np.array([0.7, 0.4])}
+    assert slope_room(point_at(np.tanh, x), grad, line, rng) < 1e-11
+    stairs = slope_room(point_at(lambda x: np.tanh(x) + 1e-8 * np.floor(50 * x), x), grad, line, rng)
+    assert 1e-8 < stairs < 1e-4
+
+
+def test_a_stair_keeps_its_bits_over_the_finest_steps():
+    x, grad = np.array([5.41e-8]), np.ones(1)
+    line = {0: x}
+    assert on_a_stair(point_at(lambda x: np.round(x * 1e9) / 1e9, x), grad, line)
+    assert not on_a_stair(point_at(np.sin, x), grad, line)
+    assert not on_a_stair(point_at(np.zeros_like, x), grad, line)
+    assert not on_a_stair(point_at(np.round, np.array([0.3])), grad, {0: np.array([0.3])})
+
+
+def test_a_rounded_value_with_the_gradient_of_its_input_is_a_mistake():
+    assert check(np.round, 3 * A, bprop=lambda g, y, x: (g,)).verdict == "fail"
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(1.0, "pass"), (1.1, "fail")])
+def test_a_point_that_stands_alone_says_nothing(slope, verdict):
+    """A width of 0 means none, and is no limit of small ones, which are refused."""
+
+    def bent(x, width):
+        if width and not 1e-3 < width < 100:
+            raise ValueError("too narrow")
+        return np.abs(x) if not width else np.sqrt(x * x + width * width)
+
+    def back(g, y, x, width):
+        return g * (slope * np.sign(x) if not width else x / y), float((g * width / y).sum()) if width else 0.0
+
+    assert check(bent, A, 0.0, bprop=back).verdict == verdict
+
+
+def test_around_a_kink_the_slopes_climb_towards_what_bprop_says():
+    """Around a matrix of zeros the singular values have all slopes of a ball."""
+
+    def values(a):
+        if a.ndim != 2:
+            raise ValueError("a matrix is needed")
+        return np.linalg.svd(a, compute_uv=False)
+
+    def back(g, y, a):
+        u, _, v = np.linalg.svd(a, full_matrices=False)
+        return ((u * g) @ v,)
+
+    x = np.random.default_rng(3).normal(size=(3, 4))
+    assert all(check(values, x, bprop=back, seed=seed).verdict != "fail" for seed in (2, 19))
+
+
+def test_zeros_beside_small_numbers_are_moved_by_as_little():
+    target = Target.of_functions(lambda a, b: a + b, lambda g, y, a, b: (g, g), (np.zeros(2), np.array([3e-7, -5e-7])))
+    point = Point.at(Runner(target, 100, 1.0), target.inputs, "here", (0, 1))
+    assert np.all(point.scales(0) == 4e-7)
+    alone = point_at(lambda x: x, np.zeros(2))
+    assert np.all(alone.scales(0) == 1.0)
+
+
+def test_a_winner_drawn_by_lot_is_found_where_there_are_ties():
+    def back(g, y, x):
+        lots = np.where(x == x.max(), np.random.default_rng().random(x.shape), 0)
+        return (g * (lots == lots.max()),)
+
+    def largest(x):
+        return x.max()
+
+    kinds = {failure.kind for failure in check(largest, A, bprop=back).failures}
+    assert "determinism" in kinds
+
+
+def test_what_is_kept_by_the_identity_of_an_array_is_found():
+    slopes = {}
+
+    def back(g, y, x):
+        return (g * slopes.setdefault((id(x), x.shape), np.cos(x)),)
+
+    report = check(np.sin, A, bprop=back)
+    assert report.verdict == "fail"
