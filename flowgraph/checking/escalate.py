@@ -63,7 +63,7 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     slopes = careful_slopes(point, direction, noise, STEP)
     if slopes is None or point.stencil(direction).stands_alone:
         return Ruling("undecided", suspicion, note="no small step is legal on either side")
-    if suspicion.numeric == 0 and on_a_stair(point, grad, direction):
+    if not float((grad * slopes.value).sum()) and on_a_stair(point, grad, direction, suspicion.analytic):
         return Ruling("undecided", suspicion, note="the value moves by steps here")
     strict = careful_slopes(point, direction, 0.0 * noise, STEP)
     excess, tolerance, size = _excess(suspicion, grad, direction, slopes)

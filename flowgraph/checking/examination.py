@@ -19,6 +19,7 @@ from flowgraph.checking.target import Array, Inputs, Target, is_float_array
 
 MOST_ESCALATIONS = 150
 MOST_OF_ONE_POINT = 4
+FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
 CALLS_OF_VISIT = 40  # that one regime needs
 
 
@@ -169,6 +170,8 @@ class Examination:
         sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
         self.runner.slope = float(max(sizes, default=0.0))
         self.runner.size = float(np.abs(point.value).max(initial=0.0))
+        beside = point.along({i: random_direction(point, i, generator(0)) for i in self.active}, FINEST)
+        self.runner.stairs = beside is not None and np.array_equal(beside, point.value)
 
     def find_unit(self, point: Point) -> None:
         """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""

@@ -38,6 +38,7 @@ class Runner:
         self.least = 0.0  # the least number of that type that has all its digits
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there
+        self.stairs = False  # whether the value keeps its bits there over the finest steps
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self._states = [(source, _state(source)) for source in _random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None

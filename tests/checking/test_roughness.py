@@ -61,10 +61,14 @@ def test_small_jumps_leave_room_for_the_slope():
 def test_a_stair_keeps_its_bits_over_the_finest_steps():
     x, grad = np.array([5.41e-8]), np.ones(1)
     line = {0: x}
-    assert on_a_stair(point_at(lambda x: np.round(x * 1e9) / 1e9, x), grad, line)
-    assert not on_a_stair(point_at(np.sin, x), grad, line)
-    assert not on_a_stair(point_at(np.zeros_like, x), grad, line)
-    assert not on_a_stair(point_at(np.round, np.array([0.3])), grad, {0: np.array([0.3])})
+    assert on_a_stair(point_at(lambda x: np.round(x * 1e9) / 1e9, x), grad, line, 0.3)
+    assert not on_a_stair(point_at(np.sin, x), grad, line, 1.0)
+    assert not on_a_stair(point_at(np.zeros_like, x), grad, line, 1.0)
+    assert on_a_stair(point_at(lambda x: np.round(x * 1e6) / 1e6, x * 1e5), grad, {0: x * 1e5}, 1.0)
+    assert not on_a_stair(point_at(lambda x: np.round(x * 1e6) / 1e6, x * 1e5), grad, {0: x * 1e5}, 2.0)
+    whole = point_at(np.round, np.array([0.3]))
+    whole.runner.stairs = True
+    assert not on_a_stair(whole, grad, {0: np.array([0.3])}, 1.0)
 
 
 def test_a_rounded_value_with_the_gradient_of_its_input_is_a_mistake():
