@@ -64,8 +64,9 @@ def test_a_stair_keeps_its_bits_over_the_finest_steps():
     assert on_a_stair(point_at(lambda x: np.round(x * 1e9) / 1e9, x), grad, line, 0.3)
     assert not on_a_stair(point_at(np.sin, x), grad, line, 1.0)
     assert not on_a_stair(point_at(np.zeros_like, x), grad, line, 1.0)
-    assert on_a_stair(point_at(lambda x: np.round(x * 1e6) / 1e6, x * 1e5), grad, {0: x * 1e5}, 1.0)
-    assert not on_a_stair(point_at(lambda x: np.round(x * 1e6) / 1e6, x * 1e5), grad, {0: x * 1e5}, 2.0)
+    fine = point_at(lambda x: np.round(x * 1e6) / 1e6, x * 1e5)
+    assert on_a_stair(fine, grad, {0: x * 1e5}, 5.41e-3)
+    assert not on_a_stair(fine, grad, {0: x * 1e5}, 2 * 5.41e-3)
     whole = point_at(np.round, np.array([0.3]))
     whole.runner.stairs = True
     assert not on_a_stair(whole, grad, {0: np.array([0.3])}, 1.0)
