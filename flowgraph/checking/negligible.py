@@ -40,7 +40,7 @@ def below_rounding(suspicion: Suspicion) -> bool:
 
 
 def is_left_of_cancelling(suspicion: Suspicion, numeric: float, rng: np.random.Generator) -> bool:
-    """Whether the slope is 0 and the mismatch does not grow with the incoming gradient, as a mistake would.
+    """Whether the slope is 0, and the mismatch is gone or of the other sign for multiples of the incoming gradient.
 
     What cancels to 0 or to a unit of what it is made of may be 0 in all draws beside one point, and a unit there.
     """
@@ -50,14 +50,14 @@ def is_left_of_cancelling(suspicion: Suspicion, numeric: float, rng: np.random.G
     mismatch = suspicion.analytic - numeric
     if abs(numeric) > 0.5 * abs(mismatch):
         return False
-    grows = 0
+    stays = 0
     for factor in rng.uniform(0.4, 2.5, MULTIPLES):
         gradients, _ = ask(suspicion.point, grad * factor)
         if gradients is None:
             return False
         analytic, _ = analytic_slope(gradients, direction, suspicion.point.active)
-        grows += abs((analytic / factor - numeric) / mismatch - 1) < 0.3
-    return grows < MULTIPLES - 2
+        stays += (analytic - factor * numeric) / mismatch > 0.3
+    return stays < MULTIPLES - 2
 
 
 def _usual_size(point: Point) -> float:

@@ -135,3 +135,10 @@ def test_what_is_kept_by_the_identity_of_an_array_is_found():
 
     report = check(np.sin, A, bprop=back)
     assert report.verdict == "fail"
+
+
+def test_a_constant_in_the_place_of_a_gradient_of_0_is_a_mistake():
+    def back(g, y, x):
+        return (2 * g * (x - x.mean()) / x.size if y else x + 1,)
+
+    assert check(lambda x: x.var(), A[0], bprop=back).verdict == "fail"
