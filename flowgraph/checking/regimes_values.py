@@ -31,6 +31,16 @@ def _equal_along(x: Array, axis: int) -> Array:
     return np.array(np.broadcast_to(np.take(x, [0], axis=axis), x.shape))
 
 
+def _row(x: Array, rng: np.random.Generator, made: Callable[[Array], Array]) -> Array:
+    """One row made of another: matrices that are just singular, a row without a direction among those that have one."""
+    if x.ndim == 0 or len(x) < 2:
+        return x
+    one, other = rng.permutation(len(x))[:2]
+    changed = np.array(x)
+    changed[one] = made(x[other])
+    return changed
+
+
 def _log_uniform(x: Array, rng: np.random.Generator, low: float, high: float) -> Array:
     return 10.0 ** rng.uniform(low, high, x.shape)
 
@@ -50,6 +60,8 @@ DRAWS: dict[str, Draw] = {
     "constant": lambda x, rng: np.full(x.shape, 0.7),
     "equal rows": lambda x, rng: _equal_along(x, 0),
     "equal columns": lambda x, rng: _equal_along(x, -1),
+    "a row of zeros": lambda x, rng: _row(x, rng, lambda row: 0.0 * row),
+    "a row twice": lambda x, rng: _row(x, rng, lambda row: row),
     "small integers": lambda x, rng: rng.integers(-3, 4, x.shape).astype(float),
     "positive integers": lambda x, rng: rng.integers(1, 5, x.shape).astype(float),
     "two-valued": lambda x, rng: rng.choice([0.4, 1.3], x.shape),
