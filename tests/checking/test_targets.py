@@ -18,6 +18,7 @@ BOXES = [
 ]
 
 
+@pytest.mark.no_cover  # each box has tests of its own, and measuring takes as long again
 @pytest.mark.parametrize("cls", BOXES, ids=lambda cls: cls.__name__)
 def test_every_box_passes_at_first_and_second_order(cls):
     report = fg.check(cls, order=2, budget=BUDGET)
