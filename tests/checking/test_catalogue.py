@@ -18,8 +18,8 @@ KNOWN_MISSES = (
     "tanh: little gradients not sent",
 )
 """Missed at one seed of 0, 1, 2 at least. Five are right for what their examples have in common, a symmetric matrix,
-numbers that sum to 1, a length of 1, a rising table, and that is taken for their contract; three widen float32, of which
-a warning tells; one gives NaN for an output whose incoming gradient is 0 beside a slope that is infinite."""
+numbers that sum to 1, a length of 1, a rising table, and that is taken for their contract; three widen float32, which a
+warning tells; one gives NaN for an output whose incoming gradient is 0 beside a slope that is infinite."""
 
 FAMILIES = ("V", "S", "R", "E", "C", "2")
 
@@ -33,8 +33,8 @@ def test_the_catalogue_is_large_and_has_every_family():
 
 
 UNMEASURED = [pytest.param(family, marks=pytest.mark.no_cover) for family in "VR"]
-"""The most numerous families, and the right operations, go through the code that the others cover, where measuring takes
-as long again."""
+"""The most numerous families, and the right operations, go through code that the others cover: measuring takes as long
+again."""
 
 
 @pytest.mark.parametrize("family", [*(family for family in FAMILIES if family not in "VR"), *UNMEASURED])
