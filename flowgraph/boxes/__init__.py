@@ -50,6 +50,7 @@ from flowgraph.boxes.bessel import (
 from flowgraph.boxes.bitwise import BitwiseAnd, BitwiseOr, BitwiseXor, Invert, LeftShift, RightShift
 from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.choosing import Choose
+from flowgraph.boxes.cofactors import Cofactors, CofactorSlopes
 from flowgraph.boxes.comparison import (
     Equal,
     Greater,
@@ -68,7 +69,7 @@ from flowgraph.boxes.comparison import (
 )
 from flowgraph.boxes.complex_numbers import Angle, Conjugate, Imag, Real
 from flowgraph.boxes.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
-from flowgraph.boxes.determinant import Cofactors, Det, SlogDet
+from flowgraph.boxes.determinant import Det, SlogDet
 from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.eigenvalues import Eig, Eigh
 from flowgraph.boxes.einsum import Einsum
@@ -218,6 +219,7 @@ __all__ = [
     "Cholesky",
     "Choose",
     "Clip",
+    "CofactorSlopes",
     "Cofactors",
     "CompleteQR",
     "Concatenate",

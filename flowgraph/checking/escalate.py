@@ -30,7 +30,10 @@ from flowgraph.checking.wider import disagrees, widened
 
 SMALL_MISMATCH = 3e-3
 TINY_MISMATCH = 1e-3
+UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
+COARSE = 16.0
+SCALES_APART = ((1e-4, 20.0), (3e-3, 1000.0))  # how near on one scale, and how many times farther on a finer one
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 
@@ -69,6 +72,9 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     excess, tolerance, size = _excess(suspicion, grad, direction, slopes)
     if excess <= tolerance:
         return _unresolved(suspicion, tolerance, size)
+    size_of_value = float((np.abs(grad) * np.abs(point.value)).sum())
+    if excess < UNSEEN * (abs(suspicion.analytic) + abs(float((grad * slopes.value).sum())) + size_of_value):
+        return Ruling("rounding", suspicion, note="what is iterated can leave as much")
     if _agrees_on_another_scale(suspicion, slopes):
         return Ruling("undecided", suspicion, note="the slope differs between scales: noise may be the function itself")
     if still_moving(point, direction, grad):
@@ -125,7 +131,13 @@ def _against_neighbours(
     dense = {i: np.abs(random_direction(point, i, rng)) for i in point.active}
     lines = [(line, neighbour_slopes(point, line, rng, 16)) for line in (direction, dense)]
     if all(is_smooth(point, line, grad, rows, noise, excess, rng) for line, rows in lines):
-        lines = [(line, np.concatenate([rows, winner_slopes(point, line, grad, rng)])) for line, rows in lines]
+        lines = [
+            (
+                line,
+                np.concatenate([rows, winner_slopes(point, line, grad, rng), neighbour_slopes(point, line, rng, 48)]),
+            )
+            for line, rows in lines
+        ]
     if not all(is_smooth(point, line, grad, rows, noise, excess, rng) for line, rows in lines):
         return at_kink(suspicion, numeric, tolerance, lines[0][1], lines[1], rng)
     lost = float((noise / np.maximum(np.abs(point.value), 1e-300))[grad != 0].max(initial=0.0))
@@ -178,16 +190,19 @@ def _agrees_on_another_scale(suspicion: Suspicion, slopes: Slopes) -> bool:
     point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
     assert grad is not None
     assert direction is not None
-    stencil = point.stencil(direction)
-    stencil.extend(8)
+    stencil = point.stencil(direction, COARSE * STEP)
+    stencil.extend(10)
     central = stencil.central(point.rounding())
     if central is None:
         return False
     seen = (central[0] * grad).sum(axis=1)
-    room = max(1e-4, point.runner.unit) * abs(suspicion.analytic)
-    far = abs(float((grad * slopes.value).sum()) - suspicion.analytic) > 20 * room
-    near = np.abs(seen - suspicion.analytic) <= room
-    return far and bool(np.any(near[:-2] & near[1:-1] & near[2:]))
+    apart = abs(float((grad * slopes.value).sum()) - suspicion.analytic)
+    for relative, times in SCALES_APART:
+        room = max(relative, point.runner.unit) * abs(suspicion.analytic)
+        near = np.abs(seen - suspicion.analytic) <= room
+        if apart > times * room and np.any(near[:-2] & near[1:-1] & near[2:]):
+            return True
+    return False
 
 
 def _excess(suspicion: Suspicion, grad: Array, direction: Direction, slopes: Slopes) -> tuple[float, float, float]:

@@ -66,7 +66,7 @@ def _moved(point: Point, offsets: Direction) -> Point | None:
 
 
 def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
-    """Slopes along `direction` where one element in turn stands above all others, and below.
+    """Slopes along `direction` where one element in turn stands above all others, below, and with some on either side.
 
     Among many ties a random neighbour rarely shows what holds where one particular element wins. Those on which the
     analytic slope rests come first, then those that the direction moves.
@@ -82,10 +82,12 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
     rows: list[Array] = []
     for n in shuffled[np.argsort(-weight[shuffled], kind="stable")][:MOST_WINNERS]:
         i, k = elements[n]
-        for sign in (1.0, -1.0):
-            offset = np.zeros(point.size(i))
-            offset[k] = sign * point.scales(i).ravel()[k]
-            near = _moved(point, {i: FINE * offset.reshape(np.shape(point.inputs[i]))})
+        around = rng.choice([-1.0, 1.0], (2, point.size(i)))
+        around[:, k] = 0.0
+        above = np.zeros((2, point.size(i)))
+        above[:, k] = 1.0, -1.0
+        for offset in (*above, *around):
+            near = _moved(point, {i: FINE * point.scales(i) * offset.reshape(np.shape(point.inputs[i]))})
             slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
             if slope is not None:
                 rows.append(slope)
@@ -153,12 +155,21 @@ def is_smooth(
         return True
     rounding = 6 * float((np.abs(grad) * (noise + point.rounding())).sum()) / (FINE * SPAN)
     if spread <= rounding:
-        return True
+        return excess > rounding or not has_ties(point)
     coarse = neighbour_slopes(point, direction, rng, 16, COARSE)
     if not len(coarse):
         return False
     low, high = hull(coarse, grad)
     return spread - rounding < 0.2 * (high - low)
+
+
+def has_ties(point: Point) -> bool:
+    """Whether elements of an input are 0 or equal, where kinks are to be expected."""
+    for i in point.active:
+        x = np.ravel(point.inputs[i])
+        if not np.all(x) or np.unique(x).size < x.size:
+            return True
+    return False
 
 
 def hull(rows: Array, grad: Array) -> tuple[float, float]:
