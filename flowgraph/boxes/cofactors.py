@@ -74,13 +74,13 @@ class CofactorSlopes(OfMatrices):
 
     def bprop(self, grad: Any, h: Any, g: Any, a: Any) -> tuple[Any, ...]:
         scale = _power_of_two(_largest(a) / _largest(grad))
-        slope = sum(w * CofactorSlopes.apply(g, a + t * scale * grad) for t, w in _nodes(a.shape[-1] - 1))
-        return conjugate(CofactorSlopes.apply(conjugate(grad), a)), slope / scale
+        slope = sum(w * CofactorSlopes.apply(g, a + t * scale * grad) for t, w in _nodes(max(a.shape[-1] - 1, 1)))
+        return CofactorSlopes.apply(grad, a), slope / scale
 
 
 def _largest(a: Any) -> Any:
     """The largest modulus in each matrix."""
-    return np.maximum(np.max(np.abs(a), axis=(-2, -1), keepdims=True), _NOTHING)
+    return np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=_NOTHING)
 
 
 def _power_of_two(ratio: Any) -> Any:
@@ -89,12 +89,15 @@ def _power_of_two(ratio: Any) -> Any:
 
 
 def _nodes(count: int) -> list[tuple[float, float]]:
-    """Where a polynomial with so many coefficients is asked for, and the weights that make its slope at 0 of that."""
-    if count < 2:
-        return [(0.0, 0.0)]
-    nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    weights = np.linalg.inv(np.vander(nodes, increasing=True))[1]
-    return [(float(t), float(w)) for t, w in zip(nodes, weights, strict=True)]
+    """Where a polynomial with so many coefficients is asked for, and the weights that make its slope at 0 of that.
+
+    In Chebyshev polynomials, whose slopes at 0 are j sin(jπ/2); close to 0, where the polynomial grows by e at most.
+    """
+    angles = np.pi * (np.arange(count) + 0.5) / max(count, 1)
+    orders = np.arange(1, count)[:, None]
+    weights = np.sum(orders * np.sin(orders * np.pi / 2) * np.cos(orders * angles), axis=0) * 2 / max(count, 1)
+    reach = 1.0 / (count + 1)
+    return [(reach * float(t), float(w) / reach) for t, w in zip(np.cos(angles), weights, strict=True)]
 
 
 def _others_of_two(s: Any) -> Any:

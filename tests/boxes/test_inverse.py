@@ -218,3 +218,19 @@ def test_flops():
 def test_what_does_not_fit_is_refused(call, error, text):
     with pytest.raises(error, match=text):
         call(fg.Parameter(normal(2, 3), name="x"))
+
+
+def test_the_third_derivative_of_a_determinant_is_that_of_singular_matrices_too():
+    """d³ det(a)[x, y, z] of 3×3 matrices does not depend on a: at a regular one it is had by differences."""
+    rng = np.random.default_rng(4)
+    x, y, z = rng.normal(size=(3, 3, 3))
+    a = fg.Input("a", shape=(3, 3))
+    along = np.linalg.det(a)
+    for direction in (x, y, z):
+        along = fg.sum(fg.gradient(along, [a])[0] * direction)
+    graph = fg.Graph(along)
+    signs = [(i, j, k) for i in (1, -1) for j in (1, -1) for k in (1, -1)]
+    needed = sum(i * j * k * np.linalg.det(i * x + j * y + k * z) for i, j, k in signs) / 8
+    for rank in range(4):
+        singular = rng.normal(size=(3, rank)) @ rng.normal(size=(rank, 3))
+        assert float(graph.fprop(a=singular)) == pytest.approx(needed, rel=1e-10)

@@ -57,6 +57,19 @@ def minor(a, i, j):
     return (-1) ** (i + j) * determinant(rest)
 
 
+def minors(a):
+    return np.array([[minor(a, i, j) for j in range(len(a))] for i in range(len(a))])
+
+
+def slopes_of_minors(g, a):
+    """The coefficient of t in the minors of a + t g, which are polynomials."""
+    if a.ndim > 2:
+        return np.stack([slopes_of_minors(*pair) for pair in zip(g, a, strict=True)])
+    t = np.linspace(-1, 1, 2 * len(a) + 1)
+    values = np.stack([minors(a + one * g) for one in t]).reshape(len(t), -1)
+    return np.polynomial.polynomial.polyfit(t, values, len(a))[1].reshape(a.shape)
+
+
 def cholesky(a, upper):
     """Row by row, of the triangle that is read."""
     a = np.where(np.tri(len(a), dtype=bool), a.T if upper else a, 0)
@@ -137,7 +150,8 @@ VALUES = {
     "Solve": solve,
     "Pinv": each_matrix(pinv),
     "Det": each_matrix(determinant),
-    "Cofactors": each_matrix(lambda a: np.array([[minor(a, i, j) for j in range(len(a))] for i in range(len(a))])),
+    "Cofactors": each_matrix(minors),
+    "CofactorSlopes": slopes_of_minors,
     "SlogDet": each_matrix(lambda a: (np.sign(determinant(a)), math.log(abs(determinant(a))))),
     "Cholesky": each_matrix(cholesky),
     "QR": each_matrix(qr),
