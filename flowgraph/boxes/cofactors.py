@@ -48,7 +48,7 @@ class CofactorSlopes(OfMatrices):
     of a = u s vᴴ, in the bases u, v: h_ij = −g_ji Π_{k ≠ i, j} s_k beside the diagonal, Σ_{j ≠ i} g_jj Π_{k ≠ i, j} s_k
     on it. It is linear and symmetric in g, and along a line a + t ∇ a polynomial in t of a degree of n − 2:
 
-    ∇g = its value for ∇ in the place of g        ∇a = Σ_k w_k h(g, a + t_k ∇),  w_k those of the slope at 0
+    ∇g = its value for ∇ in the place of g        ∇a = Σ_k w_k (h(g, a + t_k ∇) − h),  w_k of the slope at 0
     """
 
     symbol = "cofactor slopes"
@@ -74,7 +74,8 @@ class CofactorSlopes(OfMatrices):
 
     def bprop(self, grad: Any, h: Any, g: Any, a: Any) -> tuple[Any, ...]:
         scale = _power_of_two(_largest(a) / _largest(grad))
-        slope = sum(w * CofactorSlopes.apply(g, a + t * scale * grad) for t, w in _nodes(max(a.shape[-1] - 1, 1)))
+        moved = ((w, CofactorSlopes.apply(g, a + t * scale * grad)) for t, w in _nodes(max(a.shape[-1] - 1, 1)))
+        slope = sum(w * (beside - h) for w, beside in moved)
         return CofactorSlopes.apply(grad, a), slope / scale
 
 

@@ -138,7 +138,7 @@ def _rewritten(examination: Examination, point: Point, answer: Answer) -> None:
     if runner.draws or draws(examination.target.code):
         return
     for other in _others(examination, point, rng):
-        if any(np.shape(a) != np.shape(b) for a, b in zip(point.inputs, other.inputs, strict=True)):
+        if any(np.shape(point.inputs[i]) != np.shape(other.inputs[i]) for i in point.active):
             continue
         expected = answer_at(examination, other, answer.grad) if other.value.shape == point.value.shape else None
         if expected is None:

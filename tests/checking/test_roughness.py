@@ -142,3 +142,11 @@ def test_a_constant_in_the_place_of_a_gradient_of_0_is_a_mistake():
         return (2 * g * (x - x.mean()) / x.size if y else x + 1,)
 
     assert check(lambda x: x.var(), A[0], bprop=back).verdict == "fail"
+
+
+def test_a_setting_need_not_be_an_array():
+    def fprop(x, shape):
+        return np.reshape(x, shape[0] if shape[1] is None else shape)
+
+    report = check(fprop, A, ((4, 3), None), bprop=lambda g, y, x, shape: (np.reshape(g, x.shape), None))
+    assert report.passed
