@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowgraph.checking.compare import Gradients, ask
+from flowgraph.checking.compare import Gradients, ask, gaps, kept
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import jittered, rounded_otherwise, slope_rounding
 from flowgraph.checking.point import UNIT, Point
@@ -77,7 +77,7 @@ def answer_at(examination: Examination, point: Point, grad: Array) -> Answer | N
     examination.pursue(faults)
     if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
         return None
-    gradients = [None if g is None else g.copy() for g in gradients]
+    gradients = kept(gradients) or []
     noise = slope_rounding(point, grad)
     for _ in range(2):
         near = jittered(point, examination.rng, UNIT, together=False)
@@ -90,18 +90,3 @@ def answer_at(examination: Examination, point: Point, grad: Array) -> Answer | N
             moved, _ = ask(point, rounded_otherwise(grad, examination.rng, 2 * UNIT))
             noise = [max(one, gap) for one, (gap, _) in zip(noise, gaps(gradients, moved), strict=True)]
     return Answer(point, grad, gradients, noise, examination.rng)
-
-
-def kept(gradients: Gradients | None) -> Gradients | None:
-    """Copies, that later calls of bprop cannot change."""
-    return None if gradients is None else [None if g is None else np.array(g) for g in gradients]
-
-
-def gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
-    """Per gradient, the largest difference to another answer, and its own size."""
-    found = []
-    for g, m in zip(gradients, others or gradients, strict=True):
-        comparable = g is not None and m is not None and np.shape(m) == g.shape and g.size
-        gap = float(np.abs(np.asarray(m, dtype=float) - g).max()) if comparable and g is not None else 0.0
-        found.append((gap, float(np.abs(g).max()) if comparable and g is not None else 0.0))
-    return found

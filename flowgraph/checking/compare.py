@@ -115,6 +115,21 @@ def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[Suspicion]]:
     return gradients, faults
 
 
+def kept(gradients: Gradients | None) -> Gradients | None:
+    """Copies, that later calls of bprop cannot change."""
+    return None if gradients is None else [None if g is None else np.array(g) for g in gradients]
+
+
+def gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
+    """Per gradient, the largest difference to another answer, and its own size."""
+    found = []
+    for g, m in zip(gradients, others or gradients, strict=True):
+        comparable = g is not None and m is not None and np.shape(m) == g.shape and g.size
+        gap = float(np.abs(np.asarray(m, dtype=float) - g).max()) if comparable and g is not None else 0.0
+        found.append((gap, float(np.abs(g).max()) if comparable and g is not None else 0.0))
+    return found
+
+
 def compare(point: Point, grads: list[Array], directions: list[Direction], tally: Tally) -> list[Suspicion]:
     """All grads against all directions; the slopes of a direction serve every grad."""
     suspicions: list[Suspicion] = []

@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.checking.answer import Answer, answer_at
 from flowgraph.checking.code_constants import draws
-from flowgraph.checking.compare import ask, read_gradients
+from flowgraph.checking.compare import ask, kept, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
 from flowgraph.checking.point import Point
@@ -87,13 +87,12 @@ def _linear(examination: Examination, point: Point, answer: Answer) -> None:
         ("of zeros is not zero", np.zeros(answer.grad.shape), answer.grad),
     ]
     for words, one, two in halves:
-        first, _ = ask(point, one)
+        first = kept(ask(point, one)[0])
         if first is None:
             continue
         if not np.any(one) and [g is None for g in first] != [g is None for g in answer.gradients]:
             examination.fail("linearity", point, "bprop of zeros is None, which says that an input is a constant")
             return
-        first = [None if g is None else g.copy() for g in first]
         second, _ = ask(point, two)
         if second is None:
             continue

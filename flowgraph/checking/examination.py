@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flowgraph.checking.compare import Suspicion, Tally, ask, compare, directions_for, grads_for, random_direction
+from flowgraph.checking.compare import (
+    Suspicion,
+    Tally,
+    ask,
+    compare,
+    directions_for,
+    gaps,
+    grads_for,
+    kept,
+    random_direction,
+)
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.generators import generator
@@ -88,17 +98,12 @@ class Examination:
 
     def ask_twice(self, point: Point, grad: Array) -> None:
         """A winner drawn by lot shows where there are ties, which is seldom at the example."""
-        first = ask(point, grad)[0]
-        first = None if first is None else [None if g is None else np.array(g) for g in first]
+        first = kept(ask(point, grad)[0])
         again = ask(point, grad)[0]
         if first is None or again is None:
             return
-        for one, two in zip(first, again, strict=True):
-            if one is None or two is None or one.shape != two.shape or np.array_equal(one, two, equal_nan=True):
-                continue
-            if not np.allclose(one, two, rtol=1e-9, atol=1e-9 * float(np.abs(one).max()), equal_nan=True):
-                self.fail("determinism", point, "bprop gives another gradient for the same arguments")
-                return
+        if any(gap > 1e-9 * size for gap, size in gaps(first, again)):
+            self.fail("determinism", point, "bprop gives another gradient for the same arguments")
 
     def pursue(self, suspicions: list[Suspicion]) -> None:
         """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few."""
