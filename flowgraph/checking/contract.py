@@ -181,7 +181,7 @@ def _others(examination: Examination, point: Point, rng: np.random.Generator) ->
                 moved = rng.permutation(x.ravel()).reshape(x.shape)
             else:
                 moved = -x
-            inputs[i] = float(moved) if type(inputs[i]) is float else moved
+            inputs[i] = float(moved) if type(inputs[i]) is float else np.asarray(moved)
         try:
             yield Point.at(point.runner, tuple(inputs), point.regime, point.active)
         except Illegal:

@@ -150,3 +150,14 @@ def test_a_setting_need_not_be_an_array():
 
     report = check(fprop, A, ((4, 3), None), bprop=lambda g, y, x, shape: (np.reshape(g, x.shape), None))
     assert report.passed
+
+
+def test_arrays_without_axes_stay_arrays_in_the_contract():
+    """What takes arrays alone, as tensors of other frameworks, is never given a NumPy scalar by it."""
+
+    def back(g, y, x):
+        if not isinstance(x, np.ndarray):
+            raise TypeError("an array is needed")
+        return (np.asarray(g * np.cos(x)),)
+
+    assert check(np.sin, np.array(0.7), bprop=back).passed
