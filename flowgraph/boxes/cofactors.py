@@ -10,8 +10,8 @@ from flowgraph.boxes.matrices import OfMatrices, columns, conjugate, on_diagonal
 from flowgraph.boxes.product import Others
 from flowgraph.example import example
 
-_REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
-_SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
+REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
+SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
 _ALONG = np.array([[0.3, -1.0, 0.2], [0.8, 0.5, -0.7], [-0.1, 0.4, 1.2]])
 
 _FEW_DIGITS = 100.0
@@ -28,7 +28,7 @@ class Cofactors(OfMatrices):
     formula = r"\operatorname{adj}(a)^\top"
     derivative = r"\nabla_a \langle \nabla_h, \operatorname{adj}(a)^\top \rangle"
     signature = "(n,n)->(n,n)"
-    examples = (example(_REGULAR), example(np.stack([_REGULAR, _SINGULAR])), example(_REGULAR[:2, :2]))
+    examples = (example(REGULAR), example(np.stack([REGULAR, SINGULAR])), example(REGULAR[:2, :2]))
 
     def fprop(self, a: Any) -> Any:
         regular = _of_regular(a)
@@ -56,9 +56,9 @@ class CofactorSlopes(OfMatrices):
     derivative = r"\nabla_g = h(\nabla, a), \quad \nabla_a = \tfrac{d}{dt} h(g, a + t \nabla)"
     signature = "(n,n),(n,n)->(n,n)"
     examples = (
-        example(_ALONG, _REGULAR),
-        example(_ALONG, _SINGULAR),
-        example(np.stack([_ALONG, _ALONG.T]), np.stack([_SINGULAR, _REGULAR])),
+        example(_ALONG, REGULAR),
+        example(_ALONG, SINGULAR),
+        example(np.stack([_ALONG, _ALONG.T]), np.stack([SINGULAR, REGULAR])),
         example((2, 2), (2, 2)),
         example((4, 4), (4, 4)),
     )
@@ -94,9 +94,9 @@ def _nodes(count: int) -> list[tuple[float, float]]:
 
     In Chebyshev polynomials, whose slopes at 0 are j sin(jπ/2); close to 0, where the polynomial grows by e at most.
     """
-    angles = np.pi * (np.arange(count) + 0.5) / max(count, 1)
+    angles = np.pi * (np.arange(count) + 0.5) / count
     orders = np.arange(1, count)[:, None]
-    weights = np.sum(orders * np.sin(orders * np.pi / 2) * np.cos(orders * angles), axis=0) * 2 / max(count, 1)
+    weights = np.sum(orders * np.sin(orders * np.pi / 2) * np.cos(orders * angles), axis=0) * 2 / count
     reach = 1.0 / (count + 1)
     return [(reach * float(t), float(w) / reach) for t, w in zip(np.cos(angles), weights, strict=True)]
 

@@ -6,14 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.boxes.cofactors import Cofactors
+from flowgraph.boxes.cofactors import REGULAR, SINGULAR, Cofactors
 from flowgraph.boxes.matrices import OfMatrices
 from flowgraph.dispatch import implements
 from flowgraph.example import example
 from flowgraph.size import Shape, product
 
-_REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
-_SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
 _OF_RANK_ONE = np.outer([1.0, -2.0, 0.5], [0.4, 1.0, -1.0])
 
 
@@ -28,7 +26,7 @@ class Det(OfMatrices):
     formula = r"\det a"
     derivative = r"\operatorname{adj}(a)^\top"
     signature = "(n,n)->()"
-    examples = (example(_REGULAR), example(_SINGULAR), example(np.stack([_REGULAR, _OF_RANK_ONE])), example((1, 1)))
+    examples = (example(REGULAR), example(SINGULAR), example(np.stack([REGULAR, _OF_RANK_ONE])), example((1, 1)))
 
     def fprop(self, a: Any) -> Any:
         return np.linalg.det(a)
@@ -53,7 +51,7 @@ class SlogDet(OfMatrices):
     formula = r"\ln |\det a|"
     derivative = r"a^{-\top}"
     signature = "(n,n)->(),()"
-    examples = (example(_REGULAR), example(np.stack([_REGULAR, -_REGULAR.T])), example(np.array([[-2.0]])))
+    examples = (example(REGULAR), example(np.stack([REGULAR, -REGULAR.T])), example(np.array([[-2.0]])))
 
     def fprop(self, a: Any) -> Any:
         return tuple(np.linalg.slogdet(a))

@@ -73,6 +73,7 @@ class Answer:
 
 
 def answer_at(examination: Examination, point: Point, grad: Array) -> Answer | None:
+    """The answer to one incoming gradient; None where it has no form, or is not finite."""
     gradients, faults = ask(point, grad)
     examination.pursue(faults)
     if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):

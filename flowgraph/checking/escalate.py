@@ -22,7 +22,7 @@ from flowgraph.checking.negligible import below_rounding, is_left_of_cancelling
 from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, ill_conditioned, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
-from flowgraph.checking.roughness import on_a_stair, slope_room
+from flowgraph.checking.roughness import on_a_stair, slope_room, three_in_turn
 from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
@@ -66,14 +66,14 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     slopes = careful_slopes(point, direction, noise, STEP)
     if slopes is None or point.stencil(direction).stands_alone:
         return Ruling("undecided", suspicion, note="no small step is legal on either side")
-    if not float((grad * slopes.value).sum()) and on_a_stair(point, grad, direction, suspicion.analytic):
+    if not _numeric(grad, slopes) and on_a_stair(point, grad, direction, suspicion.analytic):
         return Ruling("undecided", suspicion, note="the value moves by steps here")
     strict = careful_slopes(point, direction, 0.0 * noise, STEP)
     excess, tolerance, size = _excess(suspicion, grad, direction, slopes)
     if excess <= tolerance:
         return _unresolved(suspicion, tolerance, size)
     size_of_value = float((np.abs(grad) * np.abs(point.value)).sum())
-    if excess < UNSEEN * (abs(suspicion.analytic) + abs(float((grad * slopes.value).sum())) + size_of_value):
+    if excess < UNSEEN * (abs(suspicion.analytic) + abs(_numeric(grad, slopes)) + size_of_value):
         return Ruling("rounding", suspicion, note="what is iterated can leave as much")
     if _agrees_on_another_scale(suspicion, slopes):
         return Ruling("undecided", suspicion, note="the slope differs between scales: noise may be the function itself")
@@ -94,7 +94,7 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     tolerance += 12 * max(spread, analytic_roughness(point, grad, direction, rng, spacings))
     if excess <= tolerance:
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
-    if is_left_of_cancelling(suspicion, float((grad * slopes.value).sum()), rng):
+    if is_left_of_cancelling(suspicion, _numeric(grad, slopes), rng):
         return Ruling("rounding", suspicion, note="bprop loses these digits to rounding")
     ruling = _against_neighbours(suspicion, slopes, excess, tolerance, noise, rng)
     smooth = ruling.kind == "wrong" and not ruling.note
@@ -105,6 +105,11 @@ def _value(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
     if ruling.kind == "wrong" and within_other_settings(suspicion, rng):
         return Ruling("kink", suspicion, note="a setting has a kink here")
     return ruling
+
+
+def _numeric(grad: Array, slopes: Slopes) -> float:
+    """The slope of what the incoming gradient makes of the outputs."""
+    return float((grad * slopes.value).sum())
 
 
 def _against_neighbours(
@@ -119,7 +124,7 @@ def _against_neighbours(
     point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
     assert grad is not None
     assert direction is not None
-    numeric = float((grad * slopes.value).sum())
+    numeric = _numeric(grad, slopes)
     if point.runner.unit > 1e-10:  # steps fine enough to tell kinks apart say nothing in a narrow type
         coarse = point.slopes(direction)
         seen = numeric if coarse is None else float((grad * coarse.value).sum())
@@ -168,7 +173,7 @@ def _strictly(
     tight = _excess(suspicion, grad, direction, strict)
     if np.isfinite(tight[1]):
         return tight[0] > tight[1]
-    numeric = float((grad * slopes.value).sum())
+    numeric = _numeric(grad, slopes)
     if excess < 0.01 * (abs(numeric) + abs(suspicion.analytic)):
         return False
     stencil = suspicion.point.stencil(direction)
@@ -196,11 +201,10 @@ def _agrees_on_another_scale(suspicion: Suspicion, slopes: Slopes) -> bool:
     if central is None:
         return False
     seen = (central[0] * grad).sum(axis=1)
-    apart = abs(float((grad * slopes.value).sum()) - suspicion.analytic)
+    apart = abs(_numeric(grad, slopes) - suspicion.analytic)
     for relative, times in SCALES_APART:
         room = max(relative, point.runner.unit) * abs(suspicion.analytic)
-        near = np.abs(seen - suspicion.analytic) <= room
-        if apart > times * room and np.any(near[:-2] & near[1:-1] & near[2:]):
+        if apart > times * room and three_in_turn(np.abs(seen - suspicion.analytic) <= room):
             return True
     return False
 

@@ -31,20 +31,25 @@ def on_a_stair(point: Point, grad: Array, direction: Direction, analytic: float)
     rounded to whole numbers does, the slope is 0.
     """
     at = float((grad * point.value).sum())
-    slopes, changes = [], []
-    for k in range(-COARSER, FINER):
-        h = STEP / SHRINK**k
-        sides = [point.along(direction, side * h) for side in (1, -1)]
-        up, down = (at if value is None else float((grad * value).sum()) for value in sides)
-        slopes.append((up - down) / (2 * h))
-        changes += [abs(up - at), abs(down - at)]
-    moved = [change for change in changes if change > 0]
-    if any(changes[-6:]) or not moved:
+    stencil = point.stencil(direction, STEP * SHRINK**COARSER)
+    stencil.extend(COARSER + FINER)
+    up, down = (
+        np.array([at if value is None else float((grad * value).sum()) for value in side[: COARSER + FINER]])
+        for side in (stencil.plus, stencil.minus)
+    )
+    slopes = (up - down) / (2 * stencil.start * SHRINK ** -np.arange(COARSER + FINER))
+    changes = np.abs(np.stack([up, down]) - at)
+    moved = changes[changes > 0]
+    if np.any(changes[:, -3:]) or not moved.size:
         return False
-    height = min(moved) / (point.runner.size * float(np.abs(grad).max()) + 1e-300)
-    near = np.abs(np.array(slopes) - analytic) < 0.2 * abs(analytic)
-    climbs = bool(np.any(near[:-2] & near[1:-1] & near[2:]))
+    height = float(moved.min()) / (point.runner.size * float(np.abs(grad).max()) + 1e-300)
+    climbs = three_in_turn(np.abs(slopes - analytic) < 0.2 * abs(analytic))
     return height < LEAST_STAIR or (climbs and (height < ROUNDING_STAIR or not point.runner.stairs))
+
+
+def three_in_turn(near: Array) -> bool:
+    """Whether three consecutive steps are all near: one may be so by chance."""
+    return bool(np.any(near[:-2] & near[1:-1] & near[2:]))
 
 
 def slope_room(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
