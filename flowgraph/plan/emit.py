@@ -100,13 +100,18 @@ class Writer:
 
     def write(self, results: Sequence[Box]) -> Source:
         self.results = set(results)
+        waiting: list[Box] = []  # views of members of a chain, which gets its lines at its last member
         for box in self.plan.graph.boxes:
             chain = self.plan.chains.get(box)
-            if chain is None:
-                text = self._value(box)
-                self.texts.setdefault(box, text)
+            if chain is None and self.plan.kinds[box] == "view" and box.children[0] not in self.texts:
+                waiting.append(box)
+            elif chain is None:
+                self._write(box)
             elif box is chain.boxes[-1]:
                 write_chain(self, chain)
+                for view in waiting:
+                    self._write(view)
+                waiting.clear()
         returned = ", ".join(self.numbers.get(box, self.texts[box]) for box in results)
         body = [_beside(text, comment) for text, comment in self.lines]
         arguments = ", ".join(self.source.names[box] for box in self.source.arguments)
@@ -114,6 +119,10 @@ class Writer:
         body.append(f"    return ({returned},)" if len(results) == 1 else f"    return ({returned})")
         self.source.text = "\n".join([head, *body]) + "\n"
         return self.source
+
+    def _write(self, box: Box) -> None:
+        text = self._value(box)
+        self.texts.setdefault(box, text)  # _value may have said how parents read it
 
     def _value(self, box: Box) -> str:
         """Write the lines of a box; the text by which its parents read it."""
@@ -126,11 +135,7 @@ class Writer:
         self.headline(box)
         texts = [self.texts[child] for child in box.children]
         if kind == "number":
-            alike = len({child.dtype for child in box.children}) == 1  # a literal would take the dtype of the others
-            texts = [
-                (alike and _literal(child)) or self.numbers.get(child, text)
-                for child, text in zip(box.children, texts, strict=True)
-            ]
+            texts = self._numbers(box, texts)
             if isinstance(box, Index) and ARRAY in box.index:
                 texts[1] = self.source.names[box.children[1]]
             self.line(box, f"{name} = {scalar_text(box, texts)}")
@@ -148,6 +153,16 @@ class Writer:
         else:
             self.line(box, f"{name} = {call_text(box, texts) or self._call(box, texts)}")
         return name
+
+    def _numbers(self, box: Box, texts: list[str]) -> list[str]:
+        """The children of a number, literals where NumPy's own number stands beside them and gives the dtype."""
+        literals = [_literal(child) for child in box.children]
+        beside = [child.dtype for child, literal in zip(box.children, literals, strict=True) if literal is None]
+        alike = bool(beside) and len({child.dtype for child in box.children}) == 1
+        return [
+            (literal if alike else None) or self.numbers.get(child, text)
+            for child, literal, text in zip(box.children, literals, texts, strict=True)
+        ]
 
     def _held(self, box: Box, name: str) -> str:
         """A number that arrays are computed with is put into an array without axes, which NumPy takes in faster."""

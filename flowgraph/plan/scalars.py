@@ -1,4 +1,4 @@
-"""Sums, differences and products with numbers: what changes nothing goes, factors are gathered into one."""
+"""Sums, differences and products with numbers: what changes nothing goes, factors are gathered where that is safe."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.plan.builder import Builder
+from flowgraph.plan.ranges import is_normal, is_unit, may_add, may_add_factors, may_multiply
 from flowgraph.plan.rebuild import is_scalar, number_of
 
 
@@ -59,55 +60,69 @@ def negative(make: Builder, box: Box) -> Box | None:
 
 
 def quotient(make: Builder, box: Box) -> Box | None:
-    """x / c is (1 / c) * x for a number c, where 1 / c is neither too small nor too large."""
+    """x / c is (1 / c) * x for a number c that is known, where 1 / c is neither too small nor too large."""
     a, c = box.children
-    if not _is_float(box) or not is_scalar(c) or (is_scalar(a) and number_of(a) is None and number_of(c) is None):
-        return None
     number = number_of(c)
-    if number is None:
-        return None if is_scalar(a) else make.make(Multiply, make.make(Divide, make.constant(1, box.dtype), c), a)
+    if not _is_float(box) or number is None:
+        return None
     with np.errstate(all="ignore"):
         inverse = box.dtype.type(1) / number
-    info = np.finfo(box.dtype)
-    if not info.tiny <= abs(inverse) <= info.max:
+    return make.make(Multiply, make.constant(inverse, box.dtype), a) if is_normal(inverse, box.dtype) else None
+
+
+def quotient_of_change(make: Builder, box: Box) -> Box | None:
+    """x / c is (1 / c) * x for a number c that is known in the run only, in the change of a parameter."""
+    a, c = box.children
+    if not _is_float(box) or not is_scalar(c) or is_scalar(a) or number_of(c) is not None:
         return None
-    return make.make(Multiply, make.constant(inverse, box.dtype), a)
+    return make.make(Multiply, make.make(Divide, make.constant(1, box.dtype), c), a)
 
 
 def factor_first(make: Builder, box: Box) -> Box | None:
-    """x * c is c * x; c * (d * x) is (c * d) * x."""
+    """x * c is c * x; c * (d * x) is (c * d) * x where no edge of the range comes between."""
+    return _factor_first(make, box, may_multiply)
+
+
+def factor_of_change(make: Builder, box: Box) -> Box | None:
+    """The same in the change of a parameter, for all numbers."""
+    return _factor_first(make, box, lambda c, d, dtype: True)
+
+
+def _factor_first(make: Builder, box: Box, may: Any) -> Box | None:
     a, b = box.children
     if not _is_float(box) or is_scalar(box):
         return None
     if is_scalar(b):
         return make.make(Multiply, b, a)
     if is_scalar(a) and isinstance(b, Multiply) and is_scalar(b.children[0]) and _is_float(b):
-        return make.make(Multiply, make.make(Multiply, a, b.children[0]), b.children[1])
+        c, d = a, b.children[0]
+        if may(number_of(c), number_of(d), box.dtype):
+            return make.make(Multiply, make.make(Multiply, c, d), b.children[1])
     return None
 
 
 def factor_of_product(make: Builder, box: Box) -> Box | None:
-    """(c * x) * y is c * (x * y)."""
+    """(-x) * y is -(x * y), a sign that meets others; another factor would move x * y in the range of the dtype."""
     a, b = box.children
     if not _is_float(box) or is_scalar(a) or is_scalar(b):
         return None
     for x, y in ((a, b), (b, a)):
-        if isinstance(x, Multiply) and is_scalar(x.children[0]) and _is_float(x):
+        if isinstance(x, Multiply) and is_unit(number_of(x.children[0])) and _is_float(x):
             return make.make(Multiply, x.children[0], make.make(Multiply, x.children[1], y))
     return None
 
 
 def number_first(make: Builder, box: Box) -> Box | None:
-    """Among numbers: a constant stands first, and two constant factors become one."""
+    """Among numbers: a constant stands first, and two that are constant become one."""
     a, b = box.children
     if not is_scalar(box) or not _is_float(box):
         return None
     if number_of(b) is not None and number_of(a) is None:
         return make.make(type(box), b, a)
     if number_of(a) is not None and type(b) is type(box) and number_of(b.children[0]) is not None and _is_float(b):
-        with np.errstate(all="ignore"):
-            both = box.fprop(number_of(a), number_of(b.children[0]))
-        return make.make(type(box), make.constant(both, box.dtype), b.children[1])
+        c, d = number_of(a), number_of(b.children[0])
+        may = may_multiply if isinstance(box, Multiply) else may_add
+        return make.make(type(box), make.constant(box.fprop(c, d), box.dtype), b.children[1]) if may(c, d, box.dtype) else None
     return None
 
 
@@ -125,16 +140,26 @@ def minus(make: Builder, c: Box) -> Box:
 
 
 def like_terms(make: Builder, box: Box) -> Box | None:
-    """x + c * x is (1 + c) * x, also where another term stands between."""
+    """x + c * x is (1 + c) * x, also where another term stands between, and where no edge of the range does."""
+    return _like_terms(make, box, may_add_factors)
+
+
+def like_terms_of_change(make: Builder, box: Box) -> Box | None:
+    """The same in the new value of a parameter, for all numbers."""
+    return _like_terms(make, box, lambda c, d, dtype: True)
+
+
+def _like_terms(make: Builder, box: Box, may: Any) -> Box | None:
     if not _is_float(box) or is_scalar(box):
         return None
     terms = _terms(box)
     for i, one in enumerate(terms):
         for j in range(i + 1, len(terms)):
             if _base(one) is _base(terms[j]) and one.shape == box.shape:
-                rest = [term for k, term in enumerate(terms) if k not in (i, j)]
-                factor = make.make(Add, _factor(make, one), _factor(make, terms[j]))
-                return _sum(make, [*rest, make.make(Multiply, factor, _base(one))])
+                c, d = _factor(make, one), _factor(make, terms[j])
+                if may(number_of(c), number_of(d), box.dtype):
+                    rest = [term for k, term in enumerate(terms) if k not in (i, j)]
+                    return _sum(make, [*rest, make.make(Multiply, make.make(Add, c, d), _base(one))])
     return None
 
 
@@ -188,4 +213,14 @@ RULES: dict[type[Box], list[Any]] = {
 }
 
 GATHERING: dict[type[Box], list[Any]] = {Multiply: [factor_of_product]}
-"""Rules that bring factors outwards, to meet others; once they stand where they cost least, these are left out."""
+"""Rules that bring signs outwards, to meet others; once factors stand where they cost least, these are left out."""
+
+OF_CHANGES: dict[type[Box], list[Any]] = {
+    Positive: [positive],
+    Negative: [negative],
+    Add: [add_zero, number_first, like_terms_of_change],
+    Subtract: [add_zero, minus_product],
+    Multiply: [times_one, number_first, factor_of_change],
+    Divide: [times_one, quotient, quotient_of_change],
+}
+"""Rules for the changes of parameters, which may round and vanish in another order: see docs/plans.md."""

@@ -1,4 +1,4 @@
-"""A number that scales a large result is moved to where it scales little: -lr * (hᵀ @ g) scales g, not the weights."""
+"""In the change of a parameter a number moves to where it scales little: -lr * (hᵀ @ g) scales g, not the weights."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ _EITHER = {
     Negative: (0,),
 }
 _ALL = {Add: (0, 1), Subtract: (0, 1), MinusAt: (0, 2)}
+_SUMS = (Add, Subtract, Negative)
 
 
 class Choice(NamedTuple):
@@ -39,24 +40,28 @@ class Choice(NamedTuple):
     places: tuple[int, ...]
 
 
-def move_scales(graph: Graph, make: Builder) -> Graph:
+def move_scales(graph: Graph, make: Builder, updated: int) -> Graph:
     """The graph in which each product of a number and an array stands where it costs least.
+
+    The last `updated` outputs are new values of parameters; only products that such values alone read are moved. What is
+    scaled before it is multiplied may vanish or overflow earlier: the change that a step makes to a parameter may, a
+    value that a caller gets may not.
 
     A box through which a factor is moved must be read in scaled form only, or it would be computed twice. Where all
     gradients are scaled by the same number, as -lr scales them in a step, it ends at the seed of the backward pass.
     """
-    for _ in range(_MOST_MOVES):
-        moved = _first_move(graph, make)
+    for _ in range(_MOST_MOVES if updated else 0):
+        moved = _first_move(graph, make, updated)
         if moved is graph:
             break
         graph = moved
     return graph
 
 
-def _first_move(graph: Graph, make: Builder) -> Graph:
+def _first_move(graph: Graph, make: Builder, updated: int) -> Graph:
     """The graph after the first factor that it gains to move; the graph itself if there is none."""
     roots: dict[Box, list[Box]] = {}
-    for box in graph.boxes:
+    for box in _changes(graph, updated):
         if isinstance(box, Multiply) and _is_scaled(box):
             roots.setdefault(box.children[0], []).append(box)
     for factor, products in list(roots.items())[:_MOST_FACTORS]:
@@ -64,6 +69,24 @@ def _first_move(graph: Graph, make: Builder) -> Graph:
         if moved is not graph:
             return moved
     return graph
+
+
+def _changes(graph: Graph, updated: int) -> list[Box]:
+    """What only the new values of parameters read, and as linear terms of them."""
+    kept = len(graph.outputs) - updated
+    outside, terms = set(graph.outputs[:kept]), set(graph.outputs[kept:])
+    for box in reversed(graph.boxes):
+        inside = box in terms and box not in outside and (type(box) in _SUMS or box not in graph.outputs)
+        places = linear_places(box) if inside else ()
+        for place, child in enumerate(box.children):
+            (terms if place in places else outside).add(child)
+    return [box for box in graph.boxes if box in terms and box not in outside and box not in graph.outputs]
+
+
+def linear_places(box: Box) -> tuple[int, ...]:
+    """The places of the children in which the box is linear, where the dtypes are one."""
+    places = _EITHER.get(type(box)) or _ALL.get(type(box)) or ((0,) if isinstance(box, Divide) else ())
+    return places if all(box.children[place].dtype == box.dtype for place in places) else ()
 
 
 def _is_scaled(box: Box) -> bool:
@@ -83,11 +106,6 @@ class _Move:
         self.settled: set[Box] = set()
         self.choices: dict[Box, Choice] = {}
 
-    def _linear(self, box: Box) -> tuple[int, ...]:
-        """The places of the children in which the box is linear, where the dtypes are one."""
-        places = _EITHER.get(type(box)) or _ALL.get(type(box)) or ((0,) if isinstance(box, Divide) else ())
-        return places if all(box.children[place].dtype == box.dtype for place in places) else ()
-
     def _region(self) -> set[Box]:
         """The boxes that are read by the products and by one another only: scaling them duplicates nothing."""
         region: set[Box] = set()
@@ -96,7 +114,7 @@ class _Move:
             box = stack.pop()
             if box not in region and box not in self.roots and box.children and box.dtype.kind == "f":
                 region.add(box)
-                stack.extend(box.children[place] for place in self._linear(box))
+                stack.extend(box.children[place] for place in linear_places(box))
         outputs = set(self.old.outputs)
         readers: dict[Box, list[Box]] = {box: [] for box in region}
         for parent in self.old.boxes:
@@ -115,7 +133,7 @@ class _Move:
             places = [place for place, child in enumerate(parent.children) if child is box]
             if parent in self.roots and places == [1]:
                 continue
-            if parent not in region or any(place not in self._linear(parent) for place in places):
+            if parent not in region or any(place not in linear_places(parent) for place in places):
                 return False
             if len(places) > 1 and type(parent) not in _ALL:
                 return False
@@ -128,7 +146,7 @@ class _Move:
                 self.choices[box] = self._choice(box)
 
     def _choice(self, box: Box) -> Choice:
-        costs = {place: self._cost(box.children[place]) for place in self._linear(box)}
+        costs = {place: self._cost(box.children[place]) for place in linear_places(box)}
         best = Choice(float(elements(box)), ())
         if type(box) in _ALL and costs:
             total = sum(costs.values())

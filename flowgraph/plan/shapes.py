@@ -14,7 +14,8 @@ from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import elements, is_scalar, sizes_known
+from flowgraph.plan.ranges import is_normal, is_unit
+from flowgraph.plan.rebuild import elements, is_scalar, number_of, sizes_known
 from flowgraph.size import product
 from flowgraph.spec import broadcast
 
@@ -98,7 +99,10 @@ def _sorted(axes: tuple[int, ...], ndim: int) -> tuple[int, ...] | None:
 def _sum(make: Builder, box: Box, a: Any, axes: tuple[int, ...]) -> Box | None:
     """The sum of a repeated number is a product; Σ Σ x is one sum."""
     if isinstance(a, BroadcastTo) and is_scalar(a.children[0]) and a.dtype.kind == "f":
-        times = make.constant(product(a.shape[axis] for axis in axes), a.dtype)
+        count = product(a.shape[axis] for axis in axes)
+        if not is_normal(count, a.dtype):
+            return None
+        times = make.constant(count, a.dtype)
         return make.make(BroadcastTo, make.make(Multiply, times, a.children[0]), to=box.shape)
     if isinstance(a, Sum) and not a.keepdims:
         inner = a.axes(a.children[0].ndim)
@@ -109,9 +113,9 @@ def _sum(make: Builder, box: Box, a: Any, axes: tuple[int, ...]) -> Box | None:
 
 
 def factor_of_sum(make: Builder, box: Any) -> Box | None:
-    """Σ c x is c Σ x."""
+    """Σ -x is -Σ x; another factor would move the sum in the range of the dtype."""
     (a,) = box.children
-    if isinstance(a, Multiply) and is_scalar(a.children[0]) and a.children[1].shape == a.shape and _floats(a):
+    if isinstance(a, Multiply) and is_unit(number_of(a.children[0])) and a.children[1].shape == a.shape and _floats(a):
         summed = make.make(Sum, a.children[1], axis=box.axis, keepdims=box.keepdims)
         return make.make(Multiply, a.children[0], summed)
     return None
@@ -156,4 +160,4 @@ RULES: dict[type[Box], list[Any]] = {
 }
 
 GATHERING: dict[type[Box], list[Any]] = {Sum: [factor_of_sum]}
-"""Rules that bring factors outwards, to meet others; once they stand where they cost least, these are left out."""
+"""Rules that bring signs outwards, to meet others; once factors stand where they cost least, these are left out."""

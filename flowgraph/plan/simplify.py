@@ -39,11 +39,14 @@ _LARGEST_FOLDED = 4096
 """Elements of a constant that is computed when the plan is made; larger ones are not worth their memory."""
 
 
-def simplify(graph: Graph, without: frozenset[str] = frozenset()) -> Graph:
-    """A graph of the same outputs with less to compute: each pass is from graph to graph."""
-    graph = reduce(graph, builder(without, gather=True))
+def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0) -> Graph:
+    """A graph of the same outputs with less to compute: each pass is from graph to graph.
+
+    The last `updated` outputs are new values of parameters.
+    """
+    graph = reduce(graph, builder(without))
     if "scales" not in without:
-        graph = move_scales(graph, builder(without, gather=False))
+        graph = move_scales(graph, builder(without, of_changes=True), updated)
     share = "common" not in without
     if "columns" not in without:
         graph = columns.in_columns(graph, Builder(_late_rules("columns", _classes()), share))
@@ -68,9 +71,9 @@ def _late_rules(name: str, classes: frozenset[type[Box]]) -> dict[type[Box], lis
     return {cls: [*rules.get(cls, []), *[of_all] * issubclass(cls, Elementwise)] for cls in classes}
 
 
-def builder(without: frozenset[str], gather: bool) -> Builder:
-    """The rules of all passes that are not left out; with or without those that bring factors outwards."""
-    return Builder(_early_rules(without, gather, _classes()), share="common" not in without)
+def builder(without: frozenset[str], of_changes: bool = False) -> Builder:
+    """The rules of all passes that are not left out, or those for the changes of parameters."""
+    return Builder(_early_rules(without, of_changes, _classes()), share="common" not in without)
 
 
 def _classes() -> frozenset[type[Box]]:
@@ -79,13 +82,16 @@ def _classes() -> frozenset[type[Box]]:
 
 
 @functools.lru_cache(16)
-def _early_rules(without: frozenset[str], gather: bool, classes: frozenset[type[Box]]) -> dict[type[Box], list[Any]]:
+def _early_rules(
+    without: frozenset[str], of_changes: bool, classes: frozenset[type[Box]]
+) -> dict[type[Box], list[Any]]:
     rules: dict[type[Box], list[Any]] = {}
     if "constants" not in without:
         for cls in classes:
             rules.setdefault(cls, []).append(folded)
-    listed_rules = [("scalars", scalars.RULES), ("shapes", shapes.RULES), ("labels", idioms.LABELS)]
-    if gather and "scalars" not in without:
+    of_scalars = scalars.OF_CHANGES if of_changes else scalars.RULES
+    listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("labels", idioms.LABELS)]
+    if not of_changes and "scalars" not in without:
         listed_rules += [("scalars", scalars.GATHERING), ("shapes", shapes.GATHERING)]
     for name, some in listed_rules:
         if name not in without:

@@ -31,7 +31,7 @@ class Specialised:
         self, graph: Graph, store: Store, leaves: Mapping[Box, Box], read: Sequence[Parameter], without: frozenset[str]
     ) -> None:
         self.leaves = leaves
-        small = simplify(open_composites(specialise(graph, leaves)), without)
+        small = simplify(open_composites(specialise(graph, leaves)), without, len(store.parameters))
         small, stretches = in_stretches(small, store) if "stretches" not in without else (small, Stretches())
         whole = with_new_values(small, store.parameters, stretches)
         count = len(whole.outputs) - len(store.parameters)

@@ -67,7 +67,7 @@ def scalar_text(box: Box, names: Sequence[str]) -> str | None:
     if isinstance(box, PlaceOf):
         return f"{names[0]}.item()"
     if isinstance(box, Index) and (ARRAY not in box.index or isinstance(box.children[1], PlaceOf)):
-        return f"{names[0]}[{names[1]}]" if ARRAY in box.index else _indexed(box, names[0])
+        return f"{names[0]}[{names[1]}]" if ARRAY in box.index else _picked(box, names[0])
     return f"{names[0]}.reshape(())[()]" if isinstance(box, Reshape) else None
 
 
@@ -175,8 +175,8 @@ def _transposed(box: Transpose, name: str) -> str:
 
 
 def _reshaped(box: Reshape, name: str) -> str:
-    if box.ndim == 2 and box.shape == box.children[0].shape[::-1]:
-        return f"{name}.T"  # one of the sizes is 1; the quicker way to the same view
+    if box.ndim == 2 and 1 in box.shape and box.shape == box.children[0].shape[::-1]:
+        return f"{name}.T"  # the quicker way to the same view
     return f"{name}.reshape({_tuple(shape_of(box))})"
 
 
@@ -187,6 +187,11 @@ def _repeated(box: BroadcastTo, name: str) -> str:
 def _indexed(box: Index, name: str) -> str:
     parts = [_index_text(part) for part in box.index]
     return f"{name}[{', '.join(parts) or '...'}]"
+
+
+def _picked(box: Index, name: str) -> str:
+    """One element as a number: with an ellipsis NumPy gives a view without axes, which would change with the array."""
+    return _indexed(box, name) + ("[()]" if Ellipsis in box.index or not box.index else "")
 
 
 def _tuple(numbers: Sequence[int]) -> str:

@@ -127,7 +127,7 @@ def _storable(name: str, array: Any) -> tuple[Array, str | None]:
     array = np.asarray(array)
     dtype = array.dtype.str
     if array.dtype.char in _PARTS:
-        return np.stack([array.real, array.imag], axis=-1).astype(_PARTS[array.dtype.char]), dtype
+        return np.ascontiguousarray(np.stack([array.real, array.imag], axis=-1), _PARTS[array.dtype.char]), dtype
     if array.dtype.char not in _PLAIN:
         raise UsageError(f"saving: found {name!r} of dtype {array.dtype}, which safetensors cannot hold; convert it")
     native = array.dtype.newbyteorder("<")

@@ -40,7 +40,8 @@ class NativeSpecialised(Specialised):
         self, graph: Graph, store: Store, leaves: Mapping[Box, Box], read: Sequence[Parameter], without: frozenset[str]
     ) -> None:
         self.leaves = leaves
-        small = simplify(in_parts(open_composites(specialise(graph, leaves))), without | OF_NUMPY)
+        opened = in_parts(open_composites(specialise(graph, leaves)))
+        small = simplify(opened, without | OF_NUMPY, len(store.parameters))
         whole = add_products(_with_own_results(with_new_values(small, store.parameters)), len(store.parameters))
         if len(whole.boxes) > LARGEST:
             raise NotNativeError(

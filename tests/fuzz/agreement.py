@@ -1,0 +1,203 @@
+"""Whether two values agree as far as rounding lets them: how far it may move each element is measured, not guessed.
+
+The graph is computed again several times, with what every operation rounds moved by a few units in the last place and
+the signs of zeros drawn by lot (Monte Carlo arithmetic). A difference that these runs show too is rounding.
+
+Source: Parker, Monte Carlo arithmetic, 1997.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import flowgraph as fg
+from flowgraph.box import Elementwise
+
+RUNS = 8
+UNITS = 4.0
+"""Units in the last place by which what is rounded is moved in these runs."""
+
+FACTOR = 16.0
+"""How many times the largest move of these runs a difference may be."""
+
+_LONGER = {"e": np.float32, "f": np.float64, "d": np.longdouble, "F": np.complex128, "D": np.clongdouble}
+
+
+class Rounding:
+    """The values of a run of a graph, and on demand what rounding could make of them."""
+
+    def __init__(self, graph: fg.Graph, run: fg.Run, exact: bool = False) -> None:
+        self.graph = graph
+        self.run = run
+        self.exact = exact
+        self._samples: list[dict[Any, Any] | None] | None = None
+
+    def difference(self, box: Any, found: Any) -> str | None:
+        """What is wrong with a value that another path found for a box; None where rounding explains it."""
+        needed = self.run[box]
+        return self.of_values(box, needed, found)
+
+    def of_values(self, box: Any, needed: Any, found: Any) -> str | None:
+        """The same, where another path than the graph says what is needed."""
+        plain = disagreement(found, needed, ())
+        if plain is None or self.exact:
+            return plain
+        samples = [sample[box] for sample in self.samples() if sample is not None]
+        if len(samples) < len(self.samples()) // 2:
+            return None  # a matrix that is singular to rounding: some of these runs raise
+        return disagreement(found, needed, samples)
+
+    def samples(self) -> list[dict[Any, Any] | None]:
+        """The values of all boxes in runs with other rounding, None for a run that raised."""
+        if self._samples is None:
+            self._samples = [self._sample(np.random.default_rng(seed), bool(seed % 2)) for seed in range(RUNS)]
+        return self._samples
+
+    def _sample(self, rng: np.random.Generator, signs: bool) -> dict[Any, Any] | None:
+        values: dict[Any, Any] = {}
+        with np.errstate(all="ignore"):
+            for box in self.graph.boxes:
+                if not box.children:
+                    values[box] = self.run[box]
+                    continue
+                try:
+                    values[box] = moved(box, [values[child] for child in box.children], rng, signs)
+                except Exception:
+                    return None
+        return values
+
+
+def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, signs: bool) -> Any:
+    """The value of a box, where what it rounds is moved."""
+    if isinstance(box, Elementwise):
+        value = np.asarray(box.fprop(*children))[()]
+        return _move(value, rng, _exact(box, value, children), signs)
+    if _only_moves(box, children):
+        value = box.fprop(*children)
+        parts = value if isinstance(value, tuple) else (value,)
+        parts = tuple(_move(np.asarray(part), rng, True, signs) for part in parts)
+        return parts if isinstance(value, tuple) else parts[0]
+    if not all(not isinstance(child, tuple) and _is_small_whole(np.asarray(child)) for child in children):
+        children = [_move(child, rng, None, signs) for child in children]  # its sums may be in another order
+    value = box.fprop(*children)
+    if isinstance(value, tuple):
+        return tuple(_move(np.asarray(part), rng, None, signs) for part in value)
+    return _move(np.asarray(value)[()], rng, np.asarray(value) == 0, signs)
+
+
+def _only_moves(box: Any, children: Sequence[Any]) -> bool:
+    """Whether a box moves elements and computes none: of other numbers too it gives only numbers that it was given."""
+    if any(isinstance(child, tuple) for child in children):
+        return True
+    rng = np.random.default_rng(0)
+    arrays = [np.asarray(child) for child in children]
+    others = [rng.normal(size=a.shape).astype(a.dtype) if a.dtype.kind in "fc" else a for a in arrays]
+    try:
+        value = box.fprop(*others)
+    except Exception:
+        return False
+    if isinstance(value, tuple):
+        return False
+    known = [np.ravel(a) for a in others]
+    return bool(np.all(np.isin(value, np.concatenate(known)) | (np.asarray(value) == 0)))
+
+
+def _is_small_whole(a: Any) -> bool:
+    if a.dtype.kind not in "fc":
+        return True
+    parts = np.array([a.real, a.imag]) if a.dtype.kind == "c" else a
+    scaled = parts.astype(float) * 1024
+    return bool(np.all((scaled == np.rint(scaled)) & (np.abs(parts) < 2**9)))
+
+
+def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
+    """The elements that more digits would give too."""
+    longer = _LONGER.get(np.asarray(value).dtype.char)
+    if longer is None:
+        return None
+    try:
+        wide = [np.asarray(c, _LONGER.get(np.asarray(c).dtype.char, np.asarray(c).dtype)) for c in children]
+        return np.asarray(box.fprop(*wide)) == value
+    except Exception:
+        return None
+
+
+def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
+    """Numbers moved by a few units in the last place, but for exact ones; zeros of either sign where `signs` says so."""
+    if isinstance(value, tuple) or np.asarray(value).dtype.kind not in "fc":
+        return value
+    array = np.array(value)
+    parts = [array.real, array.imag] if array.dtype.kind == "c" else [array]
+    info = np.finfo(array.dtype)
+    new = []
+    for part in parts:
+        step = part * (UNITS * info.eps * rng.uniform(-1, 1, part.shape)).astype(part.dtype)
+        tiny = np.abs(part) < info.tiny * 4  # a relative step would vanish there
+        step = np.where(tiny & (part != 0), rng.integers(-4, 5, part.shape) * info.smallest_subnormal, step)
+        step = np.where(np.isfinite(part), step, 0)
+        if exact is not None:
+            step = np.where(exact, 0, step)
+        one = (part + step).astype(part.dtype)
+        if signs:
+            one = np.where(one == 0, np.where(rng.random(part.shape) < 0.5, -one, one), one).astype(part.dtype)
+        new.append(one)
+    result = new[0] + 1j * new[1] if len(new) == 2 else new[0]
+    return np.asarray(result, array.dtype)[()]
+
+
+def disagreement(found: Any, needed: Any, samples: Sequence[Any]) -> str | None:
+    """How a value differs from what is needed by more than rounding; None where it does not."""
+    if isinstance(needed, tuple):
+        parts = [disagreement(f, n, [s[i] for s in samples]) for i, (f, n) in enumerate(zip(found, needed, strict=True))]
+        return next((text for text in parts if text), None)
+    found, needed = np.asarray(found), np.asarray(needed)
+    if found.shape != needed.shape or found.dtype != needed.dtype:
+        return f"found {found.dtype} {found.shape}, needs {needed.dtype} {needed.shape}"
+    others = [np.asarray(sample) for sample in samples]
+    others = [one for one in others if one.shape == needed.shape]
+    if samples and len(others) < len(samples):
+        return None  # a shape that follows values which rounding moves
+    bad = _differs(found, needed, others)
+    if not np.any(bad):
+        return None
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    spread = [repr(one[place]) for one in others[:3]]
+    return f"{int(np.sum(bad))} of {needed.size}: at {place} found {found[place]!r}, needs {needed[place]!r}, rounding {spread}"
+
+
+def _differs(found: Any, needed: Any, others: Sequence[Any]) -> Any:
+    """The elements that differ by more than rounding."""
+    if needed.dtype.kind not in "fc":
+        same = found == needed
+        for one in others:
+            same |= one != needed
+        return ~same
+    kinds = _kind(found), _kind(needed)
+    excused = np.zeros(needed.shape, bool)
+    for one in others:
+        excused |= _kind(one) == kinds[0]
+    info = np.finfo(needed.dtype)
+    with np.errstate(all="ignore"):
+        spread = np.zeros(needed.shape, float)
+        for one in others:
+            spread = np.fmax(spread, np.where(_kind(one) == 0, _distance(one, needed), 0))
+        size = np.abs(needed).astype(float)
+        bound = FACTOR * spread + 8 * float(info.eps) * size + 8 * float(info.smallest_subnormal)
+        near = _distance(found, needed) <= bound
+    both = kinds[0] == kinds[1]
+    return ~((both & ((kinds[0] != 0) | near)) | (~both & excused))
+
+
+def _distance(a: Any, b: Any) -> Any:
+    wide = np.clongdouble if a.dtype.kind == "c" else np.longdouble
+    return np.abs(a.astype(wide) - b.astype(wide)).astype(float)
+
+
+def _kind(a: Any) -> Any:
+    """0 for a finite number, 1 for NaN, 2 and 3 for the infinities; complex numbers that are not finite are all one."""
+    if a.dtype.kind == "c":
+        return np.where(np.isfinite(a), 0, 1)
+    return np.where(np.isfinite(a), 0, np.where(np.isnan(a), 1, np.where(a > 0, 2, 3)))

@@ -1,0 +1,345 @@
+"""The paths from a program to its numbers, each held against NumPy or against the graph."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import flowgraph as fg
+from flowgraph.plan import PASSES, accumulation, chains
+from flowgraph.plan.native import bind
+from tests.fuzz.agreement import Rounding, disagreement
+from tests.fuzz.case import Case
+from tests.fuzz.drawing import with_new_values
+from tests.plan.native_in_python import in_python
+
+RATE = 0.125
+BATCHES = (0, 1, 2, 7)
+
+
+class Difference(NamedTuple):
+    """What one path gives that another does not."""
+
+    path: str
+    what: str
+
+
+class Built:
+    """A program as boxes: its outputs, the gradients of a sum of them, new values for its parameters."""
+
+    def __init__(self, case: Case, rng: np.random.Generator) -> None:
+        self.case = case
+        self.leaves = case.boxes()
+        self.outputs = case(self.leaves)
+        self.forward = fg.Graph(*self.outputs)
+        self.loss = self._loss(rng)
+        self.wrt = [
+            box for box in self.leaves.values() if box.dtype.kind in "fc" and isinstance(box, fg.Input | fg.Parameter)
+        ]
+        self.grads: tuple[Any, ...] = ()
+        self.refused = ""
+        if self.loss is not None and self.wrt:
+            try:
+                self.grads = tuple(fg.gradients([self.loss], self.wrt, [np.ones((), self.loss.dtype)], unused="zeros"))
+            except fg.FlowgraphError as error:
+                self.refused = f"{type(error).__name__}: {error}"
+        self.updates = {
+            box: (box - RATE * grad).astype(box.dtype)
+            for box, grad in zip(self.wrt, self.grads, strict=False)
+            if isinstance(box, fg.Parameter)
+        }
+        self.at_seed = self._at_seed()
+        kept = [*self.outputs, *([self.loss] if self.loss is not None else [])]
+        self.kept = (*kept, *self.grads)
+        self.whole = fg.Graph(*self.kept, *self.updates.values())
+
+    def _loss(self, rng: np.random.Generator) -> Any:
+        """A number that all real and complex outputs move, each element by a factor of its own."""
+        terms = []
+        for box in self.outputs:
+            if box.dtype.kind in "fc":
+                real = np.real(box) if box.dtype.kind == "c" else box
+                factor = float(rng.choice([1.0, -0.5, 2.0, 0.25]))
+                terms.append(np.sum(real * real) if rng.random() < 0.3 else np.sum(factor * real))
+        return sum(terms[1:], start=terms[0]) if terms else None
+
+    def _at_seed(self) -> dict[Any, Any]:
+        """The new values where the rate scales the seed of the backward pass, as plans may do."""
+        if not self.updates:
+            return {}
+        moved = fg.gradients([self.loss], list(self.updates), [np.full((), -RATE, self.loss.dtype)], unused="zeros")
+        return {box: (box + grad).astype(box.dtype) for box, grad in zip(self.updates, moved, strict=True)}
+
+    def wrong_update(self, run: fg.Run, feeds: Any, rounding: Rounding, parameter: Any, found: Any) -> str | None:
+        """How a new value differs, wherever the plan has applied the rate; what is not finite may be infinite or NaN."""
+        text = rounding.difference(self.updates[parameter], found)
+        if text is None:
+            return None
+        needed = np.asarray(run[self.updates[parameter]])
+        graph = fg.Graph(*self.at_seed.values())
+        other = graph.fprop({**self.feeds(feeds, graph), **{p: run[p] for p in graph.parameters}}, seed=run.seed)
+        at_seed = Rounding(graph, other)
+        new = self.at_seed[parameter]
+        either = np.where(_far(found, needed), other[new], needed)
+        either = np.where(~np.isfinite(found) & ~np.isfinite(needed), found, either).astype(needed.dtype)
+        if disagreement(found, either, ()) is None:
+            return None
+        return at_seed.of_values(new, either, found) and text
+
+    def feeds(self, arrays: Mapping[str, Any], graph: fg.Graph) -> dict[str, Any]:
+        """The arrays that a graph asks for."""
+        return {name: array for name, array in arrays.items() if name in {box.name for box in graph.inputs}}
+
+
+def _far(found: Any, needed: Any) -> Any:
+    """The elements of two arrays that are not near."""
+    return ~np.isclose(found, needed, rtol=1e-3, atol=0, equal_nan=True)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings: programs overflow and divide by zero on purpose."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def differences(case: Case, seed: Any, paths: Any = None) -> Iterator[Difference | str]:
+    """Every difference between the paths of a program; before each path its name, to count what was compared."""
+    rng = np.random.default_rng(seed)
+    with quiet():
+        try:
+            built = Built(case, rng)
+        except Exception as error:
+            yield "build"
+            yield Difference("build", _error(error))
+            return
+        for name, path in (paths or PATHS).items():
+            yield name
+            try:
+                for what in path(built, rng):
+                    yield Difference(name, what)
+            except Exception as error:
+                yield Difference(name, f"raised {_error(error)}")
+
+
+def _error(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}: {str(error)[:300]}{place}"
+
+
+def against_numpy(built: Built, rng: np.random.Generator, arrays: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """The graph on these arrays gives what NumPy gives, or both raise."""
+    case = built.case
+    given = dict(case.arrays if arrays is None else {**case.arrays, **arrays})
+    feeds = built.feeds(given, built.forward)
+    run, error = _attempt(lambda: built.forward.fprop(feeds, seed=5))
+    randoms = {box.name: np.array(run[box]) for box in built.forward.randoms} if run is not None else {}
+    needed, its_error = _attempt(lambda: case({**given, **randoms}))
+    if run is None or needed is None:
+        if (run is None) != (needed is None) and not (run is None and built.forward.randoms):
+            yield f"graph: {error or 'a value'}; NumPy: {its_error or 'a value'}"
+        return
+    rounding = Rounding(built.forward, run, case.exact)
+    for name, box, value in zip(case.outputs, built.outputs, needed, strict=True):
+        text = rounding.of_values(box, np.asarray(value)[()], run[box])
+        if text:
+            yield f"{name}: {text}"
+
+
+def _attempt(call: Callable[[], Any]) -> tuple[Any, str]:
+    try:
+        return call(), ""
+    except Exception as error:
+        return None, _error(error)
+
+
+def gradient_graph(built: Built, rng: np.random.Generator, arrays: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """The gradient graph gives what bprop gives; both refuse or none."""
+    if built.loss is None or not built.wrt:
+        return
+    given = built.case.arrays if arrays is None else arrays
+    alone = fg.Graph(built.loss)
+    run, error = _attempt(lambda: alone.fprop(built.feeds(given, alone), seed=5))
+    wrt = {box for box in built.wrt if box in alone.slots}
+    if run is None or not wrt:
+        return
+    grads, error = _attempt(lambda: run.bprop(wrt=list(wrt), unused="zeros"))
+    if grads is None or built.refused:
+        if bool(built.refused) != (grads is None):
+            yield f"bprop: {error or 'a value'}; gradient graph: {built.refused or 'a value'}"
+        return
+    backward = fg.Graph(*built.grads)
+    values = backward.fprop(built.feeds(given, backward), seed=5)
+    rounding = Rounding(backward, values, built.case.exact)
+    for box, grad in zip(built.wrt, built.grads, strict=True):
+        if box in wrt:
+            text = rounding.of_values(grad, grads[box], values[grad])
+            if text:
+                yield f"gradient of {box.name}: {text} (needed: bprop)"
+
+
+def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any = (None,), **settings: Any) -> Iterator[str]:
+    """A plan of outputs, gradients and updates gives what the graph gives, in call after call, and keeps its results."""
+    before = {box: box.value for box in built.updates}
+    try:
+        yield from _calls(built, rng, fg.compile(list(built.kept), built.updates, without=without, **settings), batches)
+    finally:
+        for box, value in before.items():
+            box.value = value
+
+
+def _calls(built: Built, rng: np.random.Generator, step: Any, batches: Any) -> Iterator[str]:
+    results: list[tuple[Any, Any]] = []
+    for number in range(3):
+        for batch in batches:
+            arrays = {**built.case.arrays, **(with_new_values(built.case, rng, batch) if number % 2 or batch is not None else {})}
+            feeds = built.feeds(arrays, built.whole)
+            run, error = _attempt(lambda feeds=feeds, number=number: built.whole.fprop(feeds, seed=number))
+            found, its_error = _attempt(lambda feeds=feeds, number=number: step(feeds, seed=number))
+            where = f"call {number + 1}" + ("" if batch is None else f", N = {batch}")
+            if run is None or found is None:
+                if (run is None) != (found is None):
+                    yield f"{where}: graph: {error or 'a value'}; plan: {its_error or 'a value'}"
+                return
+            rounding = Rounding(built.whole, run, built.case.exact)
+            for place, (box, value) in enumerate(zip(built.kept, found, strict=True)):
+                text = rounding.difference(box, value)
+                if text:
+                    yield f"{where}, output {place}: {text}"
+            for parameter in built.updates:
+                text = built.wrong_update(run, feeds, rounding, parameter, parameter.value[()])
+                if text:
+                    yield f"{where}, new {parameter.name}: {text}"
+            results.append((found, copy.deepcopy(found)))
+    for number, (found, kept) in enumerate(results):
+        for one, other in zip(found, kept, strict=True):
+            if disagreement(one, other, ()):
+                yield f"the result of call {number + 1} has changed since"
+
+
+def default_plan(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """All passes."""
+    yield from plan(built, rng)
+
+
+def bare_plan(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """No pass."""
+    yield from plan(built, rng, PASSES)
+
+
+def plan_without_one(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """All passes but one."""
+    off = str(rng.choice(PASSES))
+    for text in plan(built, rng, (off,)):
+        yield f"without {off}: {text}"
+
+
+def plan_without_some(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """Some passes, drawn at random."""
+    off = tuple(str(one) for one in PASSES if rng.random() < 0.5)
+    for text in plan(built, rng, off):
+        yield f"without {','.join(off)}: {text}"
+
+
+@contextlib.contextmanager
+def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
+    before = {key: getattr(*key) for key in changes}
+    for (module, name), value in changes.items():
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for (module, name), value in before.items():
+            setattr(module, name, value)
+
+
+SMALL = {(chains, "LARGE"): 16, (chains, "PIECE"): 24, (chains, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8}
+"""Sizes from which plans take other ways, made so small that small arrays take them."""
+
+
+def plan_of_large(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """What plans do to large arrays, done to small ones."""
+    with _changed(SMALL):
+        yield from plan(built, rng)
+
+
+def interpreted(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """The native plan, its source run by Python."""
+    with _changed({(bind, "compiled"): in_python}):
+        yield from plan(built, rng, backend="numba")
+
+
+def native(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """The native plan, compiled by Numba."""
+    yield from plan(built, rng, backend="numba")
+
+
+def batches(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """A graph with a named size serves every batch: values, gradients and one plan."""
+    if not any(leaf.named for leaf in built.case.leaves):
+        return
+    for batch in BATCHES:
+        arrays = {**built.case.arrays, **with_new_values(built.case, rng, batch)}
+        for text in (*against_numpy(built, rng, arrays), *gradient_graph(built, rng, arrays)):
+            yield f"N = {batch}: {text}"
+    yield from plan(built, rng, batches=BATCHES)
+
+
+def loaded(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """What was saved and loaded gives the same numbers, the same bits where all arrays lay in rows."""
+    if built.whole.randoms:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.safetensors"
+        fg.save(path, built.whole)
+        again = fg.load(path)
+    yield from _same(built, again, bits=all(leaf.layout == "a" for leaf in built.case.leaves))
+
+
+def copied(built: Built, rng: np.random.Generator) -> Iterator[str]:
+    """A deep copy gives the same bits, and shares no parameter."""
+    again = copy.deepcopy(built.whole)
+    yield from _same(built, again, bits=True)
+    if set(again.parameters) & set(built.whole.parameters):
+        yield "the copy shares a parameter"
+
+
+def _same(built: Built, again: fg.Graph, bits: bool) -> Iterator[str]:
+    feeds = built.feeds(built.case.arrays, built.whole)
+    run, error = _attempt(lambda: built.whole.fprop(feeds, seed=3))
+    other, its_error = _attempt(lambda: again.fprop(feeds, seed=3))
+    if run is None or other is None:
+        if (run is None) != (other is None):
+            yield f"graph: {error or 'a value'}; copy: {its_error or 'a value'}"
+        return
+    rounding = Rounding(built.whole, run, built.case.exact)
+    for place, (box, value) in enumerate(zip(built.whole.outputs, other.outputs, strict=True)):
+        text = rounding.difference(box, value)
+        if bits and not text and np.asarray(run[box]).tobytes() != np.asarray(value).tobytes():
+            text = "other bits"
+        if text:
+            yield f"output {place}: {text}"
+
+
+PATHS: dict[str, Callable[[Built, np.random.Generator], Iterator[str]]] = {
+    "graph": against_numpy,
+    "gradient": gradient_graph,
+    "plan": default_plan,
+    "plan bare": bare_plan,
+    "plan but one": plan_without_one,
+    "plan but some": plan_without_some,
+    "plan of large": plan_of_large,
+    "batches": batches,
+    "loaded": loaded,
+}
