@@ -16,6 +16,7 @@ from flowgraph.leaves import Parameter
 from flowgraph.plan.arena import aligned_bytes, lay_out
 from flowgraph.plan.blas import accumulator
 from flowgraph.plan.emit import NUMPY, Source
+from flowgraph.plan.emit_chains import ROWS
 from flowgraph.plan.masking import keep_where
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
@@ -94,7 +95,7 @@ def bind(
     for (rows, of_class), places in source.places.items():
         space[rows], space[of_class] = _places(places)
     for name, (arrays, size, count, threads) in source.pieces.items():
-        whole = [space[one] if one != "rows" else None for one in arrays]
+        whole = [None if one == ROWS else space[one] for one in arrays]
         shares = shared(range(0, count, size)) if threads else [range(0, count, size)]
         cut = [_cut(whole, starts, size, count) for starts in shares]
         space[name] = cut if threads else cut[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,18 @@ from flowgraph.debug import debugging
 if TYPE_CHECKING:
     from flowgraph.plan.plan import Plan
 
+KEYWORDS: dict[str, Any] = {"seed": 0, "prepare": False}
+"""The keywords of every call, with their defaults; an input of such a name takes what is given by that keyword."""
+
 MISSING: Any = type("missing", (), {"__repr__": lambda self: "missing"})()
 
 _CALL = """\
-def call(_plan, /, *_given, {signature}seed=0, prepare=False, **_unknown):
+def call(_plan, /, *_given, {signature}seed=_seed, prepare=False, **_unknown):
     '''Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`.
 
     `seed=` fixes what random leaves draw, as in `Graph.fprop`.
     '''
-{given}{numbers}    if _given or _unknown or prepare or {strange}_debugging():
+{given}{numbers}    if _given or _unknown or {strange}prepare or _debugging():
         return _plan.otherwise(_given, ({all}), _unknown, seed, prepare)
 {run}
 def run(_plan, {all}seed):
@@ -50,7 +54,7 @@ _RUN = """\
 """What follows when the inputs are such arrays and numbers as the function takes."""
 
 _GIVEN = """\
-    if len(_given) == {count} and {is_all}_missing:
+    if _len(_given) == {count} and {is_all}_missing:
         ({all}), _given = _given, ()
 """
 """All inputs by position, none by name."""
@@ -60,7 +64,7 @@ _COPIES = """\
             _results = _copies(_results, _found.copied)
 """
 _NUMBER = """\
-    if type({name}) is float:
+    if _typeof({name}) is _float:
         _pair = _last{place}[0]
         if _pair[0] is not {name}:
             _pair = _last{place}[0] = {name}, _type{place}({name})
@@ -80,8 +84,9 @@ def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Ca
     names = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(plan.input_names)]
     store = plan.store
     space: dict[str, Any] = {
-        "_missing": MISSING, "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_take": store.take,
-        "_acquire": store.lock.acquire, "_release": store.lock.release, "_copies": copies,
+        "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_seed": KEYWORDS["seed"],
+        "_ndarray": np.ndarray, "_debugging": debugging,
+        "_store": store, "_take": store.take, "_acquire": store.lock.acquire, "_release": store.lock.release, "_copies": copies,
     }  # fmt: skip
     numbers = strange = shapes = everything = ""
     for place, (name, box) in enumerate(zip(names, plan.inputs, strict=True)):
@@ -92,9 +97,9 @@ def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Ca
         )
         if box.shape == ():
             numbers += _NUMBER.format(name=name, place=place) if box.dtype.kind == "f" else ""
-            strange += f"type({name}) is not _type{place} or "
+            strange += f"_typeof({name}) is not _type{place} or "
         else:
-            strange += f"type({name}) is not _ndarray or {name}.dtype is not _dtype{place} or "
+            strange += f"_typeof({name}) is not _ndarray or {name}.dtype is not _dtype{place} or "
         shapes += f"{name}.shape, " if box.shape else "(), "
         everything += f"{name}, "
     run = _RUN.format(
@@ -119,5 +124,10 @@ def is_plain(box: Box, value: Any) -> bool:
 
 
 def _is_keyword(name: str) -> bool:
-    """Whether an input can be an argument of that name; others come in a dict, or in `**`."""
-    return name.isidentifier() and not keyword.iskeyword(name) and name[0] != "_" and name not in ("seed", "prepare")
+    """Whether an input can be an argument of that name; others come in a dict, or in `**`.
+
+    Names with an underscore are those of the call itself; a name that Python reads as another one is none.
+    """
+    as_read = unicodedata.normalize("NFKC", name)
+    plain = name == as_read and name.isidentifier() and not keyword.iskeyword(name)
+    return plain and name[0] != "_" and name not in KEYWORDS

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from flowgraph.plan.emit import Writer
 
 
+ROWS = ":"
+"""Stands among the names of arrays for the slice that cuts them; no array has such a name."""
+
+
 def write_chain(writer: Writer, chain: Chain) -> None:
     """Write the loop, and give the members that are read later their names as whole arrays."""
     writer.headline(chain.boxes[0])
@@ -44,14 +48,14 @@ def _operand(writer: Writer, chain: Chain, child: Box, parts: dict[str, str], lo
     if not is_cut(child, chain):
         return text
     if not writer.plan.is_fixed(child):
-        return f"{text}[{_part(writer, 'rows', parts)}]"
+        return f"{text}[{_part(writer, ROWS, parts)}]"
     return _part(writer, writer.out(child) if child in writer.plan.buffers else text, parts)
 
 
 def _part(writer: Writer, whole: str, parts: dict[str, str]) -> str:
-    """The name in the loop for the piece of an array; "rows" for the slice itself."""
+    """The name in the loop for the piece of an array, or for the slice itself."""
     if whole not in parts:
-        parts[whole] = writer.source.taken.free("part" if whole == "rows" else f"{whole}_part")
+        parts[whole] = writer.source.taken.free("part" if whole == ROWS else f"{whole}_part")
     return parts[whole]
 
 

@@ -15,7 +15,7 @@ from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
 from flowgraph.plan.agreement import Expected
-from flowgraph.plan.calling import MISSING, is_plain, make_calls
+from flowgraph.plan.calling import KEYWORDS, MISSING, is_plain, make_calls
 from flowgraph.plan.specialise import concrete_leaves
 from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
@@ -72,7 +72,13 @@ class Plan:
 
         `named` are values by the place of their input, MISSING where there is none.
         """
-        values = self._read(self._by_name(given, named, unknown))
+        by_name = self._by_name(given, named, unknown)
+        left = {"seed": seed, "prepare": prepare}
+        for keyword, default in KEYWORDS.items():
+            if keyword in self.input_names and keyword not in by_name and left[keyword] is not default:
+                by_name[keyword], left[keyword] = left[keyword], default
+        seed, prepare = left["seed"], left["prepare"]
+        values = self._read(by_name)
         if prepare:
             self.last = self.specialised(tuple([value.shape for value in values]))
             return None
@@ -152,9 +158,9 @@ class Plan:
             self.last = self.specialised(shapes)
         return self.last
 
-    def prepare(self, *positional: Any, **named: Any) -> Plan:
+    def prepare(self, /, *positional: Any, **named: Any) -> Plan:
         """Compile for the shapes of these inputs without running, and return the plan."""
-        self(*positional, prepare=True, **named)
+        self.otherwise(positional, [MISSING] * len(self.inputs), named, KEYWORDS["seed"], True)
         return self
 
     def specialised(self, shapes: tuple[Any, ...]) -> Specialised:

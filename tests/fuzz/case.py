@@ -64,9 +64,10 @@ class Case:
         """The leaves as arrays."""
         return {leaf.name: leaf.fed() for leaf in self.leaves}
 
-    def boxes(self) -> dict[str, Any]:
-        """New boxes for the leaves."""
-        return {leaf.name: box_of(leaf) for leaf in self.leaves}
+    def boxes(self, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """New boxes for the leaves, by the variables of the program; `names` gives them other names."""
+        given = names or {}
+        return {leaf.name: box_of(leaf, given.get(leaf.name, leaf.name)) for leaf in self.leaves}
 
     def only(self, outputs: Sequence[str]) -> Case:
         """The program with these outputs, without the lines and leaves that they do not read."""
@@ -97,17 +98,17 @@ def _inner_names(expression: str) -> set[str]:
     return {name for one in code.co_consts if hasattr(one, "co_names") for name in one.co_names}
 
 
-def box_of(leaf: Leaf) -> Any:
-    """The box that a leaf becomes."""
+def box_of(leaf: Leaf, name: str) -> Any:
+    """The box that a leaf becomes, under a name."""
     array = leaf.array
     if leaf.kind == "constant":
-        return fg.Constant(leaf.fed(), name=leaf.name)
+        return fg.Constant(leaf.fed(), name=name)
     if leaf.kind == "parameter":
-        return fg.Parameter(leaf.fed(), name=leaf.name)
+        return fg.Parameter(leaf.fed(), name=name)
     shape = ("N", *array.shape[1:]) if leaf.named else array.shape
     if leaf.kind == "random":
-        return fg.Random(drawn_as(array), shape=shape, dtype=array.dtype, name=leaf.name)
-    return fg.Input(leaf.name, shape=shape, dtype=array.dtype)
+        return fg.Random(drawn_as(array), shape=shape, dtype=array.dtype, name=name)
+    return fg.Input(name, shape=shape, dtype=array.dtype)
 
 
 def drawn_as(array: np.ndarray[Any, Any]) -> Callable[..., Any]:

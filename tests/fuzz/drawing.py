@@ -12,6 +12,7 @@ import numpy as np
 
 import flowgraph as fg
 from tests.fuzz.case import Case, Leaf, box_of
+from tests.fuzz.networks import draw_network
 from tests.fuzz.operations import Operation, load
 from tests.fuzz.pool import Pool
 
@@ -81,11 +82,17 @@ PROFILES = (
 )
 
 
+ODDS = (0.3, 0.15, 0.2, 0.15, 0.1)
+"""How often each profile is drawn; the rest are networks."""
+
+
 def draw_case(seed: Any, profile: Profile | None = None) -> Case:
     """A program from a seed: the same seed, the same program."""
     rng = np.random.default_rng(seed)
-    chosen = profile or PROFILES[int(rng.choice(len(PROFILES), p=(0.35, 0.15, 0.2, 0.15, 0.15)))]
-    return _Drawing(rng, chosen).case()
+    number = int(rng.choice(len(PROFILES) + 1, p=(*ODDS, 1 - sum(ODDS))))
+    if profile is None and number == len(PROFILES):
+        return draw_network(rng)
+    return _Drawing(rng, profile or PROFILES[number]).case()
 
 
 class _Drawing:
@@ -136,7 +143,7 @@ class _Drawing:
         layout = "a" if named else self.pool.one(LAYOUTS)
         leaf = Leaf(f"{kind[0]}{len(self.leaves)}", kind, array, named, layout if array.ndim and array.size else "a")
         self.leaves.append(leaf)
-        self.pool.arrays[leaf.name], self.pool.boxes[leaf.name] = leaf.fed(), box_of(leaf)
+        self.pool.arrays[leaf.name], self.pool.boxes[leaf.name] = leaf.fed(), box_of(leaf, leaf.name)
 
     def _shape(self) -> tuple[int, ...]:
         """A shape, often one that broadcasts with those before it."""
@@ -183,6 +190,10 @@ def is_exact(array: Any) -> bool:
         return bool(np.all((scaled == np.rint(scaled)) & (np.abs(parts) < 64)))
 
 
+def _labels(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+    return rng.integers(0, 2, shape).astype(dtype)
+
+
 def with_new_values(case: Case, rng: np.random.Generator, batch: int | None = None) -> dict[str, Any]:
     """Other arrays for the inputs, of the same kind, and of another batch."""
     profile = next(one for one in PROFILES if one.name == case.label) if case.label in {p.name for p in PROFILES} else None
@@ -191,7 +202,7 @@ def with_new_values(case: Case, rng: np.random.Generator, batch: int | None = No
         if leaf.kind != "input":
             continue
         shape = leaf.array.shape if batch is None or not leaf.named else (batch, *leaf.array.shape[1:])
-        draw = profile.values if profile else ordinary
+        draw = profile.values if profile else _labels if leaf.array.dtype.kind == "i" else ordinary
         array = draw(rng, shape, leaf.array.dtype)
         feeds[leaf.name] = array if leaf.named else replace(leaf, array=array).fed()
     return feeds

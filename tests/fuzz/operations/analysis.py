@@ -48,7 +48,7 @@ SEVERAL = (np.fft.fft2, np.fft.ifft2, np.fft.rfft2, np.fft.irfft2, np.fft.fftn, 
 
 @operation(*TRANSFORMS, *SEVERAL, np.fft.fftshift, np.fft.ifftshift, weight=2)
 def fourier(pool: Pool) -> str | None:
-    a = pool.pick("fc", least=1, where=lambda one: one.dtype != np.float16)
+    a = pool.pick("fc", least=1, where=lambda one: one.dtype != np.float16 and one.size)  # NumPy pads nothing with garbage
     if a is None:
         return None
     text = pool.one((
