@@ -91,7 +91,7 @@ class Store:
 
 def stretch_of(arrays: Sequence[Array]) -> Array:
     """The row of elements that neighbours of a store make up."""
-    first = arrays[0]
+    first = next((array for array in arrays if array.size), arrays[0])  # NumPy says of none where an empty one lies
     memory: Any = first.base
     start = first.ctypes.data - memory.ctypes.data
     return np.asarray(memory[start : start + sum(a.nbytes for a in arrays)].view(first.dtype))

@@ -1,1 +1,1 @@
-"""Random programs in NumPy, and what every path of flowgraph makes of them: held against NumPy, and against each other."""
+"""Random programs in NumPy, and what every path of flowgraph makes of them, held against one another."""

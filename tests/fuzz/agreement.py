@@ -8,7 +8,7 @@ Source: Parker, Monte Carlo arithmetic, 1997.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
 
 
 def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
-    """Numbers moved by a few units in the last place, but for exact ones; zeros of either sign where `signs` says so."""
+    """Numbers moved by a few units in the last place, but for exact ones; zeros of either sign if asked."""
     if isinstance(value, tuple) or np.asarray(value).dtype.kind not in "fc":
         return value
     array = np.array(value)
@@ -151,7 +151,9 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
 def disagreement(found: Any, needed: Any, samples: Sequence[Any]) -> str | None:
     """How a value differs from what is needed by more than rounding; None where it does not."""
     if isinstance(needed, tuple):
-        parts = [disagreement(f, n, [s[i] for s in samples]) for i, (f, n) in enumerate(zip(found, needed, strict=True))]
+        parts = [
+            disagreement(f, n, [s[i] for s in samples]) for i, (f, n) in enumerate(zip(found, needed, strict=True))
+        ]
         return next((text for text in parts if text), None)
     found, needed = np.asarray(found), np.asarray(needed)
     if found.shape != needed.shape or found.dtype != needed.dtype:
@@ -165,7 +167,8 @@ def disagreement(found: Any, needed: Any, samples: Sequence[Any]) -> str | None:
         return None
     place = tuple(int(i) for i in np.argwhere(bad)[0])
     spread = [repr(one[place]) for one in others[:3]]
-    return f"{int(np.sum(bad))} of {needed.size}: at {place} found {found[place]!r}, needs {needed[place]!r}, rounding {spread}"
+    count = f"{int(np.sum(bad))} of {needed.size}"
+    return f"{count}: at {place} found {found[place]!r}, needs {needed[place]!r}, rounding {spread}"
 
 
 def _differs(found: Any, needed: Any, others: Sequence[Any]) -> Any:

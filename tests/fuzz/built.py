@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,15 @@ import flowgraph as fg
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.case import Case
 
+Path = Generator[str, None, str | None]
+"""Yields what differs; returns SKIPPED where the program is none for this path."""
+
+SKIPPED = "skipped"
 RATE = 0.125
 NAMES = (
-    "type", "len", "seed", "prepare", "keep", "self", "match", "class", "x y", "ﬁ", "fi", "lambda", "_x", "add", "step", "m1",
-    "t1", "np", "None", "ndarray", "copyto", "rows", "part", "pieces", "λ", "x-1", "0", "layer/W1", "float", "plan", "feeds", "out",
-    "new_x", "spare_x", "range", "addresses", "product", "i", "in_threads", "W.T", "'", '"', "#", "{x}", "\\",
+    'type', 'len', 'seed', 'prepare', 'keep', 'self', 'match', 'class', 'ﬁ', 'fi', 'lambda', '_x', 'add',
+    'step', 'm1', 't1', 'np', 'None', 'copyto', 'rows', 'part', 'pieces', 'λ', 'x-1', '0', 'layer/W1',
+    'float', 'out', 'new_x', 'range', 'addresses', 'product', 'W.T', "'", '"', '#', '{x}', '\\', 'x y',
 )  # fmt: skip
 """Names that users give, and that a program which is written for them may not take for its own."""
 
@@ -86,7 +90,7 @@ class Built:
         return self._new_values(dict(zip(self.trained, moved, strict=True)), None)
 
     def wrong_update(self, run: fg.Run, feeds: Any, rounding: Rounding, parameter: Any, found: Any) -> str | None:
-        """How a new value differs, wherever the plan has applied the rate; what is not finite may be infinite or NaN."""
+        """How a new value differs, wherever the rate was applied; what is not finite may be infinite or NaN."""
         text = rounding.difference(self.updates[parameter], found)
         if text is None:
             return None

@@ -19,7 +19,9 @@ from tests.fuzz.pool import Pool
 LARGEST = 200
 """Elements of a value: enough for every path, and quick."""
 
-SHAPES = ((3,), (2, 3), (3, 2), (2, 3), (3, 3), (), (1,), (4,), (2, 1), (1, 3), (2, 2, 3), (1, 1), (4, 3), (6,), (0,), (0, 3))
+SHAPES = (
+    (3,), (2, 3), (3, 2), (2, 3), (3, 3), (), (1,), (4,), (2, 1), (1, 3), (2, 2, 3), (1, 1), (4, 3), (6,), (0,), (0, 3),
+)  # fmt: skip
 DTYPES = ("f8", "f8", "f4", "f4", "f2", "c16", "c8", "i8", "i4", "u1", "?")
 LAYOUTS = ("a", "a", "a", "a.T", "a[::-1]", "a[::2]")
 
@@ -54,10 +56,25 @@ def extreme(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any
         return _as(numbers * 3, rng, dtype)
     info = np.finfo(dtype)
     big, small = float(info.max), float(info.tiny)
-    special = [big, -big / 3, big**0.5, small, small**0.5, -small / 8, np.inf, -np.inf, np.nan, 0.0, -0.0, 1.0, 1e-20, 1e20]
+    special = [
+        big,
+        -big / 3,
+        big**0.5,
+        small,
+        small**0.5,
+        -small / 8,
+        np.inf,
+        -np.inf,
+        np.nan,
+        0.0,
+        -0.0,
+        1.0,
+        1e-20,
+        1e20,
+    ]
     kind = rng.integers(4)
     if kind == 0:  # one scale for all, as physical units are
-        return _as(numbers * float(rng.choice([big**0.5, big**0.3, small**0.5, small**0.9, 1e-20])), rng, dtype)
+        return _as(numbers * 10.0 ** rng.uniform(np.log10(small) - 3, np.log10(big)), rng, dtype)
     mask = rng.random(shape) < (0.2, 0.5, 0.9)[kind - 1]
     with np.errstate(all="ignore"):
         return _as(np.where(mask, rng.choice(special, size=shape), numbers), rng, dtype)
@@ -101,11 +118,13 @@ class _Drawing:
     def __init__(self, rng: np.random.Generator, profile: Profile) -> None:
         self.rng = rng
         self.profile = profile
-        self.pool = Pool(rng, profile.batch)
+        self.pool = Pool(rng, profile.batch, profile.values is extreme)
         self.leaves: list[Leaf] = []
         self.lines: list[tuple[str, str]] = []
         self.broken = False
-        self.operations = [one for one in load() if (one.exact or not profile.exact) and (one.named or not profile.batch)]
+        self.operations = [
+            one for one in load() if (one.exact or not profile.exact) and (one.named or not profile.batch)
+        ]
         self.odds = np.array([float(one.weight) for one in self.operations])
         self.odds /= self.odds.sum()
 
@@ -150,8 +169,9 @@ class _Drawing:
         shape = SHAPES[int(len(SHAPES) * self.rng.random() ** 1.5)]
         if self.leaves and self.pool.flag(0.6):
             other = self.leaves[-1].array.shape
-            shape = tuple(n if self.pool.flag(0.8) else 1 for n in other)[int(self.rng.integers(0, max(len(other), 1))) :]
-        return shape
+            first = int(self.rng.integers(0, max(len(other), 1)))
+            shape = tuple(n if self.pool.flag(0.8) else 1 for n in other)[first:]
+        return (0, *shape[1:]) if shape and self.pool.flag(0.04) else shape
 
     def _line(self, operation: Operation) -> None:
         """Add a line where NumPy computes it, and boxes take it."""
@@ -196,7 +216,9 @@ def _labels(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any
 
 def with_new_values(case: Case, rng: np.random.Generator, batch: int | None = None) -> dict[str, Any]:
     """Other arrays for the inputs, of the same kind, and of another batch."""
-    profile = next(one for one in PROFILES if one.name == case.label) if case.label in {p.name for p in PROFILES} else None
+    profile = (
+        next(one for one in PROFILES if one.name == case.label) if case.label in {p.name for p in PROFILES} else None
+    )
     feeds = {}
     for leaf in case.leaves:
         if leaf.kind != "input":

@@ -1,7 +1,8 @@
-"""Programs that are networks: layers, activations, losses with labels, regularizers; the passes of plans know them best."""
+"""Programs that are networks: layers, activations, losses with labels, regularizers, which plans know best."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,14 @@ from tests.fuzz.case import Case, Leaf
 HIDDEN = ("np.tanh({a})", "fg.ReLU.apply({a})", "fg.Sigmoid.apply({a})", "fg.GELU.apply({a})", "fg.SiLU.apply({a})",
           "fg.LeakyReLU.apply({a})", "fg.Softplus.apply({a})", "fg.ELU.apply({a})", "np.sin({a})", "{a}")  # fmt: skip
 OF_CLASSES = ("fg.SoftmaxCrossEntropy.apply({f}, y)", "fg.NegativeLogLikelihood.apply(fg.Softmax.apply({f}), y)")
-OF_NUMBERS = ("fg.SquaredError.apply({f}, t)", "fg.AbsoluteError.apply({f}, t)", "fg.Huber.apply({f}, t)",
-              "fg.BinaryCrossEntropy.apply({f}, (t > 0).astype({f}.dtype))", "({f} - t) ** 2", "np.sum(np.square({f} - t), axis=1)")  # fmt: skip
+OF_NUMBERS = (
+    "fg.SquaredError.apply({f}, t)",
+    "fg.AbsoluteError.apply({f}, t)",
+    "fg.Huber.apply({f}, t)",
+    "fg.BinaryCrossEntropy.apply({f}, (t > 0).astype({f}.dtype))",
+    "({f} - t) ** 2",
+    "np.sum(np.square({f} - t), axis=1)",
+)
 
 
 def draw_network(seed: Any) -> Case:
@@ -24,7 +31,7 @@ def draw_network(seed: Any) -> Case:
     leaves = [Leaf("x", "input", rng.normal(size=(count, sizes[0])).astype(dtype), True)]
     lines: list[tuple[str, str]] = []
     h, weights = "x", []
-    for number, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+    for number, (fan_in, fan_out) in enumerate(pairwise(sizes), 1):
         w, b, a = f"w{number}", f"b{number}", f"a{number}"
         leaves.append(Leaf(w, "parameter", (rng.normal(size=(fan_in, fan_out)) / fan_in**0.5).astype(dtype)))
         weights.append(w)

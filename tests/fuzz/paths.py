@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import pathlib
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+import zlib
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import flowgraph as fg
 from flowgraph.plan import PASSES, accumulation, chains
-from flowgraph.plan.native import bind
+from flowgraph.plan.native import NativeSpecialised, bind
 from tests.fuzz.agreement import Rounding, disagreement
-from tests.fuzz.built import Built
+from tests.fuzz.built import SKIPPED, Built, Path
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import with_new_values
 from tests.plan.native_in_python import in_python
@@ -40,33 +41,43 @@ def quiet() -> Iterator[None]:
 
 
 def differences(case: Case, seed: Any, paths: Any = None) -> Iterator[Difference | str]:
-    """Every difference between the paths of a program; before each path its name, to count what was compared."""
-    rng = np.random.default_rng(seed)
+    """Every difference between the paths of a program; after each path that was compared its name, to count it."""
     with quiet():
         try:
-            built = Built(case, rng)
+            built = Built(case, np.random.default_rng(seed))
         except Exception as error:
-            yield "build"
             yield Difference("build", _error(error))
             return
-        for name, path in (paths or PATHS).items():
-            yield name
+        for name, path in (OWN if paths is None else paths).items():
             try:
-                for what in path(built, rng):
-                    yield Difference(name, what)
+                own = np.random.default_rng([*np.atleast_1d(seed), zlib.crc32(name.encode())])
+                compared = yield from _named(name, path(built, own))
             except Exception as error:
                 yield Difference(name, f"raised {_error(error)}")
+                compared = True
+            if compared:
+                yield name
+
+
+def _named(name: str, path: Path) -> Generator[Difference, None, bool]:
+    """The differences of a path under its name; whether it compared anything."""
+    while True:
+        try:
+            what = next(path)
+        except StopIteration as end:
+            return end.value is not SKIPPED
+        yield Difference(name, what)
 
 
 def _error(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    place = f" in {pathlib.Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
     return f"{type(error).__name__}: {str(error)[:300]}{place}"
 
 
-def against_numpy(built: Built, rng: np.random.Generator, arrays: Mapping[str, Any] | None = None) -> Iterator[str]:
+def against_numpy(built: Built, rng: np.random.Generator, arrays: Mapping[str, Any] | None = None) -> Path:
     """The graph on these arrays gives what NumPy gives, or both raise."""
     case = built.case
     given = dict(case.arrays if arrays is None else {**case.arrays, **arrays})
@@ -77,12 +88,13 @@ def against_numpy(built: Built, rng: np.random.Generator, arrays: Mapping[str, A
     if run is None or needed is None:
         if (run is None) != (needed is None) and not (run is None and built.forward.randoms):
             yield f"graph: {error or 'a value'}; NumPy: {its_error or 'a value'}"
-        return
+        return None
     rounding = Rounding(built.forward, run, case.exact)
     for name, box, value in zip(case.outputs, built.outputs, needed, strict=True):
         text = rounding.of_values(box, np.asarray(value)[()], run[box])
         if text:
             yield f"{name}: {text}"
+    return None
 
 
 def _attempt(call: Callable[[], Any]) -> tuple[Any, str]:
@@ -92,21 +104,21 @@ def _attempt(call: Callable[[], Any]) -> tuple[Any, str]:
         return None, _error(error)
 
 
-def gradient_graph(built: Built, rng: np.random.Generator, arrays: Mapping[str, Any] | None = None) -> Iterator[str]:
+def gradient_graph(built: Built, rng: np.random.Generator, arrays: Mapping[str, Any] | None = None) -> Path:
     """The gradient graph gives what bprop gives; both refuse or none."""
     if built.loss is None or not built.wrt:
-        return
+        return SKIPPED
     given = built.case.arrays if arrays is None else arrays
     alone = fg.Graph(built.loss)
     run, error = _attempt(lambda: alone.fprop(built.feeds(given, alone), seed=5))
     wrt = {box for box in built.wrt if box in alone.slots}
     if run is None or not wrt:
-        return
+        return SKIPPED
     grads, error = _attempt(lambda: run.bprop(wrt=list(wrt), unused="zeros"))
     if grads is None or built.refused:
         if bool(built.refused) != (grads is None):
             yield f"bprop: {error or 'a value'}; gradient graph: {built.refused or 'a value'}"
-        return
+        return None
     backward = fg.Graph(*built.grads, built.loss)  # from whose inputs random leaves learn the size of the batch
     values = backward.fprop(built.feeds(given, backward), seed=5)
     rounding = Rounding(backward, values, built.case.exact)
@@ -115,17 +127,20 @@ def gradient_graph(built: Built, rng: np.random.Generator, arrays: Mapping[str, 
             text = rounding.of_values(grad, grads[box], values[grad])
             if text:
                 yield f"gradient of {box.name}: {text} (needed: bprop)"
+    return None
 
 
-def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any = (None,), **settings: Any) -> Iterator[str]:
-    """A plan of outputs, gradients and updates gives what the graph gives, in call after call, and keeps its results."""
+def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any = (None,), **settings: Any) -> Path:
+    """A plan of outputs, gradients and updates gives what the graph gives, call after call, and keeps its results."""
     before = {box: box.value for box in built.updates}
     try:
         step = fg.compile(list(built.kept), built.updates, without=without, **settings)
         yield from _calls(built, rng, _called(step, int(rng.integers(4))), batches)
+        is_native = isinstance(step.last, NativeSpecialised)
     finally:
         for box, value in before.items():
             box.value = value
+    return SKIPPED if settings and not is_native else None
 
 
 def _called(step: Any, how: int) -> Callable[[dict[Any, Any], int], Any]:
@@ -143,11 +158,14 @@ def _called(step: Any, how: int) -> Callable[[dict[Any, Any], int], Any]:
     return call
 
 
-def _calls(built: Built, rng: np.random.Generator, step: Any, batches: Any) -> Iterator[str]:
+def _calls(built: Built, rng: np.random.Generator, step: Any, batches: Any) -> Path:
     results: list[tuple[Any, Any]] = []
     for number in range(3):
         for batch in batches:
-            arrays = {**built.case.arrays, **(with_new_values(built.case, rng, batch) if number % 2 or batch is not None else {})}
+            arrays = {
+                **built.case.arrays,
+                **(with_new_values(built.case, rng, batch) if number % 2 or batch is not None else {}),
+            }
             feeds = built.feeds(arrays, built.whole)
             run, error = _attempt(lambda feeds=feeds, number=number: built.whole.fprop(feeds, seed=number))
             found, its_error = _attempt(lambda feeds=feeds, number=number: step(feeds, number))
@@ -155,7 +173,7 @@ def _calls(built: Built, rng: np.random.Generator, step: Any, batches: Any) -> I
             if run is None or found is None:
                 if (run is None) != (found is None):
                     yield f"{where}: graph: {error or 'a value'}; plan: {its_error or 'a value'}"
-                return
+                return None
             rounding = Rounding(built.whole, run, built.case.exact and number == 0)  # new values are not so simple
             for place, (box, value) in enumerate(zip(built.kept, found, strict=True)):
                 text = rounding.difference(box, value)
@@ -171,30 +189,33 @@ def _calls(built: Built, rng: np.random.Generator, step: Any, batches: Any) -> I
         for one, other in zip(found, kept, strict=True):
             if disagreement(one, other, ()):
                 yield f"the result of call {number + 1} has changed since"
+    return None
 
 
-def default_plan(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def default_plan(built: Built, rng: np.random.Generator) -> Path:
     """All passes."""
-    yield from plan(built, rng)
+    return (yield from plan(built, rng))
 
 
-def bare_plan(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def bare_plan(built: Built, rng: np.random.Generator) -> Path:
     """No pass."""
-    yield from plan(built, rng, PASSES)
+    return (yield from plan(built, rng, PASSES))
 
 
-def plan_without_one(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def plan_without_one(built: Built, rng: np.random.Generator) -> Path:
     """All passes but one."""
-    off = str(rng.choice(PASSES))
-    for text in plan(built, rng, (off,)):
-        yield f"without {off}: {text}"
+    return (yield from _without(built, rng, (str(rng.choice(PASSES)),)))
 
 
-def plan_without_some(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def plan_without_some(built: Built, rng: np.random.Generator) -> Path:
     """Some passes, drawn at random."""
-    off = tuple(str(one) for one in PASSES if rng.random() < 0.5)
+    return (yield from _without(built, rng, tuple(one for one in PASSES if rng.random() < 0.5)))
+
+
+def _without(built: Built, rng: np.random.Generator, off: tuple[str, ...]) -> Path:
     for text in plan(built, rng, off):
         yield f"without {','.join(off)}: {text}"
+    return None
 
 
 @contextlib.contextmanager
@@ -213,54 +234,55 @@ SMALL = {(chains, "LARGE"): 16, (chains, "PIECE"): 24, (chains, "FOR_THREADS"): 
 """Sizes from which plans take other ways, made so small that small arrays take them."""
 
 
-def plan_of_large(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def plan_of_large(built: Built, rng: np.random.Generator) -> Path:
     """What plans do to large arrays, done to small ones."""
     with _changed(SMALL):
-        yield from plan(built, rng)
+        return (yield from plan(built, rng))
 
 
-def interpreted(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def interpreted(built: Built, rng: np.random.Generator) -> Path:
     """The native plan, its source run by Python."""
     with _changed({(bind, "compiled"): in_python}):
-        yield from plan(built, rng, backend="numba")
+        return (yield from plan(built, rng, backend="numba"))
 
 
-def native(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def native(built: Built, rng: np.random.Generator) -> Path:
     """The native plan, compiled by Numba."""
-    yield from plan(built, rng, backend="numba")
+    return (yield from plan(built, rng, backend="numba"))
 
 
-def batches(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def batches(built: Built, rng: np.random.Generator) -> Path:
     """A graph with a named size serves every batch: values, gradients and one plan."""
     if not any(leaf.named for leaf in built.case.leaves):
-        return
+        return SKIPPED
     for batch in BATCHES:
         arrays = {**built.case.arrays, **with_new_values(built.case, rng, batch)}
         for text in (*against_numpy(built, rng, arrays), *gradient_graph(built, rng, arrays)):
             yield f"N = {batch}: {text}"
-    yield from plan(built, rng, batches=BATCHES)
+    return (yield from plan(built, rng, batches=BATCHES))
 
 
-def loaded(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def loaded(built: Built, rng: np.random.Generator) -> Path:
     """What was saved and loaded gives the same numbers, the same bits where all arrays lay in rows."""
     if built.whole.randoms:
-        return
+        return SKIPPED
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.safetensors"
+        path = pathlib.Path(folder) / "graph.safetensors"
         fg.save(path, built.whole)
         again = fg.load(path)
-    yield from _same(built, again, bits=all(leaf.layout == "a" for leaf in built.case.leaves))
+    return (yield from _same(built, again, bits=all(leaf.layout == "a" for leaf in built.case.leaves)))
 
 
-def copied(built: Built, rng: np.random.Generator) -> Iterator[str]:
+def copied(built: Built, rng: np.random.Generator) -> Path:
     """A deep copy gives the same bits, and shares no parameter."""
     again = copy.deepcopy(built.whole)
     yield from _same(built, again, bits=True)
     if set(again.parameters) & set(built.whole.parameters):
         yield "the copy shares a parameter"
+    return None
 
 
-def _same(built: Built, again: fg.Graph, bits: bool) -> Iterator[str]:
+def _same(built: Built, again: fg.Graph, bits: bool) -> Path:
     feeds = built.feeds(built.case.arrays, built.whole)
     run, error = _attempt(lambda: built.whole.fprop(feeds, seed=3))
     by_name = {built.whole.names[box]: array for box, array in feeds.items()}
@@ -268,7 +290,7 @@ def _same(built: Built, again: fg.Graph, bits: bool) -> Iterator[str]:
     if run is None or other is None:
         if (run is None) != (other is None):
             yield f"graph: {error or 'a value'}; copy: {its_error or 'a value'}"
-        return
+        return None
     rounding = Rounding(built.whole, run, built.case.exact)
     for place, (box, value) in enumerate(zip(built.whole.outputs, other.outputs, strict=True)):
         text = rounding.difference(box, value)
@@ -276,9 +298,10 @@ def _same(built: Built, again: fg.Graph, bits: bool) -> Iterator[str]:
             text = "other bits"
         if text:
             yield f"output {place}: {text}"
+    return None
 
 
-PATHS: dict[str, Callable[[Built, np.random.Generator], Iterator[str]]] = {
+OWN: dict[str, Callable[[Built, np.random.Generator], Path]] = {
     "graph": against_numpy,
     "gradient": gradient_graph,
     "plan": default_plan,
@@ -286,6 +309,8 @@ PATHS: dict[str, Callable[[Built, np.random.Generator], Iterator[str]]] = {
     "plan but one": plan_without_one,
     "plan but some": plan_without_some,
     "plan of large": plan_of_large,
+    "native in Python": interpreted,
+    "native": native,
     "batches": batches,
     "loaded": loaded,
 }

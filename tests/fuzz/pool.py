@@ -11,9 +11,10 @@ import numpy as np
 class Pool:
     """The values of a program while it is drawn, by name."""
 
-    def __init__(self, rng: np.random.Generator, batch: bool = False) -> None:
+    def __init__(self, rng: np.random.Generator, batch: bool = False, edges: bool = False) -> None:
         self.rng = rng
         self.batch = batch
+        self.edges = edges
         self.arrays: dict[str, Any] = {}
         self.boxes: dict[str, Any] = {}
         self.read: set[str] = set()
@@ -65,10 +66,17 @@ class Pool:
         """One of several options."""
         return options[int(self.rng.integers(len(options)))]
 
+    def line(self, text: str) -> str:
+        """One of the lines of a text."""
+        return str(self.one([line.strip() for line in text.strip().splitlines()]))
+
     def number(self) -> str:
         """A number as text: a whole one, a simple fraction, now and then one at the edge of a range."""
         simple = ("2", "3", "-1", "0.5", "-2.0", "0.25", "1.5", "3.0", "-0.75", "1", "0.1", "1.0")
         edge = ("0", "0.0", "1e20", "1e-20", "1e150", "1e-150", "-1e200", "1e-300", "4e-321", "7e-5", "np.pi")
+        if self.edges and self.flag():
+            exponent = self.rng.integers(-322, 309) if self.flag() else self.rng.integers(-45, 39)
+            return f"{self.one((1, -1, 3))}e{exponent}"
         return str(self.one(edge if self.flag(0.1) else simple))
 
 

@@ -29,9 +29,7 @@ class Operation(NamedTuple):
 OPERATIONS: list[Operation] = []
 
 
-def operation(
-    *covers: Any, weight: float = 1.0, exact: bool = False, named: bool = True
-) -> Callable[[Draw], Draw]:
+def operation(*covers: Any, weight: float = 1.0, exact: bool = False, named: bool = True) -> Callable[[Draw], Draw]:
     """Register a way to draw a line; `named=False` where its text depends on the size of the batch."""
 
     def register(draw: Draw) -> Draw:

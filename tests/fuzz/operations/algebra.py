@@ -18,7 +18,9 @@ def _matching(pool: Pool, a: str) -> str | None:
 def products(pool: Pool) -> str | None:
     a = pool.pick("fc", least=1)
     b = a and _matching(pool, a)
-    text = pool.one(("{a} @ {b}", "np.matmul({a}, {b})", "np.dot({a}, {b})", "{a}.dot({b})", "{a} @ {b} + {c}", "{c} + {a} @ {b}"))
+    text = pool.one(
+        ("{a} @ {b}", "np.matmul({a}, {b})", "np.dot({a}, {b})", "{a}.dot({b})", "{a} @ {b} + {c}", "{c} + {a} @ {b}")
+    )
     c = pool.pick("f") if "{c}" in text else ""
     return b and str(text).format(a=a, b=b, c=c)
 
@@ -27,7 +29,9 @@ def products(pool: Pool) -> str | None:
 def by_transposes(pool: Pool) -> str | None:
     a = pool.pick("f", ndim=2)
     b = a and pool.pick("f", ndim=2, where=lambda one: one.shape[0] == pool[a].shape[0])
-    text = pool.one(("{a}.T @ {b}", "{b}.T @ {a}", "({a}.T @ {b}).T", "{a} @ {a}.T", "0.5 * ({a}.T @ {b})", "-0.1 * ({a} @ {a}.T)"))
+    text = pool.one(
+        ("{a}.T @ {b}", "{b}.T @ {a}", "({a}.T @ {b}).T", "{a} @ {a}.T", "0.5 * ({a}.T @ {b})", "-0.1 * ({a} @ {a}.T)")
+    )
     return b and str(text).format(a=a, b=b)
 
 
@@ -42,17 +46,27 @@ def more_products(pool: Pool) -> str | None:
         return None
     texts = [
         "np.outer({a}, {b})", "np.vdot({a}, {b})", "np.vecdot({a}, {b})", "np.inner({a}, {b})", "np.kron({a}, {b})",
-        "np.tensordot({a}, {b}, axes=[[0], [0]])", "np.tensordot({a}, {b}, axes=0)", "np.einsum('...i,...i->...', {a}, {b})",
-        "np.linalg.vecdot({a}, {b})", "np.linalg.tensordot({a}, {b}, axes=0)",
+        "np.tensordot({a}, {b}, axes=[[0], [0]])", "np.tensordot({a}, {b}, axes=0)",
+        "np.einsum('...i,...i->...', {a}, {b})", "np.linalg.vecdot({a}, {b})", "np.linalg.tensordot({a}, {b}, axes=0)",
     ]  # fmt: skip
     if pool[a].ndim == 1:
-        texts += ["np.einsum('i,j->ij', {a}, {b})", "np.einsum('i,i', {a}, {b})", "np.linalg.outer({a}, {b})", "np.einsum('i->', {a})"]
+        texts += [
+            "np.einsum('i,j->ij', {a}, {b})",
+            "np.einsum('i,i', {a}, {b})",
+            "np.linalg.outer({a}, {b})",
+            "np.einsum('i->', {a})",
+        ]
     if pool[a].ndim == 2:
         texts += [
-            "np.einsum('ij,kj->ik', {a}, {b})", "np.einsum('ij,ij->j', {a}, {b})", "np.einsum('ij->ji', {a})",
-            "np.einsum('ij->i', {a} * {b})", "np.linalg.matmul({a}, {b}.T)", "np.matvec({a}, {b}[0])", "np.vecmat({b}[:, 0], {a})",
+            "np.einsum('ij,kj->ik', {a}, {b})",
+            "np.einsum('ij,ij->j', {a}, {b})",
+            "np.einsum('ij->ji', {a})",
+            "np.einsum('ij->i', {a} * {b})",
+            "np.linalg.matmul({a}, {b}.T)",
+            "np.matvec({a}, {b}[0])",
+            "np.vecmat({b}[:, 0], {a})",
             "np.einsum('ij,jk,lk->il', {a}, {a}.T, {b})",
-        ]  # fmt: skip
+        ]
     return str(pool.one(texts)).format(a=a, b=b)
 
 
@@ -80,24 +94,41 @@ def _square(pool: Pool) -> str | None:
 )  # fmt: skip
 def solves(pool: Pool) -> str | None:
     m = _square(pool)
-    text = pool.one((
-        "np.linalg.inv({m})", "np.linalg.det({m})", "np.linalg.slogdet({m})[1]", "np.linalg.slogdet({m}).sign", "np.linalg.cholesky({m})",
-        "np.linalg.solve({m}, {m}[..., :1] + 1)", "np.linalg.matrix_power({m}, 3)", "np.linalg.pinv({m})", "np.linalg.matrix_norm({m})",
-        "np.linalg.norm({m}, ord='nuc', axis=(-2, -1))", "np.linalg.cond({m})", "np.linalg.matrix_rank({m})",
-        "np.linalg.multi_dot([{m}[..., :, :].reshape({m}.shape[-2:]), np.eye(2)[:1, :1] * 1.0])", "np.linalg.norm({m}, 2, axis=(-2, -1))",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.linalg.inv({m})
+        np.linalg.det({m})
+        np.linalg.slogdet({m})[1]
+        np.linalg.slogdet({m}).sign
+        np.linalg.cholesky({m})
+        np.linalg.solve({m}, {m}[..., :1] + 1)
+        np.linalg.matrix_power({m}, 3)
+        np.linalg.pinv({m})
+        np.linalg.matrix_norm({m})
+        np.linalg.norm({m}, ord='nuc', axis=(-2, -1))
+        np.linalg.cond({m})
+        np.linalg.matrix_rank({m})
+        np.linalg.multi_dot([{m}, {m}, {m}])
+        np.linalg.norm({m}, 2, axis=(-2, -1))
+    """)
     return m and str(text).format(m=m)
 
 
 @operation(
-    np.linalg.eigh, np.linalg.eigvalsh, np.linalg.svd, np.linalg.svdvals, np.linalg.qr, np.linalg.eigvals, np.linalg.eig,
-    np.linalg.tensorinv, np.linalg.tensorsolve, weight=1, named=False,
+    np.linalg.eigh, np.linalg.eigvalsh, np.linalg.svd, np.linalg.svdvals, np.linalg.qr, np.linalg.eigvals,
+    np.linalg.eig, np.linalg.tensorinv, np.linalg.tensorsolve, weight=1, named=False,
 )  # fmt: skip
 def factorisations(pool: Pool) -> str | None:
     m = _square(pool)
-    text = pool.one((
-        "np.linalg.eigvalsh({m})", "np.linalg.svd({m}, compute_uv=False)", "np.linalg.svdvals({m})", "np.abs(np.linalg.qr({m})[1])",
-        "np.linalg.eigh({m})[0]", "np.linalg.svd({m})[1]", "np.abs(np.linalg.eigh({m})[1])", "np.abs(np.linalg.svd({m})[2])",
-        "np.sort(np.abs(np.linalg.eigvals({m})), axis=-1)", "np.linalg.qr({m})[0] @ np.linalg.qr({m})[1]",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.linalg.eigvalsh({m})
+        np.linalg.svd({m}, compute_uv=False)
+        np.linalg.svdvals({m})
+        np.abs(np.linalg.qr({m})[1])
+        np.linalg.eigh({m})[0]
+        np.linalg.svd({m})[1]
+        np.abs(np.linalg.eigh({m})[1])
+        np.abs(np.linalg.svd({m})[2])
+        np.sort(np.abs(np.linalg.eigvals({m})), axis=-1)
+        np.linalg.qr({m})[0] @ np.linalg.qr({m})[1]
+    """)
     return m and str(text).format(m=m)

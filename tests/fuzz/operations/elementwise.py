@@ -87,6 +87,20 @@ def scaled(pool: Pool) -> str | None:
     return text
 
 
+@operation(weight=3, exact=True)
+def by_a_number(pool: Pool) -> str | None:
+    """Numbers that are known in the run only."""
+    a = pool.pick("f")
+    c = a and pool.pick("f", ndim=0)
+    return c and pool.line("""
+        {a} / {c}
+        {c} * {a}
+        {a} - {c} * {a}
+        ({c} * {a}) / {c}
+        {a} * {a} * {c}
+    """).format(a=a, c=c)
+
+
 @operation(weight=2, exact=True)
 def power(pool: Pool) -> str | None:
     a = pool.pick("fc")
@@ -138,11 +152,21 @@ def clip(pool: Pool) -> str | None:
 @operation(np.nan_to_num, np.modf, np.divmod, np.ldexp, np.round, np.around, np.fix, np.sinc, np.i0, np.angle, weight=2)
 def odd(pool: Pool) -> str | None:
     a = pool.pick("f")
-    text = pool.one((
-        "np.nan_to_num({a}, nan=2.0)", "np.modf({a})[0]", "np.modf({a})[1]", "np.divmod({a}, 0.75)[0]",
-        "np.divmod({a}, 0.75)[1]", "np.ldexp({a}, 3)", "np.round({a}, 1)", "np.fix({a})", "np.sinc({a})", "np.i0({a})",
-        "np.angle({a})", "np.around({a}, -1)", "np.divmod(2.5, {a})[0]",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.nan_to_num({a}, nan=2.0)
+        np.modf({a})[0]
+        np.modf({a})[1]
+        np.divmod({a}, 0.75)[0]
+        np.divmod({a}, 0.75)[1]
+        np.ldexp({a}, 3)
+        np.round({a}, 1)
+        np.fix({a})
+        np.sinc({a})
+        np.i0({a})
+        np.angle({a})
+        np.around({a}, -1)
+        np.divmod(2.5, {a})[0]
+    """)
     return a and str(text).format(a=a)
 
 
@@ -150,10 +174,19 @@ def odd(pool: Pool) -> str | None:
 def predicates(pool: Pool) -> str | None:
     a = pool.pick("fc")
     b = a and pool.fits(a)
-    text = pool.one((
-        "np.isclose({a}, {b})", "np.isposinf(np.real({a}))", "np.isneginf(np.real({a}))", "np.iscomplex({a})",
-        "np.isreal({a})", "np.real({a})", "np.imag({a})", "np.conjugate({a})", "{a}.real", "{a}.imag", "{a}.conj()",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.isclose({a}, {b})
+        np.isposinf(np.real({a}))
+        np.isneginf(np.real({a}))
+        np.iscomplex({a})
+        np.isreal({a})
+        np.real({a})
+        np.imag({a})
+        np.conjugate({a})
+        {a}.real
+        {a}.imag
+        {a}.conj()
+    """)
     return b and str(text).format(a=a, b=b)
 
 
@@ -161,11 +194,11 @@ def predicates(pool: Pool) -> str | None:
 def choices(pool: Pool) -> str | None:
     a = pool.pick("f")
     b = a and pool.pick("f", where=lambda one: one.shape == pool[a].shape and one.dtype == pool[a].dtype)
-    text = pool.one((
-        "np.select([{a} > 0.5, {b} > 0], [{b}, {a} * 2], 1.0)",
-        "np.piecewise({a}, [{a} > 0], [lambda v: v * v, lambda v: -v])",
-        "np.choose(({a} > 0).astype(int), [{a}, {b}])",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.select([{a} > 0.5, {b} > 0], [{b}, {a} * 2], 1.0)
+        np.piecewise({a}, [{a} > 0], [lambda v: v * v, lambda v: -v])
+        np.choose(({a} > 0).astype(int), [{a}, {b}])
+    """)
     return b and str(text).format(a=a, b=b)
 
 

@@ -7,7 +7,20 @@ import numpy as np
 from tests.fuzz.operations import operation
 from tests.fuzz.pool import Pool
 
-EXACT = (np.sum, np.max, np.min, np.amax, np.amin, np.any, np.all, np.count_nonzero, np.ptp, np.nansum, np.nanmax, np.nanmin)
+EXACT = (
+    np.sum,
+    np.max,
+    np.min,
+    np.amax,
+    np.amin,
+    np.any,
+    np.all,
+    np.count_nonzero,
+    np.ptp,
+    np.nansum,
+    np.nanmax,
+    np.nanmin,
+)
 ROUNDED = (np.mean, np.prod, np.var, np.std, np.nanprod, np.nanmean, np.nanvar, np.nanstd)
 ORDER = (np.median, np.nanmedian)
 PLACES = (np.argmax, np.argmin, np.nanargmax, np.nanargmin)
@@ -48,7 +61,9 @@ def plain(pool: Pool) -> str | None:
     a = pool.pick("f")
     b = a and (a if pool.flag(0.2) else pool.fits(a, "f"))
     inner = pool.one(("{a}", "{a} * {b}", "{a} + {b}", "{a} * {a}", "{a} - {b}", "2 * {a}", "{a} * 0.5 * {b}"))
-    outer = pool.one(("np.sum({x})", "np.sum({x}, axis={i})", "np.max({x}, axis={i})", "np.mean({x}, axis={i})", "({x}).sum()"))
+    outer = pool.one(
+        ("np.sum({x})", "np.sum({x}, axis={i})", "np.max({x}, axis={i})", "np.mean({x}, axis={i})", "({x}).sum()")
+    )
     if b is None:
         return None
     text = str(inner).format(a=a, b=b)
@@ -61,12 +76,19 @@ def plain(pool: Pool) -> str | None:
 @operation(np.sum, np.max, np.min, np.mean, np.prod, weight=2, exact=True)
 def keywords(pool: Pool) -> str | None:
     a = pool.pick("f")
-    text = pool.one((
-        "np.sum({a}, axis={x}, where={a} > 0)", "np.max({a}, axis={x}, initial=0.5)", "np.sum({a}, axis={x}, initial=2.0)",
-        "np.mean({a}, axis={x}, dtype=np.float64)", "np.min({a}, axis={x}, where={a} < 1, initial=9.0)",
-        "np.sum({a}, axis={x}, dtype=np.float32)", "np.prod({a}, axis={x}, where={a} > 0.5)",
-        "np.add.reduce({a}, axis={x})", "np.maximum.reduce({a}, axis={x})", "{a}.sum({x})", "{a}.max({x})",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.sum({a}, axis={x}, where={a} > 0)
+        np.max({a}, axis={x}, initial=0.5)
+        np.sum({a}, axis={x}, initial=2.0)
+        np.mean({a}, axis={x}, dtype=np.float64)
+        np.min({a}, axis={x}, where={a} < 1, initial=9.0)
+        np.sum({a}, axis={x}, dtype=np.float32)
+        np.prod({a}, axis={x}, where={a} > 0.5)
+        np.add.reduce({a}, axis={x})
+        np.maximum.reduce({a}, axis={x})
+        {a}.sum({x})
+        {a}.max({x})
+    """)
     return a and str(text).format(a=a, x=axes(pool, a))
 
 
@@ -83,31 +105,46 @@ def places(pool: Pool) -> str | None:
 @operation(*ORDER, np.quantile, np.percentile, np.nanquantile, np.nanpercentile, np.average, weight=2)
 def quantiles(pool: Pool) -> str | None:
     a = pool.pick("f", least=1)
-    text = pool.one((
-        "np.median({a}, axis={x})", "np.nanmedian({a}, axis={x})", "np.quantile({a}, 0.3, axis={x})",
-        "np.percentile({a}, [25, 80], axis={x})", "np.nanquantile({a}, 0.5, axis={x})", "np.average({a}, axis={x})",
-        "np.quantile({a}, 0.4, axis={x}, method='lower')", "np.average({a}, axis={i}, weights=np.abs({a}) + 1)",
-        "np.nanpercentile({a}, 60, axis={x})",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.median({a}, axis={x})
+        np.nanmedian({a}, axis={x})
+        np.quantile({a}, 0.3, axis={x})
+        np.percentile({a}, [25, 80], axis={x})
+        np.nanquantile({a}, 0.5, axis={x})
+        np.average({a}, axis={x})
+        np.quantile({a}, 0.4, axis={x}, method='lower')
+        np.average({a}, axis={i}, weights=np.abs({a}) + 1)
+        np.nanpercentile({a}, 60, axis={x})
+    """)
     return a and str(text).format(a=a, x="None" if pool.flag(0.3) else pool.axis(a), i=pool.axis(a))
 
 
-@operation(np.cumsum, np.cumprod, np.nancumsum, np.nancumprod, np.cumulative_sum, np.cumulative_prod, weight=2, exact=True)
+@operation(
+    np.cumsum, np.cumprod, np.nancumsum, np.nancumprod, np.cumulative_sum, np.cumulative_prod, weight=2, exact=True
+)
 def scans(pool: Pool) -> str | None:
     a = pool.pick("f", least=1)
-    text = pool.one((
-        "np.cumsum({a}, axis={x})", "np.cumsum({a})", "np.cumprod({a}, axis={x})", "np.nancumsum({a}, axis={x})",
-        "np.nancumprod({a}, axis={x})", "np.cumulative_sum({a}, axis={x}, include_initial=True)",
-        "np.cumulative_prod({a}, axis={x})", "np.add.accumulate({a}, axis={x})",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.cumsum({a}, axis={x})
+        np.cumsum({a})
+        np.cumprod({a}, axis={x})
+        np.nancumsum({a}, axis={x})
+        np.nancumprod({a}, axis={x})
+        np.cumulative_sum({a}, axis={x}, include_initial=True)
+        np.cumulative_prod({a}, axis={x})
+        np.add.accumulate({a}, axis={x})
+    """)
     return a and str(text).format(a=a, x=pool.axis(a))
 
 
 @operation(np.linalg.norm, np.linalg.vector_norm, weight=2)
 def norms(pool: Pool) -> str | None:
     a = pool.pick("fc", least=1)
-    text = pool.one((
-        "np.linalg.norm({a})", "np.linalg.norm({a}, axis={x})", "np.linalg.norm({a}, ord=1, axis={x})",
-        "np.linalg.norm({a}, ord=np.inf, axis={x}, keepdims=True)", "np.linalg.vector_norm({a}, axis={x}, ord=3)",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.linalg.norm({a})
+        np.linalg.norm({a}, axis={x})
+        np.linalg.norm({a}, ord=1, axis={x})
+        np.linalg.norm({a}, ord=np.inf, axis={x}, keepdims=True)
+        np.linalg.vector_norm({a}, axis={x}, ord=3)
+    """)
     return a and str(text).format(a=a, x=pool.axis(a))

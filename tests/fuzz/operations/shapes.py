@@ -56,10 +56,15 @@ def transposes(pool: Pool) -> str | None:
         return None
     ndim = pool[a].ndim
     order = tuple(int(i) for i in pool.rng.permutation(ndim))
-    text = pool.one((
-        "{a}.T", "np.transpose({a}, {order})", "np.transpose({a})", "np.swapaxes({a}, {i}, {j})", "np.moveaxis({a}, {i}, {j})",
-        "np.rollaxis({a}, {i})", "{a}.transpose({order})",
-    ))  # fmt: skip
+    text = pool.line("""
+        {a}.T
+        np.transpose({a}, {order})
+        np.transpose({a})
+        np.swapaxes({a}, {i}, {j})
+        np.moveaxis({a}, {i}, {j})
+        np.rollaxis({a}, {i})
+        {a}.transpose({order})
+    """)
     if ndim > 1 and pool.flag(0.15):
         text = "np.matrix_transpose({a})"
     return str(text).format(a=a, order=order, i=pool.axis(a), j=pool.axis(a))
@@ -71,13 +76,24 @@ def transposes(pool: Pool) -> str | None:
 )  # fmt: skip
 def axes(pool: Pool) -> str | None:
     a = pool.pick("fcb")
-    text = pool.one((
-        "np.expand_dims({a}, {i})", "np.squeeze({a})", "np.ravel({a})", "np.atleast_1d({a})", "np.atleast_2d({a})",
-        "np.atleast_3d({a})", "np.copy({a})", "{a}[None]", "{a}[..., None]", "np.broadcast_arrays({a}, {b})[{k}]",
-        "{a}.flatten()", "{a}[...]",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.expand_dims({a}, {i})
+        np.squeeze({a})
+        np.ravel({a})
+        np.atleast_1d({a})
+        np.atleast_2d({a})
+        np.atleast_3d({a})
+        np.copy({a})
+        {a}[None]
+        {a}[..., None]
+        np.broadcast_arrays({a}, {b})[{k}]
+        {a}.flatten()
+        {a}[...]
+    """)
     b = a and pool.fits(a)
-    return b and str(text).format(a=a, b=b, i=int(pool.rng.integers(-pool[a].ndim - 1, pool[a].ndim + 1)), k=pool.one((0, 1)))
+    return b and str(text).format(
+        a=a, b=b, i=int(pool.rng.integers(-pool[a].ndim - 1, pool[a].ndim + 1)), k=pool.one((0, 1))
+    )
 
 
 @operation(np.broadcast_to, weight=3, exact=True, named=False)
@@ -97,14 +113,25 @@ def moved(pool: Pool) -> str | None:
     if a is None:
         return None
     texts = [
-        "np.flip({a}, {i})", "np.flip({a})", "np.roll({a}, {k}, axis={i})", "np.roll({a}, {k})", "np.tile({a}, {k})",
-        "np.repeat({a}, {k}, axis={i})", "np.flipud({a})", "np.pad({a}, 1)", "np.pad({a}, ({k}, 0), constant_values=2.0)",
-    ]  # fmt: skip
+        "np.flip({a}, {i})",
+        "np.flip({a})",
+        "np.roll({a}, {k}, axis={i})",
+        "np.roll({a}, {k})",
+        "np.tile({a}, {k})",
+        "np.repeat({a}, {k}, axis={i})",
+        "np.flipud({a})",
+        "np.pad({a}, 1)",
+        "np.pad({a}, ({k}, 0), constant_values=2.0)",
+    ]
     if pool[a].ndim > 1:
         texts += [
-            "np.fliplr({a})", "np.rot90({a}, {k})", "np.tile({a}, (1, {k}))", "np.tril({a})", "np.triu({a}, {k})",
+            "np.fliplr({a})",
+            "np.rot90({a}, {k})",
+            "np.tile({a}, (1, {k}))",
+            "np.tril({a})",
+            "np.triu({a}, {k})",
             "np.tril({a}, -1)",
-        ]  # fmt: skip
+        ]
     if 0 not in pool[a].shape:
         texts += ["np.pad({a}, 1, mode='edge')", "np.pad({a}, 1, mode='wrap')", "np.pad({a}, 1, mode='mean')"]
     return str(pool.one(texts)).format(a=a, i=pool.axis(a), k=pool.one((1, 2, 3)))
@@ -115,7 +142,9 @@ def _like(pool: Pool, name: str, axis: int) -> str | None:
     shape = pool[name].shape
 
     def fits(a: np.ndarray) -> bool:
-        return a.ndim == len(shape) and all(m == n or i == axis % len(shape) for i, (m, n) in enumerate(zip(a.shape, shape)))
+        return a.ndim == len(shape) and all(
+            m == n or i == axis % len(shape) for i, (m, n) in enumerate(zip(a.shape, shape, strict=True))
+        )
 
     return pool.pick("fc", where=fits)
 
@@ -126,11 +155,18 @@ def joins(pool: Pool) -> str | None:
     axis = pool.axis(a) if a else 0
     b = a and _like(pool, a, axis)
     c = a and _like(pool, a, axis)
-    text = pool.one((
-        "np.concatenate([{a}, {b}], axis={x})", "np.concatenate([{a}, {b}, {c}], axis={x})", "np.append({a}, {b}, axis={x})",
-        "np.concatenate([{a}, {b}], axis={x})", "np.append({a}, {b})", "np.vstack([{a}, {a}])", "np.hstack([{a}, {a}])",
-        "np.column_stack([{a}, {a}])", "np.dstack([{a}, {a}])", "np.block([{a}, {a}])",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.concatenate([{a}, {b}], axis={x})
+        np.concatenate([{a}, {b}, {c}], axis={x})
+        np.append({a}, {b}, axis={x})
+        np.concatenate([{a}, {b}], axis={x})
+        np.append({a}, {b})
+        np.vstack([{a}, {a}])
+        np.hstack([{a}, {a}])
+        np.column_stack([{a}, {a}])
+        np.dstack([{a}, {a}])
+        np.block([{a}, {a}])
+    """)
     return b and c and str(text).format(a=a, b=b, c=c, x=axis)
 
 
@@ -166,18 +202,29 @@ def diagonals(pool: Pool) -> str | None:
         return None
     if pool[a].ndim == 1:
         return str(pool.one(("np.diag({a})", "np.diagflat({a})", "np.diag({a}, 1)"))).format(a=a)
-    texts = ("np.diagonal({a})", "np.trace({a})", "np.diagonal({a}, 1)", "np.linalg.diagonal({a})", "np.linalg.trace({a})",
-             "np.linalg.matrix_transpose({a})", "np.trace({a}, -1)")  # fmt: skip
-    return str(pool.one(texts)).format(a=a)
+    text = pool.line("""
+        np.diagonal({a})
+        np.diagonal({a}, 1)
+        np.trace({a})
+        np.trace({a}, -1)
+        np.linalg.diagonal({a})
+        np.linalg.trace({a})
+        np.linalg.matrix_transpose({a})
+    """)
+    return text.format(a=a)
 
 
 @operation(np.zeros_like, np.ones_like, np.full_like, np.shape, np.ndim, np.size, weight=1, exact=True)
 def likes(pool: Pool) -> str | None:
     a = pool.pick("f")
     b = a and pool.fits(a)
-    text = pool.one((
-        "np.zeros_like({a})", "np.ones_like({a}) * {b}", "np.full_like({a}, 2.0)", "{b} * np.ndim({a})", "{b} + np.zeros_like({a})",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.zeros_like({a})
+        np.ones_like({a}) * {b}
+        np.full_like({a}, 2.0)
+        {b} * np.ndim({a})
+        {b} + np.zeros_like({a})
+    """)
     return b and str(text).format(a=a, b=b)
 
 
@@ -185,8 +232,13 @@ def likes(pool: Pool) -> str | None:
 def edits(pool: Pool) -> str | None:
     a = pool.pick("f", ndim=1, where=lambda one: 1 < one.size < 8)
     b = a and pool.pick("f", ndim=1, where=lambda one: 0 < one.size < 8)
-    text = pool.one((
-        "np.meshgrid({a}, {b})[0]", "np.meshgrid({a}, {b}, indexing='ij')[1]", "np.resize({a}, (2, 3))", "np.insert({a}, 1, 0.5)",
-        "np.delete({a}, 1)", "np.insert({a}, [0, 1], 2.0)", "np.delete({a}, [0, 1])",
-    ))  # fmt: skip
+    text = pool.line("""
+        np.meshgrid({a}, {b})[0]
+        np.meshgrid({a}, {b}, indexing='ij')[1]
+        np.resize({a}, (2, 3))
+        np.insert({a}, 1, 0.5)
+        np.delete({a}, 1)
+        np.insert({a}, [0, 1], 2.0)
+        np.delete({a}, [0, 1])
+    """)
     return b and str(text).format(a=a, b=b)

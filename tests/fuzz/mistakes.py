@@ -1,0 +1,83 @@
+"""Mistakes that plans once had, to be put back: the fuzzer has to find each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.boxes.arithmetic import Divide, Multiply
+from flowgraph.plan import emit, emit_chains, scalars, store, writers
+from flowgraph.plan.rebuild import is_scalar
+
+
+def reshape_by_transposing(monkeypatch: Any) -> None:
+    """An (a, b) array in the shape (b, a) is written as its transpose, though neither size is 1."""
+
+    def reshaped(box: Any, name: str) -> str:
+        if box.ndim == 2 and box.shape == box.children[0].shape[::-1]:
+            return f"{name}.T"
+        return f"{name}.reshape({writers._tuple(box.shape)})"
+
+    monkeypatch.setitem(writers.VIEWS, writers.Reshape, reshaped)
+
+
+def view_for_a_number(monkeypatch: Any) -> None:
+    """`a[..., i]` of one dimension is taken for a number, though NumPy gives a view of the buffer."""
+    monkeypatch.setattr(writers, "_picked", writers._indexed)
+
+
+def factors_gathered(monkeypatch: Any) -> None:
+    """(c x) (c y) is c² (x y), whatever c² is in the dtype of the arrays."""
+
+    def factor_of_product(make: Any, box: Any) -> Any:
+        for x, y in (box.children, box.children[::-1]):
+            wide = not is_scalar(x) and not is_scalar(y) and box.dtype.kind == "f"
+            if wide and isinstance(x, Multiply) and is_scalar(x.children[0]):
+                return make.make(Multiply, x.children[0], make.make(Multiply, x.children[1], y))
+        return None
+
+    monkeypatch.setattr(scalars, "may_multiply", lambda c, d, dtype: True)
+    monkeypatch.setitem(scalars.GATHERING, Multiply, [factor_of_product])
+
+
+def reciprocals(monkeypatch: Any) -> None:
+    """x / c is (1 / c) x, also for a c that is known in the run only, and whose reciprocal may be infinite."""
+    monkeypatch.setitem(scalars.RULES, Divide, [*scalars.RULES[Divide], scalars.quotient_of_change])
+
+
+def literals_everywhere(monkeypatch: Any) -> None:
+    """Numbers are written as literals even where all of them are, so that Python computes with its own."""
+
+    def numbers(self: Any, box: Any, texts: Any) -> Any:
+        alike = len({child.dtype for child in box.children}) == 1
+        return [
+            (alike and emit._literal(child)) or self.numbers.get(child, text)
+            for child, text in zip(box.children, texts, strict=True)
+        ]
+
+    monkeypatch.setattr(emit.Writer, "_numbers", numbers)
+
+
+def empty_neighbours(monkeypatch: Any) -> None:
+    """A stretch of parameters is taken to begin where its first one lies, which NumPy does not say of an empty one."""
+
+    def stretch_of(arrays: Any) -> Any:
+        first = arrays[0]
+        start = first.ctypes.data - first.base.ctypes.data
+        return np.asarray(first.base[start : start + sum(a.nbytes for a in arrays)].view(first.dtype))
+
+    monkeypatch.setattr("flowgraph.plan.bind.stretch_of", stretch_of)
+    assert store.stretch_of is not stretch_of
+
+
+def rows_taken_for_the_slice(monkeypatch: Any) -> None:
+    """The word that stands for a slice among the names of arrays is one that a user may give to an input."""
+    monkeypatch.setattr(emit_chains, "ROWS", "rows")
+    monkeypatch.setattr("flowgraph.plan.bind.ROWS", "rows")
+
+
+PUT_BACK = (
+    reshape_by_transposing, view_for_a_number, factors_gathered, reciprocals, literals_everywhere, empty_neighbours,
+    rows_taken_for_the_slice,
+)  # fmt: skip

@@ -1,0 +1,142 @@
+"""Other people's derivatives of the same programs: autograd and JAX run the text itself, torch the boxes it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import flowgraph as fg
+from tests.fuzz.agreement import Rounding
+from tests.fuzz.built import SKIPPED, Built, Path
+
+_FOREIGN = ("fg.", "special.")
+"""What another package in the place of NumPy does not have."""
+
+
+def autograd(built: Built, rng: np.random.Generator) -> Path:
+    """The gradients that autograd finds, where it takes the program."""
+    import autograd.numpy as anp
+    from autograd import grad
+
+    return (yield from _compared(built, anp, lambda loss, place, values: grad(loss, place)(*values), "autograd"))
+
+
+def jax(built: Built, rng: np.random.Generator) -> Path:
+    """The gradients that JAX finds, where it takes the program."""
+    import jax as package
+    import jax.numpy as jnp
+
+    package.config.update("jax_enable_x64", True)
+    return (yield from _compared(built, jnp, lambda loss, place, values: package.grad(loss, place)(*values), "JAX"))
+
+
+def _compared(built: Built, numpy: Any, gradient: Callable[..., Any], name: str) -> Path:
+    """Each gradient of a sum of the outputs, by the other package and by `bprop`."""
+    case = built.case
+    if (
+        any(sign in text for _, text in case.lines for sign in _FOREIGN)
+        or any(leaf.named for leaf in case.leaves)
+        or not _is_plain(built)
+    ):
+        return SKIPPED
+    names = [leaf.name for leaf in case.leaves]
+    values = [leaf.fed() for leaf in case.leaves]
+    wrt_ids = set(built.wrt)
+    places = [place for place, one in enumerate(names) if built.leaves[one] in wrt_ids]
+    weights = [rng_of(value.shape) for value in case(case.arrays)]
+
+    def loss(*arrays: Any) -> Any:
+        outputs = case(dict(zip(names, arrays, strict=True)), numpy)
+        return sum(numpy.sum(weight * one) for weight, one in zip(weights, outputs, strict=True))
+
+    try:
+        theirs = [np.asarray(gradient(loss, place, values)) for place in places]
+    except Exception:  # whatever the other package refuses
+        return SKIPPED
+    total = sum((np.sum(weight * box) for weight, box in zip(weights, built.outputs, strict=True)), start=np.zeros(()))
+    wrt = [built.leaves[names[place]] for place in places]
+    graph = fg.Graph(*fg.gradients([total], wrt, [1.0], unused="zeros"), total)
+    rounding = Rounding(graph, graph.fprop(built.feeds(case.arrays, graph)))
+    for place, box, other in zip(places, graph.outputs, theirs, strict=False):
+        text = rounding.difference(box, other.astype(box.dtype))
+        if (
+            text
+            and np.shape(other) == box.shape
+            and not _numeric_agrees(built, total, wrt, place, places, rounding.run[box])
+        ):
+            yield f"gradient of {names[place]}: {text} (found: {name})"
+    return None
+
+
+def rng_of(shape: tuple[int, ...]) -> Any:
+    """Weights of the elements of an output: no two alike, none zero."""
+    return np.linspace(0.5, 1.5, int(np.prod(shape))).reshape(shape)
+
+
+def _is_plain(built: Built) -> bool:
+    """Whether all is float64 and finite, with nothing drawn: where two packages mean the same."""
+    arrays = [np.asarray(leaf.array) for leaf in built.case.leaves]
+    if any(a.dtype != np.float64 or not np.isfinite(a).all() for a in arrays) or built.forward.randoms or not built.wrt:
+        return False
+    outputs = built.case(built.case.arrays)
+    return all(np.asarray(one).dtype == np.float64 and np.isfinite(one).all() for one in outputs)
+
+
+def _numeric_agrees(built: Built, total: Any, wrt: list[Any], place: int, places: list[int], ours: Any) -> bool:
+    """Whether central differences side with our gradient, or say nothing: packages differ at kinks, and err."""
+    box = wrt[places.index(place)]
+    graph = fg.Graph(total)
+    feeds = built.feeds(built.case.arrays, graph)
+    point = np.asarray(feeds.get(box, getattr(box, "value", None)), float)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        direction = rng.normal(size=point.shape)
+        slopes = [
+            (
+                float(graph.fprop({**feeds, box: point + h * direction}))
+                - float(graph.fprop({**feeds, box: point - h * direction}))
+            )
+            / (2 * h)
+            for h in (1e-3, 1e-4, 1e-5)
+        ]
+        needed = float(np.sum(np.asarray(ours) * direction))
+        steady = abs(slopes[1] - slopes[2]) <= 1e-4 * (1 + abs(slopes[1]))
+        if steady and abs(slopes[1] - needed) > 1e-3 * (1 + abs(needed)):
+            return False
+    return True
+
+
+def torch(built: Built, rng: np.random.Generator) -> Path:
+    """The gradients that torch finds for the boxes that it has too."""
+    if built.loss is None or not _is_plain(built):
+        return SKIPPED
+    import torch as package
+
+    from tests.test_random_graphs import in_torch
+
+    graph = fg.Graph(built.loss)
+    wrt = [box for box in built.wrt if box in graph.slots]
+    arrays = built.case.arrays
+    leaves = {
+        box: package.tensor(np.array(arrays[n]), requires_grad=True)
+        for n, box in built.leaves.items()
+        if box in graph.slots and not isinstance(box, fg.Constant)
+    }
+    try:
+        value = in_torch(package, graph, leaves)
+        if value is None:
+            return SKIPPED
+        value.backward()
+    except Exception:  # whatever torch refuses
+        return SKIPPED
+    backward = fg.Graph(*fg.gradients([built.loss], wrt, [1.0], unused="zeros"), built.loss)
+    rounding = Rounding(backward, backward.fprop(built.feeds(arrays, backward)))
+    for box, grad in zip(wrt, backward.outputs, strict=False):
+        theirs = leaves[box].grad
+        if theirs is not None:
+            text = rounding.difference(grad, theirs.numpy()[()])
+            if text:
+                yield f"gradient of {box.name}: {text} (found: torch)"
+    return None

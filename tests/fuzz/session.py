@@ -1,0 +1,105 @@
+"""A stretch of time spent on random programs: what was compared on each path, and what differed."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.fuzz import outside
+from tests.fuzz.case import Case
+from tests.fuzz.drawing import draw_case
+from tests.fuzz.paths import OWN, Difference, differences
+from tests.fuzz.shrinking import shrink
+
+EVERY: Mapping[str, int] = {
+    "plan bare": 3, "plan but one": 2, "plan but some": 2, "plan of large": 2, "native in Python": 3,
+    "native": 30, "loaded": 4, "autograd": 2, "jax": 20, "torch": 2,
+}  # fmt: skip
+"""Paths that are tried in one of so many programs, as they take long or find less; the others in each."""
+
+MISSING = frozenset(name for name in ("autograd", "jax", "torch") if importlib.util.find_spec(name) is None)
+"""Packages that are not installed; the table says so."""
+
+OUTSIDE = {"autograd": outside.autograd, "jax": outside.jax, "torch": outside.torch}
+PATHS = {**OWN, **{name: path for name, path in OUTSIDE.items() if name not in MISSING}}
+
+
+class Failure(NamedTuple):
+    """A program that shows a difference, as small as it was made."""
+
+    seed: int
+    number: int
+    difference: Difference
+    case: Case
+
+    def __str__(self) -> str:
+        head = f"{self.difference.path}: {self.difference.what}\nseed {self.seed}, program {self.number}"
+        return f"{head}\n{self.case.text()}"
+
+
+@dataclass
+class Session:
+    """Programs drawn from one seed, number after number."""
+
+    seed: int
+    compared: Counter[str] = field(default_factory=Counter)
+    differed: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+    programs: int = 0
+    lines: int = 0
+
+    def run(
+        self, seconds: float, most: int = 10**9, stop: Callable[[Failure], bool] = lambda failure: False
+    ) -> Session:
+        """Try programs for so many seconds of the clock; `stop` ends it at a failure."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.programs < most:
+            if any(map(stop, self._try(self.programs))):
+                break
+        return self
+
+    def _try(self, number: int) -> list[Failure]:
+        case = draw_case([self.seed, number])
+        self.programs += 1
+        self.lines += len(case.lines)
+        due = {name: path for name, path in PATHS.items() if (number + len(name)) % EVERY.get(name, 1) == 0}
+        found: dict[str, Difference] = {}
+        for one in differences(case, [self.seed, number], due):
+            if isinstance(one, str):
+                self.compared[one] += 1
+            else:
+                found.setdefault(one.path, one)
+        self.differed.update(list(found))
+        failures = [self._shrunk(number, case, one) for one in list(found.values())[:2]]
+        self.failures += failures
+        return failures
+
+    def _shrunk(self, number: int, case: Case, difference: Difference) -> Failure:
+        """The failure with the smallest program that shows a difference on the same path."""
+        only = {name: path for name, path in PATHS.items() if name == difference.path}
+
+        def first(one: Case) -> Difference | None:
+            tried = differences(one, [self.seed, number], only)
+            return next((d for d in tried if isinstance(d, Difference) and d.path == difference.path), None)
+
+        small = shrink(case, lambda one: first(one) is not None)
+        return Failure(self.seed, number, first(small) or difference, small)
+
+    def table(self) -> str:
+        """Programs, comparisons and differences for each path."""
+        lines = [f"{self.programs} programs of {self.lines} lines, seed {self.seed}"]
+        lines += [f"{'path':<20}{'programs':>10}{'differ':>8}"]
+        lines += [f"{path:<20}{count:>10}{self.differed[path]:>8}" for path, count in self.compared.items()]
+        lines += [f"{name:<20}{'not installed':>18}" for name in sorted(MISSING)]
+        return "\n".join(lines)
+
+
+def random_seed() -> int:
+    """A seed that nobody has used."""
+    return int(np.random.SeedSequence().generate_state(1)[0])
