@@ -38,7 +38,7 @@ class Experiment:
             examples = load_examples(settings.source, settings.target, kind=settings.kind)
         self.examples = examples
         if settings.watch == "error" and not examples.classes:
-            raise UsageError(f"{examples.name}: found watch='error' for numbers, which have none; watch the loss")
+            raise UsageError(f"{examples.name}: found watch='error' for numbers, which have none; watch the objective")
         self.raw: Split = raw or split(
             examples, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed
         )
@@ -72,7 +72,7 @@ class Experiment:
             rule=settings.update_rule,
             learning_rate=settings.schedule,
             batch_size=settings.batch_size,
-            early_stopping=settings.early_stopping,
+            early_stopping=settings.early_stopping if validated else None,
             seed=settings.seed,
         )
 

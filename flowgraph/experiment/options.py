@@ -10,6 +10,7 @@ import click
 from flowgraph.data.files import KINDS
 from flowgraph.errors import UsageError
 from flowgraph.experiment.settings import DTYPES, TrainSettings
+from flowgraph.training.early_stopping import WATCHED
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rules import RULES
 
@@ -64,8 +65,8 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--epochs",), {"type": click.IntRange(min=1), "help": "Passes over the training examples, at most."}),
     (("--patience",), {"type": click.IntRange(min=0), "help": "Epochs without improvement before training stops; 0 "
                        "goes on to the end."}),
-    (("--watch",), {"type": click.Choice(["loss", "error"]), "help": "By what of the validation examples the best "
-                    "epoch is chosen."}),
+    (("--watch",), {"type": click.Choice(WATCHED), "help": "By what of the validation examples the best epoch is "
+                    "chosen: the objective is what is minimised, the loss is without L1 and L2."}),
     (("--l1",), {"type": float, "help": "Strength of Σ|W|."}),
     (("--l2",), {"type": float, "help": "Strength of ΣW²."}),
     (("--valid",), {"type": Share(), "help": "Share, or number, of examples to choose by."}),

@@ -38,7 +38,7 @@ def write_report(
     chapters = "\n".join(f"<h2>{heading}</h2>\n{content}" for heading, content in sections if content)
     body = f"""<h1>{escape(title)}</h1>
 <p class="muted">{escape(history.ended)}; the network is that of epoch {history.best.number}, the best by the
-validation examples.</p>
+{escape(history.watch)} of the validation examples.</p>
 <div class="tiles">{"".join(_tile(*tile) for tile in tiles)}</div>
 {chapters}"""
     return [run.graph_picture, run.curve_picture, replace_file(run.report, styled_page(title, STYLE, body).encode())]

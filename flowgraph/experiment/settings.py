@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from flowgraph.errors import UsageError
-from flowgraph.training.early_stopping import EarlyStopping
+from flowgraph.training.early_stopping import EarlyStopping, check_watch
 from flowgraph.training.mlp import HIDDEN
-from flowgraph.training.rules import RULES, Rule, find_rule
+from flowgraph.training.rule import Rule
+from flowgraph.training.rules import RULES, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
 from flowgraph.training.settings import read_count, read_number
 
 DTYPES = ("float64", "float32")
-NUMBERS: Mapping[str, Mapping[str, float]] = {
+NUMBERS: Mapping[str, Mapping[str, Any]] = {
     "learning_rate": {"above": 0}, "decay": {"low": 0}, "dropout": {"low": 0, "below": 1}, "l1": {"low": 0},
     "l2": {"low": 0},
 }  # fmt: skip
@@ -26,7 +27,8 @@ class TrainSettings:
 
     `source` is a .csv, .tsv or .npz file, or the name of a bundled set, `target` the column to predict. `hidden` are
     the sizes of the hidden layers. `learning_rate` None is the usual one of the rule; `decay` is δ in α / (1 + δt).
-    `patience` None trains to the end; `watch` says by what the best epoch is chosen. `batch_size` None takes all.
+    `patience` None trains to the end. `watch` says by what of the validation examples the best epoch is chosen: the
+    objective, which is minimised, the loss without the regularizers, or the error. `batch_size` None takes all.
     """
 
     source: str
@@ -41,7 +43,7 @@ class TrainSettings:
     batch_size: int | None = 32
     epochs: int = 100
     patience: int | None = 10
-    watch: str = "loss"
+    watch: str = "objective"
     l1: float = 0.0
     l2: float = 0.0
     valid: float = 0.2
@@ -59,6 +61,7 @@ class TrainSettings:
         for name, known in (("activation", HIDDEN), ("rule", RULES), ("dtype", DTYPES)):
             if getattr(self, name) not in known:
                 raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs one of {', '.join(known)}")
+        check_watch("settings", self.watch)
         read_count("settings", "epochs", self.epochs)
         for name, bounds in NUMBERS.items():
             if getattr(self, name) is not None:

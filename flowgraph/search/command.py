@@ -54,7 +54,8 @@ def search(
           -s batch_size=log:16..128:3
 
     What --space names varies, the other settings are the same in all trials. Trials are compared by the validation
-    loss, or error with --watch error; the test examples stay closed until the best network is trained.
+    loss, in which L1 and L2 have no part, or by the error with --watch error; the test examples stay closed until the
+    best network is trained.
 
     The same command goes on where a search ended, and run in several shells, or on machines that share --storage, it
     shares the work. The folder gets study.db, trials.csv, search.svg and best/, a run folder.

@@ -12,7 +12,9 @@ from flowgraph.search.engine import agree, finite, optuna, sampler_of, study_of
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.search.space import Space, space_of_record, space_record
 from flowgraph.training.callbacks import Callback
+from flowgraph.training.early_stopping import check_watch
 from flowgraph.training.history import Epoch
+from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_count, read_number
 from flowgraph.training.trainer import Trainer
 
@@ -29,7 +31,7 @@ class Attempt(Callback):
         self._trial = trial
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        value = epoch.valid_loss if self.watch == "loss" else epoch.valid_error
+        value = epoch.valid(self.watch)
         if value is not None and self.report(epoch.number, value):
             trainer.stop("pruned: other trials were better at this epoch")
 
@@ -40,6 +42,7 @@ class Attempt(Callback):
         return self.pruned
 
 
+@strict_keywords
 def search(
     train: Callable[[dict[str, Any], Attempt], float],
     space: Space,
@@ -63,6 +66,10 @@ def search(
     as a callback, lets `pruner` stop what is worse than the other trials. What raises an error of flowgraph's, or of
     arithmetic, is a failed trial, and the search goes on.
 
+    `watch` says what the value is, and by what of the validation examples a training is compared with others: "loss",
+    the objective without its regularizers, "error", or "objective". The objectives of trials that differ in the
+    strength of a regularizer do not tell which is better: the smallest would be that without one.
+
     `storage` is the path of a SQLite file or the URL of any database of Optuna's: the same call goes on after a crash,
     and in several processes or machines at the same time shares the work. `record` is what they must have in common.
 
@@ -76,6 +83,8 @@ def search(
     """
     if not space:
         raise UsageError("search: found an empty space, needs a setting with values or a range")
+    check_watch("search", watch)
+    seed = read_count("search", "seed", seed, low=0)
     rounds = read_count("search", "refine", refine, low=0) + 1
     zoom = read_number("search", "zoom", zoom, above=0, below=1)
     kind = sampler if isinstance(sampler, str) else type(sampler).__name__

@@ -22,6 +22,7 @@ from flowgraph.experiment.training import train as train_into
 from flowgraph.search.result import SearchResult
 from flowgraph.search.search import Attempt, search
 from flowgraph.search.space import Space
+from flowgraph.training.settings import read_count
 
 FIXED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
 """Settings that say which examples are compared, and by what: no search varies them."""
@@ -53,14 +54,16 @@ def select(
     """Search the settings of an experiment by its validation examples; settings as in `search`.
 
     The folder gets study.db unless `storage` names another database, trials.csv, search.svg, and best/, the run folder
-    of the best network. `jobs` processes share the trials; a script that asks for several guards its main part by
-    `if __name__ == "__main__":`, as they import it. No trial sees the test examples: they are opened once, for the
+    of the best network. Trials are compared by the validation loss, the objective without its regularizers, or by the
+    error if `base` watches it. `jobs` processes share the trials; a script that asks for several guards its main part
+    by `if __name__ == "__main__":`, as they import it. No trial sees the test examples: they are opened once, for the
     best network, and the folder keeps that they were.
     """
     for name in space:
         if name in FIXED:
             raise UsageError(f"search: found {name!r} in the space, but trials that differ in it cannot be compared")
         base.with_values({name: getattr(base, name, None)})
+    jobs = read_count("search", "jobs", jobs)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     settings = {**settings, "storage": str(storage or folder / "study.db")}
@@ -81,7 +84,7 @@ def _search(
     examples = load_examples(base.source, base.target, kind=base.kind)
     record = {"settings": base.as_dict(), "data": examples.fingerprint}
     train = trainer_of(base, examples)
-    return search(train, space, seed=base.seed, watch=base.watch, record=record, on_trial=on_trial, **settings)
+    return search(train, space, seed=base.seed, watch=compared_by(base), record=record, on_trial=on_trial, **settings)
 
 
 @contextmanager
@@ -110,8 +113,16 @@ def _help(base: TrainSettings, space: Space, settings: dict[str, Any]) -> None:
         _search(base, space, settings)
 
 
+def compared_by(base: TrainSettings) -> str:
+    """By what trials are compared: the error where it is watched, else the loss, in which no regularizer has a part.
+
+    The objectives of trials that differ in the strength of a regularizer say nothing of which network is better.
+    """
+    return "error" if base.watch == "error" else "loss"
+
+
 def trainer_of(base: TrainSettings, examples: Examples) -> Callable[[dict[str, Any], Attempt], float]:
-    """The function that a search minimises: the best validation loss or error of a training with these settings."""
+    """The function that a search minimises: the validation loss or error in the best epoch of a training."""
 
     def train(values: dict[str, Any], attempt: Attempt) -> float:
         experiment = Experiment(base.with_values(values), examples)
@@ -119,10 +130,9 @@ def trainer_of(base: TrainSettings, examples: Examples) -> Callable[[dict[str, A
         history = trainer.run(experiment.settings.epochs, [attempt])
         if trainer.stopped == "interrupted":
             raise KeyboardInterrupt
-        best = history.best
-        value = best.valid_loss if base.watch == "loss" else best.valid_error
+        value = history.best.valid(compared_by(base))
         if value is None:
-            raise UsageError(f"search: found no validation {base.watch}; watch the loss")
+            raise UsageError(f"search: found no validation {compared_by(base)}; watch the loss")
         return value
 
     return train

@@ -18,8 +18,10 @@ from flowgraph.training.newton import SaddleError, TooLargeError, newton
 from flowgraph.training.objective import objective
 from flowgraph.training.preflight import Preflight, PreflightError, PreflightWarning, preflight
 from flowgraph.training.problem import Problem
-from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, Proximal, RMSProp, Rule
-from flowgraph.training.trainer import State, Trainer
+from flowgraph.training.rule import Rule
+from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, Proximal, RMSProp
+from flowgraph.training.state import State
+from flowgraph.training.trainer import Trainer
 
 __all__ = [
     "MLP",

@@ -12,6 +12,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import DataError, UsageError
+from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_count, read_number
 
 Predict = Callable[[Array], Any]
@@ -88,6 +89,7 @@ class BiasVariance:
         return "\n".join([*table, f"{self.training_sets} training sets"])
 
 
+@strict_keywords
 def bias_variance(
     fit: Callable[[Array, Array, Any, int], Predict],
     settings: Iterable[Any],

@@ -18,8 +18,10 @@ from flowgraph.leaves import Random
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.json_values import Reader, Writer
 from flowgraph.training.callbacks import Callback
+from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import read_number
-from flowgraph.training.trainer import State, Trainer
+from flowgraph.training.state import State
+from flowgraph.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from flowgraph.training.examples import Fed
@@ -29,6 +31,7 @@ KIND = "checkpoint"
 _taken: WeakKeyDictionary[Trainer, dict[str, str | None]] = WeakKeyDictionary()
 
 
+@strict_settings
 class Checkpoint(Callback):
     """Writes the state of the training into a file, at most every so many seconds, and when training ends.
 
@@ -95,10 +98,14 @@ def _read(path: Any) -> tuple[State, Mapping[str, Any]]:
 
 
 def _fingerprints(trainer: Trainer) -> dict[str, str | None]:
-    """Checksums of what a state depends on and does not hold, the objective and the data; taken once per trainer."""
+    """Checksums of what a state depends on and does not hold, the graphs and the data; taken once per trainer."""
     if trainer not in _taken:
+        problem = trainer.problem
+        evaluated = problem.evaluate is not problem.objective
         _taken[trainer] = {
-            "objective": structure_fingerprint(trainer.problem.graph),
+            "objective": structure_fingerprint(problem.graph),
+            "evaluate=": structure_fingerprint(Graph(problem.evaluate)) if evaluated else None,
+            "updates=": structure_fingerprint(Graph(*problem.updates.values())) if problem.updates else None,
             "training data": _digest(trainer, trainer.train),
             "validation data": _digest(trainer, trainer.valid),
         }

@@ -12,6 +12,7 @@ from flowgraph.draws import Draw
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.leaves import Random
 from flowgraph.naming import scope
+from flowgraph.training.keywords import strict_keywords
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Keep(Draw):
         return (generator.random(shape) >= self.rate) / (1 - self.rate)
 
 
+@strict_keywords
 def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
     """Set each number to 0 with probability `rate`, and divide the others by 1 - rate, so that the mean stays.
 

@@ -12,26 +12,41 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
 from flowgraph.training.history import Epoch
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.problem import Problem
 from flowgraph.training.settings import keep, read_count, read_number
 
+WATCHED = ("objective", "loss", "error")
 
+
+def check_watch(who: str, watch: Any) -> None:
+    """Refuse what is none of the measures of the validation data."""
+    if watch not in WATCHED:
+        raise UsageError(f"{who}: found watch={watch!r}, needs 'objective', 'loss' or 'error'")
+
+
+@strict_settings
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when the validation loss or error has not improved for `patience` epochs.
+    """Stop when what is watched on the validation data has not improved for `patience` epochs.
+
+    `watch` is "objective", the number that is minimised, regularizers included; "loss", without them; or "error", the
+    share of examples whose class is wrong, as in the lecture. The parameters of the epoch in which it was smallest are
+    kept. The objective is the default: every problem has one, and it still tells epochs apart between which no
+    example changes sides.
 
     An improvement must be above `minimum_improvement` to renew the patience. Without patience training never stops
-    early, and the best parameters are kept all the same. Where there is no validation data, nothing is kept.
+    early, and the best parameters are kept all the same.
 
     Source: Larochelle, Training neural networks, "early stopping", with look-ahead.
     """
 
     patience: int | None = 10
-    watch: str = "loss"
+    watch: str = "objective"
     minimum_improvement: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.watch not in ("loss", "error"):
-            raise UsageError(f"EarlyStopping: found watch={self.watch!r}, needs 'loss' or 'error'")
+        check_watch("EarlyStopping", self.watch)
         if self.patience is not None:
             patience = read_count("EarlyStopping", "patience", self.patience, otherwise=", or None to go on to the end")
             keep(self, "patience", patience)
@@ -39,9 +54,20 @@ class EarlyStopping:
         keep(self, "minimum_improvement", least)
 
 
-def find_stopping(given: EarlyStopping | int | None) -> EarlyStopping:
-    """The object itself; a number is a patience; None never stops."""
-    return given if isinstance(given, EarlyStopping) else EarlyStopping(given)
+def find_stopping(given: EarlyStopping | int | None, problem: Problem, validated: bool) -> EarlyStopping:
+    """The object itself; a number is a patience; None never stops. What could watch nothing is refused."""
+    if given is not None and not validated:
+        raise UsageError(
+            f"fit: found early_stopping={given!r} without validation data, by which it would stop; needs valid=, "
+            f"examples or the share of the data to hold out, 0.1"
+        )
+    found = given if isinstance(given, EarlyStopping) else EarlyStopping(given)
+    if found.watch not in problem.evaluated.by_name():
+        raise UsageError(
+            f"fit: found {found} for an objective without one loss of classes, which has no error; watch 'objective' "
+            f"or 'loss', or say what the error is, fg.Problem(objective, error=...)"
+        )
+    return found
 
 
 class Lookout:
@@ -57,7 +83,7 @@ class Lookout:
 
     def see(self, epoch: Epoch, read: Callable[[], Mapping[str, Array]]) -> None:
         """Take note of an epoch; the parameters are read if it is the best."""
-        found = epoch.valid_loss if self.settings.watch == "loss" else epoch.valid_error
+        found = epoch.valid(self.settings.watch)
         if found is None:
             return
         if found < self.best:

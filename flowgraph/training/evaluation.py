@@ -1,10 +1,12 @@
-"""Loss and error of a model on examples, in batches, so that memory does not grow with their number."""
+"""What is measured of a model on examples, in parts, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flowgraph.box import Box
 from flowgraph.graph import Graph
+from flowgraph.order import Boxes
 from flowgraph.plan import compile
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.problem import Problem
@@ -13,21 +15,39 @@ BATCH = 1024
 
 
 class Evaluator:
-    """Evaluates the loss and the error of a problem: means over the examples, each counted once."""
+    """Evaluates what is watched of a problem, `problem.evaluated`, on many examples.
 
-    def __init__(self, problem: Problem) -> None:
+    They are evaluated in parts of 1024, and each part counts by its number of examples: the mean of an objective that
+    is a mean over examples, regularizers aside, is its value on all of them at once. Of an objective that is none, a
+    sum, it is the mean over the parts; up to 1024 examples are one part. `penalty` is what an update rule minimises
+    beside the objective.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> from flowgraph.training import Evaluator
+    >>> x, w = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w")
+    >>> Evaluator(fg.Problem(fg.mean((x - w) ** 2) + 0.5 * fg.L2(w))).measure({x: np.arange(2000) % 2})
+    {'objective': 1.0, 'loss': 0.5}
+    """
+
+    def __init__(self, problem: Problem, penalty: Box | None = None) -> None:
         self.problem = problem
-        boxes = [problem.loss] + ([] if problem.error is None else [problem.error])
+        self._measures = problem.evaluated.with_penalty(penalty).by_name()
+        boxes = Boxes(dict.fromkeys(self._measures.values()))
         self._plan = compile(boxes)
+        self._places = {name: boxes.index(box) for name, box in self._measures.items()}
         self._inputs = Graph(*boxes).inputs
 
     def __call__(self, data: Any) -> tuple[float, float | None]:
         """Loss and error, None where there is no error to speak of."""
+        found = self.measure(data)
+        return found["loss"], found.get("error")
+
+    def measure(self, data: Any, *, seed: int = 0) -> dict[str, float]:
+        """Objective, loss, and the error where there is one, by name; `seed` fixes what random leaves draw."""
         examples: Fed = read_examples(self.problem, data)
-        totals = [0.0, 0.0]
-        for count, feeds in examples.parts(BATCH):
-            values = self._plan({box: array for box, array in feeds.items() if box in self._inputs})
-            for place, value in enumerate(values):
-                totals[place] += float(value) * count
-        loss, error = (total / len(examples) for total in totals)
-        return loss, None if self.problem.error is None else error
+        totals = dict.fromkeys(self._measures, 0.0)
+        for number, (count, feeds) in enumerate(examples.parts(BATCH)):
+            values = self._plan({box: array for box, array in feeds.items() if box in self._inputs}, seed=seed + number)
+            for name, place in self._places.items():
+                totals[name] += float(values[place]) * count
+        return {name: total / len(examples) for name, total in totals.items()}

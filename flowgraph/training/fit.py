@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flowgraph.box import Box
+from flowgraph.leaves import Parameter
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
+from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.preflight import examine
 from flowgraph.training.progress import progress_callback
-from flowgraph.training.rules import Rule
+from flowgraph.training.rule import Rule
 from flowgraph.training.schedules import Schedule
 from flowgraph.training.settings import read_count
-from flowgraph.training.trainer import State, Trainer
+from flowgraph.training.state import State
+from flowgraph.training.trainer import Trainer
 
 
+@strict_keywords
 def fit(
     model: Any,
     data: Any,
@@ -27,6 +32,8 @@ def fit(
     l1: float = 0.0,
     l2: float = 0.0,
     early_stopping: EarlyStopping | int | None = None,
+    evaluate: Box | None = None,
+    updates: Mapping[Parameter, Box] | None = None,
     seed: int = 0,
     backend: str = "numpy",
     checks: bool = True,
@@ -38,12 +45,17 @@ def fit(
 
     `model` is an `fg.MLP`, which is trained by its cross entropy (softmax and sigmoid outputs) or squared error, plus
     `l1` · Σ |W| + `l2` · Σ W² of its weights; or a scalar objective box of your own, or a `Problem`, which says what
-    to watch as well.
+    to show as well.
 
     `data` is a pair (X, y), examples of `flowgraph.data`, or a dict of inputs (or their names) to arrays, the first
     axis of each counting the examples. `valid` is the same, or the share of the data to hold out, 0.1; or `data` is a
-    pair of both. The best parameters are then those of the epoch with the smallest validation loss, or error, as
-    `early_stopping` says; a number there is its patience.
+    pair of both. The best parameters are then those of the epoch with the smallest validation objective: the number
+    that is minimised, regularizers included. `early_stopping=fg.EarlyStopping(watch="error")` chooses by the share of
+    wrong classes instead, `watch="loss"` by the objective without regularizers; a number there is a patience.
+
+    `evaluate` is the objective as it is evaluated on validation data, where that is another graph: without dropout, or
+    with running statistics. `updates` maps parameters that are not trained, such as these statistics, to boxes of
+    their new values, which each step takes over; see `Problem`. An MLP is evaluated without its dropout by itself.
 
     Each epoch uses each example once, in an order that `seed` fixes; `batch_size=1` is stochastic gradient descent
     example by example, `batch_size=None` uses all at once. The last batch of an epoch may be smaller.
@@ -74,6 +86,8 @@ def fit(
         learning_rate=learning_rate,
         batch_size=batch_size,
         early_stopping=early_stopping,
+        evaluate=evaluate,
+        updates=updates,
         seed=seed,
         backend=backend,
     )

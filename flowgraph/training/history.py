@@ -10,26 +10,37 @@ from typing import Any
 
 from flowgraph.errors import UsageError
 
-MEASURES = ("train_loss", "train_error", "valid_loss", "valid_error")
+MEASURES = ("objective", "loss", "error")
+PARTS = ("train", "valid")
 
 
 @dataclass(frozen=True)
 class Epoch:
     """What is measured after an epoch.
 
-    `train_loss` and `train_error` are means over the batches as they were trained on; `gradient_norms` has one number
-    per layer, the mean over the steps; `learning_rate` is that of the last step. What does not apply is None.
+    The objective is what is minimised, the loss is the objective without its regularizers (or what `fg.Problem` was
+    told to show), the error the share of examples whose class is wrong. Those of the training examples are means over
+    the batches as they were trained on, those of the validation examples are taken at the end of the epoch.
+    `gradient_norms` has one number per layer, the mean over the steps; `learning_rate` is that of the last step. What
+    does not apply is None.
     """
 
     number: int
     updates: int
     learning_rate: float
     seconds: float
+    train_objective: float
     train_loss: float
     train_error: float | None = None
+    valid_objective: float | None = None
     valid_loss: float | None = None
     valid_error: float | None = None
     gradient_norms: dict[str, float] = field(default_factory=dict)
+
+    def valid(self, measure: str) -> float | None:
+        """A measure of the validation examples: "objective", "loss" or "error"."""
+        found: float | None = getattr(self, f"valid_{measure}")
+        return found
 
     def row(self) -> dict[str, Any]:
         """One value per column; layers have columns of their own."""
@@ -40,14 +51,24 @@ class Epoch:
 class History:
     """The epochs of a training, in order, why it ended and which epoch was the best by the validation data.
 
-    `history["valid_loss"]` is a list of that measure; `print(history)` shows a table, `plot` draws the curves,
-    `to_csv` and `to_frame` export them.
+    `watch` is the measure of the validation data by which it was the best.
+
+    `history["valid_objective"]` is a list of that measure; `print(history)` shows a table, `plot` draws the curves,
+    `to_csv` and `to_frame` export them. Table and picture leave out the loss where it is the objective.
     """
 
-    def __init__(self, epochs: Iterable[Epoch] = (), *, best_epoch: int | None = None, ended: str = "") -> None:
+    def __init__(
+        self,
+        epochs: Iterable[Epoch] = (),
+        *,
+        best_epoch: int | None = None,
+        ended: str = "",
+        watch: str = "objective",
+    ) -> None:
         self.epochs = list(epochs)
         self.best_epoch = best_epoch
         self.ended = ended
+        self.watch = watch
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -66,6 +87,13 @@ class History:
         if not self.epochs:
             return [entry.name for entry in fields(Epoch) if entry.name != "gradient_norms"]
         return list(self.epochs[0].row())
+
+    def shown(self, measure: str) -> dict[str, list[Any]]:
+        """The curves of a measure by part, train and valid; none of a loss that is the objective itself."""
+        curves = {part: self[f"{part}_{measure}"] for part in PARTS}
+        if measure == "loss" and all(repr(curves[part]) == repr(self[f"{part}_objective"]) for part in PARTS):
+            return {}
+        return {part: values for part, values in curves.items() if any(value is not None for value in values)}
 
     @property
     def best(self) -> Epoch:
@@ -96,13 +124,13 @@ class History:
         return path
 
     def plot(self, path: str | Path, **settings: Any) -> Path:
-        """Draw losses, errors and gradient norms by epoch into a .svg, .png or .pdf, and return its path."""
+        """Draw objective, loss, error and gradient norms by epoch into a .svg, .png or .pdf, and return its path."""
         from flowgraph.training.history_plot import plot
 
         return plot(self, Path(path), **settings)
 
     def __str__(self) -> str:
-        shown = [name for name in MEASURES if any(value is not None for value in self[name])]
+        shown = [f"{part}_{measure}" for part in PARTS for measure in MEASURES if part in self.shown(measure)]
         names = ["epoch", *(name.replace("_", " ") for name in shown), "learning rate", "seconds"]
         lines = [[*_cells(epoch, shown), "* best" * (epoch.number == self.best_epoch)] for epoch in self.epochs]
         if len(lines) > 24:

@@ -1,4 +1,4 @@
-"""The learning curves of a history: losses, errors and gradient norms by epoch, on light and dark pages."""
+"""The learning curves of a history: objective, loss, error, gradient norms by epoch, on light and dark pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError
+from flowgraph.training.history import MEASURES
 from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ DECADE = 10
 
 
 def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
-    """Write the picture; losses above, errors, gradient norms below, the best epoch marked."""
+    """Write the picture; the objective above, loss, error and gradient norms below, the best epoch marked."""
     check_suffix(path)
     if not len(history):
         raise UsageError("plot: found a history without an epoch; train for one at least")
@@ -45,11 +46,7 @@ def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) 
 
 def _panels(history: History) -> dict[str, dict[str, list[Any]]]:
     """What each part of the picture shows: name of the axis, curves by name."""
-    found: dict[str, dict[str, list[Any]]] = {}
-    for name in ("train_loss", "valid_loss", "train_error", "valid_error"):
-        if any(value is not None for value in history[name]):
-            part, _, what = name.partition("_")
-            found.setdefault(what, {})[part] = history[name]
+    found = {measure: curves for measure in MEASURES if (curves := history.shown(measure))}
     norms = {c.removeprefix("gradient_norm "): history[c] for c in history.columns if c.startswith("gradient_norm ")}
     return found | ({"gradient norm": norms} if norms else {})
 
@@ -62,7 +59,8 @@ def _draw(axes: Any, history: History, label: str, curves: dict[str, list[Any]])
         settings = {"color": colors[name]} if name in colors else {"linewidth": 1.0}
         axes.plot(numbers, shown, label=name, marker="." if len(numbers) == 1 else None, **settings)
     if history.best_epoch is not None and label != "gradient norm":
-        axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=f"best: epoch {history.best_epoch}")
+        best = f"best {history.watch}: epoch {history.best_epoch}"
+        axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=best)
     if label == "error":
         axes.set_ylim(bottom=0)
     axes.set_ylabel("error in %" if label == "error" else label)

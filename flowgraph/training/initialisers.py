@@ -10,10 +10,12 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
+from flowgraph.training.keywords import strict_keywords
 
 Initialiser: TypeAlias = Callable[..., Array]
 
 
+@strict_keywords
 def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
     """Uniform on [-b, b] with b = √6 / √(fan_in + fan_out).
 
@@ -28,6 +30,7 @@ def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = f
     return _uniform(math.sqrt(6 / max(fan_in + fan_out, 1)), fan_in, fan_out, rng, dtype)
 
 
+@strict_keywords
 def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
     """Uniform on [-b, b] with b = √(6 / fan_in), for rectified linear units.
 
@@ -36,6 +39,7 @@ def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float
     return _uniform(math.sqrt(6 / max(fan_in, 1)), fan_in, fan_out, rng, dtype)
 
 
+@strict_keywords
 def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
     """Normal of variance 2 / fan_in, for rectified linear units.
 
@@ -45,6 +49,7 @@ def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float)
     return drawn.astype(dtype)
 
 
+@strict_keywords
 def zeros(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
     """Zeros: with tanh no gradient reaches the first layer, so that nothing is learnt there.
 

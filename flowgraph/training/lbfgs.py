@@ -11,11 +11,13 @@ from flowgraph.derivatives import gradient
 from flowgraph.plan import compile
 from flowgraph.training.examples import read_examples
 from flowgraph.training.flat import Flat
+from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.minimum import Minimum, Step
-from flowgraph.training.problem import problem_of
+from flowgraph.training.problem import problem_of, without_updates
 from flowgraph.training.settings import read_count, read_number
 
 
+@strict_keywords
 def lbfgs(
     model: Any, data: Any, *, steps: int = 200, tolerance: float = 1e-5, l2: float = 0.0, memory: int = 10
 ) -> Minimum:
@@ -39,7 +41,8 @@ def lbfgs(
         raise ImportError("lbfgs: needs SciPy; run: pip install 'flowgraph[scipy]'") from None
     read_count("lbfgs", "steps", steps)
     read_number("lbfgs", "tolerance", tolerance, low=0)
-    problem = problem_of(model, data, 0.0, l2)
+    read_count("lbfgs", "memory", memory)
+    problem = without_updates(problem_of(model, data, 0.0, l2, who="lbfgs"), "lbfgs")
     feeds = read_examples(problem, data).arrays
     flat = Flat(problem.parameters)
     plan = compile([problem.objective, *gradient(problem.objective, problem.parameters)])

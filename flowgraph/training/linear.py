@@ -11,8 +11,10 @@ from flowgraph.boxes.linear_algebra import Affine
 from flowgraph.leaves import Parameter
 from flowgraph.naming import current_scope, reopened
 from flowgraph.training.initialisers import Initialiser, find_initialiser
+from flowgraph.training.keywords import strict_settings
 
 
+@strict_settings
 class Linear:
     """a = b + h W: an Affine box with its parameters, weights of shape (fan_in, fan_out) and biases of zeros.
 

@@ -16,6 +16,7 @@ from flowgraph.leaves import Parameter
 from flowgraph.naming import reopened, scope
 from flowgraph.training.dropout import dropout
 from flowgraph.training.initialisers import Initialiser
+from flowgraph.training.keywords import strict_settings
 from flowgraph.training.linear import Linear
 
 HIDDEN: Mapping[str, Callable[[Any], Any]] = {
@@ -25,6 +26,7 @@ HIDDEN: Mapping[str, Callable[[Any], Any]] = {
 OUTPUT: Mapping[str, Callable[[Any], Any]] = {**HIDDEN, "softmax": softmax, "log_softmax": log_softmax}
 
 
+@strict_settings
 class MLP:
     """A multilayer network: h_k = g(b_k + h_{k-1} W_k), with an output function o in place of g at the last layer.
 

@@ -13,8 +13,9 @@ from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.flat import Flat
+from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.minimum import Minimum, Step
-from flowgraph.training.problem import Problem, problem_of
+from flowgraph.training.problem import Problem, problem_of, without_updates
 from flowgraph.training.settings import read_count, read_number
 
 WORST_DAMPING = 1e12
@@ -28,6 +29,7 @@ class TooLargeError(FlowgraphError, MemoryError):
     """A Hessian that does not fit in memory."""
 
 
+@strict_keywords
 def newton(
     model: Any,
     data: Any,
@@ -59,7 +61,9 @@ def newton(
         raise UsageError(f"newton: found not_convex={not_convex!r}, needs 'damp' or 'refuse'")
     read_count("newton", "steps", steps)
     read_number("newton", "tolerance", tolerance, low=0)
-    problem = problem_of(model, data, 0.0, l2)
+    if memory is not None:
+        read_count("newton", "memory", memory, otherwise=" bytes, or None for what is free")
+    problem = without_updates(problem_of(model, data, 0.0, l2, who="newton"), "newton")
     return _Newton(problem, read_examples(problem, data), not_convex, memory).run(steps, tolerance)
 
 

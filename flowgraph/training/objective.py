@@ -7,14 +7,18 @@ from typing import Any
 from flowgraph.box import Box
 from flowgraph.boxes.reduction import mean
 from flowgraph.errors import ShapeError, UsageError
+from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_number
 
 
-def objective(losses: Box, regularizer: Box | None = None, strength: float = 0.0, *, name: str = "objective") -> Any:
+@strict_keywords
+def objective(
+    losses: Box, regularizer: Box | None = None, strength: float | None = None, *, name: str = "objective"
+) -> Any:
     """Mean loss + strength · Omega(theta), a scalar box to minimise.
 
     `losses` has one number per example. `regularizer` is a scalar box of the weights, `fg.L2(W1, W2)` or another;
-    biases are left out by not naming them.
+    biases are left out by not naming them. It needs a strength, from 0 on.
 
     >>> import flowgraph as fg
     >>> x, y = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N",), dtype=int)
@@ -28,11 +32,16 @@ def objective(losses: Box, regularizer: Box | None = None, strength: float = 0.0
     for what, box in (("losses", losses), ("regularizer", regularizer)):
         if not isinstance(box, Box) and not (box is None and what == "regularizer"):
             raise UsageError(f"objective: found {type(box).__name__} as {what}, needs a box")
-    strength = read_number("objective", "strength", strength, low=0)
+    if strength is not None:
+        strength = read_number("objective", "strength", strength, low=0)
     if regularizer is None:
         if strength:
             raise UsageError(f"objective: found strength={strength} without a regularizer; give one, fg.L2(W1, W2)")
         return _risk(losses, name)
+    if strength is None:
+        raise UsageError(
+            f"objective: found the regularizer {regularizer.title} without a strength; needs strength=, such as 1e-4"
+        )
     if regularizer.shape != ():
         raise ShapeError(f"objective: the regularizer {regularizer.title} has the shape {regularizer.shape}, needs ()")
     return (_risk(losses, None) + strength * regularizer).named(name)

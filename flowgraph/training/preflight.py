@@ -10,10 +10,12 @@ import numpy as np
 
 from flowgraph.errors import FlowgraphError
 from flowgraph.training.examples import Fed, read_examples
+from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.preflight_data import check_data
 from flowgraph.training.preflight_model import check_gradients, check_start, check_units
 from flowgraph.training.preflight_overfit import check_overfitting
 from flowgraph.training.problem import Problem, problem_of
+from flowgraph.training.settings import read_count
 
 LOOKED_AT = 256
 
@@ -66,6 +68,7 @@ class Preflight:
         return "\n".join(map(str, self.findings))
 
 
+@strict_keywords
 def preflight(model: Any, data: Any, *, seed: int = 0) -> Preflight:
     """Check data and model before training; neither is changed. `fg.fit` makes these checks by default.
 
@@ -82,7 +85,8 @@ def preflight(model: Any, data: Any, *, seed: int = 0) -> Preflight:
     passed  units: none dead or saturated in 1 layer
     passed  a few examples can be learnt by heart: the loss of 16 examples falls from 1.08 to 0.38...
     """
-    problem = problem_of(model, data)
+    problem = problem_of(model, data, who="preflight")
+    seed = read_count("preflight", "seed", seed, low=0)
     return examine(problem, read_examples(problem, data), seed)
 
 
@@ -96,7 +100,7 @@ def examine(problem: Problem, examples: Fed, seed: int, valid: Fed | None = None
         order = np.random.default_rng(seed).permutation(len(examples))
         batch = examples.take(order[:LOOKED_AT])
         run = problem.graph.fprop(batch, seed=seed)
-        findings += [Finding(*found) for found in (check_start(problem, run), check_gradients(run)) if found]
+        findings += [Finding(*found) for found in (check_start(problem, run), check_gradients(problem, run)) if found]
         if not findings[-1].fatal:
             findings += [
                 Finding(*found) for found in (check_units(run), check_overfitting(problem, examples, order)) if found

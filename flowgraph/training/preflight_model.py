@@ -36,11 +36,11 @@ def check_start(problem: Problem, run: Run) -> tuple[Any, ...] | None:
     return None
 
 
-def check_gradients(run: Run) -> tuple[Any, ...]:
-    """Whether the gradient of every parameter is finite."""
+def check_gradients(problem: Problem, run: Run) -> tuple[Any, ...]:
+    """Whether the gradient of every parameter that is trained is finite."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GradientWarning)
-        grads = run.bprop(unused="zeros")
+        grads = run.bprop(wrt=problem.parameters, unused="zeros")
     for parameter in grads.wrt:
         if not np.isfinite(grads[parameter]).all():
             found = f"that of {run.graph.names[parameter]!r} is not finite"

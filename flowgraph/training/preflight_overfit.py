@@ -32,59 +32,65 @@ def check_overfitting(problem: Problem, examples: Fed, order: Array) -> tuple[An
         return None
     numbers = sum(parameter.value.size for parameter in problem.parameters)
     few = examples.take(order[: min(max(numbers // 4, 2), MOST)])
-    twin = copy_of(problem)
-    descent = _Descent(twin, few)
-    watched = Graph(twin.loss)
-    shown = {box: array for box, array in few.items() if box in watched}
-    start = loss = float(watched.fprop(shown))
+    descent = _Descent(problem, few)
+    start = loss = descent.loss()
     enough = max(SHARE * start, _small(problem))
     done = 0
     for until in ROUNDS:
         while done < until and loss > enough:
             descent.step(done)
             done += 1
-        loss = float(watched.fprop(shown))
+        loss = descent.loss()
     told = f"the loss of {len(next(iter(few.values())))} examples falls from {start:.3g} to {loss:.3g}"
     if loss <= enough:
         return "a few examples can be learnt by heart", True, told
     advice = (
         "look for labels that do not belong to their examples, inputs of very different sizes, a regularizer or "
-        "dropout that is too strong, or a model that is too small"
+        "dropout that is too strong, a model that is too small, or a loss whose smallest value is far above 0"
     )
     return "a few examples can be learnt by heart", False, f"{told} in {done} steps of Adam", advice
 
 
 class _Descent:
-    """Adam on all parameters of a problem as one vector.
+    """Adam on copies of all parameters of a problem as one vector.
 
     The gradient is that of the graph, so that no backward graph is built for so few steps.
     """
 
-    def __init__(self, problem: Problem, feeds: dict[Box, Array]) -> None:
-        self.problem, self.feeds = problem, feeds
-        self.flat = Flat(problem.parameters)
+    def __init__(self, problem: Problem, few: dict[Box, Array]) -> None:
+        self.objective, self.watched, self.parameters = _copies(problem)
+        self.feeds, self.shown = few, {box: array for box, array in few.items() if box in self.watched}
+        self.flat = Flat(self.parameters)
         self.theta = Parameter(self.flat.read(), name="theta")
         grad = Input("grad", shape=self.theta.shape)
         self.updates = Adam().updates({self.theta: grad}, Constant(RATE))
         self.rule = Graph(*self.updates.values())
 
+    def loss(self) -> float:
+        """The loss with the parameters as they are now."""
+        return float(self.watched.fprop(self.shown))
+
     def step(self, number: int) -> None:
         """One update from all examples; the number fixes what dropout draws."""
-        grads = self.problem.graph.fprop(self.feeds, seed=number).bprop()
-        found = self.rule.fprop(grad=self.flat.join([grads[parameter] for parameter in self.problem.parameters]))
+        grads = self.objective.fprop(self.feeds, seed=number).bprop(wrt=self.parameters)
+        found = self.rule.fprop(grad=self.flat.join([grads[parameter] for parameter in self.parameters]))
         for parameter, box in self.updates.items():
             parameter.value = found[box]
         self.flat.write(self.theta.value)
 
 
-def copy_of(problem: Problem) -> Problem:
-    """The same problem on copies of the parameters."""
-    outputs = [problem.objective, problem.loss, *([] if problem.error is None else [problem.error])]
+def _copies(problem: Problem) -> tuple[Graph, Graph, list[Parameter]]:
+    """The objective and the loss that should fall, on copies of the parameters, and the copies of those trained.
+
+    The loss is that of the evaluation, but where statistics are carried along, which lag behind.
+    """
+    measures = problem.measures if problem.updates else problem.evaluated
+    outputs = [problem.objective, measures.loss]
     graph = Graph(*outputs)
     copies: dict[Any, Any] = {p: Parameter(np.array(p.value), name=p.name) for p in graph.parameters}
     values = replay(graph.boxes, graph.slots, copies)
-    objective, loss, *error = (values[graph.slots[box]] for box in outputs)
-    return Problem(objective, loss=loss, error=error[0] if error else None)
+    objective, loss = (Graph(values[graph.slots[box]]) for box in outputs)
+    return objective, loss, [copies[parameter] for parameter in problem.parameters]
 
 
 def _small(problem: Problem) -> float:

@@ -1,8 +1,8 @@
-"""What is trained: an objective with its inputs and parameters, and the loss and the error that are watched."""
+"""What is trained: an objective with its inputs and parameters, and what is watched meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,59 +10,111 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from flowgraph.boxes.activation import sigmoid
-from flowgraph.boxes.elementwise_loss import Hinge
-from flowgraph.boxes.label import pick
 from flowgraph.boxes.likeness import reshape_like
-from flowgraph.boxes.loss import ClassLoss
-from flowgraph.boxes.reduction import mean
 from flowgraph.boxes.softmax import log_softmax, softmax
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
+from flowgraph.leaves import Input, Parameter
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.measures import measures_of
 from flowgraph.training.mlp import MLP
 from flowgraph.training.objective import objective
 from flowgraph.training.settings import read_number
+from flowgraph.training.weights import weights_of
 
 
+@strict_settings
 class Problem:
     """An objective to minimise over its parameters, and what is watched meanwhile.
 
-    `batch_loss` and `batch_error` belong to the graph of the objective: a step gives them for its batch. `loss` and
-    `error` are evaluated on many examples: means over the examples, without regularizer, and without dropout where
-    the model has it. They are found by the box of role "loss" in the objective; with none or several of them the
-    loss is the objective itself. `error`, the share of the examples whose class is wrong, is None for numbers.
+    `evaluate` is the objective as it is evaluated on validation data, where that is another graph than the one that is
+    trained: without dropout, or with running statistics in place of those of the batch. By default it is the objective.
+    Both are watched: what is shown of them, and what the best epoch is chosen by, is the number that is minimised.
+
+    `loss` and `error` are further scalars to show. By default the loss is the objective without its regularizers (the
+    terms of its sum that no input enters), and the error, where one loss of classes is in the graph, the share of the
+    examples whose class is wrong. All of them should be means over the examples, regularizers aside: then what is
+    shown of many examples, which are evaluated in parts, is the value on all of them at once.
+
+    `updates` maps parameters that are not trained, such as running statistics, to boxes of their new values, as in
+    `fg.compile`. They are changed with every step, from the values before it, on its batch.
+
+    `measures` are those of the objective, which a step gives for its batch, `evaluated` those of `evaluate`.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x, y, w = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=("N",)), fg.Parameter(np.zeros(3), name="w")
+    >>> problem = fg.Problem(fg.mean(fg.SquaredError(x @ w, y)) + 0.1 * fg.L2(w))
+    >>> feeds = {x: np.ones((2, 3)), y: [1.0, 3.0]}
+    >>> [float(fg.Graph(box, problem.objective).fprop(feeds)[box]) for box in problem.measures if box is not None]
+    [5.0, 5.0]
     """
 
-    def __init__(self, objective: Box, *, loss: Box | None = None, error: Box | None = None) -> None:
-        if not isinstance(objective, Box) or objective.shape != () or objective.dtype.kind != "f":
-            found = objective.title if isinstance(objective, Box) else type(objective).__name__
-            raise UsageError(
-                f"Problem: found {found} as the objective, needs a scalar box of floats; fg.mean makes one"
-            )
-        self.objective = objective
+    def __init__(
+        self,
+        objective: Box,
+        *,
+        evaluate: Box | None = None,
+        loss: Box | None = None,
+        error: Box | None = None,
+        updates: Mapping[Parameter, Box] | None = None,
+    ) -> None:
+        self.objective = _scalar("objective", objective)
+        self.evaluate = objective if evaluate is None else _scalar("evaluate", evaluate)
+        self.updates = _read_updates(updates)
         self.graph = Graph(objective)
-        if not self.graph.parameters:
-            raise UsageError(
-                f"Problem: {objective.title} depends on no parameter, so there is nothing to train; "
-                f"make what is to change an fg.Parameter"
-            )
-        self.parameters: tuple[Any, ...] = self.graph.parameters
         self.inputs = self.graph.inputs
-        self.batch_loss, self.batch_error = watched(objective)
-        self.loss = self.batch_loss if loss is None else loss
-        self.error = watched(self.loss)[1] if error is None else error
-        unknown = [box for box in Graph(self.loss, *self._errors()).inputs if box not in self.inputs]
-        if unknown:
-            raise UsageError(f"Problem: the loss or error reads {unknown[0].title}, which the objective does not read")
+        self.parameters: tuple[Any, ...] = tuple(p for p in self.graph.parameters if p not in self.updates)
+        if not self.parameters:
+            raise UsageError(
+                f"Problem: {objective.title} depends on no parameter{' but those in updates' * bool(self.updates)}, so "
+                f"there is nothing to train; make what is to change an fg.Parameter"
+            )
+        given = {"loss": loss, "error": error}
+        further = {name: _scalar(name, box) for name, box in given.items() if box is not None}
+        self.measures = measures_of(objective, **further)
+        self.evaluated = self.measures if evaluate is None else measures_of(evaluate, **further)
+        self.names = Graph(objective, *self.updates).names
+        self._refuse_what_is_foreign({"evaluate": self.evaluate, **further, **_titled(self.updates)})
+        _refuse_idle_regularizers(self.graph, self.parameters)
+
+    @property
+    def loss(self) -> Box:
+        """The loss as it is evaluated on validation data."""
+        return self.evaluated.loss
+
+    @property
+    def error(self) -> Box | None:
+        """The error as it is evaluated on validation data, None where there is none."""
+        return self.evaluated.error
+
+    def weights(self, who: str) -> list[Parameter]:
+        """The parameters that are trained and enter the objective as weights, not as biases; `who` asks for them."""
+        return weights_of(self.graph, self.parameters, who)
 
     def layer_of(self, parameter: Box) -> str:
         """The scope of a parameter, its name where it has none."""
         scope, _, name = self.graph.names[parameter].rpartition("/")
         return scope or name
 
-    def _errors(self) -> list[Box]:
-        return [] if self.error is None else [self.error]
+    def _refuse_what_is_foreign(self, others: Mapping[str, Box]) -> None:
+        """Graphs beside the objective read its inputs, and the parameters that change."""
+        changed = {*self.parameters, *self.updates}
+        for what, box in others.items():
+            graph = Graph(box)
+            unknown = [one for one in graph.inputs if one not in self.inputs]
+            if unknown:
+                raise UsageError(
+                    f"Problem: {what} reads {unknown[0].title}, built at {unknown[0].built_at}, which the objective "
+                    f"does not read; build both on the same inputs"
+                )
+            idle = [one for one in graph.parameters if one not in changed]
+            if idle:
+                raise UsageError(
+                    f"Problem: {what} reads {idle[0].title}, built at {idle[0].built_at}, which is neither trained nor "
+                    f"in updates, so that it would never change; build both on the same parameters, or make it an "
+                    f"fg.Constant"
+                )
 
     def __repr__(self) -> str:
         inputs = ", ".join(self.graph.names[box] for box in self.inputs)
@@ -70,67 +122,93 @@ class Problem:
         return f"<Problem of {count} parameter{'s' * (count > 1)} and the inputs {inputs}>"
 
 
-def watched(objective: Box) -> tuple[Any, Any]:
-    """The mean loss and the mean error that an objective stands for."""
-    losses = [box for box in Graph(objective).boxes if box.role == "loss"]
-    if len(losses) != 1:
-        return objective, None
-    return mean(losses[0]), _error(losses[0])
+def _scalar(what: str, box: Any) -> Box:
+    """A box that is one number, to minimise or to show."""
+    if not isinstance(box, Box) or box.shape != () or box.dtype.kind != "f":
+        found = box.title if isinstance(box, Box) else type(box).__name__
+        raise UsageError(f"Problem: found {found} as {_AS[what]}, needs a scalar box of floats; fg.mean makes one")
+    return box
 
 
-def _error(losses: Box) -> Any:
-    """The share of the examples whose class is wrong, None for a loss of numbers."""
-    prediction: Any
-    targets: Any
-    prediction, targets = losses.children
-    if isinstance(losses, ClassLoss):
-        return mean(1 - _chance_of_right(losses, prediction, targets))
-    if isinstance(losses, BinaryCrossEntropy | Hinge):
-        middle = 0.5 if isinstance(losses, BinaryCrossEntropy) else 0
-        return _share((prediction > 0) != (targets > middle))
-    return None
+_AS = {"objective": "the objective", "evaluate": "evaluate=", "loss": "loss=", "error": "error="}
 
 
-def _chance_of_right(losses: Box, scores: Any, targets: Any) -> Any:
-    """How probable it is to name the right class by the largest score, if among equal ones a draw decides.
-
-    So a network that gives every class the same score is as wrong as chance, whatever the order of the classes. Where
-    the targets are probabilities the right class is that of the largest.
-    """
-    largest = np.max(scores, axis=-1)
-    ways = np.sum(_is_largest(scores, largest), axis=-1)
-    if targets.ndim < scores.ndim:
-        right = (pick(losses, scores, targets) == largest).astype(float)
-    else:
-        likely = _is_largest(targets, np.max(targets, axis=-1))
-        right = np.sum(_is_largest(scores, largest) * likely, axis=-1)
-        ways = ways * np.sum(likely, axis=-1)
-    return right / np.maximum(ways, 1.0)
+def _read_updates(updates: Any) -> dict[Parameter, Box]:
+    """Parameters and the boxes of their new values; shapes and dtypes are checked where the step is compiled."""
+    pairs = updates.items() if isinstance(updates, Mapping) else [] if updates is None else [(updates, None)]
+    for parameter, box in pairs:
+        if not isinstance(parameter, Parameter) or not isinstance(box, Box):
+            raise UsageError(
+                f"Problem: found updates={updates!r}, needs a dict of parameters that are not trained to boxes of "
+                f"their new values, {{mean: 0.9 * mean + 0.1 * np.mean(h, axis=0)}}"
+            )
+    return dict(pairs)
 
 
-def _is_largest(scores: Any, largest: Any) -> Any:
-    return (scores == np.expand_dims(largest, -1)).astype(float)
+def _titled(updates: Mapping[Parameter, Box]) -> dict[str, Box]:
+    return {f"the new value of {parameter.title}": box for parameter, box in updates.items()}
 
 
-def _share(wrong: Any) -> Any:
-    """How many are true, of all; in floats, whose mean is a sum that a plan writes out."""
-    return mean(wrong.astype(float))
+def _refuse_idle_regularizers(graph: Graph, trained: Iterable[Box]) -> None:
+    """A regularizer of nothing that is trained would change nothing."""
+    changing = set(trained)
+    for box in graph.boxes:
+        if any(child in changing for child in box.children):
+            changing.add(box)
+        elif box.role == "regularizer":
+            raise UsageError(
+                f"Problem: found {box.title}, which depends on no parameter that is trained, so that it regularizes "
+                f"nothing; give it weights, {type(box).__name__}(W1, W2)\n  built at {box.built_at}"
+            )
 
 
-def problem_of(model: Any, data: Any, l1: float = 0.0, l2: float = 0.0) -> Problem:
+def problem_of(
+    model: Any,
+    data: Any,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    *,
+    evaluate: Box | None = None,
+    updates: Mapping[Parameter, Box] | None = None,
+    who: str = "fit",
+) -> Problem:
     """The problem that a model stands for: itself, that of an objective box, or that of an MLP and its targets."""
+    l1, l2 = read_number(who, "l1", l1, low=0), read_number(who, "l2", l2, low=0)
     if isinstance(model, MLP):
-        return mlp_problem(model, _targets(data), l1, l2)
+        if evaluate is not None:
+            raise UsageError(
+                f"{who}: found evaluate= for an MLP, which is evaluated without dropout by itself; give an objective "
+                f"of its output, fg.objective(fg.SoftmaxCrossEntropy(mlp.logits(x), y))"
+            )
+        return mlp_problem(model, _targets(data), l1, l2, updates=updates)
     if l1 or l2:
-        raise UsageError("fit: l1= and l2= are for an MLP; add the regularizer to the objective, fg.objective(...)")
+        raise UsageError(f"{who}: l1= and l2= are for an MLP; add the regularizer to the objective, fg.objective(...)")
     if isinstance(model, Problem):
+        if evaluate is not None or updates:
+            raise UsageError(f"{who}: found evaluate= or updates= beside a Problem, which has its own; give them to it")
         return model
     if isinstance(model, Box):
-        return Problem(model)
-    raise UsageError(f"fit: found {type(model).__name__} as the model, needs an fg.MLP, an objective box or a Problem")
+        return Problem(model, evaluate=evaluate, updates=updates)
+    raise UsageError(
+        f"{who}: found {type(model).__name__} as the model, needs an fg.MLP, an objective box or a Problem"
+    )
 
 
-def mlp_problem(mlp: MLP, targets: Any, l1: float = 0.0, l2: float = 0.0) -> Problem:
+def without_updates(problem: Problem, who: str) -> Problem:
+    """The problem, refused where it has updates, which belong to steps on batches."""
+    if problem.updates:
+        raise UsageError(f"{who}: found a problem with updates=, which belong to the steps of fg.fit; train it there")
+    return problem
+
+
+def mlp_problem(
+    mlp: MLP,
+    targets: Any,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    *,
+    updates: Mapping[Parameter, Box] | None = None,
+) -> Problem:
     """The usual objective of a network: cross entropy for a softmax or sigmoid output, else the squared error.
 
     `targets` are an array like those to come: integer labels, probabilities or numbers.
@@ -139,14 +217,17 @@ def mlp_problem(mlp: MLP, targets: Any, l1: float = 0.0, l2: float = 0.0) -> Pro
     targets = rectangular(targets, "fit: 'y'")
     x = Input("x", shape=("N", mlp.sizes[0]), dtype=dtype)
     y = Input("y", shape=("N", *targets.shape[1:]), dtype=_target_dtype(mlp, targets, dtype))
-    losses = _losses(mlp, mlp.logits(x, training=True), y)
     penalty: Any = None
     for strength, regularizer in ((l1, L1), (l2, L2)):
         if read_number("fit", regularizer.__name__.lower(), strength, low=0):
             part: Any = float(strength) * regularizer(*mlp.weights)
             penalty = part if penalty is None else penalty + part
-    whole = objective(losses) if penalty is None else objective(losses, penalty, 1.0)
-    return Problem(whole, loss=mean(_losses(mlp, mlp.logits(x), y)) if any(mlp.dropout) else None)
+
+    def whole(training: bool) -> Any:
+        losses = _losses(mlp, mlp.logits(x, training=training), y)
+        return objective(losses) if penalty is None else objective(losses, penalty, 1.0)
+
+    return Problem(whole(True), evaluate=whole(False) if any(mlp.dropout) else None, updates=updates)
 
 
 def _targets(data: Any) -> Any:

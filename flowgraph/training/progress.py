@@ -65,8 +65,8 @@ class Lines(Callback):
 
 def describe(epoch: Epoch) -> str:
     """The measures of an epoch in a line."""
-    parts = [f"loss {epoch.train_loss:.4g}"]
-    if epoch.valid_loss is not None:
-        parts.append(f"valid {epoch.valid_loss:.4g}")
-    error = epoch.train_error if epoch.valid_loss is None else epoch.valid_error
+    parts = [f"objective {epoch.train_objective:.4g}"]
+    if epoch.valid_objective is not None:
+        parts.append(f"valid {epoch.valid_objective:.4g}")
+    error = epoch.train_error if epoch.valid_objective is None else epoch.valid_error
     return ", ".join(parts + ([] if error is None else [f"error {error:.1%}"]))

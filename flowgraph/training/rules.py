@@ -1,81 +1,23 @@
-"""Update rules as flow graphs: from a parameter, its gradient, the learning rate and the rule's state to new values."""
+"""The update rules: gradient descent, with momentum, with a rate for each number, with decay of weights or L1."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
-from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter
-from flowgraph.naming import reopened
-from flowgraph.training.settings import keep, read_number
-
-Updates = dict[Parameter, Box]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How a parameter changes in a step: `updates` gives, for parameters and their gradients, boxes of new values.
-
-    What a rule remembers from step to step (a velocity, a mean of squares) are parameters too, and so updated by the
-    same plan. A rule of your own gives in `change` the new value of one parameter, and of its own state.
-    """
-
-    default_rate: ClassVar[float] = 0.01
-    counts_steps: ClassVar[bool] = False
-
-    @property
-    def gain(self) -> float | None:
-        """By how many rates a steady gradient moves a parameter, None where that depends on the gradient."""
-        return None
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            keep(self, field.name, read_number(self.name, field.name, getattr(self, field.name), low=0, below=1))
-
-    @property
-    def name(self) -> str:
-        """The name of the rule."""
-        return type(self).__name__
-
-    def updates(self, grads: Mapping[Parameter, Any], rate: Any) -> Updates:
-        """The new values of parameters and of the rule's state; `grads` holds a gradient box for each parameter."""
-        found: Updates = {}
-        counts: dict[Any, Any] = {}
-        for parameter, grad in grads.items():
-            if parameter.dtype.kind == "c" and self.gain is None:
-                raise UsageError(
-                    f"{self.name}: found {parameter.title} of dtype {parameter.dtype}, but the square of a gradient is "
-                    f"of real numbers; needs SGD, Momentum or Nesterov"
-                )
-            own = rate if rate.dtype == parameter.dtype else rate.astype(parameter.dtype)
-            if self.counts_steps and parameter.dtype not in counts:
-                counter = Parameter(np.zeros((), parameter.dtype), name=f"steps_{parameter.dtype}")
-                counts[parameter.dtype] = found[counter] = counter + 1
-            found.update(self.change(parameter, grad, own, counts.get(parameter.dtype)))
-        return found
-
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
-        """The new values of one parameter and its state; `count` is the number of this step, from 1 on."""
-        raise NotImplementedError
-
-    def graph(self, shape: tuple[int, ...] = (3, 2)) -> Graph:
-        """The rule on one parameter theta, to look at or to draw."""
-        theta, grad = Parameter(np.zeros(shape), name="theta"), Input("grad", shape=shape)
-        return Graph(*self.updates({theta: grad}, Input("rate")).values())
-
-    def state(self, parameter: Parameter, name: str) -> Any:
-        """What the rule remembers of a parameter: zeros of its shape, at first."""
-        with reopened(""):
-            title = f"{parameter.name}/{name}" if parameter.name else None
-            return Parameter(np.zeros_like(parameter.value), name=title)
+from flowgraph.leaves import Parameter
+from flowgraph.order import Boxes
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.rule import Rule, Updates
+from flowgraph.training.settings import read_number
 
 
+@strict_settings
 @dataclass(frozen=True)
 class SGD(Rule):
     """Stochastic gradient descent.
@@ -110,6 +52,7 @@ class _WithVelocity(Rule):
         return 1 / (1 - self.beta)
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Momentum(_WithVelocity):
     """A running sum of gradients, which carries the parameters over plateaus.
@@ -125,6 +68,7 @@ class Momentum(_WithVelocity):
         return {parameter: parameter - rate * moved, v: moved}
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Nesterov(_WithVelocity):
     """Momentum that looks ahead: the gradient counts once more, as if it had been taken after the move.
@@ -140,6 +84,7 @@ class Nesterov(_WithVelocity):
         return {parameter: parameter - rate * (grad + self.beta * moved), v: moved}
 
 
+@strict_settings
 @dataclass(frozen=True)
 class RMSProp(Rule):
     """Each number has its own rate: the gradient is divided by the root of its mean square.
@@ -160,6 +105,7 @@ class RMSProp(Rule):
         return {parameter: parameter - rate * (grad / (np.sqrt(square) + self.epsilon)), s: square}
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Adam(Rule):
     """Running means of the gradient and of its square, both corrected for their start at zero.
@@ -188,30 +134,105 @@ class Adam(Rule):
 
 
 @dataclass(frozen=True)
-class AdamW(Adam):
-    """Adam with a decay of the weights that the gradient's size does not scale; biases (one axis) do not decay.
+class _OnWeights(Rule):
+    """A rule that changes weights in another way than biases: those in `parameters`, or those of the objective."""
+
+    parameters: Sequence[Parameter] | None = field(default=None, kw_only=True)
+
+    @property
+    def strength(self) -> float:
+        """How strongly it acts on weights, 0 for not at all."""
+        raise NotImplementedError
+
+    @property
+    def needs_weights(self) -> bool:
+        return self.strength > 0 and self.parameters is None
+
+    def of_weights(self, weights: Sequence[Parameter]) -> Rule:
+        """The same rule acting on these parameters."""
+        return replace(self, parameters=weights)
+
+    def read(self, setting: str, found: Any) -> Any:
+        if setting != "parameters":
+            return super().read(setting, found)
+        return None if found is None else _read_parameters(self.name, found)
+
+    def updates(self, grads: Mapping[Parameter, Any], rate: Any) -> Updates:
+        names = ", ".join(parameter.name or parameter.title for parameter in grads)
+        if self.needs_weights:
+            raise UsageError(
+                f"{self.name}: found parameters ({names}) of which it does not know the weights; fg.fit reads them off "
+                f"the objective, elsewhere it needs parameters=[...], those to act on"
+            )
+        for parameter in self.parameters or ():
+            if parameter not in grads:
+                raise UsageError(
+                    f"{self.name}: found {parameter.title} among parameters=, which is not trained; needs some of "
+                    f"those that are: {names}"
+                )
+        return super().updates(grads, rate)
+
+    def acts_on(self, parameter: Parameter) -> bool:
+        """Whether a parameter is one of those that it acts on."""
+        return self.strength > 0 and self.parameters is not None and parameter in self.parameters
+
+
+def _read_parameters(who: str, found: Any) -> Boxes:
+    listed = [found] if isinstance(found, Parameter) else found
+    if not isinstance(listed, Sequence) or not all(isinstance(one, Parameter) for one in listed):
+        raise UsageError(f"{who}: found parameters={found!r}, needs a list of parameters, [W1, W2] or mlp.weights")
+    if not listed:
+        raise UsageError(f"{who}: found parameters=[], on which it would not act at all; leave them out, or name some")
+    return Boxes(dict.fromkeys(listed))
+
+
+@strict_settings
+@dataclass(frozen=True)
+class AdamW(Adam, _OnWeights):
+    """Adam with a decay of the weights that the gradient's size does not scale; biases do not decay.
 
     theta becomes theta − α (m̂ / (√ŝ + ε) + decay · theta), the rest as in Adam
+
+    The weights are `parameters`, or else what `fg.fit` finds to be a factor of a product with something that depends
+    on the inputs, whatever its shape.
 
     Source: Loshchilov and Hutter 2019, Decoupled weight decay regularization.
     """
 
     decay: float = 0.01
 
+    @property
+    def strength(self) -> float:
+        return self.decay
+
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         found = super().change(parameter, grad, rate, count)
-        if is_weight(parameter):
+        if self.acts_on(parameter):
             moved: Any = found[parameter]
             found[parameter] = moved - (rate * self.decay) * parameter
         return found
 
 
+@strict_settings
 @dataclass(frozen=True)
-class Proximal(Rule):
+class Proximal(_OnWeights):
     """A rule, then the proximal step of l1 · Σ |W|, which sets small weights to exactly 0; biases are left alone.
 
     W becomes sign(W') max(|W'| − α l1 g, 0), as W' less W' clipped to ±α l1 g, where W' is what the rule gives and g
-    its gain: 1 for SGD, 1 / (1 − β) for Momentum and Nesterov. The objective itself is then without L1.
+    its gain: 1 for SGD, 1 / (1 − β) for Momentum and Nesterov. The objective is given without L1; what is minimised,
+    and so shown and watched as the objective, is the sum of both.
+
+    The weights are `parameters`, or else what `fg.fit` finds to be a factor of a product with something that depends
+    on the inputs, whatever its shape. `l1=0` leaves the rule as it is.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x, y = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=("N",))
+    >>> w, b = fg.Parameter(np.zeros(3), name="w"), fg.Parameter(0.0, name="b")
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> _ = fg.fit(fg.mean(fg.SquaredError(x @ w + b, y)), (X, 2 * X[:, 0]), rule=fg.Proximal(fg.SGD(), l1=0.5),
+    ...            batch_size=None, epochs=200, progress=False)
+    >>> w.value.round(1)
+    array([1.8, 0. , 0. ])
 
     Source: Parikh and Boyd 2014, Proximal algorithms, "soft thresholding".
     """
@@ -219,26 +240,33 @@ class Proximal(Rule):
     rule: Rule
     l1: float
 
-    def __post_init__(self) -> None:
-        keep(self, "l1", read_number("Proximal", "l1", self.l1, low=0))
-        if not isinstance(self.rule, Rule) or self.rule.gain is None:
-            found = self.rule.name if isinstance(self.rule, Rule) else repr(self.rule)
+    @property
+    def strength(self) -> float:
+        return self.l1
+
+    @property
+    def penalty(self) -> Any:
+        return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
+
+    def read(self, setting: str, found: Any) -> Any:
+        if setting == "l1":
+            return read_number(self.name, setting, found, low=0)
+        if setting != "rule":
+            return super().read(setting, found)
+        if not isinstance(found, Rule) or found.gain is None:
+            what = found.name if isinstance(found, Rule) else repr(found)
             raise UsageError(
-                f"Proximal: found the rule {found}, whose steps have no fixed rate; needs SGD, Momentum or Nesterov"
+                f"Proximal: found the rule {what}, whose steps have no fixed rate; needs SGD, Momentum or Nesterov"
             )
+        return found
 
     def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
         found = self.rule.change(parameter, grad, rate, count)
-        if is_weight(parameter):
+        if self.acts_on(parameter):
             moved: Any = found[parameter]
             threshold = rate * (self.l1 * (self.rule.gain or 1.0))
             found[parameter] = moved - np.minimum(np.maximum(moved, -threshold), threshold)
         return found
-
-
-def is_weight(parameter: Parameter) -> bool:
-    """Whether a parameter is a matrix of weights, and no vector of biases."""
-    return parameter.ndim >= 2
 
 
 RULES: Mapping[str, type[Rule]] = {

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowgraph.errors import UsageError
+from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import keep, read_count, read_number
 
 
@@ -76,6 +77,7 @@ class Schedule:
         return found
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Fixed(Schedule):
     """The same rate α for every update."""
@@ -92,6 +94,7 @@ class Fixed(Schedule):
         return Convergence(True, False)
 
 
+@strict_settings
 @dataclass(frozen=True)
 class InverseTime(Schedule):
     """αₜ = α / (1 + δ t), with the decrease constant δ."""
@@ -109,6 +112,7 @@ class InverseTime(Schedule):
         return Convergence(True, True)
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Power(Schedule):
     """αₜ = α / t^δ, with 0.5 < δ ≤ 1."""
@@ -131,6 +135,7 @@ class Power(Schedule):
         return Convergence(True, True)
 
 
+@strict_settings
 @dataclass(frozen=True)
 class FixedFirst(Schedule):
     """One rate for the first updates, then another schedule, which starts to count there."""
@@ -142,6 +147,7 @@ class FixedFirst(Schedule):
     def __post_init__(self) -> None:
         _above_zero(self, alpha=self.alpha)
         _count(self, updates=self.updates)
+        _follows(self)
 
     def rate(self, t: int) -> float:
         return self.alpha if t <= self.updates else self.then.rate(t - self.updates)
@@ -150,6 +156,7 @@ class FixedFirst(Schedule):
         return self.then.conditions()
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Step(Schedule):
     """α, times `factor` after every `every` updates."""
@@ -171,6 +178,7 @@ class Step(Schedule):
         return Convergence(False, True)
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Cosine(Schedule):
     """From α at the first update down to `lowest` at update `updates`, along half a cosine; then `lowest`.
@@ -185,7 +193,8 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         _above_zero(self, alpha=self.alpha)
         _count(self, updates=self.updates)
-        if not 0 <= self.lowest <= self.alpha:
+        keep(self, "lowest", read_number("Cosine", "lowest", self.lowest, low=0))
+        if self.lowest > self.alpha:
             raise UsageError(f"Cosine: found lowest={self.lowest}, needs 0 to alpha={self.alpha}")
 
     def rate(self, t: int) -> float:
@@ -196,6 +205,7 @@ class Cosine(Schedule):
         return Convergence(self.lowest > 0, self.lowest == 0)
 
 
+@strict_settings
 @dataclass(frozen=True)
 class WarmUp(Schedule):
     """From nearly 0 up, in equal steps, to the first rate of another schedule, which follows.
@@ -208,6 +218,7 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         _count(self, updates=self.updates)
+        _follows(self)
 
     def rate(self, t: int) -> float:
         return self.then.rate(1) * t / self.updates if t <= self.updates else self.then.rate(t - self.updates)
@@ -216,14 +227,22 @@ class WarmUp(Schedule):
         return self.then.conditions()
 
 
-def find_schedule(rate: float | Schedule) -> Schedule:
+def find_schedule(who: str, rate: float | Schedule) -> Schedule:
     """The schedule itself, or the fixed rate."""
-    return rate if isinstance(rate, Schedule) else Fixed(rate)
+    if isinstance(rate, Schedule):
+        return rate
+    return Fixed(read_number(who, "learning_rate", rate, above=0, otherwise=", or a schedule"))
 
 
 def _above_zero(schedule: Schedule, **numbers: Any) -> None:
     for name, number in numbers.items():
         keep(schedule, name, read_number(type(schedule).__name__, name, number, above=0))
+
+
+def _follows(schedule: FixedFirst | WarmUp) -> None:
+    if not isinstance(schedule.then, Schedule):
+        who = type(schedule).__name__
+        raise UsageError(f"{who}: found then={schedule.then!r}, needs a schedule, schedules.Fixed(0.1)")
 
 
 def _count(schedule: Schedule, **numbers: Any) -> None:

@@ -10,9 +10,19 @@ from flowgraph.errors import UsageError
 
 
 def read_number(
-    who: str, name: str, found: Any, *, low: float = -math.inf, above: float = -math.inf, below: float = math.inf
+    who: str,
+    name: str,
+    found: Any,
+    *,
+    low: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    otherwise: str = "",
 ) -> float:
-    """A Python float, which widens no float32, from `low` on, above `above` and below `below`."""
+    """A Python float, which widens no float32, from `low` on, above `above` and below `below`.
+
+    `otherwise` says what else may be given.
+    """
     legal = isinstance(found, Real) and not isinstance(found, bool) and math.isfinite(found)
     if not legal or not (found >= low and above < found < below):
         bounds = [
@@ -24,7 +34,7 @@ def read_number(
             )
             if given
         ]
-        raise UsageError(f"{who}: found {name}={found!r}, needs a number {' and '.join(bounds)}".rstrip())
+        raise UsageError(f"{who}: found {name}={found!r}, needs a number {' and '.join(bounds)}".rstrip() + otherwise)
     return float(found)
 
 

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from numbers import Real
 from operator import add
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.derivatives import gradient
-from flowgraph.errors import FeedError, UsageError
+from flowgraph.errors import UsageError
 from flowgraph.leaves import Input, Parameter
+from flowgraph.order import Boxes
 from flowgraph.plan import compile
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
@@ -23,26 +24,26 @@ from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.examples import Fed, epoch_order, held_out, parted, read_batch_size, read_examples
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.interrupt import interruption
+from flowgraph.training.keywords import strict_settings
 from flowgraph.training.problem import problem_of
-from flowgraph.training.rules import Rule, find_rule
+from flowgraph.training.rule import Rule
+from flowgraph.training.rules import find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
+from flowgraph.training.state import State, check_arrays, check_record
+
+EVALUATION = 1 << 39
+"""What tells the draws of random leaves in an evaluation from those of the steps, which are counted from 1."""
 
 
-class State(NamedTuple):
-    """Where a training stands: arrays by name, and a record of what JSON holds."""
-
-    arrays: dict[str, Array]
-    record: dict[str, Any]
-
-
+@strict_settings
 class Trainer:
     """Trains a model step by step; `run` goes on to a number of epochs. Model, data and settings are those of `fg.fit`.
 
-    The step is one plan, `plan`: objective, gradients and update rule, all parameters together. `updates` counts the
-    steps, `epoch` the epochs that are complete, `position` the examples seen in the one that is not. Order and dropout
-    are fixed by the seed and these counts, so `state()` is all that `restore` needs: parameters, what the rule
-    remembers, the counts, sums of this epoch, early stopping, the history.
+    The step is one plan, `plan`: objective, gradients, update rule and the updates of the problem, all parameters
+    together. `updates` counts the steps, `epoch` the epochs that are complete, `position` the examples seen in the one
+    that is not. Order and dropout are fixed by the seed and these counts, so `state()` is all that `restore` needs:
+    parameters, what the rule remembers, the counts, sums of this epoch, early stopping, the history.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Trainer:
         learning_rate: float | Schedule | None = None,
         batch_size: int | None = 32,
         early_stopping: EarlyStopping | int | None = None,
+        evaluate: Box | None = None,
+        updates: Mapping[Parameter, Box] | None = None,
         seed: int = 0,
         backend: str = "numpy",
     ) -> None:
         train, valid = parted(train, valid)
-        self.problem = problem = problem_of(model, train, l1, l2)
+        self.problem = problem = problem_of(model, train, l1, l2, evaluate=evaluate, updates=updates)
         self.seed = read_count("fit", "seed", seed, low=0)
         self.train = read_examples(problem, train)
         self.valid: Fed | None = None
@@ -70,17 +73,16 @@ class Trainer:
         elif valid is not None:
             self.valid = read_examples(problem, valid, "valid")
         self.rule = find_rule(rule)
-        self.schedule = find_schedule(self.rule.default_rate if learning_rate is None else learning_rate)
+        self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.batch_size = read_batch_size(batch_size, len(self.train))
         self.backend = backend
-        self.lookout = Lookout(find_stopping(early_stopping))
+        self.lookout = Lookout(find_stopping(early_stopping, problem, self.valid is not None))
         self.updates = self.epoch = self.position = 0
         self.stopped: str | None = None
         self.history: list[Epoch] = []
-        self._loss = self._error = 0.0
+        self._sums = dict.fromkeys(problem.measures.by_name(), 0.0)
         self._seconds = 0.0
         self._order = self._epoch_order()
-        self._evaluator = None if self.valid is None else Evaluator(problem)
         self._build()
 
     def _build(self) -> None:
@@ -95,10 +97,18 @@ class Trainer:
             by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
         self._norms = dict.fromkeys(by_layer, 0.0)
         norms = [np.sqrt(reduce(add, map(_squares, parts))) for parts in by_layer.values()]
-        watched = [problem.batch_loss] + ([] if problem.batch_error is None else [problem.batch_error])
-        updates = self.rule.updates(grads, rate)
-        self.plan = compile([*watched, *norms], updates, [*problem.inputs, rate], backend=self.backend)
-        self._parameters = {problem.graph.names[p]: p for p in grads}
+        rule = self.rule
+        if rule.needs_weights:
+            rule = rule.of_weights(problem.weights(rule.name))
+        measures = problem.measures.with_penalty(rule.penalty).by_name()
+        watched = Boxes(dict.fromkeys(measures.values()))
+        self._places = {name: watched.index(box) for name, box in measures.items()}
+        self._evaluator = None if self.valid is None else Evaluator(problem, rule.penalty)
+        updates = rule.updates(grads, rate)
+        self.plan = compile(
+            [*watched, *norms], updates | problem.updates, [*problem.inputs, rate], backend=self.backend
+        )
+        self._parameters: dict[str, Parameter] = {problem.names[p]: p for p in (*grads, *problem.updates)}
         own = [parameter for parameter in updates if parameter not in grads]
         self._remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
 
@@ -117,11 +127,9 @@ class Trainer:
         self.updates += 1
         values = self.plan(*arrays, self.schedule(self.updates), seed=(self.seed << 40) + self.updates)
         count = stop - self.position
-        watched = len(values) - len(self._norms)
-        self._loss += float(values[0]) * count
-        if watched > 1:
-            self._error += float(values[1]) * count
-        for layer, norm in zip(self._norms, values[watched:], strict=True):
+        for name, place in self._places.items():
+            self._sums[name] += float(values[place]) * count
+        for layer, norm in zip(self._norms, values[len(values) - len(self._norms) :], strict=True):
             self._norms[layer] += float(norm)
         self.position = stop
         self._seconds += time.perf_counter() - start
@@ -135,27 +143,31 @@ class Trainer:
                 f"step() goes on until all are"
             )
         count, steps = len(self.train), -(-len(self.train) // self.batch_size)
-        loss, error = self._evaluator(self.valid) if self._evaluator and self.valid else (None, None)
+        measured = {f"train_{name}": total / count for name, total in self._sums.items()}
+        if self._evaluator is not None:
+            seed = (self.seed << 40) + EVALUATION + (self.epoch << 20)
+            found = self._evaluator.measure(self.valid, seed=seed)
+            measured |= {f"valid_{name}": value for name, value in found.items()}
         epoch = Epoch(
             number=self.epoch + 1,
             updates=self.updates,
             learning_rate=self.schedule(self.updates),
             seconds=self._seconds + time.perf_counter() - start,
-            train_loss=self._loss / count,
-            train_error=None if self.problem.batch_error is None else self._error / count,
-            valid_loss=loss,
-            valid_error=error,
             gradient_norms={layer: total / steps for layer, total in self._norms.items()},
+            **measured,
         )
         self.epoch, self.position = epoch.number, 0
-        self._loss = self._error = self._seconds = 0.0
+        self._sums = dict.fromkeys(self._sums, 0.0)
+        self._seconds = 0.0
         self._norms = dict.fromkeys(self._norms, 0.0)
         self._order = self._epoch_order()
         self.history.append(epoch)
         self.lookout.see(epoch, self.values)
         self.stopped = self.stopped or self.lookout.verdict()
-        if not math.isfinite(epoch.train_loss):
-            self.stopped = f"the loss is {epoch.train_loss} in epoch {epoch.number}; try a smaller learning rate"
+        if not math.isfinite(epoch.train_objective):
+            self.stopped = (
+                f"the objective is {epoch.train_objective} in epoch {epoch.number}; try a smaller learning rate"
+            )
         return epoch
 
     def run(self, epochs: int, callbacks: Sequence[Any] = ()) -> History:
@@ -176,7 +188,8 @@ class Trainer:
                 listener.on_end(self)
         ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epoch{'s' * (self.epoch != 1)}"
         self.put_back_best()
-        return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended)
+        watch = self.lookout.settings.watch
+        return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended, watch=watch)
 
     def _run_step(self, listeners: Sequence[Callback]) -> None:
         if self.position < len(self.train):
@@ -193,7 +206,7 @@ class Trainer:
         self.stopped = why
 
     def values(self) -> dict[str, Array]:
-        """The parameters of the model by name."""
+        """The parameters of the model by name, those that only `updates` changes among them."""
         return {name: parameter.value for name, parameter in self._parameters.items()}
 
     def put_back_best(self) -> None:
@@ -214,8 +227,7 @@ class Trainer:
             "updates": self.updates,
             "epoch": self.epoch,
             "position": self.position,
-            "loss": self._loss,
-            "error": self._error,
+            "sums": dict(self._sums),
             "seconds": self._seconds,
             "norms": dict(self._norms),
             "lookout": self.lookout.record(),
@@ -226,21 +238,16 @@ class Trainer:
     def restore(self, state: State) -> None:
         """Go on where a state was taken, by a trainer with the same problem, data and settings."""
         arrays, record = state
-        for what, needed in self._identity().items():
-            if record.get(what) != needed:
-                raise UsageError(
-                    f"restore: found a state with {what} {record.get(what)!r}, but this trainer has {needed!r}; "
-                    f"give the trainer what it had when the state was taken"
-                )
+        check_record(record, self._identity())
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
         owned = {f"parameter/{name}": p for name, p in self._parameters.items()}
         owned |= {f"rule/{name}": p for name, p in self._remembered.items()}
-        _check_arrays(arrays, owned)
+        check_arrays(arrays, owned)
         for name, parameter in owned.items():
             parameter.value = arrays[name]
         self.lookout.restore(record["lookout"], best)
         self.updates, self.epoch, self.position = record["updates"], record["epoch"], record["position"]
-        self._loss, self._error, self._seconds = record["loss"], record["error"], record["seconds"]
+        self._sums, self._seconds = dict(record["sums"]), record["seconds"]
         self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
         self.history = [Epoch(**epoch) for epoch in record["history"]]
         self._order = self._epoch_order()
@@ -253,6 +260,7 @@ class Trainer:
             "backend": self.backend,
             "examples": len(self.train),
             "rule": str(self.rule),
+            "watch": self.lookout.settings.watch,
             "schedule": str(self.schedule),
         }
 
@@ -263,14 +271,3 @@ class Trainer:
 def _squares(grad: Any) -> Any:
     """The sum of the squares of all numbers, of their sizes where they are complex."""
     return np.sum(grad * grad if grad.dtype.kind == "f" else np.real(grad * np.conj(grad)))
-
-
-def _check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) -> None:
-    for name, parameter in owned.items():
-        found = arrays.get(name)
-        if found is None or found.shape != parameter.shape or found.dtype != parameter.dtype:
-            what = "no array" if found is None else f"{found.dtype} of shape {found.shape}"
-            raise FeedError(
-                f"restore: found {what} for {name!r}, needs {parameter.dtype} of shape {parameter.shape}; "
-                f"the state belongs to another model or rule"
-            )

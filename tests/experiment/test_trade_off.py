@@ -60,7 +60,7 @@ def test_settings_that_say_what_is_compared_are_not_varied():
 
 def test_numbers_have_no_error_to_watch(tmp_path):
     np.savez(tmp_path / "line.npz", x=np.arange(20.0)[:, None], y=np.arange(20) / 7)
-    with pytest.raises(UsageError, match="found watch='error' for numbers, which have none; watch the loss"):
+    with pytest.raises(UsageError, match="found watch='error' for numbers, which have none; watch the objective"):
         Experiment(TrainSettings(str(tmp_path / "line.npz"), "y", watch="error"))
 
 

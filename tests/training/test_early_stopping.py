@@ -18,7 +18,7 @@ def look(losses, errors=None, **settings):
     lookout, verdicts = Lookout(fg.EarlyStopping(**settings)), []
     for number, loss in enumerate(losses, 1):
         error = errors[number - 1] if errors else None
-        epoch = Epoch(number, number, 0.1, 0.0, 1.0, valid_loss=loss, valid_error=error)
+        epoch = Epoch(number, number, 0.1, 0.0, 1.0, 1.0, valid_objective=loss, valid_error=error)
         lookout.see(epoch, lambda number=number: {"w": np.array(float(number))})
         verdicts.append(lookout.verdict())
     return lookout, verdicts
@@ -26,7 +26,7 @@ def look(losses, errors=None, **settings):
 
 def test_it_stops_when_patience_is_over_and_keeps_the_best():
     lookout, verdicts = look([3, 2, 2.5, 2.1, 2.2], patience=3)
-    assert verdicts == [None, None, None, None, "no better validation loss for 3 epochs"]
+    assert verdicts == [None, None, None, None, "no better validation objective for 3 epochs"]
     assert (lookout.best, lookout.best_epoch, float(lookout.parameters["w"])) == (2, 2, 2.0)
 
 
@@ -82,23 +82,24 @@ def test_training_stops_and_the_best_parameters_come_back():
     kept = {}
     trainer = Trainer(problem, (X[:30], y[:30]), (X[30:], y[30:]), learning_rate=0.05, early_stopping=4)
     history = trainer.run(200, [lambda trainer, epoch: kept.setdefault(epoch.number, trainer.values())])
-    best = int(np.argmin(history["valid_loss"])) + 1
+    best = int(np.argmin(history["valid_objective"])) + 1
     assert len(history) == best + 4 < 200
     assert history.best.number == history.best_epoch == best
-    assert history.ended == "ended: no better validation loss for 4 epochs"
+    assert history.ended == "ended: no better validation objective for 4 epochs"
     for name, value in kept[best].items():
         assert np.array_equal(trainer.values()[name], value)
 
 
 def test_what_may_be_given():
-    assert find_stopping(3) == fg.EarlyStopping(3)
-    assert find_stopping(None).patience is None
+    problem = mlp_problem(fg.MLP([2, 2], rng=0), np.array([0, 1]))
+    assert find_stopping(3, problem, True) == fg.EarlyStopping(3)
+    assert find_stopping(None, problem, False).patience is None
     stopping = fg.EarlyStopping(watch="error")
-    assert find_stopping(stopping) is stopping
+    assert find_stopping(stopping, problem, True) is stopping
 
 
 def test_what_it_refuses():
-    with pytest.raises(UsageError, match=r"EarlyStopping: found watch='accuracy', needs 'loss' or 'error'"):
+    with pytest.raises(UsageError, match=r"EarlyStopping: found watch='accuracy', needs 'objective', 'loss' or"):
         fg.EarlyStopping(watch="accuracy")
     with pytest.raises(UsageError, match=r"EarlyStopping: found patience=0, needs a whole number .*, or None to go on"):
         fg.EarlyStopping(0)

@@ -272,7 +272,7 @@ def test_a_problem_is_refused_that_cannot_be_trained():
         fg.Problem(fg.mean(x))
     with pytest.raises(UsageError, match=r"needs a scalar box of floats; fg.mean makes one"):
         fg.Problem(x * w)
-    with pytest.raises(UsageError, match=r"the loss or error reads Input 'other', which the objective does not read"):
+    with pytest.raises(UsageError, match=r"loss reads Input 'other', built at .*, which the objective does not read"):
         fg.Problem(fg.mean(x * w), loss=fg.mean(fg.Input("other", shape=("N",))))
     assert repr(fg.Problem(fg.mean(x * w))) == "<Problem of 1 parameter and the inputs x>"
 

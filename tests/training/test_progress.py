@@ -24,14 +24,14 @@ def test_a_terminal_gets_a_bar():
     assert isinstance(bar, Bar)
     train(False, callbacks=[bar])
     assert "20/20" in out.getvalue()
-    assert "loss" in out.getvalue()
+    assert "objective" in out.getvalue()
 
 
 def test_a_log_gets_a_line_for_every_tenth(caplog):
     with caplog.at_level(logging.INFO, "flowgraph.training"):
         train(None)
     assert len(caplog.messages) == 10
-    assert caplog.messages[-1].startswith("epoch 20/20: loss 0.")
+    assert caplog.messages[-1].startswith("epoch 20/20: objective 0.")
 
 
 def test_lines_are_printed_where_they_are_asked_for(capsys):

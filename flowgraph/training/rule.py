@@ -1,0 +1,94 @@
+"""What an update rule is: from parameters, their gradients, the learning rate and the rule's state to new values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input, Parameter
+from flowgraph.naming import reopened
+from flowgraph.training.settings import keep, read_number
+
+Updates = dict[Parameter, Box]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a parameter changes in a step: `updates` gives, for parameters and their gradients, boxes of new values.
+
+    What a rule remembers from step to step (a velocity, a mean of squares) are parameters too, and so updated by the
+    same plan. A rule of your own gives in `change` the new value of one parameter, and of its own state.
+    """
+
+    default_rate: ClassVar[float] = 0.01
+    counts_steps: ClassVar[bool] = False
+
+    @property
+    def gain(self) -> float | None:
+        """By how many rates a steady gradient moves a parameter, None where that depends on the gradient."""
+        return None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            keep(self, field.name, self.read(field.name, getattr(self, field.name)))
+
+    def read(self, setting: str, found: Any) -> Any:
+        """A setting as it was given, checked: a number from 0 and below 1, if a subclass does not say otherwise."""
+        return read_number(self.name, setting, found, low=0, below=1)
+
+    @property
+    def name(self) -> str:
+        """The name of the rule."""
+        return type(self).__name__
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether the rule has still to be told which parameters are weights."""
+        return False
+
+    def of_weights(self, weights: Sequence[Parameter]) -> Rule:
+        """The rule for parameters of which these are the weights: itself, as it treats all parameters alike."""
+        return self
+
+    @property
+    def penalty(self) -> Any:
+        """What the rule minimises beside the objective: a scalar box, None where it minimises the objective alone."""
+        return None
+
+    def updates(self, grads: Mapping[Parameter, Any], rate: Any) -> Updates:
+        """The new values of parameters and of the rule's state; `grads` holds a gradient box for each parameter."""
+        found: Updates = {}
+        counts: dict[Any, Any] = {}
+        for parameter, grad in grads.items():
+            if parameter.dtype.kind == "c" and self.gain is None:
+                raise UsageError(
+                    f"{self.name}: found {parameter.title} of dtype {parameter.dtype}, but the square of a gradient is "
+                    f"of real numbers; needs SGD, Momentum or Nesterov"
+                )
+            own = rate if rate.dtype == parameter.dtype else rate.astype(parameter.dtype)
+            if self.counts_steps and parameter.dtype not in counts:
+                counter = Parameter(np.zeros((), parameter.dtype), name=f"steps_{parameter.dtype}")
+                counts[parameter.dtype] = found[counter] = counter + 1
+            found.update(self.change(parameter, grad, own, counts.get(parameter.dtype)))
+        return found
+
+    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+        """The new values of one parameter and its state; `count` is the number of this step, from 1 on."""
+        raise NotImplementedError
+
+    def graph(self, shape: tuple[int, ...] = (3, 2)) -> Graph:
+        """The rule on one parameter theta, to look at or to draw."""
+        theta, grad = Parameter(np.zeros(shape), name="theta"), Input("grad", shape=shape)
+        return Graph(*self.of_weights([theta]).updates({theta: grad}, Input("rate")).values())
+
+    def state(self, parameter: Parameter, name: str) -> Any:
+        """What the rule remembers of a parameter: zeros of its shape, at first."""
+        with reopened(""):
+            title = f"{parameter.name}/{name}" if parameter.name else None
+            return Parameter(np.zeros_like(parameter.value), name=title)

@@ -1,0 +1,139 @@
+"""Which parameters are weights and which are biases, read off the graph of an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from enum import IntEnum
+from functools import partial
+from typing import Any, NamedTuple
+
+from flowgraph.backward import derived_bprop
+from flowgraph.box import Box
+from flowgraph.derivatives.symbolic import on_boxes
+from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
+from flowgraph.leaves import Input, Parameter
+from flowgraph.sweep import Step
+
+SHAPE_ONLY = ("like", "likes")
+"""Names of children that are read for their shape and dtype."""
+
+
+class Use(IntEnum):
+    """How a parameter meets what depends on the inputs; the largest of its uses says what it is."""
+
+    ADDED = 0
+    UNCLEAR = 1
+    FACTOR = 2
+
+
+class Found(NamedTuple):
+    """The use of a parameter, and the box where it was found."""
+
+    use: Use
+    box: Box | None
+
+
+def weights_of(graph: Graph, parameters: Iterable[Parameter], who: str) -> list[Parameter]:
+    """The parameters that are factors of a product with something that depends on the inputs; `who` asks for them.
+
+    A parameter that is only added to such things is a bias. One that enters in another way (a divisor, an exponent,
+    the exponential of it as a factor) is neither, and refused with a request to name the weights.
+    """
+    found = uses(graph, parameters)
+    weights = [parameter for parameter, one in found.items() if one.use is Use.FACTOR]
+    for parameter, (use, box) in found.items():
+        if use is Use.UNCLEAR and box is not None:
+            known = ", ".join(graph.names[one] for one in weights) or "W"
+            raise UsageError(
+                f"{who}: found {parameter.title}, which enters {box.title} neither as a factor, as weights do, nor as "
+                f"a term, as biases do; needs the parameters to act on, parameters=[{known}, ...]\n"
+                f"  built at {box.built_at}"
+            )
+    if not weights:
+        names = ", ".join(graph.names[parameter] for parameter in found)
+        raise UsageError(
+            f"{who}: found no weights in the objective, none of its parameters ({names}) is a factor of a product "
+            f"with something that depends on the inputs; needs parameters=[...], those to act on, or a rule that "
+            f"treats all parameters alike, fg.SGD() or fg.Adam()"
+        )
+    return weights
+
+
+def uses(graph: Graph, parameters: Iterable[Parameter]) -> dict[Parameter, Found]:
+    """The use of each parameter in a graph.
+
+    Boxes that depend on no input carry along the parameters that they are made of, and whether they are linear in each
+    of them. Where such a box meets one that depends on an input, in a box above both, the parameter is a factor if the
+    local gradient is made of the other child and not of the parameter itself, and a term if it is made of neither.
+    """
+    found = {parameter: Found(Use.ADDED, None) for parameter in parameters}
+    carried: dict[Box, dict[Parameter, bool]] = {parameter: {parameter: True} for parameter in found}
+    varying: set[Box] = set(graph.inputs)
+    for box in graph.boxes:
+        read = [child for place, child in enumerate(box.children) if not _shape_only(box, place)]
+        inside = {child: carried[child] for child in read if carried.get(child)}
+        varies = any(child in varying for child in read)
+        if varies:
+            varying.add(box)
+        if not inside:
+            continue
+        made_of = {child: local_dependence(box, child) for child in inside}
+        for child, needed in made_of.items():
+            if needed is None:
+                continue
+            for parameter, linear in inside[child].items():
+                linear = linear and not any(parameter in carried.get(one, ()) for one in needed)
+                if not varies:
+                    own = carried.setdefault(box, {})
+                    own[parameter] = own.get(parameter, True) and linear
+                    continue
+                product = any(one in varying for one in needed)
+                use = Use.ADDED if not needed else Use.FACTOR if linear and product else Use.UNCLEAR
+                found[parameter] = max(found[parameter], Found(use, box), key=lambda one: one.use)
+    return found
+
+
+def local_dependence(box: Box, child: Box) -> set[Box] | None:
+    """The children by whose values the gradient that a box sends to a child is made; None where it sends none.
+
+    The bprop is called on boxes, and what it builds is followed down to the children. All children count where the
+    gradient is made of the box's own value, or where the bprop runs on arrays only.
+    """
+    wanted = tuple((place, place) for place, one in enumerate(box.children) if one is child and box.passes[place])
+    if not wanted:
+        return None
+    bprop = box.bprop if box.has_bprop else derived_bprop(box)
+    if box.takes_needs:
+        bprop = partial(bprop, needs=tuple(one is child for one in box.children))
+    step = on_boxes(Step(0, bprop, tuple, wanted, len(box.children), box), False)
+    arriving = tuple(Input(f"arriving{i}", shape=s.shape, dtype=s.dtype) for i, s in enumerate(box.outputs))
+    parts = step.bprop(arriving if len(arriving) > 1 else arriving[0], box, *box.children)
+    needed = _reached([parts[place] for place, _ in wanted], {box, *box.children})
+    return set(box.children) if box in needed else needed
+
+
+def _reached(parts: Iterable[Any], ends: Collection[Box]) -> set[Box]:
+    """Those of the ends that boxes read for their values."""
+    found: set[Box] = set()
+    seen: set[Box] = set()
+    stack = list(parts)
+    while stack:
+        one = stack.pop()
+        if isinstance(one, tuple):
+            stack += one
+        elif isinstance(one, Box) and one not in seen:
+            seen.add(one)
+            if one in ends:
+                found.add(one)
+            else:
+                stack += [child for place, child in enumerate(one.children) if not _shape_only(one, place)]
+    return found
+
+
+def _shape_only(box: Box, place: int) -> bool:
+    """Whether a box reads a child for its shape and dtype only."""
+    if not box.constant_children:
+        return False
+    name = box.names_of_children()[place].partition("[")[0]
+    return name in SHAPE_ONLY and name in box.constant_children
