@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any
 
 from flowgraph.errors import UsageError
 from flowgraph.training.early_stopping import EarlyStopping, check_watch
+from flowgraph.training.keywords import strict_settings
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RULES, find_rule
@@ -21,6 +23,7 @@ NUMBERS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+@strict_settings
 @dataclass(frozen=True)
 class TrainSettings:
     """What fixes a training: with the same settings and data it ends with the same bits.
@@ -54,7 +57,7 @@ class TrainSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hidden = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
+        hidden = tuple(self.hidden) if isinstance(self.hidden, Sequence) else (self.hidden,)
         object.__setattr__(self, "hidden", hidden)
         if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in hidden):
             raise UsageError(f"settings: found hidden={self.hidden!r}, needs sizes of layers, each 1 or more, (64, 32)")
@@ -63,9 +66,22 @@ class TrainSettings:
                 raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs one of {', '.join(known)}")
         check_watch("settings", self.watch)
         read_count("settings", "epochs", self.epochs)
-        for name, bounds in NUMBERS.items():
+        read_count("settings", "seed", self.seed, low=0)
+        for name in ("batch_size", "patience"):
             if getattr(self, name) is not None:
+                read_count("settings", name, getattr(self, name), otherwise=", or None")
+        for name in ("valid", "test"):
+            self._check_share(name, getattr(self, name))
+        for name, bounds in NUMBERS.items():
+            if name != "learning_rate" or self.learning_rate is not None:
                 read_number("settings", name, getattr(self, name), **bounds)
+
+    def _check_share(self, name: str, share: Any) -> None:
+        real = isinstance(share, Real) and not isinstance(share, bool)
+        if not real or not (0 < share < 1 or (isinstance(share, Integral) and int(share) >= 1)):
+            raise UsageError(
+                f"settings: found {name}={share!r}, needs a share between 0 and 1 or a whole number of examples"
+            )
 
     @property
     def update_rule(self) -> Rule:

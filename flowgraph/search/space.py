@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.errors import UsageError
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.settings import read_count, read_number
 
 POINTS = 5
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Choice:
     """One of these values."""
@@ -51,6 +54,7 @@ class Choice:
         return self
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Range:
     """The numbers from `low` to `high`; a grid takes `points` of them."""
@@ -62,12 +66,12 @@ class Range:
     log = False
 
     def __post_init__(self) -> None:
-        lowest = 0.0 if self.log else -math.inf
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and lowest < self.low <= self.high):
+        who = type(self).__name__
+        low, high = (read_number(who, name, getattr(self, name)) for name in ("low", "high"))
+        if not (0.0 if self.log else -math.inf) < low <= high:
             need = "0 < low <= high" if self.log else "low <= high"
-            raise UsageError(f"{type(self).__name__}: found {self.low} to {self.high}, needs finite numbers, {need}")
-        if self.points < 1:
-            raise UsageError(f"{type(self).__name__}: found points={self.points}, needs 1 or more")
+            raise UsageError(f"{who}: found {self.low} to {self.high}, needs finite numbers, {need}")
+        read_count(who, "points", self.points)
 
     def suggest(self, trial: Any, name: str) -> Any:
         """The value that a trial tries."""
@@ -109,6 +113,7 @@ class LogUniform(Range):
     log = True
 
 
+@strict_settings
 @dataclass(frozen=True)
 class Whole(Range):
     """A whole number from `low` to `high`, both among them; by factors if `log`."""

@@ -129,6 +129,7 @@ def bias_variance(
     Source: Larochelle, Training neural networks, "bias-variance trade-off".
     """
     count = read_count("bias_variance", "training_sets", training_sets, low=3)
+    seed = read_count("bias_variance", "seed", seed, low=0)
     if noise is not None:
         noise = read_number("bias_variance", "noise", noise, low=0)
     known = list(settings)

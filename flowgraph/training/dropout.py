@@ -13,6 +13,7 @@ from flowgraph.errors import DtypeError, UsageError
 from flowgraph.leaves import Random
 from flowgraph.naming import scope
 from flowgraph.training.keywords import strict_keywords
+from flowgraph.training.settings import is_rate
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
 
     Source: Srivastava et al. 2014, Dropout.
     """
-    if isinstance(rate, bool) or not 0 <= rate < 1:
+    if not is_rate(rate):
         raise UsageError(f"dropout: found rate={rate!r}, needs a number from 0 up to, not including, 1")
     if not isinstance(h, Box):
         raise UsageError(f"dropout: found {type(h).__name__}, needs a box; the mask is drawn when a graph runs")

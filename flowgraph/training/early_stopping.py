@@ -47,11 +47,13 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         check_watch("EarlyStopping", self.watch)
-        if self.patience is not None:
-            patience = read_count("EarlyStopping", "patience", self.patience, otherwise=", or None to go on to the end")
-            keep(self, "patience", patience)
+        keep(self, "patience", _patience("EarlyStopping", "patience", self.patience))
         least = read_number("EarlyStopping", "minimum_improvement", self.minimum_improvement, low=0)
         keep(self, "minimum_improvement", least)
+
+
+def _patience(who: str, name: str, found: int | None) -> int | None:
+    return None if found is None else read_count(who, name, found, otherwise=", or None to go on to the end")
 
 
 def find_stopping(given: EarlyStopping | int | None, problem: Problem, validated: bool) -> EarlyStopping:
@@ -61,7 +63,7 @@ def find_stopping(given: EarlyStopping | int | None, problem: Problem, validated
             f"fit: found early_stopping={given!r} without validation data, by which it would stop; needs valid=, "
             f"examples or the share of the data to hold out, 0.1"
         )
-    found = given if isinstance(given, EarlyStopping) else EarlyStopping(given)
+    found = given if isinstance(given, EarlyStopping) else EarlyStopping(_patience("fit", "early_stopping", given))
     if found.watch not in problem.evaluated.by_name():
         raise UsageError(
             f"fit: found {found} for an objective without one loss of classes, which has no error; watch 'objective' "

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.errors import UsageError
 from flowgraph.leaves import Parameter
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
@@ -76,6 +77,8 @@ def fit(
     Source: Larochelle, Training neural networks, "stochastic gradient descent".
     """
     epochs = read_count("fit", "epochs", epochs)
+    if not isinstance(callbacks, Sequence):
+        raise UsageError(f"fit: found callbacks={callbacks!r}, needs a list of them, [{callbacks!r}]")
     trainer = Trainer(
         model,
         data,

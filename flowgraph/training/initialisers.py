@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_keywords
+from flowgraph.training.settings import read_count, read_generator, read_number
 
 Initialiser: TypeAlias = Callable[..., Array]
 
@@ -27,7 +28,8 @@ def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = f
 
     Source: Larochelle, Training neural networks, "initialization".
     """
-    return _uniform(math.sqrt(6 / max(fan_in + fan_out, 1)), fan_in, fan_out, rng, dtype)
+    shape = _shape("glorot_uniform", fan_in, fan_out)
+    return _uniform(math.sqrt(6 / max(sum(shape), 1)), shape, rng, dtype)
 
 
 @strict_keywords
@@ -36,7 +38,8 @@ def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float
 
     Source: He et al. 2015, Delving deep into rectifiers.
     """
-    return _uniform(math.sqrt(6 / max(fan_in, 1)), fan_in, fan_out, rng, dtype)
+    shape = _shape("he_uniform", fan_in, fan_out)
+    return _uniform(math.sqrt(6 / max(shape[0], 1)), shape, rng, dtype)
 
 
 @strict_keywords
@@ -45,7 +48,8 @@ def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float)
 
     Source: He et al. 2015, Delving deep into rectifiers.
     """
-    drawn: Array = np.random.default_rng(rng).normal(0, math.sqrt(2 / max(fan_in, 1)), (fan_in, fan_out))
+    shape = _shape("he_normal", fan_in, fan_out)
+    drawn: Array = read_generator("he_normal", rng).normal(0, math.sqrt(2 / max(shape[0], 1)), shape)
     return drawn.astype(dtype)
 
 
@@ -55,9 +59,10 @@ def zeros(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> 
 
     Source: Larochelle, Training neural networks, "initialization".
     """
-    return np.zeros((fan_in, fan_out), dtype)
+    return np.zeros(_shape("zeros", fan_in, fan_out), dtype)
 
 
+@strict_keywords
 def constant(value: float) -> Initialiser:
     """The initialiser that sets all weights to one value: all hidden units stay the same for ever.
 
@@ -67,6 +72,7 @@ def constant(value: float) -> Initialiser:
 
     Source: Larochelle, Training neural networks, "initialization".
     """
+    value = read_number("constant", "value", value)
 
     def filled(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
         return np.full((fan_in, fan_out), value, dtype)
@@ -86,6 +92,10 @@ def find_initialiser(init: str | Initialiser) -> Initialiser:
     return _BY_NAME[init]
 
 
-def _uniform(bound: float, fan_in: int, fan_out: int, rng: Any, dtype: Any) -> Array:
-    drawn: Array = np.random.default_rng(rng).uniform(-bound, bound, (fan_in, fan_out))
+def _shape(who: str, fan_in: int, fan_out: int) -> tuple[int, int]:
+    return read_count(who, "fan_in", fan_in, low=0), read_count(who, "fan_out", fan_out, low=0)
+
+
+def _uniform(bound: float, shape: tuple[int, int], rng: Any, dtype: Any) -> Array:
+    drawn: Array = read_generator("init", rng).uniform(-bound, bound, shape)
     return drawn.astype(dtype)

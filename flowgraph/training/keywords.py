@@ -10,6 +10,12 @@ from typing import Any, ParamSpec, TypeVar
 
 from flowgraph.errors import UsageError
 
+NOTES: Mapping[str, str] = {
+    "lr": "the rate is fg.fit(learning_rate=...)", "learning_rate": "the rate is fg.fit(learning_rate=...)",
+    "momentum": "see fg.Momentum", "nesterov": "see fg.Nesterov", "weight_decay": "see fg.AdamW(decay=...) and fg.L2",
+}  # fmt: skip
+"""Where to find what a function does not take and another does."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=type)
@@ -28,30 +34,39 @@ ELSEWHERE: Mapping[str, tuple[str, ...]] = {
 def strict_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The function, which raises a UsageError for a keyword that it does not take and names the nearest it does."""
     known = _names(function)
-    who = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
     @wraps(function)
     def call(*args: P.args, **keywords: P.kwargs) -> R:
         for name in keywords:
             if name not in known:
-                raise unknown_keyword(who, name, known)
+                raise unknown_keyword(function.__name__, name, known)
         return function(*args, **keywords)
 
     return call
 
 
 def strict_settings(cls: C) -> C:
-    """The class, whose constructor refuses keywords as `strict_keywords` does."""
+    """The class, whose constructor refuses keywords as `strict_keywords` does, by the name of the class or subclass."""
     init: Any = cls.__init__  # type: ignore[misc]
-    cls.__init__ = strict_keywords(init)  # type: ignore[misc]
+    known = _names(init)[1:]
+
+    @wraps(init)
+    def start(self: Any, *args: Any, **keywords: Any) -> None:
+        for name in keywords:
+            if name not in known:
+                raise unknown_keyword(type(self).__name__, name, known)
+        init(self, *args, **keywords)
+
+    cls.__init__ = start  # type: ignore[misc]
     return cls
 
 
 def unknown_keyword(who: str, found: str, known: Collection[str]) -> UsageError:
     """The error for a keyword that is none of those known."""
     near = nearest(found, known)
-    needed = f"{near[0]}=" + "".join(f" or {name}=" for name in near[1:]) if near else f"one of {', '.join(known)}"
-    return UsageError(f"{who}: found the keyword {found}=, which it does not take; needs {needed}")
+    every = " or ".join(f"{name}=" for name in near) or f"one of {', '.join(f'{name}=' for name in known) or 'none'}"
+    note = "" if near or found not in NOTES else f"; {NOTES[found]}"
+    return UsageError(f"{who}: found the keyword {found}=, which it does not take; needs {every}{note}")
 
 
 def nearest(found: str, known: Collection[str]) -> list[str]:
@@ -63,7 +78,5 @@ def nearest(found: str, known: Collection[str]) -> list[str]:
 
 
 def _names(function: Callable[..., Any]) -> list[str]:
-    parameters = list(inspect.signature(function).parameters.values())
-    if function.__name__ == "__init__":
-        parameters = parameters[1:]
+    parameters = inspect.signature(function).parameters.values()
     return [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]

@@ -12,6 +12,7 @@ from flowgraph.leaves import Parameter
 from flowgraph.naming import current_scope, reopened
 from flowgraph.training.initialisers import Initialiser, find_initialiser
 from flowgraph.training.keywords import strict_settings
+from flowgraph.training.settings import read_count, read_generator
 
 
 @strict_settings
@@ -38,7 +39,9 @@ class Linear:
         rng: Any = None,
         dtype: Any = float,
     ) -> None:
-        self.W = Parameter(find_initialiser(init)(fan_in, fan_out, rng=rng, dtype=dtype), name="W")
+        fan_in, fan_out = read_count("Linear", "fan_in", fan_in, low=0), read_count("Linear", "fan_out", fan_out, low=0)
+        generator = read_generator("Linear", rng)
+        self.W = Parameter(find_initialiser(init)(fan_in, fan_out, rng=generator, dtype=dtype), name="W")
         self.b = Parameter(np.zeros(fan_out, dtype), name="b")
         self.scope = current_scope()
 

@@ -18,6 +18,7 @@ from flowgraph.training.dropout import dropout
 from flowgraph.training.initialisers import Initialiser
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.linear import Linear
+from flowgraph.training.settings import is_rate, read_generator
 
 HIDDEN: Mapping[str, Callable[[Any], Any]] = {
     "linear": linear, "sigmoid": sigmoid, "tanh": np.tanh, "relu": relu, "leaky_relu": leaky_relu, "elu": elu,
@@ -65,7 +66,7 @@ class MLP:
         self.hidden = _function("hidden", hidden, HIDDEN)
         self.output = _function("output", output, OUTPUT)
         self.dropout = _rates(dropout, len(self.sizes) - 2)
-        generator = np.random.default_rng(rng)
+        generator = read_generator("MLP", rng)
         self.layers: list[Linear] = []
         for k, (fan_in, fan_out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), 1):
             with scope(f"layer{k}"):
@@ -113,11 +114,17 @@ def _named(box: Any, name: str, child: Any) -> Any:
     return box if box is child else box.named(name)
 
 
-def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    found = tuple(sizes)
+def _sizes(sizes: Any) -> tuple[int, ...]:
+    found = _listed(sizes, 1)
     if len(found) < 2 or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in found):
         raise UsageError(f"MLP: found sizes {list(found)}, needs two numbers or more, each 1 or more, [784, 128, 10]")
     return tuple(int(size) for size in found)
+
+
+def _listed(given: Any, count: int) -> tuple[Any, ...]:
+    """The elements of a list, or one value so many times."""
+    is_list = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
+    return tuple(given) if is_list else (given,) * count
 
 
 def _function(
@@ -132,8 +139,8 @@ def _function(
 
 def _rates(given: float | Sequence[float], hidden: int) -> tuple[float, ...]:
     """The rate of each hidden layer."""
-    rates = (given,) * hidden if isinstance(given, int | float) else tuple(given)
-    if len(rates) != hidden or not all(0 <= rate < 1 for rate in rates):
+    rates = _listed(given, hidden)
+    if len(rates) != hidden or not all(map(is_rate, rates or _listed(given, 1))):
         raise UsageError(
             f"MLP: found dropout={given!r}, needs a rate from 0 up to, not including, 1, or {hidden} of them, "
             f"one per hidden layer"

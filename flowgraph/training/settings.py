@@ -6,6 +6,8 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from flowgraph.errors import UsageError
 
 
@@ -43,6 +45,20 @@ def read_count(who: str, name: str, found: Any, *, low: int = 1, otherwise: str 
     if not isinstance(found, Integral) or isinstance(found, bool) or found < low:
         raise UsageError(f"{who}: found {name}={found!r}, needs a whole number from {low} on{otherwise}")
     return int(found)
+
+
+def read_generator(who: str, rng: Any) -> np.random.Generator:
+    """A generator of NumPy's: the given one, or one of a seed; None draws differently every time."""
+    if rng is None or isinstance(rng, np.random.Generator):
+        return np.random.default_rng(rng)
+    if isinstance(rng, Integral) and not isinstance(rng, bool) and int(rng) >= 0:
+        return np.random.default_rng(int(rng))
+    raise UsageError(f"{who}: found rng={rng!r}, needs a seed, a whole number from 0 on, or a NumPy generator")
+
+
+def is_rate(found: Any) -> bool:
+    """Whether this is a number from 0 up to, not including, 1."""
+    return isinstance(found, Real) and not isinstance(found, bool) and 0 <= float(found) < 1
 
 
 def keep(setting: Any, name: str, value: Any) -> None:

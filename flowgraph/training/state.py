@@ -17,6 +17,14 @@ class State(NamedTuple):
     record: dict[str, Any]
 
 
+def read_state(found: Any) -> State:
+    """The state, refused where it is none."""
+    if not isinstance(found, State):
+        what = type(found).__name__
+        raise UsageError(f"restore: found {what} as the state, needs trainer.state() or load_checkpoint(path)")
+    return found
+
+
 def check_record(record: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
     """Refuse a record of a training that differs in what a trainer is known by, or of one that measured otherwise."""
     for what, needed in identity.items():

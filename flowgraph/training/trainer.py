@@ -30,7 +30,7 @@ from flowgraph.training.rule import Rule
 from flowgraph.training.rules import find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
-from flowgraph.training.state import State, check_arrays, check_record
+from flowgraph.training.state import State, check_arrays, check_record, read_state
 
 EVALUATION = 1 << 39
 """What tells the draws of random leaves in an evaluation from those of the steps, which are counted from 1."""
@@ -237,7 +237,7 @@ class Trainer:
 
     def restore(self, state: State) -> None:
         """Go on where a state was taken, by a trainer with the same problem, data and settings."""
-        arrays, record = state
+        arrays, record = read_state(state)
         check_record(record, self._identity())
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
         owned = {f"parameter/{name}": p for name, p in self._parameters.items()}

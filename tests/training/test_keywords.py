@@ -1,0 +1,225 @@
+"""Keywords, by the signatures: a misspelt one is named with the nearest, a number that makes no sense is refused."""
+
+import inspect
+import re
+import tempfile
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph import schedules, search, training
+from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.experiment import TrainSettings, trade_off
+from flowgraph.training.keywords import ELSEWHERE, nearest
+
+X, Y = np.eye(4), np.arange(4) % 2
+FIXED = schedules.Fixed(0.1)
+NUMBERS = fg.Input("numbers", shape=("N",))
+LOSSES = (NUMBERS - fg.Parameter(0.0, name="place")) ** 2
+
+
+def mlp():
+    return fg.MLP([4, 2], rng=0)
+
+
+BASE = {
+    fg.fit: lambda: {"model": mlp(), "data": (X, Y), "valid": (X, Y), "epochs": 1, "progress": False, "checks": False},
+    fg.Trainer: lambda: {"model": mlp(), "train": (X, Y), "valid": (X, Y)},
+    fg.Problem: lambda: {"objective": fg.mean(LOSSES)},
+    fg.MLP: lambda: {"sizes": [4, 3, 2]},
+    fg.Linear: lambda: {"fan_in": 3, "fan_out": 2},
+    fg.EarlyStopping: dict,
+    fg.SGD: dict, fg.Momentum: dict, fg.Nesterov: dict, fg.RMSProp: dict, fg.Adam: dict, fg.AdamW: dict,
+    fg.Proximal: lambda: {"rule": fg.SGD(), "l1": 0.1},
+    fg.lbfgs: lambda: {"model": mlp(), "data": (X, Y), "steps": 1},
+    fg.newton: lambda: {"model": mlp(), "data": (X, Y), "steps": 1},
+    fg.preflight: lambda: {"model": mlp(), "data": (X, Y)},
+    fg.objective: lambda: {"losses": LOSSES, "regularizer": fg.L2(LOSSES), "strength": 1.0},
+    fg.dropout: lambda: {"h": NUMBERS, "rate": 0.5},
+    fg.glorot_uniform: lambda: {"fan_in": 3, "fan_out": 2},
+    fg.he_uniform: lambda: {"fan_in": 3, "fan_out": 2},
+    fg.he_normal: lambda: {"fan_in": 3, "fan_out": 2},
+    training.zeros: lambda: {"fan_in": 3, "fan_out": 2},
+    training.constant: lambda: {"value": 1.0},
+    training.Checkpoint: lambda: {"path": tempfile.mktemp()},
+    training.bias_variance: lambda: {
+        "fit": lambda X, y, setting, seed: lambda x: x, "settings": [1], "training": (X[:, 0], X[:, 0]), "x": X[:, 0],
+        "truth": X[:, 0], "training_sets": 3,
+    },
+    schedules.Fixed: lambda: {"alpha": 0.1},
+    schedules.InverseTime: lambda: {"alpha": 0.1, "delta": 0.1},
+    schedules.Power: lambda: {"alpha": 0.1, "delta": 0.6},
+    schedules.FixedFirst: lambda: {"alpha": 0.1, "updates": 3, "then": FIXED},
+    schedules.Step: lambda: {"alpha": 0.1, "every": 3},
+    schedules.Cosine: lambda: {"alpha": 0.1, "updates": 3},
+    schedules.WarmUp: lambda: {"updates": 3, "then": FIXED},
+    search.search: lambda: {
+        "train": lambda s, a: 0.0, "space": {"a": search.Whole(1, 2)}, "sampler": "random", "trials": 1,
+    },
+    search.Uniform: lambda: {"low": 0.5, "high": 1.0},
+    search.LogUniform: lambda: {"low": 0.5, "high": 1.0},
+    search.Whole: lambda: {"low": 1, "high": 2},
+    search.Choice: lambda: {"values": [1]},
+    trade_off: lambda: {
+        "settings": TrainSettings("moons", epochs=1), "name": "l2", "values": [0.1], "training_sets": 3,
+    },
+    TrainSettings: lambda: {"source": "moons"},
+}  # fmt: skip
+"""Every public function that takes settings, and what it can be called with."""
+
+RECORDS = {
+    "BiasVariance", "Callback", "Epoch", "Evaluator", "History", "Minimum", "Preflight", "PreflightError",
+    "PreflightWarning", "Rule", "SaddleError", "State", "TooLargeError", "load_checkpoint", "resume",
+    "save_checkpoint", "schedules", "Attempt", "SearchResult", "Trial", "read_space", "select",
+}  # fmt: skip
+"""Public names that are results, bases and errors, or take what they take by position."""
+
+NUMERIC = re.compile(r"\b(int|float)\b")
+WRONG = {"-1": -1, "nan": np.nan, "inf": np.inf, "'x'": "x", "None": None, "True": True, "[0.5]": [0.5]}
+FINE = {
+    ("fit", "learning_rate", "None"), ("fit", "batch_size", "None"), ("fit", "early_stopping", "None"),
+    ("Trainer", "learning_rate", "None"), ("Trainer", "batch_size", "None"), ("Trainer", "early_stopping", "None"),
+    ("EarlyStopping", "patience", "None"), ("newton", "memory", "None"), ("bias_variance", "noise", "None"),
+    ("MLP", "dropout", "[0.5]"), ("constant", "value", "-1"), ("Uniform", "low", "-1"), ("Whole", "low", "-1"),
+    ("TrainSettings", "learning_rate", "None"), ("TrainSettings", "batch_size", "None"),
+    ("TrainSettings", "patience", "None"),
+}  # fmt: skip
+"""What is documented to be taken: None where it has a meaning, a rate per hidden layer, numbers below 0 in a range."""
+EMPTY_RANGES = {("Uniform", "high", "-1"), ("LogUniform", "high", "-1"), ("Whole", "high", "-1")}
+
+
+def parameters(function):
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [one for one in inspect.signature(function).parameters.values() if one.kind in kinds]
+
+
+def numbers():
+    """A function, one of its numbers, and a wrong one."""
+    for function in BASE:
+        for parameter in parameters(function):
+            annotation = str(parameter.annotation)
+            if NUMERIC.search(annotation) and not annotation.startswith("Callable"):
+                for text in WRONG:
+                    name = f"{function.__name__}-{parameter.name}={text}"
+                    yield pytest.param(function, parameter.name, text, id=name)
+
+
+def misspellings(name):
+    """A letter less, doubled, replaced or in the place of its neighbour."""
+    for i in range(len(name)):
+        yield name[:i] + name[i + 1 :]
+        yield name[:i] + name[i] + name[i:]
+        yield name[:i] + "q" + name[i + 1 :]
+        yield name[:i] + name[i : i + 2][::-1] + name[i + 2 :]
+
+
+def test_no_public_function_is_left_out():
+    known = {function.__name__ for function in BASE}
+    public = {*training.__all__, *search.__all__, *(s.__name__ for s in schedules.Schedule.__subclasses__())}
+    assert public - RECORDS <= known
+    assert not RECORDS & known
+
+
+@pytest.mark.parametrize("function", BASE, ids=lambda function: function.__name__)
+def test_what_it_is_called_with_is_right(function):
+    function(**BASE[function]())
+
+
+@pytest.mark.parametrize("function", BASE, ids=lambda function: function.__name__)
+def test_a_misspelt_keyword_is_named_with_the_nearest(function):
+    known = [parameter.name for parameter in parameters(function)]
+    for name in known:
+        for wrong in {*misspellings(name)} - {*known, "", *ELSEWHERE}:
+            with pytest.raises(UsageError) as caught:
+                function(**{wrong: 1})
+            who, found, needed = re.split(r": found the keyword |, which it does not take; needs ", str(caught.value))
+            assert (who, found) == (function.__name__, f"{wrong}=")
+            assert f"{name}=" in needed.replace(",", "").split(), (wrong, needed)
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong", "right"),
+    [
+        (fg.fit, "lr", "learning_rate"), (fg.fit, "optimizer", "rule"), (fg.fit, "random_state", "seed"),
+        (fg.fit, "epoch", "epochs"), (fg.fit, "batchsize", "batch_size"), (fg.fit, "BatchSize", "batch_size"),
+        (fg.fit, "verbose", "progress"), (fg.fit, "validation_data", "valid"), (fg.fit, "max_iter", "epochs"),
+        (fg.fit, "weight_decay", "l2"), (fg.AdamW, "weight_decay", "decay"), (fg.Momentum, "momentum", "beta"),
+        (fg.MLP, "random_state", "rng"), (fg.MLP, "activation", "hidden"), (fg.EarlyStopping, "monitor", "watch"),
+        (fg.EarlyStopping, "min_delta", "minimum_improvement"), (schedules.Step, "gamma", "factor"),
+        (schedules.Step, "step_size", "every"), (schedules.Cosine, "T_max", "updates"), (fg.Adam, "eps", "epsilon"),
+        (fg.lbfgs, "tol", "tolerance"), (fg.lbfgs, "max_iter", "steps"), (search.search, "n_trials", "trials"),
+    ],
+)  # fmt: skip
+def test_the_words_of_other_frameworks(function, wrong, right):
+    needed = f"{function.__name__}: found the keyword {wrong}=, which it does not take; needs {right}="
+    with pytest.raises(UsageError, match=f"^{re.escape(needed)}"):
+        function(**{wrong: 1})
+
+
+def test_a_word_of_another_framework_is_taken_only_where_it_has_a_counterpart():
+    every = {parameter.name for function in BASE for parameter in parameters(function)}
+    assert every >= {one for names in ELSEWHERE.values() for one in names}
+    assert nearest("optimizer", ["beta", "decay"]) == []
+    with pytest.raises(UsageError, match=r"SGD: found the keyword lr=, which .* fg.fit\(learning_rate="):
+        fg.SGD(lr=0.1)
+    with pytest.raises(UsageError, match=r"SGD: found the keyword momentum=, .*; see fg.Momentum"):
+        fg.SGD(momentum=0.9)
+    with pytest.raises(UsageError, match=r"Adam: found the keyword weight_decay=, .*; see fg.AdamW\(decay="):
+        fg.Adam(weight_decay=0.1)
+
+
+def test_signatures_and_docstrings_stay():
+    assert str(inspect.signature(fg.AdamW)).startswith("(beta1: 'float' = 0.9, beta2")
+    assert list(inspect.signature(fg.fit).parameters)[:3] == ["model", "data", "valid"]
+    assert fg.fit.__doc__.startswith("Train a model")
+
+
+@pytest.mark.parametrize(("function", "name", "text"), [*numbers()])
+def test_a_number_that_makes_no_sense_is_refused(function, name, text):
+    """Each names the setting; what is documented to be taken is taken."""
+    given = BASE[function]() | {name: WRONG[text]}
+    key = (function.__name__, name, text)
+    if key in FINE:
+        function(**given)
+        return
+    with pytest.raises(FlowgraphError) as caught:
+        function(**given)
+    words = str(caught.value)
+    assert re.search(rf"\b{name}\b", words) or key in EMPTY_RANGES, words
+    assert "found" in words
+    assert "needs" in words
+
+
+def test_every_documented_exception_is_one_of_the_numbers():
+    keys = {(param.values[0].__name__, param.values[1], param.values[2]) for param in numbers()}
+    assert keys >= FINE | EMPTY_RANGES
+
+
+@pytest.mark.parametrize("wrong", [0.1, None, "x", fg.SGD()])
+@pytest.mark.parametrize("kind", [schedules.FixedFirst, schedules.WarmUp])
+def test_a_schedule_that_follows_is_one(kind, wrong):
+    with pytest.raises(UsageError, match=rf"{kind.__name__}: found then=.*, needs a schedule"):
+        kind(**{**BASE[kind](), "then": wrong})
+
+
+def test_what_no_table_has():
+    with pytest.raises(UsageError, match=r"FixedFirst: found alpha=-1.0, needs a number above 0"):
+        schedules.FixedFirst(-1.0, -3, FIXED)
+    for wrong in (-1, "x", 1.5):
+        for make in (lambda rng: fg.MLP([4, 2], rng=rng), lambda rng: fg.Linear(4, 2, rng=rng)):
+            with pytest.raises(UsageError, match=r"found rng=.*, needs a seed, a whole number from 0 on, or a N"):
+                make(wrong)
+    for sizes in (5, None, "x", [4], [4, 0], [4, 2.5]):
+        with pytest.raises(UsageError, match=r"MLP: found sizes .*, needs two numbers or more"):
+            fg.MLP(sizes)
+    with pytest.raises(UsageError, match=r"fit: found callbacks=<.*>, needs a list of them"):
+        fg.fit(mlp(), (X, Y), callbacks=print)
+    with pytest.raises(UsageError, match=r"restore: found str as the state, needs trainer.state\(\) or load"):
+        fg.fit(mlp(), (X, Y), resume="checkpoint.safetensors")
+    with pytest.raises(UsageError, match=r"settings: found watch='accuracy', needs 'objective', 'loss' or 'error'"):
+        TrainSettings("iris", watch="accuracy")
+    with pytest.raises(UsageError, match=r"search: found watch='accuracy', needs 'objective', 'loss' or 'error'"):
+        search.search(lambda s, a: 0.0, {"a": search.Whole(1, 2)}, watch="accuracy")
+    with pytest.raises(UsageError, match=r"search: found jobs=0, needs a whole number from 1 on"):
+        search.select(TrainSettings("moons"), {"l2": search.Choice([0.1])}, tempfile.mktemp(), jobs=0)
