@@ -17,6 +17,8 @@ from flowgraph.training.settings import read_count, read_number
 
 Predict = Callable[[Array], Any]
 PARTS = ("squared_bias", "variance", "error")
+COLUMNS = ("squared_bias", "variance", "squared_error")
+"""The parts as a file calls them, in which an error without a word is the share of wrong classes."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ class BiasVariance:
         return min(self.rows, key=lambda row: row.error)
 
     def to_csv(self, path: Any) -> Path:
-        """Write a line per setting: squared bias, variance, error, and the standard error of each."""
+        """Write a line per setting: squared bias, variance, squared error, and the standard error of each."""
         written = Path(path)
         with written.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["setting", *PARTS, *(f"{part}_uncertainty" for part in PARTS)])
+            writer.writerow(["setting", *COLUMNS, *(f"{column}_uncertainty" for column in COLUMNS)])
             for row in self.rows:
                 values = [getattr(row, part) for part in PARTS]
                 writer.writerow([row.setting, *values, *(row.uncertainty[part] for part in PARTS)])
@@ -80,7 +82,7 @@ class BiasVariance:
         return len(self.rows)
 
     def __str__(self) -> str:
-        lines: list[tuple[str, ...]] = [("setting", "bias²", "variance", "error", "")]
+        lines: list[tuple[str, ...]] = [("setting", "bias²", "variance", "squared error", "")]
         for row in self.rows:
             cells = [f"{getattr(row, part):.4g} ± {row.uncertainty[part]:.1g}" for part in PARTS]
             lines.append((str(row.setting), *cells, "* best" if row is self.best else ""))

@@ -81,7 +81,7 @@ def test_from_the_command_line(tmp_path):
     found = trade_off(TrainSettings("moons", epochs=2), "hidden", [1, 16], training_sets=3)
     assert str(found) in result.output
     lines = (tmp_path / "out" / "bias_variance.csv").read_text().splitlines()
-    assert lines[0].startswith("setting,squared_bias,variance,error,squared_bias_uncertainty")
+    assert lines[0].startswith("setting,squared_bias,variance,squared_error,squared_bias_uncertainty")
     assert [float(value) for value in lines[2].split(",")[:3]] == [
         16,
         found.rows[1].squared_bias,

@@ -68,10 +68,16 @@ def test_the_run_folder(whole, flowers):
     result = json.loads((folder / "result.json").read_text())
     assert f"test error: {result['test_error']:.2%}" in output
     assert json.loads((folder / "config.json").read_text())["settings"]["hidden"] == [6, 5]
-    assert len((folder / "history.csv").read_text().splitlines()) == 9
+    history = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+    objectives = [float(row["valid_objective"]) for row in history]
+    assert len(objectives) == 8
+    assert result["best_epoch"] == int(np.argmin(objectives)) + 1
+    assert all(float(row["valid_loss"]) < float(row["valid_objective"]) for row in history), "there is an L2"
     page = (folder / "report.html").read_text()
     assert page.count("<svg") == 2
     assert all(word in page for word in ("virginica", "Learning curve", "flowers.csv"))
+    assert "the best by the\nobjective of the validation examples" in page
+    assert "best objective: epoch" in page
     assert not re.search(r'(src|href)="http', page)
 
 

@@ -9,9 +9,12 @@ from click.testing import CliRunner
 
 import flowgraph as fg
 from flowgraph.cli import main
+from flowgraph.data import moons
 from flowgraph.errors import UsageError
 from flowgraph.experiment import TrainSettings
 from flowgraph.search import Choice, select
+from flowgraph.search.selection import compared_by, trainer_of
+from flowgraph.training import Callback, Trainer
 
 SPACE = ["-s", "l2=0.0|0.1", "--sampler", "grid", "--hidden", "4", "--epochs", "2", "--patience", "0"]
 
@@ -30,10 +33,12 @@ def test_a_search_from_the_command_line(tmp_path):
     assert len(rows) == 2
     assert float(rows[0]["l2"]) == best["l2"]
     assert f"test error: {result['test_error']:.2%}" in first.output
-    losses = [
-        float(row["valid_loss"]) for row in csv.DictReader((folder / "best" / "history.csv").read_text().splitlines())
-    ]
-    assert min(losses) == float(rows[0]["loss"]), "the best training, done again, is the same to the bit"
+    epochs = list(csv.DictReader((folder / "best" / "history.csv").read_text().splitlines()))
+    chosen = epochs[result["best_epoch"] - 1]
+    assert float(chosen["valid_loss"]) == float(rows[0]["loss"]), (
+        "the best training, done again, is the same to the bit"
+    )
+    assert float(chosen["valid_objective"]) == min(float(epoch["valid_objective"]) for epoch in epochs)
     assert fg.load(folder / "best" / "model.safetensors").outputs[0].shape == ("N", 2)
 
     again = run("moons", *SPACE, "-o", folder)
@@ -43,6 +48,24 @@ def test_a_search_from_the_command_line(tmp_path):
 
     other = run("moons", *SPACE, "--seed", "1", "-o", folder)
     assert (other.exit_code, "was begun with seed = 0" in other.output) == (1, True)
+
+
+@pytest.mark.parametrize(("watch", "measure"), [("objective", "loss"), ("loss", "loss"), ("error", "error")])
+def test_trials_are_compared_without_the_regularizer_that_differs_between_them(watch, measure, monkeypatch):
+    """Their objectives would make the weakest regularizer the best; the epoch in each is chosen by what is watched."""
+    examples = moons()
+    seen = []
+    run = Trainer.run
+    monkeypatch.setattr(Trainer, "run", lambda *arguments: seen.append(run(*arguments)) or seen[-1])
+    base = TrainSettings("moons", hidden=(4,), epochs=3, learning_rate=0.1, patience=None, watch=watch)
+    assert compared_by(base) == measure
+    train = trainer_of(base, examples)
+    for l2 in (0.0, 1.0):
+        value = train({"l2": l2}, Callback())
+        best = seen[-1].best
+        assert value == getattr(best, f"valid_{measure}")
+        assert best.valid(watch) == min(epoch.valid(watch) for epoch in seen[-1])
+        assert (best.valid_objective > best.valid_loss) == (l2 > 0)
 
 
 def test_processes_share_the_trials(tmp_path):
