@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
@@ -77,7 +77,7 @@ def fit(
     Source: Larochelle, Training neural networks, "stochastic gradient descent".
     """
     epochs = read_count("fit", "epochs", epochs)
-    if not isinstance(callbacks, Sequence):
+    if not isinstance(callbacks, Iterable):
         raise UsageError(f"fit: found callbacks={callbacks!r}, needs a list of them, [{callbacks!r}]")
     trainer = Trainer(
         model,

@@ -39,6 +39,8 @@ class Epoch:
 
     def valid(self, measure: str) -> float | None:
         """A measure of the validation examples: "objective", "loss" or "error"."""
+        if measure not in MEASURES:
+            raise UsageError(f"Epoch: found the measure {measure!r}, needs one of {', '.join(map(repr, MEASURES))}")
         found: float | None = getattr(self, f"valid_{measure}")
         return found
 

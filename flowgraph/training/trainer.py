@@ -72,6 +72,10 @@ class Trainer:
             self.train, self.valid = held_out(self.train, valid, self.seed)  # type: ignore[arg-type]
         elif valid is not None:
             self.valid = read_examples(problem, valid, "valid")
+        if evaluate is not None and self.valid is None:
+            raise UsageError(
+                "fit: found evaluate= without validation data, on which it would be evaluated; needs valid="
+            )
         self.rule = find_rule(rule)
         self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.batch_size = read_batch_size(batch_size, len(self.train))

@@ -64,8 +64,8 @@ def uses(graph: Graph, parameters: Iterable[Parameter]) -> dict[Parameter, Found
     """The use of each parameter in a graph.
 
     Boxes that depend on no input carry along the parameters that they are made of, and whether they are linear in each
-    of them. Where such a box meets one that depends on an input, in a box above both, the parameter is a factor if the
-    local gradient is made of the other child and not of the parameter itself, and a term if it is made of neither.
+    of them. Where such a box meets one that depends on an input, in a box above both, the parameter is a term if the
+    local gradient is not made of the other child; if it is, a factor where it is not made of the parameter too.
     """
     found = {parameter: Found(Use.ADDED, None) for parameter in parameters}
     carried: dict[Box, dict[Parameter, bool]] = {parameter: {parameter: True} for parameter in found}
@@ -78,18 +78,18 @@ def uses(graph: Graph, parameters: Iterable[Parameter]) -> dict[Parameter, Found
             varying.add(box)
         if not inside:
             continue
-        made_of = {child: local_dependence(box, child) for child in inside}
-        for child, needed in made_of.items():
+        for child, parts in inside.items():
+            needed = local_dependence(box, child)
             if needed is None:
                 continue
-            for parameter, linear in inside[child].items():
+            for parameter, linear in parts.items():
                 linear = linear and not any(parameter in carried.get(one, ()) for one in needed)
                 if not varies:
                     own = carried.setdefault(box, {})
                     own[parameter] = own.get(parameter, True) and linear
                     continue
                 product = any(one in varying for one in needed)
-                use = Use.ADDED if not needed else Use.FACTOR if linear and product else Use.UNCLEAR
+                use = Use.ADDED if not product else Use.FACTOR if linear else Use.UNCLEAR
                 found[parameter] = max(found[parameter], Found(use, box), key=lambda one: one.use)
     return found
 

@@ -221,5 +221,8 @@ def test_what_no_table_has():
         TrainSettings("iris", watch="accuracy")
     with pytest.raises(UsageError, match=r"search: found watch='accuracy', needs 'objective', 'loss' or 'error'"):
         search.search(lambda s, a: 0.0, {"a": search.Whole(1, 2)}, watch="accuracy")
+    for wrong, right in (("trails", "trials"), ("storag", "storage")):
+        with pytest.raises(UsageError, match=rf"search: found the keyword {wrong}=, .* needs {right}="):
+            search.select(TrainSettings("moons"), {"l2": search.Choice([0.1])}, tempfile.mkdtemp(), **{wrong: 1})
     with pytest.raises(UsageError, match=r"search: found jobs=0, needs a whole number from 1 on"):
         search.select(TrainSettings("moons"), {"l2": search.Choice([0.1])}, tempfile.mktemp(), jobs=0)

@@ -91,6 +91,13 @@ def test_they_are_neither_trained_nor_regularized_nor_checked():
     assert fg.preflight(problem, (X, Y)).passed
 
 
+def test_the_gradient_of_what_is_not_trained_is_not_looked_at():
+    """That of a square root at 0 is infinite."""
+    x, w, lag = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w"), fg.Parameter(0.0, name="lag")
+    problem = Problem(fg.mean((x - w) ** 2) + np.sqrt(lag), updates={lag: lag * 1.0})
+    assert "passed  gradients: finite" in str(fg.preflight(problem, {x: np.zeros(4)}))
+
+
 def test_a_parameter_that_the_objective_reads_is_not_trained_if_it_is_in_updates():
     x, w, lag = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w"), fg.Parameter(2.0, name="lag")
     objective = fg.mean((x - w) ** 2) + (w - lag) ** 2

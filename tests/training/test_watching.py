@@ -208,6 +208,15 @@ def test_draws_of_an_evaluation_differ_by_epoch_and_repeat_by_seed():
     assert len(set(found[0])) == 3
 
 
+def test_the_parts_of_an_evaluation_draw_apart():
+    """Were the draws of both parts the same, so would be the means of the noise."""
+    x, w = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w")
+    noise = fg.Random(lambda generator, shape: generator.normal(size=shape), shape=("N",), name="noise")
+    evaluator = Evaluator(fg.Problem(fg.mean(w * noise + 0 * x)))
+    one, two = (evaluator.measure({x: np.zeros(count)}, seed=3)["objective"] for count in (BATCH, 2 * BATCH))
+    assert one != two
+
+
 X = fg.Input("X", shape=("N", 4))
 NUMBER = fg.Input("number", shape=("N",))
 W = fg.Parameter(np.ones(4), name="W")
@@ -264,6 +273,13 @@ def test_what_cannot_be_watched_is_refused():
         fg.fit(problem, data, early_stopping=3)
     with pytest.raises(UsageError, match=r"Problem: found Parameter 'pair' as loss=, needs a scalar box of floats"):
         fg.Problem(problem.objective, loss=fg.Parameter([1.0, 2.0], name="pair"))
+    with pytest.raises(UsageError, match=r"fit: found evaluate= without validation data, on which it would be"):
+        fg.fit(problem.objective, data, evaluate=problem.objective * 2)
+    best = fg.fit(problem, data, data, epochs=1, **QUIET).best
+    with pytest.raises(
+        UsageError, match=r"Epoch: found the measure 'accuracy', needs one of 'objective', 'loss', 'err"
+    ):
+        best.valid("accuracy")
     for name in ("evaluate", "loss", "error"):
         with pytest.raises(UsageError, match=rf"Problem: found float as {name}=, needs a scalar box of floats"):
             fg.Problem(problem.objective, **{name: 0.5})

@@ -47,10 +47,21 @@ class ScaleByLoop(fg.Box):
         return product(grad, s), product(grad, a)
 
 
+class Shifted(fg.Box):
+    """A sum with a product: one box in which neither parameter is multiplied by the input."""
+
+    def fprop(self, a, s, t):
+        return a + s * t
+
+    def bprop(self, grad, h, a, s, t):
+        return grad, grad * t, grad * s
+
+
 w, b = parameter("w", 3), parameter("b")
 W, c, U = parameter("W", 3, 2), parameter("c", 2), parameter("U", 2, 4)
 E, K, R, s = parameter("E", 5, 3), parameter("K", 2, 1, 3, 3), parameter("R", 2, 2), fg.Parameter(0.5, name="s")
 shift, start, v = parameter("shift", 2, 1, 1), parameter("start", 1, 2), parameter("v", 2)
+V = parameter("V", 3, 2)
 SPLIT = np.split(W, [1], axis=0)
 NOISE = fg.Random(lambda generator, shape: generator.random(shape), shape=(3, 2), name="noise")
 
@@ -73,12 +84,15 @@ USES = {
     "a random mask": (x @ (W * NOISE), "W", "", ""),
     "tied": (np.tanh(x @ W + c) @ W.T + w, "W", "c w", ""),
     "recurrent": (np.tanh(x @ W + np.tanh(x @ W + start @ R) @ R), "W R", "start", ""),
+    "of the inputs' shape only": (np.tanh(x @ W + (np.zeros_like(x) + w) @ V), "W", "V w", ""),
     "normalised": (v * ((x @ W) / np.std(x @ W, axis=0)) + c, "W v", "c", ""),
     "a learnt slope": (np.where(x @ W > 0, x @ W, v * (x @ W)), "W v", "", ""),
     "a bias that a function makes": (x @ w + np.exp(b), "w", "b", ""),
     "a parameter beside the inputs": (np.concatenate([x, fg.Constant(np.zeros((1, 3))) + w]), "", "w", ""),
     "a place": (x - w, "", "w", ""),
     "a user's box": (Scale(x, w), "w", "", ""),
+    "a product beside the inputs": (Shifted(x, w, s), "", "w s", ""),
+    "a square beside the inputs": (Shifted(x, w, w), "", "w", ""),
     "a divisor": (x @ w / s, "w", "", "s"),
     "an exponential as a factor": (x @ w * np.exp(-s), "w", "", "s"),
     "an exponent": (np.abs(x @ w) ** s, "w", "", "s"),
