@@ -125,10 +125,10 @@ class Exprel(Ratio):
         if self.order == 0:
             return special().exprel(a)
         k, a = self.order + 1, a * 1.0
-        low = a < -1
+        low, within = a < -1, np.minimum(a, 1000)  # from 720 on it is infinite, for a huge one SciPy adds up for ever
         size = np.where(low, -a, 1)
         below = special().gammainc(a.dtype.type(k), size) * math.factorial(k - 1) / size**k
-        return np.where(low, below, special().hyp1f1(k, k + 1, np.where(low, 0, a)) / k).astype(size.dtype)
+        return np.where(low, below, special().hyp1f1(k, k + 1, np.where(low, 0, within)) / k).astype(size.dtype)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         return (grad * Exprel.apply(a, order=self.order + 1),)
@@ -150,12 +150,22 @@ class LogRatio(Ratio):
         if self.order == 0:
             zero = a == 0
             return np.where(zero, 1, special().log1p(a) / np.where(zero, 1, a))
-        k = self.order
+        k, far = self.order, a > 1000  # where the series that SciPy sums loses its digits
         scale = (-1) ** k * math.factorial(k) / (k + 1)
-        return (special().hyp2f1(k + 1, k + 1, k + 2, -a) * scale).astype(np.result_type(a.dtype, 1.0))
+        near = special().hyp2f1(k + 1, k + 1, k + 2, -np.where(far, 1, a)) * scale
+        return np.where(far, _far_slope(np.where(far, a, 1000.0), k), near).astype(np.result_type(a.dtype, 1.0))
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         return (grad * LogRatio.apply(a, order=self.order + 1),)
+
+
+def _far_slope(a: Any, order: int) -> Any:
+    """The derivative of f = ln(1 + a) / a of that order, by (a f)⁽ᵏ⁾ = a f⁽ᵏ⁾ + k f⁽ᵏ⁻¹⁾, for large numbers."""
+    a = np.minimum(a, np.finfo(a.dtype).max)
+    slope = np.log1p(a) / a
+    for k in range(1, order + 1):
+        slope = ((-1) ** (k - 1) * math.factorial(k - 1) * (1 + a) ** float(-k) - k * slope) / a
+    return slope
 
 
 class BoxCox(Special):

@@ -122,7 +122,11 @@ def number_first(make: Builder, box: Box) -> Box | None:
     if number_of(a) is not None and type(b) is type(box) and number_of(b.children[0]) is not None and _is_float(b):
         c, d = number_of(a), number_of(b.children[0])
         may = may_multiply if isinstance(box, Multiply) else may_add
-        return make.make(type(box), make.constant(box.fprop(c, d), box.dtype), b.children[1]) if may(c, d, box.dtype) else None
+        return (
+            make.make(type(box), make.constant(box.fprop(c, d), box.dtype), b.children[1])
+            if may(c, d, box.dtype)
+            else None
+        )
     return None
 
 

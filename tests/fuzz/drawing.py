@@ -36,6 +36,7 @@ class Profile:
     length: int = 7
     exact: bool = False
     batch: bool = False
+    numpy_only: bool = False
 
 
 def ordinary(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -96,11 +97,15 @@ PROFILES = (
     Profile("edges", ("f8", "f4", "f4", "f8", "f2", "c16", "i8"), extreme, length=5),
     Profile("exact", ("f8", "f8", "f4"), whole, exact=True),
     Profile("batch", ("f8", "f8", "f4"), ordinary, batch=True, length=6),
+    Profile("others", ("f8",), ordinary, numpy_only=True),
 )
 
 
-ODDS = (0.3, 0.15, 0.2, 0.15, 0.1)
+ODDS = (0.25, 0.15, 0.2, 0.12, 0.1, 0.1)
 """How often each profile is drawn; the rest are networks."""
+
+FOREIGN = ("fg.", "special.")
+"""What other packages do not have in the place of NumPy."""
 
 
 def draw_case(seed: Any, profile: Profile | None = None) -> Case:
@@ -125,7 +130,8 @@ class _Drawing:
         self.operations = [
             one for one in load() if (one.exact or not profile.exact) and (one.named or not profile.batch)
         ]
-        self.odds = np.array([float(one.weight) for one in self.operations])
+        edges = profile.values is extreme
+        self.odds = np.array([one.weight * (8.0 if one.edges and edges else 1.0) for one in self.operations])
         self.odds /= self.odds.sum()
 
     def case(self) -> Case:
@@ -147,6 +153,8 @@ class _Drawing:
 
     def _leaf(self) -> None:
         kind = ("input", "input", "parameter", "parameter", "constant", "random")[int(self.rng.integers(6))]
+        if kind == "random" and self.profile.numpy_only:
+            kind = "parameter"
         dtype = np.dtype(self.pool.one(self.profile.dtypes))
         if kind == "parameter" and dtype.kind not in "fc":
             kind = "input"
@@ -176,7 +184,7 @@ class _Drawing:
     def _line(self, operation: Operation) -> None:
         """Add a line where NumPy computes it, and boxes take it."""
         expression = operation.draw(self.pool)
-        if not expression:
+        if not expression or (self.profile.numpy_only and any(word in expression for word in FOREIGN)):
             return
         name = f"v{len(self.lines)}"
         one = Case((), ((name, expression),), (name,))

@@ -10,9 +10,7 @@ import numpy as np
 import flowgraph as fg
 from tests.fuzz.agreement import Rounding
 from tests.fuzz.built import SKIPPED, Built, Path
-
-_FOREIGN = ("fg.", "special.")
-"""What another package in the place of NumPy does not have."""
+from tests.fuzz.drawing import FOREIGN
 
 
 def autograd(built: Built, rng: np.random.Generator) -> Path:
@@ -36,7 +34,7 @@ def _compared(built: Built, numpy: Any, gradient: Callable[..., Any], name: str)
     """Each gradient of a sum of the outputs, by the other package and by `bprop`."""
     case = built.case
     if (
-        any(sign in text for _, text in case.lines for sign in _FOREIGN)
+        any(sign in text for _, text in case.lines for sign in FOREIGN)
         or any(leaf.named for leaf in case.leaves)
         or not _is_plain(built)
     ):

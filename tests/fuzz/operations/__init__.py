@@ -16,7 +16,8 @@ class Operation(NamedTuple):
     """How to draw a line: None where the pool has no operands for it.
 
     `covers` are the functions that it may call, as the dispatch table knows them; `exact` says that small whole
-    numbers and fractions of powers of two give such numbers again, without rounding.
+    numbers and fractions of powers of two give such numbers again, without rounding; `edges` that it is drawn more often
+    for arrays at the edges of their dtype.
     """
 
     draw: Draw
@@ -24,16 +25,19 @@ class Operation(NamedTuple):
     weight: float
     exact: bool
     named: bool
+    edges: bool
 
 
 OPERATIONS: list[Operation] = []
 
 
-def operation(*covers: Any, weight: float = 1.0, exact: bool = False, named: bool = True) -> Callable[[Draw], Draw]:
+def operation(
+    *covers: Any, weight: float = 1.0, exact: bool = False, named: bool = True, edges: bool = False
+) -> Callable[[Draw], Draw]:
     """Register a way to draw a line; `named=False` where its text depends on the size of the batch."""
 
     def register(draw: Draw) -> Draw:
-        OPERATIONS.append(Operation(draw, covers, weight, exact, named))
+        OPERATIONS.append(Operation(draw, covers, weight, exact, named, edges))
         return draw
 
     return register

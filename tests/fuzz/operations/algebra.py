@@ -90,7 +90,7 @@ def _square(pool: Pool) -> str | None:
 @operation(
     np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.cholesky, np.linalg.solve, np.linalg.matrix_power,
     np.linalg.multi_dot, np.linalg.pinv, np.linalg.matrix_norm, np.linalg.cond, np.linalg.matrix_rank, np.linalg.lstsq,
-    weight=2, named=False,
+    weight=4, named=False,
 )  # fmt: skip
 def solves(pool: Pool) -> str | None:
     m = _square(pool)
@@ -130,5 +130,6 @@ def factorisations(pool: Pool) -> str | None:
         np.abs(np.linalg.svd({m})[2])
         np.sort(np.abs(np.linalg.eigvals({m})), axis=-1)
         np.linalg.qr({m})[0] @ np.linalg.qr({m})[1]
+        np.abs(np.linalg.qr({m}, mode='complete')[1])
     """)
     return m and str(text).format(m=m)

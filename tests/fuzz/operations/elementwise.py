@@ -73,7 +73,7 @@ def operator(pool: Pool) -> str | None:
     return f"{first} {pool.one(OPERATORS)} {second}"
 
 
-@operation(weight=5, exact=True)
+@operation(weight=5, exact=True, edges=True)
 def scaled(pool: Pool) -> str | None:
     """Numbers before and after, which plans gather."""
     a = pool.pick("f")
@@ -87,7 +87,7 @@ def scaled(pool: Pool) -> str | None:
     return text
 
 
-@operation(weight=3, exact=True)
+@operation(weight=3, exact=True, edges=True)
 def by_a_number(pool: Pool) -> str | None:
     """Numbers that are known in the run only."""
     a = pool.pick("f")
@@ -143,6 +143,20 @@ def where(pool: Pool) -> str | None:
     return f"np.where({c} {pool.one(COMPARISONS)} {pool.one(('0', '0.5', '1'))}, {first}, {second})"
 
 
+@operation(np.bitwise_xor, np.left_shift, np.right_shift, np.invert, weight=1, exact=True)
+def bits(pool: Pool) -> str | None:
+    a = pool.pick("iu")
+    b = a and pool.fits(a, "iu")
+    return b and pool.line("""
+        {a} ^ {b}
+        {a} & 3
+        {a} | {b}
+        ~{a}
+        {a} << 1
+        {a} >> 1
+    """).format(a=a, b=b)
+
+
 @operation(np.clip, weight=1, exact=True)
 def clip(pool: Pool) -> str | None:
     a = pool.pick("f")
@@ -182,6 +196,7 @@ def predicates(pool: Pool) -> str | None:
         np.isreal({a})
         np.real({a})
         np.imag({a})
+        np.angle({a} + 1j)
         np.conjugate({a})
         {a}.real
         {a}.imag
@@ -209,7 +224,7 @@ ARGUMENTS = {
 ORDERED = ("jv", "yn", "iv", "ive", "expn")
 
 
-@operation(*[f"scipy.special.{name}" for name in SPECIAL], weight=3)
+@operation(*[f"scipy.special.{name}" for name in SPECIAL], weight=6)
 def special(pool: Pool) -> str | None:
     """Functions of scipy.special, of arguments that most of them take."""
     name = pool.one([one for one in SPECIAL if one not in ("cbrt",)])

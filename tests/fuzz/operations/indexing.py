@@ -33,7 +33,7 @@ def basic(pool: Pool) -> str | None:
     return f"{a}[{', '.join(parts)}]"
 
 
-@operation(operator.getitem, weight=2, exact=True, named=False)
+@operation(operator.getitem, weight=5, exact=True, named=False)
 def element(pool: Pool) -> str | None:
     """One number, written in the ways that NumPy gives a view or a number for."""
     a = pool.pick("f", least=1, where=lambda one: 0 not in one.shape)

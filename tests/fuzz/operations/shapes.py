@@ -20,13 +20,13 @@ def factors(pool: Pool, number: int, ndim: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-@operation(np.reshape, weight=5, exact=True, named=False)
+@operation(np.reshape, weight=8, exact=True, named=False)
 def reshape(pool: Pool) -> str | None:
     a = pool.pick("fciub" if pool.flag(0.2) else "f")
     if a is None:
         return None
     shape: tuple[int, ...] = factors(pool, pool[a].size, int(pool.rng.integers(1, 4)))
-    if pool.flag(0.3) and pool[a].ndim == 2:
+    if pool[a].ndim == 2 and pool.flag():
         shape = pool[a].shape[::-1]
     if pool.flag(0.2) and pool[a].size:
         place = int(pool.rng.integers(len(shape)))

@@ -1,0 +1,81 @@
+"""Programs that once differed on some path, each with what was wrong; they are tried on every path in every run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.fuzz.case import Case, Leaf
+
+
+def leaf(name: str, array: Any, kind: str = "input", dtype: str = "f8", **settings: Any) -> Leaf:
+    """A leaf of a program that was found."""
+    return Leaf(name, kind, np.asarray(array, dtype), **settings)
+
+
+def case(label: str, leaves: list[Leaf], *lines: str, outputs: tuple[str, ...] = ()) -> Case:
+    """A program from lines such as "v0 = np.exp(x)"; the last value is its output, if no other is named."""
+    parts = tuple(tuple(line.split(" = ", 1)) for line in lines)
+    return Case(tuple(leaves), parts, outputs or (parts[-1][0],), label)  # type: ignore[arg-type]
+
+
+ROW = [0.5, -1.0, 2.0]
+MATRIX = [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+
+FOUND = [
+    case("a reshape of (2, 3) to (3, 2) as a transpose", [leaf("x", MATRIX)], "v = np.reshape(x, (3, 2)) + 0.5"),
+    case(
+        "the same of a parameter that is only read", [leaf("p", MATRIX, "parameter")], "v = np.reshape(p, (3, 2))"
+    ),
+    case(
+        "the same of a batch",
+        [leaf("x", np.arange(12.0).reshape(4, 3), named=True)], "v = np.reshape(x, (3, -1)) * 2.0"
+    ),
+    case("a view of a buffer as a number", [leaf("x", ROW)], "v = np.sin(x)[..., 0]"),
+    case(
+        "a view of a buffer that is reused",
+        [leaf("w", ROW, "parameter")],
+        "y = (w * 3.0)[..., -1]",
+        "l = y * 1.0 + 0.01 * np.sum(w)",
+        outputs=("l", "y"),
+    ),
+    case("factors gathered until they overflow", [leaf("q", [1.6e-19, 3.2e-19], dtype="f4")], "v = (q * 1e20) ** 2"),
+    case("factors gathered over a zero", [leaf("q", [0.0, 1e-20], dtype="f4")], "v = (q / 1e-20) ** 2"),
+    case("the same in float64", [leaf("x", [1e-190, 0.0])], "v = (x * 1e200) ** 2"),
+    case("a sum of which a factor was taken out", [leaf("x", [1.2e308, 1.5e308])], "v = np.sum(0.25 * x)"),
+    case("a factor that brought back what had vanished", [leaf("x", [1e-200, 1.0])], "v = (x * 1e-200) * 1e200"),
+    case("infinity less a part of it", [leaf("x", [np.inf, 1.0])], "v = x - 0.25 * x"),
+    case(
+        "a reciprocal of a tiny number", [leaf("x", [1e-160, 0.0]), leaf("c", 4e-321)], "v = x / c", "w = v * 1e-160"
+    ),
+    case(
+        "a number of literals alone",
+        [leaf("x", ROW), leaf("v", [0.3], "parameter")],
+        "l = 0.01 * np.sum(v) + np.sum(np.sign(x - v))",
+    ),
+    case("a diagonal of one element", [leaf("p", [[0.5]], "parameter")], "v = np.trace(p + p)"),
+    case("a cast of a number", [leaf("p", -0.3 + 0.1j, "parameter", "c16")], "v = p - p"),
+    case(
+        "a transposed view copied by a reshape", [leaf("x", MATRIX)], "y = np.exp(x * 0.1)", "t = y.T.reshape(6)",
+        "v = np.sin(t) * 2 + t",
+    ),
+    case(
+        "a view between the lines of a chain over pieces",
+        [leaf("x", np.arange(12.0).reshape(4, 3), dtype="f4")],
+        "v0 = x + x",
+        "v1 = v0.reshape((12,))",
+        "v2 = np.trunc(x)",
+        outputs=("v1", "v0", "v2"),
+    ),
+    case(
+        "an empty parameter beside one that is updated alike",
+        [leaf("e", np.zeros((0, 3)), "parameter"), leaf("p", ROW, "parameter")],
+        "v = np.sum(e) + np.sum(p * p)",
+    ),
+    case(
+        "complex numbers in columns, saved",
+        [leaf("p", [[1 + 2j, 3j], [4.0, 5 - 1j]], "parameter", "c16", layout="a.T")],
+        "v = p * 2",
+    ),
+]  # fmt: skip

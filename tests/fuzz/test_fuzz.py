@@ -1,0 +1,42 @@
+"""Random programs, other ones for each commit: every path gives the numbers of NumPy."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.fuzz.mistakes import PUT_BACK
+from tests.fuzz.session import Session, random_seed
+
+SECONDS = 60.0 if settings().derandomize else 10.0
+"""Of the profile that decides what lands, and of a run at the desk."""
+
+
+def seed_of_commit():
+    """A seed from the hash of the commit that is tested, so that each looks elsewhere; a random one outside of git."""
+    given = os.environ.get("FLOWGRAPH_FUZZ_SEED")
+    if given:
+        return int(given)
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
+    return int(found.stdout[:8], 16) if found.returncode == 0 else random_seed()
+
+
+@pytest.mark.no_cover  # what programs run is covered by tests of their own, and measuring would halve their number
+def test_programs_give_one_answer_on_every_path(capsys):
+    session = Session(seed_of_commit()).run(SECONDS, stop=lambda failure: True)
+    with capsys.disabled():
+        print(f"\n{session.table()}", file=sys.stderr)
+    again = f"python -m benchmarks fuzz --seed {session.seed}" if session.failures else ""
+    assert not session.failures, f"{session.failures[-1]}\n{again}"
+    assert session.programs > 20
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("put_back", PUT_BACK, ids=lambda mistake: mistake.__name__)
+def test_a_mistake_that_is_put_back_is_found(put_back, monkeypatch):
+    seed = put_back(monkeypatch)
+    session = Session(seed).run(60, stop=lambda failure: failure.difference.path.startswith("plan"))
+    assert any(failure.difference.path.startswith("plan") for failure in session.failures), session.table()

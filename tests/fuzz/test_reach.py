@@ -1,0 +1,48 @@
+"""What programs reach: every function that boxes understand, every kind of box, every rule of a plan."""
+
+from collections import Counter
+
+import numpy as np
+
+import flowgraph as fg
+from flowgraph import dispatch
+from tests.fuzz.built import Built
+from tests.fuzz.drawing import draw_case
+from tests.fuzz.operations import load
+from tests.fuzz.paths import quiet
+
+OF_ARRAYS_ONLY = {
+    "asarray", "asanyarray", "result_type", "iscomplexobj", "isrealobj", "allclose", "array_equal",
+}  # fmt: skip
+"""Functions that give no box: their answer is known when the graph is built, or refused."""
+
+
+INSIDE = {
+    "PlacesOf", "PlaceOf", "MinusAt", "AddMatMul",  # made by the passes of plans
+    "CofactorSlopes", "MeanOfLargest", "SlopeOfBprop", "TransposedBprop", "PerRow",  # of second derivatives
+    "UnitRows", "RepeatRows", "RowsAs",  # of Jacobians
+    "BpropOf",  # of users' boxes
+}  # fmt: skip
+"""Boxes that no graph of values and gradients holds."""
+
+
+def test_every_function_that_boxes_understand_may_stand_in_a_line():
+    covered = {function for one in load() for function in one.covers}
+    missing = [getattr(one, "__name__", one) for one in dispatch.implemented() if one not in covered]
+    assert set(missing) == OF_ARRAYS_ONLY
+    assert covered <= set(dispatch.implemented()), "a line claims a function that boxes do not understand"
+
+
+def test_programs_and_their_gradients_hold_every_box():
+    boxes = Counter()
+    with quiet():
+        for number in range(2500):
+            case = draw_case([0, number])
+            try:
+                boxes.update(type(box).__name__ for box in Built(case, np.random.default_rng(number)).whole)
+            except Exception:  # what cannot be built is a matter of test_fuzz
+                continue
+    missing = {name for name in fg.registry if "." not in name and not boxes[name]}
+    rare = missing - INSIDE
+    assert missing >= INSIDE
+    assert len(rare) <= len(fg.registry) // 20, f"hardly ever drawn: {sorted(rare)}"
