@@ -86,7 +86,8 @@ def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Ca
     space: dict[str, Any] = {
         "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_seed": KEYWORDS["seed"],
         "_ndarray": np.ndarray, "_debugging": debugging,
-        "_store": store, "_take": store.take, "_acquire": store.lock.acquire, "_release": store.lock.release, "_copies": copies,
+        "_store": store, "_take": store.take, "_acquire": store.lock.acquire,
+        "_release": store.lock.release, "_copies": copies,
     }  # fmt: skip
     numbers = strange = shapes = everything = ""
     for place, (name, box) in enumerate(zip(names, plan.inputs, strict=True)):

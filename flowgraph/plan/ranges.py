@@ -1,8 +1,8 @@
 """When numbers may be gathered: where no step overflows, vanishes or loses digits that did not do so before.
 
-Floating-point numbers are not associative at the edges of their range: (x * 1e200) * 1e200 overflows where
-x * (1e200 * 1e200) would be infinite for every x. A rule here is given the numbers that are known when the plan is made,
-and answers for every array.
+Floating-point numbers are not associative at the edges of their range: (x * 1e200) * 1e-200 overflows for a large x,
+x * (1e200 * 1e-200) does not. A rule here is given the numbers that are known when the plan is made, and answers for
+every array.
 """
 
 from __future__ import annotations

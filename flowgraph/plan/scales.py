@@ -43,9 +43,9 @@ class Choice(NamedTuple):
 def move_scales(graph: Graph, make: Builder, updated: int) -> Graph:
     """The graph in which each product of a number and an array stands where it costs least.
 
-    The last `updated` outputs are new values of parameters; only products that such values alone read are moved. What is
-    scaled before it is multiplied may vanish or overflow earlier: the change that a step makes to a parameter may, a
-    value that a caller gets may not.
+    The last `updated` outputs are new values of parameters; only products that such values alone read are moved. What
+    is scaled before it is multiplied may vanish or overflow earlier: the change that a step makes to a parameter may,
+    a value that a caller gets may not.
 
     A box through which a factor is moved must be read in scaled form only, or it would be computed twice. Where all
     gradients are scaled by the same number, as -lr scales them in a step, it ends at the seed of the backward pass.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,19 @@ from flowgraph.box import Box, Elementwise
 
 def ufunc_of(box: Box) -> np.ufunc | None:
     """The ufunc that computes the box from its children, None if there is none."""
-    return None if box.settings or not isinstance(box, Elementwise) else _declared(type(box))
+    if box.settings or not isinstance(box, Elementwise):
+        return None
+    ufunc = _declared(type(box))
+    return ufunc if ufunc is None or _dtype(ufunc, tuple([c.dtype for c in box.children])) is box.dtype else None
+
+
+@functools.cache
+def _dtype(ufunc: np.ufunc, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any] | None:
+    """What the ufunc gives for arrays of these dtypes: a box whose fprop gives another computes something else."""
+    try:
+        return ufunc.resolve_dtypes((*dtypes, None))[-1]
+    except TypeError:
+        return None
 
 
 @functools.cache

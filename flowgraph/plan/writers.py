@@ -89,7 +89,7 @@ def _call_ufunc(box: Box, names: Sequence[str], out: str) -> list[str]:
 
 
 def _matmul(box: MatMul, names: Sequence[str], out: str) -> list[str]:
-    if any(child.ndim > 2 for child in box.children):
+    if any(child.ndim > 2 or elements(child) == 1 for child in box.children):  # dot takes 0 · NaN of one element for 0
         return [f"matmul({names[0]}, {names[1]}, {out})"]
     return [f"{names[0]}.dot({names[1]}, {out})"]
 

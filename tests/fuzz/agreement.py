@@ -115,6 +115,8 @@ def _is_small_whole(a: Any) -> bool:
 
 def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
     """The elements that more digits would give too."""
+    if np.asarray(value).dtype.kind == "c":
+        return None  # of the products that cancel in a part nothing is to be seen
     longer = _LONGER.get(np.asarray(value).dtype.char)
     if longer is None:
         return None
@@ -134,7 +136,8 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
     info = np.finfo(array.dtype)
     new = []
     for part in parts:
-        step = part * (UNITS * info.eps * rng.uniform(-1, 1, part.shape)).astype(part.dtype)
+        size = part if array.dtype.kind == "f" else np.where(np.isfinite(array), np.abs(array), part)
+        step = size * (UNITS * info.eps * rng.uniform(-1, 1, part.shape)).astype(part.dtype)
         tiny = np.abs(part) < info.tiny * 4  # a relative step would vanish there
         step = np.where(tiny & (part != 0), rng.integers(-4, 5, part.shape) * info.smallest_subnormal, step)
         step = np.where(np.isfinite(part), step, 0)

@@ -16,8 +16,8 @@ class Operation(NamedTuple):
     """How to draw a line: None where the pool has no operands for it.
 
     `covers` are the functions that it may call, as the dispatch table knows them; `exact` says that small whole
-    numbers and fractions of powers of two give such numbers again, without rounding; `edges` that it is drawn more often
-    for arrays at the edges of their dtype.
+    numbers and fractions of powers of two give such numbers again, without rounding; `edges` that it is drawn more
+    often for arrays at the edges of their dtype.
     """
 
     draw: Draw
