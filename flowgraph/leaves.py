@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Array, Leaf, frozen_copy
 from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.locks import new_lock
 from flowgraph.size import Shape, Size, evaluate
 from flowgraph.spec import shape_text
 
@@ -32,8 +33,15 @@ class Input(Leaf):
             raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or truth values")
 
 
+moving = new_lock()
+"""Held while a parameter moves. It is the last lock that is taken, so nobody waits for another while holding it."""
+
+
 class Home(Protocol):
     """What holds the values of parameters that change often: the store of a plan."""
+
+    lock: Any
+    running: bool
 
     def value(self, place: int) -> Array:
         """A read-only copy of the value at this place."""
@@ -74,11 +82,13 @@ class Parameter(Leaf):
     @property
     def value(self) -> Array:
         """The array, read-only."""
-        home: tuple[Home, int] | None = self.__dict__["home"]
-        if home is not None:
-            return home[0].value(home[1])
-        array: Array = self.__dict__["_value"]
-        return array
+        while True:
+            home: tuple[Home, int] | None = self.__dict__["home"]
+            if home is not None:
+                return home[0].value(home[1])
+            array: Array | None = self.__dict__["_value"]
+            if array is not None:  # else a plan in another thread has taken it since
+                return array
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -92,17 +102,22 @@ class Parameter(Leaf):
                 f"{self.title}: found a value of dtype {array.dtype}, needs {self.dtype}; "
                 f"convert it with .astype({str(self.dtype)!r})"
             )
-        self.__dict__["_value"] = frozen_copy(array, self.dtype)
-        self.move(None)
+        array = frozen_copy(array, self.dtype)
+        with moving:
+            self.__dict__["_value"] = array
+            self.move(None)
 
     def move(self, home: tuple[Home, int] | None) -> None:
-        """Let the value live in a store, at a place of it, or here for None."""
+        """Let the value live in a store, at a place of it, or here for None; the caller holds `moving`.
+
+        The store that it leaves hears of it first, so that no interruption leaves that one with what it has not.
+        """
         before: tuple[Home, int] | None = self.__dict__["home"]
+        if before is not None:
+            before[0].leave(before[1])
         self.__dict__["home"] = home
         if home is not None:
             self.__dict__["_value"] = None
-        if before is not None:
-            before[0].leave(before[1])
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "value":

@@ -7,12 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowgraph.errors import UsageError
+from flowgraph.locks import new_lock
 from flowgraph.mutation import hook
 from flowgraph.mutation.breaking import Mutant
 
@@ -36,7 +36,7 @@ class Court:
         self.command = command
         self.running: set[subprocess.Popen[bytes]] = set()
         self.closed = False
-        self.lock = threading.Lock()
+        self.lock = new_lock()
         self.unseen: set[Path] = set()
         self.hook = directory / "hook"
         self.hook.mkdir()

@@ -36,12 +36,9 @@ _RUN = """\
     _found, _shapes = _plan.last, ({shapes})
     if _found is None or _found.shapes != _shapes:
         _found = _plan.last = _plan.specialised(_shapes)
-{more}    if not _store.complete:
-        _take()
-    _acquire()
-    if _store.running:
-        _release()
-        _plan.run_again()
+{more}    _acquire()
+    if _store.running or not _store.complete:
+        _enter()
     try:
         _store.running = True
         _results = _found.functions[_store.commits & 1]({arguments})
@@ -85,9 +82,8 @@ def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Ca
     store = plan.store
     space: dict[str, Any] = {
         "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_seed": KEYWORDS["seed"],
-        "_ndarray": np.ndarray, "_debugging": debugging,
-        "_store": store, "_take": store.take, "_acquire": store.lock.acquire,
-        "_release": store.lock.release, "_copies": copies,
+        "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_enter": store.enter,
+        "_acquire": store.lock.acquire, "_release": store.lock.release, "_copies": copies,
     }  # fmt: skip
     numbers = strange = shapes = everything = ""
     for place, (name, box) in enumerate(zip(names, plan.inputs, strict=True)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from flowgraph.debug import debugging
 from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
+from flowgraph.locks import new_lock
 from flowgraph.plan.agreement import Expected
 from flowgraph.plan.calling import KEYWORDS, MISSING, is_plain, make_calls
 from flowgraph.plan.specialise import concrete_leaves
@@ -33,7 +33,7 @@ class Plan:
 
     In debug mode (`fg.debug()`) every call is held against the graph.
 
-    Two plans may run in two threads; a plan called from two threads runs one call after the other.
+    Plans may run in any threads; calls of one plan, and of plans that update one parameter, run one after the other.
     """
 
     __call__: Callable[..., Any]
@@ -57,7 +57,7 @@ class Plan:
         self._without = without
         self._make = make
         self.known: dict[Any, Specialised] = {}
-        self._compiling = threading.Lock()
+        self._compiling = new_lock()
         self.last: Specialised | None = None
         self.input_names = [self._forward.names[box] if box in self._forward else str(box.name) for box in self.inputs]
         more = bool(self._forward.randoms or self._reads)
@@ -189,6 +189,3 @@ class Plan:
             found.leaves[leaf].value_for(seed, number, {})[()] for number, leaf in enumerate(self._forward.randoms)
         ]
         return drawn + [parameter.value for parameter in self._reads]
-
-    def run_again(self) -> None:
-        raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from flowgraph.box import Array, Box
-from flowgraph.leaves import Parameter
+from flowgraph.errors import PlanError
+from flowgraph.leaves import Parameter, moving
+from flowgraph.locks import new_lock
 from flowgraph.plan.arena import aligned_bytes
 from flowgraph.plan.neighbours import bytes_of, side_by_side
 
-_moves = threading.Lock()
+_stores: WeakSet[Store] = WeakSet()
 
 
 class Store:
@@ -23,11 +26,16 @@ class Store:
     A step reads the one and writes the other; then it adds 1 to `commits`, whose last bit says which is which. That is
     one assignment, so that an exception or Ctrl-C at any instant leaves all parameters as they were before the step, or
     all of them updated.
+
+    A step holds `lock`, and begins only when all parameters live here (`complete`). One that lives in another store is
+    taken from it under the locks of both, so never between the beginning of a step and its commit: two plans that
+    update one parameter do so one after the other. Who needs two locks waits for each while holding none, so that no
+    two plans wait for each other.
     """
 
     def __init__(self, updates: Mapping[Parameter, Box]) -> None:
         self.parameters = tuple(updates)
-        self.lock = threading.RLock()
+        self.lock = new_lock()
         self._places = side_by_side(updates)
         self.order = tuple(self._places)
         self.buffers: tuple[list[Array], list[Array]] = (self._allocated(), self._allocated())
@@ -35,6 +43,7 @@ class Store:
         self.complete = False
         self.running = False
         self._read: dict[int, tuple[int, Array]] = {}
+        _stores.add(self)
 
     def _allocated(self) -> list[Array]:
         ends = [place + bytes_of(parameter) for parameter, place in self._places.items()]
@@ -57,21 +66,64 @@ class Store:
         """The buffers that hold the values now."""
         return self.buffers[self.commits & 1]
 
-    def take(self) -> None:
-        """Let the parameters live here: those that do not are copied in.
+    def enter(self) -> None:
+        """What a step does first that finds the store running or not complete; it holds the lock, before and after.
 
-        The lock of another store is never asked for while this one's is held, so two plans cannot wait for each other.
+        Where this raises, the lock is free.
         """
-        with _moves:
+        while True:
+            try:
+                if self.running:
+                    raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")
+                busy = self.take()
+            except BaseException:
+                self.lock.release()
+                raise
+            if busy is None:
+                return
+            self.lock.release()
+            with busy:
+                pass
+            self.lock.acquire()
+
+    def take(self) -> Any:
+        """Let the parameters live here: those that do not are copied in. The caller holds the lock.
+
+        The lock of a store that does not let go of one now is returned, for the caller to wait for; None when all live
+        here.
+        """
+        held: list[Any] = []
+        with moving:
             away = [i for i, p in enumerate(self.parameters) if p.home is None or p.home[0] is not self]
-            values = [self.parameters[place].value for place in away]
-            with self.lock:
-                for place, value in zip(away, values, strict=True):
-                    np.copyto(self.old[place], value)
+            try:
+                for place in away:
+                    busy = self._hold(self.parameters[place], held)
+                    if busy is not None:
+                        return busy
+                for place in away:
+                    np.copyto(self.old[place], self.parameters[place].value)
                     self._read.pop(place, None)
-            for place in away:
-                self.parameters[place].move((self, place))
-            self.complete = True
+                    self.parameters[place].move((self, place))
+                self.complete = True
+                return None
+            finally:
+                for lock in held:
+                    lock.release()
+
+    def _hold(self, parameter: Parameter, held: list[Any]) -> Any:
+        """Hold the lock of the store where a parameter lives, or return it where another thread does."""
+        if parameter.home is None:
+            return None
+        home = parameter.home[0]
+        if not home.lock.acquire(blocking=False):
+            return home.lock
+        held.append(home.lock)
+        if home.running:
+            raise PlanError(
+                f"plan: updates {parameter.title}, which the plan that is running a fprop that calls this one updates "
+                f"too; let one of the two update it"
+            )
+        return None
 
     def leave(self, place: int) -> None:
         """A parameter lives elsewhere from now on, since it was assigned a value or another plan updates it."""
@@ -95,3 +147,14 @@ def stretch_of(arrays: Sequence[Array]) -> Array:
     memory: Any = first.base
     start = first.ctypes.data - memory.ctypes.data
     return np.asarray(memory[start : start + sum(a.nbytes for a in arrays)].view(first.dtype))
+
+
+def _stand_still_in_child() -> None:
+    """What other threads ran at a fork does not go on in the child, which has the values of before these steps."""
+    for store in list(_stores):
+        if not store.lock._is_owned():
+            store.running = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_stand_still_in_child)

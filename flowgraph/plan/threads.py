@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextvars
 import os
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from flowgraph.locks import new_lock
+
 Piece = TypeVar("Piece")
 
 _pool: ThreadPoolExecutor | None = None
-_making = threading.Lock()
+_making = new_lock()
 
 
 def count_threads() -> int:
