@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import types
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,9 +43,10 @@ class Memory:
 
 
 def compile_source(source: Source) -> types.CodeType:
-    """The code of the function; its lines are known to tracebacks."""
+    """The code of the function; its lines are known to tracebacks as long as the source lives."""
     path = f"<plan {next(_numbers)}>"
     linecache.cache[path] = (len(source.text), None, source.text.splitlines(keepends=True), path)
+    weakref.finalize(source, linecache.cache.pop, path, None).atexit = False
     module = compile(source.text, path, "exec")
     return next(part for part in module.co_consts if isinstance(part, types.CodeType))
 

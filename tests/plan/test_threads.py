@@ -1,6 +1,8 @@
 """Plans that share parameters, in several threads and in forked processes: no update is lost, nobody waits for ever."""
 
+import gc
 import itertools
+import linecache
 import os
 import subprocess
 import sys
@@ -227,3 +229,23 @@ def test_a_step_whose_own_fprop_forks_goes_on_in_both_processes():
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.plan.forked", "in a step"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stdout.strip()) == (0, "child 2.0, parent 2.0"), ran.stdout + ran.stderr
+
+
+def test_the_source_of_a_plan_leaves_linecache_with_the_plan():
+    x, w = fg.Input("x", shape=("N",)), fg.Parameter([1.0, 2.0], name="w")
+
+    def entries():
+        gc.collect()
+        return {path for path in linecache.cache if path.startswith("<plan")}
+
+    before = entries()
+    plan = fg.compile(np.sum(x) * w, {w: w + 1})
+    for size in range(1, 30):
+        plan(x=np.ones(size))
+    own = entries() - before
+    assert len(own) == len(plan.known) < 29, "what made room for other shapes is gone"
+    assert {"".join(linecache.getlines(path)) for path in own} == {one.source.text for one in plan.known.values()}
+    for _ in range(100):
+        fg.compile(np.sum(x) * w, {w: w + 1})(x=np.ones(2))
+    del plan
+    assert entries() == before
