@@ -11,6 +11,7 @@ import numpy as np
 
 from flowgraph import dispatch
 from flowgraph.array_methods import ArrayMethods
+from flowgraph.copying import Copying, is_code_pickled
 from flowgraph.declaration import check_setting_names, read_bprop, read_fprop, read_signature
 from flowgraph.description import Description
 from flowgraph.errors import DtypeError, UsageError
@@ -34,7 +35,7 @@ def registry_name(cls: type[Box]) -> str:
 _SCALARS = (bool, int, float, complex)
 
 
-class Box(ArrayMethods, Description):
+class Box(ArrayMethods, Description, Copying):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -75,6 +76,9 @@ class Box(ArrayMethods, Description):
         dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
         cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
         if abstract:
+            return
+        if cls.fprop is Box.fprop and is_code_pickled():  # by which a class is made first, and then gets what it had
+            registry.setdefault(registry_name(cls), cls)
             return
         read_fprop(cls)
         read_bprop(cls)
@@ -186,12 +190,6 @@ class Box(ArrayMethods, Description):
     def __delattr__(self, name: str) -> None:
         raise dataclasses.FrozenInstanceError(f"{self.title}: found del of {name!r}, but a box is immutable")
 
-    def __copy__(self) -> Box:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Box:
-        return self
-
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         return dispatch.call_ufunc(ufunc, method, inputs, keywords)
 
@@ -276,6 +274,10 @@ class Leaf(Box, abstract=True):
         native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
         self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
 
+    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+        """The leaf itself, which never changes, unless the copy has something of its own."""
+        return super()._copied(memo, own) if own else self
+
 
 class Constant(Leaf):
     """An array that never changes; it is made wherever an array or a number is given as a child."""
@@ -286,6 +288,10 @@ class Constant(Leaf):
         self._start(name)
         self.__dict__["value"] = frozen_copy(value, dtype)
         self._read(self.value.shape, self.value.dtype)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__["value"] = frozen_copy(self.value, self.dtype)  # an array is writable when pickle has read it
 
 
 def frozen_copy(value: Any, dtype: Any = None) -> Array:

@@ -137,6 +137,12 @@ class Graph:
     def __contains__(self, box: object) -> bool:
         return (self._by_name if isinstance(box, str) else self.slots).__contains__(box)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """What pickle and copy build the graph from: its boxes, which outputs they are, what a subclass has added."""
+        places = [self.slots[box] for box in self.outputs]
+        added = {name: value for name, value in vars(self).items() if name not in _DERIVED}
+        return _graph, (type(self), tuple(self.boxes), places), added or None
+
     def __str__(self) -> str:
         return graph_table(self)
 
@@ -217,3 +223,14 @@ class Graph:
             if slot not in kept:
                 dead[step].append(slot)
         return tuple(step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True))
+
+
+def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:
+    """The graph of boxes in their order, some of which are its outputs."""
+    graph = object.__new__(cls)
+    Graph.__init__(graph, *[boxes[place] for place in places], along=boxes)
+    return graph
+
+
+_DERIVED = frozenset(vars(Graph(Constant(0.0))))
+"""The attributes that every graph has."""

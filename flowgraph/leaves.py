@@ -124,6 +124,17 @@ class Parameter(Leaf):
             super().__setattr__(name, value)
         object.__setattr__(self, name, value)
 
+    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+        """Another parameter with the value of this one, wherever that lives."""
+        return super()._copied(memo, {**own, "_value": frozen_copy(self.value), "home": None})
+
+    def __getstate__(self) -> Any:
+        return {**super().__getstate__(), "_value": self.value, "home": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__["_value"] = frozen_copy(self.__dict__["_value"], self.dtype)
+
 
 class Random(Leaf):
     """An array drawn anew in every run, from the seed of the run: the one way for chance to enter a graph.

@@ -33,7 +33,8 @@ class Plan:
 
     In debug mode (`fg.debug()`) every call is held against the graph.
 
-    Plans may run in any threads; calls of one plan, and of plans that update one parameter, run one after the other.
+    Plans may run in any threads; calls of one plan, and of plans that update one parameter, run one after the other. A
+    copy by `copy.deepcopy` or pickle has parameters of its own, and is compiled anew.
     """
 
     __call__: Callable[..., Any]
@@ -54,6 +55,7 @@ class Plan:
         self.store = Store(updates)
         self._reads = tuple(p for p in self._forward.parameters if isinstance(p, Parameter) and p not in updates)
         self._alone = alone
+        self._borrow = borrow
         self._without = without
         self._make = make
         self.known: dict[Any, Specialised] = {}
@@ -64,6 +66,12 @@ class Plan:
         call, self._run = make_calls(self, more=more, alone=alone, borrow=borrow)
         own = {"__call__": call, "__module__": __name__, "__doc__": Plan.__doc__}
         self.__class__ = type("Plan", (Plan,), own)  # Python looks for the way to call an object in its class
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """What pickle and copy build the plan from; the functions are compiled anew, when they are needed."""
+        settings = {"alone": self._alone, "borrow": self._borrow, "without": self._without}
+        backend = None if isinstance(self._make, type) else type(self._make)
+        return _plan, (self._forward, self.store.parameters, self.inputs, settings, backend)
 
     def otherwise(
         self, given: Sequence[Any], named: Sequence[Any], unknown: Mapping[str, Any], seed: Any, prepare: bool
@@ -189,3 +197,17 @@ class Plan:
             found.leaves[leaf].value_for(seed, number, {})[()] for number, leaf in enumerate(self._forward.randoms)
         ]
         return drawn + [parameter.value for parameter in self._reads]
+
+
+def _plan(
+    forward: Graph,
+    parameters: Sequence[Parameter],
+    inputs: Sequence[Box],
+    settings: Mapping[str, Any],
+    backend: Callable[[], Callable[..., Specialised]] | None,
+) -> Plan:
+    """The plan whose graph this is, the last outputs of which are new values of parameters."""
+    count = len(forward.outputs) - len(parameters)
+    updates = dict(zip(parameters, forward.outputs[count:], strict=True))
+    make = Specialised if backend is None else backend()
+    return Plan(forward.outputs[:count], updates, inputs, make=make, **settings)

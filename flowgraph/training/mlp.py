@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.boxes.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.softmax import log_softmax, softmax
+from flowgraph.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.errors import UsageError
 from flowgraph.leaves import Parameter
 from flowgraph.naming import reopened, scope
@@ -103,6 +105,11 @@ class MLP:
                 if training and rate:
                     h = dropout(h, rate, name="dropped")
         return self.layers[-1](h)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if is_pickled_by(sys._getframe()):
+            refuse_unpicklable(self, vars(self), protocol)
+        return super().__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         count = sum(math.prod(parameter.value.shape) for parameter in self.parameters)

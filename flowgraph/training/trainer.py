@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box
+from flowgraph.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.leaves import Input, Parameter
@@ -216,7 +218,7 @@ class Trainer:
     def put_back_best(self) -> None:
         """Give the model the parameters of the best epoch, if validation data showed one, and free it of the plan.
 
-        Parameters that lived on in the memory of the plan would keep it, and could not be pickled.
+        Parameters that lived on in the memory of the plan would keep it.
         """
         for name, parameter in self._parameters.items():
             parameter.value = self.lookout.parameters.get(name, parameter.value)
@@ -255,6 +257,11 @@ class Trainer:
         self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
         self.history = [Epoch(**epoch) for epoch in record["history"]]
         self._order = self._epoch_order()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if is_pickled_by(sys._getframe()):
+            refuse_unpicklable(self, vars(self), protocol)
+        return super().__reduce_ex__(protocol)
 
     def _identity(self) -> dict[str, Any]:
         """What a state and a trainer have in common."""

@@ -85,7 +85,21 @@ def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, signs: bo
     value = box.fprop(*children)
     if isinstance(value, tuple):
         return tuple(_move(np.asarray(part), rng, None, signs) for part in value)
-    return _move(np.asarray(value)[()], rng, np.asarray(value) == 0, signs)
+    return _move(_in_any_order(box, np.asarray(value), children, rng)[()], rng, np.asarray(value) == 0, signs)
+
+
+def _in_any_order(box: Any, value: Any, children: Sequence[Any], rng: np.random.Generator) -> Any:
+    """The value, with what sums in another order could be drawn by lot where their terms overflow without a sign."""
+    if value.dtype.kind not in "fc" or any(np.asarray(child).dtype.kind == "c" for child in children):
+        return value
+    try:
+        total = np.asarray(box.fprop(*[np.abs(c) if np.asarray(c).dtype.kind == "f" else c for c in children]))
+    except Exception:
+        return value
+    if total.shape != value.shape or np.isfinite(total).all():
+        return value
+    drawn = rng.choice([np.inf, -np.inf, np.nan, 1.0], size=value.shape)
+    return np.where(np.isfinite(total), value, np.where(drawn == 1, value, drawn)).astype(value.dtype)
 
 
 def _only_moves(box: Any, children: Sequence[Any]) -> bool:

@@ -1,0 +1,523 @@
+"""Copies by copy.deepcopy, copy.copy and pickle: parameters of their own, sharing as in the original, same values."""
+
+import copy
+import functools
+import io
+import pickle
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flowgraph as fg
+from flowgraph.box import Leaf
+from tests.cases import cases
+from tests.copied_worlds import (
+    Holds,
+    drawn_world,
+    graphs_of,
+    has_a_setting_that_may_change,
+    leads,
+    paired,
+    pickled,
+    pickled_in_python,
+    roots,
+)
+from tests.derivatives.opaque_boxes import unregistered
+
+try:
+    import cloudpickle
+except ImportError:
+    cloudpickle = None
+
+by_code = pytest.mark.skipif(cloudpickle is None, reason="cloudpickle, which comes with joblib, is not installed")
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "pickle": pickled,
+    "pickle, protocol 0": functools.partial(pickled, protocol=0),
+    "pickle in Python": pickled_in_python,
+    "cloudpickle": lambda thing: pickle.loads(cloudpickle.dumps(thing)),
+}
+every_copy = pytest.mark.parametrize(
+    "copied",
+    [pytest.param(copied, id=how, marks=by_code if how == "cloudpickle" else ()) for how, copied in COPIES.items()],
+)
+
+
+def values(graph):
+    with np.errstate(all="ignore"):
+        run = graph.fprop({box: np.ones((2, 2)) / 3 for box in graph.inputs}, seed=5)
+    return [np.array(part) for box in graph for part in (run[box] if isinstance(run[box], tuple) else (run[box],))]
+
+
+def same_bits(one, other):
+    return len(one) == len(other) and all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+
+
+@given(st.integers(0, 10**6), st.sampled_from([how for how in COPIES if cloudpickle or how != "cloudpickle"]))
+def test_a_copied_world_is_the_world_with_parameters_of_its_own(seed, how):
+    world = drawn_world(seed)
+    twin = COPIES[how](world)
+    new_of = paired(roots(world), roots(twin))
+    changing = leads(new_of, has_a_setting_that_may_change)
+    for old, new in new_of.items():
+        assert (new is old) == (how == "deepcopy" and old not in changing), "what cannot change is shared"
+    before = [values(graph) for graph in graphs_of(world)]
+    for graph, other, known in zip(graphs_of(world), graphs_of(twin), before, strict=True):
+        assert list(other.names.values()) == list(graph.names.values())
+        assert [other.slots[box] for box in other.outputs] == [graph.slots[box] for box in graph.outputs]
+        assert same_bits(values(other), known)
+    assert twin["nested"][0]["same"] is twin["graphs"][0]
+    assert twin["layer"] in twin["mlp"].layers
+    for changed, kept in ((twin, world), (world, twin)):
+        untouched = [values(graph) for graph in graphs_of(kept)]
+        for parameter in {box for box in roots(changed) if isinstance(box, fg.Parameter)}:
+            parameter.value = parameter.value + 1.0
+        assert all(same_bits(values(g), v) for g, v in zip(graphs_of(kept), untouched, strict=True))
+
+
+@given(st.integers(0, 10**6))
+def test_a_shallow_copy_shares_all_boxes(seed):
+    world = drawn_world(seed)
+    assert all(copy.copy(box) is box for box in roots(world))
+    for graph in graphs_of(world):
+        twin = copy.copy(graph)
+        assert twin is not graph
+        assert list(twin.boxes) == list(graph.boxes)
+        assert list(twin.outputs) == list(graph.outputs)
+    assert copy.copy(world["mlp"]).layers is world["mlp"].layers
+
+
+WITH_EXAMPLES = [
+    cls
+    for cls in fg.registry.values()
+    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, Leaf) and cls.examples is not None
+]
+
+
+@pytest.mark.parametrize("cls", WITH_EXAMPLES, ids=lambda cls: cls.__name__)
+def test_every_box_is_copied_with_its_settings(cls):
+    case = cases(cls)[0]
+    fixed = case.box
+    assert copy.deepcopy(fixed) is fixed, "no setting of flowgraph's own boxes can change"
+    on = [fg.Parameter(child) if child.dtype.kind in "fc" else fg.Constant(child) for child in case.children]
+    box = cls(*on, **case.settings)
+    with np.errstate(all="ignore"):
+        value = fg.Graph(box).fprop()[box]
+    for copied in (copy.deepcopy, pickled):
+        twin = copied(box)
+        new_of = paired([box], [twin])
+        assert (twin is box) == (copied is copy.deepcopy and not leads(new_of))
+        assert repr(twin.setting_values()) == repr(box.setting_values())
+        with np.errstate(all="ignore"):
+            again = fg.Graph(twin).fprop()[twin]
+        parts, others = (v if isinstance(v, tuple) else (v,) for v in (value, again))
+        assert same_bits([np.asarray(p) for p in parts], [np.asarray(p) for p in others])
+
+
+@every_copy
+def test_a_parameter_is_copied_wherever_its_value_lives(copied):
+    w = fg.Parameter(np.arange(3.0), name="w")
+    step = fg.compile([], updates={w: w + 1})
+    for _ in range(2):
+        step()
+    twin = copied(w)
+    assert twin is not w
+    assert (twin.name, twin.built_at, twin.dtype) == (w.name, w.built_at, w.dtype)
+    assert not np.shares_memory(twin.value, w.value)
+    step()
+    np.testing.assert_array_equal(twin.value, [2.0, 3.0, 4.0])
+    twin.value = twin.value * 0
+    np.testing.assert_array_equal(w.value, [3.0, 4.0, 5.0])
+
+
+@every_copy
+def test_a_copied_array_stays_read_only_and_of_numpys_own_dtype(copied):
+    for box in (fg.Parameter(np.ones(2, np.float32)), fg.Constant(np.ones(2, np.float32))):
+        twin = copied(np.tanh(box)).children[0]
+        assert not twin.value.flags.writeable
+        assert twin.dtype is twin.outputs[0].dtype is np.dtype(np.float32)
+
+
+def test_the_best_model_that_was_put_aside_stays_as_it_was():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    y = (X[:, 0] > 0).astype(int)
+    mlp = fg.MLP([3, 4, 2], rng=0)
+    kept = [copy.deepcopy(mlp), pickled(mlp)]
+    before = [parameter.value for parameter in mlp.parameters]
+    fg.fit(mlp, (X, y), epochs=2, progress=False, checks=False)
+    for other in kept:
+        for parameter, new, old in zip(other.parameters, mlp.parameters, before, strict=True):
+            assert parameter is not new
+            np.testing.assert_array_equal(parameter.value, old)
+            assert not np.array_equal(new.value, old)
+    a = fg.Input("a", shape=("N", 3))
+    assert not np.array_equal(fg.Graph(kept[0](a)).fprop(a=X).outputs[0], fg.Graph(mlp(a)).fprop(a=X).outputs[0])
+
+
+@every_copy
+def test_parameters_that_a_setting_hides_are_copied_too(copied):
+    x = fg.Input("x", shape=(2,))
+    layer = fg.Linear(2, 2, rng=0)
+    box = Holds(x, beside={"layers": [layer], "again": layer.W})
+    twin = copied(box)
+    assert twin.beside["layers"][0].W is twin.beside["again"] is not layer.W
+
+
+class Pair(NamedTuple):
+    """Two things."""
+
+    left: object
+    right: object
+
+
+def in_objects(box):
+    """An array of objects, one of which is the box."""
+    array = np.empty(2, object)
+    array[0] = box
+    return array
+
+
+HIDING = {
+    "tuple": (lambda box: (1, (box,)), lambda value: value[1][0]),
+    "named tuple": (lambda box: Pair(box, "a"), lambda value: value.left),
+    "frozen set": (lambda box: frozenset({box}), lambda value: next(iter(value))),
+    "array": (in_objects, lambda value: value[0]),
+    "graph": (fg.Graph, lambda value: value.outputs[0]),
+    "plan": (lambda box: fg.compile(box), lambda value: value._forward.outputs[0]),
+    "partial": (lambda box: functools.partial(fg.sum, box), lambda value: value.args[0]),
+}
+
+
+@every_copy
+@pytest.mark.parametrize("way", HIDING)
+def test_a_setting_may_hold_boxes_in_any_way(copied, way):
+    hide, find = HIDING[way]
+    w = fg.Parameter([1.0, 2.0], name="w")
+    twin, new = copied((Holds(fg.Input("x", shape=(2,)), beside=hide(w)), w))
+    assert find(twin.beside) is new is not w
+    x = fg.Input("x", shape=(2,))
+    fixed = Holds(x, beside=(np, np.tanh, slice(1, 2), Pair(1, frozenset({2})), np.ones(2), len, Pair))
+    assert copy.deepcopy(fixed) is fixed
+
+
+with unregistered():
+
+    class OwnDeepcopy(Holds):
+        """A box that says itself what its copy is."""
+
+        def __deepcopy__(self, memo):
+            return self
+
+    class OwnReduce(Holds):
+        """A box that pickle builds anew by its class."""
+
+        def __reduce__(self):
+            return OwnReduce, self.children
+
+    class OwnState(Holds):
+        """A box that keeps something out of pickles."""
+
+        def __getstate__(self):
+            return super().__getstate__() | {"beside": None}
+
+        def __setstate__(self, state):
+            super().__setstate__(state | {"beside": "made anew"})
+
+
+def test_a_box_may_have_the_methods_of_copy_and_pickle_itself():
+    w = fg.Parameter([1.0, 2.0], name="w")
+    shared = OwnDeepcopy(w, beside=sys.__stdout__)
+    assert copy.deepcopy(np.tanh(shared)).children[0] is shared
+    assert copy.deepcopy(shared) is shared
+    for way in (pickled, pickled_in_python):
+        assert way(np.tanh(OwnReduce(w, factor=9.0, beside=5))).children[0].factor == 2.0
+        twin = way(np.tanh(OwnState(w, factor=9.0, beside=sys.__stdout__))).children[0]
+        assert (twin.factor, twin.beside) == (9.0, "made anew")
+
+
+@every_copy
+def test_a_box_in_its_own_setting(copied):
+    beside = []
+    box = np.tanh(Holds(fg.Parameter(1.0), beside=beside))
+    beside.append(box)
+    twin, child = copied((box, box.children[0]))
+    assert twin is not box
+    assert twin.children[0] is child is not box.children[0]
+    assert child.beside[0] is twin
+
+
+@every_copy
+def test_second_derivatives_of_opaque_boxes_are_copied(copied):
+    from tests.derivatives.opaque_boxes import CachesValue
+
+    w = fg.Parameter([1.0, 2.0], name="w")
+    (first,) = fg.gradient(fg.sum(CachesValue(w) * w), [w])
+    twin = copied(fg.Graph(first))
+    assert any("box" in vars(box) for box in twin), "the derivative holds the box that it is of"
+    paired(list(fg.Graph(first)), list(twin))
+    assert same_bits(values(twin), values(fg.Graph(first)))
+
+
+@every_copy
+def test_a_subclass_of_graph_keeps_what_it_adds(copied):
+    w = fg.Parameter(1.0, name="w")
+    graph = Noted(np.tanh(w))
+    graph.note = ["by hand", w]
+    twin = copied(graph)
+    assert type(twin) is Noted
+    assert twin.note[0] == "by hand"
+    assert twin.note[1] is twin["w"] is not w
+    assert twin.fprop().bprop()["w"] == graph.fprop().bprop()["w"]
+
+
+class Noted(fg.Graph):
+    """A graph with a note."""
+
+
+@every_copy
+def test_a_graph_keeps_an_order_that_was_asked_for(copied):
+    w, v = fg.Parameter(1.0, name="w"), fg.Parameter(2.0, name="v")
+    first, second = np.tanh(w), np.exp(v)
+    graph = fg.Graph(first + second, along=[second, first])
+    assert [type(box).__name__ for box in graph] == ["Parameter", "Exp", "Parameter", "Tanh", "Add"]
+    paired(list(graph), list(copied(graph)))
+
+
+@every_copy
+def test_a_plan_is_copied_with_a_store_of_its_own(copied):
+    x, y = fg.Input("x", shape=("N",)), fg.Input("y")
+    w, v = fg.Parameter([1.0, 2.0], name="w"), fg.Parameter(2.0, name="v")
+    outputs = [np.sum(x) * w, np.exp(v + y) + np.exp(v + y)]
+    plan = fg.compile(outputs, {w: w * v + np.sum(x)}, [y, x], borrow=True, without=["common"])
+    plan(2.0, np.ones(3))
+    twin = copied(plan)
+    assert type(twin).__mro__[1] is type(plan).__mro__[1]
+    assert twin.input_names == ["y", "x"]
+    (old,), (new,) = plan.store.parameters, twin.store.parameters
+    assert new is not old
+    np.testing.assert_array_equal(new.value, old.value)
+    alone = plan(0.5, np.ones(2))[0].copy(), w.value
+    again = twin(0.5, np.ones(2))[0]
+    np.testing.assert_array_equal(again, alone[0])
+    np.testing.assert_array_equal(new.value, alone[1])
+    plan(0.5, np.ones(2))
+    np.testing.assert_array_equal(new.value, alone[1])
+    twin(0.5, np.ones(2))
+    assert not np.array_equal(again, alone[0]), "borrow=True: the next call overwrites what a call gave"
+    assert twin.source == plan.source
+    assert plan.source.count("exp(") == 2, "without=['common'] was kept"
+
+
+def test_a_shallow_copy_of_a_plan_updates_the_same_parameters():
+    w = fg.Parameter(0.0, name="w")
+    plan = fg.compile(w * 1, {w: w + 1})
+    twin = copy.copy(plan)
+    assert [float(step()) for step in (plan, twin, twin, plan)] == [0.0, 1.0, 2.0, 3.0]
+
+
+@every_copy
+def test_a_copied_plan_of_numba_is_one_of_numba(copied, monkeypatch):
+    pytest.importorskip("numba", reason="Numba is not installed; it comes with the extra 'native'")
+    from flowgraph.plan.native import NativeSpecialised, bind
+    from tests.plan.native_in_python import in_python
+
+    monkeypatch.setattr(bind, "compiled", in_python)
+    w = fg.Parameter([1.0, 2.0], name="w")
+    twin = copied(fg.compile([], {w: w * 2}, backend="numba"))
+    twin()
+    assert isinstance(twin.last, NativeSpecialised)
+    np.testing.assert_array_equal(twin.store.parameters[0].value, [2.0, 4.0])
+    np.testing.assert_array_equal(w.value, [1.0, 2.0])
+
+
+def trained(trainer, epochs):
+    trainer.run(epochs)
+    state = trainer.state()
+    times = ("seconds", "history")
+    return {name: array.tobytes() for name, array in state.arrays.items()}, {
+        name: value for name, value in state.record.items() if name not in times
+    }
+
+
+def by_joblib(thing):
+    file = io.BytesIO()
+    joblib.dump(thing, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled, by_joblib])
+def test_a_copied_trainer_goes_on_to_the_same_bits(copied):
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(50, 3)), rng.integers(0, 3, 50)
+    mlp = fg.MLP([3, 5, 3], rng=0, dropout=0.3)
+    trainer = fg.Trainer(mlp, (X, y), 0.2, rule="adam", l2=1e-3, batch_size=7, early_stopping=4)
+    trainer.run(2)
+    for _ in range(3):
+        trainer.step()
+    twin, other = copied(trainer), copied((mlp, trainer))
+    assert other[0].weights[0] in other[1].problem.parameters
+    before = [parameter.value for parameter in twin.problem.parameters]
+    reached = trained(trainer, 5)
+    assert same_bits([parameter.value for parameter in twin.problem.parameters], before)
+    assert trained(twin, 5) == reached
+    assert trained(other[1], 5) == reached
+
+
+CHAIN = 1_500
+
+
+def chain(length):
+    w = fg.Parameter(1.0, name="w")
+    h = w
+    for _ in range(length):
+        h = h + w
+    return h
+
+
+@every_copy
+def test_copies_do_not_recurse(copied):
+    assert sys.getrecursionlimit() < CHAIN
+    h = chain(CHAIN)
+    twin = copied(h)
+    twin_of_graph = copied([fg.Graph(h), fg.compile(h), fg.Problem(h)])
+    for graph in (fg.Graph(twin), *twin_of_graph[::2], twin_of_graph[1]._forward):
+        graph = getattr(graph, "graph", graph)
+        assert len(graph) == CHAIN + 1
+        assert float(graph.fprop().outputs[0]) == CHAIN + 1
+
+
+def test_the_boxes_of_a_chain_are_pickled_once_each_in_any_order():
+    boxes = list(fg.Graph(chain(1_000)))
+    rng = np.random.default_rng(0)
+    orders = {"up": boxes, "down": boxes[::-1], "mixed": [boxes[i] for i in rng.permutation(len(boxes))]}
+    sizes = {name: len(pickle.dumps(order)) for name, order in orders.items()} | {"top": len(pickle.dumps(boxes[-1]))}
+    assert max(sizes.values()) < 150 * len(boxes), f"bytes: {sizes}"
+    for order in orders.values():
+        paired(order, pickled(order))
+
+
+def test_a_pickle_that_failed_leaves_nothing_behind():
+    deep = chain(CHAIN)
+    with tempfile.TemporaryFile() as file:
+        top = np.tanh(np.tanh(Holds(deep, beside=file)))
+        for dump in (pickle.dumps, pickled_in_python):
+            try:
+                dump(top)
+            except fg.FlowgraphError:
+                assert len(pickle.loads(pickle.dumps(deep)).children) == 2
+            else:
+                pytest.fail("a file was pickled")
+    assert float(fg.Graph(pickled(deep)).fprop()) == CHAIN + 1
+
+
+def test_two_picklers_that_live_at_the_same_time():
+    h = chain(CHAIN)
+    file = io.BytesIO()
+    pickler = pickle.Pickler(file)
+    pickler.dump(h)
+    assert float(fg.Graph(pickled(h)).fprop()) == CHAIN + 1
+    pickler.dump([h, np.tanh(h)])
+    file.seek(0)
+    unpickler = pickle.Unpickler(file)
+    first, (second, above) = unpickler.load(), unpickler.load()
+    assert first is second is above.children[0]
+
+
+def local_class():
+    class Local(fg.Elementwise):
+        def fprop(self, a):
+            return a * 1
+
+    return Local
+
+
+def local_rule():
+    class Local(fg.SGD):
+        pass
+
+    return Local()
+
+
+def unpicklable():
+    """What pickle cannot write down, with what the error says of it."""
+    w = fg.Parameter([1.0, 2.0], name="w")
+    noise = fg.Random(lambda generator, shape: generator.normal(size=shape), shape=(2,), name="noise")
+    data = np.ones((4, 2)), np.zeros(4, int)
+    beside = r"found <.* as beside, which cannot be pickled"
+    return {
+        "a lambda as draw": (fg.compile(w * noise), "Random 'noise': found <function .*lambda.*> as draw.*cloudpickle"),
+        "a lambda as setting": (Holds(w, beside=lambda: 0), f"(?s)Holds.*{beside}.*lambda.*built at test_copies.py"),
+        "an open file": (Holds(w, beside=sys.__stdout__), f"(?s)Holds.*{beside}.*TextIOWrapper.*__reduce__.*built at"),
+        "a local box": (local_class()(w), "Local.*found.*as class.*'local_class.<locals>.Local' is not found by this"),
+        "a lambda as activation": (fg.MLP([2, 3, 2], hidden=lambda a: a), "MLP: found <.*lambda.*> as hidden, which"),
+        "a local rule": (fg.Trainer(fg.MLP([2, 2]), data, rule=local_rule()), "Trainer: found .* as rule, which"),
+    }
+
+
+UNPICKLABLE = (
+    "a lambda as draw", "a lambda as setting", "an open file", "a local box", "a lambda as activation", "a local rule",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNPICKLABLE)
+def test_what_cannot_be_pickled_is_named(what):
+    with fg_registry_kept():
+        thing, message = unpicklable()[what]
+    for dump in (pickle.dumps, pickled_in_python, lambda thing: joblib.dump(thing, io.BytesIO())):
+        with pytest.raises(fg.FlowgraphError, match=message):
+            dump([thing])
+    if what == "an open file":
+        with pytest.raises(
+            fg.FlowgraphError, match=r"(?s)Holds.*as beside.*no copy.*TextIOWrapper.*__deepcopy__.*buil"
+        ):
+            copy.deepcopy(thing)
+    else:
+        copy.deepcopy(thing)
+        assert copy.copy(thing) is not None
+
+
+def test_the_innermost_that_cannot_be_copied_is_named():
+    w = fg.Parameter([1.0, 2.0], name="w")
+    net = fg.MLP([2, 2], output=lambda a: a)
+    with pytest.raises(fg.FlowgraphError, match=r"^MLP: found <function .* as output, which cannot be pickled"):
+        pickle.dumps(Holds(w, beside=net))
+    assert copy.deepcopy(Holds(w, beside=net)).beside.layers[0].W is not net.layers[0].W
+    inner = Holds(w, beside=sys.__stdout__, name="inner")
+    with pytest.raises(fg.FlowgraphError, match=r"^Holds 'inner': found a TextIOWrapper as beside, of which there"):
+        copy.deepcopy(Holds(w, beside=[inner]))
+
+
+@by_code
+@pytest.mark.parametrize("what", UNPICKLABLE)
+def test_cloudpickle_takes_what_has_no_name(what):
+    with fg_registry_kept():
+        thing, _ = unpicklable()[what]
+        if what != "an open file":
+            assert type(pickle.loads(cloudpickle.dumps(thing))).__name__ == type(thing).__name__
+
+
+class fg_registry_kept:
+    """Classes defined inside are not in the registry afterwards."""
+
+    def __enter__(self):
+        self.before = dict(fg.registry)
+
+    def __exit__(self, *error):
+        fg.registry.clear()
+        fg.registry.update(self.before)
+
+
+def test_models_and_plans_go_to_spawned_processes():
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.spawned"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ran.returncode, ran.stdout.split()) == (0, ["same"] * 4), ran.stderr
