@@ -133,6 +133,45 @@ def test_nothing_is_lost_while_a_parameter_is_moved(monkeypatch, meanwhile):
     assert w.value[0] in ((3.0,) if meanwhile == "a step" else (10.0, 11.0))
 
 
+@pytest.mark.parametrize("line", range(1, 5))
+def test_a_value_is_read_while_a_plan_takes_it(line):
+    known, plan_of = counters("w")
+    w, step, seen = known["w"], plan_of("w"), []
+    read = fg.Parameter.value.fget
+
+    def trace(frame, event, _):
+        if frame.f_code is read.__code__ and event == "line":
+            seen.append(frame.f_lineno)
+            if len(seen) == line:
+                step()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        value = w.value
+    finally:
+        sys.settrace(before)
+    assert value[0] in (0.0, 1.0)
+    assert len(seen) < line or w.value[0] == 1.0
+
+
+def test_a_value_assigned_before_a_step_that_fails_is_what_is_read():
+    def fail():
+        raise ValueError("no")
+
+    does = [lambda: None]
+    w = fg.Parameter(np.zeros(3), name="w")
+    step = fg.compile([], {w: Calls(w, when=lambda: does[0]()) + 1})
+    step()
+    assert w.value[0] == 1.0
+    w.value = np.full(3, 10.0)
+    does[0] = fail
+    with pytest.raises(ValueError, match="no"):
+        step()
+    assert w.value[0] == 10.0
+
+
 def test_what_is_read_meanwhile_is_whole_and_never_goes_back():
     known, plan_of = counters("ab")
     plans, ended, read = [plan_of("ab"), plan_of("ba")], [], []
