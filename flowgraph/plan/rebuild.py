@@ -18,7 +18,7 @@ def rebuild(graph: Graph, rule: Rule) -> Graph:
     for box in graph.boxes:
         children = tuple([new[child] for child in box.children])
         found = rule(box, children)
-        new[box] = found if found is box else placed(found, box, children)
+        new[box] = found if found is box else placed(found, box, children, graph)
     outputs = [new[output] for output in graph.outputs]
     if all(one is other for one, other in zip(outputs, graph.outputs, strict=True)):
         return graph
@@ -32,20 +32,24 @@ def on_children(box: Box, children: Sequence[Box]) -> Box:
     return box.with_children(*children)
 
 
-def placed(found: Box, old: Box, children: Iterable[Box]) -> Box:
-    """What stands for a box has its place in the user's code; its name too, if it has none."""
+def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
+    """What was made for a box has its place in the user's code; its name too, if it has none.
+
+    What stands in the graph already, the box itself or one that is equal, stays as it is.
+    """
     known = {id(child) for child in children}
     stack = [found]
     while stack:
         box = stack.pop()
-        if id(box) in known or (isinstance(box, Leaf) and not isinstance(box, Constant)):
+        if id(box) in known or box in graph.slots or (isinstance(box, Leaf) and not isinstance(box, Constant)):
             continue
         known.add(id(box))
         state = box.__dict__
         if "built_for" not in state:
             state.update(built_at=old.built_at, scope=old.scope, built_for=old)
             stack.extend(box.children)
-    if found.name is None and found is not old and not isinstance(found, Leaf) and id(found) not in _ids(children):
+    made = found not in graph.slots and not isinstance(found, Leaf) and id(found) not in _ids(children)
+    if found.name is None and made:
         found.__dict__["name"] = old.name
     return found
 

@@ -215,18 +215,18 @@ class _Move:
 
     def _reduced(self, box: Box, children: tuple[Box, ...]) -> Box:
         same = on_children(box, children)
-        return self.make.shared(box) if same is box else placed(self.make.reduced(same), box, children)
+        return self.make.shared(box) if same is box else placed(self.make.reduced(same), box, children, self.old)
 
     def _scaled(self, box: Box, plain: dict[Box, Box], scaled: dict[Box, Box]) -> Box:
         """The box times the factor."""
         factor = plain.get(self.factor, self.factor)
         places = self.choices[box].places if box in self.choices else ()
         if not places:
-            return placed(self.make.make(Multiply, factor, plain[box]), box, plain[box].children)
+            return placed(self.make.make(Multiply, factor, plain[box]), box, plain[box].children, self.old)
         children = [plain[child] for child in box.children]
         if isinstance(box, Divide) and places == (1,):
             quotient = self.make.make(Divide, factor, children[1])
-            return placed(self.make.make(Multiply, children[0], quotient), box, children)
+            return placed(self.make.make(Multiply, children[0], quotient), box, children, self.old)
         for place in places:
             children[place] = scaled[box.children[place]]
-        return placed(self.make.reduced(box.with_children(*children)), box, children)
+        return placed(self.make.reduced(box.with_children(*children)), box, children, self.old)

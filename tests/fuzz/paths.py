@@ -133,6 +133,7 @@ def gradient_graph(built: Built, rng: np.random.Generator, arrays: Mapping[str, 
 def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any = (None,), **settings: Any) -> Path:
     """A plan of outputs, gradients and updates gives what the graph gives, call after call, and keeps its results."""
     before = {box: box.value for box in built.updates}
+    states = [(box, set(box.__dict__), box.built_at, box.name) for box in built.whole]
     try:
         step = fg.compile(list(built.kept), built.updates, without=without, **settings)
         yield from _calls(built, rng, _called(step, int(rng.integers(4))), batches)
@@ -140,6 +141,9 @@ def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any
     finally:
         for box, value in before.items():
             box.value = value
+    for box, keys, built_at, name in states:
+        if box.__dict__.keys() - keys - {"passes"} or (box.built_at, box.name) != (built_at, name):
+            yield f"the plan has written into {box!r}"
     return SKIPPED if settings and not is_native else None
 
 
@@ -313,4 +317,5 @@ OWN: dict[str, Callable[[Built, np.random.Generator], Path]] = {
     "native": native,
     "batches": batches,
     "loaded": loaded,
+    "copied": copied,
 }
