@@ -39,7 +39,7 @@ def polynomials(pool: Pool) -> str | None:
         np.polyval({a}, {b})
         np.polyadd({a}, {b})
         np.polysub({a}, {b})
-        np.polymul({a}, {b})
+        np.polymul(np.abs(np.tanh({a})) + 1, np.abs(np.tanh({b})) + 1)
         np.polyder({a})
         np.polyint({a})
         np.vander({a}, 3)
