@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
+from flowgraph.boxes.arithmetic import Positive
 from flowgraph.errors import NotDifferentiableError
+from flowgraph.order import topological_order
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -26,11 +28,38 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
 
 def unreached(graph: Graph, wrt: Iterable[Box]) -> list[Box]:
     """Those of `wrt` to which no differentiable path leads from an output."""
+    reached = _reached(graph)
+    return [box for box in wrt if box not in reached]
+
+
+def _reached(graph: Graph) -> set[Box]:
+    """The boxes to which a differentiable path leads from an output."""
     reached = {box for box in graph.outputs if box.outputs[0].dtype.kind in "fc"}
     for box in reversed(graph.boxes):
         if box in reached:
             reached.update([child for child, free in zip(box.children, box.passes, strict=True) if free])
-    return [box for box in wrt if box not in reached]
+    return reached
+
+
+def mark_derivatives(boxes: Iterable[Box]) -> None:
+    """Note of boxes that they are derivatives."""
+    for box in boxes:
+        box.__dict__["is_derivative"] = True
+
+
+def refuse_cut(graph: Graph, cut: Sequence[Box]) -> None:
+    """Refuse to give zeros in silence for boxes that no gradient reaches, or that the graph does not hold.
+
+    A derivative that does not read a box, or only its shape, or that compares it, is constant there: its own derivative
+    is 0, and there is nothing in the user's graph to mend.
+    """
+    derivatives = [box for box in _reached(graph) if "is_derivative" in vars(box)] if cut else []
+    below = set(topological_order(derivatives))
+    for box in cut:
+        if box not in graph and not derivatives:
+            graph.box(box)
+        elif box in graph and (box not in below or box.dtype.kind not in "fc"):
+            raise cut_error(graph, box)
 
 
 def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: bytearray) -> None:
@@ -40,9 +69,12 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
             continue
         for name, child in zip(box.names_of_children(), box.children, strict=True):
             if name in box.underived_children and leads[slots[child]] and child.outputs[0].dtype.kind in "fc":
+                way = child
+                while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
+                    way = way.children[0]
                 raise NotDifferentiableError(
                     f"{box.title}: its derivative by {name!r} is not implemented, and what is differentiated by "
-                    f"leads there by way of {child.title}\n"
+                    f"leads there by way of {way.title}\n"
                     f"  built at {box.built_at}\n"
                     f"  give {name!r} as a number or a constant, or leave what it is made of out of wrt"
                 )

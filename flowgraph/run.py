@@ -86,8 +86,8 @@ class Run:
         boxes = self._wrt(wrt)
         grads = self._seeds(grad)
         cut = paths.unreached(graph, boxes) if boxes not in graph.reached else []
-        if cut and unused == "raise":
-            raise paths.cut_error(graph, cut[0])
+        if unused == "raise":
+            paths.refuse_cut(graph, cut)
         if not cut:
             graph.reached.add(boxes)
         steps = graph.bsteps(boxes)

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
-from flowgraph.boxes.activation import ReLU
+from flowgraph.boxes.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus
 from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.boxes.arrangement import Flip, Roll, Transpose
 from flowgraph.boxes.cast import Cast
 from flowgraph.boxes.choosing import Choose
 from flowgraph.boxes.complex_numbers import Conjugate, Imag, Real, real_part
 from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
+from flowgraph.boxes.elementwise_loss import SquaredError
+from flowgraph.boxes.error_function import Erf, Erfc
+from flowgraph.boxes.exponential import Exp, Exp2, Expm1
 from flowgraph.boxes.extremes import Max, Min
+from flowgraph.boxes.hyperbolic import Tanh
 from flowgraph.boxes.indexing import Index, IndexAdd
 from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.likeness import BroadcastLike, ReshapeLike, SumLike
 from flowgraph.boxes.padding import Pad
 from flowgraph.boxes.part import Part
+from flowgraph.boxes.power import ConstantPower, Square
 from flowgraph.boxes.reduction import Mean, Sum
-from flowgraph.boxes.selection import Clip, Fmax, Fmin, Maximum, Minimum, NanToNum, Where
+from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
 from flowgraph.boxes.setting import SetAt
 from flowgraph.boxes.shape import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.boxes.splitting import Split, Unstack
 from flowgraph.boxes.taking import TakeAlongAxis
-from flowgraph.boxes.trigonometric import Degrees, Radians
+from flowgraph.boxes.trigonometric import Arctan, Cos, Degrees, Radians, Sin
 from flowgraph.sweep import Step, added, settled
 
 CHOICES: tuple[type[Box], ...] = (
@@ -57,6 +63,12 @@ HARMLESS: tuple[type[Box], ...] = (
 )
 """Boxes that make no NaN of a gradient of 0, whatever their values are."""
 
+FINITE: tuple[type[Box], ...] = (
+    *HARMLESS, Multiply, Square, SquaredError, Absolute, Fabs, Sin, Cos, Arctan, Tanh, Exp, Exp2, Expm1, Sigmoid,
+    Softplus, LeakyReLU, ELU, GELU, SiLU, Erf, Erfc, Sign,
+)  # fmt: skip
+"""Elementwise boxes whose value and slope are finite wherever their children are, but for an overflow."""
+
 _ALL = object()
 """The mark of a box all elements of which are taken."""
 
@@ -73,6 +85,31 @@ def careful(steps: Iterable[Step], seeds: Sequence[Any]) -> Iterator[Step]:
     marks: dict[int, Any] = {slot: _ALL for slot, grad in enumerate(seeds) if grad is not None}
     for step in steps:
         yield step._replace(bprop=_Careful(step, marks))
+
+
+def are_finite(boxes: Iterable[Box]) -> bool:
+    """Whether the elementwise ones among boxes have no point, and no number outside their domain, without a slope."""
+    return all(_is_finite(box) for box in boxes if isinstance(box, Elementwise))
+
+
+def _is_finite(box: Elementwise) -> bool:
+    if isinstance(box, ConstantPower):
+        return box.exponent >= 0 and float(box.exponent).is_integer()
+    return isinstance(box, FINITE) or box.dtype.kind not in "fc"
+
+
+def of_units(steps: Sequence[Step], seeds: Sequence[Any], kept: Collection[int]) -> Iterator[Step]:
+    """The steps of a sweep of unit arrays, of 0 and 1, which choose themselves what is taken of the outputs.
+
+    The exact 0 is set once in a chain of elementwise boxes, at its end: nothing but the next box of the chain reads
+    the gradients inside, unless they are `kept`.
+    """
+    marks = {slot: grad for slot, grad in enumerate(seeds) if grad is not None}
+    arriving = Counter([*marks, *(slot for step in steps for _, slot in step.wanted)])
+    inside = {s.slot for s in steps if isinstance(s.box, Elementwise) and arriving[s.slot] == 1} - set(kept)
+    late: set[int] = set()
+    for step in steps:
+        yield step._replace(bprop=_Careful(step, marks, inside, late))
 
 
 def _is_harmless(step: Step) -> bool:
@@ -92,10 +129,16 @@ def _in_dtype_of(child: Any, mark: Any) -> Any:
 
 
 class _Careful:
-    """The bprop of a step that reads the mark of its box, and writes those of the children."""
+    """The bprop of a step that reads the mark of its box, and writes those of the children.
 
-    def __init__(self, step: Step, marks: dict[int, Any]) -> None:
+    Children `inside` a chain get what is not taken as it comes, and are `late`: a box of the chain sets it to 0.
+    """
+
+    def __init__(
+        self, step: Step, marks: dict[int, Any], inside: Collection[int] = (), late: set[int] | None = None
+    ) -> None:
         self._step, self._marks = step, marks
+        self._inside, self._late = inside, late if late is not None else set()
 
     def __call__(self, grad: Any, value: Any, *children: Any) -> Any:
         step = self._step
@@ -105,13 +148,15 @@ class _Careful:
             mark = _ALL
         if type(parts) is not tuple or len(parts) != step.arity:
             return parts
-        shares = self._shares(grad, value, children, mark)
+        shares = parts if mark is grad and isinstance(step.box, CARRIERS) else self._shares(grad, value, children, mark)
         for position, slot in step.wanted:
             share = shares[position]
             if share is not _ALL:
                 share = settled(share, children[position], step.box, position, value)
             self._mark(slot, share)
-        if mark is _ALL or not isinstance(step.box, Elementwise) or _is_harmless(step):
+        if mark is _ALL or not isinstance(step.box, Elementwise):
+            return parts
+        if _is_harmless(step) and step.slot not in self._late:
             return parts
         return self._without_untaken(parts, mark)
 
@@ -128,13 +173,19 @@ class _Careful:
         """A child is taken as far as any of its parents takes it."""
         known = self._marks.get(slot)
         everything = share is _ALL or known is _ALL
-        self._marks[slot] = _ALL if everything else share if known is None else added(known, share)
+        same = known is None or known is share
+        self._marks[slot] = _ALL if everything else share if same else added(known, share)
 
     def _without_untaken(self, parts: tuple[Any, ...], mark: Any) -> tuple[Any, ...]:
         """The gradients, 0 where nothing is taken; a part of another shape than the box is left as it is."""
-        taken = mark != 0
-        wanted = {position for position, _ in self._step.wanted}
-        return tuple(
-            np.where(taken, part, 0) if i in wanted and np.shape(part) == taken.shape else part
-            for i, part in enumerate(parts)
-        )
+        result = list(parts)
+        taken = None
+        for position, slot in self._step.wanted:
+            if np.shape(parts[position]) != np.shape(mark):
+                continue
+            if slot in self._inside and self._step.box.children[position].shape == np.shape(mark):
+                self._late.add(slot)
+                continue
+            taken = mark != 0 if taken is None else taken
+            result[position] = np.where(taken, parts[position], 0)
+        return tuple(result)

@@ -17,7 +17,7 @@ from flowgraph.graph import Graph
 from flowgraph.order import topological_order
 from flowgraph.spec import same, shape_text
 from flowgraph.sweep import sweep
-from flowgraph.untaken import careful
+from flowgraph.untaken import are_finite, careful, of_units
 
 FALLBACK = "central differences"
 
@@ -58,17 +58,28 @@ def gradients(
     >>> fg.Graph(dx).fprop(x=[0.0, 0.0])[dx]
     array([4., 5.])
     """
+    return sent_back(outputs, wrt, grads, fallback, unused)
+
+
+def sent_back(
+    outputs: Sequence[Box], wrt: Box | Iterable[Box], grads: Sequence[Any], fallback: str | None, unused: str,
+    units: bool = False,
+) -> list[Any]:  # fmt: skip
+    """The gradients of `gradients`; `units` says that the `grads` stand for unit arrays, of 0 and 1.
+
+    An output element to which a unit array sends 0 is not taken, so that 0 times a derivative that is infinite or NaN
+    there is 0.
+    """
     if fallback not in (None, FALLBACK):
         raise UsageError(f"gradient: found fallback={fallback!r}, needs None or {FALLBACK!r}")
     if unused not in ("raise", "zeros"):
         raise UsageError(f"gradient: found unused={unused!r}, needs 'raise' or 'zeros'")
     graph = Graph(*outputs)
     listed = [wrt] if isinstance(wrt, Box) else list(wrt)
-    boxes = tuple(box for box in listed if unused == "raise" or box in graph)
-    boxes = tuple(graph.box(box) for box in boxes)
+    boxes = tuple(box for box in listed if isinstance(box, Box) and box in graph)
     cut = paths.unreached(graph, boxes)
-    if cut and unused == "raise":
-        raise paths.cut_error(graph, cut[0])
+    if unused == "raise":
+        paths.refuse_cut(graph, [box for box in listed if box not in graph] + cut)
     sent: list[Any] = [None] * len(graph)
     for output, grad in zip(outputs, grads, strict=True):
         seed, slot = turned(_seed(output, grad)), graph.slots[output]
@@ -76,10 +87,15 @@ def gradients(
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
     steps = [on_boxes(step, fallback is not None) for step in graph.bsteps(reached)]
     given = set(topological_order([box for box in sent if box is not None]))
-    sweep(careful(steps, sent), graph.boxes, sent)
+    if units and not are_finite(graph):
+        sweep(of_units(steps, sent, {graph.slots[box] for box in reached}), graph.boxes, sent)
+    else:
+        sweep(careful(steps, sent), graph.boxes, sent)
     _name_grads(graph, sent, given)
     found = {box: turned(sent[graph.slots[box]]) for box in reached}
-    return [found[box] if found.get(box) is not None else np.zeros_like(box) for box in listed]
+    result = [found[box] if found.get(box) is not None else np.zeros_like(box) for box in listed]
+    paths.mark_derivatives(one for one in result if isinstance(one, Box) and one not in given and one not in graph)
+    return result
 
 
 def _name_grads(graph: Graph, sent: Sequence[Any], given: Collection[Box]) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.rows import RowsAs, UnitRows
-from flowgraph.derivatives.backward_graph import gradient, gradients
+from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
+from flowgraph.derivatives.backward_graph import gradient, sent_back
 from flowgraph.derivatives.batching import over_rows
-from flowgraph.derivatives.products import jvp
+from flowgraph.derivatives.products import pushed
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.leaves import Input
+from flowgraph.paths import mark_derivatives
 from flowgraph.size import product
 
 
@@ -24,7 +25,8 @@ def jacobian(
 
     `mode="rows"` sends a unit gradient for each element of the output back, `mode="columns"` a unit direction for each
     element of the box forward; by default the fewer. They are sent all at once, along an axis of rows: a value that
-    does not depend on them is computed once, and memory grows with the number of rows.
+    does not depend on them is computed once, and memory grows with the number of rows. An element without a derivative
+    (a root of a negative number) is NaN and leaves the zeros beside it.
 
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(2,))
@@ -43,8 +45,10 @@ def jacobian(
     if mode == "columns":
         return [_columns(output, box, fallback) for box in boxes]
     arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
-    sent = gradient(output, boxes, arriving, fallback=fallback)
-    return [RowsAs(rows, output) for rows in over_rows(sent, {arriving: UnitRows(output)})]
+    sent = sent_back([output], boxes, [arriving], fallback, "raise", units=True)
+    result = [RowsAs(rows, output) for rows in over_rows(sent, {arriving: UnitRows(output)})]
+    mark_derivatives(result)
+    return result
 
 
 def hessian(output: Box, wrt: Box | Iterable[Box], *, fallback: str | None = None) -> Any:
@@ -82,12 +86,20 @@ def hessian_blocks(output: Box, boxes: list[Box], *, fallback: str | None = None
     for place, i in enumerate(order):
         later = order[place:]
         along = Input("along", shape=boxes[i].shape, dtype=boxes[i].dtype)
-        products = gradients([sent[i]], [boxes[j] for j in later], [along], fallback=fallback, unused="zeros")
+        products = sent_back([sent[i]], [boxes[j] for j in later], [along], fallback, "zeros", units=True)
         for j, rows in zip(later, over_rows(products, {along: UnitRows(boxes[i])}), strict=True):
             blocks[i][j] = RowsAs(rows, boxes[i])
             if i != j:
                 blocks[j][i] = _mirrored(blocks[i][j], boxes[i].ndim, boxes[j].ndim)
+    mark_derivatives(block for line in blocks for block in line)
     return blocks
+
+
+def zero_jacobian(output: Box, box: Box) -> Any:
+    """The Jacobian of an output that does not depend on the box."""
+    result = RowsAs(RepeatRows(np.zeros_like(cast(Any, box)), UnitRows(output)), output)
+    mark_derivatives([result])
+    return result
 
 
 def _needs_real(who: str, *boxes: Box) -> None:
@@ -103,9 +115,11 @@ def _needs_real(who: str, *boxes: Box) -> None:
 def _columns(output: Box, box: Box, fallback: str | None) -> Any:
     """The Jacobian from slopes along every unit direction of the box."""
     along = Input("along", shape=box.shape, dtype=box.dtype)
-    slope = jvp(output, [box], [along], fallback=fallback)
+    slope = pushed(output, [box], [along], fallback, units=True)
     (rows,) = over_rows([slope], {along: UnitRows(box)})
-    return _mirrored(RowsAs(rows, box), box.ndim, output.ndim)
+    result = _mirrored(RowsAs(rows, box), box.ndim, output.ndim)
+    mark_derivatives([result])
+    return result
 
 
 def _mirrored(block: Any, first: int, second: int) -> Any:

@@ -9,10 +9,11 @@ import numpy as np
 
 from flowgraph.backward import replay
 from flowgraph.box import Box, Constant
-from flowgraph.derivatives.backward_graph import gradient, gradients
+from flowgraph.derivatives.backward_graph import gradient, gradients, sent_back
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.leaves import Input
 from flowgraph.order import topological_order
+from flowgraph.paths import mark_derivatives
 from flowgraph.spec import same, shape_text
 
 
@@ -33,7 +34,8 @@ def jvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | No
 
     `along` is one array or box per box of `wrt`. Forward mode comes from the same bprop: the gradient is linear in
     what arrives at the output, u ↦ Jᵀu, and the gradient of <Jᵀu, v> by u is J v. What arrives does not occur in it,
-    so it reads the values of the graph and nothing of the backward pass; its cost is a small multiple of fprop.
+    so it reads the values of the graph and nothing of the backward pass; its cost is a small multiple of fprop. It is
+    zeros where the output is flat (np.sign, np.floor, the gradient of np.abs).
 
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(2,))
@@ -42,10 +44,17 @@ def jvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | No
     array([ 6., 80.])
     """
     boxes, directions = _directions("jvp", wrt, along)
+    return pushed(output, boxes, directions, fallback)
+
+
+def pushed(output: Box, boxes: list[Box], directions: list[Any], fallback: str | None, units: bool = False) -> Any:
+    """The slope of `jvp`; `units` says that the directions stand for unit arrays."""
     arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
     sent = gradient(output, boxes, arriving, fallback=fallback)
-    (slope,) = gradients(sent, [arriving], directions, fallback=fallback)
-    return put_in(slope, {arriving: output})
+    (slope,) = sent_back(sent, [arriving], directions, fallback, "zeros", units)
+    result = put_in(slope, {arriving: output})
+    mark_derivatives([result])
+    return result
 
 
 def hvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | None = None) -> list[Any]:

@@ -9,10 +9,11 @@ import numpy as np
 
 from flowgraph import derivatives
 from flowgraph.box import Box, Constant
+from flowgraph.derivatives.matrices import zero_jacobian
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import name_of
 from flowgraph.functional.containers import arrays_of, like
-from flowgraph.spec import shape_text
+from flowgraph.spec import same, shape_text
 
 
 class Subject(NamedTuple):
@@ -139,7 +140,7 @@ def _jacobians(subject: Subject, output: Box) -> list[Any]:
     """The Jacobian of one output by each array."""
     return [
         derivatives.jacobian(output, box, fallback=subject.fallback)[0]
-        if _leads(output, box) else np.zeros((*output.shape, *box.shape), box.dtype)
+        if _leads(output, box) else zero_jacobian(output, box)
         for box in subject.boxes
     ]  # fmt: skip
 
@@ -150,9 +151,7 @@ def hessian(subject: Subject) -> Any:
     reached = [box for box in boxes if _leads(output, box)]
     blocks = derivatives.hessian_blocks(output, reached, fallback=subject.fallback) if reached else []
     found = {(i, j): blocks[a][b] for a, i in enumerate(reached) for b, j in enumerate(reached)}
-    lines = [
-        [found[i, j] if (i, j) in found else np.zeros((*i.shape, *j.shape), i.dtype) for j in boxes] for i in boxes
-    ]
+    lines = [[found[i, j] if (i, j) in found else zero_jacobian(i, j) for j in boxes] for i in boxes]
     return like(subject.by, [like(subject.by, line) for line in lines])
 
 
@@ -173,7 +172,7 @@ def _vectors(subject: Subject, boxes: Sequence[Box]) -> list[Any]:
         )
     result = []
     for vector, box in zip(vectors, boxes, strict=True):
-        if vector.shape != box.shape:
+        if len(vector.shape) != len(box.shape) or not all(map(same, vector.shape, box.shape)):
             raise ShapeError(
                 f"{name_of(subject.f)}: the vector, the last argument, has the shape {shape_text(vector.shape)}, "
                 f"needs {shape_text(box.shape)}"

@@ -1,0 +1,180 @@
+"""Every derivative of every function: reverse, forward, forward over reverse and reverse over forward."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph import functional as F
+from flowgraph import paths
+from flowgraph.coverage import covered
+from flowgraph.errors import NotDifferentiableError, UnknownBoxError
+from tests.cases import cases
+from tests.coverage_calls import COMMON, OWN, flat
+from tests.coverage_list import found
+from tests.derivatives.every_derivative import assert_functional, assert_of_boxes
+from tests.test_contract import BOXES
+
+# Generic: no two elements are equal, no element or sum stands where a function has a kink, eigenvalues are real.
+MATRIX = np.array([[0.9, 0.21, 0.32], [0.17, 0.83, 0.13], [0.29, 0.11, 0.71]])
+VECTOR = np.array([0.31, 0.83, 0.57])
+
+KINKS = frozenset()
+CALLS = OWN | {
+    **dict.fromkeys(["arccosh", "acosh"], lambda f, x, v: f(x + 1.5)),
+    "scipy.special.betainc": lambda f, x, v: f(1.5, 2.5, x),
+    **dict.fromkeys(["scipy.special.gammainc", "scipy.special.gammaincc"], lambda f, x, v: f(1.5, x)),
+    **dict.fromkeys([f"scipy.special.{name}" for name in ("jv", "yn", "iv", "ive", "expn")], lambda f, x, v: f(2, x)),
+    "astype": lambda f, x, v: f(x, np.complex128),
+    "linalg.cholesky": lambda f, x, v: f(x + x.T),
+    **dict.fromkeys(["linalg.eigh", "linalg.eigvalsh"], lambda f, x, v: f(x + x.T)),
+    "linalg.eig": lambda f, x, v: [f(x)[0], np.abs(f(x)[1])],
+}
+"""Calls at points where the function has derivatives, by what has some."""
+
+FUNCTIONS = {
+    f"{one.module}.{one.names[0]}".removeprefix("np."): one
+    for one in covered()
+    if one.names[0] not in ("asanyarray", "asarray", "polygamma")
+}
+FUNCTIONS |= dict.fromkeys(("operator.getitem", "fg.set_at", "fg.add_at", "fg.Conv2d", "fg.MaxPool"))
+FUNCTIONS |= dict.fromkeys(("fg.logsumexp", "fg.softmax", "fg.log_softmax"))
+
+
+def _part(call, function, i, x, v):
+    return flat(call(function, x, v))[i]
+
+
+def parts_of(name):
+    """The results of a call that have a derivative, each as a function of two arrays."""
+    function = found(name)
+    for call in (CALLS[name],) if name in CALLS else COMMON:
+        try:
+            flat(call(function, MATRIX, VECTOR))
+        except (TypeError, ValueError, IndexError, KeyError, np.linalg.LinAlgError):
+            continue
+        results = flat(call(function, fg.Parameter(MATRIX), fg.Parameter(VECTOR)))
+        has_slope = [isinstance(one, fg.Box) and one.dtype.kind in "fc" for one in results]
+        return [partial(_part, call, function, i) for i, has in enumerate(has_slope) if has]
+    assert name.startswith("bitwise_"), f"{name}: none of the common calls serves it"
+    return []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_all_transforms_of_a_function_agree(name):
+    for part in parts_of(name):
+        assert_functional(part, (MATRIX, VECTOR), smooth=name not in KINKS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_all_derivatives_of_boxes_agree(name):
+    for part in parts_of(name):
+        x, v = fg.Parameter(MATRIX, name="x"), fg.Parameter(VECTOR, name="v")
+        output = part(x, v)
+        graph = fg.Graph(output)
+        wrt = [box for box in (x, v) if box in graph and not paths.unreached(graph, [box])]
+        if wrt:
+            assert_of_boxes(output, wrt)
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_all_derivatives_of_a_box_agree(name):
+    for case in cases(BOXES[name])[:2]:
+        leaves = [fg.Parameter(a) if i in case.floats else fg.Constant(a) for i, a in enumerate(case.children)]
+        box = case.cls(*leaves, **case.settings)
+        wrt = [leaves[i] for i in case.floats]
+        for output in box if len(box.outputs) > 1 else [box]:
+            if wrt and output.dtype.kind in "fc":
+                assert_of_boxes(output, wrt)
+
+
+ZERO = {
+    "sign": np.sign, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "rint": np.rint, "round": np.round,
+    "fix": np.fix, "heaviside": lambda x: np.heaviside(x, 0.5), "floor_divide": lambda x: x // 0.4,
+    "divmod": lambda x: np.divmod(x, 0.4)[0], "modf": lambda x: np.modf(x)[1],
+    "norm(ord=0)": lambda x: np.linalg.norm(x, ord=0), "slogdet": lambda x: np.linalg.slogdet(np.diag(x))[0],
+}  # fmt: skip
+ZERO_TWICE = {
+    "abs": np.abs, "fabs": np.fabs, "mod": lambda x: np.mod(x, 0.4), "remainder": lambda x: np.remainder(x, 0.4),
+    "fmod": lambda x: np.fmod(x, 0.4), "divmod": lambda x: np.divmod(x, 0.4)[1],
+    "norm(1)": lambda x: np.linalg.norm(x, 1), "norm(inf)": lambda x: np.linalg.norm(x, np.inf),
+    "relu": fg.relu, "linear": lambda x: 3.0 * x, "max": np.max, "shape": lambda x: x * np.ones_like(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*ZERO, *(f"{name} twice" for name in ZERO_TWICE)])
+def test_a_derivative_that_is_zero_everywhere_is_zero(name):
+    """In every direction, of functions and of boxes, and again of what comes out."""
+    function = ZERO[name] if name in ZERO else ZERO_TWICE[name.removesuffix(" twice")]
+    once = name in ZERO
+    direction = np.array([1.0, -2.0, 0.5])
+
+    def total(x):
+        return np.sum(function(x))
+
+    if once:
+        assert not np.any(F.jvp(function)(VECTOR, direction))
+        assert not np.any(F.jacobian(function)(VECTOR))
+    for zero in (
+        F.jvp(F.grad(total))(VECTOR, direction), F.hvp(total)(VECTOR, direction), F.hessian(total)(VECTOR),
+        F.grad(lambda x: F.jvp(total)(x, direction))(VECTOR), F.jacobian(F.grad(total))(VECTOR),
+        F.jvp(F.jvp(F.grad(total)))(VECTOR, direction, direction),
+    ):  # fmt: skip
+        assert not np.any(zero)
+    x = fg.Input("x", shape=("N",))
+    box = np.sum(function(fg.set_at(np.zeros_like(x), slice(0, 3), x[:3]))) if "slogdet" in name else total(x)
+    (dx,) = fg.gradient(box, [x])
+    forms = [
+        fg.jvp(dx, [x], [x]), fg.jacobian(dx, [x])[0], fg.jacobian(dx, [x], mode="columns")[0],
+        fg.hvp(box, [x], [x])[0], fg.hessian(box, [x]), fg.gradient(fg.jvp(box, [x], [x * 0 + 1]), [x])[0],
+        *([fg.jvp(box, [x], [x])] if once else []),
+    ]  # fmt: skip
+    (twice,) = fg.gradient(np.sum(forms[0]), [x])
+    for size in (3, 5):
+        run = fg.Graph(*forms, twice).fprop({x: np.resize(VECTOR, size)} if x in fg.Graph(*forms, twice) else None)
+        for form in forms:
+            assert not np.any(run[form])
+
+
+def test_what_a_derivative_by_another_box_would_be_is_still_an_error():
+    """Zeros are for derivatives: a loss that only reads the shape of a parameter, or compares it, is a mistake."""
+    w, v = fg.Parameter(VECTOR, name="w"), fg.Parameter(VECTOR, name="v")
+    for loss in (np.sum(np.ones_like(w) * v), np.sum(np.where(w > 0, v, 1.0))):
+        for derivative in (
+            lambda loss=loss: fg.gradient(loss, [w]), lambda loss=loss: fg.jvp(loss, [w], [VECTOR]),
+            lambda loss=loss: fg.hvp(loss, [w], [VECTOR]), lambda loss=loss: fg.jacobian(loss, [w], mode="columns"),
+            lambda loss=loss: fg.hessian(loss, [w]), lambda loss=loss: fg.Graph(loss).fprop().bprop(wrt=[w]),
+        ):  # fmt: skip
+            with pytest.raises(NotDifferentiableError, match="Parameter 'w': no gradient reaches it"):
+                derivative()
+    with pytest.raises(UnknownBoxError, match="Parameter 'w': is not in this graph"):
+        fg.gradient(np.sum(v * v), [w])
+
+
+@pytest.mark.parametrize("power", [np.power, np.float_power], ids=lambda power: power.__name__)
+def test_rows_hold_exact_zeros_beside_elements_without_a_derivative(power):
+    """A negative base has no derivative by the exponent, and a root none at all: that is said of these elements."""
+    base, exponent = np.array([-0.9, 0.5, -2.0]), np.array([2.0, 3.0, 2.0])
+    expected = np.diag([np.nan, 0.5**3 * np.log(0.5), np.nan])
+    with np.errstate(invalid="ignore"):
+        by_base, by_exponent = F.jacobian(power, (0, 1))(base, exponent)
+        np.testing.assert_allclose(by_base, np.diag(exponent * base ** (exponent - 1)))
+        np.testing.assert_allclose(by_exponent, expected)
+        (_, mixed), (mirrored, _) = F.hessian(lambda a, b: np.sum(power(a, b)), (0, 1))(base, exponent)
+        expected = np.diag([np.nan, 0.5**2 * (1 + 3 * np.log(0.5)), np.nan])
+        np.testing.assert_allclose(mixed, expected)
+        np.testing.assert_allclose(mirrored, expected)
+        x, y = fg.Input("x", shape=(3,)), fg.Input("y", shape=(3,))
+        halves = np.diag([np.nan, 0.5 / np.sqrt(0.5), np.nan])
+        for output, needed in (
+            (power(x, 0.5), halves), (np.sqrt(x), halves),
+            (3 * np.sqrt(x) + y[::-1] * x, 3 * halves + np.diag(base[::-1])),
+            (np.sqrt(x)[::-1], halves[::-1]), (np.sqrt(x)[::-1] + x, halves[::-1] + np.eye(3)),
+        ):  # fmt: skip
+            for mode in ("rows", "columns"):
+                (rows,) = fg.jacobian(output, [x], mode=mode)
+                found = fg.Graph(rows).fprop({b: base for b in (x, y) if b in fg.Graph(rows)})[rows]
+                np.testing.assert_allclose(found, needed)
