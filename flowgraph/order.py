@@ -19,9 +19,9 @@ class Boxes(tuple[Box, ...]):
         return any(box is one for one in self)
 
     def index(self, box: Any, start: Any = 0, stop: Any = None) -> int:
-        """The place of the box."""
-        for place, one in enumerate(self[start:stop], start):
-            if box is one:
+        """The place of the box between `start` and `stop`, which count from the end where negative, as tuple.index."""
+        for place in range(len(self))[start:stop]:
+            if box is self[place]:
                 return place
         raise ValueError(f"{box!r} is not among these boxes")
 

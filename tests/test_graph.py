@@ -403,3 +403,20 @@ def test_a_run_holds_no_reference_that_keeps_a_graph_alive():
     fg.Graph(h).fprop(x=[1.0, 2.0])
     gc.collect()
     assert not any(type(o) is fg.Run and o.graph.outputs[0] is h for o in gc.get_objects())
+
+
+@pytest.mark.parametrize("start", range(-5, 6))
+@pytest.mark.parametrize("stop", [None, *range(-5, 6)])
+def test_the_place_of_a_box_is_that_of_tuple_index(start, stop):
+    boxes = fg.Graph(np.sin(fg.Input("x")) * 2.0).boxes
+    numbers = tuple(range(len(boxes)))
+    for number, box in enumerate(boxes):
+        arguments = (start,) if stop is None else (start, stop)
+        try:
+            needed = numbers.index(number, *arguments)
+        except ValueError:
+            with pytest.raises(ValueError, match="is not among these boxes"):
+                boxes.index(box, *arguments)
+        else:
+            assert boxes.index(box, *arguments) == needed
+    assert boxes.index(boxes[2]) == 2
