@@ -20,6 +20,7 @@ from flowgraph.naming import Line, current_scope, users_line
 from flowgraph.signature import Signature, SignatureMismatchError
 from flowgraph.size import Shape, product
 from flowgraph.spec import Spec, broadcast
+from flowgraph.underflow import again
 
 Array = np.ndarray[Any, Any]
 
@@ -177,7 +178,11 @@ class Box(ArrayMethods, Description, Copying):
         box = object.__new__(cls)
         box.__dict__.update(children=(), name=None, scope="")
         box._set(settings)
-        return box.fprop(*map(np.asarray, values))
+        arrays = [np.asarray(value) for value in values]
+        try:
+            return box.fprop(*arrays)
+        except (FloatingPointError, RuntimeWarning) as error:
+            return again(error, box.fprop, *arrays)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("shape", "dtype") and "outputs" in self.__dict__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from flowgraph.order import Boxes, assert_topological, topological_order, unique
 from flowgraph.run import Run, as_values
 from flowgraph.sweep import Step
 from flowgraph.table import graph_table
+from flowgraph.underflow import is_underflow
 
 _VALUES = frozenset({np.ndarray, tuple, np.float64, np.float32, np.int64, np.bool_})
 
@@ -89,7 +91,7 @@ class Graph:
         self.compute(self.fsteps(kept), values)
         return Run(self, values, kept is None, seed, sizes)
 
-    def compute(self, steps: Iterable[Fstep], values: list[Any]) -> None:
+    def compute(self, steps: Sequence[Fstep], values: list[Any]) -> None:
         """Run the steps on the list of values, in place."""
         slot = 0
         try:
@@ -101,6 +103,10 @@ class Graph:
                 for dead in done:
                     values[dead] = None
         except Exception as error:
+            if is_underflow(error):
+                rest = tuple(itertools.dropwhile(lambda step: step.slot != slot, steps))
+                with np.errstate(under="ignore"):
+                    return self.compute(rest, values)
             box = self.boxes[slot]
             error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
             raise

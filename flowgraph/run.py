@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from flowgraph.boxes.complex_numbers import turned
 from flowgraph.debug import debugging
 from flowgraph.errors import DtypeError, FeedError, UnknownBoxError, UsageError
 from flowgraph.spec import shape_text
-from flowgraph.sweep import sweep
+from flowgraph.sweep import Step, sweep
+from flowgraph.underflow import again
 
 if TYPE_CHECKING:
     from flowgraph.debugging import NanExplanation, ZeroReport
@@ -84,22 +85,18 @@ class Run:
             raise UsageError("bprop: keep is 'wrt' or 'all', unused is 'raise' or 'zeros'")
         graph = self.graph
         boxes = self._wrt(wrt)
-        grads = self._seeds(grad)
+        seeds = self._seeds(grad)
         cut = paths.unreached(graph, boxes) if boxes not in graph.reached else []
         if unused == "raise":
             paths.refuse_cut(graph, cut)
         if not cut:
             graph.reached.add(boxes)
         steps = graph.bsteps(boxes)
-        seeds = grads.copy()
-        if debugging():
-            inspection.checked_sweep(graph, steps, self._values, grads)
-        else:
-            sweep(steps, self._values, grads)
+        try:
+            grads = self._swept(boxes, steps, seeds)
+        except (FloatingPointError, RuntimeWarning) as error:
+            grads = again(error, self._swept, boxes, steps, seeds)
         found = {box: turned(grads[graph.slots[box]]) for box in boxes}
-        if any(_has_nan(part) for part in found.values()):
-            grads = inspection.sweep_to_nan(graph, steps, self._values, seeds)
-            found = {box: turned(grads[graph.slots[box]]) for box in boxes}
         if keep == "all":
             found |= {b: turned(grads[i]) for i, b in enumerate(graph.boxes) if grads[i] is not None and b not in found}
         zeros = {box: np.zeros_like(self._values[graph.slots[box]]) for box, part in found.items() if part is None}
@@ -165,6 +162,17 @@ class Run:
         if seed.dtype.kind == "c" and value.dtype.kind != "c":
             raise DtypeError(f"bprop: grad= of {name!r} has dtype {seed.dtype}, needs {value.dtype}")
         return turned(np.array(seed, value.dtype)[()])
+
+    def _swept(self, boxes: Sequence[Box], steps: Sequence[Step], seeds: Sequence[Any]) -> list[Any]:
+        """The gradients of all boxes; where one of `boxes` is NaN, once more with a look at who made it."""
+        graph, grads = self.graph, list(seeds)
+        if debugging():
+            inspection.checked_sweep(graph, steps, self._values, grads)
+        else:
+            sweep(steps, self._values, grads)
+        if any(_has_nan(grads[graph.slots[box]]) for box in boxes):
+            grads = inspection.sweep_to_nan(graph, steps, self._values, seeds)
+        return grads
 
     def _needs_all(self, what: str) -> None:
         if not self.complete:

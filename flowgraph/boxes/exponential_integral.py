@@ -75,7 +75,7 @@ class Expn(Special):
 
     def bprop(self, grad: Any, h: Any, n: Any, a: Any) -> tuple[Any, ...]:
         below = Expn.apply(np.where(n == 0, 0, n - 1), a)
-        return None, -grad * np.where(n == 0, h + h / a, below)
+        return None, -grad * np.where(n == 0, h + h / np.where(n == 0, a, 1), below)
 
 
 class Spence(Special):
@@ -125,10 +125,11 @@ class Exprel(Ratio):
         if self.order == 0:
             return special().exprel(a)
         k, a = self.order + 1, a * 1.0
-        low, within = a < -1, np.minimum(a, 1000)  # from 720 on it is infinite, for a huge one SciPy adds up for ever
+        low = a < -1
         size = np.where(low, -a, 1)
-        below = special().gammainc(a.dtype.type(k), size) * math.factorial(k - 1) / size**k
-        return np.where(low, below, special().hyp1f1(k, k + 1, np.where(low, 0, within)) / k).astype(size.dtype)
+        below = special().gammainc(a.dtype.type(k), size) * math.factorial(k - 1) * (1 / size) ** k
+        above = np.where(low, 0, np.minimum(a, 1000))  # it is infinite there; hyp1f1 takes minutes at 1e100
+        return np.where(low, below, special().hyp1f1(k, k + 1, above) / k).astype(size.dtype)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         return (grad * Exprel.apply(a, order=self.order + 1),)

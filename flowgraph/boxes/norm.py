@@ -61,9 +61,16 @@ class PNorm(Reduction):
             raise UsageError(f"PNorm: found p={self.p!r}, needs a number other than 0; np.linalg.norm has the others")
 
     def fprop(self, a: Any) -> Any:
-        with np.errstate(divide="ignore"):
-            total = (np.abs(a) ** self.p).sum(axis=self.axis, keepdims=self.keepdims)
-            return total ** np.reciprocal(self.p, dtype=total.dtype)
+        size = np.abs(a)
+        if self.p > 0:
+            return self._root(size)
+        zero = size == 0  # where a single element is 0, so is the norm, and there is nothing to divide by
+        some = np.any(zero, axis=self.axis, keepdims=self.keepdims)
+        return np.where(some, 0, self._root(np.where(zero, 1, size)))
+
+    def _root(self, size: Any) -> Any:
+        total = (size**self.p).sum(axis=self.axis, keepdims=self.keepdims)
+        return total ** np.reciprocal(self.p, dtype=total.dtype)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         size, whole = np.abs(a), self.restored(h, a)

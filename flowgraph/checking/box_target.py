@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
@@ -181,7 +182,7 @@ def _ends(interval: Interval) -> tuple[float, float]:
     """Both ends as numbers that belong to the domain."""
     if not interval.open:
         return interval.low, interval.high
-    return float(np.nextafter(interval.low, np.inf)), float(np.nextafter(interval.high, -np.inf))
+    return math.nextafter(interval.low, math.inf), math.nextafter(interval.high, -math.inf)
 
 
 def import_of(cls: type[Box]) -> tuple[str, ...]:

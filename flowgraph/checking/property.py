@@ -34,7 +34,8 @@ def make_property_test(cls: type[Box], cases: Any, order: int) -> Callable[[Call
             )
 
         def test(case: Case) -> None:
-            check_drawn(case, order)
+            with shielded():
+                check_drawn(case, order)
             function(*((case,) if parameters else ()))
 
         test.__name__, test.__qualname__ = function.__name__, function.__qualname__

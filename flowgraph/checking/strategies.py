@@ -228,6 +228,7 @@ def _inner(end: float, is_open: bool, toward: float) -> float:
 def _rounded(value: float, width: int, toward: float) -> float:
     """The number as a float of that width, moved inside where it had to be rounded."""
     kind: Any = {16: np.float16, 32: np.float32, 64: np.float64}[width]
-    rounded = kind(value)
-    outside = float(rounded) < value if toward > 0 else float(rounded) > value
-    return float(np.nextafter(rounded, kind(toward))) if outside else float(rounded)
+    with np.errstate(under="ignore"):
+        rounded = kind(value)
+        outside = float(rounded) < value if toward > 0 else float(rounded) > value
+        return float(np.nextafter(rounded, kind(toward))) if outside else float(rounded)

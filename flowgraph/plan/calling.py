@@ -11,6 +11,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.debug import debugging
+from flowgraph.underflow import again
 
 if TYPE_CHECKING:
     from flowgraph.plan.plan import Plan
@@ -41,7 +42,11 @@ _RUN = """\
         _enter()
     try:
         _store.running = True
-        _results = _found.functions[_store.commits & 1]({arguments})
+        _function = _found.functions[_store.commits & 1]
+        try:
+            _results = _function({arguments})
+        except _underflows as _error:
+            _results = _again(_error, _function, {arguments})
 {copies}        _store.commits += 1
     finally:
         _store.running = False
@@ -84,6 +89,7 @@ def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Ca
         "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_seed": KEYWORDS["seed"],
         "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_enter": store.enter,
         "_acquire": store.lock.acquire, "_release": store.lock.release, "_copies": copies,
+        "_again": again, "_underflows": (FloatingPointError, RuntimeWarning),
     }  # fmt: skip
     numbers = strange = shapes = everything = ""
     for place, (name, box) in enumerate(zip(names, plan.inputs, strict=True)):

@@ -139,3 +139,16 @@ def test_float32_stays_float32():
 def test_what_does_not_fit_is_refused(call, error, text):
     with pytest.raises(error, match=text):
         call(fg.Parameter(MATRIX))
+
+
+@pytest.mark.parametrize("p", [-2.0, -0.5, 3.0, 0.5])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_element_that_is_zero_is_nothing_to_divide_by(p, axis):
+    """Where NumPy warns on its way to a norm of 0, neither the graph nor the plan does."""
+    a = np.array([[0.0, 3.0], [2.0, -1.0]])
+    box = np.linalg.norm(fg.Input("x", shape=("N", 2)), p, axis=axis)
+    with np.errstate(divide="ignore"):
+        needed = np.linalg.norm(a, p, axis=axis)
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(fg.Graph(box).fprop(x=a)[box], needed)
+        np.testing.assert_allclose(fg.compile(box)(x=a), needed)

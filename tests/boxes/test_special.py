@@ -276,3 +276,12 @@ class TestPolygamma:
             fg.polygamma(fg.Input("n"), 1.0)
         with pytest.raises(fg.FlowgraphError, match="Exprel: found order=-1, needs a whole number from 0"):
             fg.Exprel(fg.Input("x"), order=-1)
+
+
+@pytest.mark.parametrize("a", [1e3, 1e100, 1e300, np.inf])
+def test_derivatives_of_exprel_far_out_are_infinite_at_once(a):
+    """SciPy's hyp1f1 looks for minutes for what cannot be told from infinity."""
+    x = fg.Parameter(np.array([a, 2.0]))
+    run = fg.Graph(fg.Exprel(x)).fprop()
+    np.testing.assert_array_equal(run.bprop(np.ones(2))[x][0], np.inf)
+    np.testing.assert_array_equal(fg.Exprel.apply(np.array([-a, np.nan]), order=2)[1], np.nan)
