@@ -263,7 +263,25 @@ class Elementwise(Box, abstract=True):
         if type(number) not in _SCALARS:
             return None
         met = [c.dtype if isinstance(c, Box) else np.asarray(c).dtype for c in children if type(c) not in _SCALARS]
-        return np.result_type(*met, number)
+        dtype = np.result_type(*met, number)
+        if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
+            return self._dtype_beyond(number, met)
+        return dtype
+
+    def _dtype_beyond(self, number: int, met: Sequence[np.dtype[Any]]) -> Any:
+        """The dtype of a whole number that is beyond the integers that it meets: as in NumPy, floats where the box
+        computes with floats, and any that holds it where the box only compares."""
+        for ufunc in self.numpy if isinstance(self.numpy, tuple) else (self.numpy,):
+            if isinstance(ufunc, np.ufunc) and ufunc.nin == len(met) + 1:
+                *needed, result = ufunc.resolve_dtypes((*met, int, None))
+                if needed[-1].kind in "fc":
+                    return needed[-1]
+                if result.kind == "b":
+                    return np.float64 if np.asarray(number).dtype.kind == "O" else np.asarray(number).dtype
+        raise DtypeError(
+            f"{type(self).__name__}: found {number}, which the dtype {np.result_type(*met)} of what it meets does not "
+            f"hold; convert that to a wider dtype, box.astype(int)"
+        )
 
 
 class Leaf(Box, abstract=True):

@@ -100,13 +100,19 @@ def _fits(found: Sequence[Any], needed: Sequence[Any]) -> bool:
 def _mixed(box: Box, found: np.dtype[Any], own: Any) -> bool:
     """Whether the dtype comes from children of different dtypes, so that NumPy itself has widened the gradient."""
     dtypes = [child.dtype for child in box.children]
-    return len(set(dtypes)) > 1 and found == np.result_type(*dtypes, *([own.dtype] if hasattr(own, "dtype") else []))
+    own_dtype = [own.dtype] if hasattr(own, "dtype") else []
+    floats = [dtype for dtype in dtypes if dtype.kind in "fc"]
+    return any(len(set(met)) > 1 and found == np.result_type(*met, *own_dtype) for met in (dtypes, floats))
 
 
 def _other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
-    """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side."""
+    """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side.
+
+    There are no complex numbers of half precision: what meets float16 there has single precision.
+    """
     kinds = {spec.dtype.kind for one in (box, *box.children) for spec in one.outputs}
-    return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == needed.type(0).real.dtype
+    precision = np.dtype(np.float32) if needed == np.float16 else needed.type(0).real.dtype
+    return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == precision
 
 
 def _wrong_count(box: Box, parts: Any) -> BpropError:

@@ -96,7 +96,8 @@ class Roll(Box):
         if axis is None:
             return cls(a, shift=shift if np.ndim(shift) == 0 else np.sum(shift).item())
         axes = [one % max(a.ndim, 1) for one in np.ravel(axis).tolist()]
-        if len(set(axes)) == len(axes) or not all(-a.ndim <= one < a.ndim for one in np.ravel(axis).tolist()):
+        several = len(set(axes)) < len(axes) or (np.ndim(shift) and np.ndim(shift) != np.ndim(axis))
+        if not several or not all(-a.ndim <= one < a.ndim for one in np.ravel(axis).tolist()):
             return cls(a, shift=shift, axis=axis)
         totals = dict.fromkeys(axes, 0)
         for place, one in zip(*(pair.tolist() for pair in np.broadcast_arrays(axes, shift)), strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.boxes.given import boxed
 from flowgraph.dispatch import implements
+from flowgraph.errors import DtypeError
 from flowgraph.spec import same
 
 
@@ -15,6 +16,7 @@ from flowgraph.spec import same
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """np.isclose of boxes."""
     a, b = boxed(a), boxed(b)
+    b = b if b.dtype.kind in "fc" else b.astype(np.result_type(b.dtype, 1.0))
     near = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b)
     near = near | (a == b)
     return near | (np.isnan(a) & np.isnan(b)) if equal_nan else near
@@ -39,13 +41,13 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 @implements(np.isposinf)
 def isposinf(x: Any) -> Any:
     """np.isposinf of a box."""
-    return np.isinf(x) & (x > 0)
+    return np.isinf(_real(x, "np.isposinf")) & (x > 0)
 
 
 @implements(np.isneginf)
 def isneginf(x: Any) -> Any:
     """np.isneginf of a box."""
-    return np.isinf(x) & (x < 0)
+    return np.isinf(_real(x, "np.isneginf")) & (x < 0)
 
 
 @implements(np.iscomplex)
@@ -58,3 +60,9 @@ def iscomplex(x: Any) -> Any:
 def isreal(x: Any) -> Any:
     """np.isreal of a box: whether there is no imaginary part."""
     return np.imag(x) == 0
+
+
+def _real(x: Any, who: str) -> Any:
+    if x.dtype.kind == "c":
+        raise DtypeError(f"{who}: found {x.title} of dtype {x.dtype}, which has no sign; take np.real or np.imag of it")
+    return x

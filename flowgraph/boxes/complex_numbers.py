@@ -87,8 +87,13 @@ class Angle(Elementwise):
 
 
 @implements(np.conjugate)
+def conj(x: Any) -> Any:
+    """np.conj of a box; of truth values whole numbers, as NumPy has it."""
+    return x.astype(np.int8) if x.dtype.kind == "b" else conjugate(x)
+
+
 def conjugate(x: Any) -> Any:
-    """np.conj of a box or an array: what is real is its own, and twice is not at all."""
+    """The complex conjugate of a box or an array: what is real is its own, and twice is not at all."""
     if x.dtype.kind != "c":
         return x
     if isinstance(x, Conjugate):
@@ -111,7 +116,7 @@ def imag(val: Any) -> Any:
 @implements(np.angle)
 def angle(z: Any, deg: Any = False) -> Any:
     """np.angle of a box, in radians, or in degrees for `deg`."""
-    turn = Angle(z) if z.dtype.kind == "c" else np.arctan2(np.zeros_like(z), z)
+    turn = Angle(z) if z.dtype.kind == "c" else np.arctan2(0, z)
     return turn * (180 / math.pi) if deg else turn
 
 

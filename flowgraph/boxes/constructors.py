@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.axes import axes_of
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.likeness import broadcast_like
 from flowgraph.dispatch import implements
@@ -64,7 +65,7 @@ def size(a: Any, axis: Any = None) -> Any:
     """np.size of a box: an int, or a Size where it follows the batch."""
     if axis is None:
         return a.size
-    return product(a.shape[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
+    return product(a.shape[i] for i in axes_of(a, axis, a.ndim))
 
 
 @implements(np.result_type)

@@ -11,7 +11,7 @@ from flowgraph.axes import axes_of, axis_of
 from flowgraph.box import Box
 from flowgraph.boxes.given import along, at, boxed, given, slice_of_zeros
 from flowgraph.dispatch import implements
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.size import Size
 
 
@@ -35,7 +35,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """np.ediff1d of a box: the differences of its elements in rows, with other numbers at both ends."""
-    flat: Any = np.ravel(boxed(ary))
+    flat: Any = np.ravel(_numbers(boxed(ary), "np.ediff1d"))
     parts = [diff(flat)]
     for name, end in (("to_begin", to_begin), ("to_end", to_end)):
         if end is None:
@@ -65,6 +65,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     In the middle by central differences, at the edges by one-sided ones through two points or, for edge_order 2, three.
     """
     f = boxed(f)
+    f = _numbers(f, "np.gradient") if f.ndim else f
     f = f.astype(np.float64) if f.dtype.kind in "biu" else f
     axes = tuple(range(f.ndim)) if axis is None else axes_of(f, axis, f.ndim)
     if edge_order not in (1, 2):
@@ -76,6 +77,13 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     spacings = varargs if len(varargs) == len(axes) else (varargs or (1.0,)) * len(axes)
     slopes = [_slopes(f, i, _steps(f, i, given(h)), edge_order) for i, h in zip(axes, spacings, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+def _numbers(a: Box, who: str) -> Box:
+    """An array whose elements can be subtracted."""
+    if a.dtype.kind == "b":
+        raise DtypeError(f"{who}: found {a.title} of dtype bool, needs numbers; convert it with .astype(int)")
+    return a
 
 
 def _as_end(end: Any, a: Any, axis: int) -> Any:

@@ -61,6 +61,7 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 class ArgMax(Reduction):
     """Where the largest stands, the first of several: an index, which no gradient passes."""
 
+    of_numbers = True
     numpy = np.argmax
     symbol = "argmax"
     formula = r"\arg\max a"
@@ -73,6 +74,7 @@ class ArgMax(Reduction):
 class ArgMin(Reduction):
     """Where the smallest stands, the first of several: an index, which no gradient passes."""
 
+    of_numbers = True
     numpy = np.argmin
     symbol = "argmin"
     formula = r"\arg\min a"
@@ -111,6 +113,7 @@ class AllTrue(Fold):
 class CountNonzero(Reduction):
     """How many elements along the axes are true, or not 0; no gradient."""
 
+    of_numbers = True
     numpy = np.count_nonzero
     symbol = "count ≠ 0"
     formula = r"\sum 1_{a \neq 0}"

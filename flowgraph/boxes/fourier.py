@@ -10,6 +10,7 @@ import numpy as np
 from flowgraph.axes import axes_of, axis_of
 from flowgraph.box import Box
 from flowgraph.boxes.complex_numbers import real_part
+from flowgraph.boxes.given import in_precision_of
 from flowgraph.boxes.likeness import fit_like
 from flowgraph.errors import UsageError
 from flowgraph.example import example
@@ -173,7 +174,8 @@ class Irfft(Fourier):
         back = BothHalves.apply(np.conjugate(half), grad, axis=axes[-1])
         if len(axes) > 1:
             back = Ifft.apply(back, axes=axes[:-1], norm=self.norm)
-        return (fit_like(back if a.dtype.kind == "c" else real_part(back), a, axes),)
+        back = back if a.dtype.kind == "c" else in_precision_of(real_part(back), a)
+        return (fit_like(back, a, axes),)
 
     def infer(self, a: Spec) -> Spec:
         """Twice the last axis less two, or the size that is given; as in NumPy, s = -1 makes no n of m but keeps m."""

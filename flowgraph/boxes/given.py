@@ -60,6 +60,13 @@ def one_axis(a: Box, axis: Any) -> tuple[Any, int]:
     return np.reshape(moved, cast(Any, sizes)), len(rest)
 
 
+def with_axis(a: Any, axis: int | None) -> tuple[Any, int]:
+    """The array and its axis; in rows where that is None, and a number as a row of one, as NumPy takes it."""
+    if axis is None or (not a.ndim and axis in (0, -1)):
+        return np.ravel(a), 0
+    return a, axis
+
+
 def axes_back(reduced: Any, a: Box, axis: Any, keepdims: bool, new: int = 0) -> Any:
     """A reduced array with its axes back, with size 1, where `keepdims` asks for them; after `new` axes in front."""
     if not keepdims:

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.axes import axis_of
 from flowgraph.box import Box
-from flowgraph.boxes.given import boxed
+from flowgraph.boxes.given import boxed, with_axis
 from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 from flowgraph.example import example
@@ -207,8 +207,7 @@ def tile(A: Any, reps: Any) -> Any:
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """np.repeat of a box: every element several times, one after the other."""
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    a, axis = with_axis(a, axis)
     axis = axis_of(a, axis, a.ndim)
     if isinstance(repeats, Box):
         raise UsageError(f"np.repeat: found {repeats.title} as the number of times, needs integers known before a run")

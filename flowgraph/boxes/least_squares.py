@@ -11,7 +11,7 @@ from flowgraph.boxes.exponential import one_at_zero
 from flowgraph.boxes.likeness import count_like
 from flowgraph.boxes.matrices import OfMatrices, adjoint, columns, conjugate, identity_minus, of_lower_triangle, rows
 from flowgraph.dispatch import implements
-from flowgraph.errors import UsageError
+from flowgraph.errors import DtypeError, UsageError
 from flowgraph.example import example
 from flowgraph.size import Size
 
@@ -102,7 +102,10 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> LstsqResult:
     a, b = (side if isinstance(side, Box) else Constant(side) for side in (a, b))
     if a.ndim != 2 or b.ndim not in (1, 2):
         raise a.shape_error(f"np.linalg.lstsq needs a matrix a, and b a vector or a matrix, found {b.ndim} axes of b")
-    a = a if a.dtype.kind in "fc" else a * 1.0
+    dtypes = [side.dtype if side.dtype.kind in "fc" else np.dtype(np.float64) for side in (a, b)]
+    if np.float16 in dtypes:
+        raise DtypeError("np.linalg.lstsq: found dtype float16, which linear algebra does not have; use .astype(float)")
+    a, b = (side.astype(np.result_type(*dtypes)) for side in (a, b))
     s = np.linalg.svdvals(a)
     rcond = float(np.finfo(s.dtype).eps) if rcond == -1 else rcond
     x = Pinv(a, rcond=rcond) @ b

@@ -239,7 +239,16 @@ def inner(a: Any, b: Any, /) -> Any:
     return MatMul(a, b) if np.ndim(b) == 1 else tensordot(a, b, (-1, -1))
 
 
-@implements(np.outer, np.linalg.outer)
+@implements(np.linalg.outer)
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    """np.linalg.outer of boxes: vectors only."""
+    for x in map(boxed, (x1, x2)):
+        if x.ndim != 1:
+            raise x.shape_error(f"np.linalg.outer needs one axis, found {x.ndim}; np.outer takes any array in rows")
+    return outer(x1, x2)
+
+
+@implements(np.outer)
 def outer(a: Any, b: Any) -> Any:
     """np.outer of boxes: every product of an element of a and one of b."""
     return np.expand_dims(np.ravel(a), 1) * np.ravel(b)
@@ -257,7 +266,10 @@ def vecdot(x1: Any, x2: Any, /) -> Any:
     x1, x2 = boxed(x1), boxed(x2)
     if not (x1.ndim and x2.ndim):
         raise (x2 if x1.ndim else x1).shape_error("np.vecdot needs vectors, found a number")
-    return np.sum(_conjugate(x1) * x2, axis=-1)
+    if not same(x1.shape[-1], x2.shape[-1]):
+        raise x2.shape_error(f"np.vecdot: found {x2.shape[-1]} elements along the last axis, needs {x1.shape[-1]}")
+    products = _conjugate(x1) * x2
+    return np.sum(products, axis=-1).astype(products.dtype)
 
 
 @implements(np.linalg.vecdot)

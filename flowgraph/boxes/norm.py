@@ -83,6 +83,7 @@ class PNorm(Reduction):
 @implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """np.linalg.norm of a box: of a vector where `axis` is one axis, of matrices where it is two."""
+    x = _floats(x)
     if axis is None and ord is None:
         return EuclideanNorm(x, keepdims=keepdims)
     axes = axes_of(x, tuple(range(x.ndim)) if axis is None else axis, x.ndim)
@@ -96,22 +97,33 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 @implements(np.linalg.vector_norm)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """np.linalg.vector_norm of a box, over any number of axes."""
-    return _of_vectors(x, ord, axes_of(x, range(x.ndim) if axis is None else axis, x.ndim), keepdims)
+    return _of_vectors(_floats(x), ord, axes_of(x, range(x.ndim) if axis is None else axis, x.ndim), keepdims)
 
 
 @implements(np.linalg.matrix_norm)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """np.linalg.matrix_norm of a box, over the last two axes."""
-    return _of_matrices(x, ord, axes_of(x, (-2, -1), x.ndim), keepdims)
+    return _of_matrices(_floats(x), ord, axes_of(x, (-2, -1), x.ndim), keepdims)
 
 
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     """np.linalg.cond of a box; where p is not 2 or -2, of regular matrices."""
+    x = _floats(x)
+    if 0 in x.shape[-2:]:
+        raise x.shape_error("np.linalg.cond of an array without elements is not defined")
     if p is None or p in (2, -2):
         s = np.linalg.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    return np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))
+        h = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    else:
+        h = np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))
+    unknown: Any = np.isnan(h) & ~np.any(np.isnan(x), axis=(-2, -1))  # of a matrix of zeros
+    return np.where(unknown, np.inf, h)
+
+
+def _floats(x: Any) -> Any:
+    """Whole numbers in double precision, as NumPy takes them."""
+    return x.astype(np.float64) if x.dtype.kind in "biu" else x
 
 
 def _of_vectors(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -149,5 +161,8 @@ def _of_matrices(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any
 
 def _largest(sizes: Any, axis: Any, keepdims: bool = False) -> Any:
     """The largest of numbers from 0, of none of them 0."""
-    empty = any(sizes.shape[i] == 0 for i in (axis if isinstance(axis, tuple) else (axis,)))
+    over = [sizes.shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))]
+    if not all(isinstance(size, int) for size in over):
+        return np.max(sizes, axis=axis, keepdims=keepdims, initial=0)
+    empty = 0 in over
     return (np.sum if empty else np.max)(sizes, axis=axis, keepdims=keepdims)

@@ -32,7 +32,7 @@ def pad_statistic(a: Any, widths: Widths, mode: str, stat_length: Any) -> Any:
         count = None if lengths is None else int(lengths[axis, side])
         part = a if count is None else at(a, axis, slice(count) if not side else slice(-count, None))
         value = STATISTICS[mode](part, axis=axis, keepdims=True)
-        value = value if a.dtype.kind in "fc" else np.rint(value)
+        value = np.rint(value) if a.dtype.kind in "iu" else value
         return _repeated(a, axis, width, value.astype(a.dtype))
 
     return _joined(a, widths, frame)

@@ -12,10 +12,10 @@ from flowgraph.boxes.indexing import arange_like
 from flowgraph.boxes.likeness import count_like
 from flowgraph.boxes.nan_reduction import may_be_nan
 from flowgraph.boxes.quantile import Median, Quantile
-from flowgraph.boxes.quantile_methods import held, places
+from flowgraph.boxes.quantile_methods import METHODS, held, places
 from flowgraph.boxes.weighting import weights_for
 from flowgraph.dispatch import implements
-from flowgraph.errors import UsageError
+from flowgraph.errors import DtypeError, UsageError
 
 
 @implements(np.median)
@@ -73,6 +73,10 @@ def _median(a: Box, axis: Any, keepdims: bool, ignore_nan: bool) -> Any:
 
 def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: Any, ignore_nan: bool) -> Any:
     a = boxed(a)
+    if ignore_nan and 0 in a.shape:
+        a = a.astype(np.result_type(a.dtype, np.float16 if a.dtype.kind == "f" else np.float64))  # it is NaN
+    if a.dtype.kind == "c" or (a.dtype.kind == "b" and METHODS[method](4, 0.5)[1] is not None):
+        raise DtypeError(f"np.quantile: found {a.title} of dtype {a.dtype}, needs real numbers to go between")
     ignore_nan = ignore_nan and may_be_nan(a)
     parts = q if isinstance(q, Box) or type(q) in (int, float) else np.asarray(q)
     if np.ndim(parts) > 1:

@@ -50,7 +50,8 @@ class PolyVal(Box):
         """One value per place."""
         if len(p.shape) != 1:
             raise self.shape_error(f"found coefficients with {len(p.shape)} axes, needs one")
-        trial = try_fprop(self, (Spec((2,), p.dtype), Spec((), x.dtype)))
+        size = 0 if p.shape == (0,) else 2  # without coefficients NumPy gives zeros of the dtype of the places
+        trial = try_fprop(self, (Spec((size,), p.dtype), Spec((), x.dtype)))
         assert isinstance(trial, Spec)
         return Spec(x.shape, trial.dtype)
 
@@ -84,12 +85,15 @@ def polysub(a1: Any, a2: Any) -> Any:
 def polymul(a1: Any, a2: Any) -> Any:
     """np.polymul of boxes: zeros in front are left out of an array, as NumPy does, but not of a box."""
     first, second = (a if isinstance(a, Box) else _without_zeros(a) for a in (a1, a2))
-    return np.convolve(first, second)
+    # no coefficients are those of the polynomial that is 0
+    sides: list[Any] = [np.zeros(1, a.dtype) if np.shape(a) == (0,) else a for a in (first, second)]
+    return np.convolve(sides[0], sides[1])
 
 
 @implements(np.polyder)
 def polyder(p: Any, m: int = 1) -> Any:
     """np.polyder of a box: the coefficients of the derivative of order m."""
+    _check_vector(p, "np.polyder")
     for _ in range(_times(m, "np.polyder")):
         p = p[:-1] * np.flip(arange_like(p))[:-1]
     return p
@@ -98,16 +102,25 @@ def polyder(p: Any, m: int = 1) -> Any:
 @implements(np.polyint)
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """np.polyint of a box: the coefficients of the integral of order m; its constants k may be boxes."""
+    _check_vector(p, "np.polyint")
     constants = _constants(k, _times(m, "np.polyint"))
     for constant in constants:
         p = np.concatenate([boxed(p) / np.flip(arange_like(p) + 1), np.reshape(constant, (1,))])
     return p
 
 
+def _check_vector(p: Any, who: str) -> None:
+    """Refuse coefficients that are no vector."""
+    if np.ndim(p) != 1:
+        raise ShapeError(f"{who}: found coefficients with {np.ndim(p)} axes, needs one")
+
+
 def _same_length(*polynomials: Any) -> Sequence[Any]:
     """Polynomials with as many coefficients as the longest of them."""
     boxes: list[Any] = [np.atleast_1d(boxed(a)) for a in polynomials]
     sizes = [a.shape[0] for a in boxes]
+    if len({a.ndim for a in boxes}) > 1:
+        raise ShapeError(f"np.polyadd, np.polysub: found {boxes[0].ndim} and {boxes[1].ndim} axes, needs one each")
     if sizes.count(sizes[0]) == len(sizes):
         return boxes
     if any(isinstance(size, Size) for size in sizes):

@@ -106,8 +106,9 @@ class Running(Box, abstract=True):
 
     def infer(self, a: Spec) -> Spec:
         """The shape of the child, or one axis of all its elements."""
-        if self.axis is not None and not -len(a.shape) <= self.axis < len(a.shape):
-            raise self.shape_error(f"axis={self.axis!r} does not fit: the child has {len(a.shape)} axes")
+        ndim = len(a.shape)
+        if self.axis is not None and not (isinstance(self.axis, int | np.integer) and -ndim <= self.axis < ndim):
+            raise self.shape_error(f"axis={self.axis!r} does not fit: the child has {ndim} axes")
         trial = try_fprop(self, (Spec((2,) * len(a.shape), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec((product(a.shape),) if self.axis is None else a.shape, trial.dtype)
@@ -175,25 +176,27 @@ def places(a: Any, axis: int) -> tuple[Any, Any]:
 @implements(np.cumulative_sum)
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """np.cumulative_sum of a box; with the 0 before the first element for `include_initial`."""
-    return _with_initial(np.cumsum(in_dtype(x, dtype), axis=_running_axis(x, axis)), axis, 0, include_initial)
+    axis = _running_axis(x, axis)
+    return _with_initial(np.cumsum(in_dtype(x, dtype), axis=axis), axis, 0, include_initial)
 
 
 @implements(np.cumulative_prod)
 def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
     """np.cumulative_prod of a box; with the 1 before the first element for `include_initial`."""
-    return _with_initial(np.cumprod(in_dtype(x, dtype), axis=_running_axis(x, axis)), axis, 1, include_initial)
+    axis = _running_axis(x, axis)
+    return _with_initial(np.cumprod(in_dtype(x, dtype), axis=axis), axis, 1, include_initial)
 
 
-def _running_axis(x: Any, axis: int | None) -> int:
+def _running_axis(x: Any, axis: Any) -> int:
     """The axis of a running total, which one may leave out for a single axis only."""
-    if axis is None and x.ndim > 1:
-        raise UsageError(f"np.cumulative_sum, np.cumulative_prod: found {x.ndim} axes and axis=None, needs axis=")
-    return 0 if axis is None else axis
+    if (axis is None and x.ndim > 1) or (np.ndim(axis) and len(axis) != 1):
+        raise UsageError(f"np.cumulative_sum, np.cumulative_prod: found {x.ndim} axes and axis={axis}, needs one axis")
+    return 0 if axis is None else axis[0] if np.ndim(axis) else axis
 
 
-def _with_initial(total: Any, axis: int | None, initial: int, include: bool) -> Any:
+def _with_initial(total: Any, axis: int, initial: int, include: bool) -> Any:
     """A running total, after the number that it starts from."""
     if not include:
         return total
-    place = (0 if axis is None else axis) % total.ndim
+    place = axis % total.ndim
     return np.pad(total, [(int(i == place), 0) for i in range(total.ndim)], constant_values=initial)

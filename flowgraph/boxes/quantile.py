@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from flowgraph.axes import axis_of
 from flowgraph.box import Box
-from flowgraph.boxes.given import along
+from flowgraph.boxes.given import along, at
 from flowgraph.boxes.indexing import arange_like
 from flowgraph.boxes.likeness import count_like
 from flowgraph.boxes.quantile_methods import METHODS, places
@@ -54,8 +54,7 @@ class OrderStatistic(Box, abstract=True):
         low, high, weight = self.chosen(n, axis, a.ndim)
         ranks = low if weight is None else np.concatenate([low, high], axis=axis)
         shares = grad if weight is None else np.concatenate([grad * (1 - weight), grad * weight], axis=axis)
-        order = np.argsort(a, axis=axis, kind="stable")
-        return (add_along_axis(shares.astype(a.dtype), a, np.take_along_axis(order, ranks, axis), axis),)
+        return (_at_ranks(shares.astype(a.dtype), a, ranks, axis),)
 
     def rest(self, a: Spec) -> Shape:
         """The sizes of the other axes."""
@@ -72,6 +71,17 @@ class OrderStatistic(Box, abstract=True):
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """One per element of the child."""
         return product(shapes[0])
+
+
+def _at_ranks(shares: Any, a: Any, ranks: Any, axis: int) -> Any:
+    """Zeros of the shape of an array, with shares added where the elements of these ranks stand."""
+    order = np.argsort(a, axis=axis, kind="stable")
+    if not isinstance(a, Box) or isinstance(a.shape[axis], int):
+        return add_along_axis(shares, a, np.take_along_axis(order, ranks, axis), axis)
+    one_more = [(0, int(i == axis)) for i in range(a.ndim)]  # in a run without elements there is a place to take
+    order, longer = np.pad(order, one_more), cast(Any, np.pad(a, one_more))
+    h = add_along_axis(shares, longer, np.take_along_axis(order, ranks, axis), axis)
+    return at(h, axis, slice(None, -1))
 
 
 class Median(OrderStatistic):

@@ -35,6 +35,9 @@ class Reduction(Box, abstract=True):
     axis: Any = None
     keepdims: bool = False
 
+    of_numbers: ClassVar[bool] = False
+    """Whether NumPy takes the axes 0 and -1 for what has none."""
+
     examples: ClassVar[tuple[Any, ...]] = _EXAMPLES
 
     def infer(self, a: Spec) -> Spec:
@@ -50,7 +53,7 @@ class Reduction(Box, abstract=True):
 
     def axes(self, ndim: int) -> tuple[int, ...]:
         """The axes that are reduced, counted from the front."""
-        if self.axis is None:
+        if self.axis is None or (self.of_numbers and not ndim and not np.ndim(self.axis) and self.axis in (0, -1)):
             return tuple(range(ndim))
         try:
             return tuple(np.lib.array_utils.normalize_axis_tuple(self.axis, ndim))
@@ -72,6 +75,7 @@ class Fold(Reduction, abstract=True):
     """A reduction that takes one element after the other, and may start from a value; `identity` changes nothing."""
 
     identity: ClassVar[Any] = None
+    of_numbers = True
 
     @classmethod
     def from_numpy(
@@ -85,10 +89,12 @@ class Fold(Reduction, abstract=True):
         if initial is None:
             return cls(a, axis=axis, keepdims=keepdims)
         if cls.identity is None:
+            axis = None if not a.ndim and not np.ndim(axis) and axis in (0, -1) else axis
             longer, place = started(a, axis, initial)
             return axes_back(cls(longer, axis=place), a, axis, keepdims)
         h = cls(a, axis=axis, keepdims=keepdims)
-        return h * initial if cls.identity else h + initial
+        start = initial if isinstance(initial, Box) else np.asarray(initial).astype(h.dtype)
+        return h * start if cls.identity else h + start
 
 
 class Sum(Fold):

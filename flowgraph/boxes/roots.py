@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Box
 from flowgraph.boxes.given import boxed
 from flowgraph.boxes.matrices import rows
 from flowgraph.dispatch import implements
@@ -15,9 +16,10 @@ from flowgraph.errors import ShapeError, UsageError
 @implements(np.roots)
 def roots(p: Any) -> Any:
     """np.roots of a box: complex, as eigenvalues are; the first and the last coefficient must not be 0."""
+    p = _stacked(p)
     degree = _length(p, "np.roots") - 1
     if degree < 1:
-        return p[:0]
+        return np.real(p[:0]).astype(np.float64)
     first = np.expand_dims(-(p[1:] / p[0]), 0)
     if degree == 1:
         return np.linalg.eigvals(first)
@@ -28,7 +30,9 @@ def roots(p: Any) -> Any:
 @implements(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
     """np.poly of a box: the coefficients of the polynomial with these roots, or of a matrix (complex ones)."""
+    seq_of_zeros = _stacked(seq_of_zeros)
     zeros = np.linalg.eigvals(seq_of_zeros) if seq_of_zeros.ndim == 2 else np.atleast_1d(seq_of_zeros)
+    zeros = zeros.astype(np.mintypecode(zeros.dtype.char))
     h: Any = np.ones(1, zeros.dtype)
     for i in range(_length(zeros, "np.poly")):
         h = np.concatenate([h, np.zeros(1, zeros.dtype)]) - zeros[i] * np.concatenate([np.zeros(1, zeros.dtype), h])
@@ -67,6 +71,11 @@ def _covariance(scaled: Any, scale: Any, residuals: Any, cov: Any, ndim: int) ->
         raise UsageError(f"np.polyfit: found {scaled.shape[0]} points for cov=, needs more than {scaled.shape[1]}")
     factor = 1 if cov == "unscaled" else residuals / spare
     return base * factor if ndim == 1 else np.expand_dims(base, -1) * factor
+
+
+def _stacked(numbers: Any) -> Any:
+    """A box as it is; of a list that holds boxes, one box."""
+    return numbers if isinstance(numbers, Box) else np.stack(list(map(boxed, numbers)))
 
 
 def _length(p: Any, who: str) -> int:

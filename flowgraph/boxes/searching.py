@@ -118,5 +118,7 @@ def flatnonzero(a: Any) -> Any:
 
 @implements(np.argwhere)
 def argwhere(a: Any) -> Any:
-    """np.argwhere of a box: the places in rows."""
+    """np.argwhere of a box: the places in rows, which are empty where there is no axis."""
+    if not a.ndim:
+        return argwhere(np.atleast_1d(a))[:, :0]
     return np.stack(nonzero(a), axis=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.boxes.given import boxed
+from flowgraph.boxes.given import boxed, given
 from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 
@@ -20,11 +20,13 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise UsageError(f"np.linspace: found num={num}, needs a number from 0")
+    common = np.result_type(*(side if type(side) in (bool, int, float, complex) else given(side).dtype
+                              for side in (start, stop)), 1.0)  # fmt: skip
     start, stop = boxed(start) * 1.0, boxed(stop) * 1.0
     gaps = num - 1 if endpoint else num
     whole = stop - start
     line = np.arange(num).reshape(-1, *(1,) * whole.ndim) / max(gaps, 1)
-    samples = np.moveaxis(start * (1 - line) + stop * line, 0, axis).astype(np.result_type(start, stop))
+    samples = np.moveaxis(start * (1 - line) + stop * line, 0, axis).astype(common)
     if dtype is not None:
         samples = np.astype(np.floor(samples) if np.dtype(dtype).kind in "iu" else samples, dtype)
     return (samples, whole / gaps if gaps > 0 else whole * np.nan) if retstep else samples

@@ -107,7 +107,7 @@ class Squeeze(Box):
     @classmethod
     def from_numpy(cls, a: Any, axis: Any = None) -> Any:
         """np.squeeze; a size that follows the batch stays, even if it is 1 in a run."""
-        if axis is None:
+        if axis is None or (not a.ndim and not np.ndim(axis) and axis in (0, -1)):
             axis = tuple(i for i, size in enumerate(a.shape) if size == 1)
         return cls(a, axis=axis)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.axes import axis_of
 from flowgraph.box import Box
+from flowgraph.boxes.complex_numbers import conjugate
 from flowgraph.boxes.given import boxed
 from flowgraph.dispatch import implements
 from flowgraph.errors import ShapeError, UsageError
@@ -132,7 +133,10 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 @implements(np.correlate)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     """np.correlate of boxes; the complex conjugate of v is taken."""
-    a, v, mode = _signal(a), np.conj(_signal(v)), _mode(mode)
+    for side in (a, v):
+        if not np.ndim(side):
+            raise ShapeError("np.correlate: found a number, needs signals along one axis each")
+    a, v, mode = _signal(a), conjugate(_signal(v)), _mode(mode)
     if mode == "full":
         return Convolve(a, np.flip(v))
     swapped = _longer(v, a)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Box, Elementwise
 from flowgraph.example import example
 
 
@@ -73,5 +73,10 @@ class Ldexp(Elementwise):
         return np.ldexp(grad, exponents), None
 
     def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
-        """The exponents are whole numbers, whatever they meet."""
-        return None if isinstance(number, int) else super()._dtype_of(number, children[:1])
+        """The exponents are whole numbers, whatever they meet, and a whole number a is the float that NumPy takes."""
+        if not isinstance(number, int):
+            return super()._dtype_of(number, children[:1])
+        if number is not children[0] or type(children[1]) in (bool, int):
+            return None
+        exponents = children[1].dtype if isinstance(children[1], Box) else np.asarray(children[1]).dtype
+        return np.ldexp.resolve_dtypes((int, exponents, None))[0]

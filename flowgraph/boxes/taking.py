@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.axes import axis_of
 from flowgraph.box import Box
-from flowgraph.boxes.given import given
+from flowgraph.boxes.given import given, with_axis
 from flowgraph.boxes.indexing import arange_like, index_add, open_grid
 from flowgraph.boxes.likeness import count_like
 from flowgraph.dispatch import implements
@@ -89,7 +89,8 @@ class ArgSort(Box):
 @implements(np.argsort)
 def argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """np.argsort of a box; of every kind the stable one."""
-    return ArgSort(np.ravel(a), axis=0) if axis is None else ArgSort(a, axis=axis)
+    a, axis = with_axis(a, axis)
+    return ArgSort(a, axis=axis)
 
 
 @implements(np.sort)
@@ -110,6 +111,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
 @implements(np.argpartition)
 def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
     """np.argpartition of a box: the places of its elements in full order."""
+    a, axis = with_axis(a, axis)
     _check_kth(a, kth, axis)
     return argsort(a, axis)
 
@@ -119,8 +121,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     """np.take of a box; places outside are refused, or taken modulo the size, or moved to the ends, by `mode`."""
     if mode not in ("raise", "wrap", "clip"):
         raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    a, axis = with_axis(a, axis)
     places = given(indices)
     if places.dtype.kind == "b":
         places = places.astype(int)
@@ -133,8 +134,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """np.compress of a box: the slices for which the condition is true."""
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    a, axis = with_axis(a, axis)
     if isinstance(condition, Box):
         return a[(*(slice(None),) * axis_of(a, axis, a.ndim), condition)]
     return take(a, np.flatnonzero(np.asarray(condition)), axis)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.exponential import one_at_zero
 from flowgraph.domain import Interval
+from flowgraph.errors import DtypeError
 
 
 class Sin(Elementwise):
@@ -204,6 +205,11 @@ class Radians(Elementwise):
     formula = r"\frac{\pi}{180} a"
     derivative = r"\frac{\pi}{180}"
 
+    @classmethod
+    def from_numpy(cls, a: Any) -> Box:
+        """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
+        return cls(_as_angle(a, "Radians"))
+
     def fprop(self, a: Any) -> Any:
         return a * (math.pi / 180)
 
@@ -222,8 +228,21 @@ class Degrees(Elementwise):
     formula = r"\frac{180}{\pi} a"
     derivative = r"\frac{180}{\pi}"
 
+    @classmethod
+    def from_numpy(cls, a: Any) -> Box:
+        """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
+        return cls(_as_angle(a, "Degrees"))
+
     def fprop(self, a: Any) -> Any:
         return a * (180 / math.pi)
 
     def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
         return (grad * (180 / math.pi),)
+
+
+def _as_angle(a: Box, who: str) -> Any:
+    if a.dtype.kind == "c":
+        raise DtypeError(
+            f"{who}: found {a.title} of dtype {a.dtype}, needs real numbers; take np.real or np.angle of it"
+        )
+    return a.astype(np.radians.resolve_dtypes((a.dtype, None))[0]) if a.dtype.kind in "biu" else a

@@ -44,12 +44,21 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     @implements(np.matvec)
     def matvec(x1: Any, x2: Any, /) -> Any:
         """np.matvec of boxes: each matrix of a stack times its vector."""
+        _check_axes("np.matvec", (x1, 2), (x2, 1))
         return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
 
     @implements(np.vecmat)
     def vecmat(x1: Any, x2: Any, /) -> Any:
         """np.vecmat of boxes: the conjugate of each vector times its matrix."""
+        _check_axes("np.vecmat", (x1, 1), (x2, 2))
         return np.squeeze(np.matmul(np.expand_dims(conjugate(_boxed(x1)), -2), x2), -2)
+
+
+def _check_axes(who: str, *sides: tuple[Any, int]) -> None:
+    """Refuse a vector in the place of a matrix, and a number in that of a vector."""
+    for side, needed in sides:
+        if np.ndim(side) < needed:
+            raise _boxed(side).shape_error(f"{who} needs {needed} axes or more here, found {np.ndim(side)}")
 
 
 def _elements(a: Any, axis: int) -> list[Any]:

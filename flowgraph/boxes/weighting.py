@@ -22,6 +22,8 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
         return (mean, np.zeros_like(mean) + count_like(a, axis)) if returned else mean
+    if axis is not None:
+        axes_of(a, axis, a.ndim)
     w = weights_for(weights, a, axis)
     dtype = np.result_type(a.dtype, w.dtype, *(["f8"] if a.dtype.kind in "biu" else []))
     if not isinstance(w, Box) and np.any(np.sum(w, axis=axis) == 0):
@@ -42,6 +44,8 @@ def cov(
     if y is not None:
         parts.append(_variables(y, not rowvar and np.ndim(y) == 2 and np.shape(y)[0] != 1, dtype))
     x: Any = np.concatenate(parts) if y is not None else parts[0]
+    if x.shape[0] == 0:
+        return np.empty((0, 0))
     if ddof is not None and ddof != int(ddof):
         raise UsageError(f"np.cov: found ddof={ddof!r}, needs an integer")
     ddof = int(not bias) if ddof is None else ddof

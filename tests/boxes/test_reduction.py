@@ -201,8 +201,10 @@ def test_an_axis_that_is_not_there_is_refused_where_the_box_is_built():
         np.sum(x, axis=2)
     with pytest.raises(fg.ShapeError, match="repeated axis"):
         np.mean(x, axis=(0, -2))
+    with pytest.raises(fg.ShapeError, match="axis=1 does not fit"):
+        fg.sum(fg.Input("s"), axis=1)
     with pytest.raises(fg.ShapeError, match="axis=0 does not fit"):
-        fg.sum(fg.Input("s"), axis=0)
+        fg.mean(fg.Input("s"), axis=0)
 
 
 @pytest.mark.parametrize(("keyword", "advice"), [("out", "immutable"), ("where", "np.where")])

@@ -1,0 +1,204 @@
+"""A function of NumPy on boxes is what it is on arrays: value, dtype and shape, or both refuse."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import flowgraph as fg
+from flowgraph.coverage import MODULES
+from flowgraph.dispatch import implemented
+from flowgraph.errors import DtypeError, FlowgraphError, UnsupportedError
+from tests.boxes.drawn_calls import CALLS, Draw, call_of
+
+
+def _named():
+    """Each function that boxes understand by a name of it, one that says how it is called if there is one."""
+    found = {}
+    for function in implemented():
+        if isinstance(function, str):
+            found[function] = getattr(scipy.special, function.rpartition(".")[2])
+            continue
+        names = [
+            f"{module}.{name}".removeprefix("np.")
+            for module, place in MODULES.items()
+            for name in sorted(vars(place))
+            if not name.startswith("_") and vars(place)[name] is function
+        ]
+        names = names or [f"operator.{function.__name__}"]
+        found[next((name for name in names if name in CALLS), names[0])] = function
+    return found
+
+
+FUNCTIONS = _named()
+TOLERANCE = {np.dtype(np.float16): 1e-2, np.dtype(np.float32): 1e-4, np.dtype(np.complex64): 1e-4}
+
+
+# What differs from NumPy, as the documents say:
+DTYPE_BY_VALUE = {"linalg.eig", "linalg.eigvals", "roots"}  # complex always, where NumPy looks whether all are real
+SHAPE_BY_VALUE = {"polymul"}  # NumPy leaves out zeros in front
+ANY_ORDER = {"partition", "argpartition"}  # in full order
+REFUSED = {
+    "astype": ("needs real numbers",), "asarray": ("run the graph",), "asanyarray": ("run the graph",),
+    "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
+    "pow": ("negative integer powers",), "roots": ("must not contain infs", "no number before a run"),
+}  # fmt: skip
+"""What boxes say to calls that NumPy answers."""
+
+QUIRKS = ("cannot reshape array of size 0", "division by zero", "list indices must be", "ufunc 'positive'")
+"""What NumPy says where it fails on its way to a result that there is: of no elements, or of truth values."""
+
+
+class Outcome:
+    """What a call gave: its results as arrays, or its error."""
+
+    def __init__(self, call):
+        self.results, self.error = None, None
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.results = call()
+        except Exception as error:
+            self.error = error
+
+    def __str__(self):
+        return f"{type(self.error).__name__}: {self.error}" if self.error else str(self.results)
+
+
+def flat(results):
+    if isinstance(results, fg.Box) and len(results.outputs) > 1:
+        return list(results)
+    return [part for one in results for part in flat(one)] if isinstance(results, tuple | list) else [results]
+
+
+def described(name, arguments, given):
+    """The call, with arrays by dtype and shape."""
+
+    def text(one):
+        if isinstance(one, list):
+            return f"[{', '.join(map(text, one))}]"
+        return f"{one.dtype}{one.shape}" if isinstance(one, np.ndarray) else repr(one)
+
+    return f"{name}({', '.join(map(text, arguments))}{''.join(f', {k}={text(v)}' for k, v in given.items())})"
+
+
+class Boxed:
+    """The same call with inputs in the place of arrays, and what they are fed with."""
+
+    def __init__(self, arguments):
+        self.feeds = {}
+        self.arguments = [self._of(one) for one in arguments]
+
+    def _of(self, one):
+        if isinstance(one, list):
+            return [self._of(part) for part in one]
+        if not isinstance(one, np.ndarray):
+            return one
+        leaf = fg.Input(f"x{len(self.feeds)}", shape=one.shape, dtype=one.dtype)
+        self.feeds[leaf] = one
+        return leaf
+
+    def values(self, function, given):
+        """What the boxes that the function builds are in a run."""
+        results = flat(function(*self.arguments, **given))
+        boxes = [one for one in results if isinstance(one, fg.Box)]
+        if not boxes:
+            return results
+        graph = fg.Graph(*boxes)
+        run = graph.fprop({leaf: array for leaf, array in self.feeds.items() if leaf in graph})
+        return [run[one] if isinstance(one, fg.Box) else one for one in results]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
+    function = FUNCTIONS[name]
+    arguments, given = call_of(name, function, Draw(seed))
+    boxed = Boxed(arguments)
+    needed = Outcome(lambda: flat(function(*arguments, **given)))
+    found = Outcome(lambda: boxed.values(function, given))
+    what = described(name, arguments, given)
+    if isinstance(found.error, UnsupportedError) or any(text in str(found.error) for text in REFUSED.get(name, ())):
+        return
+    if found.error is None and any(text in str(needed.error) for text in QUIRKS):
+        return
+    assert (found.error is None) == (needed.error is None), f"{what}: {found}, NumPy gives {needed}"
+    if found.error is not None:
+        own = isinstance(found.error, FlowgraphError) or type(found.error) is type(needed.error)
+        assert own, f"{what}: {found}, NumPy gives {needed}"
+        return
+    assert len(found.results) == len(needed.results), what
+    precision = max([TOLERANCE.get(a.dtype, 1e-9) for a in boxed.feeds.values()], default=1e-9)
+    for one, other in zip(map(np.asarray, found.results), map(np.asarray, needed.results), strict=True):
+        if name in SHAPE_BY_VALUE or (name in DTYPE_BY_VALUE and one.dtype.kind == "c"):
+            continue
+        assert (one.shape, one.dtype) == (other.shape, other.dtype), (
+            f"{what}: {one.dtype}{one.shape}, {other.dtype}{other.shape}"
+        )
+        if one.dtype.kind in "biufc" and name not in ANY_ORDER:
+            bound = max(precision, TOLERANCE.get(one.dtype, 1e-9))
+            np.testing.assert_allclose(one, other, rtol=bound, atol=bound, err_msg=what)
+
+
+def value(box, **feeds):
+    return fg.Graph(box).fprop(**feeds)[box]
+
+
+@pytest.mark.parametrize("function", [np.divide, np.arctan2, np.hypot, np.less, np.equal, np.logical_and, np.copysign])
+@pytest.mark.parametrize("number", [-1, 300, 10**30])
+def test_a_number_beyond_the_integers_that_it_meets(function, number):
+    """A division or a comparison knows what to do with it, whatever the dtype of the array."""
+    a = np.array([3, 4], np.uint8)
+    x = fg.Input("x", shape=(2,), dtype=np.uint8)
+    for call in (lambda b: function(number, b), lambda b: function(b, number)):
+        needed = Outcome(lambda call=call: call(a))
+        if needed.error is None:
+            with np.errstate(over="ignore"):  # of 10**30 in half precision
+                found = value(call(x), x=a)
+            assert found.dtype == needed.results.dtype
+            np.testing.assert_array_equal(found, needed.results)
+
+
+def test_a_number_that_does_not_fit_is_refused_with_the_way_out():
+    x = fg.Input("x", shape=(2,), dtype=np.uint8)
+    with pytest.raises(DtypeError, match=r"(?s)Add: found -1, which the dtype uint8.*\.astype\(int\)"):
+        x + -1
+
+
+@pytest.mark.parametrize("function", [np.sum, np.prod, np.max, np.min, np.any, np.all, np.argmax, np.count_nonzero])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_number_has_the_axes_that_ufuncs_give_it(function, axis):
+    x = fg.Input("x")
+    box = function(x, axis=axis)
+    assert box.shape == ()
+    assert value(box, x=2.0) == function(np.float64(2.0), axis=axis)
+    assert fg.compile(box)(x=2.0) == function(np.float64(2.0), axis=axis)
+    if box.dtype.kind == "f":
+        assert fg.Graph(box).fprop(x=2.0).bprop(wrt=[x])[x] == 1.0
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_medians_and_covariances_of_little(size):
+    """What NumPy says: NaN, which it warns of; and no error from inside, also of the gradients."""
+    a = np.arange(2.0 * size).reshape(size, 2)
+    x = fg.Input("x", shape=("N", 2))
+    for box, needed in ((np.median(x, 0), np.median(a, 0)), (np.cov(x.T), np.cov(a.T))):
+        np.testing.assert_array_equal(value(box, x=a), needed)
+        np.testing.assert_array_equal(fg.compile(box)(x=a), needed)
+        (dx,) = fg.gradient(fg.sum(box), [x])
+        grads = fg.Graph(fg.sum(box)).fprop(x=a).bprop(wrt=[x])
+        np.testing.assert_array_equal(value(dx, x=a), grads[x])
+
+
+def test_truth_values_in_an_einsum_are_numbers_where_they_meet_some():
+    """An optimised order of NumPy sums them by themselves, to one truth value."""
+    a, b = np.array([[True, True, False]]), np.array([[2.5]])
+    box = np.einsum("ij,ij->", fg.Input("a", shape=(1, 3), dtype=bool), b)
+    assert value(box, a=a) == 5.0
