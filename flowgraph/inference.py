@@ -24,8 +24,8 @@ def try_dtype(box: Box, specs: Sequence[Spec], signature: Signature | None) -> n
     if signature is None:
         key: tuple[Any, ...] = tuple([spec.dtype for spec in specs])
     else:
-        cores = [min(core, len(s.shape)) for core, s in zip(signature.core_ndims(), specs, strict=True)]
-        key = tuple([((2,) * core, spec.dtype) for core, spec in zip(cores, specs, strict=True)])
+        cores = signature.sampled([spec.shape for spec in specs])
+        key = tuple([(core, spec.dtype) for core, spec in zip(cores, specs, strict=True)])
     dtype: np.dtype[Any] = _cached(box, key, lambda: _dtype_by_trial(box, key))
     return dtype
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flowgraph.size import Shape, Size
@@ -18,7 +18,10 @@ class SignatureMismatchError(ValueError):
 
 @dataclass(frozen=True)
 class Signature:
-    """Core axes per child and per output; axes in front of them broadcast, as in NumPy's generalised ufuncs."""
+    """Core axes per child and per output; axes in front of them broadcast, as in NumPy's generalised ufuncs.
+
+    An axis is a name, which stands for one size, or a number, which is its size.
+    """
 
     text: str
     children: tuple[tuple[str, ...], ...]
@@ -44,6 +47,11 @@ class Signature:
             cut = len(shape) - len(present)
             loops.append(shape[:cut])
             for axis, size in zip(present, shape[cut:], strict=True):
+                if axis.isdigit():
+                    if not same(int(axis), size):
+                        raise SignatureMismatchError(f"child {name!r} has the size {size} where it needs {axis}")
+                    sizes[axis] = int(axis)
+                    continue
                 if axis in sizes and not same(sizes[axis], size):
                     raise SignatureMismatchError(
                         f"child {name!r} has {axis} = {size} but child {owner[axis]!r} has {axis} = {sizes[axis]}"
@@ -54,13 +62,24 @@ class Signature:
         if loop is None:
             raise SignatureMismatchError(f"the axes in front of the core, {loops}, do not broadcast")
         return tuple(
-            loop + tuple(sizes[axis.rstrip("?")] for axis in core if axis.rstrip("?") not in missing)
+            loop + tuple(_size(axis.rstrip("?"), sizes) for axis in core if axis.rstrip("?") not in missing)
             for core in self.outputs
         )
 
-    def core_ndims(self) -> list[int]:
-        """The number of core axes of each child."""
-        return [len(core) for core in self.children]
+    def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
+        """For children of such shapes the smallest arrays to try the signature on: `size` for what has a name."""
+        cores = []
+        for core, shape in zip(self.children, shapes, strict=True):
+            present = self._present(core, shape, "", set()) if len(core) > len(shape) else core
+            cores.append(tuple(int(axis) if axis.isdigit() else size for axis in (a.rstrip("?") for a in present)))
+        return cores
+
+    def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
+        """A shape for each child, with all its axes: the names stand for `sizes` in the order in which they come."""
+        names = dict.fromkeys(axis.rstrip("?") for core in self.children for axis in core)
+        known = dict(zip((name for name in names if not name.isdigit()), sizes, strict=False))
+        known |= {name: int(name) for name in names if name.isdigit()}
+        return [(*loop, *(known[axis.rstrip("?")] for axis in core)) for core in self.children]
 
     def _present(self, core: tuple[str, ...], shape: Shape, name: str, missing: set[str]) -> list[str]:
         """The core axes that this child has; the optional ones that it lacks are noted in `missing`."""
@@ -77,3 +96,7 @@ class Signature:
                 f"child {name!r} has {len(shape)} axes but needs at least {len(present)} ({','.join(core)})"
             )
         return present
+
+
+def _size(axis: str, sizes: Mapping[str, int | Size]) -> int | Size:
+    return int(axis) if axis.isdigit() else sizes[axis]

@@ -20,6 +20,7 @@ N = Size("N")
         ("(c),()->()", [(N, 10), (N,)], [(N,)]),
         ("(n)->(n),(n,n)", [(7, 3)], [(7, 3), (7, 3, 3)]),
         ("(),()->()", [(), ()], [()]),
+        ("(3),(n,3)->(n),(3)", [(3,), (N, 3)], [(N,), (3,)]),
     ],
 )
 def test_shapes(text, shapes, needed):
@@ -35,6 +36,7 @@ def test_shapes(text, shapes, needed):
         ("(m?,k),(k,n?)->(m?,n?)", [(), (3,)], "child 'a' has 0 axes but needs at least 1"),
         ("(c),()->()", [(4, 10), (3,)], "do not broadcast"),
         ("(c),(c)->()", [(3,), (N,)], "child 'b' has c = N but child 'a' has c = 3"),
+        ("(n,3),()->(n)", [(5, 4), ()], "child 'a' has the size 4 where it needs 3"),
     ],
 )
 def test_what_does_not_fit_is_said(text, shapes, problem):

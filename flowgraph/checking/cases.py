@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from flowgraph.checking.generators import generator
 from flowgraph.checking.target import Array
 from flowgraph.domain import Interval
 from flowgraph.example import Example
-from flowgraph.size import evaluate
+from flowgraph.size import Shape, evaluate
 from flowgraph.spec import Spec
 
 NAMED_SIZES = (4, 3, 5, 2, 6)
@@ -77,8 +78,28 @@ def _cases(cls: type[Box]) -> Iterator[Case]:
 
 
 def examples_of(cls: type[Box]) -> tuple[Example, ...]:
-    """What the class declares; a box of floats that declares none gets one shape for every child."""
-    return cls.examples or (Example(((3, 4),) * (len(cls.child_names) + cls.variadic)),)
+    """What the class declares; a box of floats that declares none gets shapes of its signature, or one for all."""
+    if cls.examples:
+        return cls.examples
+    if cls.signature is None:
+        return (Example(((3, 4),) * (len(cls.child_names) + cls.variadic)),)
+    return (Example(_shapes_of_signature(cls)),)
+
+
+def _shapes_of_signature(cls: type[Box]) -> tuple[Shape, ...]:
+    """A size of its own for each name, after axes that broadcast where the box takes any."""
+    most = max(len(core) for core in cls.signature.children)
+    loop = (3, 4)[: max(2 - most, 0)]
+    sizes = [size for size in range(3, 3 + 26) if size not in loop]
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shapes = tuple(cls.signature.shapes(sizes, loop))
+            ones = [np.ones([int(size) for size in shape]) for shape in shapes]
+            cls(*ones).fprop(*ones)
+    except Exception:  # whatever a fprop raises that takes the core alone
+        return tuple(cls.signature.shapes(sizes))
+    return shapes
 
 
 def case_of(box: Box, seed: int = 0) -> Case:

@@ -8,7 +8,7 @@ from hypothesis.database import InMemoryExampleDatabase
 
 import flowgraph as fg
 from flowgraph.checking import strategies
-from flowgraph.checking.cases import Case
+from flowgraph.checking.cases import Case, cases, examples_of
 from tests.checking.broken_boxes import AtZero, OneSetting, WidensFloat32
 
 NAMES = sorted(
@@ -165,3 +165,91 @@ def test_a_failure_is_kept_in_the_example_database_and_comes_first():
     assert any(database.data.values())
     run()
     assert seen[0].partition("Explanation")[0] == seen[1].partition("Explanation")[0]
+
+
+AXES = st.sampled_from(["a", "b", "c", "d", "2", "3", "a?", "c?"])
+SIGNATURES = st.lists(st.lists(AXES, max_size=3), min_size=1, max_size=3).map(
+    lambda cores: ",".join(f"({','.join(core)})" for core in cores) + "->()"
+)
+
+
+def of_signature(text):
+    """A box of this signature that sums all that it is given, along its core axes."""
+    count = text.count("(") - 1
+
+    def fprop(self, *values):
+        sums = []
+        for core, v in zip(self.signature.children, values, strict=True):
+            sums.append(np.sum(v, axis=tuple(range(-min(len(core), v.ndim), 0))))
+        return sum(sums, start=np.zeros(()))
+
+    names = ", ".join(f"v{i}" for i in range(count))
+    space = {"fprop": fprop}
+    exec(f"def one_by_one(self, {names}): return fprop(self, {names})", space)
+    cls = type("OfSignature", (fg.Box,), {"__module__": __name__, "signature": text, "fprop": space["one_by_one"]})
+    fg.registry.pop(f"{__name__}.OfSignature")
+    return cls
+
+
+@given(text=SIGNATURES, data=st.data())
+def test_the_shapes_that_are_drawn_fit_the_signature(text, data):
+    """Equal names have equal sizes, within a child and between children, and a number is its size."""
+    cls = of_signature(text)
+    names = cls.child_names
+    for shapes in (examples_of(cls)[0].children, data.draw(strategies.shapes(cls))):
+        cls.signature.result(shapes, names)
+    (case,) = cases(cls)
+    assert case.box.shape == np.shape(case.value)
+
+
+W3 = np.array([1.0, 2.0, 3.0])
+
+
+def core(g, count):
+    """A gradient with axes of size 1 for the core axes of a child."""
+    return np.reshape(g, (*np.shape(g), *(1,) * count))
+
+
+@pytest.mark.parametrize(
+    ("text", "fprop", "bprop"),
+    [
+        ("(d,d)->()", lambda W: np.trace(W @ W, axis1=-2, axis2=-1), lambda g, h, W: (2 * core(g, 2) * W.mT,)),
+        (
+            "(d,d),(d)->()",
+            lambda W, v: np.einsum("...i,...ij,...j->...", v, W, v),
+            lambda g, h, W, v: (
+                core(g, 2) * v[..., None] * v[..., None, :],
+                core(g, 1) * ((W + W.mT) @ v[..., None])[..., 0],
+            ),
+        ),
+        ("(n,d),(m,d)->(n,m)", lambda a, b: a @ b.mT, lambda g, h, a, b: (g @ b, g.mT @ a)),
+        (
+            "(3),(3)->()",
+            lambda a, b: np.sum(a * W3 * b, -1),
+            lambda g, h, a, b: (core(g, 1) * W3 * b, core(g, 1) * W3 * a),
+        ),
+    ],
+)
+@pytest.mark.parametrize("right", [True, False])
+def test_a_box_class_is_checked_in_shapes_of_its_signature(text, fprop, bprop, right):
+    report = fg.check(declared(text, fprop, bprop, 1.0 if right else 1.5), budget=3000)
+    assert report.passed == right, str(report)
+
+
+def test_a_signature_promises_axes_in_front():
+    """A box that takes its core axes alone says so of shapes that its signature takes."""
+    cls = declared("(d,d)->()", lambda W: np.trace(W @ W), lambda g, h, W: (2 * g * W.T,), 1.0)
+    assert examples_of(cls)[0].children == ((3, 3),)
+    assert "fprop gave" in str(fg.check(cls, budget=3000))
+
+
+def declared(text, fprop, bprop, factor):
+    """A box class of these functions, whose gradients are `factor` times theirs."""
+    space = {"f": fprop, "b": bprop, "factor": factor}
+    names = ", ".join(f"v{i}" for i in range(text.partition("->")[0].count("(")))
+    exec(f"def fprop(self, {names}): return f({names})", space)
+    exec(f"def bprop(self, g, h, {names}): return tuple(factor * part for part in b(g, h, {names}))", space)
+    body = {"__module__": __name__, "signature": text, "fprop": space["fprop"], "bprop": space["bprop"]}
+    cls = type("Declared", (fg.Box,), body)
+    fg.registry.pop(f"{__name__}.Declared")
+    return cls
