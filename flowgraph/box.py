@@ -11,10 +11,11 @@ import numpy as np
 
 from flowgraph import dispatch
 from flowgraph.array_methods import ArrayMethods
+from flowgraph.attributes import immutable, unknown_attribute
 from flowgraph.copying import Copying, is_code_pickled
 from flowgraph.declaration import check_setting_names, read_bprop, read_fprop, read_signature
 from flowgraph.description import Description
-from flowgraph.errors import DtypeError, UsageError
+from flowgraph.errors import DtypeError, FrozenError, UnknownAttributeError, UsageError
 from flowgraph.inference import try_dtype, try_fprop
 from flowgraph.naming import Line, current_scope, users_line
 from flowgraph.signature import Signature, SignatureMismatchError
@@ -187,13 +188,13 @@ class Box(ArrayMethods, Description, Copying):
     def __getattr__(self, name: str) -> Any:
         if name in ("shape", "dtype") and "outputs" in self.__dict__:
             return getattr(self.spec, name)
-        raise AttributeError(f"{type(self).__name__}: a box has no {name!r}; use the NumPy function of that name")
+        raise UnknownAttributeError(unknown_attribute(self, name))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise dataclasses.FrozenInstanceError(f"{self.title}: found an assignment to {name!r}, but a box is immutable")
+        raise FrozenError(immutable(self, name, f"an assignment to {name!r}"))
 
     def __delattr__(self, name: str) -> None:
-        raise dataclasses.FrozenInstanceError(f"{self.title}: found del of {name!r}, but a box is immutable")
+        raise FrozenError(immutable(self, name, f"del of {name!r}"))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         return dispatch.call_ufunc(ufunc, method, inputs, keywords)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 
 class FlowgraphError(Exception):
     """Base of every error that flowgraph raises by itself."""
@@ -13,6 +15,22 @@ class ShapeError(FlowgraphError, ValueError):
 
 class DtypeError(FlowgraphError, TypeError):
     """A dtype that a box, an input or a parameter cannot take."""
+
+
+class FrozenError(FlowgraphError, FrozenInstanceError):
+    """An assignment to an attribute of a box, which never changes."""
+
+
+class UnknownAttributeError(FlowgraphError, AttributeError):
+    """An attribute that a box does not have."""
+
+
+class ReadOnlyError(FlowgraphError, ValueError):
+    """An assignment to elements of an array that is read-only: the value of a parameter."""
+
+
+class MissingPathError(FlowgraphError, FileNotFoundError):
+    """A file to read that is not there."""
 
 
 class DeclarationError(FlowgraphError, TypeError):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.errors import DtypeError, FeedError, ShapeError
+from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
 from flowgraph.leaves import Input
-from flowgraph.size import Size, evaluate
+from flowgraph.size import Shape, Size, evaluate
 from flowgraph.spec import shape_text
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def feed(graph: Graph, values: list[Any], feeds: Mapping[Any, Any] | None, named
         raise FeedError(
             f"fprop: needs {', '.join(f'{graph.names[b]} {b.spec}' for b in missing)}; found "
             f"{', '.join(graph.names[b] for b in given) or 'nothing'}; give it by name, {graph.names[missing[0]]}=..., "
-            f"or in a dict of boxes"
+            f"or in a dict of boxes{_line(missing[0])}"
         )
     for box, value in given.items():
         values[graph.slots[box]] = value
@@ -35,6 +35,9 @@ def feed(graph: Graph, values: list[Any], feeds: Mapping[Any, Any] | None, named
 
 def read_feeds(graph: Graph, feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[Box, Any]:
     """The fed arrays by box, each of the dtype of its leaf."""
+    if not isinstance(feeds, Mapping | None):
+        first = f", {graph.names[graph.inputs[0]]}=..." if graph.inputs else ""
+        raise FeedError(f"fprop: found a {type(feeds).__name__} by position, needs inputs by name{first}, or a dict")
     given = {}
     for key, value in {**(feeds or {}), **named}.items():
         box = graph.box(key)
@@ -49,22 +52,66 @@ def read_feeds(graph: Graph, feeds: Mapping[Any, Any] | None, named: Mapping[str
 
 def read_array(name: str, leaf: Box, value: Any) -> Any:
     """A read-only copy of what is fed to a leaf, of the leaf's dtype; 0-d arrays become scalars."""
+    if isinstance(value, Box):
+        raise UsageError(
+            f"{name}: found {value.title}, a box, which has no value before a run; needs an array {leaf.spec}, such as "
+            f"its value in another run, run[box]{_line(leaf)}"
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise FeedError(f"{name}: found what is no array ({error}), needs {leaf.spec}") from None
+        raise FeedError(f"{name}: found what is no array ({error}), needs {leaf.spec}{_line(leaf)}") from None
     if array.dtype.kind not in "biufc" or not np.can_cast(array.dtype, leaf.dtype, "same_kind"):
-        raise DtypeError(
-            f"{name}: found dtype {array.dtype}, needs {leaf.dtype}; convert it, or declare the input with "
-            f"dtype={str(array.dtype)!r}"
-        )
+        raise DtypeError(f"{name}: {_strange(value, array, leaf)}{_line(leaf)}")
     if array.ndim != len(leaf.shape):
-        raise ShapeError(f"{name}: found the shape {shape_text(array.shape)}, needs {shape_text(leaf.shape)}")
+        raise _wrong_shape(name, array.shape, leaf)
     copy = np.array(array, leaf.dtype)
     copy.setflags(write=False)
     if not isinstance(leaf, Input) and copy.shape != leaf.shape and all(isinstance(s, int) for s in leaf.shape):
-        raise ShapeError(f"{name}: found the shape {shape_text(copy.shape)}, needs {shape_text(leaf.shape)}")
+        raise _wrong_shape(name, copy.shape, leaf)
     return copy[()]
+
+
+def _strange(value: Any, array: Any, leaf: Box) -> str:
+    """What was fed in place of numbers of a dtype, what is needed, and a way out that works."""
+    found, needed = array.dtype, leaf.dtype
+    if value is None:
+        return f"found None, needs {leaf.spec}; leave out what has no value, or give it one"
+    if hasattr(value, "toarray"):
+        return f"found a {type(value).__name__}, needs {leaf.spec}; make a whole array of it, .toarray()"
+    if found.kind not in "biufc":
+        what = f"an array of dtype {found}" if array.ndim else f"a {type(value).__name__}"
+        return f"found {what}, needs {leaf.spec}; {_to_numbers(array, needed)}"
+    if needed.kind in "biu" and found.kind == "f":
+        wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]
+        if not wrong.size:
+            return f"found dtype {found}, needs {needed}, as of class labels; convert it with .astype({str(needed)!r})"
+        return (
+            f"found dtype {found}, needs {needed}, and {wrong.flat[0]} is no whole number; if it takes any number, "
+            f"declare the input with dtype={str(found)!r}"
+        )
+    if found.kind == "c":
+        return f"found dtype {found}, needs {needed}; take np.real or np.abs of it, or declare dtype={str(found)!r}"
+    return f"found dtype {found}, needs {needed}; convert it with .astype({str(needed)!r})"
+
+
+def _to_numbers(array: Any, needed: np.dtype[Any]) -> str:
+    """How numbers come of an array that holds something else, if they do."""
+    try:
+        array.astype(needed)
+    except (TypeError, ValueError):
+        if array.dtype.kind in "US" and needed.kind in "iu" and array.ndim:
+            return "number the classes, np.unique(labels, return_inverse=True)[1]"
+        return "it holds no numbers"
+    return f"convert it, np.asarray(..., {str(needed)!r})"
+
+
+def _wrong_shape(name: str, shape: Shape, leaf: Box, why: str = "") -> ShapeError:
+    return ShapeError(f"{name}: found the shape {shape_text(shape)}, needs {shape_text(leaf.shape)}{why}{_line(leaf)}")
+
+
+def _line(leaf: Box) -> str:
+    return f"\n  built at {leaf.built_at}"
 
 
 def bind_sizes(graph: Graph, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
@@ -81,7 +128,7 @@ def bind_sizes(graph: Graph, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str,
             if needed != found:
                 whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
                 whose += f" in {owner[size]!r}" if size in owner else ""
-                raise ShapeError(f"{name}: found the shape {shape_text(shape)}, needs {shape_text(box.shape)}{whose}")
+                raise _wrong_shape(name, shape, box, whose)
     return sizes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -82,7 +82,7 @@ class Graph:
         """
         values = self._constants.copy()
         for box in self.parameters:
-            values[self.slots[box]] = box.value[()]
+            values[self.slots[box]] = box.array[()]
         sizes = feeding.feed(self, values, feeds, named)
         for number, leaf in enumerate(self.randoms):
             if values[self.slots[leaf]] is None:
@@ -130,6 +130,14 @@ class Graph:
         if wrt not in self._bsteps:
             self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt)
         return self._bsteps[wrt]
+
+    def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
+        """Refused: a graph is run."""
+        given = ", ".join([*("..." for _ in arguments), *(f"{name}=..." for name in named)])
+        raise UsageError(
+            f"Graph: found a call, but a graph is no function; run it with graph.fprop({given}), or make a function of "
+            f"it with fg.compile(graph)"
+        )
 
     def __getitem__(self, name: str) -> Box:
         return self.box(name)

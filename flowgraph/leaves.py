@@ -10,6 +10,7 @@ import numpy as np
 from flowgraph.box import Array, Leaf, frozen_copy
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.locks import new_lock
+from flowgraph.read_only import view_of
 from flowgraph.size import Shape, Size, evaluate
 from flowgraph.spec import shape_text
 
@@ -80,8 +81,8 @@ class Parameter(Leaf):
         self._read(array.shape, array.dtype)
 
     @property
-    def value(self) -> Array:
-        """The array, read-only."""
+    def array(self) -> Array:
+        """The value as a plain read-only array, which costs less to compute with."""
         while True:
             home: tuple[Home, int] | None = self.__dict__["home"]
             if home is not None:
@@ -89,6 +90,13 @@ class Parameter(Leaf):
             array: Array | None = self.__dict__["_value"]
             if array is not None:  # else a plan in another thread has taken it since
                 return array
+
+    @property
+    def value(self) -> Array:
+        """The array, read-only."""
+        last = (self.name or "").rpartition("/")[2]
+        way_out = f"assign a new array, {last if last.isidentifier() else 'parameter'}.value = ..."
+        return view_of(self.array, self.title, f"{way_out}\n  built at {self.built_at}")
 
     @value.setter
     def value(self, value: Any) -> None:

@@ -74,7 +74,8 @@ class Run:
 
         Boxes are visited in reverse topological order, and only those that lead to `wrt`; each sends to its children
         the vector-Jacobian product of what arrived. `grad` is what arrives at the output, 1 for a scalar; for several
-        outputs give a tuple, or leave it out where all are scalar: then it is the gradient of their sum.
+        outputs give one each, in their order or by box or name, [1.0, 0.5] or {loss: 1.0}, where nothing arrives at
+        those left out; or leave it out where all are scalar: then it is the gradient of their sum.
         `keep="all"` keeps the gradient of every box on the way. A box to which no gradient leads raises an error;
         `unused="zeros"` gives zeros for it.
 
@@ -126,18 +127,40 @@ class Run:
 
     def _seeds(self, grad: Any) -> list[Any]:
         """The gradients that arrive at the outputs, in a list with a place for every box."""
-        outputs = self._outputs()
-        given = [None] * len(outputs) if grad is None else [grad] if len(outputs) == 1 else list(grad)
-        if len(given) != len(outputs):
-            raise FeedError(f"bprop: found {len(given)} gradients in grad=, needs one per output ({len(outputs)})")
         grads: list[Any] = [None] * len(self.graph)
-        for box, value, part in zip(self.graph.outputs, outputs, given, strict=True):
+        for box, part in self._by_output(grad):
             slot = self.graph.slots[box]
-            seed = self._seed(self.graph.names[box], value, part)
+            seed = self._seed(self.graph.names[box], self._values[slot], part)
             grads[slot] = seed if grads[slot] is None else grads[slot] + seed
         return grads
 
+    def _by_output(self, grad: Any) -> list[tuple[Box, Any]]:
+        """The outputs at which something arrives, and what: for all, in their order, or by output."""
+        outputs = self.graph.outputs
+        if isinstance(grad, Mapping):
+            given = [(self.graph.box(key), part) for key, part in grad.items()]
+            strange = [box for box, _ in given if box not in outputs]
+            if strange or not given:
+                found = f"a gradient for {strange[0].title}" if strange else "an empty dict"
+                names = ", ".join(self.graph.names[box] for box in outputs)
+                raise FeedError(f"bprop: found {found}, needs outputs of the graph: {names}")
+            return given
+        listed = [None] * len(outputs) if grad is None else [grad]
+        if len(outputs) > 1 and np.iterable(grad) and not isinstance(grad, Box):
+            listed = list(grad)
+        if len(listed) != len(outputs) and not isinstance(grad, Box):
+            raise FeedError(
+                f"bprop: found {len(listed)} gradients in grad=, needs one per output ({len(outputs)}), "
+                f"[{', '.join('...' for _ in outputs)}], or a dict from outputs to gradients"
+            )
+        return list(zip(outputs, listed, strict=False))
+
     def _seed(self, name: str, value: Any, grad: Any) -> Any:
+        if isinstance(grad, Box):
+            raise UsageError(
+                f"bprop: found {grad.title} as grad=, which takes arrays that arrive at the outputs; to differentiate "
+                f"that box run its own graph, fg.Graph(box); what to differentiate by is wrt=[box, ...]"
+            )
         if isinstance(value, tuple):
             raise UsageError(f"bprop: the output {name!r} has several parts; make each, {name}[0], an output")
         if value.dtype.kind not in "fc":

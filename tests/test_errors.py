@@ -158,7 +158,7 @@ def test_feeding():
         ({3: good}, {}, LookupError, ("found 3, needs a box of the graph or its name",)),
         ({fg.Input("z"): 1.0}, {"x": good}, LookupError, ("Input 'z': is not in this graph",)),
         ({graph.outputs[0]: good}, {}, fg.FlowgraphError, ("is a Multiply", "only inputs")),
-        (None, {"x": np.array([["a"] * 3]), "labels": [1]}, TypeError, ("x: found dtype <U1",)),
+        (None, {"x": np.array([["a"] * 3]), "labels": [1]}, TypeError, ("x: found an array of dtype <U1",)),
     ]:  # fmt: skip
         with refused(error, *texts):
             graph.fprop(feeds, **named)

@@ -142,7 +142,7 @@ class Evaluation:
         for i, slot in self._fed:
             values[slot] = arrays[i]
         for box, slot in self._parameters:
-            values[slot] = box.value[()]
+            values[slot] = box.array[()]
         self._graph.compute(self._steps, values)
         found = [np.array(values[slot])[()] for slot in self._outputs]
         return found[0] if self._structure is LEAF else rebuild(self._structure, iter(found))

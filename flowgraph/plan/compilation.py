@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
@@ -75,6 +75,10 @@ def _read_backend(backend: str) -> Callable[..., Specialised]:
 def _read_outputs(outputs: Any) -> tuple[list[Box], bool]:
     if isinstance(outputs, Graph):
         return list(outputs.outputs), False
+    if callable(outputs) and not isinstance(outputs, Box):
+        raise UsageError("compile: found a function, needs boxes; make a graph of it first: fg.trace(f, x=...)")
+    if not isinstance(outputs, Box | Iterable):
+        raise UsageError(f"compile: found a {type(outputs).__name__}, needs a box, a list of boxes or a Graph")
     listed = [outputs] if isinstance(outputs, Box) else list(outputs)
     for box in listed:
         if not isinstance(box, Box):
@@ -83,6 +87,11 @@ def _read_outputs(outputs: Any) -> tuple[list[Box], bool]:
 
 
 def _read_updates(updates: Mapping[Any, Any]) -> dict[Parameter, Box]:
+    if not isinstance(updates, Mapping):
+        raise UsageError(
+            f"compile: found a {type(updates).__name__} as updates, needs a dict from parameters to boxes, "
+            f"{{W: W - lr * dW}}"
+        )
     for parameter, new in updates.items():
         if not isinstance(parameter, Parameter):
             raise UsageError(f"compile: found {parameter!r} among updates, needs parameters: only their values change")
@@ -104,7 +113,7 @@ def _read_updates(updates: Mapping[Any, Any]) -> dict[Parameter, Box]:
 def _read_inputs(graph: Graph, inputs: Sequence[Box] | None) -> list[Box]:
     if inputs is None:
         return list(graph.inputs)
-    listed = list(inputs)
+    listed: list[Box] = [inputs] if isinstance(inputs, Box) else list(inputs)
     for box in listed:
         if not isinstance(box, Input):
             raise UsageError(f"compile: found {box!r} among inputs, needs inputs of the graph")

@@ -196,7 +196,7 @@ class Plan:
         drawn = [
             found.leaves[leaf].value_for(seed, number, {})[()] for number, leaf in enumerate(self._forward.randoms)
         ]
-        return drawn + [parameter.value for parameter in self._reads]
+        return drawn + [parameter.array for parameter in self._reads]
 
 
 def _plan(

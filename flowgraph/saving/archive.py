@@ -13,6 +13,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.saving.missing import reading
 from flowgraph.saving.replacing import replace_file
 
 FORMAT = 1
@@ -48,7 +49,8 @@ def archive_bytes(kind: str, document: Mapping[str, Any], arrays: Mapping[str, A
 def read_archive(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
     """The document and the arrays of a whole file of that kind; any other file is refused with the reason."""
     try:
-        content = Path(path).read_bytes()
+        with reading(path):
+            content = Path(path).read_bytes()
     except IsADirectoryError:
         raise SavedFileError(f"{path}: found a folder, needs a file that flowgraph wrote") from None
     header = _header(path, content)
