@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from flowgraph.errors import install_hint
+
 LAYERS = (170, 500, 670, 1700)
 FRAMES = 60
 _SCRIPT = """async ([kind, frames]) => {
@@ -65,7 +67,7 @@ def main() -> None:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        print("page_frames: left out; it needs playwright: pip install 'flowgraph[bench]'")
+        print(f"page_frames: left out; it needs playwright: {install_hint('bench')}")
         return
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     if browser_path is None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from flowgraph import __version__
+from flowgraph.errors import FlowgraphError, install_hint
+
 try:
     import click
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 except ImportError as missing:
-    sys.exit(f"flowgraph: the command line needs {missing.name}; run: pip install 'flowgraph[cli]'")
+    sys.exit(f"flowgraph: the command line needs {missing.name}; run: {install_hint('cli')}")
 
 from flowgraph.checking import GradientError
 from flowgraph.checking.command import check
 from flowgraph.demo import Settings, run_demo
-from flowgraph.errors import FlowgraphError
 from flowgraph.experiment.command import train
 from flowgraph.experiment.predict_command import predict
 from flowgraph.mutation.command import mutate
@@ -28,7 +30,7 @@ DEFAULTS = Settings()
 
 
 @click.group()
-@click.version_option(package_name="flowgraph")
+@click.version_option(__version__, prog_name="flowgraph")
 def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
@@ -68,7 +70,7 @@ def demo(out: Path, seed: int, epochs: int) -> None:
 
             summary = run_demo(Settings(seed=seed, epochs=epochs), out, show)
     except ImportError as missing:
-        raise click.ClickException(f"the demo needs {missing.name}; run: pip install 'flowgraph[demo]'") from missing
+        raise click.ClickException(f"the demo needs {missing.name}; run: {install_hint('demo')}") from missing
     except (FlowgraphError, GradientError) as error:
         raise click.ClickException(str(error)) from error
     console.print(

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
 
+DISTRIBUTION = "flowgraph-autodiff"
+"""The name under which the package is installed; the bare name belongs to another one."""
+
+
+def install_hint(extra: str, *, upgrade: bool = False) -> str:
+    """The command that installs what an optional part needs, by the name of its extra in pyproject.toml.
+
+    >>> from flowgraph.errors import install_hint
+    >>> install_hint("files")
+    "pip install 'flowgraph-autodiff[files]'"
+    """
+    return f"pip install {'--upgrade ' * upgrade}'{DISTRIBUTION}[{extra}]'"
+
 
 class FlowgraphError(Exception):
     """Base of every error that flowgraph raises by itself."""

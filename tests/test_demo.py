@@ -13,6 +13,7 @@ import flowgraph as fg
 from flowgraph.cli import main
 from flowgraph.demo.digits import load_split
 from flowgraph.demo.report import inline, report_html
+from flowgraph.errors import install_hint
 
 PICTURES = ("graph.svg", "values.svg", "gradients.svg", "steps.svg", "learning_curve.svg")
 REPORT = fg.check(lambda a: a * 2.0, 1.0, bprop=lambda grad, h, a: (grad * 2.0,))
@@ -88,7 +89,7 @@ def test_a_missing_extra_is_named(module, extra, tmp_path):
         [sys.executable, "-c", code, "demo", "--out", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert found.returncode == 1
-    assert f"pip install 'flowgraph[{extra}]'" in found.stderr
+    assert install_hint(extra) in found.stderr
     assert module in found.stderr
     assert "Traceback" not in found.stderr
 

@@ -7,7 +7,7 @@ import importlib
 from typing import Any, ClassVar
 
 from flowgraph.box import Elementwise
-from flowgraph.errors import DtypeError
+from flowgraph.errors import DtypeError, install_hint
 from flowgraph.spec import Spec
 
 
@@ -30,5 +30,5 @@ def special() -> Any:
         return importlib.import_module("scipy.special")
     except ImportError as error:
         raise ImportError(
-            "flowgraph: a box of scipy.special needs SciPy, which is not installed; pip install 'flowgraph[scipy]'"
+            f"flowgraph: a box of scipy.special needs SciPy, which is not installed; {install_hint('scipy')}"
         ) from error

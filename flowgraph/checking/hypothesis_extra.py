@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from flowgraph.errors import install_hint
+
 
 def hypothesis() -> Any:
     """The package."""
@@ -26,5 +28,5 @@ def _imported(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise ImportError(
-            "flowgraph.checking.strategies: needs hypothesis, which is not installed; pip install 'flowgraph[test]'"
+            f"flowgraph.checking.strategies: needs hypothesis, which is not installed; {install_hint('hypothesis')}"
         ) from error

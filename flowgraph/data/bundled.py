@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flowgraph.data.examples import Examples
+from flowgraph.errors import install_hint
 
 
 def digits() -> Examples:
@@ -55,4 +56,4 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as missing:
-        raise ImportError(f"bundled examples need {missing.name}; run: pip install 'flowgraph[data]'") from missing
+        raise ImportError(f"bundled examples need {missing.name}; run: {install_hint('data')}") from missing

@@ -9,14 +9,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from flowgraph.errors import install_hint
+
 ENGINES = ("auto", "dot", "graphviz-pure", "builtin")
 
 _WINDOWS = Path("C:/Program Files/Graphviz/bin")
 REMEDY = (
     "install Graphviz (https://graphviz.org/download), set FLOWGRAPH_DOT to its dot program, "
-    "or run: pip install 'flowgraph[render]'"
+    f"or run: {install_hint('render')}"
 )
-PDF_REMEDY = "install Graphviz (https://graphviz.org/download), or run: pip install 'flowgraph[pdf]'"
+PDF_REMEDY = f"install Graphviz (https://graphviz.org/download), or run: {install_hint('pdf')}"
 
 
 class EngineError(Exception):

@@ -6,7 +6,7 @@ import functools
 import re
 from html import escape
 
-from flowgraph.errors import RenderError
+from flowgraph.errors import RenderError, install_hint
 from flowgraph.rendering.notation import TEXT, unescaped
 
 _FIRST = 0xE000
@@ -25,7 +25,7 @@ def mathml(latex: str) -> str:
         from latex2mathml.converter import convert
     except ImportError:
         raise RenderError(
-            "explain: a page needs latex2mathml; run: pip install 'flowgraph[render]', or write a .md or .tex"
+            f"explain: a page needs latex2mathml; run: {install_hint('render')}, or write a .md or .tex"
         ) from None
     texts: list[str] = []
 

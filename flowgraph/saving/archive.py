@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.errors import SavedFileError, UsageError, install_hint
 from flowgraph.saving.missing import reading
 from flowgraph.saving.replacing import replace_file
 
@@ -150,5 +150,5 @@ def _safetensors() -> Any:
     try:
         import safetensors.numpy
     except ImportError as missing:
-        raise ImportError("saving and loading need safetensors; run: pip install 'flowgraph[files]'") from missing
+        raise ImportError(f"saving and loading need safetensors; run: {install_hint('files')}") from missing
     return safetensors.numpy

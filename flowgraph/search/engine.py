@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.search.space import Space
 
 SAMPLERS = ("tpe", "random", "grid", "quasi-random", "gp")
@@ -25,7 +25,7 @@ def optuna() -> Any:
     try:
         import optuna as package
     except ImportError as missing:
-        raise ImportError("a search needs optuna; run: pip install 'flowgraph[search]'") from missing
+        raise ImportError(f"a search needs optuna; run: {install_hint('search')}") from missing
     package.logging.set_verbosity(package.logging.ERROR)
     return package
 

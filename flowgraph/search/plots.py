@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.training.picture_style import GREY, STYLE
 
@@ -19,7 +19,7 @@ def plot_search(result: SearchResult, path: Path) -> Path:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as missing:
-        raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[search]'") from missing
+        raise ImportError(f"plot: needs matplotlib; run: {install_hint('search')}") from missing
     shown = [t for t in result.trials if t.value is not None and math.isfinite(t.value)]
     if not shown:
         raise UsageError("plot: found no trial with a value; search first")

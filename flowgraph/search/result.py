@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.search.space import Space
 
 
@@ -71,7 +71,7 @@ class SearchResult:
         try:
             from rich.table import Table
         except ImportError as missing:
-            raise ImportError("a table needs rich; run: pip install 'flowgraph[search]'") from missing
+            raise ImportError(f"a table needs rich; run: {install_hint('search')}") from missing
         names = list(self.spaces[0])
         table = Table(box=None, header_style="bold", pad_edge=False)
         for heading in ("trial", self.measure, *names, "state", "seconds"):

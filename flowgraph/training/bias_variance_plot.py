@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowgraph.errors import install_hint
 from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[training]'") from None
+        raise ImportError(f"plot: needs matplotlib; run: {install_hint('training')}") from None
     numbers = all(isinstance(row.setting, int | float) and not isinstance(row.setting, bool) for row in found)
     places: list[Any] = [row.setting if numbers else i for i, row in enumerate(found)]
     with matplotlib.rc_context(STYLE):

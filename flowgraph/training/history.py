@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 
 MEASURES = ("objective", "loss", "error")
 PARTS = ("train", "valid")
@@ -113,7 +113,7 @@ class History:
         try:
             import pandas  # type: ignore[import-untyped]
         except ImportError:
-            raise ImportError("to_frame: needs pandas; run: pip install pandas, or write a file with to_csv") from None
+            raise ImportError(f"to_frame: needs pandas; run: {install_hint('pandas')}, or to_csv") from None
         return pandas.DataFrame(self.rows(), columns=self.columns).set_index("number")
 
     def to_csv(self, path: str | Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.training.history import MEASURES
 from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix
 
@@ -26,7 +26,7 @@ def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) 
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
     except ImportError:
-        raise ImportError("plot: needs matplotlib; run: pip install 'flowgraph[training]'") from None
+        raise ImportError(f"plot: needs matplotlib; run: {install_hint('training')}") from None
     panels = _panels(history)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, 2.1 * len(panels) + 0.6), layout="constrained")

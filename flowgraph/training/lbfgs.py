@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.derivatives import gradient
+from flowgraph.errors import install_hint
 from flowgraph.plan import compile
 from flowgraph.training.examples import read_examples
 from flowgraph.training.flat import Flat
@@ -38,7 +39,7 @@ def lbfgs(
     try:
         from scipy.optimize import minimize  # type: ignore[import-untyped]
     except ImportError:
-        raise ImportError("lbfgs: needs SciPy; run: pip install 'flowgraph[scipy]'") from None
+        raise ImportError(f"lbfgs: needs SciPy; run: {install_hint('scipy')}") from None
     read_count("lbfgs", "steps", steps)
     read_number("lbfgs", "tolerance", tolerance, low=0)
     read_count("lbfgs", "memory", memory)

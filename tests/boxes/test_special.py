@@ -1,5 +1,6 @@
 """scipy.special on boxes: dispatch without an import of SciPy, edges, digits against mpmath, orders without a slope."""
 
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import scipy.special as special
 
 import flowgraph as fg
 from flowgraph.boxes import scipy_special
+from flowgraph.errors import install_hint
 from flowgraph.functional import grad
 
 ONE = """
@@ -85,7 +87,9 @@ class TestDispatch:
     def test_without_scipy_one_message_names_the_extra(self, monkeypatch):
         scipy_special.special.cache_clear()
         monkeypatch.setitem(sys.modules, "scipy.special", None)
-        with pytest.raises(ImportError, match=r"needs SciPy, which is not installed; pip install 'flowgraph\[scipy\]'"):
+        with pytest.raises(
+            ImportError, match=re.escape(f"needs SciPy, which is not installed; {install_hint('scipy')}")
+        ):
             fg.Erf.apply(np.array([0.123]))
         scipy_special.special.cache_clear()
 

@@ -1,5 +1,7 @@
 """Hypothesis strategies: what they draw is legal and varied, what they find is small."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
@@ -9,6 +11,7 @@ from hypothesis.database import InMemoryExampleDatabase
 import flowgraph as fg
 from flowgraph.checking import strategies
 from flowgraph.checking.cases import Case, cases, examples_of
+from flowgraph.errors import install_hint
 from tests.checking.broken_boxes import AtZero, OneSetting, WidensFloat32
 
 NAMES = sorted(
@@ -137,7 +140,9 @@ def test_every_drawn_graph_passes(graph):
 
 def test_without_hypothesis_one_clear_message(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "hypothesis.strategies", None)
-    with pytest.raises(ImportError, match=r"needs hypothesis, which is not installed; pip install 'flowgraph\[test\]'"):
+    with pytest.raises(
+        ImportError, match=re.escape(f"needs hypothesis, which is not installed; {install_hint('hypothesis')}")
+    ):
         strategies.floats()
 
 

@@ -1,11 +1,13 @@
 """Examples and files of them: what is read, and what is refused with its row and column."""
 
+import re
+
 import numpy as np
 import pytest
 
 from flowgraph import data
 from flowgraph.data import Examples, load_csv, load_examples, load_npz
-from flowgraph.errors import DataError
+from flowgraph.errors import DataError, install_hint
 
 GOOD = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
 
@@ -181,7 +183,7 @@ def test_bundled_sets(name, shape, classes):
 
 def test_a_bundled_set_without_its_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"need sklearn.datasets; run: pip install 'flowgraph\[data\]'"):
+    with pytest.raises(ImportError, match=re.escape(f"need sklearn.datasets; run: {install_hint('data')}")):
         data.iris()
 
 

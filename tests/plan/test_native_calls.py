@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.errors import install_hint
 from flowgraph.plan import native
 from flowgraph.plan.native import cache as native_cache
 from flowgraph.plan.native import lines as native_lines
@@ -126,7 +128,7 @@ def test_a_plan_too_large_for_one_function_runs_in_numpy(monkeypatch):
 def test_a_missing_numba_is_said_once_with_the_name_of_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     x = fg.Input("x", shape=("N",))
-    with pytest.warns(UserWarning, match=r"Numba is not installed; pip install 'flowgraph\[native\]'; NumPy runs"):
+    with pytest.warns(UserWarning, match=re.escape(f"Numba is not installed; {install_hint('native')}; NumPy runs")):
         plan = fg.compile(np.exp(x), backend="numba")
     for count in (1, 2):
         np.testing.assert_array_equal(plan(x=np.zeros(count)), 1.0)
@@ -139,7 +141,10 @@ def test_a_numba_that_does_not_fit_numpy_is_said(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", refuse)
     x = fg.Input("x", shape=(2,))
-    with pytest.warns(UserWarning, match=r"cannot be imported .Numba needs NumPy 2.3 or less.; pip install --upgrade"):
+    with pytest.warns(
+        UserWarning,
+        match=re.escape(f"cannot be imported (Numba needs NumPy 2.3 or less); {install_hint('native', upgrade=True)}"),
+    ):
         fg.compile(x, backend="numba")
 
 

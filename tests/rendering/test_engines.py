@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import stat
 import struct
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import RenderWarning, UsageError
+from flowgraph.errors import RenderWarning, UsageError, install_hint
 from flowgraph.rendering import engines
 from flowgraph.rendering.builtin import turns
 from flowgraph.rendering.dot_text import dot_text
@@ -88,7 +89,7 @@ def test_a_program_that_cannot_run_is_named(tmp_path: Path) -> None:
 
 
 def test_png_without_an_engine_becomes_svg_with_the_remedy(no_engine: None, tmp_path: Path) -> None:
-    with pytest.warns(RenderWarning, match=r"flowgraph\[render\]"):
+    with pytest.warns(RenderWarning, match=re.escape(install_hint("render"))):
         assert lecture().render(tmp_path / "net.png") == tmp_path / "net.svg"
     assert (tmp_path / "net.svg").exists()
 
@@ -97,7 +98,7 @@ def test_pdf_without_an_engine_names_the_remedy(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flowgraph.rendering.pdf.find_spec", lambda name: None)
-    with pytest.warns(RenderWarning, match=r"flowgraph\[pdf\]"):
+    with pytest.warns(RenderWarning, match=re.escape(install_hint("pdf"))):
         assert lecture().render(tmp_path / "net.pdf") == tmp_path / "net.svg"
     assert (tmp_path / "net.svg").exists()
 

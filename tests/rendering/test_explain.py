@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import RenderError, UsageError
+from flowgraph.errors import RenderError, UsageError, install_hint
 from flowgraph.rendering.derivation import Line, derive
 from flowgraph.rendering.formula_of_box import split
 from flowgraph.rendering.gallery import box_graph
@@ -221,7 +221,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         lecture().explain(tmp_path / "net.svg")
     monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
     mathml.cache_clear()
-    with pytest.raises(RenderError, match=r"flowgraph\[render\]"):
+    with pytest.raises(RenderError, match=re.escape(install_hint("render"))):
         lecture().explain(tmp_path / "net.html")
 
 

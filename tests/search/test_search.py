@@ -1,6 +1,7 @@
 """Search: spaces, grids, draws, refinement, pruning, crashes, several processes, tables and pictures."""
 
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import flowgraph as fg
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.search import Choice, LogUniform, Uniform, Whole, read_space, search
 from flowgraph.search.engine import sampler_of, study_of
 from flowgraph.search.space import space_of_record, space_record
@@ -257,5 +258,5 @@ def test_what_makes_no_sense_is_refused(make, text):
 
 def test_without_optuna(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=r"a search needs optuna; run: pip install 'flowgraph\[search\]'"):
+    with pytest.raises(ImportError, match=re.escape(f"a search needs optuna; run: {install_hint('search')}")):
         search(bowl, BOWL)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.training import Epoch, History
 
 
@@ -110,9 +110,10 @@ def test_what_it_refuses(tmp_path, monkeypatch):
         History().plot(tmp_path / "curve.svg")
     with pytest.raises(UsageError, match=r"History: found no epoch"):
         _ = History().best
-    for module, call in (("matplotlib", lambda: history().plot(tmp_path / "a.svg")), ("pandas", history().to_frame)):
+    plot = ("matplotlib", "training", lambda: history().plot(tmp_path / "a.svg"))
+    for module, extra, call in (plot, ("pandas", "pandas", history().to_frame)):
         monkeypatch.setitem(sys.modules, module, None)
-        with pytest.raises(ImportError, match=rf"needs {module}; run: pip install"):
+        with pytest.raises(ImportError, match=re.escape(f"needs {module}; run: {install_hint(extra)}")):
             call()
 
 

@@ -1,5 +1,6 @@
 """Newton's method and L-BFGS: minima by closed forms, saddles said, what does not fit in memory refused."""
 
+import re
 import sys
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import flowgraph as fg
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.training import SaddleError, TooLargeError
 
 RNG = np.random.default_rng(0)
@@ -158,5 +159,5 @@ def test_what_it_refuses(monkeypatch):
     with pytest.raises(UsageError, match=r"lbfgs: found steps=0, needs a whole number from 1"):
         fg.lbfgs(objective, ONE, steps=0)
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(ImportError, match=r"lbfgs: needs SciPy; run: pip install 'flowgraph\[scipy\]'"):
+    with pytest.raises(ImportError, match=re.escape(f"lbfgs: needs SciPy; run: {install_hint('scipy')}")):
         fg.lbfgs(objective, ONE)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.errors import install_hint
 from flowgraph.plan.native.cache import file_of
 from flowgraph.plan.native.emit import Native
 from flowgraph.plan.native.exponentials import exponentials
@@ -30,9 +31,9 @@ def why_missing() -> str | None:
     try:
         importlib.import_module("numba")
     except ModuleNotFoundError:
-        return "Numba is not installed; pip install 'flowgraph[native]'"
+        return f"Numba is not installed; {install_hint('native')}"
     except ImportError as error:  # as it says of a NumPy that is newer than itself
-        return f"Numba cannot be imported ({error}); pip install --upgrade 'flowgraph[native]'"
+        return f"Numba cannot be imported ({error}); {install_hint('native', upgrade=True)}"
     return None
 
 

@@ -1,0 +1,100 @@
+"""The package is installed under the name of its distribution, and every text that says how says that name."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import DISTRIBUTION, install_hint
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+FOLDERS = ("flowgraph", "docs", "notebooks", "tests", "benchmarks", "tools", ".ci")
+COMMAND = re.compile(r"pip install(?![a-z])")
+"""A command, not the verb."""
+GOOD = re.compile(
+    rf"pip install (--[a-z]+ )*('?{DISTRIBUTION}(\[[a-z,]+\])?'?|\.|\"\.\[[^\]]+\]\"|--upgrade pip)(?![-\w])"
+)
+"""The distribution, with extras or without; a clone; pip itself."""
+
+
+def texts():
+    """Every text of the repository that people read or run."""
+    paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
+    for path in [*ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml", *paths]:
+        if path.is_file() and path.suffix in ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html"):
+            yield path, path.read_text(errors="replace")
+
+
+def test_the_name_and_the_version_stand_once():
+    assert PROJECT["name"] == DISTRIBUTION
+    assert PROJECT["version"] == fg.__version__
+    found = subprocess.run([sys.executable, "-m", "flowgraph", "--version"], capture_output=True, text=True, check=True)
+    assert fg.__version__ in found.stdout
+
+
+def test_what_is_installed_has_the_version_of_the_package():
+    try:
+        assert importlib.metadata.version(DISTRIBUTION) == fg.__version__
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip(f"{DISTRIBUTION} is not installed under that name here")
+
+
+def test_extras_refer_to_the_distribution_itself():
+    """Not to the package of another project; and `all` holds whatever a user may ask for."""
+    for name, needed in EXTRAS.items():
+        for one in needed:
+            own = re.match(r"(flowgraph[\w-]*)\[([\w,]+)\]", one)
+            if own is None:
+                assert not one.startswith("flowgraph"), f"{name}: {one}"
+                continue
+            assert own[1] == DISTRIBUTION, f"{name}: {one}"
+            assert set(own[2].split(",")) <= EXTRAS.keys(), f"{name}: {one}"
+    assert everything("all") >= {
+        one for name in EXTRAS if name not in ("test", "dev", "bench") for one in everything(name)
+    }
+    assert everything("hypothesis") == {"hypothesis"}
+
+
+def everything(extra):
+    """The packages that an extra installs."""
+    found = set()
+    for one in EXTRAS[extra]:
+        own = re.match(rf"{DISTRIBUTION}\[([\w,]+)\]", one)
+        found |= {p for name in own[1].split(",") for p in everything(name)} if own else {re.match(r"[\w-]+", one)[0]}
+    return found
+
+
+def test_hints_name_extras_that_exist():
+    """All commands of the package come from one function, with an extra of pyproject.toml."""
+    used = set()
+    for path in (ROOT / "flowgraph").rglob("*.py"):
+        text = path.read_text()
+        used |= set(re.findall(r"install_hint\([\"'](\w+)[\"']", text))
+        if path.name != "errors.py":
+            assert not COMMAND.search(text), f"{path.relative_to(ROOT)} has a command of its own; use install_hint"
+    assert used
+    assert used <= EXTRAS.keys()
+    assert install_hint("cli") == f"pip install '{DISTRIBUTION}[cli]'"
+    assert install_hint("native", upgrade=True) == f"pip install --upgrade '{DISTRIBUTION}[native]'"
+
+
+def test_no_text_sends_to_another_package():
+    seen = 0
+    for path, text in texts():
+        if path in (Path(__file__), ROOT / "flowgraph" / "errors.py"):
+            continue
+        seen += 1
+        for place in COMMAND.finditer(text):
+            line = text[place.start() : text.find("\n", place.start())]
+            assert GOOD.match(line), f"{path.relative_to(ROOT)}: {line}"
+        assert not re.search(r"[\"']flowgraph\\?\[[a-z,]+\\?\]", text), (
+            f"{path.relative_to(ROOT)}: an extra of another package"
+        )
+    assert seen > 500
