@@ -82,7 +82,7 @@ def test_all_derivatives_of_boxes_agree(name):
 
 @pytest.mark.parametrize("name", BOXES)
 def test_all_derivatives_of_a_box_agree(name):
-    for case in cases(BOXES[name])[:2]:
+    for case in cases(BOXES[name])[: 1 if issubclass(BOXES[name], fg.Elementwise) else 2]:
         leaves = [fg.Parameter(a) if i in case.floats else fg.Constant(a) for i, a in enumerate(case.children)]
         box = case.cls(*leaves, **case.settings)
         wrt = [leaves[i] for i in case.floats]
