@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.boxes.given import given
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.example import example
 
@@ -217,7 +218,8 @@ class Where(Elementwise):
                 "np.where: found one branch, needs two, or none for the places where the condition holds; give both "
                 "branches, np.where(condition, a, b)"
             )
-        return cls(condition, *branches)
+        condition = given(condition)
+        return cls(condition if condition.dtype.kind == "b" else condition != 0, *branches)
 
     def fprop(self, condition: Any, a: Any, b: Any) -> Any:
         return np.where(condition, a, b)

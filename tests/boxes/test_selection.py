@@ -219,3 +219,15 @@ def test_real_numbers_are_their_own_conjugates():
     assert np.real(x) is x
     assert np.conj(x) is x
     np.testing.assert_array_equal(value(np.imag(x), x=A), np.zeros(5))
+
+
+@pytest.mark.parametrize("condition", [[0.0, 2.0, np.nan], [0, -1, 3], [0j, 1j, 1.0]])
+def test_numbers_as_a_condition_are_true_unless_they_are_0(condition):
+    """Of a box or an array, in the graph and in a plan."""
+    condition = np.array(condition)
+    x = fg.Input("x", shape=(3,))
+    for chosen, feeds in ((fg.Input("c", shape=(3,), dtype=condition.dtype), {"c": condition}), (condition, {})):
+        box = np.where(chosen, x, -x)
+        a = np.arange(1.0, 4.0)
+        for found in (fg.Graph(box).fprop(x=a, **feeds)[box], fg.compile(box)(x=a, **feeds)):
+            np.testing.assert_array_equal(found, np.where(condition, a, -a))
