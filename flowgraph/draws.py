@@ -1,10 +1,13 @@
-"""What random leaves draw, as registered classes with settings, so that a graph with chance in it can be saved."""
+"""What random leaves draw, as classes with settings, so that a graph with them can be saved; the seeds of the draws."""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, ClassVar
 
 import numpy as np
+
+from flowgraph.errors import UsageError
 
 draws: dict[str, type[Draw]] = {}
 """Every draw class by name, as the registry of boxes."""
@@ -38,3 +41,30 @@ class Draw:
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """An array of that shape."""
         raise NotImplementedError(f"{type(self).__name__}: has no __call__; a draw declares one")
+
+
+def seed_of_run(seed: Any, who: str = "fprop") -> Any:
+    """The seed that a run draws from: the one that was given, or fresh entropy for None.
+
+    A seed is what `np.random.default_rng` takes as entropy: an integer from 0, a sequence of such integers, or a
+    `np.random.SeedSequence`. What comes back is an integer or a tuple of integers, and gives the same draws again.
+
+    >>> from flowgraph.draws import seed_of_run
+    >>> seed_of_run(7), seed_of_run(None) == seed_of_run(None)
+    (7, False)
+    """
+    if seed is None:
+        return secrets.randbits(128)
+    if type(seed) is int and seed >= 0:
+        return seed
+    if isinstance(seed, np.random.SeedSequence):
+        return tuple(int(word) for word in seed.generate_state(4))
+    if isinstance(seed, int | np.integer) and seed >= 0:
+        return int(seed)
+    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(one is not None for one in seed):
+        return tuple(seed_of_run(one, who) for one in seed)
+    drawn = ", such as int(rng.integers(2**63))" if isinstance(seed, np.random.Generator) else ""
+    raise UsageError(
+        f"{who}: found seed={seed!r}, needs an integer from 0{drawn}, a sequence of such integers, or None for new "
+        f"draws in each call"
+    )

@@ -12,6 +12,7 @@ from flowgraph import feeding
 from flowgraph.backward import backward_steps, reader
 from flowgraph.box import Box, Constant
 from flowgraph.debug import debugging
+from flowgraph.draws import seed_of_run
 from flowgraph.errors import UnknownBoxError, UsageError
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.order import Boxes, assert_topological, topological_order, unique_names
@@ -72,18 +73,21 @@ class Graph:
         self.reached: set[tuple[Box, ...]] = set()
 
     def fprop(
-        self, feeds: Mapping[Any, Any] | None = None, /, *, keep: Any = "all", seed: Any = 0, **named: Any
+        self, feeds: Mapping[Any, Any] | None = None, /, *, keep: Any = "all", seed: Any = None, **named: Any
     ) -> Run:
         """Compute every box from its children, children first, and return the run that holds the values.
 
         `feeds` maps inputs (or their names) to arrays; names may also be keywords. Inputs are copied, so nothing
         outside can change a run. `keep` says which values stay: "all", "outputs", or boxes; `bprop` needs "all".
-        `seed` fixes what random leaves draw.
+        Random leaves draw anew in each call; `seed=7` repeats the draws. `run.seed` is the seed that repeats those of
+        a run, and all that is done with the run keeps them.
         """
         values = self._constants.copy()
         for box in self.parameters:
             values[self.slots[box]] = box.array[()]
         sizes = feeding.feed(self, values, feeds, named)
+        if self.randoms:
+            seed = seed_of_run(seed)
         for number, leaf in enumerate(self.randoms):
             if values[self.slots[leaf]] is None:
                 values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Run:
     """What `Graph.fprop` computed: `run[box]` or `run["name"]` is a value, `run.bprop()` gives the gradients.
 
-    A run never changes; values are read-only arrays.
+    A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
     """
 
     def __init__(self, graph: Graph, values: list[Any], complete: bool, seed: Any, sizes: dict[str, int]) -> None:

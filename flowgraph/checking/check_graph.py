@@ -32,7 +32,7 @@ def check_graph(graph: Graph, feeds: Mapping[Any, Any], order: int, seed: int, b
 
 
 def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: int, budget: int | None) -> Report:
-    run = graph.fprop(feeds)
+    run = graph.fprop(feeds, seed=seed)
     wrt = tuple(graph.parameters) or tuple(box for box in graph.inputs if box.dtype.kind == "f")
     if not wrt:
         raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
@@ -62,16 +62,18 @@ def graph_target(graph: Graph, run: Run, wrt: Sequence[Box], name: str) -> Targe
     names = tuple(graph.names[leaf] for leaf in wrt)
     fed = ", ".join(repr(graph.names[leaf]) for leaf in graph.inputs if leaf not in set(wrt))
     wanted = ", ".join(repr(one) for one in names)
+    same = f", seed={run.seed!r}" if graph.randoms else ""
     definition = (
         f"# graph is your graph; feeds are its inputs by name{f' ({fed})' if fed else ''}",
         f"names = [{wanted}]",
         "",
         "def fprop(*values):",
-        "    return graph.fprop({**feeds, **dict(zip(names, values))}).outputs"
+        f"    return graph.fprop({{**feeds, **dict(zip(names, values))}}{same}).outputs"
         + ("" if len(graph.outputs) > 1 else "[0]"),
         "",
         "def bprop(grad, output, *values):",
-        "    grads = graph.fprop({**feeds, **dict(zip(names, values))}).bprop(grad, wrt=names, unused='zeros')",
+        f"    run = graph.fprop({{**feeds, **dict(zip(names, values))}}{same})",
+        "    grads = run.bprop(grad, wrt=names, unused='zeros')",
         "    return [grads[name] for name in names]",
     )
     values = tuple(np.array(run[leaf]) for leaf in wrt)

@@ -16,7 +16,7 @@ from flowgraph.underflow import again
 if TYPE_CHECKING:
     from flowgraph.plan.plan import Plan
 
-KEYWORDS: dict[str, Any] = {"seed": 0, "prepare": False}
+KEYWORDS: dict[str, Any] = {"seed": None, "prepare": False}
 """The keywords of every call, with their defaults; an input of such a name takes what is given by that keyword."""
 
 MISSING: Any = type("missing", (), {"__repr__": lambda self: "missing"})()
@@ -25,7 +25,7 @@ _CALL = """\
 def call(_plan, /, *_given, {signature}seed=_seed, prepare=False, **_unknown):
     '''Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`.
 
-    `seed=` fixes what random leaves draw, as in `Graph.fprop`.
+    Random leaves draw anew in each call; `seed=7` repeats the draws, as in `Graph.fprop`.
     '''
 {given}{numbers}    if _given or _unknown or {strange}prepare or _debugging():
         return _plan.otherwise(_given, ({all}), _unknown, seed, prepare)

@@ -10,6 +10,7 @@ import numpy as np
 from flowgraph import feeding
 from flowgraph.box import Box
 from flowgraph.debug import debugging
+from flowgraph.draws import seed_of_run
 from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
@@ -123,6 +124,7 @@ class Plan:
 
     def _checked(self, values: Sequence[Any], seed: Any) -> Any:
         """A call held against the graph, in debug mode."""
+        seed = seed_of_run(seed, "plan")
         expected = Expected(self._forward, dict(zip(self.input_names, values, strict=True)), seed)
         found = self._run(self, *values, seed)
         count = len(self._forward.outputs) - len(self.store.parameters)
@@ -193,6 +195,8 @@ class Plan:
 
     def more(self, found: Specialised, seed: Any) -> list[Any]:
         """What the function takes beside the inputs: random draws, and parameters that it only reads."""
+        if self._forward.randoms:
+            seed = seed_of_run(seed, "plan")
         drawn = [
             found.leaves[leaf].value_for(seed, number, {})[()] for number, leaf in enumerate(self._forward.randoms)
         ]

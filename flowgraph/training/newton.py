@@ -20,6 +20,9 @@ from flowgraph.training.settings import read_count, read_number
 
 WORST_DAMPING = 1e12
 
+SEED = 0
+"""One draw of random leaves for all steps: one function to minimise."""
+
 
 class SaddleError(FlowgraphError, ArithmeticError):
     """A Hessian that is not positive definite, where Newton's step may go up."""
@@ -122,14 +125,14 @@ class _Newton:
         return False
 
     def _derivatives(self) -> tuple[float, Array, Array]:
-        run = self.graph.fprop(self.feeds, keep="outputs")
+        run = self.graph.fprop(self.feeds, keep="outputs", seed=SEED)
         objective, *grads = (run[box] for box in (self.graph.outputs[0], *self.gradients))
         matrix = np.asarray(run[self.hessian], float)
         return float(objective), self.flat.join(grads), (matrix + matrix.T) / 2
 
     def _objective(self) -> float:
         with np.errstate(all="ignore"):
-            return float(self.objective_graph.fprop(self.feeds, keep="outputs"))
+            return float(self.objective_graph.fprop(self.feeds, keep="outputs", seed=SEED))
 
 
 def _cholesky(matrix: Array) -> bool:
@@ -159,7 +162,7 @@ def _without_gradient(matrix: Array) -> str:
 
 def _refuse_too_large(problem: Problem, examples: Fed, size: int, memory: int | None) -> None:
     """The Hessian with two matrices to solve, and for each of its rows the slopes of all values of the graph."""
-    run = problem.graph.fprop(examples.arrays)
+    run = problem.graph.fprop(examples.arrays, seed=SEED)
     values = sum(np.size(run[box]) for box in problem.graph.boxes if box.children)
     itemsize = np.dtype(problem.objective.dtype).itemsize
     needed = size * (3 * size + 2 * values) * itemsize
