@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from flowgraph import dispatch
+from flowgraph import dispatch, tracing
 from flowgraph.array_methods import ArrayMethods
 from flowgraph.attributes import immutable, unknown_attribute
 from flowgraph.copying import Copying, is_code_pickled
@@ -308,6 +308,13 @@ class Constant(Leaf):
 
     value: Array
 
+    def __new__(cls, *_: Any, **__: Any) -> Constant:
+        """While a function is traced, a constant of that call."""
+        trace = tracing.current()
+        if cls is not Constant or trace is None or trace.constants is None:
+            return object.__new__(cls)
+        return object.__new__(trace.constants)
+
     def __init__(self, value: Any, *, dtype: Any = None, name: str | None = None) -> None:
         self._start(name)
         self.__dict__["value"] = frozen_copy(value, dtype)
@@ -316,6 +323,15 @@ class Constant(Leaf):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.__dict__["value"] = frozen_copy(self.value, self.dtype)  # an array is writable when pickle has read it
+
+    @property
+    def held(self) -> Array:
+        """The value, for who only reads it while a graph runs."""
+        return self.value
+
+    def holds(self, predicate: Callable[[Array], bool]) -> bool:
+        """Whether the value has a property."""
+        return predicate(self.value)
 
 
 def frozen_copy(value: Any, dtype: Any = None) -> Array:

@@ -109,6 +109,8 @@ def _call(function: Any, builder: Callable[..., Any] | None, args: Sequence[Any]
             f"have one (flowgraph.dispatch.implemented() lists them), or declare a box of your own with "
             f"numpy = {_name(function)}"
         )
+    if not keywords:
+        return builder(*args)
     unknown = [name for name in keywords if not _takes(builder, name)]
     for name in unknown:
         if keywords[name] is not None and not _is_default(keywords[name], _default(function, name)):

@@ -98,6 +98,10 @@ class RenderWarning(UserWarning):
     """A picture that was drawn in another way than asked for, since an engine is missing or failed."""
 
 
+class RetraceWarning(UserWarning):
+    """A function of `flowgraph.functional` that needs a new graph in call after call."""
+
+
 class GradientWarning(RuntimeWarning):
     """A gradient that holds a NaN which nothing before it held."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -67,7 +68,6 @@ class Graph:
         self.parameters = Boxes(box for box in self.boxes if isinstance(box, Parameter))
         self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
         self._by_name = {name: box for box, name in self.names.items()}
-        self._constants = [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
         self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
         self._bsteps: dict[Any, tuple[Step, ...]] = {}
         self.reached: set[tuple[Box, ...]] = set()
@@ -114,6 +114,11 @@ class Graph:
             box = self.boxes[slot]
             error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
             raise
+
+    @functools.cached_property
+    def _constants(self) -> list[Any]:
+        """The values that are known before a run; read by the first one."""
+        return [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
 
     def box(self, key: Any) -> Box:
         """The box of that name, or the box itself if the graph holds it."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from flowgraph import tracing
 from flowgraph.box import Array, Leaf, frozen_copy
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.locks import new_lock
@@ -168,6 +169,9 @@ class Random(Leaf):
                 f"{self.title}: found the shape {shape_text(self.shape)} with a size that depends on values; "
                 f"needs sizes that follow from those of the inputs"
             )
+        trace = tracing.current()
+        if trace is not None:
+            trace.note(self)
 
     def value_for(self, seed: Any, number: int, sizes: Mapping[str, int]) -> Array:
         """The draw of one run; `number` tells the random leaves of a graph apart."""

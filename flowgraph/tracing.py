@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowgraph.draws import seed_of_run
+
 if TYPE_CHECKING:
-    from flowgraph.box import Box
+    from flowgraph.box import Array, Box, Constant
+    from flowgraph.leaves import Random
 
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
@@ -19,12 +22,57 @@ class Trace:
     """One call of a function on boxes, with an array behind each of its leaves.
 
     A value is computed when it is asked for; `answers` keeps which box was asked, for what, and what it said: for
-    values that give the same answers the function builds the same boxes.
+    values that give the same answers the function builds the same boxes. `constants` is the class of the constants
+    that are built meanwhile. Random leaves are numbered as they are built, and draw from `seed`, or from that of the
+    innermost derivative that has one. Arrays that `lends` is true for are not copied; `lent` are those, with some of
+    their bytes, and `copied` are other large ones, with their copies.
     """
 
-    def __init__(self, values: Mapping[Box, Any]) -> None:
+    def __init__(
+        self,
+        values: Mapping[Box, Any],
+        constants: type[Constant] | None = None,
+        seed: Any = None,
+        lends: Callable[[Array], bool] | None = None,
+    ) -> None:
         self.answers: list[tuple[Box, Callable[[Any], Any], Any]] = []
+        self.constants = constants
+        self.randoms: dict[Random, tuple[Any, int]] = {}
+        self.lent: list[tuple[Array, bytes]] = []
+        self.copied: list[tuple[Array, Array]] = []
+        self._lends = lends
+        self._seed = seed
+        self._seeds: list[tuple[Any, Iterator[int]]] = []
         self._values: dict[Box, Any] = dict(values)
+
+    @property
+    def seed(self) -> Any:
+        """The seed of the call, drawn where it is first needed."""
+        self._seed = seed_of_run(self._seed)
+        return self._seed
+
+    def lends(self, array: Array) -> bool:
+        """Whether an array stays as it is while the call lasts, so that it need not be copied."""
+        return self._lends is not None and self._lends(array)
+
+    def note(self, leaf: Random) -> tuple[Any, int]:
+        """The seed of a random leaf, None for that of the call, and its number among those of the same seed."""
+        if leaf not in self.randoms:
+            if self._seeds:
+                seed, numbers = self._seeds[-1]
+                self.randoms[leaf] = seed, next(numbers)
+            else:
+                self.randoms[leaf] = None, len(self.randoms)
+        return self.randoms[leaf]
+
+    @contextmanager
+    def seeded(self, seed: Any) -> Iterator[None]:
+        """Let the random leaves that are built inside draw from a seed of their own, counted from 0."""
+        self._seeds.append((seed, iter(range(1 << 62))))
+        try:
+            yield
+        finally:
+            self._seeds.pop()
 
     def answer(self, box: Box, kind: Callable[[Any], Any]) -> Any:
         """The value of a box as a bool or an int, None where it reads a leaf from outside that has none."""
@@ -49,11 +97,17 @@ class Trace:
             elif one.children:
                 values[one] = one.fprop(*[values[child] for child in one.children])
             else:
-                value = getattr(one, "value", None)
+                value = self._value_of_leaf(one)
                 if value is None:
                     return None
                 values[one] = np.asarray(value)[()]
         return values[box]
+
+    def _value_of_leaf(self, leaf: Any) -> Any:
+        if hasattr(leaf, "draw"):
+            seed, number = self.note(leaf)
+            return leaf.value_for(self.seed if seed is None else seed, number, {})
+        return leaf.held if hasattr(leaf, "held") else getattr(leaf, "value", None)
 
 
 def current() -> Trace | None:
@@ -62,10 +116,10 @@ def current() -> Trace | None:
 
 
 @contextmanager
-def traced(trace: Trace) -> Iterator[Trace]:
-    """Let boxes answer from the values of this trace."""
+def traced(trace: Trace | None) -> Iterator[None]:
+    """Let boxes answer from the values of this trace; of none, for a while."""
     token = _current.set(trace)
     try:
-        yield trace
+        yield
     finally:
         _current.reset(token)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.boxes.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus
 from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.boxes.arrangement import Flip, Roll, Transpose
@@ -118,7 +118,11 @@ def _is_harmless(step: Step) -> bool:
     if not isinstance(box, Multiply | Divide) or len(step.wanted) > 1:
         return isinstance(box, HARMLESS)
     other = box.children[1 - step.wanted[0][0]]
-    return isinstance(other, Constant) and bool(np.all(np.isfinite(other.value) & (other.value != 0)))
+    return isinstance(other, Constant) and other.holds(_is_finite_and_not_zero)
+
+
+def _is_finite_and_not_zero(value: Array) -> bool:
+    return bool(np.all(np.isfinite(value) & (value != 0)))
 
 
 def _in_dtype_of(child: Any, mark: Any) -> Any:

@@ -6,6 +6,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.draws import seed_of_run
 from flowgraph.errors import UsageError
+from flowgraph.functional import grad, hvp, jacobian, value_and_grad
 
 QUIET = {"checks": False, "progress": False}
 
@@ -124,3 +125,48 @@ def test_fresh_entropy_is_fresh_and_a_seed_is_itself():
     assert len({seed_of_run(None) for _ in range(50)}) == 50
     assert seed_of_run(7) == seed_of_run(np.uint8(7)) == 7
     assert seed_of_run([1, (2, 3)]) == (1, (2, 3))
+
+
+def dropped(p):
+    h = fg.dropout(p * 1.0, 0.5)
+    return np.sum(h) * 2 if np.sum(h) > 6 else np.sum(h)
+
+
+def test_a_function_draws_anew_in_each_call_and_repeats_with_a_seed():
+    point = np.ones(6)
+    for transform in (grad, value_and_grad, jacobian, lambda f, **s: lambda p: hvp(f, **s)(p, p)):
+        slope = transform(lambda p: np.sum(fg.dropout(p, 0.5) ** 2))
+        assert len({str(slope(point)) for _ in range(12)}) > 6
+        slope = transform(lambda p: np.sum(fg.dropout(p, 0.5) ** 2), seed=7)
+        assert len({str(slope(point)) for _ in range(12)}) == 1
+    assert len({str(grad(dropped)(point)) for _ in range(12)}) > 6
+    assert len({str(grad(dropped, seed=(1, 2))(point)) for _ in range(12)}) == 1
+    assert str(grad(dropped, seed=1)(point)) != str(grad(dropped, seed=2)(point))
+
+
+def test_the_value_and_the_control_flow_of_a_call_see_one_draw():
+    slope = value_and_grad(dropped)
+    for _ in range(40):
+        value, grads = slope(np.ones(6))
+        kept = np.count_nonzero(grads)
+        assert value == 2 * kept * (2 if 2 * kept > 6 else 1)
+        assert set(grads) <= {0.0, 4.0 if 2 * kept > 6 else 2.0}
+
+
+def test_random_leaves_in_a_function_have_draws_of_their_own_each_use_the_same():
+    def f(p):
+        first, second = (fg.Random(lambda g, s: g.normal(size=s), shape=(3,)) for _ in range(2))
+        return np.sum(p * first - p * second) + np.sum(noise[:3] * p) - np.sum(noise[:3] * p)
+
+    slope = grad(f)
+    found = [slope(np.ones(3)) for _ in range(6)]
+    assert len({one.tobytes() for one in found}) == 6
+    assert all(np.abs(one).min() > 1e-12 for one in found)
+
+
+def test_a_derivative_inside_another_has_the_seed_that_it_was_given():
+    fixed = grad(lambda p: np.sum(fg.dropout(p, 0.5)), seed=3)
+    both = grad(lambda p: np.sum(fixed(p) * p) + np.sum(10 * fixed(p) * p) + np.sum(100 * fg.dropout(p, 0.5)))
+    found = [both(np.ones(8)) for _ in range(6)]
+    np.testing.assert_array_equal([one % 100 for one in found], [(fixed(np.ones(8)) * 11) for _ in range(6)])
+    assert len({one.tobytes() for one in found}) > 3

@@ -123,7 +123,8 @@ def _evaluate(part: Any, known: Mapping[Any, Any]) -> Any:
     if not isinstance(part, Box):
         return np.asarray(part)
     boxes = topological_order([part])
-    leaves: dict[Any, Any] = {b: b.value for b in boxes if isinstance(b, Parameter | Constant)} | dict(known)
+    leaves: dict[Any, Any] = {b: b.value for b in boxes if isinstance(b, Parameter)}
+    leaves |= {b: b.held for b in boxes if isinstance(b, Constant)} | dict(known)
     if any(not b.children and b not in leaves for b in boxes if b not in known):
         return None
     return replay(boxes, {b: i for i, b in enumerate(boxes)}, leaves)[-1]
@@ -152,7 +153,7 @@ def _draw(box: Box, number: int) -> list[Any]:
     for name, child in zip(box.names_of_children(), box.children, strict=True):
         shape = tuple(evaluate(size, sizes) for size in child.shape)
         if isinstance(child, Constant):
-            arrays.append(child.value)
+            arrays.append(child.held)
         elif child.dtype.kind not in "fc":
             arrays.append(np.zeros(shape, child.dtype))
         else:

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import DtypeError, UsageError
-from flowgraph.functional.containers import ARRAYS, paths
+from flowgraph.functional.containers import ARRAYS, flatten, paths
 
 
 def name_of(f: Callable[..., Any]) -> str:
@@ -31,6 +31,8 @@ def argument_names(f: Callable[..., Any], count: int) -> list[str]:
 
 def read_argnums(f: Callable[..., Any], argnums: Any, args: Sequence[Any]) -> tuple[int, ...]:
     """The places of the arguments that are differentiated, counted from the front."""
+    if type(argnums) is int and 0 <= argnums < len(args):
+        return (argnums,)
     listed = argnums if isinstance(argnums, tuple | list) else (argnums,)
     if not listed:
         raise UsageError(f"{name_of(f)}: found no argnums, needs the place of an argument or several")
@@ -56,6 +58,8 @@ def read_argnums(f: Callable[..., Any], argnums: Any, args: Sequence[Any]) -> tu
 
 def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence[Any]) -> None:
     """Refuse to differentiate by what is no array of real or complex numbers."""
+    if all(_is_differentiable(args[place]) for place in places):
+        return
     names = argument_names(f, len(args))
     for place in places:
         found = 0
@@ -74,3 +78,11 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
                 )
         if not found:
             raise UsageError(f"{name_of(f)}: found no array in {names[place]}, which is differentiated")
+
+
+def _is_differentiable(value: Any) -> bool:
+    """Whether there are boxes of real or complex values in a container, and nothing else."""
+    leaves: list[Any] = []
+    statics: list[Any] = []
+    flatten(value, leaves, statics)
+    return bool(leaves) and not statics and all(isinstance(one, Box) and one.dtype.kind in "fc" for one in leaves)

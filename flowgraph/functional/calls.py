@@ -1,38 +1,56 @@
-"""A derivative of a function, as a function: traced once per shapes and dtypes, then run as a graph."""
+"""A derivative of a function, as a function: called on boxes, derived once for each graph, then run as a graph."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph import tracing
 from flowgraph.box import Box, Constant
+from flowgraph.draws import seed_of_run
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
-from flowgraph.functional.containers import LEAF, flatten, mapped, paths, rebuild
-from flowgraph.functional.outside import Outside
-from flowgraph.functional.transforms import Subject
-from flowgraph.graph import Graph
+from flowgraph.functional.captured import Captured, refuse_changed
+from flowgraph.functional.containers import arrays_of, flatten, mapped, paths, rebuild
+from flowgraph.functional.memory import Binding, Memory
+from flowgraph.functional.program import Program, values_of
+from flowgraph.functional.programs import programs_of
+from flowgraph.functional.record import read_record
+from flowgraph.functional.transforms import Subject, as_boxes
 from flowgraph.leaves import Input
 
-_LARGEST_CACHE = 256
-_MOST_BRANCHES = 16
+_MOST_SHAPES = 32
+"""Kinds of arguments whose leaves are at hand."""
+
+_UNCHANGING = frozenset({int, str, bool, type(None), bytes, type(...), range})
+
+
+class Call(NamedTuple):
+    """What a derivative is called with: arrays, and the containers and other arguments around them."""
+
+    args: tuple[Any, ...]
+    keywords: dict[str, Any]
+    structure: Hashable
+    arrays: list[Any]
+    shapes: Hashable
+    others: list[Any]
 
 
 class Derived:
     """The function that computes a derivative of another.
 
-    The function is called on boxes once for each set of shapes, dtypes and other arguments; later calls run the graph
-    that came of it. Where the function asked boxes for their values (`if x > 0`), the graph serves the calls in which
-    they would answer the same; for other answers the function is called anew.
+    The function is called on boxes. What it builds is derived once: where a call builds the same boxes again, of other
+    arrays and numbers, the graph that is known runs. The call itself is left out where nothing that the function reads
+    has changed since another call of the same shapes, dtypes and other arguments; where control flow asked boxes for
+    their values (`if x > 0`), where they would answer the same.
     """
 
     def __init__(
         self, f: Callable[..., Any], argnums: Any, transform: Callable[[Subject], Any], vector: bool,
-        fallback: str | None,
+        fallback: str | None, seed: Any = None, cache: bool = True,
     ) -> None:  # fmt: skip
         if not callable(f):
             raise UsageError(f"{transform.__name__}: found a {type(f).__name__}, needs a function")
@@ -40,55 +58,99 @@ class Derived:
         self.__name__ = f"{transform.__name__}_{getattr(f, '__name__', 'f')}"
         self._f, self._argnums, self._transform = f, argnums, transform
         self._vector, self._fallback = vector, fallback
-        self._cache: dict[Hashable, list[Evaluation]] = {}
-        self._outside = Outside(f)
+        self._seed = None if seed is None else seed_of_run(seed, transform.__name__)
+        self._programs = programs_of(f)
+        self._memory = Memory(f) if cache else None
+        self._inputs: dict[Hashable, list[Input]] = {}
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []
-        structure = flatten((args, keywords), leaves)
+        others: list[Any] = []
+        structure = flatten((args, keywords), leaves, others)
         if tracing.current() is not None or any(isinstance(leaf, Box) for leaf in leaves):
             return self._on_boxes(args, keywords)
         arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
-        if not self._outside.is_same():
-            self._cache.clear()
-        try:
-            key: Hashable = (structure, tuple([(a.shape, a.dtype) for a in arrays]))
-            known = self._cache.get(key)
-        except TypeError:  # an argument that is no array and cannot be hashed
-            return self._traced(args, keywords, structure, arrays)(arrays)
-        if known is None:
-            if len(self._cache) >= _LARGEST_CACHE:
-                self._cache.clear()
-            known = self._cache[key] = []
-        for evaluation in known:
-            if evaluation.guard is None or evaluation.guard.holds(arrays):
-                return evaluation(arrays)
-        evaluation = self._traced(args, keywords, structure, arrays)
-        known.insert(0, evaluation)
-        del known[_MOST_BRANCHES:]
-        return evaluation(arrays)
+        shapes = tuple([(a.shape, a.dtype) for a in arrays])
+        others = [one for one in others if type(one) not in _UNCHANGING]
+        call = Call(args, keywords, structure, arrays, shapes, others)
+        found = None if self._memory is None else self._memory.find((structure, shapes), others, arrays, self._seed)
+        if found is None:
+            return self._anew(call)
+        program, values = found
+        return program(arrays, values)
 
     def __repr__(self) -> str:
         return f"<{self._transform.__name__} of {name_of(self._f)}>"
 
-    def _traced(self, args: Any, keywords: Any, structure: Hashable, arrays: Sequence[Any]) -> Evaluation:
-        names = _leaf_names(self._f, args, keywords)
-        leaves = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, arrays, strict=True)]
-        trace = tracing.Trace({leaf: np.asarray(a)[()] for leaf, a in zip(leaves, arrays, strict=True)})
+    def _anew(self, call: Call) -> Any:
+        """Call the function on boxes, and run the graph that they stand for."""
+        memory = self._memory
+        before = None if memory is None else memory.begin(call.others)
+        leaves = self._leaves(call)
+        lends = None if memory is None else memory.lends
+        trace = tracing.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed, lends)
         with tracing.traced(trace):
-            boxed, keywords = rebuild(structure, iter(leaves))
-            result = self._derive(boxed, keywords)
-        self._outside = Outside(self._f)
-        guard = Guard(self._f, trace, leaves) if trace.answers else None
-        return Evaluation(self._f, result, leaves, guard)
+            args, keywords = rebuild(call.structure, iter(leaves))
+            subject = self._subject(args, keywords)
+        refuse_changed(self._f, trace.lent)
+        if memory is not None and trace.copied:
+            memory.look_at_copies(trace.copied)
+        asked, kinds, said = zip(*trace.answers, strict=True) if trace.answers else ((), (), ())
+        outputs: list[Any] = []
+        containers = [flatten(subject.output, outputs)]
+        record = read_record([*outputs, *asked], leaves)
+        wanted: list[Any] = []
+        containers += [flatten(part, wanted) for part in (subject.by, subject.vector)]
+        places = tuple([record.arguments[leaf] for leaf in wanted])
+        key = self._transform, self._fallback, record.key, *containers, places, kinds
+        values = values_of(record.sources, trace)
+        program = self._programs.find(key, values)
+        if program is None:
+            program = Program(record, values, subject, self._transform, asked, kinds)
+            self._programs.add(key, call.shapes, program)
+            self._programs.note(self._f, self._transform.__name__, self._numbers(call))
+        result = program(call.arrays, values)
+        if memory is not None and before is not None:
+            binding = Binding(program, record.sources, values, said, trace.randoms)
+            memory.end((call.structure, call.shapes), before, binding)
+        return result
+
+    def _leaves(self, call: Call) -> list[Box]:
+        """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
+        key = len(call.args), *call.keywords, call.shapes
+        known = self._inputs.get(key)
+        if known is None:
+            names = _leaf_names(self._f, call.args, call.keywords)
+            known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
+            if len(self._inputs) >= _MOST_SHAPES:
+                self._inputs.clear()
+            self._inputs[key] = known
+        leaves: list[Box] = []
+        for one in known:
+            leaf = object.__new__(Input)
+            leaf.__dict__.update(one.__dict__, of_a_call=True)
+            leaves.append(leaf)
+        return leaves
 
     def _on_boxes(self, args: Any, keywords: Any) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
-        return self._derive(mapped(_own_box, args), mapped(_own_box, keywords))
+        args, keywords = mapped(_own_box, args), mapped(_own_box, keywords)
+        trace = tracing.current()
+        if self._seed is None:
+            return self._transform(self._subject(args, keywords))
+        if trace is None:
+            raise UsageError(
+                f"{self._transform.__name__} of {name_of(self._f)}: found seed= and boxes as arguments, whose graph "
+                f"draws when it runs; give the seed to its fprop(seed=...), or arrays as arguments"
+            )
+        with trace.seeded(self._seed):
+            subject = self._subject(args, keywords)
+        return self._transform(subject)
 
-    def _derive(self, args: Any, keywords: Any) -> Any:
+    def _subject(self, args: Any, keywords: Any) -> Subject:
+        """What the function makes of boxes, and by which of them it is differentiated."""
         vector = None
         if self._vector:
             if not args:
@@ -96,10 +158,10 @@ class Derived:
             *args, vector = args
         places = read_argnums(self._f, self._argnums, args)
         check_arguments(self._f, places, args)
-        output = self._called(args, keywords)
+        output = as_boxes(self._called(args, keywords))
         several = isinstance(self._argnums, tuple | list)
-        by = tuple(args[place] for place in places) if several else args[places[0]]
-        return self._transform(Subject(self._f, output, by, vector, self._fallback))
+        by = tuple([args[place] for place in places]) if several else args[places[0]]
+        return Subject(self._f, output, by, vector, self._fallback)
 
     def _called(self, args: Any, keywords: Any) -> Any:
         """What the function makes of boxes."""
@@ -113,57 +175,11 @@ class Derived:
                 f"gradient; build the array with np.stack or np.concatenate, or with fg.set_at(array, index, box)"
             ) from error
 
-
-class Evaluation:
-    """The graph of a derivative, ready to run on arrays for its leaves."""
-
-    def __init__(self, f: Callable[..., Any], result: Any, leaves: Sequence[Box], guard: Guard | None = None) -> None:
-        self.guard = guard
-        outputs: list[Any] = []
-        self._structure = flatten(result, outputs)
-        outputs = [one if isinstance(one, Box) else Constant(one) for one in outputs]
-        graph = Graph(*outputs)
-        known = set(leaves)
-        strange = [box for box in (*graph.inputs, *graph.randoms) if box not in known]
-        if strange:
-            raise UsageError(
-                f"{name_of(f)}: reads {strange[0].title}, built at {strange[0].built_at}, from outside, which has no "
-                f"value here; give it as an argument, or differentiate the graph with fg.gradient"
-            )
-        self._graph = graph
-        self._fed = [(i, graph.slots[leaf]) for i, leaf in enumerate(leaves) if leaf in graph]
-        self._parameters = [(box, graph.slots[box]) for box in graph.parameters]
-        self._outputs = [graph.slots[box] for box in outputs]
-        self._steps = graph.fsteps(frozenset(self._outputs))
-        self._values = graph._constants
-
-    def __call__(self, arrays: Sequence[Any]) -> Any:
-        values = self._values.copy()
-        for i, slot in self._fed:
-            values[slot] = arrays[i]
-        for box, slot in self._parameters:
-            values[slot] = box.array[()]
-        self._graph.compute(self._steps, values)
-        found = [np.array(values[slot])[()] for slot in self._outputs]
-        return found[0] if self._structure is LEAF else rebuild(self._structure, iter(found))
-
-
-class Guard:
-    """The answers that the control flow of a traced function got: its graph serves the arrays that give the same."""
-
-    def __init__(self, f: Callable[..., Any], trace: tracing.Trace, leaves: Sequence[Box]) -> None:
-        boxes, self._kinds, answers = zip(*trace.answers, strict=True)
-        self._answers = list(answers)
-        self._asked = Evaluation(f, boxes, leaves)
-
-    def holds(self, arrays: Sequence[Any]) -> bool:
-        """Whether these arrays give the same answers; on another branch a box may have no value at all."""
-        try:
-            with np.errstate(all="ignore"):
-                values = self._asked(arrays)
-            return [kind(value) for kind, value in zip(self._kinds, values, strict=True)] == self._answers
-        except Exception:
-            return False
+    def _numbers(self, call: Call) -> dict[str, Any]:
+        """The arguments that are no arrays, by name."""
+        named = [*zip(argument_names(self._f, len(call.args)), call.args, strict=True), *call.keywords.items()]
+        found = {path: leaf for name, value in named for path, leaf in paths(value, name)}
+        return {path: leaf for path, leaf in found.items() if type(leaf) in _UNCHANGING}
 
 
 def _native(leaf: Any) -> Any:
@@ -180,10 +196,4 @@ def _own_box(leaf: Any) -> Any:
 def _leaf_names(f: Callable[..., Any], args: Sequence[Any], keywords: dict[str, Any]) -> list[str]:
     """The name of each array as one writes it, for pictures and errors."""
     named = [*zip(argument_names(f, len(args)), args, strict=True), *keywords.items()]
-    leaves: list[str] = []
-    for name, value in named:
-        for path, leaf in paths(value, name):
-            kept: list[Any] = []
-            flatten(leaf, kept)
-            leaves += [path] * len(kept)
-    return leaves
+    return [path for name, value in named for path, leaf in paths(value, name) for _ in arrays_of(leaf)]

@@ -15,19 +15,24 @@ LEAF = "leaf"
 ARRAYS = (np.ndarray, np.generic, float, complex, Box)
 
 
-def flatten(value: Any, leaves: list[Any]) -> Hashable:
-    """Append the arrays, numbers and boxes of a value to `leaves`; return what is left, its structure."""
+def flatten(value: Any, leaves: list[Any], statics: list[Any] | None = None) -> Hashable:
+    """Append the arrays, numbers and boxes of a value to `leaves`; return what is left, its structure.
+
+    What is neither array nor container is appended to `statics`, where that is wanted.
+    """
     kind = type(value)
     if kind is np.ndarray or kind is float or isinstance(value, ARRAYS):
         leaves.append(value)
         return LEAF
     if isinstance(value, dict):
-        return kind, tuple([(key, flatten(one, leaves)) for key, one in value.items()])
+        return kind, tuple([(key, flatten(one, leaves, statics)) for key, one in value.items()])
     if isinstance(value, list | tuple):
-        return kind, tuple([flatten(one, leaves) for one in value])
+        return kind, tuple([flatten(one, leaves, statics) for one in value])
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
-        return kind, tuple([(f.name, flatten(getattr(value, f.name), leaves)) for f in fields])
+        return kind, tuple([(f.name, flatten(getattr(value, f.name), leaves, statics)) for f in fields])
+    if statics is not None:
+        statics.append(value)
     return "static", Fixed(value)
 
 

@@ -2,106 +2,265 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import random
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from operator import is_not
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-_LIBRARIES = frozenset({"numpy", "scipy", "flowgraph", "builtins"})
-_MOST = 1000
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.functional import steady
+from flowgraph.functional.captured import LARGE
+from flowgraph.functional.generators import GENERATORS
+from flowgraph.functional.steady import BY_TEXT, LIBRARIES, root_of
+
+MOST = 256
+"""Names and elements that are looked at before each call; what reads more is called anew."""
 
 
 class Outside:
-    """Names in globals, closures and defaults of a function and of the functions that it calls, the attributes of
-    objects among them and what is in dicts and lists of up to 1000 places, one level deep."""
+    """Everything that a function can reach by names in its code: globals, closures, defaults, attributes, elements.
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    Names are followed through functions, objects, classes, modules and containers. `blind` says what cannot be
+    watched, if anything: what is no plain object (an iterator, a file, a clock), too many names, arrays that may change
+    in place and are too large to be compared in each call. `generators` are the random generators among all this.
+    """
+
+    def __init__(self, *roots: Any) -> None:
+        self.blind: str | None = None
+        self.generators: list[Any] = []
+        self.owners: set[int] = set()
+        self._names: dict[tuple[int, str], tuple[Mapping[str, Any], str]] = {}
+        self._slots: list[tuple[Any, str]] = []
         self._cells: list[CellType] = []
-        self._names: list[tuple[Mapping[str, Any], str]] = []
-        self._dicts: list[Mapping[Any, Any]] = []
-        self._rows: list[Any] = []
-        self._known: set[int] = set()
-        waiting: list[Any] = [f]
-        while waiting:
-            one = waiting.pop()
+        self._holders: list[Iterable[Any]] = []
+        self._arrays: list[tuple[Array, tuple[int, ...], bytes]] = []
+        self._frozen: list[Array] = []
+        self._bytes = 0
+        self._used: set[str] = set()
+        self._spaces: list[Mapping[str, Any]] = []
+        self._objects: list[Any] = []
+        self._classes: set[type] = set()
+        self._count = 0
+        self._known: dict[int, Any] = {}
+        self._waiting: list[Any] = list(roots)
+        while self._waiting and self._count <= MOST:
+            one = self._waiting.pop()
             if id(one) not in self._known:
-                self._known.add(id(one))
-                waiting.extend(self._opened(one))
+                self._known[id(one)] = one
+                self._open(one)
+        if self._count > MOST:
+            self.blind = f"more than {MOST} names and elements"
         self._seen = self._read()
 
     def is_same(self) -> bool:
-        """Whether every name still stands for the same object."""
+        """Whether every name still stands for the same object, and every array holds the same numbers."""
         now = self._read()
-        return len(now) == len(self._seen) and not any(map(is_not, now, self._seen))
+        if len(now) != len(self._seen) or any(map(is_not, now, self._seen)):
+            return False
+        if any(array.flags.writeable for array in self._frozen):
+            return False
+        return all(array.shape == shape and array.tobytes() == bits for array, shape, bits in self._arrays)
+
+    def lends(self, array: Array) -> bool:
+        """Whether an array is a large one from outside, or a part of it."""
+        return array.dtype.isnative and id(steady.owner_of(array)) in self.owners
 
     def _read(self) -> list[Any]:
-        found = [space.get(name) for space, name in self._names]
+        found = [space.get(name) for space, name in self._names.values()]
+        found += [getattr(one, name, None) for one, name in self._slots]
         for cell in self._cells:
             try:
                 found.append(cell.cell_contents)
             except ValueError:  # a name that its function has not bound yet
                 found.append(None)
-        for one in self._dicts:
-            found.extend(one.values())
-        for one in self._rows:
-            found.extend(one)
+        for holder in self._holders:
+            found += holder
+            if isinstance(holder, Mapping):
+                found += holder.values()
         return found
 
-    def _opened(self, one: Any) -> list[Any]:
-        """Note what an object reads or holds; the objects in that."""
-        if isinstance(one, FunctionType):
-            return self._of_function(one) if _is_of_user(one) else []
-        if isinstance(one, MethodType):
-            return [one.__func__, one.__self__]
-        if isinstance(one, functools.partial):
-            return [one.func, *one.args, *one.keywords.values()]
-        if isinstance(one, dict | list):
-            holders: list[Any] = self._dicts if isinstance(one, dict) else self._rows
-            holders += [one] * (len(one) <= _MOST)
-        elif not isinstance(one, type | ModuleType) and hasattr(one, "__dict__"):
-            return self._of_object(one)
-        return []
+    def _open(self, one: Any) -> None:
+        """Note what an object reads or holds."""
+        if isinstance(one, np.ndarray):
+            self._open_array(one)
+        elif isinstance(one, steady.ATOMS):
+            return
+        elif isinstance(one, steady.CONTAINERS):
+            self._open_container(one)
+        elif isinstance(one, FunctionType):
+            self._open_function(one)
+        elif isinstance(one, MethodType | staticmethod | classmethod):
+            self._waiting += [one.__func__, getattr(one, "__self__", None)]
+        elif isinstance(one, functools.partial):
+            self._waiting += [one.func, one.args, one.keywords]
+        elif isinstance(one, property | functools.cached_property):
+            self._waiting.append(one.fget if isinstance(one, property) else one.func)
+        elif isinstance(one, BuiltinFunctionType):
+            self._open_builtin(one)
+        elif isinstance(one, type):
+            self._open_class(one)
+        elif isinstance(one, ModuleType):
+            self._open_module(one)
+        elif isinstance(one, GENERATORS) and not isinstance(one, random.SystemRandom):
+            self.generators.append(one)
+        else:
+            self._open_object(one)
 
-    def _of_object(self, one: Any) -> list[Any]:
-        """The attributes of a user's object; its methods, or the function that a derivative is of."""
-        if not _is_of_user(type(one)):
-            return [vars(one).get("__wrapped__")]
-        self._dicts.append(vars(one))
-        return [part for cls in type(one).__mro__ for part in vars(cls).values() if isinstance(part, FunctionType)]
+    def _open_array(self, array: Array) -> None:
+        self.owners.add(id(steady.owner_of(array)))
+        if array.dtype.hasobject:
+            self._blind(f"an array of {array.dtype}")
+        elif steady.is_frozen(array):
+            self._frozen.append(array)
+        else:
+            self._bytes += array.nbytes
+            if self._bytes > LARGE:
+                self._blind(f"arrays of more than {LARGE >> 10} kB that may change in place")
+            else:
+                self._count += 1
+                self._arrays.append((array, array.shape, array.tobytes()))
+        if hasattr(array, "__dict__"):  # of a subclass, such as a masked array
+            self._add_space(vars(array))
 
-    def _of_function(self, function: FunctionType) -> list[Any]:
-        names = list(_names(function.__code__))
-        modules = [one for one in map(function.__globals__.get, names) if isinstance(one, ModuleType)]
-        own = [vars(module) for module in modules if _root(module.__name__) not in _LIBRARIES]
-        spaces: list[Mapping[str, Any]] = [function.__globals__, *own]
-        read = [(space, name) for space in spaces for name in names if name in space]
-        cells = function.__closure__ or ()
-        self._names += read
-        self._cells += cells
-        self._rows.append(function.__defaults__ or ())
-        return [*(space[name] for space, name in read), *_contents(cells), *(function.__defaults__ or ())]
+    def _open_container(self, one: Any) -> None:
+        self._count += len(one)
+        if self._count <= MOST:
+            values = one.values() if isinstance(one, Mapping) else one
+            self._waiting += values
+            if not isinstance(one, tuple | frozenset):
+                self._holders.append(one)
+        if type(one) not in steady.CONTAINERS:
+            self._open_object(one)
+
+    def _open_function(self, function: FunctionType) -> None:
+        root = root_of(function.__module__)
+        if root in LIBRARIES or root in sys.stdlib_module_names:
+            if root not in steady.MODULES:
+                self._blind(f"{function.__module__}.{function.__qualname__}")
+            self._add_names({function.__name__} & BY_TEXT)
+            self._waiting += [getattr(function, "__wrapped__", None), *_contents(function.__closure__ or ())]
+            return
+        names = set(steady.names_in(function.__code__))
+        space = function.__globals__
+        for name in sorted(names):
+            if name in space or name in vars(builtins):
+                self._watch(space, name)
+            if name in steady.READERS and name not in space:
+                self._blind(f"{name}()")
+            elif name not in space and name in steady.CLOCKS:
+                self._blind(f"the module {name}")
+        self._cells += function.__closure__ or ()
+        self._count += len(function.__closure__ or ())
+        self._waiting += [*_contents(function.__closure__ or ()), function.__defaults__, function.__kwdefaults__]
+        self._slots += [(function, "__code__"), (function, "__defaults__"), (function, "__kwdefaults__")]
+        if vars(function):
+            self._add_space(vars(function))
+        self._add_names(names)
+
+    def _open_builtin(self, one: Any) -> None:
+        owner = one.__self__
+        if owner is None or isinstance(owner, ModuleType):
+            if root_of(one.__module__ or "builtins") not in steady.MODULES or one.__name__ in steady.READERS:
+                self._blind(f"{one.__module__}.{one.__name__}")
+            self._add_names({one.__name__} & BY_TEXT)
+        else:
+            self._waiting.append(owner)
+
+    def _open_class(self, cls: type) -> None:
+        """The classes of a user on the way to object; what their instances can do without being named."""
+        for base in cls.__mro__:
+            if base in self._classes:
+                continue
+            self._classes.add(base)
+            if root_of(base.__module__) in LIBRARIES or root_of(base.__module__) in sys.stdlib_module_names:
+                continue
+            space = vars(base)
+            for name, part in space.items():
+                if name.startswith("__") and isinstance(part, FunctionType):
+                    self._watch(space, name)
+            self._add_space(space)
+
+    def _open_module(self, module: ModuleType) -> None:
+        root = root_of(module.__name__)
+        if root in sys.stdlib_module_names and root not in steady.MODULES:
+            self._blind(f"the module {module.__name__}")
+        elif root not in LIBRARIES and root not in sys.stdlib_module_names:
+            self._add_space(vars(module))
+        elif root == "copy":
+            self._add_names({"copy"})
+
+    def _open_object(self, one: Any) -> None:
+        """The attributes of an object that the code names, and those of its class."""
+        cls = type(one)
+        root = root_of(cls.__module__)
+        derived = vars(one).get("_f") if root == "flowgraph" and hasattr(one, "__dict__") else None
+        if derived is not None and "__wrapped__" in vars(one):
+            self._waiting.append(derived)  # a derivative, whose own memory is no part of what it reads
+        elif root in steady.OF_STEADY_TYPES:
+            self._add_names(BY_TEXT if root == "operator" else ())
+        elif isinstance(one, functools._lru_cache_wrapper):
+            self._waiting.append(one.__wrapped__)
+        elif steady.has_hidden_state(cls) or (root in sys.stdlib_module_names and root not in ("types", "argparse")):
+            self._blind(f"a {cls.__module__}.{cls.__qualname__}")
+        else:
+            if hasattr(one, "__dict__"):
+                self._open_attributes(one, everything=root in LIBRARIES)
+            for name in steady.slots_of(cls):
+                self._slots.append((one, name))
+                self._count += 1
+                self._waiting.append(getattr(one, name, None))
+            self._open_class(cls)
+
+    def _open_attributes(self, one: Any, everything: bool) -> None:
+        """Those that the code names; all of an object whose methods are not read."""
+        space = vars(one)
+        self._add_space(space)
+        self._objects.append(one)
+        for name in sorted(space if everything else self._used):
+            self._watch_attribute(one, name)
+
+    def _watch_attribute(self, one: Any, name: str) -> None:
+        """An attribute of an object; or one of its class, which the object may hide later."""
+        if name in vars(one) or hasattr(type(one), name):
+            self._watch(vars(one), name)
+
+    def _add_names(self, names: Iterable[str]) -> None:
+        """Names that the code uses: look them up in all objects, classes and modules."""
+        new = set(names) - self._used
+        everything = not BY_TEXT.isdisjoint(new) and BY_TEXT.isdisjoint(self._used)
+        self._used |= new
+        for space in self._spaces:
+            for name in sorted(steady.plain_names(space) if everything else new & space.keys()):
+                self._watch(space, name)
+        for one in self._objects:
+            for name in sorted(new):
+                self._watch_attribute(one, name)
+
+    def _add_space(self, space: Mapping[str, Any]) -> None:
+        self._spaces.append(space)
+        everything = not BY_TEXT.isdisjoint(self._used)
+        for name in sorted(steady.plain_names(space) if everything else self._used & space.keys()):
+            self._watch(space, name)
+
+    def _watch(self, space: Mapping[str, Any], name: str) -> None:
+        if (id(space), name) not in self._names and self._count <= MOST:
+            self._names[id(space), name] = space, name
+            self._count += 1
+            self._waiting.append(space.get(name))
+
+    def _blind(self, what: str) -> None:
+        self.blind = self.blind or what
 
 
-def _contents(cells: Any) -> Iterator[Any]:
+def _contents(cells: Iterable[CellType]) -> Iterator[Any]:
     for cell in cells:
         try:
             yield cell.cell_contents
         except ValueError:  # a name that its function has not bound yet
             continue
-
-
-def _is_of_user(one: Any) -> bool:
-    return _root(getattr(one, "__module__", None) or "builtins") not in _LIBRARIES
-
-
-def _root(module: str) -> str:
-    return module.partition(".")[0]
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """The global names in the code, and in that of functions inside it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import name_of
+from flowgraph.functional.calls import Derived
 from flowgraph.functional.containers import arrays_of, flatten, paths, rebuild
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
@@ -20,7 +22,8 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
 
     `examples` are arguments by name: each array in them becomes an `Input` of its shape and dtype, called by the name
     of the argument. `shapes` gives an input other sizes, names for those that vary: fg.trace(f, {"x": ("N", 3)}, x=X).
-    Control flow that asks a box for its value is refused, since the graph would follow one branch only.
+    Control flow that asks a box for its value is refused, since the graph would follow one branch only. A derivative
+    (`fg.trace(grad(f), x=X)`) is a function too; the vector of vjp, jvp and hvp may have any name.
 
     >>> import numpy as np, flowgraph as fg
     >>> graph = fg.trace(lambda x, w: np.tanh(x @ w), {"x": ("N", 3)}, x=np.ones((2, 3)), w=np.ones(3))
@@ -39,7 +42,7 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
             f"trace: found the shape of {next(iter(given))!r}, but the arrays are "
             f"{', '.join(i.name or '' for i in inputs)}"
         )
-    result = f(**rebuild(structure, iter(inputs)))
+    result = _called(f, rebuild(structure, iter(inputs)))
     outputs = arrays_of(result)
     if not outputs or not all(isinstance(one, Box) for one in outputs):
         raise UsageError(
@@ -47,3 +50,20 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
             f"makes of its arguments"
         )
     return Graph(*outputs)
+
+
+def _called(f: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """The function called with its arguments by position, as far as they have one: a derivative counts them."""
+    try:
+        parameters = inspect.signature(f).parameters
+    except (TypeError, ValueError):  # of what is written in C
+        return f(*arguments.values())
+    left = dict(arguments)
+    given = []
+    for name, parameter in parameters.items():
+        if name not in left or parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            break
+        given.append(left.pop(name))
+    if isinstance(f, Derived):
+        given += [left.pop(name) for name in arguments if name in left and name not in parameters]
+    return f(*given, **left)

@@ -12,7 +12,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.derivatives.matrices import zero_jacobian
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import name_of
-from flowgraph.functional.containers import arrays_of, like
+from flowgraph.functional.containers import arrays_of, like, mapped
 from flowgraph.spec import same, shape_text
 
 
@@ -66,14 +66,28 @@ class Subject(NamedTuple):
         """An output, which has to be a box of real or complex values."""
         if not isinstance(output, Box):
             raise UsageError(
-                f"{name_of(self.f)}: returned {_described(output)}, which does not depend on its arguments by way "
-                f"of boxes; return what NumPy makes of them, without float(), np.asarray() or .item() on the way"
+                f"{name_of(self.f)}: returned {_described(output)}, which has no gradient; needs an array or a number, "
+                f"what NumPy makes of the arguments"
             )
         if output.dtype.kind not in "fc":
             raise UsageError(
                 f"{name_of(self.f)}: returned dtype {output.dtype}, and only real or complex values have a gradient"
             )
         return output
+
+
+def as_boxes(output: Any) -> Any:
+    """What a function returned, with a constant for each array and number that does not depend on the arguments.
+
+    Its gradient is zero, and whole numbers count as real ones: a sum that starts at 0 may stay there.
+    """
+    return mapped(_as_box, float(output) if type(output) is int else output)
+
+
+def _as_box(leaf: Any) -> Box:
+    if isinstance(leaf, Box):
+        return leaf
+    return Constant(leaf, dtype=float if np.asarray(leaf).dtype.kind in "iu" else None)
 
 
 def _described(value: Any) -> str:

@@ -1,0 +1,123 @@
+"""Arrays and numbers that a traced function takes from elsewhere: constants of one call, inputs of its graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph import tracing
+from flowgraph.box import Array, Box, Constant, frozen_copy
+from flowgraph.errors import UsageError
+from flowgraph.functional.arguments import name_of
+from flowgraph.spec import shape_text
+
+LARGE = 1 << 18
+"""Bytes from which an array of the world outside is not copied: it is looked at while the call lasts."""
+
+
+class Captured(Constant, abstract=True):
+    """A constant of one call: the graph of the function reads another value in the next.
+
+    What the derivation of a gradient wants to know of the value is kept as `conditions`: for other values that meet
+    them the derivation would build the same graph.
+    """
+
+    symbol = "constant"
+
+    def __init__(self, value: Any, *, dtype: Any = None, name: str | None = None) -> None:
+        self._start(name)
+        trace = tracing.current()
+        large = type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype)
+        if trace is not None and large and trace.lends(value):
+            held = _view(value)
+            trace.lent.append((held, _some_of(held)))
+        else:
+            held = frozen_copy(value, dtype)
+            if trace is not None and large:
+                trace.copied.append((value, held))
+        self.__dict__.update(held=held, conditions=None)
+        self._read(held.shape, held.dtype)
+
+    @property
+    def value(self) -> Array:  # type: ignore[override]
+        """The value in this call; it is the whole of what is to stay the same where a derivation asks for it."""
+        held = self.held
+        conditions = self.__dict__["conditions"]
+        if conditions is not None:
+            conditions.append((_Equals(held), True))
+        return held
+
+    @property
+    def held(self) -> Array:
+        """The value in this call."""
+        held: Array | None = self.__dict__["held"]
+        if held is None:
+            raise UsageError(f"{self.title}: its value belongs to a call of the traced function, which is over")
+        return held
+
+    def holds(self, predicate: Callable[[Array], bool]) -> bool:
+        """Whether the value has a property, which is then to stay as it is."""
+        said = predicate(self.held)
+        conditions = self.__dict__["conditions"]
+        if conditions is not None:
+            conditions.append((predicate, said))
+        return said
+
+    def settle(self) -> list[tuple[Callable[[Array], bool], bool]]:
+        """Let go of the value, and return the conditions."""
+        conditions: list[tuple[Callable[[Array], bool], bool]] = self.__dict__["conditions"]
+        self.__dict__.update(held=None, conditions=None)
+        return conditions
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """As any constant is called."""
+        return super().title.replace("Captured", "Constant", 1)
+
+
+class _Equals:
+    """Whether a value is, bit by bit, the same as another."""
+
+    def __init__(self, value: Array) -> None:
+        self._bits = value.tobytes()
+
+    def __call__(self, value: Array) -> bool:
+        return value.tobytes() == self._bits
+
+
+def twin_of(source: Box, value: Array) -> Captured:
+    """A constant or a parameter as a constant for a derivation, which keeps what is asked of its value."""
+    twin = object.__new__(Captured)
+    state = source.__dict__
+    twin.__dict__.update({name: state[name] for name in ("children", "name", "scope", "built_at", "outputs")})
+    twin.__dict__.update(shape=source.shape, dtype=source.dtype, held=value, conditions=[])
+    return twin
+
+
+def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:
+    """Refuse a function that wrote to a large array from outside after it had read it, for the first time now.
+
+    What it built reads the array later. Of a function that does so in its first call all arrays are copied.
+    """
+    for array, some in lent:
+        if _some_of(array) != some:
+            raise UsageError(
+                f"{name_of(f)}: found an array of shape {shape_text(array.shape)} that it reads and then changes in "
+                f"place; change a copy, or before the call"
+            )
+
+
+def _view(array: Array) -> Array:
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def _some_of(array: Array) -> bytes:
+    """The bytes of some elements, spread over the array."""
+    if array.flags.c_contiguous:
+        flat = array.reshape(-1)
+        return flat[:: flat.size // 4096 | 1].tobytes()
+    return array.flat[:: array.size // 512 | 1].tobytes()

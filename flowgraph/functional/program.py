@@ -1,0 +1,121 @@
+"""The graph of a derivative, ready to run on the arguments of a call and on what its function took from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph import tracing
+from flowgraph.box import Box, Constant
+from flowgraph.functional.captured import Captured, twin_of
+from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild
+from flowgraph.functional.record import Record
+from flowgraph.functional.transforms import Subject
+from flowgraph.graph import Graph
+from flowgraph.leaves import Parameter
+
+Kind = Callable[[Any], Any]
+
+_PARTS = ("output", "by", "vector")
+"""What a subject has of boxes."""
+
+
+class Program:
+    """The graph that came of one call, for all calls whose records have the same key.
+
+    It is derived on twins of the boxes of that call, so that it keeps none of their values. `asked` are the boxes that
+    control flow asked for their values, by `kinds`.
+    """
+
+    def __init__(
+        self, record: Record, values: Sequence[Any], subject: Subject, transform: Callable[[Subject], Any],
+        asked: Sequence[Box], kinds: Sequence[Kind],
+    ) -> None:  # fmt: skip
+        twins = _twins(record, values)
+        self._places = {twins[source]: i for i, source in enumerate(record.sources)}
+        self._arguments = record.arguments
+        self._asked = [twins[box] for box in asked]
+        self._guard: Evaluation | None = None
+        self.kinds = tuple(kinds)
+        own = {part: mapped(lambda leaf: twins.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
+        with tracing.traced(None):
+            result = transform(subject._replace(**own))
+        outputs: list[Any] = []
+        self._structure: Any = flatten(result, outputs)
+        outputs = [one if isinstance(one, Box) else Constant(one) for one in outputs]
+        self._evaluation = Evaluation(outputs, self._arguments, self._places)
+        settled = [(i, twin.settle()) for twin, i in self._places.items() if isinstance(twin, Captured)]
+        self._conditions = [(i, conditions) for i, conditions in settled if conditions]
+
+    def accepts(self, values: Sequence[Any]) -> bool:
+        """Whether the derivation would build the same graph for these values of the sources."""
+        for i, conditions in self._conditions:
+            value = np.asarray(values[i])
+            if any(predicate(value) != said for predicate, said in conditions):
+                return False
+        return True
+
+    def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> Any:
+        """The derivative for these arguments and these values of the sources."""
+        found = [np.array(value)[()] for value in self._evaluation(arrays, values)]
+        return found[0] if self._structure is LEAF else rebuild(self._structure, iter(found))
+
+    def answers(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """What control flow would be told; an exception where a box has no value on another branch."""
+        if self._guard is None:
+            self._guard = Evaluation(self._asked, self._arguments, self._places)
+        with np.errstate(all="ignore"):
+            found = self._guard(arrays, values)
+        return [kind(value) for kind, value in zip(self.kinds, found, strict=True)]
+
+
+class Evaluation:
+    """The steps from arguments and sources to some boxes."""
+
+    def __init__(self, outputs: Sequence[Box], arguments: Mapping[Box, int], sources: Mapping[Box, int]) -> None:
+        graph = Graph(*outputs)
+        self._graph = graph
+        self._fed = [(arguments[box], graph.slots[box]) for box in graph.inputs]
+        self._read = [(sources[box], slot) for box, slot in graph.slots.items() if box in sources]
+        self._outputs = [graph.slots[box] for box in outputs]
+        self._steps = graph.fsteps(frozenset(self._outputs))
+        self._constants = [
+            box.value[()] if isinstance(box, Constant) and box not in sources else None for box in graph.boxes
+        ]
+
+    def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        slots = self._constants.copy()
+        for i, slot in self._fed:
+            slots[slot] = arrays[i]
+        for i, slot in self._read:
+            slots[slot] = values[i]
+        self._graph.compute(self._steps, slots)
+        return [slots[slot] for slot in self._outputs]
+
+
+def values_of(sources: Sequence[Any], trace: tracing.Trace) -> list[Any]:
+    """The values of constants and parameters, and what random leaves draw in this call."""
+    values = []
+    for box in sources:
+        value = box.held if isinstance(box, Constant) else trace.value_of(box)
+        values.append(value if value.ndim else value[()])
+    return values
+
+
+def _twins(record: Record, values: Sequence[Any]) -> dict[Box, Box]:
+    """The boxes anew: the same operations on the same arguments, with constants that keep what is asked of them."""
+    known = dict(zip(record.sources, values, strict=True))
+    twins: dict[Box, Box] = {}
+    for box in record.boxes:
+        if box.children:
+            twin = object.__new__(type(box))
+            twin.__dict__.update(box.__dict__)
+            twin.__dict__["children"] = tuple([twins[child] for child in box.children])
+            twins[box] = twin
+        elif isinstance(box, Constant | Parameter):
+            twins[box] = twin_of(box, np.asarray(known[box]))
+        else:
+            twins[box] = box
+    return twins

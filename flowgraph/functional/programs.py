@@ -1,0 +1,126 @@
+"""The graphs that came of the calls of a function: found again by what a call built; the last ones are kept."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+import weakref
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from types import CodeType, FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from flowgraph.errors import RetraceWarning
+from flowgraph.functional.arguments import name_of
+from flowgraph.functional.program import Program
+
+MOST_WAYS = 16
+"""Graphs that are kept of one function for arguments of the same shapes and dtypes."""
+
+MOST = 128
+"""Graphs that are kept of one function."""
+
+IN_A_ROW = 8
+"""Calls in a row that each needed a new graph, after which a warning says so."""
+
+
+class Kept(NamedTuple):
+    """A program with its key and the shapes that it is for."""
+
+    key: Hashable
+    shapes: Hashable
+    program: Program
+
+
+class Programs:
+    """The programs of one function by their keys: several of a key, where derivations asked for values."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Kept] = OrderedDict()
+        self._by_key: dict[Hashable, list[Program]] = {}
+        self._row: list[Mapping[str, Any]] = []
+        self._warned = False
+
+    def find(self, key: Hashable, values: Sequence[Any]) -> Program | None:
+        """The program of this key that fits these values of what the function took from elsewhere."""
+        with self._lock:
+            for program in self._by_key.get(key, ()):
+                if program.accepts(values):
+                    self._kept.move_to_end(id(program))
+                    self._row.clear()
+                    return program
+        return None
+
+    def add(self, key: Hashable, shapes: Hashable, program: Program) -> None:
+        """Keep a program; let go of the oldest of its shapes, and of all, where there are too many."""
+        with self._lock:
+            self._kept[id(program)] = Kept(key, shapes, program)
+            self._by_key.setdefault(key, []).insert(0, program)
+            mine = [one for one in self._kept.values() if one.shapes == shapes]
+            for one in [*mine[:-MOST_WAYS], *list(self._kept.values())[:-MOST]]:
+                if self._kept.pop(id(one.program), None) is not None:
+                    self._by_key[one.key].remove(one.program)
+                    if not self._by_key[one.key]:
+                        del self._by_key[one.key]
+
+    def note(self, f: Any, transform: str, given: Mapping[str, Any]) -> None:
+        """A call that needed a new graph: after several in a row a warning names the argument that changes."""
+        with self._lock:
+            self._row.append(dict(given))
+            if self._warned or len(self._row) < IN_A_ROW:
+                return
+            row, self._row = self._row, []
+            named = [name for name in row[0] if _is_new_each_time([one.get(name, self) for one in row])]
+            if not named:
+                return
+            self._warned = True
+        values = ", ".join(str(one[named[0]]) for one in row[-3:])
+        warnings.warn(
+            f"{transform} of {name_of(f)}: the last {len(row)} calls were each traced anew, as the argument "
+            f"{named[0]!r} ({values}) had another value in each of them and the graph follows it, which takes several "
+            f"times as long as to run a graph; pass it as a float where it is only computed with, or pass the batch "
+            f"that it chooses as an argument",
+            RetraceWarning,
+            stacklevel=4,
+        )
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+_of_code: weakref.WeakKeyDictionary[CodeType, Programs] = weakref.WeakKeyDictionary()
+_finding = threading.Lock()
+
+
+def programs_of(f: Any) -> Programs:
+    """The programs of a function: those of its code, so that a function that is made anew finds them again."""
+    code = _code_of(f)
+    if code is None:
+        return Programs()
+    with _finding:
+        found = _of_code.get(code)
+        if found is None:
+            found = _of_code[code] = Programs()
+        return found
+
+
+def _code_of(f: Any) -> CodeType | None:
+    """The code that a function runs; of a derivative and a partial that of what they are made of."""
+    while not isinstance(f, FunctionType):
+        if isinstance(f, MethodType):
+            f = f.__func__
+        elif isinstance(f, functools.partial):
+            f = f.func
+        elif "__wrapped__" in getattr(f, "__dict__", ()):
+            f = f.__wrapped__
+        else:
+            f = next((vars(cls)["__call__"] for cls in type(f).__mro__ if "__call__" in vars(cls)), None)
+            if not isinstance(f, FunctionType):
+                return None
+    return f.__code__
+
+
+def _is_new_each_time(values: Sequence[Any]) -> bool:
+    return len({(type(value), value) for value in values}) == len(values)

@@ -1,0 +1,174 @@
+"""What a call of a function built of boxes: a key, equal for equal graphs, and what differs from call to call."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.errors import UsageError
+from flowgraph.leaves import Parameter, Random
+from flowgraph.size import Size
+
+_PLAIN = frozenset({int, str, bool, type(None), type(...), complex, range, bytes})
+
+_OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "passes"})
+
+
+class Record(NamedTuple):
+    """The boxes of a call, children before parents.
+
+    `key` holds all that a derivation may see of them: classes, settings, shapes, dtypes, which box reads which; not the
+    values of constants and parameters, nor what random leaves draw, which are the `sources` of this call.
+    """
+
+    key: Hashable
+    boxes: list[Box]
+    arguments: dict[Box, int]
+    sources: list[Box]
+
+
+def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
+    """The record of the boxes that these roots read; `leaves` are the arguments of the call."""
+    arguments = {leaf: place for place, leaf in enumerate(leaves)}
+    sizes = _Sizes()
+    places: dict[Box, int] = {}
+    boxes: list[Box] = []
+    entries: list[Hashable] = []
+    sources: list[Box] = []
+    for box in _children_first(roots):
+        places[box] = len(boxes)
+        boxes.append(box)
+        state = box.__dict__
+        spec = (sizes.plain(state["shape"]), state["dtype"].char) if "shape" in state else sizes.of(box)
+        if box.children:
+            entries.append((type(box), tuple([places[child] for child in box.children]), spec, _state(box, sizes)))
+        elif box in arguments:
+            entries.append((arguments[box], spec))
+        elif isinstance(box, Constant | Parameter | Random):
+            sources.append(box)
+            entries.append(("random" if isinstance(box, Random) else "constant", spec))
+        else:
+            raise _stranger(box)
+    return Record((tuple(entries), tuple([places[root] for root in roots])), boxes, arguments, sources)
+
+
+def _stranger(box: Box) -> UsageError:
+    """An input that no argument of this call stands for."""
+    if "of_a_call" in box.__dict__:
+        return UsageError(
+            f"{box.title}: found a box that the function has kept from another call, built at {box.built_at}, which "
+            f"has no value here; keep nothing that is computed from the arguments, and give it as an argument"
+        )
+    return UsageError(
+        f"{box.title}, built at {box.built_at}: found an input from outside of the function, which has no value here; "
+        f"give it as an argument, or differentiate the graph with fg.gradient"
+    )
+
+
+def _children_first(roots: Sequence[Box]) -> Iterator[Box]:
+    """All boxes that the roots read, each once, without recursion."""
+    seen: set[Box] = set()
+    for root in roots:
+        if root in seen:
+            continue
+        seen.add(root)
+        stack = [(root, iter(root.children))]
+        while stack:
+            box, children = stack[-1]
+            for child in children:
+                if child not in seen:
+                    seen.add(child)
+                    if child.children:
+                        stack.append((child, iter(child.children)))
+                        break
+                    yield child
+            else:
+                stack.pop()
+                yield box
+
+
+def _state(box: Box, sizes: _Sizes) -> Hashable:
+    """Settings; of a class that is not flowgraph's own all that it keeps in its instances."""
+    cls = type(box)
+    if cls.__module__.startswith("flowgraph."):
+        if not cls.settings:
+            return None
+        return tuple([_setting(getattr(box, name), sizes) for name in cls.settings])
+    own = [(name, value) for name, value in box.__dict__.items() if name not in _OF_EVERY_BOX]
+    return tuple([(name, _setting(value, sizes)) for name, value in own])
+
+
+def _setting(value: Any, sizes: _Sizes) -> Hashable:
+    """A key that is equal for values that no box could tell apart."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind, value
+    if kind is float:
+        return kind, value.hex()
+    if kind is tuple or kind is list:
+        return kind, tuple([_setting(one, sizes) for one in value])
+    if kind is slice:
+        return kind, _setting(value.start, sizes), _setting(value.stop, sizes), _setting(value.step, sizes)
+    if kind is Size:
+        return kind, sizes.named(value)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
+        return kind, value.shape, value.dtype.char, value.tobytes()
+    if isinstance(value, np.dtype):
+        return kind, value.str
+    if kind is dict:
+        return kind, tuple([(_setting(key, sizes), _setting(one, sizes)) for key, one in value.items()])
+    if isinstance(value, Box):
+        return kind, tuple([sizes.of(child) for child in value.children]), _state(value, sizes)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return kind, tuple([_setting(getattr(value, field.name), sizes) for field in dataclasses.fields(value)])
+    return Same(value)
+
+
+class Same:
+    """An object that is equal to itself alone."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.value is other.value
+
+
+class _Sizes:
+    """Sizes that depend on values, numbered as they come: each call invents new names for them."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._fresh = itertools.count()
+
+    def of(self, box: Box) -> Hashable:
+        """Shape and dtype of each output."""
+        return tuple([(self.plain(spec.shape), spec.dtype.char) for spec in box.outputs])
+
+    def plain(self, shape: Any) -> Any:
+        """A shape whose unknown sizes have comparable names."""
+        for size in shape:
+            if type(size) is not int:
+                return tuple([self.named(one) if isinstance(one, Size) else one for one in shape])
+        return shape
+
+    def named(self, size: Size) -> Hashable:
+        """A size as a polynomial of comparable names."""
+        return tuple(sorted((tuple(map(self._name, monomial)), factor) for monomial, factor in size.terms.items()))
+
+    def _name(self, name: str) -> str:
+        if not name.startswith("?"):
+            return name
+        if name not in self._numbers:
+            self._numbers[name] = next(self._fresh)
+        return f"?{self._numbers[name]}"

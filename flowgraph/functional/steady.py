@@ -1,0 +1,119 @@
+"""What gives the same in each call: modules, types and names that a function may use without being called anew."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Iterator, Mapping
+from types import (
+    CellType,
+    ClassMethodDescriptorType,
+    CodeType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    SimpleNamespace,
+    WrapperDescriptorType,
+)
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.graph import Graph
+
+LIBRARIES = frozenset({"numpy", "scipy", "flowgraph", "builtins"})
+"""Packages whose functions are not looked into."""
+
+MODULES = frozenset({
+    "math", "cmath", "operator", "_operator", "functools", "_functools", "itertools", "collections", "_collections",
+    "typing", "dataclasses", "warnings", "logging", "copy", "types", "enum", "abc", "numbers", "fractions", "decimal",
+    "statistics", "string", "re", "json", "contextlib", "inspect", "argparse", "datetime", "pathlib", "uuid", "random",
+    "typing_extensions", "_thread", "threading", "__future__",
+}) | LIBRARIES  # fmt: skip
+"""Modules whose functions give the same for the same arguments, or draw from generators that are watched."""
+
+OF_STEADY_TYPES = frozenset({
+    "re", "fractions", "decimal", "pathlib", "datetime", "uuid", "operator", "typing", "logging",
+})  # fmt: skip
+"""Modules whose instances never change in a way that a result could depend on."""
+
+CLOCKS = frozenset({"time", "os", "secrets", "socket", "subprocess", "urllib", "sys"})
+"""Modules that a function may import by itself, and whose functions give something else in each call."""
+
+READERS = frozenset({"open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4"})
+"""Names of functions that read a file, a clock or a keyboard."""
+
+BY_TEXT = frozenset({
+    "getattr", "vars", "eval", "exec", "globals", "locals", "__dict__", "__getattribute__", "asdict", "astuple",
+    "replace", "deepcopy", "copy", "attrgetter", "methodcaller", "dir", "getmembers", "hasattr",
+})  # fmt: skip
+"""Names of what reads attributes without naming them in the code."""
+
+_Pair: Any = namedtuple("_Pair", "field")
+
+ATOMS = (
+    int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented), range, CodeType, np.generic,
+    np.dtype, np.ufunc, Box, Graph, CellType, GetSetDescriptorType, MemberDescriptorType, MethodDescriptorType,
+    WrapperDescriptorType, MethodWrapperType, ClassMethodDescriptorType, type(np.sum), type(_Pair.field),
+    type(threading.Lock()), type(threading.RLock()),
+)  # fmt: skip
+"""What never changes, and parameters, whose values are read in each call."""
+
+CONTAINERS = (dict, list, set, frozenset, tuple, deque, OrderedDict, defaultdict, MappingProxyType)
+
+_OPEN_LAYOUT = (*CONTAINERS, SimpleNamespace, np.ndarray, BaseException, object)
+"""Types written in C whose instances keep attributes and elements, and nothing that could not be read."""
+
+_HEAP_TYPE = 1 << 9
+"""Set in the flags of a class that a class statement made: Py_TPFLAGS_HEAPTYPE of Python's C API."""
+
+
+def root_of(module: str | None) -> str:
+    """The package that a module belongs to."""
+    return (module or "builtins").partition(".")[0]
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """The names of globals and attributes in the code, and in that of functions inside it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_in(constant)
+
+
+def plain_names(space: Mapping[str, Any]) -> set[str]:
+    """The names that a user may have given."""
+    return {name for name in space if isinstance(name, str) and not name.startswith(("__", "_abc_"))}
+
+
+def slots_of(cls: type) -> list[str]:
+    """The attributes that instances have outside of their dict."""
+    return [n for base in cls.__mro__ for n, v in vars(base).items() if isinstance(v, MemberDescriptorType)]
+
+
+def has_hidden_state(cls: type) -> bool:
+    """Whether instances keep more than attributes: what is written in C keeps its state where nobody looks."""
+    if not cls.__flags__ & _HEAP_TYPE:
+        return cls not in _OPEN_LAYOUT
+    base = next(base for base in cls.__mro__ if base in _OPEN_LAYOUT)
+    attributes = 8 * (len(slots_of(cls)) + 2)
+    return cls.__basicsize__ > base.__basicsize__ + attributes
+
+
+def owner_of(array: Any) -> Any:
+    """The object whose memory an array shows."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
+
+
+def is_frozen(array: Any) -> bool:
+    """Whether nobody can write to an array without making it writeable first."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)

@@ -1,0 +1,158 @@
+"""A function that reads what cannot be watched is called in each call: clocks, files, iterators, draws of all kinds."""
+
+import contextvars
+import datetime
+import itertools
+import os
+import random
+import secrets
+import threading
+import time
+import uuid
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+from flowgraph.functional import grad
+from flowgraph.functional.outside import Outside
+
+
+def imports_a_clock(x):
+    import time
+
+    return x * time.perf_counter()
+
+
+def of_a_module_that_is_imported_inside(x):
+    import secrets
+
+    return x * secrets.randbits(40)
+
+
+class Sampler:
+    def __init__(self):
+        self.parts = {"deep": [np.random.default_rng(3)]}
+
+    def __call__(self, x):
+        return x * self.parts["deep"][0].normal()
+
+
+DRAWS = {
+    "time": lambda x: x * time.perf_counter(),
+    "perf_counter": lambda x: x * perf_counter(),
+    "imported inside": imports_a_clock,
+    "secrets inside": of_a_module_that_is_imported_inside,
+    "datetime": lambda x: x * datetime.datetime.now().timestamp(),
+    "urandom": lambda x: x * int.from_bytes(os.urandom(4), "little"),
+    "secrets": lambda x: x * secrets.randbits(40),
+    "system random": lambda x: x * random.SystemRandom().random(),
+    "uuid": lambda x: x * (uuid.uuid4().int % 10**9),
+    "a new generator": lambda x: x * np.random.default_rng().normal(),
+    "a new bit generator": lambda x: x * np.random.Generator(np.random.PCG64()).normal(),
+    "np.random": lambda x: x * np.random.rand(),  # noqa: NPY002
+    "random": lambda x: x * random.random(),
+    "deep inside": Sampler(),
+    "a closed generator": (lambda draw: lambda x: x * draw())(np.random.default_rng(0).normal),
+    "a choice": lambda x: x * (1.0 + random.randrange(10**6)),
+    "in a branch": lambda x: x * np.random.rand() if x > 0 else x,  # noqa: NPY002
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_what_draws_draws_in_each_call(name):
+    slope = grad(DRAWS[name])
+    assert len({float(slope(1.0)) for _ in range(8)}) == 8
+
+
+def set_in_a_file(path):
+    def value_is(value):
+        path.write_text(str(value))
+
+    def read(x):
+        with open(path) as file:
+            return x * float(file.read())
+
+    return read, value_is
+
+
+def set_in_an_npy_file(path):
+    file = path.with_suffix(".npy")
+    return lambda x: x * np.load(file), lambda value: np.save(file, value)
+
+
+def set_in_the_environment(path):
+    def value_is(value):
+        os.environ["FLOWGRAPH_TEST_RATE"] = str(value)
+
+    return lambda x: x * float(os.environ["FLOWGRAPH_TEST_RATE"]), value_is
+
+
+def set_in_a_context(path):
+    variable = contextvars.ContextVar("rate", default=0.0)
+    return lambda x: x * variable.get(), variable.set
+
+
+def set_in_a_thread(path):
+    local = threading.local()
+    return lambda x: x * local.rate, lambda value: setattr(local, "rate", value)
+
+
+def set_by_an_iterator(path):
+    values = []
+    waiting = iter(values.pop, None)
+    return lambda x: x * next(waiting), lambda value: values.extend([value] * 9)
+
+
+def set_in_an_array_of_objects(path):
+    box = np.array([None], dtype=object)
+    return lambda x: x * box[0], lambda value: box.__setitem__(0, value)
+
+
+def set_in_a_large_table(path):
+    table = dict.fromkeys(range(5000), 1.0)
+    return lambda x: x * table[4999], lambda value: table.update({4999: value})
+
+
+def set_in_a_memory_map(path):
+    array = np.memmap(path, dtype=float, mode="w+", shape=(1,))
+    return lambda x: x * array[0], lambda value: array.__setitem__(0, value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        set_in_a_file, set_in_an_npy_file, set_in_the_environment, set_in_a_context, set_in_a_thread,
+        set_by_an_iterator, set_in_an_array_of_objects, set_in_a_large_table, set_in_a_memory_map,
+    ],
+)  # fmt: skip
+def test_what_is_read_from_anywhere_is_read_again(make, tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWGRAPH_TEST_RATE", "0")
+    f, value_is = make(tmp_path / "rate")
+    slope = grad(f)
+    for value in (1.0, 2.0, 5.0):
+        value_is(value)
+        found = [float(slope(3.0)) for _ in range(5)]
+        value_is(value)
+        assert found == [value] * 5
+
+
+def test_what_cannot_be_watched_is_said():
+    running = itertools.count()
+    sees = {
+        "a itertools.count": lambda x: x * next(running),
+        "time": lambda x: x * time.time(),
+        "open()": set_in_a_file(None)[0],
+        "more than 256": lambda x: LARGE[x],
+        "arrays of more than 256 kB": lambda x: MANY * x,
+    }
+    for what, f in sees.items():
+        assert what in Outside(f).blind
+    assert Outside(lambda x: FROZEN * x + np.sum(x) + SMALL).blind is None
+
+
+LARGE = list(range(1000))
+MANY = np.ones(100_000)
+SMALL = np.ones(3)
+FROZEN = np.ones(100_000)
+FROZEN.setflags(write=False)

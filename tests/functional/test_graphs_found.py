@@ -1,0 +1,311 @@
+"""The graph of a call is found by what the call built: the same numbers as from a graph made for it, and few graphs."""
+
+import gc
+import threading
+import types
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import flowgraph as fg
+from flowgraph.errors import RetraceWarning
+from flowgraph.functional import grad, hessian, jacobian, value_and_grad
+from flowgraph.functional.programs import MOST, MOST_WAYS, Programs
+
+X = np.array([[0.3, -0.7, 1.2, 0.1], [-0.4, 0.9, 0.5, -1.1], [1.4, 0.2, -0.6, 0.8]])
+
+
+class Shifted(fg.Elementwise):
+    """h = a + shift, with a declared setting"""
+
+    shift: float = 0.0
+
+    def fprop(self, a):
+        return a + self.shift
+
+    def bprop(self, grad, h, a):
+        return (grad,)
+
+
+class Scaled(fg.Elementwise):
+    """h = s a, with a number that nobody declared"""
+
+    def __init__(self, a, s):
+        self.__dict__["s"] = s
+        super().__init__(a)
+
+    def fprop(self, a):
+        return a * self.s
+
+    def bprop(self, grad, h, a):
+        return (grad * self.s,)
+
+
+OPERATIONS = [
+    lambda x, k: x ** (k % 4),
+    lambda x, k: x**1.0 if k % 2 else x**1,
+    lambda x, k: np.sum(x, axis=k % 2, keepdims=True) * x,
+    lambda x, k: np.roll(x, k % 3, axis=k % 2),
+    lambda x, k: x[k % 2 :],
+    lambda x, k: x[:, :: (-1) ** k],
+    lambda x, k: np.where(x > 0.1 * k, x, 0.5 * k),
+    lambda x, k: np.clip(x, -0.1 * k, 0.2 * k),
+    lambda x, k: np.where(x > 0, np.log(np.abs(x) * k), k),
+    lambda x, k: np.where(x > 0, x * [0.0, np.inf, 1.0][k % 3], 0.0),
+    lambda x, k: np.transpose(x) if k % 2 else x,
+    lambda x, k: np.cumsum(x, axis=k % 2),
+    lambda x, k: fg.LeakyReLU(x, slope=0.1 * k),
+    lambda x, k: np.concatenate([x, x * k]) if k % 2 else np.concatenate([x * k, x]),
+    lambda x, k: np.einsum("ij,kj->ik" if k % 2 else "ij,kj->ki", x, x + k),
+    lambda x, k: np.pad(x, k % 3),
+    lambda x, k: x[np.arange(2) * (k % 2)],
+    lambda x, k: x[:, np.arange(x.shape[1]) % 2 == k % 2],
+    lambda x, k: x[x > 0.1 * k][None],
+    lambda x, k: x * np.float32(k),
+    lambda x, k: x * np.array(k),
+    lambda x, k: x * np.arange(x.shape[-1]) * k,
+    lambda x, k: np.tanh(x).astype(np.float32 if k % 2 else np.float64),
+    lambda x, k: Shifted(x, shift=0.3 * k),
+    lambda x, k: Scaled(x, 0.3 * k),
+    lambda x, k: np.quantile(x, [0.3, 0.5][k % 2]) * x,
+    lambda x, k: np.linalg.norm(x, ord=[1, 2, np.inf][k % 3], axis=0) * x,
+    lambda x, k: np.interp(x, [0, 1, 2 + k], [0, k, 1.0]),
+    lambda x, k: x * (k > 2),
+    lambda x, k: fg.set_at(x, k % 2, 0.3 * k),
+    lambda x, k: np.take(x, [0, k % 2], axis=0),
+    lambda x, k: x * grad(lambda y: np.sum(y**k))(x),
+]
+operations = st.lists(st.sampled_from(range(len(OPERATIONS))), min_size=1, max_size=3)
+
+
+def composed(places):
+    def f(x, k):
+        for place in places:
+            x = OPERATIONS[place](x, k)
+        return np.sum(np.sin(x))
+
+    return f
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(
+    operations, st.lists(st.integers(0, 4), min_size=4, max_size=10), st.sampled_from([grad, value_and_grad, hessian])
+)
+def test_a_graph_that_is_found_gives_the_bits_of_one_that_is_made(places, numbers, transform):
+    found = transform(composed(places))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in numbers:
+            made = transform(composed(places), cache=False)
+            made._programs = Programs()
+            for one, other in zip(*(_parts(_outcome(call, X, k)) for call in (found, made)), strict=True):
+                np.testing.assert_array_equal(one, other)
+                assert type(one) is type(other)
+                assert getattr(one, "dtype", None) == getattr(other, "dtype", None)
+
+
+def _outcome(call, *arguments):
+    try:
+        return call(*arguments)
+    except fg.FlowgraphError as error:
+        return type(error).__name__
+
+
+def _parts(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def test_a_number_that_is_only_computed_with_needs_one_graph():
+    slope = grad(lambda x, t: np.sum((x - 1 / (1 + t)) ** 2) * 0.9**t)
+    for t in range(50):
+        np.testing.assert_allclose(slope(X, t), 2 * (X - 1 / (1 + t)) * 0.9**t)
+    assert len(slope._programs) == 1
+
+
+def test_the_batch_that_a_number_chooses_needs_one_graph_and_is_not_kept():
+    batches = [np.full((3, 4), float(k)) for k in range(30)]
+    drawn = []
+
+    def f(x, k):
+        copy = batches[k] * 1.0
+        drawn.append(weakref.ref(copy))
+        return np.sum(x * copy)
+
+    slope = grad(f)
+    for k in range(30):
+        np.testing.assert_array_equal(slope(X, k), batches[k])
+    assert len(slope._programs) == 1
+    gc.collect()
+    assert sum(one() is not None for one in drawn) == 0
+
+
+def test_arrays_of_remembered_calls_are_kept_up_to_a_bound():
+    def f(x, k):
+        return np.sum(x[0, 0] * np.full(300_000, float(k)))
+
+    slope = grad(f)
+    for k in [k for k in range(40) for _ in range(3)]:
+        slope(X, k)
+    memory = slope._memory
+    assert 0 < memory._bytes <= 1 << 24
+
+
+def test_graphs_are_kept_up_to_a_bound():
+    slope = grad(lambda x, k: np.sum(x**k))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in range(2 * MOST_WAYS):
+            slope(X, k)
+        assert len(slope._programs) == MOST_WAYS
+        for size in range(MOST):
+            slope(np.ones(size), 2)
+            slope(np.ones(size), 3)
+    assert len(slope._programs) == MOST
+
+
+def test_a_derivative_made_anew_in_a_loop_finds_its_graph():
+    rates = [0.5, 2.0, 3.0]
+    stores = set()
+    for rate in rates:
+        slope = grad(lambda x, rate=rate: np.sum(x**2) * rate)
+        np.testing.assert_allclose(slope(X), 2 * X * rate)
+        stores.add(id(slope._programs))
+        assert len(slope._programs) == 1
+    assert len(stores) == 1
+
+
+def test_graphs_go_with_the_code_that_they_are_of():
+    space = {"np": np}
+    exec("def f(x):\n    return np.sum(x**2)", space)
+    slope = grad(space.pop("f"))
+    slope(X)
+    programs = weakref.ref(slope._programs)
+    del slope
+    gc.collect()
+    assert programs() is None
+
+
+def test_a_warning_names_the_argument_whose_every_value_needs_a_new_graph():
+    def powers(x, i, scale):
+        return np.sum(x**i) * scale
+
+    slope = grad(powers)
+    with pytest.warns(RetraceWarning) as warned:
+        _ = [slope(X, i, 2) for i in range(3, 20)]
+    assert len(warned) == 1
+    assert "grad of" in str(warned[0].message)
+    assert "powers: the last 8 calls were each traced anew, as the argument 'i' (8, 9, 10)" in str(warned[0].message)
+    assert warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            for i in range(3, 10):
+                slope(X, i, 3)
+
+
+def test_memory_is_flat_over_calls_with_numbers_that_never_come_again():
+    def tracked():
+        gc.collect()
+        return len(gc.get_objects())
+
+    slope = grad(lambda x, k: np.sum(np.tanh(x) ** 2) * k)
+    for k in range(300):
+        slope(X, k)
+    before = tracked()
+    for k in range(300, 1300):
+        slope(X, k)
+    assert tracked() - before < 200
+
+
+def test_two_threads_may_call_one_derivative():
+    rates = {}
+
+    def f(x, k):
+        total = np.sum(x**2) * k if x[0, 0] > 0 else np.sum(x) * k
+        return total * rates.get("rate", 1.0)
+
+    slope = grad(f)
+    wrong = []
+
+    def work(sign):
+        for k in range(1, 150):
+            x = sign * np.abs(X) if k % 3 else X[:2]
+            needed = (2 * x if x[0, 0] > 0 else np.ones_like(x)) * (k % 7)
+            if not np.allclose(slope(x, k % 7), needed):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(sign,)) for sign in (1.0, -1.0, 1.0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_box_that_a_function_keeps_from_another_call_is_refused():
+    kept = [1.0]
+
+    def f(x):
+        h = np.tanh(x) * kept[-1]
+        kept.append(h)
+        return np.sum(h)
+
+    slope = grad(f)
+    slope(X)
+    with pytest.raises(fg.FlowgraphError, match="Input 'x': found a box that the function has kept from another call"):
+        slope(X)
+
+
+def test_a_constant_or_a_table_that_a_function_keeps_may_be_used_again():
+    kept = {}
+
+    def f(x):
+        if "table" not in kept:
+            kept["table"] = fg.Constant(np.arange(4.0))
+            kept["powers"] = kept["table"] ** 2
+        return np.sum(x * kept["table"] + kept["powers"])
+
+    slope = grad(f)
+    for _ in range(5):
+        np.testing.assert_array_equal(slope(X), np.tile(np.arange(4.0), (3, 1)))
+
+
+def test_parameters_are_read_in_each_call_and_found_under_one_graph():
+    w = fg.Parameter(2.0, name="w")
+    slope = grad(lambda x, k: np.sum(x) * w * k)
+    for value in (2.0, 3.0, 5.0):
+        w.value = value
+        for _ in range(4):
+            assert slope(X, 1)[0, 0] == value
+    other = [fg.Parameter(float(k), name="v") for k in range(5)]
+    slope = grad(lambda x, k: np.sum(x) * other[k])
+    assert [slope(X, k)[0, 0] for k in range(5)] == [0, 1, 2, 3, 4]
+    assert len(slope._programs) == 1
+
+
+def test_the_fallback_and_the_kind_of_derivative_are_told_apart():
+    def f(x):
+        return np.sum(x**3)
+
+    assert grad(f)(X).shape == (3, 4)
+    assert hessian(f)(X).shape == (3, 4, 3, 4)
+    assert jacobian(f)(X).shape == (3, 4)
+    assert value_and_grad(f)(X)[0] == pytest.approx(np.sum(X**3))
+    assert grad(lambda x, y: np.sum(x * y**2), 1)(X, 2 * X)[0, 0] == pytest.approx(4 * X[0, 0] ** 2)
+    swapped = [grad(f_, argnums)(X, X + 1) for f_ in (lambda x, y: np.sum(x * y**2),) for argnums in ((0, 1), (1, 0))]
+    np.testing.assert_array_equal(swapped[0][0], swapped[1][1])
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_without_a_cache_the_function_is_called_each_time(cache):
+    library = types.ModuleType("numpy.settings")  # of NumPy's own modules nothing is watched
+    library.rate = 1.0
+    slope = grad(lambda x: np.sum(x) * library.rate, cache=cache)
+    for _ in range(4):
+        slope(X)
+    library.rate = 2.0
+    assert slope(X)[0, 0] == (1.0 if cache else 2.0)
