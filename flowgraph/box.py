@@ -263,6 +263,10 @@ class Elementwise(Box, abstract=True):
         """A Python number takes the dtype of what it meets, so it never widens float32."""
         if type(number) not in _SCALARS:
             return None
+        if len(children) == 2 and type(number) is not complex:
+            other = children[children[0] is number]
+            if isinstance(other, Box) and other.dtype.kind == "f":
+                return other.dtype
         met = [c.dtype if isinstance(c, Box) else np.asarray(c).dtype for c in children if type(c) not in _SCALARS]
         dtype = np.result_type(*met, number)
         if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:

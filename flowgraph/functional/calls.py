@@ -29,7 +29,10 @@ _UNCHANGING = frozenset({int, str, bool, type(None), bytes, type(...), range})
 
 
 class Call(NamedTuple):
-    """What a derivative is called with: arrays, and the containers and other arguments around them."""
+    """What a derivative is called with: arrays, and the containers and other arguments around them.
+
+    Calls of one `kind` differ in the numbers of their arrays alone, and in arguments that the function never looks at.
+    """
 
     args: tuple[Any, ...]
     keywords: dict[str, Any]
@@ -37,6 +40,7 @@ class Call(NamedTuple):
     arrays: list[Any]
     shapes: Hashable
     others: list[Any]
+    kind: Hashable
 
 
 class Derived:
@@ -61,7 +65,7 @@ class Derived:
         self._seed = None if seed is None else seed_of_run(seed, transform.__name__)
         self._programs = programs_of(f)
         self._memory = Memory(f) if cache else None
-        self._inputs: dict[Hashable, list[Input]] = {}
+        self._unread = self._programs.unread(f)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         if self._vector and args and type(args[-1]) is int:
@@ -74,8 +78,9 @@ class Derived:
         arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
         shapes = tuple([(a.shape, a.dtype) for a in arrays])
         others = [one for one in others if type(one) not in _UNCHANGING]
-        call = Call(args, keywords, structure, arrays, shapes, others)
-        found = None if self._memory is None else self._memory.find((structure, shapes), others, arrays, self._seed)
+        kind = (self._as_read(structure) if self._unread else structure), shapes
+        call = Call(args, keywords, structure, arrays, shapes, others, kind)
+        found = None if self._memory is None else self._memory.find(kind, others, arrays, self._seed)
         if found is None:
             return self._anew(call)
         program, values = found
@@ -83,6 +88,12 @@ class Derived:
 
     def __repr__(self) -> str:
         return f"<{self._transform.__name__} of {name_of(self._f)}>"
+
+    def _as_read(self, structure: Any) -> Hashable:
+        """The structure of the arguments without the numbers and texts that the function never looks at."""
+        kind, ((inner, args), keywords) = structure
+        read = [None if place in self._unread and part[0] == "static" else part for place, part in enumerate(args)]
+        return kind, inner, tuple(read), keywords
 
     def _anew(self, call: Call) -> Any:
         """Call the function on boxes, and run the graph that they stand for."""
@@ -114,19 +125,19 @@ class Derived:
         result = program(call.arrays, values)
         if memory is not None and before is not None:
             binding = Binding(program, record.sources, values, said, trace.randoms)
-            memory.end((call.structure, call.shapes), before, binding)
+            memory.end(call.kind, before, binding)
         return result
 
     def _leaves(self, call: Call) -> list[Box]:
         """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
         key = len(call.args), *call.keywords, call.shapes
-        known = self._inputs.get(key)
+        known = self._programs.inputs.get(key)
         if known is None:
             names = _leaf_names(self._f, call.args, call.keywords)
             known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
-            if len(self._inputs) >= _MOST_SHAPES:
-                self._inputs.clear()
-            self._inputs[key] = known
+            if len(self._programs.inputs) >= _MOST_SHAPES:
+                self._programs.inputs.clear()
+            self._programs.inputs[key] = known
         leaves: list[Box] = []
         for one in known:
             leaf = object.__new__(Input)

@@ -11,7 +11,7 @@ from flowgraph import tracing
 from flowgraph.box import Array, Box, Constant, frozen_copy
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import name_of
-from flowgraph.spec import shape_text
+from flowgraph.spec import Spec, shape_text
 
 LARGE = 1 << 18
 """Bytes from which an array of the world outside is not copied: it is looked at while the call lasts."""
@@ -28,17 +28,14 @@ class Captured(Constant, abstract=True):
 
     def __init__(self, value: Any, *, dtype: Any = None, name: str | None = None) -> None:
         self._start(name)
-        trace = tracing.current()
-        large = type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype)
-        if trace is not None and large and trace.lends(value):
-            held = _view(value)
-            trace.lent.append((held, _some_of(held)))
+        if type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype):
+            held = _held_of_large(value)
         else:
             held = frozen_copy(value, dtype)
-            if trace is not None and large:
-                trace.copied.append((value, held))
-        self.__dict__.update(held=held, conditions=None)
-        self._read(held.shape, held.dtype)
+        spec = Spec(held.shape, held.dtype)
+        self.__dict__.update(
+            held=held, conditions=None, children=(), outputs=(spec,), shape=spec.shape, dtype=spec.dtype
+        )
 
     @property
     def value(self) -> Array:  # type: ignore[override]
@@ -109,10 +106,18 @@ def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:
             )
 
 
-def _view(array: Array) -> Array:
-    view = array.view()
-    view.setflags(write=False)
-    return view
+def _held_of_large(array: Array) -> Array:
+    """A large array as it is, where the trace lends it, else a copy."""
+    trace = tracing.current()
+    if trace is not None and trace.lends(array):
+        view = array.view()
+        view.setflags(write=False)
+        trace.lent.append((view, _some_of(view)))
+        return view
+    copy = frozen_copy(array)
+    if trace is not None:
+        trace.copied.append((array, copy))
+    return copy
 
 
 def _some_of(array: Array) -> bytes:

@@ -114,6 +114,8 @@ class Memory:
         self, key: Hashable, roots: Sequence[Any], arrays: Sequence[Any], seed: Any
     ) -> tuple[Program, Sequence[Any]] | None:
         """The program of a call that need not be made, and what the call would take from elsewhere."""
+        if not self._bindings:
+            return None
         try:
             bindings = self._bindings.get(key)
         except TypeError:  # an argument that is no array and cannot be hashed

@@ -45,7 +45,7 @@ class Outside:
         self._used: set[str] = set()
         self._spaces: list[Mapping[str, Any]] = []
         self._objects: list[Any] = []
-        self._classes: set[type] = set()
+        self._classes: dict[type, Mapping[str, Any]] = {}
         self._count = 0
         self._known: dict[int, Any] = {}
         self._waiting: list[Any] = list(roots)
@@ -104,7 +104,7 @@ class Outside:
         elif isinstance(one, BuiltinFunctionType):
             self._open_builtin(one)
         elif isinstance(one, type):
-            self._open_class(one)
+            self._open_class(one, steady.OPERATORS | steady.MAKERS)
         elif isinstance(one, ModuleType):
             self._open_module(one)
         elif isinstance(one, GENERATORS) and not isinstance(one, random.SystemRandom):
@@ -172,19 +172,16 @@ class Outside:
         else:
             self._waiting.append(owner)
 
-    def _open_class(self, cls: type) -> None:
+    def _open_class(self, cls: type, unnamed: frozenset[str] = steady.OPERATORS) -> None:
         """The classes of a user on the way to object; what their instances can do without being named."""
         for base in cls.__mro__:
-            if base in self._classes:
-                continue
-            self._classes.add(base)
             if root_of(base.__module__) in LIBRARIES or root_of(base.__module__) in sys.stdlib_module_names:
                 continue
-            space = vars(base)
-            for name, part in space.items():
-                if name.startswith("__") and isinstance(part, FunctionType):
-                    self._watch(space, name)
-            self._add_space(space)
+            if base not in self._classes:
+                self._classes[base] = vars(base)
+                self._add_space(vars(base))
+            for name in unnamed & vars(base).keys():
+                self._watch(self._classes[base], name)
 
     def _open_module(self, module: ModuleType) -> None:
         root = root_of(module.__name__)

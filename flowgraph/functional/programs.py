@@ -12,8 +12,9 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from flowgraph.errors import RetraceWarning
-from flowgraph.functional.arguments import name_of
+from flowgraph.functional.arguments import name_of, unread_in
 from flowgraph.functional.program import Program
+from flowgraph.leaves import Input
 
 MOST_WAYS = 16
 """Graphs that are kept of one function for arguments of the same shapes and dtypes."""
@@ -34,14 +35,25 @@ class Kept(NamedTuple):
 
 
 class Programs:
-    """The programs of one function by their keys: several of a key, where derivations asked for values."""
+    """The programs of one function by their keys: several of a key, where derivations asked for values.
 
-    def __init__(self) -> None:
+    `inputs` are the leaves for arguments of some shapes, with the names that the function has for them.
+    """
+
+    def __init__(self, unread: frozenset[int] = frozenset()) -> None:
+        self.inputs: dict[Hashable, list[Input]] = {}
+        self._unread = unread
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, Kept] = OrderedDict()
         self._by_key: dict[Hashable, list[Program]] = {}
         self._row: list[Mapping[str, Any]] = []
         self._warned = False
+
+    def unread(self, f: Any) -> frozenset[int]:
+        """The places of the arguments of a function that its code never looks at."""
+        if isinstance(f, MethodType):
+            return frozenset(place - 1 for place in self._unread if place)
+        return self._unread if isinstance(f, FunctionType) else frozenset()
 
     def find(self, key: Hashable, values: Sequence[Any]) -> Program | None:
         """The program of this key that fits these values of what the function took from elsewhere."""
@@ -102,7 +114,7 @@ def programs_of(f: Any) -> Programs:
     with _finding:
         found = _of_code.get(code)
         if found is None:
-            found = _of_code[code] = Programs()
+            found = _of_code[code] = Programs(unread_in(code))
         return found
 
 

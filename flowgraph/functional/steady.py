@@ -52,6 +52,22 @@ BY_TEXT = frozenset({
 })  # fmt: skip
 """Names of what reads attributes without naming them in the code."""
 
+_BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift",
+           "rshift")  # fmt: skip
+
+OPERATORS = frozenset(
+    f"__{name}__" for name in [
+        "call", "getitem", "len", "iter", "next", "reversed", "contains", "getattr", "getattribute", "get", "enter",
+        "exit", "bool", "float", "int", "index", "complex", "round", "array", "array_ufunc", "array_function", "eq",
+        "ne", "lt", "le", "gt", "ge", "hash", "neg", "pos", "abs", "invert", "missing",
+        *(f"{kind}{name}" for kind in ("", "r", "i") for name in _BINARY),
+    ]
+)  # fmt: skip
+"""Methods that are called without being named."""
+
+MAKERS = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__class_getitem__"})
+"""Methods that make instances."""
+
 _Pair: Any = namedtuple("_Pair", "field")
 
 ATOMS = (

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional import grad, hessian, jacobian, value_and_grad
+from flowgraph.functional.arguments import unread_in
 from flowgraph.functional.programs import MOST, MOST_WAYS, Programs
 
 X = np.array([[0.3, -0.7, 1.2, 0.1], [-0.4, 0.9, 0.5, -1.1], [1.4, 0.2, -0.6, 0.8]])
@@ -309,3 +310,36 @@ def test_without_a_cache_the_function_is_called_each_time(cache):
         slope(X)
     library.rate = 2.0
     assert slope(X)[0, 0] == (1.0 if cache else 2.0)
+
+
+def test_an_argument_that_the_code_never_looks_at_makes_no_difference():
+    def f(x, i, text="", *rest):
+        return np.sum(x**2)
+
+    def kept_for_later(x, i):
+        def inner():
+            return i
+
+        return np.sum(x) * inner()
+
+    def deleted(x, i):
+        del i
+        return np.sum(x)
+
+    def by_text(x, i):
+        return np.sum(x) * locals()["i"]
+
+    class Model:
+        def objective(self, x, i):
+            return np.sum(x)
+
+    assert Programs(unread_in(f.__code__)).unread(f) == {1, 2}
+    assert Programs(unread_in(Model.objective.__code__)).unread(Model().objective) == {1}
+    for other in (kept_for_later, deleted, by_text):
+        assert not unread_in(other.__code__)
+    slope, needed = grad(f), 2 * X
+    for i in range(20):
+        np.testing.assert_array_equal(slope(X, i, str(i)), needed)
+    assert sum(map(len, slope._memory._bindings.values())) == 1
+    for other in (kept_for_later, by_text):
+        assert [grad(other)(X, i)[0, 0] for i in (1, 2, 3, 3)] == [1, 2, 3, 3]
