@@ -1,9 +1,9 @@
 """Calls of `grad(f)` as programs written for autograd make them, beside autograd: time per call, growth of memory.
 
 Such programs call `grad(objective)(params, iteration)` with another whole number in each call, draw inside the
-objective, rebind what it reads, or make the derivative anew. Both libraries make the same calls in the same run, in turn, several
-rounds, the best of each; their gradients are compared first. Memory is that of a process of its own for each library
-and idiom: resident bytes after 1,100 calls less those after 100.
+objective, rebind what it reads, or make the derivative anew. Both libraries make the same calls in the same run, in
+turn, several rounds, the best of each; their gradients are compared first. Memory is that of a process of its own for
+each library and idiom: resident bytes after 1,100 calls less those after 100.
 
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
