@@ -10,17 +10,17 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph import tracing
+from flowgraph.asking import Asker, who_asks
 from flowgraph.dispatch import call_function
 from flowgraph.errors import UsageError
-from flowgraph.naming import functions_of
 from flowgraph.size import Shape, product
 
 if TYPE_CHECKING:
     from flowgraph.box import Box
     from flowgraph.spec import Spec
 
-_OF_SCIPY = frozenset({"logsumexp", "softmax", "log_softmax", "polygamma"})
-"""Functions of scipy.special that are no ufuncs, so that no box can answer for itself."""
+_AS_A_NUMBER = "work with the box itself, which compares and computes as a number does"
+_ITSELF = "use the box itself, which compares and computes as an array does; join boxes with np.stack or np.concatenate"
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,11 +134,11 @@ class ArrayMethods(NDArrayOperatorsMixin):
 
     def item(self, *place: Any) -> NoReturn:
         """Refused: a box has no value before a run."""
-        self._refuse("item()", "work with the box itself, or run the graph: fg.Graph(box).fprop(...)[box].item()")
+        self._refuse("item()", _AS_A_NUMBER, ".item()")
 
     def tolist(self) -> NoReturn:
         """Refused: a box has no value before a run."""
-        self._refuse("tolist()", "run the graph: fg.Graph(box).fprop(...)[box].tolist()")
+        self._refuse("tolist()", "iterate over the box itself: [one for one in box]", ".tolist()")
 
     def __getitem__(self, index: Any) -> Any:
         return call_function(operator.getitem, (self, index), {})
@@ -183,32 +183,39 @@ class ArrayMethods(NDArrayOperatorsMixin):
 
     def __float__(self) -> float:
         if tracing.current() is not None and self.dtype.kind in "fc":
-            raise UsageError(
-                f"{self.title}: found float() of a box in a function that is differentiated; the number would carry no "
-                f"gradient; work with the box itself, which compares and computes as a number does"
-            )
+            self._refuse_to(who_asks("float()", _AS_A_NUMBER))
+        if tracing.current() is None:
+            asker = who_asks("float()", "")
+            if asker.instead:
+                self._refuse_to(asker)
         return float(self._answer(float, "float()", "run the graph: float(fg.Graph(box).fprop(...))"))
 
     def __int__(self) -> int:
         return int(self._answer(int, "int()", "run the graph: int(fg.Graph(box).fprop(...)[box])"))
 
     def __complex__(self) -> NoReturn:
-        self._refuse("complex()", "run the graph: fg.Graph(box).fprop(...)[box]")
+        self._refuse_to(who_asks("complex()", _AS_A_NUMBER))
 
     def __index__(self) -> int:
-        way_out = "index with the box itself: other_box[box], or np.take(other_box, box)"
+        way_out = "index with the box itself: other_box[box], fg.Constant(array)[box] or np.take(other_box, box)"
         if self.dtype.kind not in "iu":
             self._refuse("an integer index", way_out)
         return operator.index(self._answer(operator.index, "an integer index", way_out))
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        for name in _OF_SCIPY & functions_of("scipy"):
-            self._refuse(f"scipy.special.{name}, which takes arrays only,", f"use fg.{name}")
-        self._refuse(
-            "np.asarray() or np.array()",
-            "run the graph: fg.Graph(box).fprop(...)[box]; inside fprop and bprop use the values as they come, "
-            "and join boxes with np.stack or np.concatenate",
-        )
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return np.round(cast(Any, self), ndigits or 0)
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            self._refuse(f"a number to print as {spec!r}", "print the box itself, or the result of the function", "")
+        return str(self)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        """Whole numbers and truth values, which have no gradient, while a function is traced; else refused."""
+        if tracing.current() is None or len(self.outputs) > 1 or self.dtype.kind not in "biu":
+            self._refuse_to(who_asks("np.asarray() or np.array()", _ITSELF))
+        shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _ITSELF)
+        return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
 
     def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str) -> Any:
         """What the value behind a box says while a function is traced; refused anywhere else."""
@@ -218,5 +225,26 @@ class ArrayMethods(NDArrayOperatorsMixin):
             self._refuse(what, way_out)
         return answer
 
-    def _refuse(self, what: str, way_out: str) -> NoReturn:
-        raise UsageError(f"{self.title}: found {what} of a box, which has no value before a run; {way_out}")
+    def _refuse(self, what: str, way_out: str, run: str | None = None) -> NoReturn:
+        """Refuse what needs a number; with `run`, outside of a function that is traced, send to the run of a graph."""
+        if tracing.current() is not None:
+            why = "which has no number in a function that is differentiated"
+        else:
+            why = "which has no value before a run"
+            way_out = way_out if run is None else f"run the graph: fg.Graph(box).fprop(...)[box]{run}; or {way_out}"
+        raise UsageError(f"{self.title}: found {what} of a box, {why}; {way_out}")
+
+    def _refuse_to(self, asker: Asker) -> NoReturn:
+        """Refuse a call that wants numbers."""
+        if tracing.current() is not None:
+            why, run = "and these carry no gradient", ""
+        else:
+            why, run = "and it has none before a run", "; or run the graph: fg.Graph(box).fprop(...)[box]"
+        raise UsageError(
+            f"{self.title}: found {asker.call}, which takes the numbers of a box, {why}; {asker.instead}{run}"
+        )
+
+
+def _as_numbers(value: Any) -> tuple[tuple[int, ...], str, bytes]:
+    """An array as what can be compared and made an array again."""
+    return value.shape, value.dtype.str, value.tobytes()

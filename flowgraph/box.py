@@ -343,7 +343,10 @@ def frozen_copy(value: Any, dtype: Any = None) -> Array:
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
-        raise DtypeError(f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or truth values")
+        dense = "; give matrix.toarray()" if hasattr(value, "toarray") else ""
+        raise DtypeError(
+            f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or truth values{dense}"
+        )
     array.setflags(write=False)
     return array
 

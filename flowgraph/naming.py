@@ -35,18 +35,9 @@ def users_line() -> Line:
     return Line(frame.f_code.co_filename, frame.f_lineno)
 
 
-def functions_of(package: str) -> set[str]:
-    """The names of the functions of a package that are being called, innermost first up to the first other caller."""
-    names: set[str] = set()
-    frame = sys._getframe(1)
-    while frame is not None:
-        inside = str(frame.f_globals.get("__name__", "")).startswith(f"{package}.")
-        if names and not inside:
-            break
-        if inside:
-            names.add(frame.f_code.co_name)
-        frame = frame.f_back  # type: ignore[assignment]
-    return names
+def is_inside_flowgraph(path: str) -> bool:
+    """Whether a file is one of flowgraph's own."""
+    return path.startswith(_HERE)
 
 
 @functools.cache

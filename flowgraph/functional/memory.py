@@ -51,6 +51,7 @@ class Binding:
         self._parameters = [(i, box) for i, box in enumerate(sources) if isinstance(box, Parameter)]
         self._fixed = [i for i, box in enumerate(sources) if isinstance(box, Constant)]
         self.bytes = sum([self._values[i].nbytes for i in self._fixed if self._values[i].base is None])
+        self.bytes += sum([len(one[2]) for one in said if isinstance(one, tuple)])
 
     def confirm(self, other: Binding) -> None:
         """Another call of the same program, with the same answers: whether it took the same."""
