@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from flowgraph import core_axes
+from flowgraph import core_axes, tracing
 from flowgraph.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ def register(cls: type[Box], functions: Sequence[Any]) -> None:
         _builders[function] = builder
 
 
+def builder_of(function: Any) -> Any:
+    """What stands for a NumPy function, if anything does."""
+    return _builders.get(function)
+
+
 def implemented() -> Mapping[Any, Callable[..., Any]]:
     """Every NumPy function that boxes understand, with what stands for it."""
     return dict(_builders)
@@ -66,6 +71,13 @@ def implemented() -> Mapping[Any, Callable[..., Any]]:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """`Box.__array_ufunc__`: np.tanh(box) builds a Tanh box."""
+    trace = tracing.current()
+    if trace is not None and trace.steps is not None:
+        return trace.steps.call(_call_ufunc, ufunc, method, inputs, keywords)
+    return _call_ufunc(ufunc, method, inputs, keywords)
+
+
+def _call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     if method != "__call__":
         return _call_method(ufunc, method, inputs, keywords)
     builder = _builders.get(ufunc) or _builders.get(f"scipy.special.{ufunc.__name__}")
@@ -81,6 +93,13 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
 
 def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """`Box.__array_function__`: np.sum(box, axis=1) builds a Sum box."""
+    trace = tracing.current()
+    if trace is not None and trace.steps is not None:
+        return trace.steps.call(_call_function, function, "__call__", args, keywords)
+    return _call_function(function, "__call__", args, keywords)
+
+
+def _call_function(function: Callable[..., Any], method: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     builder = _builders.get(function)
     if builder is not None and len(args) > 1:
         args, keywords = _in_place(function, builder, args, keywords)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
 
+class Steps(Protocol):
+    """What looks on while functions of NumPy are called on boxes."""
+
+    def call(self, build: Callable[..., Any], function: Any, method: str, inputs: Any, keywords: Any) -> Any:
+        """What the function makes of its arguments: what `build` makes of them, or the same from another source."""
+
+
 class Trace:
     """One call of a function on boxes, with an array behind each of its leaves.
 
@@ -25,7 +32,7 @@ class Trace:
     values that give the same answers the function builds the same boxes. `constants` is the class of the constants
     that are built meanwhile. Random leaves are numbered as they are built, and draw from `seed`, or from that of the
     innermost derivative that has one. Arrays that `lends` is true for are not copied; `lent` are those, with some of
-    their bytes, and `copied` are other large ones, with their copies.
+    their bytes, and `copied` are other large ones, with their copies. `steps`, if any, looks on at each function.
     """
 
     def __init__(
@@ -40,6 +47,7 @@ class Trace:
         self.randoms: dict[Random, tuple[Any, int]] = {}
         self.lent: list[tuple[Array, bytes]] = []
         self.copied: list[tuple[Array, Array]] = []
+        self.steps: Steps | None = None
         self._lends = lends
         self._seed = seed
         self._seeds: list[tuple[Any, Iterator[int]]] = []

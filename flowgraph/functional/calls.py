@@ -19,6 +19,7 @@ from flowgraph.functional.memory import Binding, Memory
 from flowgraph.functional.program import Program, values_of
 from flowgraph.functional.programs import programs_of
 from flowgraph.functional.record import read_record
+from flowgraph.functional.script import Reader, Writer
 from flowgraph.functional.transforms import Subject, as_boxes
 from flowgraph.leaves import Input
 
@@ -41,6 +42,15 @@ class Call(NamedTuple):
     shapes: Hashable
     others: list[Any]
     kind: Hashable
+
+
+class Ending(NamedTuple):
+    """What a call of a function on boxes came to: all but the boxes themselves, and these; what was asked and said."""
+
+    frame: tuple[Any, ...]
+    roots: list[Box]
+    asked: Sequence[Box]
+    said: Sequence[Any]
 
 
 class Derived:
@@ -102,31 +112,50 @@ class Derived:
         leaves = self._leaves(call)
         lends = None if memory is None else memory.lends
         trace = tracing.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed, lends)
+        latest = self._programs.latest.get((self._transform, call.shapes))
+        trace.steps = steps = _steps(latest, leaves)
         with tracing.traced(trace):
             args, keywords = rebuild(call.structure, iter(leaves))
             subject = self._subject(args, keywords)
         refuse_changed(self._f, trace.lent)
         if memory is not None and trace.copied:
             memory.look_at_copies(trace.copied)
-        asked, kinds, said = zip(*trace.answers, strict=True) if trace.answers else ((), (), ())
-        outputs: list[Any] = []
-        containers = [flatten(subject.output, outputs)]
-        record = read_record([*outputs, *asked], leaves)
-        wanted: list[Any] = []
-        containers += [flatten(part, wanted) for part in (subject.by, subject.vector)]
-        places = tuple([record.arguments[leaf] for leaf in wanted])
-        key = self._transform, self._fallback, record.key, *containers, places, kinds
-        values = values_of(record.sources, trace)
-        program = self._programs.find(key, values)
-        if program is None:
-            program = Program(record, values, subject, self._transform, asked, kinds)
-            self._programs.add(key, call.shapes, program)
-            self._programs.note(self._f, self._transform.__name__, self._numbers(call))
+        ending = self._ending(subject, trace, leaves)
+        found = None
+        if latest is not None and isinstance(steps, Reader) and latest.frame == ending.frame:
+            found = _followed(latest, steps.sources(ending.roots), trace)
+        program, sources, values = found or self._found(call, subject, trace, leaves, ending)
+        self._programs.used(program, (self._transform, call.shapes))
         result = program(call.arrays, values)
         if memory is not None and before is not None:
-            binding = Binding(program, record.sources, values, said, trace.randoms)
-            memory.end(call.kind, before, binding)
+            memory.end(call.kind, before, Binding(program, sources, values, ending.said, trace.randoms))
         return result
+
+    def _ending(self, subject: Subject, trace: tracing.Trace, leaves: Sequence[Box]) -> Ending:
+        """What a call came to: the containers, what was asked on the way."""
+        asked, kinds, said = zip(*trace.answers, strict=True) if trace.answers else ((), (), ())
+        roots: list[Any] = []
+        wanted: list[Any] = []
+        containers = [flatten(subject.output, roots), *[flatten(part, wanted) for part in (subject.by, subject.vector)]]
+        numbers = {leaf: number for number, leaf in enumerate(leaves)}
+        frame = self._transform, self._fallback, *containers, tuple([numbers[leaf] for leaf in wanted]), kinds
+        return Ending(frame, [*roots, *asked], asked, said)
+
+    def _found(
+        self, call: Call, subject: Subject, trace: tracing.Trace, leaves: Sequence[Box], ending: Ending
+    ) -> tuple[Program, Sequence[Box], list[Any]]:
+        """The program for the boxes that a call built, found or made; what gives it values, and these."""
+        record = read_record(ending.roots, leaves)
+        values = values_of(record.sources, trace)
+        key = ending.frame, record.key
+        program = self._programs.find(key, values)
+        if program is None:
+            program = Program(record, values, subject, self._transform, ending.asked, ending.frame)
+            self._programs.add(key, call.shapes, program)
+            self._programs.note(self._f, self._transform.__name__, self._numbers(call))
+        if isinstance(trace.steps, Writer):
+            program.take(trace.steps.script(ending.roots, record.sources))
+        return program, record.sources, values
 
     def _leaves(self, call: Call) -> list[Box]:
         """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
@@ -191,6 +220,23 @@ class Derived:
         named = [*zip(argument_names(self._f, len(call.args)), call.args, strict=True), *call.keywords.items()]
         found = {path: leaf for name, value in named for path, leaf in paths(value, name)}
         return {path: leaf for path, leaf in found.items() if type(leaf) in _UNCHANGING}
+
+
+def _steps(latest: Program | None, leaves: Sequence[Box]) -> Reader | Writer | None:
+    """What looks on at a call: it follows that of the latest program, or is noted where there is no script yet."""
+    if latest is not None and latest.script is not None:
+        return Reader(latest.script, leaves)
+    return Writer(leaves) if latest is None or not latest.noted else None
+
+
+def _followed(
+    program: Program, sources: Sequence[Box] | None, trace: tracing.Trace
+) -> tuple[Program, Sequence[Box], list[Any]] | None:
+    """The program whose script a call followed to its end, if the values are such as it is for."""
+    if sources is None:
+        return None
+    values = values_of(sources, trace)
+    return (program, sources, values) if program.accepts(values) else None
 
 
 def _native(leaf: Any) -> Any:

@@ -28,10 +28,7 @@ class Captured(Constant, abstract=True):
 
     def __init__(self, value: Any, *, dtype: Any = None, name: str | None = None) -> None:
         self._start(name)
-        if type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype):
-            held = _held_of_large(value)
-        else:
-            held = frozen_copy(value, dtype)
+        held = held_of(value, dtype)
         spec = Spec(held.shape, held.dtype)
         self.__dict__.update(
             held=held, conditions=None, children=(), outputs=(spec,), shape=spec.shape, dtype=spec.dtype
@@ -104,6 +101,13 @@ def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:
                 f"{name_of(f)}: found an array of shape {shape_text(array.shape)} that it reads and then changes in "
                 f"place; change a copy, or before the call"
             )
+
+
+def held_of(value: Any, dtype: Any) -> Array:
+    """What a constant of one call holds of a value: a copy, or a large array that the trace lends as it is."""
+    if type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype):
+        return _held_of_large(value)
+    return frozen_copy(value, dtype)
 
 
 def _held_of_large(array: Array) -> Array:

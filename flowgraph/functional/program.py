@@ -12,6 +12,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.functional.captured import Captured, twin_of
 from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild
 from flowgraph.functional.record import Record
+from flowgraph.functional.script import Script
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
 from flowgraph.leaves import Parameter
@@ -26,19 +27,23 @@ class Program:
     """The graph that came of one call, for all calls whose records have the same key.
 
     It is derived on twins of the boxes of that call, so that it keeps none of their values. `asked` are the boxes that
-    control flow asked for their values, by `kinds`.
+    control flow asked for their values. `frame` is all that the derivation follows from beside boxes: its kind, the
+    containers, at last the kinds of answers. A later call may follow the `script` of one that was `noted`.
     """
 
     def __init__(
         self, record: Record, values: Sequence[Any], subject: Subject, transform: Callable[[Subject], Any],
-        asked: Sequence[Box], kinds: Sequence[Kind],
+        asked: Sequence[Box], frame: tuple[Any, ...],
     ) -> None:  # fmt: skip
         twins = _twins(record, values)
         self._places = {twins[source]: i for i, source in enumerate(record.sources)}
         self._arguments = record.arguments
         self._asked = [twins[box] for box in asked]
         self._guard: Evaluation | None = None
-        self.kinds = tuple(kinds)
+        self.frame = frame
+        self.kinds: Sequence[Kind] = frame[-1]
+        self.script: Script | None = None
+        self.noted = False
         own = {part: mapped(lambda leaf: twins.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
         with tracing.traced(None):
             result = transform(subject._replace(**own))
@@ -48,6 +53,10 @@ class Program:
         self._evaluation = Evaluation(outputs, self._arguments, self._places)
         settled = [(i, twin.settle()) for twin, i in self._places.items() if isinstance(twin, Captured)]
         self._conditions = [(i, conditions) for i, conditions in settled if conditions]
+
+    def take(self, script: Script | None) -> None:
+        """Keep the script of a call, if there is none yet."""
+        self.script, self.noted = self.script or script, True
 
     def accepts(self, values: Sequence[Any]) -> bool:
         """Whether the derivation would build the same graph for these values of the sources."""

@@ -37,11 +37,13 @@ class Kept(NamedTuple):
 class Programs:
     """The programs of one function by their keys: several of a key, where derivations asked for values.
 
-    `inputs` are the leaves for arguments of some shapes, with the names that the function has for them.
+    `inputs` are the leaves for arguments of some shapes, with the names that the function has for them; `latest` are
+    the programs that ran last for such.
     """
 
     def __init__(self, unread: frozenset[int] = frozenset()) -> None:
         self.inputs: dict[Hashable, list[Input]] = {}
+        self.latest: dict[Hashable, Program] = {}
         self._unread = unread
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, Kept] = OrderedDict()
@@ -64,6 +66,15 @@ class Programs:
                     self._row.clear()
                     return program
         return None
+
+    def used(self, program: Program, kind: Hashable) -> None:
+        """Note that a program ran for arguments of a kind: a later call may go the same way."""
+        if self.latest.get(kind) is not program:
+            if len(self.latest) >= MOST_WAYS:
+                self.latest.clear()
+            self.latest[kind] = program
+        elif self._row:
+            self._row.clear()
 
     def add(self, key: Hashable, shapes: Hashable, program: Program) -> None:
         """Keep a program; let go of the oldest of its shapes, and of all, where there are too many."""
@@ -95,7 +106,7 @@ class Programs:
             f"times as long as to run a graph; pass it as a float where it is only computed with, or pass the batch "
             f"that it chooses as an argument",
             RetraceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def __len__(self) -> int:

@@ -35,7 +35,7 @@ class Record(NamedTuple):
 def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
     """The record of the boxes that these roots read; `leaves` are the arguments of the call."""
     arguments = {leaf: place for place, leaf in enumerate(leaves)}
-    sizes = _Sizes()
+    sizes = Sizes()
     places: dict[Box, int] = {}
     boxes: list[Box] = []
     entries: list[Hashable] = []
@@ -46,7 +46,7 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
         state = box.__dict__
         spec = (sizes.plain(state["shape"]), state["dtype"].char) if "shape" in state else sizes.of(box)
         if box.children:
-            entries.append((type(box), tuple([places[child] for child in box.children]), spec, _state(box, sizes)))
+            entries.append((type(box), tuple([places[child] for child in box.children]), spec, state_key(box, sizes)))
         elif box in arguments:
             entries.append((arguments[box], spec))
         elif isinstance(box, Constant | Parameter | Random):
@@ -92,18 +92,18 @@ def _children_first(roots: Sequence[Box]) -> Iterator[Box]:
                 yield box
 
 
-def _state(box: Box, sizes: _Sizes) -> Hashable:
+def state_key(box: Box, sizes: Sizes) -> Hashable:
     """Settings; of a class that is not flowgraph's own all that it keeps in its instances."""
     cls = type(box)
     if cls.__module__.startswith("flowgraph."):
         if not cls.settings:
             return None
-        return tuple([_setting(getattr(box, name), sizes) for name in cls.settings])
+        return tuple([setting_key(getattr(box, name), sizes) for name in cls.settings])
     own = [(name, value) for name, value in box.__dict__.items() if name not in _OF_EVERY_BOX]
-    return tuple([(name, _setting(value, sizes)) for name, value in own])
+    return tuple([(name, setting_key(value, sizes)) for name, value in own])
 
 
-def _setting(value: Any, sizes: _Sizes) -> Hashable:
+def setting_key(value: Any, sizes: Sizes) -> Hashable:
     """A key that is equal for values that no box could tell apart."""
     kind = type(value)
     if kind in _PLAIN:
@@ -111,9 +111,9 @@ def _setting(value: Any, sizes: _Sizes) -> Hashable:
     if kind is float:
         return kind, value.hex()
     if kind is tuple or kind is list:
-        return kind, tuple([_setting(one, sizes) for one in value])
+        return kind, tuple([setting_key(one, sizes) for one in value])
     if kind is slice:
-        return kind, _setting(value.start, sizes), _setting(value.stop, sizes), _setting(value.step, sizes)
+        return kind, setting_key(value.start, sizes), setting_key(value.stop, sizes), setting_key(value.step, sizes)
     if kind is Size:
         return kind, sizes.named(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
@@ -121,11 +121,11 @@ def _setting(value: Any, sizes: _Sizes) -> Hashable:
     if isinstance(value, np.dtype):
         return kind, value.str
     if kind is dict:
-        return kind, tuple([(_setting(key, sizes), _setting(one, sizes)) for key, one in value.items()])
+        return kind, tuple([(setting_key(key, sizes), setting_key(one, sizes)) for key, one in value.items()])
     if isinstance(value, Box):
-        return kind, tuple([sizes.of(child) for child in value.children]), _state(value, sizes)
+        return kind, tuple([sizes.of(child) for child in value.children]), state_key(value, sizes)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return kind, tuple([_setting(getattr(value, field.name), sizes) for field in dataclasses.fields(value)])
+        return kind, tuple([setting_key(getattr(value, field.name), sizes) for field in dataclasses.fields(value)])
     return Same(value)
 
 
@@ -144,7 +144,7 @@ class Same:
         return isinstance(other, Same) and self.value is other.value
 
 
-class _Sizes:
+class Sizes:
     """Sizes that depend on values, numbered as they come: each call invents new names for them."""
 
     def __init__(self) -> None:

@@ -1,0 +1,335 @@
+"""A call that goes as an earlier one did: what each NumPy function makes of boxes is copied, not built again.
+
+To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. A `Writer` notes
+during one call which functions were called on which boxes, and what came of it. A `Reader` compares the functions of
+another call with these notes; where they are the same, on boxes that came about in the same way, it copies what came of
+them. From the first difference on everything is built as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.dispatch import builder_of
+from flowgraph.functional.captured import Captured, held_of
+from flowgraph.functional.record import Sizes, setting_key, state_key
+from flowgraph.leaves import Parameter, Random
+
+LARGEST_KEY = 4096
+"""Bytes of an array that is compared by its values."""
+
+_PRODUCTS = (np.dot, np.inner, np.linalg.matmul)
+"""Functions that make children of their arguments, whatever these hold; so do the ufuncs that a class stands for."""
+
+_NUMBERS = (float, int, bool, complex)
+
+_UNSHARED = ("children", "held")
+
+
+class UnscriptableError(Exception):
+    """What cannot be noted; the script ends before it."""
+
+
+class Free(NamedTuple):
+    """A number or an array of any value, which becomes the constant child at its place."""
+
+    kind: type
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+class Known(NamedTuple):
+    """A value that is to be the same."""
+
+    key: Any
+
+
+class Several(NamedTuple):
+    """A list or a tuple of such."""
+
+    kind: type
+    parts: tuple[Any, ...]
+
+
+class Given(NamedTuple):
+    """A value that comes of a function beside boxes, such as a size."""
+
+    value: Any
+
+
+class Copy(NamedTuple):
+    """A box to copy: its class and state, the numbers of its children; of a constant the argument that it holds."""
+
+    cls: type[Box]
+    state: dict[str, Any]
+    children: tuple[int, ...]
+    argument: int | None
+
+
+class Step(NamedTuple):
+    """One call of a function: what to recognise it by, boxes in it that no function made, and what came of it.
+
+    Boxes are numbered in the order in which they come up, after the arguments of the call.
+    """
+
+    function: Any
+    method: str
+    arguments: tuple[Any, ...]
+    keywords: tuple[tuple[str, Any], ...]
+    strangers: tuple[Any, ...]
+    copies: tuple[Copy, ...]
+    result: Any
+
+
+class Script(NamedTuple):
+    """The steps of a call, and the numbers of the boxes that it returned or asked, and of those that give it values."""
+
+    steps: tuple[Step, ...]
+    strangers: tuple[Any, ...]
+    roots: tuple[int, ...]
+    sources: tuple[int, ...]
+
+
+class Writer:
+    """Notes a call."""
+
+    def __init__(self, leaves: Sequence[Box]) -> None:
+        self.places: dict[Box, int] = {leaf: place for place, leaf in enumerate(leaves)}
+        self._steps: list[Step] = []
+        self._sizes = Sizes()
+        self._inside, self._open = False, True
+
+    def call(self, build: Callable[..., Any], function: Any, method: str, inputs: Any, keywords: Any) -> Any:
+        """What a function makes of boxes, noted."""
+        if self._inside or not self._open:
+            return build(function, method, inputs, keywords)
+        self._inside = True
+        try:
+            result = build(function, method, inputs, keywords)
+        finally:
+            self._inside = False
+        try:
+            self._note(function, method, inputs, keywords, result)
+        except UnscriptableError:
+            self._open = False
+        return result
+
+    def script(self, roots: Sequence[Box], sources: Sequence[Box]) -> Script | None:
+        """The script of the call, if all of it could be noted."""
+        strangers: list[Any] = []
+        try:
+            places = tuple([self._place(root, strangers) for root in roots])
+            if not self._open or not all(source in self.places for source in sources):
+                return None
+        except UnscriptableError:
+            return None
+        return Script(tuple(self._steps), tuple(strangers), places, tuple([self.places[one] for one in sources]))
+
+    def _note(self, function: Any, method: str, inputs: Any, keywords: Mapping[str, Any], result: Any) -> None:
+        strangers: list[Any] = []
+        held = _held_arguments(function, method, inputs, keywords, result, self.places)
+        arguments = tuple([
+            _free(one) if i in held else self._pattern(one, strangers) for i, one in enumerate(inputs)
+        ])  # fmt: skip
+        named = tuple([(name, self._pattern(one, strangers)) for name, one in keywords.items()])
+        copies: list[Copy] = []
+        children = {result.children[i]: i for i in held}
+        told = self._result(result, copies, children)
+        self._steps.append(Step(function, method, arguments, named, tuple(strangers), tuple(copies), told))
+
+    def _pattern(self, value: Any, strangers: list[Any]) -> Any:
+        if isinstance(value, Box):
+            return self._place(value, strangers)
+        if type(value) in (list, tuple):
+            return Several(type(value), tuple([self._pattern(one, strangers) for one in value]))
+        if isinstance(value, np.ndarray) and value.nbytes > LARGEST_KEY:
+            raise UnscriptableError
+        return Known(setting_key(value, self._sizes))
+
+    def _place(self, box: Box, strangers: list[Any]) -> int:
+        """The number of a box; one that no function made is noted by what it is."""
+        for one in unknown(box, self.places):
+            strangers.append(stranger_key(one, self.places, self._sizes))
+            self.places[one] = len(self.places)
+        return self.places[box]
+
+    def _result(self, value: Any, copies: list[Copy], held: Mapping[Box, int]) -> Any:
+        if isinstance(value, Box):
+            for one in unknown(value, self.places):
+                copies.append(self._copy(one, held.get(one)))
+                self.places[one] = len(self.places)
+            return self.places[value]
+        if isinstance(value, list | tuple):
+            return Several(type(value), tuple([self._result(one, copies, held) for one in value]))
+        if not isinstance(value, (*_NUMBERS, str, np.generic, np.dtype, type(None))):
+            raise UnscriptableError
+        return Given(value)
+
+    def _copy(self, box: Box, argument: int | None) -> Copy:
+        state = {name: value for name, value in box.__dict__.items() if name not in _UNSHARED}
+        if box.children:
+            return Copy(type(box), state, tuple([self.places[child] for child in box.children]), None)
+        if not isinstance(box, Captured) or (argument is None and box.held.nbytes > LARGEST_KEY):
+            raise UnscriptableError
+        return Copy(Captured, state if argument is not None else {**state, "held": box.held}, (), argument)
+
+
+class Reader:
+    """Follows a script."""
+
+    def __init__(self, script: Script, leaves: Sequence[Box]) -> None:
+        self._script = script
+        self._boxes = list(leaves)
+        self._places: dict[Box, int] = {leaf: place for place, leaf in enumerate(leaves)}
+        self._sizes = Sizes()
+        self._next = 0
+        self._reading = True
+
+    def call(self, build: Callable[..., Any], function: Any, method: str, inputs: Any, keywords: Any) -> Any:
+        """What a function makes of boxes: a copy where the script has the same, else built."""
+        if not self._reading:
+            return build(function, method, inputs, keywords)
+        if self._next < len(self._script.steps):
+            step = self._script.steps[self._next]
+            if step.function is function and step.method == method and self._fits(step, inputs, keywords):
+                self._next += 1
+                return self._copied(step, inputs)
+        self._reading = False
+        return build(function, method, inputs, keywords)
+
+    def sources(self, roots: Sequence[Box]) -> list[Box] | None:
+        """What gives values to the call, if it went as the script to its end."""
+        script = self._script
+        if not self._reading or self._next < len(script.steps) or len(roots) != len(script.roots):
+            return None
+        strangers = iter(script.strangers)
+        if any(self._place(root, strangers) != place for root, place in zip(roots, script.roots, strict=True)):
+            return None
+        return [self._boxes[place] for place in script.sources]
+
+    def _fits(self, step: Step, inputs: Any, keywords: Mapping[str, Any]) -> bool:
+        if len(inputs) != len(step.arguments) or len(keywords) != len(step.keywords):
+            return False
+        strangers = iter(step.strangers)
+        for pattern, value in zip(step.arguments, inputs, strict=True):
+            if not self._is(pattern, value, strangers):
+                return False
+        for (name, pattern), (own, value) in zip(step.keywords, keywords.items(), strict=True):
+            if name != own or not self._is(pattern, value, strangers):
+                return False
+        return True
+
+    def _is(self, pattern: Any, value: Any, strangers: Iterator[Any]) -> bool:
+        kind = type(pattern)
+        if kind is int:
+            return isinstance(value, Box) and self._place(value, strangers) == pattern
+        if kind is Free:
+            if type(value) is not pattern.kind:
+                return False
+            return pattern.dtype is None or (value.shape == pattern.shape and value.dtype == pattern.dtype)
+        if kind is Several:
+            if type(value) is not pattern.kind or len(value) != len(pattern.parts):
+                return False
+            return all(self._is(part, one, strangers) for part, one in zip(pattern.parts, value, strict=True))
+        if isinstance(value, Box) or (isinstance(value, np.ndarray) and value.nbytes > LARGEST_KEY):
+            return False
+        return bool(setting_key(value, self._sizes) == pattern.key)
+
+    def _place(self, box: Box, strangers: Iterator[Any]) -> int | None:
+        """The number of a box; of one that no function made, if it is what the script has there."""
+        place = self._places.get(box)
+        if place is not None:
+            return place
+        for one in unknown(box, self._places):
+            try:
+                same = next(strangers, None) == stranger_key(one, self._places, self._sizes)
+            except UnscriptableError:
+                same = False
+            if not same:
+                return None
+            self._places[one] = len(self._boxes)
+            self._boxes.append(one)
+        return self._places[box]
+
+    def _copied(self, step: Step, inputs: Any) -> Any:
+        boxes = self._boxes
+        for cls, state, children, argument in step.copies:
+            box = object.__new__(cls)
+            own = box.__dict__
+            own.update(state)
+            own["children"] = tuple([boxes[child] for child in children])
+            if argument is not None:
+                own["held"] = held_of(inputs[argument], state["dtype"])
+            self._places[box] = len(boxes)
+            boxes.append(box)
+        return self._result(step.result)
+
+    def _result(self, result: Any) -> Any:
+        if type(result) is int:
+            return self._boxes[result]
+        if type(result) is Given:
+            return result.value
+        parts = [self._result(part) for part in result.parts]
+        return result.kind(*parts) if hasattr(result.kind, "_fields") else result.kind(parts)
+
+
+def unknown(box: Box, places: Mapping[Box, int]) -> list[Box]:
+    """The boxes that a box reads and that have no place yet, children before parents, and itself."""
+    if box in places:
+        return []
+    order: list[Box] = []
+    seen = {box}
+    stack = [(box, iter(box.children))]
+    while stack:
+        one, children = stack[-1]
+        for child in children:
+            if child not in places and child not in seen:
+                seen.add(child)
+                stack.append((child, iter(child.children)))
+                break
+        else:
+            stack.pop()
+            order.append(one)
+    return order
+
+
+def stranger_key(box: Box, places: Mapping[Box, int], sizes: Sizes) -> Any:
+    """What a box is that no function of NumPy made in this call."""
+    if box.children:
+        return type(box), tuple([places[child] for child in box.children]), sizes.of(box), state_key(box, sizes)
+    if isinstance(box, Constant | Parameter):
+        return "constant", sizes.of(box)
+    if isinstance(box, Random):
+        return "random", sizes.of(box)
+    raise UnscriptableError
+
+
+def _held_arguments(
+    function: Any, method: str, inputs: Sequence[Any], keywords: Any, result: Any, places: Mapping[Box, int]
+) -> list[int]:
+    """The arguments, by number, that came to be constants of just their value."""
+    if keywords or method != "__call__" or not isinstance(result, Box) or len(result.children) != len(inputs):
+        return []
+    if function not in _PRODUCTS and not (isinstance(function, np.ufunc) and isinstance(builder_of(function), type)):
+        return []
+    others = [i for i, one in enumerate(inputs) if not isinstance(one, Box)]
+    if any(result.children[i] is not one for i, one in enumerate(inputs) if isinstance(one, Box)):
+        return []
+    made = [result.children[i] for i in others]
+    if any(not isinstance(child, Captured) or child in places for child in made) or len(set(made)) < len(made):
+        return []
+    return others if all(_is_plain(inputs[i]) for i in others) else []
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in (*_NUMBERS, np.ndarray) or isinstance(value, np.generic)
+
+
+def _free(value: Any) -> Free:
+    if type(value) in _NUMBERS:
+        return Free(type(value), (), None)
+    return Free(type(value), value.shape, value.dtype)
