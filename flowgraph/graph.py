@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -68,6 +67,7 @@ class Graph:
         self.parameters = Boxes(box for box in self.boxes if isinstance(box, Parameter))
         self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
         self._by_name = {name: box for box, name in self.names.items()}
+        self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
         self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
         self._bsteps: dict[Any, tuple[Step, ...]] = {}
         self.reached: set[tuple[Box, ...]] = set()
@@ -82,15 +82,17 @@ class Graph:
         Random leaves draw anew in each call; `seed=7` repeats the draws. `run.seed` is the seed that repeats those of
         a run, and all that is done with the run keeps them.
         """
+        if not self._constants:
+            self._constants = [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
         values = self._constants.copy()
         for box in self.parameters:
             values[self.slots[box]] = box.array[()]
         sizes = feeding.feed(self, values, feeds, named)
         if self.randoms:
             seed = seed_of_run(seed)
-        for number, leaf in enumerate(self.randoms):
-            if values[self.slots[leaf]] is None:
-                values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
+            for number, leaf in enumerate(self.randoms):
+                if values[self.slots[leaf]] is None:
+                    values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
         kept = self._kept(keep)
         self.compute(self.fsteps(kept), values)
         return Run(self, values, kept is None, seed, sizes)
@@ -114,11 +116,6 @@ class Graph:
             box = self.boxes[slot]
             error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
             raise
-
-    @functools.cached_property
-    def _constants(self) -> list[Any]:
-        """The values that are known before a run; read by the first one."""
-        return [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
 
     def box(self, key: Any) -> Box:
         """The box of that name, or the box itself if the graph holds it."""

@@ -89,10 +89,9 @@ class Derived:
         shapes = tuple([(a.shape, a.dtype) for a in arrays])
         others = [one for one in others if type(one) not in _UNCHANGING]
         kind = (self._as_read(structure) if self._unread else structure), shapes
-        call = Call(args, keywords, structure, arrays, shapes, others, kind)
         found = None if self._memory is None else self._memory.find(kind, others, arrays, self._seed)
         if found is None:
-            return self._anew(call)
+            return self._anew(Call(args, keywords, structure, arrays, shapes, others, kind))
         program, values = found
         return program(arrays, values)
 

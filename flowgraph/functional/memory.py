@@ -187,7 +187,8 @@ class Memory:
         outside = self._outside
         if outside is None or len(roots) != len(self._roots):
             return False
-        return all(one is other for one, other in zip(roots, self._roots, strict=True)) and outside.is_same()
+        same = not roots or all(one is other for one, other in zip(roots, self._roots, strict=True))
+        return same and outside.is_same()
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -63,9 +63,9 @@ class Outside:
         now = self._read()
         if len(now) != len(self._seen) or any(map(is_not, now, self._seen)):
             return False
-        if any(array.flags.writeable for array in self._frozen):
+        if self._frozen and any(array.flags.writeable for array in self._frozen):
             return False
-        return all(array.shape == shape and array.tobytes() == bits for array, shape, bits in self._arrays)
+        return not self._arrays or all(a.shape == shape and a.tobytes() == bits for a, shape, bits in self._arrays)
 
     def lends(self, array: Array) -> bool:
         """Whether an array is a large one from outside, or a part of it."""
