@@ -221,6 +221,8 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """What the value behind a box says while a function is traced; refused anywhere else."""
         trace = tracing.current()
         answer = None if trace is None else trace.answer(cast("Box", self), kind)
+        if answer is None and trace is not None:
+            self._refuse(what, "it reads an input from outside of the function, which has to be an argument")
         if answer is None:
             self._refuse(what, way_out)
         return answer

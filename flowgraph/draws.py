@@ -59,12 +59,16 @@ def seed_of_run(seed: Any, who: str = "fprop") -> Any:
         return seed
     if isinstance(seed, np.random.SeedSequence):
         return tuple(int(word) for word in seed.generate_state(4))
-    if isinstance(seed, int | np.integer) and seed >= 0:
+    if _is_entropy(seed):
         return int(seed)
-    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(one is not None for one in seed):
-        return tuple(seed_of_run(one, who) for one in seed)
+    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(_is_entropy(one) for one in seed):
+        return tuple(int(one) for one in seed)
     drawn = ", such as int(rng.integers(2**63))" if isinstance(seed, np.random.Generator) else ""
     raise UsageError(
         f"{who}: found seed={seed!r}, needs an integer from 0{drawn}, a sequence of such integers, or None for new "
         f"draws in each call"
     )
+
+
+def _is_entropy(number: Any) -> bool:
+    return isinstance(number, int | np.integer) and bool(number >= 0)

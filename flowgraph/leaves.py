@@ -179,7 +179,8 @@ class Random(Leaf):
         if missing:
             raise UsageError(f"{self.title}: no input of the graph has the axis {sorted(missing)[0]!r} of its shape")
         shape = tuple(evaluate(size, sizes) for size in self.shape)
-        drawn = np.array(self.draw(np.random.default_rng([seed, number]), shape), self.dtype)
+        entropy = [*seed, number] if isinstance(seed, tuple) else [seed, number]
+        drawn = np.array(self.draw(np.random.default_rng(entropy), shape), self.dtype)
         if drawn.shape != shape:
             raise ShapeError(f"{self.title}: draw returned the shape {drawn.shape}, needs {shape}")
         return drawn
