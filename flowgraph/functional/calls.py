@@ -95,6 +95,11 @@ class Derived:
         program, values = found
         return program(arrays, values)
 
+    def __reduce__(self) -> Any:
+        """Pickled and copied without what it remembers."""
+        cache = self._memory is not None
+        return Derived, (self._f, self._argnums, self._transform, self._vector, self._fallback, self._seed, cache)
+
     def __repr__(self) -> str:
         return f"<{self._transform.__name__} of {name_of(self._f)}>"
 
@@ -147,7 +152,10 @@ class Derived:
         record = read_record(ending.roots, leaves)
         values = values_of(record.sources, trace)
         key = ending.frame, record.key
-        program = self._programs.find(key, values)
+        try:
+            program = self._programs.find(key, values)
+        except TypeError:  # what the function returned holds something that cannot be hashed
+            return Program(record, values, subject, self._transform, ending.asked, ending.frame), record.sources, values
         if program is None:
             program = Program(record, values, subject, self._transform, ending.asked, ending.frame)
             self._programs.add(key, call.shapes, program)

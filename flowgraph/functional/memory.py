@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,6 +84,13 @@ class Binding:
             return False
 
 
+class Look(NamedTuple):
+    """What a function reads, and where its generators stand, before a call."""
+
+    outside: Outside
+    states: list[Any]
+
+
 class Memory:
     """What calls of one function came to, and what the function read meanwhile.
 
@@ -123,7 +130,7 @@ class Memory:
             return None
         if not bindings or not self._is_fresh(roots):
             return None
-        for binding in bindings:
+        for binding in tuple(bindings):
             if binding.settled:
                 values = binding.values(seed)
                 if binding.fits(arrays, values):
@@ -131,9 +138,11 @@ class Memory:
                     return binding.program, values
         return None
 
-    def begin(self, roots: Sequence[Any]) -> list[Any] | None:
+    def begin(self, roots: Sequence[Any]) -> Look | None:
         """Look at what the function reads, before it is called; None where the call is not worth it."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):  # another thread looks: what is remembered only saves time
+            return None
+        try:
             if not self._is_worth_it():
                 return None
             if not self._is_fresh(roots):
@@ -145,29 +154,37 @@ class Memory:
             if outside is None or outside.blind:
                 self._skipped = LONGEST_PAUSE
                 return None
-            return states(outside.generators)
+            return Look(outside, states(outside.generators))
+        finally:
+            self._lock.release()
 
-    def end(self, key: Hashable, before: list[Any], binding: Binding) -> None:
+    def end(self, key: Hashable, look: Look, binding: Binding) -> None:
         """Remember a call, unless the function changed what it reads, or a generator drew."""
-        with self._lock:
-            outside = self._outside
-            if outside is None or not outside.is_same() or states(outside.generators) != before:
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            outside = look.outside
+            if self._outside is outside and outside.is_same() and states(outside.generators) == look.states:
+                self._remember(key, binding)
+        finally:
+            self._lock.release()
+
+    def _remember(self, key: Hashable, binding: Binding) -> None:
+        try:
+            bindings = self._bindings.setdefault(key, [])
+        except TypeError:  # an argument that is no array and cannot be hashed
+            return
+        self._bindings.move_to_end(key)
+        for known in bindings:
+            if known.program is binding.program and known.said == binding.said:
+                known.confirm(binding)
                 return
-            try:
-                bindings = self._bindings.setdefault(key, [])
-            except TypeError:  # an argument that is no array and cannot be hashed
-                return
-            self._bindings.move_to_end(key)
-            for known in bindings:
-                if known.program is binding.program and known.said == binding.said:
-                    known.confirm(binding)
-                    return
-            bindings.insert(0, binding)
-            self._bytes += binding.bytes - sum([gone.bytes for gone in bindings[MOST_WAYS:]])
-            del bindings[MOST_WAYS:]
-            while len(self._bindings) > MOST or self._bytes > MOST_BYTES:
-                _, oldest = self._bindings.popitem(last=False)
-                self._bytes -= sum([gone.bytes for gone in oldest])
+        bindings.insert(0, binding)
+        self._bytes += binding.bytes - sum([gone.bytes for gone in bindings[MOST_WAYS:]])
+        del bindings[MOST_WAYS:]
+        while len(self._bindings) > MOST or self._bytes > MOST_BYTES:
+            _, oldest = self._bindings.popitem(last=False)
+            self._bytes -= sum([gone.bytes for gone in oldest])
 
     def _is_worth_it(self) -> bool:
         """Not in the first call, which may be the only one; after several in vain, only now and then."""

@@ -49,18 +49,18 @@ class Outside:
         self._count = 0
         self._known: dict[int, Any] = {}
         self._waiting: list[Any] = list(roots)
-        while self._waiting and self._count <= MOST:
-            one = self._waiting.pop()
-            if id(one) not in self._known:
-                self._known[id(one)] = one
-                self._open(one)
-        if self._count > MOST:
-            self.blind = f"more than {MOST} names and elements"
-        self._seen = self._read()
+        self._seen: list[Any] = []
+        try:
+            self._look_around()
+        except Exception as error:  # whatever the attributes of a user's objects raise when they are looked at
+            self._blind(f"what raises a {type(error).__name__} when it is looked at")
 
     def is_same(self) -> bool:
         """Whether every name still stands for the same object, and every array holds the same numbers."""
-        now = self._read()
+        try:
+            now = self._read()
+        except Exception:  # such as that of a container that another thread changes
+            return False
         if len(now) != len(self._seen) or any(map(is_not, now, self._seen)):
             return False
         if self._frozen and any(array.flags.writeable for array in self._frozen):
@@ -70,6 +70,16 @@ class Outside:
     def lends(self, array: Array) -> bool:
         """Whether an array is a large one from outside, or a part of it."""
         return array.dtype.isnative and id(steady.owner_of(array)) in self.owners
+
+    def _look_around(self) -> None:
+        while self._waiting and self._count <= MOST:
+            one = self._waiting.pop()
+            if id(one) not in self._known:
+                self._known[id(one)] = one
+                self._open(one)
+        if self._count > MOST:
+            self.blind = f"more than {MOST} names and elements"
+        self._seen = self._read()
 
     def _read(self) -> list[Any]:
         found = [space.get(name) for space, name in self._names.values()]

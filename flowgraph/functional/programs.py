@@ -59,13 +59,21 @@ class Programs:
 
     def find(self, key: Hashable, values: Sequence[Any]) -> Program | None:
         """The program of this key that fits these values of what the function took from elsewhere."""
-        with self._lock:
-            for program in self._by_key.get(key, ()):
-                if program.accepts(values):
-                    self._kept.move_to_end(id(program))
-                    self._row.clear()
-                    return program
+        for program in tuple(self._by_key.get(key, ())):
+            if program.accepts(values):
+                self._row = []
+                self._move_to_end(program)
+                return program
         return None
+
+    def _move_to_end(self, program: Program) -> None:
+        """Let a program be the last to go; if another thread is at it, it stays where it is."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if id(program) in self._kept:
+                    self._kept.move_to_end(id(program))
+            finally:
+                self._lock.release()
 
     def used(self, program: Program, kind: Hashable) -> None:
         """Note that a program ran for arguments of a kind: a later call may go the same way."""
@@ -74,7 +82,7 @@ class Programs:
                 self.latest.clear()
             self.latest[kind] = program
         elif self._row:
-            self._row.clear()
+            self._row = []
 
     def add(self, key: Hashable, shapes: Hashable, program: Program) -> None:
         """Keep a program; let go of the oldest of its shapes, and of all, where there are too many."""
@@ -114,7 +122,6 @@ class Programs:
 
 
 _of_code: weakref.WeakKeyDictionary[CodeType, Programs] = weakref.WeakKeyDictionary()
-_finding = threading.Lock()
 
 
 def programs_of(f: Any) -> Programs:
@@ -122,11 +129,10 @@ def programs_of(f: Any) -> Programs:
     code = _code_of(f)
     if code is None:
         return Programs()
-    with _finding:
-        found = _of_code.get(code)
-        if found is None:
-            found = _of_code[code] = Programs(unread_in(code))
-        return found
+    found = _of_code.get(code)
+    if found is None:
+        found = _of_code[code] = Programs(unread_in(code))
+    return found
 
 
 def _code_of(f: Any) -> CodeType | None:

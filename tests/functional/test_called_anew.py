@@ -1,20 +1,23 @@
 """A function that reads what cannot be watched is called in each call: clocks, files, iterators, draws of all kinds."""
 
 import contextvars
+import copy
 import datetime
 import itertools
 import os
+import pickle
 import random
 import secrets
 import threading
 import time
 import uuid
 from time import perf_counter
+from unittest import mock
 
 import numpy as np
 import pytest
 
-from flowgraph.functional import grad
+from flowgraph.functional import grad, jacobian
 from flowgraph.functional.outside import Outside
 
 
@@ -156,3 +159,56 @@ MANY = np.ones(100_000)
 SMALL = np.ones(3)
 FROZEN = np.ones(100_000)
 FROZEN.setflags(write=False)
+
+
+class Raises:
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name}")
+
+
+class Hides:
+    @property
+    def __dict__(self):
+        raise RuntimeError("not to be looked at")
+
+
+def test_objects_that_do_not_like_to_be_looked_at_do_no_harm():
+    raising, hiding, mocked = Raises(2.0), Hides(), mock.MagicMock()
+    mocked.rate = 2.0
+    for f in (
+        lambda x: x * raising.rate,
+        lambda x: x * (1.0 + (hiding is not None)),
+        lambda x: x * mocked.rate,
+        lambda x: x * len({raising, hiding}),
+    ):
+        slope = grad(f)
+        assert [slope(1.0) for _ in range(5)] == [2.0] * 5
+    raising.rate = mocked.rate = 3.0
+    assert grad(lambda x: x * raising.rate)(1.0) == 3.0
+    assert grad(lambda x: x * mocked.rate)(1.0) == 3.0
+
+
+def total(x):
+    return np.sum(x**2)
+
+
+def test_a_derivative_can_be_pickled_and_copied_without_its_memory():
+    slope = grad(total, seed=3)
+    for _ in range(4):
+        slope(SMALL)
+    for other in (
+        pickle.loads(pickle.dumps(slope)),
+        copy.deepcopy(slope),
+        copy.deepcopy({"slope": [slope]})["slope"][0],
+    ):
+        np.testing.assert_array_equal(other(SMALL), 2 * SMALL)
+        assert (other._seed, other._memory is not slope._memory) == (3, True)
+
+
+def test_arguments_and_results_that_cannot_be_hashed():
+    slope = jacobian(lambda x, chosen: {"a": x * len(chosen), "of": {1, 2}})
+    for chosen in ({1}, {1, 2}, {1}, {1, 2, 3}):
+        np.testing.assert_array_equal(slope(SMALL, chosen)["a"], len(chosen) * np.eye(3))
