@@ -18,8 +18,9 @@ from flowgraph.functional.containers import arrays_of, flatten, mapped, paths, r
 from flowgraph.functional.memory import Binding, Memory
 from flowgraph.functional.program import Program, values_of
 from flowgraph.functional.programs import programs_of
+from flowgraph.functional.reader import Reader
 from flowgraph.functional.record import read_record
-from flowgraph.functional.script import Reader, Writer
+from flowgraph.functional.script import Writer
 from flowgraph.functional.transforms import Subject, as_boxes
 from flowgraph.leaves import Input
 

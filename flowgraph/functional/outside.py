@@ -6,6 +6,7 @@ import builtins
 import functools
 import random
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from operator import is_not
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
@@ -34,7 +35,7 @@ class Outside:
     def __init__(self, *roots: Any) -> None:
         self.blind: str | None = None
         self.generators: list[Any] = []
-        self.owners: set[int] = set()
+        self._owners: dict[int, weakref.ref[Any]] = {}
         self._names: dict[tuple[int, str], tuple[Mapping[str, Any], str]] = {}
         self._slots: list[tuple[Any, str]] = []
         self._cells: list[CellType] = []
@@ -54,9 +55,15 @@ class Outside:
             self._look_around()
         except Exception as error:  # whatever the attributes of a user's objects raise when they are looked at
             self._blind(f"what raises a {type(error).__name__} when it is looked at")
+        self._known.clear()
+        if self.blind:
+            for kept in (self._names, self._spaces, self._objects, self._classes, self._arrays, self._holders):
+                kept.clear()
 
     def is_same(self) -> bool:
         """Whether every name still stands for the same object, and every array holds the same numbers."""
+        if self.blind:
+            return False
         try:
             now = self._read()
         except Exception:  # such as that of a container that another thread changes
@@ -69,7 +76,9 @@ class Outside:
 
     def lends(self, array: Array) -> bool:
         """Whether an array is a large one from outside, or a part of it."""
-        return array.dtype.isnative and id(steady.owner_of(array)) in self.owners
+        owner = steady.owner_of(array)
+        known = self._owners.get(id(owner))
+        return array.dtype.isnative and known is not None and known() is owner
 
     def _look_around(self) -> None:
         while self._waiting and self._count <= MOST:
@@ -79,7 +88,8 @@ class Outside:
                 self._open(one)
         if self._count > MOST:
             self.blind = f"more than {MOST} names and elements"
-        self._seen = self._read()
+        if not self.blind:
+            self._seen = self._read()
 
     def _read(self) -> list[Any]:
         found = [space.get(name) for space, name in self._names.values()]
@@ -123,7 +133,9 @@ class Outside:
             self._open_object(one)
 
     def _open_array(self, array: Array) -> None:
-        self.owners.add(id(steady.owner_of(array)))
+        owner = steady.owner_of(array)
+        if isinstance(owner, np.ndarray):
+            self._owners[id(owner)] = weakref.ref(owner)
         if array.dtype.hasobject:
             self._blind(f"an array of {array.dtype}")
         elif steady.is_frozen(array):
@@ -136,7 +148,8 @@ class Outside:
                 self._count += 1
                 self._arrays.append((array, array.shape, array.tobytes()))
         if hasattr(array, "__dict__"):  # of a subclass, such as a masked array
-            self._add_space(vars(array))
+            for name in vars(array):
+                self._watch(vars(array), name)
 
     def _open_container(self, one: Any) -> None:
         self._count += len(one)

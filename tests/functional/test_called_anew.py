@@ -3,6 +3,7 @@
 import contextvars
 import copy
 import datetime
+import gc
 import itertools
 import os
 import pickle
@@ -11,6 +12,7 @@ import secrets
 import threading
 import time
 import uuid
+import weakref
 from time import perf_counter
 from unittest import mock
 
@@ -117,6 +119,16 @@ def set_in_a_large_table(path):
     return lambda x: x * table[4999], lambda value: table.update({4999: value})
 
 
+def set_in_a_mask(path):
+    array = np.ma.masked_array([1.0, 0.0], mask=[False, True])
+    return lambda x: x * array.sum(), lambda value: array.__setitem__(0, value)
+
+
+def set_in_a_polynomial_of_numpy(path):
+    polynomial = np.polynomial.Polynomial([0.0, 1.0])
+    return lambda x: x * polynomial(1.0), lambda value: polynomial.coef.__setitem__(1, value)
+
+
 def set_in_a_memory_map(path):
     array = np.memmap(path, dtype=float, mode="w+", shape=(1,))
     return lambda x: x * array[0], lambda value: array.__setitem__(0, value)
@@ -126,7 +138,8 @@ def set_in_a_memory_map(path):
     "make",
     [
         set_in_a_file, set_in_an_npy_file, set_in_the_environment, set_in_a_context, set_in_a_thread,
-        set_by_an_iterator, set_in_an_array_of_objects, set_in_a_large_table, set_in_a_memory_map,
+        set_by_an_iterator, set_in_an_array_of_objects, set_in_a_large_table, set_in_a_mask,
+        set_in_a_polynomial_of_numpy, set_in_a_memory_map,
     ],
 )  # fmt: skip
 def test_what_is_read_from_anywhere_is_read_again(make, tmp_path, monkeypatch):
@@ -212,3 +225,19 @@ def test_arguments_and_results_that_cannot_be_hashed():
     slope = jacobian(lambda x, chosen: {"a": x * len(chosen), "of": {1, 2}})
     for chosen in ({1}, {1, 2}, {1}, {1, 2, 3}):
         np.testing.assert_array_equal(slope(SMALL, chosen)["a"], len(chosen) * np.eye(3))
+
+
+def test_large_arrays_that_a_function_read_are_not_kept():
+    big = np.ones(100_000)
+    seen = weakref.ref(big)
+
+    def f(x):
+        return x * big.sum() * 1e-5
+
+    slope = grad(f)
+    for _ in range(8):
+        slope(1.0)
+    big = np.full(100_000, 2.0)
+    gc.collect()
+    assert seen() is None
+    assert slope(1.0) == pytest.approx(2.0)
