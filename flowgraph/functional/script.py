@@ -1,7 +1,7 @@
 """How a call went: which functions of NumPy were called on which boxes, and what came of it.
 
-To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. Another call that
-goes the same way may copy what came of it.
+To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. Another call
+that goes the same way may copy what came of it.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def test_a_graph_that_is_found_gives_the_bits_of_one_that_is_made(places, number
 def _outcome(call, *arguments):
     try:
         return call(*arguments)
-    except fg.FlowgraphError as error:
+    except (fg.FlowgraphError, TypeError, ValueError) as error:
         return type(error).__name__
 
 
