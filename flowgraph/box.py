@@ -18,6 +18,7 @@ from flowgraph.description import Description
 from flowgraph.errors import DtypeError, FrozenError, UnknownAttributeError, UsageError
 from flowgraph.inference import try_dtype, try_fprop
 from flowgraph.naming import Line, current_scope, users_line
+from flowgraph.printable import why_not_a_name
 from flowgraph.signature import Signature, SignatureMismatchError
 from flowgraph.size import Shape, product
 from flowgraph.spec import Spec, broadcast
@@ -352,6 +353,7 @@ def frozen_copy(value: Any, dtype: Any = None) -> Array:
 
 
 def _valid(name: Any) -> str:
-    if not isinstance(name, str) or not name or name != name.strip():
-        raise UsageError(f"name: found {name!r}, needs a text that is not empty and has no space at its ends")
-    return name
+    problem = why_not_a_name(name)
+    if problem is not None:
+        raise UsageError(f"name: found {name!r}, {problem}")
+    return name  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from flowgraph.errors import ShapeError
+from flowgraph.printable import printable
 from flowgraph.spec import Spec, shape_text
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Description:
     @property
     def title(self) -> str:
         """Class and name, as errors call it."""
-        return f"{type(self).__name__} {self.name!r}" if self.name else f"{type(self).__name__} {self.scope!s}".strip()
+        who = type(self).__name__
+        return f"{who} {self.name!r}" if self.name else f"{who} {printable(self.scope)}".strip()
 
     def shape_error(self, problem: str, *notes: str) -> ShapeError:
         """A ShapeError that names this box, its children and the lines that built them."""

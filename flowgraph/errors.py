@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
 
+from flowgraph.printable import printable_lines
+
 DISTRIBUTION = "flowgraph-autodiff"
 """The name under which the package is installed; the bare name belongs to another one."""
 
@@ -19,7 +21,13 @@ def install_hint(extra: str, *, upgrade: bool = False) -> str:
 
 
 class FlowgraphError(Exception):
-    """Base of every error that flowgraph raises by itself."""
+    """Base of every error that flowgraph raises by itself.
+
+    Its text may quote names and files of others, and goes to terminals: what is not printable is written out.
+    """
+
+    def __str__(self) -> str:
+        return printable_lines(super().__str__())
 
 
 class ShapeError(FlowgraphError, ValueError):

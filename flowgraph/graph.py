@@ -16,6 +16,7 @@ from flowgraph.draws import seed_of_run
 from flowgraph.errors import UnknownBoxError, UsageError
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.order import Boxes, assert_topological, topological_order, unique_names
+from flowgraph.printable import printable
 from flowgraph.run import Run, as_values
 from flowgraph.sweep import Step
 from flowgraph.table import graph_table
@@ -167,7 +168,7 @@ class Graph:
         return graph_table(self)
 
     def __repr__(self) -> str:
-        outputs = ", ".join(self.names[box] for box in self.outputs)
+        outputs = ", ".join(printable(self.names[box]) for box in self.outputs)
         return f"<Graph of {len(self)} boxes: {outputs}>"
 
     def render(self, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:

@@ -12,7 +12,7 @@ from flowgraph.box import Array, Leaf, frozen_copy
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.locks import new_lock
 from flowgraph.read_only import view_of
-from flowgraph.size import Shape, Size, evaluate
+from flowgraph.size import Shape, Size, evaluate, is_size_name
 from flowgraph.spec import shape_text
 
 
@@ -193,9 +193,9 @@ def read_shape(shape: Any, title: str) -> Shape:
 
 
 def _read_size(size: Any, title: str) -> int | Size:
-    if isinstance(size, Size):
+    if isinstance(size, Size) and all(map(is_size_name, size.names)):
         return size
-    if isinstance(size, str) and size.isidentifier():
+    if isinstance(size, str) and not isinstance(size, Size) and size.isidentifier():
         return Size(size)
     if isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0:
         return int(size)

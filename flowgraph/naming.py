@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from flowgraph.errors import UsageError
+from flowgraph.printable import why_not_a_name
+
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 _scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
@@ -49,14 +52,19 @@ def _is_inside(path: str) -> bool:
 def scope(name: str) -> Iterator[None]:
     """Group the boxes built inside: their names begin with "name/", and a picture draws them in one frame.
 
+    `name` is printable text without "/" and without spaces at its ends; scopes may stand inside each other.
+
     >>> import flowgraph as fg
     >>> with fg.scope("layer1"):
     ...     W = fg.Parameter([[1.0]], name="W")
     >>> W.name
     'layer1/W'
     """
-    if not name or "/" in name:
-        raise ValueError(f"scope: found {name!r}, needs a name without '/'; nest scopes for a path of names")
+    problem = why_not_a_name(name)
+    if problem is None and "/" in name:
+        problem = "needs a name without '/'; nest scopes for a path of names"
+    if problem is not None:
+        raise UsageError(f"scope: found {name!r}, {problem}")
     token = _scope.set(f"{_scope.get()}{name}/")
     try:
         yield

@@ -12,6 +12,7 @@ from flowgraph.box import Box
 from flowgraph.boxes.complex_numbers import turned
 from flowgraph.debug import debugging
 from flowgraph.errors import DtypeError, FeedError, UnknownBoxError, UsageError
+from flowgraph.printable import printable
 from flowgraph.spec import shape_text
 from flowgraph.sweep import Step, sweep
 from flowgraph.underflow import again
@@ -243,7 +244,7 @@ class Grads(Mapping[Any, Any]):
         return isinstance(box, Box) and box in self._grads
 
     def __repr__(self) -> str:
-        return f"<Grads of {', '.join(self.graph.names[box] for box in self._grads)}>"
+        return f"<Grads of {', '.join(printable(self.graph.names[box]) for box in self._grads)}>"
 
 
 def as_values(value: Any) -> Any:

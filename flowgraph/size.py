@@ -59,6 +59,11 @@ class Size(str):
         return str.__hash__(self)
 
 
+def is_size_name(name: Any) -> bool:
+    """Whether an axis may be called so: an identifier, or "?" and a number for what is only known in a run."""
+    return isinstance(name, str) and (name.isidentifier() or (name[:1] == "?" and name[1:].isdecimal()))
+
+
 def unknown() -> Size:
     """A size that is only known in a run."""
     return Size(f"?{next(_fresh)}")

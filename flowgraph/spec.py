@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flowgraph.printable import printable
 from flowgraph.size import Shape, Size
 
 
@@ -23,7 +24,7 @@ class Spec(NamedTuple):
 def shape_text(shape: Sequence[int | str]) -> str:
     """A shape as one writes it: (N, 128), (10,), ()."""
     inside = ", ".join(str(size) for size in shape)
-    return f"({inside},)" if len(shape) == 1 else f"({inside})"
+    return printable(f"({inside},)" if len(shape) == 1 else f"({inside})")
 
 
 def same(left: int | Size, right: int | Size) -> bool:

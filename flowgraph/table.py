@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.leaves import Parameter
+from flowgraph.printable import printable
 from flowgraph.size import Size, add, product
 from flowgraph.spec import shape_text
 
@@ -22,7 +23,7 @@ def graph_rows(graph: Graph) -> list[tuple[str, ...]]:
         count = product(box.shape) if isinstance(box, Parameter) else 0
         rows.append(
             (
-                graph.names[box],
+                printable(graph.names[box]),
                 type(box).__name__,
                 " ".join(shape_text(spec.shape) for spec in box.outputs),
                 " ".join(dict.fromkeys(str(spec.dtype) for spec in box.outputs)),

@@ -115,7 +115,7 @@ def test_wrong_children_and_settings():
         fg.Tanh(x, name=" ")
     with refused(TypeError, "found dtype <U1"):
         fg.Tanh("a")
-    with refused(ValueError, "scope: found 'a/b'"), fg.scope("a/b"):
+    with refused(fg.FlowgraphError, "scope: found 'a/b'"), fg.scope("a/b"):
         pass
     with refused(TypeError, "needs the setting index="):
         fg.registry["Part"](x)

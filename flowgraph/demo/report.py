@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from flowgraph.checking import Report
+from flowgraph.printable import printable
 from flowgraph.rendering.page import styled_page
 from flowgraph.table import HEADINGS
 
@@ -78,7 +79,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], first_number: 
 
     def line(cells: Sequence[str], tag: str) -> str:
         return "".join(
-            f"<{tag}{_class(cell, column >= first_number)}>{escape(cell)}</{tag}>" for column, cell in enumerate(cells)
+            f"<{tag}{_class(cell, column >= first_number)}>{escape(printable(cell))}</{tag}>"
+            for column, cell in enumerate(cells)
         )
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)

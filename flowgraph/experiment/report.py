@@ -12,6 +12,7 @@ from flowgraph.data import Examples
 from flowgraph.demo.report import STYLE, inline, table
 from flowgraph.experiment.experiment import Experiment
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.printable import printable
 from flowgraph.rendering.page import styled_page
 from flowgraph.saving.replacing import replace_file
 from flowgraph.table import HEADINGS, graph_rows
@@ -45,7 +46,7 @@ def write_report(
 
 
 def _tile(name: str, value: str) -> str:
-    return f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>'
+    return f'<div class="tile"><b>{escape(printable(value))}</b><span>{escape(printable(name))}</span></div>'
 
 
 def _scrolling(content: str) -> str:

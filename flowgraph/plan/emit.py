@@ -29,6 +29,7 @@ from flowgraph.plan.writers import (
     is_single_place,
     scalar_text,
 )
+from flowgraph.printable import printable
 from flowgraph.spec import shape_text
 
 NUMPY = ("add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "intp")
@@ -232,7 +233,7 @@ class Writer:
         scope = box.scope.rstrip("/")
         if scope != self.scope:
             if scope or self.scope is not None:
-                self.lines.append((f"    # {scope}" if scope else "    #", ""))
+                self.lines.append((f"    # {printable(scope)}" if scope else "    #", ""))
             self.scope = scope
 
     def line(self, box: Box, text: str, comment: bool = True) -> None:
@@ -265,4 +266,4 @@ def _literal(box: Box) -> str | None:
 
 
 def _beside(text: str, comment: str) -> str:
-    return f"{text:<60}  # {comment}" if comment else text
+    return f"{text:<60}  # {printable(comment)}" if comment else text

@@ -121,7 +121,7 @@ def _cast(box: Cast, names: Sequence[str], out: str) -> list[str]:
 
 
 def _concatenate(box: Concatenate, names: Sequence[str], out: str) -> list[str]:
-    return [f"concatenate(({', '.join(names)},), axis={box.axis}, out={out})"]
+    return [f"concatenate(({', '.join(names)},), axis={int(box.axis)}, out={out})"]
 
 
 def _places(box: PlacesOf, names: Sequence[str], out: str) -> list[str]:
@@ -195,13 +195,13 @@ def _picked(box: Index, name: str) -> str:
 
 
 def _tuple(numbers: Sequence[int]) -> str:
-    return f"({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''})"
+    return f"({', '.join(str(int(number)) for number in numbers)}{',' if len(numbers) == 1 else ''})"
 
 
 def _index_text(part: Any) -> str:
     if isinstance(part, slice):
-        ends = [("" if end is None else str(end)) for end in (part.start, part.stop)]
-        return ":".join(ends) + ("" if part.step is None else f":{part.step}")
+        ends = [("" if end is None else str(int(end))) for end in (part.start, part.stop)]
+        return ":".join(ends) + ("" if part.step is None else f":{int(part.step)}")
     return "..." if part is Ellipsis else "None" if part is None else str(int(part))
 
 

@@ -8,16 +8,17 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
+from flowgraph.printable import printable
 from flowgraph.rendering import labels
 from flowgraph.rendering.aliases import with_aliases
 from flowgraph.rendering.caption import caption
-from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.kinds import is_number, scope_path
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import identifier, printable, shortened
+from flowgraph.rendering.wording import identifier, shortened
 
 DETAILS = ("auto", "boxes", "rows")
 DIRECTIONS = ("right", "down")
@@ -118,7 +119,7 @@ class _Composer:
             line="no gradient" if faded else f"line {kind}",
             width=3.0 if kind == "loss" else 1.4,
             square=kind == "parameter",
-            frame=self._frame_of(box),
+            frame=scope_path(box),
         )
 
     def _rows_of_view(self, box: Box, name: str, faded: bool, ink: str) -> list[Row]:
@@ -204,7 +205,7 @@ class _Composer:
         """The scopes, outer before inner, with the number of parameters in each."""
         counts: dict[str, int] = {}
         for box in self.graph.boxes:
-            path = self._frame_of(box)
+            path = scope_path(box)
             if box in self.module_of:
                 path = self.module_of[box].paths[0].rpartition("/")[0]
             while path:
@@ -214,15 +215,12 @@ class _Composer:
         return tuple(
             Frame(
                 path=path,
-                title=shortened(printable(path.rpartition("/")[2])),
+                title=shortened(path.rpartition("/")[2]),
                 note=f"{counts[path]:,} parameters" if counts[path] and direction == "right" else "",
                 parent=path.rpartition("/")[0],
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
         )
-
-    def _frame_of(self, box: Box) -> str:
-        return box.scope.rstrip("/")
 
     def _local_name(self, box: Box, seen_from: Box | None = None) -> str:
         """The name without the frames that are drawn around it."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.box import Box
+from flowgraph.printable import printable
 from flowgraph.rendering import kinds
 from flowgraph.rendering.formula_of_box import backward, forward
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.notation import letters
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import printable
 from flowgraph.size import Size
 
 if TYPE_CHECKING:

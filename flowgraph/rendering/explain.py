@@ -67,7 +67,7 @@ def _row(line: Line) -> str:
 
 
 def _markdown(derivation: Derivation) -> str:
-    text = [f"# {derivation.title}\n"]
+    text = [f"# {_plain_markdown(derivation.title)}\n"]
     for heading, lines in _sections(derivation):
         text.append(f"## {heading}\n")
         text += [f"- ${_equation(line)}$   (${line.shape}$; {line.what}{_senders(line)})" for line in lines]
@@ -76,6 +76,11 @@ def _markdown(derivation: Derivation) -> str:
         text.append(f"No gradient is needed for ${', '.join(derivation.spared)}$.\n")
     text += [f"- ${sign}$: {meaning}" for sign, meaning in derivation.signs]
     return "\n".join([*text, ""]).replace("<", "&lt;")
+
+
+def _plain_markdown(text: str) -> str:
+    """A text in which no name makes a link, a picture or code."""
+    return re.sub(r"([\\`\[\]])", r"\\\1", text)
 
 
 def _tex(derivation: Derivation) -> str:

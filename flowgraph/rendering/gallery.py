@@ -16,6 +16,7 @@ from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.example import Example
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
+from flowgraph.printable import printable
 from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.formulas import plain_formula
@@ -120,7 +121,7 @@ def _about(cls: type[Box]) -> str:
 def _article(name: str, cls: type[Box]) -> str:
     formulas = [f"h = {plain_formula(cls.formula)}"] if cls.formula else []
     formulas += [f"derivative: {plain_formula(cls.derivative)}"] if cls.derivative else []
-    said = " ".join([_about(cls), *(f"{formula}." for formula in formulas)])
+    said = printable(" ".join([_about(cls), *(f"{formula}." for formula in formulas)]))
     return f'<article id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(said)}</p>{box_svg(cls)}</article>'
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowgraph.box import Box, Constant
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.paths import leading
+from flowgraph.printable import printable
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -25,6 +26,11 @@ def kinds(graph: Graph) -> dict[Box, str]:
                 if not constant and found[child] == "box":
                     found[child] = "output"
     return found
+
+
+def scope_path(box: Box) -> str:
+    """The scope of a box as frames and modules are named by it: "net/layer1", "" outside of all."""
+    return printable(box.scope.rstrip("/"))
 
 
 def is_number(box: Box) -> bool:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics, share_saturated
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import dtype_text, exact_text, number_text, printable, shape_text, shortened
+from flowgraph.rendering.wording import dtype_text, exact_text, number_text, shape_text, shortened
 
 
 def operation(box: Box) -> str:

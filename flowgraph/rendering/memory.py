@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flowgraph.box import Box
 from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.printable import printable
 from flowgraph.rendering.subject import Memory
-from flowgraph.rendering.wording import amount_text, printable
+from flowgraph.rendering.wording import amount_text
 
 
 def memory_of(schedule: Schedule) -> Memory:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from flowgraph.printable import printable
 from flowgraph.rendering import labels
 from flowgraph.rendering.modules import Module
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Row, Span, Tile
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import number_text, printable, shape_text, shortened
+from flowgraph.rendering.wording import number_text, shape_text, shortened
 
 _MOST = 4
 
@@ -19,7 +20,7 @@ def module_tile(subject: Subject, module: Module, id: str) -> Tile:
     fill = labels.heat_of(subject, last) if views_gradients else "fill box"
     ink = ink_on(fill)
     muted = "muted" if ink == "ink" else ink
-    title = [Span(shortened(printable(module.title)), ink, bold=True, size=12)]
+    title = [Span(shortened(module.title), ink, bold=True, size=12)]
     if len(module.paths) > 1:
         title.append(Span(f"×{len(module.paths)}", "gradient" if ink == "ink" else ink, bold=True, size=12))
     shapes = ", ".join(shape_text(spec.shape, subject.sizes) for spec in last.outputs)
@@ -55,4 +56,4 @@ def _operations(module: Module) -> str:
 def _tooltip(subject: Subject, module: Module) -> str:
     names = [printable(subject.graph.names[box]) for box in module.boxes]
     listed = ", ".join(names[:12]) + (f", … {len(names) - 12} more" if len(names) > 12 else "")
-    return f"{printable(module.title)}: {len(names)} boxes\n{listed}\nbuilt at {module.tail[-1].built_at}"
+    return f"{module.title}: {len(names)} boxes\n{listed}\nbuilt at {module.tail[-1].built_at}"

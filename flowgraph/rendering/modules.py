@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
+from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.subject import Subject
 
 COLLAPSE_BEYOND = 120
@@ -34,7 +35,7 @@ class Module:
 
 def modules(subject: Subject, collapse: str | bool | Iterable[str] = "auto") -> list[Module]:
     """The scopes to draw as one tile: all, none, those named, or, with "auto", as deep as a large graph allows."""
-    scopes = {box.scope.rstrip("/") for box in subject.graph.boxes} - {""}
+    scopes = {scope_path(box) for box in subject.graph.boxes} - {""}
     if collapse is False or (collapse == "auto" and len(subject.graph) <= COLLAPSE_BEYOND) or not scopes:
         return []
     if not isinstance(collapse, str | bool):
@@ -64,7 +65,7 @@ def _convex(subject: Subject, chosen: set[str]) -> list[Module]:
     """The boxes of each chosen scope, without the scopes that would read from themselves through others."""
     of: dict[Box, str] = {}
     for box in subject.graph.boxes:
-        parts = box.scope.rstrip("/").split("/")
+        parts = scope_path(box).split("/")
         paths = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
         path = next((path for path in paths if path in chosen), None)
         if path is not None:

@@ -6,9 +6,9 @@ import re
 from unicodedata import name as unicode_name
 
 from flowgraph.box import Box, Constant
+from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import printable
 
 _WORD = re.compile(r"([^\W\d_]+)_?(\d*)(?:_(\w+))?")
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.rendering.compose import compose
+from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.picture import Frame, Picture, Tile
@@ -34,7 +35,7 @@ def _scopes(subject: Subject) -> dict[str, Module]:
     """Every scope with all that it holds, inner scopes too."""
     found: dict[str, Module] = {}
     for box in subject.graph.boxes:
-        path = box.scope.rstrip("/")
+        path = scope_path(box)
         while path:
             _hold(found.setdefault(path, Module([path], [], [])), box)
             path = path.rpartition("/")[0]

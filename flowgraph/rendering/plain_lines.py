@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 
 from flowgraph.box import Box, Constant
+from flowgraph.printable import printable
 from flowgraph.rendering.formula_of_box import backward, forward
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.kinds import is_number
-from flowgraph.rendering.wording import exact_text, printable, shortened
+from flowgraph.rendering.wording import exact_text, shortened
 
 LONGEST = 80
 """Characters of an expression; one that is longer is left to the page of `graph.explain`."""
@@ -39,7 +40,7 @@ class PlainLines:
         text = plain_formula(" + ".join(_BRACED.sub(r"\1", term) for term in terms))
         text = _GRADIENT.sub(r"∂L/∂\1", re.sub(" +", " ", _ALONE.sub(r"\1\2\3", text)))
         whole = "".join(self.names.get(character, character) for character in text)
-        return whole if len(whole) <= LONGEST else ""
+        return printable(whole) if len(whole) <= LONGEST else ""
 
 
 def _shown(box: Box, name: str) -> str:

@@ -10,11 +10,12 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
+from flowgraph.printable import printable
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import number_text, printable, shape_text
+from flowgraph.rendering.wording import number_text, shape_text
 from flowgraph.sweep import Step as Bstep
 from flowgraph.sweep import sweep
 from flowgraph.untaken import careful
@@ -120,7 +121,7 @@ class _Teller:
         if spared:
             verb = "needs" if len(spared) == 1 else "need"
             words += f"; {_listed([self._name(c) for c in spared])} {verb} none"
-        formula = f"derivative: {plain_formula(type(box).derivative)}" if type(box).derivative else ""
+        formula = f"derivative: {printable(plain_formula(type(box).derivative))}" if type(box).derivative else ""
         id = self.owners[box]
         return Step("bprop", f"{self._name(box)}.bprop", words + ".", place, id, formula, [], sent, gradients)
 

@@ -14,7 +14,6 @@ LONGEST = 28
 """Characters of a name that a picture shows; the tooltip has them all."""
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_./-]")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 def number_text(number: Any) -> str:
@@ -75,11 +74,6 @@ def amount_text(amount: Any, unit: str, sizes: Mapping[str, int] | None = None) 
     terms.sort(key=lambda term: (-len(term[0]), term[0]))
     texts = [" × ".join([_with_prefix(float(factor), unit), *names]) for names, factor in terms]
     return " + ".join(texts) if len(texts) < 3 else f"{texts[0]} + …"
-
-
-def printable(text: str) -> str:
-    """The text with what cannot be drawn written out, as in "a\\nb"."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "replace").decode(), text)
 
 
 def shortened(text: str) -> str:

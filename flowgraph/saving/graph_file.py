@@ -13,6 +13,7 @@ from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.order import unique_names
+from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.json_values import Reader, Writer, dtype_of
 from flowgraph.size import Size
@@ -156,7 +157,7 @@ def _box(row: Any, reader: Reader) -> Box:
         settings = {name: reader.value(value) for name, value in row.get("settings", {}).items()}
         box = cls(*[reader.box(place) for place in row["children"]], **settings)
         _compare(box, row["outputs"], reader)
-    box.__dict__.update(name=_text(row.get("name")), scope=_text(row.get("scope", "")))
+    box.__dict__.update(name=_name(row.get("name")), scope=_scope(row.get("scope", "")))
     return box
 
 
@@ -193,7 +194,20 @@ def _rename(stored: Any, own: int | Size, reader: Reader) -> None:
         reader.unknowns.setdefault(terms[0][1], own)
 
 
-def _text(value: Any) -> Any:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"found the name {value!r}, needs a text")
-    return value
+def _name(stored: Any) -> str | None:
+    """The name of a box, as it can be given."""
+    problem = None if stored is None else why_not_a_name(stored)
+    if problem is not None:
+        raise SavedFileError(f"found the name {stored!r}, {problem}")
+    return stored  # type: ignore[no-any-return]
+
+
+def _scope(stored: Any) -> str:
+    """The path of a scope, as `fg.scope` gives it."""
+    if stored == "" or (isinstance(stored, str) and stored.endswith("/")):
+        problem = next(filter(None, map(why_not_a_name, stored.split("/")[:-1])), None)
+    else:
+        problem = "needs names that each end in '/'"
+    if problem is not None:
+        raise SavedFileError(f"found the scope {stored!r}, {problem}")
+    return stored  # type: ignore[no-any-return]

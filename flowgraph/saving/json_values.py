@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.errors import UsageError
-from flowgraph.size import Size, unknown
+from flowgraph.size import Size, is_size_name, unknown
 
 _TYPES: dict[str, type[Any]] = {
     t.__name__: t
@@ -132,7 +132,7 @@ class Reader:
         """A size; a name that is only known in a run gets a new name, as it is new in this process."""
         terms: dict[tuple[str, ...], int] = {}
         for factor, *names in stored:
-            if type(factor) is not int or not all(isinstance(name, str) and name for name in names):
+            if type(factor) is not int or not all(map(is_size_name, names)):
                 raise ValueError(f"found the size {stored!r}")
             terms[tuple(names)] = factor
         size: int | Size = 0

@@ -12,7 +12,6 @@ from flowgraph.rendering.wording import (
     exact_text,
     identifier,
     number_text,
-    printable,
     shape_text,
     shortened,
 )
@@ -76,7 +75,6 @@ def test_amounts() -> None:
 
 
 def test_names() -> None:
-    assert printable("a\nb\x00") == "a\\nb\\x00"
     assert shortened("a" * 40) == "a" * 19 + "…" + "a" * 8
     assert identifier("layer1/W_2") == "layer1/W_2"
 

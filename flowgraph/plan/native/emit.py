@@ -21,6 +21,7 @@ from flowgraph.plan.native.sums import write_loop
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.printable import printable
 from flowgraph.spec import shape_text
 
 RESERVED = (
@@ -92,7 +93,7 @@ class Writer:
             self.sizes = loop.sizes if loop.role == "loop" else None
             if loop.role == "block":
                 box = loop.boxes[0]
-                self.lines.append(f"    # {self.native.names[box]} {shape_text(box.shape)}")
+                self.lines.append(f"    # {self.native.names[box]} {printable(shape_text(box.shape))}")
                 write_block(self, box)
             else:
                 write_loop(self, loop)

@@ -1,0 +1,39 @@
+"""Text that a terminal, a page, a picture or a comment of code takes as it stands: on one line, without commands."""
+
+from __future__ import annotations
+
+from unicodedata import category
+
+
+def printable(text: str) -> str:
+    r"""The text with every character that is not printable written out, as `repr` writes it; spaces stay.
+
+    Line ends of every kind, control characters, marks that turn the direction of writing, lone surrogates and
+    characters that Unicode leaves open are written as escapes.
+
+    >>> from flowgraph.printable import printable
+    >>> print(printable("layer1\n\x1b[2J"))
+    layer1\n\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or category(sign) == "Zs" else _written_out(sign) for sign in text)
+
+
+def printable_lines(text: str) -> str:
+    """The same of each line, where the text has several on purpose."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def why_not_a_name(text: object) -> str | None:
+    """What keeps a text from being the name of a box or a scope, in words to follow "found ...,"; None if nothing."""
+    if not isinstance(text, str) or not text or text != text.strip():
+        return "needs a text that is not empty and has no space at its ends"
+    if not text.isprintable():
+        sign = next(sign for sign in text if not sign.isprintable())
+        return f"needs printable text; leave out {sign!r} (U+{ord(sign):04X})"
+    return None
+
+
+def _written_out(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
