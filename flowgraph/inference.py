@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowgraph.errors import UsageError
 from flowgraph.signature import Signature
-from flowgraph.size import evaluate, fit
+from flowgraph.size import Shape, evaluate, fit
 from flowgraph.spec import Spec, sample
 
 if TYPE_CHECKING:
@@ -17,6 +20,26 @@ if TYPE_CHECKING:
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
 _cache: dict[Hashable, Any] = {}
 _LARGEST_CACHE = 4096
+
+LARGEST_TRIAL = 1 << 24
+"""Elements of the children on which a box from a file is tried at most."""
+
+_left: ContextVar[list[int] | None] = ContextVar("flowgraph_trials_left", default=None)
+
+
+@contextmanager
+def bounded_trials(elements: int) -> Iterator[None]:
+    """Try boxes on so many elements in all, and none on more than `LARGEST_TRIAL`, as is done for those of a file."""
+    token = _left.set([elements])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def small_shape(ndim: int) -> Shape:
+    """A shape of so many axes for a trial: two elements along each of the first ones, few elements in all."""
+    return (2,) * min(ndim, 8) + (1,) * (ndim - 8)
 
 
 def try_dtype(box: Box, specs: Sequence[Spec], signature: Signature | None) -> np.dtype[Any]:
@@ -92,9 +115,22 @@ def _fit_outputs(box: Box, samples: Sequence[tuple[Mapping[str, int], list[Any]]
 
 def _trial(box: Box, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[Any]:
     arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
+    _spend(box, sum(array.size for array in arrays))
     try:
         with np.errstate(all="ignore"):
             value = box.fprop(*arrays)
     except Exception as error:
         raise box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})") from error
     return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+
+
+def _spend(box: Box, elements: int) -> None:
+    left = _left.get()
+    if left is None:
+        return
+    left[0] -= elements
+    if elements > LARGEST_TRIAL or left[0] < 0:
+        raise UsageError(
+            f"{box.title}: declares neither signature nor infer, and its fprop would be tried on {elements:,} "
+            f"elements, more than a file may ask for; declare one of both in the class {type(box).__name__}"
+        )

@@ -104,9 +104,9 @@ class Ratio(Special, abstract=True):
     order: int = 0
 
     def check_settings(self) -> None:
-        """Refuse orders that are not whole."""
-        if isinstance(self.order, bool) or not isinstance(self.order, int) or self.order < 0:
-            raise UsageError(f"{type(self).__name__}: found order={self.order!r}, needs a whole number from 0")
+        """Refuse orders that are not whole, and those whose factorial is no float."""
+        if isinstance(self.order, bool) or not isinstance(self.order, int) or not 0 <= self.order <= 170:
+            raise UsageError(f"{type(self).__name__}: found order={self.order!r}, needs a whole number from 0 to 170")
 
 
 class Exprel(Ratio):

@@ -62,7 +62,7 @@ class Fourier(Box, abstract=True):
             shape[axis] = shape[axis] if size == -1 else int(size)
         if axes:
             shape[axes[-1]] = self._last(shape[axes[-1]])
-        trial = try_fprop(self, (Spec((4,) * len(a.shape), a.dtype),))
+        trial = try_fprop(self._on_a_row(axes), (Spec((4,) if axes else (), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec(tuple(shape), trial.dtype)
 
@@ -71,6 +71,12 @@ class Fourier(Box, abstract=True):
         sizes = [shape[axis] for axis in self._axes(len(shape))]
         halvings = sum(1 if isinstance(size, Size) else math.ceil(math.log2(max(size, 2))) for size in sizes)
         return product(shape) * 5 * halvings
+
+    def _on_a_row(self, axes: tuple[int, ...]) -> Box:
+        """The same transform of one axis, for a trial of dtypes: the sizes that are given may be large."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, s=None, axes=(0,) if axes else ())
+        return twin
 
     @property
     def _who(self) -> str:

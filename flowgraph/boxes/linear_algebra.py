@@ -207,7 +207,8 @@ class TensorDot(Box):
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A product and a sum for each element and each place along the axes."""
-        return 2 * product(shape) * product(shapes[0][axis] for axis in self.axes[0])
+        over = axes_of(self, self.axes[0], len(shapes[0]))
+        return 2 * product(shape) * product(shapes[0][axis] for axis in over)
 
 
 @implements(np.tensordot, np.linalg.tensordot)

@@ -13,7 +13,7 @@ from flowgraph.boxes.reduction import Fold, Reduction
 from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 from flowgraph.example import example
-from flowgraph.inference import try_fprop
+from flowgraph.inference import small_shape, try_fprop
 from flowgraph.size import Shape, product
 from flowgraph.spec import Spec
 
@@ -109,7 +109,7 @@ class Running(Box, abstract=True):
         ndim = len(a.shape)
         if self.axis is not None and not (isinstance(self.axis, int | np.integer) and -ndim <= self.axis < ndim):
             raise self.shape_error(f"axis={self.axis!r} does not fit: the child has {ndim} axes")
-        trial = try_fprop(self, (Spec((2,) * len(a.shape), a.dtype),))
+        trial = try_fprop(self, (Spec(small_shape(ndim), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec((product(a.shape),) if self.axis is None else a.shape, trial.dtype)
 

@@ -15,7 +15,7 @@ from flowgraph.boxes.quantile_methods import METHODS, places
 from flowgraph.boxes.taking import add_along_axis
 from flowgraph.errors import UsageError
 from flowgraph.example import example
-from flowgraph.inference import try_fprop
+from flowgraph.inference import small_shape, try_fprop
 from flowgraph.size import Shape, product
 from flowgraph.spec import Spec
 
@@ -64,7 +64,7 @@ class OrderStatistic(Box, abstract=True):
     def infer(self, a: Spec) -> Spec:
         """The other axes; the dtype of a trial on two elements per axis."""
         rest = self.rest(a)
-        trial = try_fprop(self, (Spec((2,) * len(a.shape), a.dtype),))
+        trial = try_fprop(self, (Spec(small_shape(len(a.shape)), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec((*trial.shape[: len(trial.shape) - len(rest)], *rest), trial.dtype)
 

@@ -14,7 +14,7 @@ from flowgraph.boxes.likeness import broadcast_like, count, count_like
 from flowgraph.boxes.masked import count_where, in_dtype, masked, one_of, squares, started
 from flowgraph.errors import UsageError
 from flowgraph.example import example
-from flowgraph.inference import try_fprop
+from flowgraph.inference import small_shape, try_fprop
 from flowgraph.size import Shape, product
 from flowgraph.spec import Spec
 
@@ -47,7 +47,7 @@ class Reduction(Box, abstract=True):
             shape: Shape = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
         else:
             shape = tuple(size for i, size in enumerate(a.shape) if i not in axes)
-        trial = try_fprop(self, (Spec((2,) * len(a.shape), a.dtype),))
+        trial = try_fprop(self, (Spec(small_shape(len(a.shape)), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec(shape, trial.dtype)
 

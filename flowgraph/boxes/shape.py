@@ -87,7 +87,7 @@ class ExpandDims(Box):
     def infer(self, a: Spec) -> Spec:
         """A 1 at each new axis."""
         count = len(self.axis) if isinstance(self.axis, tuple | list) else 1
-        new = axes_of(self, self.axis, len(a.shape) + count)
+        new = set(axes_of(self, self.axis, len(a.shape) + count))
         rest = iter(a.shape)
         return Spec(tuple(1 if i in new else next(rest) for i in range(len(a.shape) + count)), a.dtype)
 

@@ -18,6 +18,9 @@ from flowgraph.index_shape import plain_place, sliced_size
 from flowgraph.size import Size, divide, unknown
 from flowgraph.spec import Spec
 
+MOST_PARTS = 1 << 17
+"""Outputs of one box, at most: each is a box of its own."""
+
 
 class Split(Box):
     """An array cut along an axis, at places or into equal sections; `uneven` lets the first ones be longer.
@@ -40,12 +43,12 @@ class Split(Box):
 
     def check_settings(self) -> None:
         """Refuse places that do not follow each other, whose parts would overlap."""
-        if isinstance(self.at, int) and self.at >= 2:
+        if isinstance(self.at, int) and 2 <= self.at <= MOST_PARTS:
             return
         if not isinstance(self.at, tuple) or not self.at or not follow_each_other(self.at):
             raise UsageError(
-                f"Split: found at={self.at!r}, needs a number of sections from 2, or a tuple of ascending places, "
-                f"all counted from the front or all from the back"
+                f"Split: found at={self.at!r}, needs a number of sections from 2 to {MOST_PARTS:,}, or a tuple of "
+                f"ascending places, all counted from the front or all from the back"
             )
 
     def fprop(self, a: Any) -> tuple[Any, ...]:
@@ -102,8 +105,8 @@ class Unstack(Box):
         """As many slices as the axis is long."""
         axis = axis_of(self, self.axis, len(a.shape))
         size = a.shape[axis]
-        if isinstance(size, Size) or size < 2:
-            raise self.shape_error(f"axis {axis} has the size {size}, needs a number from 2")
+        if isinstance(size, Size) or not 2 <= size <= MOST_PARTS:
+            raise self.shape_error(f"axis {axis} has the size {size}, needs a number from 2 to {MOST_PARTS:,}")
         return (Spec((*a.shape[:axis], *a.shape[axis + 1 :]), a.dtype),) * size
 
 

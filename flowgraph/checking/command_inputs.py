@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flowgraph.data.files import read_npz
 from flowgraph.errors import UsageError
 
 
@@ -22,7 +24,6 @@ def read_feeds(feeds: Path | None) -> dict[str, Any]:
     """The arrays of an .npz by name; none without a file."""
     if feeds is None:
         return {}
-    with np.load(feeds, allow_pickle=False) as file:
-        if not hasattr(file, "files"):
-            raise UsageError(f"{feeds} holds one array, needs an .npz with one per input: np.savez(path, x=..., y=...)")
-        return {name: file[name] for name in file.files}
+    if zipfile.is_zipfile(feeds):
+        return read_npz(feeds)
+    raise UsageError(f"{feeds} is no .npz, needs one with an array per input: np.savez(path, x=..., y=...)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,16 @@ from flowgraph.data.bundled import BUNDLED
 from flowgraph.data.examples import Examples
 from flowgraph.data.toys import circles, moons, spirals
 from flowgraph.errors import DataError
+from flowgraph.saving.room import check_room
 
 TOYS = {function.__name__: function for function in (circles, moons, spirals)}
 KINDS = ("auto", "classes", "numbers")
+
+_NO_NPZ = (
+    ValueError, TypeError, LookupError, EOFError, AttributeError, ArithmeticError, SyntaxError, RecursionError,
+    MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What zipfile and NumPy raise for a file that is not what it should be."""
 
 
 def load_examples(source: str, target: str | None = None, *, kind: str = "auto") -> Examples:
@@ -67,7 +75,7 @@ def load_csv(path: Any, target: str, *, kind: str = "auto") -> Examples:
     empty = next((i for i, word in enumerate(words) if word.lower() in ("", "nan", "na", "null")), None)
     if empty is not None:
         raise DataError(f"{path}: line {lines[empty]}, column {target!r}: found {words[empty]!r}, needs a target")
-    y, classes = _targets(np.array(words), kind, f"{path}: column {target!r}")
+    y, classes = _targets(np.array(words, object), kind, f"{path}: column {target!r}")
     return Examples(x, y, tuple(columns), classes, str(path))
 
 
@@ -83,11 +91,7 @@ def load_inputs(path: Any, columns: Sequence[str]) -> Array:
 
 def load_npz(path: Any, target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
     """Two arrays of an .npz file: `target`, and `inputs`, which may be left out if there is only one other array."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
-        raise DataError(f"{path}: no .npz file of plain arrays ({error})") from None
+    arrays = read_npz(path)
     others = [name for name in arrays if name != target]
     if target not in arrays or (inputs or "") not in ("", *others):
         wanted = target if target not in arrays else inputs
@@ -98,6 +102,22 @@ def load_npz(path: Any, target: str, *, inputs: str | None = None, kind: str = "
     x = x.reshape(len(x), -1) if x.ndim > 2 else x
     y, classes = _targets(arrays[target], kind, f"{path}: array {target!r}")
     return Examples(x, y, (), classes, str(path))
+
+
+def read_npz(path: Any) -> dict[str, Array]:
+    """The arrays of an .npz file by name; one that is none, holds objects or would not fit into memory is refused."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(entry.file_size for entry in packed.infolist())
+        check_room(str(path), unpacked, "give a part of it, or a smaller dtype", DataError)
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+            strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+            if strange:
+                raise TypeError(f"{strange[0]!r} is no array")
+            return arrays
+    except _NO_NPZ as error:
+        raise DataError(f"{path}: no .npz file of plain arrays, as np.savez writes it ({error})") from None
 
 
 def _table(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
@@ -130,7 +150,7 @@ def _numbers(path: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], l
     x = np.empty((len(rows), len(columns)))
     for i, (cells, line) in enumerate(zip(rows, lines, strict=True)):
         try:
-            x[i] = cells
+            x[i] = [float(cell) for cell in cells]  # NumPy would give each cell the room of the longest
         except ValueError:
             _refuse_cell(path, line, columns, cells)
         if not np.isfinite(x[i]).all():
@@ -170,7 +190,7 @@ def _targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]
         found, labels = np.unique(numbers, return_inverse=True)
         classes = tuple(str(int(number)) for number in found)
     else:
-        found, labels = np.unique(values.astype(str), return_inverse=True)
+        found, labels = np.unique(values if values.dtype == object else values.astype(str), return_inverse=True)
         classes = tuple(map(str, found))
     if len(classes) < 2:
         raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ from flowgraph.errors import UsageError
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input
+from flowgraph.saving.room import check_room
 from flowgraph.training.mlp import MLP
 from flowgraph.training.problem import Problem, mlp_problem
 from flowgraph.training.trainer import Trainer
 
 BATCH = 1024
+
+COPIES = 4
+"""Arrays as large as the parameters that a training holds, at least: they, their gradients, what the rule remembers."""
 
 
 class Experiment:
@@ -46,6 +51,11 @@ class Experiment:
         numbers = not self.examples.classes
         self.scale = Standardiser.of(self.raw.train.y[:, None]) if numbers and settings.standardise else None
         sizes = [self.examples.x.shape[1], *settings.hidden, self.examples.outputs]
+        count = sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
+        check_room(
+            f"a network of {count:,} parameters", COPIES * count * np.dtype(settings.dtype).itemsize,
+            f"make the hidden layers {settings.hidden} smaller", UsageError,
+        )  # fmt: skip
         self.mlp = MLP(
             sizes,
             hidden=settings.activation,

@@ -10,6 +10,8 @@ from typing import Any
 
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.experiment.settings import TrainSettings
+from flowgraph.saving.json_values import MALFORMED
+from flowgraph.saving.limits import excerpt
 from flowgraph.saving.replacing import remove_leftovers, replace_file
 
 FORMAT = 1
@@ -50,10 +52,12 @@ class RunFolder:
         try:
             record = json.loads(self.config.read_text(encoding="utf-8"))
             version, settings, fingerprint = record["format"], record["settings"], str(record["data"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise SavedFileError(f"{self.config}: no configuration of a run ({error})") from None
+        except MALFORMED as error:
+            raise SavedFileError(f"{self.config}: no configuration of a run ({excerpt(error)})") from None
         if version != FORMAT:
-            raise SavedFileError(f"{self.config}: found format {version}, needs {FORMAT}; install the newer flowgraph")
+            raise SavedFileError(
+                f"{self.config}: found format {excerpt(version)}, needs {FORMAT}; install the newer flowgraph"
+            )
         for path in (self.config, self.model, self.checkpoint, self.history, self.result, self.report):
             remove_leftovers(path)
         return TrainSettings.from_dict(settings), fingerprint
@@ -62,13 +66,16 @@ class RunFolder:
         """What result.json keeps, of a run that has come to an end once."""
         try:
             record = json.loads(self.result.read_text(encoding="utf-8"))
-            return {"columns": list(record["columns"]), "classes": list(record["classes"]), **record}
+            for name in ("columns", "classes"):
+                if not isinstance(record[name], list) or not all(isinstance(word, str) for word in record[name]):
+                    raise TypeError(f"{name} are no list of texts")
+            return dict(record)
         except FileNotFoundError:
             raise UsageError(
                 f"{self.path}: found no result.json, so no network was trained here; flowgraph train makes one"
             ) from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise SavedFileError(f"{self.result}: no result of a run ({error})") from None
+        except MALFORMED as error:
+            raise SavedFileError(f"{self.result}: no result of a run ({excerpt(error)})") from None
 
     def write_json(self, path: Path, record: Mapping[str, Any]) -> Path:
         """A record in JSON that a person reads too."""

@@ -10,9 +10,10 @@ import click
 
 from flowgraph.box import Array
 from flowgraph.data import load_inputs
-from flowgraph.errors import FlowgraphError
+from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.graph import Graph
 from flowgraph.saving.graph_file import load
 from flowgraph.saving.replacing import replace_file
 
@@ -33,13 +34,29 @@ def predict(folder: Path, data: Path, out: Path | None) -> None:
     run = RunFolder(folder)
     try:
         result = run.read_result()
-        text = predictions(outputs_of(load(run.model), load_inputs(data, result["columns"])), result["classes"])
+        predictor = _predictor(run, len(result["columns"]), len(result["classes"]))
+        text = predictions(outputs_of(predictor, load_inputs(data, result["columns"])), result["classes"])
         if out is not None:
             click.echo(f"wrote {replace_file(out, text.encode())}")
     except (FlowgraphError, ImportError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if out is None:
         click.echo(text, nl=False)
+
+
+def _predictor(run: RunFolder, columns: int, classes: int) -> Graph:
+    """The network of the run; a graph that reads or gives something else than its result says is none."""
+    graph = load(run.model)
+    x = next(iter(graph.inputs), None)
+    reads = x is not None and len(graph.inputs) == 1 and graph.names[x] == "x" and x.shape[1:] == (columns,)
+    shape = graph.outputs[0].outputs[0].shape
+    gives = shape[1:] == ((classes,) if classes else ())
+    if not reads or len(graph.outputs) != 1 or len(shape) != 1 + bool(classes) or not gives:
+        raise SavedFileError(
+            f"{run.model}: found a graph that does not take {columns} columns to {classes or 'no'} classes, as "
+            f"{run.result.name} says; train anew, or bring back both files of one run"
+        )
+    return graph
 
 
 def predictions(output: Array, classes: list[str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
+from flowgraph.data.files import KINDS
 from flowgraph.errors import UsageError
 from flowgraph.training.early_stopping import EarlyStopping, check_watch
 from flowgraph.training.keywords import strict_settings
@@ -21,6 +22,15 @@ NUMBERS: Mapping[str, Mapping[str, Any]] = {
     "learning_rate": {"above": 0}, "decay": {"low": 0}, "dropout": {"low": 0, "below": 1}, "l1": {"low": 0},
     "l2": {"low": 0},
 }  # fmt: skip
+COUNTS: Mapping[str, int] = {"epochs": 1, "batch_size": 1, "patience": 1, "seed": 0}
+CHOICES: Mapping[str, Collection[str]] = {
+    "kind": KINDS, "activation": HIDDEN, "rule": RULES, "dtype": DTYPES,
+}  # fmt: skip
+OPTIONAL = ("batch_size", "patience", "learning_rate")
+TYPES: Mapping[str, tuple[type[Any], ...]] = {
+    "source": (str,), "target": (str, type(None)), "stratify": (bool,), "standardise": (bool,),
+}  # fmt: skip
+"""Of settings that are no numbers and no choices."""
 
 
 @strict_settings
@@ -61,19 +71,21 @@ class TrainSettings:
         object.__setattr__(self, "hidden", hidden)
         if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in hidden):
             raise UsageError(f"settings: found hidden={self.hidden!r}, needs sizes of layers, each 1 or more, (64, 32)")
-        for name, known in (("activation", HIDDEN), ("rule", RULES), ("dtype", DTYPES)):
-            if getattr(self, name) not in known:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in tuple(known):
                 raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs one of {', '.join(known)}")
         check_watch("settings", self.watch)
-        read_count("settings", "epochs", self.epochs)
-        read_count("settings", "seed", self.seed, low=0)
-        for name in ("batch_size", "patience"):
-            if getattr(self, name) is not None:
-                read_count("settings", name, getattr(self, name), otherwise=", or None")
+        for name, kinds in TYPES.items():
+            if type(getattr(self, name)) not in kinds:
+                needed = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+                raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs {needed}")
+        for name, low in COUNTS.items():
+            if name not in OPTIONAL or getattr(self, name) is not None:
+                read_count("settings", name, getattr(self, name), low=low, otherwise=", or None" * (name in OPTIONAL))
         for name in ("valid", "test"):
             self._check_share(name, getattr(self, name))
         for name, bounds in NUMBERS.items():
-            if name != "learning_rate" or self.learning_rate is not None:
+            if name not in OPTIONAL or getattr(self, name) is not None:
                 read_number("settings", name, getattr(self, name), **bounds)
 
     def _check_share(self, name: str, share: Any) -> None:
@@ -114,6 +126,6 @@ class TrainSettings:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainSettings:
         """Of what `as_dict` gave; what an older flowgraph did not know has its usual value."""
-        if "source" not in record:
+        if not isinstance(record, dict) or "source" not in record:
             raise UsageError("settings: found no source, needs the file or set to learn from")
-        return cls(str(record["source"])).with_values(record)
+        return cls("").with_values(record)

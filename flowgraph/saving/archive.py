@@ -13,6 +13,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import SavedFileError, UsageError, install_hint
+from flowgraph.saving.limits import MOST_AXES, excerpt
 from flowgraph.saving.missing import reading
 from flowgraph.saving.replacing import replace_file
 
@@ -58,14 +59,17 @@ def read_archive(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]
     try:
         stored = _safetensors().load(content)
     except Exception as error:
-        raise SavedFileError(f"{path}: damaged, safetensors cannot read it ({error}); take another copy") from None
+        raise SavedFileError(
+            f"{path}: damaged, safetensors cannot read it ({excerpt(error)}); take another copy"
+        ) from None
     found, needed = head.pop("sha256", None), _checksum(head, stored)
     if found != needed:
         raise SavedFileError(
             f"{path}: damaged, the checksum of its content is {needed[:12]}..., but {str(found)[:12]}... was "
             f"written; take another copy"
         )
-    return head["document"], {name: _restored(array, head["dtypes"].get(name)) for name, array in stored.items()}
+    dtypes = head["dtypes"]
+    return head["document"], {name: _restored(path, name, array, dtypes.get(name)) for name, array in stored.items()}
 
 
 def _header(path: Any, content: bytes) -> dict[str, Any]:
@@ -80,9 +84,7 @@ def _header(path: Any, content: bytes) -> dict[str, Any]:
         raise SavedFileError(f"{path}: truncated, its header has {length} bytes and {len(content) - 8} are there")
     try:
         header = json.loads(content[8 : 8 + length])
-        promised = max(
-            (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0
-        )
+        promised = max((_end(entry) for name, entry in header.items() if name != "__metadata__"), default=0)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         raise SavedFileError(foreign) from None
     found = len(content) - 8 - length
@@ -92,6 +94,15 @@ def _header(path: Any, content: bytes) -> dict[str, Any]:
     return dict(header)
 
 
+def _end(entry: dict[str, Any]) -> int:
+    """Where the bytes of an array end, as its entry in the header says; malformed entries are refused."""
+    start, end = entry["data_offsets"]
+    whole = all(type(number) is int and number >= 0 for number in (start, end, *entry["shape"]))
+    if not whole or start > end or not isinstance(entry["dtype"], str) or len(entry["shape"]) > MOST_AXES:
+        raise ValueError(f"found the entry {entry!r} of an array")
+    return end  # type: ignore[no-any-return]
+
+
 def _head(path: Any, header: dict[str, Any], kind: str) -> dict[str, Any]:
     """What flowgraph wrote of itself: format, kind, document."""
     try:
@@ -99,19 +110,20 @@ def _head(path: Any, header: dict[str, Any], kind: str) -> dict[str, Any]:
         version, found = head["format"], head["kind"]
         if not (isinstance(head["dtypes"], dict) and isinstance(head["document"], dict) and type(version) is int):
             raise TypeError
+        json.dumps(head)  # the checksum takes it as text again, which a document nested too deep cannot become
     except (ValueError, TypeError, KeyError, RecursionError):
         raise SavedFileError(
             f"{path}: a safetensors file without the metadata that flowgraph writes; needs one that flowgraph wrote"
         ) from None
     if version > FORMAT:
         raise SavedFileError(
-            f"{path}: written by a newer flowgraph in format {version}, and this one reads up to {FORMAT}; "
+            f"{path}: written by a newer flowgraph in format {excerpt(version)}, and this one reads up to {FORMAT}; "
             f"install the newer flowgraph"
         )
     if version < 1:
-        raise SavedFileError(f"{path}: damaged, found format {version}, needs 1 to {FORMAT}")
+        raise SavedFileError(f"{path}: damaged, found format {excerpt(version)}, needs 1 to {FORMAT}")
     if found != kind:
-        raise SavedFileError(f"{path}: found a {found}, needs a {kind}")
+        raise SavedFileError(f"{path}: found a {excerpt(found)}, needs a {kind}")
     return dict(head)
 
 
@@ -136,12 +148,23 @@ def _storable(name: str, array: Any) -> tuple[Array, str | None]:
     return np.asarray(array, native, order="C"), None if native.str == dtype else dtype
 
 
-def _restored(array: Array, dtype: str | None) -> Array:
+def _restored(path: Any, name: str, array: Array, dtype: Any) -> Array:
+    """The array as it was before `_storable`; any other dtype than that could be is refused."""
     if dtype is None:
         return array
-    if np.dtype(dtype).char not in _PARTS:
-        return array.astype(dtype)
-    whole = np.empty(array.shape[:-1], dtype)
+    try:
+        wanted = np.dtype(dtype) if isinstance(dtype, str) else None
+    except (TypeError, ValueError):
+        wanted = None
+    if wanted is not None and wanted.newbyteorder("<") == array.dtype:
+        return array.astype(wanted)
+    pairs = array.ndim and array.shape[-1] == 2
+    if wanted is None or not pairs or _PARTS.get(wanted.char) != array.dtype.str:
+        raise SavedFileError(
+            f"{path}: damaged, found the dtype {excerpt(dtype)} for the array {name!r} of {array.dtype}; "
+            f"take another copy"
+        )
+    whole = np.empty(array.shape[:-1], wanted)
     whole.real, whole.imag = array[..., 0], array[..., 1]
     return whole
 

@@ -7,20 +7,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from flowgraph.box import Box, Constant, registry, registry_name
+from flowgraph.box import Array, Box, Constant, registry, registry_name
 from flowgraph.draws import Draw, draws
 from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.inference import bounded_trials
 from flowgraph.leaves import Input, Parameter, Random
 from flowgraph.order import unique_names
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
-from flowgraph.saving.json_values import Reader, Writer, dtype_of
-from flowgraph.size import Size
+from flowgraph.saving.json_values import MALFORMED, Reader, Writer, dtype_of
+from flowgraph.saving.limits import MOST_TRIED, check_shape, check_shapes, excerpt
+from flowgraph.size import Shape, Size
 from flowgraph.spec import Spec, same
 
 KIND = "graph"
-_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 
 
 def save(path: Any, graph: Graph | Box) -> Path:
@@ -72,13 +73,14 @@ def read_graph(document: Any, arrays: Any, path: Any = "document") -> Graph:
     boxes: list[Box] = []
     reader = Reader(arrays, boxes)
     try:
-        for row in document["boxes"]:
-            boxes.append(_box(row, reader))
+        with bounded_trials(MOST_TRIED):
+            for row in document["boxes"]:
+                boxes.append(_box(row, reader))
         return Graph(*[reader.box(place) for place in document["outputs"]])
     except SavedFileError as error:
-        raise SavedFileError(f"{path}: box {len(boxes)}: {error}") from None
-    except (*_MALFORMED, FlowgraphError) as error:
-        raise SavedFileError(f"{path}: the table of boxes is wrong at box {len(boxes)}: {error}") from error
+        raise SavedFileError(f"{path}: box {len(boxes)}: {excerpt(error)}") from None
+    except (*MALFORMED, FlowgraphError) as error:
+        raise SavedFileError(f"{path}: the table of boxes is wrong at box {len(boxes)}: {excerpt(error)}") from error
 
 
 def _with_boxes_of_settings(outputs: Iterable[Box]) -> list[Box]:
@@ -148,17 +150,38 @@ def _box(row: Any, reader: Reader) -> Box:
         )
     cls = registry[key]
     if issubclass(cls, Parameter | Constant):
-        box: Box = cls(reader.array(row["array"]).astype(dtype_of(row["dtype"]), copy=False))
+        box: Box = cls(_own_array(row, reader))
     elif issubclass(cls, Input | Random):
         ((shape, dtype),) = row["outputs"]
-        common: dict[str, Any] = {"shape": reader.value(shape), "dtype": dtype_of(dtype)}
+        common: dict[str, Any] = {"shape": _shape(shape, reader), "dtype": dtype_of(dtype)}
         box = cls("input", **common) if issubclass(cls, Input) else cls(_draw(row["draw"], reader), **common)
     else:
         settings = {name: reader.value(value) for name, value in row.get("settings", {}).items()}
         box = cls(*[reader.box(place) for place in row["children"]], **settings)
+        check_shapes(box.outputs)
         _compare(box, row["outputs"], reader)
     box.__dict__.update(name=_name(row.get("name")), scope=_scope(row.get("scope", "")))
     return box
+
+
+def _own_array(row: Any, reader: Reader) -> Array:
+    """The array of a parameter or a constant, which no other one has: each has a copy of it."""
+    name, dtype = row["array"], dtype_of(row["dtype"])
+    array = reader.array(name)
+    if name in reader.taken or array.dtype != dtype:
+        found = "the array of another box" if name in reader.taken else f"an array of {array.dtype}"
+        raise SavedFileError(f"found {found} under {name!r}, needs one of its own of {dtype}")
+    reader.taken.add(name)
+    return array
+
+
+def _shape(stored: Any, reader: Reader) -> Shape:
+    """The shape of a leaf."""
+    shape = reader.value(stored)
+    if not isinstance(shape, tuple) or not all(type(size) in (int, Size) for size in shape):
+        raise TypeError(f"found the shape {shape!r}, needs a tuple of sizes")
+    check_shape(shape)
+    return shape
 
 
 def _draw(row: Any, reader: Reader) -> Draw:
@@ -175,12 +198,12 @@ def _compare(box: Box, saved: Any, reader: Reader) -> None:
     for (stored, dtype), now in zip(saved, box.outputs, strict=False):
         for size, own in zip(stored["tuple"], now.shape, strict=False):
             _rename(size, own, reader)
-        shape = reader.value(stored)
+        shape = _shape(stored, reader)
         fits = (
             fits and dtype_of(dtype) == now.dtype and len(shape) == len(now.shape) and all(map(same, shape, now.shape))
         )
     if not fits:
-        specs = [Spec(reader.value(stored), dtype_of(dtype)) for stored, dtype in saved]
+        specs = [Spec(_shape(stored, reader), dtype_of(dtype)) for stored, dtype in saved]
         raise SavedFileError(
             f"{box.title} gives {', '.join(map(str, box.outputs))}, but {', '.join(map(str, specs))} was saved; "
             f"its class has changed since"

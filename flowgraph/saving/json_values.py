@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.errors import UsageError
+from flowgraph.saving.limits import MOST_IN_RANGES, MOST_TERMS, check_numbers, check_shape
 from flowgraph.size import Size, is_size_name, unknown
 
 _TYPES: dict[str, type[Any]] = {
@@ -19,6 +20,9 @@ _TYPES: dict[str, type[Any]] = {
         np.uint64, np.float16, np.float32, np.float64, np.complex64, np.complex128,
     )
 }  # fmt: skip
+
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, MemoryError)
+"""What is raised by reading a document that flowgraph did not write."""
 
 
 class Writer:
@@ -93,15 +97,17 @@ class Reader:
         self.arrays = arrays
         self.boxes = boxes
         self.unknowns: dict[str, int | Size] = {}
+        self.taken: set[str] = set()
+        self._in_ranges = 0
         self._known: dict[str, Callable[[Any], Any]] = {
-            "float": float,
+            "float": lambda text: float(_text(text)),
             "tuple": lambda items: tuple(self.value(item) for item in _list(items)),
-            "dict": lambda pairs: {self.value(key): self.value(item) for key, item in pairs},
+            "dict": lambda pairs: {self.value(key): self.value(item) for key, item in map(_list, _list(pairs))},
             "size": self._size,
-            "slice": lambda items: slice(*(self.value(item) for item in items)),
-            "range": lambda items: range(*items),
+            "slice": lambda items: slice(*(self.value(item) for item in _list(items))),
+            "range": self._range,
             "ellipsis": lambda _: ...,
-            "complex": lambda items: complex(*(self.value(item) for item in items)),
+            "complex": lambda items: complex(*(self.value(item) for item in _list(items))),
             "dtype": dtype_of,
             "type": lambda name: _TYPES[name],
             "array": self.array,
@@ -114,6 +120,7 @@ class Reader:
         if isinstance(stored, list):
             return [self.value(item) for item in stored]
         if not isinstance(stored, dict):
+            check_numbers([stored])
             return stored
         ((word, content),) = stored.items()
         return self._known[word](content)
@@ -128,6 +135,16 @@ class Reader:
             raise LookupError(f"found the place {place!r} of a box, needs 0 to {len(self.boxes) - 1}")
         return self.boxes[place]
 
+    def _range(self, items: Any) -> range:
+        """A range; boxes take each of its numbers, so that those of a whole file are counted."""
+        first, last, step = _list(items)
+        check_numbers(items)
+        found = range(first, last, step)
+        self._in_ranges += len(found)
+        if self._in_ranges > MOST_IN_RANGES:
+            raise ValueError(f"found ranges of more than {MOST_IN_RANGES:,} numbers in all")
+        return found
+
     def _size(self, stored: Any) -> int | Size:
         """A size; a name that is only known in a run gets a new name, as it is new in this process."""
         terms: dict[tuple[str, ...], int] = {}
@@ -135,6 +152,9 @@ class Reader:
             if type(factor) is not int or not all(map(is_size_name, names)):
                 raise ValueError(f"found the size {stored!r}")
             terms[tuple(names)] = factor
+            check_shape((Size({tuple(names): factor}),))
+        if len(terms) > MOST_TERMS:
+            raise ValueError(f"found a size of {len(terms)} terms, needs at most {MOST_TERMS}")
         size: int | Size = 0
         for names_of_term, factor in terms.items():
             term: int | Size = factor
@@ -151,10 +171,16 @@ class Reader:
 
 def dtype_of(text: Any) -> np.dtype[Any]:
     """A dtype of numbers or truth values."""
-    dtype = np.dtype(str(text))
+    dtype = np.dtype(_text(text))
     if dtype.kind not in "biufc":
         raise TypeError(f"found the dtype {text!r}, needs numbers or truth values")
     return dtype
+
+
+def _text(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"found {text!r}, needs a text")
+    return text
 
 
 def _list(items: Any) -> list[Any]:

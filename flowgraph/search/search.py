@@ -139,10 +139,15 @@ def _take_up_again(trial: Any) -> None:
 def _finished(study: Any, number: int) -> int:
     """How many trials of a round came to an end, failures among them; not those whose process died."""
     return sum(
-        trial.user_attrs.get("round") == number
-        and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
+        _round_of(trial) == number and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
         for trial in study.get_trials(deepcopy=False)
     )
+
+
+def _round_of(trial: Any) -> int:
+    """The round of a trial; 0 where a database says nothing of use."""
+    found = trial.user_attrs.get("round")
+    return found if type(found) is int and found >= 0 else 0
 
 
 def _space_of_round(study: Any, space: Space, number: int, zoom: float) -> Space:
@@ -155,7 +160,7 @@ def _space_of_round(study: Any, space: Space, number: int, zoom: float) -> Space
         factor = zoom**number
         narrowed = {n: part.zoomed(best.settings[n], factor, part) for n, part in space.items()}
         study.set_user_attr(key, space_record(narrowed))
-    return space_of_record(study.user_attrs[key])
+    return space_of_record(study.user_attrs[key], space)
 
 
 def _grid_size(space: Space) -> int:
@@ -173,6 +178,6 @@ def _result(study: Any, spaces: list[Space], measure: str) -> SearchResult:
         attributes = trial.user_attrs
         found.append(
             Trial(trial.number, settings, state, trial.value if state in ("complete", "pruned") else None,
-                  attributes.get("round", 0), duration, attributes.get("reason", ""))
+                  _round_of(trial), duration, str(attributes.get("reason", "")))
         )  # fmt: skip
     return SearchResult(found, spaces, measure)

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.errors import UsageError
+from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
+from flowgraph.saving.json_values import MALFORMED
+from flowgraph.saving.limits import excerpt
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import read_count, read_number
 
@@ -43,7 +45,10 @@ class Choice:
 
     def value_of(self, stored: Any) -> Any:
         """The value that a database keeps."""
-        return dict(zip(self.labels, self.values, strict=True))[stored]
+        known = dict(zip(self.labels, self.values, strict=True))
+        if stored not in known:
+            raise SavedFileError(f"study: found the value {excerpt(stored)}, which is none of {', '.join(known)}")
+        return known[stored]
 
     def grid(self) -> list[Any]:
         """All values, as a database keeps them."""
@@ -79,6 +84,9 @@ class Range:
 
     def value_of(self, stored: Any) -> Any:
         """The value that a database keeps."""
+        number = isinstance(stored, int | float) and not isinstance(stored, bool)
+        if not number or not self.low <= stored <= self.high:
+            raise SavedFileError(f"study: found the value {excerpt(stored)}, needs {self.low} to {self.high}")
         return stored
 
     def grid(self) -> list[Any]:
@@ -172,15 +180,33 @@ def space_record(space: Space) -> dict[str, Any]:
     return dict(json.loads(json.dumps(record)))
 
 
-def space_of_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The space that `space_record` wrote."""
-    space = {}
-    for name, part in record.items():
-        values = {key: value for key, value in part.items() if key != "kind"}
-        if part["kind"] == "Choice":
-            values["values"] = tuple(tuple(v) if isinstance(v, list) else v for v in values["values"])
-        space[name] = _KINDS[part["kind"]](**values)
+def space_of_record(record: Any, first: Space) -> dict[str, Any]:
+    """The space that `space_record` wrote, in a round after the first; one that is no part of that is refused."""
+    try:
+        space = {name: _part_of_record(part) for name, part in record.items()}
+        inside = space.keys() == first.keys() and all(_is_inside(space[name], first[name]) for name in first)
+    except (*MALFORMED, FlowgraphError) as error:
+        raise SavedFileError(
+            f"study: the space that it keeps is none ({excerpt(error)}); begin another study"
+        ) from None
+    if not inside:
+        raise SavedFileError("study: the space that it keeps is no part of the first one; begin another study")
     return space
+
+
+def _part_of_record(part: Any) -> Any:
+    values = {key: value for key, value in part.items() if key != "kind"}
+    if part["kind"] == "Choice":
+        values["values"] = tuple(tuple(v) if isinstance(v, list) else v for v in values["values"])
+    return _KINDS[part["kind"]](**values)
+
+
+def _is_inside(part: Any, first: Any) -> bool:
+    """Whether a range lies in another of its kind, with as many points; whether a set is the same."""
+    if type(part) is not type(first) or isinstance(part, Choice):
+        return bool(part == first)
+    alike = (part.points, part.log) == (first.points, first.log)
+    return bool(alike and first.low <= part.low <= part.high <= first.high)
 
 
 def _range(text: str, log: str | None, low: str, high: str, points: str | None) -> Any:

@@ -16,9 +16,11 @@ from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Random
 from flowgraph.saving.archive import read_archive, write_archive
-from flowgraph.saving.json_values import Reader, Writer
+from flowgraph.saving.json_values import MALFORMED, Reader, Writer
+from flowgraph.saving.limits import excerpt
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.keywords import strict_settings
+from flowgraph.training.record import check_record
 from flowgraph.training.settings import read_number
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
@@ -92,9 +94,11 @@ def resume(path: Any, trainer: Trainer) -> Trainer:
 def _read(path: Any) -> tuple[State, Mapping[str, Any]]:
     document, arrays = read_archive(path, KIND)
     try:
-        return State(arrays, Reader(arrays, []).value(document["record"])), document["fingerprints"]
-    except (KeyError, TypeError, ValueError, LookupError) as error:
-        raise SavedFileError(f"{path}: no checkpoint that this flowgraph reads ({error})") from error
+        record, written = Reader(arrays, []).value(document["record"]), document["fingerprints"]
+        check_record(record)
+        return State(arrays, record), dict(written)
+    except MALFORMED as error:
+        raise SavedFileError(f"{path}: no checkpoint that this flowgraph reads ({excerpt(error)})") from error
 
 
 def _fingerprints(trainer: Trainer) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from numbers import Integral, Real
 from typing import Any
 
@@ -25,8 +26,9 @@ def read_number(
 
     `otherwise` says what else may be given.
     """
-    legal = isinstance(found, Real) and not isinstance(found, bool) and math.isfinite(found)
-    if not legal or not (found >= low and above < found < below):
+    legal = isinstance(found, Real) and not isinstance(found, bool)
+    number: Any = found
+    if not legal or not (number >= low and above < number < below and abs(number) <= sys.float_info.max):
         bounds = [
             text
             for text, given in (

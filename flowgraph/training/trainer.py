@@ -249,6 +249,13 @@ class Trainer:
         owned = {f"parameter/{name}": p for name, p in self._parameters.items()}
         owned |= {f"rule/{name}": p for name, p in self._remembered.items()}
         check_arrays(arrays, owned)
+        check_arrays(arrays, {f"best/{name}": self._parameters[name] for name in best if name in self._parameters})
+        if record["position"] > len(self.train) or record["norms"].keys() != self._norms.keys():
+            raise UsageError(
+                f"restore: found a state after {record['position']} examples of an epoch, with the layers "
+                f"{', '.join(record['norms'])}; this trainer has {len(self.train)} examples and the layers "
+                f"{', '.join(self._norms)}"
+            )
         for name, parameter in owned.items():
             parameter.value = arrays[name]
         self.lookout.restore(record["lookout"], best)

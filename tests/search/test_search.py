@@ -229,7 +229,7 @@ def test_spaces_of_the_command_line():
         "l2": LogUniform(1e-6, 1e-2, 7), "dropout": Uniform(0.0, 0.5), "batch_size": Whole(16, 128, log=True),
         "hidden": Choice([16, (64, 32), None]), "n": Whole(1, 4),
     }  # fmt: skip
-    assert space_of_record(space_record(space)) == space
+    assert space_of_record(space_record(space), space) == space
 
 
 @pytest.mark.parametrize(

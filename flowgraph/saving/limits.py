@@ -1,0 +1,64 @@
+"""What a file may ask for: shapes that NumPy has, sizes that stay short, ranges that stay small.
+
+Sizes of one box come from those of others, so that a few lines of a file could ask for a polynomial or a number that
+fills the memory; each shape is looked at before another box reads it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from flowgraph.errors import SavedFileError
+from flowgraph.printable import printable_lines
+from flowgraph.size import Shape, Size
+from flowgraph.spec import Spec
+
+MOST_AXES = 64
+LARGEST_NUMBER = (1 << 63) - 1
+MOST_TERMS = 256
+MOST_NAMES = 256
+MOST_IN_RANGES = 1 << 16
+MOST_TRIED = 1 << 28
+"""Elements on which boxes without a rule for their shape are tried, in one file."""
+
+_LONGEST = 500
+
+
+def check_shapes(specs: Iterable[Spec]) -> None:
+    """Refuse what no array can have, and sizes that would grow from box to box."""
+    for spec in specs:
+        check_shape(spec.shape)
+
+
+def check_shape(shape: Shape) -> None:
+    """Refuse a shape with too many axes, a size that no axis has, and polynomials of many terms."""
+    if len(shape) > MOST_AXES:
+        raise SavedFileError(f"found a shape of {len(shape)} axes, needs at most {MOST_AXES}")
+    terms = names = 1
+    for size in shape:
+        if isinstance(size, Size):
+            terms *= len(size.terms)
+            names += max(map(len, size.terms), default=0)
+            check_numbers(size.terms.values())
+        else:
+            check_numbers([size])
+            if size < 0:
+                raise SavedFileError(f"found the size {size} in a shape, needs a number from 0")
+    if terms > MOST_TERMS or names > MOST_NAMES:
+        raise SavedFileError(f"found a shape whose sizes have {terms} terms with {names} names, more than are read")
+
+
+def check_numbers(numbers: Iterable[Any]) -> None:
+    """Refuse whole numbers that no array holds."""
+    for number in numbers:
+        if isinstance(number, int) and abs(number) > LARGEST_NUMBER:
+            digits = int(math.log10(abs(number))) + 1
+            raise SavedFileError(f"found a whole number of {digits} digits, needs one of 64 bits")
+
+
+def excerpt(error: object) -> str:
+    """The text of an error, as far as a person reads it."""
+    text = printable_lines(str(error))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -1,0 +1,184 @@
+"""Files of a run folder, of a study and of examples that somebody else made: taken up whole or refused in one line."""
+
+import json
+import math
+import random
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.data import load_csv, load_npz
+from flowgraph.data.files import read_npz
+from flowgraph.errors import DataError, SavedFileError, UsageError
+from flowgraph.experiment import Experiment, RunFolder, TrainSettings, resume_training, train
+from flowgraph.search import Choice, LogUniform, Uniform, Whole
+from flowgraph.search.space import space_of_record, space_record
+from flowgraph.training.mlp import MLP
+from tests.saving.fuzz import mutated
+
+
+@pytest.fixture
+def run(tmp_path):
+    train(TrainSettings("moons", hidden=(2,), epochs=1), tmp_path / "run", checks=False)
+    return RunFolder(tmp_path / "run")
+
+
+def changed(path, change):
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+ODD = (
+    10**400,
+    -1,
+    0,
+    10**15,
+    1.5,
+    math.nan,
+    math.inf,
+    True,
+    "x",
+    "/dev/zero",
+    None,
+    [],
+    [10**9],
+    {},
+    "\x1b[2J",
+    [[]],
+    3,
+)
+
+
+def test_settings_are_numbers_texts_and_choices():
+    good = TrainSettings("moons").as_dict()
+    for name in good:
+        for value in ODD:
+            try:
+                settings = TrainSettings.from_dict(good | {name: value})
+            except UsageError:
+                continue
+            assert TrainSettings.from_dict(settings.as_dict()) == settings, name
+    for record in (None, [], "source", 3, {}, {"source": "moons", "colour": 1}):
+        with pytest.raises(UsageError, match="settings: found"):
+            TrainSettings.from_dict(record)
+
+
+def test_a_changed_configuration_is_refused_or_resumed(run):
+    good = json.loads(run.config.read_text())
+    rng = random.Random(0)
+    for _ in range(60):
+        record = mutated(rng, good)
+        run.config.write_text(json.dumps(record))
+        if isinstance(record.get("settings"), dict) and record["settings"].get("epochs", 0) not in (0, 1, 2):
+            continue  # so long a training is what it says
+        try:
+            resume_training(run.path)
+        except fg.FlowgraphError:
+            continue
+
+
+@pytest.mark.parametrize("hidden", [[10**6, 10**6], [10**9], [10**18, 10**18]])
+def test_a_network_that_fits_into_no_memory_is_refused_before_it_is_made(run, hidden, monkeypatch):
+    monkeypatch.setattr("flowgraph.saving.room.memory", lambda: 8e9)
+    changed(run.config, lambda record: record["settings"].update(hidden=hidden))
+    with pytest.raises(UsageError, match=r"a network of .* parameters: needs .* GB of memory, and this machine has 8"):
+        resume_training(run.path)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("columns", "abc"), ("columns", [1]), ("classes", {"a": 1}), ("classes", None), ("columns", [["a"]]),
+])  # fmt: skip
+def test_a_changed_result_is_refused(run, name, value):
+    changed(run.result, lambda record: record.update({name: value}))
+    with pytest.raises(SavedFileError, match=r"result.json: no result of a run"):
+        run.read_result()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "null", "{", '{"format": [1]}', "[" * 100_000, '{"format": 1e999}', "\x00"]
+)
+def test_files_that_are_no_records(run, text):
+    for path, read in ((run.config, run.read), (run.result, run.read_result)):
+        path.write_text(text)
+        with pytest.raises(SavedFileError, match=f"{path.name}: "):
+            read()
+
+
+SPACE = {"a": LogUniform(1e-3, 1.0), "b": Whole(1, 9), "c": Choice((1, (2, 3))), "d": Uniform(0.0, 1.0, points=3)}
+
+
+def test_the_space_of_a_study_is_a_part_of_the_first():
+    inner = SPACE | {"a": LogUniform(0.01, 0.1), "b": Whole(2, 5)}
+    assert space_of_record(space_record(inner), SPACE) == inner
+    rng = random.Random(0)
+    for _ in range(300):
+        record = mutated(rng, space_record(inner))
+        try:
+            found = space_of_record(record, SPACE)
+        except SavedFileError:
+            continue
+        assert found.keys() == SPACE.keys()
+        assert all(SPACE[name].low <= found[name].low <= found[name].high <= SPACE[name].high for name in "abd")
+        assert all(len(found[name].grid()) <= 9 for name in found)
+
+
+def test_a_value_of_a_study_is_one_of_the_space():
+    for part, value in ((SPACE["c"], '"other"'), (SPACE["a"], 7.0), (SPACE["b"], "3"), (SPACE["b"], True)):
+        with pytest.raises(SavedFileError, match="study: found the value"):
+            part.value_of(value)
+
+
+def packed(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+def header(shape, descr="<f8"):
+    text = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape!r}, }}".encode()
+    text += b" " * (63 - (len(text) + 10) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize("content", [
+    header((10**12,)), header((10**30,)), header((-1,)), header((2, 2), "O"), header((2,), "<f80"), header("x"), b"",
+    b"\x93NUMPY", header((3,), [("a", "<f8")]) + bytes(8), b"\x93NUMPY\x09\x00" + bytes(100), header("(" * 5000),
+])  # fmt: skip
+def test_an_npz_that_promises_what_it_does_not_hold(tmp_path, content):
+    with pytest.raises(DataError, match=r"no .npz file of plain arrays"):
+        load_npz(packed(tmp_path / "file.npz", {"x.npy": content, "y.npy": content}), "y")
+
+
+def test_an_npz_that_unpacks_to_more_than_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("flowgraph.saving.room.memory", lambda: 5e6)
+    path = packed(tmp_path / "file.npz", {"x.npy": header((10**6,)) + bytes(8 * 10**6)})
+    assert path.stat().st_size < 10**5
+    with pytest.raises(DataError, match=r"file.npz: needs 0 GB of memory, and this machine has 0; give a part"):
+        read_npz(path)
+
+
+def test_one_long_word_does_not_make_every_cell_as_long(tmp_path):
+    """NumPy gives each text of an array the room of the longest."""
+    path = tmp_path / "table.csv"
+    path.write_text("x,kind\n0," + "a" * 5000 + "\n" + "".join(f"{i}.5,b\n" for i in range(5000)))
+    tracemalloc.start()
+    try:
+        examples = load_csv(path, "kind")
+        path.write_text(",".join(f"x{i}" for i in range(5000)) + ",kind\n" + "1" * 5000 + ",0" * 4999 + ",a\n")
+        with pytest.raises(DataError, match="line 2, column 'x0'"):
+            load_csv(path, "kind")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [len(name) for name in examples.classes] == [5000, 1]
+    assert peak < 20e6
+
+
+def test_an_experiment_of_usual_size_is_not_refused():
+    assert isinstance(Experiment(TrainSettings("moons", hidden=(512, 512))).mlp, MLP)
+    assert np.isfinite(fg.saving.room.memory())
