@@ -122,6 +122,13 @@ class SavedFileError(FlowgraphError, ValueError):
     """A file that flowgraph did not write, that a newer one wrote, or that is no longer whole."""
 
 
+class FileWriteError(FlowgraphError, OSError):
+    """A file that could not be written: which, why, and how to go on; what stood there before still does."""
+
+    def __str__(self) -> str:
+        return printable_lines(str(self.strerror))
+
+
 class DataError(FlowgraphError, ValueError):
     """Examples that nothing can be learnt from as they are: with their row and column."""
 

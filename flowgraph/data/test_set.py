@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 from flowgraph.data.examples import Examples
 from flowgraph.errors import TestSetError
 from flowgraph.naming import users_line
+from flowgraph.saving.replacing import create_file
 
 
 class Look(NamedTuple):
@@ -88,12 +88,8 @@ class TestSet:
     def _keep(self, look: Look) -> Look:
         """Take note of the look before anything is shown; of two processes at the same time one is first."""
         if self._record is not None:
-            try:
-                with open(self._record, "x", encoding="utf-8") as file:
-                    json.dump({**look._asdict(), "fingerprint": self._examples.fingerprint}, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-            except FileExistsError:
+            record = {**look._asdict(), "fingerprint": self._examples.fingerprint}
+            if not create_file(self._record, json.dumps(record).encode()):
                 return self._look() or look
         self._looks.append(look)
         return look

@@ -1,4 +1,4 @@
-"""The pictures of the demo's trained network: the graph, its gradients, its steps, its derivation."""
+"""The pictures of the demo's trained network: its values, its gradients, its steps, its derivation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ SHOWN_EXAMPLES = 32
 
 
 def write_pictures(network: Network, examples: Examples, out: Path) -> tuple[Path, ...]:
-    """Write them, and return their paths, that of the graph first."""
+    """Write them, and return their paths."""
     graph = Graph(network.objective)
     run = graph.fprop({network.x: examples.images[:SHOWN_EXAMPLES], network.y: examples.digits[:SHOWN_EXAMPLES]})
     grads = run.bprop(keep="all")
     return (
-        network.graph.render(out / "graph.svg"),
         graph.render(out / "values.svg", view="values", run=run, grads=grads),
         graph.render(out / "gradients.svg", view="gradients", run=run, grads=grads),
         graph.animate(out / "steps.svg", run, grads),

@@ -12,8 +12,10 @@ from flowgraph.checking import Report, check
 from flowgraph.demo.digits import Network, Split, build_network, load_split
 from flowgraph.demo.pictures import write_pictures
 from flowgraph.demo.report import report_html
+from flowgraph.saving.replacing import make_folder, replace_file, replace_text
 from flowgraph.table import graph_rows
 from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
+from flowgraph.training.history_plot import picture
 
 CHECKED_EXAMPLES = 20
 
@@ -88,10 +90,11 @@ def train(network: Network, split: Split, settings: Settings, on_epoch: Callable
 
 def write(network: Network, split: Split, settings: Settings, summary: Summary, out: Path) -> tuple[Path, ...]:
     """Write the pictures and the report that shows two of them."""
-    out.mkdir(parents=True, exist_ok=True)
-    graph, *others = write_pictures(network, split.test, out)
-    curve, report = out / "learning_curve.svg", out / "report.html"
-    summary.history.plot(curve)
+    make_folder(out)
+    drawn = network.graph.to_svg()
+    graph = replace_text(out / "graph.svg", drawn)
+    others = write_pictures(network, split.test, out)
+    curve = picture(summary.history, ".svg")
     counts = (len(split.train), len(split.valid), len(split.test))
     tiles = [
         ("test error", f"{summary.test_error:.1%}"),
@@ -103,11 +106,11 @@ def write(network: Network, split: Split, settings: Settings, summary: Summary, 
     page = report_html(
         "flowgraph demo: handwritten digits",
         tiles,
-        graph.read_text(encoding="utf-8"),
-        curve.read_text(encoding="utf-8"),
+        drawn,
+        curve.decode(),
         graph_rows(network.graph),
         summary.check,
         asdict(settings),
     )
-    report.write_text(page, encoding="utf-8")
-    return graph, *others, curve, report
+    written = replace_file(out / "learning_curve.svg", curve), replace_text(out / "report.html", page)
+    return graph, *others, *written

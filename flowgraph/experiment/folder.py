@@ -12,7 +12,7 @@ from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.saving.json_values import MALFORMED
 from flowgraph.saving.limits import excerpt
-from flowgraph.saving.replacing import remove_leftovers, replace_file
+from flowgraph.saving.replacing import make_folder, remove_leftovers, replace_text
 
 FORMAT = 1
 
@@ -38,7 +38,7 @@ class RunFolder:
             raise UsageError(
                 f"{self.path}: found a run in it; --resume goes on with it, or choose another folder with -o"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         self.write_config(settings, fingerprint)
 
     def write_config(self, settings: TrainSettings, fingerprint: str) -> Path:
@@ -79,7 +79,7 @@ class RunFolder:
 
     def write_json(self, path: Path, record: Mapping[str, Any]) -> Path:
         """A record in JSON that a person reads too."""
-        return replace_file(path, (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
+        return replace_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
 
     def model_checksum(self) -> str:
         """What tells the saved model apart."""

@@ -15,7 +15,7 @@ from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.graph import Graph
 from flowgraph.saving.graph_file import load
-from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.replacing import replace_text
 
 
 @click.command()
@@ -37,7 +37,7 @@ def predict(folder: Path, data: Path, out: Path | None) -> None:
         predictor = _predictor(run, len(result["columns"]), len(result["classes"]))
         text = predictions(outputs_of(predictor, load_inputs(data, result["columns"])), result["classes"])
         if out is not None:
-            click.echo(f"wrote {replace_file(out, text.encode())}")
+            click.echo(f"wrote {replace_text(out, text)}")
     except (FlowgraphError, ImportError, OSError) as error:
         raise click.ClickException(str(error)) from error
     if out is None:

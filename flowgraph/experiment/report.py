@@ -14,9 +14,10 @@ from flowgraph.experiment.experiment import Experiment
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.printable import printable
 from flowgraph.rendering.page import styled_page
-from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.table import HEADINGS, graph_rows
 from flowgraph.training.history import History
+from flowgraph.training.history_plot import picture
 
 _CONFUSION = 20
 
@@ -25,13 +26,12 @@ def write_report(
     experiment: Experiment, run: RunFolder, history: History, tiles: list[tuple[str, str]], tested: Any
 ) -> list[Path]:
     """Write both pictures and the page that shows them; `tested` is the output for the test examples, and these."""
-    experiment.predictor.render(run.graph_picture)
-    history.plot(run.curve_picture)
+    graph, curve = experiment.predictor.to_svg(), picture(history, ".svg")
     title = f"{Path(experiment.settings.source).name}: {experiment.mlp!r}".replace("<MLP ", "").rstrip(">")
     settings = [(name.replace("_", " "), str(value)) for name, value in experiment.settings.as_dict().items()]
     sections = [
-        ("Learning curve", f"<figure>{inline(run.curve_picture.read_text(encoding='utf-8'), 'curve')}</figure>"),
-        ("Flow graph", f"<figure>{inline(run.graph_picture.read_text(encoding='utf-8'), 'graph')}</figure>"),
+        ("Learning curve", f"<figure>{inline(curve.decode(), 'curve')}</figure>"),
+        ("Flow graph", f"<figure>{inline(graph, 'graph')}</figure>"),
         ("Test examples by class", _confusion(*tested) if tested and experiment.classes else ""),
         ("Boxes", _scrolling(table(HEADINGS, graph_rows(experiment.predictor), 4))),
         ("Settings", _scrolling(table(("setting", "value"), settings, 2))),
@@ -42,7 +42,11 @@ def write_report(
 {escape(history.watch)} of the validation examples.</p>
 <div class="tiles">{"".join(_tile(*tile) for tile in tiles)}</div>
 {chapters}"""
-    return [run.graph_picture, run.curve_picture, replace_file(run.report, styled_page(title, STYLE, body).encode())]
+    return [
+        replace_text(run.graph_picture, graph),
+        replace_file(run.curve_picture, curve),
+        replace_text(run.report, styled_page(title, STYLE, body)),
+    ]
 
 
 def _tile(name: str, value: str) -> str:

@@ -16,6 +16,7 @@ from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
+from flowgraph.saving.replacing import replace_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -42,8 +43,7 @@ def animate(graph: Graph, path: Any, run: Any, grads: Any = None, *, theme: str 
     check_theme(theme)
     picture, told = _told(graph, run, grads, **settings)
     text = playing_svg(picture, told, theme) if suffix == ".svg" else _page(picture, told, theme)
-    target.write_text(text, encoding="utf-8")
-    return target
+    return replace_text(target, text)
 
 
 def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> str:

@@ -13,6 +13,7 @@ from flowgraph.rendering.derivation import Derivation, Line, derive
 from flowgraph.rendering.mathml import mathml
 from flowgraph.rendering.notation import text_latex
 from flowgraph.rendering.page import html_page
+from flowgraph.saving.replacing import replace_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -33,8 +34,7 @@ def explain(graph: Graph, path: Any, wrt: Iterable[Any] | None = None) -> Path:
     written = {".html": _html, ".md": _markdown, ".tex": _tex}.get(target.suffix.lower())
     if written is None:
         raise UsageError(f"explain: found {target.name!r}, needs a name that ends in .html, .md or .tex")
-    target.write_text(written(derive(graph, wrt)), encoding="utf-8")
-    return target
+    return replace_text(target, written(derive(graph, wrt)))
 
 
 def _sections(derivation: Derivation) -> list[tuple[str, list[Line]]]:

@@ -16,6 +16,7 @@ from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.viewer import interactive
+from flowgraph.saving.replacing import replace_file, replace_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -41,16 +42,13 @@ def render(
         raise UsageError(f"render: found {target.name!r}, needs a name that ends in .{', .'.join(FORMATS)}")
     check_choices(theme, engine)
     if format == "html":
-        target.write_text(interactive(graph, theme=theme, **settings).text, encoding="utf-8")
-        return target
+        return replace_text(target, interactive(graph, theme=theme, **settings).text)
     picture = picture_of(graph, **settings)
     if format == "dot":
-        target.write_text(dot_of(picture, drawn_theme(theme)), encoding="utf-8")
-    elif format == "svg":
-        target.write_text(svg_of(picture, theme, engine, timeout), encoding="utf-8")
-    else:
-        return _write_binary(picture, target, format, theme, engine, timeout)
-    return target
+        return replace_text(target, dot_of(picture, drawn_theme(theme)))
+    if format == "svg":
+        return replace_text(target, svg_of(picture, theme, engine, timeout))
+    return _write_binary(picture, target, format, theme, engine, timeout)
 
 
 def check_choices(theme: str, engine: str) -> None:
@@ -101,8 +99,7 @@ def _write_binary(picture: Picture, target: Path, format: str, theme: str, engin
     text = dot_of(picture, drawn) if found else ""
     for _, program in found:
         try:
-            target.write_bytes(engines.draw(program, text, format, timeout))
-            return target
+            return replace_file(target, engines.draw(program, text, format, timeout))
         except EngineError as error:
             problem = str(error)
     if format == "pdf" and engine in ("auto", "builtin"):
@@ -110,10 +107,9 @@ def _write_binary(picture: Picture, target: Path, format: str, theme: str, engin
 
         content = pdf_from_svg(draw_builtin(picture, drawn))
         if content is not None:
-            target.write_bytes(content)
-            return target
+            return replace_file(target, content)
     beside = target.with_suffix(".svg")
-    beside.write_text(svg_of(picture, theme, "builtin"), encoding="utf-8")
+    replace_text(beside, svg_of(picture, theme, "builtin"))
     _warn(problem, f"the picture was written as {beside.name} instead", remedy)
     return beside
 

@@ -22,6 +22,7 @@ from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.theming import adaptive
+from flowgraph.saving.replacing import make_folder, replace_text
 
 _STYLE = """:root{color-scheme:light dark}
 body{margin:24px auto;max-width:1100px;padding:0 16px;font:15px/1.5 Helvetica,Arial,sans-serif}
@@ -64,10 +65,10 @@ def gallery(path: Any) -> Path:
     target = Path(path)
     if target.suffix == ".html":
         articles = "".join(_article(name, cls) for name, cls in _drawn())
-        target.write_text(
+        replace_text(
+            target,
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>The boxes of flowgraph</title>'
             f"<style>{_STYLE}</style></head><body><h1>The boxes of flowgraph</h1>{articles}</body></html>\n",
-            encoding="utf-8",
         )
     elif target.suffix == ".md":
         _write_docs(target)
@@ -85,15 +86,17 @@ def _drawn() -> Iterator[tuple[str, type[Box]]]:
 def _write_docs(target: Path) -> None:
     """The page, family by family, and its pictures in a folder of the page's name."""
     folder = target.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.svg"):
-        old.unlink()
+    make_folder(folder)
+    left = {old.stem for old in folder.glob("*.svg")}
     families: dict[str, list[str]] = {}
     for name, cls in _drawn():
-        (folder / f"{name}.svg").write_text(box_svg(cls), encoding="utf-8")
+        replace_text(folder / f"{name}.svg", box_svg(cls))
+        left.discard(name)
         families.setdefault(cls.__module__.rpartition(".")[2], []).append(_entry(name, cls, folder.name))
+    for name in left:
+        (folder / f"{name}.svg").unlink()
     sections = [f"## {_heading(family)}\n\n" + "\n".join(entries) for family, entries in sorted(families.items())]
-    target.write_text(_INTRODUCTION + "\n" + "\n".join(sections), encoding="utf-8")
+    replace_text(target, _INTRODUCTION + "\n" + "\n".join(sections))
 
 
 def _heading(family: str) -> str:

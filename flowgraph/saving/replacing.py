@@ -2,49 +2,150 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import glob
 import itertools
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from flowgraph.errors import FileWriteError
 
 SUFFIX = ".part"
 
 _counter = itertools.count()
 
+_REMEDIES = {
+    errno.ENOSPC: "free space there, then write it again",
+    errno.EDQUOT: "free space there, or raise your quota, then write it again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then write it again",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.ENOENT: "make its folder first, or choose another",
+    errno.ENOTDIR: "what should be its folder is none; choose another",
+    errno.EEXIST: "what should be its folder is none; choose another",
+    errno.EISDIR: "a folder of that name is there; choose another name",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
 
 def replace_file(path: Any, content: bytes) -> Path:
     """Write the bytes beside the file, wait until the disk holds them, then put them in its place; return the path.
 
-    A process killed in between leaves the old file and, at worst, a hidden file ending in .part beside it.
+    A process killed in between leaves the old file and, at worst, a hidden file ending in .part beside it. What cannot
+    be written is a `FileWriteError` with the name of the file and the way out, and the old file stands as it was.
     """
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{os.getpid()}-{next(_counter)}{SUFFIX}")
-    try:
-        with open(part, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with writing(path):
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file() and not target.is_dir():  # a pipe, a terminal
+            target.write_bytes(content)
+            return Path(path)
+        part = _written_part(target, content)
+        try:
+            os.replace(part, target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     _sync_folder(target.parent)
     return Path(path)
+
+
+def replace_text(path: Any, text: str) -> Path:
+    """The same for a text, in UTF-8; what UTF-8 does not have, half of a pair of surrogates, is written out."""
+    return replace_file(path, text.encode(errors="backslashreplace"))
+
+
+def create_file(path: Any, content: bytes) -> bool:
+    """Write a file that is not there yet, whole; False where one is: of two processes one is first."""
+    with writing(path):
+        target = Path(os.path.realpath(path))
+        part = _written_part(target, content)
+        try:
+            return _linked(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def make_folder(path: Any) -> Path:
+    """The folder, made with those around it where they are not there."""
+    with writing(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
+@contextmanager
+def writing(path: Any) -> Iterator[None]:
+    """An OSError inside becomes one that names the file and says how to go on."""
+    try:
+        yield
+    except FileWriteError:
+        raise
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        remedy = _REMEDIES.get(error.errno or 0)
+        text = f"{path}: could not be written: {reason}" + (f"; {remedy}" if remedy else "")
+        raise FileWriteError(error.errno, text, str(path)) from error
 
 
 def remove_leftovers(path: Any) -> None:
     """Delete what killed writers of this file left beside it; only for a file that one process writes."""
     target = Path(os.path.realpath(path))
-    for part in target.parent.glob(f".{target.name}.*{SUFFIX}"):
+    for part in target.parent.glob(f"{glob.escape(_stem(target))}*{SUFFIX}"):
         part.unlink(missing_ok=True)
+
+
+def _written_part(target: Path, content: bytes) -> Path:
+    """A new file beside the target that holds the content, on the disk, with the rights of the target."""
+    while True:
+        part = target.with_name(f"{_stem(target)}{os.getpid()}-{next(_counter)}{SUFFIX}")
+        try:
+            with open(part, "xb") as file:
+                with contextlib.suppress(FileNotFoundError):
+                    os.chmod(part, stat.S_IMODE(os.stat(target).st_mode))
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            return part
+        except FileExistsError:  # left by a killed process that had the same number
+            continue
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _stem(target: Path) -> str:
+    """How the names of the files beside it begin; a long name is cut, since a name has 255 bytes at most."""
+    return f".{target.name.encode()[:150].decode(errors='ignore')}."
+
+
+def _linked(part: Path, target: Path) -> bool:
+    """Give the part the name of the target as well, unless that is taken; where no links are, write it there."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        try:
+            with open(target, "xb") as file:
+                file.write(part.read_bytes())
+        except FileExistsError:
+            return False
+    _sync_folder(target.parent)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
     """Make the new name last, where the system can: Windows opens no folders."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(OSError):  # the file is there; some disks do not say when its name lasts
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

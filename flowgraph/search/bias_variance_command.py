@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.experiment.options import settings_of, settings_options
 from flowgraph.experiment.trade_off import trade_off
+from flowgraph.saving.replacing import make_folder
 from flowgraph.search.command import INTERRUPTED
 from flowgraph.search.space import read_space
 
@@ -55,7 +56,7 @@ def bias_variance(
             found = trade_off(
                 settings, name, values, training_sets=training_sets, on_training=lambda: progress.advance(task)
             )
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         label = name.replace("_", " ")
         files = [
             found.to_csv(out / "bias_variance.csv"),

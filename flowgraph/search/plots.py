@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
+from flowgraph.saving.replacing import replace_file
 from flowgraph.search.result import SearchResult, Trial
-from flowgraph.training.picture_style import GREY, STYLE
+from flowgraph.training.picture_style import GREY, STYLE, check_suffix, figure_bytes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 
 
 def plot_search(result: SearchResult, path: Path) -> Path:
     """Write the picture: rounds in colours, pruned trials hollow, the best one ringed."""
+    check_suffix(path)
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -35,8 +37,8 @@ def plot_search(result: SearchResult, path: Path) -> Path:
         for axes, name in zip(list(panels)[1:], names, strict=False):
             _slice(axes, result, shown, name)
         figure.patch.set_alpha(0)
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    return path
+        content = figure_bytes(figure, path.suffix)
+    return replace_file(path, content)
 
 
 def _history(axes: Any, shown: list[Trial], measure: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
+from flowgraph.saving.replacing import replace_text
 from flowgraph.search.space import Space
 
 
@@ -84,14 +87,11 @@ class SearchResult:
 
     def to_csv(self, path: Any) -> Path:
         """One line per trial."""
-        import csv
-
-        rows = self.rows()
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]) if rows else ["trial"], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        return Path(path)
+        rows, file = self.rows(), io.StringIO()
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["trial"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return replace_text(path, file.getvalue())
 
     def plot(self, path: Any) -> Path:
         """The best value by trial, and the values by each setting, into a .svg, .png or .pdf."""

@@ -19,6 +19,7 @@ from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.experiment.training import Outcome, resume_training
 from flowgraph.experiment.training import train as train_into
+from flowgraph.saving.replacing import make_folder
 from flowgraph.search.result import SearchResult
 from flowgraph.search.search import Attempt, search
 from flowgraph.search.space import Space
@@ -65,7 +66,7 @@ def select(
         base.with_values({name: getattr(base, name, None)})
     jobs = read_count("search", "jobs", jobs)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     settings = {**settings, "storage": str(storage or folder / "study.db")}
     with _helpers(jobs - 1, base, space, settings):
         _search(base, space, settings, on_trial)

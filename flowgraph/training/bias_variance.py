@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import DataError, UsageError
+from flowgraph.saving.replacing import replace_text
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_count, read_number
 
@@ -60,14 +62,13 @@ class BiasVariance:
 
     def to_csv(self, path: Any) -> Path:
         """Write a line per setting: squared bias, variance, squared error, and the standard error of each."""
-        written = Path(path)
-        with written.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["setting", *COLUMNS, *(f"{column}_uncertainty" for column in COLUMNS)])
-            for row in self.rows:
-                values = [getattr(row, part) for part in PARTS]
-                writer.writerow([row.setting, *values, *(row.uncertainty[part] for part in PARTS)])
-        return written
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["setting", *COLUMNS, *(f"{column}_uncertainty" for column in COLUMNS)])
+        for row in self.rows:
+            values = [getattr(row, part) for part in PARTS]
+            writer.writerow([row.setting, *values, *(row.uncertainty[part] for part in PARTS)])
+        return replace_text(path, file.getvalue())
 
     def plot(self, path: Any, *, label: str = "capacity", log: bool = False) -> Path:
         """Draw squared bias, variance and error by setting into a .svg, .png or .pdf; numbers on an axis, by `log`."""

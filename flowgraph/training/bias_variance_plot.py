@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import install_hint
-from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix
+from flowgraph.saving.replacing import replace_file
+from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix, figure_bytes
 
 if TYPE_CHECKING:
     from flowgraph.training.bias_variance import BiasVariance
@@ -46,5 +47,5 @@ def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
         axes.spines[["top", "right"]].set_visible(False)
         axes.patch.set_alpha(0)
         figure.patch.set_alpha(0)
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    return path
+        content = figure_bytes(figure, path.suffix)
+    return replace_file(path, content)

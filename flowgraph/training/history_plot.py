@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError, install_hint
+from flowgraph.saving.replacing import replace_file
 from flowgraph.training.history import MEASURES
-from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix
+from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix, figure_bytes
 
 if TYPE_CHECKING:
     from flowgraph.training.history import History
@@ -19,6 +20,11 @@ DECADE = 10
 def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
     """Write the picture; the objective above, loss, error and gradient norms below, the best epoch marked."""
     check_suffix(path)
+    return replace_file(path, picture(history, path.suffix, width=width, log=log))
+
+
+def picture(history: History, suffix: str, *, width: float = 7.0, log: bool = True) -> bytes:
+    """The content of that file, by its suffix."""
     if not len(history):
         raise UsageError("plot: found a history without an epoch; train for one at least")
     try:
@@ -39,9 +45,7 @@ def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) 
         rows[-1].set_xlabel("epoch")
         rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.patch.set_alpha(0)
-        undated: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {}
-        figure.savefig(path, **undated)
-    return path
+        return figure_bytes(figure, suffix)
 
 
 def _panels(history: History) -> dict[str, dict[str, list[Any]]]:

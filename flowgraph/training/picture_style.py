@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ STYLE: dict[Any, Any] = {
     "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
 }  # fmt: skip
 """Settings of matplotlib: legible on light and dark pages, the same bytes for the same numbers."""
+
+
+def figure_bytes(figure: Any, suffix: str) -> bytes:
+    """The file of a figure of matplotlib, by its suffix; the same figure gives the same bytes of SVG."""
+    content = BytesIO()
+    undated: dict[str, Any] = {"metadata": {"Date": None}} if suffix == ".svg" else {}
+    figure.savefig(content, format=suffix.removeprefix("."), **undated)
+    return content.getvalue()
 
 
 def check_suffix(path: Path) -> None:
