@@ -129,6 +129,10 @@ class FileWriteError(FlowgraphError, OSError):
         return printable_lines(str(self.strerror))
 
 
+class InUseError(FlowgraphError, RuntimeError):
+    """A folder or a file that another process is writing."""
+
+
 class DataError(FlowgraphError, ValueError):
     """Examples that nothing can be learnt from as they are: with their row and column."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from flowgraph.checking import Report, check
 from flowgraph.demo.digits import Network, Split, build_network, load_split
 from flowgraph.demo.pictures import write_pictures
 from flowgraph.demo.report import report_html
-from flowgraph.saving.replacing import make_folder, replace_file, replace_text
+from flowgraph.saving.lock import held_folder
+from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.table import graph_rows
 from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
 from flowgraph.training.history_plot import picture
@@ -50,16 +51,17 @@ class Summary:
 
 
 def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = lambda epoch: None) -> Summary:
-    """Run the demo, write its files, and return what came out."""
+    """Run the demo, write its files, and return what came out; two at a time do not share a folder."""
     started = time.perf_counter()
-    split = load_split(settings.seed)
-    network = build_network(settings.hidden, settings.regularization, settings.seed)
-    report = check_gradients(network, split)
-    history = train(network, split, settings, on_epoch)
-    test_error = network.error(split.test)
-    seconds = time.perf_counter() - started
-    summary = Summary(test_error, history, report, seconds, ())
-    return Summary(test_error, history, report, seconds, write(network, split, settings, summary, out))
+    with held_folder(out):
+        split = load_split(settings.seed)
+        network = build_network(settings.hidden, settings.regularization, settings.seed)
+        report = check_gradients(network, split)
+        history = train(network, split, settings, on_epoch)
+        test_error = network.error(split.test)
+        seconds = time.perf_counter() - started
+        summary = Summary(test_error, history, report, seconds, ())
+        return replace(summary, files=write(network, split, settings, summary, out))
 
 
 def check_gradients(network: Network, split: Split) -> Report:
@@ -90,7 +92,6 @@ def train(network: Network, split: Split, settings: Settings, on_epoch: Callable
 
 def write(network: Network, split: Split, settings: Settings, summary: Summary, out: Path) -> tuple[Path, ...]:
     """Write the pictures and the report that shows two of them."""
-    make_folder(out)
     drawn = network.graph.to_svg()
     graph = replace_text(out / "graph.svg", drawn)
     others = write_pictures(network, split.test, out)

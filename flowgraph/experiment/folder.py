@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.saving.json_values import MALFORMED
 from flowgraph.saving.limits import excerpt
+from flowgraph.saving.lock import LOCK, held_folder
 from flowgraph.saving.replacing import make_folder, remove_leftovers, replace_text
 
 FORMAT = 1
@@ -31,6 +34,11 @@ class RunFolder:
         self.graph_picture = self.path / "graph.svg"
         self.curve_picture = self.path / "learning_curve.svg"
         self.report = self.path / "report.html"
+        self.lock = self.path / LOCK
+
+    def held(self, on_wait: Callable[[str], Any] | None = None) -> AbstractContextManager[None]:
+        """Write into the folder alone: another process that does is an error, or waited for with `on_wait`."""
+        return held_folder(self.path, on_wait)
 
     def start(self, settings: TrainSettings, fingerprint: str) -> None:
         """Make the folder and write down the settings; a folder in which something was trained is refused."""
@@ -58,9 +66,21 @@ class RunFolder:
             raise SavedFileError(
                 f"{self.config}: found format {excerpt(version)}, needs {FORMAT}; install the newer flowgraph"
             )
-        for path in (self.config, self.model, self.checkpoint, self.history, self.result, self.report):
-            remove_leftovers(path)
         return TrainSettings.from_dict(settings), fingerprint
+
+    def clear(self) -> None:
+        """Empty the folder, which is held, for another run."""
+        for path in self.path.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != self.lock:
+                path.unlink()
+
+    def remove_leftovers(self) -> None:
+        """Delete what killed writers left in the folder, which is held."""
+        for path in vars(self).values():
+            if path.parent == self.path:
+                remove_leftovers(path)
 
     def read_result(self) -> dict[str, Any]:
         """What result.json keeps, of a run that has come to an end once."""

@@ -43,11 +43,11 @@ class Outcome:
 def train(
     settings: TrainSettings, folder: Any, *, checks: bool = True, callbacks: Sequence[Any] = (), seconds: float = 5.0
 ) -> Outcome:
-    """Train into a new folder. A checkpoint is written at most every so many `seconds`, and at the end."""
+    """Train into a new folder, alone. A checkpoint is written at most every so many `seconds`, and at the end."""
     experiment = Experiment(settings)
     run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
-    run.start(settings, experiment.examples.fingerprint)
-    return _run(experiment, run, checks, callbacks, seconds)
+    with run.held():
+        return begin(experiment, run, checks=checks, callbacks=callbacks, seconds=seconds)
 
 
 def resume_training(
@@ -55,7 +55,23 @@ def resume_training(
 ) -> Outcome:
     """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted."""
     run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
+    run.read()  # what is no run stays as it is
+    with run.held():
+        return go_on(run, epochs=epochs, callbacks=callbacks, seconds=seconds)
+
+
+def begin(
+    experiment: Experiment, run: RunFolder, *, checks: bool = True, callbacks: Sequence[Any] = (), seconds: float = 5.0
+) -> Outcome:
+    """Train in a folder that is held."""
+    run.start(experiment.settings, experiment.examples.fingerprint)
+    return _run(experiment, run, checks, callbacks, seconds)
+
+
+def go_on(run: RunFolder, *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0) -> Outcome:
+    """Go on with the run in a folder that is held."""
     settings, fingerprint = run.read()
+    run.remove_leftovers()
     if epochs is not None:
         settings = replace(settings, epochs=epochs)
     experiment = Experiment(settings)
@@ -74,7 +90,9 @@ def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequen
         resume(run.checkpoint, trainer)
     elif checks:
         examine(experiment.problem, trainer.train, trainer.seed).tell()
-    history = trainer.run(experiment.settings.epochs, [*callbacks, Checkpoint(run.checkpoint, seconds=seconds)])
+    history = trainer.run(
+        experiment.settings.epochs, [*callbacks, Checkpoint(run.checkpoint, seconds=seconds, lock=False)]
+    )
     predictor = experiment.predictor
     save(run.model, predictor)
     valid_error = error_of(predict(predictor, experiment.raw.valid.x), experiment.raw.valid)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.experiment.options import settings_of, settings_options
 from flowgraph.experiment.trade_off import trade_off
-from flowgraph.saving.replacing import make_folder
+from flowgraph.saving.lock import held_folder
 from flowgraph.search.command import INTERRUPTED
 from flowgraph.search.space import read_space
 
@@ -51,17 +51,17 @@ def bias_variance(
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=console) as progress:
-            task = progress.add_task("training", total=len(values) * training_sets)
-            found = trade_off(
-                settings, name, values, training_sets=training_sets, on_training=lambda: progress.advance(task)
-            )
-        make_folder(out)
-        label = name.replace("_", " ")
-        files = [
-            found.to_csv(out / "bias_variance.csv"),
-            found.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
-        ]
+        with held_folder(out):
+            with Progress(*columns, console=console) as progress:
+                task = progress.add_task("training", total=len(values) * training_sets)
+                found = trade_off(
+                    settings, name, values, training_sets=training_sets, on_training=lambda: progress.advance(task)
+                )
+            label = name.replace("_", " ")
+            files = [
+                found.to_csv(out / "bias_variance.csv"),
+                found.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
+            ]
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         context.exit(INTERRUPTED)

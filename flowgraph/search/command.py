@@ -68,6 +68,7 @@ def search(
             selection = select(
                 settings_of(data, options), read_space(texts), out, storage=storage, name=name, trials=trials,
                 sampler=sampler, pruner=pruner, refine=refine, zoom=zoom, jobs=jobs, on_trial=_tell,
+                on_wait=lambda text: click.echo(f"waiting: {text}", err=True),
                 callbacks=[progress_callback(None)],
             )  # fmt: skip
     except KeyboardInterrupt:

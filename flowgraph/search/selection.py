@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,7 @@ from flowgraph.errors import UsageError
 from flowgraph.experiment.experiment import Experiment
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import TrainSettings
-from flowgraph.experiment.training import Outcome, resume_training
-from flowgraph.experiment.training import train as train_into
+from flowgraph.experiment.training import Outcome, begin, go_on
 from flowgraph.saving.replacing import make_folder
 from flowgraph.search.result import SearchResult
 from flowgraph.search.search import Attempt, search
@@ -50,6 +48,7 @@ def select(
     jobs: int = 1,
     callbacks: Sequence[Any] = (),
     on_trial: Callable[[SearchResult], Any] | None = None,
+    on_wait: Callable[[str], Any] = lambda text: None,
     **settings: Any,
 ) -> Selection:
     """Search the settings of an experiment by its validation examples; settings as in `search`.
@@ -71,7 +70,7 @@ def select(
     with _helpers(jobs - 1, base, space, settings):
         _search(base, space, settings, on_trial)
     result = _search(base, space, settings)  # what the helpers ended meanwhile is in the database
-    outcome = _train_best(base.with_values(result.best.settings), folder, callbacks)
+    outcome = _train_best(base.with_values(result.best.settings), folder, callbacks, on_wait)
     files = [result.to_csv(folder / "trials.csv"), result.plot(folder / "search.svg"), *outcome.files]
     return Selection(result, outcome, tuple(files))
 
@@ -139,11 +138,15 @@ def trainer_of(base: TrainSettings, examples: Examples) -> Callable[[dict[str, A
     return train
 
 
-def _train_best(best: TrainSettings, folder: Path, callbacks: Sequence[Any]) -> Outcome:
-    """The run of the best settings: taken up if it is there, begun anew if it is that of other settings."""
+def _train_best(best: TrainSettings, folder: Path, callbacks: Sequence[Any], on_wait: Callable[[str], Any]) -> Outcome:
+    """The run of the best settings: taken up if it is there, begun anew if it is that of other settings.
+
+    A process that shares the search trains the same network, so that it is waited for, and `on_wait` told.
+    """
     run = RunFolder(folder / "best", test_record=folder / "test_opened.json")
-    if run.config.exists():
-        if run.read()[0] == best:
-            return resume_training(run, callbacks=callbacks)
-        shutil.rmtree(run.path)
-    return train_into(best, run, checks=False, callbacks=callbacks)
+    with run.held(on_wait):
+        if run.config.exists():
+            if run.read()[0] == best:
+                return go_on(run, callbacks=callbacks)
+            run.clear()
+        return begin(Experiment(best), run, checks=False, callbacks=callbacks)

@@ -18,6 +18,7 @@ from flowgraph.leaves import Random
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.json_values import MALFORMED, Reader, Writer
 from flowgraph.saving.limits import excerpt
+from flowgraph.saving.lock import Lock
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.record import check_record
@@ -38,7 +39,8 @@ class Checkpoint(Callback):
     """Writes the state of the training into a file, at most every so many seconds, and when training ends.
 
     A process killed at any instant, in the middle of a write too, leaves a whole file: `resume(path, trainer)` goes on
-    from it, and ends with the same bits as a training that was never interrupted.
+    from it, and ends with the same bits as a training that was never interrupted. Two trainings do not share a file:
+    the second is refused, by a lock beside it. `lock=False` leaves that to who holds the folder.
 
     >>> import tempfile, numpy as np, flowgraph as fg
     >>> from flowgraph.training import Checkpoint, load_checkpoint
@@ -50,10 +52,19 @@ class Checkpoint(Callback):
     (9, 5)
     """
 
-    def __init__(self, path: Any, *, seconds: float = 5.0) -> None:
+    def __init__(self, path: Any, *, seconds: float = 5.0, lock: bool = True) -> None:
         self.path = Path(path)
+        self._lock = Lock(self.path.with_name(f"{self.path.name}.lock"), str(self.path)) if lock else None
         self.seconds = read_number("Checkpoint", "seconds", seconds, low=0)
         self._written = -math.inf
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        if self._lock is not None:
+            self._lock.acquire()
+
+    def on_end(self, trainer: Trainer) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def on_step(self, trainer: Trainer) -> None:
         if time.monotonic() - self._written >= self.seconds:

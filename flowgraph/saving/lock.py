@@ -1,0 +1,216 @@
+"""One process at a time writes a run: a lock file says which, and outlives it only until somebody looks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from flowgraph.errors import InUseError
+from flowgraph.saving.replacing import create_file, make_folder
+
+LOCK = "running.lock"
+"""The name of the lock of a folder."""
+
+WAIT = 0.5
+"""Seconds between two looks at a lock that is waited for."""
+
+_TRIES = 200
+
+
+class Lock:
+    """A lock file that is there while a process writes what it stands for, `what` in words.
+
+    It is created whole, by one process of many, with the number of the process, the name of its machine and the time.
+    A lock whose process on this machine has ended is removed, with a warning; that of another machine is respected.
+    """
+
+    def __init__(self, path: Any, what: str) -> None:
+        self.path = Path(path)
+        self.what = what
+        self._own: bytes | None = None
+
+    def acquire(self, on_wait: Callable[[str], Any] | None = None) -> None:
+        """Take the lock, or refuse with who has it; with `on_wait`, which is told who, wait until it is free."""
+        own = json.dumps({**_here(), "pid": os.getpid(), "born": _born(os.getpid()), "since": _now()}).encode()
+        killed: dict[str, Any] | None = None
+        told, tries = False, 0
+        while not create_file(self.path, own):
+            content, found = self._read()
+            if content is None:
+                continue
+            if _has_ended(found):
+                killed, tries = found, tries + 1
+                if not self._remove(content):
+                    self._check_tries(tries)
+                continue
+            if on_wait is None:
+                raise InUseError(self._refusal(found))
+            if not told:
+                on_wait(self._refusal(found))
+            told = True
+            time.sleep(WAIT)
+        self._own = own
+        if killed is not None:
+            text = f"process {killed['pid']}, which wrote it, was killed; its lock was removed"
+            warnings.warn(f"{self.what}: {text}", UserWarning, stacklevel=3)
+
+    def release(self) -> None:
+        """Remove the lock, if it is this one's; a process that was forked leaves it to the first one."""
+        own, self._own = self._own, None
+        if own is not None and json.loads(own)["pid"] == os.getpid():
+            with contextlib.suppress(OSError):
+                if self.path.read_bytes() == own:
+                    self.path.unlink()
+
+    def __enter__(self) -> Lock:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def _read(self) -> tuple[bytes | None, dict[str, Any]]:
+        """The content of the lock, None where it is gone by now, and what it says."""
+        try:
+            content = self.path.read_bytes()
+            record = json.loads(content)
+        except FileNotFoundError:
+            return None, {}
+        except (OSError, ValueError, RecursionError):
+            return b"", {}
+        return content, record if isinstance(record, dict) else {}
+
+    def _remove(self, content: bytes) -> bool:
+        """Remove a lock with this content; False where another process is at it.
+
+        The claim makes it one at a time, and under it the lock is looked at again: it may be that of the one before.
+        """
+        if not create_file(self._claim, content):
+            return False
+        try:
+            if self._read()[0] == content:
+                self.path.unlink(missing_ok=True)
+            return True
+        finally:
+            self._claim.unlink(missing_ok=True)
+
+    @property
+    def _claim(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.claim")
+
+    def _check_tries(self, tries: int) -> None:
+        """Wait for the process that removes the lock; one that was killed at it is given up."""
+        if tries > _TRIES:
+            raise InUseError(f"{self.what}: its lock cannot be removed; delete {self.path} and {self._claim}")
+        time.sleep(0.01)
+
+    def _refusal(self, found: dict[str, Any]) -> str:
+        pid, since = found.get("pid"), str(found.get("since", "an unknown time"))
+        if not _is_here(found):
+            machine = str(found.get("host") or "another machine")
+            return (
+                f"{self.what}: process {pid} on {machine} writes it since {since}; wait for it, or choose another "
+                f"place; if that process has ended, which cannot be seen from here, delete {self.path}"
+            )
+        who = "this process" if pid == os.getpid() else f"process {pid}"
+        return f"{self.what}: {who} writes it since {since}; wait for it, stop it, or choose another place"
+
+
+@contextmanager
+def held_folder(path: Any, on_wait: Callable[[str], Any] | None = None) -> Iterator[None]:
+    """Write into a folder alone, by its lock; it is made, and removed again if nothing was written into it."""
+    there = Path(path).is_dir()
+    lock = Lock(make_folder(path) / LOCK, str(path))
+    lock.acquire(on_wait)
+    try:
+        yield
+    finally:
+        lock.release()
+        if not there:
+            with contextlib.suppress(OSError):  # it is not empty
+                Path(path).rmdir()
+
+
+def _here() -> dict[str, str]:
+    """What tells machines apart, and on one machine containers: numbers of processes mean something only there."""
+    machine = space = ""
+    with contextlib.suppress(OSError):
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    with contextlib.suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid")
+    return {"host": socket.gethostname(), "machine": machine, "processes": space}
+
+
+def _is_here(found: dict[str, Any]) -> bool:
+    return all(found.get(name) == value for name, value in _here().items())
+
+
+def _has_ended(found: dict[str, Any]) -> bool:
+    """Whether the process that a lock names is known to have ended."""
+    pid, born = found.get("pid"), found.get("born")
+    if not _is_here(found) or type(pid) is not int or not 0 < pid < 1 << 31:
+        return False
+    return not _is_alive(pid) or (born is not None and _born(pid) not in (born, None))
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return _is_alive_on_windows(pid)
+    try:
+        os.kill(pid, 0)  # sends nothing, and says whether it could be sent
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _state(pid) != "Z"
+
+
+def _is_alive_on_windows(pid: int) -> bool:  # pragma: no cover (os.kill would end the process there)
+    if sys.platform != "win32":
+        return True
+    import ctypes
+
+    kernel, still_active, limited_information = ctypes.windll.kernel32, 259, 0x1000
+    handle = kernel.OpenProcess(limited_information, False, pid)
+    if not handle:
+        return False
+    code = ctypes.c_ulong()
+    known = kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return not known or code.value == still_active
+
+
+def _state(pid: int) -> str:
+    """A letter for the state of a process, as Linux says; "Z" has ended. "" where it is not known."""
+    return (_stat(pid) or [""])[0]
+
+
+def _born(pid: int) -> str | None:
+    """When a process began, in ticks of the machine: another one of the same number began at another time."""
+    fields = _stat(pid)
+    return fields[19] if len(fields) > 19 else None
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
