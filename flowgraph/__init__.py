@@ -3,6 +3,7 @@
 Every operation is a box, an object with `fprop` and `bprop`, that sits in a topologically sorted graph.
 """
 
+import flowgraph.starting  # noqa: F401  # isort: split (it waits for Ctrl-C while all else is imported)
 from flowgraph import boxes, functional
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
 from flowgraph.boxes import *  # noqa: F403  (its __all__ lists what boxes the package has)

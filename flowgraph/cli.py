@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from flowgraph import __version__
 from flowgraph.errors import FlowgraphError, install_hint
@@ -15,12 +18,14 @@ try:
 except ImportError as missing:
     sys.exit(f"flowgraph: the command line needs {missing.name}; run: {install_hint('cli')}")
 
+from flowgraph import starting
 from flowgraph.checking import GradientError
 from flowgraph.checking.command import check
 from flowgraph.demo import Settings, run_demo
 from flowgraph.experiment.command import train
 from flowgraph.experiment.predict_command import predict
 from flowgraph.mutation.command import mutate
+from flowgraph.printable import printable
 from flowgraph.rendering.command import animate, explain, gallery, render
 from flowgraph.search.bias_variance_command import bias_variance
 from flowgraph.search.command import search
@@ -29,7 +34,56 @@ from flowgraph.training import Epoch
 DEFAULTS = Settings()
 
 
-@click.group()
+class Commands(click.Group):
+    """The commands, with the ends that all of them have: an interrupt, and errors that are no fault of the code."""
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, complete_var: str | None = None,
+        standalone_mode: bool = True, **extra: Any,
+    ) -> Any:  # fmt: skip
+        """Run the command that the arguments name, and leave the process with its exit code."""
+        starting.begin()
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode, **extra)
+        try:
+            code: Any = super().main(args, prog_name, complete_var, False, **extra)
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            starting.say()
+            code = starting.INTERRUPTED
+        starting.ignore_interrupts()
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; what keeps it from its end is one line."""
+        try:
+            return super().invoke(context)
+        except click.exceptions.Exit:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            if starting.is_interrupt(error):
+                starting.say()
+                context.exit(starting.INTERRUPTED)
+            line = _line_of(error)
+            if line is None:
+                raise
+            raise click.ClickException(line) from error
+
+
+def _line_of(error: BaseException) -> str | None:
+    """What an error is to the user of a command, None where its traceback says more."""
+    if isinstance(error, FlowgraphError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "the memory of this machine does not suffice; try less at a time"
+    if isinstance(error, OSError) and error.filename is not None and error.errno != errno.EPIPE:
+        return printable(f"{error.filename}: {error.strerror}")
+    return None
+
+
+@click.group(cls=Commands)
 @click.version_option(__version__, prog_name="flowgraph")
 def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""

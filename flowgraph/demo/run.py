@@ -58,6 +58,8 @@ def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = l
         network = build_network(settings.hidden, settings.regularization, settings.seed)
         report = check_gradients(network, split)
         history = train(network, split, settings, on_epoch)
+        if history.ended == "ended: interrupted":
+            raise KeyboardInterrupt  # a network that was trained for less is not the demo's
         test_error = network.error(split.test)
         seconds = time.perf_counter() - started
         summary = Summary(test_error, history, report, seconds, ())

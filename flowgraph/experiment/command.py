@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 
-from flowgraph.errors import FlowgraphError
+from flowgraph import starting
+from flowgraph.errors import FileWriteError, FlowgraphError
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.options import given, settings_of, settings_options
 from flowgraph.experiment.training import Outcome, resume_training
 from flowgraph.experiment.training import train as run_training
+from flowgraph.printable import printable_lines
+from flowgraph.starting import INTERRUPTED
 from flowgraph.training.progress import progress_callback
-
-INTERRUPTED = 130
 
 
 @click.command()
@@ -59,8 +60,13 @@ def train(
                 outcome = run_training(
                     settings_of(data, options), out, checks=checks, callbacks=callbacks, seconds=checkpoint_every
                 )
+    except KeyboardInterrupt:
+        starting.say(_interrupted(RunFolder(out)))
+        context.exit(INTERRUPTED)
+    except FileWriteError as error:
+        raise click.ClickException(f"{error}{_then_resume(RunFolder(out))}") from error
     except (FlowgraphError, ImportError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(printable_lines(str(error))) from error
     for warning in dict.fromkeys(str(warning.message) for warning in caught):
         click.echo(f"note: {warning}", err=True)
     _tell(outcome, RunFolder(out))
@@ -75,6 +81,19 @@ def _epochs_of_resume(context: click.Context, data: str | None, options: dict[st
         raise click.UsageError(f"--resume takes data and settings from the run folder, so {what} cannot be given.")
     epochs: int = options["epochs"]
     return epochs if "epochs" in given(context) else None
+
+
+def _interrupted(run: RunFolder) -> str:
+    """What is left of a training that ended before it could finish a step, or that was not let finish it."""
+    if run.checkpoint.exists():
+        return f"interrupted; go on with: flowgraph train --resume -o {run.path}"
+    return "interrupted before the first step; nothing was trained"
+
+
+def _then_resume(run: RunFolder) -> str:
+    return (
+        f", then go on with: flowgraph train --resume -o {run.path}" if run.checkpoint.exists() else ", then try again"
+    )
 
 
 def _has_learnt(outcome: Outcome) -> bool:

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from flowgraph import starting
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.mutation.breaking import Mutant, mutants_of
 from flowgraph.mutation.court import Outcome
@@ -22,7 +23,6 @@ from flowgraph.mutation.score import Score, score
 from flowgraph.mutation.sources import sources_of
 
 FAILED = 2
-INTERRUPTED = 130
 
 
 @click.command()
@@ -53,8 +53,8 @@ def mutate(
         click.echo(f"Error: {error}", err=True)
         context.exit(FAILED)
     except KeyboardInterrupt:
-        click.echo("mutate: interrupted; what ran was ended, and no file was changed", err=True)
-        context.exit(INTERRUPTED)
+        starting.say("mutate: interrupted; what ran was ended, and no file was changed")
+        context.exit(starting.INTERRUPTED)
     if as_json:
         click.echo(json.dumps({"target": target, "command": shlex.join(command), **result.as_dict()}, indent=2))
     else:

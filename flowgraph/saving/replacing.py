@@ -20,9 +20,9 @@ SUFFIX = ".part"
 _counter = itertools.count()
 
 _REMEDIES = {
-    errno.ENOSPC: "free space there, then write it again",
-    errno.EDQUOT: "free space there, or raise your quota, then write it again",
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then write it again",
+    errno.ENOSPC: "free space there",
+    errno.EDQUOT: "free space there, or raise your quota",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
     errno.EROFS: "choose a folder that can be written to",
     errno.EACCES: "choose a folder that you may write to",
     errno.EPERM: "choose a folder that you may write to",

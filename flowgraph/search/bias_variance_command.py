@@ -13,7 +13,6 @@ from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.experiment.options import settings_of, settings_options
 from flowgraph.experiment.trade_off import trade_off
 from flowgraph.saving.lock import held_folder
-from flowgraph.search.command import INTERRUPTED
 from flowgraph.search.space import read_space
 
 
@@ -26,10 +25,7 @@ from flowgraph.search.space import read_space
 @settings_options
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bias_variance"),
               show_default=True, help="The folder to write into.")  # fmt: skip
-@click.pass_context
-def bias_variance(
-    context: click.Context, /, data: str, vary: str, training_sets: int, out: Path, **options: Any
-) -> None:
+def bias_variance(data: str, vary: str, training_sets: int, out: Path, **options: Any) -> None:
     """Divide the squared error of a network for DATA (see flowgraph train) into squared bias and variance.
 
     \b
@@ -62,9 +58,6 @@ def bias_variance(
                 found.to_csv(out / "bias_variance.csv"),
                 found.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
             ]
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        context.exit(INTERRUPTED)
     except (FlowgraphError, ImportError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(str(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,15 @@ from typing import Any
 import click
 from rich.console import Console
 
+from flowgraph import starting
 from flowgraph.errors import FlowgraphError
 from flowgraph.experiment.options import settings_of, settings_options
 from flowgraph.search.engine import PRUNERS, SAMPLERS
 from flowgraph.search.result import SearchResult
 from flowgraph.search.selection import select
 from flowgraph.search.space import read_space
+from flowgraph.starting import INTERRUPTED
 from flowgraph.training.progress import progress_callback
-
-INTERRUPTED = 130
 
 
 @click.command()
@@ -63,6 +64,7 @@ def search(
     Exit code 0 if the search came to its end, 1 if it could not, 2 for options that are wrong, 130 after Ctrl-C.
     """
     console = Console()
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # it shows how an interrupt closes a connection
     try:
         with warnings.catch_warnings(record=True):
             selection = select(
@@ -72,7 +74,7 @@ def search(
                 callbacks=[progress_callback(None)],
             )  # fmt: skip
     except KeyboardInterrupt:
-        click.echo("interrupted; the same command goes on", err=True)
+        starting.say("interrupted; the same command goes on")
         context.exit(INTERRUPTED)
     except (FlowgraphError, ImportError, OSError) as error:
         raise click.ClickException(str(error)) from error

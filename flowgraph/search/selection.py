@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +94,9 @@ def _helpers(count: int, base: TrainSettings, space: Space, settings: dict[str, 
     """Other processes that search in the same database, until they find nothing left to try."""
     context = multiprocessing.get_context("spawn")
     helpers = [context.Process(target=_help, args=(base, space, settings)) for _ in range(count)]
-    for helper in helpers:
-        helper.start()
+    with _interrupts_later():
+        for helper in helpers:
+            helper.start()
     try:
         yield
     except BaseException:
@@ -106,11 +109,29 @@ def _helpers(count: int, base: TrainSettings, space: Space, settings: dict[str, 
             helper.join()
 
 
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Ctrl-C waits, here and in processes that are started, until they are ready for it; Windows has no such way."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # the first process would start it, and it lets interrupts through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _help(base: TrainSettings, space: Space, settings: dict[str, Any]) -> None:
     """A helper's whole life; Ctrl-C reaches it as it reaches the first process, which says so."""
     with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         _search(base, space, settings)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def compared_by(base: TrainSettings) -> str:

@@ -1,0 +1,92 @@
+"""Ctrl-C in the process of the command `flowgraph` ends it with one line and exit code 130, from its first import on.
+
+This is imported before everything else of the package; in a process that is not the command it does nothing.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+INTERRUPTED = 130
+
+
+def _is_command(arguments: list[str], original: list[str]) -> bool:
+    """Whether these are the arguments of `flowgraph`, or of `python -m flowgraph` while it imports the package."""
+    name = os.path.basename(arguments[0]).lower() if arguments else ""
+    if name != "-m":
+        return name in ("flowgraph", "flowgraph.exe", "flowgraph-script.py")
+    place = original.index("-m") if "-m" in original else -1
+    return "-mflowgraph" in original or original[place + 1 : place + 2] == ["flowgraph"]
+
+
+COMMAND = _is_command(sys.argv, sys.orig_argv) and threading.current_thread() is threading.main_thread()
+"""Whether this process is the command."""
+
+
+def say(text: str = "interrupted") -> None:
+    """The one line that an interrupted command says; further interrupts come too late to disturb it."""
+    ignore_interrupts()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether it is an interrupt, or came of one: databases and other libraries make errors of their own of it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def ignore_interrupts() -> None:
+    """What is interrupted already, or done, is not interrupted again."""
+    if COMMAND and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End at once: while modules are imported nothing is to be tidied, and some make another error of an interrupt."""
+    say()
+    os._exit(INTERRUPTED)
+
+
+def _end_by_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An interrupt that nobody caught shows no traceback."""
+    if is_interrupt(error):
+        say()
+        os._exit(INTERRUPTED)
+    sys.__excepthook__(kind, error, trace)
+
+
+def _pass_on(lost: Any) -> None:
+    """An interrupt in the middle of a destructor, where Python would show and forget it, comes once more, after it."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        again = threading.Timer(0.01, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def begin() -> None:
+    """From now on Ctrl-C is a KeyboardInterrupt again: all is imported, and a command may have something to tidy."""
+    if COMMAND and signal.getsignal(signal.SIGINT) is _end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if COMMAND and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _end)
+    sys.excepthook, sys.unraisablehook = _end_by_error, _pass_on
