@@ -1,18 +1,20 @@
 """Ctrl-C in the process of the command `flowgraph` ends it with one line and exit code 130, from its first import on.
 
-This is imported before everything else of the package; in a process that is not the command it does nothing.
+This is imported before everything else of the package, and imports nothing itself that Python has not loaded already:
+what comes before is the start of Python. In a process that is not the command it does nothing.
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # what `signal` is made of; that would import more
 import _thread
-import contextlib
 import os
-import signal
 import sys
-import threading
-from types import FrameType, TracebackType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+    from typing import Any
 
 INTERRUPTED = 130
 
@@ -26,18 +28,19 @@ def _is_command(arguments: list[str], original: list[str]) -> bool:
     return "-mflowgraph" in original or original[place + 1 : place + 2] == ["flowgraph"]
 
 
-COMMAND = _is_command(sys.argv, sys.orig_argv) and threading.current_thread() is threading.main_thread()
+COMMAND = _is_command(sys.argv, sys.orig_argv)
 """Whether this process is the command."""
 
 
 def say(text: str = "interrupted") -> None:
     """The one line that an interrupted command says; further interrupts come too late to disturb it."""
     ignore_interrupts()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+    for stream, line in ((sys.stdout, ""), (sys.stderr, f"{text}\n")):
+        try:
+            stream.write(line)
+            stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more
+            continue
 
 
 def is_interrupt(error: BaseException | None) -> bool:
@@ -53,8 +56,21 @@ def is_interrupt(error: BaseException | None) -> bool:
 
 def ignore_interrupts() -> None:
     """What is interrupted already, or done, is not interrupted again."""
-    if COMMAND and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if COMMAND:
+        _handle_by(_signal.SIG_IGN)
+
+
+def begin() -> None:
+    """From now on Ctrl-C is a KeyboardInterrupt again: all is imported, and a command may have something to tidy."""
+    if COMMAND and _signal.getsignal(_signal.SIGINT) is _end:
+        _handle_by(_signal.default_int_handler)
+
+
+def _handle_by(handler: Any) -> None:
+    try:
+        _signal.signal(_signal.SIGINT, handler)
+    except ValueError:  # in a thread, which gets no interrupts
+        return
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -73,20 +89,16 @@ def _end_by_error(kind: type[BaseException], error: BaseException, trace: Traceb
 
 def _pass_on(lost: Any) -> None:
     """An interrupt in the middle of a destructor, where Python would show and forget it, comes once more, after it."""
-    if issubclass(lost.exc_type, KeyboardInterrupt):
-        again = threading.Timer(0.01, _thread.interrupt_main)
-        again.daemon = True
-        again.start()
-    else:
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
+        return
+    from threading import Timer
+
+    again = Timer(0.01, _thread.interrupt_main)
+    again.daemon = True
+    again.start()
 
 
-def begin() -> None:
-    """From now on Ctrl-C is a KeyboardInterrupt again: all is imported, and a command may have something to tidy."""
-    if COMMAND and signal.getsignal(signal.SIGINT) is _end:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-if COMMAND and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, _end)
+if COMMAND and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _handle_by(_end)
     sys.excepthook, sys.unraisablehook = _end_by_error, _pass_on
