@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
+import re
+import sys
 from pathlib import Path
 
 import click
@@ -14,34 +15,54 @@ from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.graph import Graph
+from flowgraph.printable import printable_lines
 from flowgraph.saving.graph_file import load
 from flowgraph.saving.replacing import replace_text
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+"""How a cell begins that a spreadsheet computes, or that looks like it after a line end."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A .csv to write.  [default: print]")
-def predict(folder: Path, data: Path, out: Path | None) -> None:
+@click.option("--raw", is_flag=True, help="Write class names as they are, formulas of a spreadsheet too.")
+def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
     """Predict the target for each row of DATA, a .csv file, by the network in the run folder FOLDER.
 
     \b
       flowgraph predict run new_flowers.csv -o predictions.csv
 
     DATA has the columns that the network was trained on, in any order; others are left out. Each row of the output has
-    the class and the probability of every class, or the number.
+    the class and the probability of every class, or the number. A class such as =1+1, which a spreadsheet would take
+    for a formula, is written with ' in front, so that it stays text; a class that is a number stays as it is.
     """
     run = RunFolder(folder)
     try:
         result = run.read_result()
-        predictor = _predictor(run, len(result["columns"]), len(result["classes"]))
-        text = predictions(outputs_of(predictor, load_inputs(data, result["columns"])), result["classes"])
+        columns, classes = result["columns"], result["classes"]
+        predictor = _predictor(run, len(columns), len(classes))
+        text = predictions(outputs_of(predictor, load_inputs(data, columns)), classes, raw=raw)
         if out is not None:
             click.echo(f"wrote {replace_text(out, text)}")
     except (FlowgraphError, ImportError, OSError) as error:
-        raise click.ClickException(str(error)) from error
-    if out is None:
-        click.echo(text, nl=False)
+        raise click.ClickException(printable_lines(str(error))) from error
+    changed = [] if raw else [name for name in classes if as_text(name) != name]
+    if changed:
+        note = (
+            f"note: {changed[0]!r} would be a formula of a spreadsheet, and is written with ' in front; --raw leaves it"
+        )
+        click.echo(note, err=True)
+    if out is None:  # a terminal takes some characters for commands; a file or another program gets them as they are
+        click.echo(printable_lines(text) if sys.stdout.isatty() else text, nl=False, color=True)
+
+
+def as_text(name: str) -> str:
+    """A name as a cell that a spreadsheet shows as text: with ' in front where it would compute it."""
+    return f"'{name}" if _FORMULA.match(name) and not _NUMBER.fullmatch(name) else name
 
 
 def _predictor(run: RunFolder, columns: int, classes: int) -> Graph:
@@ -59,14 +80,21 @@ def _predictor(run: RunFolder, columns: int, classes: int) -> Graph:
     return graph
 
 
-def predictions(output: Array, classes: list[str]) -> str:
-    """The output as the text of a CSV file."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+def predictions(output: Array, classes: list[str], *, raw: bool = False) -> str:
+    """The output as the text of a CSV file, in which a spreadsheet finds no formula unless it is `raw`."""
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")  # so that a name with one of both is quoted
     if classes:
         writer.writerow(["class", *(f"p({name})" for name in classes)])
-        writer.writerows([classes[row.argmax()], *(f"{p:.6g}" for p in row)] for row in output)
+        cells = classes if raw else [as_text(name) for name in classes]
+        writer.writerows([cells[row.argmax()], *(f"{p:.6g}" for p in row)] for row in output)
     else:
         writer.writerow(["value"])
         writer.writerows([f"{value:.10g}"] for value in output)
-    return file.getvalue()
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+
+
+class _Lines(list[str]):
+    """What a writer of the module csv writes to, line by line."""
+
+    write = list[str].append
