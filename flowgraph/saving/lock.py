@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import sys
 import time
 import warnings
@@ -146,6 +145,8 @@ def held_folder(path: Any, on_wait: Callable[[str], Any] | None = None) -> Itera
 
 def _here() -> dict[str, str]:
     """What tells machines apart, and on one machine containers: numbers of processes mean something only there."""
+    import socket  # rarely needed, and not quick to import
+
     machine = space = ""
     with contextlib.suppress(OSError):
         machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()

@@ -204,7 +204,7 @@ def test_a_reader_never_meets_a_half(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "text"), [
-    (errno.ENOSPC, "No space left on device; free space there, then write it again"),
+    (errno.ENOSPC, "No space left on device; free space there"),
     (errno.EFBIG, "File too large; raise the limit on the size of files"),
     (errno.EROFS, "Read-only file system; choose a folder"), (errno.EIO, "Input/output error"),
 ])  # fmt: skip
