@@ -62,7 +62,8 @@ class Fourier(Box, abstract=True):
             shape[axis] = shape[axis] if size == -1 else int(size)
         if axes:
             shape[axes[-1]] = self._last(shape[axes[-1]])
-        trial = try_fprop(self._on_a_row(axes), (Spec((4,) if axes else (), a.dtype),))
+        count = min(len(axes), 2)  # the dtype of one axis is not always that of several
+        trial = try_fprop(self._of_first(count), (Spec((4,) * count, a.dtype),))
         assert isinstance(trial, Spec)
         return Spec(tuple(shape), trial.dtype)
 
@@ -72,10 +73,10 @@ class Fourier(Box, abstract=True):
         halvings = sum(1 if isinstance(size, Size) else math.ceil(math.log2(max(size, 2))) for size in sizes)
         return product(shape) * 5 * halvings
 
-    def _on_a_row(self, axes: tuple[int, ...]) -> Box:
-        """The same transform of one axis, for a trial of dtypes: the sizes that are given may be large."""
+    def _of_first(self, count: int) -> Box:
+        """The same transform of so many axes, for a trial of dtypes: the sizes that are given may be large."""
         twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, s=None, axes=(0,) if axes else ())
+        twin.__dict__.update(self.__dict__, s=None, axes=tuple(range(count)))
         return twin
 
     @property

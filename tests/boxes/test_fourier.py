@@ -129,3 +129,17 @@ def test_work_of_a_transform():
     assert row.flops(row.shape, row.shape) == "120*N"
     box = np.fft.fft2(fg.Input("a", shape=(4, 8)))
     assert box.flops((4, 8), (4, 8)) == 32 * 5 * 5
+
+
+@pytest.mark.parametrize("name", ["fftn", "ifftn", "rfftn", "irfftn"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16", "i4", "?"])
+def test_the_dtype_does_not_depend_on_the_sizes_and_is_found_without_them(name, dtype):
+    transform = getattr(np.fft, name)
+    for axes in ((0,), (2,), (0, 1), (2, 0), (0, 1, 2)):
+        for s in (None, (7,) * len(axes), (-1,) * len(axes)):
+            if name == "rfftn" and dtype.startswith("c"):
+                continue
+            box = transform(fg.Constant(np.ones((4, 4, 4), dtype)), s=s, axes=axes)
+            assert box.dtype == transform(np.ones((4, 4, 4), dtype), s=s, axes=axes).dtype
+        large = transform(fg.Input("x", shape=(4, 4, 4)), s=(10**5,) * len(axes), axes=axes)
+        assert large.shape[axes[0]] in (10**5, 10**5 // 2 + 1)
