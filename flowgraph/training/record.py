@@ -50,11 +50,12 @@ def _numbers_by_name(value: Any) -> bool:
 
 
 _RECORD = {
-    "updates": _count, "epoch": _count, "position": _count, "loss": _number, "error": _number, "seconds": _number,
+    "updates": _count, "epoch": _count, "position": _count, "sums": _numbers_by_name, "seconds": _number,
     "norms": _numbers_by_name, "lookout": lambda value: True, "history": lambda value: isinstance(value, list),
 }  # fmt: skip
 _LOOKOUT = {"best": _number_or_none, "best_epoch": _count, "reference": _number_or_none, "waited": _count}
 _EPOCH: dict[str, Callable[[Any], bool]] = {field.name: _number_or_none for field in fields(Epoch)} | {
     "number": _count, "updates": _count, "learning_rate": _number, "seconds": _number, "train_loss": _number,
+    "train_objective": _number,
     "gradient_norms": _numbers_by_name,
 }  # fmt: skip

@@ -25,7 +25,7 @@ def read_state(found: Any) -> State:
     return found
 
 
-def check_record(record: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
     """Refuse a record of a training that differs in what a trainer is known by, or of one that measured otherwise."""
     for what, needed in identity.items():
         if record.get(what) != needed:

@@ -32,7 +32,7 @@ from flowgraph.training.rule import Rule
 from flowgraph.training.rules import find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
-from flowgraph.training.state import State, check_arrays, check_record, read_state
+from flowgraph.training.state import State, check_arrays, check_identity, read_state
 
 EVALUATION = 1 << 39
 """What tells the draws of random leaves in an evaluation from those of the steps, which are counted from 1."""
@@ -244,17 +244,22 @@ class Trainer:
     def restore(self, state: State) -> None:
         """Go on where a state was taken, by a trainer with the same problem, data and settings."""
         arrays, record = read_state(state)
-        check_record(record, self._identity())
+        check_identity(record, self._identity())
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
         owned = {f"parameter/{name}": p for name, p in self._parameters.items()}
         owned |= {f"rule/{name}": p for name, p in self._remembered.items()}
         check_arrays(arrays, owned)
         check_arrays(arrays, {f"best/{name}": self._parameters[name] for name in best if name in self._parameters})
-        if record["position"] > len(self.train) or record["norms"].keys() != self._norms.keys():
+        for what, own in (("norms", self._norms), ("sums", self._sums)):
+            if record[what].keys() != own.keys():
+                raise UsageError(
+                    f"restore: found a state with {what} of {', '.join(record[what])}, this trainer has those of "
+                    f"{', '.join(own)}"
+                )
+        if record["position"] > len(self.train):
             raise UsageError(
-                f"restore: found a state after {record['position']} examples of an epoch, with the layers "
-                f"{', '.join(record['norms'])}; this trainer has {len(self.train)} examples and the layers "
-                f"{', '.join(self._norms)}"
+                f"restore: found a state after {record['position']} examples of an epoch; this trainer has "
+                f"{len(self.train)}"
             )
         for name, parameter in owned.items():
             parameter.value = arrays[name]
