@@ -93,7 +93,8 @@ def in_torch(torch, graph, leaves):
             axis = tuple(range(box.children[0].ndim)) if box.axis is None else box.axis
             values[box] = getattr(torch, name.lower())(*children, axis, keepdim=box.keepdims)
         elif name == "Transpose":
-            values[box] = children[0].permute(*reversed(range(children[0].ndim)))
+            axes = box.axes or tuple(reversed(range(children[0].ndim)))
+            values[box] = children[0].permute(*axes)
         elif name in names:
             values[box] = getattr(torch, names[name])(*children)
         else:

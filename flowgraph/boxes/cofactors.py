@@ -34,7 +34,7 @@ class Cofactors(OfMatrices):
         regular = _of_regular(a)
         if regular is not None:
             return regular
-        u, s, vh = np.linalg.svd(a)
+        u, s, vh = _svd(a)
         turn = np.linalg.det(u @ vh)[..., None, None].astype(u.dtype)
         return turn * ((conjugate(u) * columns(Others.apply(s, axis=s.ndim - 1))) @ conjugate(vh))
 
@@ -64,7 +64,7 @@ class CofactorSlopes(OfMatrices):
     )
 
     def fprop(self, g: Any, a: Any) -> Any:
-        u, s, vh = np.linalg.svd(a)
+        u, s, vh = _svd(a)
         turn = np.expand_dims(np.linalg.det(u @ vh), (-1, -2)).astype(u.dtype)
         inside = conjugate(u).mT @ g @ conjugate(vh).mT
         beside = _others_of_two(s)
@@ -77,6 +77,13 @@ class CofactorSlopes(OfMatrices):
         moved = ((w, CofactorSlopes.apply(g, a + t * scale * grad)) for t, w in _nodes(max(a.shape[-1] - 1, 1)))
         slope = sum(w * (beside - h) for w, beside in moved)
         return CofactorSlopes.apply(grad, a), slope / scale
+
+
+def _svd(a: Any) -> tuple[Any, Any, Any]:
+    """Singular vectors and values; those of a matrix that is not finite are NaN, as its determinant is."""
+    finite = np.all(np.isfinite(a), axis=(-2, -1), keepdims=True)
+    u, s, vh = np.linalg.svd(np.where(finite, a, 0))
+    return u, np.where(finite[..., 0], s, np.nan), vh
 
 
 def _largest(a: Any) -> Any:

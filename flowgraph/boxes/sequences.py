@@ -42,7 +42,7 @@ def logspace(
         most = max(side.ndim for side in sides)
         start, stop, base = (np.expand_dims(side, tuple(range(most - side.ndim))) for side in sides)
         base = np.expand_dims(base, axis)
-    samples = boxed(base) ** np.linspace(boxed(start), stop, num, endpoint, axis=axis)
+    samples = (base if type(base) in (int, float) else boxed(base)) ** linspace(start, stop, num, endpoint, axis=axis)
     return samples if dtype is None else np.astype(samples, dtype)
 
 

@@ -8,6 +8,7 @@ Source: Parker, Monte Carlo arithmetic, 1997.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.box import Elementwise
+from flowgraph.plan.opening import open_composites
+from flowgraph.plan.specialise import concrete_leaves, specialise
+from flowgraph.plan.ufuncs import ufunc_of
 
 RUNS = 8
 UNITS = 4.0
@@ -51,27 +55,38 @@ class Rounding:
         return disagreement(found, needed, samples)
 
     def samples(self) -> list[dict[Any, Any] | None]:
-        """The values of all boxes in runs with other rounding, None for a run that raised."""
+        """The values of the outputs in runs with other rounding, None for a run that raised."""
         if self._samples is None:
-            self._samples = [self._sample(np.random.default_rng(seed), bool(seed % 2)) for seed in range(RUNS)]
+            inner, given = self._opened()
+            self._samples = [self._sample(inner, given, np.random.default_rng(i), bool(i % 2)) for i in range(RUNS)]
         return self._samples
 
-    def _sample(self, rng: np.random.Generator, signs: bool) -> dict[Any, Any] | None:
-        values: dict[Any, Any] = {}
+    def _opened(self) -> tuple[fg.Graph, dict[Any, Any]]:
+        """The graph of what composite boxes are made of, whose rounding is unseen, and the values of its leaves."""
+        shapes = {box: np.shape(self.run[box]) for box in self.graph.inputs}
+        leaves = concrete_leaves(self.graph, shapes, self.run.sizes)
+        inner = open_composites(specialise(self.graph, leaves))
+        return inner, {leaves.get(box, box): self.run[box] for box in self.graph if not box.children}
+
+    def _sample(
+        self, inner: fg.Graph, given: dict[Any, Any], rng: np.random.Generator, signs: bool
+    ) -> dict[Any, Any] | None:
+        values = dict(given)
         with np.errstate(all="ignore"):
-            for box in self.graph.boxes:
-                if not box.children:
-                    values[box] = self.run[box]
+            for box in inner.boxes:
+                if box in values:
                     continue
                 try:
                     values[box] = moved(box, [values[child] for child in box.children], rng, signs)
                 except Exception:
                     return None
-        return values
+        return {box: values[made] for box, made in zip(self.graph.outputs, inner.outputs, strict=True)}
 
 
 def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, signs: bool) -> Any:
     """The value of a box, where what it rounds is moved."""
+    if not box.children:
+        return box.value[()]
     if isinstance(box, Elementwise):
         value = np.asarray(box.fprop(*children))[()]
         return _move(value, rng, _exact(box, value, children), signs)
@@ -80,12 +95,15 @@ def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, signs: bo
         parts = value if isinstance(value, tuple) else (value,)
         parts = tuple(_move(np.asarray(part), rng, True, signs) for part in parts)
         return parts if isinstance(value, tuple) else parts[0]
-    if not all(not isinstance(child, tuple) and _is_small_whole(np.asarray(child)) for child in children):
+    whole = all(not isinstance(child, tuple) and _is_small_whole(np.asarray(child)) for child in children)
+    if not whole:
         children = [_move(child, rng, None, signs) for child in children]  # its sums may be in another order
     value = box.fprop(*children)
     if isinstance(value, tuple):
         return tuple(_move(np.asarray(part), rng, None, signs) for part in value)
-    return _move(_in_any_order(box, np.asarray(value), children, rng)[()], rng, np.asarray(value) == 0, signs)
+    value = np.asarray(value)
+    exact = (value == 0) | (whole and _is_small_whole(value))
+    return _move(_in_any_order(box, value, children, rng)[()], rng, exact, signs)
 
 
 def _in_any_order(box: Any, value: Any, children: Sequence[Any], rng: np.random.Generator) -> Any:
@@ -128,17 +146,16 @@ def _is_small_whole(a: Any) -> bool:
 
 
 def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
-    """The elements that more digits would give too."""
-    if np.asarray(value).dtype.kind == "c":
-        return None  # of the products that cancel in a part nothing is to be seen
+    """The elements that more digits would give too, of a ufunc that NumPy has for more digits; None for others."""
     longer = _LONGER.get(np.asarray(value).dtype.char)
-    if longer is None:
-        return None
-    try:
-        wide = [np.asarray(c, _LONGER.get(np.asarray(c).dtype.char, np.asarray(c).dtype)) for c in children]
-        return np.asarray(box.fprop(*wide)) == value
-    except Exception:
-        return None
+    ufunc = ufunc_of(box)
+    if longer is None or ufunc is None or np.asarray(value).dtype.kind == "c":
+        return None  # of the products that cancel in a complex number nothing is to be seen
+    wide = [np.asarray(c, _LONGER.get(np.asarray(c).dtype.char, np.asarray(c).dtype)) for c in children]
+    with contextlib.suppress(Exception):
+        found = np.asarray(ufunc(*wide))
+        return found == value if found.dtype == longer else None
+    return None
 
 
 def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
@@ -158,6 +175,9 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
         if exact is not None:
             step = np.where(exact, 0, step)
         one = (part + step).astype(part.dtype)
+        if array.dtype.kind == "c":  # which part of a complex number overflows, and to what, says nothing
+            lot = rng.choice([np.inf, -np.inf, np.nan], size=part.shape).astype(part.dtype)
+            one = np.where(np.isfinite(array), one, np.where(rng.random(part.shape) < 0.5, one, lot))
         if signs:
             one = np.where(one == 0, np.where(rng.random(part.shape) < 0.5, -one, one), one).astype(part.dtype)
         new.append(one)
@@ -206,7 +226,8 @@ def _differs(found: Any, needed: Any, others: Sequence[Any]) -> Any:
             spread = np.fmax(spread, np.where(_kind(one) == 0, _distance(one, needed), 0))
         size = np.abs(needed).astype(float)
         bound = FACTOR * spread + 8 * float(info.eps) * size + 8 * float(info.smallest_subnormal)
-        near = _distance(found, needed) <= bound
+        unknown = np.logical_and.reduce([_kind(one) != 0 for one in others]) if others else False
+        near = (_distance(found, needed) <= bound) | unknown
     both = kinds[0] == kinds[1]
     return ~((both & ((kinds[0] != 0) | near)) | (~both & excused))
 

@@ -75,7 +75,9 @@ def extreme(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any
     ]
     kind = rng.integers(4)
     if kind == 0:  # one scale for all, as physical units are
-        return _as(numbers * 10.0 ** rng.uniform(np.log10(small) - 3, np.log10(big)), rng, dtype)
+        lowest = float(np.log10(float(info.smallest_subnormal)))
+        ends = (lowest + 1, np.log10(small)) if rng.random() < 0.15 else (np.log10(small), np.log10(big) - 1)
+        return _as(numbers * 10.0 ** rng.uniform(*ends), rng, dtype)
     mask = rng.random(shape) < (0.2, 0.5, 0.9)[kind - 1]
     with np.errstate(all="ignore"):
         return _as(np.where(mask, rng.choice(special, size=shape), numbers), rng, dtype)
@@ -160,7 +162,7 @@ class _Drawing:
             kind = "input"
         if kind == "random" and (dtype.kind not in "f" or self.profile.exact):
             kind = "parameter" if dtype.kind in "fc" else "constant"
-        shape = self._shape()
+        shape = () if self.profile.values is extreme and self.pool.flag(0.3) else self._shape()
         array = self.profile.values(self.rng, shape, dtype)
         named = self.profile.batch and kind in ("input", "random") and len(shape) > 0
         if named and not any(leaf.named for leaf in self.leaves):

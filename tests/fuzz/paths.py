@@ -86,6 +86,8 @@ def against_numpy(built: Built, rng: np.random.Generator, arrays: Mapping[str, A
     randoms = {name: np.array(run[box]) for name, box in built.leaves.items() if run and box in built.forward.randoms}
     needed, its_error = _attempt(lambda: case({**given, **randoms}))
     if run is None or needed is None:
+        if "ZeroDivisionError" in its_error:
+            return None  # NumPy refuses averages of nothing, which are NaN in a graph that serves every batch
         if (run is None) != (needed is None) and not (run is None and built.forward.randoms):
             yield f"graph: {error or 'a value'}; NumPy: {its_error or 'a value'}"
         return None
@@ -115,12 +117,16 @@ def gradient_graph(built: Built, rng: np.random.Generator, arrays: Mapping[str, 
     if run is None or not wrt:
         return SKIPPED
     grads, error = _attempt(lambda: run.bprop(wrt=list(wrt), unused="zeros"))
-    if grads is None or built.refused:
-        if bool(built.refused) != (grads is None):
-            yield f"bprop: {error or 'a value'}; gradient graph: {built.refused or 'a value'}"
+    if built.refused:
+        if grads is not None:
+            yield f"bprop: a value; gradient graph: {built.refused}"
         return None
     backward = fg.Graph(*built.grads, built.loss)  # from whose inputs random leaves learn the size of the batch
-    values = backward.fprop(built.feeds(given, backward), seed=5)
+    values, its_error = _attempt(lambda: backward.fprop(built.feeds(given, backward), seed=5))
+    if values is None or grads is None:
+        if (values is None) != (grads is None):
+            yield f"bprop: {error or 'a value'}; gradient graph: {its_error or 'a value'}"
+        return None
     rounding = Rounding(backward, values, built.case.exact)
     for box, grad in zip(built.wrt, built.grads, strict=True):
         if box in wrt:

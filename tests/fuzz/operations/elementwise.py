@@ -88,6 +88,22 @@ def scaled(pool: Pool) -> str | None:
 
 
 @operation(weight=3, exact=True, edges=True)
+def scaled_products(pool: Pool) -> str | None:
+    """Products and sums of what is scaled, out of which plans would like to take the factors."""
+    a = pool.pick("f")
+    b = a and pool.fits(a, "f")
+    return b and pool.line("""
+        ({c} * {a}) * ({d} * {b})
+        ({c} * {a}) ** 2
+        ({a} / {c}) * {b}
+        ({a} * {c}) * ({b} / {d})
+        np.sum({c} * {a})
+        np.sum(({c} * {a}) * {b}, axis=-1, keepdims=True)
+        {c} * {a} - {d} * {a}
+    """).format(a=a, b=b, c=pool.number(), d=pool.number())
+
+
+@operation(weight=3, exact=True, edges=True)
 def by_a_number(pool: Pool) -> str | None:
     """Numbers that are known in the run only."""
     a = pool.pick("f")

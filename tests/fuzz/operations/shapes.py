@@ -78,7 +78,7 @@ def axes(pool: Pool) -> str | None:
     a = pool.pick("fcb")
     text = pool.line("""
         np.expand_dims({a}, {i})
-        np.squeeze({a})
+        np.squeeze({a}, {ones})
         np.ravel({a})
         np.atleast_1d({a})
         np.atleast_2d({a})
@@ -91,9 +91,12 @@ def axes(pool: Pool) -> str | None:
         {a}[...]
     """)
     b = a and pool.fits(a)
-    return b and str(text).format(
-        a=a, b=b, i=int(pool.rng.integers(-pool[a].ndim - 1, pool[a].ndim + 1)), k=pool.one((0, 1))
-    )
+    if b is None:
+        return None
+    ones = tuple(i for i, n in enumerate(pool.boxes[a].shape) if isinstance(n, int) and n == 1)
+    place = int(pool.rng.integers(-pool[a].ndim - 1, pool[a].ndim + 1))
+    plain = "None" if not pool.batch and pool.flag() else ones
+    return str(text).format(a=a, b=b, i=place, k=pool.one((0, 1)), ones=plain)
 
 
 @operation(np.broadcast_to, weight=3, exact=True, named=False)
@@ -132,7 +135,7 @@ def moved(pool: Pool) -> str | None:
             "np.triu({a}, {k})",
             "np.tril({a}, -1)",
         ]
-    if 0 not in pool[a].shape:
+    if 0 not in pool[a].shape and not pool.batch:
         texts += ["np.pad({a}, 1, mode='edge')", "np.pad({a}, 1, mode='wrap')", "np.pad({a}, 1, mode='mean')"]
     return str(pool.one(texts)).format(a=a, i=pool.axis(a), k=pool.one((1, 2, 3)))
 
