@@ -58,7 +58,7 @@ class Rounding:
         """The values of the outputs in runs with other rounding, None for a run that raised."""
         if self._samples is None:
             inner, given = self._opened()
-            self._samples = [self._sample(inner, given, np.random.default_rng(i), bool(i % 2)) for i in range(RUNS)]
+            self._samples = [self._sample(inner, given, np.random.default_rng(i), i) for i in range(RUNS)]
         return self._samples
 
     def _opened(self) -> tuple[fg.Graph, dict[Any, Any]]:
@@ -69,7 +69,7 @@ class Rounding:
         return inner, {leaves.get(box, box): self.run[box] for box in self.graph if not box.children}
 
     def _sample(
-        self, inner: fg.Graph, given: dict[Any, Any], rng: np.random.Generator, signs: bool
+        self, inner: fg.Graph, given: dict[Any, Any], rng: np.random.Generator, sample: int
     ) -> dict[Any, Any] | None:
         values = dict(given)
         with np.errstate(all="ignore"):
@@ -77,33 +77,33 @@ class Rounding:
                 if box in values:
                     continue
                 try:
-                    values[box] = moved(box, [values[child] for child in box.children], rng, signs)
+                    values[box] = moved(box, [values[child] for child in box.children], rng, sample)
                 except Exception:
                     return None
         return {box: values[made] for box, made in zip(self.graph.outputs, inner.outputs, strict=True)}
 
 
-def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, signs: bool) -> Any:
+def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, sample: int) -> Any:
     """The value of a box, where what it rounds is moved."""
     if not box.children:
         return box.value[()]
     if isinstance(box, Elementwise):
         value = np.asarray(box.fprop(*children))[()]
-        return _move(value, rng, _exact(box, value, children), signs)
+        return _move(value, rng, _exact(box, value, children), sample)
     if _only_moves(box, children):
         value = box.fprop(*children)
         parts = value if isinstance(value, tuple) else (value,)
-        parts = tuple(_move(np.asarray(part), rng, True, signs) for part in parts)
+        parts = tuple(_move(np.asarray(part), rng, True, sample) for part in parts)
         return parts if isinstance(value, tuple) else parts[0]
     whole = all(not isinstance(child, tuple) and _is_small_whole(np.asarray(child)) for child in children)
     if not whole:
-        children = [_move(child, rng, None, signs) for child in children]  # its sums may be in another order
+        children = [_move(child, rng, None, sample) for child in children]  # its sums may be in another order
     value = box.fprop(*children)
     if isinstance(value, tuple):
-        return tuple(_move(np.asarray(part), rng, None, signs) for part in value)
+        return tuple(_move(np.asarray(part), rng, None, sample) for part in value)
     value = np.asarray(value)
     exact = (value == 0) | (whole and _is_small_whole(value))
-    return _move(_in_any_order(box, value, children, rng)[()], rng, exact, signs)
+    return _move(_in_any_order(box, value, children, rng)[()], rng, exact, sample)
 
 
 def _in_any_order(box: Any, value: Any, children: Sequence[Any], rng: np.random.Generator) -> Any:
@@ -158,8 +158,8 @@ def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
     return None
 
 
-def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
-    """Numbers moved by a few units in the last place, but for exact ones; zeros of either sign if asked."""
+def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
+    """Numbers moved by a few units in the last place, but for exact ones; in every second sample zeros too."""
     if isinstance(value, tuple) or np.asarray(value).dtype.kind not in "fc":
         return value
     array = np.array(value)
@@ -176,9 +176,9 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, signs: bool) -> Any:
             step = np.where(exact, 0, step)
         one = (part + step).astype(part.dtype)
         if array.dtype.kind == "c":  # which part of a complex number overflows, and to what, says nothing
-            lot = rng.choice([np.inf, -np.inf, np.nan], size=part.shape).astype(part.dtype)
-            one = np.where(np.isfinite(array), one, np.where(rng.random(part.shape) < 0.5, one, lot))
-        if signs:
+            other = (np.inf, -np.inf, np.nan)[(sample // 3 if new else sample) % 3]
+            one = np.where(np.isfinite(array), one, part.dtype.type(other))
+        if sample % 2:
             one = np.where(one == 0, np.where(rng.random(part.shape) < 0.5, -one, one), one).astype(part.dtype)
         new.append(one)
     result = new[0] + 1j * new[1] if len(new) == 2 else new[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,11 @@ NAMES = (
 )  # fmt: skip
 """Names that users give, and that a program which is written for them may not take for its own."""
 
+SCOPES = (
+    "layer1", "if", "λ", "{x}", "\\", "a # b", "a\n    raise ValueError", "a\rb", "a\x0cb", "a\u2028b", "'''", '"""',
+)  # fmt: skip
+"""Scopes that users give, or files of others; of each that is refused the program is built without."""
+
 
 class Built:
     """The boxes of a program, and what is computed with them."""
@@ -34,7 +40,8 @@ class Built:
             drawn = rng.choice(len(NAMES), len(case.leaves), replace=False)
             names = {leaf.name: NAMES[int(i)] for leaf, i in zip(case.leaves, drawn, strict=True)}
         self.leaves = case.boxes(names)
-        self.outputs = case(self.leaves)
+        with self._scope(rng):
+            self.outputs = case(self.leaves)
         self.forward = fg.Graph(*self.outputs)
         self.loss = self._loss(rng)
         leaves = self.leaves.values()
@@ -51,6 +58,16 @@ class Built:
         self.at_seed = self._at_seed()
         self.kept = (*self.outputs, *([self.loss] if self.loss is not None else []), *self.grads)
         self.whole = fg.Graph(*self.kept, *self.updates.values())
+
+    @contextlib.contextmanager
+    def _scope(self, rng: np.random.Generator) -> Iterator[None]:
+        """A scope around the program, now and then one that would be code where it is written as it stands."""
+        name = SCOPES[int(rng.integers(len(SCOPES)))] if rng.random() < 0.2 else None
+        with contextlib.ExitStack() as stack:
+            if name is not None:
+                with contextlib.suppress(fg.errors.UsageError):
+                    stack.enter_context(fg.scope(name))
+            yield
 
     def _loss(self, rng: np.random.Generator) -> Any:
         """A number that all real and complex outputs move, each by a factor of its own."""

@@ -95,9 +95,13 @@ class Session:
         """Programs, comparisons and differences for each path."""
         lines = [f"{self.programs} programs of {self.lines} lines, seed {self.seed}"]
         lines += [f"{'path':<20}{'programs':>10}{'differ':>8}"]
-        lines += [f"{path:<20}{count:>10}{self.differed[path]:>8}" for path, count in self.compared.items()]
+        lines += [f"{path:<20}{count:>10}{self.differed[path]:>8}" for path, count in self._rows()]
         lines += [f"{name:<20}{'not installed':>18}" for name in sorted(MISSING)]
         return "\n".join(lines)
+
+    def _rows(self) -> list[tuple[str, int]]:
+        """Each path and the programs compared on it, those that were never come to last."""
+        return [*self.compared.items(), *((path, 0) for path in self.differed if path not in self.compared)]
 
 
 def random_seed() -> int:
