@@ -22,6 +22,9 @@ from flowgraph.sweep import Step
 from flowgraph.table import graph_table
 from flowgraph.underflow import is_underflow
 
+_KEYWORDS: dict[str, Any] = {"keep": "all", "seed": None}
+"""The keywords of `fprop`, with their defaults; an input of such a name takes what is given by that keyword."""
+
 _VALUES = frozenset({np.ndarray, tuple, np.float64, np.float32, np.int64, np.bool_})
 
 
@@ -68,6 +71,7 @@ class Graph:
         self.parameters = Boxes(box for box in self.boxes if isinstance(box, Parameter))
         self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
         self._by_name = {name: box for box, name in self.names.items()}
+        self._of_keywords = [box for box in self.inputs if self.names[box] in _KEYWORDS]
         self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
         self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
         self._bsteps: dict[Any, tuple[Step, ...]] = {}
@@ -81,8 +85,11 @@ class Graph:
         `feeds` maps inputs (or their names) to arrays; names may also be keywords. Inputs are copied, so nothing
         outside can change a run. `keep` says which values stay: "all", "outputs", or boxes; `bprop` needs "all".
         Random leaves draw anew in each call; `seed=7` repeats the draws. `run.seed` is the seed that repeats those of
-        a run, and all that is done with the run keeps them.
+        a run, and all that is done with the run keeps them. An input of the name "seed" or "keep" takes what is given
+        by that keyword, unless `feeds` holds a value for it.
         """
+        if self._of_keywords:
+            keep, seed = self._keywords_as_inputs(feeds, named, {"keep": keep, "seed": seed})
         if not self._constants:
             self._constants = [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
         values = self._constants.copy()
@@ -218,6 +225,15 @@ class Graph:
         from flowgraph import rendering
 
         return rendering.notebook_svg(self)
+
+    def _keywords_as_inputs(self, feeds: Any, named: dict[str, Any], given: dict[str, Any]) -> tuple[Any, Any]:
+        """Move what is given by a keyword to the input of its name; return what is left for `keep` and `seed`."""
+        for box in self._of_keywords:
+            name = self.names[box]
+            fed = isinstance(feeds, Mapping) and (box in feeds or name in feeds)
+            if not fed and given[name] is not _KEYWORDS[name]:
+                named[name], given[name] = given[name], _KEYWORDS[name]
+        return given["keep"], given["seed"]
 
     def _kept(self, keep: Any) -> frozenset[int] | None:
         """The slots to keep, None for all."""
