@@ -36,5 +36,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     places = np.arange(np.prod(shape, dtype=int))
     if flat.size == 0:
         return np.reshape(np.pad(flat, (0, places.size)), shape)
-    places = places % (flat.size if isinstance(flat.size, int) else count_like(arange_like(flat)))
-    return np.reshape(flat[places], shape)
+    if isinstance(flat.size, int):
+        return np.reshape(flat[places % flat.size], shape)
+    count = np.maximum(count_like(arange_like(flat)), 1)  # of none, the zero that stands behind the elements is read
+    return np.reshape(np.pad(flat, (0, 1))[places % count], shape)

@@ -16,6 +16,7 @@ from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.leaves import Input, Parameter
+from flowgraph.printable import printable
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.measures import measures_of
 from flowgraph.training.mlp import MLP
@@ -117,7 +118,7 @@ class Problem:
                 )
 
     def __repr__(self) -> str:
-        inputs = ", ".join(self.graph.names[box] for box in self.inputs)
+        inputs = ", ".join(printable(self.graph.names[box]) for box in self.inputs)
         count = len(self.parameters)
         return f"<Problem of {count} parameter{'s' * (count > 1)} and the inputs {inputs}>"
 

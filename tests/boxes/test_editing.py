@@ -137,7 +137,7 @@ def test_places_may_be_a_constant():
 
 
 def test_every_batch():
-    assert assert_every_batch(lambda x: np.resize(x, (4, 5)), ("N", 3), batches=(1, 3, 9)) == [(4, 5)]
+    assert assert_every_batch(lambda x: np.resize(x, (4, 5)), ("N", 3), batches=(0, 1, 3, 9)) == [(4, 5)]
     assert assert_every_batch(lambda x: np.meshgrid(x[:, 0], [1.0, 2.0]), ("N", 3)) == [(2, "N")] * 2
     assert assert_every_batch(lambda x: np.cumulative_sum(x, axis=0, include_initial=True), ("N", 3)) == [("N+1", 3)]
     assert assert_every_batch(lambda x: np.partition(x, 1, axis=0), ("N", 3), batches=(2, 7)) == [("N", 3)]

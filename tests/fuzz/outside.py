@@ -83,12 +83,18 @@ def _near(theirs: Any, ours: Any) -> bool:
 
 
 def _is_plain(built: Built) -> bool:
-    """Whether all is float64 and finite, with nothing drawn: where two packages mean the same."""
+    """Whether all is float64, finite and of an ordinary size, with nothing drawn: where two packages mean the same."""
     arrays = [np.asarray(leaf.array) for leaf in built.case.leaves]
-    if any(a.dtype != np.float64 or not np.isfinite(a).all() for a in arrays) or built.forward.randoms or not built.wrt:
+    if any(a.dtype != np.float64 or not _ordinary(a) for a in arrays) or built.forward.randoms or not built.wrt:
         return False
     outputs = built.case(built.case.arrays)
     return all(np.asarray(one).dtype == np.float64 and np.isfinite(one).all() for one in outputs)
+
+
+def _ordinary(array: Any) -> bool:
+    """Whether the numbers, and powers of them that a formula may hold, stay within the range of float64."""
+    sizes = np.abs(array[array != 0])
+    return bool(np.all((sizes > 1e-30) & (sizes < 1e30)))
 
 
 def _numeric_agrees(built: Built, total: Any, wrt: list[Any], place: int, places: list[int], ours: Any) -> bool:
