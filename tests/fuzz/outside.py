@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,12 @@ def jax(built: Built, rng: np.random.Generator) -> Path:
 
     package.config.update("jax_enable_x64", True)
     return (yield from _compared(built, jnp, lambda loss, place, values: package.grad(loss, place)(*values), "JAX"))
+
+
+def forget() -> None:
+    """Let go of what JAX has compiled for programs that do not come again."""
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 def _compared(built: Built, numpy: Any, gradient: Callable[..., Any], name: str) -> Path:

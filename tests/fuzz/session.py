@@ -23,6 +23,9 @@ EVERY: Mapping[str, int] = {
 }  # fmt: skip
 """Paths that are tried in one of so many programs, as they take long or find less; the others in each."""
 
+FORGETTING = 1000
+"""Programs after which other packages let go of what they keep; JAX keeps 0.4 MB of each."""
+
 MISSING = frozenset(name for name in ("autograd", "jax", "torch") if importlib.util.find_spec(name) is None)
 """Packages that are not installed; the table says so."""
 
@@ -67,6 +70,8 @@ class Session:
     def _try(self, number: int) -> list[Failure]:
         case = draw_case([self.seed, number])
         self.programs += 1
+        if number % FORGETTING == FORGETTING - 1:
+            outside.forget()
         self.lines += len(case.lines)
         due = {name: path for name, path in PATHS.items() if (number + len(name)) % EVERY.get(name, 1) == 0}
         found: dict[str, Difference] = {}
