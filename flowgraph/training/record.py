@@ -9,6 +9,9 @@ from typing import Any
 
 from flowgraph.training.history import Epoch
 
+_LARGEST = 2**1000
+"""A larger whole number is none that a float holds."""
+
 
 def check_record(record: Any) -> None:
     """Refuse with a ValueError what `Trainer.state` does not write: another type, a number below 0, a name left out."""
@@ -38,7 +41,8 @@ def _count(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    whole = isinstance(value, Integral)
+    return isinstance(value, Real) and not isinstance(value, bool) and not (whole and abs(int(value)) > _LARGEST)
 
 
 def _number_or_none(value: Any) -> bool:

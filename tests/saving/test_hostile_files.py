@@ -160,7 +160,7 @@ def test_a_changed_record_of_a_checkpoint_is_refused_or_taken_up_whole(tmp_path)
 @pytest.mark.parametrize(("name", "value"), [
     ("position", 10**15), ("position", -1), ("epoch", 10**15), ("epoch", "3"), ("history", []), ("history", [{}] * 3),
     ("lookout", None), ("norms", {"other": 1.0}), ("norms", [1.0]), ("updates", True), ("sums", {}),
-    ("sums", {"loss": "0"}),
+    ("sums", {"loss": "0"}), ("sums", {"loss": 10**400}),
     ("seconds", None),
 ])  # fmt: skip
 def test_a_record_that_no_training_writes_is_refused(tmp_path, name, value):
