@@ -8,7 +8,7 @@ demo: .venv/demo
 	$(BIN)/flowgraph demo
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-report=xml
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
 	$(BIN)/python tests/coverage_floor.py coverage.xml
 
 lint: .venv/dev

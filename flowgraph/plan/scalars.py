@@ -144,19 +144,21 @@ def minus(make: Builder, c: Box) -> Box:
 
 
 def like_terms(make: Builder, box: Box) -> Box | None:
-    """x + c * x is (1 + c) * x, also where another term stands between, and where no edge of the range does."""
-    return _like_terms(make, box, may_add_factors)
+    """x + c * x is (1 + c) * x, where no edge of the range stands between.
+
+    x + (y + x) stays: y + x may be finite where 2 * x is not.
+    """
+    return _like_terms(make, box, list(box.children), may_add_factors)
 
 
 def like_terms_of_change(make: Builder, box: Box) -> Box | None:
-    """The same in the new value of a parameter, for all numbers."""
-    return _like_terms(make, box, lambda c, d, dtype: True)
+    """The same in the new value of a parameter, for all numbers, and also where another term stands between."""
+    return _like_terms(make, box, _terms(box), lambda c, d, dtype: True)
 
 
-def _like_terms(make: Builder, box: Box, may: Any) -> Box | None:
+def _like_terms(make: Builder, box: Box, terms: list[Box], may: Any) -> Box | None:
     if not _is_float(box) or is_scalar(box):
         return None
-    terms = _terms(box)
     for i, one in enumerate(terms):
         for j in range(i + 1, len(terms)):
             if _base(one) is _base(terms[j]) and one.shape == box.shape:

@@ -103,10 +103,10 @@ def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, sample: i
         return tuple(_move(np.asarray(part), rng, None, sample) for part in value)
     value = np.asarray(value)
     exact = (value == 0) | (whole and _is_small_whole(value))
-    return _move(_in_any_order(box, value, children, rng)[()], rng, exact, sample)
+    return _move(_in_any_order(box, value, children, sample)[()], rng, exact, sample)
 
 
-def _in_any_order(box: Any, value: Any, children: Sequence[Any], rng: np.random.Generator) -> Any:
+def _in_any_order(box: Any, value: Any, children: Sequence[Any], sample: int) -> Any:
     """The value, with what sums in another order could be drawn by lot where their terms overflow without a sign."""
     if value.dtype.kind not in "fc" or any(np.asarray(child).dtype.kind == "c" for child in children):
         return value
@@ -116,8 +116,8 @@ def _in_any_order(box: Any, value: Any, children: Sequence[Any], rng: np.random.
         return value
     if total.shape != value.shape or np.isfinite(total).all():
         return value
-    drawn = rng.choice([np.inf, -np.inf, np.nan, 1.0], size=value.shape)
-    return np.where(np.isfinite(total), value, np.where(drawn == 1, value, drawn)).astype(value.dtype)
+    other = (np.inf, -np.inf, np.nan, value)[sample % 4]
+    return np.where(np.isfinite(total), value, other).astype(value.dtype)
 
 
 def _only_moves(box: Any, children: Sequence[Any]) -> bool:
@@ -181,8 +181,12 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
         if sample % 2:
             one = np.where(one == 0, np.where(rng.random(part.shape) < 0.5, -one, one), one).astype(part.dtype)
         new.append(one)
-    result = new[0] + 1j * new[1] if len(new) == 2 else new[0]
-    return np.asarray(result, array.dtype)[()]
+    result = np.empty(array.shape, array.dtype)
+    if len(new) == 2:  # not by adding: 1j times infinity is NaN in its real part
+        result.real, result.imag = new
+    else:
+        result[...] = new[0]
+    return result[()]
 
 
 def disagreement(found: Any, needed: Any, samples: Sequence[Any]) -> str | None:

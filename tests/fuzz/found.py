@@ -74,6 +74,11 @@ FOUND = [
         "v = np.sum(e) + np.sum(p * p)",
     ),
     case(
+        "a sum of the same terms in another order",
+        [leaf("p", [3.4028234663852886e38, 1.0], "parameter", "f4")],
+        "v = (-1e21 - p) + 3e38",
+    ),
+    case(
         "complex numbers in columns, saved",
         [leaf("p", [[1 + 2j, 3j], [4.0, 5 - 1j]], "parameter", "c16", layout="a.T")],
         "v = p * 2",
