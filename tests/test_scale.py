@@ -7,8 +7,6 @@ import pytest
 
 import flowgraph as fg
 
-pytestmark = pytest.mark.no_cover  # small graphs go through the same lines, and measuring takes as long again
-
 
 def chain(length):
     """h = h + w or h * 1.0000001, many times."""

@@ -153,7 +153,6 @@ def test_an_open_scope_does_not_rename_what_is_loaded(path):
     assert loaded.outputs[0].scope == ""
 
 
-@pytest.mark.no_cover  # small graphs go through the same lines
 def test_a_chain_of_100_000_boxes(path):
     box = fg.Parameter([0.5], name="w")
     for _ in range(100_000):
