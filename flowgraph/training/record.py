@@ -41,8 +41,9 @@ def _count(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    whole = isinstance(value, Integral)
-    return isinstance(value, Real) and not isinstance(value, bool) and not (whole and abs(int(value)) > _LARGEST)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return isinstance(value, float) or bool(abs(value) <= _LARGEST)
 
 
 def _number_or_none(value: Any) -> bool:
