@@ -43,7 +43,7 @@ def _count(value: Any) -> bool:
 def _number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    return isinstance(value, float) or bool(abs(value) <= _LARGEST)
+    return not isinstance(value, int) or abs(value) <= _LARGEST
 
 
 def _number_or_none(value: Any) -> bool:
