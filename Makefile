@@ -21,7 +21,7 @@ check: lint test
 
 # Pages of docs/ that are made from the code.
 pages: .venv/dev
-	$(BIN)/python -m flowgraph.coverage > docs/coverage.md
+	$(BIN)/python -m tools.coverage_page > docs/coverage.md
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 
 import flowgraph as fg
-from flowgraph.coverage import covered
+from tools.coverage_page import covered
 
 RULES_OF_AUTOGRAD = (
     "numpy.numpy_vjps", "numpy.linalg", "numpy.fft", "scipy.special", "scipy.linalg", "scipy.signal", "scipy.integrate",

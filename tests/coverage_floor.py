@@ -3,7 +3,7 @@
 import sys
 from xml.etree import ElementTree
 
-CORE = ("box.py", "graph.py")
+CORE = ("box/base.py", "graph/graph.py")
 FLOOR = 0.95
 
 

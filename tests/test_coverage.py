@@ -7,10 +7,10 @@ import pytest
 import scipy
 
 import flowgraph as fg
-from flowgraph import coverage
-from flowgraph.dispatch import implemented
+from flowgraph.box.numpy_dispatch import implemented
 from tests.coverage_calls import COMMON, MATRIX, OWN, VECTOR, flat
 from tests.coverage_list import FIRST, NOT_YET, PROMISED, REFUSED, found
+from tools import coverage_page
 
 PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
 NAMES = [name for names in PROMISED.values() for name in names.split()]
@@ -76,7 +76,7 @@ def test_every_name_is_promised_once():
 
 
 def test_the_page_is_of_today():
-    page = coverage.page()
+    page = coverage_page.page()
     version = page.splitlines()[2].partition(":")[0]
     if version not in PAGE.read_text():
         pytest.skip(f"the page was made with other versions than NumPy {np.__version__} and SciPy {scipy.__version__}")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.order import Boxes, assert_topological, topological_order
+from flowgraph.graph.order import Boxes, assert_topological, topological_order
 
 
 @pytest.fixture

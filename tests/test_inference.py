@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph import inference
+from flowgraph.box import inference
 
 
 def box_of(function, *children, **body):

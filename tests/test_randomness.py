@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.draws import seed_of_run
+from flowgraph.box.random_draws import seed_of_run
 from flowgraph.errors import UsageError
 from flowgraph.functional import grad, hvp, jacobian, value_and_grad
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.example import example
+from flowgraph.box.example import example
 from tests import contract
 from tests.cases import cases
 from tests.values import VALUES

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flowgraph.signature import Signature, SignatureMismatchError
-from flowgraph.size import Size
+from flowgraph.shapes.signature import Signature, SignatureMismatchError
+from flowgraph.shapes.size import Size
 
 N = Size("N")
 

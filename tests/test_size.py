@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowgraph.size import Size, add, divide, evaluate, fit, multiply, product, unknown
-from flowgraph.spec import broadcast, same, shape_text
+from flowgraph.shapes.size import Size, add, divide, evaluate, fit, multiply, product, unknown
+from flowgraph.shapes.spec import broadcast, same, shape_text
 
 N, M = Size("N"), Size("M")
 

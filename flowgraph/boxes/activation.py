@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
+from flowgraph.box.example import example
 from flowgraph.boxes.normal import NormalCdf
 from flowgraph.boxes.number import keep_number
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, product
+from flowgraph.shapes.size import Shape, product
 
 
 class Sigmoid(Elementwise):

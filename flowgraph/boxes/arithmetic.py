@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
-from flowgraph.dispatch import implements
-from flowgraph.domain import Interval
-from flowgraph.example import example
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
+from flowgraph.box.numpy_dispatch import implements
 
 
 class Add(Elementwise):

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of, axis_of
 from flowgraph.box import Box
-from flowgraph.dispatch import implements
+from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.spec import Spec
+from flowgraph.shapes.spec import Spec
 
 
 class Transpose(Box):

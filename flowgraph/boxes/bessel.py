@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
 from flowgraph.boxes.scipy_special import Special, special
-from flowgraph.domain import Interval
-from flowgraph.example import example
 
 _POSITIVE = Interval(0, inf, open=True)
 _ORDERS = np.array([0.0, 1.0, 2.5, -0.3])

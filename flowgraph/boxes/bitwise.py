@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from flowgraph.box.example import example
 from flowgraph.boxes.comparison import Comparison, Question
-from flowgraph.example import example
 
 _MASKS = (
     example(np.array([True, True, False, False]), np.array([True, False, True, False])),

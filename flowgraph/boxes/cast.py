@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import example
 from flowgraph.boxes.complex_numbers import real_part
 from flowgraph.errors import DtypeError
-from flowgraph.example import example
-from flowgraph.spec import Spec
+from flowgraph.shapes.spec import Spec
 
 
 class Cast(Elementwise):

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.dispatch import implements
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.errors import ShapeError
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 
 @implements(np.linalg.multi_dot)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed, given
 from flowgraph.boxes.indexing import index_add
 from flowgraph.boxes.likeness import broadcast_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import DtypeError, ShapeError, UsageError
-from flowgraph.example import example
-from flowgraph.index_shape import ARRAY
-from flowgraph.spec import Spec, shape_text
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec, shape_text
 
 _MODES = ("raise", "wrap", "clip")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed
-from flowgraph.dispatch import implements
 from flowgraph.errors import DtypeError
-from flowgraph.spec import same
+from flowgraph.shapes.spec import same
 
 
 @implements(np.isclose)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.example import example
 from flowgraph.boxes.matrices import OfMatrices, columns, conjugate, on_diagonal, rows
 from flowgraph.boxes.product import Others
-from flowgraph.example import example
 
 REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])

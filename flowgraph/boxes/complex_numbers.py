@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.dispatch import implements
-from flowgraph.example import example
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 
 _PLANE = np.array([[1.0 + 2.0j, -0.5 + 0.3j], [0.7 - 1.1j, -2.0 - 0.4j]])
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of
 from flowgraph.box import Box, Constant
+from flowgraph.box.axes import axes_of
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.likeness import broadcast_like
-from flowgraph.dispatch import implements
-from flowgraph.size import product
+from flowgraph.shapes.size import product
 
 
 @implements(np.zeros_like)

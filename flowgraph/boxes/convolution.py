@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
 from flowgraph.boxes.sliding import Sliding, numbers, read_sliding
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, Size, product
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.shapes.size import Shape, Size, product
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 _CACHE = 2**18
 

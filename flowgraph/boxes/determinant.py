@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.cofactors import REGULAR, SINGULAR, Cofactors
 from flowgraph.boxes.matrices import OfMatrices
-from flowgraph.dispatch import implements
-from flowgraph.example import example
-from flowgraph.size import Shape, product
+from flowgraph.shapes.size import Shape, product
 
 _OF_RANK_ONE = np.outer([1.0, -2.0, 0.5], [0.4, 1.0, -1.0])
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of
 from flowgraph.box import Box
-from flowgraph.dispatch import implements
-from flowgraph.example import example
-from flowgraph.size import Size, add, unknown
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.box.axes import axes_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.shapes.size import Size, add, unknown
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class Diagonal(Box):

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of, axis_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import along, at, boxed, given, slice_of_zeros
-from flowgraph.dispatch import implements
 from flowgraph.errors import DtypeError, ShapeError, UsageError
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 
 @implements(np.diff)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of, axis_of
+from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import along, at, boxed, given, known, slice_of_zeros
 from flowgraph.boxes.indexing import arange_like
 from flowgraph.boxes.likeness import count_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import IndexingError, UsageError
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 
 @implements(np.insert)

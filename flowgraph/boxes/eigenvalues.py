@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.gauge import Gauge, open_to_values
 from flowgraph.boxes.matrices import (
     OfMatrices,
@@ -19,11 +21,9 @@ from flowgraph.boxes.matrices import (
     rounding,
     rows,
 )
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape
-from flowgraph.spec import same
+from flowgraph.shapes.size import Shape
+from flowgraph.shapes.spec import same
 
 _MATRIX = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 

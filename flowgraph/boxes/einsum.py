@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
 from flowgraph.boxes.indexing import index, index_add, open_grid
 from flowgraph.boxes.likeness import sum_like
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.index_shape import ARRAY
-from flowgraph.size import Shape, Size, product
-from flowgraph.spec import Spec, broadcast
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.size import Shape, Size, product
+from flowgraph.shapes.spec import Spec, broadcast
 
 
 class Einsum(Box):

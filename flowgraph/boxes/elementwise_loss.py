@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
+from flowgraph.box.example import example
 from flowgraph.boxes.activation import Sigmoid
 from flowgraph.boxes.label import check_same_shape, refuse
 from flowgraph.boxes.number import keep_number
-from flowgraph.example import example
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
 
 _TARGETS = example((3, 4), np.linspace(-1.5, 2.1, 12).reshape(3, 4))
 _CLASSES = np.array([[0, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 1]])

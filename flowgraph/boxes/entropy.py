@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
 from flowgraph.boxes.activation import Sigmoid
 from flowgraph.boxes.scipy_special import Special, special
-from flowgraph.domain import Interval
-from flowgraph.example import example
 
 _POSITIVE = Interval(0, inf, open=True)
 _WITH_ZERO = example(np.array([0.0, 0.0, 1.5, 0.2]), np.array([2.0, 0.3, 0.7, 1.9]))

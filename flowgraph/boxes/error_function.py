@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.interval import Interval
 from flowgraph.boxes.scipy_special import Special, special
-from flowgraph.domain import Interval
 
 _SLOPE = 2 / math.sqrt(math.pi)
 _FAR = 10.0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
-from flowgraph.domain import Interval
+from flowgraph.box.interval import Interval
 
 
 class Exp(Elementwise):

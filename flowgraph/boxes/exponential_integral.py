@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
 from flowgraph.boxes.entropy import quiet_log
 from flowgraph.boxes.scipy_special import Special, special
-from flowgraph.domain import Interval
 from flowgraph.errors import UsageError
-from flowgraph.example import example
 
 _POSITIVE = Interval(0, inf, open=True)
 _AROUND_0 = example(np.array([0.0, 1e-9, -1e-5, 0.3, -0.9, 2.5]))

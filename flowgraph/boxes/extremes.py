@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.reduction import Fold, Reduction
-from flowgraph.dispatch import implements
-from flowgraph.example import example
 
 _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 

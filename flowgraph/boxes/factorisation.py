@@ -7,13 +7,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.gauge import Gauge
 from flowgraph.boxes.matrices import OfMatrices, adjoint, conjugate, diagonal, folded, on_diagonal, rounding, smaller
 from flowgraph.boxes.reflections import reflections
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, Size
+from flowgraph.shapes.size import Shape, Size
 
 _POSITIVE = np.array([[2.0, 0.3, -0.4], [0.5, 1.5, 0.2], [-0.6, 0.4, 1.8]])
 _TALL = np.array([[2.0, -0.5, 0.4], [0.7, 1.5, 0.1], [-0.4, 0.6, -2.9], [1.1, 0.2, 0.8]])

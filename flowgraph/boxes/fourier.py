@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.axes import axes_of, axis_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.example import example
+from flowgraph.box.inference import try_fprop
 from flowgraph.boxes.complex_numbers import real_part
 from flowgraph.boxes.given import in_precision_of
 from flowgraph.boxes.likeness import fit_like
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.inference import try_fprop
-from flowgraph.size import Shape, Size, product, unknown
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.shapes.size import Shape, Size, product, unknown
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 SWAPPED = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.fourier import SWAPPED, Fft, FftShift, Fourier, Ifft, Irfft, Rfft
-from flowgraph.dispatch import implements
-from flowgraph.size import Shape
+from flowgraph.shapes.size import Shape
 
 
 def _one(box: type[Fourier], a: Any, n: Any, axis: Any, norm: Any) -> Any:

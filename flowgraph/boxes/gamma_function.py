@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
 from flowgraph.boxes.entropy import XLog1pY, XLogY
 from flowgraph.boxes.scipy_special import Special, special
-from flowgraph.domain import Interval
 from flowgraph.errors import UsageError
-from flowgraph.example import example
 
 _POSITIVE = Interval(0, inf, open=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.boxes.matrices import columns, rows
 from flowgraph.errors import OpenChoiceError
-from flowgraph.spec import Spec
+from flowgraph.shapes.spec import Spec
 
 
 class Gauge(Box):

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.axes import axes_of
 from flowgraph.box import Box, Constant
+from flowgraph.box.axes import axes_of
 from flowgraph.errors import UsageError
-from flowgraph.size import product
+from flowgraph.shapes.size import product
 
 
 def given(a: Any) -> Any:

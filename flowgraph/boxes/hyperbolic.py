@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
-from flowgraph.domain import Interval
+from flowgraph.box.interval import Interval
 
 
 class Sinh(Elementwise):

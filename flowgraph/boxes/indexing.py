@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph import dispatch, index_shape
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, numpy_dispatch
+from flowgraph.box.example import example
 from flowgraph.boxes.part import part
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
-from flowgraph.example import example
-from flowgraph.index_shape import ARRAY, ArrayIndex, IndexMismatchError
-from flowgraph.size import Shape, Size
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.shapes import indexing as index_shape
+from flowgraph.shapes.indexing import ARRAY, ArrayIndex, IndexMismatchError
+from flowgraph.shapes.size import Shape, Size
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class Index(Box):
@@ -184,7 +184,7 @@ def indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Sp
         raise IndexingError("\n  ".join([f"{box.title}: {mismatch}", *box.lineup()])) from None
 
 
-@dispatch.implements(operator.getitem)
+@numpy_dispatch.implements(operator.getitem)
 def get(box: Box, index: Any) -> Any:
     """box[index]: an Index box; of a box with several outputs, one of them."""
     if len(box.outputs) != 1:

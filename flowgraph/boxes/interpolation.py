@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import given
 from flowgraph.boxes.indexing import arange_like, index_add
 from flowgraph.boxes.likeness import count_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import UnsupportedError, UsageError
-from flowgraph.example import example
-from flowgraph.index_shape import ARRAY
-from flowgraph.spec import Spec, same
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec, same
 
 _PLACES = np.array([-1.0, -0.3, 0.5, 2.0])
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.matrices import OfMatrices, diagonal, on_diagonal, rows
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, divide, product
-from flowgraph.spec import same
+from flowgraph.shapes.size import Shape, divide, product
+from flowgraph.shapes.spec import same
 
 _REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 _STACK = np.stack([_REGULAR, _REGULAR.T + np.eye(3), 0.5 * _REGULAR - 1.1 * np.eye(3)])

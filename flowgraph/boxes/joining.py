@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axis_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed, with_axis
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Size, add
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.shapes.size import Size, add
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class Concatenate(Box):

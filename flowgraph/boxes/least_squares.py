@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Constant
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.exponential import one_at_zero
 from flowgraph.boxes.likeness import count_like
 from flowgraph.boxes.matrices import OfMatrices, adjoint, columns, conjugate, identity_minus, of_lower_triangle, rows
-from flowgraph.dispatch import implements
 from flowgraph.errors import DtypeError, UsageError
-from flowgraph.example import example
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 _TALL = np.array([[2.0, -0.5], [0.7, 1.5], [-0.4, 0.6], [1.1, 0.2]])
 _NEGLIGIBLE = 1e-9

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of
 from flowgraph.box import Box
-from flowgraph.broadcasting import summed_to
-from flowgraph.example import example
-from flowgraph.size import Size
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.box.axes import axes_of
+from flowgraph.box.example import example
+from flowgraph.shapes.broadcasting import summed_to
+from flowgraph.shapes.size import Size
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class SumLike(Box):

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from flowgraph.axes import axes_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axes_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec, same
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec, same
 
 
 class MatMul(Box):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
 from flowgraph.boxes.label import as_rows, check_targets, pick
 from flowgraph.boxes.softmax import Softmax
-from flowgraph.domain import Interval
-from flowgraph.example import example
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
 
 
 class ClassLoss(Box, abstract=True):

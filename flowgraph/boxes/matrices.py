@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.inference import try_fprop
 from flowgraph.boxes.diagonal import OnDiagonal
-from flowgraph.inference import try_fprop
-from flowgraph.signature import SignatureMismatchError
-from flowgraph.size import Shape, Size, unknown
-from flowgraph.spec import Spec
+from flowgraph.shapes.signature import SignatureMismatchError
+from flowgraph.shapes.size import Shape, Size, unknown
+from flowgraph.shapes.spec import Spec
 
 
 class OfMatrices(Box, abstract=True):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
-from flowgraph.dispatch import implements
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
 
 _FAR = 30.0
 _TERMS = 64

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.exponential import one_at_zero
 from flowgraph.boxes.given import boxed
 from flowgraph.boxes.masked import count_where, in_dtype, one_of, squares
-from flowgraph.dispatch import implements
 
 
 @implements(np.nansum)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of
+from flowgraph.box.axes import axes_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.exponential import one_at_zero
 from flowgraph.boxes.matrices import conjugate
 from flowgraph.boxes.reduction import Reduction
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
 
 
 class EuclideanNorm(Reduction):

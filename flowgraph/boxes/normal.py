@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.errors import DtypeError
-from flowgraph.spec import Spec
+from flowgraph.shapes.spec import Spec
 
 _START = -0.5
 _SCALE = 5.3

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
 from flowgraph.boxes.indexing import arange_like, index, index_add, lifted
 from flowgraph.boxes.padding_modes import STATISTICS, pad_constant, pad_odd, pad_ramp, pad_statistic
 from flowgraph.errors import UnsupportedError, UsageError
-from flowgraph.example import example
-from flowgraph.index_shape import ARRAY
-from flowgraph.spec import Spec
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec
 
 _MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 _KEYWORDS = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.spec import Spec
+from flowgraph.shapes.spec import Spec
 
 
 class Part(Box):

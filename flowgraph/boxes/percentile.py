@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import along, at, axes_back, boxed, given, one_axis
 from flowgraph.boxes.indexing import arange_like
 from flowgraph.boxes.likeness import count_like
@@ -14,7 +15,6 @@ from flowgraph.boxes.nan_reduction import may_be_nan
 from flowgraph.boxes.quantile import Median, Quantile
 from flowgraph.boxes.quantile_methods import METHODS, held, places
 from flowgraph.boxes.weighting import weights_for
-from flowgraph.dispatch import implements
 from flowgraph.errors import DtypeError, UsageError
 
 

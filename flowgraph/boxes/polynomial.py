@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.inference import try_fprop
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed, given, in_precision_of
 from flowgraph.boxes.indexing import arange_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.example import example
-from flowgraph.inference import try_fprop
-from flowgraph.size import Size, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Size, product
+from flowgraph.shapes.spec import Spec
 
 
 class PolyVal(Box):

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
 from flowgraph.boxes.sliding import Sliding, numbers, read_sliding
 from flowgraph.errors import DtypeError, UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 _TIES = np.array([[[0.5, 0.5, -1.0, 2.0], [0.5, 0.1, 2.0, 2.0], [1.0, 3.0, 0.0, 0.0]]])
 

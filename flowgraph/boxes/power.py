@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import given
-from flowgraph.dispatch import implements
-from flowgraph.domain import Interval
 from flowgraph.errors import UsageError
-from flowgraph.example import example
 
 
 class Power(Elementwise):

@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.inference import small_shape, try_fprop
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.likeness import reshape_like
 from flowgraph.boxes.masked import in_dtype
 from flowgraph.boxes.reduction import Fold, Reduction
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.inference import small_shape, try_fprop
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
 
 _ZEROS = np.array([[1.5, 0.0, -2.0], [0.0, 3.0, 0.0], [0.5, -1.0, 2.0]])
 

@@ -6,18 +6,18 @@ from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.axes import axis_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.boxes.given import along, at
 from flowgraph.boxes.indexing import arange_like
 from flowgraph.boxes.likeness import count_like
 from flowgraph.boxes.quantile_methods import METHODS, places
 from flowgraph.boxes.taking import add_along_axis
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.inference import small_shape, try_fprop
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
 
 _LINES = np.array([[0.3, -1.2, 2.5], [1.5, 0.1, -2.0]])
 _HOLES = np.array([[0.3, np.nan, 2.5, 0.9], [1.5, 0.1, np.nan, np.nan]])

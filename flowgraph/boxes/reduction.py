@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.boxes.complex_numbers import conjugate, real_part
 from flowgraph.boxes.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.given import axes_back
 from flowgraph.boxes.likeness import broadcast_like, count, count_like
 from flowgraph.boxes.masked import count_where, in_dtype, masked, one_of, squares, started
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.inference import small_shape, try_fprop
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
 
 _EXAMPLES = (
     example((3, 4)),

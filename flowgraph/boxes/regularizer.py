@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
 from flowgraph.boxes.complex_numbers import conjugate, real_part
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, add, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, add, product
+from flowgraph.shapes.spec import Spec
 
 
 class Regularizer(Box, abstract=True):

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import along, boxed
 from flowgraph.boxes.indexing import arange_like
 from flowgraph.boxes.likeness import count_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 
 @implements(np.meshgrid)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed
 from flowgraph.boxes.matrices import rows
-from flowgraph.dispatch import implements
 from flowgraph.errors import ShapeError, UsageError
 
 

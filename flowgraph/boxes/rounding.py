@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise
-from flowgraph.dispatch import implements
-from flowgraph.example import example
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 
 _WHOLE = tuple(float(i) for i in range(-8, 9))
 _HALVES = tuple(i + 0.5 for i in range(-8, 8))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
 from flowgraph.boxes.likeness import reshape_like
-from flowgraph.example import example
-from flowgraph.size import product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import product
+from flowgraph.shapes.spec import Spec
 
 
 class UnitRows(Box):

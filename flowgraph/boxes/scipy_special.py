@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from flowgraph.box import Elementwise
 from flowgraph.errors import DtypeError, install_hint
-from flowgraph.spec import Spec
+from flowgraph.shapes.spec import Spec
 
 
 class Special(Elementwise, abstract=True):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import unknown
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import unknown
+from flowgraph.shapes.spec import Spec
 
 _SORTED = np.array([-1.5, -0.2, 0.4, 0.4, 1.3])
 

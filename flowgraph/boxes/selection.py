@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import example
 from flowgraph.boxes.given import given
 from flowgraph.errors import UnsupportedError, UsageError
-from flowgraph.example import example
 
 
 class Absolute(Elementwise):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed, given
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.example import example
 from flowgraph.boxes.given import boxed
 from flowgraph.boxes.indexing import Index, check_index, filled, get, index, index_add, indexed
 from flowgraph.boxes.likeness import broadcast_like, reshape_like
 from flowgraph.errors import ShapeError
-from flowgraph.example import example
-from flowgraph.index_shape import ARRAY
-from flowgraph.spec import Spec, same, shape_text
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class SetAt(Box):

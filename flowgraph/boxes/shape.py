@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axes_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.likeness import reshape_like, sum_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import ShapeError, UnsupportedError
-from flowgraph.example import example
-from flowgraph.size import Shape, Size, divide, product, unknown
-from flowgraph.spec import Spec, broadcast, same, shape_text
+from flowgraph.shapes.size import Shape, Size, divide, product, unknown
+from flowgraph.shapes.spec import Spec, broadcast, same, shape_text
 
 
 class Reshape(Box):

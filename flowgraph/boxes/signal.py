@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axis_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.complex_numbers import conjugate
 from flowgraph.boxes.given import boxed
-from flowgraph.dispatch import implements
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.example import example
-from flowgraph.size import Size, product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Size, product
+from flowgraph.shapes.spec import Spec
 
 
 class Convolve(Box):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.example import example
+from flowgraph.box.example import example
 
 
 class Copysign(Elementwise):

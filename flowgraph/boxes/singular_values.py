@@ -7,6 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.gauge import Gauge, open_to_values
 from flowgraph.boxes.matrices import (
     OfMatrices,
@@ -17,10 +19,8 @@ from flowgraph.boxes.matrices import (
     rows,
     smaller,
 )
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.size import Shape, Size
+from flowgraph.shapes.size import Shape, Size
 
 _TALL = np.array([[2.0, -0.5, 0.4], [0.7, 1.5, 0.1], [-0.4, 0.6, -2.9], [1.1, 0.2, 0.8]])
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.size import Shape, Size, add, unknown
-from flowgraph.spec import shape_text
+from flowgraph.shapes.size import Shape, Size, add, unknown
+from flowgraph.shapes.spec import shape_text
 
 Pairs = tuple[tuple[int, int], ...]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box import Box
-from flowgraph.example import example
-from flowgraph.size import Shape, product
-from flowgraph.spec import Spec
+from flowgraph.box.example import example
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
 
 
 class AlongAxis(Box, abstract=True):

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axis_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.joining import joined
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.index_shape import plain_place, sliced_size
-from flowgraph.size import Size, divide, unknown
-from flowgraph.spec import Spec
+from flowgraph.shapes.indexing import plain_place, sliced_size
+from flowgraph.shapes.size import Size, divide, unknown
+from flowgraph.shapes.spec import Spec
 
 MOST_PARTS = 1 << 17
 """Outputs of one box, at most: each is a box of its own."""

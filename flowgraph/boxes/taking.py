@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axis_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import given, with_axis
 from flowgraph.boxes.indexing import arange_like, index_add, open_grid
 from flowgraph.boxes.likeness import count_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import UsageError
-from flowgraph.example import example
-from flowgraph.index_shape import ARRAY
-from flowgraph.spec import Spec, broadcast
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec, broadcast
 
 
 class TakeAlongAxis(Box):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.interval import Interval
 from flowgraph.boxes.exponential import one_at_zero
-from flowgraph.domain import Interval
 from flowgraph.errors import DtypeError
 
 

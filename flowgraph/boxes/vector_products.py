@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axis_of
 from flowgraph.box import Box, Constant
+from flowgraph.box.axes import axis_of
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.matrices import conjugate
-from flowgraph.dispatch import implements
 
 
 @implements(np.cross)

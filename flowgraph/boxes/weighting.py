@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.axes import axes_of
 from flowgraph.box import Box
+from flowgraph.box.axes import axes_of
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.given import boxed, given
 from flowgraph.boxes.likeness import broadcast_like, count_like
-from flowgraph.dispatch import implements
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.spec import same, shape_text
+from flowgraph.shapes.spec import same, shape_text
 
 
 @implements(np.average)

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.backward import derived_bprop
 from flowgraph.box import Box, Elementwise, registry
+from flowgraph.box.interval import Interval
+from flowgraph.box.leaves import Input
 from flowgraph.boxes.complex_numbers import turned
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.target import Target
-from flowgraph.domain import Interval
 from flowgraph.errors import BpropError
-from flowgraph.leaves import Input
-from flowgraph.run import as_values
-from flowgraph.sweep import settled
+from flowgraph.graph.backward_steps import derived_bprop
+from flowgraph.graph.run import as_values
+from flowgraph.graph.sweep import settled
 
 LARGEST_CACHE = 256
 

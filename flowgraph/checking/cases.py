@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box.example import Example
+from flowgraph.box.interval import Interval
 from flowgraph.checking.generators import generator
 from flowgraph.checking.target import Array
-from flowgraph.domain import Interval
-from flowgraph.example import Example
-from flowgraph.size import Shape, evaluate
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, evaluate
+from flowgraph.shapes.spec import Spec
 
 NAMED_SIZES = (4, 3, 5, 2, 6)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input
 from flowgraph.checking.check import check_target
 from flowgraph.checking.check_graph import check_graph, joined
 from flowgraph.checking.combine import combined
@@ -18,7 +19,6 @@ from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.target import Target, is_differentiable, name_of
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
 
 SECONDS = 8.0
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.check import BUDGET, check_target
 from flowgraph.checking.combine import combined
@@ -18,8 +19,7 @@ from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter, Random
-from flowgraph.run import Run
+from flowgraph.graph.run import Run
 
 SECONDS = 20.0
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, registry
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.complex_numbers import real_part
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter
-from flowgraph.sweep import settled
+from flowgraph.graph.sweep import settled
 
 _ENDS = {False: ("",), True: ("_re", "_im")}
 

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, registry
+from flowgraph.box.leaves import Parameter
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import examples_of
 from flowgraph.checking.hypothesis_extra import hypothesis, hypothesis_numpy, st
 from flowgraph.errors import FlowgraphError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
 
 SHAPES = [(3,), (), (1,), (2, 3), (2, 1), (3, 2), (4, 2, 3)]
 LARGEST = 30.0

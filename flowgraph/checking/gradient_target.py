@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.complex_numbers import real_part, turned
 from flowgraph.checking.box_target import BoxCalls, import_of
@@ -19,8 +20,7 @@ from flowgraph.checking.target import Inputs, Target
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
-from flowgraph.order import Boxes
+from flowgraph.graph.order import Boxes
 
 _OBLIQUE = 0.8 + 0.6j
 

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import Example
+from flowgraph.box.interval import Interval
 from flowgraph.checking.cases import Case, child_labels, examples_of
 from flowgraph.checking.hypothesis_extra import hypothesis_numpy, st
 from flowgraph.checking.layout import LAYOUTS
 from flowgraph.checking.regimes_settings import alternatives
-from flowgraph.domain import Interval
-from flowgraph.example import Example
 
 SMALLEST, LARGEST = 1e-6, 1e4
 KINK_WIDTH = 1e-3

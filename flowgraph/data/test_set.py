@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from flowgraph.box.naming import users_line
 from flowgraph.data.examples import Examples
 from flowgraph.errors import TestSetError
-from flowgraph.naming import users_line
 from flowgraph.saving.replacing import create_file
 
 

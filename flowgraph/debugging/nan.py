@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from flowgraph import paths
 from flowgraph.box import Box, Elementwise
 from flowgraph.debugging.culprit import Place, bad_mask, element, find_culprit, first_bad, is_bad, unflatten
 from flowgraph.debugging.explanation import Element, NanExplanation
 from flowgraph.debugging.feeding_elements import elements_read, unbroadcast
 from flowgraph.debugging.remedies import ARRIVED, remedy
 from flowgraph.debugging.sending import sent_to
-from flowgraph.sweep import Step, sweep
-from flowgraph.untaken import careful
+from flowgraph.graph import reachability
+from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.where_masking import careful
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -71,7 +71,7 @@ class Search:
         """The first of the boxes, or of the parameters (the inputs where there are none), whose gradient is bad."""
         graph = self.graph
         boxes = wanted or graph.parameters or [box for box in graph.inputs if box.dtype.kind in "fc"]
-        cut = set(paths.unreached(graph, boxes))
+        cut = set(reachability.unreached(graph, boxes))
         reached = tuple(box for box in boxes if box not in cut)
         outputs = [box for box in graph.outputs if len(box.outputs) == 1 and box.dtype.kind in "fc"]
         if not reached or len(outputs) != len(graph.outputs):

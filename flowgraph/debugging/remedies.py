@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.leaves import Parameter
+from flowgraph.box.leaves import Parameter
 
 Numbers = Sequence[Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.indexing import Index
 from flowgraph.debugging.zero_report import Cause
-from flowgraph.sweep import Step
+from flowgraph.graph.sweep import Step
 
 SATURATED = 1e-3
 STAIRCASE = frozenset({"0", "0, 0"})

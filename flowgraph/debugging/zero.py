@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowgraph import paths
 from flowgraph.box import Box
 from flowgraph.boxes.cast import Cast
 from flowgraph.debugging.sending import sent_to
 from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.zero_report import Cause, ZeroReport
 from flowgraph.errors import UsageError
-from flowgraph.sweep import Step, sweep
-from flowgraph.untaken import careful
+from flowgraph.graph import reachability
+from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.where_masking import careful
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -46,7 +46,7 @@ def why_zero(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box
 
 def _causes(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box, whole: bool) -> list[Cause]:
     cuts = _cuts(graph, box) if whole else []
-    if paths.unreached(graph, [box]):
+    if reachability.unreached(graph, [box]):
         return cuts
     outputs = [output for output in graph.outputs if seeds[graph.slots[output]] is not None]
     if not any(np.any(seeds[graph.slots[output]]) for output in outputs):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box
+from flowgraph.box.leaves import Input
 from flowgraph.boxes import L2, SoftmaxCrossEntropy, mean, softmax
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
 from flowgraph.training import MLP
 
 PIXELS, CLASSES = 64, 10

@@ -8,9 +8,9 @@ from html import escape
 from typing import Any
 
 from flowgraph.checking import Report
+from flowgraph.graph.table import HEADINGS
 from flowgraph.printable import printable
 from flowgraph.rendering.page import styled_page
-from flowgraph.table import HEADINGS
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1f2933; --muted: #66717d; --line: #cbd2d9; --tile: #f6f8fa;

@@ -12,9 +12,9 @@ from flowgraph.checking import Report, check
 from flowgraph.demo.digits import Network, Split, build_network, load_split
 from flowgraph.demo.pictures import write_pictures
 from flowgraph.demo.report import report_html
+from flowgraph.graph.table import graph_rows
 from flowgraph.saving.lock import held_folder
 from flowgraph.saving.replacing import replace_file, replace_text
-from flowgraph.table import graph_rows
 from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
 from flowgraph.training.history_plot import picture
 

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph import paths
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.complex_numbers import turned
 from flowgraph.boxes.likeness import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import DtypeError, ShapeError, UsageError
-from flowgraph.graph import Graph
-from flowgraph.order import topological_order
-from flowgraph.spec import same, shape_text
-from flowgraph.sweep import sweep
-from flowgraph.untaken import are_finite, careful, of_units
+from flowgraph.graph import Graph, reachability
+from flowgraph.graph.order import topological_order
+from flowgraph.graph.sweep import sweep
+from flowgraph.graph.where_masking import are_finite, careful, of_units
+from flowgraph.shapes.spec import same, shape_text
 
 FALLBACK = "central differences"
 
@@ -77,9 +76,9 @@ def sent_back(
     graph = Graph(*outputs)
     listed = [wrt] if isinstance(wrt, Box) else list(wrt)
     boxes = tuple(box for box in listed if isinstance(box, Box) and box in graph)
-    cut = paths.unreached(graph, boxes)
+    cut = reachability.unreached(graph, boxes)
     if unused == "raise":
-        paths.refuse_cut(graph, [box for box in listed if box not in graph] + cut)
+        reachability.refuse_cut(graph, [box for box in listed if box not in graph] + cut)
     sent: list[Any] = [None] * len(graph)
     for output, grad in zip(outputs, grads, strict=True):
         seed, slot = turned(_seed(output, grad)), graph.slots[output]
@@ -94,7 +93,9 @@ def sent_back(
     _name_grads(graph, sent, given)
     found = {box: turned(sent[graph.slots[box]]) for box in reached}
     result = [found[box] if found.get(box) is not None else np.zeros_like(box) for box in listed]
-    paths.mark_derivatives(one for one in result if isinstance(one, Box) and one not in given and one not in graph)
+    reachability.mark_derivatives(
+        one for one in result if isinstance(one, Box) and one not in given and one not in graph
+    )
     return result
 
 

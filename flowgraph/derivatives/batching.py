@@ -25,7 +25,7 @@ from flowgraph.boxes.rows import RepeatRows
 from flowgraph.boxes.shape import ExpandDims, Reshape, Squeeze
 from flowgraph.boxes.taking import TakeAlongAxis
 from flowgraph.derivatives.per_row import PerRow
-from flowgraph.order import topological_order
+from flowgraph.graph.order import topological_order
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from flowgraph.box import Box
 from flowgraph.boxes.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
 from flowgraph.boxes.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
 from flowgraph.derivatives.batching import lifted, rule_for
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 
 @rule_for(MaxPool, MeanPool, SpreadToLargest, MeanOfLargest, SpreadEvenly)

@@ -8,14 +8,14 @@ from typing import Any, cast
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input
 from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
 from flowgraph.derivatives.backward_graph import gradient, sent_back
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.products import pushed
 from flowgraph.errors import DtypeError, UsageError
-from flowgraph.leaves import Input
-from flowgraph.paths import mark_derivatives
-from flowgraph.size import product
+from flowgraph.graph.reachability import mark_derivatives
+from flowgraph.shapes.size import product
 
 
 def jacobian(

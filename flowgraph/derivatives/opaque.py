@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.backward import derived_bprop
 from flowgraph.box import Box
 from flowgraph.errors import NotDifferentiableError
-from flowgraph.spec import Spec
-from flowgraph.sweep import settled
+from flowgraph.graph.backward_steps import derived_bprop
+from flowgraph.graph.sweep import settled
+from flowgraph.shapes.spec import Spec
 
 
 class BpropOf(Box):

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input
 from flowgraph.boxes.complex_numbers import turned
 from flowgraph.derivatives.opaque import parts_of, settled_bprop
-from flowgraph.leaves import Input
-from flowgraph.spec import Spec
+from flowgraph.shapes.spec import Spec
 
 
 class PerRow(Box):

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.backward import replay
 from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input
 from flowgraph.derivatives.backward_graph import gradient, gradients, sent_back
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.leaves import Input
-from flowgraph.order import topological_order
-from flowgraph.paths import mark_derivatives
-from flowgraph.spec import same, shape_text
+from flowgraph.graph.backward_steps import replay
+from flowgraph.graph.order import topological_order
+from flowgraph.graph.reachability import mark_derivatives
+from flowgraph.shapes.spec import same, shape_text
 
 
 def vjp(output: Box, wrt: Box | Iterable[Box], grad: Any, *, fallback: str | None = None) -> list[Any]:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.backward import replay
 from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.derivatives.opaque import BpropOf, parts_of, present
-from flowgraph.leaves import Input, Parameter
-from flowgraph.order import topological_order
-from flowgraph.run import as_values
-from flowgraph.size import Size, evaluate
-from flowgraph.sweep import Step
+from flowgraph.graph.backward_steps import replay
+from flowgraph.graph.order import topological_order
+from flowgraph.graph.run import as_values
+from flowgraph.graph.sweep import Step
+from flowgraph.shapes.size import Size, evaluate
 
 _SIZES = (3, 4, 2, 5)
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
+from flowgraph.box.leaves import Input
 from flowgraph.data import Examples, Split, Standardiser, load_examples, split
 from flowgraph.errors import UsageError
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
 from flowgraph.saving.room import check_room
 from flowgraph.training.mlp import MLP
 from flowgraph.training.problem import Problem, mlp_problem

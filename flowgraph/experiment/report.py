@@ -12,10 +12,10 @@ from flowgraph.data import Examples
 from flowgraph.demo.report import STYLE, inline, table
 from flowgraph.experiment.experiment import Experiment
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.graph.table import HEADINGS, graph_rows
 from flowgraph.printable import printable
 from flowgraph.rendering.page import styled_page
 from flowgraph.saving.replacing import replace_file, replace_text
-from flowgraph.table import HEADINGS, graph_rows
 from flowgraph.training.history import History
 from flowgraph.training.history_plot import picture
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph import tracing
-from flowgraph.box import Box, Constant
-from flowgraph.draws import seed_of_run
+from flowgraph.box import Box, Constant, concrete_values
+from flowgraph.box.leaves import Input
+from flowgraph.box.random_draws import seed_of_run
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
 from flowgraph.functional.captured import Captured, refuse_changed
@@ -22,7 +22,6 @@ from flowgraph.functional.reader import Reader
 from flowgraph.functional.record import read_record
 from flowgraph.functional.script import Writer
 from flowgraph.functional.transforms import Subject, as_boxes
-from flowgraph.leaves import Input
 
 _MOST_SHAPES = 32
 """Kinds of arguments whose leaves are at hand."""
@@ -84,7 +83,7 @@ class Derived:
         leaves: list[Any] = []
         others: list[Any] = []
         structure = flatten((args, keywords), leaves, others)
-        if tracing.current() is not None or any(isinstance(leaf, Box) for leaf in leaves):
+        if concrete_values.current() is not None or any(isinstance(leaf, Box) for leaf in leaves):
             return self._on_boxes(args, keywords)
         arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
         shapes = tuple([(a.shape, a.dtype) for a in arrays])
@@ -116,10 +115,10 @@ class Derived:
         before = None if memory is None else memory.begin(call.others)
         leaves = self._leaves(call)
         lends = None if memory is None else memory.lends
-        trace = tracing.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed, lends)
+        trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed, lends)
         latest = self._programs.latest.get((self._transform, call.shapes))
         trace.steps = steps = _steps(latest, leaves)
-        with tracing.traced(trace):
+        with concrete_values.traced(trace):
             args, keywords = rebuild(call.structure, iter(leaves))
             subject = self._subject(args, keywords)
         refuse_changed(self._f, trace.lent)
@@ -136,7 +135,7 @@ class Derived:
             memory.end(call.kind, before, Binding(program, sources, values, ending.said, trace.randoms))
         return result
 
-    def _ending(self, subject: Subject, trace: tracing.Trace, leaves: Sequence[Box]) -> Ending:
+    def _ending(self, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box]) -> Ending:
         """What a call came to: the containers, what was asked on the way."""
         asked, kinds, said = zip(*trace.answers, strict=True) if trace.answers else ((), (), ())
         roots: list[Any] = []
@@ -147,7 +146,7 @@ class Derived:
         return Ending(frame, [*roots, *asked], asked, said)
 
     def _found(
-        self, call: Call, subject: Subject, trace: tracing.Trace, leaves: Sequence[Box], ending: Ending
+        self, call: Call, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box], ending: Ending
     ) -> tuple[Program, Sequence[Box], list[Any]]:
         """The program for the boxes that a call built, found or made; what gives it values, and these."""
         record = read_record(ending.roots, leaves)
@@ -185,7 +184,7 @@ class Derived:
     def _on_boxes(self, args: Any, keywords: Any) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
         args, keywords = mapped(_own_box, args), mapped(_own_box, keywords)
-        trace = tracing.current()
+        trace = concrete_values.current()
         if self._seed is None:
             return self._transform(self._subject(args, keywords))
         if trace is None:
@@ -238,7 +237,7 @@ def _steps(latest: Program | None, leaves: Sequence[Box]) -> Reader | Writer | N
 
 
 def _followed(
-    program: Program, sources: Sequence[Box] | None, trace: tracing.Trace
+    program: Program, sources: Sequence[Box] | None, trace: concrete_values.Trace
 ) -> tuple[Program, Sequence[Box], list[Any]] | None:
     """The program whose script a call followed to its end, if the values are such as it is for."""
     if sources is None:

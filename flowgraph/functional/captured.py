@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph import tracing
-from flowgraph.box import Array, Box, Constant, frozen_copy
+from flowgraph.box import Array, Box, Constant, concrete_values, frozen_copy
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import name_of
-from flowgraph.spec import Spec, shape_text
+from flowgraph.shapes.spec import Spec, shape_text
 
 LARGE = 1 << 18
 """Bytes from which an array of the world outside is not copied: it is looked at while the call lasts."""
@@ -112,7 +111,7 @@ def held_of(value: Any, dtype: Any) -> Array:
 
 def _held_of_large(array: Array) -> Array:
     """A large array as it is, where the trace lends it, else a copy."""
-    trace = tracing.current()
+    trace = concrete_values.current()
     if trace is not None and trace.lends(array):
         view = array.view()
         view.setflags(write=False)

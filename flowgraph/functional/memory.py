@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
-from flowgraph.draws import seed_of_run
+from flowgraph.box.leaves import Parameter, Random
+from flowgraph.box.random_draws import seed_of_run
 from flowgraph.functional.generators import states
 from flowgraph.functional.outside import Outside
 from flowgraph.functional.program import Program
-from flowgraph.leaves import Parameter, Random
 
 MOST = 128
 """Kinds of arguments of which a call is remembered."""

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph import tracing
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, concrete_values
+from flowgraph.box.leaves import Parameter
 from flowgraph.functional.captured import Captured, twin_of
 from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild
 from flowgraph.functional.record import Record
 from flowgraph.functional.script import Script
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
 
 Kind = Callable[[Any], Any]
 
@@ -45,7 +44,7 @@ class Program:
         self.script: Script | None = None
         self.noted = False
         own = {part: mapped(lambda leaf: twins.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
-        with tracing.traced(None):
+        with concrete_values.traced(None):
             result = transform(subject._replace(**own))
         outputs: list[Any] = []
         self._structure: Any = flatten(result, outputs)
@@ -104,7 +103,7 @@ class Evaluation:
         return [slots[slot] for slot in self._outputs]
 
 
-def values_of(sources: Sequence[Any], trace: tracing.Trace) -> list[Any]:
+def values_of(sources: Sequence[Any], trace: concrete_values.Trace) -> list[Any]:
     """The values of constants and parameters, and what random leaves draw in this call."""
     values = []
     for box in sources:

@@ -11,10 +11,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
+from flowgraph.box.leaves import Input
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional.arguments import name_of, unread_in
 from flowgraph.functional.program import Program
-from flowgraph.leaves import Input
 
 MOST_WAYS = 16
 """Graphs that are kept of one function for arguments of the same shapes and dtypes."""

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Parameter, Random
 from flowgraph.errors import UsageError
-from flowgraph.leaves import Parameter, Random
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 _PLAIN = frozenset({int, str, bool, type(None), type(...), complex, range, bytes})
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.dispatch import builder_of
+from flowgraph.box.leaves import Parameter, Random
+from flowgraph.box.numpy_dispatch import builder_of
 from flowgraph.functional.captured import Captured
 from flowgraph.functional.record import Sizes, setting_key, state_key
-from flowgraph.leaves import Parameter, Random
 
 LARGEST_KEY = 4096
 """Bytes of an array that is compared by its values."""

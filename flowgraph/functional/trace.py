@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import name_of
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.containers import arrays_of, flatten, paths, rebuild
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
 
 
 def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **examples: Any) -> Graph:

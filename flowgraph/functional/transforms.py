@@ -13,7 +13,7 @@ from flowgraph.derivatives.matrices import zero_jacobian
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import name_of
 from flowgraph.functional.containers import arrays_of, like, mapped
-from flowgraph.spec import same, shape_text
+from flowgraph.shapes.spec import same, shape_text
 
 
 class Subject(NamedTuple):
@@ -171,10 +171,9 @@ def hessian(subject: Subject) -> Any:
 
 def _leads(output: Box, box: Box) -> bool:
     """Whether a differentiable path leads from the output to the box."""
-    from flowgraph import paths
-    from flowgraph.graph import Graph
+    from flowgraph.graph import Graph, reachability
 
-    return not paths.unreached(Graph(output), [box])
+    return not reachability.unreached(Graph(output), [box])
 
 
 def _vectors(subject: Subject, boxes: Sequence[Box]) -> list[Any]:

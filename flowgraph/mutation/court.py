@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowgraph.box.locks import new_lock
 from flowgraph.errors import UsageError
-from flowgraph.locks import new_lock
 from flowgraph.mutation import hook
 from flowgraph.mutation.breaking import Mutant
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
-from flowgraph.run import Run
+from flowgraph.graph.run import Run
 
 ULPS = 256
 """Units in the last place of the largest number on the way: sums are added up in another order than in the graph."""

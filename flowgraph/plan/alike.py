@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
 from flowgraph.plan.neighbours import bytes_of
 from flowgraph.plan.rebuild import sizes_known
 from flowgraph.plan.store import Store

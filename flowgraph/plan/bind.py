@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
+from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.label import PlaceOf, PlacesOf, check_labels
-from flowgraph.leaves import Parameter
+from flowgraph.graph.run import as_values
 from flowgraph.plan.arena import aligned_bytes, lay_out
 from flowgraph.plan.blas import accumulator
 from flowgraph.plan.emit import NUMPY, Source
@@ -24,7 +25,6 @@ from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.store import stretch_of
 from flowgraph.plan.threads import in_threads, shared
 from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.run import as_values
 
 _numbers = itertools.count(1)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf
-from flowgraph.spec import same
+from flowgraph.shapes.spec import same
 
 Reduction = Callable[["Builder", Box], Box | None]
 

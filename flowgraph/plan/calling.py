@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.debug import debugging
-from flowgraph.underflow import again
+from flowgraph.box.underflow import again
+from flowgraph.graph.debug_mode import debugging
 
 if TYPE_CHECKING:
     from flowgraph.plan.plan import Plan

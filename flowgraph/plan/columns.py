@@ -14,10 +14,10 @@ from flowgraph.boxes.linear_algebra import MatMul
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
-from flowgraph.index_shape import ARRAY
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of
 from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.shapes.indexing import ARRAY
 
 SHORT, MANY, LARGE = 32, 16, 256
 """Rows of at most so many numbers, at least so many of them; from LARGE rows on a product is copied, not turned."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter
 from flowgraph.plan.plan import Plan
 from flowgraph.plan.simplify import PASSES
 from flowgraph.plan.specialised import Specialised
-from flowgraph.spec import same, shape_text
+from flowgraph.shapes.spec import same, shape_text
 
 
 def compile(

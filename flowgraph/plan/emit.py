@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.arrangement import Transpose
 from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.label import MinusAt, PlaceOf, PlacesOf
 from flowgraph.boxes.linear_algebra import AddMatMul
 from flowgraph.boxes.shape import BroadcastTo, Reshape
-from flowgraph.index_shape import ARRAY
-from flowgraph.leaves import Parameter
 from flowgraph.plan.emit_chains import write_chain
 from flowgraph.plan.emit_labels import texts_of_places, write_refusal
 from flowgraph.plan.emit_stretches import name_of_buffer, name_of_run, write_join
@@ -30,7 +29,8 @@ from flowgraph.plan.writers import (
     scalar_text,
 )
 from flowgraph.printable import printable
-from flowgraph.spec import shape_text
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import shape_text
 
 NUMPY = ("add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "intp")
 """Functions of NumPy that lines call, whatever the boxes; ufuncs of the boxes come to them."""

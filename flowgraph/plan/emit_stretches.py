@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
-from flowgraph.leaves import Parameter
+from flowgraph.box.leaves import Parameter
 from flowgraph.plan.neighbours import bytes_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer
-from flowgraph.spec import shape_text
+from flowgraph.shapes.spec import shape_text
 
 if TYPE_CHECKING:
     from flowgraph.plan.emit import Source, Writer

@@ -17,7 +17,7 @@ from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import sizes_known
 from flowgraph.plan.scalars import as_written
 from flowgraph.plan.writers import VIEWS
-from flowgraph.size import product
+from flowgraph.shapes.size import product
 
 _ONES = 4096
 """A row of at most so many numbers is added up as a product with ones; beside a longer one they would not be small."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.leaves import Parameter
+from flowgraph.box.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT
 from flowgraph.plan.rebuild import elements, number_of
 

@@ -17,8 +17,8 @@ from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
 from flowgraph.plan.specialise import in_numbers
 from flowgraph.plan.writers import is_written
-from flowgraph.size import product
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import product
+from flowgraph.shapes.spec import Spec
 
 
 def open_composites(graph: Graph) -> Graph:

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph import feeding
 from flowgraph.box import Box
-from flowgraph.debug import debugging
-from flowgraph.draws import seed_of_run
+from flowgraph.box.leaves import Parameter
+from flowgraph.box.locks import new_lock
+from flowgraph.box.random_draws import seed_of_run
 from flowgraph.errors import FeedError, PlanError
-from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
-from flowgraph.locks import new_lock
+from flowgraph.graph import Graph, feeding
+from flowgraph.graph.debug_mode import debugging
 from flowgraph.plan.agreement import Expected
 from flowgraph.plan.calling import KEYWORDS, MISSING, is_plain, make_calls
 from flowgraph.plan.specialise import concrete_leaves

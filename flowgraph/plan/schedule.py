@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Leaf
+from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
 from flowgraph.plan.chains import Chain, find_chains, local_boxes
 from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.sections import Section, find_sections

@@ -16,8 +16,8 @@ from flowgraph.boxes.shape import BroadcastTo, Reshape
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.ranges import is_normal, is_unit
 from flowgraph.plan.rebuild import elements, is_scalar, number_of, sizes_known
-from flowgraph.size import product
-from flowgraph.spec import broadcast
+from flowgraph.shapes.size import product
+from flowgraph.shapes.spec import broadcast
 
 
 def reshape(make: Builder, box: Box) -> Box | None:

@@ -10,10 +10,10 @@ from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.label import PlaceOf, PlacesOf
 from flowgraph.boxes.linear_algebra import MatMul
 from flowgraph.boxes.shape import Reshape
-from flowgraph.index_shape import ARRAY
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.shapes.indexing import ARRAY
 
 
 def _is_single(box: Box) -> bool:

@@ -14,8 +14,8 @@ from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
-from flowgraph.size import evaluate
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import evaluate
+from flowgraph.shapes.spec import Spec
 
 
 def concrete_leaves(graph: Graph, shapes: Mapping[Box, tuple[int, ...]], sizes: Mapping[str, int]) -> dict[Box, Box]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.arithmetic import Positive
 from flowgraph.boxes.joining import Concatenate
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
 from flowgraph.plan.bind import Memory, bind, compile_source
 from flowgraph.plan.emit import emit
 from flowgraph.plan.opening import open_composites

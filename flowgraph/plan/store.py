@@ -11,9 +11,9 @@ from weakref import WeakSet
 import numpy as np
 
 from flowgraph.box import Array, Box
+from flowgraph.box.leaves import Parameter, moving
+from flowgraph.box.locks import new_lock
 from flowgraph.errors import PlanError
-from flowgraph.leaves import Parameter, moving
-from flowgraph.locks import new_lock
 from flowgraph.plan.arena import aligned_bytes
 from flowgraph.plan.neighbours import bytes_of, side_by_side
 

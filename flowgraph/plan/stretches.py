@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
 from flowgraph.plan.alike import LARGEST, Members, Reading, Run, alike_runs, children_of, found_inside, read_alike
 from flowgraph.plan.neighbours import bytes_of
 from flowgraph.plan.rebuild import elements, shape_of

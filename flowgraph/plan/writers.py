@@ -18,10 +18,10 @@ from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
 from flowgraph.boxes.reduction import Reduction, Sum
 from flowgraph.boxes.selection import Where
 from flowgraph.boxes.shape import BroadcastTo, Reshape
-from flowgraph.index_shape import ARRAY
 from flowgraph.plan.masking import keeps_or_zero
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.shapes.indexing import ARRAY
 
 Fill = Callable[[Any, Sequence[str], str], list[str]]
 

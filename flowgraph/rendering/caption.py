@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.graph.table import flops_of
 from flowgraph.rendering.palette import HEAT, KINDS
 from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import amount_text
-from flowgraph.size import add, multiply, product
-from flowgraph.spec import Spec
-from flowgraph.table import flops_of
+from flowgraph.shapes.size import add, multiply, product
+from flowgraph.shapes.spec import Spec
 
 
 def caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:

@@ -13,7 +13,7 @@ from flowgraph.rendering.formula_of_box import backward, forward
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.notation import letters
 from flowgraph.rendering.subject import Subject
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.rendering.labels import shown_settings
 from flowgraph.rendering.notation import number_latex, text_latex
-from flowgraph.size import Size, product
+from flowgraph.shapes.size import Size, product
 
 ALSO = {"targets": "y", "logits": "a", "labels": "y", "weights": "W", "lmbda": r"\lambda"}
 """Letters of the lecture for children that `fprop` calls by a word."""

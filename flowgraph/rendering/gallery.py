@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf, registry
+from flowgraph.box.example import Example
+from flowgraph.box.leaves import Input
 from flowgraph.errors import FlowgraphError, UsageError
-from flowgraph.example import Example
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
 from flowgraph.printable import printable
 from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.files import picture_of

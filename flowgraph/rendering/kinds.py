@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flowgraph.box import Box, Constant
-from flowgraph.leaves import Input, Parameter, Random
-from flowgraph.paths import leading
+from flowgraph.box.leaves import Input, Parameter, Random
+from flowgraph.graph.reachability import leading
 from flowgraph.printable import printable
 
 if TYPE_CHECKING:

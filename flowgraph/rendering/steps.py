@@ -10,15 +10,15 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
+from flowgraph.graph.sweep import Step as Bstep
+from flowgraph.graph.sweep import sweep
+from flowgraph.graph.where_masking import careful
 from flowgraph.printable import printable
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import number_text, shape_text
-from flowgraph.sweep import Step as Bstep
-from flowgraph.sweep import sweep
-from flowgraph.untaken import careful
 
 
 @dataclass

@@ -15,7 +15,7 @@ from flowgraph.rendering.statistics import Statistics, describe
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
-    from flowgraph.run import Grads, Run
+    from flowgraph.graph.run import Grads, Run
 
 VIEWS = ("forward", "values", "gradients", "backward", "both")
 

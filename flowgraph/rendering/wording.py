@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowgraph.size import Size, evaluate
+from flowgraph.shapes.size import Size, evaluate
 
 LONGEST = 28
 """Characters of a name that a picture shows; the tooltip has them all."""

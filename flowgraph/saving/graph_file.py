@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.box import Array, Box, Constant, registry, registry_name
-from flowgraph.draws import Draw, draws
+from flowgraph.box.inference import bounded_trials
+from flowgraph.box.leaves import Input, Parameter, Random
+from flowgraph.box.random_draws import Draw, draws
 from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.inference import bounded_trials
-from flowgraph.leaves import Input, Parameter, Random
-from flowgraph.order import unique_names
+from flowgraph.graph.order import unique_names
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.json_values import MALFORMED, Reader, Writer, dtype_of
 from flowgraph.saving.limits import MOST_TRIED, check_shape, check_shapes, excerpt
-from flowgraph.size import Shape, Size
-from flowgraph.spec import Spec, same
+from flowgraph.shapes.size import Shape, Size
+from flowgraph.shapes.spec import Spec, same
 
 KIND = "graph"
 
@@ -136,7 +136,7 @@ def _draw_row(box: Random, writer: Writer, name: str) -> dict[str, Any]:
     if not isinstance(draw, Draw) or not dataclasses.is_dataclass(draw):
         raise UsageError(
             f"fg.save: found {box.title} with a function as its draw, which is code; save the graph of predictions, "
-            f"which has no dropout, or make the draw a subclass of flowgraph.draws.Draw"
+            f"which has no dropout, or make the draw a subclass of flowgraph.box.random_draws.Draw"
         )
     settings = {field.name: getattr(draw, field.name) for field in dataclasses.fields(draw)}
     return {"class": draw.key, "settings": writer.value(settings, name)}

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Array, Box
 from flowgraph.errors import UsageError
 from flowgraph.saving.limits import MOST_IN_RANGES, MOST_TERMS, check_numbers, check_shape
-from flowgraph.size import Size, is_size_name, unknown
+from flowgraph.shapes.size import Size, is_size_name, unknown
 
 _TYPES: dict[str, type[Any]] = {
     t.__name__: t

@@ -12,8 +12,8 @@ from typing import Any
 
 from flowgraph.errors import SavedFileError
 from flowgraph.printable import printable_lines
-from flowgraph.size import Shape, Size
-from flowgraph.spec import Spec
+from flowgraph.shapes.size import Shape, Size
+from flowgraph.shapes.spec import Spec
 
 MOST_AXES = 64
 LARGEST_NUMBER = (1 << 63) - 1

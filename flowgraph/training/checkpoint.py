@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from flowgraph.box import Array, Constant, Leaf, registry_name
-from flowgraph.draws import Draw
+from flowgraph.box.leaves import Random
+from flowgraph.box.random_draws import Draw
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Random
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.json_values import MALFORMED, Reader, Writer
 from flowgraph.saving.limits import excerpt

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.draws import Draw
+from flowgraph.box.leaves import Random
+from flowgraph.box.naming import scope
+from flowgraph.box.random_draws import Draw
 from flowgraph.errors import DtypeError, UsageError
-from flowgraph.leaves import Random
-from flowgraph.naming import scope
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import is_rate
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.graph import Graph
-from flowgraph.order import Boxes
+from flowgraph.graph.order import Boxes
 from flowgraph.plan import compile
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.problem import Problem

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph import feeding
 from flowgraph.box import Array, Box
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError
+from flowgraph.graph import feeding
 from flowgraph.training.problem import Problem
 from flowgraph.training.settings import read_count, read_number
 

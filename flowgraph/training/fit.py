@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
-from flowgraph.leaves import Parameter
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
 from flowgraph.training.keywords import strict_keywords

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input
 from flowgraph.boxes import BinaryCrossEntropy
 from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.boxes.elementwise_loss import Hinge
@@ -14,7 +15,6 @@ from flowgraph.boxes.label import pick
 from flowgraph.boxes.loss import ClassLoss
 from flowgraph.boxes.reduction import mean
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input
 
 SUMS = (Add, Subtract, Negative, Positive)
 

@@ -12,7 +12,7 @@ from flowgraph.box import Box
 from flowgraph.boxes import activation
 from flowgraph.boxes.hyperbolic import Tanh
 from flowgraph.errors import GradientWarning
-from flowgraph.run import Run
+from flowgraph.graph.run import Run
 from flowgraph.training.preflight_data import class_losses
 from flowgraph.training.problem import Problem
 

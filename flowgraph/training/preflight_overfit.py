@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.backward import replay
 from flowgraph.box import Array, Box, Constant
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter
+from flowgraph.graph.backward_steps import replay
 from flowgraph.training.examples import Fed
 from flowgraph.training.flat import Flat
 from flowgraph.training.preflight_data import class_losses

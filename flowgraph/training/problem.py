@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from flowgraph.boxes.activation import sigmoid
 from flowgraph.boxes.likeness import reshape_like
@@ -15,7 +16,6 @@ from flowgraph.boxes.softmax import log_softmax, softmax
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter
 from flowgraph.printable import printable
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.measures import measures_of

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.naming import reopened
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter
-from flowgraph.naming import reopened
 from flowgraph.training.settings import keep, read_number
 
 Updates = dict[Parameter, Box]

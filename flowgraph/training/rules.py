@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.leaves import Parameter
 from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
-from flowgraph.leaves import Parameter
-from flowgraph.order import Boxes
+from flowgraph.graph.order import Boxes
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.settings import read_number

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from flowgraph.box import Array
+from flowgraph.box.leaves import Parameter
 from flowgraph.errors import FeedError, UsageError
-from flowgraph.leaves import Parameter
 
 
 class State(NamedTuple):

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box
-from flowgraph.copying import is_pickled_by, refuse_unpicklable
+from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
-from flowgraph.leaves import Input, Parameter
-from flowgraph.order import Boxes
+from flowgraph.graph.order import Boxes
 from flowgraph.plan import compile
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping

@@ -7,13 +7,13 @@ from enum import IntEnum
 from functools import partial
 from typing import Any, NamedTuple
 
-from flowgraph.backward import derived_bprop
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.leaves import Input, Parameter
-from flowgraph.sweep import Step
+from flowgraph.graph.backward_steps import derived_bprop
+from flowgraph.graph.sweep import Step
 
 SHAPE_ONLY = ("like", "likes")
 """Names of children that are read for their shape and dtype."""

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.coverage import MODULES
-from flowgraph.dispatch import implemented
+from flowgraph.box.numpy_dispatch import implemented
 from flowgraph.errors import DtypeError, FlowgraphError, UnsupportedError
 from tests.boxes.drawn_calls import CALLS, Draw, call_of
+from tools.coverage_page import MODULES
 
 
 def _named():

@@ -3,7 +3,7 @@
 import numpy as np
 
 import flowgraph as fg
-from flowgraph.example import example
+from flowgraph.box.example import example
 
 SABOTAGED = {}
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import flowgraph as fg
-from flowgraph.checking import command
+from flowgraph.cli import check as command
 from flowgraph.cli import main
 
 SOURCE = '''

@@ -7,14 +7,14 @@ import pytest
 
 import flowgraph as fg
 from flowgraph import functional as F
-from flowgraph import paths
-from flowgraph.coverage import covered
 from flowgraph.errors import NotDifferentiableError, UnknownBoxError
+from flowgraph.graph import reachability
 from tests.cases import cases
 from tests.coverage_calls import COMMON, OWN, flat
 from tests.coverage_list import found
 from tests.derivatives.every_derivative import assert_functional, assert_of_boxes
 from tests.test_contract import BOXES
+from tools.coverage_page import covered
 
 # Generic: no two elements are equal, no element or sum stands where a function has a kink, eigenvalues are real.
 MATRIX = np.array([[0.9, 0.21, 0.32], [0.17, 0.83, 0.13], [0.29, 0.11, 0.71]])
@@ -75,7 +75,7 @@ def test_all_derivatives_of_boxes_agree(name):
         x, v = fg.Parameter(MATRIX, name="x"), fg.Parameter(VECTOR, name="v")
         output = part(x, v)
         graph = fg.Graph(output)
-        wrt = [box for box in (x, v) if box in graph and not paths.unreached(graph, [box])]
+        wrt = [box for box in (x, v) if box in graph and not reachability.unreached(graph, [box])]
         if wrt:
             assert_of_boxes(output, wrt)
 

@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.functional import grad, hessian, jvp
-from flowgraph.untaken import CARRIERS
+from flowgraph.graph.where_masking import CARRIERS
 from tests.cases import cases
 
 X = np.array([0.0, -1.0, 2.0, 1.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph import dispatch
+from flowgraph.box import numpy_dispatch
 from tests.fuzz.built import Built
 from tests.fuzz.drawing import draw_case
 from tests.fuzz.operations import load
@@ -29,9 +29,9 @@ INSIDE = {
 
 def test_every_function_that_boxes_understand_may_stand_in_a_line():
     covered = {function for one in load() for function in one.covers}
-    missing = [getattr(one, "__name__", one) for one in dispatch.implemented() if one not in covered]
+    missing = [getattr(one, "__name__", one) for one in numpy_dispatch.implemented() if one not in covered]
     assert set(missing) == OF_ARRAYS_ONLY
-    assert covered <= set(dispatch.implemented()), "a line claims a function that boxes do not understand"
+    assert covered <= set(numpy_dispatch.implemented()), "a line claims a function that boxes do not understand"
 
 
 @pytest.mark.no_cover  # what they reach is counted here by itself

@@ -15,7 +15,7 @@ from flowgraph.rendering.wording import (
     shape_text,
     shortened,
 )
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 import flowgraph as fg
+from flowgraph.box.random_draws import Draw, draws
 from flowgraph.checking.strategies import graphs
-from flowgraph.draws import Draw, draws
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.graph_file import graph_document, read_graph

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.box.inference import _cache, bounded_trials
 from flowgraph.errors import SavedFileError
-from flowgraph.inference import _cache, bounded_trials
 from flowgraph.saving.archive import archive_bytes, read_archive
 from flowgraph.saving.graph_file import graph_document, read_graph
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 from flowgraph.training import Checkpoint, load_checkpoint
 from flowgraph.training.record import check_record
 from tests.saving.fuzz import mutated
@@ -107,7 +107,7 @@ def test_transforms_of_large_sizes_are_built_and_loaded():
 
 
 def test_a_box_without_a_rule_is_tried_on_what_is_given_in_code_and_on_less_from_a_file(monkeypatch):
-    monkeypatch.setattr("flowgraph.inference.LARGEST_TRIAL", 25_000)
+    monkeypatch.setattr("flowgraph.box.inference.LARGEST_TRIAL", 25_000)
 
     class Doubled(fg.Box):
         def fprop(self, a):

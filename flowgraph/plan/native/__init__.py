@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box, Leaf
+from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.cast import Cast
 from flowgraph.graph import Graph
-from flowgraph.leaves import Parameter
 from flowgraph.plan.emit import Source
 from flowgraph.plan.native.bind import Bound
 from flowgraph.plan.native.checks import CHECKS, checked_child

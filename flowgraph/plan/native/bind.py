@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
-from flowgraph.leaves import Parameter
+from flowgraph.box.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT
 from flowgraph.plan.native.calls import addresses_of
 from flowgraph.plan.native.checks import checked_child, refuse

@@ -22,7 +22,7 @@ from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.printable import printable
-from flowgraph.spec import shape_text
+from flowgraph.shapes.spec import shape_text
 
 RESERVED = (
     *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "call_loop", "dot", "product",

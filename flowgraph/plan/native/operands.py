@@ -13,12 +13,12 @@ from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
 from flowgraph.boxes.reduction import Sum
 from flowgraph.boxes.shape import Reshape
-from flowgraph.index_shape import ARRAY
 from flowgraph.plan.native.checks import CHECKS, guard
 from flowgraph.plan.native.lines import cast, expression, is_elementwise, number_name
 from flowgraph.plan.native.places import flat_text, own_index, rows_of
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.rebuild import shape_of
+from flowgraph.shapes.indexing import ARRAY
 
 Read = Callable[[Box, Sequence[str]], str]
 """The text of an element of a child."""

@@ -13,9 +13,9 @@ from flowgraph.boxes.indexing import Index
 from flowgraph.boxes.linear_algebra import AddMatMul
 from flowgraph.boxes.shape import Reshape
 from flowgraph.graph import Graph
-from flowgraph.index_shape import ARRAY
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.shapes.indexing import ARRAY
 
 LETTERS = "ijklmnopqrstuvw"
 """Variables of loops, by axis."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowgraph import dispatch
+from flowgraph.box import numpy_dispatch
 from tests.fuzz.operations import operation
 from tests.fuzz.pool import Pool
 
-UFUNCS = [one for one in dispatch.implemented() if isinstance(one, np.ufunc) and one.signature is None]
+UFUNCS = [one for one in numpy_dispatch.implemented() if isinstance(one, np.ufunc) and one.signature is None]
 UNARY = [one for one in UFUNCS if one.nin == 1 and one.nout == 1]
 BINARY = [one for one in UFUNCS if one.nin == 2 and one.nout == 1 and one is not np.ldexp]
-SPECIAL = [one.removeprefix("scipy.special.") for one in dispatch.implemented() if isinstance(one, str)]
+SPECIAL = [one.removeprefix("scipy.special.") for one in numpy_dispatch.implemented() if isinstance(one, str)]
 EXACT_UNARY = (
     np.negative, np.positive, np.absolute, np.fabs, np.sign, np.floor, np.ceil, np.trunc, np.rint, np.square,
     np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_not, np.invert, np.conjugate,

@@ -1,0 +1,252 @@
+"""What a NumPy user does with an array and may do with a box: operators, methods, indexing, and clear refusals."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from flowgraph.box import concrete_values
+from flowgraph.box.array_requests import Asker, who_asks
+from flowgraph.box.numpy_dispatch import call_function
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import Shape, product
+
+if TYPE_CHECKING:
+    from flowgraph.box.base import Box
+    from flowgraph.shapes.spec import Spec
+
+_AS_A_NUMBER = "work with the box itself, which compares and computes as a number does"
+_ITSELF = "use the box itself, which compares and computes as an array does; join boxes with np.stack or np.concatenate"
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of a box that calls a function of NumPy on it, with the arguments of that function."""
+
+    def method(self: Any, *arguments: Any, **settings: Any) -> Any:
+        return function(self, *arguments, **settings)
+
+    method.__name__, method.__doc__ = function.__name__, f"np.{function.__name__} of the box."
+    return method
+
+
+class ArrayMethods(NDArrayOperatorsMixin):
+    """The array interface of a box; every method is the NumPy function of its name."""
+
+    if TYPE_CHECKING:
+        title: str
+        outputs: tuple[Spec, ...]
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    __hash__ = object.__hash__  # two boxes are two nodes, whatever their values
+
+    # loss += penalty rebinds the name to a new box, as boxes are immutable
+    __iadd__ = NDArrayOperatorsMixin.__add__
+    __isub__ = NDArrayOperatorsMixin.__sub__
+    __imul__ = NDArrayOperatorsMixin.__mul__
+    __itruediv__ = NDArrayOperatorsMixin.__truediv__
+    __imatmul__ = NDArrayOperatorsMixin.__matmul__
+    __ipow__ = NDArrayOperatorsMixin.__pow__
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Any:
+        """The number of elements: an int, or a Size where it follows the batch."""
+        return product(self.shape)
+
+    @property
+    def T(self) -> Any:
+        """All axes reversed."""
+        return np.transpose(cast(Any, self))
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes swapped."""
+        return np.swapaxes(cast(Any, self), -1, -2)
+
+    @property
+    def real(self) -> Any:
+        """np.real of the box."""
+        return np.real(cast(Any, self))
+
+    @property
+    def imag(self) -> Any:
+        """np.imag of the box."""
+        return np.imag(cast(Any, self))
+
+    sum = _method(np.sum)
+    mean = _method(np.mean)
+    prod = _method(np.prod)
+    max = _method(np.max)
+    min = _method(np.min)
+    var = _method(np.var)
+    std = _method(np.std)
+    cumsum = _method(np.cumsum)
+    cumprod = _method(np.cumprod)
+    any = _method(np.any)
+    all = _method(np.all)
+    argmax = _method(np.argmax)
+    argmin = _method(np.argmin)
+    argsort = _method(np.argsort)
+    nonzero = _method(np.nonzero)
+    searchsorted = _method(np.searchsorted)
+    round = _method(np.round)
+    clip = _method(np.clip)
+    conj = _method(np.conjugate)
+    conjugate = _method(np.conjugate)
+    dot = _method(np.dot)
+    ravel = _method(np.ravel)
+    flatten = _method(np.ravel)
+    swapaxes = _method(np.swapaxes)
+    squeeze = _method(np.squeeze)
+    take = _method(np.take)
+    choose = _method(np.choose)
+    repeat = _method(np.repeat)
+    diagonal = _method(np.diagonal)
+    trace = _method(np.trace)
+    astype = _method(np.astype)
+
+    def reshape(self, *shape: Any, **settings: Any) -> Any:
+        """np.reshape of the box; sizes may be given one by one."""
+        return np.reshape(cast(Any, self), shape[0] if len(shape) == 1 else shape, **settings)
+
+    def transpose(self, *axes: Any) -> Any:
+        """np.transpose of the box; axes may be given one by one."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
+        return np.transpose(cast(Any, self), order)
+
+    def compress(self, condition: Any, axis: Any = None) -> Any:
+        """np.compress of the box."""
+        return np.compress(condition, cast(Any, self), axis=axis)
+
+    def copy(self) -> Any:
+        """The box itself, which nothing changes."""
+        return self
+
+    def item(self, *place: Any) -> NoReturn:
+        """Refused: a box has no value before a run."""
+        self._refuse("item()", _AS_A_NUMBER, ".item()")
+
+    def tolist(self) -> NoReturn:
+        """Refused: a box has no value before a run."""
+        self._refuse("tolist()", "iterate over the box itself: [one for one in box]", ".tolist()")
+
+    def __getitem__(self, index: Any) -> Any:
+        return call_function(operator.getitem, (self, index), {})
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise UsageError(
+            f"{self.title}: found an assignment to elements, but a box is immutable; choose elements with "
+            f"np.where(mask, new, box), or build a new box with fg.set_at(box, index, new)"
+        )
+
+    def __len__(self) -> int:
+        if len(self.outputs) != 1:
+            return len(self.outputs)
+        if not self.shape:
+            raise UsageError(f"{self.title}: len() of a box without axes")
+        if not isinstance(self.shape[0], int):
+            raise UsageError(
+                f"{self.title}: len() is {self.shape[0]}, which has no number before a run; use box.shape[0]"
+            )
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if len(self.outputs) == 1 and not self.shape:
+            raise UsageError(f"{self.title}: iteration over a box without axes")
+        if len(self.outputs) == 1 and not isinstance(self.shape[0], int):
+            raise UsageError(
+                f"{self.title}: iteration over an axis of {self.shape[0]}, which has no number before a run; "
+                f"work on the whole axis with NumPy functions, or give the input a shape of numbers"
+            )
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> NoReturn:
+        self._refuse("in", "build np.any(box == value), or look at the value of a run")
+
+    def __bool__(self) -> bool:
+        answer: bool = self._answer(
+            bool,
+            "bool() (an `if`, `and`, `or` or `not`)",
+            "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
+        )
+        return answer
+
+    def __float__(self) -> float:
+        if concrete_values.current() is not None and self.dtype.kind in "fc":
+            self._refuse_to(who_asks("float()", _AS_A_NUMBER))
+        if concrete_values.current() is None:
+            asker = who_asks("float()", "")
+            if asker.instead:
+                self._refuse_to(asker)
+        return float(self._answer(float, "float()", "run the graph: float(fg.Graph(box).fprop(...))"))
+
+    def __int__(self) -> int:
+        return int(self._answer(int, "int()", "run the graph: int(fg.Graph(box).fprop(...)[box])"))
+
+    def __complex__(self) -> NoReturn:
+        self._refuse_to(who_asks("complex()", _AS_A_NUMBER))
+
+    def __index__(self) -> int:
+        way_out = "index with the box itself: other_box[box], fg.Constant(array)[box] or np.take(other_box, box)"
+        if self.dtype.kind not in "iu":
+            self._refuse("an integer index", way_out)
+        return operator.index(self._answer(operator.index, "an integer index", way_out))
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return np.round(cast(Any, self), ndigits or 0)
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            self._refuse(f"a number to print as {spec!r}", "print the box itself, or the result of the function", "")
+        return str(self)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        """Whole numbers and truth values, which have no gradient, while a function is traced; else refused."""
+        if concrete_values.current() is None or len(self.outputs) > 1 or self.dtype.kind not in "biu":
+            self._refuse_to(who_asks("np.asarray() or np.array()", _ITSELF))
+        shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _ITSELF)
+        return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
+
+    def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str) -> Any:
+        """What the value behind a box says while a function is traced; refused anywhere else."""
+        trace = concrete_values.current()
+        answer = None if trace is None else trace.answer(cast("Box", self), kind)
+        if answer is None and trace is not None:
+            self._refuse(what, "it reads an input from outside of the function, which has to be an argument")
+        if answer is None:
+            self._refuse(what, way_out)
+        return answer
+
+    def _refuse(self, what: str, way_out: str, run: str | None = None) -> NoReturn:
+        """Refuse what needs a number; with `run`, outside of a function that is traced, send to the run of a graph."""
+        if concrete_values.current() is not None:
+            why = "which has no number in a function that is differentiated"
+        else:
+            why = "which has no value before a run"
+            way_out = way_out if run is None else f"run the graph: fg.Graph(box).fprop(...)[box]{run}; or {way_out}"
+        raise UsageError(f"{self.title}: found {what} of a box, {why}; {way_out}")
+
+    def _refuse_to(self, asker: Asker) -> NoReturn:
+        """Refuse a call that wants numbers."""
+        if concrete_values.current() is not None:
+            why, run = "and these carry no gradient", ""
+        else:
+            why, run = "and it has none before a run", "; or run the graph: fg.Graph(box).fprop(...)[box]"
+        raise UsageError(
+            f"{self.title}: found {asker.call}, which takes the numbers of a box, {why}; {asker.instead}{run}"
+        )
+
+
+def _as_numbers(value: Any) -> tuple[tuple[int, ...], str, bytes]:
+    """An array as what can be compared and made an array again."""
+    return value.shape, value.dtype.str, value.tobytes()

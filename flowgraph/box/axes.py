@@ -1,0 +1,23 @@
+"""Axes given from the front or from the back, as numbers from the front."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from flowgraph.box.base import Box
+
+
+def axes_of(box: Box, axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of an array of `ndim` axes, each once, from the front; the box is named where they do not exist."""
+    try:
+        return tuple(normalize_axis_tuple(axis, ndim))
+    except (ValueError, TypeError) as error:
+        raise box.shape_error(f"axis = {axis!r} does not fit: {error}") from None
+
+
+def axis_of(box: Box, axis: Any, ndim: int) -> int:
+    """One axis of an array of `ndim` axes, from the front."""
+    (one,) = axes_of(box, (axis,), ndim)
+    return one

@@ -1,0 +1,133 @@
+"""The concrete values behind boxes while a function is traced, for Python control flow that asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from flowgraph.box.random_draws import seed_of_run
+
+if TYPE_CHECKING:
+    from flowgraph.box.base import Array, Box, Constant
+    from flowgraph.box.leaves import Random
+
+_current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
+
+
+class Steps(Protocol):
+    """What looks on while functions of NumPy are called on boxes."""
+
+    def call(self, build: Callable[..., Any], function: Any, method: str, inputs: Any, keywords: Any) -> Any:
+        """What the function makes of its arguments: what `build` makes of them, or the same from another source."""
+
+
+class Trace:
+    """One call of a function on boxes, with an array behind each of its leaves.
+
+    A value is computed when it is asked for; `answers` keeps which box was asked, for what, and what it said: for
+    values that give the same answers the function builds the same boxes. `constants` is the class of the constants
+    that are built meanwhile. Random leaves are numbered as they are built, and draw from `seed`, or from that of the
+    innermost derivative that has one. Arrays that `lends` is true for are not copied; `lent` are those, with some of
+    their bytes, and `copied` are other large ones, with their copies. `steps`, if any, looks on at each function.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[Box, Any],
+        constants: type[Constant] | None = None,
+        seed: Any = None,
+        lends: Callable[[Array], bool] | None = None,
+    ) -> None:
+        self.answers: list[tuple[Box, Callable[[Any], Any], Any]] = []
+        self.constants = constants
+        self.randoms: dict[Random, tuple[Any, int]] = {}
+        self.lent: list[tuple[Array, bytes]] = []
+        self.copied: list[tuple[Array, Array]] = []
+        self.steps: Steps | None = None
+        self._lends = lends
+        self._seed = seed
+        self._seeds: list[tuple[Any, Iterator[int]]] = []
+        self._values: dict[Box, Any] = dict(values)
+
+    @property
+    def seed(self) -> Any:
+        """The seed of the call, drawn where it is first needed."""
+        self._seed = seed_of_run(self._seed)
+        return self._seed
+
+    def lends(self, array: Array) -> bool:
+        """Whether an array stays as it is while the call lasts, so that it need not be copied."""
+        return self._lends is not None and self._lends(array)
+
+    def note(self, leaf: Random) -> tuple[Any, int]:
+        """The seed of a random leaf, None for that of the call, and its number among those of the same seed."""
+        if leaf not in self.randoms:
+            if self._seeds:
+                seed, numbers = self._seeds[-1]
+                self.randoms[leaf] = seed, next(numbers)
+            else:
+                self.randoms[leaf] = None, len(self.randoms)
+        return self.randoms[leaf]
+
+    @contextmanager
+    def seeded(self, seed: Any) -> Iterator[None]:
+        """Let the random leaves that are built inside draw from a seed of their own, counted from 0."""
+        self._seeds.append((seed, iter(range(1 << 62))))
+        try:
+            yield
+        finally:
+            self._seeds.pop()
+
+    def answer(self, box: Box, kind: Callable[[Any], Any]) -> Any:
+        """The value of a box as a bool or an int, None where it reads a leaf from outside that has none."""
+        value = self.value_of(box)
+        if value is None:
+            return None
+        said = kind(value)
+        self.answers.append((box, kind, said))
+        return said
+
+    def value_of(self, box: Box) -> Any:
+        """The value of a box, None where it reads a leaf from outside that has none."""
+        values = self._values
+        stack = [box]
+        while stack:
+            one = stack[-1]
+            missing = [child for child in one.children if child not in values]
+            if one in values:
+                stack.pop()
+            elif missing:
+                stack.extend(missing)
+            elif one.children:
+                values[one] = one.fprop(*[values[child] for child in one.children])
+            else:
+                value = self._value_of_leaf(one)
+                if value is None:
+                    return None
+                values[one] = np.asarray(value)[()]
+        return values[box]
+
+    def _value_of_leaf(self, leaf: Any) -> Any:
+        if hasattr(leaf, "draw"):
+            seed, number = self.note(leaf)
+            return leaf.value_for(self.seed if seed is None else seed, number, {})
+        return leaf.held if hasattr(leaf, "held") else getattr(leaf, "value", None)
+
+
+def current() -> Trace | None:
+    """The trace that is going on, if any."""
+    return _current.get()
+
+
+@contextmanager
+def traced(trace: Trace | None) -> Iterator[None]:
+    """Let boxes answer from the values of this trace; of none, for a while."""
+    token = _current.set(trace)
+    try:
+        yield
+    finally:
+        _current.reset(token)

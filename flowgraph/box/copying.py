@@ -1,0 +1,291 @@
+"""Copies of boxes by `copy` and `pickle`: what leads to a parameter is made anew, and no chain is too long."""
+
+from __future__ import annotations
+
+import copy
+import copyreg
+import sys
+import threading
+import types
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowgraph.box.naming import Line
+from flowgraph.errors import FlowgraphError, UsageError
+
+if TYPE_CHECKING:
+    from flowgraph.box.base import Box
+
+_ALIKE = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "passes"})
+"""What two boxes that differ in nothing but their children have in common, and the children."""
+
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType)
+_FIXED = (
+    bool, int, float, complex, str, bytes, types.NoneType, types.EllipsisType, range, np.ufunc, np.generic, np.dtype,
+    types.ModuleType, *_NAMED,
+)  # fmt: skip
+"""Types of settings that a copy shares, as it shares arrays: they cannot change, or must not."""
+
+_BY_CODE = frozenset({"cloudpickle", "dill"})
+"""Packages that pickle code; others, such as joblib, have them inside."""
+
+_DEEPEST = 20
+"""Boxes in which pickle may stand, one in another, before all that are below are written children first."""
+
+
+class Copying:
+    """How a box is copied.
+
+    A copy has parameters of its own, and so have the boxes that lead to one; what leads to none cannot change, and is
+    shared, as in the copy of a tuple. What stands twice in the original, in two graphs of one list say, stands twice in
+    the copy. `copy.copy` of a box, which cannot change, is the box.
+    """
+
+    if TYPE_CHECKING:
+        children: tuple[Box, ...]
+        built_at: Line
+        title: str
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        for box in children_first(self, memo):
+            if id(box) in memo:  # a setting of another box may have been copied with it
+                continue
+            ours = type(box).__deepcopy__ is Copying.__deepcopy__
+            memo[id(box)] = box._copied(memo, {}) if ours or box is self else copy.deepcopy(box, memo)
+        return memo[id(self)]
+
+    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+        """The copy of a box whose children are copied, or the box itself where nothing differs.
+
+        `own` is what the copy has in place of what stands in the box.
+        """
+        state = self.__dict__
+        rest = {name: value for name, value in state.items() if _may_change(name, value) and name not in own}
+        children = tuple([memo[id(child)] for child in self.children])
+        twin = object.__new__(type(self))
+        if rest:
+            memo[id(self)] = twin  # for a setting in which the box itself stands
+        copied = {name: self._copied_setting(name, value, memo) for name, value in rest.items()}
+        same = all(new is old for new, old in zip(children, self.children, strict=True))
+        if same and not own and all(copied[name] is rest[name] for name in rest):
+            return self
+        twin.__dict__.update({**state, "children": children, **copied, **own})
+        return twin
+
+    def _copied_setting(self, name: str, value: Any, memo: dict[int, Any]) -> Any:
+        try:
+            return copy.deepcopy(value, memo)
+        except FlowgraphError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"{self.title}: found a {type(value).__name__} as {name}, of which there is no copy ({error}); give "
+                f"its class a __deepcopy__, which may return self, or keep it outside of the box{self._line()}"
+            ) from error
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if type(self).__reduce__ is not object.__reduce__:
+            return self.__reduce__()
+        state = self.__getstate__()
+        refuse_unpicklable(self, state if isinstance(state, dict) else {}, protocol)
+        now = _Pickling.now()
+        below = _InOrder(children_first(self, ())[:-1]) if now.depth >= _DEEPEST else None
+        done = _Done(now)
+        now.depth += 1
+        return _blank, (type(self),), (below, state, done), None, None, _set_state
+
+    def __getstate__(self) -> Any:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state["outputs"] = tuple([spec._replace(dtype=_numpys_own(spec.dtype)) for spec in state["outputs"]])
+        if "dtype" in state:
+            state["dtype"] = _numpys_own(state["dtype"])
+        self.__dict__.update(state)
+
+    def _line(self) -> str:
+        """The line of the user's code that built the box, for the end of an error."""
+        return f"\n  built at {self.built_at}"
+
+
+class _Pickling:
+    """In how many boxes, one in another, pickle stands in this thread.
+
+    It belongs to what pickle keeps until it has ended or failed, and is forgotten with it.
+    """
+
+    _here = threading.local()
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+    @classmethod
+    def now(cls) -> _Pickling:
+        """The one that goes on, or a new one."""
+        last: Callable[[], _Pickling | None] | None = getattr(cls._here, "last", None)
+        found = last() if last is not None else None
+        if found is None:
+            found = cls()
+            cls._here.last = weakref.ref(found)
+        return found
+
+
+class _Done:
+    """What pickle comes to behind a box: it stands as deep as before."""
+
+    def __init__(self, now: _Pickling) -> None:
+        self.now = now
+        self.depth = now.depth
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.now.depth = self.depth
+        return types.NoneType, ()
+
+
+class _InOrder:
+    """Boxes, children first: of each in its turn pickle, which calls itself for what a box holds, has all children."""
+
+    def __init__(self, boxes: Sequence[Any]) -> None:
+        self.boxes = boxes
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        now = _Pickling.now()
+        done = _Done(now)
+        now.depth = 0
+        return _read, (*self.boxes, done)
+
+
+def _read(*boxes: Any) -> None:
+    """What stands for boxes that pickle has read, for others to refer to."""
+
+
+def _blank(cls: type[Any]) -> Any:
+    """A box before its state is read."""
+    return object.__new__(cls)
+
+
+def _set_state(box: Any, state: tuple[Any, Any, None]) -> None:
+    """What a box gets when all that it reads is there."""
+    box.__setstate__(state[1])
+
+
+def children_first(top: Any, known: Collection[int]) -> list[Any]:
+    """The box and all that it reads or holds in settings, each after what it needs; without recursion.
+
+    What has its id among the known, and what only such boxes lead to, is left out.
+    """
+    order: list[Any] = []
+    seen = {id(top)}
+    stack = [(top, _needed(top))]
+    while stack:
+        box, rest = stack[-1]
+        for needed in rest:
+            if id(needed) not in seen and id(needed) not in known:
+                seen.add(id(needed))
+                stack.append((needed, _needed(needed)))
+                break
+        else:
+            order.append(box)
+            stack.pop()
+    return order
+
+
+def _needed(box: Any) -> Iterator[Any]:
+    yield from box.children
+    for name, value in box.__dict__.items():
+        if name not in _ALIKE:
+            yield from _boxes_in(value)
+
+
+def _boxes_in(value: Any) -> Iterator[Any]:
+    if isinstance(value, Copying):
+        yield value
+    elif isinstance(value, tuple | frozenset):
+        for part in value:
+            yield from _boxes_in(part)
+
+
+def _may_change(name: str, value: Any) -> bool:
+    """Whether what stands in a box under this name is to be copied with it."""
+    return name not in _ALIKE and not _is_fixed(value)
+
+
+def _is_fixed(value: Any) -> bool:
+    if isinstance(value, tuple | frozenset):
+        return all(map(_is_fixed, value))
+    if isinstance(value, slice):
+        return all(map(_is_fixed, (value.start, value.stop, value.step)))
+    if isinstance(value, np.ndarray):
+        return not value.dtype.hasobject
+    return isinstance(value, _FIXED)
+
+
+def _numpys_own(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """NumPy's own object for a dtype, of which pickle makes another one: plans compare by identity."""
+    found = np.dtype(dtype.char)
+    return found if found == dtype else dtype
+
+
+def refuse_unpicklable(owner: Any, members: Mapping[str, Any], protocol: Any) -> None:
+    """Refuse what pickle cannot write down, in the name of who holds it: a lambda, an open file, a local class."""
+    for name, value in (("class", type(owner)), *members.items()):
+        why = None if name in _ALIKE else _why_unpicklable(value, protocol)
+        if why is not None:
+            who, line = (owner.title, owner._line()) if isinstance(owner, Copying) else (type(owner).__name__, "")
+            raise UsageError(f"{who}: found {repr(value)[:60]} as {name}, which cannot be pickled: {why}{line}")
+
+
+def is_pickled_by(frame: types.FrameType) -> bool:
+    """Whether the caller of this frame, that of a `__reduce_ex__`, pickles; the module copy calls that method too."""
+    return frame.f_back is None or frame.f_back.f_globals.get("__name__") != "copy"
+
+
+def _why_unpicklable(value: Any, protocol: Any) -> str | None:
+    if isinstance(value, _NAMED):
+        return _why_nameless(value)
+    if isinstance(value, tuple):
+        return next(filter(None, [_why_unpicklable(part, protocol) for part in value]), None)
+    known = isinstance(value, Copying) or (_is_fixed(value) and not isinstance(value, types.ModuleType))
+    if known or type(value) in copyreg.dispatch_table:
+        return None
+    try:
+        value.__reduce_ex__(max(protocol, 2))  # below it knows neither lists nor dicts, which pickle writes by itself
+    except FlowgraphError:
+        raise
+    except Exception as error:
+        return f"{error}; give its class a __reduce__, or make it in the process that uses it"
+    cls: Any = type(value)
+    plain = cls.__reduce_ex__ is object.__reduce_ex__ and cls.__reduce__ is object.__reduce__
+    return _why_nameless(cls) if plain else None
+
+
+def _why_nameless(named: Any) -> str | None:
+    """Why a function or class cannot be written down by its name, as pickle does."""
+    if _has_its_name(named) or is_code_pickled():
+        return None
+    return (
+        f"{named.__qualname__!r} is not found by this name in the module {named.__module__!r}; define it there with "
+        f"def or class, outside of every function, or pickle with cloudpickle, which writes down its code"
+    )
+
+
+def is_code_pickled() -> bool:
+    """Whether a pickle is at work that writes down and reads the code of functions and classes."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and _BY_CODE.isdisjoint(str(frame.f_globals.get("__name__")).split(".")):
+        frame = frame.f_back
+    return frame is not None
+
+
+def _has_its_name(named: Any) -> bool:
+    """Whether a function or class is found where pickle looks for it."""
+    found: Any = sys.modules.get(named.__module__)
+    for part in named.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is named

@@ -1,0 +1,80 @@
+"""Reads and validates what a box class declares, once, when the class is defined."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.errors import DeclarationError
+from flowgraph.shapes.signature import Signature
+
+if TYPE_CHECKING:
+    from flowgraph.box.base import Box
+
+
+def check_setting_names(cls: type[Box], annotations: Mapping[str, Any]) -> None:
+    """Refuse a setting that would hide what every box has."""
+    taken = {"children", "name", "scope", "built_at", "outputs", "shape", "dtype"} & annotations.keys()
+    if taken:
+        raise DeclarationError(f"{cls.__name__}: a setting cannot be called {sorted(taken)[0]!r}; a box has that name")
+
+
+def read_fprop(cls: type[Box]) -> None:
+    """Read the children from the parameters of fprop."""
+    if cls.fprop is _box_fprop(cls):
+        raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
+    parameters = list(inspect.signature(cls.fprop).parameters.values())[1:]
+    for parameter in parameters:
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
+            raise DeclarationError(
+                f"{cls.__name__}.fprop: found the keyword {parameter.name!r}, but fprop takes the values of the "
+                f"children by position; declare a setting as an annotated field and read self.{parameter.name}"
+            )
+    cls.child_names = tuple(parameter.name for parameter in parameters)
+    cls.variadic = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
+    unknown = (set(cls.constant_children) | set(cls.domain)) - set(cls.child_names)
+    if unknown:
+        raise DeclarationError(
+            f"{cls.__name__}: declares {sorted(unknown)[0]!r}, but its children are {', '.join(cls.child_names)}"
+        )
+    if not set(cls.underived_children) <= set(cls.constant_children):
+        raise DeclarationError(
+            f"{cls.__name__}: declares underived_children {', '.join(sorted(cls.underived_children))}, "
+            f"which constant_children has to name too, as no gradient is sent there"
+        )
+
+
+def _box_fprop(cls: type[Box]) -> Any:
+    return next(vars(base)["fprop"] for base in reversed(cls.__mro__) if "fprop" in vars(base))
+
+
+def read_bprop(cls: type[Box]) -> None:
+    """Hold the parameters of bprop against those of fprop."""
+    bprop = getattr(cls, "bprop", None)
+    cls.has_bprop = bprop is not None
+    if bprop is None:
+        return
+    parameters = list(inspect.signature(bprop).parameters.values())[1:]
+    cls.takes_needs = any(p.name == "needs" and p.kind is p.KEYWORD_ONLY for p in parameters)
+    positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    open_ended = any(p.kind is p.VAR_POSITIONAL for p in positional)
+    if not open_ended and (cls.variadic or len(positional) != len(cls.child_names) + 2):
+        raise DeclarationError(
+            f"{cls.__name__}.bprop: found the arguments {', '.join(p.name for p in positional)}; needs the gradient "
+            f"arriving, the own value, then one value per child ({', '.join(cls.child_names)})"
+        )
+
+
+def read_signature(cls: type[Box]) -> Signature:
+    """Read the signature and hold it against the children."""
+    try:
+        signature = Signature.parse(cls.signature)
+    except ValueError as error:
+        raise DeclarationError(f"{cls.__name__}: {error}") from None
+    if not cls.variadic and len(signature.children) != len(cls.child_names):
+        raise DeclarationError(
+            f"{cls.__name__}: the signature {signature.text} has {len(signature.children)} children, "
+            f"fprop has {len(cls.child_names)} ({', '.join(cls.child_names)})"
+        )
+    return signature

@@ -1,0 +1,136 @@
+"""Shape and dtype of a box that declares no rule: its fprop is tried on small arrays of several sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowgraph.errors import UsageError
+from flowgraph.shapes.signature import Signature
+from flowgraph.shapes.size import Shape, evaluate, fit
+from flowgraph.shapes.spec import Spec, sample
+
+if TYPE_CHECKING:
+    from flowgraph.box.base import Box
+
+_SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
+_cache: dict[Hashable, Any] = {}
+_LARGEST_CACHE = 4096
+
+LARGEST_TRIAL = 1 << 24
+"""Elements of the children on which a box from a file is tried at most."""
+
+_left: ContextVar[list[int] | None] = ContextVar("flowgraph_trials_left", default=None)
+
+
+@contextmanager
+def bounded_trials(elements: int) -> Iterator[None]:
+    """Try boxes on so many elements in all, and none on more than `LARGEST_TRIAL`, as is done for those of a file."""
+    token = _left.set([elements])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def small_shape(ndim: int) -> Shape:
+    """A shape of so many axes for a trial: two elements along each of the first ones, few elements in all."""
+    return (2,) * min(ndim, 8) + (1,) * (ndim - 8)
+
+
+def try_dtype(box: Box, specs: Sequence[Spec], signature: Signature | None) -> np.dtype[Any]:
+    """The dtype of the value, from a trial on one element per axis of the signature."""
+    if signature is None:
+        key: tuple[Any, ...] = tuple([spec.dtype for spec in specs])
+    else:
+        cores = signature.sampled([spec.shape for spec in specs])
+        key = tuple([(core, spec.dtype) for core, spec in zip(cores, specs, strict=True)])
+    dtype: np.dtype[Any] = _cached(box, key, lambda: _dtype_by_trial(box, key))
+    return dtype
+
+
+def try_fprop(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
+    """Shape and dtype of the value, from trials on arrays of several sizes for each name."""
+    result: Spec | tuple[Spec, ...] = _cached(box, tuple(specs), lambda: _from_trials(box, specs))
+    return result
+
+
+def _dtype_by_trial(box: Box, key: Sequence[Any]) -> np.dtype[Any]:
+    small = [Spec(*one) if isinstance(one, tuple) else Spec((), one) for one in key]
+    dtype: np.dtype[Any] = _trial(box, small, {})[0].dtype
+    return dtype
+
+
+def _cached(box: Box, known: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+    try:
+        settings = tuple((type(v), v) for v in box.setting_values().values()) if box.settings else ()
+        key = (type(box), settings, known)
+        if key in _cache:
+            return _cache[key]
+    except TypeError:  # a setting that cannot be hashed, such as an array
+        return compute()
+    found = compute()
+    if len(_cache) >= _LARGEST_CACHE:
+        _cache.clear()
+    _cache[key] = found
+    return found
+
+
+def _from_trials(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
+    names = sorted({name for spec in specs for size in spec.shape if not isinstance(size, int) for name in size.names})
+    if not names:
+        specs_of_value = tuple(Spec(value.shape, value.dtype) for value in _trial(box, specs, {}))
+        return specs_of_value if len(specs_of_value) > 1 else specs_of_value[0]
+    samples, failure = [], None
+    for trial in range(len(_SIZES)):
+        sizes = {name: _SIZES[(trial * (i + 1) + 3 * i) % len(_SIZES)] for i, name in enumerate(names)}
+        try:
+            samples.append((sizes, _trial(box, specs, sizes)))
+        except Exception as error:
+            failure = failure or error
+    if not samples:
+        assert failure is not None
+        raise failure
+    return _fit_outputs(box, samples)
+
+
+def _fit_outputs(box: Box, samples: Sequence[tuple[Mapping[str, int], list[Any]]]) -> Spec | tuple[Spec, ...]:
+    """The sizes of the values as polynomials of the names."""
+    _, first = samples[0]
+    if any([v.ndim for v in values] != [v.ndim for v in first] for _, values in samples):
+        raise box.shape_error("the number of axes of the value changes with the sizes of the children")
+    specs = tuple(
+        Spec(
+            tuple(fit([(sizes, values[i].shape[axis]) for sizes, values in samples]) for axis in range(value.ndim)),
+            value.dtype,
+        )
+        for i, value in enumerate(first)
+    )
+    return specs if len(specs) > 1 else specs[0]
+
+
+def _trial(box: Box, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[Any]:
+    arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
+    _spend(box, sum(array.size for array in arrays))
+    try:
+        with np.errstate(all="ignore"):
+            value = box.fprop(*arrays)
+    except Exception as error:
+        raise box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})") from error
+    return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+
+
+def _spend(box: Box, elements: int) -> None:
+    left = _left.get()
+    if left is None:
+        return
+    left[0] -= elements
+    if elements > LARGEST_TRIAL or left[0] < 0:
+        raise UsageError(
+            f"{box.title}: declares neither signature nor infer, and its fprop would be tried on {elements:,} "
+            f"elements, more than a file may ask for; declare one of both in the class {type(box).__name__}"
+        )

@@ -1,0 +1,202 @@
+"""The leaves that a graph reads from outside: inputs, parameters and random draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from flowgraph.box import concrete_values
+from flowgraph.box.base import Array, Leaf, frozen_copy
+from flowgraph.box.locks import new_lock
+from flowgraph.box.read_only_array import view_of
+from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.shapes.size import Shape, Size, evaluate, is_size_name
+from flowgraph.shapes.spec import shape_text
+
+
+class Input(Leaf):
+    """What a graph is fed with: an array of a given shape, or of a shape with names for the sizes that vary.
+
+    Axes of the same name have the same size in a run, whichever input they belong to.
+
+    >>> import flowgraph as fg
+    >>> fg.Input("x", shape=("N", 784))
+    <Input 'x': (N, 784) float64>
+    """
+
+    symbol = "input"
+
+    def __init__(self, name: str, *, shape: Any = (), dtype: Any = float) -> None:
+        self._start(name)
+        self._read(read_shape(shape, self.title), dtype)
+        if self.dtype.kind not in "biufc":
+            raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or truth values")
+
+
+moving = new_lock()
+"""Held while a parameter moves. It is the last lock that is taken, so nobody waits for another while holding it."""
+
+
+class Home(Protocol):
+    """What holds the values of parameters that change often: the store of a plan."""
+
+    lock: Any
+    running: bool
+
+    def value(self, place: int) -> Array:
+        """A read-only copy of the value at this place."""
+
+    def leave(self, place: int) -> None:
+        """Forget the value at this place."""
+
+
+class Parameter(Leaf):
+    """An array that training changes: a leaf whose gradient `bprop` gives by default.
+
+    `value` is read-only, so that an array changed in place between fprop and bprop cannot go unnoticed; assign a new
+    array of the same shape and dtype to change it. Python numbers become float64.
+
+    >>> import flowgraph as fg
+    >>> b = fg.Parameter([0.0, 0.0], name="b")
+    >>> b.value = [1.0, 2.0]
+    >>> b.value
+    array([1., 2.])
+    """
+
+    symbol = "parameter"
+    home: ClassVar[tuple[Home, int] | None] = None
+
+    def __init__(self, value: Any, *, name: str | None = None, dtype: Any = None) -> None:
+        self._start(name)
+        array = np.asarray(value, dtype)
+        if array.dtype.kind in "iub" and dtype is None and not isinstance(value, np.ndarray):
+            array = array.astype(float)
+        if array.dtype.kind not in "fc":
+            raise DtypeError(
+                f"{self.title}: found dtype {array.dtype}, but a parameter has a gradient; give floats, "
+                f"or use fg.Constant for what does not change"
+            )
+        self.__dict__.update(_value=frozen_copy(array), home=None)
+        self._read(array.shape, array.dtype)
+
+    @property
+    def array(self) -> Array:
+        """The value as a plain read-only array, which costs less to compute with."""
+        while True:
+            home: tuple[Home, int] | None = self.__dict__["home"]
+            if home is not None:
+                return home[0].value(home[1])
+            array: Array | None = self.__dict__["_value"]
+            if array is not None:  # else a plan in another thread has taken it since
+                return array
+
+    @property
+    def value(self) -> Array:
+        """The array, read-only."""
+        last = (self.name or "").rpartition("/")[2]
+        way_out = f"assign a new array, {last if last.isidentifier() else 'parameter'}.value = ..."
+        return view_of(self.array, self.title, f"{way_out}\n  built at {self.built_at}")
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        array = np.asarray(value)
+        if array.dtype.kind in "iub" and not isinstance(value, np.ndarray):
+            array = array.astype(self.dtype)
+        if array.shape != self.shape:
+            raise ShapeError(f"{self.title}: found a value of shape {shape_text(array.shape)}, needs {self.shape}")
+        if array.dtype != self.dtype and isinstance(value, np.ndarray | np.generic):
+            raise DtypeError(
+                f"{self.title}: found a value of dtype {array.dtype}, needs {self.dtype}; "
+                f"convert it with .astype({str(self.dtype)!r})"
+            )
+        array = frozen_copy(array, self.dtype)
+        with moving:
+            self.__dict__["_value"] = array
+            self.move(None)
+
+    def move(self, home: tuple[Home, int] | None) -> None:
+        """Let the value live in a store, at a place of it, or here for None; the caller holds `moving`.
+
+        The store that it leaves hears of it first, so that no interruption leaves that one with what it has not.
+        """
+        before: tuple[Home, int] | None = self.__dict__["home"]
+        if before is not None:
+            before[0].leave(before[1])
+        self.__dict__["home"] = home
+        if home is not None:
+            self.__dict__["_value"] = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "value":
+            super().__setattr__(name, value)
+        object.__setattr__(self, name, value)
+
+    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+        """Another parameter with the value of this one, wherever that lives."""
+        return super()._copied(memo, {**own, "_value": frozen_copy(self.value), "home": None})
+
+    def __getstate__(self) -> Any:
+        return {**super().__getstate__(), "_value": self.value, "home": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__["_value"] = frozen_copy(self.__dict__["_value"], self.dtype)
+
+
+class Random(Leaf):
+    """An array drawn anew in every run, from the seed of the run: the one way for chance to enter a graph.
+
+    `draw(generator, shape)` gets a `numpy.random.Generator` and the shape in numbers.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> noise = fg.Random(lambda g, shape: g.normal(size=shape), shape=(2,), name="noise")
+    >>> graph = fg.Graph(noise)
+    >>> bool(np.array_equal(graph.fprop(seed=1)[noise], graph.fprop(seed=1)[noise]))
+    True
+    """
+
+    symbol = "random"
+    draw: Callable[[np.random.Generator, tuple[int, ...]], Any]
+
+    def __init__(self, draw: Any, *, shape: Any = (), dtype: Any = float, name: str | None = None) -> None:
+        self._start(name)
+        self.__dict__["draw"] = draw
+        self._read(read_shape(shape, self.title), dtype)
+        if any(isinstance(size, Size) and size.unknown for size in self.shape):
+            raise ShapeError(
+                f"{self.title}: found the shape {shape_text(self.shape)} with a size that depends on values; "
+                f"needs sizes that follow from those of the inputs"
+            )
+        trace = concrete_values.current()
+        if trace is not None:
+            trace.note(self)
+
+    def value_for(self, seed: Any, number: int, sizes: Mapping[str, int]) -> Array:
+        """The draw of one run; `number` tells the random leaves of a graph apart."""
+        missing = {n for size in self.shape if isinstance(size, Size) for n in size.names} - sizes.keys()
+        if missing:
+            raise UsageError(f"{self.title}: no input of the graph has the axis {sorted(missing)[0]!r} of its shape")
+        shape = tuple(evaluate(size, sizes) for size in self.shape)
+        entropy = [*seed, number] if isinstance(seed, tuple) else [seed, number]
+        drawn = np.array(self.draw(np.random.default_rng(entropy), shape), self.dtype)
+        if drawn.shape != shape:
+            raise ShapeError(f"{self.title}: draw returned the shape {drawn.shape}, needs {shape}")
+        return drawn
+
+
+def read_shape(shape: Any, title: str) -> Shape:
+    """A shape as the user wrote it: a number or a name per axis."""
+    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    return tuple(_read_size(size, title) for size in sizes)
+
+
+def _read_size(size: Any, title: str) -> int | Size:
+    if isinstance(size, Size) and all(map(is_size_name, size.names)):
+        return size
+    if isinstance(size, str) and not isinstance(size, Size) and size.isidentifier():
+        return Size(size)
+    if isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0:
+        return int(size)
+    raise ShapeError(f"{title}: found {size!r} in its shape, needs a number from 0 or a name such as 'N' per axis")

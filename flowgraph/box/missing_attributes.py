@@ -1,0 +1,52 @@
+"""What to say of an attribute that a box does not have, and of one that cannot be assigned."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from flowgraph.box.base import Box
+
+_ELSEWHERE = {
+    **dict.fromkeys(["value", "data", "numpy"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
+    **dict.fromkeys(["grad", "backward"], "gradients come from a run: run.bprop()[box], or as boxes from fg.gradient"),
+    "eval": "run the graph: fg.Graph(box).fprop(...)[box]",
+}
+"""What other packages have on their arrays, and where it is here."""
+
+
+def unknown_attribute(box: Box, name: str) -> str:
+    """Who was asked, and what stands near the name."""
+    text = f"{type(box).__name__}: a box has no {name!r}"
+    if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
+        return text
+    if name in _ELSEWHERE:
+        text += f"; {_ELSEWHERE[name]}"
+    elif callable(getattr(np, name, None)):
+        text += f"; use np.{name}(box)"
+    else:
+        known = [one for one in (*dir(type(box)), "shape", "dtype") if not one.startswith("_")]
+        near = difflib.get_close_matches(name, known, 3)
+        text += f"; near it: {', '.join(near)}" if near else "; use the NumPy function for it"
+    return text + _line(box)
+
+
+def immutable(box: Box, name: str, what: str) -> str:
+    """Who was changed, and how another one is made."""
+    way_out = {
+        "name": "box.named('...') is the same box under another name",
+        "children": "box.with_children(...) is the same box on others",
+        "value": "an input is fed, graph.fprop(x=...); an fg.Parameter has a value to assign",
+        "grad": "gradients are in what run.bprop() returns",
+    }.get(name, "build another box")
+    if name in box.settings:
+        way_out = f"build another box with {name}="
+    return f"{box.title}: found {what}, but a box is immutable; {way_out}{_line(box)}"
+
+
+def _line(box: Box) -> str:
+    line = box.__dict__.get("built_at")
+    return f"\n  built at {line}" if line else ""

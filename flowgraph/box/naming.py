@@ -1,0 +1,87 @@
+"""Where a box stands in the user's code and in the user's words: the line that built it, the scope, a unique name."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+import numpy as np
+
+from flowgraph.errors import UsageError
+from flowgraph.printable import why_not_a_name
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+_scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
+
+
+class Line(NamedTuple):
+    """A line of the user's code."""
+
+    path: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{os.path.basename(self.path)}:{self.number}"
+
+
+def users_line() -> Line:
+    """The innermost line of the call stack that is neither flowgraph's nor NumPy's."""
+    frame = sys._getframe(1)
+    while _is_inside(frame.f_code.co_filename) and frame.f_back is not None:
+        frame = frame.f_back
+    return Line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def is_inside_flowgraph(path: str) -> bool:
+    """Whether a file is one of flowgraph's own."""
+    return path.startswith(_HERE)
+
+
+@functools.cache
+def _is_inside(path: str) -> bool:
+    return path.startswith((_HERE, _NUMPY))
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Group the boxes built inside: their names begin with "name/", and a picture draws them in one frame.
+
+    `name` is printable text without "/" and without spaces at its ends; scopes may stand inside each other.
+
+    >>> import flowgraph as fg
+    >>> with fg.scope("layer1"):
+    ...     W = fg.Parameter([[1.0]], name="W")
+    >>> W.name
+    'layer1/W'
+    """
+    problem = why_not_a_name(name)
+    if problem is None and "/" in name:
+        problem = "needs a name without '/'; nest scopes for a path of names"
+    if problem is not None:
+        raise UsageError(f"scope: found {name!r}, {problem}")
+    token = _scope.set(f"{_scope.get()}{name}/")
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def current_scope() -> str:
+    """The path of the scopes that are open, "" or "layer1/" or "net/layer1/"."""
+    return _scope.get()
+
+
+@contextmanager
+def reopened(path: str) -> Iterator[None]:
+    """Open again the scopes of a path that `current_scope` gave, in place of those that are open now."""
+    token = _scope.set(path)
+    try:
+        yield
+    finally:
+        _scope.reset(token)

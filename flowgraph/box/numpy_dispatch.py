@@ -1,0 +1,247 @@
+"""Which box stands for which NumPy function, and how a call of the one becomes the other."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from flowgraph.box import concrete_values, gufunc_axes
+from flowgraph.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from flowgraph.box.base import Box
+
+Builder = TypeVar("Builder", bound=Callable[..., Any])
+
+_builders: dict[Any, Callable[..., Any]] = {}
+
+_ADVICE = {
+    "out": "boxes are immutable: use the box that the call returns",
+    "where": "choose with np.where(mask, result, other)",
+    "dtype": "convert with box.astype(dtype)",
+}
+
+_NUMBERS = (int, float, complex)
+
+_METHODS: dict[tuple[np.ufunc, str], Any] = {
+    (np.add, "reduce"): np.sum,
+    (np.multiply, "reduce"): np.prod,
+    (np.maximum, "reduce"): np.max,
+    (np.minimum, "reduce"): np.min,
+    (np.logical_and, "reduce"): np.all,
+    (np.logical_or, "reduce"): np.any,
+    (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "accumulate"): np.cumprod,
+}
+
+
+def implements(*functions: Any) -> Callable[[Builder], Builder]:
+    """Let a function that composes boxes stand for NumPy functions (or "scipy.special.name")."""
+
+    def register(builder: Builder) -> Builder:
+        for function in functions:
+            _builders[function] = builder
+        return builder
+
+    return register
+
+
+def register(cls: type[Box], functions: Sequence[Any]) -> None:
+    """Let a box class stand for NumPy functions."""
+    for function in functions:
+        builder = getattr(cls, "from_numpy", None)
+        if builder is None:
+            builder = cls if isinstance(function, np.ufunc | str) else functools.partial(bind, cls, function)
+        _builders[function] = builder
+
+
+def builder_of(function: Any) -> Any:
+    """What stands for a NumPy function, if anything does."""
+    return _builders.get(function)
+
+
+def implemented() -> Mapping[Any, Callable[..., Any]]:
+    """Every NumPy function that boxes understand, with what stands for it."""
+    return dict(_builders)
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """`Box.__array_ufunc__`: np.tanh(box) builds a Tanh box."""
+    trace = concrete_values.current()
+    if trace is not None and trace.steps is not None:
+        return trace.steps.call(_call_ufunc, ufunc, method, inputs, keywords)
+    return _call_ufunc(ufunc, method, inputs, keywords)
+
+
+def _call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    if method != "__call__":
+        return _call_method(ufunc, method, inputs, keywords)
+    builder = _builders.get(ufunc) or _builders.get(f"scipy.special.{ufunc.__name__}")
+    if keywords:
+        inputs, keywords = _converted(ufunc, inputs, keywords)
+    if ufunc.signature is not None and not gufunc_axes.KEYWORDS.isdisjoint(keywords):
+        rest = {name: v for name, v in keywords.items() if name not in gufunc_axes.KEYWORDS}
+        return gufunc_axes.on_last_axes(ufunc, lambda *a: call_ufunc(ufunc, method, a, rest), inputs, keywords)
+    if isinstance(builder, type) and keywords:
+        raise _unsupported_argument(ufunc, next(iter(keywords)))
+    return _call(ufunc, builder, inputs, keywords)
+
+
+def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """`Box.__array_function__`: np.sum(box, axis=1) builds a Sum box."""
+    trace = concrete_values.current()
+    if trace is not None and trace.steps is not None:
+        return trace.steps.call(_call_function, function, "__call__", args, keywords)
+    return _call_function(function, "__call__", args, keywords)
+
+
+def _call_function(function: Callable[..., Any], method: str, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    builder = _builders.get(function)
+    if builder is not None and len(args) > 1:
+        args, keywords = _in_place(function, builder, args, keywords)
+    return _call(function, builder, args, keywords)
+
+
+def bind(cls: type[Box], function: Callable[..., Any], *args: Any, **keywords: Any) -> Box:
+    """Build a box from a call of its NumPy function: arguments named like a setting are settings, the first others
+    are the children, and what is left must be at its default."""
+    children: list[Any] = []
+    settings: dict[str, Any] = {}
+    for name, value, default in _arguments(function, args, keywords):
+        if name in cls.settings:
+            settings[name] = value
+        elif len(children) < len(cls.child_names) or cls.variadic:
+            children.append(value)
+        elif not _is_default(value, default):
+            raise _unsupported_argument(function, name)
+    return cls(*children, **settings)
+
+
+def _call(function: Any, builder: Callable[..., Any] | None, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    if builder is None:
+        raise UnsupportedError(
+            f"{_name(function)}: found a box, but no box stands for this function; compose it from functions that "
+            f"have one (flowgraph.box.numpy_dispatch.implemented() lists them), or declare a box of your own with "
+            f"numpy = {_name(function)}"
+        )
+    if not keywords:
+        return builder(*args)
+    unknown = [name for name in keywords if not _takes(builder, name)]
+    for name in unknown:
+        if keywords[name] is not None and not _is_default(keywords[name], _default(function, name)):
+            raise _unsupported_argument(function, name)
+    return builder(*args, **{name: value for name, value in keywords.items() if name not in unknown})
+
+
+def _call_method(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """np.add.reduce(box) and its like: the function that does the same, along the first axis by default."""
+    if method == "outer" and not keywords:
+        first, second = inputs
+        return ufunc(np.expand_dims(first, tuple(range(np.ndim(first), np.ndim(first) + np.ndim(second)))), second)
+    function = _METHODS.get((ufunc, method))
+    if function is None:
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.{method}: found a box, but this method of a ufunc builds no box; use the function of "
+            f"NumPy that does the same, such as np.sum for np.add.reduce, or fg.add_at for np.add.at"
+        )
+    return call_function(function, inputs, {"axis": 0, **keywords})
+
+
+def _converted(
+    ufunc: np.ufunc, inputs: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The inputs in the dtypes that dtype= and casting= ask of a ufunc, and the keywords that are left."""
+    left = {name: v for name, v in keywords.items() if name not in ("dtype", "casting", "order", "subok")}
+    if left.get("where") is True:
+        del left["where"]
+    if keywords.get("dtype") is None:
+        return inputs, left
+    arrays = [a if hasattr(a, "dtype") or type(a) in _NUMBERS else np.asarray(a) for a in inputs]
+    dtypes = (*(type(a) if type(a) in _NUMBERS else a.dtype for a in arrays), *(None,) * ufunc.nout)
+    wanted = (*(None,) * ufunc.nin, *(np.dtype(keywords["dtype"]),) * ufunc.nout)
+    loop = ufunc.resolve_dtypes(dtypes, signature=wanted, casting=keywords.get("casting", "same_kind"))
+    return [to.type(a) if type(a) in _NUMBERS else a.astype(to) for a, to in zip(arrays, loop, strict=False)], left
+
+
+def _in_place(
+    function: Callable[..., Any], builder: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The arguments of a call, those by keyword that stand at another place in NumPy's function than in the builder;
+    what NumPy's function has by default is left out."""
+    first = _first_out_of_place(function, builder, len(args))
+    signature = _signature(function)
+    if first is None or signature is None:
+        return args, keywords
+    rest = zip(list(signature.parameters.values())[first:], args[first:], strict=False)
+    return args[:first], {p.name: v for p, v in rest if not _is_default(v, p.default)} | dict(keywords)
+
+
+@functools.cache
+def _first_out_of_place(function: Callable[..., Any], builder: Callable[..., Any], count: int) -> int | None:
+    """The first of so many arguments by position that the builder takes at another place than NumPy, or not at all."""
+    numpys, ours = _signature(function), _signature(builder)
+    if numpys is None or ours is None or isinstance(builder, functools.partial | type):
+        return None
+    names = [p.name for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    if inspect.Parameter.VAR_POSITIONAL in [p.kind for p in (*numpys.parameters.values(), *ours.parameters.values())]:
+        return None
+    for i, name in enumerate(list(numpys.parameters)[:count]):
+        renamed = i < len(names) and name not in ours.parameters and names[i] not in numpys.parameters
+        if i and not renamed and names[i : i + 1] != [name]:
+            return i
+    return None
+
+
+def _takes(builder: Callable[..., Any], name: str) -> bool:
+    """Whether a builder has an argument of this name; what the binder of a class does not know, it refuses itself."""
+    if isinstance(builder, functools.partial):
+        return True
+    signature = _signature(builder)
+    return signature is None or any(p.name == name or p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+
+def _arguments(
+    function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]
+) -> list[tuple[str, Any, Any]]:
+    """Name, value and default of each argument of a call."""
+    signature = _signature(function)
+    if signature is None:
+        return [("", value, None) for value in args] + [(name, value, None) for name, value in keywords.items()]
+    bound = signature.bind(*args, **keywords).arguments
+    return [(name, value, signature.parameters[name].default) for name, value in bound.items()]
+
+
+def _default(function: Callable[..., Any], name: str) -> Any:
+    """What NumPy takes for an argument that is left out."""
+    signature = _signature(function)
+    return signature.parameters[name].default if signature is not None and name in signature.parameters else None
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether an argument says no more than leaving it out does."""
+    return value is default or (type(value) in (bool, int, str) and value == default)
+
+
+@functools.cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None
+
+
+def _unsupported_argument(function: Any, name: str) -> UnsupportedError:
+    advice = _ADVICE.get(name, "leave it out, or compose the result from other functions")
+    return UnsupportedError(f"{_name(function)}: found {name}=, which boxes do not take; {advice}")
+
+
+def _name(function: Any) -> str:
+    if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
+        return f"scipy.special.{function.__name__}"
+    name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
+    module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
+    return f"{module.replace('numpy', 'np')}.{name}" if module else str(name)

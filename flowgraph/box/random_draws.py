@@ -1,0 +1,74 @@
+"""What random leaves draw, as classes with settings, so that a graph with them can be saved; the seeds of the draws."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, ClassVar
+
+import numpy as np
+
+from flowgraph.errors import UsageError
+
+draws: dict[str, type[Draw]] = {}
+"""Every draw class by name, as the registry of boxes."""
+
+
+class Draw:
+    """A draw for `fg.Random` that has a name and settings: a frozen dataclass with `__call__(generator, shape)`.
+
+    A function does for a graph that only runs; a subclass of this is what `fg.save` can write down.
+
+    >>> from dataclasses import dataclass
+    >>> import flowgraph as fg
+    >>> from flowgraph.box.random_draws import Draw
+    >>> @dataclass(frozen=True)
+    ... class Noise(Draw):
+    ...     scale: float = 1.0
+    ...     def __call__(self, generator, shape):
+    ...         return generator.normal(0, self.scale, shape)
+    >>> fg.Random(Noise(0.1), shape=(2,))
+    <Random, draw=Noise(scale=0.1): (2,) float64>
+    """
+
+    key: ClassVar[str]
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        own = cls.__module__.startswith("flowgraph.")
+        cls.key = cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
+        draws[cls.key] = cls
+
+    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """An array of that shape."""
+        raise NotImplementedError(f"{type(self).__name__}: has no __call__; a draw declares one")
+
+
+def seed_of_run(seed: Any, who: str = "fprop") -> Any:
+    """The seed that a run draws from: the one that was given, or fresh entropy for None.
+
+    A seed is what `np.random.default_rng` takes as entropy: an integer from 0, a sequence of such integers, or a
+    `np.random.SeedSequence`. What comes back is an integer or a tuple of integers, and gives the same draws again.
+
+    >>> from flowgraph.box.random_draws import seed_of_run
+    >>> seed_of_run(7), seed_of_run(None) == seed_of_run(None)
+    (7, False)
+    """
+    if seed is None:
+        return secrets.randbits(128)
+    if type(seed) is int and seed >= 0:
+        return seed
+    if isinstance(seed, np.random.SeedSequence):
+        return tuple(int(word) for word in seed.generate_state(4))
+    if _is_entropy(seed):
+        return int(seed)
+    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(_is_entropy(one) for one in seed):
+        return tuple(int(one) for one in seed)
+    drawn = ", such as int(rng.integers(2**63))" if isinstance(seed, np.random.Generator) else ""
+    raise UsageError(
+        f"{who}: found seed={seed!r}, needs an integer from 0{drawn}, a sequence of such integers, or None for new "
+        f"draws in each call"
+    )
+
+
+def _is_entropy(number: Any) -> bool:
+    return isinstance(number, int | np.integer) and bool(number >= 0)

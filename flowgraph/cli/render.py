@@ -1,0 +1,155 @@
+"""flowgraph render, animate, explain and gallery: pictures, steps and derivations from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+
+from flowgraph.box import Box, Leaf
+from flowgraph.cli.check_inputs import draw_input, read_feeds
+from flowgraph.cli.locate import locate
+from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.graph.run import Run
+from flowgraph.rendering.compose import DETAILS, DIRECTIONS
+from flowgraph.rendering.engines import ENGINES
+from flowgraph.rendering.gallery import box_graph
+from flowgraph.rendering.gallery import gallery as write_gallery
+from flowgraph.rendering.subject import VIEWS
+from flowgraph.rendering.theming import THEME_NAMES
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_PATH = click.Path(dir_okay=False, path_type=Path)
+_FEEDS = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _common(default: str) -> Callable[[_F], _F]:
+    def decorated(function: _F) -> _F:
+        out = click.option("-o", "--out", type=_PATH, default=Path(default), help="What to write.", show_default=True)
+        return click.argument("target")(out(function))
+
+    return decorated
+
+
+def _with_run(function: _F) -> _F:
+    feeds = click.option("--feeds", type=_FEEDS, help=".npz with the inputs; others are drawn.")
+    seed = click.option("--seed", type=click.IntRange(min=0), default=0, help="Fixes what is drawn.", show_default=True)
+    return feeds(seed(function))
+
+
+@click.command()
+@_common("graph.svg")
+@click.option("--view", type=click.Choice(VIEWS), default="forward", show_default=True)
+@click.option("--theme", type=click.Choice(THEME_NAMES), default="auto", show_default=True)
+@click.option("--direction", type=click.Choice(DIRECTIONS), default="right", show_default=True)
+@click.option("--detail", type=click.Choice(DETAILS), default="auto", show_default=True)
+@click.option("--collapse", multiple=True, help="A scope drawn as one tile; may be given again.")
+@click.option("--wrap", type=click.IntRange(min=0), help="Columns of a line, 0 for one line [where it gets too long].")
+@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
+@click.option("--timeout", type=float, default=20.0, help="Seconds for the engine.", show_default=True)
+@_with_run
+def render(
+    target: str, out: Path, view: str, feeds: Path | None, seed: int, collapse: tuple[str, ...], wrap: int | None,
+    **settings: Any,
+) -> None:  # fmt: skip
+    """Draw TARGET into a file whose suffix says the format: svg, png, pdf, html or dot.
+
+    TARGET is mymodule:graph, path/to/file.py:graph, a function without parameters that returns a graph, a box class,
+    or a file that fg.save wrote. Views other than forward show a run: on the arrays of --feeds, else on drawn numbers.
+    """
+    if collapse:
+        settings["collapse"] = list(collapse)
+    if wrap is not None:
+        settings["wrap"] = wrap
+    try:
+        graph = graph_of(target)
+        if view != "forward":
+            settings["run"] = run = _run(graph, feeds, seed)
+            settings["grads"] = run.bprop(keep="all") if _has_gradient(graph) else None
+        written = graph.render(out, view=view, **settings)
+    except FlowgraphError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {written}")
+
+
+@click.command()
+@_common("graph.html")
+@_with_run
+def animate(target: str, out: Path, feeds: Path | None, seed: int) -> None:
+    """Write a page (.html) that steps through fprop and bprop of TARGET, or a picture that plays itself (.svg).
+
+    TARGET and --feeds as for flowgraph render.
+    """
+    try:
+        graph = graph_of(target)
+        run = _run(graph, feeds, seed)
+        written = graph.animate(out, run, run.bprop(keep="all") if _has_gradient(graph) else None)
+    except FlowgraphError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {written}")
+
+
+@click.command()
+@_common("backprop.html")
+@click.option("--wrt", multiple=True, help="Only the gradients that lead to this box; may be given again.")
+def explain(target: str, out: Path, wrt: tuple[str, ...]) -> None:
+    """Write the derivation of the gradients of TARGET into a .html, .md or .tex; TARGET as for flowgraph render."""
+    try:
+        written = graph_of(target).explain(out, wrt or None)
+    except FlowgraphError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {written}")
+
+
+@click.command()
+@click.argument("out", type=_PATH, default=Path("gallery.html"))
+def gallery(out: Path) -> None:
+    """Write every box of flowgraph with its formula and its picture into OUT: one .html, or an .md with a folder."""
+    try:
+        written = write_gallery(out)
+    except FlowgraphError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"wrote {written}")
+
+
+def graph_of(target: str) -> Graph:
+    """The graph that a target of the command line means."""
+    if Path(target).is_file() and not target.endswith(".py"):
+        from flowgraph.saving import load
+
+        return load(target)
+    ((_, found), *others) = locate(target)
+    if others:
+        raise UsageError(f"render: {target} defines several boxes; name one, {target}:{type(found).__name__}")
+    if isinstance(found, type) and issubclass(found, Box) and not issubclass(found, Leaf):
+        return box_graph(found)
+    if isinstance(found, Graph):
+        return found
+    if isinstance(found, Box):
+        return Graph(found)
+    raise UsageError(f"render: {target} is a {type(found).__name__}, needs a graph, a box or a box class")
+
+
+def _run(graph: Graph, feeds: Path | None, seed: int) -> Run:
+    arrays = read_feeds(feeds)
+    rng = np.random.default_rng(seed)
+    sizes: dict[str, int] = {}
+    drawn = [graph.names[box] for box in graph.inputs if graph.names[box] not in arrays]
+    arrays |= {name: draw_input(graph[name], sizes, rng) for name in drawn}
+    try:
+        return graph.fprop(arrays, seed=seed)
+    except (FlowgraphError, ValueError, IndexError) as error:
+        if not drawn:
+            raise
+        raise UsageError(
+            f"the graph did not run on numbers drawn for {', '.join(drawn)} ({error}); "
+            f"give its inputs with --feeds inputs.npz"
+        ) from error
+
+
+def _has_gradient(graph: Graph) -> bool:
+    return len(graph.outputs) == 1 and graph.outputs[0].outputs[0].shape == () and bool(graph.parameters)

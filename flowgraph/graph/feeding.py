@@ -1,0 +1,142 @@
+"""From what a user gives to a graph to the values of its leaves: dtype, shape, and the sizes that names stand for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input
+from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
+from flowgraph.shapes.size import Shape, Size, evaluate
+from flowgraph.shapes.spec import shape_text
+
+if TYPE_CHECKING:
+    from flowgraph.graph.graph import Graph
+
+
+def feed(graph: Graph, values: list[Any], feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[str, int]:
+    """Put the fed arrays, copied, into the list of values; return the size of each named axis."""
+    given = read_feeds(graph, feeds, named)
+    missing = [box for box in graph.inputs if box not in given]
+    if missing:
+        raise FeedError(
+            f"fprop: needs {', '.join(f'{graph.names[b]} {b.spec}' for b in missing)}; found "
+            f"{', '.join(graph.names[b] for b in given) or 'nothing'}; give it by name, {graph.names[missing[0]]}=..., "
+            f"or in a dict of boxes{_line(missing[0])}"
+        )
+    for box, value in given.items():
+        values[graph.slots[box]] = value
+    return bind_sizes(graph, {box: values[graph.slots[box]].shape for box in graph.inputs})
+
+
+def read_feeds(graph: Graph, feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[Box, Any]:
+    """The fed arrays by box, each of the dtype of its leaf."""
+    if not isinstance(feeds, Mapping | None):
+        first = f", {graph.names[graph.inputs[0]]}=..." if graph.inputs else ""
+        raise FeedError(f"fprop: found a {type(feeds).__name__} by position, needs inputs by name{first}, or a dict")
+    given = {}
+    for key, value in {**(feeds or {}), **named}.items():
+        box = graph.box(key)
+        if box.children or isinstance(box, Constant):
+            raise FeedError(
+                f"fprop: found a value for {graph.names[box]!r}, which is a {type(box).__name__}; "
+                f"only inputs, parameters and random leaves are fed"
+            )
+        given[box] = read_array(graph.names[box], box, value)
+    return given
+
+
+def read_array(name: str, leaf: Box, value: Any) -> Any:
+    """A read-only copy of what is fed to a leaf, of the leaf's dtype; 0-d arrays become scalars."""
+    if isinstance(value, Box):
+        raise UsageError(
+            f"{name}: found {value.title}, a box, which has no value before a run; needs an array {leaf.spec}, such as "
+            f"its value in another run, run[box]{_line(leaf)}"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise FeedError(f"{name}: found what is no array ({error}), needs {leaf.spec}{_line(leaf)}") from None
+    if array.dtype.kind not in "biufc" or not np.can_cast(array.dtype, leaf.dtype, "same_kind"):
+        raise DtypeError(f"{name}: {_strange(value, array, leaf)}{_line(leaf)}")
+    if array.ndim != len(leaf.shape):
+        raise _wrong_shape(name, array.shape, leaf)
+    copy = np.array(array, leaf.dtype)
+    copy.setflags(write=False)
+    if not isinstance(leaf, Input) and copy.shape != leaf.shape and all(isinstance(s, int) for s in leaf.shape):
+        raise _wrong_shape(name, copy.shape, leaf)
+    return copy[()]
+
+
+def _strange(value: Any, array: Any, leaf: Box) -> str:
+    """What was fed in place of numbers of a dtype, what is needed, and a way out that works."""
+    found, needed = array.dtype, leaf.dtype
+    if value is None:
+        return f"found None, needs {leaf.spec}; leave out what has no value, or give it one"
+    if hasattr(value, "toarray"):
+        return f"found a {type(value).__name__}, needs {leaf.spec}; make a whole array of it, .toarray()"
+    if found.kind not in "biufc":
+        what = f"an array of dtype {found}" if array.ndim else f"a {type(value).__name__}"
+        return f"found {what}, needs {leaf.spec}; {_to_numbers(array, needed)}"
+    if needed.kind in "biu" and found.kind == "f":
+        wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]
+        if not wrong.size:
+            return f"found dtype {found}, needs {needed}, as of class labels; convert it with .astype({str(needed)!r})"
+        return (
+            f"found dtype {found}, needs {needed}, and {wrong.flat[0]} is no whole number; if it takes any number, "
+            f"declare the input with dtype={str(found)!r}"
+        )
+    if found.kind == "c":
+        return f"found dtype {found}, needs {needed}; take np.real or np.abs of it, or declare dtype={str(found)!r}"
+    return f"found dtype {found}, needs {needed}; convert it with .astype({str(needed)!r})"
+
+
+def _to_numbers(array: Any, needed: np.dtype[Any]) -> str:
+    """How numbers come of an array that holds something else, if they do."""
+    try:
+        array.astype(needed)
+    except (TypeError, ValueError):
+        if array.dtype.kind in "US" and needed.kind in "iu" and array.ndim:
+            return "number the classes, np.unique(labels, return_inverse=True)[1]"
+        return "it holds no numbers"
+    return f"convert it, np.asarray(..., {str(needed)!r})"
+
+
+def _wrong_shape(name: str, shape: Shape, leaf: Box, why: str = "") -> ShapeError:
+    return ShapeError(f"{name}: found the shape {shape_text(shape)}, needs {shape_text(leaf.shape)}{why}{_line(leaf)}")
+
+
+def _line(leaf: Box) -> str:
+    return f"\n  built at {leaf.built_at}"
+
+
+def bind_sizes(graph: Graph, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
+    """The number that each named size has, the same for every input."""
+    sizes: dict[str, int] = {}
+    owner: dict[str, str] = {}
+    for box, shape in shapes.items():
+        name = graph.names[box]
+        for size, found in zip(box.shape, shape, strict=True):
+            if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
+                sizes[size], owner[size] = found, name
+                continue
+            needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
+            if needed != found:
+                whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
+                whose += f" in {owner[size]!r}" if size in owner else ""
+                raise _wrong_shape(name, shape, box, whose)
+    return sizes
+
+
+def unknown_box(graph: Graph, key: Any) -> str:
+    """What to say of a box or a name that the graph does not hold."""
+    if isinstance(key, Box):
+        return f"{key.title}: is not in this graph; it holds the boxes that its outputs read"
+    if not isinstance(key, str):
+        return f"found {key!r}, needs a box of the graph or its name"
+    near = difflib.get_close_matches(key, graph.names.values(), 3, 0.5) or list(graph.names.values())[:8]
+    return f"no box of the graph is called {key!r}; near it: {', '.join(near)}"

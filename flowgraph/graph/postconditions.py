@@ -1,0 +1,95 @@
+"""The postconditions of fprop and bprop: executed in debug mode, and to find where a NaN was made."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import BpropError, GradientWarning
+from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.where_masking import careful
+from flowgraph.shapes.size import Size, evaluate
+
+if TYPE_CHECKING:
+    from flowgraph.graph.graph import Graph
+
+
+def assert_values(graph: Graph, values: Sequence[Any], sizes: dict[str, int]) -> None:
+    """Every value has the shape and the dtype that its box was built with."""
+    for box, value in zip(graph.boxes, values, strict=True):
+        parts = value if isinstance(value, tuple) else (value,)
+        if value is None:
+            continue
+        assert len(parts) == len(box.outputs), f"{box.title}: {len(parts)} outputs, built with {len(box.outputs)}"
+        for spec, part in zip(box.outputs, parts, strict=True):
+            assert part.dtype == spec.dtype, f"{box.title}: dtype {part.dtype}, built with {spec.dtype}"
+            assert part.ndim == len(spec.shape), f"{box.title}: shape {part.shape}, built with {spec.shape}"
+            for found, size in zip(part.shape, spec.shape, strict=True):
+                known = not (isinstance(size, Size) and (size.unknown or size.names - sizes.keys()))
+                assert not known or evaluate(size, sizes) == found, (
+                    f"{box.title}: shape {part.shape}, built with {spec.shape} where {sizes}"
+                )
+
+
+def checked_sweep(graph: Graph, steps: Sequence[Step], values: list[Any], grads: list[Any]) -> None:
+    """The sweep, one bprop at a time, with what it reads frozen and what it returns looked at."""
+    frozen = [_frozen(value) for value in values]
+    for step in careful(steps, grads):
+        grads[step.slot] = _frozen(grads[step.slot])
+        before = [grads[child] for _, child in step.wanted]
+        try:
+            sweep((step,), frozen, grads)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise BpropError(f"{step.box.title}: bprop wrote to an array that it was given ({error})") from error
+        for (position, child), old in zip(step.wanted, before, strict=True):
+            if _nan(grads[child]) and not _nan(old) and not _read_nan(step, values, grads):
+                raise BpropError(nan_text(graph, step, position))
+
+
+def sweep_to_nan(graph: Graph, steps: Sequence[Step], values: list[Any], seeds: Sequence[Any]) -> list[Any]:
+    """The sweep anew, with an exact 0 for branches that are not taken; a warning names the first bprop that made a NaN
+    of what was free of it, none where the values held one already."""
+    grads = list(seeds)
+    named = False
+    for step in careful(steps, grads):
+        sweep((step,), values, grads)
+        for position, child in step.wanted:
+            if not named and _nan(grads[child]) and not _read_nan(step, values, grads):
+                warnings.warn(nan_text(graph, step, position), GradientWarning, stacklevel=3)
+                named = True
+    return grads
+
+
+def nan_text(graph: Graph, step: Step, position: int) -> str:
+    """Who made the NaN, for whom, where in the user's code."""
+    box: Box = step.box
+    return (
+        f"{type(box).__name__} {graph.names[box]!r}: bprop made a NaN for child {box.names_of_children()[position]!r}, "
+        f"which neither its values nor the gradient that arrived had; its derivative has no value there\n"
+        f"  built at {box.built_at}; run.explain_nan() shows the element and what fed it"
+    )
+
+
+def _read_nan(step: Step, values: Sequence[Any], grads: Sequence[Any]) -> bool:
+    return any(_nan(part) for part in (grads[step.slot], values[step.slot], *step.read(values)))
+
+
+def _nan(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(_nan(part) for part in value)
+    return value is not None and value.dtype.kind in "fc" and bool(np.isnan(value).any())
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_frozen(part) for part in value)
+    if isinstance(value, np.ndarray) and value.flags.writeable:
+        value = value.view()
+        value.setflags(write=False)
+    return value

@@ -1,0 +1,108 @@
+"""Which boxes lead from the outputs to what a gradient is asked for, and where a path is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from flowgraph.box import Box
+from flowgraph.boxes.arithmetic import Positive
+from flowgraph.errors import NotDifferentiableError
+from flowgraph.graph.order import topological_order
+
+if TYPE_CHECKING:
+    from flowgraph.graph.graph import Graph
+
+
+def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> bytearray:
+    """For each slot, whether a differentiable path leads from it down to one of `wrt`."""
+    leads = bytearray(len(boxes))
+    for box in wrt:
+        leads[slots[box]] = 1
+    for slot, box in enumerate(boxes):
+        for child, free in zip(box.children, box.passes, strict=True):
+            if free and leads[slots[child]]:
+                leads[slot] = 1
+    return leads
+
+
+def unreached(graph: Graph, wrt: Iterable[Box]) -> list[Box]:
+    """Those of `wrt` to which no differentiable path leads from an output."""
+    reached = _reached(graph)
+    return [box for box in wrt if box not in reached]
+
+
+def _reached(graph: Graph) -> set[Box]:
+    """The boxes to which a differentiable path leads from an output."""
+    reached = {box for box in graph.outputs if box.outputs[0].dtype.kind in "fc"}
+    for box in reversed(graph.boxes):
+        if box in reached:
+            reached.update([child for child, free in zip(box.children, box.passes, strict=True) if free])
+    return reached
+
+
+def mark_derivatives(boxes: Iterable[Box]) -> None:
+    """Note of boxes that they are derivatives."""
+    for box in boxes:
+        box.__dict__["is_derivative"] = True
+
+
+def refuse_cut(graph: Graph, cut: Sequence[Box]) -> None:
+    """Refuse to give zeros in silence for boxes that no gradient reaches, or that the graph does not hold.
+
+    A derivative that does not read a box, or only its shape, or that compares it, is constant there: its own derivative
+    is 0, and there is nothing in the user's graph to mend.
+    """
+    derivatives = [box for box in _reached(graph) if "is_derivative" in vars(box)] if cut else []
+    below = set(topological_order(derivatives))
+    for box in cut:
+        if box not in graph and not derivatives:
+            graph.box(box)
+        elif box in graph and (box not in below or box.dtype.kind not in "fc"):
+            raise cut_error(graph, box)
+
+
+def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: bytearray) -> None:
+    """Refuse to leave out in silence a derivative that exists and that a box does not implement."""
+    for box in boxes:
+        if not box.underived_children:
+            continue
+        for name, child in zip(box.names_of_children(), box.children, strict=True):
+            if name in box.underived_children and leads[slots[child]] and child.outputs[0].dtype.kind in "fc":
+                way = child
+                while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
+                    way = way.children[0]
+                raise NotDifferentiableError(
+                    f"{box.title}: its derivative by {name!r} is not implemented, and what is differentiated by "
+                    f"leads there by way of {way.title}\n"
+                    f"  built at {box.built_at}\n"
+                    f"  give {name!r} as a number or a constant, or leave what it is made of out of wrt"
+                )
+
+
+def cut_error(graph: Graph, box: Box) -> NotDifferentiableError:
+    """Why no gradient reaches a box: the first box above it through which none passes."""
+    title = f"{type(box).__name__} {graph.names[box]!r}"
+    if not any(spec.dtype.kind in "fc" for spec in box.outputs):
+        return NotDifferentiableError(
+            f"{title}: has dtype {box.dtype}, and only real or complex values have a gradient"
+        )
+    above = {box}
+    cut = box
+    for parent in graph.boxes:
+        for child, free in zip(parent.children, parent.passes, strict=True):
+            if child in above:
+                if free:
+                    above.add(parent)
+                else:
+                    cut = parent
+    why = "takes it as a constant child"
+    if cut.underived_children:
+        why = f"has no derivative by {' or '.join(map(repr, sorted(cut.underived_children)))} that is implemented"
+    if not any(spec.dtype.kind in "fc" for spec in cut.outputs):
+        why = f"has the dtype {cut.outputs[0].dtype}, which no gradient passes"
+    return NotDifferentiableError(
+        f"{title}: no gradient reaches it; the path is cut at {type(cut).__name__} {graph.names[cut]!r}, which {why}\n"
+        f"  built at {cut.built_at}\n"
+        f"  ask for an array of zeros with unused='zeros', or leave it out of wrt"
+    )

@@ -1,0 +1,130 @@
+"""The backward sweep: each bprop in reverse order, broadcasting undone and fan-out added up, on arrays or on boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.boxes.complex_numbers import real_part
+from flowgraph.boxes.likeness import sum_like
+from flowgraph.errors import BpropError, FlowgraphError
+from flowgraph.shapes.spec import same, shape_text
+
+
+class Step(NamedTuple):
+    """One bprop: the box, its slot, the slots of its children, and which of them want a gradient."""
+
+    slot: int
+    bprop: Callable[..., tuple[Any, ...]]
+    read: Callable[[Any], Iterable[Any]]
+    wanted: tuple[tuple[int, int], ...]
+    arity: int
+    box: Box
+
+
+def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> None:
+    """Send the gradients in `grads` on, from each box to those of its children that want one.
+
+    The gradient of a box is the sum over its parents of what each sends: dl/dv = sum_p (dp/dv)' dl/dp. Of a complex
+    value it is the g with dl = Re Σ g dv, the conjugate of the gradient that a user sees (`turned`).
+
+    Source: Larochelle, Training neural networks, "flow graph", bprop.
+    """
+    scalar = np.float64
+    box: Box | None = None
+    try:
+        for slot, bprop, read, wanted, arity, box in steps:
+            grad = grads[slot]
+            if grad is None:
+                continue
+            parts = bprop(grad, values[slot], *read(values))
+            if type(parts) is not tuple or len(parts) != arity:
+                raise _wrong_count(box, parts)
+            for position, child in wanted:
+                part = parts[position]
+                if type(part) is not scalar or type(values[child]) is not scalar:
+                    part = settled(part, values[child], box, position, values[slot])
+                arrived = grads[child]
+                grads[child] = part if arrived is None else added(arrived, part)
+    except Exception as error:
+        if box is not None and not isinstance(error, FlowgraphError):
+            error.add_note(f"in bprop of {box.title}, built at {box.built_at}")
+        raise
+
+
+def added(arrived: Any, part: Any) -> Any:
+    """The sum of two gradients; of a box with several outputs, output by output."""
+    if type(part) is not tuple:
+        return arrived + part
+    return tuple(
+        new if old is None else old if new is None else old + new for old, new in zip(arrived, part, strict=True)
+    )
+
+
+def settled(part: Any, value: Any, box: Box, position: int, own: Any) -> Any:
+    """What a bprop returned for a child, held against the child's value and summed over what was broadcast."""
+    if type(part) is tuple and isinstance(value, tuple | Box):
+        return part
+    if part is None:
+        raise _wrong(box, position, "None", "a gradient (None is for children declared in constant_children)")
+    if not isinstance(part, Box | np.ndarray | np.generic):
+        part = np.asarray(part)
+    if part.shape != value.shape:
+        if _undoes_broadcast(box, part.shape, value.shape):
+            part = sum_like(part, value)
+        elif not _fits(part.shape, value.shape):
+            raise _wrong(box, position, f"the shape {shape_text(part.shape)}", shape_text(value.shape))
+    if part.dtype != value.dtype:
+        if not _mixed(box, part.dtype, own) and not _other_kind(box, part.dtype, value.dtype):
+            raise _wrong(box, position, f"dtype {part.dtype}", str(value.dtype))
+        part = (part if value.dtype.kind == "c" else real_part(part)).astype(value.dtype)
+    return part
+
+
+def _undoes_broadcast(box: Box, found: Sequence[Any], needed: Sequence[Any]) -> bool:
+    """Whether a shape is what broadcasting makes of another, in a box that broadcasts its children."""
+    if not isinstance(box, Elementwise) and box.signature is None:
+        return False
+    extra = len(found) - len(needed)
+    return extra >= 0 and all(n == 1 or same(f, n) for f, n in zip(found[extra:], needed, strict=True))
+
+
+def _fits(found: Sequence[Any], needed: Sequence[Any]) -> bool:
+    """Whether a shape may be another one, where a size of it is only known in a run."""
+    return len(found) == len(needed) and all(map(same, found, needed))
+
+
+def _mixed(box: Box, found: np.dtype[Any], own: Any) -> bool:
+    """Whether the dtype comes from children of different dtypes, so that NumPy itself has widened the gradient."""
+    dtypes = [child.dtype for child in box.children]
+    own_dtype = [own.dtype] if hasattr(own, "dtype") else []
+    floats = [dtype for dtype in dtypes if dtype.kind in "fc"]
+    return any(len(set(met)) > 1 and found == np.result_type(*met, *own_dtype) for met in (dtypes, floats))
+
+
+def _other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
+    """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side.
+
+    There are no complex numbers of half precision: what meets float16 there has single precision.
+    """
+    kinds = {spec.dtype.kind for one in (box, *box.children) for spec in one.outputs}
+    precision = np.dtype(np.float32) if needed == np.float16 else needed.type(0).real.dtype
+    return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == precision
+
+
+def _wrong_count(box: Box, parts: Any) -> BpropError:
+    found = f"{len(parts)} gradients" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
+    return BpropError(
+        f"{box.title}: bprop returned {found}, needs a tuple of {len(box.children)}, "
+        f"one per child ({', '.join(box.names_of_children())})\n  built at {box.built_at}"
+    )
+
+
+def _wrong(box: Box, position: int, found: str, needed: str) -> BpropError:
+    return BpropError(
+        f"{box.title}: bprop returned {found} for child {box.names_of_children()[position]!r}, needs {needed}\n"
+        f"  built at {box.built_at}"
+    )

@@ -1,0 +1,102 @@
+"""The gufunc notation "(m,k),(k,n)->(m,n)": read once at import, then the shape rule of every box that declares it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flowgraph.shapes.size import Shape, Size
+from flowgraph.shapes.spec import broadcast, same
+
+_GROUP = re.compile(r"\(([^()]*)\)")
+
+
+class SignatureMismatchError(ValueError):
+    """Shapes that a signature does not take; the box turns it into a ShapeError that names itself."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Core axes per child and per output; axes in front of them broadcast, as in NumPy's generalised ufuncs.
+
+    An axis is a name, which stands for one size, or a number, which is its size.
+    """
+
+    text: str
+    children: tuple[tuple[str, ...], ...]
+    outputs: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Signature:
+        """Read the notation; an axis that may be missing, as in NumPy's matmul, ends in "?"."""
+        left, arrow, right = text.replace(" ", "").partition("->")
+        if not arrow or not _GROUP.sub("", left + right).replace(",", "") == "":
+            raise ValueError(f"signature {text!r} is not in gufunc notation, such as '(m,k),(k,n)->(m,n)'")
+        groups = [[tuple(filter(None, g.split(","))) for g in _GROUP.findall(side)] for side in (left, right)]
+        return cls(text.replace(" ", ""), tuple(groups[0]), tuple(groups[1]))
+
+    def result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
+        """The shapes of the outputs for these shapes of the children."""
+        sizes: dict[str, int | Size] = {}
+        owner: dict[str, str] = {}
+        loops = []
+        missing: set[str] = set()
+        for core, shape, name in zip(self.children, shapes, names, strict=True):
+            present = self._present(core, shape, name, missing)
+            cut = len(shape) - len(present)
+            loops.append(shape[:cut])
+            for axis, size in zip(present, shape[cut:], strict=True):
+                if axis.isdigit():
+                    if not same(int(axis), size):
+                        raise SignatureMismatchError(f"child {name!r} has the size {size} where it needs {axis}")
+                    sizes[axis] = int(axis)
+                    continue
+                if axis in sizes and not same(sizes[axis], size):
+                    raise SignatureMismatchError(
+                        f"child {name!r} has {axis} = {size} but child {owner[axis]!r} has {axis} = {sizes[axis]}"
+                    )
+                if axis not in sizes or isinstance(sizes[axis], Size):
+                    sizes[axis], owner[axis] = size, name
+        loop = broadcast(loops)
+        if loop is None:
+            raise SignatureMismatchError(f"the axes in front of the core, {loops}, do not broadcast")
+        return tuple(
+            loop + tuple(_size(axis.rstrip("?"), sizes) for axis in core if axis.rstrip("?") not in missing)
+            for core in self.outputs
+        )
+
+    def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
+        """For children of such shapes the smallest arrays to try the signature on: `size` for what has a name."""
+        cores = []
+        for core, shape in zip(self.children, shapes, strict=True):
+            present = self._present(core, shape, "", set()) if len(core) > len(shape) else core
+            cores.append(tuple(int(axis) if axis.isdigit() else size for axis in (a.rstrip("?") for a in present)))
+        return cores
+
+    def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
+        """A shape for each child, with all its axes: the names stand for `sizes` in the order in which they come."""
+        names = dict.fromkeys(axis.rstrip("?") for core in self.children for axis in core)
+        known = dict(zip((name for name in names if not name.isdigit()), sizes, strict=False))
+        known |= {name: int(name) for name in names if name.isdigit()}
+        return [(*loop, *(known[axis.rstrip("?")] for axis in core)) for core in self.children]
+
+    def _present(self, core: tuple[str, ...], shape: Shape, name: str, missing: set[str]) -> list[str]:
+        """The core axes that this child has; the optional ones that it lacks are noted in `missing`."""
+        lacking = len(core) - len(shape)
+        present = []
+        for axis in core:
+            if axis.endswith("?") and lacking > 0:
+                missing.add(axis.rstrip("?"))
+                lacking -= 1
+            else:
+                present.append(axis.rstrip("?"))
+        if len(present) > len(shape):
+            raise SignatureMismatchError(
+                f"child {name!r} has {len(shape)} axes but needs at least {len(present)} ({','.join(core)})"
+            )
+        return present
+
+
+def _size(axis: str, sizes: Mapping[str, int | Size]) -> int | Size:
+    return int(axis) if axis.isdigit() else sizes[axis]
