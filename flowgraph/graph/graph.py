@@ -17,6 +17,7 @@ from flowgraph.graph import feeding
 from flowgraph.graph.backward_steps import backward_steps, reader
 from flowgraph.graph.debug_mode import debugging
 from flowgraph.graph.order import Boxes, assert_topological, topological_order, unique_names
+from flowgraph.graph.pictures import DrawnGraph
 from flowgraph.graph.run import Run, as_values
 from flowgraph.graph.sweep import Step
 from flowgraph.graph.table import graph_table
@@ -37,7 +38,7 @@ class Fstep(NamedTuple):
     done: tuple[int, ...]
 
 
-class Graph:
+class Graph(DrawnGraph):
     """A directed acyclic graph of boxes, given by its outputs.
 
     `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
@@ -177,54 +178,6 @@ class Graph:
     def __repr__(self) -> str:
         outputs = ", ".join(printable(self.names[box]) for box in self.outputs)
         return f"<Graph of {len(self)} boxes: {outputs}>"
-
-    def render(self, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:
-        """Draw the graph into a .svg, .png, .pdf, .html or .dot, and return its path; see `flowgraph.rendering`."""
-        from flowgraph import rendering
-
-        return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
-
-    def animate(self, path: Any, run: Run, grads: Any = None, **settings: Any) -> Any:
-        """Write the steps of a run and its bprop as a page (.html) or a playing picture (.svg), and return its path."""
-        from flowgraph import rendering
-
-        return rendering.animate(self, path, run, grads, **settings)
-
-    def explain(self, path: Any, wrt: Iterable[Any] | None = None) -> Any:
-        """Write the derivation of the gradients as mathematics into a .html, .md or .tex, and return its path."""
-        from flowgraph import rendering
-
-        return rendering.explain(self, path, wrt)
-
-    def interactive(self, **settings: Any) -> Any:
-        """The picture to move about in, for a notebook: pan, zoom, search; settings as in `render`."""
-        from flowgraph import rendering
-
-        return rendering.interactive(self, **settings)
-
-    def to_svg(self, **settings: Any) -> str:
-        """The graph as SVG text; settings as in `render`."""
-        from flowgraph import rendering
-
-        return rendering.to_svg(self, **settings)
-
-    def to_dot(self, **settings: Any) -> str:
-        """The graph as DOT text, the same for the same graph; settings as in `render`."""
-        from flowgraph import rendering
-
-        return rendering.to_dot(self, **settings)
-
-    def to_graphviz(self, **settings: Any) -> Any:
-        """The graph as a `graphviz.Source`, to go on with."""
-        from flowgraph import rendering
-
-        return rendering.to_graphviz(self, **settings)
-
-    def _repr_svg_(self) -> str | None:
-        """The picture in a notebook."""
-        from flowgraph import rendering
-
-        return rendering.notebook_svg(self)
 
     def _keywords_as_inputs(self, feeds: Any, named: dict[str, Any], given: dict[str, Any]) -> tuple[Any, Any]:
         """Move what is given by a keyword to the input of its name; return what is left for `keep` and `seed`."""

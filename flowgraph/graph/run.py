@@ -13,16 +13,16 @@ from flowgraph.boxes.complex_numbers import turned
 from flowgraph.errors import DtypeError, FeedError, UnknownBoxError, UsageError
 from flowgraph.graph import feeding, postconditions, reachability
 from flowgraph.graph.debug_mode import debugging
+from flowgraph.graph.pictures import ExplainedGrads, ExplainedRun
 from flowgraph.graph.sweep import Step, sweep
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
 if TYPE_CHECKING:
-    from flowgraph.debugging import NanExplanation, ZeroReport
     from flowgraph.graph.graph import Graph
 
 
-class Run:
+class Run(ExplainedRun):
     """What `Graph.fprop` computed: `run[box]` or `run["name"]` is a value, `run.bprop()` gives the gradients.
 
     A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
@@ -103,17 +103,6 @@ class Run:
             found |= {b: turned(grads[i]) for i, b in enumerate(graph.boxes) if grads[i] is not None and b not in found}
         zeros = {box: np.zeros_like(self._values[graph.slots[box]]) for box, part in found.items() if part is None}
         return Grads(graph, {**found, **zeros}, boxes, self._values, seeds)
-
-    def explain_nan(self, box: Any = None, grad: Any = None) -> NanExplanation:
-        """The first NaN or infinity on the way to a box: who made it, of which elements, and the usual remedy.
-
-        Without `box` it looks at the outputs, then at the gradients of the parameters, where `grad` arrives at the
-        outputs (ones, if it is not given).
-        """
-        from flowgraph import debugging
-
-        self._needs_all("explain_nan")
-        return debugging.explain_nan(self.graph, self._values, self._seeds, box, grad)
 
     def _wrt(self, wrt: Any) -> tuple[Box, ...]:
         if wrt is None:
@@ -206,7 +195,7 @@ class Run:
         return f"<Run of {self.graph!r}>"
 
 
-class Grads(Mapping[Any, Any]):
+class Grads(ExplainedGrads, Mapping[Any, Any]):
     """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes."""
 
     def __init__(
@@ -217,12 +206,6 @@ class Grads(Mapping[Any, Any]):
         self._grads = grads
         self._values = values
         self._seeds = seeds
-
-    def why_zero(self, key: Any) -> ZeroReport:
-        """Why the gradient of a parameter, or of a box that this bprop kept, is zero: where it is lost on the way."""
-        from flowgraph import debugging
-
-        return debugging.why_zero(self.graph, self._values, self._seeds, self.graph.box(key), self[key])
 
     def __getitem__(self, key: Any) -> Any:
         box = self.graph.box(key)

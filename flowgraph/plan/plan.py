@@ -14,6 +14,7 @@ from flowgraph.box.random_draws import seed_of_run
 from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph, feeding
 from flowgraph.graph.debug_mode import debugging
+from flowgraph.graph.pictures import DrawnPlan
 from flowgraph.plan.agreement import Expected
 from flowgraph.plan.calling import KEYWORDS, MISSING, is_plain, make_calls
 from flowgraph.plan.specialise import concrete_leaves
@@ -24,7 +25,7 @@ LARGEST_CACHE = 16
 """Sets of shapes for which a plan keeps its function; the one compiled first makes room."""
 
 
-class Plan:
+class Plan(DrawnPlan):
     """A graph as straight-line NumPy: `step(x=X, y=Y)` gives the values of the outputs and updates the parameters.
 
     Values come as a tuple in the order of the outputs, or alone where a single box was compiled. All updates read the
@@ -146,14 +147,6 @@ class Plan:
     def bytes(self) -> int:
         """Bytes of the buffers of the function that ran last, without the parameters and their spare copies."""
         return self._latest().memory.bytes
-
-    def render(self, path: Any, **settings: Any) -> Any:
-        """Draw the graph of the function that ran last, with its buffers and what is written in place."""
-        from flowgraph import rendering
-        from flowgraph.rendering.memory import memory_of
-
-        latest = self._latest()
-        return rendering.render(latest.graph, path, memory=memory_of(latest.schedule), **settings)
 
     def _latest(self) -> Specialised:
         if self.last is None:

@@ -1,0 +1,102 @@
+"""How graphs, runs and plans are drawn and explained: by rooms above this one, which are imported when they are asked.
+
+This is the only file that imports what stands above its own folder. `self` is the graph, run or plan that a class here
+is mixed into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowgraph.debugging import NanExplanation, ZeroReport
+
+
+class DrawnGraph:
+    """What a graph can be drawn as."""
+
+    def render(self: Any, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:
+        """Draw the graph into a .svg, .png, .pdf, .html or .dot, and return its path; see `flowgraph.rendering`."""
+        from flowgraph import rendering
+
+        return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
+
+    def animate(self: Any, path: Any, run: Any, grads: Any = None, **settings: Any) -> Any:
+        """Write the steps of a run and its bprop as a page (.html) or a playing picture (.svg), and return its path."""
+        from flowgraph import rendering
+
+        return rendering.animate(self, path, run, grads, **settings)
+
+    def explain(self: Any, path: Any, wrt: Iterable[Any] | None = None) -> Any:
+        """Write the derivation of the gradients as mathematics into a .html, .md or .tex, and return its path."""
+        from flowgraph import rendering
+
+        return rendering.explain(self, path, wrt)
+
+    def interactive(self: Any, **settings: Any) -> Any:
+        """The picture to move about in, for a notebook: pan, zoom, search; settings as in `render`."""
+        from flowgraph import rendering
+
+        return rendering.interactive(self, **settings)
+
+    def to_svg(self: Any, **settings: Any) -> str:
+        """The graph as SVG text; settings as in `render`."""
+        from flowgraph import rendering
+
+        return rendering.to_svg(self, **settings)
+
+    def to_dot(self: Any, **settings: Any) -> str:
+        """The graph as DOT text, the same for the same graph; settings as in `render`."""
+        from flowgraph import rendering
+
+        return rendering.to_dot(self, **settings)
+
+    def to_graphviz(self: Any, **settings: Any) -> Any:
+        """The graph as a `graphviz.Source`, to go on with."""
+        from flowgraph import rendering
+
+        return rendering.to_graphviz(self, **settings)
+
+    def _repr_svg_(self: Any) -> str | None:
+        """The picture in a notebook."""
+        from flowgraph import rendering
+
+        return rendering.notebook_svg(self)
+
+
+class ExplainedRun:
+    """What a run can say of its values."""
+
+    def explain_nan(self: Any, box: Any = None, grad: Any = None) -> NanExplanation:
+        """The first NaN or infinity on the way to a box: who made it, of which elements, and the usual remedy.
+
+        Without `box` it looks at the outputs, then at the gradients of the parameters, where `grad` arrives at the
+        outputs (ones, if it is not given).
+        """
+        from flowgraph import debugging
+
+        self._needs_all("explain_nan")
+        return debugging.explain_nan(self.graph, self._values, self._seeds, box, grad)
+
+
+class ExplainedGrads:
+    """What gradients can say of themselves."""
+
+    def why_zero(self: Any, key: Any) -> ZeroReport:
+        """Why the gradient of a parameter, or of a box that this bprop kept, is zero: where it is lost on the way."""
+        from flowgraph import debugging
+
+        return debugging.why_zero(self.graph, self._values, self._seeds, self.graph.box(key), self[key])
+
+
+class DrawnPlan:
+    """What a plan can be drawn as."""
+
+    def render(self: Any, path: Any, **settings: Any) -> Any:
+        """Draw the graph of the function that ran last, with its buffers and what is written in place."""
+        from flowgraph import rendering
+        from flowgraph.rendering.memory import memory_of
+
+        latest = self._latest()
+        return rendering.render(latest.graph, path, memory=memory_of(latest.schedule), **settings)
