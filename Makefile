@@ -22,6 +22,8 @@ check: lint test
 # Pages of docs/ that are made from the code.
 pages: .venv/dev
 	$(BIN)/python -m tools.coverage_page > docs/coverage.md
+	$(BIN)/python -m tools.boxes_stub > stub.pyi && mv stub.pyi flowgraph/boxes/__init__.pyi
+	$(BIN)/flowgraph gallery docs/gallery.md
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

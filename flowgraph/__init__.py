@@ -4,12 +4,18 @@ Every operation is a box, an object with `fprop` and `bprop`, that sits in a top
 """
 
 import flowgraph.starting  # noqa: F401  # isort: split (it waits for Ctrl-C while all else is imported)
-from flowgraph import boxes, functional
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.naming import scope
+from flowgraph.shapes.signature import Signature
+from flowgraph.shapes.size import Size
+from flowgraph.shapes.spec import Spec
+
+# isort: split
+# Files of boxes may call what stands above by fg.
+from flowgraph import boxes, functional
 from flowgraph.boxes import *  # noqa: F403  (its __all__ lists what boxes the package has)
 from flowgraph.checking import check, property_test
 from flowgraph.derivatives import gradient, gradients, hessian, hvp, jacobian, jvp, vjp
@@ -21,9 +27,6 @@ from flowgraph.graph.opened import opened
 from flowgraph.graph.run import Grads, Run
 from flowgraph.plan import Plan, compile
 from flowgraph.saving import load, save
-from flowgraph.shapes.signature import Signature
-from flowgraph.shapes.size import Size
-from flowgraph.shapes.spec import Spec
 from flowgraph.training import (
     MLP,
     SGD,

@@ -79,7 +79,9 @@ def _is_own(box: type[Box]) -> bool:
 
 
 def _own_row(box: type[Box]) -> str:
-    return f"| `fg.{box.__name__}` | {_latex(box.formula)} | {_latex(box.derivative)} |"
+    return (
+        f"| `{'fg' if box.public else 'fg.boxes'}.{box.__name__}` | {_latex(box.formula)} | {_latex(box.derivative)} |"
+    )
 
 
 def _latex(formula: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.example import example
+from flowgraph.box.exports import public
 from flowgraph.boxes.normal import NormalCdf
 from flowgraph.boxes.number import keep_number
 from flowgraph.errors import UsageError
@@ -204,6 +205,7 @@ class SiLU(Elementwise):
         return 4 * product(shape)
 
 
+@public
 def linear(a: Any) -> Any:
     """The linear activation: the pre-activation itself, no box at all.
 
@@ -212,36 +214,43 @@ def linear(a: Any) -> Any:
     return a
 
 
+@public
 def sigmoid(a: Any) -> Any:
     """Sigmoid of a box, or of an array."""
     return Sigmoid.apply(a)
 
 
+@public
 def relu(a: Any) -> Any:
     """ReLU of a box, or of an array."""
     return ReLU.apply(a)
 
 
+@public
 def leaky_relu(a: Any, slope: float = 0.01) -> Any:
     """LeakyReLU of a box, or of an array."""
     return LeakyReLU.apply(a, slope=slope)
 
 
+@public
 def elu(a: Any, alpha: float = 1.0) -> Any:
     """ELU of a box, or of an array."""
     return ELU.apply(a, alpha=alpha)
 
 
+@public
 def softplus(a: Any) -> Any:
     """Softplus of a box, or of an array."""
     return Softplus.apply(a)
 
 
+@public
 def gelu(a: Any, approximate: str = "none") -> Any:
     """GELU of a box, or of an array."""
     return GELU.apply(a, approximate=approximate)
 
 
+@public
 def silu(a: Any) -> Any:
     """SiLU of a box, or of an array."""
     return SiLU.apply(a)

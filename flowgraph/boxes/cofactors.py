@@ -51,6 +51,7 @@ class CofactorSlopes(OfMatrices):
     ∇g = its value for ∇ in the place of g        ∇a = Σ_k w_k (h(g, a + t_k ∇) − h),  w_k of the slope at 0
     """
 
+    public = False
     symbol = "cofactor slopes"
     formula = r"\nabla_a \langle g, \operatorname{adj}(a)^\top \rangle"
     derivative = r"\nabla_g = h(\nabla, a), \quad \nabla_a = \tfrac{d}{dt} h(g, a + t \nabla)"

@@ -160,6 +160,7 @@ class ConvInput(Convolving):
     It is the transposed convolution, by which images are enlarged.
     """
 
+    public = False
     symbol = "convᵀ"
     formula = r"\textstyle\sum_{f, u} w_{f, c, u}\, g_{n, f, i}"
     derivative = r"w_{f, c, u}, g_{n, f, i}"
@@ -219,6 +220,7 @@ class ConvFilters(Convolving):
     h = Σ_ni grad x, at the places of the window        linear in both; `like` are the filters of the convolution
     """
 
+    public = False
     symbol = "conv filters"
     formula = r"\textstyle\sum_{n, i} g_{n, f, i}\, x_{n, c, s i + d u}"
     derivative = r"x_{n, c, s i + d u}, g_{n, f, i}"

@@ -54,6 +54,7 @@ class OnDiagonal(Box):
     h_{i, i + offset} = a_i, else 0        da = the diagonal of the gradient
     """
 
+    public = False
     offset: int = 0
     axis1: int = 0
     axis2: int = 1

@@ -203,6 +203,7 @@ class BothHalves(Box):
     `like` has the n numbers along the axis.
     """
 
+    public = False
     axis: int = -1
 
     symbol = "both halves"

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.example import example
+from flowgraph.box.exports import public
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.entropy import XLog1pY, XLogY
 from flowgraph.boxes.scipy_special import Special, special
@@ -250,6 +251,7 @@ class GammaIncC(Special):
         return None, -grad * _gamma_density(a, x)
 
 
+@public
 def polygamma(n: Any, x: Any) -> Any:
     """scipy.special.polygamma of a box, an array or a number, n a whole number.
 

@@ -18,6 +18,7 @@ class Gauge(Box):
     h = grad        the gradient is sent on; `free`, the slope along what is left open, must be 0 up to rounding
     """
 
+    public = False
     what: str
 
     symbol = "gauge"

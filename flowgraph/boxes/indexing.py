@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, numpy_dispatch
 from flowgraph.box.example import example
+from flowgraph.box.exports import public
 from flowgraph.boxes.part import part
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
 from flowgraph.shapes import indexing as index_shape
@@ -65,6 +66,7 @@ class IndexAdd(Box):
     A place that the index names twice receives both. `index` as in Index.
     """
 
+    public = False
     index: tuple[Any, ...] = ()
 
     symbol = "add at"
@@ -138,6 +140,7 @@ def index_add(a: Any, like: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
     return _index_add(a, like.shape, index, indices)
 
 
+@public
 def arange_like(like: Any, axis: int = 0) -> Any:
     """ArangeLike on boxes whose axis follows the batch, its value where the size is known."""
     size = like.shape[axis]

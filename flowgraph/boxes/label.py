@@ -59,6 +59,7 @@ class PlacesOf(Box):
     Shapes: labels (...), like (..., C), h as many as labels.
     """
 
+    public = False
     columns: bool = False
 
     symbol = "places"
@@ -93,6 +94,7 @@ class PlaceOf(Box):
     Shapes: labels of one element, like of C elements, h ().
     """
 
+    public = False
     symbol = "place"
     formula = "y"
     constant_children = frozenset({"labels", "like"})
@@ -121,6 +123,7 @@ class MinusAt(Box):
     With the places of labels and the amount 1 it is a − e(y), the gradient of the loss at the output pre-activation.
     """
 
+    public = False
     symbol = "minus at"
     formula = r"a - \mathrm{amount} \; e(\mathrm{places})"
     derivative = r"\nabla_h, \; -\sum \nabla_{h, places}"

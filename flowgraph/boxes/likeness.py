@@ -9,6 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.axes import axes_of
 from flowgraph.box.example import example
+from flowgraph.box.exports import public
 from flowgraph.shapes.broadcasting import summed_to
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -150,6 +151,7 @@ def count(shape: Any, axis: Any) -> int:
     return total
 
 
+@public
 def sum_like(a: Any, like: Any) -> Any:
     """SumLike on boxes, its value on arrays; `a` itself where the shapes agree already."""
     if isinstance(a, Box) and a.shape == like.shape:
@@ -157,6 +159,7 @@ def sum_like(a: Any, like: Any) -> Any:
     return SumLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else summed_to(a, like.shape)
 
 
+@public
 def broadcast_like(a: Any, like: Any) -> Any:
     """BroadcastLike on boxes, its value on arrays; a setting of the shape where it is known in numbers."""
     if isinstance(a, Box) and a.shape == like.shape:
@@ -164,6 +167,7 @@ def broadcast_like(a: Any, like: Any) -> Any:
     return BroadcastLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else np.broadcast_to(a, like.shape)
 
 
+@public
 def reshape_like(a: Any, like: Any) -> Any:
     """ReshapeLike on boxes, its value on arrays."""
     if isinstance(a, Box) and a.shape == like.shape:
@@ -171,6 +175,7 @@ def reshape_like(a: Any, like: Any) -> Any:
     return ReshapeLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else np.reshape(a, like.shape)
 
 
+@public
 def fit_like(a: Any, like: Any, axes: tuple[int, ...]) -> Any:
     """FitLike on boxes, its value on arrays."""
     if all(size == needed and not isinstance(size, Size) for size, needed in zip(a.shape, like.shape, strict=True)):
@@ -178,6 +183,7 @@ def fit_like(a: Any, like: Any, axes: tuple[int, ...]) -> Any:
     return FitLike.apply(a, like, axes=axes)
 
 
+@public
 def count_like(like: Any, axis: Any = None) -> Any:
     """The number of elements along the axes: a number where it is known, a box where it follows the batch."""
     if not isinstance(like, Box):

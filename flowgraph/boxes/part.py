@@ -17,6 +17,7 @@ class Part(Box):
 
     index: int
 
+    public = False
     symbol = "part"
     examples = None  # its child has several outputs: it is tested with the boxes that have them
 

@@ -97,6 +97,7 @@ class SpreadToLargest(Pooling):
     h = Σ of the shares        of the gradient, the mean over the largest of each window: `MeanOfLargest`
     """
 
+    public = False
     symbol = "to the largest"
     formula = r"\textstyle\sum_i g_i 1_{a = h_i} / k_i"
     derivative = "1_{a = h} / k"
@@ -135,6 +136,7 @@ class MeanOfLargest(Pooling):
     h = mean of a over the ties        the gradient goes back in equal shares: `SpreadToLargest`
     """
 
+    public = False
     symbol = "at the largest"
     formula = r"\textstyle\frac{1}{k} \sum_{u: b_u = \max b} a_u"
     derivative = "1 / k"
@@ -200,6 +202,7 @@ class SpreadEvenly(Pooling):
     h = Σ of the shares        of the gradient, the mean of each window: `MeanPool`
     """
 
+    public = False
     count_padding: bool = True
 
     symbol = "to all"

@@ -55,6 +55,7 @@ class Others(Box):
     place i; the products of the others in each row are what is summed.
     """
 
+    public = False
     axis: int = 0
 
     symbol = "Π others"

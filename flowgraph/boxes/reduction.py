@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.example import example
+from flowgraph.box.exports import public
 from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.boxes.complex_numbers import conjugate, real_part
 from flowgraph.boxes.exponential import finite_or_zero, one_at_zero
@@ -259,16 +260,19 @@ def spread(a: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
     return total / max(count(a.shape, axis) - ddof, 0)
 
 
+@public
 def sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """np.sum of a box, an array or a number."""
     return Sum.apply(a, axis=axis, keepdims=keepdims)
 
 
+@public
 def mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """np.mean of a box, an array or a number."""
     return Mean.apply(a, axis=axis, keepdims=keepdims)
 
 
+@public
 def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """ln Σ exp(a) along axes, of a box, an array or a number, without overflow.
 

@@ -19,6 +19,7 @@ class UnitRows(Box):
     h_i = e_i, in the shape of `like`; no gradient, as it depends on the shape alone
     """
 
+    public = False
     symbol = "unit rows"
     constant_children = frozenset({"like"})
     examples = (example((2, 3)), example(()), example((4,)))
@@ -40,6 +41,7 @@ class RepeatRows(Box):
     h_i = a        da = Σ_i of the gradient
     """
 
+    public = False
     symbol = "repeat rows"
     constant_children = frozenset({"rows"})
     examples = (example((2, 3), (4,)), example((), (2, 3)), example((3,), (3, 1)))
@@ -61,6 +63,7 @@ class RowsAs(Box):
     h = a, in the shape of `like`, then that of a row        da = the gradient, in rows
     """
 
+    public = False
     symbol = "rows as"
     constant_children = frozenset({"like"})
     examples = (example((6, 2), (2, 3)), example((1, 2), ()), example((3,), (3,)))

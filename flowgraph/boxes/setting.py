@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.example import example
+from flowgraph.box.exports import public
 from flowgraph.boxes.given import boxed
 from flowgraph.boxes.indexing import Index, check_index, filled, get, index, index_add, indexed
 from flowgraph.boxes.likeness import broadcast_like, reshape_like
@@ -72,6 +73,7 @@ class SetAt(Box):
         return Spec(a.shape, np.result_type(a.dtype, value.dtype))
 
 
+@public
 def set_at(a: Any, index: Any, value: Any) -> Any:
     """The array with other values at an index of any kind: a new box in place of a[index] = value.
 
@@ -91,6 +93,7 @@ def set_at(a: Any, index: Any, value: Any) -> Any:
     return SetAt(a, broadcast_like(boxed(value).astype(a.dtype), taken), *taken.children[1:], index=taken.index)
 
 
+@public
 def add_at(a: Any, index: Any, value: Any) -> Any:
     """The array with values added at an index of any kind: a new box in place of np.add.at(a, index, value).
 

@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box import Box
 from flowgraph.box.example import example
+from flowgraph.box.exports import public
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
 
@@ -81,11 +82,13 @@ def _below_zero(a: Any, axis: Any) -> Any:
     return a - 1.0 * np.max(a, axis=axis, keepdims=True) if a.size else 1.0 * a
 
 
+@public
 def softmax(a: Any, axis: Any = -1) -> Any:
     """Softmax of a box, or of an array."""
     return Softmax.apply(a, axis=axis)
 
 
+@public
 def log_softmax(a: Any, axis: Any = -1) -> Any:
     """LogSoftmax of a box, or of an array."""
     return LogSoftmax.apply(a, axis=axis)

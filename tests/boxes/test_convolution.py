@@ -171,10 +171,10 @@ ERRORS = [
     (lambda x, w: fg.MaxPool(x, size=2, padding=2), r"MaxPool: found padding=2, needs at most half of size=2"),
     (lambda x, w: fg.MaxPool(x, size=0), r"MaxPool: found size=0, needs a whole number from 1"),
     (lambda x, w: fg.MeanPool(x[0, 0, 0]), r"found 1 axes, needs 2 or more for a window of 2"),
-    (lambda x, w: fg.SpreadEvenly(x, x), r"the pooling gives \(2, 4, 4, 4\)"),
-    (lambda x, w: fg.MeanOfLargest(x, x[0]), r"needs \(4, 9, 8\) in both"),
-    (lambda x, w: fg.ConvInput(x, w, x), r"the convolution gives \(2, 5, 7, 7\) in 1 groups"),
-    (lambda x, w: fg.ConvFilters(x[0], x, w), r"needs as many axes in all"),
+    (lambda x, w: fg.boxes.SpreadEvenly(x, x), r"the pooling gives \(2, 4, 4, 4\)"),
+    (lambda x, w: fg.boxes.MeanOfLargest(x, x[0]), r"needs \(4, 9, 8\) in both"),
+    (lambda x, w: fg.boxes.ConvInput(x, w, x), r"the convolution gives \(2, 5, 7, 7\) in 1 groups"),
+    (lambda x, w: fg.boxes.ConvFilters(x[0], x, w), r"needs as many axes in all"),
 ]
 
 

@@ -51,7 +51,7 @@ def test_sizes_that_follow_the_batch():
         (lambda x: np.diagonal(x, 0, 1, 1), "repeated axis"),
         (lambda x: np.diag(np.expand_dims(x, 0)), "found 3 axes, needs a vector"),
         (lambda x: np.tril(x[0, 0]), "found 0 axes, needs matrices"),
-        (lambda x: fg.OnDiagonal(x[0], x), r"the diagonals are \(2,\)"),
+        (lambda x: fg.boxes.OnDiagonal(x[0], x), r"the diagonals are \(2,\)"),
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_is_written(build, text):

@@ -119,7 +119,7 @@ def test_errors(call, text):
 
 def test_half_of_another_size_is_refused():
     with pytest.raises(fg.FlowgraphError, match=r"\(3,\) is not the first half of \(7,\)"):
-        fg.BothHalves(fg.Input("a", shape=(3,)), fg.Input("like", shape=(7,)))
+        fg.boxes.BothHalves(fg.Input("a", shape=(3,)), fg.Input("like", shape=(7,)))
     with pytest.raises(fg.FlowgraphError, match="needs as many axes in both"):
         fg.fit_like(fg.Input("a", shape=(3,)), fg.Input("like", shape=(7, 1)), (0,))
 

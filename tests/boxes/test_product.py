@@ -89,4 +89,4 @@ def test_wrong_axes_are_refused():
     with pytest.raises(fg.ShapeError, match="axis=2 does not fit: the child has 2 axes"):
         np.cumsum(x, axis=2)
     with pytest.raises(fg.FlowgraphError, match="needs an axis from 0"):
-        fg.Others(x, axis=-1)
+        fg.boxes.Others(x, axis=-1)

@@ -13,15 +13,15 @@ RNG = np.random.default_rng(0)
 ROWS = 3
 SHAPES = {
     fg.Conv2d: ((2, 4, 5, 6), (6, 2, 3, 2)),
-    fg.ConvInput: ((2, 6, 5, 7), (6, 2, 3, 2), (2, 4, 5, 6)),
-    fg.ConvFilters: ((2, 6, 5, 7), (2, 4, 5, 6), (6, 2, 3, 2)),
+    fg.boxes.ConvInput: ((2, 6, 5, 7), (6, 2, 3, 2), (2, 4, 5, 6)),
+    fg.boxes.ConvFilters: ((2, 6, 5, 7), (2, 4, 5, 6), (6, 2, 3, 2)),
 }
 POOLS = {
     fg.MaxPool: ((2, 4, 4),),
     fg.MeanPool: ((2, 4, 4),),
-    fg.SpreadEvenly: ((2, 2, 2), (2, 4, 4)),
-    fg.SpreadToLargest: ((2, 2, 2), (2, 4, 4)),
-    fg.MeanOfLargest: ((2, 4, 4), (2, 4, 4)),
+    fg.boxes.SpreadEvenly: ((2, 2, 2), (2, 4, 4)),
+    fg.boxes.SpreadToLargest: ((2, 2, 2), (2, 4, 4)),
+    fg.boxes.MeanOfLargest: ((2, 4, 4), (2, 4, 4)),
 }
 
 
