@@ -276,7 +276,7 @@ def test_an_integer_cast_a_comparison_a_constant_child():
     assert (cast.reason, cast.causes[0].child) == ("integer cast", "a")
     assert "MatMul '@' becomes int64 here, and no gradient passes" in str(cast)
     assert why(fg.sum((a > 0).astype(float)), x=X).reason == "no gradient passes"
-    constant = why(fg.sum(fg.boxes.likeness.BroadcastLike(fg.sum(x), a)), x=X)
+    constant = why(fg.sum(fg.boxes.BroadcastLike(fg.sum(x), a)), x=X)
     assert constant.reason == "constant child"
     assert "is its child 'like', which it takes as a constant" in str(constant)
 

@@ -13,7 +13,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.complex_numbers import turned
+from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.target import Target

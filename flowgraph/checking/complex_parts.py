@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, registry
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.boxes.complex_numbers import real_part
+from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.graph import Graph
 from flowgraph.graph.sweep import settled

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
-from flowgraph.boxes.complex_numbers import real_part, turned
+from flowgraph.boxes.elementwise.complex_numbers import real_part, turned
 from flowgraph.checking.box_target import BoxCalls, import_of
 from flowgraph.checking.combine import nothing, with_failures
 from flowgraph.checking.generators import generator

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.boxes.part import Part
+from flowgraph.boxes.engine.output_of import Part
 from flowgraph.debugging.culprit import Index, Place, parts_of, unflatten
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.boxes.indexing import Index
+from flowgraph.boxes.indexing.index import Index
 from flowgraph.debugging.zero_report import Cause
 from flowgraph.graph.sweep import Step
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.cast import Cast
+from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.debugging.sending import sent_to
 from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.zero_report import Cause, ZeroReport

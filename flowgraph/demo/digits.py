@@ -9,7 +9,8 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Input
-from flowgraph.boxes import L2, SoftmaxCrossEntropy, mean, softmax
+from flowgraph.boxes import L2, SoftmaxCrossEntropy, mean
+from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.graph import Graph
 from flowgraph.training import MLP
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.complex_numbers import turned
-from flowgraph.boxes.likeness import broadcast_like
+from flowgraph.boxes.elementwise.complex_numbers import turned
+from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph, reachability

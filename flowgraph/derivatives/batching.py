@@ -8,22 +8,22 @@ from typing import Any, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.boxes.arrangement import Flip, Transpose
-from flowgraph.boxes.diagonal import Diagonal, OnDiagonal, Tril, Triu
-from flowgraph.boxes.einsum import Einsum
-from flowgraph.boxes.fourier import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
-from flowgraph.boxes.gauge import Gauge
-from flowgraph.boxes.indexing import Index, IndexAdd
-from flowgraph.boxes.inverse import Solve
-from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.likeness import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
-from flowgraph.boxes.linear_algebra import MatMul, TensorDot
-from flowgraph.boxes.part import Part
-from flowgraph.boxes.product import CumSum
-from flowgraph.boxes.reduction import Mean, Sum
-from flowgraph.boxes.rows import RepeatRows
-from flowgraph.boxes.shape import ExpandDims, Reshape, Squeeze
-from flowgraph.boxes.taking import TakeAlongAxis
+from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.row_batch import RepeatRows
+from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
+from flowgraph.boxes.fourier.transforms import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
+from flowgraph.boxes.indexing.gather import TakeAlongAxis
+from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.linear_algebra.diagonal import Diagonal, OnDiagonal, Tril, Triu
+from flowgraph.boxes.linear_algebra.einsum import Einsum
+from flowgraph.boxes.linear_algebra.gauge_check import Gauge
+from flowgraph.boxes.linear_algebra.inverse import Solve
+from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
+from flowgraph.boxes.reduction.products import CumSum
+from flowgraph.boxes.reduction.sums import Mean, Sum
+from flowgraph.boxes.shape.arrangement import Flip, Transpose
+from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.shape.reshaping import ExpandDims, Reshape, Squeeze
 from flowgraph.derivatives.per_row import PerRow
 from flowgraph.graph.order import topological_order
 

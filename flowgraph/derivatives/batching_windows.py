@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
-from flowgraph.boxes.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
+from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
+from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
 from flowgraph.derivatives.batching import lifted, rule_for
 from flowgraph.shapes.size import Size
 

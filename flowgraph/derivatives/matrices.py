@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.rows import RepeatRows, RowsAs, UnitRows
+from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
 from flowgraph.derivatives.backward_graph import gradient, sent_back
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.products import pushed

@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.complex_numbers import turned
+from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.derivatives.opaque import parts_of, settled_bprop
 from flowgraph.shapes.spec import Spec
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
-from flowgraph.boxes.arithmetic import Positive
+from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.order import topological_order
 

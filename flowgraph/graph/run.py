@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.underflow import again
-from flowgraph.boxes.complex_numbers import turned
+from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.errors import DtypeError, FeedError, UnknownBoxError, UsageError
 from flowgraph.graph import feeding, postconditions, reachability
 from flowgraph.graph.debug_mode import debugging

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.boxes.complex_numbers import real_part
-from flowgraph.boxes.likeness import sum_like
+from flowgraph.boxes.elementwise.complex_numbers import real_part
+from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.errors import BpropError, FlowgraphError
 from flowgraph.shapes.spec import same, shape_text
 

@@ -9,31 +9,42 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Elementwise
-from flowgraph.boxes.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus
-from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
-from flowgraph.boxes.arrangement import Flip, Roll, Transpose
-from flowgraph.boxes.cast import Cast
-from flowgraph.boxes.choosing import Choose
-from flowgraph.boxes.complex_numbers import Conjugate, Imag, Real, real_part
-from flowgraph.boxes.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
-from flowgraph.boxes.elementwise_loss import SquaredError
-from flowgraph.boxes.error_function import Erf, Erfc
-from flowgraph.boxes.exponential import Exp, Exp2, Expm1
-from flowgraph.boxes.extremes import Max, Min
-from flowgraph.boxes.hyperbolic import Tanh
-from flowgraph.boxes.indexing import Index, IndexAdd
-from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.likeness import BroadcastLike, ReshapeLike, SumLike
-from flowgraph.boxes.padding import Pad
-from flowgraph.boxes.part import Part
-from flowgraph.boxes.power import ConstantPower, Square
-from flowgraph.boxes.reduction import Mean, Sum
-from flowgraph.boxes.selection import Absolute, Clip, Fabs, Fmax, Fmin, Maximum, Minimum, NanToNum, Sign, Where
-from flowgraph.boxes.setting import SetAt
-from flowgraph.boxes.shape import BroadcastTo, ExpandDims, Reshape, Squeeze
-from flowgraph.boxes.splitting import Split, Unstack
-from flowgraph.boxes.taking import TakeAlongAxis
-from flowgraph.boxes.trigonometric import Arctan, Cos, Degrees, Radians, Sin
+from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Conjugate, Imag, Real, real_part
+from flowgraph.boxes.elementwise.exponential import Exp, Exp2, Expm1
+from flowgraph.boxes.elementwise.hyperbolic import Tanh
+from flowgraph.boxes.elementwise.power import ConstantPower, Square
+from flowgraph.boxes.elementwise.selection import (
+    Absolute,
+    Clip,
+    Fabs,
+    Fmax,
+    Fmin,
+    Maximum,
+    Minimum,
+    NanToNum,
+    Sign,
+    Where,
+)
+from flowgraph.boxes.elementwise.trigonometric import Arctan, Cos, Degrees, Radians, Sin
+from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.shape_like import BroadcastLike, ReshapeLike, SumLike
+from flowgraph.boxes.indexing.gather import TakeAlongAxis
+from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.indexing.scatter import SetAt
+from flowgraph.boxes.indexing.select import Choose
+from flowgraph.boxes.linear_algebra.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
+from flowgraph.boxes.neural.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus
+from flowgraph.boxes.neural.elementwise_loss import SquaredError
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.sums import Mean, Sum
+from flowgraph.boxes.shape.arrangement import Flip, Roll, Transpose
+from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.shape.padding import Pad
+from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.shape.splitting import Split, Unstack
+from flowgraph.boxes.special.error_function import Erf, Erfc
 from flowgraph.graph.sweep import Step, added, settled
 
 CHOICES: tuple[type[Box], ...] = (

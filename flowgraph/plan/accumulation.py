@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.arithmetic import Add
-from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
+from flowgraph.boxes.elementwise.arithmetic import Add
+from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.graph import Graph
 from flowgraph.plan.blas import routine
 from flowgraph.plan.rebuild import elements, on_children, rebuild

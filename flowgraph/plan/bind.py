@@ -13,7 +13,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.label import PlaceOf, PlacesOf, check_labels
+from flowgraph.boxes.neural.label import PlaceOf, PlacesOf, check_labels
 from flowgraph.graph.run import as_values
 from flowgraph.plan.arena import aligned_bytes, lay_out
 from flowgraph.plan.blas import accumulator

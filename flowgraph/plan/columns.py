@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from flowgraph.box import Box
-from flowgraph.boxes.arithmetic import Positive
-from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.extremes import Max, Min
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.label import MinusAt, PlacesOf
-from flowgraph.boxes.linear_algebra import MatMul
-from flowgraph.boxes.reduction import Sum
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.elementwise.arithmetic import Positive
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import MatMul
+from flowgraph.boxes.neural.label import MinusAt, PlacesOf
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.label import MinusAt, PlaceOf, PlacesOf
-from flowgraph.boxes.linear_algebra import AddMatMul
-from flowgraph.boxes.shape import BroadcastTo, Reshape
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import AddMatMul
+from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.plan.emit_chains import write_chain
 from flowgraph.plan.emit_labels import texts_of_places, write_refusal
 from flowgraph.plan.emit_stretches import name_of_buffer, name_of_run, write_join

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowgraph.boxes.label import PlaceOf, PlacesOf
+from flowgraph.boxes.neural.label import PlaceOf, PlacesOf
 from flowgraph.plan.rebuild import shape_of
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.arithmetic import Add, Multiply, Subtract
-from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
-from flowgraph.boxes.linear_algebra import MatMul
-from flowgraph.boxes.power import Square
-from flowgraph.boxes.reduction import Sum
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Subtract
+from flowgraph.boxes.elementwise.power import Square
+from flowgraph.boxes.linear_algebra.products import MatMul
+from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import sizes_known
 from flowgraph.plan.scalars import as_written

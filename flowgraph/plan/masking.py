@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
-from flowgraph.boxes.selection import Where
+from flowgraph.boxes.elementwise.selection import Where
 
 _WHOLE = {4: np.int32, 8: np.int64}
 

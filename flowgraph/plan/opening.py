@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.boxes.arithmetic import Multiply
-from flowgraph.boxes.linear_algebra import MatMul, TensorDot
-from flowgraph.boxes.power import ConstantPower, Square
-from flowgraph.boxes.reduction import Mean, Sum
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.elementwise.arithmetic import Multiply
+from flowgraph.boxes.elementwise.power import ConstantPower, Square
+from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
+from flowgraph.boxes.reduction.sums import Mean, Sum
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
 from flowgraph.plan.specialise import in_numbers

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Subtract
-from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.label import MinusAt
-from flowgraph.boxes.linear_algebra import MatMul
-from flowgraph.boxes.reduction import Sum
-from flowgraph.boxes.shape import BroadcastTo, Reshape
+from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Subtract
+from flowgraph.boxes.linear_algebra.products import MatMul
+from flowgraph.boxes.neural.label import MinusAt
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import elements, is_scalar, on_children, placed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowgraph.box import Box
-from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.shape.joining import Concatenate
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.rebuild import elements, sizes_known
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.boxes.arithmetic import Multiply
-from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.cast import Cast
-from flowgraph.boxes.extremes import Max, Min
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.reduction import Sum
-from flowgraph.boxes.shape import BroadcastTo, Reshape
+from flowgraph.boxes.elementwise.arithmetic import Multiply
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.ranges import is_normal, is_unit
 from flowgraph.plan.rebuild import elements, is_scalar, number_of, sizes_known

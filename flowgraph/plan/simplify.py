@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, registry
-from flowgraph.boxes.cast import Cast
-from flowgraph.boxes.shape import BroadcastTo
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan import columns, idioms, scalars, shapes, single
 from flowgraph.plan.accumulation import accumulate

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flowgraph.box import Box
-from flowgraph.boxes.extremes import Max, Min
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.label import PlaceOf, PlacesOf
-from flowgraph.boxes.linear_algebra import MatMul
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import MatMul
+from flowgraph.boxes.neural.label import PlaceOf, PlacesOf
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.ufuncs import ufunc_of

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.indexing import ArangeLike
-from flowgraph.boxes.likeness import BroadcastLike, CountLike, ReshapeLike, SumLike, count
-from flowgraph.boxes.reduction import Sum
-from flowgraph.boxes.shape import BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
+from flowgraph.boxes.indexing.index import ArangeLike
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
 from flowgraph.shapes.size import evaluate

@@ -9,8 +9,8 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.arithmetic import Positive
-from flowgraph.boxes.joining import Concatenate
+from flowgraph.boxes.elementwise.arithmetic import Positive
+from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
 from flowgraph.plan.bind import Memory, bind, compile_source
 from flowgraph.plan.emit import emit

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.arithmetic import Add
-from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.linear_algebra import MatMul
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.elementwise.arithmetic import Add
+from flowgraph.boxes.linear_algebra.products import MatMul
+from flowgraph.boxes.shape.joining import Concatenate
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import elements, is_scalar, on_children, rebuild
 from flowgraph.plan.store import Store

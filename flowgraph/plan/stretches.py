@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.alike import LARGEST, Members, Reading, Run, alike_runs, children_of, found_inside, read_alike
 from flowgraph.plan.neighbours import bytes_of

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.cast import Cast
-from flowgraph.boxes.extremes import Max, Min
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.label import MinusAt, PlaceOf, PlacesOf
-from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
-from flowgraph.boxes.reduction import Reduction, Sum
-from flowgraph.boxes.selection import Where
-from flowgraph.boxes.shape import BroadcastTo, Reshape
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.selection import Where
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
+from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.sums import Reduction, Sum
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.joining import Concatenate
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.plan.masking import keeps_or_zero
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.ufuncs import ufunc_of

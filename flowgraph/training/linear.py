@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import current_scope, reopened
-from flowgraph.boxes.linear_algebra import Affine
+from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.training.initialisers import Initialiser, find_initialiser
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import read_count, read_generator

@@ -9,11 +9,11 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
 from flowgraph.boxes import BinaryCrossEntropy
-from flowgraph.boxes.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
-from flowgraph.boxes.elementwise_loss import Hinge
-from flowgraph.boxes.label import pick
-from flowgraph.boxes.loss import ClassLoss
-from flowgraph.boxes.reduction import mean
+from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
+from flowgraph.boxes.neural.elementwise_loss import Hinge
+from flowgraph.boxes.neural.label import pick
+from flowgraph.boxes.neural.loss import ClassLoss
+from flowgraph.boxes.reduction.sums import mean
 from flowgraph.graph import Graph
 
 SUMS = (Add, Subtract, Negative, Positive)

@@ -13,8 +13,8 @@ from flowgraph.box import Box
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import reopened, scope
-from flowgraph.boxes.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
-from flowgraph.boxes.softmax import log_softmax, softmax
+from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
+from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError
 from flowgraph.training.dropout import dropout
 from flowgraph.training.initialisers import Initialiser

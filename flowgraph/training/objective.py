@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowgraph.box import Box
-from flowgraph.boxes.reduction import mean
+from flowgraph.boxes.reduction.sums import mean
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_number

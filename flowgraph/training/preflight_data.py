@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.loss import ClassLoss
+from flowgraph.boxes.neural.loss import ClassLoss
 from flowgraph.training.examples import Fed
 from flowgraph.training.problem import Problem
 

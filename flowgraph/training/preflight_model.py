@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes import activation
-from flowgraph.boxes.hyperbolic import Tanh
+from flowgraph.boxes.elementwise.hyperbolic import Tanh
+from flowgraph.boxes.neural import activation
 from flowgraph.errors import GradientWarning
 from flowgraph.graph.run import Run
 from flowgraph.training.preflight_data import class_losses

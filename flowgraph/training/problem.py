@@ -10,9 +10,9 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
-from flowgraph.boxes.activation import sigmoid
-from flowgraph.boxes.likeness import reshape_like
-from flowgraph.boxes.softmax import log_softmax, softmax
+from flowgraph.boxes.engine.shape_like import reshape_like
+from flowgraph.boxes.neural.activation import sigmoid
+from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph

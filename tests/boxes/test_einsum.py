@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.boxes.einsum import explicit
+from flowgraph.boxes.linear_algebra.einsum import explicit
 from flowgraph.errors import ShapeError, UsageError
 from tests.boxes.numpy_calls import assert_every_batch, assert_multilinear_as_numpy
 

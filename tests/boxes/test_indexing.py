@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import flowgraph as fg
-from flowgraph.boxes.indexing import ArangeLike, IndexAdd
+from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
 
 

@@ -10,7 +10,7 @@ import pytest
 import scipy.special as special
 
 import flowgraph as fg
-from flowgraph.boxes import scipy_special
+from flowgraph.boxes.special import scipy_special
 from flowgraph.errors import install_hint
 from flowgraph.functional import grad
 

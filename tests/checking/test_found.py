@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.diagonal import OnDiagonal
-from flowgraph.boxes.indexing import Index, IndexAdd
-from flowgraph.boxes.joining import SplitLike
-from flowgraph.boxes.likeness import SumLike
+from flowgraph.boxes.engine.shape_like import SumLike
+from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
+from flowgraph.boxes.shape.joining import SplitLike
 
 
 def zeros(*shape):

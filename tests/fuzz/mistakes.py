@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.boxes.arithmetic import Divide, Multiply
+from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply
 from flowgraph.plan import emit, emit_chains, scalars, store, writers
 from flowgraph.plan.rebuild import is_scalar
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.label import MinusAt, PlaceOf
+from flowgraph.boxes.neural.label import MinusAt, PlaceOf
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.label import PlacesOf
+from flowgraph.boxes.neural.label import PlacesOf
 from tests.plan.agreement import assert_agree
 
 DTYPES = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowgraph.box import Box, Leaf
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.cast import Cast
+from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.graph import Graph
 from flowgraph.plan.emit import Source
 from flowgraph.plan.native.bind import Bound

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.boxes.indexing import IndexAdd
-from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
+from flowgraph.boxes.indexing.index import IndexAdd
+from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
+from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.plan.blas import routine
 from flowgraph.plan.native.lines import cast, number_name
 from flowgraph.plan.native.operands import product_index

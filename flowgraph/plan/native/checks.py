@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.elementwise_loss import BinaryCrossEntropy, Hinge
-from flowgraph.boxes.label import OneHot, PlacesOf, check_labels
+from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
+from flowgraph.boxes.neural.label import OneHot, PlacesOf, check_labels
 from flowgraph.plan.rebuild import shape_of
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.cast import Cast
-from flowgraph.boxes.elementwise_loss import BinaryCrossEntropy, Hinge
-from flowgraph.boxes.error_function import Erf, Erfc
-from flowgraph.boxes.normal import NormalCdf
-from flowgraph.boxes.selection import Clip, Where
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.selection import Clip, Where
+from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
+from flowgraph.boxes.neural.normal import NormalCdf
+from flowgraph.boxes.special.error_function import Erf, Erfc
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.ufuncs import ufunc_of
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Leaf
-from flowgraph.boxes.indexing import IndexAdd
-from flowgraph.boxes.linear_algebra import AddMatMul
+from flowgraph.boxes.indexing.index import IndexAdd
+from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.graph import Graph
 from flowgraph.plan.native.calls import is_called
 from flowgraph.plan.native.operands import element_lines, role_of

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flowgraph.box import Box
-from flowgraph.boxes.extremes import Max, Min
-from flowgraph.boxes.indexing import Index, IndexAdd
-from flowgraph.boxes.joining import Concatenate
-from flowgraph.boxes.label import MinusAt, OneHot, PlacesOf
-from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
-from flowgraph.boxes.reduction import Sum
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
+from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.joining import Concatenate
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.native.checks import CHECKS, guard
 from flowgraph.plan.native.lines import cast, expression, is_elementwise, number_name
 from flowgraph.plan.native.places import flat_text, own_index, rows_of

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Array, Box, Leaf
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.linear_algebra import AddMatMul
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import AddMatMul
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.native.refusal import NotNativeError
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known

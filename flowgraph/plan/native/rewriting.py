@@ -8,13 +8,13 @@ from collections import Counter
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Leaf
-from flowgraph.boxes.arithmetic import Add
-from flowgraph.boxes.arrangement import Transpose
-from flowgraph.boxes.indexing import Index
-from flowgraph.boxes.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.linear_algebra import AddMatMul, MatMul
-from flowgraph.boxes.part import Part
-from flowgraph.boxes.shape import Reshape
+from flowgraph.boxes.elementwise.arithmetic import Add
+from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.blas import routine
 from flowgraph.plan.native.blocks import LARGE

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.extremes import Max
-from flowgraph.boxes.reduction import Reduction, Sum
+from flowgraph.boxes.reduction.extremes import Max
+from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.plan.native.blocks import nested
 from flowgraph.plan.native.checks import CHECKS
 from flowgraph.plan.native.lines import cast, literal, number_name

@@ -1,0 +1,179 @@
+"""Powers and roots, element by element."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.numpy_api.array_arguments import given
+from flowgraph.errors import UsageError
+
+
+class Power(Elementwise):
+    """A number to the power of another; x ** 2 with a plain number builds a `ConstantPower`.
+
+    h = a^b        ∂h/∂a = b a^(b-1), ∂h/∂b = h ln a
+
+    At a = 0 the gradient of the exponent is 0. Where a < 0, h exists for whole b only: the gradient of a is right, that
+    of b is NaN, for there is none.
+    """
+
+    symbol = "^"
+    numpy = np.power
+    formula = "a^b"
+    derivative = r"b\, a^{b - 1}, h \ln a"
+    domain = {"a": Interval(0, inf, open=True)}
+
+    @classmethod
+    def from_numpy(cls, a: Any, b: Any) -> Box:
+        """A plain number as the exponent is a setting."""
+        return ConstantPower(a, exponent=b) if type(b) in (int, float) else cls(a, b)
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return a**b
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        base = exponent = None
+        if needs[0]:
+            base = grad * (b * a ** np.where((a == 0) & (b == 0), 1, b - 1))
+        if needs[1]:
+            exponent = grad * self._of_exponent(h, a)
+        return base, exponent
+
+    def _of_exponent(self, h: Any, a: Any) -> Any:
+        if h.dtype.kind == "c":
+            return h * np.log(np.where(a == 0, 1, a).astype(h.dtype))
+        return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1)))
+
+
+class ConstantPower(Elementwise):
+    """A power with a number as its exponent.
+
+    h = a^p        dh/da = p a^(p-1)
+
+    Exact at a = 0 and for a < 0, as no logarithm is taken: a ** 0 has the derivative 0 and a ** 1 has 1 everywhere.
+    """
+
+    exponent: float
+
+    symbol = "^p"
+    formula = "a^p"
+    derivative = r"p\, a^{p - 1}"
+    examples = (
+        example((3, 4), exponent=2),
+        example(np.array([[0.0, -1.5], [2.0, 0.5]]), exponent=3),
+        example(np.array([0.0, -1.5]), exponent=1),
+        example(np.array([0.0, -1.5]), exponent=0),
+        example(np.array([0.3, 1.0, 2.5]), exponent=-0.5),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        return a**self.exponent
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        p = self.exponent
+        if p == 0:
+            return (np.zeros_like(grad),)
+        if p == 1:
+            return (grad,)
+        return (grad * (p * a if p == 2 else p * a ** (p - 1)),)
+
+    def check_settings(self) -> None:
+        """Refuse an exponent that is no number."""
+        if type(self.exponent) not in (int, float):
+            raise UsageError(f"ConstantPower: found exponent={self.exponent!r}, needs an int or a float; or use Power")
+
+
+class Square(Elementwise):
+    """Square.
+
+    h = a²        dh/da = 2 a
+    """
+
+    numpy = np.square
+    symbol = "²"
+    formula = "a^2"
+    derivative = "2 a"
+
+    def fprop(self, a: Any) -> Any:
+        return np.square(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (2 * a),)
+
+
+class Reciprocal(Elementwise):
+    """Reciprocal.
+
+    h = 1 / a        dh/da = -h²
+    """
+
+    numpy = np.reciprocal
+    symbol = "1/a"
+    formula = r"\frac{1}{a}"
+    derivative = "-h^2"
+    domain = {"a": Interval(0, inf, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.reciprocal(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (-grad * (h * h),)
+
+
+class Sqrt(Elementwise):
+    """Square root.
+
+    h = √a        dh/da = 1 / (2 h), infinite at 0
+    """
+
+    numpy = np.sqrt
+    symbol = "√"
+    formula = r"\sqrt{a}"
+    derivative = r"\frac{1}{2 h}"
+    domain = {"a": Interval(0, inf, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.sqrt(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / (2 * h),)
+
+
+class Cbrt(Elementwise):
+    """Cube root, of negative numbers too.
+
+    h = ∛a        dh/da = 1 / (3 h²), infinite at 0
+    """
+
+    numpy = (np.cbrt, "scipy.special.cbrt")
+    symbol = "∛"
+    formula = r"\sqrt[3]{a}"
+    derivative = r"\frac{1}{3 h^2}"
+    kinks = (0.0,)
+
+    def fprop(self, a: Any) -> Any:
+        return np.cbrt(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / (3 * h * h),)
+
+
+@implements(np.float_power)
+def float_power(a: Any, b: Any) -> Any:
+    """np.float_power of boxes: a power of float64."""
+    return np.power(_double(a), _double(b))
+
+
+def _double(value: Any) -> Any:
+    """A box or an array in double precision, a number as it is."""
+    if type(value) in (bool, int, float):
+        return float(value)
+    value = given(value)
+    return value.astype(np.result_type(value.dtype, np.float64))

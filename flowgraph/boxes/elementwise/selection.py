@@ -1,0 +1,263 @@
+"""Choices between numbers, element by element: sign and size, the larger or smaller of two, limits, conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import example
+from flowgraph.boxes.numpy_api.array_arguments import given
+from flowgraph.errors import UnsupportedError, UsageError
+
+
+class Absolute(Elementwise):
+    """Absolute value, of complex numbers too.
+
+    h = |a|        dh/da = sign(a), 0 at 0; of a complex a it is conj(a / |a|)
+    """
+
+    numpy = np.absolute
+    symbol = "|a|"
+    formula = "|a|"
+    derivative = r"\operatorname{sign}(a)"
+    kinks = (0.0,)
+
+    def fprop(self, a: Any) -> Any:
+        return np.absolute(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (np.conjugate(np.sign(a)) if a.dtype.kind == "c" else np.sign(a)),)
+
+
+class Fabs(Elementwise):
+    """Absolute value as a float, of integers too.
+
+    h = |a|        dh/da = sign(a), 0 at 0
+    """
+
+    numpy = np.fabs
+    symbol = "|a|"
+    formula = "|a|"
+    derivative = r"\operatorname{sign}(a)"
+    kinks = (0.0,)
+
+    def fprop(self, a: Any) -> Any:
+        return np.fabs(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * np.sign(a),)
+
+
+class Sign(Elementwise):
+    """Sign: -1, 0 or 1; of a complex number the one of its direction on the unit circle.
+
+    h = sign(a), sign(0) = 0        dh/da = 0, also at the jump; of a complex a only its turning moves h = a / |a|
+    """
+
+    numpy = np.sign
+    symbol = "sign"
+    formula = r"\operatorname{sign}(a)"
+    derivative = "0"
+    kinks = (0.0,)
+
+    def fprop(self, a: Any) -> Any:
+        return np.sign(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        if a.dtype.kind != "c":
+            return (np.zeros_like(grad),)
+        turning = grad - np.real(grad * h) * np.conjugate(h)
+        return (np.where(a == 0, 0, turning / np.where(a == 0, 1, np.absolute(a))),)
+
+
+class Extremum(Elementwise, abstract=True):
+    """The larger or the smaller of two: the gradient goes to the one that was taken, half to each at a tie."""
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        share = np.where(a == b, grad / 2, grad)
+        return np.where(a == h, share, 0) if needs[0] else None, np.where(b == h, share, 0) if needs[1] else None
+
+
+class Maximum(Extremum):
+    """The larger of two; NaN if either is.
+
+    h = max(a, b)        ∂h/∂a = 1 where a > b, 1/2 where a = b, else 0; ∂h/∂b likewise
+    """
+
+    numpy = np.maximum
+    symbol = "max"
+    formula = r"\max(a, b)"
+    derivative = "1_{a > b}, 1_{b > a}"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.maximum(a, b)
+
+
+class Minimum(Extremum):
+    """The smaller of two; NaN if either is.
+
+    h = min(a, b)        ∂h/∂a = 1 where a < b, 1/2 where a = b, else 0; ∂h/∂b likewise
+    """
+
+    numpy = np.minimum
+    symbol = "min"
+    formula = r"\min(a, b)"
+    derivative = "1_{a < b}, 1_{b < a}"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.minimum(a, b)
+
+
+class Fmax(Extremum):
+    """The larger of two; where one is NaN, the other.
+
+    h = max(a, b)        ∂h/∂a = 1 where a > b, 1/2 where a = b, else 0; ∂h/∂b likewise
+    """
+
+    numpy = np.fmax
+    symbol = "fmax"
+    formula = r"\max(a, b)"
+    derivative = "1_{a > b}, 1_{b > a}"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.fmax(a, b)
+
+
+class Fmin(Extremum):
+    """The smaller of two; where one is NaN, the other.
+
+    h = min(a, b)        ∂h/∂a = 1 where a < b, 1/2 where a = b, else 0; ∂h/∂b likewise
+    """
+
+    numpy = np.fmin
+    symbol = "fmin"
+    formula = r"\min(a, b)"
+    derivative = "1_{a < b}, 1_{b < a}"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.fmin(a, b)
+
+
+class Clip(Elementwise):
+    """A number held between two limits.
+
+    h = min(max(a, low), high)        dh/da = 1 where low ≤ a ≤ high and low < high, else 0
+
+    At a limit the gradient passes. np.clip with an array or a box as a limit is np.minimum(np.maximum(a, low), high),
+    where at a tie the limit takes half of it.
+    """
+
+    low: float = -inf
+    high: float = inf
+
+    numpy = np.clip
+    symbol = "clip"
+    formula = r"\min(\max(a, low), high)"
+    derivative = r"1_{low \leq a \leq high}"
+    examples = (
+        example((3, 4), low=-0.5, high=0.5),
+        example(np.array([-2.0, -1.0, 0.0, 3.0]), low=0.5),
+        example(np.array([[-2.0, -1.0], [0.0, 3.0]]), high=0.5),
+    )
+
+    @classmethod
+    def from_numpy(cls, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+        """Limits that are plain numbers are settings; the others are boxes of their own."""
+        low, high = (a_min if min is None else min), (a_max if max is None else max)
+        if low is None and high is None:
+            return a
+        if isinstance(a, Box) and all(limit is None or type(limit) in (int, float) for limit in (low, high)):
+            return cls(a, low=-inf if low is None else low, high=inf if high is None else high)
+        raised = a if low is None else np.maximum(a, low)
+        return raised if high is None else np.minimum(raised, high)
+
+    def fprop(self, a: Any) -> Any:
+        low, high = None if self.low == -inf else self.low, None if self.high == inf else self.high
+        return +a if low is None and high is None else np.clip(a, low, high)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        if self.low >= self.high:  # one number whatever a is
+            return (np.zeros_like(grad),)
+        return (np.where((a >= self.low) & (a <= self.high), grad, 0),)
+
+    def check_settings(self) -> None:
+        """Refuse limits that are no numbers."""
+        if not all(type(limit) in (int, float) for limit in (self.low, self.high)):
+            raise UsageError(f"Clip: found low={self.low!r}, high={self.high!r}, needs numbers; use np.clip for boxes")
+
+
+class Where(Elementwise):
+    """A choice between two, by a condition.
+
+    h = a where the condition is true, else b        ∂h/∂a = 1 where true, else 0; ∂h/∂b the other way round
+
+    The branch that is not taken gets an exact 0.
+    """
+
+    numpy = np.where
+    symbol = "where"
+    formula = r"a \text{ if } condition \text{ else } b"
+    derivative = r"1_{condition}, 1_{\neg condition}"
+    constant_children = frozenset({"condition"})
+    examples = (
+        example(np.array([[True, False, True], [False, False, True]]), (2, 3), (2, 3)),
+        example(np.array([True, False, True]), (2, 3), ()),
+    )
+
+    @classmethod
+    def from_numpy(cls, condition: Any, *branches: Any) -> Any:
+        """np.where: with two branches a choice, with none the places where the condition holds."""
+        if not branches:
+            return np.nonzero(condition)
+        if len(branches) != 2:
+            raise UnsupportedError(
+                "np.where: found one branch, needs two, or none for the places where the condition holds; give both "
+                "branches, np.where(condition, a, b)"
+            )
+        condition = given(condition)
+        return cls(condition if condition.dtype.kind == "b" else condition != 0, *branches)
+
+    def fprop(self, condition: Any, a: Any, b: Any) -> Any:
+        return np.where(condition, a, b)
+
+    def bprop(
+        self, grad: Any, h: Any, condition: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (False, True, True)
+    ) -> tuple[Any, ...]:
+        taken = np.where(condition, grad, 0) if needs[1] else None
+        return None, taken, np.where(condition, 0, grad) if needs[2] else None
+
+    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
+        """A Python number takes the dtype of the other branch, whatever the condition is made of."""
+        return super()._dtype_of(number, children[1:])
+
+
+class NanToNum(Elementwise):
+    """Numbers for what is none: NaN and the infinities are replaced.
+
+    h = a where finite, else the replacement        dh/da = 1 where finite, else 0
+    """
+
+    nan: float = 0.0
+    posinf: float | None = None
+    neginf: float | None = None
+
+    numpy = np.nan_to_num
+    symbol = "nan to num"
+    formula = r"a \text{ if finite}"
+    derivative = r"1_{a \text{ finite}}"
+    examples = (example((3, 4)), example((3, 4), nan=1.0, posinf=2.0, neginf=-2.0))
+
+    @classmethod
+    def from_numpy(cls, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Box:
+        """A box never shares memory, whatever `copy` says."""
+        return cls(x, nan=nan, posinf=posinf, neginf=neginf)
+
+    def fprop(self, a: Any) -> Any:
+        return np.nan_to_num(a, nan=self.nan, posinf=self.posinf, neginf=self.neginf)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.where(np.isfinite(a), grad, 0),)

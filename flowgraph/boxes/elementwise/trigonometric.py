@@ -1,0 +1,248 @@
+"""Trigonometric functions and their inverses, element by element."""
+
+from __future__ import annotations
+
+import math
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.box.interval import Interval
+from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.errors import DtypeError
+
+
+class Sin(Elementwise):
+    """Sine.
+
+    h = sin(a)        dh/da = cos(a)
+    """
+
+    numpy = np.sin
+    symbol = "sin"
+    formula = r"\sin(a)"
+    derivative = r"\cos(a)"
+
+    def fprop(self, a: Any) -> Any:
+        return np.sin(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * np.cos(a),)
+
+
+class Cos(Elementwise):
+    """Cosine.
+
+    h = cos(a)        dh/da = -sin(a)
+    """
+
+    numpy = np.cos
+    symbol = "cos"
+    formula = r"\cos(a)"
+    derivative = r"-\sin(a)"
+
+    def fprop(self, a: Any) -> Any:
+        return np.cos(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (-grad * np.sin(a),)
+
+
+class Tan(Elementwise):
+    """Tangent.
+
+    h = tan(a)        dh/da = 1 + h²
+    """
+
+    numpy = np.tan
+    symbol = "tan"
+    formula = r"\tan(a)"
+    derivative = "1 + h^2"
+    domain = {"a": Interval(-math.pi / 2, math.pi / 2, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.tan(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (1 + h * h),)
+
+
+class Arcsin(Elementwise):
+    """Angle of a sine.
+
+    h = arcsin(a)        dh/da = 1 / √(1 - a²), infinite at -1 and 1
+    """
+
+    numpy = np.arcsin
+    symbol = "arcsin"
+    formula = r"\arcsin(a)"
+    derivative = r"\frac{1}{\sqrt{1 - a^2}}"
+    domain = {"a": Interval(-1, 1, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.arcsin(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / np.sqrt((1 - a) * (1 + a)),)
+
+
+class Arccos(Elementwise):
+    """Angle of a cosine.
+
+    h = arccos(a)        dh/da = -1 / √(1 - a²), infinite at -1 and 1
+    """
+
+    numpy = np.arccos
+    symbol = "arccos"
+    formula = r"\arccos(a)"
+    derivative = r"-\frac{1}{\sqrt{1 - a^2}}"
+    domain = {"a": Interval(-1, 1, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return np.arccos(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (-grad / np.sqrt((1 - a) * (1 + a)),)
+
+
+class Arctan(Elementwise):
+    """Angle of a tangent.
+
+    h = arctan(a)        dh/da = 1 / (1 + a²)
+    """
+
+    numpy = np.arctan
+    symbol = "arctan"
+    formula = r"\arctan(a)"
+    derivative = r"\frac{1}{1 + a^2}"
+
+    def fprop(self, a: Any) -> Any:
+        return np.arctan(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / (1 + a * a),)
+
+
+class Arctan2(Elementwise):
+    """Angle of the point (x, y) as seen from the origin, from -π to π.
+
+    h = arctan(y / x), in the quadrant of the point        ∂h/∂y = x / r², ∂h/∂x = -y / r², r² = x² + y²
+
+    At the origin, which has no angle, both gradients are 0.
+    """
+
+    numpy = np.arctan2
+    symbol = "arctan2"
+    formula = r"\operatorname{arctan2}(y, x)"
+    derivative = r"\frac{x}{x^2 + y^2}, -\frac{y}{x^2 + y^2}"
+    domain = {"x": Interval(0, inf, open=True)}
+
+    def fprop(self, y: Any, x: Any) -> Any:
+        return np.arctan2(y, x)
+
+    def bprop(self, grad: Any, h: Any, y: Any, x: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        radius = one_at_zero(np.hypot(x, y))
+        along = grad / radius
+        return along * (x / radius) if needs[0] else None, -along * (y / radius) if needs[1] else None
+
+
+class Hypot(Elementwise):
+    """Length of the hypotenuse, without overflow of the squares.
+
+    h = √(a² + b²)        ∂h/∂a = a / h, ∂h/∂b = b / h
+
+    At the origin both gradients are 0, the least of the slopes there.
+    """
+
+    numpy = np.hypot
+    symbol = "hypot"
+    formula = r"\sqrt{a^2 + b^2}"
+    derivative = r"\frac{a}{h}, \frac{b}{h}"
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.hypot(a, b)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        length = one_at_zero(h)
+        return grad * (a / length) if needs[0] else None, grad * (b / length) if needs[1] else None
+
+
+class Sinc(Elementwise):
+    """The sinc function of signal processing.
+
+    h = sin(πa) / (πa), 1 at 0        dh/da = (cos(πa) - h) / a, 0 at 0
+
+    Near 0 the derivative is taken from its series, as cos(πa) and h agree there in most of their digits.
+    """
+
+    numpy = np.sinc
+    symbol = "sinc"
+    formula = r"\frac{\sin(\pi a)}{\pi a}"
+    derivative = r"\frac{\cos(\pi a) - h}{a}"
+
+    def fprop(self, a: Any) -> Any:
+        return np.sinc(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        u = math.pi * a
+        near = abs(u) < 0.25
+        v = u * u
+        series = -u * (1 / 3 - v * (1 / 30 - v * (1 / 840 - v * (1 / 45360 - v * (1 / 3991680)))))
+        far = np.where(near, 1, u)
+        return (grad * (math.pi * np.where(near, series, (np.cos(far) - np.sin(far) / far) / far)),)
+
+
+class Radians(Elementwise):
+    """Degrees in radians.
+
+    h = π a / 180        dh/da = π / 180
+    """
+
+    numpy = (np.radians, np.deg2rad)
+    symbol = "rad"
+    formula = r"\frac{\pi}{180} a"
+    derivative = r"\frac{\pi}{180}"
+
+    @classmethod
+    def from_numpy(cls, a: Any) -> Box:
+        """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
+        return cls(_as_angle(a, "Radians"))
+
+    def fprop(self, a: Any) -> Any:
+        return a * (math.pi / 180)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (math.pi / 180),)
+
+
+class Degrees(Elementwise):
+    """Radians in degrees.
+
+    h = 180 a / π        dh/da = 180 / π
+    """
+
+    numpy = (np.degrees, np.rad2deg)
+    symbol = "deg"
+    formula = r"\frac{180}{\pi} a"
+    derivative = r"\frac{180}{\pi}"
+
+    @classmethod
+    def from_numpy(cls, a: Any) -> Box:
+        """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
+        return cls(_as_angle(a, "Degrees"))
+
+    def fprop(self, a: Any) -> Any:
+        return a * (180 / math.pi)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (180 / math.pi),)
+
+
+def _as_angle(a: Box, who: str) -> Any:
+    if a.dtype.kind == "c":
+        raise DtypeError(
+            f"{who}: found {a.title} of dtype {a.dtype}, needs real numbers; take np.real or np.angle of it"
+        )
+    return a.astype(np.radians.resolve_dtypes((a.dtype, None))[0]) if a.dtype.kind in "biu" else a

@@ -1,0 +1,1 @@
+"""Elements taken by index, and put in by index."""

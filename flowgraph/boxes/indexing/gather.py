@@ -1,0 +1,156 @@
+"""Elements taken by place: along an axis, in sorted order, by a condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.engine.shape_like import count_like
+from flowgraph.boxes.indexing.index import arange_like, index_add, open_grid
+from flowgraph.boxes.numpy_api.array_arguments import given, with_axis
+from flowgraph.errors import UsageError
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec, broadcast
+
+
+class TakeAlongAxis(Box):
+    """For each line along an axis the elements at places of its own, as np.take_along_axis.
+
+    h_{.i.} = a_{.indices_i.}        da = the gradient, added into zeros at the same places
+    """
+
+    axis: int = -1
+
+    numpy = np.take_along_axis
+    symbol = "take along"
+    constant_children = frozenset({"indices"})
+    examples = (
+        example((3, 4), np.array([[0], [3], [3]])),
+        example((3, 4), np.array([[2, 0, -1, 2], [0, 0, 0, 0]]), axis=0),
+        example((2, 3, 2), np.array([[[0, 1], [2, 2]]]), axis=1),
+        example((4,), np.array([3, 3, -4])),
+    )
+
+    @classmethod
+    def from_numpy(cls, arr: Any, indices: Any, axis: int | None = -1) -> Box:
+        """np.take_along_axis; axis None takes from all elements in rows."""
+        return cls(np.ravel(arr), indices, axis=0) if axis is None else cls(arr, indices, axis=axis)
+
+    def fprop(self, a: Any, indices: Any) -> Any:
+        return np.take_along_axis(a, indices, self.axis)
+
+    def bprop(self, grad: Any, h: Any, a: Any, indices: Any) -> tuple[Any, ...]:
+        return add_along_axis(grad, a, indices, self.axis % a.ndim), None
+
+    def infer(self, a: Spec, indices: Spec) -> Spec:
+        """The number of places along the axis, the others broadcast."""
+        axis = axis_of(self, self.axis, len(a.shape))
+        if indices.dtype.kind not in "iu" or len(indices.shape) != len(a.shape):
+            raise self.shape_error(f"needs integers with {len(a.shape)} axes, found {indices}")
+        rest = broadcast([s.shape[:axis] + s.shape[axis + 1 :] for s in (a, indices)])
+        if rest is None:
+            raise self.shape_error(f"the axes other than {axis} do not broadcast")
+        return Spec((*rest[:axis], indices.shape[axis], *rest[axis:]), a.dtype)
+
+
+def add_along_axis(a: Any, like: Any, indices: Any, axis: int) -> Any:
+    """Zeros of the shape of an array, with numbers added for each line along an axis at places of its own."""
+    others = [i for i in range(like.ndim) if i != axis]
+    places = open_grid(like, others, ndim=like.ndim, at=others)
+    places.insert(axis, indices)
+    return index_add(a, like, *places, index=(ARRAY,) * like.ndim)
+
+
+class ArgSort(Box):
+    """The places that put an array in order along an axis, equal elements as they come; integers, so no gradient.
+
+    a[h] ascends
+    """
+
+    axis: int = -1
+
+    symbol = "argsort"
+    examples = (example((3, 4)), example((3, 4), axis=0), example((5,)))
+
+    def fprop(self, a: Any) -> Any:
+        return np.argsort(a, axis=self.axis, kind="stable")
+
+    def infer(self, a: Spec) -> Spec:
+        """The shape of the child."""
+        axis_of(self, self.axis, len(a.shape))
+        return Spec(a.shape, np.dtype(np.intp))
+
+
+@implements(np.argsort)
+def argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    """np.argsort of a box; of every kind the stable one."""
+    a, axis = with_axis(a, axis)
+    return ArgSort(a, axis=axis)
+
+
+@implements(np.sort)
+def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    """np.sort of a box: its elements in the order of their places, so that each gets its gradient back."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    return TakeAlongAxis(a, ArgSort(a, axis=axis), axis=axis)
+
+
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+    """np.partition of a box: in full order, one of those that NumPy allows; each element gets its gradient back."""
+    _check_kth(a, kth, axis)
+    return sort(a, axis)
+
+
+@implements(np.argpartition)
+def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+    """np.argpartition of a box: the places of its elements in full order."""
+    a, axis = with_axis(a, axis)
+    _check_kth(a, kth, axis)
+    return argsort(a, axis)
+
+
+@implements(np.take)
+def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+    """np.take of a box; places outside are refused, or taken modulo the size, or moved to the ends, by `mode`."""
+    if mode not in ("raise", "wrap", "clip"):
+        raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
+    a, axis = with_axis(a, axis)
+    places = given(indices)
+    if places.dtype.kind == "b":
+        places = places.astype(int)
+    if mode != "raise":
+        n = count_like(arange_like(a, axis_of(a, axis, a.ndim)))
+        places = places % n if mode == "wrap" else np.minimum(np.maximum(places, 0), n - 1)
+    return a[(*(slice(None),) * axis_of(a, axis, a.ndim), places)]
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    """np.compress of a box: the slices for which the condition is true."""
+    a, axis = with_axis(a, axis)
+    if isinstance(condition, Box):
+        return a[(*(slice(None),) * axis_of(a, axis, a.ndim), condition)]
+    return take(a, np.flatnonzero(np.asarray(condition)), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """np.extract of a box: the elements for which the condition is true."""
+    if not isinstance(condition, Box):
+        return take(arr, np.flatnonzero(np.asarray(condition)))
+    return np.ravel(arr)[np.ravel(condition if condition.dtype.kind == "b" else condition != 0)]
+
+
+def _check_kth(a: Any, kth: Any, axis: int | None) -> None:
+    """Refuse ranks that an axis does not have."""
+    size = a.size if axis is None else a.shape[axis_of(a, axis, a.ndim)]
+    ranks = np.asarray(kth)
+    if ranks.dtype.kind not in "iu" or (isinstance(size, int) and size and np.any((ranks < -size) | (ranks >= size))):
+        raise UsageError(f"np.partition: found kth={kth!r} on an axis of {size} of {a.title}, needs places on it")

@@ -1,0 +1,280 @@
+"""Indexing: slices, integers, new axes, integer and boolean arrays; and its gradient, which adds into zeros."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, numpy_dispatch
+from flowgraph.box.example import example
+from flowgraph.box.exports import public
+from flowgraph.boxes.engine.output_of import part
+from flowgraph.errors import DtypeError, IndexingError, ShapeError
+from flowgraph.shapes import indexing as index_shape
+from flowgraph.shapes.indexing import ARRAY, ArrayIndex, IndexMismatchError
+from flowgraph.shapes.size import Shape, Size
+from flowgraph.shapes.spec import Spec, same, shape_text
+
+
+class Index(Box):
+    """Some elements of an array, chosen as NumPy chooses them.
+
+    h = a[index]        da = the gradient, added into zeros at the same places; twice where an element is taken twice
+
+    `index` is a tuple of slices, integers, None, Ellipsis, and "array" for each of the children `indices`, which hold
+    integers or truth values. Shapes: NumPy's; what a mask or the first k of an axis N leave is known in a run.
+    """
+
+    index: tuple[Any, ...] = ()
+
+    symbol = "[ ]"
+    formula = r"a_{index}"
+    constant_children = frozenset({"indices"})
+    examples = (
+        example((3, 4), index=(1,)),
+        example((5, 3), index=(slice(None, None, -2), slice(1, None))),
+        example((2, 3, 4), index=(..., None, -1)),
+        example((5, 3), np.array([0, 4, -1, 4]), index=(ARRAY,)),
+        example((3, 4), np.array([[True, False, False, True]] * 3), index=(ARRAY,)),
+        example((3, 4), np.arange(3), np.array([0, 3, 3]), index=(ARRAY, ARRAY)),
+        example((2, 3, 4), np.array([True, False]), np.array([1, 1]), index=(ARRAY, slice(1, None), ARRAY)),
+    )
+
+    def fprop(self, a: Any, *indices: Any) -> Any:
+        return a[filled(self.index, indices)]
+
+    def bprop(self, grad: Any, h: Any, a: Any, *indices: Any) -> tuple[Any, ...]:
+        return index_add(grad, a, *indices, index=self.index), *(None for _ in indices)
+
+    def check_settings(self) -> None:
+        """Refuse what is no part of an index."""
+        check_index(self)
+
+    def infer(self, a: Spec, *indices: Spec) -> Spec:
+        """The sizes that the index leaves, the dtype of a."""
+        return Spec(indexed(self, a.shape, self.index, indices), a.dtype)
+
+
+class IndexAdd(Box):
+    """Zeros of the shape of another array, with an array added in at an index: the gradient of indexing.
+
+    h = 0, h[index] += a        da = the gradient, at the same index
+
+    A place that the index names twice receives both. `index` as in Index.
+    """
+
+    public = False
+    index: tuple[Any, ...] = ()
+
+    symbol = "add at"
+    formula = r"h_{index} \mathrel{+}= a"
+    constant_children = frozenset({"like", "indices"})
+    examples = (
+        example((4,), (3, 4), index=(1,)),
+        example((3, 2), (5, 3), index=(slice(None, None, -2), slice(1, None))),
+        example((4, 3), (5, 3), np.array([0, 4, -1, 4]), index=(ARRAY,)),
+        example((3,), (3, 4), np.arange(3), np.array([0, 3, 3]), index=(ARRAY, ARRAY)),
+        example((2,), (4,), np.array([True, False, False, True]), index=(ARRAY,)),
+    )
+
+    def fprop(self, a: Any, like: Any, *indices: Any) -> Any:
+        return _index_add(a, like.shape, self.index, indices)
+
+    def bprop(self, grad: Any, h: Any, a: Any, like: Any, *indices: Any) -> tuple[Any, ...]:
+        return index(grad, *indices, index=self.index), None, *(None for _ in indices)
+
+    def check_settings(self) -> None:
+        """Refuse what is no part of an index."""
+        check_index(self)
+
+    def infer(self, a: Spec, like: Spec, *indices: Spec) -> Spec:
+        """The shape of `like`, the dtype of a."""
+        shape = indexed(self, like.shape, self.index, indices)
+        if len(shape) != len(a.shape) or not all(map(same, shape, a.shape)):
+            raise self.shape_error(f"the index takes {shape_text(shape)} of `like`, and a is {shape_text(a.shape)}")
+        return Spec(like.shape, a.dtype)
+
+
+class ArangeLike(Box):
+    """The places 0, 1, 2 ... along one axis of an array, as integers: np.arange(N) where N follows the batch.
+
+    h_i = i; no gradient, as it depends on the shape alone
+
+    >>> import flowgraph as fg
+    >>> from flowgraph.boxes.indexing.index import ArangeLike
+    >>> x, y = fg.Input("x", shape=("N", 10)), fg.Input("y", shape=("N",), dtype=int)
+    >>> x[ArangeLike(y), y].shape
+    ('N',)
+    """
+
+    axis: int = 0
+
+    symbol = "arange"
+    constant_children = frozenset({"like"})
+    examples = (example((3, 4)), example((3, 4), axis=-1))
+
+    def fprop(self, like: Any) -> Any:
+        return np.arange(like.shape[self.axis])
+
+    def infer(self, like: Spec) -> Spec:
+        """The size of the axis."""
+        if not -len(like.shape) <= self.axis < len(like.shape):
+            raise self.shape_error(f"axis = {self.axis} of an array with {len(like.shape)} axes")
+        return Spec((like.shape[self.axis],), np.dtype(int))
+
+
+def index(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
+    """Index on boxes, its value on arrays."""
+    if any(isinstance(value, Box) for value in (a, *indices)):
+        return Index(a, *indices, index=index)
+    return a[filled(index, indices)]
+
+
+def index_add(a: Any, like: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
+    """IndexAdd on boxes, its value on arrays."""
+    if any(isinstance(value, Box) for value in (a, like, *indices)):
+        return IndexAdd(a, like, *indices, index=index)
+    return _index_add(a, like.shape, index, indices)
+
+
+@public
+def arange_like(like: Any, axis: int = 0) -> Any:
+    """ArangeLike on boxes whose axis follows the batch, its value where the size is known."""
+    size = like.shape[axis]
+    return np.arange(size) if isinstance(size, int) else ArangeLike(like, axis=axis)
+
+
+def open_grid(like: Any, axes: Sequence[int], *, ndim: int | None = None, at: Sequence[int] | None = None) -> list[Any]:
+    """The places along each of these axes, in arrays that broadcast against each other, as np.ix_ gives them.
+
+    The places along axes[i] vary along axis at[i] of `ndim` axes; by default along axis i of as many as there are.
+    """
+    ndim = len(axes) if ndim is None else ndim
+    at = range(len(axes)) if at is None else at
+    return [lifted(arange_like(like, axis), place, ndim) for axis, place in zip(axes, at, strict=True)]
+
+
+def lifted(line: Any, axis: int, ndim: int) -> Any:
+    """A one-dimensional array along one of `ndim` axes."""
+    return line[(*(None,) * axis, slice(None), *(None,) * (ndim - axis - 1))]
+
+
+def filled(index: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+    """The index that NumPy takes, with the arrays in their places."""
+    if not indices:
+        return index
+    arrays = iter(indices)
+    return tuple(next(arrays) if isinstance(item, str) else item for item in index)
+
+
+def indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Spec]) -> Shape:
+    """The shape that the index of a box, with its last children in place, takes of an array."""
+    arrays = []
+    for spec, child in zip(indices, box.children[len(box.children) - len(indices) :], strict=True):
+        if spec.dtype.kind not in "biu":
+            raise DtypeError(
+                f"{box.title}: found the index {child.title} of dtype {spec.dtype}, needs integers or truth values; "
+                f"convert it with .astype(int) or .astype(bool)"
+            )
+        numbers = child.value if isinstance(child, Constant) else None
+        arrays.append(ArrayIndex(spec.shape, spec.dtype.kind == "b", numbers))
+    try:
+        return index_shape.indexed_shape(shape, index, arrays)
+    except IndexMismatchError as mismatch:
+        raise IndexingError("\n  ".join([f"{box.title}: {mismatch}", *box.lineup()])) from None
+
+
+@numpy_dispatch.implements(operator.getitem)
+def get(box: Box, index: Any) -> Any:
+    """box[index]: an Index box; of a box with several outputs, one of them."""
+    if len(box.outputs) != 1:
+        return part(box, index)
+    template: list[Any] = []
+    arrays: list[Any] = []
+    items = index if isinstance(index, tuple) else (index,)
+    axes = [0 if item is None or item is ... else _axes_read(item) for item in items]
+    axis = 0
+    try:
+        for i, item in enumerate(items):
+            if isinstance(item, Box | np.ndarray | list | tuple | bool | np.bool_):
+                arrays.append(_as_index(box, item))
+                template.append(ARRAY)
+            else:
+                template.append(_plain(box, item, axis))
+            axis = len(box.shape) - sum(axes[i + 1 :]) if item is ... else axis + axes[i]
+    except IndexMismatchError as mismatch:
+        raise IndexingError(f"{box.title}: {mismatch}") from None
+    return Index(box, *arrays, index=tuple(template))
+
+
+def _plain(box: Box, item: Any, axis: int) -> Any:
+    """A slice, an integer, None or Ellipsis as they stand in the setting."""
+    if item is None or item is ...:
+        return item
+    size = box.shape[axis] if 0 <= axis < len(box.shape) else 0
+    try:
+        return index_shape.plain_slice(item, size) if isinstance(item, slice) else index_shape.plain_place(item, size)
+    except TypeError:
+        raise IndexingError(
+            f"{box.title}: found {item!r} in its index, needs integers, slices of integers, None, '...', "
+            f"or arrays of integers or truth values"
+        ) from None
+
+
+def _as_index(box: Box, item: Any) -> Any:
+    """An array of the index; an empty list is one of integers, as in NumPy."""
+    if isinstance(item, Box):
+        return item
+    array = np.asarray(item)
+    if array.size == 0 and not isinstance(item, np.ndarray):
+        array = array.astype(int)
+    if array.dtype.kind not in "biu":
+        raise IndexingError(
+            f"{box.title}: found an index of dtype {array.dtype}, needs integers or truth values; convert it with "
+            f".astype(int) or .astype(bool)"
+        )
+    return array
+
+
+def _axes_read(item: Any) -> int:
+    """The number of axes that an entry of an index reads: those of a mask, else one."""
+    if isinstance(item, Box | np.ndarray):
+        return item.ndim if item.dtype.kind == "b" else 1
+    if isinstance(item, bool | np.bool_ | list | tuple):
+        array = np.asarray(item)
+        return array.ndim if array.dtype.kind == "b" else 1
+    return 1
+
+
+def check_index(box: Any) -> None:
+    known = (slice, int, np.integer, Size, type(None), type(Ellipsis))
+    for item in box.index if isinstance(box.index, tuple) else (box.index,):
+        plain = isinstance(item, known) and not isinstance(item, bool)
+        if not (plain or (isinstance(item, str) and item == ARRAY)):
+            raise IndexingError(
+                f"{type(box).__name__}: found {item!r} in index=, needs slices, integers, None, Ellipsis, "
+                f"and {ARRAY!r} for each array among the children; box[...] takes lists and arrays"
+            )
+
+
+def _index_add(a: Any, shape: tuple[int, ...], index: tuple[Any, ...], indices: Sequence[Any]) -> Any:
+    h = np.zeros(shape, a.dtype)
+    if any(mask.dtype.kind == "b" for mask in indices) and h[filled(index, indices)].shape != a.shape:
+        taken = shape_text(h[filled(index, indices)].shape)
+        raise ShapeError(f"IndexAdd: found a of shape {shape_text(a.shape)}, needs {taken}, what the mask takes")
+    if not indices or (len(indices) == 1 and indices[0].dtype.kind == "b"):
+        h[filled(index, indices)] = a  # every place is named once
+    elif index == (ARRAY,) and len(shape) > 1 and indices[0].ndim:
+        # whole rows: np.add.at is several times faster on single elements than on rows
+        width = h[0].size if shape[0] else 0
+        rows = np.where(indices[0] < 0, indices[0] + shape[0], indices[0])
+        if rows.size and rows.min() < 0:
+            raise IndexingError(f"IndexAdd: found the index {indices[0].min()}, needs {-shape[0]} to {shape[0] - 1}")
+        places = rows.reshape(-1, 1) * width + np.arange(width)
+        np.add.at(h.reshape(-1), places.reshape(-1), np.reshape(a, -1))
+    else:
+        np.add.at(h, filled(index, indices), a)
+    return h

@@ -1,0 +1,122 @@
+"""What an assignment to elements does to an array, as a new box: other values, or values added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.exports import public
+from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
+from flowgraph.boxes.indexing.index import Index, check_index, filled, get, index, index_add, indexed
+from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.errors import ShapeError
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec, same, shape_text
+
+
+class SetAt(Box):
+    """An array with other values at an index; of several values for one place the last is taken, as in NumPy.
+
+    h = a, but h[index] = value        da = the gradient, 0 at the index; dvalue = the gradient at the index,
+                                       0 for a value that another one replaced
+
+    `index` as in Index; value has the shape of a[index]. fg.set_at broadcasts it.
+    """
+
+    index: tuple[Any, ...] = ()
+
+    symbol = "set at"
+    formula = r"h_{index} = value"
+    constant_children = frozenset({"indices"})
+    examples = (
+        example((3, 4), (4,), index=(1,)),
+        example((5, 3), (3, 2), index=(slice(None, None, -2), slice(1, None))),
+        example((5, 3), (4, 3), np.array([0, 4, -1, 2]), index=(ARRAY,)),
+        example((4,), (3, 2), np.array([[1, 1], [-1, 3], [1, 0]]), index=(ARRAY,)),
+        example((3, 4), (3,), np.arange(3), np.array([0, 3, 3]), index=(ARRAY, ARRAY)),
+        example((4,), (2,), np.array([True, False, False, True]), index=(ARRAY,)),
+    )
+
+    def fprop(self, a: Any, value: Any, *indices: Any) -> Any:
+        h = a.astype(np.result_type(a, value))
+        # NumPy assigns in the order of memory: in that of the elements the last value is the same in every layout
+        places = filled(self.index, [np.array(one, order="C") for one in indices])
+        if any(mask.dtype.kind == "b" for mask in indices) and h[places].shape != value.shape:
+            raise ShapeError(
+                f"SetAt: found value of shape {shape_text(value.shape)}, needs {shape_text(h[places].shape)}, what the "
+                f"mask takes"
+            )
+        h[places] = np.array(value, order="C")
+        return h
+
+    def bprop(self, grad: Any, h: Any, a: Any, value: Any, *indices: Any) -> tuple[Any, ...]:
+        kept = SetAt.apply(grad, np.zeros_like(value), *indices, index=self.index)
+        taken = index(grad, *indices, index=self.index)
+        if any(places.dtype.kind != "b" for places in indices):
+            number = reshape_like(np.cumsum(np.ones_like(value, dtype=int)), value)
+            owner = SetAt.apply(np.zeros_like(a, dtype=int), number, *indices, index=self.index)
+            taken = np.where(index(owner, *indices, index=self.index) == number, taken, 0)
+        return kept, taken, *(None for _ in indices)
+
+    def check_settings(self) -> None:
+        """Refuse what is no part of an index."""
+        check_index(self)
+
+    def infer(self, a: Spec, value: Spec, *indices: Spec) -> Spec:
+        """The shape of a."""
+        shape = indexed(self, a.shape, self.index, indices)
+        if len(shape) != len(value.shape) or not all(map(same, shape, value.shape)):
+            raise self.shape_error(f"the index takes {shape_text(shape)} of a, and value is {shape_text(value.shape)}")
+        return Spec(a.shape, np.result_type(a.dtype, value.dtype))
+
+
+@public
+def set_at(a: Any, index: Any, value: Any) -> Any:
+    """The array with other values at an index of any kind: a new box in place of a[index] = value.
+
+    Where an index names a place twice, the last value is taken, and gets the gradient.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=(3,))
+    >>> h = fg.set_at(x, slice(1, None), 0.0)
+    >>> fg.Graph(h).fprop(x=[1.0, 2.0, 3.0])[h]
+    array([1., 0., 0.])
+    """
+    if not isinstance(a, Box) and not isinstance(value, Box):
+        copy = np.array(a)
+        copy[index] = value
+        return copy
+    a, taken = _taken(a, index)
+    return SetAt(a, broadcast_like(boxed(value).astype(a.dtype), taken), *taken.children[1:], index=taken.index)
+
+
+@public
+def add_at(a: Any, index: Any, value: Any) -> Any:
+    """The array with values added at an index of any kind: a new box in place of np.add.at(a, index, value).
+
+    Where an index names a place twice, both values are added.
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=(3,))
+    >>> h = fg.add_at(x, [0, 2, 2], 10.0)
+    >>> fg.Graph(h).fprop(x=[1.0, 2.0, 3.0])[h]
+    array([11.,  2., 23.])
+    """
+    if not isinstance(a, Box) and not isinstance(value, Box):
+        copy = np.array(a)
+        np.add.at(copy, index, value)
+        return copy
+    a, taken = _taken(a, index)
+    added = broadcast_like(boxed(value).astype(a.dtype), taken)
+    return a + index_add(added, a, *taken.children[1:], index=taken.index)
+
+
+def _taken(a: Any, index: Any) -> tuple[Any, Index]:
+    """The array, and what the index takes of it."""
+    a = boxed(a)
+    taken = get(a, index)
+    assert isinstance(taken, Index)
+    return a, taken

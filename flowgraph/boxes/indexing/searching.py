@@ -1,0 +1,124 @@
+"""Places, as integers, which no gradient passes: in a sorted array, between bins, of what is not 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import unknown
+from flowgraph.shapes.spec import Spec
+
+_SORTED = np.array([-1.5, -0.2, 0.4, 0.4, 1.3])
+
+
+class SearchSorted(Box):
+    """Where numbers belong in a sorted array: before the numbers that are equal to them, or after, by `side`.
+
+    h = the number of elements below v, or not above it; no gradient
+    """
+
+    side: Any = "left"
+
+    symbol = "search sorted"
+    examples = (
+        example(_SORTED, (2, 3)),
+        example(_SORTED, np.array([0.4, -3.0, 9.0]), side="right"),
+        example(_SORTED, ()),
+    )
+
+    def check_settings(self) -> None:
+        """Refuse sides that NumPy does not have."""
+        if self.side not in ("left", "right"):
+            raise UsageError(f"SearchSorted: found side={self.side!r}, needs 'left' or 'right'")
+
+    def fprop(self, a: Any, v: Any) -> Any:
+        return np.searchsorted(a, v, side=self.side)
+
+    def infer(self, a: Spec, v: Spec) -> Spec:
+        """One place per number."""
+        if len(a.shape) != 1:
+            raise self.shape_error(f"found {len(a.shape)} axes to search in, needs one")
+        return Spec(v.shape, np.dtype(np.intp))
+
+
+class Digitize(Box):
+    """The number of the bin in which numbers lie, between edges that ascend or descend; `right` closes it there.
+
+    h = i with bins[i-1] ≤ x < bins[i]; no gradient
+    """
+
+    right: bool = False
+
+    numpy = np.digitize
+    symbol = "digitize"
+    examples = (
+        example((2, 3), np.array([-1.0, 0.0, 0.5])),
+        example(np.array([0.0, 0.5, 2.0]), np.array([0.5, 0.0, -1.0]), right=True),
+    )
+
+    def fprop(self, x: Any, bins: Any) -> Any:
+        return np.digitize(x, bins, right=self.right)
+
+    def infer(self, x: Spec, bins: Spec) -> Spec:
+        """One bin per number."""
+        if len(bins.shape) != 1:
+            raise self.shape_error(f"found bins with {len(bins.shape)} axes, needs one")
+        return Spec(x.shape, np.dtype(np.intp))
+
+
+class Nonzero(Box):
+    """The places of what is true, or not 0: one array per axis, whose size is known in a run.
+
+    a[h] ≠ 0; no gradient
+    """
+
+    symbol = "nonzero"
+    examples = (
+        example(np.array([0.0, 2.0, 0.0, -1.0])),
+        example(np.array([[True, False], [True, True]])),
+        example(np.zeros((2, 3))),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        found = np.nonzero(a)
+        return found if len(found) > 1 else found[0]
+
+    def infer(self, a: Spec) -> Any:
+        """As many places on each axis as there will be."""
+        if not a.shape:
+            raise self.shape_error("found no axes, needs one or more; use np.atleast_1d(box)")
+        places = Spec((unknown(),), np.dtype(np.intp))
+        return (places,) * len(a.shape) if len(a.shape) > 1 else places
+
+
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """np.searchsorted of boxes."""
+    return SearchSorted(a if sorter is None else np.take(boxed(a), sorter), v, side=side)
+
+
+@implements(np.nonzero)
+def nonzero(a: Any) -> tuple[Any, ...]:
+    """np.nonzero of a box: its places have a size that is known in a run, as what a mask takes."""
+    places = Nonzero(a)
+    return tuple(places) if len(places.outputs) > 1 else (places,)
+
+
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    """np.flatnonzero of a box."""
+    return Nonzero(np.ravel(a))
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """np.argwhere of a box: the places in rows, which are empty where there is no axis."""
+    if not a.ndim:
+        return argwhere(np.atleast_1d(a))[:, :0]
+    return np.stack(nonzero(a), axis=1)

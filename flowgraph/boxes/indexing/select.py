@@ -1,0 +1,143 @@
+"""A choice between several arrays or functions, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Elementwise
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.engine.shape_like import broadcast_like
+from flowgraph.boxes.indexing.index import index_add
+from flowgraph.boxes.numpy_api.array_arguments import boxed, given
+from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.spec import Spec, shape_text
+
+_MODES = ("raise", "wrap", "clip")
+
+
+class Choose(Elementwise):
+    """The element of one of several arrays, whose number an array of integers gives.
+
+    h = choices[number]        the gradient goes to the array that was chosen, an exact 0 to the others
+
+    A number outside 0 to n - 1 is refused in a run, or taken modulo n, or clipped, by `mode`.
+    """
+
+    mode: Any = "raise"
+
+    numpy = np.choose
+    symbol = "choose"
+    formula = r"a_{number}"
+    derivative = r"1_{number = i}"
+    constant_children = frozenset({"number"})
+    examples = (
+        example(np.array([[0, 1, 2, 1]] * 3), (3, 4), (4,), ()),
+        example(np.array([-1, 2, 5]), (3,), (2, 3), mode="wrap"),
+        example(np.array([-1, 1, 5]), (3,), (2, 3), mode="clip"),
+    )
+
+    @classmethod
+    def from_numpy(cls, a: Any, choices: Any, mode: str = "raise") -> Box:
+        """np.choose of a sequence, or of an array whose first axis counts the choices."""
+        return cls(a, *choices, mode=mode)
+
+    def check_settings(self) -> None:
+        """Refuse modes that NumPy does not have."""
+        if self.mode not in _MODES:
+            raise UsageError(f"Choose: found mode={self.mode!r}, needs one of {', '.join(_MODES)}")
+
+    def infer(self, *specs: Spec) -> Spec:
+        """The common shape; the numbers are integers."""
+        if specs[0].dtype.kind not in "biu" or len(specs) < 2:
+            raise DtypeError(
+                f"{self.title}: found numbers of dtype {specs[0].dtype}, needs integers, and one choice or more"
+            )
+        return super().infer(*specs)
+
+    def fprop(self, number: Any, *choices: Any) -> Any:
+        return np.choose(number, choices, mode=self.mode)
+
+    def bprop(self, grad: Any, h: Any, number: Any, *choices: Any) -> tuple[Any, ...]:
+        last = len(choices) - 1
+        if self.mode == "wrap":
+            number = number % len(choices)
+        elif self.mode == "clip":
+            number = np.minimum(np.maximum(number, 0), last)
+        return None, *(np.where(number == i, grad, 0) for i in range(len(choices)))
+
+    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
+        """A Python number takes the dtype of the other choices."""
+        return super()._dtype_of(number, children[1:])
+
+
+@implements(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """np.select of boxes: the choice of the first condition that holds; a choice that is not taken gets an exact 0."""
+    if len(condlist) != len(choicelist) or not condlist:
+        raise UsageError(
+            f"np.select: found {len(condlist)} conditions for {len(choicelist)} choices, needs one for each"
+        )
+    result = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        if given(condition).dtype.kind != "b":
+            raise DtypeError(f"np.select: found a condition of dtype {given(condition).dtype}, needs truth values")
+        result = np.where(boxed(condition), choice, result)
+    return result
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+    """np.piecewise of a box: each function on the elements for which its condition holds, and on no others.
+
+    The last condition that holds decides; one function more is for the rest. What a function would give elsewhere, such
+    as a NaN, shows neither in the value nor in the gradient.
+    """
+    x = boxed(x)
+    if x.ndim == 0:
+        conditions = [np.reshape(c, (1,)) for c in _conditions(condlist, x)]
+        return np.reshape(piecewise(np.reshape(x, (1,)), conditions, funclist, *args, **kw), ())
+    conditions = _conditions(condlist, x)
+    if len(funclist) not in (len(conditions), len(conditions) + 1):
+        raise UsageError(
+            f"np.piecewise: found {len(funclist)} functions for {len(conditions)} conditions, needs one for each, or "
+            f"one more for the rest"
+        )
+    h, undecided = np.zeros_like(x), ~np.zeros_like(x, dtype=bool)
+    ordered = list(zip(conditions, funclist, strict=False))
+    for condition, function in reversed(ordered):
+        mask = condition & undecided
+        undecided = undecided & ~condition
+        h = np.where(mask, _piece(x, mask, function, args, kw), h)
+    if len(funclist) > len(conditions):
+        h = np.where(undecided, _piece(x, undecided, funclist[-1], args, kw), h)
+    return h
+
+
+def _piece(x: Box, mask: Any, function: Any, args: Any, kw: Any) -> Any:
+    """The values of a function where a mask holds, 0 elsewhere; or a number that stands for one."""
+    if not callable(function):
+        return given(function).astype(x.dtype)
+    taken = x[mask]
+    values = boxed(function(taken, *args, **kw)).astype(x.dtype)
+    return index_add(broadcast_like(values, taken), x, mask, index=(ARRAY,))
+
+
+def _conditions(condlist: Any, x: Box) -> list[Any]:
+    """The conditions of np.piecewise, each a mask of the shape of x; one alone needs no list."""
+    if isinstance(condlist, list | tuple):
+        alone = x.ndim > 0 and not isinstance(condlist[0], list | tuple | np.ndarray | Box)
+    else:
+        alone = np.ndim(condlist) <= x.ndim
+    conditions = [given(c).astype(bool) for c in ([condlist] if alone else condlist)]
+    for condition in conditions:
+        if condition.shape != x.shape:
+            raise ShapeError(
+                f"np.piecewise: found a condition of shape {shape_text(condition.shape)}, needs that of {x.title}, "
+                f"{shape_text(x.shape)}"
+            )
+    return conditions

@@ -1,0 +1,182 @@
+"""Matrices as products of triangular and unitary ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.linear_algebra.gauge_check import Gauge
+from flowgraph.boxes.linear_algebra.matrices import (
+    OfMatrices,
+    adjoint,
+    conjugate,
+    diagonal,
+    folded,
+    on_diagonal,
+    rounding,
+    smaller,
+)
+from flowgraph.boxes.linear_algebra.reflections import reflections
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import Shape, Size
+
+_POSITIVE = np.array([[2.0, 0.3, -0.4], [0.5, 1.5, 0.2], [-0.6, 0.4, 1.8]])
+_TALL = np.array([[2.0, -0.5, 0.4], [0.7, 1.5, 0.1], [-0.4, 0.6, -2.9], [1.1, 0.2, 0.8]])
+
+
+class Cholesky(OfMatrices):
+    """The triangular h with a = h hᴴ, for `upper` a = hᴴ h; one triangle of the positive definite a is read.
+
+    h = cholesky(a)        dh = h Φ(h⁻¹ da h⁻ᴴ), Φ the lower triangle with half the diagonal
+
+    The elements of the triangle that is not read have the gradient 0, those beside the diagonal of the other stand for
+    both.
+    """
+
+    upper: bool = False
+
+    symbol = "cholesky"
+    formula = "a = h h^H"
+    derivative = r"h^{-H} \, \Phi(h^H \nabla_h) \, h^{-1}"
+    signature = "(n,n)->(n,n)"
+    examples = (
+        example(_POSITIVE),
+        example(_POSITIVE, upper=True),
+        example(np.stack([_POSITIVE, 1.5 * _POSITIVE.T])),
+        example(np.array([[4.0]])),
+    )
+
+    @classmethod
+    def from_numpy(cls, a: Any, /, *, upper: bool = False) -> Any:
+        """np.linalg.cholesky."""
+        return cls(a, upper=bool(upper))
+
+    numpy = np.linalg.cholesky
+
+    def fprop(self, a: Any) -> Any:
+        return np.linalg.cholesky(a, upper=self.upper)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        grad = conjugate(grad)
+        lower, grad = (adjoint(h), adjoint(grad)) if self.upper else (h, grad)
+        phi = adjoint(lower) @ grad
+        phi = (np.tril(phi) + np.tril(phi, -1)) / 2
+        left = np.linalg.solve(adjoint(lower), phi)
+        both = adjoint(np.linalg.solve(adjoint(lower), adjoint(left)))
+        return (conjugate(folded(both, self.upper)),)
+
+
+class QR(OfMatrices):
+    """a = q r with orthonormal columns q and upper triangular r; `complete` makes q square.
+
+    q, r = qr(a)        with C = qᴴ da r⁻¹: dq = q Ω + (I − q qᴴ) da r⁻¹, dr = (C − Ω) r
+
+    Ω is skew, with the lower part of C. The first columns of a must be linearly independent.
+    """
+
+    complete: ClassVar[bool] = False
+
+    symbol = "qr"
+    formula = "a = q r"
+    examples: ClassVar[Any] = (
+        example(_TALL),
+        example(_TALL[:3]),
+        example(_TALL.T),
+        example(np.stack([_TALL, _TALL[::-1] + 0.3])),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        return tuple(np.linalg.qr(a, "complete" if self.complete else "reduced"))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        dq, dr = (None if part is None else conjugate(part) for part in grad)
+        q, r = h
+        if a.shape[-2] == a.shape[-1]:
+            return (conjugate(_of_tall(dq, dr, q, r, q)),)
+        if isinstance(a.shape[-2], Size) or isinstance(a.shape[-1], Size):
+            raise UsageError("QR: whether a is tall or wide is not known before a run")
+        if a.shape[-2] > a.shape[-1]:
+            return (conjugate(_of_tall(dq, dr, q, r, q[..., : a.shape[-1]])),)
+        m = a.shape[-2]
+        if dr is None:
+            left = _of_tall(dq, None, q, r[..., :m], q)
+            return (conjugate(np.concatenate([left, np.zeros_like(a[..., m:])], axis=-1)),)
+        sent = a[..., m:] @ adjoint(dr[..., m:])
+        left = _of_tall(sent if dq is None else dq + sent, dr[..., :m], q, r[..., :m], q)
+        return (conjugate(np.concatenate([left, q @ dr[..., m:]], axis=-1)),)
+
+    def shapes(self, *shapes: Shape) -> Sequence[Shape]:
+        """As many columns of q and rows of r as the smaller size."""
+        stack, m, n = self.matrix(shapes[0])
+        k = smaller(m, n)
+        return (*stack, m, k), (*stack, k, n)
+
+
+class CompleteQR(QR):
+    """a = q r with a square q.
+
+    q, r = qr(a)        as for QR; the further columns of q turn against the others
+
+    The further columns of q are some basis of a null space: a loss may depend on the space alone.
+    """
+
+    complete = True
+
+    symbol = "qr"
+    examples = None  # its basis of the null space is open: tested with losses that do not depend on it
+
+    def shapes(self, *shapes: Shape) -> Sequence[Shape]:
+        """Square q, r as high as a."""
+        stack, m, n = self.matrix(shapes[0])
+        return (*stack, m, m), (*stack, m, n)
+
+
+class QRResult(NamedTuple):
+    """What np.linalg.qr returns."""
+
+    Q: Any
+    R: Any
+
+
+@implements(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """np.linalg.qr of a box: two boxes, or r alone."""
+    if mode not in ("reduced", "complete", "r", "raw"):
+        raise UsageError(f"np.linalg.qr: found mode={mode!r}, needs 'reduced', 'complete', 'r' or 'raw'")
+    if mode == "raw":
+        return reflections(a)
+    result = QRResult(*(CompleteQR if mode == "complete" else QR)(a))
+    return result.R if mode == "r" else result
+
+
+def _of_tall(dq: Any, dr: Any, q: Any, r: Any, thin: Any) -> Any:
+    """The gradient of a with at least as many rows as columns; `thin` are the columns of q that span those of a."""
+    n = thin.shape[-1]
+    full = thin is not q
+    square = r[..., :n, :] if full else r
+    of_r = None if dr is None else np.triu(dr[..., :n, :] if full else dr) @ adjoint(square)
+    thin_dq = dq if dq is None or not full else dq[..., :n]
+    of_q = None if dq is None else adjoint(thin) @ thin_dq
+    skew = of_q if of_r is None else -of_r if of_q is None else of_q - of_r
+    skew = skew - adjoint(skew)
+    turning = np.tril(skew, -1)
+    if skew.dtype.kind == "c":
+        turning = turning + on_diagonal(diagonal(skew) / 2, skew)
+    sent = thin @ (turning if of_r is None else turning + of_r)
+    if dq is not None:
+        sent = sent + thin_dq - thin @ of_q
+    if dq is not None and full:
+        other, d_other = q[..., n:], dq[..., n:]
+        free = adjoint(other) @ d_other
+        free = np.abs(free - adjoint(free))
+        d_other = Gauge.apply(d_other, free, what="QR: the basis of the null space is left open")
+        sent = sent - other @ (adjoint(d_other) @ thin)
+    size = np.abs(diagonal(square))
+    dependent = np.expand_dims(np.any(size <= rounding(size), axis=-1), (-1, -2))
+    free = np.where(dependent, np.abs(sent), 0)
+    sent = Gauge.apply(sent, free, what="QR: the columns of q for columns of a that depend on others are left open")
+    return adjoint(np.linalg.solve(square, adjoint(sent)))

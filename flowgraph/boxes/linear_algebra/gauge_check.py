@@ -1,0 +1,53 @@
+"""A look at whether a loss depends on what a factorisation leaves open: a phase, a basis of a null space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.linear_algebra.matrices import columns, rows
+from flowgraph.errors import OpenChoiceError
+from flowgraph.shapes.spec import Spec
+
+
+class Gauge(Box):
+    """A gradient as it is, once it is seen that a loss does not depend on what a factorisation leaves open.
+
+    h = grad        the gradient is sent on; `free`, the slope along what is left open, must be 0 up to rounding
+    """
+
+    public = False
+    what: str
+
+    symbol = "gauge"
+    constant_children = frozenset({"free"})
+    examples = None  # it is tested with the boxes of factorisations
+
+    def fprop(self, a: Any, free: Any) -> Any:
+        rough = float(np.finfo(free.dtype).eps) ** 0.5
+        largest = float(np.max(np.abs(free), initial=0))
+        if largest > rough * (1 + float(np.max(np.abs(a), initial=0))):
+            raise OpenChoiceError(
+                f"{self.what}, and the loss depends on it (its slope there is {largest:.2g}), so it has no gradient; "
+                f"make the loss of what does not depend on it, such as |v|², v vᴴ, or the values alone"
+            )
+        return a
+
+    def bprop(self, grad: Any, h: Any, a: Any, free: Any) -> tuple[Any, ...]:
+        return grad, None
+
+    def infer(self, a: Spec, free: Spec) -> Spec:
+        """As the gradient."""
+        return a
+
+
+def open_to_values(equal: Any, turned: Any, values: Any) -> Any:
+    """Where a loss depends on equal values and on the vectors of them, of which a change of a makes others.
+
+    Neither gradient says then what the loss is along vectors that are mixed anew, so there is no gradient.
+    """
+    beside = equal & (rows(np.cumsum(np.ones_like(values), -1)) != columns(np.cumsum(np.ones_like(values), -1)))
+    slopes = np.maximum(rows(np.abs(values)), columns(np.abs(values)))
+    return np.where(beside, np.minimum(np.abs(turned), slopes), 0)

@@ -1,0 +1,111 @@
+"""What the boxes of linear algebra share: the shapes and dtypes of stacks of matrices, adjoints, triangles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.inference import try_fprop
+from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
+from flowgraph.shapes.signature import SignatureMismatchError
+from flowgraph.shapes.size import Shape, Size, unknown
+from flowgraph.shapes.spec import Spec
+
+
+class OfMatrices(Box, abstract=True):
+    """A box of the matrices on the last two axes; axes in front of them are a stack, as in np.linalg."""
+
+    def infer(self, *specs: Spec) -> Any:
+        """Shapes by `shapes`, dtypes of a trial on matrices of one element, which are never singular; NumPy takes
+        integers as floats."""
+        try:
+            shapes = self.shapes(*(spec.shape for spec in specs))
+        except SignatureMismatchError as mismatch:
+            raise self.shape_error(str(mismatch), f"signature {self.signature.text}") from None
+        floats = [np.result_type(s.dtype, np.float64) if s.dtype.kind in "biu" else s.dtype for s in specs]
+        trial = try_fprop(self, tuple(Spec((1,) * len(s.shape), d) for s, d in zip(specs, floats, strict=True)))
+        ones = (trial,) if isinstance(trial, Spec) else trial
+        outputs = tuple(Spec(shape, one.dtype) for shape, one in zip(shapes, ones, strict=True))
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def shapes(self, *shapes: Shape) -> Sequence[Shape]:
+        """The shapes of the outputs, by the signature."""
+        return self.signature.result(shapes, self.names_of_children())  # type: ignore[no-any-return]
+
+    def matrix(self, shape: Shape) -> tuple[Shape, int | Size, int | Size]:
+        """The stack, the rows and the columns."""
+        if len(shape) < 2:
+            raise self.shape_error(f"found {len(shape)} axes, needs matrices on the last two")
+        return shape[:-2], shape[-2], shape[-1]
+
+
+def smaller(rows: int | Size, columns: int | Size) -> int | Size:
+    """The smaller of two sizes, unknown where it depends on the batch."""
+    if rows == columns:
+        return rows
+    if isinstance(rows, Size) or isinstance(columns, Size):
+        return unknown()
+    return min(rows, columns)
+
+
+def conjugate(a: Any) -> Any:
+    """The complex conjugate; what is real is its own."""
+    return np.conjugate(a) if a.dtype.kind == "c" else a
+
+
+def adjoint(a: Any) -> Any:
+    """The conjugate transpose aᴴ."""
+    return conjugate(a).mT
+
+
+def columns(vectors: Any) -> Any:
+    """Numbers for each column of a matrix, as a row to multiply it with."""
+    return np.expand_dims(vectors, -2)
+
+
+def rows(vectors: Any) -> Any:
+    """Numbers for each row of a matrix, as a column to multiply it with."""
+    return np.expand_dims(vectors, -1)
+
+
+def on_diagonal(vectors: Any, like: Any) -> Any:
+    """Matrices of zeros of the shape of `like`, with these numbers on their diagonals."""
+    return OnDiagonal.apply(vectors, like, axis1=-2, axis2=-1)
+
+
+def diagonal(a: Any) -> Any:
+    """The diagonals of the matrices on the last two axes."""
+    return np.diagonal(a, 0, -2, -1)
+
+
+def identity_minus(a: Any) -> Any:
+    """I − a for square matrices."""
+    return on_diagonal(np.ones_like(diagonal(a)), a) - a
+
+
+def rounding(values: Any) -> Any:
+    """The difference up to which the values of a factorisation count as equal, and up to which one counts as 0."""
+    return 16 * float(np.finfo(values.dtype).eps) * np.sum(np.abs(values), axis=-1, keepdims=True)
+
+
+def of_lower_triangle(a: Any) -> Any:
+    """The Hermitian matrix with the lower triangle of `a`: what LAPACK reads of it."""
+    strict = np.tril(a, -1)
+    return strict + adjoint(strict) + on_diagonal(_real(diagonal(a)), a)
+
+
+def folded(grad: Any, upper: bool = False) -> Any:
+    """The gradient by the triangle that LAPACK reads, from one by all elements of a Hermitian matrix.
+
+    The elements of the other triangle are never read, so their gradient is 0.
+    """
+    both = grad + adjoint(grad)
+    strict = np.triu(both, 1) if upper else np.tril(both, -1)
+    return strict + on_diagonal(_real(diagonal(both)) / 2, grad)
+
+
+def _real(a: Any) -> Any:
+    return np.real(a) if a.dtype.kind == "c" else a

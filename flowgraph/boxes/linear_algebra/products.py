@@ -1,0 +1,306 @@
+"""Products of vectors, matrices and stacks of them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.axes import axes_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec, same
+
+
+class MatMul(Box):
+    """Matrix product of vectors, matrices and stacks of matrices, as np.matmul.
+
+    h = left right        ∇left = ∇h rightᵀ, ∇right = leftᵀ ∇h
+
+    Source: Larochelle, Training neural networks, "gradient of the weights": ∇W = ∇a hᵀ.
+    """
+
+    numpy = (np.matmul, np.linalg.matmul)
+    symbol = "@"
+    formula = r"left \, right"
+    derivative = r"\nabla_h \, right^\top, \; left^\top \nabla_h"
+    signature = "(m?,k),(k,n?)->(m?,n?)"
+    examples = (
+        example((3, 4), (4, 2)),
+        example((4,), (4,)),
+        example((4,), (4, 2)),
+        example((3, 4), (4,)),
+        example((5, 3, 4), (4, 2)),
+        example((3, 4), (5, 4, 2)),
+        example((5, 1, 3, 4), (2, 4, 6)),
+        example((4,), (5, 4, 2)),
+        example((5, 3, 4), (4,)),
+    )
+
+    def fprop(self, left: Any, right: Any) -> Any:
+        return left @ right
+
+    def bprop(
+        self, grad: Any, h: Any, left: Any, right: Any, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Any, ...]:
+        if left.ndim == 2 and right.ndim == 2:
+            return grad @ right.T if needs[0] else None, left.T @ grad if needs[1] else None
+        return (
+            _gradient_of_left(grad, left, right) if needs[0] else None,
+            _gradient_of_right(grad, left, right) if needs[1] else None,
+        )
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """2 m k n."""
+        return 2 * product(shape) * shapes[0][-1]
+
+
+def _gradient_of_left(grad: Any, left: Any, right: Any) -> Any:
+    """∇h rightᵀ, for vectors and stacks; the engine sums over the axes along which `left` was repeated."""
+    if right.ndim == 1:
+        return np.expand_dims(grad, -1) * right
+    if left.ndim == 1:
+        return np.squeeze(right @ np.expand_dims(grad, -1), -1)
+    return grad @ right.mT
+
+
+def _gradient_of_right(grad: Any, left: Any, right: Any) -> Any:
+    """leftᵀ ∇h, for vectors and stacks; one product sums over the stack where `right` is not stacked."""
+    if right.ndim <= 2 and left.ndim > 1:
+        rows = tuple(range(left.ndim - 1))
+        return np.tensordot(left, grad, (rows, rows))
+    if left.ndim == 1:
+        return np.expand_dims(grad, -2) * np.expand_dims(left, -1) if right.ndim > 1 else grad * left
+    return left.mT @ grad
+
+
+class Affine(Box):
+    """The pre-activation of a layer: a = b + W h, with the examples in rows.
+
+    a = h W + b        ∇h = ∇a Wᵀ, ∇W = hᵀ ∇a, ∇b = Σ ∇a, both summed over the examples
+
+    Shapes: h (..., k), W (k, n), b (n,), a (..., n).
+
+    Source: Larochelle, Training neural networks, "gradient of the parameters": ∇W = ∇a hᵀ, ∇b = ∇a.
+    """
+
+    symbol = "affine"
+    formula = r"h W + b"
+    derivative = r"\nabla_a W^\top, \; h^\top \nabla_a, \; \textstyle\sum \nabla_a"
+    signature: ClassVar[Any] = "(k),(k,n),(n)->(n)"
+    examples = (
+        example((3, 4), (4, 2), (2,)),
+        example((4,), (4, 2), (2,)),
+        example((5, 3, 4), (4, 2), (2,)),
+        example((1, 4), (4, 1), (1,)),
+    )
+
+    def fprop(self, h: Any, W: Any, b: Any) -> Any:
+        return h @ W + b
+
+    def bprop(
+        self, grad: Any, a: Any, h: Any, W: Any, b: Any, *, needs: tuple[bool, ...] = (True, True, True)
+    ) -> tuple[Any, ...]:
+        rows = tuple(range(h.ndim - 1))
+        return (
+            grad @ W.T if needs[0] else None,
+            _gradient_of_weights(grad, h, rows) if needs[1] else None,
+            (grad.sum(axis=rows) if rows else grad) if needs[2] else None,
+        )
+
+    def infer(self, *specs: Spec) -> Spec:
+        """By the signature; the weights are one matrix, the biases one vector."""
+        _, weights, biases = specs
+        if len(weights.shape) != 2 or len(biases.shape) != 1:
+            raise self.shape_error("needs a matrix W and a vector b", f"signature {self.signature.text}")
+        return self.infer_by(self.signature, *specs)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """2 m k n for the product, m n for the sum."""
+        return product(shape) * (2 * shapes[0][-1] + 1)
+
+
+def _gradient_of_weights(grad: Any, h: Any, rows: tuple[int, ...]) -> Any:
+    if h.ndim == 2:
+        return h.T @ grad
+    return np.tensordot(h, grad, (rows, rows)) if rows else np.expand_dims(h, 1) * grad
+
+
+class AddMatMul(Box):
+    """A matrix with a matrix product added to it: the sum of a weight and its change, in one box.
+
+    h = c + left right        ∇c = ∇h, ∇left = ∇h rightᵀ, ∇right = leftᵀ ∇h
+
+    Shapes: c (m, n), left (m, k), right (k, n), h (m, n).
+    """
+
+    symbol = "+ @"
+    formula = r"c + left \, right"
+    derivative = r"\nabla_h, \; \nabla_h \, right^\top, \; left^\top \nabla_h"
+    signature: ClassVar[Any] = "(m,n),(m,k),(k,n)->(m,n)"
+    examples = (example((3, 2), (3, 4), (4, 2)), example((1, 2), (1, 1), (1, 2)))
+
+    def fprop(self, c: Any, left: Any, right: Any) -> Any:
+        return c + left @ right
+
+    def bprop(self, grad: Any, h: Any, c: Any, left: Any, right: Any) -> tuple[Any, ...]:
+        return grad, _gradient_of_left(grad, left, right), _gradient_of_right(grad, left, right)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """2 m k n for the product, m n for the sum."""
+        return product(shape) * (2 * shapes[1][-1] + 1)
+
+
+class TensorDot(Box):
+    """Sum of products over pairs of axes, one of each child; then the axes that are left, those of a first.
+
+    h = Σ a b over axes        each gets the gradient summed with the other over the other's axes that are left
+    """
+
+    axes: tuple[tuple[int, ...], tuple[int, ...]]
+
+    symbol = "tensordot"
+    formula = r"\textstyle\sum_{axes} a \, b"
+    examples = (
+        example((3, 4), (4, 2), axes=((1,), (0,))),
+        example((2, 3, 4), (4, 5, 2), axes=((2, 0), (0, 2))),
+        example((2, 3, 4), (4, 5, 3), axes=((1, 2), (2, 0))),
+        example((3,), (2,), axes=((), ())),
+        example((2, 3), (3, 2), axes=((0, 1), (1, 0))),
+        example((), (2,), axes=((), ())),
+    )
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return np.tensordot(a, b, self.axes)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        of_a, of_b = axes_of(self, self.axes[0], a.ndim), axes_of(self, self.axes[1], b.ndim)
+        left_a, left_b = _others(of_a, a.ndim), _others(of_b, b.ndim)
+        rows, columns = tuple(range(len(left_a))), tuple(range(len(left_a), grad.ndim))
+        da = db = None
+        if needs[0]:
+            order = (*left_a, *(of_a[of_b.index(axis)] for axis in sorted(of_b)))
+            da = _in_order(np.tensordot(grad, b, (columns, left_b)), order)
+        if needs[1]:
+            order = (*(of_b[of_a.index(axis)] for axis in sorted(of_a)), *left_b)
+            db = _in_order(np.tensordot(a, grad, (left_a, rows)), order)
+        return da, db
+
+    def infer(self, a: Spec, b: Spec) -> Spec:
+        """The axes that are left, those of a first."""
+        of_a, of_b = axes_of(self, self.axes[0], len(a.shape)), axes_of(self, self.axes[1], len(b.shape))
+        if len(of_a) != len(of_b):
+            raise self.shape_error(f"axes = {self.axes} has {len(of_a)} axes of a and {len(of_b)} of b")
+        for one, other in zip(of_a, of_b, strict=True):
+            if not same(a.shape[one], b.shape[other]):
+                raise self.shape_error(
+                    f"axis {one} of a has the size {a.shape[one]}, axis {other} of b {b.shape[other]}"
+                )
+        left = [a.shape[i] for i in _others(of_a, len(a.shape))] + [b.shape[i] for i in _others(of_b, len(b.shape))]
+        return Spec(tuple(left), np.result_type(a.dtype, b.dtype))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """A product and a sum for each element and each place along the axes."""
+        over = axes_of(self, self.axes[0], len(shapes[0]))
+        return 2 * product(shape) * product(shapes[0][axis] for axis in over)
+
+
+@implements(np.tensordot, np.linalg.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """np.tensordot of boxes."""
+    if not isinstance(axes, tuple | list | np.ndarray):
+        count = operator.index(axes)
+        pair: Any = (range(np.ndim(a) - count, np.ndim(a)), range(count))
+    else:
+        pair = axes
+    if len(pair) != 2:
+        raise UsageError(f"np.tensordot: found axes={axes!r}, needs a number, or the axes of a and those of b")
+    return TensorDot(a, b, axes=tuple((axis,) if np.ndim(axis) == 0 else tuple(axis) for axis in pair))
+
+
+@implements(np.dot)
+def dot(a: Any, b: Any) -> Any:
+    """np.dot of boxes."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    return MatMul(a, b) if np.ndim(b) <= 2 else tensordot(a, b, (-1, -2))
+
+
+@implements(np.inner)
+def inner(a: Any, b: Any, /) -> Any:
+    """np.inner of boxes: the sum of products over the last axis of both."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    return MatMul(a, b) if np.ndim(b) == 1 else tensordot(a, b, (-1, -1))
+
+
+@implements(np.linalg.outer)
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    """np.linalg.outer of boxes: vectors only."""
+    for x in map(boxed, (x1, x2)):
+        if x.ndim != 1:
+            raise x.shape_error(f"np.linalg.outer needs one axis, found {x.ndim}; np.outer takes any array in rows")
+    return outer(x1, x2)
+
+
+@implements(np.outer)
+def outer(a: Any, b: Any) -> Any:
+    """np.outer of boxes: every product of an element of a and one of b."""
+    return np.expand_dims(np.ravel(a), 1) * np.ravel(b)
+
+
+@implements(np.vdot)
+def vdot(a: Any, b: Any, /) -> Any:
+    """np.vdot of boxes: the sum of all products, conjugate of a first."""
+    return MatMul(np.ravel(_conjugate(a)), np.ravel(b))
+
+
+@implements(np.vecdot)
+def vecdot(x1: Any, x2: Any, /) -> Any:
+    """np.vecdot of boxes: sums of products along the last axis, conjugate of the first."""
+    x1, x2 = boxed(x1), boxed(x2)
+    if not (x1.ndim and x2.ndim):
+        raise (x2 if x1.ndim else x1).shape_error("np.vecdot needs vectors, found a number")
+    if not same(x1.shape[-1], x2.shape[-1]):
+        raise x2.shape_error(f"np.vecdot: found {x2.shape[-1]} elements along the last axis, needs {x1.shape[-1]}")
+    products = _conjugate(x1) * x2
+    return np.sum(products, axis=-1).astype(products.dtype)
+
+
+@implements(np.linalg.vecdot)
+def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """np.linalg.vecdot of boxes."""
+    last: Any = [np.moveaxis(cast(Any, boxed(x)), axis, -1) for x in (x1, x2)]
+    return np.vecdot(*last)
+
+
+@implements(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """np.kron of boxes: every element of a times the whole of b, in blocks."""
+    ndim = max(np.ndim(a), np.ndim(b))
+    sides = [np.expand_dims(side, tuple(range(ndim - np.ndim(side)))) for side in (a, b)]
+    even, odd = tuple(range(0, 2 * ndim, 2)), tuple(range(1, 2 * ndim, 2))
+    blocks = np.expand_dims(sides[0], odd) * np.expand_dims(sides[1], even)
+    return np.reshape(blocks, tuple(product(pair) for pair in zip(sides[0].shape, sides[1].shape, strict=True)))
+
+
+def _conjugate(a: Any) -> Any:
+    return np.conjugate(a) if a.dtype.kind == "c" else a
+
+
+def _others(axes: Sequence[int], ndim: int) -> tuple[int, ...]:
+    """The axes that are not listed."""
+    return tuple(axis for axis in range(ndim) if axis not in axes)
+
+
+def _in_order(a: Any, axes: Sequence[int]) -> Any:
+    """The array whose axis axes[i] is axis i of `a`."""
+    if list(axes) == sorted(axes):
+        return a
+    return np.transpose(a, tuple(axes.index(axis) for axis in range(len(axes))))

@@ -1,0 +1,74 @@
+"""Products of stacks of vectors with each other and with matrices, and the product of vectors in space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.box.axes import axis_of
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.linear_algebra.matrices import conjugate
+
+
+@implements(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """np.cross of boxes: vectors of 3 elements, or of 2, whose third is 0; of two of 2 the third element alone."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = _elements(a, axisa), _elements(b, axisb)
+    third = a[0] * b[1] - a[1] * b[0]
+    if len(a) == len(b) == 2:
+        return third
+    if len(a) == 2:
+        first, second = a[1] * b[2], -(a[0] * b[2])
+    elif len(b) == 2:
+        first, second = -(a[2] * b[1]), a[2] * b[0]
+    else:
+        first, second = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2]
+    return np.stack([first, second, third], axis=axisc)
+
+
+@implements(np.linalg.cross)
+def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    """np.linalg.cross of boxes: vectors of 3 elements along one axis."""
+    for x in (x1, x2):
+        if np.shape(x)[axis] != 3:
+            raise _boxed(x).shape_error(f"np.linalg.cross needs 3 elements along axis {axis}")
+    return np.cross(x1, x2, axis=axis)
+
+
+if hasattr(np, "matvec"):  # NumPy 2.2
+
+    @implements(np.matvec)
+    def matvec(x1: Any, x2: Any, /) -> Any:
+        """np.matvec of boxes: each matrix of a stack times its vector."""
+        _check_axes("np.matvec", (x1, 2), (x2, 1))
+        return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
+
+    @implements(np.vecmat)
+    def vecmat(x1: Any, x2: Any, /) -> Any:
+        """np.vecmat of boxes: the conjugate of each vector times its matrix."""
+        _check_axes("np.vecmat", (x1, 1), (x2, 2))
+        return np.squeeze(np.matmul(np.expand_dims(conjugate(_boxed(x1)), -2), x2), -2)
+
+
+def _check_axes(who: str, *sides: tuple[Any, int]) -> None:
+    """Refuse a vector in the place of a matrix, and a number in that of a vector."""
+    for side, needed in sides:
+        if np.ndim(side) < needed:
+            raise _boxed(side).shape_error(f"{who} needs {needed} axes or more here, found {np.ndim(side)}")
+
+
+def _elements(a: Any, axis: int) -> list[Any]:
+    """The elements of the vectors along an axis."""
+    a = _boxed(a)
+    axis = axis_of(a, axis, a.ndim)
+    if a.shape[axis] not in (2, 3):
+        raise a.shape_error(f"np.cross needs vectors of 2 or 3 elements, found {a.shape[axis]} along axis {axis}")
+    return [np.take(a, i, axis=axis) for i in range(a.shape[axis])]
+
+
+def _boxed(a: Any) -> Any:
+    return a if isinstance(a, Box) else Constant(a)

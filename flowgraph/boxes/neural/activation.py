@@ -1,0 +1,256 @@
+"""Activation functions, element by element; tanh is in hyperbolic, softmax in softmax."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Elementwise
+from flowgraph.box.example import example
+from flowgraph.box.exports import public
+from flowgraph.boxes.engine.real_setting import keep_number
+from flowgraph.boxes.neural.normal import NormalCdf
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import Shape, product
+
+
+class Sigmoid(Elementwise):
+    """Logistic sigmoid.
+
+    h = 1 / (1 + exp(−a))        dh/da = h (1 − h)
+
+    The exponential is taken of −|a|, so that nothing overflows.
+
+    Source: Larochelle, Training neural networks, "sigmoid activation function gradient".
+    """
+
+    numpy = "scipy.special.expit"
+    symbol = "σ"
+    formula = r"\frac{1}{1 + e^{-a}}"
+    derivative = "h (1 - h)"
+
+    def fprop(self, a: Any) -> Any:
+        small = np.exp(np.minimum(a, -1.0 * a))
+        return np.where(a >= 0, 1, small) / (1 + small)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (h * (1 - h)),)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """An exponential, a sum, a quotient."""
+        return 3 * product(shape)
+
+
+class ReLU(Elementwise):
+    """Rectified linear unit.
+
+    h = max(0, a)        dh/da = 1 where a > 0, else 0; 0 at the kink a = 0
+
+    Source: Larochelle, Training neural networks, "rectified linear activation function gradient".
+    """
+
+    symbol = "relu"
+    formula = r"\max(0, a)"
+    derivative = r"1_{a > 0}"
+    kinks = (0.0,)
+
+    def fprop(self, a: Any) -> Any:
+        return np.maximum(a, 0)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.where(a > 0, grad, 0),)
+
+
+class LeakyReLU(Elementwise):
+    """Rectified linear unit with a slope on the left.
+
+    h = a where a > 0, else slope · a        dh/da = 1 where a > 0, else slope; slope at the kink a = 0
+    """
+
+    slope: float = 0.01
+
+    symbol = "leaky relu"
+    formula = r"\max(0, a) + s \min(0, a)"
+    derivative = r"1_{a > 0} + s \, 1_{a \leq 0}"
+    kinks = (0.0,)
+    examples = (example((3, 4)), example((3, 4), slope=0.2))
+
+    def fprop(self, a: Any) -> Any:
+        return np.where(a > 0, a, self.slope * a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (np.where(a > 0, grad, self.slope * grad),)
+
+    def check_settings(self) -> None:
+        """The slope is any number."""
+        keep_number(self, "slope")
+
+
+class ELU(Elementwise):
+    """Exponential linear unit.
+
+    h = a where a > 0, else α (exp(a) − 1)        dh/da = 1 where a > 0, else α exp(a); α at a = 0
+    """
+
+    alpha: float = 1.0
+
+    symbol = "elu"
+    formula = r"\max(0, a) + \alpha (e^{\min(0, a)} - 1)"
+    derivative = r"1_{a > 0} + \alpha e^a \, 1_{a \leq 0}"
+    kinks = (0.0,)
+    examples = (example((3, 4)), example((3, 4), alpha=0.5))
+
+    def fprop(self, a: Any) -> Any:
+        return np.where(a > 0, a, self.alpha * np.expm1(np.minimum(a, 0)))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        left = np.exp(np.where(a > 0, 0, a))  # no overflow where the right branch is taken
+        return (np.where(a > 0, grad, grad * (self.alpha * left)),)
+
+    def check_settings(self) -> None:
+        """Alpha is any number."""
+        keep_number(self, "alpha")
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """An exponential, a difference, a product."""
+        return 3 * product(shape)
+
+
+class Softplus(Elementwise):
+    """Smooth rectifier.
+
+    h = log(1 + exp(a))        dh/da = σ(a)
+    """
+
+    symbol = "softplus"
+    formula = r"\log(1 + e^a)"
+    derivative = r"\sigma(a)"
+
+    def fprop(self, a: Any) -> Any:
+        return np.logaddexp(a, 0)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * Sigmoid.apply(a),)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """An exponential, a sum, a logarithm."""
+        return 3 * product(shape)
+
+
+class GELU(Elementwise):
+    """Gaussian error linear unit.
+
+    h = a Φ(a)        dh/da = Φ(a) + a φ(a)
+
+    Φ and φ are the standard normal distribution and density. `approximate="tanh"` takes
+    Φ(a) ≈ ½ + ½ tanh(√(2/π) (a + 0.044715 a³)), off by less than 0.0005, as many trained models have it.
+    """
+
+    approximate: str = "none"
+
+    symbol = "gelu"
+    formula = r"a \Phi(a)"
+    derivative = r"\Phi(a) + a \varphi(a)"
+    examples = (example((3, 4)), example((3, 4), approximate="tanh"))
+
+    def fprop(self, a: Any) -> Any:
+        return a * (NormalCdf.apply(a) if self.approximate == "none" else 0.5 + 0.5 * np.tanh(_inner(a)))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        if self.approximate == "none":
+            return (grad * (NormalCdf.apply(a) + a * (np.exp(a * a * -0.5) * (1 / math.sqrt(2 * math.pi)))),)
+        t = np.tanh(_inner(a))
+        slope = _SCALE * (1 + 3 * _CUBIC * a * a)
+        return (grad * (0.5 + 0.5 * t + 0.5 * a * (1 - t * t) * slope),)
+
+    def check_settings(self) -> None:
+        """Exact or by tanh."""
+        if self.approximate not in ("none", "tanh"):
+            raise UsageError(f"GELU: found approximate={self.approximate!r}, needs 'none' (exact) or 'tanh'")
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """A distribution function, counted as ten, and a product."""
+        return 11 * product(shape)
+
+
+_SCALE = math.sqrt(2 / math.pi)
+_CUBIC = 0.044715
+
+
+def _inner(a: Any) -> Any:
+    return _SCALE * (a + _CUBIC * a * a * a)
+
+
+class SiLU(Elementwise):
+    """Sigmoid linear unit, also called swish.
+
+    h = a σ(a)        dh/da = σ(a) (1 + a (1 − σ(a)))
+    """
+
+    symbol = "silu"
+    formula = r"a \sigma(a)"
+    derivative = r"\sigma(a) (1 + a (1 - \sigma(a)))"
+
+    def fprop(self, a: Any) -> Any:
+        return a * Sigmoid.apply(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        s = Sigmoid.apply(a)
+        return (grad * (s * (1 + a * (1 - s))),)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """A sigmoid and a product."""
+        return 4 * product(shape)
+
+
+@public
+def linear(a: Any) -> Any:
+    """The linear activation: the pre-activation itself, no box at all.
+
+    Source: Larochelle, Neural networks, "linear activation function".
+    """
+    return a
+
+
+@public
+def sigmoid(a: Any) -> Any:
+    """Sigmoid of a box, or of an array."""
+    return Sigmoid.apply(a)
+
+
+@public
+def relu(a: Any) -> Any:
+    """ReLU of a box, or of an array."""
+    return ReLU.apply(a)
+
+
+@public
+def leaky_relu(a: Any, slope: float = 0.01) -> Any:
+    """LeakyReLU of a box, or of an array."""
+    return LeakyReLU.apply(a, slope=slope)
+
+
+@public
+def elu(a: Any, alpha: float = 1.0) -> Any:
+    """ELU of a box, or of an array."""
+    return ELU.apply(a, alpha=alpha)
+
+
+@public
+def softplus(a: Any) -> Any:
+    """Softplus of a box, or of an array."""
+    return Softplus.apply(a)
+
+
+@public
+def gelu(a: Any, approximate: str = "none") -> Any:
+    """GELU of a box, or of an array."""
+    return GELU.apply(a, approximate=approximate)
+
+
+@public
+def silu(a: Any) -> Any:
+    """SiLU of a box, or of an array."""
+    return SiLU.apply(a)

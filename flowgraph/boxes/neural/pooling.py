@@ -1,0 +1,269 @@
+"""Pooling: the largest or the mean of what a sliding window holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.boxes.neural.sliding import Sliding, numbers, read_sliding
+from flowgraph.errors import DtypeError, UsageError
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec, same, shape_text
+
+_TIES = np.array([[[0.5, 0.5, -1.0, 2.0], [0.5, 0.1, 2.0, 2.0], [1.0, 3.0, 0.0, 0.0]]])
+
+
+class Pooling(Box, abstract=True):
+    """A window over the last axes: over the last two for a number as `size`, over as many as it has numbers otherwise.
+
+    `stride` is the size unless it is given; `padding` and `dilation` are a number or one per axis; no padding is larger
+    than half of the window.
+    """
+
+    size: Any = 2
+    stride: Any = None
+    padding: Any = 0
+    dilation: Any = 1
+
+    def check_settings(self) -> None:
+        """Read the window once, so that what makes no sense is refused where it is written."""
+        window = self.sliding
+        if any(2 * one > size for size, pair in zip(window.size, window.padding, strict=True) for one in pair):
+            raise UsageError(
+                f"{type(self).__name__}: found padding={self.padding!r}, needs at most half of size={self.size!r}"
+            )
+
+    @property
+    def sliding(self) -> Sliding:
+        """How the window moves."""
+        axes = len(self.size) if isinstance(self.size, tuple | list) else 2
+        size = numbers(self, "size", self.size, axes, 1)
+        return read_sliding(self, size, size if self.stride is None else self.stride, self.padding, self.dilation)
+
+    def pooled(self, shape: Shape) -> Shape:
+        """The shape of one number per window."""
+        axes = len(self.sliding.size)
+        if len(shape) < axes:
+            raise self.shape_error(f"found {len(shape)} axes, needs {axes} or more for a window of {axes}")
+        return (*shape[: len(shape) - axes], *self.sliding.counts(self, shape[len(shape) - axes :]))
+
+    def check_pooled(self, grad: Spec, a: Spec) -> None:
+        """Refuse a gradient that is not of the shape that the pooling gives."""
+        needed = self.pooled(a.shape)
+        if len(grad.shape) != len(needed) or not all(map(same, grad.shape, needed)):
+            raise self.shape_error(f"the pooling gives {shape_text(needed)}")
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element of every window."""
+        return product(shape) * product(self.sliding.size)
+
+
+class MaxPool(Pooling):
+    """The largest in each place of a sliding window.
+
+    h = max of the window        the largest gets the gradient, those that tie share it equally
+
+    Shapes: a (..., H, W), images of any number of channels and examples. What is padded is never the largest.
+    """
+
+    symbol = "max pool"
+    formula = r"\max_u a_{s i + d u}"
+    derivative = r"1_{a = h} / k"
+    examples = (
+        example((2, 3, 4, 6)),
+        example((1, 2, 5, 6), size=(3, 2), stride=(1, 2), padding=1),
+        example((2, 6, 5), size=(2,), dilation=2, stride=1),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        return _largest(self, a)[1]
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (SpreadToLargest.apply(grad, a, **self.setting_values()),)
+
+    def infer(self, a: Spec) -> Spec:
+        """One number per window."""
+        if a.dtype.kind == "c":
+            raise DtypeError(f"{self.title}: found complex numbers, none of which is the largest; needs real ones")
+        return Spec(self.pooled(a.shape), a.dtype)
+
+
+class SpreadToLargest(Pooling):
+    """The gradient of `MaxPool`: each number goes to the largest of its window in `source`, in equal shares to ties.
+
+    h = Σ of the shares        of the gradient, the mean over the largest of each window: `MeanOfLargest`
+    """
+
+    public = False
+    symbol = "to the largest"
+    formula = r"\textstyle\sum_i g_i 1_{a = h_i} / k_i"
+    derivative = "1_{a = h} / k"
+    constant_children = frozenset({"source"})
+    examples = (
+        example((1, 1, 2), _TIES),
+        example(
+            (1, 2, 6, 4), np.sin(np.arange(60.0)).reshape(1, 2, 5, 6), size=(2, 3), stride=1, padding=1, dilation=(1, 2)
+        ),
+    )
+
+    def fprop(self, g: Any, source: Any) -> Any:
+        places, taken, shape = _taken(self, source)
+        share = g / _ties(taken, g.dtype)
+        h = np.zeros(shape, share.dtype)
+        apart = self.sliding.apart
+        for place, one in zip(places, taken, strict=True):
+            if apart:
+                np.multiply(share, one, out=h[place])
+            else:
+                h[place] += share * one
+        return self.sliding.inside(h)
+
+    def bprop(self, grad: Any, h: Any, g: Any, source: Any) -> tuple[Any, ...]:
+        return MeanOfLargest.apply(grad, source, **self.setting_values()), None
+
+    def infer(self, g: Spec, source: Spec) -> Spec:
+        """The shape of what was pooled."""
+        self.check_pooled(g, source)
+        return Spec(source.shape, g.dtype)
+
+
+class MeanOfLargest(Pooling):
+    """In each window the mean of the numbers that stand where the largest of `source` do.
+
+    h = mean of a over the ties        the gradient goes back in equal shares: `SpreadToLargest`
+    """
+
+    public = False
+    symbol = "at the largest"
+    formula = r"\textstyle\frac{1}{k} \sum_{u: b_u = \max b} a_u"
+    derivative = "1 / k"
+    constant_children = frozenset({"source"})
+    examples = (
+        example((1, 3, 4), _TIES),
+        example((2, 4, 4), np.cos(np.arange(32.0)).reshape(2, 4, 4), size=3, stride=1),
+    )
+
+    def fprop(self, a: Any, source: Any) -> Any:
+        places, taken, _ = _taken(self, source)
+        read = self.sliding.padded(a, 0)
+        total = sum(read[place] * one for place, one in zip(places, taken, strict=True))
+        return total / _ties(taken, a.dtype)
+
+    def bprop(self, grad: Any, h: Any, a: Any, source: Any) -> tuple[Any, ...]:
+        return SpreadToLargest.apply(grad, source, **self.setting_values()), None
+
+    def infer(self, a: Spec, source: Spec) -> Spec:
+        """One number per window."""
+        if len(a.shape) != len(source.shape) or not all(map(same, a.shape, source.shape)):
+            raise self.shape_error(f"needs {shape_text(source.shape)} in both")
+        return Spec(self.pooled(source.shape), a.dtype)
+
+
+class MeanPool(Pooling):
+    """The mean of each place of a sliding window; zeros that pad it count unless `count_padding` is False.
+
+    h = mean of the window        each gets the gradient over the number that counts
+
+    Shapes: a (..., H, W), images of any number of channels and examples.
+    """
+
+    count_padding: bool = True
+
+    symbol = "mean pool"
+    formula = r"\textstyle\frac{1}{k} \sum_u a_{s i + d u}"
+    derivative = "1 / k"
+    examples = (
+        example((2, 3, 4, 6)),
+        example((1, 2, 5, 6), size=(3, 2), stride=(1, 2), padding=1),
+        example((1, 2, 5, 6), size=3, stride=2, padding=(1, (0, 1)), count_padding=False),
+        example((2, 6, 5), size=(2,), dilation=2, stride=1),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        read = self.sliding.padded(a, 0)
+        count = self.pooled(a.shape)[-len(self.sliding.size) :]
+        total = sum(read[place] for place in self.sliding.places(count))
+        return total / _counted(self, a, count)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (SpreadEvenly.apply(grad, a, **self.setting_values()),)
+
+    def infer(self, a: Spec) -> Spec:
+        """One number per window, of whole numbers a float."""
+        return Spec(self.pooled(a.shape), np.result_type(a.dtype, 1.0) if a.dtype.kind in "biu" else a.dtype)
+
+
+class SpreadEvenly(Pooling):
+    """The gradient of `MeanPool`: each number goes to all of its window, over the number that counts.
+
+    h = Σ of the shares        of the gradient, the mean of each window: `MeanPool`
+    """
+
+    public = False
+    count_padding: bool = True
+
+    symbol = "to all"
+    formula = r"\textstyle\sum_i g_i / k"
+    derivative = "1 / k"
+    constant_children = frozenset({"like"})
+    examples = (
+        example((2, 2, 3), (2, 4, 6)),
+        example((1, 2, 3, 3), (1, 2, 5, 6), size=3, stride=2, padding=(1, (0, 1)), count_padding=False),
+    )
+
+    def fprop(self, g: Any, like: Any) -> Any:
+        count = g.shape[-len(self.sliding.size) :]
+        share = g / _counted(self, g, count, like)
+        h = np.zeros(self.sliding.padded(np.broadcast_to(np.zeros((), share.dtype), like.shape), 0).shape, share.dtype)
+        for place in self.sliding.places(count):
+            h[place] += share
+        return self.sliding.inside(h)
+
+    def bprop(self, grad: Any, h: Any, g: Any, like: Any) -> tuple[Any, ...]:
+        return MeanPool.apply(grad, **self.setting_values()), None
+
+    def infer(self, g: Spec, like: Spec) -> Spec:
+        """The shape of what was pooled."""
+        self.check_pooled(g, like)
+        return Spec(like.shape, g.dtype)
+
+
+def _largest(box: Pooling, a: Any) -> tuple[Any, Any]:
+    """The array with padding that is never the largest, and the largest of each window."""
+    low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min if a.dtype.kind in "iu" else False
+    padded = box.sliding.padded(a, low)
+    first, *others = box.sliding.places(box.pooled(a.shape)[-len(box.sliding.size) :])
+    largest = padded[first].copy()
+    for place in others:
+        np.maximum(largest, padded[place], out=largest)
+    return padded, largest
+
+
+def _taken(box: Pooling, source: Any) -> tuple[list[Any], list[Any], tuple[int, ...]]:
+    """For each element of the window its places, and where it is the largest; the shape of the padded array."""
+    padded, largest = _largest(box, source)
+    places = [*box.sliding.places(largest.shape[-len(box.sliding.size) :])]
+    return places, [padded[place] == largest for place in places], padded.shape
+
+
+def _ties(taken: list[Any], dtype: Any) -> Any:
+    """How many are the largest in each window, at least 1, so that a NaN divides nothing by 0."""
+    ties = taken[0].astype(np.uint8 if len(taken) < 256 else np.intp)
+    for one in taken[1:]:
+        ties += one
+    return np.maximum(ties, 1).astype(dtype)
+
+
+def _counted(box: Any, values: Any, count: Any, like: Any = None) -> Any:
+    """How many elements count in each window."""
+    sliding: Sliding = box.sliding
+    dtype = values.dtype if values.dtype.kind in "fc" else float
+    if box.count_padding:
+        return np.asarray(np.prod(sliding.size), dtype)[()]
+    shape = (values if like is None else like).shape[-len(sliding.size) :]
+    inside = sliding.padded(np.ones(shape, dtype), 0)
+    total = sum(inside[place] for place in sliding.places(count))
+    return np.where(total == 0, 1, total).astype(dtype)

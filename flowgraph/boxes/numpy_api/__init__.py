@@ -1,0 +1,1 @@
+"""NumPy functions that are made of boxes, without a box of their own."""

@@ -1,0 +1,68 @@
+"""Whether numbers are close, equal, real, or infinite of one sign: truth values, which no gradient passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.errors import DtypeError
+from flowgraph.shapes.spec import same
+
+
+@implements(np.isclose)
+def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+    """np.isclose of boxes."""
+    a, b = boxed(a), boxed(b)
+    b = b if b.dtype.kind in "fc" else b.astype(np.result_type(b.dtype, 1.0))
+    near = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b)
+    near = near | (a == b)
+    return near | (np.isnan(a) & np.isnan(b)) if equal_nan else near
+
+
+@implements(np.allclose)
+def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+    """np.allclose of boxes: a box of one truth value."""
+    return np.all(np.isclose(boxed(a), b, rtol, atol, equal_nan))
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    """np.array_equal of boxes: a box of one truth value, False at once where the shapes differ."""
+    a1, a2 = boxed(a1), boxed(a2)
+    if len(a1.shape) != len(a2.shape) or not all(map(same, a1.shape, a2.shape)):
+        return False
+    equal: Any = a1 == a2
+    return np.all(equal | (np.isnan(a1) & np.isnan(a2)) if equal_nan else equal)
+
+
+@implements(np.isposinf)
+def isposinf(x: Any) -> Any:
+    """np.isposinf of a box."""
+    return np.isinf(_real(x, "np.isposinf")) & (x > 0)
+
+
+@implements(np.isneginf)
+def isneginf(x: Any) -> Any:
+    """np.isneginf of a box."""
+    return np.isinf(_real(x, "np.isneginf")) & (x < 0)
+
+
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    """np.iscomplex of a box: whether there is an imaginary part."""
+    return np.imag(x) != 0
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Any:
+    """np.isreal of a box: whether there is no imaginary part."""
+    return np.imag(x) == 0
+
+
+def _real(x: Any, who: str) -> Any:
+    if x.dtype.kind == "c":
+        raise DtypeError(f"{who}: found {x.title} of dtype {x.dtype}, which has no sign; take np.real or np.imag of it")
+    return x

@@ -1,0 +1,150 @@
+"""Polynomials by their coefficients, the highest power first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.inference import try_fprop
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.indexing.index import arange_like
+from flowgraph.boxes.numpy_api.array_arguments import boxed, given, in_precision_of
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.shapes.size import Size, product
+from flowgraph.shapes.spec import Spec
+
+
+class PolyVal(Box):
+    """The value of a polynomial at some places.
+
+    h = p_0 x^{n-1} + ... + p_{n-1}        ∂h/∂p_i = x^{n-1-i}, ∂h/∂x = the value of the derivative
+    """
+
+    numpy = np.polyval
+    symbol = "polyval"
+    formula = r"\sum_i p_i\, x^{n-1-i}"
+    derivative = r"x^{n-1-i}, \; \sum_i (n-1-i)\, p_i\, x^{n-2-i}"
+    examples = (example((4,), (2, 3)), example((3,), ()), example((1,), (3,)), example((3,), np.array([0.0, -1.5])))
+
+    @classmethod
+    def from_numpy(cls, p: Any, x: Any) -> Box:
+        """np.polyval; a list of coefficients may hold boxes."""
+        if not isinstance(p, Box) and any(isinstance(one, Box) for one in p):
+            p = np.stack(list(p))
+        return cls(p, x)
+
+    def fprop(self, p: Any, x: Any) -> Any:
+        return np.asarray(np.polyval(p, x))
+
+    def bprop(self, grad: Any, h: Any, p: Any, x: Any) -> tuple[Any, ...]:
+        exponents = np.flip(arange_like(p))
+        powers = np.expand_dims(np.ravel(x), 1) ** exponents
+        slope = PolyVal.apply(p[:-1] * exponents[:-1], x)
+        return in_precision_of(np.ravel(grad) @ powers, p), in_precision_of(grad * slope, x)
+
+    def infer(self, p: Spec, x: Spec) -> Spec:
+        """One value per place."""
+        if len(p.shape) != 1:
+            raise self.shape_error(f"found coefficients with {len(p.shape)} axes, needs one")
+        size = 0 if p.shape == (0,) else 2  # without coefficients NumPy gives zeros of the dtype of the places
+        trial = try_fprop(self, (Spec((size,), p.dtype), Spec((), x.dtype)))
+        assert isinstance(trial, Spec)
+        return Spec(x.shape, trial.dtype)
+
+    def flops(self, shape: Any, *shapes: Any) -> Any:
+        """A product and a sum per coefficient and place."""
+        return 2 * product((*shapes[0], *shapes[1]))
+
+
+@implements(np.vander)
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """np.vander of a box: a column per power, the highest first, or the lowest for `increasing`."""
+    if x.ndim != 1:
+        raise ShapeError(f"np.vander: found {x.title} with {x.ndim} axes, needs one")
+    exponents = arange_like(x) if N is None else np.arange(N)
+    return np.expand_dims(x, 1) ** (exponents if increasing else np.flip(exponents))
+
+
+@implements(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> Any:
+    """np.polyadd of boxes."""
+    return np.add(*_same_length(a1, a2))
+
+
+@implements(np.polysub)
+def polysub(a1: Any, a2: Any) -> Any:
+    """np.polysub of boxes."""
+    return np.subtract(*_same_length(a1, a2))
+
+
+@implements(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    """np.polymul of boxes: zeros in front are left out of an array, as NumPy does, but not of a box."""
+    first, second = (a if isinstance(a, Box) else _without_zeros(a) for a in (a1, a2))
+    # no coefficients are those of the polynomial that is 0
+    sides: list[Any] = [np.zeros(1, a.dtype) if np.shape(a) == (0,) else a for a in (first, second)]
+    return np.convolve(sides[0], sides[1])
+
+
+@implements(np.polyder)
+def polyder(p: Any, m: int = 1) -> Any:
+    """np.polyder of a box: the coefficients of the derivative of order m."""
+    _check_vector(p, "np.polyder")
+    for _ in range(_times(m, "np.polyder")):
+        p = p[:-1] * np.flip(arange_like(p))[:-1]
+    return p
+
+
+@implements(np.polyint)
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """np.polyint of a box: the coefficients of the integral of order m; its constants k may be boxes."""
+    _check_vector(p, "np.polyint")
+    constants = _constants(k, _times(m, "np.polyint"))
+    for constant in constants:
+        p = np.concatenate([boxed(p) / np.flip(arange_like(p) + 1), np.reshape(constant, (1,))])
+    return p
+
+
+def _check_vector(p: Any, who: str) -> None:
+    """Refuse coefficients that are no vector."""
+    if np.ndim(p) != 1:
+        raise ShapeError(f"{who}: found coefficients with {np.ndim(p)} axes, needs one")
+
+
+def _same_length(*polynomials: Any) -> Sequence[Any]:
+    """Polynomials with as many coefficients as the longest of them."""
+    boxes: list[Any] = [np.atleast_1d(boxed(a)) for a in polynomials]
+    sizes = [a.shape[0] for a in boxes]
+    if len({a.ndim for a in boxes}) > 1:
+        raise ShapeError(f"np.polyadd, np.polysub: found {boxes[0].ndim} and {boxes[1].ndim} axes, needs one each")
+    if sizes.count(sizes[0]) == len(sizes):
+        return boxes
+    if any(isinstance(size, Size) for size in sizes):
+        raise UsageError(f"np.polyadd, np.polysub: found {sizes[0]} and {sizes[1]} coefficients, needs numbers")
+    return [np.pad(a, (max(sizes) - a.shape[0], 0)) for a in boxes]
+
+
+def _without_zeros(a: Any) -> Any:
+    """The coefficients of an array from the first that is not 0."""
+    trimmed = np.trim_zeros(np.atleast_1d(a), "f")
+    return trimmed if trimmed.size else np.zeros(1, np.asarray(a).dtype)
+
+
+def _times(m: Any, function: str) -> int:
+    if not isinstance(m, int | np.integer) or m < 0:
+        raise UsageError(f"{function}: found m={m!r}, needs a number of times from 0")
+    return int(m)
+
+
+def _constants(k: Any, m: int) -> list[Any]:
+    """The constants of m integrals: 0 by default, one for all where there is one only."""
+    k = 0.0 if k is None else k
+    listed = list(k) if isinstance(k, list | tuple) or np.ndim(k) else [k]
+    constants = [given(one) for one in (listed * m if len(listed) == 1 else listed)]
+    if len(constants) < m:
+        raise UsageError(f"np.polyint: found {len(constants)} constants for {m} integrals, needs one for each, or one")
+    return constants[:m]

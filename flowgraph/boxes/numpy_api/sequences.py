@@ -1,0 +1,58 @@
+"""Numbers from one to another: evenly spaced, or their logarithms are."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.numpy_api.array_arguments import boxed, given
+from flowgraph.errors import UsageError
+
+
+@implements(np.linspace)
+def linspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
+    """np.linspace of boxes: start + t (stop − start) for evenly spaced t from 0 to 1."""
+    num = operator.index(num)
+    if num < 0:
+        raise UsageError(f"np.linspace: found num={num}, needs a number from 0")
+    common = np.result_type(*(side if type(side) in (bool, int, float, complex) else given(side).dtype
+                              for side in (start, stop)), 1.0)  # fmt: skip
+    start, stop = boxed(start) * 1.0, boxed(stop) * 1.0
+    gaps = num - 1 if endpoint else num
+    whole = stop - start
+    line = np.arange(num).reshape(-1, *(1,) * whole.ndim) / max(gaps, 1)
+    samples = np.moveaxis(start * (1 - line) + stop * line, 0, axis).astype(common)
+    if dtype is not None:
+        samples = np.astype(np.floor(samples) if np.dtype(dtype).kind in "iu" else samples, dtype)
+    return (samples, whole / gaps if gaps > 0 else whole * np.nan) if retstep else samples
+
+
+@implements(np.logspace)
+def logspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
+    """np.logspace of boxes: powers of `base`, whose exponents are evenly spaced."""
+    if np.ndim(base):
+        sides = [boxed(start), boxed(stop), boxed(base)]
+        most = max(side.ndim for side in sides)
+        start, stop, base = (np.expand_dims(side, tuple(range(most - side.ndim))) for side in sides)
+        base = np.expand_dims(base, axis)
+    samples = (base if type(base) in (int, float) else boxed(base)) ** linspace(start, stop, num, endpoint, axis=axis)
+    return samples if dtype is None else np.astype(samples, dtype)
+
+
+@implements(np.geomspace)
+def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    """np.geomspace of boxes of real numbers: each as many times the one before, of one sign."""
+    start, stop = boxed(start) * 1.0, boxed(stop) * 1.0
+    if "c" in (start.dtype.kind, stop.dtype.kind):
+        raise UsageError("np.geomspace: found complex numbers, boxes take real ones")
+    sign: Any = np.sign(start)
+    exponents = np.linspace(np.log(start * sign), np.log(stop * sign), num, endpoint, axis=axis)
+    samples = np.exp(exponents) * (np.expand_dims(sign, axis) if sign.ndim else sign)
+    return samples if dtype is None else np.astype(samples, dtype)

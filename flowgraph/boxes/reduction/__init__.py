@@ -1,0 +1,1 @@
+"""Reductions: one number in place of all along some axes."""

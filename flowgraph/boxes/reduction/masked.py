@@ -1,0 +1,61 @@
+"""What NumPy's reductions take beside axes: a mask of the elements that count, a value to start from, given means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.boxes.numpy_api.array_arguments import boxed, one_axis
+from flowgraph.errors import UsageError
+
+
+def in_dtype(a: Any, dtype: Any) -> Any:
+    """An array as a box, in another dtype if one is given."""
+    a = boxed(a)
+    return a if dtype is None else a.astype(dtype)
+
+
+def masked(a: Any, where: Any, neutral: Any) -> Any:
+    """The array with a number that changes nothing in place of what the mask leaves out."""
+    if where is None or where is True:
+        return a
+    kept = np.where(boxed(where), a, neutral)
+    if kept.shape != a.shape:
+        raise a.shape_error(f"found where= of shape {boxed(where).shape}, needs one that broadcasts to the array")
+    return kept
+
+
+def count_where(a: Any, where: Any, axis: Any, keepdims: bool) -> Any:
+    """How many elements along the axes the mask keeps."""
+    return np.sum(masked(np.ones_like(a, dtype=int), where, 0), axis=axis, keepdims=keepdims)
+
+
+def started(a: Box, axis: Any, initial: Any) -> tuple[Any, int]:
+    """The array with the axes of a reduction made one, and a slice more on it, of the value that it starts from; and
+    the place of that axis."""
+    if isinstance(initial, Box):
+        raise UsageError(f"{a.title}: found {initial.title} as initial=, needs a number; use np.maximum or np.minimum")
+    merged, place = one_axis(a, axis) if axis != () else (np.expand_dims(a, -1), a.ndim)
+    return np.pad(merged, [(0, int(i == place)) for i in range(merged.ndim)], constant_values=initial), place
+
+
+def squares(a: Any, where: Any, axis: Any, keepdims: bool, mean: Any = None) -> tuple[Any, Any]:
+    """The squared distances from the mean of what a mask keeps, summed, and how many there are."""
+    number = count_where(a, where, axis, True)
+    if mean is None:
+        mean = np.sum(masked(a, where, 0), axis=axis, keepdims=True) / one_at_zero(number).astype(a.dtype)
+    distance = masked(a - mean, where, 0)
+    total = np.sum(np.real(np.conj(distance) * distance), axis=axis, keepdims=keepdims)
+    return total, count_where(a, where, axis, keepdims).astype(total.dtype)
+
+
+def one_of(ddof: Any, correction: Any) -> Any:
+    """The degrees of freedom that a mean takes, under either of their names."""
+    if correction is None:
+        return ddof
+    if ddof != 0:
+        raise UsageError(f"found both ddof={ddof} and correction={correction}, needs one of them")
+    return correction

@@ -1,0 +1,132 @@
+"""Reductions that pass over NaN, made of those that do not; what is passed over gets an exact 0 as its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.reduction.masked import count_where, in_dtype, one_of, squares
+
+
+@implements(np.nansum)
+def nansum(
+    a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None
+) -> Any:
+    """np.nansum of a box: NaN adds nothing."""
+    return np.sum(filled(a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@implements(np.nanprod)
+def nanprod(
+    a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None
+) -> Any:
+    """np.nanprod of a box: NaN is 1."""
+    return np.prod(filled(a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@implements(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, *, dtype: Any = None) -> Any:
+    """np.nancumsum of a box: NaN adds nothing."""
+    return np.cumsum(filled(a, 0), axis=axis, dtype=dtype)
+
+
+@implements(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, *, dtype: Any = None) -> Any:
+    """np.nancumprod of a box: NaN is 1."""
+    return np.cumprod(filled(a, 1), axis=axis, dtype=dtype)
+
+
+@implements(np.nanmax)
+def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
+    """np.nanmax of a box: NaN only where there is nothing else; elements that tie share the gradient."""
+    return _extreme(np.max, -np.inf, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanmin)
+def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
+    """np.nanmin of a box: NaN only where there is nothing else; elements that tie share the gradient."""
+    return _extreme(np.min, np.inf, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanargmax)
+def nanargmax(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.nanargmax of a box: an index, which no gradient passes."""
+    return np.argmax(filled(a, -np.inf), axis=axis, keepdims=keepdims)
+
+
+@implements(np.nanargmin)
+def nanargmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """np.nanargmin of a box: an index, which no gradient passes."""
+    return np.argmin(filled(a, np.inf), axis=axis, keepdims=keepdims)
+
+
+@implements(np.nanmean)
+def nanmean(a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, where: Any = None) -> Any:
+    """np.nanmean of a box: over what is not NaN; of nothing it is NaN, with the gradient 0."""
+    if not may_be_nan(a):
+        return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    a = in_dtype(a, dtype)
+    total = np.sum(filled(a, 0), axis=axis, keepdims=keepdims, where=where)
+    return _ratio(total, count_where(a, _numbers(a, where), axis, keepdims).astype(total.dtype))
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Any, axis: Any = None, *, dtype: Any = None, ddof: Any = 0, keepdims: bool = False, where: Any = None,
+    mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """np.nanvar of a box: over what is not NaN; NaN where that leaves no degree of freedom."""
+    a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+    if not may_be_nan(a):
+        return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    total, number = squares(filled(a, 0), _numbers(a, where), axis, keepdims, mean)
+    return _ratio(total, number - ddof)
+
+
+@implements(np.nanstd)
+def nanstd(
+    a: Any, axis: Any = None, *, dtype: Any = None, ddof: Any = 0, keepdims: bool = False, where: Any = None,
+    mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """np.nanstd of a box: over what is not NaN; where all of it is equal the gradient is 0, as that of np.std."""
+    a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+    if not may_be_nan(a):
+        return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
+
+
+def filled(a: Any, value: Any) -> Any:
+    """The array with a number in place of each NaN."""
+    return np.where(np.isnan(a), value, a) if may_be_nan(a) else a
+
+
+def may_be_nan(a: Any) -> bool:
+    """Whether an array is of a dtype that has a NaN."""
+    return bool(a.dtype.kind in "fc")
+
+
+def _numbers(a: Box, where: Any) -> Any:
+    """Where an array has numbers that count."""
+    return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & boxed(where)
+
+
+def _ratio(total: Any, number: Any) -> Any:
+    """A total divided by a number; NaN, and no gradient, where the number is not above 0."""
+    return np.where(number > 0, total / np.where(number > 0, number, 1), np.nan)
+
+
+def _extreme(
+    reduce: Callable[..., Any], beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
+) -> Any:
+    """The largest or the smallest of what is not NaN; NaN where there is nothing else to take."""
+    if not may_be_nan(a):
+        return reduce(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
+    h = reduce(filled(a, beyond), axis=axis, keepdims=keepdims, initial=initial, where=where)
+    return h if initial is not None else np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, h)

@@ -1,0 +1,288 @@
+"""Reductions: one number in place of all along some axes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.exports import public
+from flowgraph.box.inference import small_shape, try_fprop
+from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
+from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
+from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
+from flowgraph.boxes.numpy_api.array_arguments import axes_back
+from flowgraph.boxes.reduction.masked import count_where, in_dtype, masked, one_of, squares, started
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
+
+_EXAMPLES = (
+    example((3, 4)),
+    example((3, 4), axis=0),
+    example((3, 4), axis=-1, keepdims=True),
+    example((2, 3, 4), axis=(0, -1)),
+    example((2, 3), axis=(), keepdims=True),
+    example((5,), keepdims=True),
+    example(()),
+)
+
+
+class Reduction(Box, abstract=True):
+    """A box that reduces the axes `axis` of its child, all of them for None; `keepdims` leaves them with size 1."""
+
+    axis: Any = None
+    keepdims: bool = False
+
+    of_numbers: ClassVar[bool] = False
+    """Whether NumPy takes the axes 0 and -1 for what has none."""
+
+    examples: ClassVar[tuple[Any, ...]] = _EXAMPLES
+
+    def infer(self, a: Spec) -> Spec:
+        """The axes that are left; the dtype of a trial on two elements per axis."""
+        axes = self.axes(len(a.shape))
+        if self.keepdims:
+            shape: Shape = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
+        else:
+            shape = tuple(size for i, size in enumerate(a.shape) if i not in axes)
+        trial = try_fprop(self, (Spec(small_shape(len(a.shape)), a.dtype),))
+        assert isinstance(trial, Spec)
+        return Spec(shape, trial.dtype)
+
+    def axes(self, ndim: int) -> tuple[int, ...]:
+        """The axes that are reduced, counted from the front."""
+        if self.axis is None or (self.of_numbers and not ndim and not np.ndim(self.axis) and self.axis in (0, -1)):
+            return tuple(range(ndim))
+        try:
+            return tuple(np.lib.array_utils.normalize_axis_tuple(self.axis, ndim))
+        except (ValueError, TypeError) as error:
+            raise self.shape_error(f"axis={self.axis!r} does not fit: {error}") from None
+
+    def restored(self, reduced: Any, a: Any) -> Any:
+        """A reduced array with its axes back, with size 1, so that it broadcasts with the child."""
+        if self.keepdims or self.axis is None:
+            return reduced
+        return np.expand_dims(reduced, self.axes(a.ndim))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element of the child."""
+        return product(shapes[0])
+
+
+class Fold(Reduction, abstract=True):
+    """A reduction that takes one element after the other, and may start from a value; `identity` changes nothing."""
+
+    identity: ClassVar[Any] = None
+    of_numbers = True
+
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None, initial: Any = None,
+        where: Any = None,
+    ) -> Any:  # fmt: skip
+        """NumPy's call: in another dtype, from an initial value, of the elements that a mask keeps."""
+        if cls.identity is None and initial is None and where is not None:
+            raise UsageError(f"{cls.__name__}: found where= without initial=, which a line without elements needs")
+        a = masked(in_dtype(a, dtype), where, initial if cls.identity is None else cls.identity)
+        if initial is None:
+            return cls(a, axis=axis, keepdims=keepdims)
+        if cls.identity is None:
+            axis = None if not a.ndim and not np.ndim(axis) and axis in (0, -1) else axis
+            longer, place = started(a, axis, initial)
+            return axes_back(cls(longer, axis=place), a, axis, keepdims)
+        h = cls(a, axis=axis, keepdims=keepdims)
+        start = initial if isinstance(initial, Box) else np.asarray(initial).astype(h.dtype)
+        return h * start if cls.identity else h + start
+
+
+class Sum(Fold):
+    """Sum along axes.
+
+    h = Σ a        dh/da = 1, repeated along the axes
+    """
+
+    numpy = np.sum
+    identity = 0
+    symbol = "Σ"
+    formula = r"\sum a"
+    derivative = "1"
+
+    def fprop(self, a: Any) -> Any:
+        return a.sum(axis=self.axis, keepdims=self.keepdims)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (broadcast_like(self.restored(grad, a), a),)
+
+
+class Mean(Reduction):
+    """Mean along axes.
+
+    h = Σ a / n        dh/da = 1 / n, n = number of elements along the axes
+
+    The mean of nothing is NaN, as in NumPy.
+    """
+
+    numpy = np.mean
+    symbol = "mean"
+    formula = r"\frac{1}{n} \sum a"
+    derivative = r"\frac{1}{n}"
+
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None, where: Any = None
+    ) -> Any:
+        """np.mean: in another dtype, of the elements that a mask keeps."""
+        a = in_dtype(a, dtype)
+        if where is None:
+            return cls(a, axis=axis, keepdims=keepdims)
+        total = np.sum(masked(a, where, 0), axis=axis, keepdims=keepdims)
+        return total / count_where(a, where, axis, keepdims).astype(np.result_type(total.dtype, np.float16))
+
+    def fprop(self, a: Any) -> Any:
+        return average(a, self.axis, self.keepdims)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (broadcast_like(self.restored(grad / _positive(count_like(a, self.axis)), a), a),)
+
+
+class Var(Reduction):
+    """Variance along axes.
+
+    h = Σ (a - mean)² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
+    """
+
+    ddof: Any = 0
+
+    numpy = np.var
+    symbol = "var"
+    formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
+    derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
+    examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, dtype: Any = None, where: Any = None,
+        mean: Any = None, correction: Any = None,
+    ) -> Any:  # fmt: skip
+        """np.var: in another dtype, of the elements that a mask keeps, around a mean that is known."""
+        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+        if where is None and mean is None:
+            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
+        total, number = squares(a, where, axis, keepdims, mean)
+        return total / np.maximum(number - ddof, 0)
+
+    def fprop(self, a: Any) -> Any:
+        return spread(a, self.axis, self.ddof, self.keepdims)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        centred = a - np.mean(a, axis=self.axis, keepdims=True)
+        freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
+        return (self.restored(grad / freedom, a) * (2 * conjugate(centred)),)
+
+
+class Std(Reduction):
+    """Standard deviation along axes.
+
+    h = √(Σ (a - mean)² / (n - ddof))        dh/da = (a - mean) / ((n - ddof) h)
+
+    Where all numbers along the axes are equal there is no derivative; the gradient is 0 there.
+    """
+
+    ddof: Any = 0
+
+    numpy = np.std
+    symbol = "std"
+    formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
+    derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
+    examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    @classmethod
+    def from_numpy(
+        cls, a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, dtype: Any = None, where: Any = None,
+        mean: Any = None, correction: Any = None,
+    ) -> Any:  # fmt: skip
+        """np.std: in another dtype, of the elements that a mask keeps, around a mean that is known."""
+        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+        if where is None and mean is None:
+            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
+        variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+        return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
+
+    def fprop(self, a: Any) -> Any:
+        return np.sqrt(spread(a, self.axis, self.ddof, self.keepdims))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        centred = a - np.mean(a, axis=self.axis, keepdims=True)
+        freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
+        return (self.restored(grad / (freedom * one_at_zero(h)), a) * conjugate(centred),)
+
+
+class LogSumExp(Reduction):
+    """Logarithm of a sum of exponentials, without overflow.
+
+    h = ln Σ exp(a)        dh/da = exp(a - h), the softmax of a
+
+    -inf adds nothing; where all numbers are -inf, or there are none, h is -inf and the gradient 0. The gradient is
+    divided by its sum, so that the rounding of a large h does not show in it.
+    """
+
+    symbol = "logsumexp"
+    formula = r"\ln \sum \exp(a)"
+    derivative = r"\exp(a - h)"
+
+    def fprop(self, a: Any) -> Any:
+        a = a * 1.0
+        largest = finite_or_zero(np.max(a, axis=self.axis, keepdims=True, initial=-np.inf))
+        total = np.exp(a - largest).sum(axis=self.axis, keepdims=self.keepdims)
+        with np.errstate(divide="ignore"):
+            return np.log(total) + (largest if self.keepdims else largest.reshape(total.shape))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        softmax = np.exp(a - self.restored(finite_or_zero(h), a))
+        total = np.sum(softmax, axis=self.axis, keepdims=True)
+        return (self.restored(grad, a) * (softmax / one_at_zero(total)),)
+
+
+def average(a: Any, axis: Any, keepdims: bool) -> Any:
+    """The mean; of nothing it is 0 / 0, about which `np.errstate` decides, unlike about the warning of np.mean."""
+    if count(a.shape, axis):
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    return np.sum(a, axis=axis, keepdims=keepdims) / 0
+
+
+def spread(a: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
+    """The variance, of complex numbers that of their distance; an empty one is NaN, as in NumPy."""
+    centred = a - average(a, axis, True)
+    total = real_part(conjugate(centred) * centred).sum(axis=axis, keepdims=keepdims)
+    return total / max(count(a.shape, axis) - ddof, 0)
+
+
+@public
+def sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """np.sum of a box, an array or a number."""
+    return Sum.apply(a, axis=axis, keepdims=keepdims)
+
+
+@public
+def mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """np.mean of a box, an array or a number."""
+    return Mean.apply(a, axis=axis, keepdims=keepdims)
+
+
+@public
+def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """ln Σ exp(a) along axes, of a box, an array or a number, without overflow.
+
+    >>> import flowgraph as fg
+    >>> float(fg.logsumexp([1000.0, 1000.0]).round(3))
+    1000.693
+    """
+    return LogSumExp.apply(a, axis=axis, keepdims=keepdims)
+
+
+def _positive(number: Any) -> Any:
+    """A number of elements to divide by: an empty axis has no gradient, so it may as well be 1."""
+    return max(number, 1) if isinstance(number, int | float) else np.maximum(number, 1)

@@ -1,0 +1,267 @@
+"""Several arrays made one: end to end, on a new axis, in blocks, or one array again and again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.numpy_api.array_arguments import boxed, with_axis
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import Size, add
+from flowgraph.shapes.spec import Spec, same, shape_text
+
+
+class Concatenate(Box):
+    """Arrays joined end to end along an axis.
+
+    h = (a, b, ...) along the axis        each gets its part of the gradient
+
+    Shapes: equal but for the sizes along the axis, which add up.
+    """
+
+    axis: int = 0
+
+    numpy = np.concatenate
+    symbol = "concatenate"
+    examples = (
+        example((3, 4), (2, 4)),
+        example((3, 1), (3, 4), (3, 2), axis=-1),
+        example((2, 3, 4), (2, 0, 4), axis=1),
+        example((3, 4)),
+    )
+
+    @classmethod
+    def from_numpy(cls, arrays: Any, /, axis: Any = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+        """np.concatenate of a sequence; axis None joins them in rows."""
+        if dtype is not None:
+            return cls.from_numpy(_cast(arrays, dtype, casting), axis)
+        listed = list(arrays)
+        if axis is None:
+            listed, axis = [np.ravel(a) for a in listed], 0
+        return cls(*listed, axis=axis)
+
+    def fprop(self, *arrays: Any) -> Any:
+        return np.concatenate(arrays, axis=self.axis)
+
+    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+        return split_like(grad, *arrays, axis=self.axis)
+
+    def infer(self, *arrays: Spec) -> Spec:
+        """The sum of the sizes along the axis."""
+        if not arrays or not arrays[0].shape:
+            raise self.shape_error("needs one array or more, with axes")
+        axis = axis_of(self, self.axis, len(arrays[0].shape))
+        shape = _common(self, arrays, axis)
+        total = sum_of(a.shape[axis] for a in arrays)
+        return Spec((*shape[:axis], total, *shape[axis + 1 :]), np.result_type(*(a.dtype for a in arrays)))
+
+
+class SplitLike(Box):
+    """One array cut along an axis into parts as long as some other arrays: the gradient of joining.
+
+    h = (the first part of a, the next part of a, ...)        da = the gradients of the parts, joined
+    """
+
+    axis: int = 0
+
+    symbol = "split like"
+    constant_children = frozenset({"likes"})
+    examples = (example((5, 4), (3, 4), (2, 4)), example((3, 4), (3, 1), (3, 3), axis=-1))
+
+    def fprop(self, a: Any, *likes: Any) -> tuple[Any, ...]:
+        ends = list(itertools.accumulate((like.shape[self.axis] for like in likes), initial=0))
+        lead = (slice(None),) * (self.axis % a.ndim)
+        return tuple(a[(*lead, slice(start, stop))] for start, stop in itertools.pairwise(ends))
+
+    def bprop(self, grad: Any, h: Any, a: Any, *likes: Any) -> tuple[Any, ...]:
+        return joined(grad, h, self.axis), *(None for _ in likes)
+
+    def infer(self, a: Spec, *likes: Spec) -> tuple[Spec, ...]:
+        """The shapes of the others, the dtype of a."""
+        if len(likes) < 2:
+            raise self.shape_error(f"found {len(likes)} arrays to split like, needs two or more")
+        axis = axis_of(self, self.axis, len(a.shape))
+        total = sum_of(like.shape[axis] for like in likes)
+        if not same(total, a.shape[axis]):
+            raise self.shape_error(f"the parts are {total} long in all, the axis {a.shape[axis]}")
+        for like in likes:
+            needed = (*a.shape[:axis], like.shape[axis], *a.shape[axis + 1 :])
+            if len(like.shape) != len(needed) or not all(map(same, like.shape, needed)):
+                raise self.shape_error(f"a part is {shape_text(like.shape)}, needs {shape_text(needed)}")
+        return tuple(Spec(like.shape, a.dtype) for like in likes)
+
+
+class Stack(Box):
+    """Arrays of one shape laid next to each other along a new axis.
+
+    h_i = the i-th array        each gets its slice of the gradient
+    """
+
+    axis: int = 0
+
+    numpy = np.stack
+    symbol = "stack"
+    examples = (example((3, 4), (3, 4)), example((3,), (3,), (3,), axis=-1), example((), ()), example((2,), axis=1))
+
+    @classmethod
+    def from_numpy(cls, arrays: Any, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Box:
+        """np.stack of a sequence."""
+        return cls(*(arrays if dtype is None else _cast(arrays, dtype, casting)), axis=axis)
+
+    def fprop(self, *arrays: Any) -> Any:
+        return np.stack(arrays, axis=self.axis)
+
+    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+        lead = (slice(None),) * (self.axis % grad.ndim)
+        return tuple(grad[(*lead, i)] for i in range(len(arrays)))
+
+    def infer(self, *arrays: Spec) -> Spec:
+        """The number of arrays at the new axis."""
+        if not arrays:
+            raise self.shape_error("needs one array or more")
+        axis = axis_of(self, self.axis, len(arrays[0].shape) + 1)
+        shape = _common(self, arrays, None)
+        return Spec((*shape[:axis], len(arrays), *shape[axis:]), np.result_type(*(a.dtype for a in arrays)))
+
+
+def sum_of(sizes: Iterable[int | Size]) -> int | Size:
+    """The sum of sizes."""
+    total: int | Size = 0
+    for size in sizes:
+        total = add(total, size)
+    return total
+
+
+def split_like(a: Any, *likes: Any, axis: int) -> tuple[Any, ...]:
+    """The parts of an array, as long as other arrays: boxes of boxes, views of arrays."""
+    return (a,) if len(likes) == 1 else tuple(SplitLike.apply(a, *likes, axis=axis))
+
+
+def joined(grads: Sequence[Any], parts: Any, axis: int) -> Any:
+    """The gradients of the parts of an array, end to end; zeros for a part that has none."""
+    return np.concatenate(
+        [np.zeros_like(parts[i]) if grad is None else grad for i, grad in enumerate(grads)], axis=axis
+    )
+
+
+@implements(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """np.vstack of boxes: vectors become rows."""
+    return Concatenate.from_numpy([np.atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
+
+
+@implements(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """np.hstack of boxes: along the second axis, vectors along the first."""
+    listed = [np.atleast_1d(a) for a in tup]
+    axis = 0 if listed and listed[0].ndim == 1 else 1
+    return Concatenate.from_numpy(listed, axis, dtype=dtype, casting=casting)
+
+
+@implements(np.dstack)
+def dstack(tup: Any) -> Any:
+    """np.dstack of boxes: along the third axis."""
+    return np.concatenate([np.atleast_3d(a) for a in tup], axis=2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """np.column_stack of boxes: vectors become columns."""
+    return np.concatenate([a if np.ndim(a) >= 2 else np.atleast_2d(a).T for a in tup], axis=1)
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """np.append of boxes."""
+    return np.concatenate([arr, values], axis=axis)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """np.block of boxes: the innermost lists along the last axis, those around them along the last but one ..."""
+    depth, leaves = _depth(arrays), list(_leaves(arrays))
+    ndim = max(depth, *(np.ndim(leaf) for leaf in leaves))
+    return _block(arrays, depth, ndim)
+
+
+@implements(np.tile)
+def tile(A: Any, reps: Any) -> Any:
+    """np.tile of a box."""
+    times = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
+    result = A if A.ndim >= len(times) else np.expand_dims(A, tuple(range(len(times) - A.ndim)))
+    for axis, count in enumerate(times, result.ndim - len(times)):
+        if count < 1:
+            result = result[(*(slice(None),) * axis, slice(0, 0))]
+        elif count > 1:
+            result = np.concatenate([result] * count, axis=axis)
+    return result
+
+
+@implements(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """np.repeat of a box: every element several times, one after the other."""
+    a, axis = with_axis(a, axis)
+    axis = axis_of(a, axis, a.ndim)
+    if isinstance(repeats, Box):
+        raise UsageError(f"np.repeat: found {repeats.title} as the number of times, needs integers known before a run")
+    size, times = a.shape[axis], np.asarray(repeats)
+    times = times if times.size else times.astype(int)
+    if isinstance(size, int):
+        return a[(*(slice(None),) * axis, np.repeat(np.arange(size), times))]
+    if times.size != 1:
+        raise a.shape_error(f"np.repeat: found {times.size} numbers of times for an axis of {size}, needs one")
+    spread = np.broadcast_to(
+        np.expand_dims(a, axis + 1), (*a.shape[: axis + 1], int(times.item()), *a.shape[axis + 1 :])
+    )
+    return np.reshape(spread, (*a.shape[:axis], size * int(times.item()), *a.shape[axis + 1 :]))
+
+
+def _cast(arrays: Any, dtype: Any, casting: Any) -> list[Any]:
+    """Arrays in another dtype, where NumPy's rule of casting allows it."""
+    boxes = [boxed(a) for a in arrays]
+    for box in boxes:
+        if not np.can_cast(box.dtype, dtype, casting):
+            raise UsageError(
+                f"np.concatenate: found {box.title} of dtype {box.dtype}, {casting!r} has no cast to {dtype}"
+            )
+    return [box.astype(dtype) for box in boxes]
+
+
+def _common(box: Box, arrays: Sequence[Spec], axis: int | None) -> list[int | Size]:
+    """The sizes that the arrays share, all but that of the axis along which they are joined."""
+    first = list(arrays[0].shape)
+    for name, a in zip(box.names_of_children(), arrays, strict=True):
+        differ = len(a.shape) != len(first) or any(
+            i != axis and not same(one, other) for i, (one, other) in enumerate(zip(first, a.shape, strict=True))
+        )
+        if differ:
+            but = "" if axis is None else f" but for axis {axis}"
+            raise box.shape_error(f"child {name!r} has the shape {shape_text(a.shape)}, needs {shape_text(first)}{but}")
+        first = [other if isinstance(one, Size) else one for one, other in zip(first, a.shape, strict=True)]
+    return first
+
+
+def _depth(arrays: Any) -> int:
+    return 1 + max((_depth(item) for item in arrays), default=0) if isinstance(arrays, list) else 0
+
+
+def _leaves(arrays: Any) -> Iterable[Any]:
+    if not isinstance(arrays, list):
+        yield arrays
+        return
+    for item in arrays:
+        yield from _leaves(item)
+
+
+def _block(arrays: Any, depth: int, ndim: int) -> Any:
+    if not isinstance(arrays, list):
+        missing = ndim - np.ndim(arrays)
+        return np.expand_dims(arrays, tuple(range(missing))) if missing else arrays
+    return np.concatenate([_block(item, depth - 1, ndim) for item in arrays], axis=-depth)

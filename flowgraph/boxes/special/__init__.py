@@ -1,0 +1,1 @@
+"""Special functions, those of scipy.special among them."""

@@ -1,0 +1,176 @@
+"""Products with a logarithm that are 0 where their first factor is: entropies, divergences; logits."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
+from flowgraph.boxes.neural.activation import Sigmoid
+from flowgraph.boxes.special.scipy_special import Special, special
+
+_POSITIVE = Interval(0, inf, open=True)
+_WITH_ZERO = example(np.array([0.0, 0.0, 1.5, 0.2]), np.array([2.0, 0.3, 0.7, 1.9]))
+
+
+class XLogY(Special):
+    """A number times the logarithm of another, 0 where the number is 0.
+
+    h = x ln y        ∂h/∂x = ln y, ∂h/∂y = x / y; both are 0 where x = y = 0
+    """
+
+    numpy = "scipy.special.xlogy"
+    symbol = "x log y"
+    formula = r"x \ln y"
+    derivative = r"\ln y, x / y"
+    domain = {"y": _POSITIVE}
+    examples = (example((3, 4), (3, 4)), _WITH_ZERO)
+    of_complex = True
+
+    def fprop(self, x: Any, y: Any) -> Any:
+        return special().xlogy(x, y)
+
+    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        y = np.where((x == 0) & (y == 0), 1, y)
+        return grad * np.log(y) if needs[0] else None, grad * (x / y) if needs[1] else None
+
+
+class XLog1pY(Special):
+    """A number times the logarithm of one plus another, exact for a small one, 0 where the number is 0.
+
+    h = x ln(1 + y)        ∂h/∂x = ln(1 + y), ∂h/∂y = x / (1 + y); both are 0 where x = 0 and y = −1
+    """
+
+    numpy = "scipy.special.xlog1py"
+    symbol = "x log(1 + y)"
+    formula = r"x \ln(1 + y)"
+    derivative = r"\ln(1 + y), x / (1 + y)"
+    domain = {"y": Interval(-1, inf, open=True)}
+    examples = (example((3, 4), (3, 4)), _WITH_ZERO)
+    of_complex = True
+
+    def fprop(self, x: Any, y: Any) -> Any:
+        return special().xlog1py(x, y)
+
+    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        y = np.where((x == 0) & (y == -1), 0, y)
+        return grad * np.log1p(y) if needs[0] else None, grad * (x / (1 + y)) if needs[1] else None
+
+
+class Entr(Special):
+    """Entropy of a part: summed over probabilities it is their entropy.
+
+    h = −x ln x, 0 at 0, −∞ below        dh/dx = −ln x − 1, ∞ at 0, NaN below
+    """
+
+    numpy = "scipy.special.entr"
+    symbol = "entr"
+    formula = r"-x \ln x"
+    derivative = r"-\ln x - 1"
+    domain = {"x": _POSITIVE}
+
+    def fprop(self, x: Any) -> Any:
+        return special().entr(x)
+
+    def bprop(self, grad: Any, h: Any, x: Any) -> tuple[Any, ...]:
+        return (grad * (-quiet_log(x) - 1),)
+
+
+class RelEntr(Special):
+    """Relative entropy of two parts: summed over probabilities it is the divergence of Kullback and Leibler.
+
+    h = x ln(x / y), 0 where x = 0, ∞ for a negative number or y = 0        ∂h/∂x = ln(x / y) + 1, ∂h/∂y = −x / y
+
+    At x = 0 they are −∞ and 0; where h is infinite, NaN.
+    """
+
+    numpy = "scipy.special.rel_entr"
+    symbol = "rel_entr"
+    formula = r"x \ln(x / y)"
+    derivative = r"\ln(x / y) + 1, -x / y"
+    domain = {"x": _POSITIVE, "y": _POSITIVE}
+
+    def fprop(self, x: Any, y: Any) -> Any:
+        return special().rel_entr(x, y)
+
+    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        ratio = _ratio(x, y)
+        return grad * (quiet_log(ratio) + 1) if needs[0] else None, -grad * ratio if needs[1] else None
+
+
+class KlDiv(Special):
+    """Divergence of Kullback and Leibler of two parts that need not be probabilities: never negative.
+
+    h = x ln(x / y) − x + y, y where x = 0        ∂h/∂x = ln(x / y), ∂h/∂y = (y − x) / y
+
+    At x = 0 they are −∞ and 1; where h is infinite, NaN.
+    """
+
+    numpy = "scipy.special.kl_div"
+    symbol = "kl_div"
+    formula = r"x \ln(x / y) - x + y"
+    derivative = r"\ln(x / y), (y - x) / y"
+    domain = {"x": _POSITIVE, "y": _POSITIVE}
+
+    def fprop(self, x: Any, y: Any) -> Any:
+        return special().kl_div(x, y)
+
+    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        ratio = _ratio(x, y)
+        gap = (x - y) / np.where(y > 0, y, np.nan)
+        near = np.abs(gap) < 0.5
+        log = np.where(near, np.log1p(np.where(near, gap, 0)), quiet_log(ratio))
+        return grad * log if needs[0] else None, -grad * gap if needs[1] else None
+
+
+class Logit(Special):
+    """Logit, the inverse of the logistic sigmoid.
+
+    h = ln(a / (1 − a))        dh/da = 1 / (a (1 − a)), infinite at 0 and 1, where h is
+    """
+
+    numpy = "scipy.special.logit"
+    symbol = "logit"
+    formula = r"\ln \frac{a}{1 - a}"
+    derivative = r"\frac{1}{a (1 - a)}"
+    domain = {"a": Interval(0, 1, open=True)}
+
+    def fprop(self, a: Any) -> Any:
+        return special().logit(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad / (a * (1 - a)),)
+
+
+class LogExpit(Special):
+    """Logarithm of the logistic sigmoid, of any size.
+
+    h = −ln(1 + exp(−a))        dh/da = σ(−a)
+    """
+
+    numpy = "scipy.special.log_expit"
+    symbol = "log σ"
+    formula = r"-\ln(1 + e^{-a})"
+    derivative = r"\sigma(-a)"
+
+    def fprop(self, a: Any) -> Any:
+        return special().log_expit(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * Sigmoid.apply(-a),)
+
+
+def _ratio(x: Any, y: Any) -> Any:
+    """x / y of numbers that are not negative, 0 where x is 0, NaN otherwise."""
+    legal = (x > 0) & (y > 0)
+    return np.where(
+        legal, np.where(legal, x, 1) / np.where(legal, y, 1), np.where((x == 0) & (y >= 0), 0, np.full_like(x, np.nan))
+    )
+
+
+def quiet_log(a: Any) -> Any:
+    """The logarithm, −∞ at 0 and NaN below without a warning."""
+    return np.where(a > 0, np.log(np.where(a > 0, a, 1)), np.where(a == 0, -np.inf, np.full_like(a, np.nan)))

@@ -1,0 +1,247 @@
+"""Exponential integrals, the dilogarithm, and the Box-Cox transform with the ratios that its slopes are made of."""
+
+from __future__ import annotations
+
+import math
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
+from flowgraph.boxes.special.entropy import quiet_log
+from flowgraph.boxes.special.scipy_special import Special, special
+from flowgraph.errors import UsageError
+
+_POSITIVE = Interval(0, inf, open=True)
+_AROUND_0 = example(np.array([0.0, 1e-9, -1e-5, 0.3, -0.9, 2.5]))
+
+
+class Expi(Special):
+    """Exponential integral Ei, of negative numbers too.
+
+    h = −∫_{−a}^∞ exp(−t) / t dt        dh/da = exp(a) / a, infinite at 0, where h is −∞
+    """
+
+    numpy = "scipy.special.expi"
+    symbol = "Ei"
+    formula = r"\operatorname{Ei}(a)"
+    derivative = r"e^a / a"
+    domain = {"a": _POSITIVE}
+
+    def fprop(self, a: Any) -> Any:
+        return special().expi(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (np.exp(a) / a),)
+
+
+class Exp1(Special):
+    """Exponential integral E₁ of positive numbers.
+
+    h = ∫_a^∞ exp(−t) / t dt        dh/da = −exp(−a) / a, infinite at 0, where h is ∞
+    """
+
+    numpy = "scipy.special.exp1"
+    symbol = "E₁"
+    formula = r"E_1(a)"
+    derivative = r"-e^{-a} / a"
+    domain = {"a": _POSITIVE}
+
+    def fprop(self, a: Any) -> Any:
+        return special().exp1(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (-grad * (np.exp(-a) / a),)
+
+
+class Expn(Special):
+    """Exponential integral E_n of a whole order n from 0.
+
+    h = ∫₁^∞ exp(−a t) / tⁿ dt        ∂h/∂a = −E_{n−1}(a), −(1 + 1/a) h for n = 0; by n there is none
+    """
+
+    numpy = "scipy.special.expn"
+    symbol = "E_n"
+    formula = r"E_n(a)"
+    derivative = r"-E_{n - 1}(a)"
+    domain = {"a": _POSITIVE}
+    constant_children = underived_children = frozenset({"n"})
+    examples = (example(np.array([0, 1, 2, 5]), (3, 4)), example(np.array(3), (4,)))
+
+    def fprop(self, n: Any, a: Any) -> Any:
+        return special().expn(n, a)
+
+    def bprop(self, grad: Any, h: Any, n: Any, a: Any) -> tuple[Any, ...]:
+        below = Expn.apply(np.where(n == 0, 0, n - 1), a)
+        return None, -grad * np.where(n == 0, h + h / np.where(n == 0, a, 1), below)
+
+
+class Spence(Special):
+    """Dilogarithm of 1 − a, as SciPy's spence.
+
+    h = ∫₁^a ln t / (1 − t) dt        dh/da = ln a / (1 − a), −1 at 1, −∞ at 0
+    """
+
+    numpy = "scipy.special.spence"
+    symbol = "spence"
+    formula = r"\textstyle\int_1^a \frac{\ln t}{1 - t} dt"
+    derivative = r"\frac{\ln a}{1 - a}"
+    domain = {"a": _POSITIVE}
+    examples = (example((3, 4)), example(np.array([1.0, 1 + 1e-9, 0.9999, 3.0])))
+
+    def fprop(self, a: Any) -> Any:
+        return special().spence(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (-grad * LogRatio.apply(a - 1),)
+
+
+class Ratio(Special, abstract=True):
+    """A quotient that is smooth through 0, or its derivative of the whole order `order`."""
+
+    order: int = 0
+
+    def check_settings(self) -> None:
+        """Refuse orders that are not whole, and those whose factorial is no float."""
+        if isinstance(self.order, bool) or not isinstance(self.order, int) or not 0 <= self.order <= 170:
+            raise UsageError(f"{type(self).__name__}: found order={self.order!r}, needs a whole number from 0 to 170")
+
+
+class Exprel(Ratio):
+    """The exponential less one over its argument, exact near 0, and its derivatives.
+
+    h = (exp(a) − 1) / a, 1 at 0        the derivative of order k is ∫₀¹ tᵏ exp(a t) dt
+    """
+
+    numpy = "scipy.special.exprel"
+    symbol = "exprel"
+    formula = r"\frac{e^a - 1}{a}"
+    derivative = r"\textstyle\int_0^1 t e^{a t} dt"
+    examples = (example((3, 4)), _AROUND_0, example(np.array([0.0, -2.0, -40.0, 5.0]), order=1), example((4,), order=2))
+
+    def fprop(self, a: Any) -> Any:
+        if self.order == 0:
+            return special().exprel(a)
+        k, a = self.order + 1, a * 1.0
+        low = a < -1
+        size = np.where(low, -a, 1)
+        below = special().gammainc(a.dtype.type(k), size) * math.factorial(k - 1) * (1 / size) ** k
+        above = np.where(low, 0, np.minimum(a, 1000))  # it is infinite there; hyp1f1 takes minutes at 1e100
+        return np.where(low, below, special().hyp1f1(k, k + 1, above) / k).astype(size.dtype)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * Exprel.apply(a, order=self.order + 1),)
+
+
+class LogRatio(Ratio):
+    """The logarithm of one plus a number over that number, exact near 0, and its derivatives.
+
+    h = ln(1 + a) / a, 1 at 0        the derivative of order k is (−1)ᵏ k! ∫₀¹ tᵏ / (1 + a t)^(k+1) dt
+    """
+
+    symbol = "log(1 + a)/a"
+    formula = r"\frac{\ln(1 + a)}{a}"
+    derivative = r"-\textstyle\int_0^1 \frac{t}{(1 + a t)^2} dt"
+    domain = {"a": Interval(-1, inf, open=True)}
+    examples = (example((3, 4)), _AROUND_0, example(np.array([0.0, -0.6, 7.0]), order=1), example((4,), order=2))
+
+    def fprop(self, a: Any) -> Any:
+        if self.order == 0:
+            zero = a == 0
+            return np.where(zero, 1, special().log1p(a) / np.where(zero, 1, a))
+        k, far = self.order, a > 1000  # where the series that SciPy sums loses its digits
+        scale = (-1) ** k * math.factorial(k) / (k + 1)
+        near = special().hyp2f1(k + 1, k + 1, k + 2, -np.where(far, 1, a)) * scale
+        return np.where(far, _far_slope(np.where(far, a, 1000.0), k), near).astype(np.result_type(a.dtype, 1.0))
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * LogRatio.apply(a, order=self.order + 1),)
+
+
+def _far_slope(a: Any, order: int) -> Any:
+    """The derivative of f = ln(1 + a) / a of that order, by (a f)⁽ᵏ⁾ = a f⁽ᵏ⁾ + k f⁽ᵏ⁻¹⁾, for large numbers."""
+    a = np.minimum(a, np.finfo(a.dtype).max)
+    slope = np.log1p(a) / a
+    for k in range(1, order + 1):
+        slope = ((-1) ** (k - 1) * math.factorial(k - 1) * (1 + a) ** float(-k) - k * slope) / a
+    return slope
+
+
+class BoxCox(Special):
+    """Box-Cox transform of positive numbers.
+
+    h = (x^λ − 1) / λ, ln x for λ = 0        ∂h/∂x = x^(λ−1), ∂h/∂λ = ln² x · exprel′(λ ln x)
+    """
+
+    numpy = "scipy.special.boxcox"
+    symbol = "boxcox"
+    formula = r"\frac{x^\lambda - 1}{\lambda}"
+    derivative = r"x^{\lambda - 1}, \ln^2 x \, \operatorname{exprel}'(\lambda \ln x)"
+    domain = {"x": _POSITIVE}
+    examples = (example((3, 4), (3, 4)), example((4,), np.array([0.0, 1e-7, -0.5, 1.0])))
+
+    def fprop(self, x: Any, lmbda: Any) -> Any:
+        return special().boxcox(x, lmbda)
+
+    def bprop(
+        self, grad: Any, h: Any, x: Any, lmbda: Any, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Any, ...]:
+        return grad * x ** (lmbda - 1) if needs[0] else None, _of_power(grad, quiet_log(x), lmbda) if needs[1] else None
+
+
+class BoxCox1p(Special):
+    """Box-Cox transform of one plus a number, exact for a small one.
+
+    h = ((1 + x)^λ − 1) / λ, ln(1 + x) for λ = 0        ∂h/∂x = (1 + x)^(λ−1), ∂h/∂λ = ln²(1 + x) · exprel′(λ ln(1 + x))
+    """
+
+    numpy = "scipy.special.boxcox1p"
+    symbol = "boxcox1p"
+    formula = r"\frac{(1 + x)^\lambda - 1}{\lambda}"
+    derivative = r"(1 + x)^{\lambda - 1}, \ln^2(1 + x) \, \operatorname{exprel}'(\lambda \ln(1 + x))"
+    domain = {"x": Interval(-1, inf, open=True)}
+    examples = (example((3, 4), (3, 4)), example((4,), np.array([0.0, 1e-7, -0.5, 1.0])))
+
+    def fprop(self, x: Any, lmbda: Any) -> Any:
+        return special().boxcox1p(x, lmbda)
+
+    def bprop(
+        self, grad: Any, h: Any, x: Any, lmbda: Any, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Any, ...]:
+        log = np.log1p(x)
+        return grad * np.exp((lmbda - 1) * log) if needs[0] else None, _of_power(grad, log, lmbda) if needs[1] else None
+
+
+class InverseBoxCox(Special):
+    """Inverse of the Box-Cox transform.
+
+    h = (λ y + 1)^(1/λ), exp(y) for λ = 0        ∂h/∂y = h^(1−λ), ∂h/∂λ = −h^(1−λ) ln² h · exprel′(λ ln h)
+    """
+
+    numpy = "scipy.special.inv_boxcox"
+    symbol = "inverse boxcox"
+    formula = r"(\lambda y + 1)^{1 / \lambda}"
+    derivative = r"h^{1 - \lambda}, -h^{1 - \lambda} \ln^2 h \, \operatorname{exprel}'(\lambda \ln h)"
+    examples = (
+        example(np.array([[0.5, 1.2, -0.3], [2.0, 0.0, 1e-3]]), np.array([0.7, -0.2, 1.5])),
+        example(np.array([0.5, -0.4, 3.0]), np.array([0.0, 1e-7, 0.5])),
+    )
+
+    def fprop(self, y: Any, lmbda: Any) -> Any:
+        return special().inv_boxcox(y, lmbda)
+
+    def bprop(
+        self, grad: Any, h: Any, y: Any, lmbda: Any, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Any, ...]:
+        log = y * LogRatio.apply(lmbda * y)
+        slope = grad * np.exp(log * (1 - lmbda))
+        return slope if needs[0] else None, -_of_power(slope, log, lmbda) if needs[1] else None
+
+
+def _of_power(grad: Any, log: Any, lmbda: Any) -> Any:
+    """The gradient of λ of (exp(λ log) − 1) / λ; where the exponential has vanished, that of −1 / λ."""
+    gone = (log == -np.inf) & (lmbda > 0)
+    log = np.where(gone, 0, log)
+    return grad * np.where(gone, np.where(gone, lmbda, 1) ** -2, log * log * Exprel.apply(lmbda * log, order=1))

@@ -1,0 +1,273 @@
+"""The gamma function, its logarithm and the derivatives of that; beta functions; incomplete functions of both."""
+
+from __future__ import annotations
+
+import math
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.example import example
+from flowgraph.box.exports import public
+from flowgraph.box.interval import Interval
+from flowgraph.boxes.special.entropy import XLog1pY, XLogY
+from flowgraph.boxes.special.scipy_special import Special, special
+from flowgraph.errors import UsageError
+
+_POSITIVE = Interval(0, inf, open=True)
+
+
+class Gamma(Special):
+    """Gamma function.
+
+    h = Γ(a)        dh/da = h ψ(a); no value and no slope at 0, −1, −2, ...
+    """
+
+    numpy = "scipy.special.gamma"
+    symbol = "Γ"
+    formula = r"\Gamma(a)"
+    derivative = r"h\, \psi(a)"
+    domain = {"a": _POSITIVE}
+
+    def fprop(self, a: Any) -> Any:
+        return special().gamma(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * (h * Digamma.apply(a)),)
+
+
+class GammaLn(Special):
+    """Logarithm of the absolute value of the gamma function, of negative numbers too.
+
+    h = ln |Γ(a)|        dh/da = ψ(a); infinite without a slope at 0, −1, −2, ...
+    """
+
+    numpy = "scipy.special.gammaln"
+    symbol = "ln |Γ|"
+    formula = r"\ln |\Gamma(a)|"
+    derivative = r"\psi(a)"
+    domain = {"a": _POSITIVE}
+
+    def fprop(self, a: Any) -> Any:
+        return special().gammaln(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * Digamma.apply(a),)
+
+
+class LogGamma(Special):
+    """Logarithm of the gamma function of positive numbers, NaN below 0.
+
+    h = ln Γ(a)        dh/da = ψ(a)
+    """
+
+    numpy = "scipy.special.loggamma"
+    symbol = "ln Γ"
+    formula = r"\ln \Gamma(a)"
+    derivative = r"\psi(a)"
+    domain = {"a": _POSITIVE}
+
+    def fprop(self, a: Any) -> Any:
+        return special().loggamma(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * Digamma.apply(a),)
+
+
+class ReciprocalGamma(Special):
+    """One over the gamma function, 0 where that has no value.
+
+    h = 1 / Γ(a)        dh/da = −h ψ(a), and (−1)ⁿ n! at a = −n
+
+    Below 1/2 by reflection, 1/Γ(a) = Γ(1 − a) sin(πa) / π.
+    """
+
+    numpy = "scipy.special.rgamma"
+    symbol = "1/Γ"
+    formula = r"\frac{1}{\Gamma(a)}"
+    derivative = r"-h\, \psi(a)"
+    examples = (example((3, 4)), example(np.array([0.0, -1.0, -3.0, -2.5, 0.5, 4.0])))
+
+    def fprop(self, a: Any) -> Any:
+        return special().rgamma(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        low = a < 0.5
+        mirrored = 1 - np.where(low, a, 0.0)
+        turn = np.where(low, a, 0.0) * math.pi
+        below = np.cos(turn) - np.sin(turn) * (Digamma.apply(mirrored) * (1 / math.pi))
+        above = -h * Digamma.apply(np.where(low, 1.0, a))
+        return (grad * np.where(low, Gamma.apply(mirrored) * below, above),)
+
+
+class Digamma(Special):
+    """Digamma function, the slope of the logarithm of the gamma function.
+
+    h = ψ(a) = Γ'(a) / Γ(a)        dh/da = ψ′(a), the `Polygamma` of n = 1
+    """
+
+    numpy = ("scipy.special.psi", "scipy.special.digamma")
+    symbol = "ψ"
+    formula = r"\psi(a)"
+    derivative = r"\psi'(a)"
+    domain = {"a": _POSITIVE}
+
+    def fprop(self, a: Any) -> Any:
+        return special().digamma(a)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * Polygamma.apply(a, n=1),)
+
+
+class Polygamma(Special):
+    """Derivative of order n of the digamma function; fg.polygamma(n, a) builds it, n a whole number.
+
+    h = ψ⁽ⁿ⁾(a)        dh/da = ψ⁽ⁿ⁺¹⁾(a)
+    """
+
+    n: int = 1
+
+    symbol = "ψ⁽ⁿ⁾"
+    formula = r"\psi^{(n)}(a)"
+    derivative = r"\psi^{(n + 1)}(a)"
+    domain = {"a": _POSITIVE}
+    examples = (
+        example((3, 4)),
+        example((4,), n=0),
+        example((2, 2), n=2),
+        example((4,), n=3),
+    )
+
+    def check_settings(self) -> None:
+        """Refuse orders that are not whole."""
+        if isinstance(self.n, bool) or not isinstance(self.n, int | np.integer) or self.n < 0:
+            raise UsageError(f"Polygamma: found n={self.n!r}, needs a whole number from 0")
+
+    def fprop(self, a: Any) -> Any:
+        return np.asarray(special().polygamma(self.n, a)).astype(np.result_type(a.dtype, 1.0))[()]
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        return (grad * Polygamma.apply(a, n=self.n + 1),)
+
+
+class Beta(Special):
+    """Beta function.
+
+    h = B(a, b) = Γ(a) Γ(b) / Γ(a + b)        ∂h/∂a = h (ψ(a) − ψ(a + b)), ∂h/∂b = h (ψ(b) − ψ(a + b))
+    """
+
+    numpy = "scipy.special.beta"
+    symbol = "B"
+    formula = r"B(a, b)"
+    derivative = r"h (\psi(a) - \psi(a + b)), h (\psi(b) - \psi(a + b))"
+    domain = {"a": _POSITIVE, "b": _POSITIVE}
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return special().beta(a, b)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        return _of_log_beta(grad * h, a, b, needs)
+
+
+class BetaLn(Special):
+    """Logarithm of the beta function.
+
+    h = ln |B(a, b)|        ∂h/∂a = ψ(a) − ψ(a + b), ∂h/∂b = ψ(b) − ψ(a + b)
+    """
+
+    numpy = "scipy.special.betaln"
+    symbol = "ln B"
+    formula = r"\ln |B(a, b)|"
+    derivative = r"\psi(a) - \psi(a + b), \psi(b) - \psi(a + b)"
+    domain = {"a": _POSITIVE, "b": _POSITIVE}
+
+    def fprop(self, a: Any, b: Any) -> Any:
+        return special().betaln(a, b)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+        return _of_log_beta(grad, a, b, needs)
+
+
+class BetaInc(Special):
+    """Regularised incomplete beta function, the distribution function of a beta distribution.
+
+    h = I_x(a, b)        ∂h/∂x = x^(a−1) (1 − x)^(b−1) / B(a, b); the derivatives by a and b are not implemented
+    """
+
+    numpy = "scipy.special.betainc"
+    symbol = "I"
+    formula = r"I_x(a, b)"
+    derivative = r"x^{a-1} (1 - x)^{b-1} / B(a, b)"
+    domain = {"a": _POSITIVE, "b": _POSITIVE, "x": Interval(0, 1, open=True)}
+    constant_children = underived_children = frozenset({"a", "b"})
+
+    def fprop(self, a: Any, b: Any, x: Any) -> Any:
+        return special().betainc(a, b, x)
+
+    def bprop(self, grad: Any, h: Any, a: Any, b: Any, x: Any) -> tuple[Any, ...]:
+        log = XLogY.apply(a - 1, x) + XLog1pY.apply(b - 1, -x) - BetaLn.apply(a, b)
+        return None, None, grad * np.exp(log)
+
+
+class GammaInc(Special):
+    """Regularised lower incomplete gamma function, the distribution function of a gamma distribution.
+
+    h = P(a, x) = ∫₀ˣ t^(a−1) exp(−t) dt / Γ(a)        ∂h/∂x = x^(a−1) exp(−x) / Γ(a); that by a is not implemented
+    """
+
+    numpy = "scipy.special.gammainc"
+    symbol = "P"
+    formula = r"P(a, x)"
+    derivative = r"x^{a-1} e^{-x} / \Gamma(a)"
+    domain = {"a": _POSITIVE, "x": _POSITIVE}
+    constant_children = underived_children = frozenset({"a"})
+
+    def fprop(self, a: Any, x: Any) -> Any:
+        return special().gammainc(a, x)
+
+    def bprop(self, grad: Any, h: Any, a: Any, x: Any) -> tuple[Any, ...]:
+        return None, grad * _gamma_density(a, x)
+
+
+class GammaIncC(Special):
+    """Regularised upper incomplete gamma function, the tail of a gamma distribution.
+
+    h = Q(a, x) = 1 − P(a, x)        ∂h/∂x = −x^(a−1) exp(−x) / Γ(a); that by a is not implemented
+    """
+
+    numpy = "scipy.special.gammaincc"
+    symbol = "Q"
+    formula = r"Q(a, x)"
+    derivative = r"-x^{a-1} e^{-x} / \Gamma(a)"
+    domain = {"a": _POSITIVE, "x": _POSITIVE}
+    constant_children = underived_children = frozenset({"a"})
+
+    def fprop(self, a: Any, x: Any) -> Any:
+        return special().gammaincc(a, x)
+
+    def bprop(self, grad: Any, h: Any, a: Any, x: Any) -> tuple[Any, ...]:
+        return None, -grad * _gamma_density(a, x)
+
+
+@public
+def polygamma(n: Any, x: Any) -> Any:
+    """scipy.special.polygamma of a box, an array or a number, n a whole number.
+
+    >>> import flowgraph as fg
+    >>> float(fg.polygamma(1, 1.0).round(6))
+    1.644934
+    """
+    if isinstance(n, Box):
+        raise UsageError(f"polygamma: found {n.title} as the order, needs a whole number")
+    return Polygamma.apply(x, n=n)
+
+
+def _of_log_beta(grad: Any, a: Any, b: Any, needs: tuple[bool, ...]) -> tuple[Any, ...]:
+    both = Digamma.apply(a + b)
+    return tuple(grad * (Digamma.apply(one) - both) if need else None for one, need in zip((a, b), needs, strict=True))
+
+
+def _gamma_density(a: Any, x: Any) -> Any:
+    return np.exp(XLogY.apply(a - 1, x) - x - GammaLn.apply(a))

@@ -1,0 +1,1 @@
+"""Quantiles, weighted means, covariances."""

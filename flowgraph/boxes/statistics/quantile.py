@@ -1,0 +1,156 @@
+"""Boxes of the median and the quantiles, which take one or two numbers of those in order."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.axes import axis_of
+from flowgraph.box.example import example
+from flowgraph.box.inference import small_shape, try_fprop
+from flowgraph.boxes.engine.shape_like import count_like
+from flowgraph.boxes.indexing.gather import add_along_axis
+from flowgraph.boxes.indexing.index import arange_like
+from flowgraph.boxes.numpy_api.array_arguments import along, at
+from flowgraph.boxes.statistics.quantile_methods import METHODS, places
+from flowgraph.errors import UsageError
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec
+
+_LINES = np.array([[0.3, -1.2, 2.5], [1.5, 0.1, -2.0]])
+_HOLES = np.array([[0.3, np.nan, 2.5, 0.9], [1.5, 0.1, np.nan, np.nan]])
+
+
+class OrderStatistic(Box, abstract=True):
+    """One or two neighbours among the numbers along an axis in order; each gets its share of the gradient.
+
+    Equal numbers are in order as they come, so at a tie one of them gets the gradient, as in np.sort. A line with a NaN
+    is NaN, unless `ignore_nan` passes over it; what is passed over gets 0.
+    """
+
+    axis: int = 0
+    ignore_nan: bool = False
+
+    def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+        """Which of n numbers in order are taken: the places below and above, and the weight of the one above."""
+        raise NotImplementedError
+
+    def lined_up(self, grad: Any, axis: int) -> Any:
+        """The gradient with the axis of the quantiles where the numbers lie."""
+        return np.expand_dims(grad, axis)
+
+    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+        if a.size == 0:
+            return (np.zeros_like(a),)
+        axis = self.axis % a.ndim
+        grad = self.lined_up(grad, axis)
+        if self.ignore_nan:
+            n = np.sum(~np.isnan(a), axis=axis, keepdims=True)
+            grad = np.where(n > 0, grad, 0)
+        else:
+            n = count_like(arange_like(a, axis))
+        low, high, weight = self.chosen(n, axis, a.ndim)
+        ranks = low if weight is None else np.concatenate([low, high], axis=axis)
+        shares = grad if weight is None else np.concatenate([grad * (1 - weight), grad * weight], axis=axis)
+        return (_at_ranks(shares.astype(a.dtype), a, ranks, axis),)
+
+    def rest(self, a: Spec) -> Shape:
+        """The sizes of the other axes."""
+        axis = axis_of(self, self.axis, len(a.shape))
+        return a.shape[:axis] + a.shape[axis + 1 :]
+
+    def infer(self, a: Spec) -> Spec:
+        """The other axes; the dtype of a trial on two elements per axis."""
+        rest = self.rest(a)
+        trial = try_fprop(self, (Spec(small_shape(len(a.shape)), a.dtype),))
+        assert isinstance(trial, Spec)
+        return Spec((*trial.shape[: len(trial.shape) - len(rest)], *rest), trial.dtype)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element of the child."""
+        return product(shapes[0])
+
+
+def _at_ranks(shares: Any, a: Any, ranks: Any, axis: int) -> Any:
+    """Zeros of the shape of an array, with shares added where the elements of these ranks stand."""
+    order = np.argsort(a, axis=axis, kind="stable")
+    if not isinstance(a, Box) or isinstance(a.shape[axis], int):
+        return add_along_axis(shares, a, np.take_along_axis(order, ranks, axis), axis)
+    one_more = [(0, int(i == axis)) for i in range(a.ndim)]  # in a run without elements there is a place to take
+    order, longer = np.pad(order, one_more), cast(Any, np.pad(a, one_more))
+    h = add_along_axis(shares, longer, np.take_along_axis(order, ranks, axis), axis)
+    return at(h, axis, slice(None, -1))
+
+
+class Median(OrderStatistic):
+    """The number in the middle, or the mean of both, along an axis; np.median of several axes makes them one.
+
+    h = a₍ₘ₎, the middle in order        dh/da = 1 at the middle, 1/2 at each of two, else 0
+
+    Equal numbers are in order as they come. A line with a NaN is NaN, unless `ignore_nan` passes over it.
+    """
+
+    symbol = "median"
+    formula = r"\operatorname{median} a"
+    derivative = "1_{a = h}"
+    examples = (
+        example(_LINES, axis=1),
+        example((4, 3)),
+        example((3,), axis=-1),
+        example(_HOLES, axis=-1, ignore_nan=True),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        return (np.nanmedian if self.ignore_nan else np.median)(a, axis=self.axis)
+
+    def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+        """The middle two, which are one for an odd n."""
+        ones = np.ones((1,) * ndim, dtype=int)
+        return (n - 1) // 2 * ones, n // 2 * ones, 0.5
+
+
+class Quantile(OrderStatistic):
+    """The number below which the part `q` of the numbers along an axis lies; a new first axis for a sequence of parts.
+
+    h = (1 - w) a₍ᵢ₎ + w a₍ᵢ₊₁₎, numbers in order        dh/da = 1 - w and w at these two, else 0
+
+    The place i and the weight w follow from q by `method`, one of NumPy's; w = 0 for those that take one number. Equal
+    numbers are in order as they come. A line with a NaN is NaN, unless `ignore_nan` passes over it.
+    Source: Hyndman and Fan, Sample quantiles in statistical packages (1996).
+    """
+
+    q: Any = 0.5
+    method: Any = "linear"
+
+    symbol = "quantile"
+    formula = r"(1 - w)\, a_{(i)} + w\, a_{(i+1)}"
+    derivative = r"(1 - w)\, 1_{(i)} + w\, 1_{(i+1)}"
+    examples = (
+        example(_LINES, q=0.3, axis=1),
+        example((4, 3), q=(0.1, 0.5, 1.0)),
+        *(example((3, 2), q=(0.0, 0.35, 0.8), method=method) for method in METHODS),
+        example(_HOLES, q=(0.25, 0.6), axis=-1, ignore_nan=True),
+    )
+
+    def fprop(self, a: Any) -> Any:
+        if self.ignore_nan and a.size == 0:  # np.nanquantile loses the axis of the quantiles
+            return np.full((*np.shape(self.q), *np.delete(a.shape, self.axis)), np.nan, a.dtype)
+        return (np.nanquantile if self.ignore_nan else np.quantile)(a, self.q, axis=self.axis, method=self.method)
+
+    def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+        """The places that the method gives."""
+        return places(self.method, n, along(np.atleast_1d(self.q).astype(np.float64), axis, ndim))
+
+    def lined_up(self, grad: Any, axis: int) -> Any:
+        """The axis of the quantiles is the first, or there is none."""
+        return np.moveaxis(grad, 0, axis) if np.ndim(self.q) else np.expand_dims(grad, axis)
+
+    def check_settings(self) -> None:
+        """Refuse parts outside 0 to 1, and methods that NumPy does not have."""
+        numbers = np.asarray(self.q)
+        if numbers.dtype.kind not in "biuf" or numbers.ndim > 1 or not np.all((numbers >= 0) & (numbers <= 1)):
+            raise UsageError(f"Quantile: found q={self.q!r}, needs a number from 0 to 1 or a sequence of such numbers")
+        if self.method not in METHODS:
+            raise UsageError(f"Quantile: found method={self.method!r}, needs one of {', '.join(METHODS)}")
