@@ -326,7 +326,7 @@ def test_a_shallow_copy_of_a_plan_updates_the_same_parameters():
 @every_copy
 def test_a_copied_plan_of_numba_is_one_of_numba(copied, monkeypatch):
     pytest.importorskip("numba", reason="Numba is not installed; it comes with the extra 'native'")
-    from flowgraph.plan.native import NativeSpecialised, bind
+    from flowgraph.plan.numba import NativeSpecialised, bind
     from tests.plan.native_in_python import in_python
 
     monkeypatch.setattr(bind, "compiled", in_python)

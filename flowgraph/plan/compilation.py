@@ -9,8 +9,8 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.plan.passes.simplify import PASSES
 from flowgraph.plan.plan import Plan
-from flowgraph.plan.simplify import PASSES
 from flowgraph.plan.specialised import Specialised
 from flowgraph.shapes.spec import same, shape_text
 
@@ -67,7 +67,7 @@ def _read_backend(backend: str) -> Callable[..., Specialised]:
         return Specialised
     if backend != "numba":
         raise UsageError(f"compile: found backend={backend!r}, needs 'numpy' or 'numba'")
-    from flowgraph.plan.native import Backend
+    from flowgraph.plan.numba import Backend
 
     return Backend()
 

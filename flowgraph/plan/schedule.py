@@ -12,10 +12,10 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.plan.chains import Chain, find_chains, local_boxes
+from flowgraph.plan.numpy.chains import Chain, find_chains, local_boxes
+from flowgraph.plan.numpy.writers import fill_of, scalar_text, view_of
+from flowgraph.plan.passes.sections import Section, find_sections
 from flowgraph.plan.rebuild import elements, sizes_known
-from flowgraph.plan.sections import Section, find_sections
-from flowgraph.plan.writers import fill_of, scalar_text, view_of
 
 
 class Stretches(NamedTuple):

@@ -12,14 +12,14 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
-from flowgraph.plan.bind import Memory, bind, compile_source
-from flowgraph.plan.emit import emit
-from flowgraph.plan.opening import open_composites
+from flowgraph.plan.numpy.bind import Memory, bind, compile_source
+from flowgraph.plan.numpy.emit import emit
+from flowgraph.plan.passes.opening import open_composites
+from flowgraph.plan.passes.simplify import simplify
+from flowgraph.plan.passes.stretches import in_stretches
 from flowgraph.plan.schedule import Stretches, kinds_of, schedule
-from flowgraph.plan.simplify import simplify
 from flowgraph.plan.specialise import specialise
 from flowgraph.plan.store import Store
-from flowgraph.plan.stretches import in_stretches
 
 
 class Specialised:

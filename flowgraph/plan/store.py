@@ -15,7 +15,7 @@ from flowgraph.box.leaves import Parameter, moving
 from flowgraph.box.locks import new_lock
 from flowgraph.errors import PlanError
 from flowgraph.plan.arena import aligned_bytes
-from flowgraph.plan.neighbours import bytes_of, side_by_side
+from flowgraph.plan.passes.neighbours import bytes_of, side_by_side
 
 _stores: WeakSet[Store] = WeakSet()
 

@@ -16,9 +16,9 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.box import Elementwise
-from flowgraph.plan.opening import open_composites
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.passes.opening import open_composites
 from flowgraph.plan.specialise import concrete_leaves, specialise
-from flowgraph.plan.ufuncs import ufunc_of
 
 RUNS = 8
 UNITS = 4.0

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import flowgraph as fg
-from flowgraph.plan import PASSES, accumulation, chains
-from flowgraph.plan.native import NativeSpecialised, bind
+from flowgraph.plan import PASSES
+from flowgraph.plan.numba import NativeSpecialised, bind
+from flowgraph.plan.numpy import chains
+from flowgraph.plan.passes import accumulation
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.built import SKIPPED, Built, Path
 from tests.fuzz.case import Case

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowgraph.plan.native import bind
+from flowgraph.plan.numba import bind
 from tests.plan.native_in_python import in_python
 
 

@@ -14,7 +14,7 @@ import traceback
 import numpy as np
 
 import flowgraph as fg
-from flowgraph.plan import threads
+from flowgraph.plan.numpy import threads
 
 CHILDREN = 12
 PARAMETERS = [fg.Parameter(np.zeros(2000), name=name) for name in "abc"]

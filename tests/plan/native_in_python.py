@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 
-from flowgraph.plan.native import NativeSpecialised
-from flowgraph.plan.native.calls import call_loop
-from flowgraph.plan.native.lines import NUMBERS
-from flowgraph.plan.native.machine import ALWAYS
+from flowgraph.plan.numba import NativeSpecialised
+from flowgraph.plan.numba.calls import call_loop
+from flowgraph.plan.numba.lines import NUMBERS
+from flowgraph.plan.numba.machine import ALWAYS
 
 
 def in_python(native):
-    """Stands for `flowgraph.plan.native.machine.compiled`."""
+    """Stands for `flowgraph.plan.numba.machine.compiled`."""
     space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}

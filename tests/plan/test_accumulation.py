@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan import accumulation, blas
+from flowgraph.plan import blas
+from flowgraph.plan.passes import accumulation
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network, steps_by_hand
 

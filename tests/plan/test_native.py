@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
-from flowgraph.plan.native import calls as native_calls
+from flowgraph.plan.numba import calls as native_calls
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named

@@ -11,9 +11,9 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import install_hint
-from flowgraph.plan import native
-from flowgraph.plan.native import cache as native_cache
-from flowgraph.plan.native import lines as native_lines
+from flowgraph.plan import numba as native
+from flowgraph.plan.numba import cache as native_cache
+from flowgraph.plan.numba import lines as native_lines
 from tests.plan.native_in_python import is_native
 from tests.plan.test_interruption import Stops, wrong_values_in_threads
 from tests.plan.test_plan import batch, network

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.native.heirs import Heirs
+from flowgraph.plan.numba.heirs import Heirs
 from flowgraph.plan.schedule import Buffer
 from tests.plan.agreement import assert_agree
 

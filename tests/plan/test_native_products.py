@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.native import blocks, rewriting
+from flowgraph.plan.numba import blocks, rewriting
 from tests.plan.agreement import assert_agree
 from tests.plan.native_in_python import is_native
 

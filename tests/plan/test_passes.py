@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan import PASSES, columns, scalars, simplify
+from flowgraph.plan import PASSES, simplify
 from flowgraph.plan.arena import least_bytes
-from flowgraph.plan.opening import open_composites, opened
+from flowgraph.plan.passes import columns, scalars
+from flowgraph.plan.passes.opening import open_composites, opened
 from flowgraph.plan.specialise import specialise
 from tests.plan.test_plan import batch, network
 
@@ -194,7 +195,7 @@ def test_passes_broken_on_purpose_are_found_out_in_debug_mode(monkeypatch):
             fg.compile([fg.sum(x * w)], updates=new)(x=given)
         monkeypatch.undo()
         monkeypatch.setitem(scalars.RULES, fg.Add, [wrong_zero])
-        kept = importlib.import_module("flowgraph.plan.simplify")
+        kept = importlib.import_module("flowgraph.plan.passes.simplify")
         monkeypatch.setattr(kept, "_early_rules", kept._early_rules.__wrapped__)  # made anew, and not kept
         with pytest.raises(fg.FlowgraphError, match=r"the output .* differs from that of the graph"):
             fg.compile(x + w)(x=given)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan import chains, threads
+from flowgraph.plan.numpy import chains, threads
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network, steps_by_hand
 

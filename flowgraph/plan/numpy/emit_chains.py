@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
-from flowgraph.plan.chains import Chain, is_cut
+from flowgraph.plan.numpy.chains import Chain, is_cut
+from flowgraph.plan.numpy.writers import fill_of
 from flowgraph.plan.rebuild import shape_of
-from flowgraph.plan.writers import fill_of
 
 if TYPE_CHECKING:
-    from flowgraph.plan.emit import Writer
+    from flowgraph.plan.numpy.emit import Writer
 
 
 ROWS = ":"

@@ -10,18 +10,18 @@ from flowgraph.box import Box, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.graph import Graph
-from flowgraph.plan.emit import Source
-from flowgraph.plan.native.bind import Bound
-from flowgraph.plan.native.checks import CHECKS, checked_child
-from flowgraph.plan.native.emit import emit
-from flowgraph.plan.native.loops import find_loops
-from flowgraph.plan.native.machine import has_blas, refuse_dtypes, why_missing
-from flowgraph.plan.native.places import find_places, is_view
-from flowgraph.plan.native.refusal import NotNativeError
-from flowgraph.plan.native.rewriting import add_products, in_parts
-from flowgraph.plan.opening import open_composites
+from flowgraph.plan.numba.bind import Bound
+from flowgraph.plan.numba.checks import CHECKS, checked_child
+from flowgraph.plan.numba.emit import emit
+from flowgraph.plan.numba.loops import find_loops
+from flowgraph.plan.numba.machine import has_blas, refuse_dtypes, why_missing
+from flowgraph.plan.numba.places import find_places, is_view
+from flowgraph.plan.numba.refusal import NotNativeError
+from flowgraph.plan.numba.rewriting import add_products, in_parts
+from flowgraph.plan.numpy.emit import Source
+from flowgraph.plan.passes.opening import open_composites
+from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.schedule import kinds_of, schedule
-from flowgraph.plan.simplify import simplify
 from flowgraph.plan.specialise import specialise
 from flowgraph.plan.specialised import Specialised, with_new_values
 from flowgraph.plan.store import Store

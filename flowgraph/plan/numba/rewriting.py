@@ -17,10 +17,10 @@ from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.blas import routine
-from flowgraph.plan.native.blocks import LARGE
+from flowgraph.plan.numba.blocks import LARGE
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.writers import VIEWS
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
-from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.plan.writers import VIEWS
 
 
 def in_parts(graph: Graph) -> Graph:

@@ -9,16 +9,16 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.reduction.extremes import Max
 from flowgraph.boxes.reduction.sums import Reduction, Sum
-from flowgraph.plan.native.blocks import nested
-from flowgraph.plan.native.checks import CHECKS
-from flowgraph.plan.native.lines import cast, literal, number_name
-from flowgraph.plan.native.loops import Loop
-from flowgraph.plan.native.operands import element_lines
-from flowgraph.plan.native.places import LETTERS, own_index, squeezed
+from flowgraph.plan.numba.blocks import nested
+from flowgraph.plan.numba.checks import CHECKS
+from flowgraph.plan.numba.lines import cast, literal, number_name
+from flowgraph.plan.numba.loops import Loop
+from flowgraph.plan.numba.operands import element_lines
+from flowgraph.plan.numba.places import LETTERS, own_index, squeezed
 from flowgraph.plan.rebuild import shape_of
 
 if TYPE_CHECKING:
-    from flowgraph.plan.native.emit import Writer
+    from flowgraph.plan.numba.emit import Writer
 
 
 def write_loop(writer: Writer, loop: Loop) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.ranges import is_normal, is_unit, may_add, may_add_factors, may_multiply
+from flowgraph.plan.passes.ranges import is_normal, is_unit, may_add, may_add_factors, may_multiply
 from flowgraph.plan.rebuild import is_scalar, number_of
 
 

@@ -12,12 +12,12 @@ from flowgraph.box import Box, Constant, Elementwise, registry
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
-from flowgraph.plan import columns, idioms, scalars, shapes, single
-from flowgraph.plan.accumulation import accumulate
 from flowgraph.plan.builder import Builder
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.passes import columns, idioms, scalars, shapes, single
+from flowgraph.plan.passes.accumulation import accumulate
+from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
-from flowgraph.plan.scales import move_scales
-from flowgraph.plan.ufuncs import ufunc_of
 
 PASSES = (
     "common",

@@ -12,14 +12,12 @@ from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
-from flowgraph.plan.emit_chains import write_chain
-from flowgraph.plan.emit_labels import texts_of_places, write_refusal
-from flowgraph.plan.emit_stretches import name_of_buffer, name_of_run, write_join
 from flowgraph.plan.names import Names
-from flowgraph.plan.rebuild import shape_of, sizes_known
-from flowgraph.plan.schedule import Schedule
-from flowgraph.plan.ufuncs import ufunc_of
-from flowgraph.plan.writers import (
+from flowgraph.plan.numpy.emit_chains import write_chain
+from flowgraph.plan.numpy.emit_labels import texts_of_places, write_refusal
+from flowgraph.plan.numpy.emit_stretches import name_of_buffer, name_of_run, write_join
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.writers import (
     VIEWS,
     call_text,
     constant_text,
@@ -28,6 +26,8 @@ from flowgraph.plan.writers import (
     is_single_place,
     scalar_text,
 )
+from flowgraph.plan.rebuild import shape_of, sizes_known
+from flowgraph.plan.schedule import Schedule
 from flowgraph.printable import printable
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import shape_text

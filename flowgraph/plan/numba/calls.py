@@ -12,9 +12,9 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.plan.blas import routine
-from flowgraph.plan.native.places import Place, is_rows
+from flowgraph.plan.numba.places import Place, is_rows
+from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
-from flowgraph.plan.ufuncs import ufunc_of
 
 LEAST = 48
 """Elements from which the call of a loop over arrays is faster than a call of the C library for each."""

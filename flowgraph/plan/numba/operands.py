@@ -13,10 +13,10 @@ from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import Reshape
-from flowgraph.plan.native.checks import CHECKS, guard
-from flowgraph.plan.native.lines import cast, expression, is_elementwise, number_name
-from flowgraph.plan.native.places import flat_text, own_index, rows_of
-from flowgraph.plan.native.refusal import NotNativeError
+from flowgraph.plan.numba.checks import CHECKS, guard
+from flowgraph.plan.numba.lines import cast, expression, is_elementwise, number_name
+from flowgraph.plan.numba.places import flat_text, own_index, rows_of
+from flowgraph.plan.numba.refusal import NotNativeError
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.shapes.indexing import ARRAY
 

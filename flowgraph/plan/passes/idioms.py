@@ -14,9 +14,9 @@ from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.builder import Builder
+from flowgraph.plan.numpy.writers import VIEWS
+from flowgraph.plan.passes.scalars import as_written
 from flowgraph.plan.rebuild import sizes_known
-from flowgraph.plan.scalars import as_written
-from flowgraph.plan.writers import VIEWS
 from flowgraph.shapes.size import product
 
 _ONES = 4096

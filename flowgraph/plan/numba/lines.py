@@ -15,8 +15,8 @@ from flowgraph.boxes.elementwise.selection import Clip, Where
 from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
 from flowgraph.boxes.neural.normal import NormalCdf
 from flowgraph.boxes.special.error_function import Erf, Erfc
-from flowgraph.plan.native.refusal import NotNativeError
-from flowgraph.plan.ufuncs import ufunc_of
+from flowgraph.plan.numba.refusal import NotNativeError
+from flowgraph.plan.numpy.ufuncs import ufunc_of
 
 NUMBERS = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64",

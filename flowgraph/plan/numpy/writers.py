@@ -18,9 +18,9 @@ from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
-from flowgraph.plan.masking import keeps_or_zero
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.passes.masking import keeps_or_zero
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
-from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.shapes.indexing import ARRAY
 
 Fill = Callable[[Any, Sequence[str], str], list[str]]

@@ -13,12 +13,12 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import install_hint
-from flowgraph.plan.native.cache import file_of
-from flowgraph.plan.native.emit import Native
-from flowgraph.plan.native.exponentials import exponentials
-from flowgraph.plan.native.lines import NUMBERS, number_name
-from flowgraph.plan.native.products import products
-from flowgraph.plan.native.refusal import NotNativeError
+from flowgraph.plan.numba.cache import file_of
+from flowgraph.plan.numba.emit import Native
+from flowgraph.plan.numba.exponentials import exponentials
+from flowgraph.plan.numba.lines import NUMBERS, number_name
+from flowgraph.plan.numba.products import products
+from flowgraph.plan.numba.refusal import NotNativeError
 
 ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
 """Functions that lines call for boxes of other names."""

@@ -17,14 +17,14 @@ from flowgraph.boxes.neural.label import PlaceOf, PlacesOf, check_labels
 from flowgraph.graph.run import as_values
 from flowgraph.plan.arena import aligned_bytes, lay_out
 from flowgraph.plan.blas import accumulator
-from flowgraph.plan.emit import NUMPY, Source
-from flowgraph.plan.emit_chains import ROWS
-from flowgraph.plan.masking import keep_where
+from flowgraph.plan.numpy.emit import NUMPY, Source
+from flowgraph.plan.numpy.emit_chains import ROWS
+from flowgraph.plan.numpy.threads import in_threads, shared
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.passes.masking import keep_where
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.store import stretch_of
-from flowgraph.plan.threads import in_threads, shared
-from flowgraph.plan.ufuncs import ufunc_of
 
 _numbers = itertools.count(1)
 

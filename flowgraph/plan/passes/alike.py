@@ -9,10 +9,10 @@ from typing import NamedTuple
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.plan.neighbours import bytes_of
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.passes.neighbours import bytes_of
 from flowgraph.plan.rebuild import sizes_known
 from flowgraph.plan.store import Store
-from flowgraph.plan.ufuncs import ufunc_of
 
 LARGEST = 1 << 18
 """Bytes of a stretch: together with what changes it, it has to fit the cache, as a single parameter would."""

@@ -9,11 +9,20 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.alike import LARGEST, Members, Reading, Run, alike_runs, children_of, found_inside, read_alike
-from flowgraph.plan.neighbours import bytes_of
+from flowgraph.plan.passes.alike import (
+    LARGEST,
+    Members,
+    Reading,
+    Run,
+    alike_runs,
+    children_of,
+    found_inside,
+    read_alike,
+)
+from flowgraph.plan.passes.neighbours import bytes_of
+from flowgraph.plan.passes.squares import Joined, join, join_squares, joined_once
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Stretches, kinds_of
-from flowgraph.plan.squares import Joined, join, join_squares, joined_once
 from flowgraph.plan.store import Store
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from flowgraph.box import Box, Leaf
 from flowgraph.graph import Graph
+from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, is_scalar, shape_of, sizes_known
-from flowgraph.plan.ufuncs import ufunc_of
 
 LARGE = 1 << 21
 """Bytes of an array from which the lines of a chain would read it from memory, not from the cache, line after line."""

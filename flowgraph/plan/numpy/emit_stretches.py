@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.plan.neighbours import bytes_of
+from flowgraph.plan.passes.neighbours import bytes_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer
 from flowgraph.shapes.spec import shape_text
 
 if TYPE_CHECKING:
-    from flowgraph.plan.emit import Source, Writer
+    from flowgraph.plan.numpy.emit import Source, Writer
 
 
 def name_of_run(source: Source, run: Sequence[Parameter]) -> str:

@@ -13,7 +13,7 @@ from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.native.refusal import NotNativeError
+from flowgraph.plan.numba.refusal import NotNativeError
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.shapes.indexing import ARRAY
 

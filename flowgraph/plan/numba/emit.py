@@ -11,16 +11,16 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.names import Names
-from flowgraph.plan.native.blocks import write_block
-from flowgraph.plan.native.calls import Called, addresses_of
-from flowgraph.plan.native.heirs import Heirs
-from flowgraph.plan.native.lines import NUMBERS, literal, number_name
-from flowgraph.plan.native.loops import Loops, is_literal, is_local, is_number, is_own
-from flowgraph.plan.native.places import LETTERS, element, is_rows, squeezed
-from flowgraph.plan.native.sums import write_loop
+from flowgraph.plan.numba.blocks import write_block
+from flowgraph.plan.numba.calls import Called, addresses_of
+from flowgraph.plan.numba.heirs import Heirs
+from flowgraph.plan.numba.lines import NUMBERS, literal, number_name
+from flowgraph.plan.numba.loops import Loops, is_literal, is_local, is_number, is_own
+from flowgraph.plan.numba.places import LETTERS, element, is_rows, squeezed
+from flowgraph.plan.numba.sums import write_loop
+from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Buffer, Schedule
-from flowgraph.plan.ufuncs import ufunc_of
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 

@@ -14,7 +14,7 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.ranges import is_normal, is_unit
+from flowgraph.plan.passes.ranges import is_normal, is_unit
 from flowgraph.plan.rebuild import elements, is_scalar, number_of, sizes_known
 from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import broadcast

@@ -8,7 +8,7 @@ from flowgraph.boxes.neural.label import PlaceOf, PlacesOf
 from flowgraph.plan.rebuild import shape_of
 
 if TYPE_CHECKING:
-    from flowgraph.plan.emit import Writer
+    from flowgraph.plan.numpy.emit import Writer
 
 
 def write_refusal(writer: Writer, box: PlaceOf, label: str, labels: str) -> None:

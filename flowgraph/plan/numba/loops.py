@@ -9,9 +9,9 @@ from flowgraph.box import Box, Constant, Leaf
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.graph import Graph
-from flowgraph.plan.native.calls import is_called
-from flowgraph.plan.native.operands import element_lines, role_of
-from flowgraph.plan.native.places import Place, element, own_index, squeezed
+from flowgraph.plan.numba.calls import is_called
+from flowgraph.plan.numba.operands import element_lines, role_of
+from flowgraph.plan.numba.places import Place, element, own_index, squeezed
 from flowgraph.plan.rebuild import elements, shape_of
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.plan.arena import ALIGNMENT
-from flowgraph.plan.native.calls import addresses_of
-from flowgraph.plan.native.checks import checked_child, refuse
-from flowgraph.plan.native.emit import Native
-from flowgraph.plan.native.machine import compiled
-from flowgraph.plan.native.places import Place
+from flowgraph.plan.numba.calls import addresses_of
+from flowgraph.plan.numba.checks import checked_child, refuse
+from flowgraph.plan.numba.emit import Native
+from flowgraph.plan.numba.machine import compiled
+from flowgraph.plan.numba.places import Place
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import Store

@@ -12,14 +12,14 @@ from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.plan.blas import routine
-from flowgraph.plan.native.lines import cast, number_name
-from flowgraph.plan.native.operands import product_index
-from flowgraph.plan.native.places import Place, element, flat_text, own_index, rows_of
+from flowgraph.plan.numba.lines import cast, number_name
+from flowgraph.plan.numba.operands import product_index
+from flowgraph.plan.numba.places import Place, element, flat_text, own_index, rows_of
+from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
-from flowgraph.plan.ufuncs import ufunc_of
 
 if TYPE_CHECKING:
-    from flowgraph.plan.native.emit import Writer
+    from flowgraph.plan.numba.emit import Writer
 
 LARGE = 1 << 10
 """Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product."""
