@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint check pages bench clean
+.PHONY: demo test lint check pages bench mutants clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -27,6 +27,10 @@ pages: .venv/dev
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
+
+# Takes hours; not in CI. See "Mutation testing" in CONTRIBUTING.md.
+mutants: .venv/mutants
+	$(BIN)/python tools/mutants.py --sample 150 --seed 1
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
