@@ -45,8 +45,8 @@ from mutmut.mutation import mutators
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 EQUIVALENT = HERE / "equivalent_mutants.toml"
-COPIED = ("flowgraph", "tests", "docs", "benchmarks", "notebooks", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
-COPIED += ("LICENSE", "Makefile", "pyproject.toml")
+COPIED: tuple[str, ...] = ("flowgraph", "tests", "docs", "benchmarks", "notebooks", "README.md", "CHANGELOG.md")
+COPIED += ("CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
 PROGRAMS = 40
 """Random programs of tests/fuzz that a mutant of a plan must come through, besides the tests."""
 
@@ -64,13 +64,17 @@ _ENGINE = """
     leaves naming order paths read_only run signature size spec starting sweep tracing underflow untaken
 """
 _ENGINE_TESTS = """
-    asking copies debugging errors functional graph inference input_names lecture mistakes mlp_step opened
-    random_graphs randomness sabotage signature size
+    asking choices contract copies debugging environment errors functional graph inference input_names lecture mistakes
+    mlp_step opened random_graphs randomness read_only sabotage signature size
 """
 ROOMS = {
     "engine": Room(
         tuple(f"flowgraph/{name}.py" for name in _ENGINE.split()),
-        (*(f"tests/test_{name}.py" for name in _ENGINE_TESTS.split()), "tests/boxes"),
+        (
+            *(f"tests/test_{name}.py" for name in _ENGINE_TESTS.split()),
+            "tests/boxes",
+            "tests/checking/test_strategies.py",
+        ),
     ),
     "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/test_random_graphs.py"), PROGRAMS),
     "derivatives": Room(
@@ -89,6 +93,7 @@ class Mutant:
     function: str
     line: int
     lines: frozenset[int]
+    imported: bool
     before: str
     after: str
     code: str = field(repr=False, compare=False)
@@ -107,6 +112,14 @@ def _marked(sign: str, text: str) -> str:
 
 
 # What is changed into what.
+
+
+def _string_changed(node: cst.SimpleString) -> Iterator[cst.CSTNode]:
+    """Another text; of a few letters, as in `dtype.kind in "iu"`, one fewer."""
+    text = node.evaluated_value
+    if isinstance(text, str) and not node.value.startswith(('"""', "r")):
+        others = [text[1:], text[:-1]] if text.isalpha() and 2 <= len(text) <= 4 else [f"XX{text}XX"]
+        yield from (node.with_changes(value=repr(other)) for other in others)
 
 
 def _keyword_dropped(node: cst.Call) -> Iterator[cst.CSTNode]:
@@ -144,7 +157,7 @@ def _statement_dropped(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
 
 OPERATORS: tuple[tuple[Any, Any], ...] = (
     (cst.BaseNumber, mutators.operator_number),
-    (cst.SimpleString, mutators.operator_string),
+    (cst.SimpleString, _string_changed),
     (cst.Name, mutators.operator_name),
     (cst.UnaryOperation, mutators.operator_remove_unary_ops),
     (cst.CSTNode, mutators.operator_keywords),
@@ -182,17 +195,12 @@ class _Changes(cst.CSTVisitor):
             return False
         for kind, operator in OPERATORS:
             if isinstance(node, kind):
-                self.pairs += [(node, other) for other in operator(node) if _not_only_case(node, other)]
+                self.pairs += [(node, other) for other in operator(node)]
         return True
 
 
 def _name(node: cst.CSTNode) -> str:
     return node.attr.value if isinstance(node, cst.Attribute) else getattr(node, "value", "")
-
-
-def _not_only_case(node: cst.CSTNode, other: cst.CSTNode) -> bool:
-    """One change of a string is enough: letters of the other case would be found by the same tests."""
-    return not isinstance(node, cst.SimpleString) or "XX" in getattr(other, "value", "")
 
 
 class File:
@@ -221,13 +229,13 @@ class File:
         if not parts:
             return None
         (_, first, _, new_first, _), (_, _, last, _, new_last) = parts[0], parts[-1]
-        function, lines = _place(self.tree, first + 1, last)
+        function, lines, imported = _place(self.tree, first + 1, last)
         before, after = ("\n".join(part).strip() for part in (old[first:last], new[new_first:new_last]))
-        return Mutant(self.path, function, first + 1, lines, before, after, code)
+        return Mutant(self.path, function, first + 1, lines, imported, before, after, code)
 
 
-def _place(tree: ast.Module, first: int, last: int) -> tuple[str, frozenset[int]]:
-    """The function around some lines, and the lines of the statements that they belong to.
+def _place(tree: ast.Module, first: int, last: int) -> tuple[str, frozenset[int], bool]:
+    """The function around some lines, the lines of the statements that they belong to, and whether an import runs them.
 
     What stands in the head of a function runs when the module is imported, and matters where the function runs.
     """
@@ -250,7 +258,7 @@ def _place(tree: ast.Module, first: int, last: int) -> tuple[str, frozenset[int]
                 end = inside[0].lineno - 1 if inside else (node.end_lineno or 0)
                 if first <= max(end, node.lineno):
                     lines |= set(range(node.lineno, end + 1))
-        return ".".join(names), frozenset(lines)
+        return ".".join(names), frozenset(lines), not isinstance(around, ast.FunctionDef)
 
 
 # Running tests in a copy of the repository.
@@ -267,7 +275,7 @@ class Reach:
         """The tests that run a line of the mutant, quick ones first; all that enter the file where none is known."""
         by_line = self.tests.get(mutant.path, {})
         found = set().union(*(by_line.get(line, ()) for line in mutant.lines))
-        if not found and not mutant.function:
+        if not found and mutant.imported:
             found = set().union(*by_line.values())
         return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
@@ -385,7 +393,7 @@ class Copy:
             return 0
         from tests.fuzz import session
 
-        session.PATHS = session.OWN
+        session.PATHS = {name: path for name, path in session.PATHS.items() if name not in session.OUTSIDE}
         found = session.Session(self.seed).run(3600, most=self.room.programs, stop=lambda failure: True)
         print(found.table())
         return int(bool(found.failures))
