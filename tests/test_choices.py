@@ -97,3 +97,14 @@ def test_another_word_is_refused(owner, keyword, tmp_path, monkeypatch):
     for word in ("", "wrong", "None", "all "):
         with pytest.raises((fg.FlowgraphError, ValueError), match=keyword):
             CALLS[owner](**{keyword: word})
+
+
+def test_what_is_kept_of_fprop_is_two_words_or_boxes():
+    cubes, graph = loss.children[0], fg.Graph(loss)
+    for word in ("", "wrong", "all ", "output", "xx"):
+        with pytest.raises(fg.FlowgraphError, match=f"no box of the graph is called '{word}'"):
+            graph.fprop(keep=word)
+    for keep in (cubes, [cubes], graph.names[cubes], [graph.names[cubes]], "all"):
+        assert graph.fprop(keep=keep)[cubes].shape == (2,)
+    with pytest.raises(fg.FlowgraphError, match="was not kept"):
+        graph.fprop(keep="outputs")[cubes]

@@ -141,6 +141,23 @@ def test_declarations_are_validated_when_the_class_is_defined():
             declare(**body)
 
 
+@pytest.mark.parametrize("extra", range(-3, 4))
+@pytest.mark.parametrize("variadic", [False, True])
+@pytest.mark.parametrize("open_ended", [False, True])
+def test_a_bprop_takes_a_value_per_child(extra, variadic, open_ended):
+    names = ["grad", "h", "a", "b", *"cdef"][: 4 + extra] + ["*rest"] * open_ended
+    space = {}
+    exec(f"def bprop(self, {', '.join([*names, '*, needs=()'][: None if not open_ended else -1])}): return ()", space)
+    exec(f"def fprop(self, a, {'*' * variadic}b): return a", space)
+    methods = {"fprop": space["fprop"], "bprop": space["bprop"]}
+    if open_ended or (not variadic and extra == 0):
+        type("Fits", (fg.Box,), {"__module__": __name__, **methods})
+        assert fg.registry.pop(f"{__name__}.Fits").takes_needs is not open_ended
+        return
+    with refused(TypeError, f"Broken.bprop: found the arguments {', '.join(names)}; needs the gradient"):
+        type("Broken", (fg.Box,), {"__module__": __name__, **methods})
+
+
 def test_feeding():
     x = fg.Input("x", shape=("N", 3))
     y = fg.Input("labels", shape=("N",), dtype=int)

@@ -1,6 +1,8 @@
 """The gufunc notation as a shape rule."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowgraph.shapes.signature import Signature, SignatureMismatchError
 from flowgraph.shapes.size import Size
@@ -48,3 +50,43 @@ def test_what_does_not_fit_is_said(text, shapes, problem):
 def test_what_is_no_signature_is_refused(text):
     with pytest.raises(ValueError, match="gufunc notation"):
         Signature.parse(text)
+
+
+@st.composite
+def signatures(draw):
+    """A signature whose children name axes of a size each, and the sizes of the names in the order in which they come.
+
+    Optional axes stand in front, as in NumPy.
+    """
+    axis = st.sampled_from(["m", "n", "k", "2", "3"])
+    cores = draw(st.lists(st.lists(axis, max_size=3, unique=True), min_size=1, max_size=3))
+    optional = draw(st.booleans()) and all(core and not core[0].isdigit() for core in cores)
+    written = [[f"{core[0]}?", *core[1:]] if optional and len(core) > 1 else core for core in cores]
+    names = list(dict.fromkeys(name for core in cores for name in core))
+    out = draw(st.lists(st.sampled_from(names), max_size=3)) if names else []
+    text = ",".join(f"({','.join(core)})" for core in written) + f"->({','.join(out)})"
+    sizes = [draw(st.integers(1, 5)) for name in names if not name.isdigit()]
+    return Signature.parse(text), cores, out, sizes
+
+
+@given(signatures(), st.lists(st.integers(1, 3), max_size=2), st.data())
+def test_shapes_of_drawn_signatures_fit_and_others_do_not(drawn, loop, data):
+    signature, cores, out, sizes = drawn
+    names = [str(place) for place in range(len(cores))]
+    named = dict.fromkeys(name for core in cores for name in core if not name.isdigit())
+    size = {**dict(zip(named, sizes, strict=True)), "2": 2, "3": 3}
+    shapes = signature.shapes(sizes, tuple(loop))
+    assert shapes == [(*loop, *(size[axis] for axis in core)) for core in cores]
+    assert signature.result(shapes, names) == ((*loop, *(size[axis] for axis in out)),)
+    assert signature.sampled(signature.shapes(sizes), 4) == [
+        tuple(int(axis) if axis.isdigit() else 4 for axis in core) for core in cores
+    ]
+    shared = [axis for axis in size if sum(axis in core for core in cores) + axis.isdigit() > 1]
+    if shared and any(axis in core for axis in shared for core in cores):
+        axis = data.draw(st.sampled_from([one for one in shared if any(one in core for core in cores)]))
+        place = data.draw(st.sampled_from([i for i, core in enumerate(cores) if axis in core]))
+        at = cores[place].index(axis) - len(cores[place])
+        wrong = [list(shape) for shape in shapes]
+        wrong[place][at] += 1
+        with pytest.raises(SignatureMismatchError):
+            signature.result([tuple(shape) for shape in wrong], names)

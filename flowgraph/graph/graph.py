@@ -192,7 +192,8 @@ class Graph(DrawnGraph):
         """The slots to keep, None for all."""
         if isinstance(keep, str) and keep == "all":
             return None
-        extra: Sequence[Any] = () if isinstance(keep, str) and keep == "outputs" else list(keep)
+        listed: Sequence[Any] = [keep] if isinstance(keep, str | Box) else list(keep)
+        extra = () if isinstance(keep, str) and keep == "outputs" else listed
         return frozenset(self.slots[self.box(box)] for box in (*self.outputs, *extra))
 
     def _build_fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None) -> tuple[Fstep, ...]:
