@@ -141,6 +141,13 @@ def test_declarations_are_validated_when_the_class_is_defined():
             declare(**body)
 
 
+@pytest.mark.parametrize("name", ["children", "name", "scope", "built_at", "outputs", "shape", "dtype"])
+def test_a_setting_hides_nothing_that_every_box_has(name):
+    assert hasattr(fg.Input("x", shape=(3,)), name)
+    with refused(TypeError, f"a setting cannot be called {name!r}"):
+        type("Broken", (fg.Box,), {"__module__": __name__, "fprop": np.negative, "__annotations__": {name: int}})
+
+
 @pytest.mark.parametrize("extra", range(-3, 4))
 @pytest.mark.parametrize("variadic", [False, True])
 @pytest.mark.parametrize("open_ended", [False, True])

@@ -49,6 +49,26 @@ def test_the_postcondition_of_the_order_can_fail(net):
         assert_topological([*net.boxes, net.boxes[-1]])
 
 
+def test_the_postcondition_of_the_order_refuses_every_broken_order(net):
+    boxes = list(net.boxes)
+    for place, box in enumerate(boxes):
+        without = boxes[:place] + boxes[place + 1 :]
+        read = any(box in Boxes(parent.children) for parent in boxes)
+        for other in range(len(boxes)):
+            order = [*without[:other], box, *without[other:]]
+            children, parents = box.children, [one for one in order if box in Boxes(one.children)]
+            late = [child for child in children if Boxes(order).index(child) > other]
+            early = [one for one in parents if Boxes(order).index(one) < other]
+            if late or early:
+                with pytest.raises(AssertionError, match="stands before its child"):
+                    assert_topological(order)
+            else:
+                assert_topological(order)
+        if read:
+            with pytest.raises(AssertionError, match="stands before its child"):
+                assert_topological(without)
+
+
 def test_bprop_against_central_differences(net):
     grads = net.fprop(x=X).bprop()
     for name in ("W", "b"):

@@ -61,3 +61,18 @@ def test_a_keyword_of_the_call_stays_one_where_its_input_is_in_the_dict():
     np.testing.assert_array_equal(graph.fprop(feeds, seed=7, keep="outputs")[noisy], needed)
     np.testing.assert_array_equal(plan(feeds, seed=7), needed)
     assert not np.array_equal(graph.fprop(feeds, seed=8)[noisy], needed)
+
+
+@pytest.mark.parametrize("others", ["none", "dict", "keyword"])
+@pytest.mark.parametrize("by", ["keyword", "name", "box"])
+def test_an_input_of_the_name_of_a_keyword_is_fed_in_every_way(others, by):
+    """Whether the other inputs come in the dict, as keywords, or there are none."""
+    for name in ("seed", "keep"):
+        x, own = fg.Input("x", shape=()), fg.Input(name, shape=())
+        total = own * 2.0 if others == "none" else own * 2.0 + x
+        feeds, named = {"none": ({}, {}), "dict": ({x: 5.0}, {}), "keyword": ({}, {"x": 5.0})}[others]
+        feeds |= {"keyword": {}, "name": {name: 3.0}, "box": {own: 3.0}}[by]
+        named |= {name: 3.0} if by == "keyword" else {}
+        needed = 6.0 if others == "none" else 11.0
+        assert fg.Graph(total).fprop(feeds, **named)[total] == needed
+        assert fg.Graph(total).fprop(feeds or None, **named)[total] == needed
