@@ -8,8 +8,9 @@ tests that reach the changed lines, and prints how many were killed and what sur
 The mutants are fine ones: a number, a comparison or an operator is another one, a keyword is not passed on, a bound of
 a slice is left out, one side of an `and` stands alone, a guard or a statement is gone. What is sure to end in an
 exception of Python (a value that is None) says little about tests and is not drawn. The wording of errors is no
-behaviour under test: nothing is changed within `raise`, `warn`, `add_note`, the message of an `assert`, docstrings and
-annotations; `strict=` of zip, which only asserts, stays as it is. Mutants that change no behaviour are listed in
+behaviour under test: nothing is changed within `raise`, `warn`, `add_note`, the message of an `assert`, docstrings,
+annotations and sentences, except in plans, whose strings are code; `strict=` of zip, which only asserts, stays as it
+is. Mutants that change no behaviour are listed in
 equivalent_mutants.toml with the reason, and left out of the rate.
 
 mutmut makes most of the mutants, but does not run them: it puts every mutant of a function behind a dispatcher of its
@@ -48,24 +49,27 @@ EQUIVALENT = HERE / "equivalent_mutants.toml"
 COPIED: tuple[str, ...] = ("flowgraph", "tests", "docs", "benchmarks", "notebooks", "README.md", "CHANGELOG.md")
 COPIED += ("CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
 PROGRAMS = 40
-"""Random programs of tests/fuzz that a mutant of a plan must come through, besides the tests."""
 
 
 class Room(NamedTuple):
-    """Files of the package, and the tests that are to notice mistakes in them."""
+    """Files of the package, the tests that are to notice mistakes in them, and so many random programs of tests/fuzz.
+
+    The strings of a room that `emits` are code; elsewhere those with a space in them are texts for people.
+    """
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
     programs: int = 0
+    emits: bool = False
 
 
 _ENGINE = """
     axes backward box broadcasting core_axes declaration dispatch draws feeding graph index_shape inference inspection
-    leaves naming order paths read_only run signature size spec starting sweep tracing underflow untaken
+    leaves naming order paths read_only run signature size spec sweep tracing underflow untaken
 """
 _ENGINE_TESTS = """
     asking choices contract copies debugging environment errors functional graph inference input_names lecture mistakes
-    mlp_step opened random_graphs randomness read_only sabotage signature size
+    mlp_step opened random_graphs randomness read_only returned sabotage signature size
 """
 ROOMS = {
     "engine": Room(
@@ -76,7 +80,7 @@ ROOMS = {
             "tests/checking/test_strategies.py",
         ),
     ),
-    "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/test_random_graphs.py"), PROGRAMS),
+    "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/test_random_graphs.py"), PROGRAMS, True),
     "derivatives": Room(
         ("flowgraph/derivatives/**/*.py", "flowgraph/functional/**/*.py"),
         ("tests/derivatives", "tests/functional", "tests/test_functional.py", "tests/test_random_graphs.py"),
@@ -178,11 +182,14 @@ class _Changes(cst.CSTVisitor):
 
     METADATA_DEPENDENCIES = (ParentNodeProvider,)
 
-    def __init__(self) -> None:
+    def __init__(self, emits: bool) -> None:
+        self.emits = emits
         self.pairs: list[tuple[cst.CSTNode, cst.CSTNode]] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, cst.Raise | cst.Annotation | cst.Import | cst.ImportFrom | cst.FormattedStringExpression):
+        if isinstance(node, cst.Raise | cst.Annotation | cst.Import | cst.ImportFrom):
+            return False
+        if not self.emits and (isinstance(node, cst.FormattedString) or _is_text(node)):
             return False
         if isinstance(node, cst.Call) and _name(node.func) in ("warn", "add_note", "TypeVar", "NewType", "cast"):
             return False
@@ -199,6 +206,10 @@ class _Changes(cst.CSTVisitor):
         return True
 
 
+def _is_text(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.SimpleString) and " " in node.value
+
+
 def _name(node: cst.CSTNode) -> str:
     return node.attr.value if isinstance(node, cst.Attribute) else getattr(node, "value", "")
 
@@ -206,11 +217,11 @@ def _name(node: cst.CSTNode) -> str:
 class File:
     """One file of the package, and every change that may be made in it; the mutants themselves are made when drawn."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, emits: bool) -> None:
         self.path = path
         self.text = (ROOT / path).read_text(encoding="utf-8")
         self.tree = ast.parse(self.text)
-        visitor = _Changes()
+        visitor = _Changes(emits)
         self.module = MetadataWrapper(cst.parse_module(self.text)).visit(visitor)
         self.changes = visitor.pairs
 
@@ -466,7 +477,7 @@ def equivalent() -> dict[tuple[str, str, str, str], str]:
 def sample_of(room: Room, size: int, seed: int) -> list[Mutant]:
     """Mutants of a room, drawn without replacement; each change in each file is as likely as another."""
     paths = sorted({str(path.relative_to(ROOT)) for pattern in room.files for path in ROOT.glob(pattern)})
-    files = [File(path) for path in paths]
+    files = [File(path, room.emits) for path in paths]
     every = [(file, number) for file in files for number in range(len(file.changes))]
     random.Random(seed).shuffle(every)
     drawn: dict[Mutant, None] = {}

@@ -1,5 +1,7 @@
 """Indexing: NumPy's own results for every index, sizes that follow the batch, gradients that accumulate."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import assume, example, given
@@ -90,6 +92,39 @@ def test_every_index_is_numpys(case):
         found = value(fg.Constant(a)[index])
     np.testing.assert_array_equal(found, expected, strict=False)
     assert np.shape(found) == np.shape(expected)
+
+
+def test_every_order_of_kinds_of_entries_gives_numpys_shape_and_values():
+    """Arrays beside one another stand where they stood, arrays apart from one another stand first."""
+    a = np.arange(24.0).reshape(2, 3, 4)
+    entries = [0, -1, slice(None), slice(1, None), slice(None, None, -1), None, ..., np.array([1, 0, 1]), np.array(1),
+               np.array([[0], [1]]), np.array([True, False]), np.zeros((2, 3), bool)]  # fmt: skip
+    x = fg.Input("x", shape=(2, 3, 4))
+    batch = fg.Input("batch", shape=("N", 3, 4))
+    known = 0
+    for count in (1, 2, 3):
+        for index in itertools.product(entries, repeat=count):
+            try:
+                needed = a[index]
+            except IndexError:
+                continue
+            known += 1
+            box = x[index]
+            assert box.shape == needed.shape, index
+            if known % 7 == 0:
+                np.testing.assert_array_equal(fg.Graph(box).fprop(x=a)[box], needed)
+            if isinstance(index[0], slice) and index[0] == slice(None):
+                assert batch[index].ndim == needed.ndim
+                assert [size for size in batch[index].shape if isinstance(size, int)] == [
+                    size for size, whole in zip(needed.shape, _of_batch(index), strict=True) if not whole
+                ]
+    assert known > 300
+
+
+def _of_batch(index):
+    """For each axis of a[index] whether it is the first axis of `a`, which the index takes whole."""
+    sizes = [np.zeros((rows, 3, 4))[index].shape for rows in (2, 5)]
+    return [one != other for one, other in zip(*sizes, strict=True)]
 
 
 @given(indexed())
