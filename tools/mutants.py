@@ -381,7 +381,7 @@ class Copy:
             return status or self._programs()
 
         try:
-            status = self.forked(run, 60 + 10 * max((reach.seconds.get(test, 0.0) for test in tests), default=0.0))
+            status = self.forked(run, 30 + 5 * max((reach.seconds.get(test, 0.0) for test in tests), default=0.0))
         finally:
             path.write_text(text, encoding="utf-8")
         return {0: "survived", None: "timed out"}.get(status, "killed")
