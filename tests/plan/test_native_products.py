@@ -70,7 +70,10 @@ def test_a_small_product_is_a_loop(interpreted):
     np.testing.assert_array_equal(w.value, 2.5)
 
 
-def test_without_numpys_own_blas_numba_takes_that_of_scipy(monkeypatch, interpreted):
+@pytest.mark.parametrize("run_by", ["Python", "Numba"])
+def test_without_numpys_own_blas_numba_takes_that_of_scipy(monkeypatch, request, run_by):
+    if run_by == "Python":
+        request.getfixturevalue("interpreted")
     for module in (blocks, rewriting):
         monkeypatch.setattr(module, "routine", lambda dtype: None)
     _, w, new = update()
