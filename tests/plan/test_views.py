@@ -113,3 +113,23 @@ def test_a_reshape_of_a_view_of_a_computed_array(view, shape):
     x = fg.Input("x", shape=(4, 4))
     seen = view(np.exp(x * 0.1)).reshape(shape)
     agree([x], [np.sin(seen) * 2 + seen])
+
+
+@pytest.mark.parametrize(
+    ("view", "name"),
+    [
+        (lambda a: a.T, "t1_T"),
+        (lambda a: a.reshape((12,)), "t1_flat"),
+        (lambda a: a.reshape((1, 12)), "t1_row"),
+        (lambda a: a.reshape((12, 1)), "t1_column"),
+        (lambda a: a.reshape((2, 6)), "t1_reshaped"),
+        (lambda a: a.reshape((1, 3, 4)), "t1_reshaped"),
+        (lambda a: np.broadcast_to(a, (2, 3, 4)), "t1_repeated"),
+        (lambda a: a[1:], "t1_part"),
+    ],
+)
+def test_the_source_names_a_view_by_what_it_is(view, name):
+    x = fg.Input("x", shape=(3, 4))
+    plan = fg.compile([view(np.sin(x))], without=["scalars", "shapes"])
+    np.testing.assert_array_equal(plan(x=np.ones((3, 4)))[0], view(np.full((3, 4), np.sin(1.0))))
+    assert f"return ({name}," in plan.source, plan.source
