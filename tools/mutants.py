@@ -68,7 +68,7 @@ _ENGINE = """
     leaves naming order paths read_only run signature size spec sweep tracing underflow untaken
 """
 _ENGINE_TESTS = """
-    asking choices copies debugging environment errors functional graph inference input_names lecture mistakes
+    asking choices copies debugging errors functional graph inference input_names lecture mistakes
     mlp_step opened random_graphs randomness read_only returned sabotage signature size
 """
 ROOMS = {
@@ -76,8 +76,7 @@ ROOMS = {
         tuple(f"flowgraph/{name}.py" for name in _ENGINE.split()),
         (
             *(f"tests/test_{name}.py" for name in _ENGINE_TESTS.split()),
-            "tests/boxes",
-            "tests/checking/test_strategies.py",
+            *(f"tests/boxes/test_{name}.py" for name in ("indexing", "shape", "keywords", "constructors", "product")),
         ),
     ),
     "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/test_random_graphs.py"), PROGRAMS, True),
