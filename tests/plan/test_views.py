@@ -39,7 +39,7 @@ def moved(draw, a):
     if kind == "transposed" and a.ndim > 1:
         return a.transpose(draw(st.permutations(range(a.ndim))))
     if kind == "reshaped":
-        return a.reshape(draw(factors(int(np.prod(a.shape)))))
+        return a.reshape(draw(st.just(a.shape[::-1]) | factors(int(np.prod(a.shape)))))
     if kind == "sliced" and a.ndim:
         return a[tuple(draw(slices(size)) for size in a.shape[: draw(st.integers(1, a.ndim))])]
     if kind == "axis" and a.ndim < 4:
@@ -107,12 +107,21 @@ def test_native_plans_of_views_give_the_numbers_of_the_graph(program):
     agree(*program, backend="numba")
 
 
-@pytest.mark.parametrize("view", [lambda a: a.T, lambda a: a[::-1], lambda a: a[:, ::2], lambda a: a[:, 1:3]])
-@pytest.mark.parametrize("shape", [(-1,), (2, -1), (-1, 1)])
+@pytest.mark.parametrize(
+    "view", [lambda a: a, lambda a: a.T, lambda a: a[::-1], lambda a: a[:, ::2], lambda a: a[:, 1:3]]
+)
+@pytest.mark.parametrize("shape", [(-1,), (2, -1), (-1, 2), (-1, 1)])
 def test_a_reshape_of_a_view_of_a_computed_array(view, shape):
     x = fg.Input("x", shape=(4, 4))
     seen = view(np.exp(x * 0.1)).reshape(shape)
     agree([x], [np.sin(seen) * 2 + seen])
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 4), (4, 1), (3, 3), (2, 3, 4), (2, 1, 3)])
+def test_a_reshape_into_the_shape_of_the_transpose_is_no_transpose(shape):
+    x = fg.Input("x", shape=shape)
+    other = shape[::-1]
+    agree([x], [x.reshape(other) * 2.0, np.sin(x).reshape(other), np.cos(x.T).reshape(shape), x.T.reshape(shape)])
 
 
 @pytest.mark.parametrize(
