@@ -2,6 +2,7 @@
 
 import gc
 import threading
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -440,3 +441,30 @@ def test_the_place_of_a_box_is_that_of_tuple_index(start, stop):
         else:
             assert boxes.index(box, *arguments) == needed
     assert boxes.index(boxes[2]) == 2
+
+
+class Parts(NamedTuple):
+    low: object
+    high: object
+
+
+@pytest.mark.parametrize("returned", [tuple, Parts._make], ids=["tuple", "named tuple"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_the_value_of_several_outputs_is_a_plain_tuple_of_arrays(returned, shape):
+    class Both(fg.Box):
+        outputs_are = ("low", "high")
+
+        def fprop(self, a):
+            return returned([a - 1.0, a + 1.0])
+
+        def infer(self, a):
+            return a, a
+
+    fg.registry.pop(f"{__name__}.{Both.__qualname__}")
+    box = Both(fg.Parameter(np.ones(shape), name="w"))
+    low, high = box
+    run = fg.Graph(low, high).fprop()
+    assert type(run[box]) is tuple
+    for part, needed in zip((*run[box], run[low], run[high]), (0.0, 2.0, 0.0, 2.0), strict=True):
+        np.testing.assert_array_equal(part, np.full(shape, needed))
+        assert isinstance(part, np.ndarray if shape else np.float64)
