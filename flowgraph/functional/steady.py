@@ -59,7 +59,8 @@ OPERATORS = frozenset(
     f"__{name}__" for name in [
         "call", "getitem", "len", "iter", "next", "reversed", "contains", "getattr", "getattribute", "get", "enter",
         "exit", "bool", "float", "int", "index", "complex", "round", "array", "array_ufunc", "array_function", "eq",
-        "ne", "lt", "le", "gt", "ge", "hash", "neg", "pos", "abs", "invert", "missing",
+        "ne", "lt", "le", "gt", "ge", "hash", "neg", "pos", "abs", "invert", "missing", "floor", "ceil", "trunc",
+        "str", "repr", "format", "bytes", "setitem", "delitem", "setattr", "delattr", "set", "delete",
         *(f"{kind}{name}" for kind in ("", "r", "i") for name in _BINARY),
     ]
 )  # fmt: skip

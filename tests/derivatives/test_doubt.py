@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.derivatives.symbolic import _agree
 from flowgraph.errors import BpropError, NotDifferentiableError
 from tests.derivatives.opaque_boxes import unregistered
 
@@ -44,6 +45,18 @@ with unregistered():
         def bprop(self, grad, h, a):
             if isinstance(a, fg.Box):
                 a = _memory.setdefault("box", a)
+            return (grad * 3 * a**2,)
+
+    class RefusesOthers(OfPositive):
+        """h = a³, whose bprop raises where another fprop has come between."""
+
+        def fprop(self, a):
+            _memory["latest"] = a
+            return a**3
+
+        def bprop(self, grad, h, a):
+            if isinstance(a, np.ndarray) and not np.array_equal(a, _memory["latest"]):
+                raise ValueError("not the latest")
             return (grad * 3 * a**2,)
 
     class OtherShape(OfPositive):
@@ -122,6 +135,7 @@ with unregistered():
         (OfPositive, "its fprop could not be tried: ValueError: negative"),
         (BpropOfPositive, "its bprop could not be tried: ValueError: no text"),
         (KeepsBoxes, "it keeps boxes of another call"),
+        (RefusesOthers, "it keeps state between calls"),
         (OtherShape, "called on boxes it gives other numbers than on arrays"),
         (WITHOUT_SOURCE["Hidden"], "TypeError|UsageError"),
     ],
@@ -183,3 +197,23 @@ def test_forward_mode_has_no_derivative_of_its_own():
     slope = fg.jvp(OtherShape(x), [x], [np.ones(3)])
     with pytest.raises(NotDifferentiableError, match="OtherShape"):
         fg.Graph(slope).fprop(x=X).bprop(np.ones(3), wrt=[x])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        (X, X * (1 + 1e-11), True),
+        (X, X * (1 + 1e-7), False),
+        (X.astype(np.float32), (X * (1 + 1e-5)).astype(np.float32), True),
+        (X.astype(np.float32), (X * (1 + 1e-3)).astype(np.float32), False),
+        (np.full(3, 2.0), np.array(2.0), True),
+        (X, X[:2], False),
+        (np.full(3, np.nan), np.full(3, np.nan), True),
+        (X, np.full(3, np.nan), False),
+    ],
+)
+def test_numbers_agree_up_to_rounding(one, other, agree):
+    assert _agree((one, X), (other, X)) is agree
+    assert _agree((X, other), (X, one)) is agree
+    assert not _agree((one,), (one, one))
+    assert not _agree((one,), "ValueError: no text")

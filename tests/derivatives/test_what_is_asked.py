@@ -1,0 +1,73 @@
+"""What the derivatives of a graph take and choose: given gradients, complex boxes, rows or columns, settings."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph import derivatives, functional
+from flowgraph.boxes.rows import UnitRows
+from flowgraph.errors import DtypeError, FlowgraphError
+
+X = np.array([0.5, -1.5, 2.0])
+
+
+def value(box, **feeds):
+    graph = fg.Graph(box)
+    return np.asarray(graph.fprop({name: a for name, a in feeds.items() if name in graph})[box])
+
+
+def test_a_gradient_that_is_given_is_no_derivative():
+    """What does not reach a box is an error, except in a derivative, whose own derivative is 0 there."""
+    x, sent = fg.Input("x", shape=(3,)), fg.Input("sent", shape=(3,)) * 2
+    for output in (x, x * 1, x + x):
+        fg.gradients([output], [x], [sent])
+        with pytest.raises(FlowgraphError, match="'x'"):
+            fg.gradient(fg.sum(sent), [x])
+    (dx,) = fg.gradients([3 * x], [x], [sent])
+    np.testing.assert_array_equal(value(fg.gradient(fg.sum(dx), [x])[0], x=X, sent=X), np.zeros(3))
+
+
+@pytest.mark.parametrize("mode", [None, "rows"])
+def test_the_jacobian_by_a_complex_box_is_a_gradient_per_row(mode):
+    z = fg.Parameter(np.array([1 + 2j, 0.5 - 1j]), name="z")
+    x = fg.Parameter(np.array([0.5, 2.0]), name="x")
+    output = np.stack([np.sum(np.abs(z * x)), np.real(z[0] * z[1]) * x[0], np.sum(np.imag(z)), x[1], x[0]])
+    for J, box in zip(fg.jacobian(output, [z, x], mode=mode), (z, x), strict=True):
+        rows = [fg.gradients([one], [box], [None], unused="zeros")[0] for one in output]
+        np.testing.assert_allclose(value(J), [value(row) for row in rows])
+
+
+@pytest.mark.parametrize("mode", [None, "rows", "columns"])
+def test_a_complex_output_has_no_jacobian_and_a_complex_box_no_columns(mode):
+    z = fg.Parameter(np.array([1 + 2j, 0.5 - 1j]), name="z")
+    with pytest.raises(DtypeError, match="jacobian: .* has dtype complex128, needs real values"):
+        fg.jacobian(z * 2, [z], mode=mode)
+    if mode == "columns":
+        with pytest.raises(DtypeError, match="Parameter 'z' has dtype complex128"):
+            fg.jacobian(np.real(z), [z], mode=mode)
+
+
+@pytest.mark.parametrize(("outputs", "columns"), [(3, False), (10, False), (11, True), (40, True)])
+def test_a_jacobian_is_found_by_the_fewer_of_rows_and_columns(outputs, columns):
+    """A column costs about two rows; the columns of all boxes count."""
+    x, y = fg.Parameter(X, name="x"), fg.Parameter(X[:2], name="y")
+    A = np.arange(5.0 * outputs).reshape(outputs, 5)
+    found = fg.jacobian(A @ np.concatenate([np.sin(x), np.cos(y)]), [x, y])
+    units = [len(value(box)) for box in fg.Graph(*found) if isinstance(box, UnitRows)]
+    assert set(units) == ({3, 2} if columns else {outputs})
+    np.testing.assert_allclose(value(found[0]), A[:, :3] * np.cos(X))
+    np.testing.assert_allclose(value(found[1]), A[:, 3:] * -np.sin(X[:2]))
+
+
+def test_what_a_contraction_is_told_about_its_order_stays():
+    """The boxes over rows are those of one row, with the setting that says how they are computed."""
+    x, y = fg.Parameter(np.eye(3) + 1, name="x"), fg.Parameter(np.eye(3) - 2, name="y")
+    H = fg.hessian(np.sum(np.einsum("ij,jk,kl->il", x, y, x, optimize=True) ** 2), [x, y])
+    contractions = [box for box in fg.Graph(H) if isinstance(box, fg.Einsum)]
+    assert contractions
+    assert all(box.optimize for box in contractions)
+
+
+@pytest.mark.parametrize("module", [derivatives, functional])
+def test_a_module_holds_what_it_lists(module):
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
