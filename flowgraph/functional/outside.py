@@ -185,6 +185,8 @@ class Outside:
         if vars(function):
             self._add_space(vars(function))
         self._add_names(names)
+        if not steady.GLOBALS_BY_TEXT.isdisjoint(names):
+            self._add_space(space)
 
     def _open_builtin(self, one: Any) -> None:
         owner = one.__self__

@@ -52,6 +52,9 @@ BY_TEXT = frozenset({
 })  # fmt: skip
 """Names of what reads attributes without naming them in the code."""
 
+GLOBALS_BY_TEXT = frozenset({"globals", "eval", "exec"})
+"""Names of what reads globals without naming them in the code."""
+
 _BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift",
            "rshift")  # fmt: skip
 

@@ -1,0 +1,129 @@
+"""What a function may use and still be called once: modules, types and names, each by itself; and what it may not."""
+
+import dataclasses
+import datetime
+import decimal
+import fractions
+import importlib
+import inspect
+import logging
+import operator
+import pathlib
+import random
+import re
+import typing
+import uuid
+
+import numpy as np
+import pytest
+
+from flowgraph.functional import grad
+from flowgraph.functional.outside import Outside
+
+STEADY = """
+    math cmath operator _operator functools _functools itertools collections _collections typing dataclasses warnings
+    logging copy types enum abc numbers fractions decimal statistics string re json contextlib inspect argparse datetime
+    pathlib uuid random _thread threading __future__ numpy numpy.linalg scipy flowgraph builtins
+"""
+UNSTEADY = ("time", "os", "secrets", "socket", "subprocess", "sys", "urllib.request", "io", "tempfile")
+IMPORTED = ("time", "os", "secrets", "socket", "subprocess", "urllib", "sys")
+READERS = ("open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4")
+INSTANCES = (
+    re.compile("a"), fractions.Fraction(1, 2), decimal.Decimal(1), pathlib.PurePosixPath("a"), datetime.timedelta(1),
+    datetime.date(2000, 1, 1), uuid.UUID(int=1), operator.itemgetter(0), typing.Any, typing.List[int],  # noqa: UP006
+    logging.getLogger("flowgraph.tests"), logging.getLogger(), range(3), slice,
+)  # fmt: skip
+FUNCTIONS = (
+    np.linalg.norm, np.linalg.det, np.pad, np.sum, np.sin, np.polynomial.polynomial.polyval, dataclasses.fields,
+    re.match, operator.add, len, max, inspect.signature, random.choice, logging.getLogger("flowgraph.tests").debug,
+)  # fmt: skip
+
+
+def blind(held):
+    return Outside(lambda x: (held, x)).blind
+
+
+@pytest.mark.parametrize("name", STEADY.split())
+def test_modules_that_give_the_same_in_each_call(name):
+    assert blind(importlib.import_module(name)) is None
+
+
+@pytest.mark.parametrize("held", [*INSTANCES, *FUNCTIONS], ids=str)
+def test_types_and_functions_that_give_the_same_in_each_call(held):
+    assert blind(held) is None
+
+
+@pytest.mark.parametrize("name", UNSTEADY)
+def test_modules_that_may_give_anything(name):
+    assert blind(importlib.import_module(name)) == f"the module {name}"
+
+
+@pytest.mark.parametrize("name", IMPORTED)
+def test_clocks_that_are_imported_inside(name):
+    space = {"__name__": "somewhere"}
+    exec(f"def f(x):\n    import {name}\n    return x", space)
+    assert Outside(space["f"]).blind == f"the module {name}"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_names_of_what_reads_a_file_or_a_clock(name):
+    space = {"__name__": "somewhere"}
+    exec(f"def f(x, source):\n    return source.{name}() * x", space)
+    assert Outside(space["f"]).blind == f"{name}()"
+
+
+@dataclasses.dataclass
+class Held:
+    rate: float
+
+    def value(self):
+        return self.rate
+
+
+def by_exec(one):
+    found = {}
+    exec("found = one.rate", {"one": one}, found)
+    return found["found"]
+
+
+BY_TEXT = {
+    "getattr": lambda one: getattr(one, "rate"),  # noqa: B009
+    "vars": lambda one: vars(one)["rate"],
+    "eval": lambda one: eval("one.rate", {"one": one}),
+    "exec": by_exec,
+    "__dict__": lambda one: one.__dict__["rate"],
+    "__getattribute__": lambda one: one.__getattribute__("rate"),
+    "asdict": lambda one: dataclasses.asdict(one)["rate"],
+    "astuple": lambda one: dataclasses.astuple(one)[0],
+    "attrgetter": lambda one: operator.attrgetter("rate")(one),
+    "methodcaller": lambda one: operator.methodcaller("value")(one),
+    "getmembers": lambda one: dict(inspect.getmembers(one))["rate"],
+    "dir": lambda one: 1.0 + ("more" in dir(one)),
+    "hasattr": lambda one: 1.0 + hasattr(one, "more"),
+}
+
+
+@pytest.mark.parametrize("name", BY_TEXT)
+def test_attributes_that_are_read_by_text(name):
+    one, read = Held(1.0), BY_TEXT[name]
+    slope = grad(lambda x: x * read(one))
+    assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
+    one.rate, one.more = 2.0, 0
+    assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
+
+
+GLOBALS = {
+    "globals": "globals()['RATE']",
+    "eval": "eval('RATE')",
+    "exec": "(exec('found = RATE', None, found := {}), found['found'])[1]",
+}
+
+
+@pytest.mark.parametrize("name", GLOBALS)
+def test_globals_that_are_read_by_text(name):
+    space = {"__name__": "somewhere", "RATE": 1.0}
+    exec(f"def f(x):\n    return x * {GLOBALS[name]}", space)
+    slope = grad(space["f"])
+    assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
+    space["RATE"] = 2.0
+    assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
