@@ -319,9 +319,10 @@ class _Listed:
 class Copy:
     """A copy of the repository in a temporary folder, in which files are changed and tests run."""
 
-    def __init__(self, room: Room, seed: int) -> None:
+    def __init__(self, room: Room, seed: int, without: Iterable[str] = ()) -> None:
         self.room = room
         self.seed = seed
+        self.without = [f"--ignore={test}" for test in without]
         self.folder = Path(tempfile.mkdtemp(prefix="mutants-"))
         self.home = self.folder / "copy"
         self.home.mkdir()
@@ -394,6 +395,7 @@ class Copy:
             "no:cacheprovider",
             f"--hypothesis-seed={self.seed}",
             f"--basetemp={self.folder / 'tmp'}",
+            *self.without,
         ]
         return int(pytest.main([*options, *arguments], plugins=plugins))
 
@@ -488,13 +490,13 @@ def sample_of(room: Room, size: int, seed: int) -> list[Mutant]:
     return list(drawn)
 
 
-def measure(name: str, size: int, seed: int, only: Iterable[str] = ()) -> None:
+def measure(name: str, size: int, seed: int, only: Iterable[str] = (), without: Iterable[str] = ()) -> None:
     """Try a sample of the mutants of a room, and print what came of it."""
     room, known = ROOMS[name], equivalent()
     print(f"room {name}: ", end="", flush=True)
     drawn = [one for one in sample_of(room, size, seed) if not only or any(part in str(one) for part in only)]
     tried = [one for one in drawn if one.key not in known]
-    copy = Copy(room, seed)
+    copy = Copy(room, seed, without)
     try:
         reach = copy.reach()
         print(f"the tests pass without a mutant, {sum(reach.seconds.values()):.0f} s", flush=True)
@@ -526,10 +528,11 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=150, help="how many mutants are drawn in each room")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", default=[], help="of the sample, those whose text contains this")
+    parser.add_argument("--without", action="append", default=[], help="tests that are left out, as they take long")
     given = parser.parse_args()
     _warm()
     for name in ROOMS if given.room == "all" else [given.room]:
-        measure(name, given.sample, given.seed, given.only)
+        measure(name, given.sample, given.seed, given.only, given.without)
 
 
 if __name__ == "__main__":
