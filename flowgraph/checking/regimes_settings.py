@@ -104,9 +104,11 @@ def _small_moves(value: Array, rng: np.random.Generator) -> Iterator[Array]:
     if flat.size < 2:
         return
     yield np.roll(flat, 1).reshape(value.shape)
+    numbers, largest = flat.tolist(), int(np.iinfo(flat.dtype).max)  # a NumPy integer of 0 less 1 may be a large one
     for k in rng.permutation(flat.size)[:MOST_MOVED]:
-        others = (flat[(k + 1) % flat.size], flat[k - 1], flat[k] + 1, max(flat[k] - 1, flat.min()))
-        for other in dict.fromkeys(int(n) for n in others if n != flat[k]):
+        one = numbers[k]
+        others = (numbers[(k + 1) % flat.size], numbers[k - 1], min(one + 1, largest), max(one - 1, min(numbers)))
+        for other in dict.fromkeys(n for n in others if n != one):
             moved = flat.copy()
             moved[k] = other
             yield moved.reshape(value.shape)
