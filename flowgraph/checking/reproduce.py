@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import keyword
+import math
 import re
 import sys
 import textwrap
@@ -87,9 +89,17 @@ def _grad_text(point: Point, suspicion: Suspicion) -> str:
 
 
 def _identifiers(names: tuple[str, ...]) -> list[str]:
-    taken = {"np", "fprop", "bprop", "grad", "output", "gradients", "move", "step"}
-    plain = [re.sub(r"\W", "_", name) for name in names]
-    return [f"{name}_" if name in taken or not name.isidentifier() else name for name in plain]
+    """The names of the inputs as variables, each of its own."""
+    taken = {"np", "fprop", "bprop", "grad", "output", "gradients", "move", "step", "pairs", *keyword.kwlist}
+    found = []
+    for name in names:
+        plain = re.sub(r"\W", "_", name)
+        variable = plain if plain.isidentifier() else f"x{plain}"
+        while variable in taken:
+            variable += "_"
+        taken.add(variable)
+        found.append(variable)
+    return found
 
 
 def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
@@ -115,6 +125,8 @@ def literal(value: Any) -> str:
     """An expression that gives the value back."""
     if isinstance(value, tuple):
         return "(" + ", ".join(literal(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    if type(value) is list:
+        return "[" + ", ".join(map(literal, value)) + "]"
     if isinstance(value, np.ndarray):
         if value.size == 0:
             return f"np.zeros({value.shape}, dtype=np.{value.dtype.name})"
@@ -122,5 +134,7 @@ def literal(value: Any) -> str:
         kind = "" if value.dtype in (np.float64, np.int64, np.bool_) else f", dtype=np.{value.dtype.name}"
         return f"np.array({text}{kind})"
     if isinstance(value, np.generic):
-        return repr(value.item())
+        return literal(value.item())
+    if type(value) is float and not math.isfinite(value):
+        return f'float("{value}")'
     return repr(value)
