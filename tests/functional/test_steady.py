@@ -127,3 +127,31 @@ def test_globals_that_are_read_by_text(name):
     assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
     space["RATE"] = 2.0
     assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
+
+
+def reading(count):
+    """Functions that read so many names or elements, in different ways."""
+    names = [f"n{i}" for i in range(count)]
+    space = {"__name__": "somewhere"} | dict.fromkeys(names, 1.0)
+    exec(f"def f(x):\n    return x * ({' + '.join(names)})", space)
+    held = type("Held", (), {"__module__": "somewhere"})()
+    vars(held).update(dict.fromkeys(names, 1.0))
+    cells = {"__name__": "somewhere"}
+    inside = "\n".join(f"    {name} = 1.0" for name in names)
+    exec(f"def made():\n{inside}\n    def f(x):\n        return x * ({' + '.join(names)})\n    return f", cells)
+    slots = type("Slots", (), {"__slots__": names, "__module__": "somewhere"})()
+    return {
+        "globals": space["f"],
+        "attributes": lambda x: x * vars(held)["n0"],
+        "cells": cells["made"](),
+        "elements": (lambda held: lambda x: x * held[0])([1.0] * count),
+        "values": (lambda held: lambda x: x * held["n0"])(dict.fromkeys(names, 1.0)),
+        "arrays": (lambda held: lambda x: x * held[0])([np.ones(2) for _ in range(count // 2)]),
+        "slots": lambda x: (x, slots),
+    }
+
+
+@pytest.mark.parametrize("name", reading(1))
+def test_more_names_than_are_looked_at_in_each_call(name):
+    assert Outside(reading(300)[name]).blind == "more than 256 names and elements"
+    assert Outside(reading(100)[name]).blind is None
