@@ -7,6 +7,7 @@ import flowgraph as fg
 from flowgraph import derivatives, functional
 from flowgraph.boxes.rows import UnitRows
 from flowgraph.derivatives.batching import over_rows
+from flowgraph.derivatives.matrices import hessian_blocks
 from flowgraph.errors import DtypeError, FlowgraphError
 
 X = np.array([0.5, -1.5, 2.0])
@@ -58,6 +59,22 @@ def test_a_jacobian_is_found_by_the_fewer_of_rows_and_columns(outputs, columns):
     assert set(units) == ({3, 2} if columns else {outputs})
     np.testing.assert_allclose(value(found[0]), A[:, :3] * np.cos(X))
     np.testing.assert_allclose(value(found[1]), A[:, 3:] * -np.sin(X[:2]))
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_hessian_by_boxes_of_known_and_of_named_sizes(flipped):
+    x, w, v = fg.Input("x", shape=("N",)), fg.Parameter(X, name="w"), fg.Input("v", shape=("M",))
+    total = np.sum(np.outer(x * x, w**3)) * np.sum(v**2)
+    blocks = hessian_blocks(total, [v, w, x][:: -1 if flipped else 1])
+    feeds, numbers = {"x": [1.0, 2.0], "v": [3.0]}, {x: np.array([1.0, 2.0]), w: X, v: np.array([3.0])}
+    parts = {x: (np.sum(numbers[x] ** 2), 2 * numbers[x]), w: (np.sum(X**3), 3 * X**2), v: (9.0, np.array([6.0]))}
+    listed = [v, w, x][:: -1 if flipped else 1]
+    for i, one in enumerate(listed):
+        for j, other in enumerate(listed):
+            if i != j:
+                (third,) = (box for box in listed if box is not one and box is not other)
+                needed = np.outer(parts[one][1], parts[other][1]) * parts[third][0]
+                np.testing.assert_allclose(value(blocks[i][j], **feeds), needed)
 
 
 @pytest.mark.parametrize("optimize", [True, False])
