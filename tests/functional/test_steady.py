@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from flowgraph.functional import grad
+from flowgraph.functional.arguments import unread_in
 from flowgraph.functional.outside import Outside
 
 STEADY = """
@@ -155,3 +156,12 @@ def reading(count):
 def test_more_names_than_are_looked_at_in_each_call(name):
     assert Outside(reading(300)[name]).blind == "more than 256 names and elements"
     assert Outside(reading(100)[name]).blind is None
+
+
+@pytest.mark.parametrize("name", ["locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"])
+def test_arguments_may_be_read_by_text(name):
+    """A function that never names an argument reads it all the same where it looks at its own frame."""
+    space = {"__name__": "somewhere"}
+    exec(f"def f(x, count, source=None):\n    return x, source.{name}()\ndef g(x, count):\n    return x", space)
+    assert unread_in(space["f"].__code__) == frozenset()
+    assert unread_in(space["g"].__code__) == {1}
