@@ -46,7 +46,16 @@ from mutmut.mutation import mutators
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 EQUIVALENT = HERE / "equivalent_mutants.toml"
-COPIED: tuple[str, ...] = ("flowgraph", "tests", "docs", "benchmarks", "notebooks", "README.md", "CHANGELOG.md")
+COPIED: tuple[str, ...] = (
+    "flowgraph",
+    "tests",
+    "tools",
+    "docs",
+    "benchmarks",
+    "notebooks",
+    "README.md",
+    "CHANGELOG.md",
+)
 COPIED += ("CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
 PROGRAMS = 40
 
@@ -63,17 +72,13 @@ class Room(NamedTuple):
     emits: bool = False
 
 
-_ENGINE = """
-    axes backward box broadcasting core_axes declaration dispatch draws feeding graph index_shape inference inspection
-    leaves naming order paths read_only run signature size spec sweep tracing underflow untaken
-"""
 _ENGINE_TESTS = """
     asking choices copies debugging errors functional graph inference input_names lecture mistakes
     mlp_step opened random_graphs randomness read_only returned sabotage signature size
 """
 ROOMS = {
     "engine": Room(
-        tuple(f"flowgraph/{name}.py" for name in _ENGINE.split()),
+        ("flowgraph/shapes/**/*.py", "flowgraph/box/**/*.py", "flowgraph/graph/**/*.py"),
         (
             *(f"tests/test_{name}.py" for name in _ENGINE_TESTS.split()),
             *(f"tests/boxes/test_{name}.py" for name in ("indexing", "shape", "keywords", "constructors", "product")),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.gauge import Gauge
-from flowgraph.boxes.part import Part
+from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.linear_algebra.gauge_check import Gauge
 from flowgraph.derivatives.batching import _rules, over_rows
 from flowgraph.derivatives.per_row import PerRow
 from tests.cases import cases

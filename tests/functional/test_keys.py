@@ -7,7 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.functional.record import Sizes, setting_key
-from flowgraph.size import Size
+from flowgraph.shapes.size import Size
 
 
 @dataclasses.dataclass
