@@ -46,17 +46,8 @@ from mutmut.mutation import mutators
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 EQUIVALENT = HERE / "equivalent_mutants.toml"
-COPIED: tuple[str, ...] = (
-    "flowgraph",
-    "tests",
-    "tools",
-    "docs",
-    "benchmarks",
-    "notebooks",
-    "README.md",
-    "CHANGELOG.md",
-)
-COPIED += ("CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
+COPIED: tuple[str, ...] = ("flowgraph", "tests", "tools", "docs", "benchmarks", "notebooks", "README.md")
+COPIED += ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
 PROGRAMS = 40
 
 
