@@ -49,7 +49,7 @@ def test_modules_that_give_the_same_in_each_call(name):
     assert blind(importlib.import_module(name)) is None
 
 
-@pytest.mark.parametrize("held", [*INSTANCES, *FUNCTIONS], ids=str)
+@pytest.mark.parametrize("held", [*INSTANCES, *FUNCTIONS], ids=lambda one: getattr(one, "__name__", repr(type(one))))
 def test_types_and_functions_that_give_the_same_in_each_call(held):
     assert blind(held) is None
 
