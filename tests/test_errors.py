@@ -374,3 +374,16 @@ def test_leaves():
 def test_a_class_without_fprop_says_so():
     with refused(TypeError, "Input: has no fprop; a box declares one"):
         fg.Box.fprop(fg.Input("x"))
+
+
+@pytest.mark.parametrize("size", [3.0, np.float64(2), True, np.True_, -1, "", "2N", "a b", None, (2,), [3], b"N", 1j])
+@pytest.mark.parametrize("leaf", [fg.Input, fg.Random], ids=lambda cls: cls.__name__)
+def test_a_size_is_a_number_from_0_or_a_name(leaf, size):
+    def made(shape):
+        if leaf is fg.Input:
+            return fg.Input("x", shape=shape)
+        return fg.Random(lambda generator, shape: generator.normal(size=shape), shape=shape)
+
+    with refused(ValueError, f"found {size!r} in its shape, needs a number from 0 or a name such as 'N'"):
+        made((2, size))
+    assert made((2, np.int64(3), 0, "N")).shape == (2, 3, 0, "N")
