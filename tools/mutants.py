@@ -72,7 +72,8 @@ ROOMS = {
         ("flowgraph/shapes/**/*.py", "flowgraph/box/**/*.py", "flowgraph/graph/**/*.py"),
         (
             *(f"tests/test_{name}.py" for name in _ENGINE_TESTS.split()),
-            *(f"tests/boxes/test_{name}.py" for name in ("indexing", "shape", "keywords", "constructors", "product")),
+            *(f"tests/boxes/test_{name}.py" for name in ("indexing", "shape", "keywords", "outer", "product")),
+            "tests/saving/test_hostile_files.py",
         ),
     ),
     "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/test_random_graphs.py"), PROGRAMS, True),
