@@ -1,7 +1,7 @@
 """Plans of scores of a few classes, for labels and reductions drawn at random, give the numbers of the graph."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
@@ -22,6 +22,7 @@ def heads(random, scores, labels, rows):
     ])()  # fmt: skip
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(st.randoms(use_true_random=True))
 def test_plans_of_scores_give_the_numbers_of_the_graph(random):
     rows, classes = random.choice(ROWS), random.randint(1, 4)
