@@ -8,7 +8,7 @@ from flowgraph import derivatives, functional
 from flowgraph.boxes.engine.row_batch import UnitRows
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.matrices import hessian_blocks
-from flowgraph.errors import DtypeError, FlowgraphError
+from flowgraph.errors import DtypeError, FlowgraphError, ShapeError
 
 X = np.array([0.5, -1.5, 2.0])
 
@@ -59,6 +59,25 @@ def test_a_jacobian_is_found_by_the_fewer_of_rows_and_columns(outputs, columns):
     assert set(units) == ({3, 2} if columns else {outputs})
     np.testing.assert_allclose(value(found[0]), A[:, :3] * np.cos(X))
     np.testing.assert_allclose(value(found[1]), A[:, 3:] * -np.sin(X[:2]))
+
+
+VECTORS = {
+    "vjp": lambda x, v: fg.vjp(x * 2, [x], v),
+    "jvp": lambda x, v: fg.jvp(x * 2, [x], [v]),
+    "hvp": lambda x, v: fg.hvp(fg.sum(x * x), [x], [v]),
+    "gradient": lambda x, v: fg.gradient(x * 2, [x], v),
+    "functional.vjp": lambda x, v: functional.vjp(lambda x: x * 2)(X, v),
+    "functional.jvp": lambda x, v: functional.jvp(lambda x: x * 2)(X, v),
+    "functional.hvp": lambda x, v: functional.hvp(lambda x: np.sum(x * x))(X, v),
+}
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (3, 1), (1, 3), (3, 3)])
+@pytest.mark.parametrize("name", VECTORS)
+def test_a_vector_of_another_shape_is_refused(name, shape):
+    VECTORS[name](fg.Input("x", shape=(3,)), np.ones(3))
+    with pytest.raises(ShapeError, match=r"needs \(3,\)"):
+        VECTORS[name](fg.Input("x", shape=(3,)), np.ones(shape))
 
 
 @pytest.mark.parametrize("flipped", [False, True])
