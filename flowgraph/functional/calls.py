@@ -142,7 +142,9 @@ class Derived:
         wanted: list[Any] = []
         containers = [flatten(subject.output, roots), *[flatten(part, wanted) for part in (subject.by, subject.vector)]]
         numbers = {leaf: number for number, leaf in enumerate(leaves)}
-        frame = self._transform, self._fallback, *containers, tuple([numbers[leaf] for leaf in wanted]), kinds
+        # the function itself need not read the vector, so that its shape is in no other key
+        leading = tuple([(numbers[leaf], leaf.shape, leaf.dtype.char) for leaf in wanted])
+        frame = self._transform, self._fallback, *containers, leading, kinds
         return Ending(frame, [*roots, *asked], asked, said)
 
     def _found(

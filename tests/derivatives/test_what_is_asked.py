@@ -80,6 +80,29 @@ def test_a_vector_of_another_shape_is_refused(name, shape):
         VECTORS[name](fg.Input("x", shape=(3,)), np.ones(shape))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
+@pytest.mark.parametrize("name", ["vjp", "jvp", "hvp"])
+def test_a_vector_of_another_dtype_is_taken_whatever_came_before(name, dtype):
+    def f(x):
+        return np.sum(x**3) if name == "hvp" else x**3
+
+    x, made = X.astype(np.float32), getattr(functional, name)
+    needed = made(lambda x: f(x), cache=False)(x, np.ones(3, dtype))
+    call = made(f)
+    for other in (np.float64, np.float32, dtype, np.float64, dtype):
+        found = call(x, np.ones(3, other))
+    np.testing.assert_allclose(found, needed, rtol=1e-6)
+    assert found.dtype == needed.dtype == np.float32
+
+
+def test_the_zeros_of_an_argument_that_is_not_read_have_its_shape_whatever_came_before():
+    slope = functional.grad(lambda x, y: np.sum(y), 0)
+    for given in (np.ones(3), np.ones((5, 2)), np.ones(3, np.float32), np.ones(3)):
+        for _ in range(4):
+            found = slope(given, X)
+            assert (np.shape(found), found.dtype) == (given.shape, given.dtype)
+
+
 @pytest.mark.parametrize("flipped", [False, True])
 def test_a_hessian_by_boxes_of_known_and_of_named_sizes(flipped):
     x, w, v = fg.Input("x", shape=("N",)), fg.Parameter(X, name="w"), fg.Input("v", shape=("M",))
