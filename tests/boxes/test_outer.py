@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph import dispatch
+from flowgraph.box import numpy_dispatch
 
 UFUNCS = sorted(
-    {f for f in dispatch.implemented() if isinstance(f, np.ufunc) and (f.nin, f.nout, f.signature) == (2, 1, None)},
+    {
+        f
+        for f in numpy_dispatch.implemented()
+        if isinstance(f, np.ufunc) and (f.nin, f.nout, f.signature) == (2, 1, None)
+    },
     key=lambda ufunc: ufunc.__name__,
 )
 SHAPES = [((3,), (2,)), ((), (2,)), ((2,), ()), ((2, 3), (4,)), ((2,), (3, 1)), ((0,), (2,))]
