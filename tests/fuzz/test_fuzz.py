@@ -1,27 +1,16 @@
 """Random programs, other ones for each commit: every path gives the numbers of NumPy."""
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.commit import seed_of_commit
 from tests.fuzz.mistakes import PUT_BACK, in_plans
-from tests.fuzz.session import Session, random_seed
+from tests.fuzz.session import Session
 
 SECONDS = 60.0 if settings().derandomize else 10.0
 """Of the profile that decides what lands, and of a run at the desk."""
-
-
-def seed_of_commit():
-    """A seed from the hash of the commit that is tested, so that each looks elsewhere; a random one outside of git."""
-    given = os.environ.get("FLOWGRAPH_FUZZ_SEED")
-    if given:
-        return int(given)
-    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
-    return int(found.stdout[:8], 16) if found.returncode == 0 else random_seed()
 
 
 @pytest.mark.no_cover  # what programs run is covered by tests of their own, and measuring would halve their number

@@ -1,0 +1,18 @@
+"""A number for each commit, so that what cannot be tested whole in each is tested in turn."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+
+def seed_of_commit() -> int:
+    """A seed from the hash of the commit that is tested; a random one outside of git. FLOWGRAPH_FUZZ_SEED sets it."""
+    given = os.environ.get("FLOWGRAPH_FUZZ_SEED")
+    if given:
+        return int(given)
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
+    if found.returncode != 0:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return int(found.stdout[:8], 16)
