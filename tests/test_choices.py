@@ -70,7 +70,7 @@ def public(module, prefix=""):
     for name in module.__all__:
         value = getattr(module, name)
         if inspect.isclass(value) and not issubclass(value, fg.Box):
-            methods = {key: one for key, one in vars(value).items() if inspect.isfunction(one) and key[0] != "_"}
+            methods = {key: one for key, one in inspect.getmembers(value, inspect.isfunction) if key[0] != "_"}
             yield f"{prefix}{name}", value
             yield from ((f"{prefix}{name}.{key}", one) for key, one in methods.items())
         elif inspect.isfunction(value):

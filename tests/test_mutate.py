@@ -264,7 +264,10 @@ def test_what_changes_nothing_is_no_mutant(tmp_path, monkeypatch):
 
 
 def test_mutants_of_flowgraphs_own_boxes_are_python():
-    modules = [f"flowgraph.boxes.{name}" for name in ("loss", "likeness", "einsum", "softmax")]
+    modules = [
+        f"flowgraph.boxes.{name}"
+        for name in ("neural.loss", "engine.shape_like", "linear_algebra.einsum", "neural.softmax")
+    ]
     files = [file for module in modules for file in sources_of(module)]
     found = [mutant for file in files for mutant in mutants_of(file)]
     assert len(found) > 40
