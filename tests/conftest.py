@@ -19,11 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 UNMEASURED = frozenset(f"test_{name}.py" for name in (
-    "contract", "copies", "documents", "hostile_text", "interrupts", "mutate", "scale",  # of the package as a whole
-    "as_numpy", "complex_numbers", "decompositions", "every_batch", "forward_mode",  # of each box once more
-    "edges", "plugin", "replay", "roughness", "strategies",  # of the checker from end to end
-    "graph_file", "hostile_files", "hostile_folders", "lock", "replacing", "full_disk", "two_at_once",  # of files
-    "search", "search_command", "train_command", "openable", "threads",  # of processes and threads
+    "decompositions", "every_batch", "forward_mode", "roughness", "scale",
 ))  # fmt: skip
 """Files of tests whose lines of the package other tests run too; measuring takes 70 % more time."""
 
