@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import types
 from typing import NamedTuple
 
 import numpy as np
@@ -468,3 +469,8 @@ def test_the_value_of_several_outputs_is_a_plain_tuple_of_arrays(returned, shape
     for part, needed in zip((*run[box], run[low], run[high]), (0.0, 2.0, 0.0, 2.0), strict=True):
         np.testing.assert_array_equal(part, np.full(shape, needed))
         assert isinstance(part, np.ndarray if shape else np.float64)
+
+
+def test_a_number_beyond_its_integers_asks_the_ufunc_that_takes_so_many_arrays():
+    several = types.SimpleNamespace(numpy=(np.negative, np.true_divide))
+    assert fg.Elementwise._dtype_beyond(several, -1, [np.dtype(np.uint8)]) == np.float64
