@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box.base import Box
@@ -21,3 +22,8 @@ def axis_of(box: Box, axis: Any, ndim: int) -> int:
     """One axis of an array of `ndim` axes, from the front."""
     (one,) = axes_of(box, (axis,), ndim)
     return one
+
+
+def is_of_number(ndim: int, axis: Any) -> bool:
+    """Whether this is an axis that NumPy takes for what has none, as if it were a row of one: 0 or -1."""
+    return not ndim and not np.ndim(axis) and axis in (0, -1)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.box.axes import axes_of
+from flowgraph.box.axes import axes_of, is_of_number
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import product
 
@@ -62,7 +62,7 @@ def one_axis(a: Box, axis: Any) -> tuple[Any, int]:
 
 def with_axis(a: Any, axis: int | None) -> tuple[Any, int]:
     """The array and its axis; in rows where that is None, and a number as a row of one, as NumPy takes it."""
-    if axis is None or (not a.ndim and axis in (0, -1)):
+    if axis is None or is_of_number(a.ndim, axis):
         return np.ravel(a), 0
     return a, axis
 

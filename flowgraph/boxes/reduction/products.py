@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.axes import is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.box.numpy_dispatch import implements
@@ -95,7 +96,7 @@ class Running(Box, abstract=True):
     def from_numpy(cls, a: Any, axis: Any = None, *, dtype: Any = None) -> Box:
         """NumPy's call: in another dtype; a number counts as a row of one."""
         a = in_dtype(a, dtype)
-        return cls(a, axis=None if a.ndim == 0 and axis in (0, -1) else axis)
+        return cls(a, axis=None if is_of_number(a.ndim, axis) else axis)
 
     examples: ClassVar[tuple[Any, ...]] = (
         example((4,)),

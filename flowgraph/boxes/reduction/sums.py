@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.axes import is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.box.inference import small_shape, try_fprop
@@ -54,7 +55,7 @@ class Reduction(Box, abstract=True):
 
     def axes(self, ndim: int) -> tuple[int, ...]:
         """The axes that are reduced, counted from the front."""
-        if self.axis is None or (self.of_numbers and not ndim and not np.ndim(self.axis) and self.axis in (0, -1)):
+        if self.axis is None or (self.of_numbers and is_of_number(ndim, self.axis)):
             return tuple(range(ndim))
         try:
             return tuple(np.lib.array_utils.normalize_axis_tuple(self.axis, ndim))
@@ -90,7 +91,7 @@ class Fold(Reduction, abstract=True):
         if initial is None:
             return cls(a, axis=axis, keepdims=keepdims)
         if cls.identity is None:
-            axis = None if not a.ndim and not np.ndim(axis) and axis in (0, -1) else axis
+            axis = None if is_of_number(a.ndim, axis) else axis
             longer, place = started(a, axis, initial)
             return axes_back(cls(longer, axis=place), a, axis, keepdims)
         h = cls(a, axis=axis, keepdims=keepdims)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of
+from flowgraph.box.axes import axes_of, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import reshape_like, sum_like
@@ -107,7 +107,7 @@ class Squeeze(Box):
     @classmethod
     def from_numpy(cls, a: Any, axis: Any = None) -> Any:
         """np.squeeze; a size that follows the batch stays, even if it is 1 in a run."""
-        if axis is None or (not a.ndim and not np.ndim(axis) and axis in (0, -1)):
+        if axis is None or is_of_number(a.ndim, axis):
             axis = tuple(i for i, size in enumerate(a.shape) if size == 1)
         return cls(a, axis=axis)
 
