@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.example import example
-from flowgraph.boxes.linear_algebra.matrices import OfMatrices, columns, conjugate, on_diagonal, rows
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
+from flowgraph.boxes.linear_algebra.matrices import OfMatrices, columns, on_diagonal, rows
 from flowgraph.boxes.reduction.products import Others
 
 REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])

@@ -9,11 +9,11 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.gauge_check import Gauge
 from flowgraph.boxes.linear_algebra.matrices import (
     OfMatrices,
     adjoint,
-    conjugate,
     diagonal,
     folded,
     on_diagonal,

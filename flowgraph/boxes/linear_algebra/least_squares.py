@@ -9,13 +9,13 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.linear_algebra.matrices import (
     OfMatrices,
     adjoint,
     columns,
-    conjugate,
     identity_minus,
     of_lower_triangle,
     rows,

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.inference import try_fprop
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
 from flowgraph.shapes.signature import SignatureMismatchError
 from flowgraph.shapes.size import Shape, Size, unknown
@@ -49,11 +50,6 @@ def smaller(rows: int | Size, columns: int | Size) -> int | Size:
     if isinstance(rows, Size) or isinstance(columns, Size):
         return unknown()
     return min(rows, columns)
-
-
-def conjugate(a: Any) -> Any:
-    """The complex conjugate; what is real is its own."""
-    return np.conjugate(a) if a.dtype.kind == "c" else a
 
 
 def adjoint(a: Any) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 from flowgraph.box.axes import axes_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.elementwise.exponential import one_at_zero
-from flowgraph.boxes.linear_algebra.matrices import conjugate
 from flowgraph.boxes.reduction.sums import Reduction
 from flowgraph.errors import UsageError
 

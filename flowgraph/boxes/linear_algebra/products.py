@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from flowgraph.box import Box
 from flowgraph.box.axes import axes_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import boxed
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same
@@ -240,46 +239,6 @@ def inner(a: Any, b: Any, /) -> Any:
     return MatMul(a, b) if np.ndim(b) == 1 else tensordot(a, b, (-1, -1))
 
 
-@implements(np.linalg.outer)
-def linalg_outer(x1: Any, x2: Any, /) -> Any:
-    """np.linalg.outer of boxes: vectors only."""
-    for x in map(boxed, (x1, x2)):
-        if x.ndim != 1:
-            raise x.shape_error(f"np.linalg.outer needs one axis, found {x.ndim}; np.outer takes any array in rows")
-    return outer(x1, x2)
-
-
-@implements(np.outer)
-def outer(a: Any, b: Any) -> Any:
-    """np.outer of boxes: every product of an element of a and one of b."""
-    return np.expand_dims(np.ravel(a), 1) * np.ravel(b)
-
-
-@implements(np.vdot)
-def vdot(a: Any, b: Any, /) -> Any:
-    """np.vdot of boxes: the sum of all products, conjugate of a first."""
-    return MatMul(np.ravel(_conjugate(a)), np.ravel(b))
-
-
-@implements(np.vecdot)
-def vecdot(x1: Any, x2: Any, /) -> Any:
-    """np.vecdot of boxes: sums of products along the last axis, conjugate of the first."""
-    x1, x2 = boxed(x1), boxed(x2)
-    if not (x1.ndim and x2.ndim):
-        raise (x2 if x1.ndim else x1).shape_error("np.vecdot needs vectors, found a number")
-    if not same(x1.shape[-1], x2.shape[-1]):
-        raise x2.shape_error(f"np.vecdot: found {x2.shape[-1]} elements along the last axis, needs {x1.shape[-1]}")
-    products = _conjugate(x1) * x2
-    return np.sum(products, axis=-1).astype(products.dtype)
-
-
-@implements(np.linalg.vecdot)
-def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """np.linalg.vecdot of boxes."""
-    last: Any = [np.moveaxis(cast(Any, boxed(x)), axis, -1) for x in (x1, x2)]
-    return np.vecdot(*last)
-
-
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """np.kron of boxes: every element of a times the whole of b, in blocks."""
@@ -288,10 +247,6 @@ def kron(a: Any, b: Any) -> Any:
     even, odd = tuple(range(0, 2 * ndim, 2)), tuple(range(1, 2 * ndim, 2))
     blocks = np.expand_dims(sides[0], odd) * np.expand_dims(sides[1], even)
     return np.reshape(blocks, tuple(product(pair) for pair in zip(sides[0].shape, sides[1].shape, strict=True)))
-
-
-def _conjugate(a: Any) -> Any:
-    return np.conjugate(a) if a.dtype.kind == "c" else a
 
 
 def _others(axes: Sequence[int], ndim: int) -> tuple[int, ...]:

@@ -9,16 +9,9 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.gauge_check import Gauge, open_to_values
-from flowgraph.boxes.linear_algebra.matrices import (
-    OfMatrices,
-    adjoint,
-    columns,
-    conjugate,
-    rounding,
-    rows,
-    smaller,
-)
+from flowgraph.boxes.linear_algebra.matrices import OfMatrices, adjoint, columns, rounding, rows, smaller
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size
 
