@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,22 @@ def read_feeds(graph: Graph, feeds: Mapping[Any, Any] | None, named: Mapping[str
             )
         given[box] = read_array(graph.names[box], box, value)
     return given
+
+
+def keywords_left(
+    given: dict[str, Any], defaults: Mapping[str, Any], inputs: Collection[str], by_name: dict[str, Any]
+) -> dict[str, Any]:
+    """The keywords of a call, without those that are the name of an input, which takes what is given by them.
+
+    What is taken goes into `by_name`; an input that is there already leaves its keyword alone.
+    """
+    taken = {
+        name: given[name]
+        for name, default in defaults.items()
+        if name in inputs and name not in by_name and given[name] is not default
+    }
+    by_name.update(taken)
+    return {name: defaults[name] if name in taken else value for name, value in given.items()}
 
 
 def read_array(name: str, leaf: Box, value: Any) -> Any:

@@ -90,7 +90,10 @@ class Graph(DrawnGraph):
         by that keyword, unless `feeds` holds a value for it.
         """
         if self._of_keywords:
-            keep, seed = self._keywords_as_inputs(feeds, named, {"keep": keep, "seed": seed})
+            fed = feeds if isinstance(feeds, Mapping) else {}
+            free = [self.names[box] for box in self._of_keywords if box not in fed and self.names[box] not in fed]
+            left = feeding.keywords_left({"keep": keep, "seed": seed}, _KEYWORDS, free, named)
+            keep, seed = left["keep"], left["seed"]
         if not self._constants:
             self._constants = [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
         values = self._constants.copy()
@@ -178,15 +181,6 @@ class Graph(DrawnGraph):
     def __repr__(self) -> str:
         outputs = ", ".join(printable(self.names[box]) for box in self.outputs)
         return f"<Graph of {len(self)} boxes: {outputs}>"
-
-    def _keywords_as_inputs(self, feeds: Any, named: dict[str, Any], given: dict[str, Any]) -> tuple[Any, Any]:
-        """Move what is given by a keyword to the input of its name; return what is left for `keep` and `seed`."""
-        for box in self._of_keywords:
-            name = self.names[box]
-            fed = isinstance(feeds, Mapping) and (box in feeds or name in feeds)
-            if not fed and given[name] is not _KEYWORDS[name]:
-                named[name], given[name] = given[name], _KEYWORDS[name]
-        return given["keep"], given["seed"]
 
     def _kept(self, keep: Any) -> frozenset[int] | None:
         """The slots to keep, None for all."""

@@ -82,10 +82,7 @@ class Plan(DrawnPlan):
         `named` are values by the place of their input, MISSING where there is none.
         """
         by_name = self._by_name(given, named, unknown)
-        left = {"seed": seed, "prepare": prepare}
-        for keyword, default in KEYWORDS.items():
-            if keyword in self.input_names and keyword not in by_name and left[keyword] is not default:
-                by_name[keyword], left[keyword] = left[keyword], default
+        left = feeding.keywords_left({"seed": seed, "prepare": prepare}, KEYWORDS, self.input_names, by_name)
         seed, prepare = left["seed"], left["prepare"]
         values = self._read(by_name)
         if prepare:
