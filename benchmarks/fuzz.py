@@ -18,7 +18,8 @@ import time
 
 def main() -> None:
     """Run one session and print its table."""
-    from tests.fuzz.session import Session, random_seed
+    from tests.commit import random_seed
+    from tests.fuzz.session import Session
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, help="seconds of the clock; 60 if --programs is not given either")

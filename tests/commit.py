@@ -7,6 +7,11 @@ from pathlib import Path
 import numpy as np
 
 
+def random_seed() -> int:
+    """A seed that nobody has used."""
+    return int(np.random.SeedSequence().generate_state(1)[0])
+
+
 def seed_of_commit() -> int:
     """A seed from the hash of the commit that is tested; a random one outside of git. FLOWGRAPH_FUZZ_SEED sets it."""
     given = os.environ.get("FLOWGRAPH_FUZZ_SEED")
@@ -14,5 +19,5 @@ def seed_of_commit() -> int:
         return int(given)
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
     if found.returncode != 0:
-        return int(np.random.SeedSequence().generate_state(1)[0])
+        return random_seed()
     return int(found.stdout[:8], 16)

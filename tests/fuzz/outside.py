@@ -52,7 +52,7 @@ def _compared(built: Built, numpy: Any, gradient: Callable[..., Any], name: str)
     values = [leaf.fed() for leaf in case.leaves]
     wrt_ids = set(built.wrt)
     places = [place for place, one in enumerate(names) if built.leaves[one] in wrt_ids]
-    weights = [rng_of(value.shape) for value in case(case.arrays)]
+    weights = [weights_of(value.shape) for value in case(case.arrays)]
 
     def loss(*arrays: Any) -> Any:
         outputs = case(dict(zip(names, arrays, strict=True)), numpy)
@@ -77,7 +77,7 @@ def _compared(built: Built, numpy: Any, gradient: Callable[..., Any], name: str)
     return None
 
 
-def rng_of(shape: tuple[int, ...]) -> Any:
+def weights_of(shape: tuple[int, ...]) -> Any:
     """Weights of the elements of an output: no two alike, none zero."""
     return np.linspace(0.5, 1.5, int(np.prod(shape))).reshape(shape)
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from tests.fuzz import outside
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import draw_case
@@ -107,8 +105,3 @@ class Session:
     def _rows(self) -> list[tuple[str, int]]:
         """Each path and the programs compared on it, those that were never come to last."""
         return [*self.compared.items(), *((path, 0) for path in self.differed if path not in self.compared)]
-
-
-def random_seed() -> int:
-    """A seed that nobody has used."""
-    return int(np.random.SeedSequence().generate_state(1)[0])
