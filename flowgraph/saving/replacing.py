@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import glob
+import io
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,15 @@ def replace_file(path: Any, content: bytes) -> Path:
 def replace_text(path: Any, text: str) -> Path:
     """The same for a text, in UTF-8; what UTF-8 does not have, half of a pair of surrogates, is written out."""
     return replace_file(path, text.encode(errors="backslashreplace"))
+
+
+def replace_table(path: Any, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+    """The same for a table, as CSV with a header; what a row does not have, or is None, is an empty cell."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return replace_text(path, file.getvalue())
 
 
 def create_file(path: Any, content: bytes) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
-from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.replacing import replace_table
 from flowgraph.search.space import Space
 
 
@@ -87,11 +85,8 @@ class SearchResult:
 
     def to_csv(self, path: Any) -> Path:
         """One line per trial."""
-        rows, file = self.rows(), io.StringIO()
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["trial"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return replace_text(path, file.getvalue())
+        rows = self.rows()
+        return replace_table(path, list(rows[0]) if rows else ["trial"], rows)
 
     def plot(self, path: Any) -> Path:
         """The best value by trial, and the values by each setting, into a .svg, .png or .pdf."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import DataError, UsageError
-from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.replacing import replace_table
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_count, read_number
 
@@ -62,13 +60,12 @@ class BiasVariance:
 
     def to_csv(self, path: Any) -> Path:
         """Write a line per setting: squared bias, variance, squared error, and the standard error of each."""
-        file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["setting", *COLUMNS, *(f"{column}_uncertainty" for column in COLUMNS)])
-        for row in self.rows:
-            values = [getattr(row, part) for part in PARTS]
-            writer.writerow([row.setting, *values, *(row.uncertainty[part] for part in PARTS)])
-        return replace_text(path, file.getvalue())
+        rows = [
+            [row.setting, *(getattr(row, part) for part in PARTS), *(row.uncertainty[part] for part in PARTS)]
+            for row in self.rows
+        ]
+        columns = ["setting", *COLUMNS, *(f"{column}_uncertainty" for column in COLUMNS)]
+        return replace_table(path, columns, [dict(zip(columns, row, strict=True)) for row in rows])
 
     def plot(self, path: Any, *, label: str = "capacity", log: bool = False) -> Path:
         """Draw squared bias, variance and error by setting into a .svg, .png or .pdf; numbers on an axis, by `log`."""

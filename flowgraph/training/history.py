@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
-from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.replacing import replace_table
 
 MEASURES = ("objective", "loss", "error")
 PARTS = ("train", "valid")
@@ -120,11 +118,7 @@ class History:
 
     def to_csv(self, path: str | Path) -> Path:
         """Write one line per epoch, with a header; what does not apply is empty."""
-        file = io.StringIO()
-        writer = csv.DictWriter(file, self.columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows())
-        return replace_text(path, file.getvalue())
+        return replace_table(path, self.columns, self.rows())
 
     def plot(self, path: str | Path, **settings: Any) -> Path:
         """Draw objective, loss, error and gradient norms by epoch into a .svg, .png or .pdf, and return its path."""
