@@ -30,7 +30,7 @@ bench: .venv/bench
 
 # Takes hours; not in CI. See "Mutation testing" in CONTRIBUTING.md.
 mutants: .venv/mutants
-	$(BIN)/python tools/mutants.py --sample 150 --seed 1
+	$(BIN)/python -m tools.mutants --sample 150 --seed 1
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

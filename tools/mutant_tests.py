@@ -1,0 +1,217 @@
+"""The tests that reach a line, and what becomes of them in a copy of the repository with a mutant in it."""
+
+from __future__ import annotations
+
+import compileall
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools.mutant_sources import ROOT, Mutant
+
+COPIED: tuple[str, ...] = ("flowgraph", "tests", "tools", "docs", "benchmarks", "notebooks", "README.md")
+COPIED += ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
+
+
+class Room(NamedTuple):
+    """Files of the package, the tests that are to notice mistakes in them, and so many random programs of tests/fuzz.
+
+    The strings of a room that `emits` are code; elsewhere those with a space in them are texts for people.
+    """
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    programs: int = 0
+    emits: bool = False
+
+
+@dataclass
+class Reach:
+    """Which tests run which lines of the package, and how long each test takes."""
+
+    tests: dict[str, dict[int, set[str]]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """The tests that run a line of the mutant, quick ones first; all that enter the file where none is known."""
+        by_line = self.tests.get(mutant.path, {})
+        found = set().union(*(by_line.get(line, ()) for line in mutant.lines))
+        if not found and mutant.imported:
+            found = set().union(*by_line.values())
+        return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
+
+
+class _Measure:
+    """A plugin of pytest that notes, for each test, its time and the lines that it runs."""
+
+    def __init__(self, coverage: Any) -> None:
+        self.coverage = coverage
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.coverage.switch_context(nodeid)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seconds[report.nodeid] += report.duration
+
+
+class _Listed:
+    """A plugin of pytest that keeps the listed tests, in the order of the list."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.place = {test: number for number, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.place), key=lambda item: self.place[item.nodeid]
+        )
+
+
+class Copy:
+    """A copy of the repository in a temporary folder, in which files are changed and tests run."""
+
+    def __init__(self, room: Room, seed: int, without: Iterable[str] = ()) -> None:
+        self.room = room
+        self.seed = seed
+        self.without = [f"--ignore={test}" for test in without]
+        self.folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+        self.home = self.folder / "copy"
+        self.home.mkdir()
+        for name in COPIED:
+            source, target = ROOT / name, self.home / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            elif source.exists():
+                shutil.copy(source, target)
+        compileall.compile_dir(self.home / "flowgraph", quiet=1)
+        self.tests = [test for test in room.tests if (self.home / test).exists()]
+
+    def reach(self) -> Reach:
+        """Run all tests of the room once, without a mutant."""
+        out = self.folder / "reach.json"
+        status = self.forked(lambda: self._measure(out), 600)
+        if status != 0:
+            tail = "\n".join((self.folder / "log").read_text(errors="replace").splitlines()[-40:])
+            raise SystemExit(f"the tests of the room do not pass without a mutant:\n{tail}")
+        found = json.loads(out.read_text())
+        tests = {
+            path: {int(line): set(names) for line, names in by_line.items()} for path, by_line in found["tests"].items()
+        }
+        return Reach(tests, found["seconds"])
+
+    def _measure(self, out: Path) -> int:
+        import coverage
+
+        measured = coverage.Coverage(data_file=None, source=["flowgraph"], config_file=False)
+        plugin = _Measure(measured)
+        measured.start()
+        status = self._pytest(self.tests, [plugin])
+        measured.stop()
+        data = measured.get_data()
+        tests = {}
+        for name in data.measured_files():
+            by_line = {line: [one for one in names if one] for line, names in data.contexts_by_lineno(name).items()}
+            tests[os.path.relpath(name, self.home)] = {line: names for line, names in by_line.items() if names}
+        out.write_text(json.dumps({"tests": tests, "seconds": plugin.seconds}))
+        return status or self._programs()
+
+    def try_one(self, mutant: Mutant, reach: Reach) -> str:
+        """'killed', 'timed out' or 'survived'."""
+        tests = reach.of(mutant)
+        path = self.home / mutant.path
+        text = path.read_text(encoding="utf-8")
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+            compiled.unlink()
+        path.write_text(mutant.code, encoding="utf-8")
+        files = sorted({test.partition("::")[0] for test in tests})
+
+        def run() -> int:
+            sys.dont_write_bytecode = True
+            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+            status = self._pytest(["-x", *files], [_Listed(tests)]) if tests else 0
+            return status or self._programs()
+
+        try:
+            status = self.forked(run, 30 + 5 * max((reach.seconds.get(test, 0.0) for test in tests), default=0.0))
+        finally:
+            path.write_text(text, encoding="utf-8")
+        return {0: "survived", None: "timed out"}.get(status, "killed")
+
+    def _pytest(self, arguments: list[str], plugins: list[Any]) -> int:
+        import pytest
+
+        options = [
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--hypothesis-seed={self.seed}",
+            f"--basetemp={self.folder / 'tmp'}",
+            *self.without,
+        ]
+        return int(pytest.main([*options, *arguments], plugins=plugins))
+
+    def _programs(self) -> int:
+        """A short session of random programs, on the paths of the package itself."""
+        if not self.room.programs:
+            return 0
+        from tests.fuzz import session
+
+        session.PATHS = {name: path for name, path in session.PATHS.items() if name not in session.OUTSIDE}
+        found = session.Session(self.seed).run(3600, most=self.room.programs, stop=lambda failure: True)
+        print(found.table())
+        return int(bool(found.failures))
+
+    def forked(self, call: Any, limit: float) -> int | None:
+        """What `call` returns in a process of its own; None where it prints nothing for so many seconds."""
+        log = self.folder / "log"
+        log.write_text("")
+        child = os.fork()
+        if child == 0:
+            self._child(call)
+        while time.time() - log.stat().st_mtime < limit:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                _end_group(child)
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+        _end_group(child)
+        os.waitpid(child, 0)
+        return None
+
+    def _child(self, call: Any) -> None:
+        status = 70
+        try:
+            os.setsid()
+            log = os.open(self.folder / "log", os.O_WRONLY | os.O_APPEND)
+            for stream in (1, 2):
+                os.dup2(log, stream)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.chdir(self.home)
+            sys.path[:0] = [str(self.home)]
+            os.environ |= {"PYTHONPATH": str(self.home), "HYPOTHESIS_PROFILE": "ci"}
+            status = call()
+        except BaseException as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _end_group(leader: int) -> None:
+    """End what a test has left running."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
