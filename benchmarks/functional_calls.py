@@ -2,8 +2,8 @@
 
 Such programs call `grad(objective)(params, iteration)` with another whole number in each call, draw inside the
 objective, rebind what it reads, or make the derivative anew. Both libraries make the same calls in the same run, in
-turn, several rounds, the best of each; their gradients are compared first. Memory is that of a process of its own for
-each library and idiom: resident bytes after 1,100 calls less those after 100.
+turn, several rounds, the best of each; their gradients are compared first. Memory is measured in a
+separate process for each library and idiom: resident bytes after 1,100 calls less those after 100.
 
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
@@ -226,7 +226,7 @@ def grown(library: str, idiom: str) -> int:
 
 
 def growths(idiom: str, libraries: list[str]) -> Iterator[tuple[str, float]]:
-    """Megabytes by which each library grows, in processes of their own."""
+    """Megabytes by which the resident memory of each library grows, each measured in a separate process."""
     for library in libraries:
         command = [sys.executable, "-m", "benchmarks.functional_calls", "--grown", library, idiom]
         yield library, int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1e6
