@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.printable import printable
-from flowgraph.shapes.size import Shape, Size
+from flowgraph.shapes.size import Shape, Size, unknown
 
 
 class Spec(NamedTuple):
@@ -35,7 +35,8 @@ def same(left: int | Size, right: int | Size) -> bool:
 def broadcast(shapes: Iterable[Shape]) -> Shape | None:
     """The shape that NumPy broadcasts these (one or more) to, or None where it cannot.
 
-    A name stands for every size, so N and 3 do not broadcast, though they would for N = 3.
+    A name stands for every size, so N and 3 do not broadcast, though they would for N = 3. Of two sizes that are only
+    known in a run either may be 1, so the larger one is only known in a run too.
     """
     shapes = list(shapes)
     if shapes.count(shapes[0]) == len(shapes):
@@ -44,10 +45,10 @@ def broadcast(shapes: Iterable[Shape]) -> Shape | None:
     result: list[int | Size] = [1] * ndim
     for shape in shapes:
         for axis, size in enumerate(shape, ndim - len(shape)):
-            if result[axis] == 1 or (_unknown(result[axis]) and size != 1):
-                result[axis] = size
-            elif size != 1 and not same(size, result[axis]):
+            both = _broadcast_size(result[axis], size)
+            if both is None:
                 return None
+            result[axis] = both
     return tuple(result)
 
 
@@ -55,6 +56,16 @@ def sample(spec: Spec) -> np.ndarray[Any, Any]:
     """An array of that shape and dtype which takes no memory: ones for floats, zeros for labels, indices and masks."""
     one = np.ones((), spec.dtype) if spec.dtype.kind in "fc" else np.zeros((), spec.dtype)
     return np.broadcast_to(one, [int(size) for size in spec.shape])
+
+
+def _broadcast_size(one: int | Size, other: int | Size) -> int | Size | None:
+    if one in (other, 1):
+        return other
+    if other == 1:
+        return one
+    if not same(one, other):
+        return None
+    return next((size for size in (one, other) if isinstance(size, int)), unknown())
 
 
 def _unknown(size: int | Size) -> bool:

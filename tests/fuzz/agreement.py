@@ -1,7 +1,7 @@
 """Whether two values agree as far as rounding lets them: how far it may move each element is measured, not guessed.
 
 The graph is computed again several times, with what every operation rounds moved by a few units in the last place and
-the signs of zeros drawn by lot (Monte Carlo arithmetic). A difference that these runs show too is rounding.
+the signs of zeros and NaNs drawn by lot (Monte Carlo arithmetic). A difference that these runs show too is rounding.
 
 Source: Parker, Monte Carlo arithmetic, 1997.
 """
@@ -159,7 +159,7 @@ def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
 
 
 def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
-    """Numbers moved by a few units in the last place, but for exact ones; in every second sample zeros too."""
+    """Numbers moved by a few units in the last place, but for exact ones; in every second sample signs of 0 and NaN."""
     if isinstance(value, tuple) or np.asarray(value).dtype.kind not in "fc":
         return value
     array = np.array(value)
@@ -179,7 +179,8 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
             other = (np.inf, -np.inf, np.nan)[(sample // 3 if new else sample) % 3]
             one = np.where(np.isfinite(array), one, part.dtype.type(other))
         if sample % 2:
-            one = np.where(one == 0, np.where(rng.random(part.shape) < 0.5, -one, one), one).astype(part.dtype)
+            signless = (one == 0) | np.isnan(one)
+            one = np.where(signless & (rng.random(part.shape) < 0.5), -one, one).astype(part.dtype)
         new.append(one)
     result = np.empty(array.shape, array.dtype)
     if len(new) == 2:  # not by adding: 1j times infinity is NaN in its real part

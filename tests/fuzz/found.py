@@ -83,4 +83,11 @@ FOUND = [
         [leaf("p", [[1 + 2j, 3j], [4.0, 5 - 1j]], "parameter", "c16", layout="a.T")],
         "v = p * 2",
     ),
+    case(
+        "two sizes that are only known in a run, of which one is 1",
+        [leaf("x", np.arange(8.0).reshape(4, 2), named=True)],
+        "y = x[-2:, 0]",
+        "v = y - np.diff(y)",
+    ),
+    case("the sign of a NaN", [leaf("x", [np.nan, 0.0, -2.0])], "v = np.signbit(x * 0.5 - x)"),
 ]  # fmt: skip
