@@ -15,7 +15,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan.numpy.chains import Chain, find_chains, local_boxes
 from flowgraph.plan.numpy.writers import fill_of, scalar_text, view_of
 from flowgraph.plan.passes.sections import Section, find_sections
-from flowgraph.plan.rebuild import elements, sizes_known
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
 
 class Stretches(NamedTuple):
@@ -90,14 +90,19 @@ class Schedule:
 
 
 def schedule(
-    graph: Graph, updated: Mapping[Parameter, Box], pieces: bool = True, stretches: Stretches | None = None
+    graph: Graph,
+    updated: Mapping[Parameter, Box],
+    pieces: bool = True,
+    stretches: Stretches | None = None,
+    copied_constants: bool = False,
 ) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
-    Without `pieces`, large arrays are gone over whole, line by line.
+    Without `pieces`, large arrays are gone over whole, line by line. With `copied_constants`, constants are copied into
+    contiguous memory of the plan, of which a reshape of a strided view is no view.
     """
     plan = Schedule(graph, updated, stretches=stretches or Stretches())
-    _find_kinds(plan)
+    _find_kinds(plan, copied_constants)
     _find_last(plan)
     for chain in find_chains(graph, plan.kinds, plan.bases) if pieces else ():
         plan.chains.update(dict.fromkeys(chain.boxes, chain))
@@ -106,15 +111,18 @@ def schedule(
     return plan
 
 
-def kinds_of(graph: Graph) -> dict[Box, str]:
+def kinds_of(graph: Graph, copied_constants: bool = False) -> dict[Box, str]:
     """How the value of each box comes, of a graph in which no parameter is updated."""
     plan = Schedule(graph, {})
-    _find_kinds(plan)
+    _find_kinds(plan, copied_constants)
     return plan.kinds
 
 
-def _find_kinds(plan: Schedule) -> None:
+def _find_kinds(plan: Schedule, copied_constants: bool) -> None:
+    """Find the kinds; what is made of a constant that is read where it lies is a view, as it is made only once."""
     layouts: dict[Box, Array] = {}
+    if copied_constants:
+        layouts |= {box: np.empty(shape_of(box), box.dtype) for box in plan.graph.boxes if isinstance(box, Constant)}
     for box in plan.graph.boxes:
         kind = _kind(plan, box, layouts)
         plan.kinds[box] = kind

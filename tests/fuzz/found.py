@@ -89,5 +89,13 @@ FOUND = [
         "y = x[-2:, 0]",
         "v = y - np.diff(y)",
     ),
+    case(
+        "a reshape of a strided view of a constant",
+        [leaf("c", np.arange(9.0).reshape(3, 3), "constant")],
+        "y = c[::2, None, ::2]",
+        "z = np.append(y, y)",
+        "v = np.max(z, axis=-1)",
+        outputs=("v", "y"),
+    ),
     case("the sign of a NaN", [leaf("x", [np.nan, 0.0, -2.0])], "v = np.signbit(x * 0.5 - x)"),
 ]  # fmt: skip

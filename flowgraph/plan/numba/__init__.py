@@ -51,7 +51,8 @@ class NativeSpecialised(Specialised):
         count = len(whole.outputs) - len(store.parameters)
         kept = whole.outputs[:count]
         self.graph = whole
-        self.schedule = schedule(whole, dict(zip(store.parameters, whole.outputs[count:], strict=True)), pieces=False)
+        updated = dict(zip(store.parameters, whole.outputs[count:], strict=True))
+        self.schedule = schedule(whole, updated, pieces=False, copied_constants=True)
         places = find_places(whole, self.schedule.kinds)
         labels = [places[checked_child(box)].base for box in whole.boxes if type(box) in CHECKS]
         results = [*kept, *[box for box in labels if not isinstance(box, Leaf)]]
@@ -66,7 +67,7 @@ class NativeSpecialised(Specialised):
 
 def _with_own_results(graph: Graph) -> Graph:
     """The graph whose outputs each fill memory of their own: a copy of what is a leaf or a view."""
-    kinds = kinds_of(graph)
+    kinds = kinds_of(graph, copied_constants=True)
     own = {
         box: Cast(box, to=box.dtype) if isinstance(box, Leaf) or is_view(box, kinds) else box for box in graph.outputs
     }

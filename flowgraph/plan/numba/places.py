@@ -41,6 +41,8 @@ def find_places(graph: Graph, kinds: Mapping[Box, str]) -> dict[Box, Place]:
             raise NotNativeError("has no elements", box)
         base = bases[box] = bases[box.children[0]] if is_view(box, kinds) else box
         layout = _view(box, layouts[box.children[0]]) if base is not box else np.empty(shape_of(box), np.int8)
+        if base is not box and not np.may_share_memory(layout, layouts[base]):
+            raise NotNativeError("is no view of its child", box)  # its offset would lead into foreign memory
         layouts[box] = layout
         start = layout.__array_interface__["data"][0] - layouts[base].__array_interface__["data"][0]
         places[box] = Place(base, start, layout.strides)
