@@ -286,6 +286,8 @@ def plus_input(x):
         (lambda: grad(lambda p: p[0])([None]), UsageError, "found a NoneType at p[0]"),
         (lambda: grad(lambda x: x, 2)(1.0), UsageError, "argnums=2"),
         (lambda: grad(lambda x: x, "x")(1.0), UsageError, "argnums='x'"),
+        (lambda: grad(lambda x: x, False)(1.0), UsageError, "argnums=False"),
+        (lambda: grad(lambda x, y: x, (0, True))(1.0, 2.0), UsageError, "argnums=(0, True)"),
         (lambda: grad(lambda x: x, (0, -1))(1.0), UsageError, "names an argument twice"),
         (lambda: grad(lambda x: x, ())(1.0), UsageError, "no argnums"),
         (lambda: grad(3), UsageError, "needs a function"),

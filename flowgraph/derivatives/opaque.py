@@ -27,9 +27,9 @@ class BpropOf(Box):
 
     box: Any
     wanted: tuple[int, ...]
-    present: tuple[bool, ...] = (True,)
-    why: str = ""
-    stateful: bool = False
+    present: tuple[bool, ...]
+    why: str
+    stateful: bool
 
     symbol = "bprop"
     constant_children = frozenset({"arrays"})
@@ -118,8 +118,8 @@ class SlopeOfBprop(Box):
     """
 
     bprop_box: Any
-    position: int = 0
-    present: tuple[bool, ...] = (True,)
+    position: int
+    present: tuple[bool, ...]
 
     symbol = "central differences of bprop"
     examples = None  # it is tested with boxes whose bprop does not run on boxes
@@ -155,8 +155,8 @@ class TransposedBprop(Box):
     """
 
     bprop_box: Any
-    position: int = 0
-    present: tuple[bool, ...] = (True,)
+    position: int
+    present: tuple[bool, ...]
 
     symbol = "transposed bprop"
     examples = None  # it is tested with boxes whose bprop does not run on boxes
@@ -201,7 +201,7 @@ def settled_bprop(box: Box, wanted: Sequence[int], grad: Any, value: Any, childr
     return [settled(parts[i], np.asarray(children[i])[()], box, i, value) for i in wanted]
 
 
-def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence[Any], position: int = 0) -> Any:
+def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence[Any], position: int) -> Any:
     """The box on boxes, its value on arrays."""
     present = tuple(direction is not None for direction in directions)
     children = [direction for direction in directions if direction is not None] + list(arrays)

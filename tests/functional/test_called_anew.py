@@ -4,6 +4,7 @@ import contextvars
 import copy
 import datetime
 import gc
+import io
 import itertools
 import os
 import pickle
@@ -13,6 +14,7 @@ import threading
 import time
 import uuid
 import weakref
+from sys import getrecursionlimit, setrecursionlimit
 from time import perf_counter
 from unittest import mock
 
@@ -129,6 +131,24 @@ def set_in_a_polynomial_of_numpy(path):
     return lambda x: x * polynomial(1.0), lambda value: polynomial.coef.__setitem__(1, value)
 
 
+def set_in_the_interpreter(path):
+    return lambda x: x * (getrecursionlimit() - 3000), lambda value: setrecursionlimit(3000 + int(value))
+
+
+class Buffer(io.StringIO):
+    """An object of a user's class whose content is no attribute."""
+
+
+def set_in_an_object_without_attributes(path):
+    buffer = Buffer()
+
+    def value_is(value):
+        buffer.seek(0)
+        buffer.write(f"{value:5}")
+
+    return lambda x: x * float(buffer.getvalue()), value_is
+
+
 def set_in_a_memory_map(path):
     array = np.memmap(path, dtype=float, mode="w+", shape=(1,))
     return lambda x: x * array[0], lambda value: array.__setitem__(0, value)
@@ -139,11 +159,12 @@ def set_in_a_memory_map(path):
     [
         set_in_a_file, set_in_an_npy_file, set_in_the_environment, set_in_a_context, set_in_a_thread,
         set_by_an_iterator, set_in_an_array_of_objects, set_in_a_large_table, set_in_a_mask,
-        set_in_a_polynomial_of_numpy, set_in_a_memory_map,
+        set_in_a_polynomial_of_numpy, set_in_a_memory_map, set_in_the_interpreter, set_in_an_object_without_attributes,
     ],
 )  # fmt: skip
 def test_what_is_read_from_anywhere_is_read_again(make, tmp_path, monkeypatch):
     monkeypatch.setenv("FLOWGRAPH_TEST_RATE", "0")
+    limit = getrecursionlimit()
     f, value_is = make(tmp_path / "rate")
     slope = grad(f)
     for value in (1.0, 2.0, 5.0):
@@ -151,6 +172,7 @@ def test_what_is_read_from_anywhere_is_read_again(make, tmp_path, monkeypatch):
         found = [float(slope(3.0)) for _ in range(5)]
         value_is(value)
         assert found == [value] * 5
+    setrecursionlimit(limit)
 
 
 def test_what_cannot_be_watched_is_said():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import RetraceWarning
-from flowgraph.functional import grad, hessian, jacobian, value_and_grad
+from flowgraph.functional import calls, grad, hessian, jacobian, value_and_grad
 from flowgraph.functional.arguments import unread_in
 from flowgraph.functional.programs import MOST, MOST_WAYS, Programs
 
@@ -405,3 +405,20 @@ def test_an_argument_that_the_code_never_looks_at_makes_no_difference():
     assert sum(map(len, slope._memory._bindings.values())) == 1
     for other in (kept_for_later, by_text):
         assert [grad(other)(X, i)[0, 0] for i in (1, 2, 3, 3)] == [1, 2, 3, 3]
+
+
+def test_a_call_that_cannot_be_noted_is_noted_once(monkeypatch):
+    """A script is asked of the first call of a graph, and not again where it gives none."""
+    noted = []
+
+    class Counted(calls.Writer):
+        def __init__(self, leaves):
+            noted.append(leaves)
+            super().__init__(leaves)
+
+    monkeypatch.setattr(calls, "Writer", Counted)
+    indices = np.arange(2000) % 3  # too many to be compared in each call
+    slope = grad(lambda x, i: np.sum(x[indices]) * i)
+    for i in range(1, 12):
+        assert np.sum(slope(np.ones(3), float(i))) == 2000 * i
+    assert len(noted) <= 2
