@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.debugging.culprit import Index
+from flowgraph.debugging.bisect_nonfinite import Index
 
 SHOWN = 14
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.debugging.culprit import Index, Place, parts_of, unflatten
+from flowgraph.debugging.bisect_nonfinite import Index, Place, parts_of, unflatten
 
 
 def elements_read(box: Box, place: Place, values: Sequence[Any]) -> list[tuple[int, Place | None]]:

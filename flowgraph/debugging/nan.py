@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.debugging.culprit import Place, bad_mask, element, find_culprit, first_bad, is_bad, unflatten
+from flowgraph.debugging.bisect_nonfinite import (
+    Place,
+    bad_mask,
+    bisect_nonfinite,
+    element,
+    first_bad,
+    is_bad,
+    unflatten,
+)
 from flowgraph.debugging.explanation import Element, NanExplanation
 from flowgraph.debugging.feeding_elements import elements_read, unbroadcast
 from flowgraph.debugging.remedies import ARRIVED, remedy
-from flowgraph.debugging.sending import sent_to
+from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.graph import reachability
 from flowgraph.graph.sweep import Step, sweep
 from flowgraph.graph.where_masking import careful
@@ -123,25 +131,25 @@ class Search:
             return self._before_gradient(bad)
         box = self.graph.boxes[bad.slot]
         slots = [self.graph.slots[child] for child in box.children]
-        culprit = find_culprit(box.fprop, [self.values[slot] for slot in slots], bad.place) if slots else None
-        return (None if culprit is None else Bad("fprop", slots[culprit.argument], culprit.place)), None
+        found = bisect_nonfinite(box.fprop, [self.values[slot] for slot in slots], bad.place) if slots else None
+        return (None if found is None else Bad("fprop", slots[found.argument], found.place)), None
 
     def _before_gradient(self, bad: Bad) -> tuple[Bad | None, Step | None]:
         for step in self.senders[bad.slot]:
             if self._grad(step.slot) is None:
                 continue
             slots = [step.slot, *(self.graph.slots[child] for child in step.box.children)]
-            sent = partial(sent_to, step, bad.slot)
+            sent = partial(vjp_contribution, step, bad.slot)
             arguments = [self._grad(step.slot), *(self.values[slot] for slot in slots)]
             with np.errstate(all="ignore"):
                 if np.isfinite(element(sent(*arguments), bad.place)):
                     continue
-            culprit = find_culprit(sent, arguments, bad.place)
-            if culprit is None:
+            found = bisect_nonfinite(sent, arguments, bad.place)
+            if found is None:
                 return None, step
-            if culprit.argument == 0:
-                return Bad("bprop", step.slot, culprit.place), None
-            return Bad("fprop", slots[culprit.argument - 1], culprit.place), None
+            if found.argument == 0:
+                return Bad("bprop", step.slot, found.place), None
+            return Bad("fprop", slots[found.argument - 1], found.place), None
         return None, None
 
     def _read(self, slot: int, place: Place | None) -> list[Element]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.elementwise.cast import Cast
-from flowgraph.debugging.sending import sent_to
 from flowgraph.debugging.slopes import lost_at
+from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.debugging.zero_report import Cause, ZeroReport
 from flowgraph.errors import UsageError
 from flowgraph.graph import reachability
@@ -79,7 +79,7 @@ def _losses(
             lost = (
                 whole
                 and child in starved
-                and not np.any(sent_to(step, child, arrived, values[step.slot], *step.read(values)))
+                and not np.any(vjp_contribution(step, child, arrived, values[step.slot], *step.read(values)))
             )
             cause = lost_at(step, position, arrived, values, graph.names, lost)
             if cause is not None:

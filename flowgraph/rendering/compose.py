@@ -10,8 +10,8 @@ from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.printable import printable
 from flowgraph.rendering import labels
-from flowgraph.rendering.aliases import with_aliases
 from flowgraph.rendering.caption import caption
+from flowgraph.rendering.duplicated_nodes import with_duplicated_nodes
 from flowgraph.rendering.kinds import is_number, scope_path
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
@@ -45,7 +45,7 @@ def compose(
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
     picture = replace(_Composer(subject, rows, modules(subject, collapse)).picture(direction), wrap=wrap)
-    return with_aliases(picture) if stubs else picture
+    return with_duplicated_nodes(picture) if stubs else picture
 
 
 class _Composer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from html import escape
 
-from flowgraph.rendering.guests import Guests, seat
+from flowgraph.rendering.inline_leaves import InlineLeaves, place_inline_leaves
 from flowgraph.rendering.metrics import text_width
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
@@ -55,13 +55,13 @@ class _Writer:
 
     def body(self, picture: Picture) -> Iterable[str]:
         """Frames with their tiles, tiles outside, then the links and which tiles share a rank."""
-        beside = seat(picture, {tile.id: tile.frame for tile in picture.tiles}, picture.hosts)
+        beside = place_inline_leaves(picture, {tile.id: tile.frame for tile in picture.tiles}, picture.hosts)
         yield from self._frames(picture, beside)
         for link in picture.links:
             host = beside.get(link.head)
             yield self._link(link, turned=host is not None and host.above == link.tail)
 
-    def _frames(self, picture: Picture, beside: Mapping[str, Guests]) -> Iterable[str]:
+    def _frames(self, picture: Picture, beside: Mapping[str, InlineLeaves]) -> Iterable[str]:
         lines: dict[str, list[str]] = {}
         for tile in picture.tiles:
             lines.setdefault(tile.frame, []).append(self._tile(tile))

@@ -1,11 +1,11 @@
-"""The built-in layout: a place for every tile and frame of a picture, and a way for every link; without recursion."""
+"""The built-in layout: a place for every tile and frame of a picture, and a route for every link; without recursion."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from flowgraph.rendering.guests import Guests
+from flowgraph.rendering.inline_leaves import InlineLeaves
 from flowgraph.rendering.layering import GAP, Arrangement, Member, Tie, arrange
 from flowgraph.rendering.measure import tile_size
 from flowgraph.rendering.metrics import text_width
@@ -34,14 +34,14 @@ class Place:
 
 @dataclass
 class Layout:
-    """Where everything stands; a way is a list of points, and `turns` are links that go on in the next line."""
+    """Where everything stands; a route is a list of points, and `turns` are links that go on in the next line."""
 
     width: float = 0.0
     height: float = 0.0
     folded: bool = False
     tiles: dict[str, Place] = field(default_factory=dict)
     frames: dict[str, Place] = field(default_factory=dict)
-    ways: list[tuple[Link, list[Point]]] = field(default_factory=list)
+    routes: list[tuple[Link, list[Point]]] = field(default_factory=list)
 
 
 def place(picture: Picture) -> Layout:
@@ -75,7 +75,7 @@ class Placer:
             self._settle(path, origins)
         for path in self.nesting.levels:
             self._ways(path, origins[path])
-        spread(self.result.ways, {tile: at.height for tile, at in self.result.tiles.items()})
+        spread(self.result.routes, {tile: at.height for tile, at in self.result.tiles.items()})
         self.result.width, self.result.height = self._turn((whole.width, whole.up + whole.down))
         if self.turned:
             self._turn_back()
@@ -107,7 +107,7 @@ class Placer:
         self.arranged[path] = level, arrangement, members
 
     def _member(self, name: str) -> Member:
-        """A tile with its guests above and below, or a frame with all that it holds."""
+        """A tile with its inline leaves above and below, or a frame with all that it holds."""
         if name.startswith("frame "):
             path = name.removeprefix("frame ")
             _, inside, members = self.arranged[path]
@@ -117,18 +117,18 @@ class Placer:
             return Member(width, inside.up + MARGIN + above, inside.down + MARGIN, pinned)
         width, height = self.sizes[name]
         up = down = height / 2
-        guests = self.nesting.guests.get(name, Guests())
-        width = max([width, *(self.sizes[guest][0] for guest in guests.all)])
-        up += self.sizes[guests.above][1] + self.gap if guests.above else 0
-        down += self.sizes[guests.below][1] + self.gap if guests.below else 0
+        inline_leaves = self.nesting.inline_leaves.get(name, InlineLeaves())
+        width = max([width, *(self.sizes[leaf][0] for leaf in inline_leaves.all)])
+        up += self.sizes[inline_leaves.above][1] + self.gap if inline_leaves.above else 0
+        down += self.sizes[inline_leaves.below][1] + self.gap if inline_leaves.below else 0
         return Member(width, up, down, name in self.spine)
 
     def _below(self, name: str, end: str) -> float:
         """How far a tile lies below the anchor of the member that holds it."""
-        guests = self.nesting.guests.get(name, Guests())
-        if end in guests.all:
+        inline_leaves = self.nesting.inline_leaves.get(name, InlineLeaves())
+        if end in inline_leaves.all:
             reach = (self.sizes[name][1] + self.sizes[end][1]) / 2 + self.gap
-            return -reach if end == guests.above else reach
+            return -reach if end == inline_leaves.above else reach
         below = 0.0
         for member in self.nesting.chain(end)[::-1]:
             if member == name:
@@ -163,21 +163,21 @@ class Placer:
     def _seat(self, name: str, member: Member, centre: float, anchor: float) -> None:
         width, height = self.sizes[name]
         self.result.tiles[name] = Place(centre - width / 2, anchor - height / 2, width, height)
-        guests = self.nesting.guests.get(name, Guests())
-        for guest in guests.all:
-            wide, high = self.sizes[guest]
+        inline_leaves = self.nesting.inline_leaves.get(name, InlineLeaves())
+        for leaf in inline_leaves.all:
+            wide, high = self.sizes[leaf]
             reach = height / 2 + self.gap
-            top = anchor - reach - high if guest == guests.above else anchor + reach
-            self.result.tiles[guest] = Place(centre - wide / 2, top, wide, high)
+            top = anchor - reach - high if leaf == inline_leaves.above else anchor + reach
+            self.result.tiles[leaf] = Place(centre - wide / 2, top, wide, high)
 
     def _ways(self, path: str, origin: Point) -> None:
-        """The ways of the links that a level holds, and of those from its guests to their hosts."""
+        """The routes of the links that a level holds, and of those from its inline leaves to their hosts."""
         level, arrangement, _ = self.arranged[path]
         for (_, links), route in zip(level.links.items(), arrangement.routes, strict=True):
             for link in links:
-                self.result.ways.append((link, self._way(link, arrangement, route, origin)))
+                self.result.routes.append((link, self._route(link, arrangement, route, origin)))
 
-    def _way(self, link: Link, arrangement: Arrangement, route: list[Member], origin: Point) -> list[Point]:
+    def _route(self, link: Link, arrangement: Arrangement, route: list[Member], origin: Point) -> list[Point]:
         tail, head = self.result.tiles[link.tail], self.result.tiles[link.head]
         points = [(tail.x + tail.width, tail.y + tail.height / 2)]
         for left, right in pairwise(route):
@@ -208,12 +208,12 @@ class Placer:
         for places in (result.tiles, result.frames):
             for name, at in places.items():
                 places[name] = Place(at.y, at.x, at.height, at.width)
-        result.ways = [(link, [(y, x) for x, y in points]) for link, points in result.ways]
+        result.routes = [(link, [(y, x) for x, y in points]) for link, points in result.routes]
 
 
-def seated_links(picture: Picture, layout: Layout) -> list[tuple[Link, list[Point]]]:
-    """The ways of links between a guest and the host above or below which it stands."""
-    routed = {(link.tail, link.head) for link, _ in layout.ways}
+def placed_links(picture: Picture, layout: Layout) -> list[tuple[Link, list[Point]]]:
+    """The routes of links between a leaf and the host above or below which it stands."""
+    routed = {(link.tail, link.head) for link, _ in layout.routes}
     found = []
     for link in picture.links:
         if (link.tail, link.head) not in routed:
@@ -223,7 +223,7 @@ def seated_links(picture: Picture, layout: Layout) -> list[tuple[Link, list[Poin
 
 
 def _straight(tail: Place, head: Place) -> list[Point]:
-    """The short way between two tiles of which one stands above or beside the other."""
+    """The short route between two tiles of which one stands above or beside the other."""
     middle = (tail.x + tail.width / 2, tail.y + tail.height / 2)
     if tail.y + tail.height <= head.y:
         return [(middle[0], tail.y + tail.height), (middle[0], head.y)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flowgraph.rendering.guests import Guests, seat
+from flowgraph.rendering.inline_leaves import InlineLeaves, place_inline_leaves
 from flowgraph.rendering.picture import Link, Picture
 
 
@@ -25,7 +25,7 @@ class Nesting:
     levels: dict[str, Level]
     frame: dict[str, str]
     parent: dict[str, str]
-    guests: dict[str, Guests]
+    inline_leaves: dict[str, InlineLeaves]
 
     def chain(self, tile: str) -> list[str]:
         """The frames around a tile, outermost first, then the tile."""
@@ -52,30 +52,30 @@ def nest(picture: Picture) -> Nesting:
         tangled = {member for level in nesting.levels.values() for member in _in_cycles(level)}
         if not tangled:
             return nesting
-        freed = [guest for host in tangled if host in nesting.guests for guest in nesting.guests[host].all]
-        for guest in freed:
-            del hosts[guest]
+        freed = [leaf for host in tangled if host in nesting.inline_leaves for leaf in nesting.inline_leaves[host].all]
+        for leaf in freed:
+            del hosts[leaf]
         dissolved = {path for path in parent if frame_member(path) in tangled}
         for path in dissolved:
             _dissolve(path, frame, parent)
         if not freed and not dissolved:
-            raise AssertionError("a flow graph has no cycle without frames and guests")
+            raise AssertionError("a flow graph has no cycle without frames and inline leaves")
 
 
 def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hosts: dict[str, str]) -> Nesting:
-    guests = seat(picture, frame, hosts)
-    seated = {guest: host for host, seats in guests.items() for guest in seats.all}
+    inline_leaves = place_inline_leaves(picture, frame, hosts)
+    inlined = {leaf: host for host, leaves in inline_leaves.items() for leaf in leaves.all}
     inner_first = sorted(parent, key=lambda path: -_depth(path, parent))
     levels = {path: Level(path) for path in [*inner_first, ""]}
-    nesting = Nesting(levels, frame, parent, guests)
+    nesting = Nesting(levels, frame, parent, inline_leaves)
     for tile in picture.tiles:
-        if tile.id not in seated:
+        if tile.id not in inlined:
             levels[frame[tile.id]].members.append(tile.id)
     for path in parent:
         levels[parent[path]].members.append(frame_member(path))
-    chains = {tile.id: nesting.chain(seated.get(tile.id, tile.id)) for tile in picture.tiles}
+    chains = {tile.id: nesting.chain(inlined.get(tile.id, tile.id)) for tile in picture.tiles}
     for link in picture.links:
-        if seated.get(link.tail) != link.head:
+        if inlined.get(link.tail) != link.head:
             _lift(link, chains, nesting)
     return nesting
 

@@ -11,14 +11,14 @@ Point = tuple[float, float]
 _APART = 10.0
 
 
-def spread(ways: list[tuple[Link, list[Point]]], heights: Mapping[str, float]) -> None:
-    """Move the ends of the ways that arrive at one tile apart, in place; a link of the spine stays in the middle."""
+def spread(routes: list[tuple[Link, list[Point]]], heights: Mapping[str, float]) -> None:
+    """Move the ends of the routes that arrive at one tile apart, in place; a link of the spine stays in the middle."""
     arriving: dict[str, list[tuple[Link, list[Point]]]] = {}
-    for link, points in ways:
+    for link, points in routes:
         arriving.setdefault(link.head, []).append((link, points))
     for head, found in arriving.items():
         if len(found) > 1:
-            found.sort(key=lambda way: way[1][-2][1])
+            found.sort(key=lambda route: route[1][-2][1])
             _spread(found, heights[head])
 
 

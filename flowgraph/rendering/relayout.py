@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowgraph.rendering.guests import Guests
+from flowgraph.rendering.inline_leaves import InlineLeaves
 from flowgraph.rendering.layering import GAP, LINE_GAP, Arrangement
 from flowgraph.rendering.layout import MARGIN, TITLE, Placer
 from flowgraph.rendering.measure import row_width, tile_size
@@ -15,7 +15,7 @@ def relayout_data(placer: Placer) -> dict[str, Any]:
     """The layout as data for relayout.js, which moves the parts of the SVG of the same layout."""
     picture, result, nesting = placer.picture, placer.result, placer.nesting
     number = {(link.tail, link.head): place for place, link in enumerate(picture.links)}
-    guests = nesting.guests
+    inline_leaves = nesting.inline_leaves
     return {
         "turned": placer.turned,
         "gap": placer.gap,
@@ -24,7 +24,7 @@ def relayout_data(placer: Placer) -> dict[str, Any]:
         "constants": {"gap": GAP, "margin": MARGIN, "title": TITLE, "line": LINE_GAP},
         "links": [[link.tail, link.head, int(link.spine)] for link in picture.links],
         "tiles": {
-            id: [*placer.sizes[id], round(at.x, 2), round(at.y, 2), *_pair(guests.get(id, Guests()))]
+            id: [*placer.sizes[id], round(at.x, 2), round(at.y, 2), *_pair(inline_leaves.get(id, InlineLeaves()))]
             for id, at in result.tiles.items()
         },
         "lids": {path: [lid.id, *tile_size(lid)] for path, lid in picture.lids.items() if path in result.frames},
@@ -80,5 +80,5 @@ def _base(arrangement: Arrangement, column: int) -> float:
     return arrangement.lines[arrangement.line_of[column]][0]
 
 
-def _pair(guests: Guests) -> tuple[str, str]:
-    return guests.above, guests.below
+def _pair(leaves: InlineLeaves) -> tuple[str, str]:
+    return leaves.above, leaves.below

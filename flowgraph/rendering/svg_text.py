@@ -7,7 +7,7 @@ from html import escape
 
 from flowgraph.rendering import measure
 from flowgraph.rendering.curves import arrow, curve, shortened, sideways
-from flowgraph.rendering.layout import Layout, Place, Point, seated_links
+from flowgraph.rendering.layout import Layout, Place, Point, placed_links
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
 
@@ -33,8 +33,8 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light") -> str:
     ]
     lines += [writer.frame(frame, layout.frames[frame.path]) for frame in picture.frames if frame.path in layout.frames]
     right = picture.direction == "right"
-    lines += [writer.link(link, points, right) for link, points in layout.ways]
-    lines += [writer.link(link, points, not right) for link, points in seated_links(picture, layout)]
+    lines += [writer.link(link, points, right) for link, points in layout.routes]
+    lines += [writer.link(link, points, not right) for link, points in placed_links(picture, layout)]
     lines += [writer.tile(tile, layout.tiles[tile.id]) for tile in picture.tiles]
     lines += [writer.lid(lid) for path, lid in picture.lids.items() if path in layout.frames]
     lines += ['<g class="caption">', *writer.caption(picture.caption, left + PAD, layout.height + 18), "</g>"]

@@ -14,7 +14,7 @@ from flowgraph.errors import UsageError
 from flowgraph.training.history import Epoch
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.problem import Problem
-from flowgraph.training.settings import keep, read_count, read_number
+from flowgraph.training.settings import read_count, read_number, set_frozen
 
 WATCHED = ("objective", "loss", "error")
 
@@ -47,9 +47,9 @@ class EarlyStopping:
 
     def __post_init__(self) -> None:
         check_watch("EarlyStopping", self.watch)
-        keep(self, "patience", _patience("EarlyStopping", "patience", self.patience))
+        set_frozen(self, "patience", _patience("EarlyStopping", "patience", self.patience))
         least = read_number("EarlyStopping", "minimum_improvement", self.minimum_improvement, low=0)
-        keep(self, "minimum_improvement", least)
+        set_frozen(self, "minimum_improvement", least)
 
 
 def _patience(who: str, name: str, found: int | None) -> int | None:

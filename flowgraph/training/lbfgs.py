@@ -11,9 +11,9 @@ from flowgraph.derivatives import gradient
 from flowgraph.errors import install_hint
 from flowgraph.plan import compile
 from flowgraph.training.examples import read_examples
-from flowgraph.training.flat import Flat
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.minimum import Minimum, Step
+from flowgraph.training.parameter_vector import ParameterVector
 from flowgraph.training.problem import problem_of, without_updates
 from flowgraph.training.settings import read_count, read_number
 
@@ -45,7 +45,7 @@ def lbfgs(
     read_count("lbfgs", "memory", memory)
     problem = without_updates(problem_of(model, data, 0.0, l2, who="lbfgs"), "lbfgs")
     feeds = read_examples(problem, data).arrays
-    flat = Flat(problem.parameters)
+    flat = ParameterVector(problem.parameters)
     plan = compile([problem.objective, *gradient(problem.objective, problem.parameters)])
     done: list[Step] = []
     latest = [0.0, 0.0]

@@ -12,9 +12,9 @@ from flowgraph.derivatives import gradient, hessian
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.training.examples import Fed, read_examples
-from flowgraph.training.flat import Flat
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.minimum import Minimum, Step
+from flowgraph.training.parameter_vector import ParameterVector
 from flowgraph.training.problem import Problem, problem_of, without_updates
 from flowgraph.training.settings import read_count, read_number
 
@@ -74,7 +74,7 @@ class _Newton:
     """One minimisation: the graph of objective, gradient and Hessian, and the damping."""
 
     def __init__(self, problem: Problem, examples: Fed, not_convex: str, memory: int | None) -> None:
-        self.flat = Flat(problem.parameters)
+        self.flat = ParameterVector(problem.parameters)
         self.feeds = examples.arrays
         self.not_convex = not_convex
         self.damping = 0.0

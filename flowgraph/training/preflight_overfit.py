@@ -11,7 +11,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.graph import Graph
 from flowgraph.graph.backward_steps import replay
 from flowgraph.training.examples import Fed
-from flowgraph.training.flat import Flat
+from flowgraph.training.parameter_vector import ParameterVector
 from flowgraph.training.preflight_data import class_losses
 from flowgraph.training.problem import Problem
 from flowgraph.training.rules import Adam
@@ -60,7 +60,7 @@ class _Descent:
     def __init__(self, problem: Problem, few: dict[Box, Array]) -> None:
         self.objective, self.watched, self.parameters = _copies(problem)
         self.feeds, self.shown = few, {box: array for box, array in few.items() if box in self.watched}
-        self.flat = Flat(self.parameters)
+        self.flat = ParameterVector(self.parameters)
         self.theta = Parameter(self.flat.read(), name="theta")
         grad = Input("grad", shape=self.theta.shape)
         self.updates = Adam().updates({self.theta: grad}, Constant(RATE))

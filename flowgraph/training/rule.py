@@ -13,7 +13,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.training.settings import keep, read_number
+from flowgraph.training.settings import read_number, set_frozen
 
 Updates = dict[Parameter, Box]
 
@@ -36,7 +36,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            keep(self, field.name, self.read(field.name, getattr(self, field.name)))
+            set_frozen(self, field.name, self.read(field.name, getattr(self, field.name)))
 
     def read(self, setting: str, found: Any) -> Any:
         """A setting as it was given, checked: a number from 0 and below 1, if a subclass does not say otherwise."""

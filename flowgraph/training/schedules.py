@@ -19,7 +19,7 @@ from typing import Any
 
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
-from flowgraph.training.settings import keep, read_count, read_number
+from flowgraph.training.settings import read_count, read_number, set_frozen
 
 
 class ConvergenceWarning(UserWarning):
@@ -193,7 +193,7 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         _above_zero(self, alpha=self.alpha)
         _count(self, updates=self.updates)
-        keep(self, "lowest", read_number("Cosine", "lowest", self.lowest, low=0))
+        set_frozen(self, "lowest", read_number("Cosine", "lowest", self.lowest, low=0))
         if self.lowest > self.alpha:
             raise UsageError(f"Cosine: found lowest={self.lowest}, needs 0 to alpha={self.alpha}")
 
@@ -236,7 +236,7 @@ def find_schedule(who: str, rate: float | Schedule) -> Schedule:
 
 def _above_zero(schedule: Schedule, **numbers: Any) -> None:
     for name, number in numbers.items():
-        keep(schedule, name, read_number(type(schedule).__name__, name, number, above=0))
+        set_frozen(schedule, name, read_number(type(schedule).__name__, name, number, above=0))
 
 
 def _follows(schedule: FixedFirst | WarmUp) -> None:
@@ -247,4 +247,4 @@ def _follows(schedule: FixedFirst | WarmUp) -> None:
 
 def _count(schedule: Schedule, **numbers: Any) -> None:
     for name, number in numbers.items():
-        keep(schedule, name, read_count(type(schedule).__name__, name, number))
+        set_frozen(schedule, name, read_count(type(schedule).__name__, name, number))

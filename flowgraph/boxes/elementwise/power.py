@@ -11,7 +11,7 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import given
+from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
 from flowgraph.errors import UsageError
 
 
@@ -175,5 +175,5 @@ def _double(value: Any) -> Any:
     """A box or an array in double precision, a number as it is."""
     if type(value) in (bool, int, float):
         return float(value)
-    value = given(value)
+    value = as_box_or_array(value)
     return value.astype(np.result_type(value.dtype, np.float64))

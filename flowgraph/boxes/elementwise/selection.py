@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import example
-from flowgraph.boxes.numpy_api.array_arguments import given
+from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
 from flowgraph.errors import UnsupportedError, UsageError
 
 
@@ -218,7 +218,7 @@ class Where(Elementwise):
                 "np.where: found one branch, needs two, or none for the places where the condition holds; give both "
                 "branches, np.where(condition, a, b)"
             )
-        condition = given(condition)
+        condition = as_box_or_array(condition)
         return cls(condition if condition.dtype.kind == "b" else condition != 0, *branches)
 
     def fprop(self, condition: Any, a: Any, b: Any) -> Any:

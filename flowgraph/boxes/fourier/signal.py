@@ -12,7 +12,7 @@ from flowgraph.box.axes import axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
-from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Size, product
 from flowgraph.shapes.spec import Spec
@@ -153,7 +153,7 @@ def line_sizes(box: Box, a: Spec, v: Spec) -> tuple[Any, Any]:
 
 
 def _signal(a: Any) -> Any:
-    return np.atleast_1d(boxed(a))
+    return np.atleast_1d(as_box(a))
 
 
 def _mode(mode: Any) -> str:

@@ -12,7 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like, index_add, open_grid
-from flowgraph.boxes.numpy_api.array_arguments import given, with_axis
+from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array, with_axis
 from flowgraph.errors import UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, broadcast
@@ -122,7 +122,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     if mode not in ("raise", "wrap", "clip"):
         raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
     a, axis = with_axis(a, axis)
-    places = given(indices)
+    places = as_box_or_array(indices)
     if places.dtype.kind == "b":
         places = places.astype(int)
     if mode != "raise":

@@ -11,7 +11,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like, index_add
-from flowgraph.boxes.numpy_api.array_arguments import given
+from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, same
@@ -65,7 +65,7 @@ class Interp(Box):
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """np.interp of boxes: heights, places, and what is left and right of them may all be boxes."""
-    x, xp, fp = given(x), given(xp), given(fp)
+    x, xp, fp = as_box_or_array(x), as_box_or_array(xp), as_box_or_array(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):
         raise UnsupportedError("np.interp: found complex numbers, needs real ones; interpolate each part by itself")
     if period is None:

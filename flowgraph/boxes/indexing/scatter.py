@@ -11,7 +11,7 @@ from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.indexing.index import Index, check_index, filled, get, index, index_add, indexed
-from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -90,7 +90,7 @@ def set_at(a: Any, index: Any, value: Any) -> Any:
         copy[index] = value
         return copy
     a, taken = _taken(a, index)
-    return SetAt(a, broadcast_like(boxed(value).astype(a.dtype), taken), *taken.children[1:], index=taken.index)
+    return SetAt(a, broadcast_like(as_box(value).astype(a.dtype), taken), *taken.children[1:], index=taken.index)
 
 
 @public
@@ -110,13 +110,13 @@ def add_at(a: Any, index: Any, value: Any) -> Any:
         np.add.at(copy, index, value)
         return copy
     a, taken = _taken(a, index)
-    added = broadcast_like(boxed(value).astype(a.dtype), taken)
+    added = broadcast_like(as_box(value).astype(a.dtype), taken)
     return a + index_add(added, a, *taken.children[1:], index=taken.index)
 
 
 def _taken(a: Any, index: Any) -> tuple[Any, Index]:
     """The array, and what the index takes of it."""
-    a = boxed(a)
+    a = as_box(a)
     taken = get(a, index)
     assert isinstance(taken, Index)
     return a, taken

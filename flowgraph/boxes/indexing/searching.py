@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import unknown
 from flowgraph.shapes.spec import Spec
@@ -100,7 +100,7 @@ class Nonzero(Box):
 @implements(np.searchsorted)
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     """np.searchsorted of boxes."""
-    return SearchSorted(a if sorter is None else np.take(boxed(a), sorter), v, side=side)
+    return SearchSorted(a if sorter is None else np.take(as_box(a), sorter), v, side=side)
 
 
 @implements(np.nonzero)

@@ -12,7 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.boxes.indexing.index import index_add
-from flowgraph.boxes.numpy_api.array_arguments import boxed, given
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, shape_text
@@ -84,9 +84,11 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         )
     result = default
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        if given(condition).dtype.kind != "b":
-            raise DtypeError(f"np.select: found a condition of dtype {given(condition).dtype}, needs truth values")
-        result = np.where(boxed(condition), choice, result)
+        if as_box_or_array(condition).dtype.kind != "b":
+            raise DtypeError(
+                f"np.select: found a condition of dtype {as_box_or_array(condition).dtype}, needs truth values"
+            )
+        result = np.where(as_box(condition), choice, result)
     return result
 
 
@@ -97,7 +99,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     The last condition that holds decides; one function more is for the rest. What a function would give elsewhere, such
     as a NaN, shows neither in the value nor in the gradient.
     """
-    x = boxed(x)
+    x = as_box(x)
     if x.ndim == 0:
         conditions = [np.reshape(c, (1,)) for c in _conditions(condlist, x)]
         return np.reshape(piecewise(np.reshape(x, (1,)), conditions, funclist, *args, **kw), ())
@@ -121,9 +123,9 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
 def _piece(x: Box, mask: Any, function: Any, args: Any, kw: Any) -> Any:
     """The values of a function where a mask holds, 0 elsewhere; or a number that stands for one."""
     if not callable(function):
-        return given(function).astype(x.dtype)
+        return as_box_or_array(function).astype(x.dtype)
     taken = x[mask]
-    values = boxed(function(taken, *args, **kw)).astype(x.dtype)
+    values = as_box(function(taken, *args, **kw)).astype(x.dtype)
     return index_add(broadcast_like(values, taken), x, mask, index=(ARRAY,))
 
 
@@ -133,7 +135,7 @@ def _conditions(condlist: Any, x: Box) -> list[Any]:
         alone = x.ndim > 0 and not isinstance(condlist[0], list | tuple | np.ndarray | Box)
     else:
         alone = np.ndim(condlist) <= x.ndim
-    conditions = [given(c).astype(bool) for c in ([condlist] if alone else condlist)]
+    conditions = [as_box_or_array(c).astype(bool) for c in ([condlist] if alone else condlist)]
     for condition in conditions:
         if condition.shape != x.shape:
             raise ShapeError(

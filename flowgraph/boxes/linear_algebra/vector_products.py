@@ -10,14 +10,14 @@ from flowgraph.box.axes import axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.products import MatMul
-from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.shapes.spec import same
 
 
 @implements(np.linalg.outer)
 def linalg_outer(x1: Any, x2: Any, /) -> Any:
     """np.linalg.outer of boxes: vectors only."""
-    for x in map(boxed, (x1, x2)):
+    for x in map(as_box, (x1, x2)):
         if x.ndim != 1:
             raise x.shape_error(f"np.linalg.outer needs one axis, found {x.ndim}; np.outer takes any array in rows")
     return outer(x1, x2)
@@ -38,7 +38,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 @implements(np.vecdot)
 def vecdot(x1: Any, x2: Any, /) -> Any:
     """np.vecdot of boxes: sums of products along the last axis, conjugate of the first."""
-    x1, x2 = boxed(x1), boxed(x2)
+    x1, x2 = as_box(x1), as_box(x2)
     if not (x1.ndim and x2.ndim):
         raise (x2 if x1.ndim else x1).shape_error("np.vecdot needs vectors, found a number")
     if not same(x1.shape[-1], x2.shape[-1]):
@@ -50,7 +50,7 @@ def vecdot(x1: Any, x2: Any, /) -> Any:
 @implements(np.linalg.vecdot)
 def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """np.linalg.vecdot of boxes."""
-    last: Any = [np.moveaxis(cast(Any, boxed(x)), axis, -1) for x in (x1, x2)]
+    last: Any = [np.moveaxis(cast(Any, as_box(x)), axis, -1) for x in (x1, x2)]
     return np.vecdot(*last)
 
 
@@ -77,7 +77,7 @@ def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """np.linalg.cross of boxes: vectors of 3 elements along one axis."""
     for x in (x1, x2):
         if np.shape(x)[axis] != 3:
-            raise boxed(x).shape_error(f"np.linalg.cross needs 3 elements along axis {axis}")
+            raise as_box(x).shape_error(f"np.linalg.cross needs 3 elements along axis {axis}")
     return np.cross(x1, x2, axis=axis)
 
 
@@ -93,19 +93,19 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     def vecmat(x1: Any, x2: Any, /) -> Any:
         """np.vecmat of boxes: the conjugate of each vector times its matrix."""
         _check_axes("np.vecmat", (x1, 1), (x2, 2))
-        return np.squeeze(np.matmul(np.expand_dims(conjugate(boxed(x1)), -2), x2), -2)
+        return np.squeeze(np.matmul(np.expand_dims(conjugate(as_box(x1)), -2), x2), -2)
 
 
 def _check_axes(who: str, *sides: tuple[Any, int]) -> None:
     """Refuse a vector in the place of a matrix, and a number in that of a vector."""
     for side, needed in sides:
         if np.ndim(side) < needed:
-            raise boxed(side).shape_error(f"{who} needs {needed} axes or more here, found {np.ndim(side)}")
+            raise as_box(side).shape_error(f"{who} needs {needed} axes or more here, found {np.ndim(side)}")
 
 
 def _elements(a: Any, axis: int) -> list[Any]:
     """The elements of the vectors along an axis."""
-    a = boxed(a)
+    a = as_box(a)
     axis = axis_of(a, axis, a.ndim)
     if a.shape[axis] not in (2, 3):
         raise a.shape_error(f"np.cross needs vectors of 2 or 3 elements, found {a.shape[axis]} along axis {axis}")

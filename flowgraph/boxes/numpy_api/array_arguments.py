@@ -13,17 +13,17 @@ from flowgraph.errors import UsageError
 from flowgraph.shapes.size import product
 
 
-def given(a: Any) -> Any:
+def as_box_or_array(a: Any) -> Any:
     """A box as it is, everything else as an array."""
     return a if isinstance(a, Box) else np.asarray(a)
 
 
-def boxed(a: Any) -> Box:
+def as_box(a: Any) -> Box:
     """A box as it is, everything else as a constant."""
     return a if isinstance(a, Box) else Constant(a)
 
 
-def known(a: Any, function: str, what: str) -> Any:
+def require_static(a: Any, function: str, what: str) -> Any:
     """An array whose numbers are known before a run; a box that computes them is refused."""
     if isinstance(a, Constant):
         return a.value
@@ -32,7 +32,7 @@ def known(a: Any, function: str, what: str) -> Any:
     return np.asarray(a)
 
 
-def at(a: Any, axis: int, item: Any) -> Any:
+def take_axis(a: Any, axis: int, item: Any) -> Any:
     """The array at an index of one axis, counted from the front."""
     return a[(*(slice(None),) * axis, item)]
 
@@ -42,7 +42,7 @@ def slice_of_zeros(a: Any, axis: int) -> Any:
     return np.expand_dims(np.sum(np.zeros_like(a), axis=axis), axis).astype(a.dtype)
 
 
-def along(line: Any, axis: int, ndim: int) -> Any:
+def expand_along(line: Any, axis: int, ndim: int) -> Any:
     """A one-dimensional array along one of `ndim` axes; a number as it is."""
     return np.expand_dims(line, tuple(i for i in range(ndim) if i != axis)) if np.ndim(line) else line
 

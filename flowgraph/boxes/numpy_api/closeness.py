@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import DtypeError
 from flowgraph.shapes.spec import same
 
@@ -15,7 +15,7 @@ from flowgraph.shapes.spec import same
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """np.isclose of boxes."""
-    a, b = boxed(a), boxed(b)
+    a, b = as_box(a), as_box(b)
     b = b if b.dtype.kind in "fc" else b.astype(np.result_type(b.dtype, 1.0))
     near = (np.abs(a - b) <= atol + rtol * np.abs(b)) & np.isfinite(b)
     near = near | (a == b)
@@ -25,13 +25,13 @@ def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: boo
 @implements(np.allclose)
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """np.allclose of boxes: a box of one truth value."""
-    return np.all(np.isclose(boxed(a), b, rtol, atol, equal_nan))
+    return np.all(np.isclose(as_box(a), b, rtol, atol, equal_nan))
 
 
 @implements(np.array_equal)
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     """np.array_equal of boxes: a box of one truth value, False at once where the shapes differ."""
-    a1, a2 = boxed(a1), boxed(a2)
+    a1, a2 = as_box(a1), as_box(a2)
     if len(a1.shape) != len(a2.shape) or not all(map(same, a1.shape, a2.shape)):
         return False
     equal: Any = a1 == a2

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.axes import axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import along, at, boxed, given, slice_of_zeros
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, expand_along, slice_of_zeros, take_axis
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Size
 
@@ -20,14 +20,14 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """np.diff of a box: each element less the one before it, n times; of truth values whether the two differ."""
     if n < 0:
         raise UsageError(f"np.diff: found n={n}, needs a number of times from 0")
-    a = boxed(a)
+    a = as_box(a)
     if n == 0:
         return a
     axis = axis_of(a, axis, a.ndim)
     parts = [part if part is a else _as_end(part, a, axis) for part in (prepend, a, append) if part is not None]
     a = np.concatenate(parts, axis) if len(parts) > 1 else a
     for _ in range(n):
-        left, right = at(a, axis, slice(None, -1)), at(a, axis, slice(1, None))
+        left, right = take_axis(a, axis, slice(None, -1)), take_axis(a, axis, slice(1, None))
         a = right != left if a.dtype.kind == "b" else right - left
     return a
 
@@ -35,12 +35,12 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """np.ediff1d of a box: the differences of its elements in rows, with other numbers at both ends."""
-    flat: Any = np.ravel(_numbers(boxed(ary), "np.ediff1d"))
+    flat: Any = np.ravel(_numbers(as_box(ary), "np.ediff1d"))
     parts = [diff(flat)]
     for name, end in (("to_begin", to_begin), ("to_end", to_end)):
         if end is None:
             continue
-        ravelled = np.ravel(given(end))
+        ravelled = np.ravel(as_box_or_array(end))
         if not np.can_cast(ravelled.dtype, flat.dtype, "same_kind"):
             raise UsageError(f"np.ediff1d: found {name} of dtype {ravelled.dtype}, which is not cast to {flat.dtype}")
         parts.insert(0 if name == "to_begin" else len(parts), ravelled.astype(flat.dtype))
@@ -50,12 +50,12 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 @implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """np.trapezoid of a box: the area under the line through points at distances dx, or at places x."""
-    y = boxed(y)
+    y = as_box(y)
     axis = axis_of(y, axis, y.ndim)
     if x is not None:
-        x = given(x)
-        dx = along(np.diff(x), axis, y.ndim) if x.ndim == 1 else np.diff(x, axis=axis)
-    return np.sum(dx * (at(y, axis, slice(1, None)) + at(y, axis, slice(None, -1))) / 2.0, axis=axis)
+        x = as_box_or_array(x)
+        dx = expand_along(np.diff(x), axis, y.ndim) if x.ndim == 1 else np.diff(x, axis=axis)
+    return np.sum(dx * (take_axis(y, axis, slice(1, None)) + take_axis(y, axis, slice(None, -1))) / 2.0, axis=axis)
 
 
 @implements(np.gradient)
@@ -64,7 +64,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
     In the middle by central differences, at the edges by one-sided ones through two points or, for edge_order 2, three.
     """
-    f = boxed(f)
+    f = as_box(f)
     f = _numbers(f, "np.gradient") if f.ndim else f
     f = f.astype(np.float64) if f.dtype.kind in "biu" else f
     axes = tuple(range(f.ndim)) if axis is None else axes_of(f, axis, f.ndim)
@@ -75,7 +75,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
             f"np.gradient: found {len(varargs)} spacings for {len(axes)} axes, needs one per axis, or a number"
         )
     spacings = varargs if len(varargs) == len(axes) else (varargs or (1.0,)) * len(axes)
-    slopes = [_slopes(f, i, _steps(f, i, given(h)), edge_order) for i, h in zip(axes, spacings, strict=True)]
+    slopes = [_slopes(f, i, _steps(f, i, as_box_or_array(h)), edge_order) for i, h in zip(axes, spacings, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
@@ -88,7 +88,7 @@ def _numbers(a: Box, who: str) -> Box:
 
 def _as_end(end: Any, a: Any, axis: int) -> Any:
     """What np.diff puts before or after an array: a number becomes a slice of it."""
-    end = given(end)
+    end = as_box_or_array(end)
     if end.ndim:
         return end
     return slice_of_zeros(a, axis).astype(np.result_type(a.dtype, end.dtype)) + end
@@ -104,7 +104,7 @@ def _steps(f: Box, axis: int, spacing: Any) -> Any:
     steps = np.diff(spacing.astype(np.float64) if spacing.dtype.kind in "biu" else spacing)
     if not isinstance(steps, Box) and steps.size and np.all(steps == steps[0]):
         return steps[0].item()
-    return along(steps, axis, f.ndim)
+    return expand_along(steps, axis, f.ndim)
 
 
 def _slopes(f: Box, axis: int, step: Any, edge_order: int) -> Any:
@@ -113,11 +113,11 @@ def _slopes(f: Box, axis: int, step: Any, edge_order: int) -> Any:
     if isinstance(size, int) and size < edge_order + 1:
         raise ShapeError(f"np.gradient: found an axis of {size}, needs {edge_order + 1} for edge_order={edge_order}")
     uniform = np.ndim(step) == 0
-    left, middle, right = (at(f, axis, slice(i, i - 2 or None)) for i in range(3))
+    left, middle, right = (take_axis(f, axis, slice(i, i - 2 or None)) for i in range(3))
     if uniform:
         inner = (right - left) / (2.0 * step)
     else:
-        one, two = at(step, axis, slice(None, -1)), at(step, axis, slice(1, None))
+        one, two = take_axis(step, axis, slice(None, -1)), take_axis(step, axis, slice(1, None))
         inner = _parabola((left, middle, right), (one, two), 1)
     edges = []
     for end, sign in ((0, 1), (-1, -1)):
@@ -139,4 +139,4 @@ def _parabola(points: Sequence[Any], steps: Sequence[Any], place: int) -> Any:
 
 def _one(a: Any, axis: int, place: int) -> Any:
     """The slice of an array at one place of an axis, which stays with size 1."""
-    return np.expand_dims(at(a, axis, place), axis)
+    return np.expand_dims(take_axis(a, axis, place), axis)

@@ -11,7 +11,14 @@ from flowgraph.box.axes import axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import along, at, boxed, given, known, slice_of_zeros
+from flowgraph.boxes.numpy_api.array_arguments import (
+    as_box,
+    as_box_or_array,
+    expand_along,
+    require_static,
+    slice_of_zeros,
+    take_axis,
+)
 from flowgraph.errors import IndexingError, UsageError
 from flowgraph.shapes.size import Size
 
@@ -21,7 +28,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """np.insert of boxes: values before the places `obj` of an axis; both arrays may be boxes, the places are known."""
     a, axis = _rows(arr, axis)
     size = a.shape[axis]
-    values = given(values).astype(a.dtype)
+    values = as_box_or_array(values).astype(a.dtype)
     places = _places(obj, size, "np.insert")
     if isinstance(size, int) and np.any((places < -size) | (places > size)):
         raise IndexingError(f"np.insert: found the places {places.tolist()} on an axis of {size} of {a.title}")
@@ -34,13 +41,15 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         values = np.moveaxis(values, 0, axis)
     block = slice_of_zeros(a, axis) + values
     if isinstance(size, int):
-        return np.concatenate([at(a, axis, slice(None, place)), block, at(a, axis, slice(place, None))], axis)
+        return np.concatenate(
+            [take_axis(a, axis, slice(None, place)), block, take_axis(a, axis, slice(place, None))], axis
+        )
     new = block.shape[axis]
     joined = np.concatenate([a, block], axis)
     i, n = arange_like(joined, axis), count_like(arange_like(a, axis))
     start = place if place >= 0 else n + place
     order = np.where(i < start, i, np.where(i < start + new, n + i - start, i - new))
-    return at(joined, axis, order)
+    return take_axis(joined, axis, order)
 
 
 @implements(np.delete)
@@ -51,25 +60,25 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if isinstance(size, int):
         places = obj if isinstance(obj, slice) else _places(obj, size, "np.delete", masks=False)
         try:
-            return at(a, axis, np.delete(np.arange(size), places))
+            return take_axis(a, axis, np.delete(np.arange(size), places))
         except (IndexError, ValueError) as error:
             raise IndexingError(f"np.delete: {error}, in {a.title}") from None
     n = count_like(arange_like(a, axis))
     if isinstance(obj, int | np.integer):
-        i = arange_like(at(a, axis, slice(1, None)), axis)
-        return at(a, axis, np.where(i < (obj if obj >= 0 else n + obj), i, i + 1))
+        i = arange_like(take_axis(a, axis, slice(1, None)), axis)
+        return take_axis(a, axis, np.where(i < (obj if obj >= 0 else n + obj), i, i + 1))
     if not isinstance(obj, slice) or (obj.step or 1) < 1:
         raise UsageError(f"np.delete: found {obj!r} on an axis of {size}, needs a place or a slice, or use a mask")
     i, start, stop = arange_like(a, axis), obj.start or 0, n if obj.stop is None else obj.stop
     start = np.maximum(n + start, 0) if start < 0 else start
     stop = n + stop if obj.stop is not None and stop < 0 else stop
-    return at(a, axis, (i < start) | (i >= stop) | ((i - start) % (obj.step or 1) != 0))
+    return take_axis(a, axis, (i < start) | (i >= stop) | ((i - start) % (obj.step or 1) != 0))
 
 
 @implements(np.trim_zeros)
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """np.trim_zeros of a box: without the slices of zeros at the ends of its axes; what is left is known in a run."""
-    a = boxed(filt)
+    a = as_box(filt)
     ends = trim.lower()
     if ends not in ("f", "b", "fb", "bf"):
         raise UsageError(f"np.trim_zeros: found trim={trim!r}, needs 'f' for the front, 'b' for the back, or both")
@@ -82,13 +91,13 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
         mask = mask & (before > 0) if "f" in ends else mask
         kept.append(mask & (after > 0) if "b" in ends else mask)
     for i, mask in zip(axes, kept, strict=True):
-        a = at(a, i, mask)
+        a = take_axis(a, i, mask)
     return a
 
 
 def _rows(arr: Any, axis: int | None) -> tuple[Any, int]:
     """The array and the axis to edit; all elements in rows for None."""
-    a = boxed(arr)
+    a = as_box(arr)
     if axis is None:
         return (a if a.ndim == 1 else np.ravel(a)), 0
     return a, axis_of(a, axis, a.ndim)
@@ -100,7 +109,7 @@ def _places(obj: Any, size: Any, function: str, masks: bool = True) -> Any:
         if isinstance(size, Size):
             raise UsageError(f"{function}: found {obj!r} on an axis of {size}, needs places known before a run")
         return np.arange(*obj.indices(size))
-    places = known(obj, function, "places")
+    places = require_static(obj, function, "places")
     if places.dtype.kind == "b" and masks:
         return np.flatnonzero(places)
     return places if places.size else places.astype(int)
@@ -112,5 +121,5 @@ def _insert_several(a: Any, places: Any, values: Any, axis: int) -> Any:
     if isinstance(size, Size):
         raise UsageError(f"np.insert: found {places.size} places on an axis of {size}, needs one; or join slices")
     order = np.insert(np.arange(size), places, size + np.arange(places.size))
-    block = slice_of_zeros(a, axis) + along(np.zeros(places.size, a.dtype), axis, a.ndim) + values
-    return at(np.concatenate([a, block], axis), axis, order)
+    block = slice_of_zeros(a, axis) + expand_along(np.zeros(places.size, a.dtype), axis, a.ndim) + values
+    return take_axis(np.concatenate([a, block], axis), axis, order)

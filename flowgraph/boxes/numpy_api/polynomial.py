@@ -12,7 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.inference import try_fprop
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import boxed, given, in_precision_of
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, in_precision_of
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Size, product
 from flowgraph.shapes.spec import Spec
@@ -105,7 +105,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     _check_vector(p, "np.polyint")
     constants = _constants(k, _times(m, "np.polyint"))
     for constant in constants:
-        p = np.concatenate([boxed(p) / np.flip(arange_like(p) + 1), np.reshape(constant, (1,))])
+        p = np.concatenate([as_box(p) / np.flip(arange_like(p) + 1), np.reshape(constant, (1,))])
     return p
 
 
@@ -117,7 +117,7 @@ def _check_vector(p: Any, who: str) -> None:
 
 def _same_length(*polynomials: Any) -> Sequence[Any]:
     """Polynomials with as many coefficients as the longest of them."""
-    boxes: list[Any] = [np.atleast_1d(boxed(a)) for a in polynomials]
+    boxes: list[Any] = [np.atleast_1d(as_box(a)) for a in polynomials]
     sizes = [a.shape[0] for a in boxes]
     if len({a.ndim for a in boxes}) > 1:
         raise ShapeError(f"np.polyadd, np.polysub: found {boxes[0].ndim} and {boxes[1].ndim} axes, needs one each")
@@ -144,7 +144,7 @@ def _constants(k: Any, m: int) -> list[Any]:
     """The constants of m integrals: 0 by default, one for all where there is one only."""
     k = 0.0 if k is None else k
     listed = list(k) if isinstance(k, list | tuple) or np.ndim(k) else [k]
-    constants = [given(one) for one in (listed * m if len(listed) == 1 else listed)]
+    constants = [as_box_or_array(one) for one in (listed * m if len(listed) == 1 else listed)]
     if len(constants) < m:
         raise UsageError(f"np.polyint: found {len(constants)} constants for {m} integrals, needs one for each, or one")
     return constants[:m]

@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.linear_algebra.matrices import rows
-from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError, UsageError
 
 
@@ -44,14 +44,14 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
     """np.polyfit of boxes: the coefficients of least squares; with what lstsq tells of them for `full`, with their
     covariance for `cov`."""
     order = int(deg) + 1
-    x, y = boxed(x) * 1.0, boxed(y) * 1.0
+    x, y = as_box(x) * 1.0, as_box(y) * 1.0
     if order < 1 or x.ndim != 1 or y.ndim not in (1, 2):
         raise UsageError(
             f"np.polyfit: found deg={deg}, {x.ndim} axes of x and {y.ndim} of y; needs deg from 0, one axis, one or two"
         )
     left, right = np.vander(x, order), y
     if w is not None:
-        left, right = left * rows(boxed(w)), right * (rows(boxed(w)) if y.ndim == 2 else w)
+        left, right = left * rows(as_box(w)), right * (rows(as_box(w)) if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(left * left, axis=0))
     if rcond is None:
         rcond = x.shape[0] * float(np.finfo(x.dtype).eps) if isinstance(x.shape[0], int) else None
@@ -75,7 +75,7 @@ def _covariance(scaled: Any, scale: Any, residuals: Any, cov: Any, ndim: int) ->
 
 def _stacked(numbers: Any) -> Any:
     """A box as it is; of a list that holds boxes, one box."""
-    return numbers if isinstance(numbers, Box) else np.stack(list(map(boxed, numbers)))
+    return numbers if isinstance(numbers, Box) else np.stack(list(map(as_box, numbers)))
 
 
 def _length(p: Any, who: str) -> int:

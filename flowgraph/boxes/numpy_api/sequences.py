@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import boxed, given
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
 from flowgraph.errors import UsageError
 
 
@@ -20,9 +20,9 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise UsageError(f"np.linspace: found num={num}, needs a number from 0")
-    common = np.result_type(*(side if type(side) in (bool, int, float, complex) else given(side).dtype
+    common = np.result_type(*(side if type(side) in (bool, int, float, complex) else as_box_or_array(side).dtype
                               for side in (start, stop)), 1.0)  # fmt: skip
-    start, stop = boxed(start) * 1.0, boxed(stop) * 1.0
+    start, stop = as_box(start) * 1.0, as_box(stop) * 1.0
     gaps = num - 1 if endpoint else num
     whole = stop - start
     line = np.arange(num).reshape(-1, *(1,) * whole.ndim) / max(gaps, 1)
@@ -38,18 +38,18 @@ def logspace(
 ) -> Any:
     """np.logspace of boxes: powers of `base`, whose exponents are evenly spaced."""
     if np.ndim(base):
-        sides = [boxed(start), boxed(stop), boxed(base)]
+        sides = [as_box(start), as_box(stop), as_box(base)]
         most = max(side.ndim for side in sides)
         start, stop, base = (np.expand_dims(side, tuple(range(most - side.ndim))) for side in sides)
         base = np.expand_dims(base, axis)
-    samples = (base if type(base) in (int, float) else boxed(base)) ** linspace(start, stop, num, endpoint, axis=axis)
+    samples = (base if type(base) in (int, float) else as_box(base)) ** linspace(start, stop, num, endpoint, axis=axis)
     return samples if dtype is None else np.astype(samples, dtype)
 
 
 @implements(np.geomspace)
 def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """np.geomspace of boxes of real numbers: each as many times the one before, of one sign."""
-    start, stop = boxed(start) * 1.0, boxed(stop) * 1.0
+    start, stop = as_box(start) * 1.0, as_box(stop) * 1.0
     if "c" in (start.dtype.kind, stop.dtype.kind):
         raise UsageError("np.geomspace: found complex numbers, boxes take real ones")
     sign: Any = np.sign(start)

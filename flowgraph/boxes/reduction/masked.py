@@ -8,13 +8,13 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.elementwise.exponential import one_at_zero
-from flowgraph.boxes.numpy_api.array_arguments import boxed, one_axis
+from flowgraph.boxes.numpy_api.array_arguments import as_box, one_axis
 from flowgraph.errors import UsageError
 
 
 def in_dtype(a: Any, dtype: Any) -> Any:
     """An array as a box, in another dtype if one is given."""
-    a = boxed(a)
+    a = as_box(a)
     return a if dtype is None else a.astype(dtype)
 
 
@@ -22,9 +22,9 @@ def masked(a: Any, where: Any, neutral: Any) -> Any:
     """The array with a number that changes nothing in place of what the mask leaves out."""
     if where is None or where is True:
         return a
-    kept = np.where(boxed(where), a, neutral)
+    kept = np.where(as_box(where), a, neutral)
     if kept.shape != a.shape:
-        raise a.shape_error(f"found where= of shape {boxed(where).shape}, needs one that broadcasts to the array")
+        raise a.shape_error(f"found where= of shape {as_box(where).shape}, needs one that broadcasts to the array")
     return kept
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.exponential import one_at_zero
-from flowgraph.boxes.numpy_api.array_arguments import boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.boxes.reduction.masked import count_where, in_dtype, one_of, squares
 
 
@@ -114,7 +114,7 @@ def may_be_nan(a: Any) -> bool:
 
 def _numbers(a: Box, where: Any) -> Any:
     """Where an array has numbers that count."""
-    return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & boxed(where)
+    return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & as_box(where)
 
 
 def _ratio(total: Any, number: Any) -> Any:

@@ -12,7 +12,7 @@ from flowgraph.box import Box
 from flowgraph.box.axes import axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import boxed, with_axis
+from flowgraph.boxes.numpy_api.array_arguments import as_box, with_axis
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Size, add
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -225,7 +225,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 
 def _cast(arrays: Any, dtype: Any, casting: Any) -> list[Any]:
     """Arrays in another dtype, where NumPy's rule of casting allows it."""
-    boxes = [boxed(a) for a in arrays]
+    boxes = [as_box(a) for a in arrays]
     for box in boxes:
         if not np.can_cast(box.dtype, dtype, casting):
             raise UsageError(

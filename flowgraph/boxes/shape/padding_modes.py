@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.numpy_api.array_arguments import at, boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box, take_axis
 from flowgraph.errors import UsageError
 
 Widths = Sequence[tuple[int, int]]
@@ -21,7 +21,9 @@ def pad_constant(a: Any, widths: Widths, values: Any) -> Any:
     ends = values if isinstance(values, tuple | list) else (values, values)
     if len(ends) != 2 or any(np.ndim(end) for end in ends):
         raise UsageError("np.pad: found a box in constant_values=, needs one number or box, or (before, after)")
-    return _joined(a, widths, lambda a, axis, side, width: _repeated(a, axis, width, boxed(ends[side]).astype(a.dtype)))
+    return _joined(
+        a, widths, lambda a, axis, side, width: _repeated(a, axis, width, as_box(ends[side]).astype(a.dtype))
+    )
 
 
 def pad_statistic(a: Any, widths: Widths, mode: str, stat_length: Any) -> Any:
@@ -30,7 +32,7 @@ def pad_statistic(a: Any, widths: Widths, mode: str, stat_length: Any) -> Any:
 
     def frame(a: Any, axis: int, side: int, width: int) -> Any:
         count = None if lengths is None else int(lengths[axis, side])
-        part = a if count is None else at(a, axis, slice(count) if not side else slice(-count, None))
+        part = a if count is None else take_axis(a, axis, slice(count) if not side else slice(-count, None))
         value = STATISTICS[mode](part, axis=axis, keepdims=True)
         value = np.rint(value) if a.dtype.kind in "iu" else value
         return _repeated(a, axis, width, value.astype(a.dtype))
@@ -43,7 +45,7 @@ def pad_ramp(a: Any, widths: Widths, end_values: Any) -> Any:
     ends = np.broadcast_to(np.asarray(end_values), (a.ndim, 2))
 
     def frame(a: Any, axis: int, side: int, width: int) -> Any:
-        edge = at(a, axis, -1 if side else 0)
+        edge = take_axis(a, axis, -1 if side else 0)
         ramp = np.linspace(ends[axis, side], edge, width, endpoint=False, axis=axis)
         ramp = ramp if a.dtype.kind in "fc" else np.floor(ramp)
         return (np.flip(ramp, axis) if side else ramp).astype(a.dtype)
@@ -58,7 +60,7 @@ def pad_odd(a: Any, widths: Widths, with_edge: bool) -> Any:
         if not isinstance(size, int):
             raise UsageError(f"np.pad: found an axis of {size}, needs a number to turn about")
         if size == 1 and not with_edge:  # NumPy repeats what it cannot turn
-            edge = at(a, axis, slice(1))
+            edge = take_axis(a, axis, slice(1))
             a = np.concatenate([np.repeat(edge, before, axis), a, np.repeat(edge, after, axis)], axis=axis)
             continue
         period = size if with_edge else size - 1
@@ -74,7 +76,7 @@ def pad_odd(a: Any, widths: Widths, with_edge: bool) -> Any:
 def _turned(a: Any, axis: int, width: int, with_edge: bool) -> Any:
     """The first elements turned about the first one."""
     first = 0 if with_edge else 1
-    return 2 * at(a, axis, slice(1)) - np.flip(at(a, axis, slice(first, first + width)), axis)
+    return 2 * take_axis(a, axis, slice(1)) - np.flip(take_axis(a, axis, slice(first, first + width)), axis)
 
 
 def _joined(a: Any, widths: Widths, frame: Callable[[Any, int, int, int], Any]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import along, boxed
+from flowgraph.boxes.numpy_api.array_arguments import as_box, expand_along
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Size
 
@@ -22,14 +22,14 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         raise UsageError(f"np.meshgrid: found indexing={indexing!r}, needs 'xy' or 'ij'")
     count = len(xi)
     axes = [1, 0, *range(2, count)] if indexing == "xy" and count > 1 else range(count)
-    lines = [along(np.ravel(boxed(x)), axis, count) for x, axis in zip(xi, axes, strict=True)]
+    lines = [expand_along(np.ravel(as_box(x)), axis, count) for x, axis in zip(xi, axes, strict=True)]
     return tuple(lines) if sparse else tuple(np.broadcast_arrays(*lines))
 
 
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """np.resize of a box: its elements in rows, again and again until the shape is full; zeros if there are none."""
-    flat: Any = np.ravel(boxed(a))
+    flat: Any = np.ravel(as_box(a))
     shape = tuple(new_shape) if isinstance(new_shape, tuple | list) else (new_shape,)
     if any(isinstance(size, Size) or operator.index(size) < 0 for size in shape):
         raise UsageError(f"np.resize: found new_shape={new_shape!r}, needs numbers from 0; use np.reshape")

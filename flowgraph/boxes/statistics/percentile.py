@@ -10,7 +10,14 @@ from flowgraph.box import Box
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import along, at, axes_back, boxed, given, one_axis
+from flowgraph.boxes.numpy_api.array_arguments import (
+    as_box,
+    as_box_or_array,
+    axes_back,
+    expand_along,
+    one_axis,
+    take_axis,
+)
 from flowgraph.boxes.reduction.nan_reduction import may_be_nan
 from flowgraph.boxes.statistics.quantile import Median, Quantile
 from flowgraph.boxes.statistics.quantile_methods import METHODS, held, places
@@ -72,7 +79,7 @@ def _median(a: Box, axis: Any, keepdims: bool, ignore_nan: bool) -> Any:
 
 
 def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: Any, ignore_nan: bool) -> Any:
-    a = boxed(a)
+    a = as_box(a)
     if ignore_nan and 0 in a.shape:
         a = a.astype(np.result_type(a.dtype, np.float16 if a.dtype.kind == "f" else np.float64))  # it is NaN
     if a.dtype.kind == "c" or (a.dtype.kind == "b" and METHODS[method](4, 0.5)[1] is not None):
@@ -86,8 +93,8 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: A
     if weights is not None:
         if method != "inverted_cdf":
             raise UsageError(f"np.quantile: found weights with method={method!r}, needs method='inverted_cdf'")
-        full, _ = one_axis(boxed(weights_for(weights, a, axis)), axis)
-        h = _weighted(merged, given(parts), full, place, ignore_nan)
+        full, _ = one_axis(as_box(weights_for(weights, a, axis)), axis)
+        h = _weighted(merged, as_box_or_array(parts), full, place, ignore_nan)
     elif isinstance(parts, Box):
         h = _at_box(merged, parts, place, method, ignore_nan)
     else:
@@ -109,7 +116,7 @@ def _setting(parts: Any) -> Any:
 def _at_box(a: Any, q: Any, axis: int, method: str, ignore_nan: bool) -> Any:
     """The quantiles at parts known in a run: between two numbers of those in order."""
     n = _count(a, axis, ignore_nan)
-    low, high, weight = places(method, n, along(np.atleast_1d(q), axis, a.ndim))
+    low, high, weight = places(method, n, expand_along(np.atleast_1d(q), axis, a.ndim))
     inorder = np.sort(a, axis=axis, kind="stable")
     h = np.take_along_axis(inorder, low, axis)
     if weight is not None:
@@ -123,7 +130,7 @@ def _weighted(a: Any, q: Any, weights: Any, axis: int, ignore_nan: bool) -> Any:
         weights = np.where(np.isnan(a), 0, weights)
     order = np.argsort(a, axis=axis, kind="stable")
     running = np.cumsum(np.take_along_axis(weights, order, axis).astype(np.float64), axis=axis)
-    share = running / np.expand_dims(at(running, axis, -1), axis)
+    share = running / np.expand_dims(take_axis(running, axis, -1), axis)
     below = np.expand_dims(np.where(share == 0, -1, share), -1) < np.atleast_1d(q)
     rank = held(np.moveaxis(np.sum(below, axis=axis), -1, axis), count_like(arange_like(a, axis)))
     inorder = np.take_along_axis(a, order, axis)
@@ -141,7 +148,7 @@ def _nan_where_met(h: Any, inorder: Any, axis: int, ignore_nan: bool) -> Any:
     """NaN for a line that has one, which is the last in order."""
     if ignore_nan or not may_be_nan(inorder):
         return h
-    last = np.expand_dims(at(inorder, axis, -1), axis)
+    last = np.expand_dims(take_axis(inorder, axis, -1), axis)
     return np.where(np.isnan(last), last, h)
 
 

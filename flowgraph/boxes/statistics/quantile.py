@@ -13,7 +13,7 @@ from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.gather import add_along_axis
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import along, at
+from flowgraph.boxes.numpy_api.array_arguments import expand_along, take_axis
 from flowgraph.boxes.statistics.quantile_methods import METHODS, places
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
@@ -81,7 +81,7 @@ def _at_ranks(shares: Any, a: Any, ranks: Any, axis: int) -> Any:
     one_more = [(0, int(i == axis)) for i in range(a.ndim)]  # in a run without elements there is a place to take
     order, longer = np.pad(order, one_more), cast(Any, np.pad(a, one_more))
     h = add_along_axis(shares, longer, np.take_along_axis(order, ranks, axis), axis)
-    return at(h, axis, slice(None, -1))
+    return take_axis(h, axis, slice(None, -1))
 
 
 class Median(OrderStatistic):
@@ -141,7 +141,7 @@ class Quantile(OrderStatistic):
 
     def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
         """The places that the method gives."""
-        return places(self.method, n, along(np.atleast_1d(self.q).astype(np.float64), axis, ndim))
+        return places(self.method, n, expand_along(np.atleast_1d(self.q).astype(np.float64), axis, ndim))
 
     def lined_up(self, grad: Any, axis: int) -> Any:
         """The axis of the quantiles is the first, or there is none."""

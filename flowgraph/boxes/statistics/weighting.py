@@ -10,7 +10,7 @@ from flowgraph.box import Box
 from flowgraph.box.axes import axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
-from flowgraph.boxes.numpy_api.array_arguments import boxed, given
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import same, shape_text
 
@@ -18,7 +18,7 @@ from flowgraph.shapes.spec import same, shape_text
 @implements(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """np.average of a box, whose weights may be a box; with `returned` also the sum of the weights."""
-    a = boxed(a)
+    a = as_box(a)
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
         return (mean, np.zeros_like(mean) + count_like(a, axis)) if returned else mean
@@ -76,7 +76,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 
 def weights_for(weights: Any, a: Box, axis: Any) -> Any:
     """Weights of the shape of an array, or of its sizes along some axes, so that they broadcast with it."""
-    w = given(weights)
+    w = as_box_or_array(weights)
     if len(w.shape) == a.ndim and all(map(same, w.shape, a.shape)):
         return w
     if axis is None:
@@ -97,7 +97,7 @@ def weights_for(weights: Any, a: Box, axis: Any) -> Any:
 
 def _variables(m: Any, transposed: bool, dtype: Any) -> Any:
     """The variables of a covariance in rows, in the dtype given, or in double precision at least."""
-    m = boxed(m)
+    m = as_box(m)
     if m.ndim > 2:
         raise ShapeError(f"np.cov: found {m.title} {shape_text(m.shape)}, needs one or two axes")
     rows = np.atleast_2d(m.astype(np.result_type(m.dtype, np.float64) if dtype is None else dtype))
@@ -108,7 +108,7 @@ def _weights(weights: Any, name: str, x: Box) -> Any:
     """Weights of the observations, in double precision."""
     if weights is None:
         return None
-    w = given(weights)
+    w = as_box_or_array(weights)
     if len(w.shape) != 1 or not same(w.shape[0], x.shape[1]):
         raise ShapeError(f"np.cov: found {name} of shape {shape_text(w.shape)}, needs ({x.shape[1]},), one per column")
     if not isinstance(w, Box) and (np.any(w < 0) or (name == "fweights" and np.any(w != np.round(w)))):

@@ -93,7 +93,7 @@ function drawLink(part, points, alongX) {
 }
 
 function drawLinks({ places, origins }, measured) {
-  const ways = [], drawn = new Set(), shown = new Set();
+  const routes = [], drawn = new Set(), shown = new Set();
   const show = (place, found) => {
     const [tail, head, spine] = plan.links[place];
     const ends = [visible(tail), visible(head)];
@@ -101,7 +101,7 @@ function drawLinks({ places, origins }, measured) {
     drawn.add(ends.join(" "));
     const part = linkParts.get(tail + " " + head);
     shown.add(part);
-    ways.push({ part, head: ends[1], spine, ...found(ends) });
+    routes.push({ part, head: ends[1], spine, ...found(ends) });
   };
   const routed = new Set(plan.levels.flatMap((level) => level.ties.flatMap((tie) => tie[3])));
   for (const level of plan.levels) {
@@ -118,13 +118,13 @@ function drawLinks({ places, origins }, measured) {
       }
     }
   }
-  spread(ways, places);
+  spread(routes, places);
   plan.links.forEach((_, place) => {
     if (!routed.has(place)) {
       show(place, (ends) => ({ along: false, points: straight(places.get(ends[0]), places.get(ends[1])) }));
     }
   });
-  for (const { part, points, along } of ways) drawLink(part, points, along);
+  for (const { part, points, along } of routes) drawLink(part, points, along);
   for (const part of links) put(part, "display", shown.has(part) ? "" : "none");
 }
 

@@ -121,11 +121,11 @@ function seat(name, centre, anchor, places) {
   const [width, height, , , above, below] = plan.tiles[name];
   places.set(name, { x: centre - width / 2, y: anchor - height / 2, width, height });
   const reach = height / 2 + plan.gap;
-  for (const guest of [above, below]) {
-    if (!guest) continue;
-    const [wide, high] = plan.tiles[guest];
-    const top = guest === above ? anchor - reach - high : anchor + reach;
-    places.set(guest, { x: centre - wide / 2, y: top, width: wide, height: high });
+  for (const leaf of [above, below]) {
+    if (!leaf) continue;
+    const [wide, high] = plan.tiles[leaf];
+    const top = leaf === above ? anchor - reach - high : anchor + reach;
+    places.set(leaf, { x: centre - wide / 2, y: top, width: wide, height: high });
   }
 }
 
@@ -165,9 +165,9 @@ function straight(tail, head) {
   return [[tail.x, middle[1]], [head.x + head.width, middle[1]]];
 }
 
-function spread(ways, places) {
+function spread(routes, places) {
   const arriving = new Map();
-  for (const one of ways) arriving.set(one.head, [...(arriving.get(one.head) ?? []), one]);
+  for (const one of routes) arriving.set(one.head, [...(arriving.get(one.head) ?? []), one]);
   for (const [head, found] of arriving) {
     if (found.length < 2) continue;
     found.sort((one, other) => one.points[one.points.length - 2][1] - other.points[other.points.length - 2][1]);

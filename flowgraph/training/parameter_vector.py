@@ -11,7 +11,7 @@ from flowgraph.box import Array
 from flowgraph.box.leaves import Parameter
 
 
-class Flat:
+class ParameterVector:
     """Reads and writes parameters as one vector, in their order."""
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:

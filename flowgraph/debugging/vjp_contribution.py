@@ -7,7 +7,7 @@ from typing import Any
 from flowgraph.graph.sweep import Step, added, settled
 
 
-def sent_to(step: Step, child: int, grad: Any, own: Any, *values: Any) -> Any:
+def vjp_contribution(step: Step, child: int, grad: Any, own: Any, *values: Any) -> Any:
     """The gradient that a box sends to the child in a slot: over all places in which it is a child."""
     parts = step.bprop(grad, own, *values)
     total: Any = None

@@ -1,4 +1,4 @@
-"""No link passes more than a few columns: where it would, its child stands beside the reader once more, by name."""
+"""Nodes that are drawn twice: a link over many columns ends at a copy of its child, by name, beside the reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST = 8
 """Columns that a link may pass; dot slows down, and readers lose the thread, on longer ones."""
 
 
-def with_aliases(picture: Picture) -> Picture:
+def with_duplicated_nodes(picture: Picture) -> Picture:
     """The picture with a named stub in place of each link that would pass too many columns."""
     column = columns(picture)
     tiles = {tile.id: tile for tile in picture.tiles}

@@ -17,8 +17,8 @@ class Place(NamedTuple):
     at: Index
 
 
-class Culprit(NamedTuple):
-    """The element of the argument number `argument` that made a result bad."""
+class Source(NamedTuple):
+    """The element of the argument number `argument` that made a result nonfinite."""
 
     argument: int
     place: Place
@@ -60,7 +60,7 @@ def unflatten(flat: int, shape: Sequence[int]) -> Index:
     return tuple(int(i) for i in np.unravel_index(flat, shape)) if len(shape) else ()
 
 
-def find_culprit(call: Callable[..., Any], arguments: Sequence[Any], place: Place) -> Culprit | None:
+def bisect_nonfinite(call: Callable[..., Any], arguments: Sequence[Any], place: Place) -> Source | None:
     """The bad element among the arguments that makes the result bad at a place; None where no argument is to blame.
 
     Bad elements are replaced by ones: first all but those of one argument (are they enough?), then those of one
@@ -88,7 +88,7 @@ def find_culprit(call: Callable[..., Any], arguments: Sequence[Any], place: Plac
             while many - few > 1:
                 middle = (few + many) // 2
                 few, many = (few, middle) if bad_with(others_kept, suspect, middle) else (middle, many)
-            return Culprit(suspect[0], Place(suspect[1], unflatten(int(flat[many - 1]), array.shape)))
+            return Source(suspect[0], Place(suspect[1], unflatten(int(flat[many - 1]), array.shape)))
     return None
 
 

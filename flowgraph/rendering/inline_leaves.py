@@ -1,0 +1,42 @@
+"""Leaves that only one box reads are drawn above or below that box, in its column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flowgraph.rendering.picture import Picture
+
+
+@dataclass(frozen=True)
+class InlineLeaves:
+    """The leaf above a tile and the one below; "" where there is none."""
+
+    above: str = ""
+    below: str = ""
+
+    @property
+    def all(self) -> list[str]:
+        """Both, as far as they are there."""
+        return [leaf for leaf in (self.above, self.below) if leaf]
+
+
+def place_inline_leaves(
+    picture: Picture, frame: Mapping[str, str], hosts: Mapping[str, str]
+) -> dict[str, InlineLeaves]:
+    """The two leaves that each tile has room for, of its own frame; one that others read too is drawn below."""
+    read: dict[str, int] = {}
+    for link in picture.links:
+        read[link.tail] = read.get(link.tail, 0) + 1
+    waiting: dict[str, list[str]] = {}
+    for leaf, host in hosts.items():
+        if frame[leaf] == frame[host]:
+            waiting.setdefault(host, []).append(leaf)
+    placed = {}
+    for host, leaves in waiting.items():
+        if len(leaves) == 1:
+            placed[host] = InlineLeaves(below=leaves[0])
+        else:
+            above, below = sorted(leaves[:2], key=lambda leaf: read.get(leaf, 0))
+            placed[host] = InlineLeaves(above, below)
+    return placed
