@@ -163,7 +163,7 @@ class Outside:
 
     def _open_function(self, function: FunctionType) -> None:
         root = root_of(function.__module__)
-        if root in LIBRARIES or root in sys.stdlib_module_names:
+        if root != "builtins" and (root in LIBRARIES or root in sys.stdlib_module_names):  # exec names that module
             if root not in steady.MODULES:
                 self._blind(f"{function.__module__}.{function.__qualname__}")
             self._add_names({function.__name__} & BY_TEXT)

@@ -149,6 +149,12 @@ def set_in_an_object_without_attributes(path):
     return lambda x: x * float(buffer.getvalue()), value_is
 
 
+def set_by_a_global_of_a_builtin_name(path):
+    space = {}
+    exec("def f(x): return x * float(abs(-1.0))", space)
+    return space["f"], lambda value: space.update(abs=lambda number: value)
+
+
 def set_in_a_memory_map(path):
     array = np.memmap(path, dtype=float, mode="w+", shape=(1,))
     return lambda x: x * array[0], lambda value: array.__setitem__(0, value)
@@ -160,6 +166,7 @@ def set_in_a_memory_map(path):
         set_in_a_file, set_in_an_npy_file, set_in_the_environment, set_in_a_context, set_in_a_thread,
         set_by_an_iterator, set_in_an_array_of_objects, set_in_a_large_table, set_in_a_mask,
         set_in_a_polynomial_of_numpy, set_in_a_memory_map, set_in_the_interpreter, set_in_an_object_without_attributes,
+        set_by_a_global_of_a_builtin_name,
     ],
 )  # fmt: skip
 def test_what_is_read_from_anywhere_is_read_again(make, tmp_path, monkeypatch):
