@@ -1,0 +1,56 @@
+"""The benchmark of the passes: every pass has a step that it changes, and a step without it computes the same."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import passes
+from benchmarks.peers.networks import STEPS
+from flowgraph.plan import PASSES
+
+SMALL = ("MLP 1: 64-32-10", "momentum 32: 64-64-10", "attention", "LSTM", "LeNet")
+SEEN = {
+    "single": "MLP 1: 64-32-10",
+    "accumulation": "MLP 1024: 1024-1024-1024-10",
+    "pieces": "elementwise 4096x512",
+}
+"""Steps in which passes for a batch of one, and for large arrays, have something to do."""
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_every_pass_changes_a_step_that_is_measured(name):
+    step = STEPS[SEEN.get(name, "momentum 32: 64-64-10")]
+    sources = []
+    for without in ((), (name,)):
+        plan, call = step("float32", without=without)
+        call()
+        sources.append(plan.source)
+    assert sources[0] != sources[1]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_step_without_passes_computes_the_same(name):
+    losses = []
+    for without in ((), PASSES):
+        _, call = STEPS[name]("float64", without=without)
+        losses.append([float(call()[0]) for _ in range(3)])
+    assert losses[0][2] < losses[0][0]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-9)
+
+
+def test_the_benchmark_prints_what_each_pass_gains(monkeypatch, capsys, tmp_path):
+    asked = ["passes", "--quick", "--steps", "MLP 1:", "--passes", "labels,pieces", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
+    passes.main()
+    head, step, most = capsys.readouterr().out.splitlines()[1:]
+    assert head.split() == ["all,", "µs", "labels", "pieces"]
+    assert step.split()[-1] == "."
+    assert float(step.split()[-2]) > 0
+    assert most.split()[-1] == "1.000"
+    assert (tmp_path / "passes.json").exists()
+
+
+def test_an_unknown_step_is_refused():
+    with pytest.raises(SystemExit, match="found 'GRU', needs some of MLP"):
+        passes.parsed(["--steps", "GRU"])
