@@ -13,7 +13,7 @@ from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.chains import Chain, find_chains, local_boxes
-from flowgraph.plan.numpy.writers import fill_of, scalar_text, view_of
+from flowgraph.plan.numpy.writers import fill_of, number_of, view_of
 from flowgraph.plan.passes.sections import Section, find_sections
 from flowgraph.plan.rebuild import elements, sizes_known
 
@@ -130,7 +130,7 @@ def _kind(plan: Schedule, box: Box, layouts: dict[Box, Array]) -> str:
         return "fixed"
     if not sizes_known(box) or len(box.outputs) != 1:
         return "call"
-    if box.shape == () and scalar_text(box, [""] * len(box.children)) is not None:
+    if box.shape == () and number_of(box) is not None:
         return "number"
     child = box.children[0]
     view = view_of(box, layouts[child] if child in layouts else np.zeros(child.shape)) if _is_array(child) else None

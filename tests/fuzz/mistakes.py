@@ -76,14 +76,13 @@ def empty_neighbours(monkeypatch: Any) -> None:
         start = first.ctypes.data - first.base.ctypes.data
         return np.asarray(first.base[start : start + sum(a.nbytes for a in arrays)].view(first.dtype))
 
-    monkeypatch.setattr("flowgraph.plan.numpy.bind.stretch_of", stretch_of)
+    monkeypatch.setattr("flowgraph.plan.numpy.emit.stretch_of", stretch_of)
     assert store.stretch_of is not stretch_of
 
 
 def rows_taken_for_the_slice(monkeypatch: Any) -> None:
     """The word that stands for a slice among the names of arrays is one that a user may give to an input."""
     monkeypatch.setattr(emit_chains, "ROWS", "rows")
-    monkeypatch.setattr("flowgraph.plan.numpy.bind.ROWS", "rows")
 
 
 PUT_BACK: Mapping[Any, int | None] = {

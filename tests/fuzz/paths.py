@@ -15,7 +15,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.plan import PASSES
-from flowgraph.plan.numba import NativeSpecialised, bind
+from flowgraph.plan.numba import bind
 from flowgraph.plan.numpy import chains
 from flowgraph.plan.passes import accumulation
 from tests.fuzz.agreement import Rounding, disagreement
@@ -145,7 +145,7 @@ def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any
     try:
         step = fg.compile(list(built.kept), built.updates, without=without, **settings)
         yield from _calls(built, rng, _called(step, int(rng.integers(4))), batches)
-        is_native = isinstance(step.last, NativeSpecialised)
+        is_native = step.last is not None and step.last.emitter.name == "numba"
     finally:
         for box, value in before.items():
             box.value = value

@@ -14,9 +14,10 @@ from flowgraph.plan.names import Names
 from flowgraph.plan.numba.blocks import write_block
 from flowgraph.plan.numba.calls import Called, addresses_of
 from flowgraph.plan.numba.heirs import Heirs
-from flowgraph.plan.numba.lines import NUMBERS, literal, number_name
 from flowgraph.plan.numba.loops import Loops, is_literal, is_local, is_number, is_own
+from flowgraph.plan.numba.numbers import NUMBERS, literal, number_name
 from flowgraph.plan.numba.places import LETTERS, element, is_rows, squeezed
+from flowgraph.plan.numba.rules import RULES
 from flowgraph.plan.numba.sums import write_loop
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
@@ -55,6 +56,7 @@ class Native:
 def emit(plan: Schedule, loops: Loops, arguments: Sequence[Box], results: Sequence[Box], blas: bool) -> Native:
     """The source of a function of the arguments, beside the table of addresses, that fills the memory."""
     ufuncs = {ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
+    ufuncs |= {ufunc for box in plan.graph.boxes if (rule := RULES.of(box)) is not None for ufunc in rule.functions}
     native = Native(arguments={box: place for place, box in enumerate(arguments)}, functions=ufuncs)
     native.addresses += 2 * len(plan.updated)
     names = Names({*RESERVED, *[ufunc.__name__ for ufunc in ufuncs]})

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from flowgraph.box import Box
+import numpy as np
+
+from flowgraph.box import Array, Box
+from flowgraph.plan.binding import Memory
 from flowgraph.plan.numpy.chains import Chain, is_cut
+from flowgraph.plan.numpy.threads import shared
 from flowgraph.plan.numpy.writers import fill_of
 from flowgraph.plan.rebuild import shape_of
 
@@ -59,10 +65,37 @@ def _part(writer: Writer, whole: str, parts: dict[str, str]) -> str:
     return parts[whole]
 
 
+def _all_pieces(arrays: Sequence[str], chain: Chain, memory: Memory) -> Any:
+    """What the loop goes over: for each piece that piece of each array, in a share for each thread."""
+    whole = [None if one == ROWS else memory[one] for one in arrays]
+    count = shape_of(chain.boxes[0])[0]
+    starts = range(0, count, chain.rows)
+    if not chain.threads:
+        return _cut(whole, starts, chain.rows, count)
+    return [_cut(whole, share, chain.rows, count) for share in shared(starts)]
+
+
+def _cut(arrays: Sequence[Array | None], starts: Sequence[int], rows: int, count: int) -> list[tuple[Any, ...]]:
+    """For each piece of the rows, that piece of each array; the slice itself in place of None.
+
+    An array that holds one piece at a time serves all these pieces, and no others: they are the share of one thread.
+    """
+    own = [np.empty_like(a) if a is not None and len(a) != count else a for a in arrays]
+    cuts = []
+    for start in starts:
+        stop = min(start + rows, count)
+        cuts.append(
+            tuple(
+                slice(start, stop) if a is None else a[start:stop] if len(a) == count else a[: stop - start]
+                for a in own
+            )
+        )
+    return cuts
+
+
 def _write_loop(writer: Writer, chain: Chain, parts: dict[str, str], body: list[tuple[Box, str]]) -> None:
     source = writer.source
-    pieces = source.taken.free("pieces")
-    source.pieces[pieces] = (tuple(parts), chain.rows, shape_of(chain.boxes[0])[0], chain.threads)
+    pieces = source.bind_new("pieces", functools.partial(_all_pieces, list(parts), chain))
     variables = ", ".join(parts.values()) + ("," if len(parts) == 1 else "")
     note = f"{chain.pieces} pieces of {chain.rows} rows"
     indent = "    "

@@ -16,6 +16,7 @@ from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.provenance import built_for, owner_of
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of
 from flowgraph.shapes.indexing import ARRAY
 
@@ -126,7 +127,7 @@ def minus_at(make: Builder, box: Box) -> Box | None:
 
 def _by_columns(make: Builder, places: PlacesOf) -> Box:
     found = PlacesOf(*places.children, columns=True)
-    found.__dict__["built_for"] = places.__dict__.get("built_for", places)
+    built_for(found, owner_of(places))
     return make.shared(found)
 
 

@@ -21,6 +21,7 @@ from flowgraph.plan.passes.alike import (
 )
 from flowgraph.plan.passes.neighbours import bytes_of
 from flowgraph.plan.passes.squares import Joined, join, join_squares, joined_once
+from flowgraph.plan.provenance import of_nobody
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Stretches, kinds_of
 from flowgraph.plan.store import Store
@@ -171,8 +172,7 @@ class _Joining:
 
     def _join_members(self, members: Members) -> None:
         """One box for all members; what stands for each of them is its section of the stretch."""
-        whole = members[0].with_children(*[self._stretch(children) for children in children_of(members)])
-        whole.__dict__.update(name=None, scope="")
+        whole = of_nobody(members[0].with_children(*[self._stretch(children) for children in children_of(members)]))
         self.whole[members] = whole
         start = 0
         for box in members:
