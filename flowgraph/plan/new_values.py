@@ -8,15 +8,15 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.graph import Graph
-from flowgraph.plan.schedule import Stretches, kinds_of
+from flowgraph.plan.schedule import FlatParameters, kinds_of
 
 
-def with_new_values(graph: Graph, parameters: Sequence[Parameter], stretches: Stretches | None = None) -> Graph:
+def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatParameters | None = None) -> Graph:
     """The graph whose last outputs, the new values, each fill a buffer of their own: a copy where they would not.
 
-    New values that are sections of a stretch share its buffer.
+    New values that are sections of a flat array share its buffer.
     """
-    together = {p for run in stretches.new.values() for p in run} if stretches else set()
+    together = {p for run in flat.new.values() for p in run} if flat else set()
     kept = len(graph.outputs) - len(parameters)
     seen: set[Box] = set()
     outputs = list(graph.outputs)

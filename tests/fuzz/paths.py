@@ -16,7 +16,7 @@ import numpy as np
 import flowgraph as fg
 from flowgraph.plan import PASSES
 from flowgraph.plan.numba import bind
-from flowgraph.plan.numpy import chains
+from flowgraph.plan.numpy import tiling
 from flowgraph.plan.passes import accumulation
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.built import SKIPPED, Built, Path
@@ -242,7 +242,7 @@ def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
             setattr(module, name, value)
 
 
-SMALL = {(chains, "LARGE"): 16, (chains, "PIECE"): 24, (chains, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8}
+SMALL = {(tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8}
 """Sizes from which plans take other ways, made so small that small arrays take them."""
 
 

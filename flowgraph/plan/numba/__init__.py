@@ -1,1 +1,5 @@
-"""Plans through Numba: one compiled function of loops."""
+"""The Numba back end of plans, one compiled function of loops; `rule_for` says what computes a box of your own."""
+
+from flowgraph.plan.numba.rules import rule_for
+
+__all__ = ["rule_for"]

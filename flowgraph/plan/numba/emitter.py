@@ -22,7 +22,7 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.schedule import Schedule, kinds_of, schedule
 
-OF_NUMPY = frozenset({"columns", "products", "single", "accumulation", "pieces"})
+OF_NUMPY = frozenset({"transpose_layout", "products", "batch_one", "accumulation", "tiling"})
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
 
 LARGEST = 1000
@@ -52,7 +52,7 @@ class NumbaEmitter:
                 f"the plan has {len(whole.boxes)} boxes, more than the {LARGEST} that are compiled at once"
             )
         refuse_dtypes(whole.boxes)
-        return schedule(whole, dict(zip(parameters, whole.outputs[request.returned :], strict=True)), pieces=False)
+        return schedule(whole, dict(zip(parameters, whole.outputs[request.returned :], strict=True)), tiles=False)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The loops, compiled; what Python runs calls them."""

@@ -13,17 +13,17 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.graph.run import as_values
 from flowgraph.plan.binding import Binding, Memory, constant
 from flowgraph.plan.names import Names
-from flowgraph.plan.numpy.emit_chains import write_chain
-from flowgraph.plan.numpy.emit_stretches import name_of_buffer, name_of_run, write_join
+from flowgraph.plan.numpy.emit_flat import name_of_buffer, name_of_run, write_join
+from flowgraph.plan.numpy.emit_tiles import write_chain
+from flowgraph.plan.numpy.lines import fill_of, number_of
 from flowgraph.plan.numpy.operands import literal_of
 from flowgraph.plan.numpy.rules import CALLS, FILLS, VIEWS
 from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.numpy.writers import fill_of, number_of
 from flowgraph.plan.passes.masking import keep_where
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.schedule import Buffer, Schedule
-from flowgraph.plan.store import stretch_of
+from flowgraph.plan.store import flat_view
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -71,9 +71,9 @@ def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> So
     source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
     for parameter, box in plan.updated.items():
         source.names[box] = source.taken.free(f"new_{source.names[parameter]}")
-    for box, run in plan.stretches.joined.items():
+    for box, run in plan.flat.joined.items():
         source.names[box] = source.taken.free(name_of_run(source, run))
-    for box, run in plan.stretches.new.items():
+    for box, run in plan.flat.new.items():
         source.names[box] = source.taken.free(f"new_{name_of_run(source, run)}")
     source.bindings = [constant(name, function) for name, function in {**FUNCTIONS, **functions}.items()]
     for box in plan.graph.boxes:
@@ -88,9 +88,9 @@ def _bind_leaf(plan: Schedule, source: Source, box: Box) -> None:
         source.bind(name, lambda memory: box.value)
     elif box in plan.updated:
         source.bind(name, lambda memory: memory.old[box])  # type: ignore[index]
-    elif box in plan.stretches.joined:
-        run = plan.stretches.joined[box]
-        source.bind(name, lambda memory: stretch_of([memory.old[parameter] for parameter in run]))
+    elif box in plan.flat.joined:
+        run = plan.flat.joined[box]
+        source.bind(name, lambda memory: flat_view([memory.old[parameter] for parameter in run]))
 
 
 class Writer:
@@ -184,9 +184,9 @@ class Writer:
         """The children of a number, literals where NumPy's own number stands beside them and gives the dtype."""
         literals = [literal_of(child) for child in box.children]
         beside = [child.dtype for child, literal in zip(box.children, literals, strict=True) if literal is None]
-        alike = bool(beside) and len({child.dtype for child in box.children}) == 1
+        isomorphic = bool(beside) and len({child.dtype for child in box.children}) == 1
         return [
-            (literal if alike else None) or self.numbers.get(child, text)
+            (literal if isomorphic else None) or self.numbers.get(child, text)
             for child, literal, text in zip(box.children, literals, texts, strict=True)
         ]
 
@@ -257,12 +257,12 @@ class Writer:
 
 def _array(buffer: Buffer, box: Box, memory: Memory) -> Array:
     """A buffer as the array that the value of a box is."""
-    if buffer.piece:
-        return np.empty((buffer.piece, *shape_of(box)[1:]), box.dtype)
+    if buffer.tile:
+        return np.empty((buffer.tile, *shape_of(box)[1:]), box.dtype)
     whole = buffer.whole
     if whole.spare_of is None:
         return memory.array(buffer.start, box)
-    new = stretch_of([memory.new[parameter] for parameter in whole.spare_of])
+    new = flat_view([memory.new[parameter] for parameter in whole.spare_of])
     start = buffer.start // box.dtype.itemsize
     return new[start : start + elements(box)].reshape(box.shape)
 

@@ -12,10 +12,10 @@ from flowgraph.plan.arena import lay_out
 from flowgraph.plan.emitter import Program, Request
 from flowgraph.plan.new_values import with_new_values
 from flowgraph.plan.numpy.emit import emit
-from flowgraph.plan.numpy.writers import is_written
+from flowgraph.plan.numpy.lines import is_written
+from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.simplify import simplify
-from flowgraph.plan.passes.stretches import in_stretches
-from flowgraph.plan.schedule import Schedule, Stretches, schedule
+from flowgraph.plan.schedule import FlatParameters, Schedule, schedule
 
 
 class NumPyEmitter:
@@ -34,19 +34,21 @@ class NumPyEmitter:
         """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
         without, parameters = request.without, request.store.parameters
         small = simplify(request.graph, without, len(parameters))
-        small, stretches = in_stretches(small, request.store) if "stretches" not in without else (small, Stretches())
-        whole = with_new_values(small, parameters, stretches)
+        small, flat = (
+            flatten_parameters(small, request.store) if "flat_parameters" not in without else (small, FlatParameters())
+        )
+        whole = with_new_values(small, parameters, flat)
         kept, new = whole.outputs[: request.returned], whole.outputs[request.returned :]
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
         early = _nearest_first(whole, [*new, *parts])
         graph = Graph(*kept, *_nearest_first(whole, new), along=(*kept, *early))
-        return schedule(graph, dict(zip(parameters, new, strict=True)), "pieces" not in without, stretches)
+        return schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines; the text is what runs."""
         kept = schedule.graph.outputs[: request.returned]
         source = emit(schedule, [*request.leaves, *request.reads], kept)
-        buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.piece}
+        buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         return Program(source.text, source.text, source.bindings, lay_out(buffers.values()), copied)
 

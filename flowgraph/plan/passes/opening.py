@@ -14,7 +14,7 @@ from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.numpy.writers import is_written
+from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
 from flowgraph.plan.specialise import in_numbers
 from flowgraph.shapes.size import product

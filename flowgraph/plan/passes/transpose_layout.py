@@ -24,7 +24,7 @@ SHORT, MANY, LARGE = 32, 16, 256
 """Rows of at most so many numbers, at least so many of them; from LARGE rows on a product is copied, not turned."""
 
 
-def in_columns(graph: Graph, make: Builder) -> Graph:
+def transpose_scores(graph: Graph, make: Builder) -> Graph:
     """The graph in which the products that are reduced along short rows are made with these rows as columns."""
     products = _products(graph)
 

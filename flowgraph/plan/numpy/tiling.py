@@ -1,4 +1,4 @@
-"""Lines that work element by element on large arrays, one after another, go over them in pieces that fit the cache."""
+"""Lines that work element by element on large arrays, one after another, go over them in tiles that fit the cache."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from flowgraph.plan.rebuild import elements, is_scalar, shape_of, sizes_known
 LARGE = 1 << 21
 """Bytes of an array from which the lines of a chain would read it from memory, not from the cache, line after line."""
 
-PIECE = 1 << 18
-"""Bytes of a piece of an array: several of them fit the cache of a core together."""
+TILE = 1 << 18
+"""Bytes of a tile of an array: several of them fit the cache of a core together."""
 
 FOR_THREADS = 1 << 21
 """Bytes of an array from which a thread on another core earns what it costs to wake."""
 
 
 class Chain(NamedTuple):
-    """The boxes of consecutive lines, the rows of a piece, the pieces, and whether threads share them."""
+    """The boxes of consecutive lines, the rows of a tile, the tiles, and whether threads share them."""
 
     boxes: tuple[Box, ...]
     rows: int
-    pieces: int
+    tiles: int
     threads: bool
 
 
@@ -74,17 +74,17 @@ def _bytes(box: Box) -> int:
 
 
 def _rows(box: Box) -> int:
-    """Rows that make up a piece."""
-    return max(1, PIECE * shape_of(box)[0] // max(1, _bytes(box)))
+    """Rows that make up a tile."""
+    return max(1, TILE * shape_of(box)[0] // max(1, _bytes(box)))
 
 
 def is_cut(child: Box, chain: Chain) -> bool:
-    """Whether a child is read piece by piece; one without the rows of the chain is read whole in each piece."""
+    """Whether a child is read tile by tile; one without the rows of the chain is read whole in each tile."""
     rows = shape_of(chain.boxes[0])
     return not is_scalar(child) and child.ndim == len(rows) and shape_of(child)[0] == rows[0]
 
 
 def local_boxes(chain: Chain, readers: dict[Box, list[Box]], kept: set[Box]) -> set[Box]:
-    """The members that nobody reads outside the chain: a buffer of the size of a piece is enough for them."""
+    """The members that nobody reads outside the chain: a buffer of the size of a tile is enough for them."""
     inside = set(chain.boxes)
     return {box for box in chain.boxes if box not in kept and all(one in inside for one in readers.get(box, ()))}
