@@ -1,11 +1,12 @@
 """The benchmark of the passes: every pass has a step that it changes, and a step without it computes the same."""
 
+import re
 import sys
 
 import numpy as np
 import pytest
 
-from benchmarks import passes
+from benchmarks import passes, thresholds
 from benchmarks.peers.networks import STEPS
 from flowgraph.plan import PASSES
 
@@ -54,3 +55,20 @@ def test_the_benchmark_prints_what_each_pass_gains(monkeypatch, capsys, tmp_path
 def test_an_unknown_step_is_refused():
     with pytest.raises(SystemExit, match="found 'GRU', needs some of MLP"):
         passes.parsed(["--steps", "GRU"])
+
+
+def test_the_lines_on_both_sides_of_a_threshold_give_the_same():
+    for experiment in thresholds.EXPERIMENTS:
+        assert len(list(experiment.sizes)) > 1
+        below, above = experiment.lines(experiment.sizes[0])
+        found = [call() for call in (below, above)]
+        if found[0] is not None and np.shape(found[0]) == np.shape(found[1]):
+            np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5, err_msg=experiment.title)
+
+
+def test_the_thresholds_are_printed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "thresholds", "--quick"])
+    thresholds.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(thresholds.EXPERIMENTS)
+    assert all(re.fullmatch(r".*: .*\d+: \d+\.\d\d  \d+: \d+\.\d\d", line) for line in lines)

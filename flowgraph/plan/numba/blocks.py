@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from flowgraph.plan.numba.emit import Writer
 
 LARGE = 1 << 10
-"""Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product."""
+"""Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product.
+
+An estimate, which no benchmark has tuned.
+"""
 
 
 def write_block(writer: Writer, box: Box) -> None:

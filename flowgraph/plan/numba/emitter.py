@@ -26,7 +26,7 @@ OF_NUMPY = frozenset({"transpose_layout", "products", "batch_one", "accumulation
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
 
 LARGEST = 1000
-"""Boxes that are compiled into one function; Numba would take minutes for more."""
+"""Boxes that are compiled into one function. A limit of patience: Numba would take minutes for more."""
 
 
 class NumbaEmitter:

@@ -15,10 +15,14 @@ from flowgraph.plan.rebuild import sizes_known
 from flowgraph.plan.store import Store
 
 LARGEST = 1 << 18
-"""Bytes of a flat array: together with what changes it, it has to fit the cache, as a single parameter would."""
+"""Bytes of a flat array: with its gradient, its change and its new value it has to fit the cache of a core (1 MB).
+
+What is saved is a call of half a microsecond for each parameter, which does not count beside arrays of this size: flat
+parameters gain 11 % at batch 1 and nothing at 784-512-512-10 (`python -m benchmarks passes`).
+"""
 
 _DEEPEST = 16
-"""Boxes from a new value down to what it is computed of: Adam has ten."""
+"""Boxes from a new value down to what it is computed of: Adam, the deepest of our rules, has ten."""
 
 Members = tuple[Box, ...]
 Run = tuple[Parameter, ...]

@@ -10,7 +10,7 @@ from flowgraph.plan.arena import ALIGNMENT
 from flowgraph.plan.rebuild import elements, number_of
 
 _DEEPEST = 8
-"""Boxes of an update that are compared; more would not tell more apart."""
+"""Boxes of an update that are compared: a bound on the time of a plan, not tuned."""
 
 
 def layout_of(updates: Mapping[Parameter, Box]) -> dict[Parameter, int]:

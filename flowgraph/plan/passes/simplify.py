@@ -36,7 +36,7 @@ PASSES = (
 """What `fg.compile(..., without=[...])` can leave out."""
 
 _LARGEST_FOLDED = 4096
-"""Elements of a constant that is computed when the plan is made; larger ones are not worth their memory."""
+"""Elements of a constant that is computed when the plan is made: a bound on memory, not on time."""
 
 
 def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0) -> Graph:
