@@ -31,6 +31,16 @@ def test_every_pass_changes_a_step_that_is_measured(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
+def test_no_pass_computes_a_product_twice(name):
+    products = []
+    for without in ((), ("scales",), ("scalars",), ("constants",)):
+        plan, call = STEPS[name]("float32", without=without)
+        call()
+        products.append(len(re.findall(r"\bmatmul\(|\.dot\(", plan.source)))
+    assert products[0] <= min(products)
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_a_step_without_passes_computes_the_same(name):
     losses = []
     for without in ((), PASSES):
