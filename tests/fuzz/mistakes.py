@@ -62,7 +62,7 @@ def literals_everywhere(monkeypatch: Any) -> None:
     def numbers(self: Any, box: Any, texts: Any) -> Any:
         alike = len({child.dtype for child in box.children}) == 1
         return [
-            (alike and emit._literal(child)) or self.numbers.get(child, text)
+            (alike and emit.literal_of(child)) or self.numbers.get(child, text)
             for child, text in zip(box.children, texts, strict=True)
         ]
 
