@@ -14,7 +14,11 @@ from flowgraph.graph import Graph
 from flowgraph.graph.run import Run
 
 ULPS = 256
-"""Units in the last place of the largest number on the way: sums are added up in another order than in the graph."""
+"""Units in the last place of the largest number on the way: sums are added up in another order than in the graph.
+
+A bound that no right plan meets, not a tuned one: `python -m benchmarks fuzz` holds plans against the rounding of each
+element.
+"""
 
 
 class Expected:

@@ -1,4 +1,4 @@
-"""Buffers laid into one stretch of memory, so that those alive at the same time do not overlap."""
+"""Buffers laid into one block of memory, so that those alive at the same time do not overlap."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _aligned(size: int) -> int:
 
 
 def _lowest_gap(low: np.ndarray, high: np.ndarray, size: int) -> int:
-    """The lowest offset at which `size` bytes fit between stretches that are taken."""
+    """The lowest offset at which `size` bytes fit between blocks that are taken."""
     order = np.argsort(low, kind="stable")
     starts = low[order]
     ends = np.concatenate([[0], np.maximum.accumulate(high[order])])

@@ -13,7 +13,7 @@ from flowgraph.shapes.spec import same
 Reduction = Callable[["Builder", Box], Box | None]
 
 _LARGEST_SHARED = 64
-"""Constants of so many numbers are compared by their values, larger ones by identity."""
+"""Constants of so many numbers are compared by their values, larger ones by identity: a bound on the time of a plan."""
 
 
 class Builder:

@@ -4,40 +4,33 @@ from __future__ import annotations
 
 import keyword
 import unicodedata
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.underflow import again
 from flowgraph.graph.debug_mode import debugging
-
-if TYPE_CHECKING:
-    from flowgraph.plan.plan import Plan
-
-KEYWORDS: dict[str, Any] = {"seed": None, "prepare": False}
-"""The keywords of every call, with their defaults; an input of such a name takes what is given by that keyword."""
-
-MISSING: Any = type("missing", (), {"__repr__": lambda self: "missing"})()
+from flowgraph.plan.reading import KEYWORDS, MISSING
+from flowgraph.plan.specialised import copies
+from flowgraph.plan.variants import Variants
 
 _CALL = """\
-def call(_plan, /, *_given, {signature}seed=_seed, prepare=False, **_unknown):
+def call(*_given, {signature}seed=_seed, prepare=False, **_unknown):
     '''Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`.
 
     Random leaves draw anew in each call; `seed=7` repeats the draws, as in `Graph.fprop`.
     '''
-{given}{numbers}    if _given or _unknown or {strange}prepare or _debugging():
-        return _plan.otherwise(_given, ({all}), _unknown, seed, prepare)
-{run}
-def run(_plan, {all}seed):
-{run}"""
-
-_RUN = """\
-    _found, _shapes = _plan.last, ({shapes})
+{plain}    _compare = None
+    if _given or _unknown or {strange}prepare or _debugging():
+        ({names}), seed, prepare, _compare = _read(_given, ({names}), _unknown, seed, prepare)
+        if prepare:
+            return _variants.prepare(({names}))
+    _found, _shapes = _variants.last, ({shapes})
     if _found is None or _found.shapes != _shapes:
-        _found = _plan.last = _plan.specialised(_shapes)
-{more}    _acquire()
+        _found = _variants.last = _variants.specialised(_shapes)
+{rest}    _acquire()
     if _store.running or not _store.complete:
         _enter()
     try:
@@ -51,20 +44,19 @@ _RUN = """\
     finally:
         _store.running = False
         _release()
+    if _compare is not None:
+        _compare(_results)
     return _results{alone}
 """
-"""What follows when the inputs are such arrays and numbers as the function takes."""
+"""The call for the inputs of one plan. What never changes is decided when it is written, and all of it stands in one
+function: in a small network the way in and out would cost more than the network itself."""
 
-_GIVEN = """\
+_BY_POSITION = """\
     if _len(_given) == {count} and {is_all}_missing:
-        ({all}), _given = _given, ()
+        ({names}), _given = _given, ()
 """
 """All inputs by position, none by name."""
 
-_COPIES = """\
-        if True in _found.copied:
-            _results = _copies(_results, _found.copied)
-"""
 _NUMBER = """\
     if _typeof({name}) is _float:
         _pair = _last{place}[0]
@@ -75,55 +67,51 @@ _NUMBER = """\
 """A number as NumPy's number of the dtype, which takes longer to make than to find again while it stays the same."""
 
 
-def make_calls(plan: Plan, *, more: bool, alone: bool, borrow: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """For the inputs of this plan, the function that a call is, and the same for inputs that were looked at.
+def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[..., Any]:
+    """The function that a call of the plan is.
 
-    What is always the same is decided when they are written, and said in one function: in a small network the way in
-    and out would cost more than the network itself.
+    It refers to the functions of the plan, and not to the plan, so that these die with the plan.
     """
-    from flowgraph.plan.specialised import copies
-
-    names = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(plan.input_names)]
-    store = plan.store
+    boxes, store = variants.inputs.boxes, variants.store
+    names = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(variants.inputs.names)]
     space: dict[str, Any] = {
         "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_seed": KEYWORDS["seed"],
         "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_enter": store.enter,
         "_acquire": store.lock.acquire, "_release": store.lock.release, "_copies": copies,
         "_again": again, "_underflows": (FloatingPointError, RuntimeWarning),
+        "_variants": variants, "_read": variants.inputs.read,
     }  # fmt: skip
-    numbers = strange = shapes = everything = ""
-    for place, (name, box) in enumerate(zip(names, plan.inputs, strict=True)):
-        space[f"_dtype{place}"], space[f"_type{place}"], space[f"_last{place}"] = (
-            box.dtype,
-            box.dtype.type,
-            [(None, None)],
-        )
-        if box.shape == ():
-            numbers += _NUMBER.format(name=name, place=place) if box.dtype.kind == "f" else ""
-            strange += f"_typeof({name}) is not _type{place} or "
-        else:
-            strange += f"_typeof({name}) is not _ndarray or {name}.dtype is not _dtype{place} or "
+    for place, box in enumerate(boxes):
+        space |= {f"_dtype{place}": box.dtype, f"_type{place}": box.dtype.type, f"_last{place}": [(None, None)]}
+    exec(compile(_text(names, boxes, variants.takes_more, alone, borrow), "<call of a plan>", "exec"), space)
+    call: Callable[..., Any] = space.pop("call")
+    return call
+
+
+def _text(names: Sequence[str], boxes: Sequence[Box], more: bool, alone: bool, borrow: bool) -> str:
+    listed = "".join(f"{name}, " for name in names)
+    plain = _BY_POSITION.format(count=len(names), is_all=" is ".join([*names, ""]), names=listed) if names else ""
+    strange = shapes = ""
+    for place, (name, box) in enumerate(zip(names, boxes, strict=True)):
         shapes += f"{name}.shape, " if box.shape else "(), "
-        everything += f"{name}, "
-    run = _RUN.format(
+        if box.shape:
+            strange += f"_typeof({name}) is not _ndarray or {name}.dtype is not _dtype{place} or "
+        else:
+            strange += f"_typeof({name}) is not _type{place} or "
+            plain += _NUMBER.format(name=name, place=place) if box.dtype.kind == "f" else ""
+    return _CALL.format(
+        signature="".join(f"{name}=_missing, " for name in names),
+        plain=plain,
+        strange=strange,
+        names=listed,
         shapes=shapes,
-        arguments=everything + ("*_rest" if more else ""),
-        more="    _rest = _plan.more(_found, seed)\n" if more else "",
-        copies="" if borrow else _COPIES,
+        rest="    _rest = _variants.more(_found, seed)\n" if more else "",
+        arguments=listed + ("*_rest" if more else ""),
+        copies=""
+        if borrow
+        else "        if True in _found.copied:\n            _results = _copies(_results, _found.copied)\n",
         alone="[0]" if alone else "",
     )
-    given = _GIVEN.format(count=len(names), is_all=" is ".join([*names, ""]), all=everything) if names else ""
-    signature = "".join(f"{name}=_missing, " for name in names)
-    text = _CALL.format(signature=signature, all=everything, given=given, numbers=numbers, strange=strange, run=run)
-    exec(compile(text, "<call of a plan>", "exec"), space)
-    return space["call"], space["run"]
-
-
-def is_plain(box: Box, value: Any) -> bool:
-    """Whether a function of a plan takes this for an input: an array, or a number, of its dtype."""
-    if not box.shape:
-        return type(value) is box.dtype.type
-    return type(value) is np.ndarray and value.dtype == box.dtype and value.ndim == len(box.shape)
 
 
 def _is_keyword(name: str) -> bool:

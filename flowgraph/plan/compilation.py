@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
@@ -11,7 +11,6 @@ from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.plan.passes.simplify import PASSES
 from flowgraph.plan.plan import Plan
-from flowgraph.plan.specialised import Specialised
 from flowgraph.shapes.spec import same, shape_text
 
 
@@ -57,19 +56,8 @@ def compile(
         alone=alone,
         borrow=borrow,
         without=frozenset(without),
-        make=_read_backend(backend),
+        backend=backend,
     )
-
-
-def _read_backend(backend: str) -> Callable[..., Specialised]:
-    """What makes the function of a plan for given shapes."""
-    if backend == "numpy":
-        return Specialised
-    if backend != "numba":
-        raise UsageError(f"compile: found backend={backend!r}, needs 'numpy' or 'numba'")
-    from flowgraph.plan.numba import Backend
-
-    return Backend()
 
 
 def _read_outputs(outputs: Any) -> tuple[list[Box], bool]:

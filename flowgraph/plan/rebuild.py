@@ -8,6 +8,7 @@ from typing import Any
 
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.graph import Graph
+from flowgraph.plan.provenance import built_for, has_owner, named_after
 
 Rule = Callable[[Box, tuple[Box, ...]], Box]
 
@@ -44,13 +45,11 @@ def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
         if id(box) in known or box in graph.slots or (isinstance(box, Leaf) and not isinstance(box, Constant)):
             continue
         known.add(id(box))
-        state = box.__dict__
-        if "built_for" not in state:
-            state.update(built_at=old.built_at, scope=old.scope, built_for=old)
+        if not has_owner(box):
+            built_for(box, old)
             stack.extend(box.children)
-    made = found not in graph.slots and not isinstance(found, Leaf) and id(found) not in _ids(children)
-    if found.name is None and made:
-        found.__dict__["name"] = old.name
+    if found not in graph.slots and not isinstance(found, Leaf) and id(found) not in _ids(children):
+        named_after(found, old)
     return found
 
 

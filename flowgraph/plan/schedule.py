@@ -12,14 +12,14 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.plan.numpy.chains import Chain, find_chains, local_boxes
-from flowgraph.plan.numpy.writers import fill_of, scalar_text, view_of
+from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
+from flowgraph.plan.numpy.tiling import Chain, find_chains, local_boxes
 from flowgraph.plan.passes.sections import Section, find_sections
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
 
-class Stretches(NamedTuple):
-    """Boxes that are a stretch of neighbours in the store: of their values, and of their new values."""
+class FlatParameters(NamedTuple):
+    """Boxes that are a flat array of adjacent parameters: of their values, and of their new values."""
 
     joined: Mapping[Box, tuple[Parameter, ...]] = MappingProxyType({})
     new: Mapping[Box, tuple[Parameter, ...]] = MappingProxyType({})
@@ -29,7 +29,7 @@ class Stretches(NamedTuple):
 class Buffer:
     """Bytes for one value after another: from the line `first` to the line `last`; or the spare ones of parameters.
 
-    `piece` is a number of rows, where only so many rows of the value are kept at a time. A buffer may be the section
+    `tile` is a number of rows, where only so many rows of the value are kept at a time. A buffer may be the section
     number `section` inside another, from the byte `offset` of that.
     """
 
@@ -38,7 +38,7 @@ class Buffer:
     last: int
     spare_of: tuple[Parameter, ...] | None = None
     offset: int = 0
-    piece: int = 0
+    tile: int = 0
     inside: Buffer | None = None
     section: int = 0
 
@@ -81,7 +81,7 @@ class Schedule:
     bases: dict[Box, Box] = field(default_factory=dict)
     last: dict[Box, int] = field(default_factory=dict)
     chains: dict[Box, Chain] = field(default_factory=dict)
-    stretches: Stretches = field(default_factory=Stretches)
+    flat: FlatParameters = field(default_factory=FlatParameters)
     sections: dict[Box, Section] = field(default_factory=dict)
 
     def is_fixed(self, box: Box) -> bool:
@@ -92,19 +92,19 @@ class Schedule:
 def schedule(
     graph: Graph,
     updated: Mapping[Parameter, Box],
-    pieces: bool = True,
-    stretches: Stretches | None = None,
+    tiles: bool = True,
+    flat: FlatParameters | None = None,
     copied_constants: bool = False,
 ) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
-    Without `pieces`, large arrays are gone over whole, line by line. With `copied_constants`, constants are copied into
+    Without `tiles`, large arrays are gone over whole, line by line. With `copied_constants`, constants are copied into
     contiguous memory of the plan, of which a reshape of a strided view is no view.
     """
-    plan = Schedule(graph, updated, stretches=stretches or Stretches())
+    plan = Schedule(graph, updated, flat=flat or FlatParameters())
     _find_kinds(plan, copied_constants)
     _find_last(plan)
-    for chain in find_chains(graph, plan.kinds, plan.bases) if pieces else ():
+    for chain in find_chains(graph, plan.kinds, plan.bases) if tiles else ():
         plan.chains.update(dict.fromkeys(chain.boxes, chain))
     find_sections(plan)
     _give_buffers(plan)
@@ -134,11 +134,11 @@ def _kind(plan: Schedule, box: Box, layouts: dict[Box, Array]) -> str:
         if not isinstance(box, Constant) and box.shape != ():
             layouts[box] = np.empty(box.shape, box.dtype)
         return "fixed" if isinstance(box, Constant) or box in plan.updated else "given"
-    if box in plan.stretches.joined:
+    if box in plan.flat.joined:
         return "fixed"
     if not sizes_known(box) or len(box.outputs) != 1:
         return "call"
-    if box.shape == () and scalar_text(box, [""] * len(box.children)) is not None:
+    if box.shape == () and number_of(box) is not None:
         return "number"
     child = box.children[0]
     view = view_of(box, layouts[child] if child in layouts else np.zeros(child.shape)) if _is_array(child) else None
@@ -170,7 +170,7 @@ def _find_last(plan: Schedule) -> None:
 
 
 def _give_buffers(plan: Schedule) -> None:
-    targets = {box: (parameter,) for parameter, box in plan.updated.items()} | dict(plan.stretches.new)
+    targets = {box: (parameter,) for parameter, box in plan.updated.items()} | dict(plan.flat.new)
     local = _local_boxes(plan)
     for line, box in enumerate(plan.graph.boxes):
         if plan.kinds[box] != "fill" or box in plan.buffers:  # whose sections are filled already
@@ -183,7 +183,7 @@ def _give_buffers(plan: Schedule) -> None:
         else:
             buffer = Buffer(elements(box) * box.dtype.itemsize, line, plan.last[box])
             if box in local:
-                buffer.piece = plan.chains[box].rows
+                buffer.tile = plan.chains[box].rows
         plan.buffers[box] = buffer
         if box in targets:
             buffer.spare_of = targets[box]
@@ -202,7 +202,7 @@ def _place_inside(plan: Schedule, box: Box) -> None:
     """Make the buffer of a box the section of what it is joined to, unless it is one of another kind already."""
     buffer = plan.buffers[box]
     whole, number, offset = plan.sections[box]
-    if buffer.spare_of is not None or buffer.inside is not None or buffer.piece:
+    if buffer.spare_of is not None or buffer.inside is not None or buffer.tile:
         del plan.sections[box]
         return
     if whole not in plan.buffers:
@@ -224,7 +224,7 @@ def _local_boxes(plan: Schedule) -> set[Box]:
 
 
 def _hold(plan: Schedule, box: Box) -> None:
-    """What a chain reads and writes stays until its end: the first line comes again for each piece."""
+    """What a chain reads and writes stays until its end: the first line comes again for each tile."""
     chain = plan.chains[box]
     first, last = plan.graph.slots[chain.boxes[0]], plan.graph.slots[chain.boxes[-1]]
     plan.buffers[box].first = min(plan.buffers[box].first, first)
@@ -247,7 +247,7 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
             and child.shape == box.shape
             and child.dtype == box.dtype
             and not _aliased(plan, child, box.children)
-            and (not plan.buffers[child].piece or box in local)
+            and (not plan.buffers[child].tile or box in local)
         ):
             return child
     return None

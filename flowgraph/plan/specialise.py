@@ -13,16 +13,16 @@ from flowgraph.boxes.indexing.index import ArangeLike
 from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
+from flowgraph.plan.provenance import of_shape
 from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
 from flowgraph.shapes.size import evaluate
-from flowgraph.shapes.spec import Spec
 
 
 def concrete_leaves(graph: Graph, shapes: Mapping[Box, tuple[int, ...]], sizes: Mapping[str, int]) -> dict[Box, Box]:
     """For each leaf that is fed or drawn, the leaf of a known shape that stands for it."""
-    leaves: dict[Box, Box] = {box: _with_shape(box, shapes[box]) for box in graph.inputs}
+    leaves: dict[Box, Box] = {box: of_shape(box, shapes[box]) for box in graph.inputs}
     for box in graph.randoms:
-        leaves[box] = _with_shape(box, tuple(evaluate(size, sizes) for size in box.shape))
+        leaves[box] = of_shape(box, tuple(evaluate(size, sizes) for size in box.shape))
     return leaves
 
 
@@ -70,12 +70,3 @@ def _without_like(box: Box) -> Box:
         return box
     zeros = BroadcastTo(Constant(np.zeros((), like.dtype)), to=like.shape)
     return on_children(box, (*box.children[:place], zeros, *box.children[place + 1 :]))
-
-
-def _with_shape(leaf: Box, shape: tuple[int, ...]) -> Box:
-    if leaf.shape == shape:
-        return leaf
-    twin = object.__new__(type(leaf))
-    twin.__dict__.update(leaf.__dict__)
-    twin.__dict__.update(outputs=(Spec(shape, leaf.dtype),), shape=shape)
-    return twin

@@ -15,7 +15,7 @@ from flowgraph.box.leaves import Parameter, moving
 from flowgraph.box.locks import new_lock
 from flowgraph.errors import PlanError
 from flowgraph.plan.arena import aligned_bytes
-from flowgraph.plan.passes.neighbours import bytes_of, side_by_side
+from flowgraph.plan.passes.parameter_layout import bytes_of, layout_of
 
 _stores: WeakSet[Store] = WeakSet()
 
@@ -36,7 +36,7 @@ class Store:
     def __init__(self, updates: Mapping[Parameter, Box]) -> None:
         self.parameters = tuple(updates)
         self.lock = new_lock()
-        self._places = side_by_side(updates)
+        self._places = layout_of(updates)
         self.order = tuple(self._places)
         self.buffers: tuple[list[Array], list[Array]] = (self._allocated(), self._allocated())
         self.commits = 0
@@ -54,8 +54,8 @@ class Store:
             for p, start in zip(self.parameters, starts, strict=True)
         ]
 
-    def are_neighbours(self, boxes: Sequence[Box]) -> bool:
-        """Whether these are parameters that lie next to one another here, in this order."""
+    def are_adjacent(self, boxes: Sequence[Box]) -> bool:
+        """Whether these are parameters that are adjacent here, in this order."""
         return all(isinstance(box, Parameter) and box in self._places for box in boxes) and all(
             one.dtype == other.dtype and self._places[one] + bytes_of(one) == self._places[other]  # type: ignore[index]
             for one, other in pairwise(boxes)
@@ -141,8 +141,8 @@ class Store:
             return found[1]
 
 
-def stretch_of(arrays: Sequence[Array]) -> Array:
-    """The row of elements that neighbours of a store make up."""
+def flat_view(arrays: Sequence[Array]) -> Array:
+    """The flat array that adjacent parameters of a store make up."""
     first = next((array for array in arrays if array.size), arrays[0])  # NumPy says of none where an empty one lies
     memory: Any = first.base
     start = first.ctypes.data - memory.ctypes.data

@@ -22,7 +22,7 @@ def memory_of(schedule: Schedule) -> Memory:
             words[box] = "a number"
         elif kind == "call":
             words[box] = "a new array"
-        elif box in schedule.stretches.joined:
+        elif box in schedule.flat.joined:
             words[box] = "parameters side by side"
         elif kind == "fill":
             words[box] = _buffer(schedule, box, number)

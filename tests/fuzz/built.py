@@ -19,7 +19,7 @@ SKIPPED = "skipped"
 RATE = 0.125
 NAMES = (
     'type', 'len', 'seed', 'prepare', 'keep', 'self', 'match', 'class', 'ﬁ', 'fi', 'lambda', '_x', 'add',
-    'step', 'm1', 't1', 'np', 'None', 'copyto', 'rows', 'part', 'pieces', 'λ', 'x-1', '0', 'layer/W1',
+    'step', 'm1', 't1', 'np', 'None', 'copyto', 'rows', 'part', 'tiles', 'λ', 'x-1', '0', 'layer/W1',
     'float', 'out', 'new_x', 'range', 'addresses', 'product', 'W.T', "'", '"', '#', '{x}', '\\', 'x y',
 )  # fmt: skip
 """Names that users give, and that a program which is written for them may not take for its own."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply
 from flowgraph.plan import store
-from flowgraph.plan.numpy import emit, emit_chains, writers
+from flowgraph.plan.numpy import emit, emit_tiles, lines
 from flowgraph.plan.passes import scalars
 from flowgraph.plan.rebuild import is_scalar
 
@@ -20,14 +20,15 @@ def reshape_by_transposing(monkeypatch: Any) -> None:
     def reshaped(box: Any, name: str) -> str:
         if box.ndim == 2 and box.shape == box.children[0].shape[::-1]:
             return f"{name}.T"
-        return f"{name}.reshape({writers._tuple(box.shape)})"
+        return f"{name}.reshape({lines._tuple(box.shape)})"
 
-    monkeypatch.setitem(writers.VIEWS, writers.Reshape, reshaped)
+    (view,) = lines.VIEWS.by_class[lines.Reshape]
+    monkeypatch.setitem(lines.VIEWS.by_class, lines.Reshape, [view._replace(expression=reshaped)])
 
 
 def view_for_a_number(monkeypatch: Any) -> None:
     """`a[..., i]` of one dimension is taken for a number, though NumPy gives a view of the buffer."""
-    monkeypatch.setattr(writers, "_picked", writers._indexed)
+    monkeypatch.setattr(lines, "_picked", lines._indexed)
 
 
 def factors_gathered(monkeypatch: Any) -> None:
@@ -61,7 +62,7 @@ def literals_everywhere(monkeypatch: Any) -> None:
     def numbers(self: Any, box: Any, texts: Any) -> Any:
         alike = len({child.dtype for child in box.children}) == 1
         return [
-            (alike and emit._literal(child)) or self.numbers.get(child, text)
+            (alike and emit.literal_of(child)) or self.numbers.get(child, text)
             for child, text in zip(box.children, texts, strict=True)
         ]
 
@@ -71,19 +72,18 @@ def literals_everywhere(monkeypatch: Any) -> None:
 def empty_neighbours(monkeypatch: Any) -> None:
     """A stretch of parameters is taken to begin where its first one lies, which NumPy does not say of an empty one."""
 
-    def stretch_of(arrays: Any) -> Any:
+    def flat_view(arrays: Any) -> Any:
         first = arrays[0]
         start = first.ctypes.data - first.base.ctypes.data
         return np.asarray(first.base[start : start + sum(a.nbytes for a in arrays)].view(first.dtype))
 
-    monkeypatch.setattr("flowgraph.plan.numpy.bind.stretch_of", stretch_of)
-    assert store.stretch_of is not stretch_of
+    monkeypatch.setattr("flowgraph.plan.numpy.emit.flat_view", flat_view)
+    assert store.flat_view is not flat_view
 
 
 def rows_taken_for_the_slice(monkeypatch: Any) -> None:
     """The word that stands for a slice among the names of arrays is one that a user may give to an input."""
-    monkeypatch.setattr(emit_chains, "ROWS", "rows")
-    monkeypatch.setattr("flowgraph.plan.numpy.bind.ROWS", "rows")
+    monkeypatch.setattr(emit_tiles, "ROWS", "rows")
 
 
 PUT_BACK: Mapping[Any, int | None] = {

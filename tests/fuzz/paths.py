@@ -15,8 +15,8 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.plan import PASSES
-from flowgraph.plan.numba import NativeSpecialised, bind
-from flowgraph.plan.numpy import chains
+from flowgraph.plan.numba import bind
+from flowgraph.plan.numpy import tiling
 from flowgraph.plan.passes import accumulation
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.built import SKIPPED, Built, Path
@@ -145,7 +145,7 @@ def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any
     try:
         step = fg.compile(list(built.kept), built.updates, without=without, **settings)
         yield from _calls(built, rng, _called(step, int(rng.integers(4))), batches)
-        is_native = isinstance(step.last, NativeSpecialised)
+        is_native = step.last is not None and step.last.emitter.name == "numba"
     finally:
         for box, value in before.items():
             box.value = value
@@ -242,7 +242,7 @@ def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
             setattr(module, name, value)
 
 
-SMALL = {(chains, "LARGE"): 16, (chains, "PIECE"): 24, (chains, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8}
+SMALL = {(tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8}
 """Sizes from which plans take other ways, made so small that small arrays take them."""
 
 

@@ -33,7 +33,7 @@ def main(backend):
         signal.setitimer(signal.ITIMER_REAL, 0)
         values = {float(p.value[0]) for p in parameters}
         assert len(values) == 1, f"some parameters were updated and some not: {sorted(values)}"
-    print(f"{caught} interruptions of {step.last.__class__.__name__}")
+    print(f"{caught} interruptions of {step.last.emitter.name}")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ import math
 
 import numpy as np
 
-from flowgraph.plan.numba import NativeSpecialised
 from flowgraph.plan.numba.calls import call_loop
-from flowgraph.plan.numba.lines import NUMBERS
 from flowgraph.plan.numba.machine import ALWAYS
+from flowgraph.plan.numba.numbers import NUMBERS
 
 
 def in_python(native):
@@ -41,4 +40,4 @@ def array_at(pointer, shape):
 
 def is_native(plan):
     """Whether the function that ran last is native."""
-    return isinstance(plan.last, NativeSpecialised)
+    return plan.last is not None and plan.last.emitter.name == "numba"

@@ -11,8 +11,8 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import install_hint
-from flowgraph.plan import numba as native
 from flowgraph.plan.numba import cache as native_cache
+from flowgraph.plan.numba import emitter as native
 from flowgraph.plan.numba import lines as native_lines
 from tests.plan.native_in_python import is_native
 from tests.plan.test_interruption import Stops, wrong_values_in_threads
@@ -154,7 +154,7 @@ def test_interrupts_at_any_instant_leave_all_parameters_or_none_updated():
     command = [sys.executable, "-m", "tests.plan.interrupted", "numba"]
     ran = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("60 interruptions of Native"), ran.stdout
+    assert ran.stdout.startswith("60 interruptions of numba"), ran.stdout
 
 
 def test_one_plan_from_many_threads_runs_one_call_after_the_other():

@@ -8,7 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.plan import PASSES, simplify
 from flowgraph.plan.arena import least_bytes
-from flowgraph.plan.passes import columns, scalars
+from flowgraph.plan.passes import scalars, transpose_layout
 from flowgraph.plan.passes.opening import open_composites, opened
 from flowgraph.plan.specialise import specialise
 from tests.plan.test_plan import batch, network
@@ -133,7 +133,7 @@ def test_a_factor_is_not_moved_into_what_is_read_unscaled():
 
 def test_the_whole_backward_pass_is_scaled_at_its_seed():
     _, loss, _, updates = network(sizes=(64, 32, 16, 3))
-    step = fg.compile([loss], updates=updates, without=["stretches"]).prepare(**batch(20, width=64), rate=0.1)
+    step = fg.compile([loss], updates=updates, without=["flat_parameters"]).prepare(**batch(20, width=64), rate=0.1)
     large = [box.shape for box in step.graph if isinstance(box, fg.Multiply) and box.children[0].shape == ()]
     assert all(shape in [(), (64, 32), (32, 16), (16, 3), (20,), (1, 20)] for shape in large), large
 
@@ -219,7 +219,7 @@ def test_memory_is_near_the_least_that_the_schedule_needs(sizes):
     _, loss, _, updates = network(sizes=sizes)
     step = fg.compile([loss], updates=updates)
     step.prepare(**batch(64, width=sizes[0], classes=10), rate=0.1)
-    buffers = {id(b): b for b in step.last.schedule.buffers.values() if b.is_own and not b.piece}
+    buffers = {id(b): b for b in step.last.schedule.buffers.values() if b.is_own and not b.tile}
     assert step.bytes <= 1.1 * least_bytes(buffers.values())
     for one in buffers.values():
         for other in buffers.values():
@@ -229,4 +229,4 @@ def test_memory_is_near_the_least_that_the_schedule_needs(sizes):
 
 
 def test_the_thresholds_of_columns_are_what_the_tests_cover():
-    assert columns.MANY < 33 < columns.LARGE < 300
+    assert transpose_layout.MANY < 33 < transpose_layout.LARGE < 300

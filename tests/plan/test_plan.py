@@ -1,5 +1,9 @@
 """Plans as their users meet them: training steps, calls, updates, values that are theirs."""
 
+import gc
+import inspect
+import weakref
+
 import numpy as np
 import pytest
 
@@ -79,7 +83,7 @@ def test_another_batch_size_is_compiled_once_and_both_stay():
 
 
 def test_the_cache_is_bounded():
-    from flowgraph.plan.plan import LARGEST_CACHE
+    from flowgraph.plan.variants import LARGEST_CACHE
 
     x = fg.Input("x", shape=("N",))
     plan = fg.compile(fg.sum(x * x))
@@ -106,9 +110,11 @@ def test_inputs_by_position_by_box_and_by_name():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
 def test_arrays_of_the_dtype_go_the_short_way(monkeypatch, dtype):
+    from flowgraph.plan.reading import Inputs
+
+    monkeypatch.setattr(Inputs, "read", None)
     x, k = fg.Input("x", shape=("N",), dtype=dtype), fg.Input("k", shape=("N",), dtype=int)
     plan = fg.compile(fg.sum(x * k) * fg.Input("rate", shape=(), dtype=dtype))
-    monkeypatch.setattr(type(plan), "otherwise", None)
     assert plan(x=np.ones(3, x.dtype), k=np.arange(3), rate=0.5) == 1.5
     assert plan(np.ones(4, x.dtype), np.arange(4), 0.5) == 3.0
 
@@ -249,3 +255,24 @@ def test_numbers_of_different_dtypes_keep_theirs():
     graph = fg.Graph(*out)
     for one, other in zip(fg.compile(out)(a=0.3, b=0.7), graph.fprop(a=0.3, b=0.7).outputs, strict=True):
         assert (one, one.dtype) == (other, other.dtype)
+
+
+def test_a_plan_is_freed_when_nobody_refers_to_it():
+    gc.collect()
+    gc.disable()
+    try:
+        w = fg.Parameter(np.ones(1000), name="w")
+        plan = fg.compile(fg.sum(w * fg.Input("x", shape=(1000,))), {w: w * 0.5})
+        plan(x=np.ones(1000))
+        ends = [weakref.ref(plan), weakref.ref(plan.last)]
+        del plan
+        assert [end() for end in ends] == [None, None], "its memory would stay until the garbage is collected"
+    finally:
+        gc.enable()
+
+
+def test_a_plan_says_which_arguments_it_takes():
+    plan = fg.compile(fg.Input("x") * fg.Input("rate"))
+    assert list(inspect.signature(plan).parameters) == ["_given", "x", "rate", "seed", "prepare", "_unknown"]
+    assert type(plan) is fg.Plan
+    assert callable(plan)

@@ -283,7 +283,7 @@ def test_the_source_of_a_plan_leaves_linecache_with_the_plan():
         plan(x=np.ones(size))
     own = entries() - before
     assert len(own) == len(plan.known) < 29, "what made room for other shapes is gone"
-    assert {"".join(linecache.getlines(path)) for path in own} == {one.source.text for one in plan.known.values()}
+    assert {"".join(linecache.getlines(path)) for path in own} == {one.program.call for one in plan.known.values()}
     for _ in range(100):
         fg.compile(np.sum(x) * w, {w: w + 1})(x=np.ones(2))
     del plan

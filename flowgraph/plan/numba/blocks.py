@@ -7,42 +7,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.shape.joining import Concatenate
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.blas import routine
-from flowgraph.plan.numba.lines import cast, number_name
+from flowgraph.plan.numba.numbers import cast, number_name
 from flowgraph.plan.numba.operands import product_index
 from flowgraph.plan.numba.places import Place, element, flat_text, own_index, rows_of
+from flowgraph.plan.numba.rules import RULES, block_for
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.shapes.indexing import ARRAY
 
 if TYPE_CHECKING:
     from flowgraph.plan.numba.emit import Writer
 
 LARGE = 1 << 10
-"""Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product."""
+"""Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product.
+
+An estimate, which no benchmark has tuned.
+"""
 
 
 def write_block(writer: Writer, box: Box) -> None:
     """Write the loops of a box."""
-    if isinstance(box, MatMul):
-        _write_product(writer, box)
-    elif isinstance(box, AddMatMul):
-        _write_added(writer, box)
-    elif elements(box) == 1:
-        child = box.children[0]
-        writer.lines.append(f"    {writer.variable(box)} = {writer.read(child, own_index(child.shape))}")
-        writer.store(box, own_index(box.shape), "    ")
-    elif isinstance(box, Concatenate):
-        _write_joined(writer, box)
-    elif isinstance(box, IndexAdd):
-        _write_among_zeros(writer, box)
-    elif isinstance(box, Elementwise):
+    rule = RULES.of(box)
+    if rule is None or rule.block is None:
         _write_call(writer, box)
     else:
-        _write_copy(writer, box)
+        rule.block(writer, box)
+
+
+def _write_number(writer: Writer, box: Box) -> None:
+    """The only element of a value, which is that of its child."""
+    child = box.children[0]
+    writer.lines.append(f"    {writer.variable(box)} = {writer.read(child, own_index(child.shape))}")
+    writer.store(box, own_index(box.shape), "    ")
 
 
 def nested(sizes: Sequence[tuple[str, int]], indent: str = "    ") -> tuple[list[str], str]:
@@ -55,6 +57,7 @@ def nested(sizes: Sequence[tuple[str, int]], indent: str = "    ") -> tuple[list
     return lines, indent
 
 
+@block_for(MatMul, when=lambda box: box.dtype.kind != "b" and box.children[0].shape[-1] != 1)
 def _write_product(writer: Writer, box: MatMul) -> None:
     left, right = box.children
     between = shape_of(left)[-1]
@@ -68,6 +71,7 @@ def _write_product(writer: Writer, box: MatMul) -> None:
         _add_terms(writer, box, between)
 
 
+@block_for(AddMatMul)
 def _write_added(writer: Writer, box: AddMatMul) -> None:
     """A product that BLAS adds to an array."""
     _, left, right = box.children
@@ -137,7 +141,11 @@ def _add_terms(writer: Writer, box: MatMul, between: int) -> None:
     writer.store(box, index, indent)
 
 
+@block_for(Concatenate)
 def _write_joined(writer: Writer, box: Concatenate) -> None:
+    if elements(box) == 1:
+        _write_number(writer, box)
+        return
     axis, start = box.axis % box.ndim, 0
     for child in box.children:
         index = own_index(child.shape)
@@ -161,7 +169,11 @@ def _write_call(writer: Writer, box: Box) -> None:
     writer.lines.append(f"    call_loop({loop}, {source}, {target}, {elements(box)}, {box.dtype.itemsize})")
 
 
-def _write_copy(writer: Writer, box: Box) -> None:
+@block_for(Reshape)
+def _write_copy(writer: Writer, box: Reshape) -> None:
+    if elements(box) == 1:
+        _write_number(writer, box)
+        return
     (child,) = box.children
     index = own_index(child.shape)
     heads, indent = nested(list(zip(index, shape_of(child), strict=True)))
@@ -169,8 +181,12 @@ def _write_copy(writer: Writer, box: Box) -> None:
     writer.lines += [*heads, f"{indent}{out} = {writer.read(child, index)}"]
 
 
+@block_for(IndexAdd, when=lambda box: ARRAY not in box.index)
 def _write_among_zeros(writer: Writer, box: IndexAdd) -> None:
     """Zeros, and among them the elements of the child, each at a place of its own."""
+    if elements(box) == 1:
+        _write_number(writer, box)
+        return
     index = own_index(box.shape)
     heads, indent = nested(list(zip(index, shape_of(box), strict=True)))
     zero = f"{number_name(box.dtype, box)}(0)"

@@ -14,7 +14,7 @@ import numpy as np
 from flowgraph.plan.blas import integer_bits
 
 LARGEST = 100
-"""Functions that are kept; the one that was not used for the longest time makes room."""
+"""Functions that are kept; the one that was not used for the longest time makes room. A bound on disk, not tuned."""
 
 _INSTRUCTIONS = ("machine.py", "products.py", "exponentials.py")
 """Files whose functions are compiled into what is kept."""

@@ -17,7 +17,10 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
 
 LEAST = 48
-"""Elements from which the call of a loop over arrays is faster than a call of the C library for each."""
+"""Elements from which the call of a loop over arrays is faster than a call of the C library for each.
+
+An estimate, which no benchmark has tuned.
+"""
 
 _SLOW = (
     np.log, np.log1p, np.exp2, np.log2, np.log10, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.arctan,

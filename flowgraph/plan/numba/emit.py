@@ -13,10 +13,11 @@ from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.names import Names
 from flowgraph.plan.numba.blocks import write_block
 from flowgraph.plan.numba.calls import Called, addresses_of
-from flowgraph.plan.numba.heirs import Heirs
-from flowgraph.plan.numba.lines import NUMBERS, literal, number_name
+from flowgraph.plan.numba.in_place_reuse import InPlaceReuse
 from flowgraph.plan.numba.loops import Loops, is_literal, is_local, is_number, is_own
+from flowgraph.plan.numba.numbers import NUMBERS, literal, number_name
 from flowgraph.plan.numba.places import LETTERS, element, is_rows, squeezed
+from flowgraph.plan.numba.rules import RULES
 from flowgraph.plan.numba.sums import write_loop
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
@@ -55,6 +56,7 @@ class Native:
 def emit(plan: Schedule, loops: Loops, arguments: Sequence[Box], results: Sequence[Box], blas: bool) -> Native:
     """The source of a function of the arguments, beside the table of addresses, that fills the memory."""
     ufuncs = {ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
+    ufuncs |= {ufunc for box in plan.graph.boxes if (rule := RULES.of(box)) is not None for ufunc in rule.functions}
     native = Native(arguments={box: place for place, box in enumerate(arguments)}, functions=ufuncs)
     native.addresses += 2 * len(plan.updated)
     names = Names({*RESERVED, *[ufunc.__name__ for ufunc in ufuncs]})
@@ -83,7 +85,7 @@ class Writer:
         self.kept: set[Box] = set()
         self.arrays: dict[tuple[Box, tuple[int, ...]], str] = {}
         self.variables: dict[Box, str] = {}
-        self.heirs = Heirs()
+        self.reuse = InPlaceReuse()
 
     def write(self, kept: set[Box]) -> None:
         """The whole text."""
@@ -116,7 +118,7 @@ class Writer:
         if here and is_local(self.loops, child, index, self.sizes or ()):
             return self.variable(base)
         own = self.sizes is not None and is_own(self.loops, child, index, self.sizes)
-        self.heirs.read(base, self.at, len(self.lines), own)
+        self.reuse.read(base, self.at, len(self.lines), own)
         return element(place, shape_of(child), index, self.array)
 
     def variable(self, box: Box) -> str:
@@ -177,11 +179,11 @@ class Writer:
         """Put the number of a box into its array, if it has one."""
         if box in self.loops.stored or box in self.kept:
             if self.loops.roles[box] == "element" and self.sizes == squeezed(shape_of(box)):
-                self.heirs.write(box, self.at, len(self.lines))
+                self.reuse.write(box, self.at, len(self.lines))
             self.lines.append(f"{indent}{self.array(box, False)}[{', '.join(index) or '0'}] = {self.variable(box)}")
 
     def _lay_out(self) -> None:
-        """Offsets of all arrays in one stretch of memory: values that live at the same time do not overlap."""
+        """Offsets of all arrays in one block of memory: values that live at the same time do not overlap."""
         end = len(self.loops.listed)
         buffers: dict[Box, Buffer] = {}
         new = set(self.new.values())
@@ -194,7 +196,7 @@ class Writer:
                 buffers[base] = Buffer(size, self.loops.of[base], last)
             else:
                 self.native.fixed[base] = 0
-        self.heirs.inherit(buffers)
+        self.reuse.reuse_dying_buffers(buffers)
         start = lay_out({id(buffer): buffer for buffer in buffers.values()}.values())
         self.native.offsets = {base: buffer.offset for base, buffer in buffers.items()}
         for base in self.native.fixed:

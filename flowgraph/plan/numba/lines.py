@@ -9,20 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.elementwise.selection import Clip, Where
 from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
 from flowgraph.boxes.neural.normal import NormalCdf
 from flowgraph.boxes.special.error_function import Erf, Erfc
-from flowgraph.plan.numba.refusal import NotNativeError
+from flowgraph.plan.emitter import RefusedError
+from flowgraph.plan.numba.numbers import cast, number_name
+from flowgraph.plan.numba.rules import RULES, element_for
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-
-NUMBERS = (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64",
-    "complex128",
-)  # fmt: skip
-"""The dtypes of native numbers."""
 
 _OPERATORS: dict[Any, str] = {
     np.add: "{} + {}", np.subtract: "{} - {}", np.multiply: "{} * {}", np.divide: "{} / {}", np.negative: "-{}",
@@ -30,76 +26,75 @@ _OPERATORS: dict[Any, str] = {
     np.less: "{} < {}", np.less_equal: "{} <= {}", np.equal: "{} == {}", np.not_equal: "{} != {}",
 }  # fmt: skip
 
-_WIDE: dict[type[Box], str] = {Erf: "erf({})", Erfc: "erfc({})", NormalCdf: "0.5 * erfc(-0.7071067811865476 * {})"}
-"""Functions that are no ufuncs of NumPy, of one real number, computed in float64."""
-
-_PARTS: dict[type[Box], str] = {
-    BinaryCrossEntropy: "maximum({0}, {zero}) - {0} * {1} + log1p(exp(minimum({0}, -{0})))",
-    Hinge: "maximum({one} - {0} * {1}, {zero})",
-    Clip: "minimum(maximum({0}, {low}), {high})",
-}
-"""What some boxes are made of, for real numbers of their dtype."""
-
-
-def number_name(dtype: np.dtype[Any], box: Box | None = None) -> str:
-    """What the type of a number is called in the source."""
-    if dtype.name not in NUMBERS or not dtype.isnative:
-        raise NotNativeError(f"has the dtype {dtype}", box)
-    return "bool_" if dtype.kind == "b" else dtype.name
-
-
-def literal(box: Constant) -> str:
-    """A constant without axes as it is written."""
-    value = box.value[()].item()
-    if box.dtype.kind == "c":
-        return f"{number_name(box.dtype, box)}(complex({value.real!r}, {value.imag!r}))"
-    return repr(value) if box.dtype.kind == "b" else f"{number_name(box.dtype, box)}({value!r})"
-
-
-def cast(text: str, old: np.dtype[Any], new: np.dtype[Any]) -> str:
-    """A number in another dtype."""
-    if old == new:
-        return text
-    if new.kind == "b":
-        return f"({text} != 0)"
-    if old.kind == "c" and new.kind != "c":
-        text = f"({text}).real"
-    return f"{number_name(new)}({text})"
-
-
-def is_elementwise(box: Box) -> bool:
-    """Whether `expression` knows the box."""
-    return ufunc_of(box) is not None or isinstance(box, Where | Cast) or type(box) in (*_WIDE, *_PARTS)
-
 
 def expression(box: Box, texts: Sequence[str]) -> str:
     """One element of the box from those of its children."""
-    children = box.children
-    if isinstance(box, Cast):
-        return cast(texts[0], children[0].dtype, box.dtype)
-    if isinstance(box, Where):
-        mask, yes, no = (
-            cast(text, child.dtype, dtype)
-            for text, child, dtype in zip(texts, children, (np.dtype(bool), box.dtype, box.dtype), strict=True)
-        )
-        return f"({yes} if {mask} else {no})"
-    if type(box) in _WIDE or type(box) in _PARTS:
-        return _of_real(box, texts)
+    rule = RULES.of(box)
+    if rule is not None and rule.element is not None:
+        return rule.element(box, texts)
     return _of_ufunc(box, texts)
 
 
-def _of_real(box: Any, texts: Sequence[str]) -> str:
-    if box.dtype.kind != "f":
-        raise NotNativeError(f"has no native line for {box.dtype}", box)
-    if type(box) in _WIDE:
-        wide = np.dtype(np.float64)
-        return cast(_WIDE[type(box)].format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
-    given = [cast(text, child.dtype, box.dtype) for text, child in zip(texts, box.children, strict=True)]
+@element_for(Cast)
+def _cast(box: Cast, texts: Sequence[str]) -> str:
+    return cast(texts[0], box.children[0].dtype, box.dtype)
+
+
+@element_for(Where)
+def _where(box: Where, texts: Sequence[str]) -> str:
+    mask, yes, no = (
+        cast(text, child.dtype, dtype)
+        for text, child, dtype in zip(texts, box.children, (np.dtype(bool), box.dtype, box.dtype), strict=True)
+    )
+    return f"({yes} if {mask} else {no})"
+
+
+@element_for(Erf)
+def _erf(box: Erf, texts: Sequence[str]) -> str:
+    return _in_float64(box, texts, "erf({})")
+
+
+@element_for(Erfc)
+def _erfc(box: Erfc, texts: Sequence[str]) -> str:
+    return _in_float64(box, texts, "erfc({})")
+
+
+@element_for(NormalCdf)
+def _normal_cdf(box: NormalCdf, texts: Sequence[str]) -> str:
+    return _in_float64(box, texts, "0.5 * erfc(-0.7071067811865476 * {})")
+
+
+def _in_float64(box: Box, texts: Sequence[str], formula: str) -> str:
+    """A function of one real number that Numba has for float64 only."""
+    _real(box)
+    wide = np.dtype(np.float64)
+    return cast(formula.format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
+
+
+@element_for(BinaryCrossEntropy)
+def _binary_cross_entropy(box: BinaryCrossEntropy, texts: Sequence[str]) -> str:
+    a, y = _real(box, texts)
+    return f"maximum({a}, {number_name(box.dtype)}(0)) - {a} * {y} + log1p(exp(minimum({a}, -{a})))"
+
+
+@element_for(Hinge)
+def _hinge(box: Hinge, texts: Sequence[str]) -> str:
+    a, y = _real(box, texts)
+    number = number_name(box.dtype)
+    return f"maximum({number}(1) - {a} * {y}, {number}(0))"
+
+
+@element_for(Clip)
+def _clip(box: Clip, texts: Sequence[str]) -> str:
     number = number_name(box.dtype, box)
-    numbers = {"zero": f"{number}(0)", "one": f"{number}(1)"}
-    if isinstance(box, Clip):
-        numbers |= {"low": f"{number}({box.low!r})", "high": f"{number}({box.high!r})"}
-    return _PARTS[type(box)].format(*given, **numbers)
+    return f"minimum(maximum({_real(box, texts)[0]}, {number}({box.low!r})), {number}({box.high!r}))"
+
+
+def _real(box: Box, texts: Sequence[str] = ()) -> list[str]:
+    """The children in the dtype of the box, which has to be a real one."""
+    if box.dtype.kind != "f":
+        raise RefusedError(f"has no native line for {box.dtype}", box)
+    return [cast(text, child.dtype, box.dtype) for text, child in zip(texts, box.children, strict=False)]
 
 
 def _of_ufunc(box: Box, texts: Sequence[str]) -> str:
@@ -108,7 +103,7 @@ def _of_ufunc(box: Box, texts: Sequence[str]) -> str:
     dtypes = ufunc.resolve_dtypes((*[child.dtype for child in box.children], None))
     loop = "".join(d.char for d in dtypes[:-1]) + "->" + dtypes[-1].char
     if loop not in _loops(ufunc):
-        raise NotNativeError(f"has no native line for {', '.join(str(d) for d in dtypes[:-1])}", box)
+        raise RefusedError(f"has no native line for {', '.join(str(d) for d in dtypes[:-1])}", box)
     given = [cast(text, child.dtype, d) for text, child, d in zip(texts, box.children, dtypes, strict=False)]
     if ufunc in _OPERATORS and dtypes[0].kind == "f":
         return _OPERATORS[ufunc].format(*given)

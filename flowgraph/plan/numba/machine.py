@@ -13,12 +13,12 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import install_hint
+from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.cache import file_of
 from flowgraph.plan.numba.emit import Native
 from flowgraph.plan.numba.exponentials import exponentials
-from flowgraph.plan.numba.lines import NUMBERS, number_name
+from flowgraph.plan.numba.numbers import NUMBERS, number_name
 from flowgraph.plan.numba.products import products
-from flowgraph.plan.numba.refusal import NotNativeError
 
 ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
 """Functions that lines call for boxes of other names."""
@@ -59,7 +59,7 @@ def compiled(native: Native) -> Callable[..., int]:
             return function
         except Exception as error:  # whatever is wrong with a file on the disk, or with Numba
             reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    raise NotNativeError(f"Numba does not compile the plan ({reason})")
+    raise RefusedError(f"Numba does not compile the plan ({reason})")
 
 
 def _type(box: Box) -> Any:
@@ -128,4 +128,4 @@ def refuse_dtypes(boxes: Sequence[Box]) -> None:
     for box in boxes:
         for spec in box.outputs:
             if spec.dtype.name not in NUMBERS or not spec.dtype.isnative:
-                raise NotNativeError(f"has the dtype {spec.dtype}", box)
+                raise RefusedError(f"has the dtype {spec.dtype}", box)

@@ -2,77 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from flowgraph.box import Box
-from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
+from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
-from flowgraph.boxes.reduction.extremes import Max, Min
-from flowgraph.boxes.reduction.sums import Sum
-from flowgraph.boxes.shape.joining import Concatenate
-from flowgraph.boxes.shape.reshaping import Reshape
+from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.checks import CHECKS, guard
-from flowgraph.plan.numba.lines import cast, expression, is_elementwise, number_name
+from flowgraph.plan.numba.lines import expression
+from flowgraph.plan.numba.numbers import cast, number_name
 from flowgraph.plan.numba.places import flat_text, own_index, rows_of
-from flowgraph.plan.numba.refusal import NotNativeError
+from flowgraph.plan.numba.rules import RULES, Read, indexed_for
+from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.shapes.indexing import ARRAY
-
-Read = Callable[[Box, Sequence[str]], str]
-"""The text of an element of a child."""
-
-REDUCTIONS: tuple[type[Box], ...] = (Sum, Max, Min)
 
 
 def role_of(box: Box) -> str:
     """How a box is computed: "element" by element, as a "reduction" of elements, as a "block" of loops of its own."""
-    if isinstance(box, AddMatMul):
-        return "block"
-    if isinstance(box, REDUCTIONS) and (isinstance(box, Sum) or box.dtype.kind != "c"):
-        return "reduction"
-    if isinstance(box, MatMul) and box.dtype.kind != "b":
-        return "element" if box.children[0].shape[-1] == 1 else "block"
-    if isinstance(box, PlacesOf | MinusAt) and box.children[1 if isinstance(box, MinusAt) else 0].ndim <= 1:
-        if not (box.columns if isinstance(box, PlacesOf) else not _are_rows(box.children[1])):
-            return "element"
-    elif isinstance(box, Index) and box.index == (ARRAY,) and box.children[0].ndim == 1:
-        if isinstance(box.children[1], PlacesOf):
-            return "element"
-    elif isinstance(box, OneHot):
+    rule = RULES.of(box)
+    if rule is not None:
+        return rule.role
+    if ufunc_of(box) is not None:
         return "element"
-    elif isinstance(box, Concatenate | Reshape) or (isinstance(box, IndexAdd) and ARRAY not in box.index):
-        return "block"
-    elif is_elementwise(box):
-        return "element"
-    raise NotNativeError("has no native line", box)
+    raise RefusedError("has no native line", box)
 
 
 def _are_rows(places: Box) -> bool:
     return isinstance(places, PlacesOf) and not places.columns
 
 
-def element_lines(box: Any, read: Read, code: int) -> tuple[list[str], str]:
+def element_lines(box: Box, read: Read, code: int) -> tuple[list[str], str]:
     """Lines that go before, and the expression for the element of the box at its own index."""
     index = own_index(box.shape)
-    if isinstance(box, PlacesOf):
-        return _place(box, read, index, code)
-    if isinstance(box, OneHot):
-        return _one_hot(box, read, index, code)
-    if isinstance(box, MinusAt):
-        return [], _minus_at(box, read, index)
-    if isinstance(box, Index):
-        return [], read(box.children[0], [read(box.children[1], index)])
-    if isinstance(box, MatMul):
-        left, right = product_index(box, index, "0")
-        texts = [
-            cast(read(child, at), child.dtype, box.dtype) for child, at in zip(box.children, (left, right), strict=True)
-        ]
-        return [], exact(box, f"{texts[0]} * {texts[1]}")
+    rule = RULES.of(box)
+    if rule is not None and rule.indexed is not None:
+        return rule.indexed(box, read, index, code)
     texts = [read(child, beside(child, index)) for child in box.children]
-    before = guard(box, texts[CHECKS[type(box)].place], code) if type(box) in CHECKS else []
-    return before, expression(box, texts)
+    check = CHECKS.of(box)
+    return guard(box, texts[check.place], code) if check is not None else [], expression(box, texts)
 
 
 def beside(child: Box, index: Sequence[str]) -> list[str]:
@@ -97,25 +66,45 @@ def _stack(child: Box, index: Sequence[str]) -> list[str]:
     return ["0" if size == 1 else one for size, one in zip(sizes, last, strict=True)]
 
 
+@indexed_for(MatMul, when=lambda box: box.dtype.kind != "b" and box.children[0].shape[-1] == 1)
+def _outer_product(box: MatMul, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
+    left, right = product_index(box, index, "0")
+    texts = [
+        cast(read(child, at), child.dtype, box.dtype) for child, at in zip(box.children, (left, right), strict=True)
+    ]
+    return [], exact(box, f"{texts[0]} * {texts[1]}")
+
+
+@indexed_for(
+    Index,
+    when=lambda box: box.index == (ARRAY,) and box.children[0].ndim == 1 and isinstance(box.children[1], PlacesOf),
+)
+def _picked(box: Index, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
+    return [], read(box.children[0], [read(box.children[1], index)])
+
+
+@indexed_for(PlacesOf, when=lambda box: box.children[0].ndim <= 1 and not box.columns)
 def _place(box: PlacesOf, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
     labels, like = box.children
     label = read(labels, index if labels.ndim else [])
     return guard(box, label, code), f"{flat_text(0, (shape_of(like)[-1],), index)} + int64({label})"
 
 
+@indexed_for(OneHot)
 def _one_hot(box: OneHot, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
     label, number = read(box.children[0], index[:-1]), number_name(box.dtype, box)
     return guard(box, label, code), f"{number}(1) if {label} == {index[-1]} else {number}(0)"
 
 
-def _minus_at(box: MinusAt, read: Read, index: Sequence[str]) -> str:
+@indexed_for(MinusAt, when=lambda box: box.children[1].ndim <= 1 and _are_rows(box.children[1]))
+def _minus_at(box: MinusAt, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
     a, places, amount = box.children
     row = index[0] if a.ndim > 1 else "0"
     value, less = (
         cast(text, child.dtype, box.dtype) for text, child in ((read(a, index), a), (read(amount, []), amount))
     )
     at = flat_text(0, rows_of(shape_of(box)), index)
-    return f"{exact(box, f'{value} - {less}')} if {read(places, [row])} == {at} else {value}"
+    return [], f"{exact(box, f'{value} - {less}')} if {read(places, [row])} == {at} else {value}"
 
 
 def exact(box: Box, text: str) -> str:

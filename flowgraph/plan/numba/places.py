@@ -13,7 +13,7 @@ from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.numba.refusal import NotNativeError
+from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.shapes.indexing import ARRAY
 
@@ -36,13 +36,13 @@ def find_places(graph: Graph, kinds: Mapping[Box, str]) -> dict[Box, Place]:
     places: dict[Box, Place] = {}
     for box in graph.boxes:
         if len(box.outputs) != 1 or not sizes_known(box):
-            raise NotNativeError("has several outputs, or a size that depends on values", box)
+            raise RefusedError("has several outputs, or a size that depends on values", box)
         if not elements(box):
-            raise NotNativeError("has no elements", box)
+            raise RefusedError("has no elements", box)
         base = bases[box] = bases[box.children[0]] if is_view(box, kinds) else box
         layout = _view(box, layouts[box.children[0]]) if base is not box else np.empty(shape_of(box), np.int8)
         if base is not box and not np.may_share_memory(layout, layouts[base]):
-            raise NotNativeError("is no view of its child", box)  # its offset would lead into foreign memory
+            raise RefusedError("is no view of its child", box)  # its offset would lead into foreign memory
         layouts[box] = layout
         start = layout.__array_interface__["data"][0] - layouts[base].__array_interface__["data"][0]
         places[box] = Place(base, start, layout.strides)
@@ -76,7 +76,7 @@ def own_index(shape: Sequence[Any]) -> list[str]:
     """The index of an element in the loops over the sizes above 1."""
     letters = iter(LETTERS)
     if len(squeezed(shape)) > len(LETTERS):
-        raise NotNativeError(f"has {len(shape)} axes")
+        raise RefusedError(f"has {len(shape)} axes")
     return ["0" if size == 1 else next(letters) for size in shape]
 
 

@@ -18,8 +18,8 @@ from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.blas import routine
 from flowgraph.plan.numba.blocks import LARGE
+from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.numpy.writers import VIEWS
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
 
 
@@ -61,7 +61,7 @@ def _is_large_product(box: Box) -> bool:
 def _is_matrix(box: Box) -> bool:
     """Whether the value lies in rows, or is the transpose of such a value."""
     inner = box.children[0] if isinstance(box, Transpose) else box
-    return isinstance(inner, Leaf) or type(inner) not in VIEWS
+    return isinstance(inner, Leaf) or not VIEWS.has(inner)
 
 
 def _is_made_here(box: Box, like: Box) -> bool:

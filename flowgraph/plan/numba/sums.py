@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.reduction.extremes import Max
+from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.plan.numba.blocks import nested
 from flowgraph.plan.numba.checks import CHECKS
-from flowgraph.plan.numba.lines import cast, literal, number_name
 from flowgraph.plan.numba.loops import Loop
+from flowgraph.plan.numba.numbers import cast, literal, number_name
 from flowgraph.plan.numba.operands import element_lines
 from flowgraph.plan.numba.places import LETTERS, own_index, squeezed
+from flowgraph.plan.numba.rules import RULES, Rule
 from flowgraph.plan.rebuild import shape_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _write_body(writer: Writer, box: Box, indent: str) -> None:
         writer.lines.append(f"{indent}{target} = {_combined(box, target, value)}")
         return
     code = 0
-    if type(box) in CHECKS:
+    if CHECKS.of(box) is not None:
         writer.native.checks.append(box)
         code = len(writer.native.checks)
     before, value = element_lines(box, writer.read, code)
@@ -97,19 +98,55 @@ def _start_in_memory(writer: Writer, box: Reduction) -> None:
     writer.lines += [*heads, f"{indent}{writer.array(box, False)}[{', '.join(index)}] = {_identity(box)}"]
 
 
+def _rule(box: Reduction) -> Rule:
+    rule = RULES.of(box)
+    assert rule is not None
+    return rule
+
+
 def _identity(box: Reduction) -> str:
     """What changes nothing."""
-    if isinstance(box, Sum):
-        return literal(Constant(np.zeros((), box.dtype)))
-    if box.dtype.kind == "f":
-        return f"{number_name(box.dtype, box)}({'-inf' if isinstance(box, Max) else 'inf'})"
-    if box.dtype.kind == "b":
-        return repr(not isinstance(box, Max))
-    info = np.iinfo(box.dtype)
-    return f"{number_name(box.dtype, box)}({info.min if isinstance(box, Max) else info.max})"
+    identity = _rule(box).identity
+    assert identity is not None
+    return identity(box)
 
 
 def _combined(box: Reduction, total: str, value: str) -> str:
-    if not isinstance(box, Sum):
-        return f"{'maximum' if isinstance(box, Max) else 'minimum'}({total}, {value})"
+    combined = _rule(box).combined
+    assert combined is not None
+    return combined(box, total, value)
+
+
+def _zero(box: Sum) -> str:
+    return literal(Constant(np.zeros((), box.dtype)))
+
+
+def _plus(box: Sum, total: str, value: str) -> str:
     return f"plus({total}, {value})" if box.dtype.kind == "f" else f"{number_name(box.dtype, box)}({total} + {value})"
+
+
+def _lowest(box: Max) -> str:
+    if box.dtype.kind in "fb":
+        return "False" if box.dtype.kind == "b" else f"{number_name(box.dtype, box)}(-inf)"
+    return f"{number_name(box.dtype, box)}({np.iinfo(box.dtype).min})"
+
+
+def _highest(box: Min) -> str:
+    if box.dtype.kind in "fb":
+        return "True" if box.dtype.kind == "b" else f"{number_name(box.dtype, box)}(inf)"
+    return f"{number_name(box.dtype, box)}({np.iinfo(box.dtype).max})"
+
+
+def _has_order(box: Box) -> bool:
+    return box.dtype.kind != "c"
+
+
+RULES.add([Sum], Rule("reduction", identity=_zero, combined=_plus))
+RULES.add(
+    [Max],
+    Rule("reduction", identity=_lowest, combined=lambda box, *of: f"maximum({', '.join(of)})", when=_has_order),
+)
+RULES.add(
+    [Min],
+    Rule("reduction", identity=_highest, combined=lambda box, *of: f"minimum({', '.join(of)})", when=_has_order),
+)

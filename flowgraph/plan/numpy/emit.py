@@ -2,78 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from flowgraph.box import Box, Constant, Elementwise
+import numpy as np
+
+from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.indexing.index import Index
-from flowgraph.boxes.linear_algebra.products import AddMatMul
-from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
-from flowgraph.boxes.shape.arrangement import Transpose
-from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
+from flowgraph.graph.run import as_values
+from flowgraph.plan.binding import Binding, Memory, constant
 from flowgraph.plan.names import Names
-from flowgraph.plan.numpy.emit_chains import write_chain
-from flowgraph.plan.numpy.emit_labels import texts_of_places, write_refusal
-from flowgraph.plan.numpy.emit_stretches import name_of_buffer, name_of_run, write_join
+from flowgraph.plan.numpy.emit_flat import name_of_buffer, name_of_run, write_join
+from flowgraph.plan.numpy.emit_tiles import write_chain
+from flowgraph.plan.numpy.lines import fill_of, number_of
+from flowgraph.plan.numpy.operands import literal_of
+from flowgraph.plan.numpy.rules import CALLS, FILLS, VIEWS
+from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.numpy.writers import (
-    VIEWS,
-    call_text,
-    constant_text,
-    fill_of,
-    flat_name,
-    is_single_place,
-    scalar_text,
-)
-from flowgraph.plan.rebuild import shape_of, sizes_known
-from flowgraph.plan.schedule import Schedule
+from flowgraph.plan.passes.masking import keep_where
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.store import flat_view
 from flowgraph.printable import printable
-from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import shape_text
 
-NUMPY = ("add", "multiply", "maximum", "minimum", "matmul", "copyto", "concatenate", "broadcast_to", "intp")
-"""Functions of NumPy that lines call, whatever the boxes; ufuncs of the boxes come to them."""
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        np.add, np.multiply, np.maximum, np.minimum, np.matmul, np.copyto, np.concatenate, np.broadcast_to, in_threads,
+        keep_where,
+    )
+} | {"intp": np.intp}  # fmt: skip
+"""What lines call, whatever the boxes; ufuncs of the boxes come to them."""
 
 
 @dataclass
 class Source:
-    """The text of a plan's function, and what the names in it stand for.
-
-    `buffers` are names of filled buffers, by the box whose value they get; `views` are made once, by the name of the
-    value and the expression; `flats` are views of buffers without axes; `sums` add products to buffers; `calls` are
-    fprops by name; `pieces` are the arrays that a loop cuts, the rows of a piece and of all, and whether threads share.
-    """
+    """The text of a plan's function while it grows: the names of the boxes, what the others stand for."""
 
     text: str = ""
     arguments: tuple[Box, ...] = ()
     names: dict[Box, str] = field(default_factory=dict)
-    buffers: dict[str, Box] = field(default_factory=dict)
-    spares: dict[str, Parameter] = field(default_factory=dict)
-    held: dict[str, Box] = field(default_factory=dict)
-    views: list[tuple[str, str, Box]] = field(default_factory=list)
-    flats: dict[str, str] = field(default_factory=dict)
-    sums: dict[str, str] = field(default_factory=dict)
-    calls: dict[str, Box] = field(default_factory=dict)
-    labels: dict[str, PlaceOf | PlacesOf] = field(default_factory=dict)
-    places: dict[tuple[str, str], PlacesOf] = field(default_factory=dict)
-    pieces: dict[str, tuple[tuple[str, ...], int, int, bool]] = field(default_factory=dict)
+    bindings: list[Binding] = field(default_factory=list)
     taken: Names = field(default_factory=lambda: Names(()))
+    bound: set[str] = field(default_factory=set)
+
+    def bind(self, name: str, make: Callable[[Memory], Any]) -> str:
+        """Say once what a name stands for."""
+        if name not in self.bound:
+            self.bound.add(name)
+            self.bindings.append(Binding(name, make))
+        return name
+
+    def bind_new(self, name: str, make: Callable[[Memory], Any]) -> str:
+        """Bind a name that is free: this one, or this one with a number."""
+        return self.bind(self.taken.free(name), make)
 
 
 def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> Source:
     """The source of a function of the arguments that computes the schedule and returns the results."""
-    ufuncs = {ufunc.__name__ for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
+    functions = {ufunc.__name__: ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
+    for box in plan.graph.boxes:
+        rule = FILLS.of(box)
+        functions |= rule.functions if rule is not None else {}
     source = Source(arguments=tuple(arguments))
-    source.taken = Names({*NUMPY, *ufuncs, "step", "in_threads", "keep_where"})
+    source.taken = Names({*FUNCTIONS, *functions, "step"})
     source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
     for parameter, box in plan.updated.items():
         source.names[box] = source.taken.free(f"new_{source.names[parameter]}")
-    for box, run in plan.stretches.joined.items():
+    for box, run in plan.flat.joined.items():
         source.names[box] = source.taken.free(name_of_run(source, run))
-    for box, run in plan.stretches.new.items():
+    for box, run in plan.flat.new.items():
         source.names[box] = source.taken.free(f"new_{name_of_run(source, run)}")
+    source.bindings = [constant(name, function) for name, function in {**FUNCTIONS, **functions}.items()]
+    for box in plan.graph.boxes:
+        _bind_leaf(plan, source, box)
     return Writer(plan, source).write(results)
+
+
+def _bind_leaf(plan: Schedule, source: Source, box: Box) -> None:
+    """Constants, and parameters that the plan updates, have names of their own."""
+    name = source.names[box]
+    if isinstance(box, Constant):
+        source.bind(name, lambda memory: box.value)
+    elif box in plan.updated:
+        source.bind(name, lambda memory: memory.old[box])  # type: ignore[index]
+    elif box in plan.flat.joined:
+        run = plan.flat.joined[box]
+        source.bind(name, lambda memory: flat_view([memory.old[parameter] for parameter in run]))
 
 
 class Writer:
@@ -136,14 +153,9 @@ class Writer:
         self.headline(box)
         texts = [self.texts[child] for child in box.children]
         if kind == "number":
-            texts = self._numbers(box, texts)
-            if isinstance(box, Index) and ARRAY in box.index:
-                texts[1] = self.source.names[box.children[1]]
-            self.line(box, f"{name} = {scalar_text(box, texts)}")
-            if isinstance(box, PlaceOf):
-                write_refusal(self, box, name, texts[0])
-                return f"intp({name})"  # NumPy's own number, for all that is not an index
-            if any(self.plan.kinds[p] == "fill" and not _takes_number(p) for p in self.readers.get(box, ())):
+            if self._write_number(box, name, texts):
+                return self.texts[box]
+            if any(self.plan.kinds[p] == "fill" and not _takes_numbers(p) for p in self.readers.get(box, ())):
                 self.texts[box] = self._held(box, name)
             if box in self.new:
                 self.line(box, f"copyto({self._spare(self.new[box], box)}, {name})")
@@ -152,40 +164,54 @@ class Writer:
         elif kind == "fill":
             self._fill(box, name, texts)
         else:
-            self.line(box, f"{name} = {call_text(box, texts) or self._call(box, texts)}")
+            call = CALLS.of(box)
+            self.line(box, f"{name} = {call.expression(box, texts) if call else self._call(box, texts)}")
         return name
+
+    def _write_number(self, box: Box, name: str, texts: list[str]) -> bool:
+        """Write the line of a number; whether its rule has said how parents read it."""
+        number = number_of(box)
+        assert number is not None
+        texts = self._numbers(box, texts)
+        if number.operands is not None:
+            texts = number.operands(self, box, texts, name)
+        self.line(box, f"{name} = {number.expression(box, texts)}")
+        if number.after is not None:
+            self.texts[box] = number.after(self, box, name, texts)
+        return number.after is not None
 
     def _numbers(self, box: Box, texts: list[str]) -> list[str]:
         """The children of a number, literals where NumPy's own number stands beside them and gives the dtype."""
-        literals = [_literal(child) for child in box.children]
+        literals = [literal_of(child) for child in box.children]
         beside = [child.dtype for child, literal in zip(box.children, literals, strict=True) if literal is None]
-        alike = bool(beside) and len({child.dtype for child in box.children}) == 1
+        isomorphic = bool(beside) and len({child.dtype for child in box.children}) == 1
         return [
-            (literal if alike else None) or self.numbers.get(child, text)
+            (literal if isomorphic else None) or self.numbers.get(child, text)
             for child, literal, text in zip(box.children, literals, texts, strict=True)
         ]
 
     def _held(self, box: Box, name: str) -> str:
         """A number that arrays are computed with is put into an array without axes, which NumPy takes in faster."""
-        held = self.source.taken.free(f"{name}_")
-        self.source.held[held] = box
+        held = self.source.bind_new(f"{name}_", lambda memory: np.empty((), box.dtype))
         self.numbers[box] = name
         self.line(box, f"{held}[()] = {name}", comment=False)
         return held
 
     def _call(self, box: Box, texts: list[str]) -> str:
-        called = self.source.taken.free(type(box).__name__)
-        self.source.calls[called] = box
+        fprop = box.fprop
+        called = self.source.bind_new(type(box).__name__, lambda memory: lambda *values: as_values(fprop(*values)))
         return f"{called}({', '.join(texts)})"
 
     def _view(self, box: Box) -> str:
         """The text of a view; one of a fixed place is made before the first run, with a name that tells what it is."""
         base = self.texts[box.children[0]]
-        text = VIEWS[type(box)](box, base)
+        view = VIEWS.of(box)
+        assert view is not None
+        text = view.expression(box, base)
         if self.plan.is_fixed(box):
-            fixed = self.source.taken.free(f"{base}_{_kind_of_view(box)}")
-            self.source.views.append((fixed, text, box))
-            return fixed
+            child = box.children[0]
+            of = self.out(child) if child in self.plan.buffers else base
+            return self.source.bind_new(f"{base}_{view.suffix(box)}", lambda memory: box.fprop(memory[of]))
         return text
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
@@ -196,38 +222,25 @@ class Writer:
         places = [place for place, child in enumerate(box.children) if child is inside]
         if not isinstance(box, Elementwise) or ufunc_of(box) is None:
             texts = [out if place in places else text for place, text in enumerate(texts)]
-        if isinstance(box, MinusAt):
-            if _takes_number(box):
-                texts[1] = self.source.names[box.children[1].children[0]]
-                texts[2] = _literal(box.children[2]) or self.numbers.get(box.children[2], texts[2])
-            self.source.flats[flat_name(out)] = out
-            self.source.taken.used.add(flat_name(out))
-        if isinstance(box, AddMatMul):
-            self.source.sums[f"add_product_{out}"] = out
-        if isinstance(box, PlacesOf):
-            texts = texts_of_places(self, box, texts[0])
-        lines = writing.lines(box, texts, out)
-        for text in lines[:-1]:
-            self.line(box, text, comment=False)
-        last = lines[-1]
-        self.line(box, f"{name} = {last}" if _returns_out(last) else last)
-        if not _returns_out(last):
-            self.line(box, f"{name} = {out}", comment=False)
+        if writing.operands is not None:
+            texts = writing.operands(self, box, texts, out)
+        *before, value = writing.lines(box, texts, out)
+        for text in before:
+            self.line(box, text, comment=value == out and text is before[-1])
+        self.line(box, f"{name} = {value}", comment=value != out)
 
     def out(self, box: Box) -> str:
         """The name of the buffer as the array that the value is."""
         buffer = self.plan.buffers[box]
         key = (id(buffer), shape_of(box), box.dtype.str)
         if key not in self.outs:
-            name = self.outs[key] = self.source.taken.free(name_of_buffer(self, buffer))
-            self.source.buffers[name] = box
+            name = name_of_buffer(self, buffer)
+            self.outs[key] = self.source.bind_new(name, lambda memory: _array(buffer, box, memory))
         return self.outs[key]
 
     def _spare(self, parameter: Parameter, box: Box) -> str:
         """The name of the spare buffer of a parameter without axes."""
-        name = self.source.taken.free(f"spare_{self.source.names[parameter]}")
-        self.source.spares[name] = parameter
-        return name
+        return self.source.bind_new(f"spare_{self.source.names[parameter]}", lambda memory: memory.new[parameter])
 
     def headline(self, box: Box) -> None:
         scope = box.scope.rstrip("/")
@@ -242,27 +255,22 @@ class Writer:
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
 
 
-def _kind_of_view(box: Box) -> str:
-    if isinstance(box, Transpose):
-        return "T"
-    if isinstance(box, Reshape):
-        if len(box.shape) == 2 and 1 in box.shape:
-            return "row" if box.shape[0] == 1 else "column"
-        return "flat" if len(box.shape) == 1 else "reshaped"
-    return "repeated" if isinstance(box, BroadcastTo) else "part"
+def _array(buffer: Buffer, box: Box, memory: Memory) -> Array:
+    """A buffer as the array that the value of a box is."""
+    if buffer.tile:
+        return np.empty((buffer.tile, *shape_of(box)[1:]), box.dtype)
+    whole = buffer.whole
+    if whole.spare_of is None:
+        return memory.array(buffer.start, box)
+    new = flat_view([memory.new[parameter] for parameter in whole.spare_of])
+    start = buffer.start // box.dtype.itemsize
+    return new[start : start + elements(box)].reshape(box.shape)
 
 
-def _takes_number(box: Box) -> bool:
+def _takes_numbers(box: Box) -> bool:
     """Whether a box that fills an array reads its children that are numbers as such."""
-    return isinstance(box, MinusAt) and is_single_place(box.children[1])
-
-
-def _returns_out(line: str) -> bool:
-    return not line.startswith("copyto") and " -= " not in line and not line.startswith("add_product_")
-
-
-def _literal(box: Box) -> str | None:
-    return constant_text(box) if isinstance(box, Constant) else None
+    writing = fill_of(box)
+    return writing is not None and writing.takes_numbers(box)
 
 
 def _beside(text: str, comment: str) -> str:

@@ -1,4 +1,4 @@
-"""Work on pieces of large arrays, shared by a thread for each core: NumPy lets go of the interpreter meanwhile."""
+"""Work on tiles of large arrays, shared by a thread for each core: NumPy lets go of the interpreter meanwhile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from flowgraph.box.locks import new_lock
 
-Piece = TypeVar("Piece")
+Tile = TypeVar("Tile")
 
 _pool: ThreadPoolExecutor | None = None
 _making = new_lock()
@@ -25,11 +25,11 @@ def count_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def shared(pieces: Sequence[Piece]) -> list[Sequence[Piece]]:
-    """The pieces in their order, divided into a share for each thread."""
-    shares = max(1, min(count_threads(), len(pieces)))
-    ends = [len(pieces) * number // shares for number in range(shares + 1)]
-    return [pieces[start:stop] for start, stop in pairwise(ends)]
+def shared(tiles: Sequence[Tile]) -> list[Sequence[Tile]]:
+    """The tiles in their order, divided into a share for each thread."""
+    shares = max(1, min(count_threads(), len(tiles)))
+    ends = [len(tiles) * number // shares for number in range(shares + 1)]
+    return [tiles[start:stop] for start, stop in pairwise(ends)]
 
 
 def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[Any]]) -> None:

@@ -14,25 +14,25 @@ from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.numpy.writers import is_written
+from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
 from flowgraph.plan.specialise import in_numbers
 from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import Spec
 
 
-def open_composites(graph: Graph) -> Graph:
+def open_composites(graph: Graph, has_rule: Callable[[Box], bool] = is_written) -> Graph:
     """The graph in which no box is left that calls of NumPy on boxes can stand for."""
-    return rebuild(graph, lambda box, children: opened(on_children(box, children)))
+    return rebuild(graph, lambda box, children: opened(on_children(box, children), has_rule))
 
 
-def opened(box: Box) -> Box:
+def opened(box: Box, has_rule: Callable[[Box], bool] = is_written) -> Box:
     """What stands for the box: the boxes that its fprop builds on its children, opened in their turn.
 
-    The box itself where a line of NumPy computes it, where its fprop does not run on boxes, and where it has several
+    The box itself where the back end has a rule for it, where its fprop does not run on boxes, and where it has several
     outputs or a size that depends on values: such a box stays one call of its fprop.
     """
-    if not box.children or is_written(box) or not sizes_known(box) or not all(map(sizes_known, box.children)):
+    if not box.children or has_rule(box) or not sizes_known(box) or not all(map(sizes_known, box.children)):
         return box
     inside = _built(box)
     if inside is None:
@@ -44,7 +44,7 @@ def opened(box: Box) -> Box:
         elif type(part) is type(box):
             return box
         else:
-            new[part] = opened(in_numbers(on_children(part, [new[child] for child in part.children])))
+            new[part] = opened(in_numbers(on_children(part, [new[child] for child in part.children])), has_rule)
     return new[inside]
 
 

@@ -14,7 +14,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import elements, is_scalar, on_children, placed
+from flowgraph.plan.rebuild import elements, is_scalar, on_children, placed, shape_of, sizes_known
 
 _MOST_MOVES = 8
 _MOST_FACTORS = 16
@@ -31,6 +31,7 @@ _EITHER = {
 }
 _ALL = {Add: (0, 1), Subtract: (0, 1), MinusAt: (0, 2)}
 _SUMS = (Add, Subtract, Negative)
+_VIEWS = (Transpose, Reshape, BroadcastTo)
 
 
 class Choice(NamedTuple):
@@ -66,9 +67,24 @@ def _first_move(graph: Graph, make: Builder, updated: int) -> Graph:
             roots.setdefault(box.children[0], []).append(box)
     for factor, products in list(roots.items())[:_MOST_FACTORS]:
         moved = _Move(graph, factor, products, make).graph()
-        if moved is not graph:
+        if moved is not graph and _work(moved) < _work(graph):
             return moved
     return graph
+
+
+def _work(graph: Graph) -> int:
+    """Numbers that are computed, and terms that are summed in products.
+
+    What a move saves is judged box by box; where one reader scales a box and another one a child beside it, both the
+    scaled and the plain one are needed, and with them all that leads to either.
+    """
+    return sum(_own_work(box) for box in graph.boxes if box.children and len(box.outputs) == 1)
+
+
+def _own_work(box: Box) -> int:
+    if isinstance(box, _VIEWS) or not all(map(sizes_known, (box, *box.children))):
+        return 0
+    return elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
 
 
 def _changes(graph: Graph, updated: int) -> list[Box]:

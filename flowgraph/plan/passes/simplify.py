@@ -14,7 +14,7 @@ from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.passes import columns, idioms, scalars, shapes, single
+from flowgraph.plan.passes import batch_one, idioms, scalars, shapes, transpose_layout
 from flowgraph.plan.passes.accumulation import accumulate
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
@@ -26,17 +26,17 @@ PASSES = (
     "shapes",
     "labels",
     "scales",
-    "columns",
+    "transpose_layout",
     "products",
-    "single",
+    "batch_one",
     "accumulation",
-    "stretches",
-    "pieces",
+    "flat_parameters",
+    "tiling",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
 
 _LARGEST_FOLDED = 4096
-"""Elements of a constant that is computed when the plan is made; larger ones are not worth their memory."""
+"""Elements of a constant that is computed when the plan is made: a bound on memory, not on time."""
 
 
 def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0) -> Graph:
@@ -48,19 +48,19 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
     share = "common" not in without
-    if "columns" not in without:
-        graph = columns.in_columns(graph, Builder(_late_rules("columns", _classes()), share))
+    if "transpose_layout" not in without:
+        graph = transpose_layout.transpose_scores(graph, Builder(_late_rules("transpose_layout", _classes()), share))
     if "products" not in without:
         graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
-    if "single" not in without:
-        graph = reduce(graph, Builder(_late_rules("single", _classes()), share))
+    if "batch_one" not in without:
+        graph = reduce(graph, Builder(_late_rules("batch_one", _classes()), share))
     return graph if "accumulation" in without else accumulate(graph)
 
 
 _LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
-    "columns": (columns.RULES, columns.elementwise),
+    "transpose_layout": (transpose_layout.RULES, transpose_layout.elementwise),
     "products": (idioms.RULES, idioms.same_axes),
-    "single": (single.RULES, single.elementwise),
+    "batch_one": (batch_one.RULES, batch_one.elementwise),
 }
 """Rules by class, and one more for all that works element by element."""
 

@@ -1,4 +1,4 @@
-"""Names and lines of stretches: parameters side by side, arrays that are computed in sections of one buffer."""
+"""Names and lines of flat arrays: adjacent parameters, arrays that are computed in sections of one buffer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.plan.passes.neighbours import bytes_of
+from flowgraph.plan.passes.parameter_layout import bytes_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Buffer
 from flowgraph.shapes.spec import shape_text
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def name_of_run(source: Source, run: Sequence[Parameter]) -> str:
-    """The name of a stretch of parameters: of the first and the last."""
+    """The name of flat parameters: of the first and the last."""
     return "_".join(source.names[parameter] for parameter in dict.fromkeys((run[0], run[-1])))
 
 
@@ -35,7 +35,7 @@ def name_of_buffer(writer: Writer, buffer: Buffer) -> str:
 
 
 def _covered(run: Sequence[Parameter], section: Buffer) -> list[Parameter]:
-    """The parameters of a stretch that a section of it covers."""
+    """The flat parameters that a section of it covers."""
     ends = list(itertools.accumulate(map(bytes_of, run)))
     return [p for p, end in zip(run, ends, strict=True) if section.start < end <= section.start + section.size]
 

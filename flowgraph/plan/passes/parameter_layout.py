@@ -1,4 +1,4 @@
-"""Which parameters lie next to one another in a store: those whose new values are computed alike."""
+"""Which parameters lie next to one another in a store: those whose new values are computed by the same expression."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from flowgraph.plan.arena import ALIGNMENT
 from flowgraph.plan.rebuild import elements, number_of
 
 _DEEPEST = 8
-"""Boxes of an update that are compared; more would not tell more apart."""
+"""Boxes of an update that are compared: a bound on the time of a plan, not tuned."""
 
 
-def side_by_side(updates: Mapping[Parameter, Box]) -> dict[Parameter, int]:
+def layout_of(updates: Mapping[Parameter, Box]) -> dict[Parameter, int]:
     """The parameters in their order in memory, each with the byte where it begins.
 
-    Between those that are updated alike there is no gap, arrays of more axes first, so that weights meet weights.
+    Between those that are updated by the same expression there is no gap. Arrays of more axes come first, so that
+    weights are adjacent to weights.
     """
     groups: dict[Hashable, list[Parameter]] = {}
     for parameter, new in updates.items():

@@ -9,7 +9,7 @@ from flowgraph.plan.schedule import Buffer
 
 
 @dataclass
-class Heirs:
+class InPlaceReuse:
     """What loops read and write, by line: who may have the buffer of whom.
 
     `reads` has, by array and loop, the last line that reads it there, -1 if another element than the loop's own is read
@@ -28,7 +28,7 @@ class Heirs:
         """A line writes the element of the box at the loop's own index."""
         self.writes[box] = loop, line
 
-    def inherit(self, buffers: dict[Box, Buffer]) -> None:
+    def reuse_dying_buffers(self, buffers: dict[Box, Buffer]) -> None:
         """Let arrays have the buffers of those that die in the loop that writes them, before the line that does."""
         dying: dict[int, list[Box]] = {}
         for base, lines in self.reads.items():

@@ -1,12 +1,18 @@
-"""The lines of a chain: a loop over pieces of the arrays, in threads where the arrays are large enough to gain."""
+"""The lines of a chain: a loop over tiles of the arrays, in threads where the arrays are large enough to gain."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from flowgraph.box import Box
-from flowgraph.plan.numpy.chains import Chain, is_cut
-from flowgraph.plan.numpy.writers import fill_of
+import numpy as np
+
+from flowgraph.box import Array, Box
+from flowgraph.plan.binding import Memory
+from flowgraph.plan.numpy.lines import fill_of
+from flowgraph.plan.numpy.threads import shared
+from flowgraph.plan.numpy.tiling import Chain, is_cut
 from flowgraph.plan.rebuild import shape_of
 
 if TYPE_CHECKING:
@@ -53,25 +59,52 @@ def _operand(writer: Writer, chain: Chain, child: Box, parts: dict[str, str], lo
 
 
 def _part(writer: Writer, whole: str, parts: dict[str, str]) -> str:
-    """The name in the loop for the piece of an array, or for the slice itself."""
+    """The name in the loop for the tile of an array, or for the slice itself."""
     if whole not in parts:
         parts[whole] = writer.source.taken.free("part" if whole == ROWS else f"{whole}_part")
     return parts[whole]
 
 
+def _all_tiles(arrays: Sequence[str], chain: Chain, memory: Memory) -> Any:
+    """What the loop goes over: for each tile that tile of each array, in a share for each thread."""
+    whole = [None if one == ROWS else memory[one] for one in arrays]
+    count = shape_of(chain.boxes[0])[0]
+    starts = range(0, count, chain.rows)
+    if not chain.threads:
+        return _cut(whole, starts, chain.rows, count)
+    return [_cut(whole, share, chain.rows, count) for share in shared(starts)]
+
+
+def _cut(arrays: Sequence[Array | None], starts: Sequence[int], rows: int, count: int) -> list[tuple[Any, ...]]:
+    """For each tile of the rows, that tile of each array; the slice itself in place of None.
+
+    An array that holds one tile at a time serves all these tiles, and no others: they are the share of one thread.
+    """
+    own = [np.empty_like(a) if a is not None and len(a) != count else a for a in arrays]
+    cuts = []
+    for start in starts:
+        stop = min(start + rows, count)
+        cuts.append(
+            tuple(
+                slice(start, stop) if a is None else a[start:stop] if len(a) == count else a[: stop - start]
+                for a in own
+            )
+        )
+    return cuts
+
+
 def _write_loop(writer: Writer, chain: Chain, parts: dict[str, str], body: list[tuple[Box, str]]) -> None:
     source = writer.source
-    pieces = source.taken.free("pieces")
-    source.pieces[pieces] = (tuple(parts), chain.rows, shape_of(chain.boxes[0])[0], chain.threads)
+    tiles = source.bind_new("tiles", functools.partial(_all_tiles, list(parts), chain))
     variables = ", ".join(parts.values()) + ("," if len(parts) == 1 else "")
-    note = f"{chain.pieces} pieces of {chain.rows} rows"
+    note = f"{chain.tiles} tiles of {chain.rows} rows"
     indent = "    "
     if chain.threads:
         share = source.taken.free("share")
-        writer.lines.append((f"    def {share}({pieces}):", ""))
+        writer.lines.append((f"    def {share}({tiles}):", ""))
         indent = "        "
-    writer.lines.append((f"{indent}for {variables} in {pieces}:", note))
+    writer.lines.append((f"{indent}for {variables} in {tiles}:", note))
     for box, text in body:
         writer.line(box, f"{indent}{text}")
     if chain.threads:
-        writer.lines.append((f"    in_threads({share}, {pieces})", ""))
+        writer.lines.append((f"    in_threads({share}, {tiles})", ""))

@@ -1,4 +1,4 @@
-"""Chains over large arrays: cut into pieces, shared by threads, the same numbers as line by line."""
+"""Chains over large arrays: cut into tiles, shared by threads, the same numbers as line by line."""
 
 import threading
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.numpy import chains, threads
+from flowgraph.plan.numpy import threads, tiling
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network, steps_by_hand
 
@@ -14,9 +14,9 @@ from tests.plan.test_plan import batch, network, steps_by_hand
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Pieces so small that arrays of a few rows are cut, three threads whatever the machine has."""
-    monkeypatch.setattr(chains, "LARGE", 64)
-    monkeypatch.setattr(chains, "PIECE", 96)
-    monkeypatch.setattr(chains, "FOR_THREADS", 128)
+    monkeypatch.setattr(tiling, "LARGE", 64)
+    monkeypatch.setattr(tiling, "TILE", 96)
+    monkeypatch.setattr(tiling, "FOR_THREADS", 128)
     monkeypatch.setenv("FLOWGRAPH_THREADS", "3")
     threads.forget_threads()
     yield
@@ -36,7 +36,7 @@ def test_a_network_in_pieces(small_pieces, hidden, count):
         p.value = value
     step = fg.compile([loss], updates=updates)
     found = [float(step(**feeds, rate=0.1)[0]) for _ in range(3)]
-    assert "pieces of" in step.source
+    assert "tiles of" in step.source
     assert "in_threads(" in step.source
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     for p, value in zip(mlp.parameters, end, strict=True):
@@ -53,27 +53,27 @@ def test_operands_of_every_kind(small_pieces):
     for count in (1, 2, 19, 20, 21, 40):
         feeds = {"x": rng.normal(size=(2 * count, 10))[::2, ::-2], "row": rng.normal(size=5),
                  "column": rng.normal(size=(count, 1)), "number": 0.7}  # fmt: skip
-        whole, cut = fg.compile(out, without=["pieces"]), fg.compile(out)
+        whole, cut = fg.compile(out, without=["tiling"]), fg.compile(out)
         for one, other in zip(cut(feeds), whole(feeds), strict=True):
             assert_agree(one, other, cut.source, 10)
 
 
 def test_without_pieces_there_are_none(small_pieces):
     x = fg.Input("x", shape=(40, 5))
-    plan = fg.compile(np.tanh(x * 2), without=["pieces"])
+    plan = fg.compile(np.tanh(x * 2), without=["tiling"])
     plan(x=np.ones((40, 5)))
-    assert "pieces" not in plan.source
+    assert "tiles" not in plan.source
 
 
 def test_an_error_in_a_thread_is_raised_when_all_have_ended(small_pieces):
     ended = []
 
-    def work(pieces):
-        if 5 in pieces:
-            raise ValueError("piece 5")
+    def work(tiles):
+        if 5 in tiles:
+            raise ValueError("tile 5")
         ended.append(threading.get_ident())
 
-    with pytest.raises(ValueError, match="piece 5"):
+    with pytest.raises(ValueError, match="tile 5"):
         threads.in_threads(work, threads.shared(list(range(6))))
     assert len(ended) == 2
 

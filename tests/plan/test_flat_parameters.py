@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.store import Store, stretch_of
+from flowgraph.plan.store import Store, flat_view
 from tests.plan.test_plan import batch, network
 
 
@@ -112,13 +112,13 @@ def test_neighbours_lie_next_to_one_another_in_their_order():
     updates = {p: p * 2.0 for p in (b1, w1, half, b2, w2)}
     store = Store(updates)
     assert [p.name for p in store.order] == ["w1", "w2", "b1", "b2", "half"]
-    assert store.are_neighbours([w1, w2, b1, b2])
-    assert not store.are_neighbours([w2, w1])
-    assert not store.are_neighbours([w1, b1])
-    assert not store.are_neighbours([b2, half])
+    assert store.are_adjacent([w1, w2, b1, b2])
+    assert not store.are_adjacent([w2, w1])
+    assert not store.are_adjacent([w1, b1])
+    assert not store.are_adjacent([b2, half])
     store.take()
     places = dict(zip(store.parameters, store.old, strict=True))
-    np.testing.assert_array_equal(stretch_of([places[w2], places[b1]]), [1] * 6 + [0.5, 1.5, 2.5])
+    np.testing.assert_array_equal(flat_view([places[w2], places[b1]]), [1] * 6 + [0.5, 1.5, 2.5])
 
 
 def test_large_parameters_are_left_alone():

@@ -1,4 +1,4 @@
-"""Σ W1² + Σ W2² of neighbours in the store is one inner product of the stretch that they make up."""
+"""Σ W1² + Σ W2² of adjacent parameters is one inner product of the flat array that they make up."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from flowgraph.plan.rebuild import elements, is_scalar, on_children, rebuild
 from flowgraph.plan.store import Store
 
 Joined = dict[tuple[Parameter, ...], Box]
-"""Neighbours, and the box that is the stretch of their values."""
+"""Adjacent parameters, and the box that is the flat array of their values."""
 
 
 def join_squares(graph: Graph, store: Store, joined: Joined) -> Graph:
-    """The graph with one inner product for neighbours; their stretches are noted in `joined`."""
+    """The graph with one inner product for adjacent parameters; their flat arrays are noted in `joined`."""
     inner = _inner_sums(graph)
     place = {p: number for number, p in enumerate(store.order)}
     new: dict[Box, Box] = {}
@@ -30,9 +30,9 @@ def join_squares(graph: Graph, store: Store, joined: Joined) -> Graph:
             terms = _terms(box, inner)
             squares = {p: term for term in terms if (p := _squared(term)) in place}
             for run in _runs(sorted(squares, key=place.__getitem__), store):
-                stretch = joined_once(run, joined)
+                flat = joined_once(run, joined)
                 of_run = {squares[p] for p in run}
-                terms = [term for term in terms if term not in of_run] + [MatMul(stretch, stretch)]
+                terms = [term for term in terms if term not in of_run] + [MatMul(flat, flat)]
                 new[box] = _total([new.get(term, term) for term in terms])
         return new[box]
 
@@ -40,7 +40,7 @@ def join_squares(graph: Graph, store: Store, joined: Joined) -> Graph:
 
 
 def joined_once(run: tuple[Parameter, ...], joined: Joined) -> Box:
-    """The stretch of neighbours, the same box each time."""
+    """The flat array of adjacent parameters, the same box each time."""
     if run not in joined:
         joined[run] = join(run)
     return joined[run]
@@ -92,10 +92,10 @@ def _squared(box: Box) -> Parameter | None:
 
 
 def _runs(parameters: Sequence[Parameter], store: Store) -> list[tuple[Parameter, ...]]:
-    """Neighbours, two or more."""
+    """Adjacent parameters, two or more."""
     runs: list[list[Parameter]] = []
     for p in parameters:
-        if runs and store.are_neighbours((runs[-1][-1], p)):
+        if runs and store.are_adjacent((runs[-1][-1], p)):
             runs[-1].append(p)
         else:
             runs.append([p])

@@ -78,7 +78,7 @@ def product(make: Builder, box: Box) -> Box | None:
 
 
 def place(make: Builder, box: Box) -> Box | None:
-    """The place of the only label is a number, of the row or the column alike."""
+    """The place of the only label is a number, of the row as of the column."""
     return make.make(Reshape, make.make(PlaceOf, *box.children), to=(1,)) if _is_single(box) else None
 
 

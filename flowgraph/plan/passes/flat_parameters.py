@@ -1,4 +1,4 @@
-"""Parameters side by side: what is done alike to several small ones is done once, to the stretch that they make up."""
+"""Flat parameters: several small ones that are updated in the same way are updated at once, as one flat array."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.passes.alike import (
+from flowgraph.plan.passes.isomorphic import (
     LARGEST,
     Members,
     Reading,
     Run,
-    alike_runs,
     children_of,
     found_inside,
-    read_alike,
+    isomorphic_runs,
+    match_isomorphic,
 )
-from flowgraph.plan.passes.neighbours import bytes_of
-from flowgraph.plan.passes.squares import Joined, join, join_squares, joined_once
+from flowgraph.plan.passes.parameter_layout import bytes_of
+from flowgraph.plan.passes.sum_of_squares import Joined, join, join_squares, joined_once
+from flowgraph.plan.provenance import of_nobody
 from flowgraph.plan.rebuild import elements, shape_of
-from flowgraph.plan.schedule import Stretches, kinds_of
+from flowgraph.plan.schedule import FlatParameters, kinds_of
 from flowgraph.plan.store import Store
 
 
-def in_stretches(graph: Graph, store: Store) -> tuple[Graph, Stretches]:
-    """The graph in which boxes that do the same to neighbours in the store are one, and which boxes are stretches.
+def flatten_parameters(graph: Graph, store: Store) -> tuple[Graph, FlatParameters]:
+    """The graph in which boxes that do the same to adjacent parameters are one, and which boxes are flat parameters.
 
     The last outputs of the graph are the new values of the parameters of the store.
     """
@@ -37,7 +38,7 @@ def in_stretches(graph: Graph, store: Store) -> tuple[Graph, Stretches]:
     updated: dict[Parameter, Box] = dict(zip(store.parameters, outputs, strict=True))
     groups = _groups(graph, store, updated)
     if not groups:
-        return graph, Stretches({stretch: run for run, stretch in joined.items()}, {})
+        return graph, FlatParameters({flat: run for run, flat in joined.items()}, {})
     joining = _Joining(graph, store, groups, joined)
     graph = Graph(*joining.rebuilt(graph.outputs))
     new = {
@@ -45,21 +46,21 @@ def in_stretches(graph: Graph, store: Store) -> tuple[Graph, Stretches]:
         for run in groups
         if (members := tuple([updated[p] for p in run])) in joining.whole
     }
-    return graph, Stretches({stretch: run for run, stretch in joined.items()}, new)
+    return graph, FlatParameters({flat: run for run, flat in joined.items()}, new)
 
 
 def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[Run, Reading]:
-    """Neighbours whose new values are alike, with what they have in common, where one line for all saves time."""
+    """Adjacent parameters with isomorphic new values, where one line for all saves time, and what matches in them."""
     inside = found_inside(graph, updated)
     kinds = kinds_of(graph)
     kept: dict[Run, Reading] = {}
     owner: dict[Box, tuple[int, ...]] = {}
 
     def read(run: Run) -> tuple[Run, Reading, int]:
-        reading = read_alike([updated[p] for p in run], run, inside)
+        reading = match_isomorphic([updated[p] for p in run], run, inside)
         return run, reading, _lines_saved(reading, store, kinds)
 
-    for runs in _together(alike_runs(store, updated, inside), store, updated, inside):
+    for runs in _together(isomorphic_runs(store, updated, inside), store, updated, inside):
         readings = [read(run) for run in runs if len(run) > 1]
         if len(runs) > 1:
             whole = read(tuple([p for run in runs for p in run]))
@@ -78,11 +79,11 @@ def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dic
 
 
 def _lines_saved(reading: Reading, store: Store, kinds: Mapping[Box, str]) -> int:
-    """Lines that members share, less those that copy values into the stretch; none if a box is a member twice."""
+    """Lines that members share, less those that copy values into the flat array; none if a box is a member twice."""
     boxes = {box for members in reading.merged for box in members}
     if len(boxes) < sum(map(len, reading.merged)):
         return 0
-    apart = [members for members in reading.parts if not store.are_neighbours(members)]
+    apart = [members for members in reading.parts if not store.are_adjacent(members)]
     copied = sum(_is_copied(box, kinds) for members in apart for box in members)
     return sum(len(members) - 1 for members in reading.merged) - copied
 
@@ -96,7 +97,7 @@ def _together(runs: Sequence[Run], store: Store, updated: Mapping[Parameter, Box
         last = found[-1][-1][-1] if found else None
         if (
             last is not None
-            and store.are_neighbours((last, run[0]))
+            and store.are_adjacent((last, run[0]))
             and inside.issuperset([updated[last], updated[run[0]]])
             and type(updated[last]) is type(updated[run[0]])
             and size + bytes_of_run <= LARGEST
@@ -123,14 +124,14 @@ def _following(graph: Graph, boxes: Iterable[Box]) -> set[Box]:
 
 
 def _is_copied(box: Box, kinds: Mapping[Box, str]) -> bool:
-    """Whether the value cannot be written into the stretch where it is computed."""
+    """Whether the value cannot be written into the flat array where it is computed."""
     while isinstance(box, Reshape) and kinds[box] == "view":
         box = box.children[0]
     return kinds[box] != "fill"
 
 
 class _Joining:
-    """The graph built anew with one box in place of members that are alike."""
+    """The graph built anew with one box in place of isomorphic members."""
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class _Joining:
         self.store = store
         self.joined = joined
         self.members = {box: members for reading in groups.values() for members in reading.merged for box in members}
-        self.pieces = {members: cut for reading in groups.values() for members, cut in reading.pieces.items()}
+        self.segments = {members: cut for reading in groups.values() for members, cut in reading.segments.items()}
         self.whole: dict[Members, Box] = {}
         self.new: dict[Box, Box] = {}
 
@@ -170,9 +171,8 @@ class _Joining:
         return box if same else box.with_children(*children)
 
     def _join_members(self, members: Members) -> None:
-        """One box for all members; what stands for each of them is its section of the stretch."""
-        whole = members[0].with_children(*[self._stretch(children) for children in children_of(members)])
-        whole.__dict__.update(name=None, scope="")
+        """One box for all members; what stands for each of them is its section of the flat array."""
+        whole = of_nobody(members[0].with_children(*[self._flat(children) for children in children_of(members)]))
         self.whole[members] = whole
         start = 0
         for box in members:
@@ -180,7 +180,7 @@ class _Joining:
             self.new[box] = Reshape(Index(whole, index=(slice(start, stop),)), to=shape_of(box))
             start = stop
 
-    def _stretch(self, members: Members) -> Box:
+    def _flat(self, members: Members) -> Box:
         """What members are, one after another; a number that they share."""
         if members[0].shape == ():
             return self.new[members[0]]
@@ -189,10 +189,13 @@ class _Joining:
         return self.whole[members]
 
     def _joined(self, members: Members) -> Box:
-        if members in self.pieces:
+        if members in self.segments:
             return join(
-                [self._stretch(piece) if len(piece) > 1 else self.new[piece[0]] for piece in self.pieces[members]]
+                [
+                    self._flat(segment) if len(segment) > 1 else self.new[segment[0]]
+                    for segment in self.segments[members]
+                ]
             )
-        if not self.store.are_neighbours(members):
+        if not self.store.are_adjacent(members):
             return join([self.new[box] for box in members])
         return joined_once(tuple([box for box in members if isinstance(box, Parameter)]), self.joined)

@@ -1,4 +1,4 @@
-"""Lines that work element by element on large arrays, one after another, go over them in pieces that fit the cache."""
+"""Lines that work element by element on large arrays, one after another, go over them in tiles that fit the cache."""
 
 from __future__ import annotations
 
@@ -11,21 +11,33 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, is_scalar, shape_of, sizes_known
 
 LARGE = 1 << 21
-"""Bytes of an array from which the lines of a chain would read it from memory, not from the cache, line after line."""
+"""Bytes of an array from which the lines of a chain would read it from memory, not from the cache, line after line.
 
-PIECE = 1 << 18
-"""Bytes of a piece of an array: several of them fit the cache of a core together."""
+The size of the cache decides: on a machine with 32 MB of it, whose cores others used too, five lines took as long in
+tiles as whole from 512 KB to 8 MB (0.93 to 1.05), and 1.5 times as long whole at 32 MB (`python -m benchmarks
+thresholds`).
+"""
+
+TILE = 1 << 18
+"""Bytes of a tile of an array: several of them fit the cache of a core together.
+
+Tiles of 128 KB to 2 MB take the same time, to 3 %; those of 64 KB take 1.1 times as long, of 16 KB 6 times, since every
+tile costs a call (`python -m benchmarks thresholds`).
+"""
 
 FOR_THREADS = 1 << 21
-"""Bytes of an array from which a thread on another core earns what it costs to wake."""
+"""Bytes of an array from which a thread on another core earns what it costs to wake.
+
+As many as LARGE, where chains begin. An estimate, which no benchmark has tuned.
+"""
 
 
 class Chain(NamedTuple):
-    """The boxes of consecutive lines, the rows of a piece, the pieces, and whether threads share them."""
+    """The boxes of consecutive lines, the rows of a tile, the tiles, and whether threads share them."""
 
     boxes: tuple[Box, ...]
     rows: int
-    pieces: int
+    tiles: int
     threads: bool
 
 
@@ -74,17 +86,17 @@ def _bytes(box: Box) -> int:
 
 
 def _rows(box: Box) -> int:
-    """Rows that make up a piece."""
-    return max(1, PIECE * shape_of(box)[0] // max(1, _bytes(box)))
+    """Rows that make up a tile."""
+    return max(1, TILE * shape_of(box)[0] // max(1, _bytes(box)))
 
 
 def is_cut(child: Box, chain: Chain) -> bool:
-    """Whether a child is read piece by piece; one without the rows of the chain is read whole in each piece."""
+    """Whether a child is read tile by tile; one without the rows of the chain is read whole in each tile."""
     rows = shape_of(chain.boxes[0])
     return not is_scalar(child) and child.ndim == len(rows) and shape_of(child)[0] == rows[0]
 
 
 def local_boxes(chain: Chain, readers: dict[Box, list[Box]], kept: set[Box]) -> set[Box]:
-    """The members that nobody reads outside the chain: a buffer of the size of a piece is enough for them."""
+    """The members that nobody reads outside the chain: a buffer of the size of a tile is enough for them."""
     inside = set(chain.boxes)
     return {box for box in chain.boxes if box not in kept and all(one in inside for one in readers.get(box, ()))}

@@ -1,0 +1,154 @@
+"""The sizes from which a plan writes another line: both lines over a range of sizes, interleaved, the best of each.
+
+A number above 1 says that the line which plans take from the threshold on is the faster one. The sizes in
+`flowgraph/plan` are chosen from this table; where a crossing moves with the machine, they are powers of two near it.
+
+    python -m benchmarks thresholds
+    python -m benchmarks thresholds --quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.plan.blas import accumulator
+
+Call = Callable[[], Any]
+
+
+class Experiment(NamedTuple):
+    """What is compared, the sizes, and for a size the line below the threshold and the one above it."""
+
+    title: str
+    sizes: Sequence[int]
+    lines: Callable[[int], tuple[Call, Call]]
+
+
+def extreme(size: int) -> tuple[Call, Call]:
+    """The largest of a row: by its place, or by a reduction (`numpy.lines`, _SHORT)."""
+    a = np.random.default_rng(0).standard_normal(size).astype("float32")
+    return (lambda: a[a.argmax()]), (lambda: np.maximum.reduce(a, axis=None))
+
+
+def row_sum(size: int) -> tuple[Call, Call]:
+    """The sum of a row: as a product with ones, or by a reduction (`passes.idioms`, _ONES)."""
+    a, ones = np.random.default_rng(0).standard_normal(size).astype("float32"), np.ones(size, "float32")
+    return (lambda: a.dot(ones)), (lambda: np.add.reduce(a))
+
+
+def sum_of_product(size: int) -> tuple[Call, Call]:
+    """c + a b of 32 columns between: in two passes, or while BLAS makes the product (`passes.accumulation`, LARGE)."""
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.standard_normal(shape).astype("float32") for shape in ((size, 32), (32, size), (size, size)))
+    out, add = np.empty_like(c), accumulator(c)
+
+    def two_passes() -> None:
+        np.add(c, a.dot(b, out), out)
+
+    return two_passes, lambda: add(a, b)
+
+
+def scores(rows: int, copied: bool) -> tuple[Call, Call]:
+    """The softmax of a product with 10 classes: in rows, or as columns (`passes.transpose_layout`, MANY and LARGE)."""
+    rng = np.random.default_rng(0)
+    h, w = rng.standard_normal((rows, 64)).astype("float32"), rng.standard_normal((64, 10)).astype("float32")
+    a, b = np.empty((rows, 10), "float32"), np.empty((10, rows), "float32")
+
+    def in_rows() -> Any:
+        h.dot(w, a)
+        np.exp(np.subtract(a, np.maximum.reduce(a, axis=1, keepdims=True), a), a)
+        return np.divide(a, np.add.reduce(a, axis=1, keepdims=True), a)
+
+    def in_columns() -> Any:
+        np.copyto(b, h.dot(w, a).T) if copied else w.T.dot(h.T, b)
+        np.exp(np.subtract(b, np.maximum.reduce(b, axis=0), b), b)
+        return np.divide(b, np.add.reduce(b, axis=0), b)
+
+    return in_rows, in_columns
+
+
+def layouts(rows: int) -> tuple[Call, Call]:
+    """The same in columns that are made as such, or made in rows and copied (`passes.transpose_layout`, LARGE)."""
+    return scores(rows, False)[1], scores(rows, True)[1]
+
+
+def tiles(kilobytes: int) -> tuple[Call, Call]:
+    """Five lines over an array: whole, or in tiles of 256 KB (`numpy.tiling`, LARGE)."""
+    return _chain(kilobytes << 10, kilobytes << 10), _chain(kilobytes << 10, 1 << 18)
+
+
+def tile_sizes(kilobytes: int) -> tuple[Call, Call]:
+    """Five lines over 16 MB in tiles of this size, beside tiles of 256 KB (`numpy.tiling`, TILE)."""
+    return _chain(1 << 24, kilobytes << 10), _chain(1 << 24, 1 << 18)
+
+
+def _chain(size: int, tile: int) -> Call:
+    x = np.random.default_rng(0).standard_normal(size // 4).astype("float32")
+    out, half = np.empty_like(x), np.float32(0.5)
+    cuts = [(x[i : i + tile // 4], out[i : i + tile // 4]) for i in range(0, size // 4, tile // 4)]
+
+    def call() -> None:
+        for a, o in cuts:
+            np.multiply(a, half, o)
+            np.add(o, a, o)
+            np.multiply(o, o, o)
+            np.subtract(o, a, o)
+            np.maximum(o, half, out=o)
+
+    return call
+
+
+EXPERIMENTS = [
+    Experiment("largest of a row of n: reduction", (64, 1024, 4096, 16384, 65536), extreme),
+    Experiment("sum of a row of n: reduction", (64, 1024, 4096, 16384, 65536), row_sum),
+    Experiment("n x n sum and product: one pass", (32, 64, 128, 256, 512), sum_of_product),
+    Experiment("softmax of n x 10: in columns", (4, 8, 16, 64, 256), lambda rows: scores(rows, False)),
+    Experiment("columns of n x 10: copied", (64, 128, 256, 512, 2048), layouts),
+    Experiment("5 lines over n KB: tiles of 256 KB", (512, 1024, 2048, 8192, 32768), tiles),
+    Experiment("16 MB in tiles of n KB: of 256 KB", (16, 64, 128, 512, 2048, 8192), tile_sizes),
+]
+
+
+def best_of_both(lines: tuple[Call, Call], rounds: int) -> tuple[float, float]:
+    """Seconds of either line, in turn."""
+    start = time.perf_counter()
+    lines[0]()
+    calls = range(max(1, int(1e-3 / max(1e-9, time.perf_counter() - start))))
+    best = [np.inf, np.inf]
+    for number in range(2 * rounds):
+        call = lines[number % 2]
+        begin = time.perf_counter()
+        for _ in calls:
+            call()
+        best[number % 2] = min(best[number % 2], (time.perf_counter() - begin) / len(calls))
+    return best[0], best[1]
+
+
+def rows_of_table(rounds: int, sizes: int | None) -> Iterator[str]:
+    """A line for each experiment: by size, the time below the threshold by that above it."""
+    for title, all_sizes, lines in EXPERIMENTS:
+        cells = []
+        for size in all_sizes[:sizes]:
+            below, above = best_of_both(lines(size), rounds)
+            cells.append(f"{size}: {below / above:.2f}")
+        yield f"{title:36} " + "  ".join(cells)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks thresholds", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    arguments = sys.argv[1:]
+    options = parser.parse_args(arguments[arguments[:1] == ["thresholds"] :])
+    for row in rows_of_table(2 if options.quick else 200, 2 if options.quick else None):
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The back ends of flowgraph itself, and how a plan falls back to NumPy where another one refuses its graph."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
+from flowgraph.graph import Graph
+from flowgraph.plan.emitter import Emitter, RefusedError, emitter, emitter_of
+from flowgraph.plan.numpy.emitter import NumPyEmitter
+from flowgraph.plan.specialised import Specialised
+from flowgraph.plan.store import Store
+
+
+@emitter("numpy")
+def _numpy() -> Emitter:
+    return NumPyEmitter()
+
+
+@emitter("numba")
+def _numba() -> Emitter:
+    from flowgraph.plan.numba.emitter import NumbaEmitter
+
+    return NumbaEmitter()
+
+
+class Backend:
+    """Makes the functions of one plan: by the emitter of a name, and by that of NumPy once it has refused a graph."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._emitter = emitter_of(name)
+        missing = self._emitter.why_missing()
+        if missing:
+            self._fall_back(missing)
+
+    def specialised(
+        self, graph: Graph, store: Store, leaves: Mapping[Box, Box], reads: Sequence[Parameter], without: frozenset[str]
+    ) -> Specialised:
+        """The functions for leaves of known shapes."""
+        try:
+            return Specialised(self._emitter, graph, store, leaves, reads, without)
+        except RefusedError as reason:
+            self._fall_back(str(reason))
+        return Specialised(self._emitter, graph, store, leaves, reads, without)
+
+    def _fall_back(self, reason: str) -> None:
+        self._emitter = emitter_of("numpy")
+        warnings.warn(f'compile(backend="{self.name}"): {reason}; NumPy runs this plan', UserWarning, stacklevel=2)

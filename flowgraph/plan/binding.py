@@ -1,0 +1,82 @@
+"""The source of a program becomes functions: its names are bound to memory, constants and what its lines call."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import linecache
+import types
+import weakref
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flowgraph.box import Array, Box
+from flowgraph.box.leaves import Parameter
+from flowgraph.plan.arena import aligned_bytes
+from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.plan.store import Store
+
+if TYPE_CHECKING:
+    from flowgraph.plan.emitter import Program
+
+_numbers = itertools.count(1)
+
+
+class Memory:
+    """What the names of a function are made of.
+
+    `arena` has the bytes that the program asked for, the same for both functions of it; `old` are the arrays from which
+    this one reads the parameters that it updates, `new` those into which it writes them. Names bound before are items.
+    """
+
+    def __init__(self, arena: Array, old: Mapping[Parameter, Array], new: Mapping[Parameter, Array]) -> None:
+        self.arena = arena
+        self.old = old
+        self.new = new
+        self.space: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.space[name]
+
+    def array(self, offset: int, box: Box) -> Array:
+        """The value of a box at a byte of the arena."""
+        stop = offset + elements(box) * box.dtype.itemsize
+        return self.arena[offset:stop].view(box.dtype).reshape(shape_of(box))
+
+
+class Binding(NamedTuple):
+    """A global name of a program, and what makes its value for one of the two functions."""
+
+    name: str
+    make: Callable[[Memory], Any]
+
+
+def constant(name: str, value: Any) -> Binding:
+    """A name that is the same in both functions."""
+    return Binding(name, lambda memory: value)
+
+
+def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:
+    """The functions of a program: one for either of the two places in which the store has its parameters."""
+    code = _compiled(program)
+    arena = aligned_bytes(program.bytes)
+    sides = [dict(zip(store.parameters, buffers, strict=True)) for buffers in store.buffers]
+    return tuple(_function(program, code, Memory(arena, sides[now], sides[1 - now])) for now in (0, 1))
+
+
+def _function(program: Program, code: types.CodeType, memory: Memory) -> Callable[..., Any]:
+    memory.space["__builtins__"] = builtins  # compiled code that imports asks the globals of its caller for it
+    for name, make in program.bindings:
+        memory.space[name] = make(memory)
+    # Two functions of one code object would share the caches that the interpreter keeps with its instructions, in which
+    # the names of the one displace those of the other at every step.
+    return types.FunctionType(code.replace(), memory.space, "step")
+
+
+def _compiled(program: Program) -> types.CodeType:
+    """The code of the function; its lines are known to tracebacks as long as the program lives."""
+    path = f"<plan {next(_numbers)}>"
+    linecache.cache[path] = (len(program.call), None, program.call.splitlines(keepends=True), path)
+    weakref.finalize(program, linecache.cache.pop, path, None).atexit = False
+    module = compile(program.call, path, "exec")
+    return next(part for part in module.co_consts if isinstance(part, types.CodeType))

@@ -1,0 +1,112 @@
+"""What a back end gives, and the back ends that there are by the names that `fg.compile(..., backend=)` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple, Protocol
+
+from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
+from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
+from flowgraph.plan.binding import Binding
+from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.schedule import Schedule
+from flowgraph.plan.store import Store
+
+
+class Request(NamedTuple):
+    """What a function is wanted of, for inputs of given shapes.
+
+    The last outputs of the graph are the new values of the parameters of the store; its sizes are numbers, and no
+    composite box is left in it for which the back end has no rule. The function takes `leaves`, inputs and random
+    draws, and after them the values of `reads`, the parameters that no update changes.
+    """
+
+    graph: Graph
+    store: Store
+    leaves: Sequence[Box]
+    reads: Sequence[Parameter]
+    without: frozenset[str]
+
+    @property
+    def returned(self) -> int:
+        """How many outputs the function returns; the others are the new values."""
+        return len(self.graph.outputs) - len(self.store.parameters)
+
+
+@dataclass
+class Program:
+    """Source text, and what it needs to become a function.
+
+    `text` is what `plan.source` shows. `call` is the Python source of the function `step` that a call of the plan runs;
+    its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
+    request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
+    `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied.
+    """
+
+    text: str
+    call: str
+    bindings: list[Binding] = field(default_factory=list)
+    bytes: int = 0
+    copied: tuple[bool, ...] = ()
+
+
+class Emitter(Protocol):
+    """A back end: from a graph to source text that computes it.
+
+    A new back end is one class with these four methods, registered by `@emitter("its name")`. The rest is shared: sizes
+    become numbers and composite boxes are opened before, parameters live in a `Store`, and the program is bound twice
+    after, to either side of the store (`bind`). `schedule` says in which order and where in memory values are computed;
+    a back end whose compiler decides that itself, as XLA does, may return `schedule(graph, updated)` of the graph as it
+    is, from which pictures are drawn, and emit from `schedule.graph` alone.
+
+    Its values must be those of the graph, to rounding, and it must write new values of parameters into the arrays
+    `memory.new` and nothing else that outlives the call. A graph that it cannot compute it refuses with `RefusedError`,
+    in any of its methods: NumPy runs that plan, and a warning says why.
+    """
+
+    name: ClassVar[str]
+
+    def why_missing(self) -> str | None:
+        """Why the back end cannot be used on this machine, and how to install it; None where it can."""
+
+    def has_rule(self, box: Box) -> bool:
+        """Whether it writes the box by a rule of its own, so that the box is not opened into what its fprop builds."""
+
+    def schedule(self, request: Request) -> Schedule:
+        """The graph after the rewriting passes that suit the back end, and where its values are kept."""
+
+    def emit(self, request: Request, schedule: Schedule) -> Program:
+        """The program that computes the graph of the schedule."""
+
+
+class RefusedError(Exception):
+    """Why a back end does not take a graph: the reason, and the box of the user that it is about."""
+
+    def __init__(self, reason: str, box: Box | None = None) -> None:
+        owner = None if box is None else owner_of(box)
+        super().__init__(reason if owner is None else f"{owner.title} {reason}, built at {owner.built_at}")
+
+
+Loader = Callable[[], Emitter]
+_loaders: dict[str, Loader] = {}
+
+
+def emitter(name: str) -> Callable[[Loader], Loader]:
+    """Register what makes the emitter of a back end; it is called when a plan asks for the name, so it may import."""
+
+    def register(loader: Loader) -> Loader:
+        _loaders[name] = loader
+        return loader
+
+    return register
+
+
+def emitter_of(name: str) -> Emitter:
+    """The emitter of that name."""
+    if name not in _loaders:
+        *most, last = map(repr, _loaders)
+        raise UsageError(f"compile: found backend={name!r}, needs {', '.join(most)} or {last}")
+    return _loaders[name]()

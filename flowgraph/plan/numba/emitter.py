@@ -1,0 +1,76 @@
+"""The back end of Numba: the graph as one compiled function of loops, where NumPy's calls would take longer than it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from flowgraph.box import Box, Leaf
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.graph import Graph
+from flowgraph.plan.emitter import Program, RefusedError, Request
+from flowgraph.plan.new_values import with_new_values
+from flowgraph.plan.numba.bind import program
+from flowgraph.plan.numba.checks import CHECKS, checked_child
+from flowgraph.plan.numba.emit import emit
+from flowgraph.plan.numba.loops import find_loops
+from flowgraph.plan.numba.machine import has_blas, refuse_dtypes, why_missing
+from flowgraph.plan.numba.places import find_places, is_view
+from flowgraph.plan.numba.rewriting import add_products, in_parts
+from flowgraph.plan.numba.rules import RULES
+from flowgraph.plan.numpy.rules import VIEWS
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.passes.simplify import simplify
+from flowgraph.plan.schedule import Schedule, kinds_of, schedule
+
+OF_NUMPY = frozenset({"transpose_layout", "products", "batch_one", "accumulation", "tiling"})
+"""Passes that turn a graph into what NumPy is fast at, which loops do not need."""
+
+LARGEST = 1000
+"""Boxes that are compiled into one function. A limit of patience: Numba would take minutes for more."""
+
+
+class NumbaEmitter:
+    """Needs Numba; refuses boxes without a native line, and sizes that depend on values."""
+
+    name: ClassVar[str] = "numba"
+
+    def why_missing(self) -> str | None:
+        """Whether Numba can be imported."""
+        return why_missing()
+
+    def has_rule(self, box: Box) -> bool:
+        """Whether there is a line for the box."""
+        return ufunc_of(box) is not None or VIEWS.has(box) or RULES.has(box)
+
+    def schedule(self, request: Request) -> Schedule:
+        """The passes that do not aim at NumPy; outputs, and sums of large products, in memory of their own."""
+        parameters = request.store.parameters
+        small = simplify(in_parts(request.graph), request.without | OF_NUMPY, len(parameters))
+        whole = add_products(_with_own_results(with_new_values(small, parameters)), len(parameters))
+        if len(whole.boxes) > LARGEST:
+            raise RefusedError(
+                f"the plan has {len(whole.boxes)} boxes, more than the {LARGEST} that are compiled at once"
+            )
+        refuse_dtypes(whole.boxes)
+        updated = dict(zip(parameters, whole.outputs[request.returned :], strict=True))
+        return schedule(whole, updated, tiles=False, copied_constants=True)
+
+    def emit(self, request: Request, schedule: Schedule) -> Program:
+        """The loops, compiled; what Python runs calls them."""
+        graph = schedule.graph
+        places = find_places(graph, schedule.kinds)
+        kept = graph.outputs[: request.returned]
+        labels = [places[checked_child(box)].base for box in graph.boxes if CHECKS.of(box) is not None]
+        results = [*kept, *[box for box in labels if not isinstance(box, Leaf)]]
+        loops = find_loops(graph, places, {*graph.outputs, *results})
+        native = emit(schedule, loops, list(request.leaves), results, has_blas())
+        return program(native, request, schedule, places)
+
+
+def _with_own_results(graph: Graph) -> Graph:
+    """The graph whose outputs each fill memory of their own: a copy of what is a leaf or a view."""
+    kinds = kinds_of(graph, copied_constants=True)
+    own = {
+        box: Cast(box, to=box.dtype) if isinstance(box, Leaf) or is_view(box, kinds) else box for box in graph.outputs
+    }
+    return Graph(*[own[box] for box in graph.outputs])

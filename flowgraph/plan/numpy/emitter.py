@@ -1,0 +1,61 @@
+"""The back end of NumPy: straight-line calls on buffers, in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from flowgraph.box import Box
+from flowgraph.boxes.shape.joining import Concatenate
+from flowgraph.graph import Graph
+from flowgraph.plan.arena import lay_out
+from flowgraph.plan.emitter import Program, Request
+from flowgraph.plan.new_values import with_new_values
+from flowgraph.plan.numpy.emit import emit
+from flowgraph.plan.numpy.lines import is_written
+from flowgraph.plan.passes.flat_parameters import flatten_parameters
+from flowgraph.plan.passes.simplify import simplify
+from flowgraph.plan.schedule import FlatParameters, Schedule, schedule
+
+
+class NumPyEmitter:
+    """Needs nothing but NumPy, and computes every graph: what has no line is a call of its fprop."""
+
+    name: ClassVar[str] = "numpy"
+
+    def why_missing(self) -> None:
+        """NumPy is always there."""
+
+    def has_rule(self, box: Box) -> bool:
+        """Whether there is a line for the box."""
+        return is_written(box)
+
+    def schedule(self, request: Request) -> Schedule:
+        """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
+        without, parameters = request.without, request.store.parameters
+        small = simplify(request.graph, without, len(parameters))
+        small, flat = (
+            flatten_parameters(small, request.store) if "flat_parameters" not in without else (small, FlatParameters())
+        )
+        whole = with_new_values(small, parameters, flat)
+        kept, new = whole.outputs[: request.returned], whole.outputs[request.returned :]
+        parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
+        early = _nearest_first(whole, [*new, *parts])
+        graph = Graph(*kept, *_nearest_first(whole, new), along=(*kept, *early))
+        return schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat)
+
+    def emit(self, request: Request, schedule: Schedule) -> Program:
+        """The lines; the text is what runs."""
+        kept = schedule.graph.outputs[: request.returned]
+        source = emit(schedule, [*request.leaves, *request.reads], kept)
+        buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
+        copied = tuple([schedule.kinds[box] != "number" for box in kept])
+        return Program(source.text, source.text, source.bindings, lay_out(buffers.values()), copied)
+
+
+def _nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
+    """Boxes in the order in which backpropagation comes to them: what they read can die early."""
+    depth: dict[Box, int] = {}
+    for box in graph.boxes:
+        depth[box] = 1 + max((depth[child] for child in box.children), default=0)
+    return sorted(new, key=depth.__getitem__)

@@ -1,0 +1,55 @@
+"""What a back end knows of single boxes: rules, each registered for classes of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+
+Condition = Callable[[Any], bool]
+
+
+class _Conditional(Protocol):
+    @property
+    def when(self) -> Condition:
+        """For which boxes of its classes the rule holds."""
+
+
+R = TypeVar("R", bound=_Conditional)
+
+
+class Rules(Generic[R]):
+    """Rules by the class of a box: exactly that class, since a subclass may compute something else."""
+
+    def __init__(self) -> None:
+        self.by_class: dict[type[Box], list[R]] = {}
+
+    def add(self, classes: Iterable[type[Box]], rule: R) -> None:
+        """Register a rule, which is asked before those of the same class that were registered earlier."""
+        for cls in classes:
+            if not (isinstance(cls, type) and issubclass(cls, Box)):
+                raise UsageError(f"rule: found {cls!r}, needs a class of boxes")
+            self.by_class.setdefault(cls, []).insert(0, rule)
+
+    def of(self, box: Box) -> R | None:
+        """The rule for a box, None if there is none."""
+        for rule in self.by_class.get(type(box), ()):
+            if rule.when(box):
+                return rule
+        return None
+
+    def has(self, box: Box) -> bool:
+        """Whether there are rules for the class of a box, whatever their conditions."""
+        return type(box) in self.by_class
+
+
+def always(box: Box) -> bool:
+    """The condition of a rule for all boxes of its classes."""
+    return True
+
+
+def never(box: Box) -> bool:
+    """The condition of a rule for no box."""
+    return False

@@ -1,0 +1,84 @@
+"""The benchmark of the passes: every pass has a step that it changes, and a step without it computes the same."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import passes, thresholds
+from benchmarks.peers.networks import STEPS
+from flowgraph.plan import PASSES
+
+SMALL = ("MLP 1: 64-32-10", "momentum 32: 64-64-10", "attention", "LSTM", "LeNet")
+SEEN = {
+    "batch_one": "MLP 1: 64-32-10",
+    "accumulation": "MLP 1024: 1024-1024-1024-10",
+    "tiling": "elementwise 4096x512",
+}
+"""Steps in which passes for a batch of one, and for large arrays, have something to do."""
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_every_pass_changes_a_step_that_is_measured(name):
+    step = STEPS[SEEN.get(name, "momentum 32: 64-64-10")]
+    sources = []
+    for without in ((), (name,)):
+        plan, call = step("float32", without=without)
+        call()
+        sources.append(plan.source)
+    assert sources[0] != sources[1]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_no_pass_computes_a_product_twice(name):
+    products = []
+    for without in ((), ("scales",), ("scalars",), ("constants",)):
+        plan, call = STEPS[name]("float32", without=without)
+        call()
+        products.append(len(re.findall(r"\bmatmul\(|\.dot\(", plan.source)))
+    assert products[0] <= min(products)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_step_without_passes_computes_the_same(name):
+    losses = []
+    for without in ((), PASSES):
+        _, call = STEPS[name]("float64", without=without)
+        losses.append([float(call()[0]) for _ in range(3)])
+    assert losses[0][2] < losses[0][0]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-9)
+
+
+def test_the_benchmark_prints_what_each_pass_gains(monkeypatch, capsys, tmp_path):
+    asked = ["passes", "--quick", "--steps", "MLP 1:", "--passes", "labels,tiling", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
+    passes.main()
+    head, step, most = capsys.readouterr().out.splitlines()[1:]
+    assert head.split() == ["all,", "µs", "labels", "tiling"]
+    assert step.split()[-1] == "."
+    assert float(step.split()[-2]) > 0
+    assert most.split()[-1] == "1.000"
+    assert (tmp_path / "passes.json").exists()
+
+
+def test_an_unknown_step_is_refused():
+    with pytest.raises(SystemExit, match="found 'GRU', needs some of MLP"):
+        passes.parsed(["--steps", "GRU"])
+
+
+def test_the_lines_on_both_sides_of_a_threshold_give_the_same():
+    for experiment in thresholds.EXPERIMENTS:
+        assert len(list(experiment.sizes)) > 1
+        below, above = experiment.lines(experiment.sizes[0])
+        found = [call() for call in (below, above)]
+        if found[0] is not None and np.shape(found[0]) == np.shape(found[1]):
+            np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5, err_msg=experiment.title)
+
+
+def test_the_thresholds_are_printed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "thresholds", "--quick"])
+    thresholds.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(thresholds.EXPERIMENTS)
+    assert all(re.fullmatch(r".*: .*\d+: \d+\.\d\d  \d+: \d+\.\d\d", line) for line in lines)
