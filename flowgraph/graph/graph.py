@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.random_draws import seed_of_run
 from flowgraph.box.underflow import is_underflow
-from flowgraph.errors import UnknownBoxError, UsageError
+from flowgraph.errors import UsageError
 from flowgraph.graph import feeding
 from flowgraph.graph.backward_steps import backward_steps, reader
-from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.order import Boxes, assert_topological, topological_order, unique_names
 from flowgraph.graph.pictures import DrawnGraph
 from flowgraph.graph.run import Run, as_values
 from flowgraph.graph.sweep import Step
 from flowgraph.graph.table import graph_table
+from flowgraph.graph.topology import Topology
 from flowgraph.printable import printable
 
 _KEYWORDS: dict[str, Any] = {"keep": "all", "seed": None}
@@ -38,7 +36,7 @@ class Fstep(NamedTuple):
     done: tuple[int, ...]
 
 
-class Graph(DrawnGraph):
+class Graph(Topology, DrawnGraph):
     """A directed acyclic graph of boxes, given by its outputs.
 
     `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
@@ -62,16 +60,7 @@ class Graph(DrawnGraph):
                 raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
         if not outputs:
             raise UsageError("Graph: found no output, needs one box or more")
-        self.outputs = Boxes(outputs)
-        self.boxes = topological_order((*along, *outputs))
-        if debugging():
-            assert_topological(self.boxes)
-        self.slots = {box: slot for slot, box in enumerate(self.boxes)}
-        self.names = unique_names(self.boxes)
-        self.inputs = Boxes(box for box in self.boxes if isinstance(box, Input))
-        self.parameters = Boxes(box for box in self.boxes if isinstance(box, Parameter))
-        self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
-        self._by_name = {name: box for box, name in self.names.items()}
+        super().__init__(outputs, along)
         self._of_keywords = [box for box in self.inputs if self.names[box] in _KEYWORDS]
         self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
         self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
@@ -129,13 +118,6 @@ class Graph(DrawnGraph):
             error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
             raise
 
-    def box(self, key: Any) -> Box:
-        """The box of that name, or the box itself if the graph holds it."""
-        found = self._by_name.get(key) if isinstance(key, str) else key
-        if not isinstance(found, Box) or found not in self.slots:
-            raise UnknownBoxError(feeding.unknown_box(self, key))
-        return found
-
     def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
         """The forward steps: all, or those of the descendants of `dirty`; values that are not kept are dropped."""
         key = (kept, dirty)
@@ -156,18 +138,6 @@ class Graph(DrawnGraph):
             f"Graph: found a call, but a graph is no function; run it with graph.fprop({given}), or make a function of "
             f"it with fg.compile(graph)"
         )
-
-    def __getitem__(self, name: str) -> Box:
-        return self.box(name)
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def __iter__(self) -> Iterator[Box]:
-        return iter(self.boxes)
-
-    def __contains__(self, box: object) -> bool:
-        return (self._by_name if isinstance(box, str) else self.slots).__contains__(box)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """What pickle and copy build the graph from: its boxes, which outputs they are, what a subclass has added."""

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import BpropError, GradientWarning
 from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.topology import Topology
 from flowgraph.graph.where_masking import careful
 from flowgraph.shapes.size import Size, evaluate
 
-if TYPE_CHECKING:
-    from flowgraph.graph.graph import Graph
 
-
-def assert_values(graph: Graph, values: Sequence[Any], sizes: dict[str, int]) -> None:
+def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int]) -> None:
     """Every value has the shape and the dtype that its box was built with."""
     for box, value in zip(graph.boxes, values, strict=True):
         parts = value if isinstance(value, tuple) else (value,)
@@ -35,7 +33,7 @@ def assert_values(graph: Graph, values: Sequence[Any], sizes: dict[str, int]) ->
                 )
 
 
-def checked_sweep(graph: Graph, steps: Sequence[Step], values: list[Any], grads: list[Any]) -> None:
+def checked_sweep(graph: Topology, steps: Sequence[Step], values: list[Any], grads: list[Any]) -> None:
     """The sweep, one bprop at a time, with what it reads frozen and what it returns looked at."""
     frozen = [_frozen(value) for value in values]
     for step in careful(steps, grads):
@@ -52,7 +50,7 @@ def checked_sweep(graph: Graph, steps: Sequence[Step], values: list[Any], grads:
                 raise BpropError(nan_text(graph, step, position))
 
 
-def sweep_to_nan(graph: Graph, steps: Sequence[Step], values: list[Any], seeds: Sequence[Any]) -> list[Any]:
+def sweep_to_nan(graph: Topology, steps: Sequence[Step], values: list[Any], seeds: Sequence[Any]) -> list[Any]:
     """The sweep anew, with an exact 0 for branches that are not taken; a warning names the first bprop that made a NaN
     of what was free of it, none where the values held one already."""
     grads = list(seeds)
@@ -66,7 +64,7 @@ def sweep_to_nan(graph: Graph, steps: Sequence[Step], values: list[Any], seeds: 
     return grads
 
 
-def nan_text(graph: Graph, step: Step, position: int) -> str:
+def nan_text(graph: Topology, step: Step, position: int) -> str:
     """Who made the NaN, for whom, where in the user's code."""
     box: Box = step.box
     return (
