@@ -14,7 +14,8 @@ from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.zero_report import Cause, ZeroReport
 from flowgraph.errors import UsageError
 from flowgraph.graph import reachability
-from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import sweep
 from flowgraph.graph.where_masking import careful
 
 if TYPE_CHECKING:

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
-
-import numpy as np
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.random_draws import seed_of_run
-from flowgraph.box.underflow import is_underflow
 from flowgraph.errors import UsageError
 from flowgraph.graph import feeding
-from flowgraph.graph.backward_steps import backward_steps, reader
+from flowgraph.graph.cached_steps import CachedSteps
+from flowgraph.graph.forward import forward
 from flowgraph.graph.pictures import DrawnGraph
-from flowgraph.graph.run import Run, as_values
-from flowgraph.graph.sweep import Step
+from flowgraph.graph.run import Run
 from flowgraph.graph.table import graph_table
-from flowgraph.graph.topology import Topology
 from flowgraph.printable import printable
 
 _KEYWORDS: dict[str, Any] = {"keep": "all", "seed": None}
 """The keywords of `fprop`, with their defaults; an input of such a name takes what is given by that keyword."""
 
-_VALUES = frozenset({np.ndarray, tuple, np.float64, np.float32, np.int64, np.bool_})
 
-
-class Fstep(NamedTuple):
-    """One fprop: the slot of the box, its fprop, the slots of its children, the slots that no later step reads."""
-
-    slot: int
-    fprop: Callable[..., Any]
-    read: Callable[[Any], Iterable[Any]]
-    done: tuple[int, ...]
-
-
-class Graph(Topology, DrawnGraph):
+class Graph(CachedSteps, DrawnGraph):
     """A directed acyclic graph of boxes, given by its outputs.
 
     `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
@@ -63,9 +47,6 @@ class Graph(Topology, DrawnGraph):
         super().__init__(outputs, along)
         self._of_keywords = [box for box in self.inputs if self.names[box] in _KEYWORDS]
         self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
-        self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
-        self._bsteps: dict[Any, tuple[Step, ...]] = {}
-        self.reached: set[tuple[Box, ...]] = set()
 
     def fprop(
         self, feeds: Mapping[Any, Any] | None = None, /, *, keep: Any = "all", seed: Any = None, **named: Any
@@ -95,41 +76,8 @@ class Graph(Topology, DrawnGraph):
                 if values[self.slots[leaf]] is None:
                     values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
         kept = self._kept(keep)
-        self.compute(self.fsteps(kept), values)
+        forward(self, self.fsteps(kept), values)
         return Run(self, values, kept is None, seed, sizes)
-
-    def compute(self, steps: Sequence[Fstep], values: list[Any]) -> None:
-        """Run the steps on the list of values, in place."""
-        slot = 0
-        try:
-            for slot, fprop, read, done in steps:
-                value = fprop(*read(values))
-                if type(value) not in _VALUES:
-                    value = as_values(value)
-                values[slot] = value
-                for dead in done:
-                    values[dead] = None
-        except Exception as error:
-            if is_underflow(error):
-                rest = tuple(itertools.dropwhile(lambda step: step.slot != slot, steps))
-                with np.errstate(under="ignore"):
-                    return self.compute(rest, values)
-            box = self.boxes[slot]
-            error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
-            raise
-
-    def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
-        """The forward steps: all, or those of the descendants of `dirty`; values that are not kept are dropped."""
-        key = (kept, dirty)
-        if key not in self._fsteps:
-            self._fsteps[key] = self._build_fsteps(kept, dirty)
-        return self._fsteps[key]
-
-    def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
-        """The backward steps: the boxes that lead to `wrt`, in reverse order."""
-        if wrt not in self._bsteps:
-            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt)
-        return self._bsteps[wrt]
 
     def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
         """Refused: a graph is run."""
@@ -159,25 +107,6 @@ class Graph(Topology, DrawnGraph):
         listed: Sequence[Any] = [keep] if isinstance(keep, str | Box) else list(keep)
         extra = () if isinstance(keep, str) and keep == "outputs" else listed
         return frozenset(self.slots[self.box(box)] for box in (*self.outputs, *extra))
-
-    def _build_fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None) -> tuple[Fstep, ...]:
-        changed = set(dirty or ())
-        last: dict[int, int] = {}
-        steps: list[Fstep] = []
-        for slot, box in enumerate(self.boxes):
-            children = [self.slots[child] for child in box.children]
-            if not box.children or (dirty is not None and changed.isdisjoint(children)):
-                continue
-            changed.add(slot)
-            last.update(dict.fromkeys(children, len(steps)))
-            steps.append(Fstep(slot, box.fprop, reader(children), ()))
-        if kept is None:
-            return tuple(steps)
-        dead: list[list[int]] = [[] for _ in steps]
-        for slot, step in last.items():
-            if slot not in kept:
-                dead[step].append(slot)
-        return tuple(step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True))
 
 
 def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:

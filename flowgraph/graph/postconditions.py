@@ -10,7 +10,8 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import BpropError, GradientWarning
-from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import sweep
 from flowgraph.graph.topology import Topology
 from flowgraph.graph.where_masking import careful
 from flowgraph.shapes.size import Size, evaluate

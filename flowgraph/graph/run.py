@@ -13,8 +13,10 @@ from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.errors import DtypeError, FeedError, UnknownBoxError, UsageError
 from flowgraph.graph import feeding, postconditions, reachability
 from flowgraph.graph.debug_mode import debugging
+from flowgraph.graph.forward import forward
 from flowgraph.graph.pictures import ExplainedGrads, ExplainedRun
-from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import sweep
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -67,7 +69,7 @@ class Run(ExplainedRun):
         sizes = feeding.bind_sizes(graph, {box: values[graph.slots[box]].shape for box in graph.inputs})
         if sizes != self.sizes:
             raise FeedError(f"update: the sizes change from {self.sizes} to {sizes}; run graph.fprop for another batch")
-        graph.compute(graph.fsteps(None, frozenset(graph.slots[box] for box in given)), values)
+        forward(graph, graph.fsteps(None, frozenset(graph.slots[box] for box in given)), values)
         return Run(graph, values, True, self.seed, sizes)
 
     def bprop(self, grad: Any = None, *, wrt: Any = None, keep: str = "wrt", unused: str = "raise") -> Grads:
@@ -88,11 +90,9 @@ class Run(ExplainedRun):
         graph = self.graph
         boxes = self._wrt(wrt)
         seeds = self._seeds(grad)
-        cut = reachability.unreached(graph, boxes) if boxes not in graph.reached else []
+        cut = graph.cut(boxes)
         if unused == "raise":
             reachability.refuse_cut(graph, cut)
-        if not cut:
-            graph.reached.add(boxes)
         steps = graph.bsteps(boxes)
         try:
             grads = self._swept(boxes, steps, seeds)
@@ -228,13 +228,6 @@ class Grads(ExplainedGrads, Mapping[Any, Any]):
 
     def __repr__(self) -> str:
         return f"<Grads of {', '.join(printable(self.graph.names[box]) for box in self._grads)}>"
-
-
-def as_values(value: Any) -> Any:
-    """What an fprop returned, as an array or a tuple of arrays."""
-    if isinstance(value, tuple):
-        return tuple(np.asarray(part)[()] for part in value)
-    return np.asarray(value)[()]
 
 
 def read_only(value: Any) -> Any:

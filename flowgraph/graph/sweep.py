@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +11,8 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.errors import BpropError, FlowgraphError
+from flowgraph.graph.steps import Step
 from flowgraph.shapes.spec import same, shape_text
-
-
-class Step(NamedTuple):
-    """One bprop: the box, its slot, the slots of its children, and which of them want a gradient."""
-
-    slot: int
-    bprop: Callable[..., tuple[Any, ...]]
-    read: Callable[[Any], Iterable[Any]]
-    wanted: tuple[tuple[int, int], ...]
-    arity: int
-    box: Box
 
 
 def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.label import PlaceOf, PlacesOf, check_labels
-from flowgraph.graph.run import as_values
+from flowgraph.graph.forward import as_values
 from flowgraph.plan.arena import aligned_bytes, lay_out
 from flowgraph.plan.blas import accumulator
 from flowgraph.plan.numpy.emit import NUMPY, Source
