@@ -1,4 +1,4 @@
-"""The flow graph of the lecture: boxes in topological order, fprop along it, the leaves that it reads."""
+"""The flow graph of the lecture: fprop along the topological order of its boxes, bprop in the reverse order."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from typing import Any, NoReturn
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.random_draws import seed_of_run
-from flowgraph.errors import UsageError
+from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import feeding
+from flowgraph.graph.array_sweep import sweep_arrays
+from flowgraph.graph.backward import backward
 from flowgraph.graph.cached_steps import CachedSteps
+from flowgraph.graph.debug_mode import debugging
 from flowgraph.graph.forward import forward
-from flowgraph.graph.pictures import DrawnGraph
-from flowgraph.graph.run import Run
+from flowgraph.graph.grads import Grads, read_only
+from flowgraph.graph.pictures import DrawnGraph, ExplainedRun
+from flowgraph.graph.postconditions import assert_values
+from flowgraph.graph.reachability import refuse_cut
+from flowgraph.graph.seeds import array_seeds
 from flowgraph.graph.table import graph_table
 from flowgraph.printable import printable
 
@@ -107,6 +113,97 @@ class Graph(CachedSteps, DrawnGraph):
         listed: Sequence[Any] = [keep] if isinstance(keep, str | Box) else list(keep)
         extra = () if isinstance(keep, str) and keep == "outputs" else listed
         return frozenset(self.slots[self.box(box)] for box in (*self.outputs, *extra))
+
+
+class Run(ExplainedRun):
+    """What `Graph.fprop` computed: `run[box]` or `run["name"]` is a value, `run.bprop()` gives the gradients.
+
+    A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
+    """
+
+    def __init__(self, graph: Graph, values: list[Any], complete: bool, seed: Any, sizes: dict[str, int]) -> None:
+        self.graph = graph
+        self.seed = seed
+        self.sizes = sizes
+        self.complete = complete
+        self._values = values
+        if debugging():
+            assert_values(graph, values, sizes)
+
+    def __getitem__(self, key: Any) -> Any:
+        box = self.graph.box(key)
+        value = self._values[self.graph.slots[box]]
+        if value is None:
+            raise UsageError(
+                f"{self.graph.names[box]}: its value was not kept; run fprop with keep='all' or keep=[box, ...]"
+            )
+        return read_only(value)
+
+    @property
+    def outputs(self) -> tuple[Any, ...]:
+        """The values of the outputs of the graph."""
+        return tuple(self[box] for box in self.graph.outputs)
+
+    def __float__(self) -> float:
+        values = [self._values[self.graph.slots[box]] for box in self.graph.outputs]
+        if len(values) != 1 or values[0].shape != ():
+            raise UsageError("float(run): the graph has not one scalar output; take the value you mean, run[box]")
+        return float(values[0])
+
+    def update(self, feeds: Mapping[Any, Any] | None = None, /, **named: Any) -> Run:
+        """A new run with other values for some leaves: only what descends from them is computed again."""
+        self._needs_all("update")
+        graph = self.graph
+        values = self._values.copy()
+        given = feeding.read_feeds(graph, feeds, named)
+        for box, value in given.items():
+            values[graph.slots[box]] = value
+        sizes = feeding.bind_sizes(graph, {box: values[graph.slots[box]].shape for box in graph.inputs})
+        if sizes != self.sizes:
+            raise FeedError(f"update: the sizes change from {self.sizes} to {sizes}; run graph.fprop for another batch")
+        forward(graph, graph.fsteps(None, frozenset(graph.slots[box] for box in given)), values)
+        return Run(graph, values, True, self.seed, sizes)
+
+    def bprop(self, grad: Any = None, *, wrt: Any = None, keep: str = "wrt", unused: str = "raise") -> Grads:
+        """The gradients of the output with respect to the parameters, or to the boxes in `wrt`.
+
+        Boxes are visited in reverse topological order, and only those that lead to `wrt`; each sends to its children
+        the vector-Jacobian product of what arrived. `grad` is what arrives at the output, 1 for a scalar; for several
+        outputs give one each, in their order or by box or name, [1.0, 0.5] or {loss: 1.0}, where nothing arrives at
+        those left out; or leave it out where all are scalar: then it is the gradient of their sum.
+        `keep="all"` keeps the gradient of every box on the way. A box to which no gradient leads raises an error;
+        `unused="zeros"` gives zeros for it.
+
+        Source: Larochelle, Training neural networks, "flow graph", bprop.
+        """
+        self._needs_all("bprop")
+        if keep not in ("wrt", "all") or unused not in ("raise", "zeros"):
+            raise UsageError("bprop: keep is 'wrt' or 'all', unused is 'raise' or 'zeros'")
+        boxes = self._wrt(wrt)
+        seeds = self._seeds(grad)
+        if unused == "raise":
+            refuse_cut(self.graph, self.graph.cut(boxes))
+        grads = backward(self.graph, self._values, seeds, boxes, sweep_arrays, every=keep == "all")
+        return Grads(self.graph, grads, boxes, self._values, seeds)
+
+    def _wrt(self, wrt: Any) -> tuple[Box, ...]:
+        if wrt is None:
+            if not self.graph.parameters:
+                raise UsageError("bprop: the graph has no parameters; say with respect to what, wrt=[box, ...]")
+            return self.graph.parameters
+        listed = [wrt] if isinstance(wrt, str | Box) else list(wrt)
+        return tuple(dict.fromkeys(self.graph.box(box) for box in listed))
+
+    def _seeds(self, grad: Any) -> list[Any]:
+        """What arrives at the outputs, with a place for every box."""
+        return array_seeds(self.graph, self._values, grad)
+
+    def _needs_all(self, what: str) -> None:
+        if not self.complete:
+            raise UsageError(f"{what}: needs the values of every box; run fprop with keep='all'")
+
+    def __repr__(self) -> str:
+        return f"<Run of {self.graph!r}>"
 
 
 def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:
