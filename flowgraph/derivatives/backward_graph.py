@@ -83,6 +83,7 @@ def sent_back(
     cut = graph.cut(boxes)
     if unused == "raise":
         reachability.refuse_cut(graph, [box for box in listed if box not in graph] + cut)
+    reachability.refuse_lost(graph, cut)
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
     seeds = seeds_of(graph, [(output, _seed(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
     found = backward(graph, graph.boxes, seeds, reached, partial(_sweep_boxes, fallback is not None, units))

@@ -77,6 +77,14 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
                 )
 
 
+def refuse_lost(graph: Topology, cut: Sequence[Box]) -> None:
+    """Refuse zeros for boxes of which an output has a derivative that a box on the way does not implement."""
+    if cut:
+        reached = _reached(graph)
+        leads = leading(graph.boxes, graph.slots, cut)
+        refuse_underived([box for box in graph.boxes if box in reached], graph.slots, leads)
+
+
 def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
     """Why no gradient reaches a box: the first box above it through which none passes."""
     title = f"{type(box).__name__} {graph.names[box]!r}"
