@@ -14,6 +14,10 @@ from flowgraph.errors import BpropError, FlowgraphError
 from flowgraph.graph.steps import Step
 from flowgraph.shapes.spec import same, shape_text
 
+_SETTLED = np.float64
+"""The type of a part that is taken as it is where the child has that type too: in a graph of numbers a call of
+`settled` for each part would be felt (`python -m benchmarks overhead`)."""
+
 
 def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> None:
     """Send the gradients in `grads` on, from each box to those of its children that want one.
@@ -23,7 +27,6 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
 
     Source: Larochelle, Training neural networks, "flow graph", bprop.
     """
-    scalar = np.float64
     box: Box | None = None
     try:
         for slot, bprop, read, wanted, arity, box in steps:
@@ -34,9 +37,9 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
             if type(parts) is not tuple or len(parts) != arity:
                 raise _wrong_count(box, parts)
             for position, child in wanted:
-                part = parts[position]
-                if type(part) is not scalar or type(values[child]) is not scalar:
-                    part = settled(part, values[child], box, position, values[slot])
+                part, value = parts[position], values[child]
+                if type(part) is not _SETTLED or type(value) is not _SETTLED:
+                    part = settled(part, value, box, position, values[slot])
                 arrived = grads[child]
                 grads[child] = part if arrived is None else added(arrived, part)
     except Exception as error:
