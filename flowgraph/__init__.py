@@ -23,8 +23,9 @@ from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
 from flowgraph.functional import trace
 from flowgraph.graph import Graph
 from flowgraph.graph.debug_mode import debug
+from flowgraph.graph.grads import Grads
+from flowgraph.graph.graph import Run
 from flowgraph.graph.opened import opened
-from flowgraph.graph.run import Grads, Run
 from flowgraph.plan import Plan, compile
 from flowgraph.saving import load, save
 from flowgraph.training import (

@@ -1,6 +1,11 @@
-"""Folders stand in one order; a file imports its own and those before it: at import, in a call, for types."""
+"""Folders stand in one order, and files import each other in no circle: at import, in a call, for types.
+
+A file imports its own folder and those before it.
+"""
 
 import ast
+import functools
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,31 +22,52 @@ ANYWHERE = ("starting", "__version__")
 UPWARD = {"graph/pictures.py"}
 """Files that may import any folder, inside functions and for types only."""
 
+BACK = {
+    ("training.history_plot", "training.history"): "a history draws itself, and its picture reads it",
+    ("training.bias_variance_plot", "training.bias_variance"): "a decomposition draws itself, and its picture reads it",
+    ("search.plots", "search.result"): "a result draws itself, and its picture reads it",
+    ("training.callbacks", "training.trainer"): "a trainer calls callbacks, which are given the trainer",
+    ("plan.calling", "plan.plan"): "a plan is called in a way that is made for its fields",
+    ("plan.passes.sections", "plan.schedule"): "a schedule finds sections, which are cut out of it",
+    ("plan.numpy.emit_chains", "plan.numpy.emit"): "an emitter has parts, which are given the emitter",
+    ("plan.numpy.emit_labels", "plan.numpy.emit"): "an emitter has parts, which are given the emitter",
+    ("plan.numpy.emit_stretches", "plan.numpy.emit"): "an emitter has parts, which are given the emitter",
+    ("plan.numba.blocks", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
+    ("plan.numba.sums", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
+    ("checking.check", "checking.kinds"): "check() finds the kind of its target, whose check ends in check.py",
+}
+"""The imports that close a circle, by importing and imported file, each with its reason; there are no others."""
+
 HOME = Path(flowgraph.__file__).parent
 FILES = sorted(path.relative_to(HOME).as_posix() for path in HOME.rglob("*.py") if path.parent != HOME)
 
 
 def imported(tree):
-    """The names of modules of flowgraph that a piece of code imports, without the first part."""
+    """The dotted names in flowgraph that a piece of code imports, without the first part."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are written in full"
             module = str(node.module)
-            found = [f"flowgraph.{alias.name}" for alias in node.names] if module == "flowgraph" else [module]
+            found = [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue
         yield from (name.removeprefix("flowgraph.") for name in found if name.startswith("flowgraph."))
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_a_file_imports_its_own_folder_and_those_before_it(file):
+def tree_of(file):
+    """The code of a file; of one that may import any folder, the imports at its top."""
     tree = ast.parse((HOME / file).read_text(encoding="utf-8"))
     if file in UPWARD:
-        tree = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+        return ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    return tree
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_imports_its_own_folder_and_those_before_it(file):
     place = ORDER.index(file.split("/")[0])
-    above = {name for name in imported(tree) if name.split(".")[0] not in (*ORDER[: place + 1], *ANYWHERE)}
+    above = {name for name in imported(tree_of(file)) if name.split(".")[0] not in (*ORDER[: place + 1], *ANYWHERE)}
     assert not above, f"{file}: imports {', '.join(sorted(above))}, which may import it"
 
 
@@ -53,4 +79,45 @@ def test_the_order_names_each_folder_and_nothing_else():
 
 def test_what_is_above_is_seen(tmp_path):
     code = "def f():\n    from flowgraph.plan import bind\n    from flowgraph import rendering\n"
-    assert list(imported(ast.parse(code))) == ["plan", "rendering"]
+    assert list(imported(ast.parse(code))) == ["plan.bind", "rendering"]
+
+
+def circle_in(trees, left_out=()):
+    """Files that import each other in a circle, where there are any; `trees` has the code of each by dotted name."""
+    imports = {}
+    for file, tree in trees.items():
+        files = (name if name in trees else name.rpartition(".")[0] for name in imported(tree))
+        imports[file] = {each for each in files if each in trees and each != file and (file, each) not in left_out}
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return set(error.args[1])
+    return set()
+
+
+@functools.cache
+def trees_of_files():
+    return {file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): tree_of(file) for file in FILES}
+
+
+def test_no_files_import_each_other_in_a_circle_but_with_a_reason():
+    assert not circle_in(trees_of_files(), BACK)
+
+
+@pytest.mark.parametrize("edge", BACK, ids="-".join)
+def test_an_import_with_a_reason_closes_a_circle(edge):
+    assert circle_in(trees_of_files(), BACK.keys() - {edge}), "the circle is gone; so may its reason"
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from flowgraph.graph.one import One",
+        "from flowgraph.graph import one",
+        "def f():\n    import flowgraph.graph.one",
+        "if TYPE_CHECKING:\n    from flowgraph.graph.one import One",
+    ],
+)
+def test_a_circle_is_seen_however_it_is_imported(back):
+    code = {"graph": "", "graph.one": "from flowgraph.graph.two import Two", "graph.two": back}
+    assert circle_in({file: ast.parse(text) for file, text in code.items()}) == {"graph.one", "graph.two"}

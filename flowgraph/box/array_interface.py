@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box import concrete_values
 from flowgraph.box.array_requests import Asker, who_asks
-from flowgraph.box.numpy_dispatch import call_function
+from flowgraph.box.node import Node
+from flowgraph.box.numpy_dispatch import call_function, call_ufunc
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
-
-if TYPE_CHECKING:
-    from flowgraph.box.base import Box
-    from flowgraph.shapes.spec import Spec
 
 _AS_A_NUMBER = "work with the box itself, which compares and computes as a number does"
 _ITSELF = "use the box itself, which compares and computes as an array does; join boxes with np.stack or np.concatenate"
@@ -33,12 +30,8 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-class ArrayMethods(NDArrayOperatorsMixin):
+class ArrayMethods(Node, NDArrayOperatorsMixin):
     """The array interface of a box; every method is the NumPy function of its name."""
-
-    if TYPE_CHECKING:
-        title: str
-        outputs: tuple[Spec, ...]
 
     shape: Shape
     dtype: np.dtype[Any]
@@ -52,6 +45,12 @@ class ArrayMethods(NDArrayOperatorsMixin):
     __itruediv__ = NDArrayOperatorsMixin.__truediv__
     __imatmul__ = NDArrayOperatorsMixin.__matmul__
     __ipow__ = NDArrayOperatorsMixin.__pow__
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
+        return call_function(function, args, keywords)
 
     @property
     def ndim(self) -> int:
@@ -220,7 +219,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
     def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str) -> Any:
         """What the value behind a box says while a function is traced; refused anywhere else."""
         trace = concrete_values.current()
-        answer = None if trace is None else trace.answer(cast("Box", self), kind)
+        answer = None if trace is None else trace.answer(self, kind)
         if answer is None and trace is not None:
             self._refuse(what, "it reads an input from outside of the function, which has to be an argument")
         if answer is None:

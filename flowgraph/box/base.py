@@ -5,26 +5,24 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 
 from flowgraph.box import concrete_values, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
+from flowgraph.box.arrays import Array, frozen_copy
+from flowgraph.box.construction import Construction
 from flowgraph.box.copying import Copying, is_code_pickled
 from flowgraph.box.declaration import check_setting_names, read_bprop, read_fprop, read_signature
-from flowgraph.box.description import Description
+from flowgraph.box.immutability import Immutable
 from flowgraph.box.inference import try_dtype, try_fprop
-from flowgraph.box.missing_attributes import immutable, unknown_attribute
-from flowgraph.box.naming import Line, current_scope, users_line
+from flowgraph.box.node import Node
 from flowgraph.box.underflow import again
-from flowgraph.errors import DtypeError, FrozenError, UnknownAttributeError, UsageError
-from flowgraph.printable import why_not_a_name
+from flowgraph.errors import UsageError
 from flowgraph.shapes.signature import Signature, SignatureMismatchError
-from flowgraph.shapes.size import Shape, product
-from flowgraph.shapes.spec import Spec, broadcast
-
-Array = np.ndarray[Any, Any]
+from flowgraph.shapes.size import Shape
+from flowgraph.shapes.spec import Spec
 
 registry: dict[str, type[Box]] = {}
 """Every box class by name; tests, docs, pictures and checks find a new class here."""
@@ -35,10 +33,7 @@ def registry_name(cls: type[Box]) -> str:
     return cls.__name__ if cls.__module__.startswith("flowgraph.") else f"{cls.__module__}.{cls.__qualname__}"
 
 
-_SCALARS = (bool, int, float, complex)
-
-
-class Box(ArrayMethods, Description, Copying):
+class Box(Construction, Immutable, Copying, ArrayMethods):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -51,27 +46,7 @@ class Box(ArrayMethods, Description, Copying):
     Source: Larochelle, Training neural networks, "flow graph".
     """
 
-    numpy: ClassVar[Any] = ()
-    symbol: ClassVar[str] = ""
-    formula: ClassVar[str] = ""
-    derivative: ClassVar[str] = ""
-    role: ClassVar[str] = "box"
-    signature: ClassVar[Any] = None
-    domain: ClassVar[Mapping[str, Any]] = {}
-    kinks: ClassVar[tuple[float, ...]] = ()
-    constant_children: ClassVar[Any] = frozenset()
-    underived_children: ClassVar[Any] = frozenset()
-    examples: ClassVar[tuple[Any, ...] | None] = ()
-    public: ClassVar[bool] = True
-
-    has_bprop: ClassVar[bool] = False
-    takes_needs: ClassVar[bool] = False
-
     children: tuple[Box, ...]
-    name: str | None
-    scope: str
-    built_at: Line
-    outputs: tuple[Spec, ...]
 
     def __init_subclass__(cls, abstract: bool = False, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -81,7 +56,7 @@ class Box(ArrayMethods, Description, Copying):
         cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
         if abstract:
             return
-        if cls.fprop is Box.fprop and is_code_pickled():  # by which a class is made first, and then gets what it had
+        if cls.fprop is Node.fprop and is_code_pickled():  # by which a class is made first, and then gets what it had
             registry.setdefault(registry_name(cls), cls)
             return
         read_fprop(cls)
@@ -105,10 +80,6 @@ class Box(ArrayMethods, Description, Copying):
             state["shape"], state["dtype"] = outputs
         else:
             state["outputs"] = tuple(outputs)
-
-    def fprop(self, *values: Any) -> Any:
-        """The value of the box from the values of its children."""
-        raise UsageError(f"{type(self).__name__}: has no fprop; a box declares one")
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value; every child but that of a Part has one output."""
@@ -134,9 +105,6 @@ class Box(ArrayMethods, Description, Copying):
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
         return Spec(shape, try_dtype(self, specs, signature))
 
-    def check_settings(self) -> None:
-        """Refuse settings that make no sense; called before the children are read."""
-
     @functools.cached_property
     def passes(self) -> tuple[bool, ...]:
         """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
@@ -154,13 +122,6 @@ class Box(ArrayMethods, Description, Copying):
     def constant(self) -> tuple[bool, ...]:
         """For each child, whether no gradient is ever sent to it."""
         return tuple(name.partition("[")[0] in self.constant_children for name in self.names_of_children())
-
-    @property
-    def spec(self) -> Spec:
-        """Shape and dtype of the value."""
-        if len(self.outputs) != 1:
-            raise UsageError(f"{self.title}: found a box of {len(self.outputs)} outputs used as one; take box[0], ...")
-        return self.outputs[0]
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Floating-point operations of one fprop, given the shapes of the value and of the children."""
@@ -187,46 +148,6 @@ class Box(ArrayMethods, Description, Copying):
         except (FloatingPointError, RuntimeWarning) as error:
             return again(error, box.fprop, *arrays)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("shape", "dtype") and "outputs" in self.__dict__:
-            return getattr(self.spec, name)
-        raise UnknownAttributeError(unknown_attribute(self, name))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise FrozenError(immutable(self, name, f"an assignment to {name!r}"))
-
-    def __delattr__(self, name: str) -> None:
-        raise FrozenError(immutable(self, name, f"del of {name!r}"))
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        return numpy_dispatch.call_ufunc(ufunc, method, inputs, keywords)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        return numpy_dispatch.call_function(function, args, keywords)
-
-    def _start(self, name: str | None) -> None:
-        """Where in the user's code and under which name the box is built."""
-        scope = current_scope()
-        self.__dict__.update(built_at=users_line(), scope=scope, name=None if name is None else scope + _valid(name))
-
-    def _set(self, given: dict[str, Any]) -> None:
-        unknown = given.keys() - self.settings.keys()
-        if unknown:
-            raise UsageError(
-                f"{type(self).__name__}: found {sorted(unknown)[0]}=, but its settings are "
-                f"{', '.join(self.settings) or 'none'}; children are given by position"
-            )
-        for name, field in self.settings.items():
-            if name in given:
-                self.__dict__[name] = given[name]
-            elif field.default_factory is not dataclasses.MISSING:
-                self.__dict__[name] = field.default_factory()
-            elif field.default is not dataclasses.MISSING:
-                self.__dict__[name] = field.default
-            else:
-                raise UsageError(f"{type(self).__name__}: needs the setting {name}=")
-        self.check_settings()
-
     def _adopt(self, children: Sequence[Any]) -> tuple[Box, ...]:
         """The children as boxes; numbers and arrays become constants."""
         fixed = len(self.child_names) - self.variadic
@@ -245,50 +166,6 @@ class Box(ArrayMethods, Description, Copying):
     def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
         """None keeps the dtype that NumPy gives to what is no Python number."""
         return None
-
-
-class Elementwise(Box, abstract=True):
-    """A box that works element by element: children broadcast, and the engine sums their gradients back."""
-
-    def infer(self, *specs: Any) -> Spec:
-        """The broadcast shape, the dtype of a trial fprop on one element."""
-        shape = broadcast([spec.shape for spec in specs])
-        if shape is None:
-            raise self.shape_error("the shapes of the children do not broadcast")
-        return Spec(shape, try_dtype(self, specs, None))
-
-    def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """One per element."""
-        return product(shape)
-
-    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
-        """A Python number takes the dtype of what it meets, so it never widens float32."""
-        if type(number) not in _SCALARS:
-            return None
-        if len(children) == 2 and type(number) is not complex:
-            other = children[children[0] is number]
-            if isinstance(other, Box) and other.dtype.kind == "f":
-                return other.dtype
-        met = [c.dtype if isinstance(c, Box) else np.asarray(c).dtype for c in children if type(c) not in _SCALARS]
-        dtype = np.result_type(*met, number)
-        if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
-            return self._dtype_beyond(number, met)
-        return dtype
-
-    def _dtype_beyond(self, number: int, met: Sequence[np.dtype[Any]]) -> Any:
-        """The dtype of a whole number that is beyond the integers that it meets: as in NumPy, floats where the box
-        computes with floats, and any that holds it where the box only compares."""
-        for ufunc in self.numpy if isinstance(self.numpy, tuple) else (self.numpy,):
-            if isinstance(ufunc, np.ufunc) and ufunc.nin == len(met) + 1:
-                *needed, result = ufunc.resolve_dtypes((*met, int, None))
-                if needed[-1].kind in "fc":
-                    return needed[-1]
-                if result.kind == "b":
-                    return np.float64 if np.asarray(number).dtype.kind == "O" else np.asarray(number).dtype
-        raise DtypeError(
-            f"{type(self).__name__}: found {number}, which the dtype {np.result_type(*met)} of what it meets does not "
-            f"hold; convert that to a wider dtype, box.astype(int)"
-        )
 
 
 class Leaf(Box, abstract=True):
@@ -319,7 +196,8 @@ class Constant(Leaf):
         trace = concrete_values.current()
         if cls is not Constant or trace is None or trace.constants is None:
             return object.__new__(cls)
-        return object.__new__(trace.constants)
+        made: Constant = object.__new__(trace.constants)
+        return made
 
     def __init__(self, value: Any, *, dtype: Any = None, name: str | None = None) -> None:
         self._start(name)
@@ -338,23 +216,3 @@ class Constant(Leaf):
     def holds(self, predicate: Callable[[Array], bool]) -> bool:
         """Whether the value has a property."""
         return predicate(self.value)
-
-
-def frozen_copy(value: Any, dtype: Any = None) -> Array:
-    """A read-only array of one's own, of numbers or truth values."""
-    array = np.array(value, dtype=dtype)
-    array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    if array.dtype.kind not in "biufc":
-        dense = "; give matrix.toarray()" if hasattr(value, "toarray") else ""
-        raise DtypeError(
-            f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or truth values{dense}"
-        )
-    array.setflags(write=False)
-    return array
-
-
-def _valid(name: Any) -> str:
-    problem = why_not_a_name(name)
-    if problem is not None:
-        raise UsageError(f"name: found {name!r}, {problem}")
-    return name  # type: ignore[no-any-return]

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from flowgraph.box.arrays import Array
+from flowgraph.box.node import Node
 from flowgraph.box.random_draws import seed_of_run
-
-if TYPE_CHECKING:
-    from flowgraph.box.base import Array, Box, Constant
-    from flowgraph.box.leaves import Random
 
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
@@ -37,21 +35,21 @@ class Trace:
 
     def __init__(
         self,
-        values: Mapping[Box, Any],
-        constants: type[Constant] | None = None,
+        values: Mapping[Node, Any],
+        constants: type[Any] | None = None,
         seed: Any = None,
         lends: Callable[[Array], bool] | None = None,
     ) -> None:
-        self.answers: list[tuple[Box, Callable[[Any], Any], Any]] = []
+        self.answers: list[tuple[Node, Callable[[Any], Any], Any]] = []
         self.constants = constants
-        self.randoms: dict[Random, tuple[Any, int]] = {}
+        self.randoms: dict[Any, tuple[Any, int]] = {}
         self.lent: list[tuple[Array, bytes]] = []
         self.copied: list[tuple[Array, Array]] = []
         self.steps: Steps | None = None
         self._lends = lends
         self._seed = seed
         self._seeds: list[tuple[Any, Iterator[int]]] = []
-        self._values: dict[Box, Any] = dict(values)
+        self._values: dict[Node, Any] = dict(values)
 
     @property
     def seed(self) -> Any:
@@ -63,7 +61,7 @@ class Trace:
         """Whether an array stays as it is while the call lasts, so that it need not be copied."""
         return self._lends is not None and self._lends(array)
 
-    def note(self, leaf: Random) -> tuple[Any, int]:
+    def note(self, leaf: Any) -> tuple[Any, int]:
         """The seed of a random leaf, None for that of the call, and its number among those of the same seed."""
         if leaf not in self.randoms:
             if self._seeds:
@@ -82,7 +80,7 @@ class Trace:
         finally:
             self._seeds.pop()
 
-    def answer(self, box: Box, kind: Callable[[Any], Any]) -> Any:
+    def answer(self, box: Node, kind: Callable[[Any], Any]) -> Any:
         """The value of a box as a bool or an int, None where it reads a leaf from outside that has none."""
         value = self.value_of(box)
         if value is None:
@@ -91,7 +89,7 @@ class Trace:
         self.answers.append((box, kind, said))
         return said
 
-    def value_of(self, box: Box) -> Any:
+    def value_of(self, box: Node) -> Any:
         """The value of a box, None where it reads a leaf from outside that has none."""
         values = self._values
         stack = [box]

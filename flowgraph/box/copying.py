@@ -9,15 +9,12 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from flowgraph.box.naming import Line
+from flowgraph.box.node import Node
 from flowgraph.errors import FlowgraphError, UsageError
-
-if TYPE_CHECKING:
-    from flowgraph.box.base import Box
 
 _ALIKE = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "passes"})
 """What two boxes that differ in nothing but their children have in common, and the children."""
@@ -36,18 +33,13 @@ _DEEPEST = 20
 """Boxes in which pickle may stand, one in another, before all that are below are written children first."""
 
 
-class Copying:
+class Copying(Node):
     """How a box is copied.
 
     A copy has parameters of its own, and so have the boxes that lead to one; what leads to none cannot change, and is
     shared, as in the copy of a tuple. What stands twice in the original, in two graphs of one list say, stands twice in
     the copy. `copy.copy` of a box, which cannot change, is the box.
     """
-
-    if TYPE_CHECKING:
-        children: tuple[Box, ...]
-        built_at: Line
-        title: str
 
     def __copy__(self) -> Any:
         return self

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from flowgraph.box.node import Node
 from flowgraph.errors import DeclarationError
 from flowgraph.shapes.signature import Signature
 
-if TYPE_CHECKING:
-    from flowgraph.box.base import Box
 
-
-def check_setting_names(cls: type[Box], annotations: Mapping[str, Any]) -> None:
+def check_setting_names(cls: type[Node], annotations: Mapping[str, Any]) -> None:
     """Refuse a setting that would hide what every box has."""
     taken = {"children", "name", "scope", "built_at", "outputs", "shape", "dtype"} & annotations.keys()
     if taken:
         raise DeclarationError(f"{cls.__name__}: a setting cannot be called {sorted(taken)[0]!r}; a box has that name")
 
 
-def read_fprop(cls: type[Box]) -> None:
+def read_fprop(cls: type[Node]) -> None:
     """Read the children from the parameters of fprop."""
     if cls.fprop is _box_fprop(cls):
         raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
@@ -45,11 +43,11 @@ def read_fprop(cls: type[Box]) -> None:
         )
 
 
-def _box_fprop(cls: type[Box]) -> Any:
+def _box_fprop(cls: type[Node]) -> Any:
     return next(vars(base)["fprop"] for base in reversed(cls.__mro__) if "fprop" in vars(base))
 
 
-def read_bprop(cls: type[Box]) -> None:
+def read_bprop(cls: type[Node]) -> None:
     """Hold the parameters of bprop against those of fprop."""
     bprop = getattr(cls, "bprop", None)
     cls.has_bprop = bprop is not None
@@ -66,7 +64,7 @@ def read_bprop(cls: type[Box]) -> None:
         )
 
 
-def read_signature(cls: type[Box]) -> Signature:
+def read_signature(cls: type[Node]) -> Signature:
     """Read the signature and hold it against the children."""
     try:
         signature = Signature.parse(cls.signature)

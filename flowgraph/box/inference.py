@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from flowgraph.box.node import Node
 from flowgraph.errors import UsageError
 from flowgraph.shapes.signature import Signature
 from flowgraph.shapes.size import Shape, evaluate, fit
 from flowgraph.shapes.spec import Spec, sample
-
-if TYPE_CHECKING:
-    from flowgraph.box.base import Box
 
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
 _cache: dict[Hashable, Any] = {}
@@ -42,7 +40,7 @@ def small_shape(ndim: int) -> Shape:
     return (2,) * min(ndim, 8) + (1,) * (ndim - 8)
 
 
-def try_dtype(box: Box, specs: Sequence[Spec], signature: Signature | None) -> np.dtype[Any]:
+def try_dtype(box: Node, specs: Sequence[Spec], signature: Signature | None) -> np.dtype[Any]:
     """The dtype of the value, from a trial on one element per axis of the signature."""
     if signature is None:
         key: tuple[Any, ...] = tuple([spec.dtype for spec in specs])
@@ -53,19 +51,19 @@ def try_dtype(box: Box, specs: Sequence[Spec], signature: Signature | None) -> n
     return dtype
 
 
-def try_fprop(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
+def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     """Shape and dtype of the value, from trials on arrays of several sizes for each name."""
     result: Spec | tuple[Spec, ...] = _cached(box, tuple(specs), lambda: _from_trials(box, specs))
     return result
 
 
-def _dtype_by_trial(box: Box, key: Sequence[Any]) -> np.dtype[Any]:
+def _dtype_by_trial(box: Node, key: Sequence[Any]) -> np.dtype[Any]:
     small = [Spec(*one) if isinstance(one, tuple) else Spec((), one) for one in key]
     dtype: np.dtype[Any] = _trial(box, small, {})[0].dtype
     return dtype
 
 
-def _cached(box: Box, known: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
     try:
         settings = tuple((type(v), v) for v in box.setting_values().values()) if box.settings else ()
         key = (type(box), settings, known)
@@ -80,7 +78,7 @@ def _cached(box: Box, known: tuple[Any, ...], compute: Callable[[], Any]) -> Any
     return found
 
 
-def _from_trials(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
+def _from_trials(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     names = sorted({name for spec in specs for size in spec.shape if not isinstance(size, int) for name in size.names})
     if not names:
         specs_of_value = tuple(Spec(value.shape, value.dtype) for value in _trial(box, specs, {}))
@@ -98,7 +96,7 @@ def _from_trials(box: Box, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     return _fit_outputs(box, samples)
 
 
-def _fit_outputs(box: Box, samples: Sequence[tuple[Mapping[str, int], list[Any]]]) -> Spec | tuple[Spec, ...]:
+def _fit_outputs(box: Node, samples: Sequence[tuple[Mapping[str, int], list[Any]]]) -> Spec | tuple[Spec, ...]:
     """The sizes of the values as polynomials of the names."""
     _, first = samples[0]
     if any([v.ndim for v in values] != [v.ndim for v in first] for _, values in samples):
@@ -113,7 +111,7 @@ def _fit_outputs(box: Box, samples: Sequence[tuple[Mapping[str, int], list[Any]]
     return specs if len(specs) > 1 else specs[0]
 
 
-def _trial(box: Box, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[Any]:
+def _trial(box: Node, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[Any]:
     arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
     _spend(box, sum(array.size for array in arrays))
     try:
@@ -124,7 +122,7 @@ def _trial(box: Box, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[An
     return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
 
 
-def _spend(box: Box, elements: int) -> None:
+def _spend(box: Node, elements: int) -> None:
     left = _left.get()
     if left is None:
         return

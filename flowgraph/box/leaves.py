@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from flowgraph.box import concrete_values
-from flowgraph.box.base import Array, Leaf, frozen_copy
+from flowgraph.box.arrays import Array, frozen_copy
+from flowgraph.box.base import Leaf
 from flowgraph.box.locks import new_lock
 from flowgraph.box.read_only_array import view_of
 from flowgraph.errors import DtypeError, ShapeError, UsageError

@@ -5,15 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from flowgraph.box import concrete_values, gufunc_axes
+from flowgraph.box.node import Node
 from flowgraph.errors import UnsupportedError
-
-if TYPE_CHECKING:
-    from flowgraph.box.base import Box
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
@@ -50,7 +48,7 @@ def implements(*functions: Any) -> Callable[[Builder], Builder]:
     return register
 
 
-def register(cls: type[Box], functions: Sequence[Any]) -> None:
+def register(cls: type[Node], functions: Sequence[Any]) -> None:
     """Let a box class stand for NumPy functions."""
     for function in functions:
         builder = getattr(cls, "from_numpy", None)
@@ -106,7 +104,7 @@ def _call_function(function: Callable[..., Any], method: str, args: Sequence[Any
     return _call(function, builder, args, keywords)
 
 
-def bind(cls: type[Box], function: Callable[..., Any], *args: Any, **keywords: Any) -> Box:
+def bind(cls: type[Node], function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
     """Build a box from a call of its NumPy function: arguments named like a setting are settings, the first others
     are the children, and what is left must be at its default."""
     children: list[Any] = []

@@ -19,7 +19,7 @@ from flowgraph.checking.describe import Failure
 from flowgraph.checking.target import Target
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop
-from flowgraph.graph.run import as_values
+from flowgraph.graph.forward import as_values
 from flowgraph.graph.sweep import settled
 
 LARGEST_CACHE = 256

@@ -19,7 +19,7 @@ from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.run import Run
+from flowgraph.graph.graph import Run
 
 SECONDS = 20.0
 

@@ -15,7 +15,7 @@ from flowgraph.checking.combine import combined, with_failures
 from flowgraph.checking.report import Report
 from flowgraph.checking.stopwatch import Stopwatch
 from flowgraph.graph import Graph
-from flowgraph.graph.run import Run
+from flowgraph.graph.graph import Run
 
 BUDGET = 6_000
 

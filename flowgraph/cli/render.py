@@ -14,7 +14,7 @@ from flowgraph.cli.check_inputs import draw_input, read_feeds
 from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.run import Run
+from flowgraph.graph.graph import Run
 from flowgraph.rendering.compose import DETAILS, DIRECTIONS
 from flowgraph.rendering.engines import ENGINES
 from flowgraph.rendering.gallery import box_graph

@@ -24,7 +24,8 @@ from flowgraph.debugging.feeding_elements import elements_read, unbroadcast
 from flowgraph.debugging.remedies import ARRIVED, remedy
 from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.graph import reachability
-from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import sweep
 from flowgraph.graph.where_masking import careful
 
 if TYPE_CHECKING:

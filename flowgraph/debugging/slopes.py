@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.debugging.zero_report import Cause
-from flowgraph.graph.sweep import Step
+from flowgraph.graph.steps import Step
 
 SATURATED = 1e-3
 STAIRCASE = frozenset({"0", "0, 0"})

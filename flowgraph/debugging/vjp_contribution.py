@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowgraph.graph.sweep import Step, added, settled
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import added, settled
 
 
 def vjp_contribution(step: Step, child: int, grad: Any, own: Any, *values: Any) -> Any:

@@ -14,7 +14,8 @@ from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.debugging.zero_report import Cause, ZeroReport
 from flowgraph.errors import UsageError
 from flowgraph.graph import reachability
-from flowgraph.graph.sweep import Step, sweep
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import sweep
 from flowgraph.graph.where_masking import careful
 
 if TYPE_CHECKING:

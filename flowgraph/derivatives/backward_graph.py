@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph, reachability
+from flowgraph.graph.backward import backward, seeds_of
 from flowgraph.graph.order import topological_order
+from flowgraph.graph.seeds import refuse_without_grad
+from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
+from flowgraph.graph.topology import Topology
 from flowgraph.graph.where_masking import are_finite, careful, of_units
 from flowgraph.shapes.spec import same, shape_text
 
@@ -76,30 +80,37 @@ def sent_back(
     graph = Graph(*outputs)
     listed = [wrt] if isinstance(wrt, Box) else list(wrt)
     boxes = tuple(box for box in listed if isinstance(box, Box) and box in graph)
-    cut = reachability.unreached(graph, boxes)
+    cut = graph.cut(boxes)
     if unused == "raise":
         reachability.refuse_cut(graph, [box for box in listed if box not in graph] + cut)
-    sent: list[Any] = [None] * len(graph)
-    for output, grad in zip(outputs, grads, strict=True):
-        seed, slot = turned(_seed(output, grad)), graph.slots[output]
-        sent[slot] = seed if sent[slot] is None else sent[slot] + seed
+    reachability.refuse_lost(graph, cut)
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
-    steps = [on_boxes(step, fallback is not None) for step in graph.bsteps(reached)]
-    given = set(topological_order([box for box in sent if box is not None]))
-    if units and not are_finite(graph):
-        sweep(of_units(steps, sent, {graph.slots[box] for box in reached}), graph.boxes, sent)
-    else:
-        sweep(careful(steps, sent), graph.boxes, sent)
-    _name_grads(graph, sent, given)
-    found = {box: turned(sent[graph.slots[box]]) for box in reached}
-    result = [found[box] if found.get(box) is not None else np.zeros_like(box) for box in listed]
+    seeds = seeds_of(graph, [(output, _seed(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
+    found = backward(graph, graph.boxes, seeds, reached, partial(_sweep_boxes, fallback is not None, units))
+    result = [found[box] if box in found else np.zeros_like(box) for box in listed]
+    given = set(topological_order([box for box in seeds if box is not None]))
     reachability.mark_derivatives(
         one for one in result if isinstance(one, Box) and one not in given and one not in graph
     )
     return result
 
 
-def _name_grads(graph: Graph, sent: Sequence[Any], given: Collection[Box]) -> None:
+def _sweep_boxes(
+    differences: bool, units: bool, graph: Topology, steps: Sequence[Step], values: Sequence[Any],
+    seeds: Sequence[Any], wrt: Sequence[Box],
+) -> list[Any]:  # fmt: skip
+    """The gradients of all boxes, as boxes: what they will hold is not known, so branches not taken are masked."""
+    grads = list(seeds)
+    built = [on_boxes(step, differences) for step in steps]
+    if units and not are_finite(graph):
+        sweep(of_units(built, grads, {graph.slots[box] for box in wrt}), values, grads)
+    else:
+        sweep(careful(built, grads), values, grads)
+    _name_grads(graph, grads, set(topological_order([box for box in seeds if box is not None])))
+    return grads
+
+
+def _name_grads(graph: Topology, sent: Sequence[Any], given: Collection[Box]) -> None:
     """Call the gradient of 'layer1/W' layer1/dW, where the sweep has made a box for it that has no name yet."""
     for box, grad in zip(graph.boxes, sent, strict=True):
         if isinstance(grad, Box) and grad.children and grad.name is None and grad not in given and grad not in graph:
@@ -109,16 +120,7 @@ def _name_grads(graph: Graph, sent: Sequence[Any], given: Collection[Box]) -> No
 
 def _seed(output: Box, grad: Any) -> Any:
     if grad is None:
-        if output.dtype.kind == "c":
-            raise UsageError(
-                f"gradient: {output.title} has dtype {output.dtype}, and only a real value has a gradient by itself; "
-                f"take np.real, np.imag or np.abs of it, or give grad= of that dtype"
-            )
-        if output.shape != ():
-            raise UsageError(
-                f"gradient: {output.title} has the shape {shape_text(output.shape)}, and only a scalar has a gradient "
-                f"by itself; reduce it with fg.sum or fg.mean, or give grad= of that shape"
-            )
+        refuse_without_grad(f"gradient: {output.title}", output.shape, output.dtype)
         return Constant(np.ones((), output.dtype))
     seed = grad if isinstance(grad, Box) else Constant(grad, dtype=output.dtype)
     if len(seed.shape) != len(output.shape) or not all(map(same, seed.shape, output.shape)):

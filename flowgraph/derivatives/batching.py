@@ -24,7 +24,6 @@ from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.boxes.shape.arrangement import Flip, Transpose
 from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import ExpandDims, Reshape, Squeeze
-from flowgraph.derivatives.per_row import PerRow
 from flowgraph.graph.order import topological_order
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -49,17 +48,15 @@ def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
 
 
 def _over_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    rule = _rules.get(type(box)) or (_elementwise if isinstance(box, Elementwise) else None)
-    if rule is not None:
-        result: Box | None = rule(box, found, some)
-        if result is not None:
-            return result
-    batched = tuple(child in found for child in box.children)
-    return PerRow(*[found.get(child, child) for child in box.children], box=box, batched=batched)
+    rule = _rules.get(type(box)) or (_elementwise if isinstance(box, Elementwise) else _rules[Box])
+    result: Box | None = rule(box, found, some)
+    if result is None:
+        result = _rules[Box](box, found, some)
+    return result
 
 
 def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
-    """How boxes of these classes are taken over rows; None from the rule is row by row."""
+    """How boxes of these classes are taken over rows; None from the rule is as that for `Box`, which serves any box."""
 
     def register(rule: Rule) -> Rule:
         _rules.update(dict.fromkeys(classes, rule))

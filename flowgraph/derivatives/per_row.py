@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import turned
+from flowgraph.derivatives.backward_graph import gradients
+from flowgraph.derivatives.batching import over_rows, rule_for
 from flowgraph.derivatives.opaque import parts_of, settled_bprop
+from flowgraph.derivatives.products import put_in
 from flowgraph.shapes.spec import Spec
 
 
@@ -77,10 +81,6 @@ class PerRow(Box):
 
     def _bprop_over_rows(self, grad: Any, children: Any) -> tuple[Any, ...]:
         """The gradients of one row as a graph, over all rows."""
-        from flowgraph.derivatives.backward_graph import gradients
-        from flowgraph.derivatives.batching import over_rows
-        from flowgraph.derivatives.products import put_in
-
         leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
         single = self.box.with_children(*leaves)
         free = [leaf for leaf, passes in zip(leaves, single.passes, strict=True) if passes]
@@ -100,6 +100,12 @@ class PerRow(Box):
             None if leaf not in found else found[leaf] if batched else np.sum(found[leaf], axis=0)
             for leaf, batched in zip(leaves, self.batched, strict=True)
         )
+
+
+@rule_for(Box)
+def _row_by_row(box: Box, found: Mapping[Box, Box], some: Box) -> PerRow:
+    batched = tuple(child in found for child in box.children)
+    return PerRow(*[found.get(child, child) for child in box.children], box=box, batched=batched)
 
 
 def _row(value: Any, i: int) -> Any:

@@ -65,7 +65,7 @@ class Captured(Constant, abstract=True):
         return conditions
 
     @property
-    def title(self) -> str:  # type: ignore[override]
+    def title(self) -> str:
         """As any constant is called."""
         return super().title.replace("Captured", "Constant", 1)
 

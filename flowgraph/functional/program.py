@@ -15,6 +15,7 @@ from flowgraph.functional.record import Record
 from flowgraph.functional.script import Script
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
+from flowgraph.graph.forward import forward
 
 Kind = Callable[[Any], Any]
 
@@ -99,7 +100,7 @@ class Evaluation:
             slots[slot] = arrays[i]
         for i, slot in self._read:
             slots[slot] = values[i]
-        self._graph.compute(self._steps, slots)
+        forward(self._graph, self._steps, slots)
         return [slots[slot] for slot in self._outputs]
 
 

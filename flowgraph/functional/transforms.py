@@ -173,7 +173,10 @@ def _leads(output: Box, box: Box) -> bool:
     """Whether a differentiable path leads from the output to the box."""
     from flowgraph.graph import Graph, reachability
 
-    return not reachability.unreached(Graph(output), [box])
+    graph = Graph(output)
+    cut = reachability.unreached(graph, [box])
+    reachability.refuse_lost(graph, [one for one in cut if one in graph])
+    return not cut
 
 
 def _vectors(subject: Subject, boxes: Sequence[Box]) -> list[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from flowgraph.box import Box
@@ -12,14 +11,8 @@ from flowgraph.box.leaves import Input
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.order import topological_order
 from flowgraph.graph.reachability import leading, refuse_underived
-from flowgraph.graph.sweep import Step, sweep
-
-
-def reader(slots: Sequence[int]) -> Callable[[Any], Iterable[Any]]:
-    """What reads these slots of a list of values, in their order."""
-    if len(slots) == 1:
-        return itemgetter(slice(slots[0], slots[0] + 1))
-    return itemgetter(*slots)
+from flowgraph.graph.steps import Step, reader
+from flowgraph.graph.sweep import sweep
 
 
 def backward_steps(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> tuple[Step, ...]:

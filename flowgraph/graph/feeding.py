@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
+from flowgraph.graph.topology import Topology
 from flowgraph.shapes.size import Shape, Size, evaluate
 from flowgraph.shapes.spec import shape_text
 
-if TYPE_CHECKING:
-    from flowgraph.graph.graph import Graph
 
-
-def feed(graph: Graph, values: list[Any], feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[str, int]:
+def feed(
+    graph: Topology, values: list[Any], feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]
+) -> dict[str, int]:
     """Put the fed arrays, copied, into the list of values; return the size of each named axis."""
     given = read_feeds(graph, feeds, named)
     missing = [box for box in graph.inputs if box not in given]
@@ -33,7 +32,7 @@ def feed(graph: Graph, values: list[Any], feeds: Mapping[Any, Any] | None, named
     return bind_sizes(graph, {box: values[graph.slots[box]].shape for box in graph.inputs})
 
 
-def read_feeds(graph: Graph, feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[Box, Any]:
+def read_feeds(graph: Topology, feeds: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[Box, Any]:
     """The fed arrays by box, each of the dtype of its leaf."""
     if not isinstance(feeds, Mapping | None):
         first = f", {graph.names[graph.inputs[0]]}=..." if graph.inputs else ""
@@ -130,7 +129,7 @@ def _line(leaf: Box) -> str:
     return f"\n  built at {leaf.built_at}"
 
 
-def bind_sizes(graph: Graph, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
+def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
     """The number that each named size has, the same for every input."""
     sizes: dict[str, int] = {}
     owner: dict[str, str] = {}
@@ -146,13 +145,3 @@ def bind_sizes(graph: Graph, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str,
                 whose += f" in {owner[size]!r}" if size in owner else ""
                 raise _wrong_shape(name, shape, box, whose)
     return sizes
-
-
-def unknown_box(graph: Graph, key: Any) -> str:
-    """What to say of a box or a name that the graph does not hold."""
-    if isinstance(key, Box):
-        return f"{key.title}: is not in this graph; it holds the boxes that its outputs read"
-    if not isinstance(key, str):
-        return f"found {key!r}, needs a box of the graph or its name"
-    near = difflib.get_close_matches(key, graph.names.values(), 3, 0.5) or list(graph.names.values())[:8]
-    return f"no box of the graph is called {key!r}; near it: {', '.join(near)}"

@@ -1,44 +1,32 @@
-"""The flow graph of the lecture: boxes in topological order, fprop along it, the leaves that it reads."""
+"""The flow graph of the lecture: fprop along the topological order of its boxes, bprop in the reverse order."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
-
-import numpy as np
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from flowgraph.box import Box, Constant
-from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.random_draws import seed_of_run
-from flowgraph.box.underflow import is_underflow
-from flowgraph.errors import UnknownBoxError, UsageError
+from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import feeding
-from flowgraph.graph.backward_steps import backward_steps, reader
+from flowgraph.graph.array_sweep import sweep_arrays
+from flowgraph.graph.backward import backward
+from flowgraph.graph.cached_steps import CachedSteps
 from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.order import Boxes, assert_topological, topological_order, unique_names
-from flowgraph.graph.pictures import DrawnGraph
-from flowgraph.graph.run import Run, as_values
-from flowgraph.graph.sweep import Step
+from flowgraph.graph.forward import forward
+from flowgraph.graph.grads import Grads, read_only
+from flowgraph.graph.pictures import DrawnGraph, ExplainedRun
+from flowgraph.graph.postconditions import assert_values
+from flowgraph.graph.reachability import refuse_cut
+from flowgraph.graph.seeds import array_seeds
 from flowgraph.graph.table import graph_table
 from flowgraph.printable import printable
 
 _KEYWORDS: dict[str, Any] = {"keep": "all", "seed": None}
 """The keywords of `fprop`, with their defaults; an input of such a name takes what is given by that keyword."""
 
-_VALUES = frozenset({np.ndarray, tuple, np.float64, np.float32, np.int64, np.bool_})
 
-
-class Fstep(NamedTuple):
-    """One fprop: the slot of the box, its fprop, the slots of its children, the slots that no later step reads."""
-
-    slot: int
-    fprop: Callable[..., Any]
-    read: Callable[[Any], Iterable[Any]]
-    done: tuple[int, ...]
-
-
-class Graph(DrawnGraph):
+class Graph(CachedSteps, DrawnGraph):
     """A directed acyclic graph of boxes, given by its outputs.
 
     `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
@@ -62,21 +50,9 @@ class Graph(DrawnGraph):
                 raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
         if not outputs:
             raise UsageError("Graph: found no output, needs one box or more")
-        self.outputs = Boxes(outputs)
-        self.boxes = topological_order((*along, *outputs))
-        if debugging():
-            assert_topological(self.boxes)
-        self.slots = {box: slot for slot, box in enumerate(self.boxes)}
-        self.names = unique_names(self.boxes)
-        self.inputs = Boxes(box for box in self.boxes if isinstance(box, Input))
-        self.parameters = Boxes(box for box in self.boxes if isinstance(box, Parameter))
-        self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
-        self._by_name = {name: box for box, name in self.names.items()}
+        super().__init__(outputs, along)
         self._of_keywords = [box for box in self.inputs if self.names[box] in _KEYWORDS]
         self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
-        self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
-        self._bsteps: dict[Any, tuple[Step, ...]] = {}
-        self.reached: set[tuple[Box, ...]] = set()
 
     def fprop(
         self, feeds: Mapping[Any, Any] | None = None, /, *, keep: Any = "all", seed: Any = None, **named: Any
@@ -106,48 +82,8 @@ class Graph(DrawnGraph):
                 if values[self.slots[leaf]] is None:
                     values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
         kept = self._kept(keep)
-        self.compute(self.fsteps(kept), values)
+        forward(self, self.fsteps(kept), values)
         return Run(self, values, kept is None, seed, sizes)
-
-    def compute(self, steps: Sequence[Fstep], values: list[Any]) -> None:
-        """Run the steps on the list of values, in place."""
-        slot = 0
-        try:
-            for slot, fprop, read, done in steps:
-                value = fprop(*read(values))
-                if type(value) not in _VALUES:
-                    value = as_values(value)
-                values[slot] = value
-                for dead in done:
-                    values[dead] = None
-        except Exception as error:
-            if is_underflow(error):
-                rest = tuple(itertools.dropwhile(lambda step: step.slot != slot, steps))
-                with np.errstate(under="ignore"):
-                    return self.compute(rest, values)
-            box = self.boxes[slot]
-            error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
-            raise
-
-    def box(self, key: Any) -> Box:
-        """The box of that name, or the box itself if the graph holds it."""
-        found = self._by_name.get(key) if isinstance(key, str) else key
-        if not isinstance(found, Box) or found not in self.slots:
-            raise UnknownBoxError(feeding.unknown_box(self, key))
-        return found
-
-    def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
-        """The forward steps: all, or those of the descendants of `dirty`; values that are not kept are dropped."""
-        key = (kept, dirty)
-        if key not in self._fsteps:
-            self._fsteps[key] = self._build_fsteps(kept, dirty)
-        return self._fsteps[key]
-
-    def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
-        """The backward steps: the boxes that lead to `wrt`, in reverse order."""
-        if wrt not in self._bsteps:
-            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt)
-        return self._bsteps[wrt]
 
     def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
         """Refused: a graph is run."""
@@ -156,18 +92,6 @@ class Graph(DrawnGraph):
             f"Graph: found a call, but a graph is no function; run it with graph.fprop({given}), or make a function of "
             f"it with fg.compile(graph)"
         )
-
-    def __getitem__(self, name: str) -> Box:
-        return self.box(name)
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def __iter__(self) -> Iterator[Box]:
-        return iter(self.boxes)
-
-    def __contains__(self, box: object) -> bool:
-        return (self._by_name if isinstance(box, str) else self.slots).__contains__(box)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """What pickle and copy build the graph from: its boxes, which outputs they are, what a subclass has added."""
@@ -190,24 +114,96 @@ class Graph(DrawnGraph):
         extra = () if isinstance(keep, str) and keep == "outputs" else listed
         return frozenset(self.slots[self.box(box)] for box in (*self.outputs, *extra))
 
-    def _build_fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None) -> tuple[Fstep, ...]:
-        changed = set(dirty or ())
-        last: dict[int, int] = {}
-        steps: list[Fstep] = []
-        for slot, box in enumerate(self.boxes):
-            children = [self.slots[child] for child in box.children]
-            if not box.children or (dirty is not None and changed.isdisjoint(children)):
-                continue
-            changed.add(slot)
-            last.update(dict.fromkeys(children, len(steps)))
-            steps.append(Fstep(slot, box.fprop, reader(children), ()))
-        if kept is None:
-            return tuple(steps)
-        dead: list[list[int]] = [[] for _ in steps]
-        for slot, step in last.items():
-            if slot not in kept:
-                dead[step].append(slot)
-        return tuple(step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True))
+
+class Run(ExplainedRun):
+    """What `Graph.fprop` computed: `run[box]` or `run["name"]` is a value, `run.bprop()` gives the gradients.
+
+    A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
+    """
+
+    def __init__(self, graph: Graph, values: list[Any], complete: bool, seed: Any, sizes: dict[str, int]) -> None:
+        self.graph = graph
+        self.seed = seed
+        self.sizes = sizes
+        self.complete = complete
+        self._values = values
+        if debugging():
+            assert_values(graph, values, sizes)
+
+    def __getitem__(self, key: Any) -> Any:
+        box = self.graph.box(key)
+        value = self._values[self.graph.slots[box]]
+        if value is None:
+            raise UsageError(
+                f"{self.graph.names[box]}: its value was not kept; run fprop with keep='all' or keep=[box, ...]"
+            )
+        return read_only(value)
+
+    @property
+    def outputs(self) -> tuple[Any, ...]:
+        """The values of the outputs of the graph."""
+        return tuple(self[box] for box in self.graph.outputs)
+
+    def __float__(self) -> float:
+        values = [self._values[self.graph.slots[box]] for box in self.graph.outputs]
+        if len(values) != 1 or values[0].shape != ():
+            raise UsageError("float(run): the graph has not one scalar output; take the value you mean, run[box]")
+        return float(values[0])
+
+    def update(self, feeds: Mapping[Any, Any] | None = None, /, **named: Any) -> Run:
+        """A new run with other values for some leaves: only what descends from them is computed again."""
+        self._needs_all("update")
+        graph = self.graph
+        values = self._values.copy()
+        given = feeding.read_feeds(graph, feeds, named)
+        for box, value in given.items():
+            values[graph.slots[box]] = value
+        sizes = feeding.bind_sizes(graph, {box: values[graph.slots[box]].shape for box in graph.inputs})
+        if sizes != self.sizes:
+            raise FeedError(f"update: the sizes change from {self.sizes} to {sizes}; run graph.fprop for another batch")
+        forward(graph, graph.fsteps(None, frozenset(graph.slots[box] for box in given)), values)
+        return Run(graph, values, True, self.seed, sizes)
+
+    def bprop(self, grad: Any = None, *, wrt: Any = None, keep: str = "wrt", unused: str = "raise") -> Grads:
+        """The gradients of the output with respect to the parameters, or to the boxes in `wrt`.
+
+        Boxes are visited in reverse topological order, and only those that lead to `wrt`; each sends to its children
+        the vector-Jacobian product of what arrived. `grad` is what arrives at the output, 1 for a scalar; for several
+        outputs give one each, in their order or by box or name, [1.0, 0.5] or {loss: 1.0}, where nothing arrives at
+        those left out; or leave it out where all are scalar: then it is the gradient of their sum.
+        `keep="all"` keeps the gradient of every box on the way. A box to which no gradient leads raises an error;
+        `unused="zeros"` gives zeros for it.
+
+        Source: Larochelle, Training neural networks, "flow graph", bprop.
+        """
+        self._needs_all("bprop")
+        if keep not in ("wrt", "all") or unused not in ("raise", "zeros"):
+            raise UsageError("bprop: keep is 'wrt' or 'all', unused is 'raise' or 'zeros'")
+        boxes = self._wrt(wrt)
+        seeds = self._seeds(grad)
+        if unused == "raise":
+            refuse_cut(self.graph, self.graph.cut(boxes))
+        grads = backward(self.graph, self._values, seeds, boxes, sweep_arrays, every=keep == "all")
+        return Grads(self.graph, grads, boxes, self._values, seeds)
+
+    def _wrt(self, wrt: Any) -> tuple[Box, ...]:
+        if wrt is None:
+            if not self.graph.parameters:
+                raise UsageError("bprop: the graph has no parameters; say with respect to what, wrt=[box, ...]")
+            return self.graph.parameters
+        listed = [wrt] if isinstance(wrt, str | Box) else list(wrt)
+        return tuple(dict.fromkeys(self.graph.box(box) for box in listed))
+
+    def _seeds(self, grad: Any) -> list[Any]:
+        """What arrives at the outputs, with a place for every box."""
+        return array_seeds(self.graph, self._values, grad)
+
+    def _needs_all(self, what: str) -> None:
+        if not self.complete:
+            raise UsageError(f"{what}: needs the values of every box; run fprop with keep='all'")
+
+    def __repr__(self) -> str:
+        return f"<Run of {self.graph!r}>"
 
 
 def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.errors import BpropError, GradientWarning
-from flowgraph.graph.sweep import Step, sweep
+from flowgraph.errors import BpropError
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import sweep
+from flowgraph.graph.topology import Topology
 from flowgraph.graph.where_masking import careful
 from flowgraph.shapes.size import Size, evaluate
 
-if TYPE_CHECKING:
-    from flowgraph.graph.graph import Graph
 
-
-def assert_values(graph: Graph, values: Sequence[Any], sizes: dict[str, int]) -> None:
+def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int]) -> None:
     """Every value has the shape and the dtype that its box was built with."""
     for box, value in zip(graph.boxes, values, strict=True):
         parts = value if isinstance(value, tuple) else (value,)
@@ -35,7 +33,7 @@ def assert_values(graph: Graph, values: Sequence[Any], sizes: dict[str, int]) ->
                 )
 
 
-def checked_sweep(graph: Graph, steps: Sequence[Step], values: list[Any], grads: list[Any]) -> None:
+def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any], grads: list[Any]) -> None:
     """The sweep, one bprop at a time, with what it reads frozen and what it returns looked at."""
     frozen = [_frozen(value) for value in values]
     for step in careful(steps, grads):
@@ -48,25 +46,11 @@ def checked_sweep(graph: Graph, steps: Sequence[Step], values: list[Any], grads:
                 raise
             raise BpropError(f"{step.box.title}: bprop wrote to an array that it was given ({error})") from error
         for (position, child), old in zip(step.wanted, before, strict=True):
-            if _nan(grads[child]) and not _nan(old) and not _read_nan(step, values, grads):
+            if is_nan(grads[child]) and not is_nan(old) and not read_nan(step, values, grads):
                 raise BpropError(nan_text(graph, step, position))
 
 
-def sweep_to_nan(graph: Graph, steps: Sequence[Step], values: list[Any], seeds: Sequence[Any]) -> list[Any]:
-    """The sweep anew, with an exact 0 for branches that are not taken; a warning names the first bprop that made a NaN
-    of what was free of it, none where the values held one already."""
-    grads = list(seeds)
-    named = False
-    for step in careful(steps, grads):
-        sweep((step,), values, grads)
-        for position, child in step.wanted:
-            if not named and _nan(grads[child]) and not _read_nan(step, values, grads):
-                warnings.warn(nan_text(graph, step, position), GradientWarning, stacklevel=3)
-                named = True
-    return grads
-
-
-def nan_text(graph: Graph, step: Step, position: int) -> str:
+def nan_text(graph: Topology, step: Step, position: int) -> str:
     """Who made the NaN, for whom, where in the user's code."""
     box: Box = step.box
     return (
@@ -76,13 +60,13 @@ def nan_text(graph: Graph, step: Step, position: int) -> str:
     )
 
 
-def _read_nan(step: Step, values: Sequence[Any], grads: Sequence[Any]) -> bool:
-    return any(_nan(part) for part in (grads[step.slot], values[step.slot], *step.read(values)))
+def read_nan(step: Step, values: Sequence[Any], grads: Sequence[Any]) -> bool:
+    return any(is_nan(part) for part in (grads[step.slot], values[step.slot], *step.read(values)))
 
 
-def _nan(value: Any) -> bool:
+def is_nan(value: Any) -> bool:
     if isinstance(value, tuple):
-        return any(_nan(part) for part in value)
+        return any(is_nan(part) for part in value)
     return value is not None and value.dtype.kind in "fc" and bool(np.isnan(value).any())
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from flowgraph.box import Box
 from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.order import topological_order
-
-if TYPE_CHECKING:
-    from flowgraph.graph.graph import Graph
+from flowgraph.graph.topology import Topology
 
 
 def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> bytearray:
@@ -26,13 +23,13 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
     return leads
 
 
-def unreached(graph: Graph, wrt: Iterable[Box]) -> list[Box]:
+def unreached(graph: Topology, wrt: Iterable[Box]) -> list[Box]:
     """Those of `wrt` to which no differentiable path leads from an output."""
     reached = _reached(graph)
     return [box for box in wrt if box not in reached]
 
 
-def _reached(graph: Graph) -> set[Box]:
+def _reached(graph: Topology) -> set[Box]:
     """The boxes to which a differentiable path leads from an output."""
     reached = {box for box in graph.outputs if box.outputs[0].dtype.kind in "fc"}
     for box in reversed(graph.boxes):
@@ -47,7 +44,7 @@ def mark_derivatives(boxes: Iterable[Box]) -> None:
         box.__dict__["is_derivative"] = True
 
 
-def refuse_cut(graph: Graph, cut: Sequence[Box]) -> None:
+def refuse_cut(graph: Topology, cut: Sequence[Box]) -> None:
     """Refuse to give zeros in silence for boxes that no gradient reaches, or that the graph does not hold.
 
     A derivative that does not read a box, or only its shape, or that compares it, is constant there: its own derivative
@@ -80,7 +77,15 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
                 )
 
 
-def cut_error(graph: Graph, box: Box) -> NotDifferentiableError:
+def refuse_lost(graph: Topology, cut: Sequence[Box]) -> None:
+    """Refuse zeros for boxes of which an output has a derivative that a box on the way does not implement."""
+    if cut:
+        reached = _reached(graph)
+        leads = leading(graph.boxes, graph.slots, cut)
+        refuse_underived([box for box in graph.boxes if box in reached], graph.slots, leads)
+
+
+def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
     """Why no gradient reaches a box: the first box above it through which none passes."""
     title = f"{type(box).__name__} {graph.names[box]!r}"
     if not any(spec.dtype.kind in "fc" for spec in box.outputs):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +11,12 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.errors import BpropError, FlowgraphError
+from flowgraph.graph.steps import Step
 from flowgraph.shapes.spec import same, shape_text
 
-
-class Step(NamedTuple):
-    """One bprop: the box, its slot, the slots of its children, and which of them want a gradient."""
-
-    slot: int
-    bprop: Callable[..., tuple[Any, ...]]
-    read: Callable[[Any], Iterable[Any]]
-    wanted: tuple[tuple[int, int], ...]
-    arity: int
-    box: Box
+_SETTLED = np.float64
+"""The type of a part that is taken as it is where the child has that type too: in a graph of numbers a call of
+`settled` for each part would be felt (`python -m benchmarks overhead`)."""
 
 
 def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> None:
@@ -33,7 +27,6 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
 
     Source: Larochelle, Training neural networks, "flow graph", bprop.
     """
-    scalar = np.float64
     box: Box | None = None
     try:
         for slot, bprop, read, wanted, arity, box in steps:
@@ -44,9 +37,9 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
             if type(parts) is not tuple or len(parts) != arity:
                 raise _wrong_count(box, parts)
             for position, child in wanted:
-                part = parts[position]
-                if type(part) is not scalar or type(values[child]) is not scalar:
-                    part = settled(part, values[child], box, position, values[slot])
+                part, value = parts[position], values[child]
+                if type(part) is not _SETTLED or type(value) is not _SETTLED:
+                    part = settled(part, value, box, position, values[slot])
                 arrived = grads[child]
                 grads[child] = part if arrived is None else added(arrived, part)
     except Exception as error:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowgraph.box.leaves import Parameter
+from flowgraph.graph.topology import Topology
 from flowgraph.printable import printable
 from flowgraph.shapes.size import Size, add, product
 from flowgraph.shapes.spec import shape_text
 
-if TYPE_CHECKING:
-    from flowgraph.graph.graph import Graph
-
 HEADINGS = ("name", "box", "shape", "dtype", "parameters", "flops")
 
 
-def graph_rows(graph: Graph) -> list[tuple[str, ...]]:
+def graph_rows(graph: Topology) -> list[tuple[str, ...]]:
     """Name, box, shape, dtype, parameters and floating-point operations of every box, as text."""
     rows: list[tuple[str, ...]] = []
     for box in graph.boxes:
@@ -34,7 +32,7 @@ def graph_rows(graph: Graph) -> list[tuple[str, ...]]:
     return rows
 
 
-def graph_table(graph: Graph) -> str:
+def graph_table(graph: Topology) -> str:
     """The rows under their headings, and the totals."""
     parameters = sum(int(product(box.shape)) for box in graph.parameters)
     flops: int | Size = 0

@@ -45,7 +45,8 @@ from flowgraph.boxes.shape.padding import Pad
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.boxes.shape.splitting import Split, Unstack
 from flowgraph.boxes.special.error_function import Erf, Erfc
-from flowgraph.graph.sweep import Step, added, settled
+from flowgraph.graph.steps import Step
+from flowgraph.graph.sweep import added, settled
 
 CHOICES: tuple[type[Box], ...] = (
     Where, Choose, Maximum, Minimum, Fmax, Fmin, Clip, NanToNum, ReLU, Max, Min, Index, TakeAlongAxis, SetAt, Diagonal,

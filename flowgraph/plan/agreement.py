@@ -11,7 +11,7 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError
 from flowgraph.graph import Graph
-from flowgraph.graph.run import Run
+from flowgraph.graph.graph import Run
 
 ULPS = 256
 """Units in the last place of the largest number on the way: sums are added up in another order than in the graph.

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.graph.sweep import Step as Bstep
+from flowgraph.graph.steps import Step as Bstep
 from flowgraph.graph.sweep import sweep
 from flowgraph.graph.where_masking import careful
 from flowgraph.printable import printable

@@ -15,7 +15,8 @@ from flowgraph.rendering.statistics import Statistics, describe
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
-    from flowgraph.graph.run import Grads, Run
+    from flowgraph.graph.grads import Grads
+    from flowgraph.graph.graph import Run
 
 VIEWS = ("forward", "values", "gradients", "backward", "both")
 

@@ -12,7 +12,7 @@ from flowgraph.box import Box
 from flowgraph.boxes.elementwise.hyperbolic import Tanh
 from flowgraph.boxes.neural import activation
 from flowgraph.errors import GradientWarning
-from flowgraph.graph.run import Run
+from flowgraph.graph.graph import Run
 from flowgraph.training.preflight_data import class_losses
 from flowgraph.training.problem import Problem
 

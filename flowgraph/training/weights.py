@@ -13,7 +13,7 @@ from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.backward_steps import derived_bprop
-from flowgraph.graph.sweep import Step
+from flowgraph.graph.steps import Step
 
 SHAPE_ONLY = ("like", "likes")
 """Names of children that are read for their shape and dtype."""

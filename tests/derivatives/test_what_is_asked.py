@@ -129,3 +129,44 @@ def test_what_a_contraction_is_told_about_its_order_stays_over_rows(optimize):
 @pytest.mark.parametrize("module", [derivatives, functional])
 def test_a_module_holds_what_it_lists(module):
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+UNDERIVED = [
+    (name, cls.child_names.index(child))
+    for name, cls in sorted(fg.registry.items())
+    if name.isidentifier()
+    for child in sorted(cls.underived_children)
+]
+TRANSFORMS = ("grad", "value_and_grad", "elementwise_grad", "jacobian", "hessian", "vjp", "jvp", "hvp")
+
+
+@pytest.mark.parametrize(("name", "position"), UNDERIVED)
+class TestADerivativeThatIsNotImplemented:
+    """It is refused, not taken for 0, in whatever way it is asked for."""
+
+    def output(self, name, position, w):
+        cls = getattr(fg.boxes, name)
+        return cls(*[w if i == position else 0.75 for i in range(len(cls.child_names))])
+
+    @pytest.mark.parametrize("unused", ["raise", "zeros"])
+    def test_of_a_graph(self, name, position, unused):
+        w = fg.Parameter(1.0, name="w")
+        output = self.output(name, position, w)
+        for derive in (
+            lambda: fg.Graph(output).fprop().bprop(unused=unused),
+            lambda: fg.gradients([output], [w], [None], unused=unused),
+        ):
+            with pytest.raises(FlowgraphError, match=r"implemented"):
+                derive()
+
+    @pytest.mark.parametrize("transform", TRANSFORMS)
+    def test_of_a_function(self, name, position, transform):
+        derivative = getattr(functional, transform)(lambda a: self.output(name, position, a))
+        with pytest.raises(FlowgraphError, match=r"its derivative by .* is not implemented"):
+            derivative(1.0, *[1.0] * (transform in ("vjp", "jvp", "hvp")))
+
+    def test_behind_a_comparison_it_is_zero(self, name, position):
+        w, x = fg.Parameter(1.0), fg.Parameter(2.0)
+        output = np.where(self.output(name, position, w) > 9, x, 3 * x)
+        dw, dx = fg.gradients([output], [w, x], [None], unused="zeros")
+        assert (value(dw), value(dx)) == (0, 3)

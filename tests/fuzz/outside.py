@@ -97,7 +97,7 @@ def _is_plain(built: Built) -> bool:
     if any(a.dtype != np.float64 or not _ordinary(a) for a in arrays) or built.forward.randoms or not built.wrt:
         return False
     outputs = built.case(built.case.arrays)
-    return all(np.asarray(one).dtype == np.float64 and np.isfinite(one).all() for one in outputs)
+    return all(np.asarray(one).dtype == np.float64 and _ordinary(np.asarray(one)) for one in outputs)
 
 
 def _ordinary(array: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
-from flowgraph.graph.run import as_values
+from flowgraph.graph.forward import as_values
 from flowgraph.plan.binding import Binding, Memory, constant
 from flowgraph.plan.names import Names
 from flowgraph.plan.numpy.emit_flat import name_of_buffer, name_of_run, write_join

@@ -1,32 +1,59 @@
-"""How a box presents itself: its title, its children in an error, its repr."""
+"""What is known of every box: what its class declares, what it holds, its title, its children in an error, its repr."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.errors import ShapeError
+from flowgraph.box.naming import Line
+from flowgraph.errors import ShapeError, UsageError
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import Spec, shape_text
 
-if TYPE_CHECKING:
-    from flowgraph.box.base import Box
 
+class Node:
+    """A node of the DAG: what a box declares and holds, and the words for it, made of that.
 
-class Description:
-    """The words for a box, made of what it declares."""
+    The files that a box is put together from read it as a node, so none of them needs the class `Box`.
+    """
+
+    numpy: ClassVar[Any] = ()
+    symbol: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    derivative: ClassVar[str] = ""
+    role: ClassVar[str] = "box"
+    signature: ClassVar[Any] = None
+    domain: ClassVar[Mapping[str, Any]] = {}
+    kinks: ClassVar[tuple[float, ...]] = ()
+    constant_children: ClassVar[Any] = frozenset()
+    underived_children: ClassVar[Any] = frozenset()
+    examples: ClassVar[tuple[Any, ...] | None] = ()
+    public: ClassVar[bool] = True
 
     child_names: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, Any]] = {}
+    has_bprop: ClassVar[bool] = False
+    takes_needs: ClassVar[bool] = False
 
-    if TYPE_CHECKING:
-        children: tuple[Box, ...]
-        name: str | None
-        scope: str
-        outputs: tuple[Spec, ...]
+    children: tuple[Any, ...]
+    name: str | None
+    scope: str
+    built_at: Line
+    outputs: tuple[Spec, ...]
+
+    def fprop(self, *values: Any) -> Any:
+        """The value of the box from the values of its children."""
+        raise UsageError(f"{type(self).__name__}: has no fprop; a box declares one")
+
+    @property
+    def spec(self) -> Spec:
+        """Shape and dtype of the value."""
+        if len(self.outputs) != 1:
+            raise UsageError(f"{self.title}: found a box of {len(self.outputs)} outputs used as one; take box[0], ...")
+        return self.outputs[0]
 
     def names_of_children(self) -> tuple[str, ...]:
         """A name for each child, as fprop calls them."""

@@ -1,14 +1,14 @@
-"""What to say of an attribute that a box does not have, and of one that cannot be assigned."""
+"""A box never changes: what is said of an assignment, and of an attribute that it does not have."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from flowgraph.box.base import Box
+from flowgraph.box.node import Node
+from flowgraph.errors import FrozenError, UnknownAttributeError
 
 _ELSEWHERE = {
     **dict.fromkeys(["value", "data", "numpy"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
@@ -18,7 +18,22 @@ _ELSEWHERE = {
 """What other packages have on their arrays, and where it is here."""
 
 
-def unknown_attribute(box: Box, name: str) -> str:
+class Immutable(Node):
+    """The attributes of a box: read, never assigned."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("shape", "dtype") and "outputs" in self.__dict__:
+            return getattr(self.spec, name)
+        raise UnknownAttributeError(_unknown_attribute(self, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenError(_immutable(self, name, f"an assignment to {name!r}"))
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenError(_immutable(self, name, f"del of {name!r}"))
+
+
+def _unknown_attribute(box: Node, name: str) -> str:
     """Who was asked, and what stands near the name."""
     text = f"{type(box).__name__}: a box has no {name!r}"
     if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
@@ -34,7 +49,7 @@ def unknown_attribute(box: Box, name: str) -> str:
     return text + _line(box)
 
 
-def immutable(box: Box, name: str, what: str) -> str:
+def _immutable(box: Node, name: str, what: str) -> str:
     """Who was changed, and how another one is made."""
     way_out = {
         "name": "box.named('...') is the same box under another name",
@@ -47,6 +62,6 @@ def immutable(box: Box, name: str, what: str) -> str:
     return f"{box.title}: found {what}, but a box is immutable; {way_out}{_line(box)}"
 
 
-def _line(box: Box) -> str:
+def _line(box: Node) -> str:
     line = box.__dict__.get("built_at")
     return f"\n  built at {line}" if line else ""

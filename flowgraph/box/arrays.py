@@ -1,0 +1,24 @@
+"""Read-only arrays of numbers, as constants and parameters hold them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph.errors import DtypeError
+
+Array = np.ndarray[Any, Any]
+
+
+def frozen_copy(value: Any, dtype: Any = None) -> Array:
+    """A read-only array of one's own, of numbers or truth values."""
+    array = np.array(value, dtype=dtype)
+    array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind not in "biufc":
+        dense = "; give matrix.toarray()" if hasattr(value, "toarray") else ""
+        raise DtypeError(
+            f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or truth values{dense}"
+        )
+    array.setflags(write=False)
+    return array

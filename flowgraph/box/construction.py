@@ -1,0 +1,48 @@
+"""How a box is begun: the line of the user's code, its name in its scope, its settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from flowgraph.box.naming import current_scope, users_line
+from flowgraph.box.node import Node
+from flowgraph.errors import UsageError
+from flowgraph.printable import why_not_a_name
+
+
+class Construction(Node):
+    """What a box gets before its children are read."""
+
+    def check_settings(self) -> None:
+        """Refuse settings that make no sense; called before the children are read."""
+
+    def _start(self, name: str | None) -> None:
+        """Where in the user's code and under which name the box is built."""
+        scope = current_scope()
+        self.__dict__.update(built_at=users_line(), scope=scope, name=None if name is None else scope + _valid(name))
+
+    def _set(self, given: dict[str, Any]) -> None:
+        unknown = given.keys() - self.settings.keys()
+        if unknown:
+            raise UsageError(
+                f"{type(self).__name__}: found {sorted(unknown)[0]}=, but its settings are "
+                f"{', '.join(self.settings) or 'none'}; children are given by position"
+            )
+        for name, field in self.settings.items():
+            if name in given:
+                self.__dict__[name] = given[name]
+            elif field.default_factory is not dataclasses.MISSING:
+                self.__dict__[name] = field.default_factory()
+            elif field.default is not dataclasses.MISSING:
+                self.__dict__[name] = field.default
+            else:
+                raise UsageError(f"{type(self).__name__}: needs the setting {name}=")
+        self.check_settings()
+
+
+def _valid(name: Any) -> str:
+    problem = why_not_a_name(name)
+    if problem is not None:
+        raise UsageError(f"name: found {name!r}, {problem}")
+    return name  # type: ignore[no-any-return]

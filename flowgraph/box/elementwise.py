@@ -1,0 +1,60 @@
+"""The box that works element by element: its children broadcast, and numbers take the dtype of what they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.base import Box
+from flowgraph.box.inference import try_dtype
+from flowgraph.errors import DtypeError
+from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.spec import Spec, broadcast
+
+_SCALARS = (bool, int, float, complex)
+
+
+class Elementwise(Box, abstract=True):
+    """A box that works element by element: children broadcast, and the engine sums their gradients back."""
+
+    def infer(self, *specs: Any) -> Spec:
+        """The broadcast shape, the dtype of a trial fprop on one element."""
+        shape = broadcast([spec.shape for spec in specs])
+        if shape is None:
+            raise self.shape_error("the shapes of the children do not broadcast")
+        return Spec(shape, try_dtype(self, specs, None))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element."""
+        return product(shape)
+
+    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
+        """A Python number takes the dtype of what it meets, so it never widens float32."""
+        if type(number) not in _SCALARS:
+            return None
+        if len(children) == 2 and type(number) is not complex:
+            other = children[children[0] is number]
+            if isinstance(other, Box) and other.dtype.kind == "f":
+                return other.dtype
+        met = [c.dtype if isinstance(c, Box) else np.asarray(c).dtype for c in children if type(c) not in _SCALARS]
+        dtype = np.result_type(*met, number)
+        if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
+            return self._dtype_beyond(number, met)
+        return dtype
+
+    def _dtype_beyond(self, number: int, met: Sequence[np.dtype[Any]]) -> Any:
+        """The dtype of a whole number that is beyond the integers that it meets: as in NumPy, floats where the box
+        computes with floats, and any that holds it where the box only compares."""
+        for ufunc in self.numpy if isinstance(self.numpy, tuple) else (self.numpy,):
+            if isinstance(ufunc, np.ufunc) and ufunc.nin == len(met) + 1:
+                *needed, result = ufunc.resolve_dtypes((*met, int, None))
+                if needed[-1].kind in "fc":
+                    return needed[-1]
+                if result.kind == "b":
+                    return np.float64 if np.asarray(number).dtype.kind == "O" else np.asarray(number).dtype
+        raise DtypeError(
+            f"{type(self).__name__}: found {number}, which the dtype {np.result_type(*met)} of what it meets does not "
+            f"hold; convert that to a wider dtype, box.astype(int)"
+        )

@@ -1,0 +1,42 @@
+"""The steps of the passes over a graph, each made once: a graph runs many times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flowgraph.box import Box
+from flowgraph.graph.backward_steps import backward_steps
+from flowgraph.graph.forward import forward_steps
+from flowgraph.graph.reachability import unreached
+from flowgraph.graph.steps import Fstep, Step
+from flowgraph.graph.topology import Topology
+
+
+class CachedSteps(Topology):
+    """A topology that keeps the steps that were made of it."""
+
+    def __init__(self, outputs: Iterable[Box], along: Iterable[Box] = ()) -> None:
+        super().__init__(outputs, along)
+        self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
+        self._bsteps: dict[tuple[Box, ...], tuple[Step, ...]] = {}
+        self._cut: dict[tuple[Box, ...], list[Box]] = {}
+
+    def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
+        """The forward steps: all, or those of the descendants of `dirty`; values that are not kept are dropped."""
+        key = (kept, dirty)
+        if key not in self._fsteps:
+            self._fsteps[key] = forward_steps(self, kept, dirty)
+        return self._fsteps[key]
+
+    def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
+        """The backward steps: the boxes that lead to `wrt`, in reverse order."""
+        if wrt not in self._bsteps:
+            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt)
+        return self._bsteps[wrt]
+
+    def cut(self, wrt: tuple[Box, ...]) -> list[Box]:
+        """Those of `wrt` to which no differentiable path leads from an output."""
+        if wrt not in self._cut:
+            self._cut[wrt] = unreached(self, wrt)
+        return self._cut[wrt]

@@ -1,0 +1,60 @@
+"""The gradients of one backward pass on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.errors import UnknownBoxError
+from flowgraph.graph.pictures import ExplainedGrads
+from flowgraph.graph.topology import Topology
+from flowgraph.printable import printable
+
+
+class Grads(ExplainedGrads, Mapping[Any, Any]):
+    """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes."""
+
+    def __init__(
+        self, graph: Topology, grads: dict[Box, Any], wrt: tuple[Box, ...], values: list[Any], seeds: list[Any]
+    ) -> None:
+        self.graph = graph
+        self.wrt = wrt
+        self._grads = grads
+        self._values = values
+        self._seeds = seeds
+
+    def __getitem__(self, key: Any) -> Any:
+        box = self.graph.box(key)
+        if box not in self._grads:
+            raise UnknownBoxError(
+                f"{self.graph.names[box]}: this bprop did not keep its gradient; "
+                f"run bprop with wrt=[box], or with keep='all' for every box on the way"
+            )
+        return read_only(self._grads[box])
+
+    def __iter__(self) -> Iterator[Box]:
+        return iter(self._grads)
+
+    def __len__(self) -> int:
+        return len(self._grads)
+
+    def __contains__(self, key: object) -> bool:
+        box = self.graph.box(key) if isinstance(key, str) else key
+        return isinstance(box, Box) and box in self._grads
+
+    def __repr__(self) -> str:
+        return f"<Grads of {', '.join(printable(self.graph.names[box]) for box in self._grads)}>"
+
+
+def read_only(value: Any) -> Any:
+    """A view that cannot be written to; scalars are immutable as they are."""
+    if isinstance(value, tuple):
+        return tuple(read_only(part) for part in value)
+    if not isinstance(value, np.ndarray):
+        return value
+    view = value.view()
+    view.setflags(write=False)
+    return view
