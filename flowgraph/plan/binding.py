@@ -8,16 +8,14 @@ import linecache
 import types
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.plan.arena import aligned_bytes
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.store import Store
-
-if TYPE_CHECKING:
-    from flowgraph.plan.emitter import Program
 
 _numbers = itertools.count(1)
 
@@ -54,6 +52,23 @@ class Binding(NamedTuple):
 def constant(name: str, value: Any) -> Binding:
     """A name that is the same in both functions."""
     return Binding(name, lambda memory: value)
+
+
+@dataclass
+class Program:
+    """Source text, and what it needs to become a function.
+
+    `text` is what `plan.source` shows. `call` is the Python source of the function `step` that a call of the plan runs;
+    its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
+    request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
+    `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied.
+    """
+
+    text: str
+    call: str
+    bindings: list[Binding] = field(default_factory=list)
+    bytes: int = 0
+    copied: tuple[bool, ...] = ()
 
 
 def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.plan.binding import Binding
+from flowgraph.plan.binding import Program
 from flowgraph.plan.provenance import owner_of
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import Store
@@ -34,23 +33,6 @@ class Request(NamedTuple):
     def returned(self) -> int:
         """How many outputs the function returns; the others are the new values."""
         return len(self.graph.outputs) - len(self.store.parameters)
-
-
-@dataclass
-class Program:
-    """Source text, and what it needs to become a function.
-
-    `text` is what `plan.source` shows. `call` is the Python source of the function `step` that a call of the plan runs;
-    its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
-    request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
-    `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied.
-    """
-
-    text: str
-    call: str
-    bindings: list[Binding] = field(default_factory=list)
-    bytes: int = 0
-    copied: tuple[bool, ...] = ()
 
 
 class Emitter(Protocol):

@@ -9,8 +9,8 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.plan import emitter as emitters
-from flowgraph.plan.binding import Binding, constant
-from flowgraph.plan.emitter import Program, RefusedError, emitter
+from flowgraph.plan.binding import Binding, Program, constant
+from flowgraph.plan.emitter import RefusedError, emitter
 from flowgraph.plan.schedule import schedule
 
 HOME = Path(emitters.__file__).parent

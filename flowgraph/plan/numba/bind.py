@@ -10,8 +10,8 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.leaves import Parameter
-from flowgraph.plan.binding import Binding, Memory, constant
-from flowgraph.plan.emitter import Program, Request
+from flowgraph.plan.binding import Binding, Memory, Program, constant
+from flowgraph.plan.emitter import Request
 from flowgraph.plan.numba.calls import addresses_of
 from flowgraph.plan.numba.checks import checked_child, refuse
 from flowgraph.plan.numba.emit import Native

@@ -7,7 +7,8 @@ from typing import ClassVar
 from flowgraph.box import Box, Leaf
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.graph import Graph
-from flowgraph.plan.emitter import Program, RefusedError, Request
+from flowgraph.plan.binding import Program
+from flowgraph.plan.emitter import RefusedError, Request
 from flowgraph.plan.new_values import with_new_values
 from flowgraph.plan.numba.bind import program
 from flowgraph.plan.numba.checks import CHECKS, checked_child

@@ -9,7 +9,8 @@ from flowgraph.box import Box
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
 from flowgraph.plan.arena import lay_out
-from flowgraph.plan.emitter import Program, Request
+from flowgraph.plan.binding import Program
+from flowgraph.plan.emitter import Request
 from flowgraph.plan.new_values import with_new_values
 from flowgraph.plan.numpy.emit import emit
 from flowgraph.plan.numpy.lines import is_written
