@@ -52,7 +52,9 @@ class Package:
         self.own = own
         self.entries: list[Entry] = []
 
-    def add(self, name: str, make: Callable[[], Case], judgement: Judgement = "right", proof: str = DIFFERENCES) -> None:
+    def add(
+        self, name: str, make: Callable[[], Case], judgement: Judgement = "right", proof: str = DIFFERENCES
+    ) -> None:
         """One entry."""
         assert all(entry.name != name for entry in self.entries), f"{self.name}: {name} stands twice"
         self.entries.append(Entry(name, self.name, self.framework, self.held_out, make, judgement, proof))

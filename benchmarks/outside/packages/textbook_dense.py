@@ -27,9 +27,7 @@ def _mistake(name: str, proof: str, forward: Any, backward: Any, *inputs: Any) -
 
 _layer("affine", dense.affine, dense.affine_backward, X, W, B)
 _layer("affine of pictures", dense.flat_affine, dense.flat_affine_backward, normal(2, 1, 3, 2), normal(6, 3), BETA)
-_layer(
-    "affine of columns", dense.column_affine, dense.column_affine_backward, normal(2, 3), normal(3, 5), normal(2, 1)
-)
+_layer("affine of columns", dense.column_affine, dense.column_affine_backward, normal(2, 3), normal(3, 5), normal(2, 1))
 _layer("relu", dense.relu, dense.relu_backward, X)
 _layer("leaky relu", dense.leaky_relu, dense.leaky_relu_backward, X)
 _layer("sigmoid", dense.sigmoid, dense.sigmoid_backward, X)
@@ -54,9 +52,7 @@ _layer(
     "binary cross entropy", losses.binary_cross_entropy, losses.binary_cross_entropy_backward, uniform(5),
     np.array([0.0, 1.0, 1.0, 0.0, 1.0]),
 )  # fmt: skip
-_layer(
-    "logistic loss", losses.logistic_loss, losses.logistic_loss_backward, normal(4), np.array([1.0, -1.0, 1.0, 1.0])
-)
+_layer("logistic loss", losses.logistic_loss, losses.logistic_loss_backward, normal(4), np.array([1.0, -1.0, 1.0, 1.0]))
 _layer("huber", losses.huber, losses.huber_backward, 2 * normal(5), normal(5, seed=1))
 _layer("kl divergence", losses.kl_divergence, losses.kl_divergence_backward, P, Q)
 _layer("triplet loss", losses.triplet, losses.triplet_backward, X, SCORES, normal(4, 3, seed=5))

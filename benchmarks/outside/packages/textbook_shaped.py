@@ -64,7 +64,9 @@ _mistake(
     "spatial batch norm, means over rows", "statistics are over (0, 2, 3), the gradient's means over 0 alone",
     images.spatial_batchnorm, images.spatial_batchnorm_backward_of_rows, SQUARES, GAMMA, BETA,
 )  # fmt: skip
-_mistake("rnn, not carried", "gradients of later steps are dropped", sequences.rnn, sequences.rnn_backward_not_carried, *RNN)
+_mistake(
+    "rnn, not carried", "gradients of later steps are dropped", sequences.rnn, sequences.rnn_backward_not_carried, *RNN
+)
 _mistake(
     "embedding, assigned", "ids 0 and 2 stand twice, their rows are counted once", sequences.embedding,
     sequences.embedding_backward_assigned, normal(5, 2), IDS,

@@ -1,0 +1,20 @@
+"""cma: its test functions that have a gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.outside.entry import Case, Package
+
+PACKAGE = Package("cma", "numpy")
+
+
+def _function(name: str) -> Case:
+    from cma import ff
+
+    slope = getattr(ff, f"grad_{name}")
+    return Case(getattr(ff, name), (np.array([1.3, 0.7, 0.8, 1.9]),), lambda grad, value, x: (grad * slope(x),))
+
+
+for _name in ("sphere", "cigar", "tablet", "elli", "rosen"):
+    PACKAGE.add(_name, lambda name=_name: _function(name))
