@@ -6,7 +6,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,6 @@ from benchmarks.kept import Kept
 from benchmarks.outside.checkers import CHECKERS
 from benchmarks.outside.entry import Entry, Package, packages
 
-SECONDS = 240.0
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -35,17 +34,14 @@ class Result:
         return named.get(verdict, verdict)
 
 
-def run_entry(entry: Entry, checker: str, seconds: float = SECONDS) -> dict[str, Any]:
-    """The answer of a process of its own, which may be killed, crash or run out of memory."""
-    command = [sys.executable, "-m", "benchmarks.outside.worker", entry.title, checker]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, cwd=ROOT, check=False)
-    except subprocess.TimeoutExpired:
-        return {"verdict": "timeout", "seconds": seconds}
-    last = done.stdout.rstrip().rsplit("\n", 1)[-1]
-    if done.returncode or not last.startswith("{"):
-        return {"verdict": "crash", "seconds": 0.0, "reasons": [f"exit code {done.returncode}: {done.stderr[-300:]}"]}
-    return dict(json.loads(last))
+def answers(entries: list[Entry], checker: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Titles and answers of the entries of one package, as a process of its own gives them."""
+    command = [sys.executable, "-m", "benchmarks.outside.worker", checker, *[entry.title for entry in entries]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        for text in process.stdout:
+            if text.startswith('{"'):
+                yield from json.loads(text).items()
 
 
 def chosen(options: list[str]) -> list[Package]:
@@ -60,18 +56,13 @@ def chosen(options: list[str]) -> list[Package]:
     return [one for one in found if one.installed()]
 
 
-def measure(entries: list[Entry], checker: str, kept: Kept, jobs: int, show: Callable[[Result], None]) -> list[Result]:
-    """Every entry, `jobs` at a time, shown in order."""
-
-    def answered(entry: Entry) -> Result:
-        return Result(entry, kept(f"{checker}: {entry.title}", lambda: run_entry(entry, checker)))
-
-    results = []
-    with ThreadPoolExecutor(jobs) as pool:
-        for result in pool.map(answered, entries):
-            show(result)
-            results.append(result)
-    return results
+def measure(package: Package, checker: str, kept: Kept) -> list[Result]:
+    """Every entry of a package, in order; what is kept is not run again."""
+    missing = [entry for entry in package.entries if f"{checker}: {entry.title}" not in kept.found]
+    for title, answer in answers(missing, checker) if missing else ():
+        kept(f"{checker}: {title}", lambda answer=answer: answer)
+    lost = {"verdict": "crash", "seconds": 0.0, "reasons": ["the process that imported the package ended"]}
+    return [Result(entry, kept.found.get(f"{checker}: {entry.title}", lost)) for entry in package.entries]
 
 
 def line(result: Result) -> str:
@@ -109,11 +100,15 @@ def summary(results: Iterable[Result], checker: str) -> str:
 def main(options: list[str]) -> None:
     """Print each entry and the summary of each checker, then the same as JSON."""
     jobs = int(options[options.index("--jobs") + 1]) if "--jobs" in options else 1
-    entries = [entry for package in chosen(options) for entry in package.entries]
-    kept, tables, everything = Kept(options), [], {}
+    found, kept, tables = chosen(options), Kept(options), []
+    everything: dict[str, Any] = {}
     for checker in CHECKERS:
         print(f"-- {checker}")
-        results = measure(entries, checker, kept, jobs, lambda result: print(line(result), flush=True))
+        results = []
+        with ThreadPoolExecutor(jobs) as pool:
+            for of_package in pool.map(lambda package, name=checker: measure(package, name, kept), found):
+                print(*map(line, of_package), sep="\n", flush=True)
+                results += of_package
         tables.append(summary(results, checker))
         everything[checker] = {one.entry.title: {"outcome": one.outcome, **one.answer} for one in results}
     print("\n\n".join(tables))

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.outside.entry import Case, Package
 from benchmarks.outside.examples import normal, spd, tensor, uniform
 
-PACKAGE = Package("pot", "torch")
+PACKAGE = Package("pot", "torch", held_out=True)
 A, B = np.array([0.2, 0.5, 0.3]), np.array([0.4, 0.25, 0.2, 0.15])
 
 
