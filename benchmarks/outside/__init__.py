@@ -11,10 +11,10 @@
 The requirements are all pinned and hold what these packages depend on, NumPy, SciPy, PyTorch and JAX among them.
 
 An entry is one function with one example, given to fg.check with everyone's defaults, and a judgement, right or wrong,
-with its proof. Judgements were made without fg.check and committed before it was run on the entry; `evidence.py` repeats
-the differences that most of them rest on. Where fg.check then showed a mistake that the judgement had not seen, the
-judgement was changed and its proof begins with "seen by fg.check". Packages that are held out have been judged, but
-fg.check is run on them only when its score is taken, and not to mend it.
+with its proof. Judgements were made without fg.check and committed before it was run on the entry; `evidence.py`
+repeats the differences that most of them rest on. Where fg.check then showed a mistake that the judgement had not
+seen, the judgement was changed and its proof begins with "seen by fg.check". Packages that are held out have been
+judged, but fg.check is run on them only when its score is taken, and not to mend it.
 
 Each entry runs in a process of its own, with a bound on memory and time. An outcome is `found` (wrong, and said to be),
 `right` (right, and passed), `FALSE ALARM`, `MISSED`, `undecided`, `raised` (fg.check itself raises), `timeout` or

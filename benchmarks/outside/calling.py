@@ -22,7 +22,7 @@ class Callable64:
         self.start = [_array(case.inputs[i]) for i in self.places]
 
     def _differentiated(self) -> list[int]:
-        """Float arrays and floats; the tensors that require a gradient, if any does; not those whose gradient is None."""
+        """Float arrays and floats without a gradient of None; the tensors that require a gradient, if any does."""
         floats = [i for i, x in enumerate(self.case.inputs) if _is_float(x)]
         if self.framework == "torch":
             asked = [i for i in floats if getattr(self.case.inputs[i], "requires_grad", False)]

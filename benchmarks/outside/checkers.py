@@ -74,7 +74,7 @@ CHECKERS = {"flowgraph": flowgraph, "own": own}
 
 
 def timed(name: str, entry: Entry) -> Answer:
-    """What this checker answers, with the seconds of the processor; raising is its word for a failure if it is `own`."""
+    """What this checker answers, with the seconds of the processor; `own` raises to say that a gradient is wrong."""
     case = entry.make()
     start = time.process_time()
     try:

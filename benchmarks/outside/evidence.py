@@ -1,7 +1,7 @@
 """The proof that most judgements rest on, made without fg.check: extrapolated central differences.
 
     python -m benchmarks.outside.evidence                   every entry, into evidence.csv
-    python -m benchmarks.outside.evidence --package copt    the entries of one package alone, printed only
+    python -m benchmarks.outside.evidence --package copt    the entries of one package alone
 
 For each entry, at its example and at twelve neighbours of it, the VJP of its author for a random incoming gradient is
 compared with Ridders' extrapolation of central differences along random directions and some coordinates. What is
@@ -122,32 +122,40 @@ def examined(entry: Entry) -> Evidence:
     return Evidence(entry.title, 1 + len(found), example, middle[0], largest[0], max(bar, largest[1]))
 
 
+def shown(entry: Entry) -> Evidence | None:
+    """Printed, with a mark where it speaks against the judgement; None if the entry cannot be run."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            found = examined(entry)
+        except Exception as error:
+            print(f"{entry.title}: {type(error).__name__}: {str(error)[:150]}", flush=True)
+            return None
+    agrees = found.example < 1e-6 and found.largest < max(1e-5, 50 * found.error_bar)
+    mark = "  " if agrees == (entry.judgement == "right") else "!!"
+    figures = "".join(f"{x:>10.1e}" for x in astuple(found)[2:])
+    print(f"{mark} {entry.judgement:<6}{entry.title:<60}{found.points:>4}{figures}", flush=True)
+    return found
+
+
+def write(rows: list[list[Any]]) -> None:
+    """Into the file, in the place of older rows of the same entries."""
+    table = {row[0]: row for row in csv.reader(FILE.open())} if FILE.exists() else {}
+    table.update({row[0]: row for row in rows})
+    titles = [entry.title for package in packages() for entry in package.entries]
+    with FILE.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["entry", "points", "example", "middle", "largest", "error bar"])
+        writer.writerows(table[title] for title in titles if title in table)
+
+
 def main(arguments: list[str]) -> None:
-    """Print, and without --package write, the evidence."""
+    """Print the evidence and write it into the file."""
     chosen = arguments[arguments.index("--package") + 1] if "--package" in arguments else None
-    entries = [one for package in packages() if chosen in (None, package.name) for one in package.entries]
-    rows = []
-    for entry in entries:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            try:
-                found = examined(entry)
-            except Exception as error:
-                print(f"{entry.title}: {type(error).__name__}: {str(error)[:150]}", flush=True)
-                continue
-        rows.append(found)
-        agrees = found.example < 1e-6 and found.largest < max(1e-5, 50 * found.error_bar)
-        sign = "  " if agrees == (entry.judgement == "right") else "!!"
-        print(
-            f"{sign} {entry.judgement:<6}{entry.title:<60}{found.points:>4}{found.example:>10.1e}"
-            f"{found.middle:>10.1e}{found.largest:>10.1e}{found.error_bar:>10.1e}",
-            flush=True,
-        )
-    if chosen is None:
-        with FILE.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["entry", "points", "example", "middle", "largest", "error bar"])
-            writer.writerows([[*astuple(row)[:2], *[f"{x:.1e}" for x in astuple(row)[2:]]] for row in rows])
+    for package in packages():
+        if chosen in (None, package.name) and package.installed():
+            found = [row for row in map(shown, package.entries) if row is not None]
+            write([[row.title, row.points, *[f"{x:.1e}" for x in astuple(row)[2:]]] for row in found])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.kept import Kept
 from benchmarks.outside.checkers import CHECKERS
-from benchmarks.outside.entry import Entry, Package, packages
+from benchmarks.outside.entry import FRAMEWORKS, Entry, Package, packages
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -86,7 +86,7 @@ def summary(results: Iterable[Result], checker: str) -> str:
     lines = [
         f"{checker:<12}{'wrong':>6}{'right':>6} |" + "".join(f"{name:>12}" for name in columns) + f"{'median s':>10}"
     ]
-    for framework in ("numpy", "torch", "jax", "all"):
+    for framework in (*FRAMEWORKS, "all"):
         part = [one for one in results if framework in ("all", one.entry.framework)]
         if not part:
             continue

@@ -12,7 +12,8 @@ from benchmarks.outside.examples import normal, uniform
 
 PACKAGE = Package("numpy-ml", "numpy")
 ACTIVATIONS = (
-    "Sigmoid", "ReLU", "LeakyReLU", "Tanh", "Affine", "Identity", "ELU", "Exponential", "SELU", "HardSigmoid", "SoftPlus"
+    "Sigmoid", "ReLU", "LeakyReLU", "Tanh", "Affine", "Identity", "ELU", "Exponential", "SELU", "HardSigmoid",
+    "SoftPlus",
 )  # fmt: skip
 
 

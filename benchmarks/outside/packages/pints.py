@@ -23,7 +23,8 @@ TOYS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "HighDimensionalGaussianLogPDF": ((4,), normal(4)), "MultimodalGaussianLogPDF": ((), np.array([1.0, 2.0])),
     "NealsFunnelLogPDF": ((4,), normal(4)), "RosenbrockLogPDF": ((), np.array([0.5, 0.7])),
     "SimpleEggBoxLogPDF": ((), np.array([2.0, 1.0])), "TwistedGaussianLogPDF": ((4,), normal(4)),
-    "ParabolicError": (([1.0, 2.0],), np.array([0.5, 0.7])), "EightSchoolsLogPDF": ((), np.array([4.0, 3.0, *normal(8)])),
+    "ParabolicError": (([1.0, 2.0],), np.array([0.5, 0.7])),
+    "EightSchoolsLogPDF": ((), np.array([4.0, 3.0, *normal(8)])),
     "EightSchoolsLogPDF, not centred": ((False,), np.array([4.0, 3.0, *normal(8)])),
 }  # fmt: skip
 

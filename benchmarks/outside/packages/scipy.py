@@ -1,4 +1,4 @@
-"""SciPy: test functions of its optimisers, problems of its root finders, loss functions of least_squares, interpolants."""
+"""SciPy: test functions of optimisers, problems of root finders, loss functions of least_squares, interpolants."""
 
 from __future__ import annotations
 
