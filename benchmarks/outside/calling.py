@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ class Callable64:
     def __init__(self, case: Case, framework: Framework) -> None:
         self.case = case
         self.framework = framework
+        self.function = self._compiled() if framework == "jax" else case.function
         self.places = self._differentiated()
         self.start = [_array(case.inputs[i]) for i in self.places]
 
@@ -29,9 +30,15 @@ class Callable64:
             return asked or floats
         if self.case.bprop is None:
             return floats
-        value = self.case.function(*self.copies())
+        value = self.function(*self.copies())
         found = self.case.bprop(like_ones(value), value, *self.copies())
         return [i for i in floats if found[i] is not None]
+
+    def _compiled(self) -> Callable[..., Any]:
+        """Programs of JAX are run thousands of times by differences, one operation at a time would take minutes."""
+        import jax
+
+        return cast(Callable[..., Any], jax.jit(self.case.function))
 
     def copies(self, arrays: Sequence[Any] | None = None) -> list[Any]:
         """The inputs, with `arrays` in the places of those that are differentiated; nothing is shared."""
@@ -46,8 +53,8 @@ class Callable64:
             import torch
 
             with torch.enable_grad():
-                return [y.detach().numpy().copy() for y in _parts(self.case.function(*self.copies(arrays)))]
-        return [np.array(y, dtype=float) for y in _parts(self.case.function(*self.copies(arrays)))]
+                return [y.detach().numpy().copy() for y in _parts(self.function(*self.copies(arrays)))]
+        return [np.array(y, dtype=float) for y in _parts(self.function(*self.copies(arrays)))]
 
     def vjp(self, arrays: Sequence[Any], grads: Sequence[Any]) -> Arrays:
         """The gradients of sum(grads * values) by the code's own backward pass."""
@@ -56,7 +63,7 @@ class Callable64:
 
     def _numpy(self, arrays: Sequence[Any], grads: Sequence[Any]) -> Arrays:
         inputs = self.copies(arrays)
-        value = self.case.function(*inputs)
+        value = self.function(*inputs)
         grad = tuple(np.array(g) for g in grads) if isinstance(value, tuple) else np.array(grads[0])
         assert self.case.bprop is not None
         found = self.case.bprop(grad, value, *self.copies(arrays))
@@ -67,7 +74,7 @@ class Callable64:
 
         inputs = self.copies(arrays)
         active = [inputs[i] for i in self.places]
-        outputs = _parts(self.case.function(*inputs))
+        outputs = _parts(self.function(*inputs))
         pairs = [(y, torch.tensor(g, dtype=y.dtype)) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
         found = torch.autograd.grad([y for y, _ in pairs], active, [g for _, g in pairs], allow_unused=True)
         return [
@@ -84,7 +91,7 @@ class Callable64:
             all_inputs = list(inputs)
             for place, x in zip(self.places, active, strict=True):
                 all_inputs[place] = x
-            return tuple(_parts(self.case.function(*all_inputs)))
+            return tuple(_parts(self.function(*all_inputs)))
 
         outputs, pull = jax.vjp(function, *[inputs[i] for i in self.places])
         found = pull(tuple(jax.numpy.asarray(g, y.dtype) for y, g in zip(outputs, grads, strict=True)))
