@@ -48,7 +48,11 @@ def _second(name: str) -> Case:
     return Case(lambda x: first(x, *settings), (x,), lambda grad, value, x: (grad * second(x, *settings),))
 
 
-for _name in ("f3", "aps01", "aps02", "aps08", "aps11", "aps12"):
+PACKAGE.add(
+    "_tstutils.aps02, second derivative", lambda: _second("aps02"), "wrong",
+    "differences of aps02_fp have the other sign at the example and at all twelve neighbours, +- 1e-14",
+)  # fmt: skip
+for _name in ("f3", "aps01", "aps08", "aps11", "aps12"):
     PACKAGE.add(f"_tstutils.{_name}, second derivative", lambda name=_name: _second(name))
 
 
