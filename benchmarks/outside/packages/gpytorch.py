@@ -49,4 +49,4 @@ def _log_normal_cdf() -> Case:
 def _diagonal() -> Case:
     from gpytorch.variational.large_batch_variational_strategy import QuadFormDiagonal
 
-    return Case(lambda a, b: QuadFormDiagonal.apply(a + a.T, b), (tensor(spd(3)), tensor(normal(3, 4))))
+    return Case(lambda a, b: QuadFormDiagonal.apply(a + a.mT, b), (tensor(spd(3)), tensor(normal(3, 4))))
