@@ -121,7 +121,6 @@ def test_a_users_box_is_named_as_any_other():
     found = fg.Graph(fg.sum(Lossy(w))).fprop().explain_nan()
     assert (type(found.box), found.phase, found.index) == (Lossy, "bprop", (1,))
     assert "the derivative of Lossy has no value there" in found.remedy
-    del fg.registry[f"{__name__}.{Lossy.__qualname__}"]
 
 
 def test_a_bad_gradient_that_was_given_is_said_to_be_given():
