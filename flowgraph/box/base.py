@@ -62,6 +62,7 @@ class Box(ArrayMethods, Description, Copying):
     constant_children: ClassVar[Any] = frozenset()
     underived_children: ClassVar[Any] = frozenset()
     examples: ClassVar[tuple[Any, ...] | None] = ()
+    analytic: ClassVar[bool] = True
     public: ClassVar[bool] = True
 
     has_bprop: ClassVar[bool] = False

@@ -23,6 +23,7 @@ class Conjugate(Elementwise):
     symbol = "conj"
     formula = r"\bar z"
     derivative = r"\bar g"
+    analytic = False
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:
@@ -41,6 +42,7 @@ class Real(Elementwise):
     symbol = "Re"
     formula = r"\operatorname{Re} z"
     derivative = "g"
+    analytic = False
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:
@@ -59,6 +61,7 @@ class Imag(Elementwise):
     symbol = "Im"
     formula = r"\operatorname{Im} z"
     derivative = "-i g"
+    analytic = False
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:

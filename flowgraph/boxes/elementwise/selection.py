@@ -25,6 +25,7 @@ class Absolute(Elementwise):
     formula = "|a|"
     derivative = r"\operatorname{sign}(a)"
     kinks = (0.0,)
+    analytic = False
 
     def fprop(self, a: Any) -> Any:
         return np.absolute(a)
@@ -63,6 +64,7 @@ class Sign(Elementwise):
     formula = r"\operatorname{sign}(a)"
     derivative = "0"
     kinks = (0.0,)
+    analytic = False
 
     def fprop(self, a: Any) -> Any:
         return np.sign(a)
@@ -76,6 +78,8 @@ class Sign(Elementwise):
 
 class Extremum(Elementwise, abstract=True):
     """The larger or the smaller of two: the gradient goes to the one that was taken, half to each at a tie."""
+
+    analytic = False
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         share = np.where(a == b, grad / 2, grad)
@@ -158,6 +162,7 @@ class Clip(Elementwise):
     symbol = "clip"
     formula = r"\min(\max(a, low), high)"
     derivative = r"1_{low \leq a \leq high}"
+    analytic = False
     examples = (
         example((3, 4), low=-0.5, high=0.5),
         example(np.array([-2.0, -1.0, 0.0, 3.0]), low=0.5),

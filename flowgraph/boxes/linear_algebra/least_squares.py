@@ -43,6 +43,7 @@ class Pinv(OfMatrices):
     formula = "a^{+}"
     derivative = r"-h^\top \nabla_h h^\top + (I - a h) \nabla_h^\top h h^\top + h^\top h \nabla_h^\top (I - h a)"
     signature = "(m,n)->(n,m)"
+    analytic = False
     examples = (
         example(_TALL),
         example(_TALL.T),

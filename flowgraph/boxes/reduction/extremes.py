@@ -32,6 +32,7 @@ class Max(Extreme):
     symbol = "max"
     formula = r"\max a"
     derivative = "1_{a = h} / k"
+    analytic = False
 
     def fprop(self, a: Any) -> Any:
         return a.max(axis=self.axis, keepdims=self.keepdims)
@@ -47,6 +48,7 @@ class Min(Extreme):
     symbol = "min"
     formula = r"\min a"
     derivative = "1_{a = h} / k"
+    analytic = False
 
     def fprop(self, a: Any) -> Any:
         return a.min(axis=self.axis, keepdims=self.keepdims)
