@@ -15,6 +15,7 @@ from flowgraph.testing.declared import (
     shape_and_dtype_as_built,
     value_by_an_independent_formula,
 )
+from flowgraph.testing.declared_slopes import slopes_as_declared
 from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
 from flowgraph.testing.slopes import gradient_by_central_differences, gradient_by_complex_step, linear_in_grad
 from tests.registry import unregister
@@ -173,6 +174,27 @@ class CachesItsValue(Square):
 
     def bprop(self, grad, h, a):
         return (2.0 * (self.seen[0] if isinstance(a, fg.Box) and self.seen[0].shape == a.shape else a) * grad,)
+
+
+@breaks(slopes_as_declared, lambda a: np.where(a == 0, 1.0, np.sin(a) / a))
+class InfiniteAtZero(fg.Elementwise):
+    slopes = "finite"
+
+    def fprop(self, a):
+        return np.sin(a) / a
+
+
+@breaks(slopes_as_declared)
+class SlopeOfItsValue(Square):
+    slopes = "constant"
+
+
+@breaks(slopes_as_declared, lambda a: -a)
+class NegativeShare(fg.Elementwise):
+    slopes = "share"
+
+    def fprop(self, a):
+        return -a
 
 
 @breaks(postconditions_hold)

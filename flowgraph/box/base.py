@@ -12,11 +12,12 @@ import numpy as np
 from flowgraph.box import concrete_values, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.copying import Copying, is_code_pickled
-from flowgraph.box.declaration import check_setting_names, read_bprop, read_fprop, read_signature
+from flowgraph.box.declaration import check_setting_names, check_slopes, read_bprop, read_fprop, read_signature
 from flowgraph.box.description import Description
 from flowgraph.box.inference import try_dtype, try_fprop
 from flowgraph.box.missing_attributes import immutable, unknown_attribute
 from flowgraph.box.naming import Line, current_scope, users_line
+from flowgraph.box.slopes import Slopes
 from flowgraph.box.underflow import again
 from flowgraph.errors import DtypeError, FrozenError, UnknownAttributeError, UsageError
 from flowgraph.printable import why_not_a_name
@@ -63,6 +64,7 @@ class Box(ArrayMethods, Description, Copying):
     underived_children: ClassVar[Any] = frozenset()
     examples: ClassVar[tuple[Any, ...] | None] = ()
     analytic: ClassVar[bool] = True
+    slopes: ClassVar[Slopes] = ""
     public: ClassVar[bool] = True
 
     has_bprop: ClassVar[bool] = False
@@ -87,6 +89,7 @@ class Box(ArrayMethods, Description, Copying):
             return
         read_fprop(cls)
         read_bprop(cls)
+        check_slopes(cls)
         cls.symbol = vars(cls).get("symbol") or cls.__name__.lower()
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)
@@ -150,6 +153,10 @@ class Box(ArrayMethods, Description, Copying):
                 for never, child in zip(constant, self.children, strict=True)
             ]
         )
+
+    def slopes_of(self, position: int) -> Slopes:
+        """What is known of the slopes by one child: what the class declares, unless settings or constants decide."""
+        return self.slopes
 
     @property
     def constant(self) -> tuple[bool, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from flowgraph.box.slopes import Slopes
 from flowgraph.errors import DeclarationError
 from flowgraph.shapes.signature import Signature
 
@@ -63,6 +64,14 @@ def read_bprop(cls: type[Box]) -> None:
         raise DeclarationError(
             f"{cls.__name__}.bprop: found the arguments {', '.join(p.name for p in positional)}; needs the gradient "
             f"arriving, the own value, then one value per child ({', '.join(cls.child_names)})"
+        )
+
+
+def check_slopes(cls: type[Box]) -> None:
+    """Refuse a word for the slopes that nothing would read."""
+    if cls.slopes not in get_args(Slopes):
+        raise DeclarationError(
+            f"{cls.__name__}: found slopes = {cls.slopes!r}, needs one of {', '.join(map(repr, get_args(Slopes)))}"
         )
 
 

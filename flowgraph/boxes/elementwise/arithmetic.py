@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.slopes import Slopes
 
 
 class Add(Elementwise):
@@ -23,6 +24,7 @@ class Add(Elementwise):
     symbol = "+"
     formula = "a + b"
     derivative = "1, 1"
+    slopes = "constant"
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a + b
@@ -41,6 +43,7 @@ class Subtract(Elementwise):
     symbol = "−"
     formula = "a - b"
     derivative = "1, -1"
+    slopes = "constant"
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a - b
@@ -59,12 +62,17 @@ class Multiply(Elementwise):
     symbol = "×"
     formula = "a b"
     derivative = "b, a"
+    slopes = "finite"
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a * b
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         return grad * b if needs[0] else None, grad * a if needs[1] else None
+
+    def slopes_of(self, position: int) -> Slopes:
+        """By a factor that is no constant, as sure as the other one."""
+        return "constant" if _is_harmless(self.children[1 - position]) else "finite"
 
 
 class Divide(Elementwise):
@@ -86,6 +94,10 @@ class Divide(Elementwise):
         quotient = grad / b
         return quotient, -(quotient * h) if needs[1] else None
 
+    def slopes_of(self, position: int) -> Slopes:
+        """By the numerator, those of a product, if the denominator is a constant; by the denominator none are sure."""
+        return "constant" if position == 0 and _is_harmless(self.children[1]) else ""
+
 
 class Negative(Elementwise):
     """The number with the other sign.
@@ -97,6 +109,7 @@ class Negative(Elementwise):
     symbol = "−"
     formula = "-a"
     derivative = "-1"
+    slopes = "constant"
 
     def fprop(self, a: Any) -> Any:
         return -a
@@ -115,6 +128,7 @@ class Positive(Elementwise):
     symbol = "+"
     formula = "+a"
     derivative = "1"
+    slopes = "constant"
 
     def fprop(self, a: Any) -> Any:
         return +a
@@ -192,3 +206,12 @@ class FloorDivide(Elementwise):
 def divmod(a: Any, b: Any) -> tuple[Any, Any]:
     """np.divmod of boxes: the whole quotient and the remainder."""
     return np.floor_divide(a, b), np.remainder(a, b)
+
+
+def _is_harmless(box: Box) -> bool:
+    """Whether a number times or divided by it is a NaN or 0 only if the number is."""
+    return isinstance(box, Constant) and box.holds(_is_finite_and_not_zero)
+
+
+def _is_finite_and_not_zero(value: Array) -> bool:
+    return bool(np.all(np.isfinite(value) & (value != 0)))

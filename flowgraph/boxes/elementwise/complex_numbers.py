@@ -24,6 +24,7 @@ class Conjugate(Elementwise):
     formula = r"\bar z"
     derivative = r"\bar g"
     analytic = False
+    slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:
@@ -43,6 +44,7 @@ class Real(Elementwise):
     formula = r"\operatorname{Re} z"
     derivative = "g"
     analytic = False
+    slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:
@@ -62,6 +64,7 @@ class Imag(Elementwise):
     formula = r"\operatorname{Im} z"
     derivative = "-i g"
     analytic = False
+    slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:

@@ -22,6 +22,7 @@ class Exp(Elementwise):
     symbol = "exp"
     formula = r"\exp(a)"
     derivative = "h"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.exp(a)
@@ -40,6 +41,7 @@ class Exp2(Elementwise):
     symbol = "2^"
     formula = "2^a"
     derivative = r"h \ln 2"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.exp2(a)
@@ -58,6 +60,7 @@ class Expm1(Elementwise):
     symbol = "exp − 1"
     formula = r"\exp(a) - 1"
     derivative = r"\exp(a)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.expm1(a)

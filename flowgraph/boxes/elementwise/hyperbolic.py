@@ -59,6 +59,7 @@ class Tanh(Elementwise):
     symbol = "tanh"
     formula = r"\tanh(a)"
     derivative = "1 - h^2"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.tanh(a)

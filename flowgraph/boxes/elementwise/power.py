@@ -11,6 +11,7 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.slopes import Slopes
 from flowgraph.boxes.numpy_api.array_arguments import given
 from flowgraph.errors import UsageError
 
@@ -84,6 +85,10 @@ class ConstantPower(Elementwise):
             return (grad,)
         return (grad * (p * a if p == 2 else p * a ** (p - 1)),)
 
+    def slopes_of(self, position: int) -> Slopes:
+        """Those of a polynomial are finite."""
+        return "finite" if self.exponent >= 0 and float(self.exponent).is_integer() else ""
+
     def check_settings(self) -> None:
         """Refuse an exponent that is no number."""
         if type(self.exponent) not in (int, float):
@@ -100,6 +105,7 @@ class Square(Elementwise):
     symbol = "²"
     formula = "a^2"
     derivative = "2 a"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.square(a)

@@ -26,6 +26,7 @@ class Absolute(Elementwise):
     derivative = r"\operatorname{sign}(a)"
     kinks = (0.0,)
     analytic = False
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.absolute(a)
@@ -45,6 +46,7 @@ class Fabs(Elementwise):
     formula = "|a|"
     derivative = r"\operatorname{sign}(a)"
     kinks = (0.0,)
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.fabs(a)
@@ -65,6 +67,7 @@ class Sign(Elementwise):
     derivative = "0"
     kinks = (0.0,)
     analytic = False
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.sign(a)
@@ -80,6 +83,7 @@ class Extremum(Elementwise, abstract=True):
     """The larger or the smaller of two: the gradient goes to the one that was taken, half to each at a tie."""
 
     analytic = False
+    slopes = "choice"
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         share = np.where(a == b, grad / 2, grad)
@@ -163,6 +167,7 @@ class Clip(Elementwise):
     formula = r"\min(\max(a, low), high)"
     derivative = r"1_{low \leq a \leq high}"
     analytic = False
+    slopes = "choice"
     examples = (
         example((3, 4), low=-0.5, high=0.5),
         example(np.array([-2.0, -1.0, 0.0, 3.0]), low=0.5),
@@ -208,6 +213,7 @@ class Where(Elementwise):
     formula = r"a \text{ if } condition \text{ else } b"
     derivative = r"1_{condition}, 1_{\neg condition}"
     constant_children = frozenset({"condition"})
+    slopes = "choice"
     examples = (
         example(np.array([[True, False, True], [False, False, True]]), (2, 3), (2, 3)),
         example(np.array([True, False, True]), (2, 3), ()),
@@ -254,6 +260,7 @@ class NanToNum(Elementwise):
     symbol = "nan to num"
     formula = r"a \text{ if finite}"
     derivative = r"1_{a \text{ finite}}"
+    slopes = "choice"
     examples = (example((3, 4)), example((3, 4), nan=1.0, posinf=2.0, neginf=-2.0))
 
     @classmethod

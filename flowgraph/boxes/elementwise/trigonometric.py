@@ -24,6 +24,7 @@ class Sin(Elementwise):
     symbol = "sin"
     formula = r"\sin(a)"
     derivative = r"\cos(a)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.sin(a)
@@ -42,6 +43,7 @@ class Cos(Elementwise):
     symbol = "cos"
     formula = r"\cos(a)"
     derivative = r"-\sin(a)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.cos(a)
@@ -117,6 +119,7 @@ class Arctan(Elementwise):
     symbol = "arctan"
     formula = r"\arctan(a)"
     derivative = r"\frac{1}{1 + a^2}"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.arctan(a)
@@ -204,6 +207,7 @@ class Radians(Elementwise):
     symbol = "rad"
     formula = r"\frac{\pi}{180} a"
     derivative = r"\frac{\pi}{180}"
+    slopes = "constant"
 
     @classmethod
     def from_numpy(cls, a: Any) -> Box:
@@ -227,6 +231,7 @@ class Degrees(Elementwise):
     symbol = "deg"
     formula = r"\frac{180}{\pi} a"
     derivative = r"\frac{180}{\pi}"
+    slopes = "constant"
 
     @classmethod
     def from_numpy(cls, a: Any) -> Box:

@@ -35,6 +35,7 @@ class Choose(Elementwise):
     formula = r"a_{number}"
     derivative = r"1_{number = i}"
     constant_children = frozenset({"number"})
+    slopes = "choice"
     examples = (
         example(np.array([[0, 1, 2, 1]] * 3), (3, 4), (4,), ()),
         example(np.array([-1, 2, 5]), (3,), (2, 3), mode="wrap"),

@@ -30,6 +30,7 @@ class Sigmoid(Elementwise):
     symbol = "σ"
     formula = r"\frac{1}{1 + e^{-a}}"
     derivative = "h (1 - h)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         small = np.exp(np.minimum(a, -1.0 * a))
@@ -55,6 +56,7 @@ class ReLU(Elementwise):
     formula = r"\max(0, a)"
     derivative = r"1_{a > 0}"
     kinks = (0.0,)
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return np.maximum(a, 0)
@@ -75,6 +77,7 @@ class LeakyReLU(Elementwise):
     formula = r"\max(0, a) + s \min(0, a)"
     derivative = r"1_{a > 0} + s \, 1_{a \leq 0}"
     kinks = (0.0,)
+    slopes = "finite"
     examples = (example((3, 4)), example((3, 4), slope=0.2))
 
     def fprop(self, a: Any) -> Any:
@@ -100,6 +103,7 @@ class ELU(Elementwise):
     formula = r"\max(0, a) + \alpha (e^{\min(0, a)} - 1)"
     derivative = r"1_{a > 0} + \alpha e^a \, 1_{a \leq 0}"
     kinks = (0.0,)
+    slopes = "finite"
     examples = (example((3, 4)), example((3, 4), alpha=0.5))
 
     def fprop(self, a: Any) -> Any:
@@ -127,6 +131,7 @@ class Softplus(Elementwise):
     symbol = "softplus"
     formula = r"\log(1 + e^a)"
     derivative = r"\sigma(a)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.logaddexp(a, 0)
@@ -153,6 +158,7 @@ class GELU(Elementwise):
     symbol = "gelu"
     formula = r"a \Phi(a)"
     derivative = r"\Phi(a) + a \varphi(a)"
+    slopes = "finite"
     examples = (example((3, 4)), example((3, 4), approximate="tanh"))
 
     def fprop(self, a: Any) -> Any:
@@ -192,6 +198,7 @@ class SiLU(Elementwise):
     symbol = "silu"
     formula = r"a \sigma(a)"
     derivative = r"\sigma(a) (1 + a (1 - \sigma(a)))"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return a * Sigmoid.apply(a)

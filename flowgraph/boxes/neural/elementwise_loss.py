@@ -46,6 +46,7 @@ class SquaredError(ElementwiseLoss):
     symbol = "squared error"
     formula = "(f - y)^2"
     derivative = "2 (f - y), -2 (f - y)"
+    slopes = "finite"
     examples = (_TARGETS,)
 
     def fprop(self, f: Any, targets: Any) -> Any:

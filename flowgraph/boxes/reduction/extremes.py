@@ -33,6 +33,7 @@ class Max(Extreme):
     formula = r"\max a"
     derivative = "1_{a = h} / k"
     analytic = False
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return a.max(axis=self.axis, keepdims=self.keepdims)
@@ -49,6 +50,7 @@ class Min(Extreme):
     formula = r"\min a"
     derivative = "1_{a = h} / k"
     analytic = False
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return a.min(axis=self.axis, keepdims=self.keepdims)

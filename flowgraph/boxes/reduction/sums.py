@@ -110,6 +110,7 @@ class Sum(Fold):
     symbol = "Σ"
     formula = r"\sum a"
     derivative = "1"
+    slopes = "share"
 
     def fprop(self, a: Any) -> Any:
         return a.sum(axis=self.axis, keepdims=self.keepdims)
@@ -130,6 +131,7 @@ class Mean(Reduction):
     symbol = "mean"
     formula = r"\frac{1}{n} \sum a"
     derivative = r"\frac{1}{n}"
+    slopes = "share"
 
     @classmethod
     def from_numpy(

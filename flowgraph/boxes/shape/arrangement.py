@@ -26,6 +26,7 @@ class Transpose(Box):
     symbol = "T"
     formula = r"a^\top"
     derivative = r"\nabla_h^\top"
+    slopes = "share"
     examples = (example((3, 4)), example((2, 3, 4), axes=(2, 0, -2)), example((4,)), example(()))
 
     def fprop(self, a: Any) -> Any:
@@ -57,6 +58,7 @@ class Flip(Box):
 
     numpy = np.flip
     symbol = "flip"
+    slopes = "share"
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, -1)), example(()))
 
     def fprop(self, a: Any) -> Any:
@@ -83,6 +85,7 @@ class Roll(Box):
 
     numpy = np.roll
     symbol = "roll"
+    slopes = "share"
     examples = (
         example((3, 4), shift=5),
         example((3, 4), shift=-1, axis=1),
