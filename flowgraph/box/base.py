@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.box import concrete_values, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.copying import Copying, is_code_pickled
-from flowgraph.box.declaration import check_setting_names, check_slopes, read_bprop, read_fprop, read_signature
+from flowgraph.box.declaration import check_setting_names, check_words, read_bprop, read_fprop, read_signature
 from flowgraph.box.description import Description
 from flowgraph.box.inference import try_dtype, try_fprop
 from flowgraph.box.missing_attributes import immutable, unknown_attribute
@@ -65,6 +65,7 @@ class Box(ArrayMethods, Description, Copying):
     examples: ClassVar[tuple[Any, ...] | None] = ()
     analytic: ClassVar[bool] = True
     slopes: ClassVar[Slopes] = ""
+    remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
 
     has_bprop: ClassVar[bool] = False
@@ -89,7 +90,7 @@ class Box(ArrayMethods, Description, Copying):
             return
         read_fprop(cls)
         read_bprop(cls)
-        check_slopes(cls)
+        check_words(cls)
         cls.symbol = vars(cls).get("symbol") or cls.__name__.lower()
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)

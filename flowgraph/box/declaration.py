@@ -67,12 +67,15 @@ def read_bprop(cls: type[Box]) -> None:
         )
 
 
-def check_slopes(cls: type[Box]) -> None:
-    """Refuse a word for the slopes that nothing would read."""
+def check_words(cls: type[Box]) -> None:
+    """Refuse words for the slopes and the remedies that nothing would read."""
     if cls.slopes not in get_args(Slopes):
         raise DeclarationError(
             f"{cls.__name__}: found slopes = {cls.slopes!r}, needs one of {', '.join(map(repr, get_args(Slopes)))}"
         )
+    unknown = cls.remedies.keys() - {"fprop", "bprop"}
+    if unknown:
+        raise DeclarationError(f"{cls.__name__}: found remedies for {sorted(unknown)[0]!r}, needs 'fprop' or 'bprop'")
 
 
 def read_signature(cls: type[Box]) -> Signature:

@@ -12,6 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.slopes import Slopes
+from flowgraph.boxes.engine import remedies
 
 
 class Add(Elementwise):
@@ -25,6 +26,7 @@ class Add(Elementwise):
     formula = "a + b"
     derivative = "1, 1"
     slopes = "constant"
+    remedies = {"fprop": remedies.SUM}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a + b
@@ -44,6 +46,7 @@ class Subtract(Elementwise):
     formula = "a - b"
     derivative = "1, -1"
     slopes = "constant"
+    remedies = {"fprop": remedies.SUM}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a - b
@@ -63,6 +66,7 @@ class Multiply(Elementwise):
     formula = "a b"
     derivative = "b, a"
     slopes = "finite"
+    remedies = {"fprop": remedies.PRODUCT}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a * b
@@ -86,6 +90,7 @@ class Divide(Elementwise):
     formula = r"\frac{a}{b}"
     derivative = r"\frac{1}{b}, -\frac{h}{b}"
     domain = {"b": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a / b
@@ -149,6 +154,7 @@ class Remainder(Elementwise):
     symbol = "mod"
     formula = r"a - b \lfloor a / b \rfloor"
     derivative = r"1, -\lfloor a / b \rfloor"
+    remedies = {"fprop": remedies.quotient}
     examples = (
         example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),
         example(np.array([5.3, -5.3, 7.1]), np.array(2.0)),
@@ -173,6 +179,7 @@ class Fmod(Elementwise):
     symbol = "fmod"
     formula = r"a - b \operatorname{trunc}(a / b)"
     derivative = r"1, -\operatorname{trunc}(a / b)"
+    remedies = {"fprop": remedies.quotient}
     examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
 
     def fprop(self, a: Any, b: Any) -> Any:
@@ -192,6 +199,7 @@ class FloorDivide(Elementwise):
     symbol = "//"
     formula = r"\lfloor a / b \rfloor"
     derivative = "0, 0"
+    remedies = {"fprop": remedies.quotient}
     examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
 
     def fprop(self, a: Any, b: Any) -> Any:

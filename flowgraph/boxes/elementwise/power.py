@@ -12,6 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.slopes import Slopes
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.numpy_api.array_arguments import given
 from flowgraph.errors import UsageError
 
@@ -30,6 +31,7 @@ class Power(Elementwise):
     formula = "a^b"
     derivative = r"b\, a^{b - 1}, h \ln a"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
 
     @classmethod
     def from_numpy(cls, a: Any, b: Any) -> Box:
@@ -66,6 +68,7 @@ class ConstantPower(Elementwise):
     symbol = "^p"
     formula = "a^p"
     derivative = r"p\, a^{p - 1}"
+    remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
     examples = (
         example((3, 4), exponent=2),
         example(np.array([[0.0, -1.5], [2.0, 0.5]]), exponent=3),
@@ -106,6 +109,7 @@ class Square(Elementwise):
     formula = "a^2"
     derivative = "2 a"
     slopes = "finite"
+    remedies = {"fprop": remedies.PRODUCT}
 
     def fprop(self, a: Any) -> Any:
         return np.square(a)
@@ -125,6 +129,7 @@ class Reciprocal(Elementwise):
     formula = r"\frac{1}{a}"
     derivative = "-h^2"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
     def fprop(self, a: Any) -> Any:
         return np.reciprocal(a)
@@ -144,6 +149,7 @@ class Sqrt(Elementwise):
     formula = r"\sqrt{a}"
     derivative = r"\frac{1}{2 h}"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.ROOT, "bprop": remedies.ROOT_SLOPE}
 
     def fprop(self, a: Any) -> Any:
         return np.sqrt(a)
@@ -163,6 +169,7 @@ class Cbrt(Elementwise):
     formula = r"\sqrt[3]{a}"
     derivative = r"\frac{1}{3 h^2}"
     kinks = (0.0,)
+    remedies = {"bprop": remedies.ROOT_SLOPE}
 
     def fprop(self, a: Any) -> Any:
         return np.cbrt(a)

@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.boxes.engine import remedies
 from flowgraph.errors import DtypeError
 
 
@@ -163,6 +164,7 @@ class Hypot(Elementwise):
     symbol = "hypot"
     formula = r"\sqrt{a^2 + b^2}"
     derivative = r"\frac{a}{h}, \frac{b}{h}"
+    remedies = {"bprop": remedies.ROOT_SLOPE}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return np.hypot(a, b)

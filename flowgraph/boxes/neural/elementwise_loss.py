@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.example import example
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.real_setting import keep_number
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.neural.label import check_same_shape, refuse
@@ -47,6 +48,7 @@ class SquaredError(ElementwiseLoss):
     formula = "(f - y)^2"
     derivative = "2 (f - y), -2 (f - y)"
     slopes = "finite"
+    remedies = {"fprop": remedies.SUM}
     examples = (_TARGETS,)
 
     def fprop(self, f: Any, targets: Any) -> Any:

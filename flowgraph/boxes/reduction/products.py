@@ -11,6 +11,7 @@ from flowgraph.box.axes import is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import reshape_like
 from flowgraph.boxes.reduction.masked import in_dtype
 from flowgraph.boxes.reduction.sums import Fold, Reduction
@@ -32,6 +33,7 @@ class Prod(Fold):
     symbol = "Π"
     formula = r"\prod a"
     derivative = r"\prod_{j \neq i} a_j"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (*Reduction.examples, example(_ZEROS, axis=1), example(_ZEROS, axis=(0, 1)))
 
     def fprop(self, a: Any) -> Any:
@@ -132,6 +134,7 @@ class CumSum(Running):
     symbol = "cumsum"
     formula = r"\sum_{j \leq i} a_j"
     derivative = r"1_{j \leq i}"
+    remedies = {"fprop": remedies.SUM}
     examples = (*Running.examples, example((3, 4), axis=1, reverse=True))
 
     def fprop(self, a: Any) -> Any:
@@ -155,6 +158,7 @@ class CumProd(Running):
     symbol = "cumprod"
     formula = r"\prod_{j \leq i} a_j"
     derivative = r"1_{k \leq i} \prod_{j \leq i, j \neq k} a_j"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (*Running.examples, example(_ZEROS, axis=1), example(_ZEROS))
 
     def fprop(self, a: Any) -> Any:

@@ -13,6 +13,7 @@ from flowgraph.box.exports import public
 from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
 from flowgraph.boxes.numpy_api.array_arguments import axes_back
 from flowgraph.boxes.reduction.masked import count_where, in_dtype, masked, one_of, squares, started
@@ -111,6 +112,7 @@ class Sum(Fold):
     formula = r"\sum a"
     derivative = "1"
     slopes = "share"
+    remedies = {"fprop": remedies.SUM}
 
     def fprop(self, a: Any) -> Any:
         return a.sum(axis=self.axis, keepdims=self.keepdims)
@@ -132,6 +134,7 @@ class Mean(Reduction):
     formula = r"\frac{1}{n} \sum a"
     derivative = r"\frac{1}{n}"
     slopes = "share"
+    remedies = {"fprop": remedies.MEAN}
 
     @classmethod
     def from_numpy(
@@ -163,6 +166,7 @@ class Var(Reduction):
     symbol = "var"
     formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
     derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
+    remedies = {"fprop": remedies.MEAN}
     examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
 
     @classmethod
@@ -200,6 +204,7 @@ class Std(Reduction):
     symbol = "std"
     formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
     derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
+    remedies = {"fprop": remedies.MEAN, "bprop": remedies.ROOT_SLOPE}
     examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
 
     @classmethod
