@@ -17,6 +17,7 @@ from flowgraph.box.description import Description
 from flowgraph.box.inference import try_dtype, try_fprop
 from flowgraph.box.missing_attributes import immutable, unknown_attribute
 from flowgraph.box.naming import Line, current_scope, users_line
+from flowgraph.box.settings import BoxSignature, read_settings
 from flowgraph.box.slopes import Slopes
 from flowgraph.box.underflow import again
 from flowgraph.errors import DtypeError, FrozenError, UnknownAttributeError, UsageError
@@ -68,6 +69,7 @@ class Box(ArrayMethods, Description, Copying):
     remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
 
+    __signature__: ClassVar[Any] = BoxSignature()
     has_bprop: ClassVar[bool] = False
     takes_needs: ClassVar[bool] = False
 
@@ -219,21 +221,7 @@ class Box(ArrayMethods, Description, Copying):
         self.__dict__.update(built_at=users_line(), scope=scope, name=None if name is None else scope + _valid(name))
 
     def _set(self, given: dict[str, Any]) -> None:
-        unknown = given.keys() - self.settings.keys()
-        if unknown:
-            raise UsageError(
-                f"{type(self).__name__}: found {sorted(unknown)[0]}=, but its settings are "
-                f"{', '.join(self.settings) or 'none'}; children are given by position"
-            )
-        for name, field in self.settings.items():
-            if name in given:
-                self.__dict__[name] = given[name]
-            elif field.default_factory is not dataclasses.MISSING:
-                self.__dict__[name] = field.default_factory()
-            elif field.default is not dataclasses.MISSING:
-                self.__dict__[name] = field.default
-            else:
-                raise UsageError(f"{type(self).__name__}: needs the setting {name}=")
+        self.__dict__.update(read_settings(type(self), given))
         self.check_settings()
 
     def _adopt(self, children: Sequence[Any]) -> tuple[Box, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of
+from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.shapes.broadcasting import summed_to
@@ -128,7 +128,7 @@ class CountLike(Box):
     h = the product of the sizes of the axes; no gradient, as it depends on the shape alone
     """
 
-    axis: Any = None
+    axis: Axes | None = None
 
     symbol = "count"
     constant_children = frozenset({"like"})

@@ -29,7 +29,7 @@ class Einsum(Box):
     """
 
     subscripts: str
-    optimize: Any = True
+    optimize: bool | str | tuple[Any, ...] = True
 
     numpy = np.einsum
     symbol = "einsum"

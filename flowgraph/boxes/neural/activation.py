@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
-from flowgraph.boxes.engine.real_setting import keep_number
+from flowgraph.boxes.engine.real_setting import refuse_not_finite
 from flowgraph.boxes.neural.normal import NormalCdf
-from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 
 
@@ -87,8 +86,8 @@ class LeakyReLU(Elementwise):
         return (np.where(a > 0, grad, self.slope * grad),)
 
     def check_settings(self) -> None:
-        """The slope is any number."""
-        keep_number(self, "slope")
+        """The slope is any finite number."""
+        refuse_not_finite(self, "slope")
 
 
 class ELU(Elementwise):
@@ -114,8 +113,8 @@ class ELU(Elementwise):
         return (np.where(a > 0, grad, grad * (self.alpha * left)),)
 
     def check_settings(self) -> None:
-        """Alpha is any number."""
-        keep_number(self, "alpha")
+        """Alpha is any finite number."""
+        refuse_not_finite(self, "alpha")
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """An exponential, a difference, a product."""
@@ -153,7 +152,7 @@ class GELU(Elementwise):
     Φ(a) ≈ ½ + ½ tanh(√(2/π) (a + 0.044715 a³)), off by less than 0.0005, as many trained models have it.
     """
 
-    approximate: str = "none"
+    approximate: Literal["none", "tanh"] = "none"
 
     symbol = "gelu"
     formula = r"a \Phi(a)"
@@ -170,11 +169,6 @@ class GELU(Elementwise):
         t = np.tanh(_inner(a))
         slope = _SCALE * (1 + 3 * _CUBIC * a * a)
         return (grad * (0.5 + 0.5 * t + 0.5 * a * (1 - t * t) * slope),)
-
-    def check_settings(self) -> None:
-        """Exact or by tanh."""
-        if self.approximate not in ("none", "tanh"):
-            raise UsageError(f"GELU: found approximate={self.approximate!r}, needs 'none' (exact) or 'tanh'")
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A distribution function, counted as ten, and a product."""

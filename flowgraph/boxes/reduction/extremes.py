@@ -65,6 +65,8 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 class ArgMax(Reduction):
     """Where the largest stands, the first of several: an index, which no gradient passes."""
 
+    axis: int | None = None
+
     of_numbers = True
     numpy = np.argmax
     symbol = "argmax"
@@ -77,6 +79,8 @@ class ArgMax(Reduction):
 
 class ArgMin(Reduction):
     """Where the smallest stands, the first of several: an index, which no gradient passes."""
+
+    axis: int | None = None
 
     of_numbers = True
     numpy = np.argmin

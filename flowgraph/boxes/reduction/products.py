@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from flowgraph.box import Box
 from flowgraph.box.axes import is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
+from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import reshape_like
@@ -59,7 +60,7 @@ class Others(Box):
     """
 
     public = False
-    axis: int = 0
+    axis: Annotated[int, Interval(0)] = 0
 
     symbol = "Π others"
     formula = r"\prod_{j \neq i} a_j"
@@ -83,16 +84,11 @@ class Others(Box):
         """As the child."""
         return a
 
-    def check_settings(self) -> None:
-        """Refuse an axis that is not counted from the front."""
-        if self.axis < 0:
-            raise UsageError(f"Others: found axis={self.axis}, needs an axis from 0")
-
 
 class Running(Box, abstract=True):
     """A box that adds or multiplies on along one axis, or along all elements in a row for axis=None."""
 
-    axis: Any = None
+    axis: int | None = None
 
     @classmethod
     def from_numpy(cls, a: Any, axis: Any = None, *, dtype: Any = None) -> Box:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import is_of_number
+from flowgraph.box.axes import Axes, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.box.inference import small_shape, try_fprop
@@ -35,7 +35,7 @@ _EXAMPLES = (
 class Reduction(Box, abstract=True):
     """A box that reduces the axes `axis` of its child, all of them for None; `keepdims` leaves them with size 1."""
 
-    axis: Any = None
+    axis: Axes | None = None
     keepdims: bool = False
 
     of_numbers: ClassVar[bool] = False
@@ -160,7 +160,7 @@ class Var(Reduction):
     h = Σ (a - mean)² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
     """
 
-    ddof: Any = 0
+    ddof: int | float = 0
 
     numpy = np.var
     symbol = "var"
@@ -198,7 +198,7 @@ class Std(Reduction):
     Where all numbers along the axes are equal there is no derivative; the gradient is 0 there.
     """
 
-    ddof: Any = 0
+    ddof: int | float = 0
 
     numpy = np.std
     symbol = "std"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.axes import Axes, axes_of, axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.errors import UsageError
@@ -54,7 +54,7 @@ class Flip(Box):
     h = a, reversed        da = the gradient, reversed
     """
 
-    axis: Any = None
+    axis: Axes | None = None
 
     numpy = np.flip
     symbol = "flip"
@@ -80,8 +80,8 @@ class Roll(Box):
     h_i = a_{i - shift}        da = the gradient, rolled back
     """
 
-    shift: Any
-    axis: Any = None
+    shift: int | tuple[int, ...]
+    axis: Axes | None = None
 
     numpy = np.roll
     symbol = "roll"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of, is_of_number
+from flowgraph.box.axes import Axes, axes_of, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import reshape_like, sum_like
@@ -73,7 +73,7 @@ class ExpandDims(Box):
     h = a, with new axes        da = the gradient, without them
     """
 
-    axis: Any
+    axis: Axes
 
     numpy = np.expand_dims
     symbol = "expand"
@@ -100,7 +100,7 @@ class Squeeze(Box):
     h = a, without the axes        da = the gradient, with them
     """
 
-    axis: Any
+    axis: Axes
 
     numpy = np.squeeze
     symbol = "squeeze"

@@ -28,7 +28,7 @@ class Split(Box):
     h = (a[:i], a[i:j], ..., a[k:])        da = the gradients of the parts, joined
     """
 
-    at: Any
+    at: int | tuple[int, ...]
     axis: int = 0
     uneven: bool = False
 
