@@ -19,6 +19,7 @@ from flowgraph.box.missing_attributes import immutable, unknown_attribute
 from flowgraph.box.naming import Line, current_scope, users_line
 from flowgraph.box.settings import BoxSignature, read_settings
 from flowgraph.box.slopes import Slopes
+from flowgraph.box.twins import Twins
 from flowgraph.box.underflow import again
 from flowgraph.errors import DtypeError, FrozenError, UnknownAttributeError, UsageError
 from flowgraph.printable import why_not_a_name
@@ -40,7 +41,7 @@ def registry_name(cls: type[Box]) -> str:
 _SCALARS = (bool, int, float, complex)
 
 
-class Box(ArrayMethods, Description, Copying):
+class Box(ArrayMethods, Description, Copying, Twins):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -130,7 +131,7 @@ class Box(ArrayMethods, Description, Copying):
     def with_children(self, *children: Any) -> Box:
         """The same operation on other children, at the same place of the user's code."""
         twin = type(self)(*children, **self.setting_values())
-        twin.__dict__.update(built_at=self.built_at, scope=self.scope, name=self.name)
+        twin._place(self.name, self.scope, self.built_at)
         return twin
 
     def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
@@ -179,8 +180,7 @@ class Box(ArrayMethods, Description, Copying):
 
     def named(self, name: str) -> Box:
         """The same box under another name: a new box with the same children and settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
+        twin = self._twin()
         twin._start(name)
         return twin
 
@@ -189,8 +189,7 @@ class Box(ArrayMethods, Description, Copying):
         """The box on boxes, the value on arrays: what a function of both kinds is made of."""
         if any(isinstance(value, Box) for value in values):
             return cls(*values, **settings)
-        box = object.__new__(cls)
-        box.__dict__.update(children=(), name=None, scope="")
+        box = cls._of_state({"children": (), "name": None, "scope": ""})
         box._set(settings)
         arrays = [np.asarray(value) for value in values]
         try:

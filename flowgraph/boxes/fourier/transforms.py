@@ -73,9 +73,7 @@ class Fourier(Box, abstract=True):
 
     def _of_first(self, count: int) -> Box:
         """The same transform of so many axes, for a trial of dtypes: the sizes that are given may be large."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, s=None, axes=tuple(range(count)))
-        return twin
+        return self._twin(s=None, axes=tuple(range(count)))
 
     @property
     def _who(self) -> str:
