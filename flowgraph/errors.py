@@ -82,6 +82,10 @@ class BpropError(FlowgraphError, ValueError):
     """A `bprop` that returned something else than one gradient per child, each of its child's shape and dtype."""
 
 
+class BoxContractError(FlowgraphError, AssertionError):
+    """A box class that does not keep what every box keeps: which check fails, on which example, what is needed."""
+
+
 class NotDifferentiableError(FlowgraphError, TypeError):
     """A gradient asked for where no path of differentiable boxes leads."""
 

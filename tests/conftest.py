@@ -34,3 +34,12 @@ def pytest_collection_modifyitems(items):
 def compiled_plans(tmp_path_factory):
     """Native plans are compiled into a folder of the tests, not the user's."""
     os.environ["FLOWGRAPH_CACHE"] = str(tmp_path_factory.getbasetemp() / "native")
+
+
+@pytest.fixture(autouse=True)
+def own_registry():
+    """Box classes that a test defines are not in the registry after it, where others would find them."""
+    from tests.registry import unregistered
+
+    with unregistered():
+        yield

@@ -10,7 +10,7 @@ import numpy as np
 import flowgraph as fg
 from flowgraph.box import Leaf
 from flowgraph.training.dropout import Keep
-from tests.derivatives.opaque_boxes import unregistered
+from tests.registry import unregistered
 
 UNARY = (np.tanh, np.negative, np.square, fg.sigmoid, fg.softmax, lambda a: a.T, lambda a: a[..., ::-1])
 BINARY = (np.add, np.multiply, np.matmul, np.subtract, fg.SquaredError)

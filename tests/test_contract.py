@@ -1,11 +1,9 @@
 """The contract, on every registered box: a class added anywhere is tested here without being named."""
 
-import pytest
-
 import flowgraph as fg
 from flowgraph.checking.complex_parts import OfParts
-from tests.cases import cases
-from tests.contract import CHECKS
+from flowgraph.testing import box_classes, parametrize_with_checks
+from tests.values import VALUES
 
 BOXES = {
     name: cls
@@ -14,11 +12,14 @@ BOXES = {
 }
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", BOXES)
-def test_contract(name, check):
-    for case in cases(BOXES[name]):
-        check(case)
+@parametrize_with_checks(BOXES.values(), formulas=VALUES)
+def test_contract(box_class, check):
+    check(box_class)
+
+
+def test_a_package_has_the_classes_of_its_modules():
+    found = box_classes("flowgraph.boxes")
+    assert {cls.__name__ for cls in found} == {n for n, cls in BOXES.items() if ".boxes." in cls.__module__}
 
 
 THROUGH_OTHERS = (

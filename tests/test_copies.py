@@ -29,7 +29,7 @@ from tests.copied_worlds import (
     pickled_in_python,
     roots,
 )
-from tests.derivatives.opaque_boxes import unregistered
+from tests.registry import unregistered
 
 try:
     import cloudpickle
@@ -470,7 +470,7 @@ UNPICKLABLE = (
 
 @pytest.mark.parametrize("what", UNPICKLABLE)
 def test_what_cannot_be_pickled_is_named(what):
-    with fg_registry_kept():
+    with unregistered():
         thing, message = unpicklable()[what]
     for dump in (pickle.dumps, pickled_in_python, lambda thing: joblib.dump(thing, io.BytesIO())):
         with pytest.raises(fg.FlowgraphError, match=message):
@@ -499,21 +499,10 @@ def test_the_innermost_that_cannot_be_copied_is_named():
 @by_code
 @pytest.mark.parametrize("what", UNPICKLABLE)
 def test_cloudpickle_takes_what_has_no_name(what):
-    with fg_registry_kept():
+    with unregistered():
         thing, _ = unpicklable()[what]
         if what != "an open file":
             assert type(pickle.loads(cloudpickle.dumps(thing))).__name__ == type(thing).__name__
-
-
-class fg_registry_kept:
-    """Classes defined inside are not in the registry afterwards."""
-
-    def __enter__(self):
-        self.before = dict(fg.registry)
-
-    def __exit__(self, *error):
-        fg.registry.clear()
-        fg.registry.update(self.before)
 
 
 def test_models_and_plans_go_to_spawned_processes():

@@ -121,7 +121,6 @@ def test_a_users_box_is_named_as_any_other():
     found = fg.Graph(fg.sum(Lossy(w))).fprop().explain_nan()
     assert (type(found.box), found.phase, found.index) == (Lossy, "bprop", (1,))
     assert "the derivative of Lossy has no value there" in found.remedy
-    del fg.registry[f"{__name__}.{Lossy.__qualname__}"]
 
 
 def test_a_bad_gradient_that_was_given_is_said_to_be_given():
@@ -346,3 +345,52 @@ def test_a_box_whose_gradient_was_not_kept_is_refused():
     with pytest.raises(fg.FlowgraphError, match="this bprop did not keep its gradient"):
         grads.why_zero(h)
     assert fg.Graph(fg.sum(h)).fprop().bprop(keep="all").why_zero(h).status == "not zero"
+
+
+class TestUsersBoxes:
+    def test_one_that_declares_a_remedy_is_explained_by_it(self):
+        class Logit(fg.Elementwise):
+            remedies = {"fprop": lambda fed: f"it read {fed[0]}", "bprop": "keep probabilities away from 0 and 1"}
+
+            def fprop(self, p):
+                return np.log(p) - np.log1p(-p)
+
+            def bprop(self, grad, h, p):
+                return (grad / (p * (1 - p)),)
+
+        class Finite(Logit):
+            def fprop(self, p):
+                return p * 1.0
+
+        assert explained(fg.sum(Logit(a)), a=[0.5, -2.0]).remedy == "it read -2.0"
+        w = fg.Parameter([0.5, 1.0], name="w")
+        found = fg.Graph(fg.sum(Finite(w))).fprop().explain_nan()
+        assert (type(found.box), found.phase) == (Finite, "bprop")
+        assert found.remedy.startswith("keep probabilities away from 0 and 1")
+
+    def test_remedies_for_what_nobody_asks_are_refused(self):
+        with pytest.raises(fg.FlowgraphError, match=r"Odd: found remedies for 'backward', needs 'fprop' or 'bprop'"):
+
+            class Odd(fg.Elementwise):
+                remedies = {"backward": "less"}
+
+                def fprop(self, a):
+                    return a * 1.0
+
+    def test_units_of_one_that_chooses_are_dead_or_not_taken(self):
+        class Larger(fg.Elementwise):
+            slopes = "choice"
+
+            def fprop(self, a, b):
+                return np.maximum(a, b)
+
+        class Taken(fg.Elementwise):
+            slopes = "choice"
+            constant_children = {"mask"}
+
+            def fprop(self, mask, a):
+                return np.where(mask, a, 0.0)
+
+        w = fg.Parameter([-1.0, -2.0], name="w")
+        for box, kind in ((Larger(w, 0.5), "dead units"), (Taken(np.zeros(2, bool), w), "branch not taken")):
+            assert fg.Graph(fg.sum(box)).fprop().bprop().why_zero(w).causes[0].kind == kind

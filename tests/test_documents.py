@@ -20,14 +20,6 @@ MODULES = sorted(m.name for m in pkgutil.walk_packages(flowgraph.__path__, "flow
 BLOCK = re.compile(r"^([ ]*)```python\n(.*?)^[ ]*```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(autouse=True)
-def _registry_as_before():
-    before = dict(flowgraph.registry)
-    yield
-    flowgraph.registry.clear()
-    flowgraph.registry.update(before)
-
-
 def blocks(page):
     """The Python of a page, without the margin of a list."""
     for margin, code in BLOCK.findall(page.read_text()):

@@ -158,8 +158,8 @@ def test_a_bprop_takes_a_value_per_child(extra, variadic, open_ended):
     exec(f"def fprop(self, a, {'*' * variadic}b): return a", space)
     methods = {"fprop": space["fprop"], "bprop": space["bprop"]}
     if open_ended or (not variadic and extra == 0):
-        type("Fits", (fg.Box,), {"__module__": __name__, **methods})
-        assert fg.registry.pop(f"{__name__}.Fits").takes_needs is not open_ended
+        fits = type("Fits", (fg.Box,), {"__module__": __name__, **methods})
+        assert fits.takes_needs is not open_ended
         return
     with refused(TypeError, f"Broken.bprop: found the arguments {', '.join(names)}; needs the gradient"):
         type("Broken", (fg.Box,), {"__module__": __name__, **methods})
@@ -217,9 +217,7 @@ def test_a_bprop_that_returns_the_wrong_thing_is_named():
         def fprop(self, a, b):
             return a + b
 
-        cls = type("Mine", (base,), {"__module__": __name__, "fprop": fprop, "bprop": bprop})
-        fg.registry.pop(f"{__name__}.Mine")
-        return cls
+        return type("Mine", (base,), {"__module__": __name__, "fprop": fprop, "bprop": bprop})
 
     a, b = (fg.Parameter(np.ones(3, dtype), name=n) for n, dtype in (("a", np.float32), ("b", np.float32)))
     one = np.ones(3, np.float32)
@@ -253,7 +251,6 @@ def test_an_error_inside_fprop_or_bprop_names_the_box():
         def bprop(self, grad, h, a):
             raise ZeroDivisionError("mine")
 
-    fg.registry.pop(f"{__name__}.{Fails.__qualname__}")
     x = fg.Input("x", shape=(2,))
     graph = fg.Graph(Fails(x, name="f"))
     with pytest.raises(ValueError, match="negative") as caught:
@@ -289,7 +286,6 @@ def test_a_box_without_a_derivable_bprop_is_named():
         def fprop(self, a):
             return np.asarray([float(v) for v in a])
 
-    fg.registry.pop(f"{__name__}.{Opaque.__qualname__}")
     w = fg.Parameter(np.ones(3), name="w")
     with refused(TypeError, "Opaque", "declares no bprop, and none can be derived", "write a bprop", "built at"):
         fg.Graph(fg.sum(Opaque(w))).fprop().bprop()
@@ -298,7 +294,6 @@ def test_a_box_without_a_derivable_bprop_is_named():
         def fprop(self, a):
             return np.ones(3)
 
-    fg.registry.pop(f"{__name__}.{NoBox.__qualname__}")
     with refused(TypeError, "NoBox", "its fprop returned ndarray when called on boxes"):
         fg.Graph(fg.sum(NoBox(w))).fprop().bprop()
 

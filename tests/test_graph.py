@@ -98,7 +98,6 @@ def test_only_what_leads_to_wrt_is_visited():
             visited.append(self.tag)
             return (grad,)
 
-    fg.registry.pop(f"{__name__}.{Watched.__qualname__}")
     x, w = fg.Input("x", shape=(2,)), fg.Parameter(np.ones(2), name="w")
     graph = fg.Graph(fg.sum(Watched(x, tag="input") * Watched(w, tag="parameter")))
     run = graph.fprop(x=[1.0, 2.0])
@@ -164,7 +163,6 @@ def test_update_computes_descendants_only():
             calls.append(self.tag)
             return a * 2.0
 
-    fg.registry.pop(f"{__name__}.{Counted.__qualname__}")
     a, b = fg.Parameter([1.0], name="a"), fg.Parameter([10.0], name="b")
     left, right = Counted(a, tag="left"), Counted(b, tag="right")
     graph = fg.Graph(fg.sum(left + right))
@@ -329,7 +327,6 @@ def test_a_box_of_several_outputs():
             plus, minus = (0 * a if g is None else g for g in grad)
             return plus + minus, plus - minus
 
-    fg.registry.pop(f"{__name__}.{SumAndDifference.__qualname__}")
     a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 5.0], name="b")
     both = SumAndDifference(a, b)
     plus, minus = both
@@ -362,8 +359,6 @@ def test_a_bprop_left_out_is_derived():
         def fprop(self, a):
             return a / fg.sum(a)
 
-    for cls in (Swish, Share):
-        fg.registry.pop(f"{__name__}.{cls.__qualname__}")
     w = fg.Parameter([0.5, -1.0], name="w")
     graph = fg.Graph(fg.sum(Swish(w, np.float64(2.0)) * Share(np.exp(w))))
     np.testing.assert_allclose(graph.fprop().bprop()[w], numeric(graph, "w", {}), atol=1e-9)
@@ -396,7 +391,6 @@ def test_debug_mode_finds_a_value_that_is_not_what_was_built():
         def fprop(self, a):
             return a
 
-    fg.registry.pop(f"{__name__}.{Liar.__qualname__}")
     graph = fg.Graph(Liar(fg.Input("x", shape=(2, 3))))
     graph.fprop(x=np.ones((2, 3)))
     with fg.debug(), pytest.raises(AssertionError, match="built with"):
@@ -412,7 +406,6 @@ def test_debug_mode_finds_a_bprop_that_writes():
             h *= 0.0
             return (grad,)
 
-    fg.registry.pop(f"{__name__}.{Writes.__qualname__}")
     graph = fg.Graph(fg.sum(Writes(fg.Parameter(np.ones(3), name="w"))))
     graph.fprop().bprop()
     with fg.debug(), pytest.raises(fg.FlowgraphError, match="bprop wrote to an array that it was given"):
@@ -461,7 +454,6 @@ def test_the_value_of_several_outputs_is_a_plain_tuple_of_arrays(returned, shape
         def infer(self, a):
             return a, a
 
-    fg.registry.pop(f"{__name__}.{Both.__qualname__}")
     box = Both(fg.Parameter(np.ones(shape), name="w"))
     low, high = box
     run = fg.Graph(low, high).fprop()

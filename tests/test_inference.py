@@ -11,9 +11,8 @@ from flowgraph.box import inference
 
 
 def box_of(function, *children, **body):
-    """A box class of one function, without any declaration, on these children; kept out of the registry."""
+    """A box class of one function, without any declaration, on these children."""
     cls = type("Tried", (fg.Box,), {"__module__": __name__, "fprop": function, **body})
-    fg.registry.pop(f"{__name__}.Tried")
     return cls(*children)
 
 
@@ -85,7 +84,6 @@ def test_a_setting_that_cannot_be_hashed_is_tried_anew():
         "Weighted", (fg.Box,),
         {"__module__": __name__, "__annotations__": {"weights": "Any"}, "fprop": lambda self, a: a @ self.weights},
     )  # fmt: skip
-    fg.registry.pop(f"{__name__}.Weighted")
     box = cls(x, weights=np.ones((3, 2)))
     assert str(box.spec) == "(N, 2) float64"
     assert "weights=array([[1.0, 1.0]," in repr(box)
@@ -146,7 +144,6 @@ def test_a_setting_may_have_a_fresh_default_and_a_copy_is_the_box():
             "fprop": lambda self, a: a * self.weights[1],
         },
     )
-    fg.registry.pop(f"{__name__}.WithList")
     box = cls(x)
     assert box.weights == (1, 2)
     assert copy.copy(box) is box

@@ -14,7 +14,8 @@ import flowgraph
 
 ORDER = (
     "printable", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
-    "functional", "checking", "rendering", "mutation", "data", "training", "demo", "experiment", "search", "cli",
+    "functional", "checking", "testing", "rendering", "mutation", "data", "training", "demo", "experiment", "search",
+    "cli",
 )  # fmt: skip
 ANYWHERE = ("starting", "__version__")
 """What imports nothing of flowgraph."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from tests.derivatives.opaque_boxes import unregistered
+from tests.registry import unregistered
 
 REAL = (np.float16, np.float32, np.float64)
 COMPLEX = (np.complex64, np.complex128)

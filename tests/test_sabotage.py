@@ -5,9 +5,20 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box.example import example
-from tests import contract
-from tests.cases import cases
-from tests.values import VALUES
+from flowgraph.errors import BoxContractError
+from flowgraph.testing import check_box_class, checks
+from flowgraph.testing.arrays import any_memory_layout, empty_arrays, float32_like_float64
+from flowgraph.testing.declared import (
+    one_gradient_per_child,
+    postconditions_hold,
+    pure,
+    shape_and_dtype_as_built,
+    value_by_an_independent_formula,
+)
+from flowgraph.testing.declared_slopes import slopes_as_declared
+from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
+from flowgraph.testing.slopes import gradient_by_central_differences, gradient_by_complex_step, linear_in_grad
+from tests.registry import unregister
 
 SABOTAGED = {}
 
@@ -16,13 +27,13 @@ def breaks(check, value=None):
     """Keep a sabotaged class, out of the registry, with the check that must fail on it."""
 
     def keep(cls):
-        assert fg.registry.pop(f"{__name__}.{cls.__qualname__}") is cls
-        SABOTAGED[cls] = (check, value or (lambda a: a * a))
+        SABOTAGED[unregister(cls)] = (check, value or (lambda a: a * a))
         return cls
 
     return keep
 
 
+@unregister
 class Square(fg.Elementwise):
     def fprop(self, a):
         return a * a
@@ -31,89 +42,86 @@ class Square(fg.Elementwise):
         return (2.0 * a * grad,)
 
 
-fg.registry.pop(f"{__name__}.Square")
-
-
-@breaks(contract.value_by_an_independent_formula, lambda a: a**4)
+@breaks(value_by_an_independent_formula, lambda a: a**4)
 class WrongValueRightGradient(Square):
     pass
 
 
-@breaks(contract.gradient_by_central_differences)
+@breaks(gradient_by_central_differences)
 class WrongFactor(Square):
     def bprop(self, grad, h, a):
         return (a * grad,)
 
 
-@breaks(contract.gradient_by_complex_step)
+@breaks(gradient_by_complex_step)
 class SlightlyWrong(Square):
     def bprop(self, grad, h, a):
         return (2.00000001 * a * grad,)
 
 
-@breaks(contract.gradient_by_central_differences)
+@breaks(gradient_by_central_differences)
 class WrongSign(Square):
     def bprop(self, grad, h, a):
         return (-2.0 * a * grad,)
 
 
-@breaks(contract.linear_in_grad)
+@breaks(linear_in_grad)
 class IgnoresGrad(Square):
     def bprop(self, grad, h, a):
         return (2.0 * a,)
 
 
-@breaks(contract.linear_in_grad)
+@breaks(linear_in_grad)
 class GradTwice(Square):
     def bprop(self, grad, h, a):
         return (2.0 * a * grad * grad,)
 
 
-@breaks(contract.one_gradient_per_child)
+@breaks(one_gradient_per_child)
 class ReturnsAList(Square):
     def bprop(self, grad, h, a):
         return [2.0 * a * grad]
 
 
-@breaks(contract.one_gradient_per_child)
+@breaks(one_gradient_per_child)
 class TooMany(Square):
     def bprop(self, grad, h, a):
         return 2.0 * a * grad, grad
 
 
-@breaks(contract.one_gradient_per_child)
+@breaks(one_gradient_per_child)
 class NoneForAFloat(Square):
     def bprop(self, grad, h, a):
         return (None,)
 
 
-@breaks(contract.one_gradient_per_child)
+@breaks(one_gradient_per_child)
 class Widens(Square):
     def bprop(self, grad, h, a):
         return (2.0 * a * grad * np.ones(np.shape(a)),)
 
 
-@breaks(contract.shape_and_dtype_as_built)
+@breaks(shape_and_dtype_as_built)
 class ShapeOfItsOwn(Square):
     def infer(self, a):
         return fg.Spec((*a.shape, 1), a.dtype)
 
 
-@breaks(contract.pure)
+@breaks(pure)
 class WritesToItsChild(Square):
     def fprop(self, a):
         a[...] = a * a
         return a
 
 
-@breaks(contract.pure)
+@breaks(pure)
 class WritesToTheGrad(Square):
     def bprop(self, grad, h, a):
         grad *= 2.0 * a
         return (grad,)
 
 
-@breaks(contract.pure)
+@breaks(pure)
 class Remembers(Square):
     calls = [0]
 
@@ -122,13 +130,13 @@ class Remembers(Square):
         return a * a + self.calls[0]
 
 
-@breaks(contract.any_memory_layout)
+@breaks(any_memory_layout)
 class ReadsMemory(Square):
     def bprop(self, grad, h, a):
         return (2.0 * a.ravel(order="K").reshape(a.shape) * grad,)
 
 
-@breaks(contract.empty_arrays, lambda a: np.max(a) * a)
+@breaks(empty_arrays, lambda a: np.max(a) * a)
 class DividesByTheNumber(fg.Box):
     def fprop(self, a):
         return a.sum(keepdims=True)
@@ -138,25 +146,25 @@ class DividesByTheNumber(fg.Box):
             return (np.broadcast_to(grad * np.float64(a.size) / np.float64(a.size), a.shape)[..., :0:1],)
 
 
-@breaks(contract.float32_like_float64)
+@breaks(float32_like_float64)
 class CoarseInFloat32(Square):
     def bprop(self, grad, h, a):
         return ((2.0 if a.dtype == np.float64 else 2.1) * a * grad,)
 
 
-@breaks(contract.gradient_graph_equals_bprop)
+@breaks(gradient_graph_equals_bprop)
 class OtherOnBoxes(Square):
     def bprop(self, grad, h, a):
         return ((3.0 if isinstance(a, fg.Box) else 2.0) * a * grad,)
 
 
-@breaks(contract.gradient_graph_equals_bprop)
+@breaks(gradient_graph_equals_bprop)
 class LeavesTheGraph(Square):
     def bprop(self, grad, h, a):
         return (2.0 * np.asarray(a) * grad,)
 
 
-@breaks(contract.second_derivative)
+@breaks(second_derivative)
 class CachesItsValue(Square):
     seen = [np.ones((3, 4))]
 
@@ -168,39 +176,77 @@ class CachesItsValue(Square):
         return (2.0 * (self.seen[0] if isinstance(a, fg.Box) and self.seen[0].shape == a.shape else a) * grad,)
 
 
-@breaks(contract.postconditions_hold)
+@breaks(slopes_as_declared, lambda a: np.where(a == 0, 1.0, np.sin(a) / a))
+class InfiniteAtZero(fg.Elementwise):
+    slopes = "finite"
+
+    def fprop(self, a):
+        return np.sin(a) / a
+
+
+@breaks(slopes_as_declared)
+class SlopeOfItsValue(Square):
+    slopes = "constant"
+
+
+@breaks(slopes_as_declared, lambda a: -a)
+class NegativeShare(fg.Elementwise):
+    slopes = "share"
+
+    def fprop(self, a):
+        return -a
+
+
+@breaks(postconditions_hold)
 class MakesNaN(Square):
     def bprop(self, grad, h, a):
         return (2.0 * a * grad * np.float64("nan"),)
 
 
 @pytest.mark.parametrize("cls", SABOTAGED, ids=lambda cls: cls.__name__)
-def test_a_sabotaged_box_fails_the_contract(cls, monkeypatch):
+def test_a_sabotaged_box_fails_the_check_that_is_there_for_it(cls):
     check, value = SABOTAGED[cls]
-    monkeypatch.setitem(VALUES, cls.__name__, value)
-    with pytest.raises((AssertionError, fg.FlowgraphError, ValueError, IndexError, TypeError)):
-        on_all_cases(check, cls)
+    (named,) = [one for one in checks({cls.__name__: value}) if one.name == check.__name__]
+    with pytest.raises(BoxContractError, match=rf"{cls.__name__}: fails {named.name}\n  found: "):
+        named(cls)
+    with pytest.raises(BoxContractError, match=rf"{cls.__name__}: fails "):
+        check_box_class(cls, formulas={cls.__name__: value})
 
 
-def on_all_cases(check, cls):
-    for case in cases(cls):
-        check(case)
+def test_each_check_has_a_box_that_it_is_there_for():
+    assert {check.__name__ for check, _ in SABOTAGED.values()} == {check.name for check in checks({})}
 
 
-def test_what_they_sabotage_is_right(monkeypatch):
-    monkeypatch.setitem(VALUES, "Square", lambda a: a**2)
-    for check in contract.CHECKS:
-        on_all_cases(check, Square)
+def test_what_they_sabotage_is_right():
+    check_box_class(Square, formulas={"Square": lambda a: a**2})
 
 
-def test_a_class_added_anywhere_is_found(monkeypatch):
+def test_without_formulas_a_wrong_value_with_its_gradient_passes():
+    check_box_class(WrongValueRightGradient)
+
+
+def test_a_box_without_formula_among_formulas_is_named():
+    with pytest.raises(BoxContractError, match="Square: has no independent value formula; add one under 'Square'"):
+        check_box_class(Square, formulas={})
+
+
+def test_a_class_added_anywhere_is_checked():
     class Cube(fg.Elementwise):
         examples = (example((2,)),)
 
         def fprop(self, a):
             return a * a * a
 
-    assert fg.registry.pop(f"{__name__}.{Cube.__qualname__}") is Cube
-    monkeypatch.setitem(VALUES, "Cube", lambda a: a**3)
-    for check in contract.CHECKS:
-        on_all_cases(check, Cube)
+    check_box_class(Cube, formulas={"Cube": lambda a: a**3})
+
+
+def test_a_box_that_cannot_be_built_on_floats_says_what_to_declare():
+    class Rows(fg.Box):
+        def fprop(self, table, places):
+            return table[places]
+
+    with pytest.raises(
+        BoxContractError, match=r"(?s)Rows: fails \w+.*IndexError.*examples = .*table, places"
+    ) as caught:
+        check_box_class(Rows)
+    assert str(caught.value).count("Rows: fails") == 1

@@ -9,6 +9,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box.base import Box
 
+Axes = int | tuple[int, ...]
+"""One axis or several, as a setting; `Axes | None` where None is all of them."""
+
 
 def axes_of(box: Box, axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes of an array of `ndim` axes, each once, from the front; the box is named where they do not exist."""

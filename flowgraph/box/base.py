@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -14,10 +14,13 @@ from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, frozen_copy
 from flowgraph.box.construction import Construction
 from flowgraph.box.copying import Copying, is_code_pickled
-from flowgraph.box.declaration import check_setting_names, read_bprop, read_fprop, read_signature
+from flowgraph.box.declaration import check_setting_names, check_words, read_bprop, read_fprop, read_signature
 from flowgraph.box.immutability import Immutable
 from flowgraph.box.inference import try_dtype, try_fprop
 from flowgraph.box.node import Node
+from flowgraph.box.settings import BoxSignature
+from flowgraph.box.slopes import Slopes
+from flowgraph.box.twins import Twins
 from flowgraph.box.underflow import again
 from flowgraph.errors import UsageError
 from flowgraph.shapes.signature import Signature, SignatureMismatchError
@@ -33,7 +36,7 @@ def registry_name(cls: type[Box]) -> str:
     return cls.__name__ if cls.__module__.startswith("flowgraph.") else f"{cls.__module__}.{cls.__qualname__}"
 
 
-class Box(Construction, Immutable, Copying, ArrayMethods):
+class Box(Construction, Immutable, Copying, ArrayMethods, Twins):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -46,6 +49,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods):
     Source: Larochelle, Training neural networks, "flow graph".
     """
 
+    __signature__: ClassVar[Any] = BoxSignature()
     children: tuple[Box, ...]
 
     def __init_subclass__(cls, abstract: bool = False, **keywords: Any) -> None:
@@ -61,6 +65,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods):
             return
         read_fprop(cls)
         read_bprop(cls)
+        check_words(cls)
         cls.symbol = vars(cls).get("symbol") or cls.__name__.lower()
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)
@@ -94,7 +99,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods):
     def with_children(self, *children: Any) -> Box:
         """The same operation on other children, at the same place of the user's code."""
         twin = type(self)(*children, **self.setting_values())
-        twin.__dict__.update(built_at=self.built_at, scope=self.scope, name=self.name)
+        twin._place(self.name, self.scope, self.built_at)
         return twin
 
     def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
@@ -118,6 +123,10 @@ class Box(Construction, Immutable, Copying, ArrayMethods):
             ]
         )
 
+    def slopes_of(self, position: int) -> Slopes:
+        """What is known of the slopes by one child: what the class declares, unless settings or constants decide."""
+        return self.slopes
+
     @property
     def constant(self) -> tuple[bool, ...]:
         """For each child, whether no gradient is ever sent to it."""
@@ -129,8 +138,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods):
 
     def named(self, name: str) -> Box:
         """The same box under another name: a new box with the same children and settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
+        twin = self._twin()
         twin._start(name)
         return twin
 
@@ -139,8 +147,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods):
         """The box on boxes, the value on arrays: what a function of both kinds is made of."""
         if any(isinstance(value, Box) for value in values):
             return cls(*values, **settings)
-        box = object.__new__(cls)
-        box.__dict__.update(children=(), name=None, scope="")
+        box = cls._of_state({"children": (), "name": None, "scope": ""})
         box._set(settings)
         arrays = [np.asarray(value) for value in values]
         try:

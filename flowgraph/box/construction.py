@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from flowgraph.box.naming import current_scope, users_line
 from flowgraph.box.node import Node
+from flowgraph.box.settings import read_settings
 from flowgraph.errors import UsageError
 from flowgraph.printable import why_not_a_name
 
@@ -23,21 +23,7 @@ class Construction(Node):
         self.__dict__.update(built_at=users_line(), scope=scope, name=None if name is None else scope + _valid(name))
 
     def _set(self, given: dict[str, Any]) -> None:
-        unknown = given.keys() - self.settings.keys()
-        if unknown:
-            raise UsageError(
-                f"{type(self).__name__}: found {sorted(unknown)[0]}=, but its settings are "
-                f"{', '.join(self.settings) or 'none'}; children are given by position"
-            )
-        for name, field in self.settings.items():
-            if name in given:
-                self.__dict__[name] = given[name]
-            elif field.default_factory is not dataclasses.MISSING:
-                self.__dict__[name] = field.default_factory()
-            elif field.default is not dataclasses.MISSING:
-                self.__dict__[name] = field.default
-            else:
-                raise UsageError(f"{type(self).__name__}: needs the setting {name}=")
+        self.__dict__.update(read_settings(type(self), given))
         self.check_settings()
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from flowgraph.box.node import Node
+from flowgraph.box.slopes import Slopes
 from flowgraph.errors import DeclarationError
 from flowgraph.shapes.signature import Signature
 
@@ -62,6 +63,17 @@ def read_bprop(cls: type[Node]) -> None:
             f"{cls.__name__}.bprop: found the arguments {', '.join(p.name for p in positional)}; needs the gradient "
             f"arriving, the own value, then one value per child ({', '.join(cls.child_names)})"
         )
+
+
+def check_words(cls: type[Node]) -> None:
+    """Refuse words for the slopes and the remedies that nothing would read."""
+    if cls.slopes not in get_args(Slopes):
+        raise DeclarationError(
+            f"{cls.__name__}: found slopes = {cls.slopes!r}, needs one of {', '.join(map(repr, get_args(Slopes)))}"
+        )
+    unknown = cls.remedies.keys() - {"fprop", "bprop"}
+    if unknown:
+        raise DeclarationError(f"{cls.__name__}: found remedies for {sorted(unknown)[0]!r}, needs 'fprop' or 'bprop'")
 
 
 def read_signature(cls: type[Node]) -> Signature:

@@ -18,6 +18,10 @@ class Interval:
         if not self.low < self.high:
             raise ValueError(f"Interval: found {self.low} to {self.high}, needs low < high")
 
+    def __repr__(self) -> str:
+        ends = {"low": self.low != -inf, "high": self.high != inf, "open": self.open}
+        return f"Interval({', '.join(f'{name}={getattr(self, name)!r}' for name, said in ends.items() if said)})"
+
     def __contains__(self, number: float) -> bool:
         inside = self.low < number < self.high
         return inside or (not self.open and number in (self.low, self.high))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from flowgraph.box.naming import Line
+from flowgraph.box.slopes import Slopes
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import Spec, shape_text
@@ -30,6 +31,9 @@ class Node:
     constant_children: ClassVar[Any] = frozenset()
     underived_children: ClassVar[Any] = frozenset()
     examples: ClassVar[tuple[Any, ...] | None] = ()
+    analytic: ClassVar[bool] = True
+    slopes: ClassVar[Slopes] = ""
+    remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
 
     child_names: ClassVar[tuple[str, ...]] = ()

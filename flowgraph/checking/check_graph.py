@@ -130,7 +130,7 @@ def _leaf_in_double(leaf: Box) -> Box:
         twin = Constant(leaf.value.astype(np.float64))
     else:
         return leaf
-    twin.__dict__.update(name=leaf.name, scope=leaf.scope, built_at=leaf.built_at)
+    twin._place(leaf.name, leaf.scope, leaf.built_at)
     return twin
 
 

@@ -112,5 +112,5 @@ def _part(leaf: Box, name: str, end: str) -> Box:
         twin: Box = Parameter(leaf.value.real if end == "_re" else leaf.value.imag)
     else:
         twin = Input("part", shape=leaf.shape, dtype=leaf.dtype.type(0).real.dtype)
-    twin.__dict__.update(name=f"{name}{end}", scope="", built_at=leaf.built_at)
+    twin._place(f"{name}{end}", "", leaf.built_at)
     return twin

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.slopes import CHOICE
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.debugging.zero_report import Cause
 from flowgraph.graph.steps import Step
@@ -77,14 +78,14 @@ def _by_slope(
         return "saturated units", share, f"{share:.0%} of its elements have a slope below {SATURATED:g}{_units(flat)}"
     if box.derivative in STAIRCASE:
         return "staircase", share, "its derivative is 0"
-    if kind == "flat" and (box.kinks or type(box).__name__ in ("Maximum", "Minimum", "Fmax", "Fmin", "Clip")):
+    if kind == "flat" and (box.kinks or box.slopes in CHOICE):
         return "dead units", share, f"its slope is 0 at {share:.0%} of the elements{_units(flat)}"
     return kind, share, text
 
 
 def _by_value(box: Box, position: int, values: Sequence[Any], step: Step, names: Mapping[Box, str]) -> tuple[str, str]:
     """In words, which other child makes the slope zero."""
-    if type(box).__name__ == "Where":
+    if box.slopes in CHOICE and box.children[0].dtype.kind not in "fc":
         return "branch not taken", f"its child {box.names_of_children()[position]!r} is not chosen"
     for other, (child, value) in enumerate(zip(box.children, step.read(values), strict=True)):
         if other == position or child.dtype.kind not in "fc" or not np.size(value):

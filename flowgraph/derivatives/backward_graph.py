@@ -115,7 +115,7 @@ def _name_grads(graph: Topology, sent: Sequence[Any], given: Collection[Box]) ->
     for box, grad in zip(graph.boxes, sent, strict=True):
         if isinstance(grad, Box) and grad.children and grad.name is None and grad not in given and grad not in graph:
             path, slash, last = graph.names[box].rpartition("/")
-            grad.__dict__["name"] = f"{path}{slash}d{last}"
+            grad._place(f"{path}{slash}d{last}", grad.scope)
 
 
 def _seed(output: Box, grad: Any) -> Any:

@@ -207,11 +207,9 @@ def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence
     children = [direction for direction in directions if direction is not None] + list(arrays)
     if any(isinstance(child, Box) for child in children):
         return cls(*children, bprop_box=inner, position=position, present=present)
-    box = object.__new__(cls)
     target = inner.box.children[inner.wanted[position]] if cls is SlopeOfBprop else inner.sent()[position]
-    box.__dict__.update(
-        children=(), name=None, scope="", bprop_box=inner, position=position, present=present, dtype=target.dtype
-    )
+    settings = {"bprop_box": inner, "position": position, "present": present}
+    box = cls._of_state({"children": (), "name": None, "scope": "", "dtype": target.dtype}, **settings)
     return box.fprop(*children)
 
 

@@ -178,9 +178,7 @@ class Derived:
             self._programs.inputs[key] = known
         leaves: list[Box] = []
         for one in known:
-            leaf = object.__new__(Input)
-            leaf.__dict__.update(one.__dict__, of_a_call=True)
-            leaves.append(leaf)
+            leaves.append(one._twin(of_a_call=True))
         return leaves
 
     def _on_boxes(self, args: Any, keywords: Any) -> Any:

@@ -82,11 +82,8 @@ class _Equals:
 
 def twin_of(source: Box, value: Array) -> Captured:
     """A constant or a parameter as a constant for a derivation, which keeps what is asked of its value."""
-    twin = object.__new__(Captured)
-    state = source.__dict__
-    twin.__dict__.update({name: state[name] for name in ("children", "name", "scope", "built_at", "outputs")})
-    twin.__dict__.update(shape=source.shape, dtype=source.dtype, held=value, conditions=[])
-    return twin
+    state = {name: getattr(source, name) for name in ("children", "name", "scope", "built_at", "outputs")}
+    return Captured._of_state(state, shape=source.shape, dtype=source.dtype, held=value, conditions=[])
 
 
 def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:

@@ -119,10 +119,7 @@ def _twins(record: Record, values: Sequence[Any]) -> dict[Box, Box]:
     twins: dict[Box, Box] = {}
     for box in record.boxes:
         if box.children:
-            twin = object.__new__(type(box))
-            twin.__dict__.update(box.__dict__)
-            twin.__dict__["children"] = tuple([twins[child] for child in box.children])
-            twins[box] = twin
+            twins[box] = box._twin(children=tuple([twins[child] for child in box.children]))
         elif isinstance(box, Constant | Parameter):
             twins[box] = twin_of(box, np.asarray(known[box]))
         else:

@@ -107,12 +107,8 @@ class Reader:
     def _copied(self, step: Step, inputs: Any) -> Any:
         boxes = self._boxes
         for cls, state, children, argument in step.copies:
-            box = object.__new__(cls)
-            own = box.__dict__
-            own.update(state)
-            own["children"] = tuple([boxes[child] for child in children])
-            if argument is not None:
-                own["held"] = held_of(inputs[argument], state["dtype"])
+            held = {} if argument is None else {"held": held_of(inputs[argument], state["dtype"])}
+            box = cls._of_state(state, children=tuple([boxes[child] for child in children]), **held)
             self._places[box] = len(boxes)
             boxes.append(box)
         return self._result(step.result)

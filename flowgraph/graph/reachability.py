@@ -41,7 +41,7 @@ def _reached(graph: Topology) -> set[Box]:
 def mark_derivatives(boxes: Iterable[Box]) -> None:
     """Note of boxes that they are derivatives."""
     for box in boxes:
-        box.__dict__["is_derivative"] = True
+        box._mark_derivative()
 
 
 def refuse_cut(graph: Topology, cut: Sequence[Box]) -> None:
@@ -50,7 +50,7 @@ def refuse_cut(graph: Topology, cut: Sequence[Box]) -> None:
     A derivative that does not read a box, or only its shape, or that compares it, is constant there: its own derivative
     is 0, and there is nothing in the user's graph to mend.
     """
-    derivatives = [box for box in _reached(graph) if "is_derivative" in vars(box)] if cut else []
+    derivatives = [box for box in _reached(graph) if box.is_derivative] if cut else []
     below = set(topological_order(derivatives))
     for box in cut:
         if box not in graph and not derivatives:

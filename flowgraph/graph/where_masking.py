@@ -8,78 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant, Elementwise
-from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
-from flowgraph.boxes.elementwise.cast import Cast
-from flowgraph.boxes.elementwise.complex_numbers import Conjugate, Imag, Real, real_part
-from flowgraph.boxes.elementwise.exponential import Exp, Exp2, Expm1
-from flowgraph.boxes.elementwise.hyperbolic import Tanh
-from flowgraph.boxes.elementwise.power import ConstantPower, Square
-from flowgraph.boxes.elementwise.selection import (
-    Absolute,
-    Clip,
-    Fabs,
-    Fmax,
-    Fmin,
-    Maximum,
-    Minimum,
-    NanToNum,
-    Sign,
-    Where,
-)
-from flowgraph.boxes.elementwise.trigonometric import Arctan, Cos, Degrees, Radians, Sin
-from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.shape_like import BroadcastLike, ReshapeLike, SumLike
-from flowgraph.boxes.indexing.gather import TakeAlongAxis
-from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.indexing.scatter import SetAt
-from flowgraph.boxes.indexing.select import Choose
-from flowgraph.boxes.linear_algebra.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
-from flowgraph.boxes.neural.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus
-from flowgraph.boxes.neural.elementwise_loss import SquaredError
-from flowgraph.boxes.reduction.extremes import Max, Min
-from flowgraph.boxes.reduction.sums import Mean, Sum
-from flowgraph.boxes.shape.arrangement import Flip, Roll, Transpose
-from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.shape.padding import Pad
-from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
-from flowgraph.boxes.shape.splitting import Split, Unstack
-from flowgraph.boxes.special.error_function import Erf, Erfc
+from flowgraph.box import Box, Elementwise
+from flowgraph.box.slopes import CHOICE, CONSTANT, FINITE, SHARE
+from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import added, settled
-
-CHOICES: tuple[type[Box], ...] = (
-    Where, Choose, Maximum, Minimum, Fmax, Fmin, Clip, NanToNum, ReLU, Max, Min, Index, TakeAlongAxis, SetAt, Diagonal,
-    Tril, Triu,
-)  # fmt: skip
-"""Boxes that leave elements of their children out; what their bprop sends for ones is 0 there and above 0 elsewhere."""
-
-CARRIERS: tuple[type[Box], ...] = (
-    *CHOICES, Sum, Mean, SumLike, BroadcastLike, ReshapeLike, BroadcastTo, Reshape, ExpandDims, Squeeze, Transpose,
-    Flip, Roll, Concatenate, Stack, Pad, Diag, OnDiagonal, IndexAdd, Part, Split, Unstack, SplitLike,
-)  # fmt: skip
-"""Boxes whose bprop sends on shares of what arrives, none of them below 0."""
-
-HARMLESS: tuple[type[Box], ...] = (
-    *CARRIERS,
-    Add,
-    Subtract,
-    Negative,
-    Positive,
-    Cast,
-    Real,
-    Imag,
-    Conjugate,
-    Degrees,
-    Radians,
-)
-"""Boxes that make no NaN of a gradient of 0, whatever their values are."""
-
-FINITE: tuple[type[Box], ...] = (
-    *HARMLESS, Multiply, Square, SquaredError, Absolute, Fabs, Sin, Cos, Arctan, Tanh, Exp, Exp2, Expm1, Sigmoid,
-    Softplus, LeakyReLU, ELU, GELU, SiLU, Erf, Erfc, Sign,
-)  # fmt: skip
-"""Elementwise boxes whose value and slope are finite wherever their children are, but for an overflow."""
 
 _ALL = object()
 """The mark of a box all elements of which are taken."""
@@ -90,9 +23,9 @@ def careful(steps: Iterable[Step], seeds: Sequence[Any]) -> Iterator[Step]:
 
     `seeds` are the gradients before the sweep. An element is not taken where every path from an output to it goes
     through a choice of something else: the other branch of a Where, the places that an index leaves out, what is not
-    the maximum. How much of it is taken is swept along with the gradient, from ones: a box of `CARRIERS` sends on what
-    its bprop makes of that, any other elementwise box as much as has arrived, and any other box takes all. It follows
-    from the values of the graph, not from the gradient: 0 times infinity where it is taken stays NaN.
+    the maximum. How much of it is taken is swept along with the gradient, from ones: a box whose `slopes` are shares
+    sends on what its bprop makes of that, any other elementwise box as much as has arrived, and any other box takes
+    all. It follows from the values of the graph, not from the gradient: 0 times infinity where it is taken stays NaN.
     """
     marks: dict[int, Any] = {slot: _ALL for slot, grad in enumerate(seeds) if grad is not None}
     for step in steps:
@@ -105,9 +38,9 @@ def are_finite(boxes: Iterable[Box]) -> bool:
 
 
 def _is_finite(box: Elementwise) -> bool:
-    if isinstance(box, ConstantPower):
-        return box.exponent >= 0 and float(box.exponent).is_integer()
-    return isinstance(box, FINITE) or box.dtype.kind not in "fc"
+    if box.slopes in FINITE:  # without a look at constants, which would bind a traced function to their values
+        return True
+    return all(box.slopes_of(place) in FINITE for place, free in enumerate(box.passes) if free)
 
 
 def of_units(steps: Sequence[Step], seeds: Sequence[Any], kept: Collection[int]) -> Iterator[Step]:
@@ -125,16 +58,8 @@ def of_units(steps: Sequence[Step], seeds: Sequence[Any], kept: Collection[int])
 
 
 def _is_harmless(step: Step) -> bool:
-    """Whether the bprop makes no NaN of a gradient of 0; nor does that of a product with numbers that are finite."""
-    box = step.box
-    if not isinstance(box, Multiply | Divide) or len(step.wanted) > 1:
-        return isinstance(box, HARMLESS)
-    other = box.children[1 - step.wanted[0][0]]
-    return isinstance(other, Constant) and other.holds(_is_finite_and_not_zero)
-
-
-def _is_finite_and_not_zero(value: Array) -> bool:
-    return bool(np.all(np.isfinite(value) & (value != 0)))
+    """Whether the bprop makes no NaN of a gradient of 0."""
+    return all(step.box.slopes_of(position) in CONSTANT for position, _ in step.wanted)
 
 
 def _in_dtype_of(child: Any, mark: Any) -> Any:
@@ -160,11 +85,11 @@ class _Careful:
         step = self._step
         parts = step.bprop(grad, value, *children)
         mark = self._marks.pop(step.slot, _ALL)
-        if type(mark) is tuple and not isinstance(step.box, CARRIERS):
+        if type(mark) is tuple and step.box.slopes not in SHARE:
             mark = _ALL
         if type(parts) is not tuple or len(parts) != step.arity:
             return parts
-        shares = parts if mark is grad and isinstance(step.box, CARRIERS) else self._shares(grad, value, children, mark)
+        shares = parts if mark is grad and step.box.slopes in SHARE else self._shares(grad, value, children, mark)
         for position, slot in step.wanted:
             share = shares[position]
             if share is not _ALL:
@@ -179,7 +104,7 @@ class _Careful:
     def _shares(self, grad: Any, value: Any, children: Sequence[Any], mark: Any) -> Any:
         """How much is taken of each child by way of this box."""
         box = self._step.box
-        if isinstance(box, CHOICES if mark is _ALL else CARRIERS):
+        if box.slopes in (CHOICE if mark is _ALL else SHARE):
             return self._step.bprop(np.ones_like(grad) if mark is _ALL else mark, value, *children)
         if mark is _ALL or not isinstance(box, Elementwise):
             return (_ALL,) * self._step.arity

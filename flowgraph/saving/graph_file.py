@@ -160,7 +160,7 @@ def _box(row: Any, reader: Reader) -> Box:
         box = cls(*[reader.box(place) for place in row["children"]], **settings)
         check_shapes(box.outputs)
         _compare(box, row["outputs"], reader)
-    box.__dict__.update(name=_name(row.get("name")), scope=_scope(row.get("scope", "")))
+    box._place(_name(row.get("name")), _scope(row.get("scope", "")))
     return box
 
 

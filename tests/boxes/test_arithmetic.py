@@ -137,10 +137,15 @@ class TestPower:
             assert box.dtype == needed.dtype == np.float64
             np.testing.assert_allclose(value(box, x=a), needed, rtol=1e-15)
 
-    @pytest.mark.parametrize("exponent", ["2", None, np.float64(2), True, 2j])
+    @pytest.mark.parametrize("exponent", ["2", None, True, 2j, fg.Input("p")])
     def test_an_exponent_that_is_no_plain_number_is_refused(self, exponent):
-        with pytest.raises(fg.FlowgraphError, match="needs an int or a float; or use Power"):
+        with pytest.raises(fg.FlowgraphError, match=r"ConstantPower: found exponent=.*, needs a number, such as expon"):
             fg.ConstantPower(fg.Input("x"), exponent=exponent)
+
+    def test_an_exponent_of_numpy_is_kept_as_a_python_number(self):
+        for number, kept in ((np.float64(2), 2.0), (np.int8(3), 3)):
+            exponent = fg.ConstantPower(fg.Input("x"), exponent=number).exponent
+            assert (type(exponent), exponent) == (type(kept), kept)
 
 
 def test_a_root_of_negative_numbers():

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from tests import contract
+from flowgraph.testing.arrays import any_memory_layout, empty_arrays
+from flowgraph.testing.declared import pure, shape_and_dtype_as_built
+from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
+from flowgraph.testing.slopes import gradient_by_central_differences, linear_in_grad
 from tests.cases import Case
 
 RNG = np.random.default_rng(3)
 CHECKS = (
-    contract.shape_and_dtype_as_built, contract.gradient_by_central_differences, contract.linear_in_grad, contract.pure,
-    contract.any_memory_layout, contract.empty_arrays, contract.gradient_graph_equals_bprop, contract.second_derivative,
+    shape_and_dtype_as_built, gradient_by_central_differences, linear_in_grad, pure,
+    any_memory_layout, empty_arrays, gradient_graph_equals_bprop, second_derivative,
 )  # fmt: skip
 
 

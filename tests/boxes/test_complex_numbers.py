@@ -8,7 +8,9 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.functional import elementwise_grad, grad, hvp, jvp, value_and_grad
-from tests import contract
+from flowgraph.testing.declared import one_gradient_per_child, shape_and_dtype_as_built
+from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
+from flowgraph.testing.slopes import gradient_by_central_differences
 from tests.cases import cases
 
 Z = np.array([3.0 + 4.0j, -1.0j, -0.5 + 0.2j])
@@ -69,8 +71,8 @@ def test_complex_children_have_the_gradient_of_their_real_and_imaginary_parts(na
             assert name not in COMPLEX, f"{name} refuses complex children"
             continue
         for check in (
-            contract.shape_and_dtype_as_built, contract.one_gradient_per_child,
-            contract.gradient_by_central_differences, contract.gradient_graph_equals_bprop, contract.second_derivative,
+            shape_and_dtype_as_built, one_gradient_per_child,
+            gradient_by_central_differences, gradient_graph_equals_bprop, second_derivative,
         ):  # fmt: skip
             try:
                 check(turned)

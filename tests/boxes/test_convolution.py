@@ -163,7 +163,7 @@ ERRORS = [
     (lambda x, w: fg.Conv2d(x, w, padding=-1), r"Conv2d: found padding=-1, needs a whole number from 0, 2 numbers or"),
     (lambda x, w: fg.Conv2d(x, w, padding="full"), r"Conv2d: found padding='full', needs"),
     (lambda x, w: fg.Conv2d(x, w, padding="same", stride=2), r"padding='same' and stride=\(2, 2\), needs stride=1"),
-    (lambda x, w: fg.Conv2d(x, w, groups=1.5), r"Conv2d: found groups=\(1.5,\), needs a whole number"),
+    (lambda x, w: fg.Conv2d(x, w, groups=1.5), r"Conv2d: found groups=1.5, needs a whole number from 1"),
     (
         lambda x, w: fg.Conv2d(x, fg.Input("v", shape=(5, 4, "H", 3))),
         r"found filters of shape .* needs sizes in numbers",

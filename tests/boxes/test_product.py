@@ -88,5 +88,5 @@ def test_wrong_axes_are_refused():
     x = fg.Input("x", shape=("N", 3))
     with pytest.raises(fg.ShapeError, match="axis=2 does not fit: the child has 2 axes"):
         np.cumsum(x, axis=2)
-    with pytest.raises(fg.FlowgraphError, match="needs an axis from 0"):
+    with pytest.raises(fg.FlowgraphError, match="axis=-1, needs a whole number from 0"):
         fg.boxes.Others(x, axis=-1)

@@ -55,7 +55,11 @@ def test_two_signals_that_follow_the_batch():
         (lambda x: fg.Correlate(x, np.ones(5)), ShapeError, "5 elements do not lie inside 3"),
         (lambda x: np.unwrap(x, axis=1), ShapeError, "axis"),
         (lambda x: np.unwrap(x, period=0), UsageError, "period=0"),
-        (lambda x: np.unwrap(x, period=fg.Input("t")), UsageError, "needs numbers"),
+        (
+            lambda x: np.unwrap(x, period=fg.Input("t")),
+            UsageError,
+            "period=<Input .*, needs a number, such as",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):

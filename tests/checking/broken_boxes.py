@@ -4,6 +4,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.box.example import example
+from tests.registry import unregister
 
 SABOTAGED = {}
 
@@ -12,8 +13,7 @@ def broken(child, word="", order=1):
     """Keep a broken class, out of the registry, with the child that the report must name and a word of its text."""
 
     def keep(cls):
-        assert fg.registry.pop(f"{__name__}.{cls.__qualname__}") is cls
-        SABOTAGED[cls] = (child, word, order)
+        SABOTAGED[unregister(cls)] = (child, word, order)
         return cls
 
     return keep

@@ -58,15 +58,12 @@ def loss(a):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A module of a name of its own, in the current directory."""
-    registry = dict(fg.registry)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "boxes_to_check.py").write_text(SOURCE)
     yield tmp_path
     for name in [name for name in sys.modules if name.startswith(("boxes_to_check", "kept"))]:
         del sys.modules[name]
-    fg.registry.clear()
-    fg.registry.update(registry)
 
 
 def run(*arguments):

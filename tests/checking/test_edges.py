@@ -20,6 +20,7 @@ from flowgraph.checking.point import Point
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target
+from tests.registry import unregister
 
 A = np.random.default_rng(0).normal(size=(3, 4))
 
@@ -232,6 +233,7 @@ def test_a_regime_that_takes_too_long_is_left_out():
     assert report.skipped["fprop takes too long there"]
 
 
+@unregister
 class NotOnBoxes(fg.Elementwise):
     def fprop(self, a):
         return np.sin(a)
@@ -239,9 +241,6 @@ class NotOnBoxes(fg.Elementwise):
     def bprop(self, grad, h, a):
         out = np.empty_like(np.asarray(a))
         return (np.multiply(grad, np.cos(np.asarray(a)), out=out),)
-
-
-del fg.registry[f"{__name__}.{NotOnBoxes.__qualname__}"]
 
 
 def test_a_second_derivative_that_cannot_be_had_is_said_to_be_unchecked():

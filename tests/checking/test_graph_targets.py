@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from tests.registry import unregister
 
 
 def net(unit, dtype=float):
@@ -28,15 +29,13 @@ def test_a_right_graph_passes(dtype):
     assert report.weak == 0
 
 
+@unregister
 class Forgets(fg.Elementwise):
     def fprop(self, a):
         return np.tanh(a)
 
     def bprop(self, grad, h, a):
         return (grad * (1 - h),)
-
-
-fg.registry.pop(f"{__name__}.Forgets")
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -57,7 +56,6 @@ def test_a_late_parameter_costs_little():
         def bprop(self, grad, h, a):
             return (grad * (1 - h * h),)
 
-    fg.registry.pop(f"{__name__}.{Counts.__qualname__}")
     early, late = fg.Parameter(np.array(0.5), name="early"), fg.Parameter(np.ones(40), name="late")
     box = early
     for _ in range(30):
@@ -81,7 +79,6 @@ def test_a_graph_wrong_only_as_a_whole():
             seen = self.latest["a"]
             return (2 * (seen if np.shape(seen) == np.shape(a) else a) * grad,)
 
-    fg.registry.pop(f"{__name__}.{Stale.__qualname__}")
     w = fg.Parameter(np.array([0.5, 1.5]), name="w")
     report = fg.check(fg.Graph(fg.sum(Stale(Stale(w)))))
     assert report.verdict == "fail"

@@ -4,8 +4,6 @@ import sys
 
 import pytest
 
-import flowgraph as fg
-
 pytest_plugins = ["pytester"]
 
 BOXES = '''
@@ -33,8 +31,8 @@ class Bad{n}(fg.Elementwise):
 
 @pytest.fixture
 def project(pytester, monkeypatch):
-    """A fresh package of boxes, run in this process with the plugin alone; what it registers is forgotten."""
-    before, modules = set(fg.registry), set(sys.modules)
+    """A fresh package of boxes, run in this process with the plugin alone; its modules are forgotten."""
+    modules = set(sys.modules)
     package = pytester.mkpydir("mypackage")
     (package / "boxes.py").write_text(BOXES.format(n=""))
     (package / "more").mkdir()
@@ -42,8 +40,6 @@ def project(pytester, monkeypatch):
     pytester.makepyfile(only_good=BOXES.split("class Bad")[0].format(n="Alone"))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     yield lambda *arguments: pytester.runpytest_inprocess("-p", "flowgraph.checking.pytest_plugin", *arguments)
-    for name in set(fg.registry) - before:
-        del fg.registry[name]
     for name in set(sys.modules) - modules:
         if name.split(".")[0] in ("mypackage", "only_good", "test_own"):
             del sys.modules[name]

@@ -119,8 +119,6 @@ def test_a_failing_graph_shrinks_to_the_broken_box():
         def bprop(self, grad, h, a):
             return (2.0 * grad * np.cos(a),)
 
-    fg.registry.pop(f"{__name__}.{Doubled.__qualname__}")
-
     def wrong(graph):
         (parameter, *_), step = graph.parameters, 1e-5
         grad = graph.fprop().bprop()[parameter].sum()
@@ -192,9 +190,7 @@ def of_signature(text):
     names = ", ".join(f"v{i}" for i in range(count))
     space = {"fprop": fprop}
     exec(f"def one_by_one(self, {names}): return fprop(self, {names})", space)
-    cls = type("OfSignature", (fg.Box,), {"__module__": __name__, "signature": text, "fprop": space["one_by_one"]})
-    fg.registry.pop(f"{__name__}.OfSignature")
-    return cls
+    return type("OfSignature", (fg.Box,), {"__module__": __name__, "signature": text, "fprop": space["one_by_one"]})
 
 
 @given(text=SIGNATURES, data=st.data())
@@ -256,6 +252,4 @@ def declared(text, fprop, bprop, factor):
     exec(f"def fprop(self, {names}): return f({names})", space)
     exec(f"def bprop(self, g, h, {names}): return tuple(factor * part for part in b(g, h, {names}))", space)
     body = {"__module__": __name__, "signature": text, "fprop": space["fprop"], "bprop": space["bprop"]}
-    cls = type("Declared", (fg.Box,), body)
-    fg.registry.pop(f"{__name__}.Declared")
-    return cls
+    return type("Declared", (fg.Box,), body)

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 
 import flowgraph as fg
-
-
-@contextlib.contextmanager
-def unregistered():
-    """Classes defined here are not in the registry afterwards."""
-    before = dict(fg.registry)
-    yield
-    fg.registry.clear()
-    fg.registry.update(before)
-
+from tests.registry import unregistered
 
 _memory: dict[str, np.ndarray] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import flowgraph as fg
-from tests.derivatives.opaque_boxes import unregistered
+from tests.registry import unregistered
 
 _memory: dict[str, np.ndarray] = {}
 

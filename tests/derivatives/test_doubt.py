@@ -6,7 +6,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.derivatives.symbolic import _agree
 from flowgraph.errors import BpropError, NotDifferentiableError
-from tests.derivatives.opaque_boxes import unregistered
+from tests.registry import unregistered
 
 X = np.array([0.5, 1.5, 2.0])
 _memory: dict[str, object] = {}

@@ -5,6 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import FlowgraphError, UsageError
+from tests.registry import unregister
 
 
 def values(outputs, **feeds):
@@ -148,6 +149,7 @@ def test_a_box_without_a_rule_is_run_row_by_row_and_differentiated_again():
     np.testing.assert_allclose(again.ravel(), numeric, rtol=1e-7)
 
 
+@unregister
 class Weighted(fg.Box):
     """h = Σ a b, of a box without a bprop of its own and without a rule over rows."""
 
@@ -155,6 +157,7 @@ class Weighted(fg.Box):
         return np.sum(a * b, axis=-1)
 
 
+@unregister
 class Turned(fg.Box):
     """h = a w, from the last to the first: its bprop is a Turned again."""
 
@@ -163,10 +166,6 @@ class Turned(fg.Box):
 
     def bprop(self, grad, h, a, w):
         return Turned.apply(grad, w[::-1]), grad[::-1] * a
-
-
-for _cls in (Weighted, Turned):
-    fg.registry.pop(f"{__name__}.{_cls.__name__}")
 
 
 def test_a_box_without_a_rule_over_rows_is_differentiated_on_arrays_and_on_boxes():

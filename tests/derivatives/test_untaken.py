@@ -5,8 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.functional import grad, hessian, jvp
-from flowgraph.graph.where_masking import CARRIERS
-from tests.cases import cases
+from flowgraph.graph.where_masking import are_finite
 
 X = np.array([0.0, -1.0, 2.0, 1.0])
 SAFE = np.array([7.0, 7.0, 2.0, 1.0])
@@ -90,15 +89,75 @@ def test_what_is_not_taken_stays_so_across_dtypes_and_parts(f):
     np.testing.assert_allclose(fg.Graph(total).fprop().bprop()[x], found)
 
 
-@pytest.mark.parametrize("cls", [cls for cls in CARRIERS if cls.examples is not None], ids=lambda cls: cls.__name__)
-def test_a_carrier_sends_on_shares_that_are_none_below_zero(cls):
-    for case in cases(cls):
-        box = cls(*[fg.Constant(a) for a in case.children], **case.settings)
-        value = box.fprop(*case.children)
-        if box.outputs[0].dtype.kind not in "fc":
-            continue
-        ones = tuple(map(np.ones_like, value)) if isinstance(value, tuple) else np.ones_like(value)
-        parts = box.bprop(ones, value, *case.children)
-        shares = [part for part, free in zip(parts, box.passes, strict=True) if free]
-        assert shares, case
-        assert all(np.all(np.real(share) >= 0) for share in shares), case
+def hidden(f):
+    """The gradient of where(x > 0, f(x), 0), by a run, which is that of the gradient graph and of a unit array."""
+    x = fg.Parameter(X, name="x")
+    taken = np.where(x > 0, f(x), 0.0)
+    found = fg.Graph(np.sum(taken)).fprop().bprop()[x]
+    (built,) = fg.gradient(np.sum(taken), [x])
+    np.testing.assert_array_equal(fg.Graph(built).fprop()[built], found)
+    (matrix,) = fg.jacobian(taken, [x])
+    np.testing.assert_array_equal(fg.Graph(matrix).fprop()[matrix], np.diag(found))
+    return found
+
+
+QUOTIENTS = {
+    "constant over box": lambda x: 3.0 / x,
+    "box over constant": lambda x: np.log(x) / 3.0,
+    "box over zeros": lambda x: x / np.where(X > 0, 1.0, 0.0),
+    "infinity times box": lambda x: x * np.where(X > 0, 1.0, np.inf),
+    "a number to the power of -1": lambda x: x**-1,
+    "the reciprocal": np.reciprocal,
+}
+
+
+@pytest.mark.parametrize("f", QUOTIENTS.values(), ids=QUOTIENTS)
+def test_a_constant_beside_what_is_not_taken_makes_no_nan(f):
+    """By a constant factor a slope is sure where it is finite and not 0; by a denominator never."""
+    found = hidden(f)
+    assert np.all(found[X <= 0] == 0)
+    assert np.all(found[X > 0] != 0)
+
+
+class TestUsersBoxes:
+    def test_one_that_chooses_hides_what_it_leaves_out(self):
+        class Last(fg.Box):
+            slopes = "choice"
+
+            def fprop(self, a):
+                return a[..., -1]
+
+            def bprop(self, grad, h, a):
+                return (np.stack([*([np.zeros_like(grad)] * 3), grad], axis=-1),)
+
+        class Silent(Last):
+            slopes = ""
+
+        x = fg.Parameter(X, name="x")
+        for cls, needed in ((Last, [0, 0, 0, 0.5]), (Silent, [np.nan, np.nan, 0, 0.5])):
+            root = np.sqrt(np.where(np.arange(4) == 2, 1.0, x))  # infinite and NaN slopes, but the last is taken
+            found = fg.Graph(np.sum(cls(root))).fprop().bprop()[x]
+            np.testing.assert_array_equal(found, needed, err_msg=cls.__name__)
+
+    def test_one_of_finite_slopes_needs_no_care(self):
+        class Sure(fg.Elementwise):
+            slopes = "finite"
+
+            def fprop(self, a):
+                return np.sin(a)
+
+        class Unsure(Sure):
+            slopes = ""
+
+        x = fg.Input("x", shape=(4,))
+        assert are_finite([x, Sure(x)])
+        assert not are_finite([x, Unsure(x)])
+
+    def test_an_unknown_word_is_refused(self):
+        with pytest.raises(fg.FlowgraphError, match=r"Odd: found slopes = 'steep', needs one of '', 'finite', 'const"):
+
+            class Odd(fg.Elementwise):
+                slopes = "steep"
+
+                def fprop(self, a):
+                    return a * 1.0

@@ -14,7 +14,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.plan import store
-from tests.derivatives.opaque_boxes import unregistered
+from tests.registry import unregistered
 
 WAIT = 30.0  # seconds after which a thread is taken to hang
 

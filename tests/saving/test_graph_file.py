@@ -14,8 +14,9 @@ from flowgraph.checking.strategies import graphs
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.graph_file import graph_document, read_graph
+from flowgraph.testing.probes import differentiable, symbolic
 from tests.cases import cases
-from tests.contract import differentiable, symbolic
+from tests.registry import unregister
 from tests.test_contract import BOXES
 
 
@@ -136,12 +137,9 @@ def test_the_gradient_graph_of_a_box_of_plain_python_comes_back():
         def bprop(self, grad, h, a):
             return (np.array([3 * g * v**2 for g, v in zip(grad.flat, a.flat, strict=True)]).reshape(a.shape),)
 
-    try:
-        w = fg.Parameter([1.0, 2.0], name="w")
-        graph = fg.Graph(*fg.gradient(fg.sum(Opaque(w)), [w]))
-        loaded = copied(graph)
-    finally:
-        del fg.registry[f"{Opaque.__module__}.{Opaque.__qualname__}"]
+    w = fg.Parameter([1.0, 2.0], name="w")
+    graph = fg.Graph(*fg.gradient(fg.sum(Opaque(w)), [w]))
+    loaded = copied(graph)
     assert loaded.fprop().outputs[0].tolist() == [3.0, 12.0]
 
 
@@ -194,11 +192,9 @@ def test_a_setting_that_is_code_is_refused(path):
         def fprop(self, a):
             return a
 
-    try:
-        with pytest.raises(UsageError, match=r"found function in p.rule, needs numbers, texts"):
-            fg.save(path, Coded(fg.Parameter([1.0]), rule=lambda a: a, name="p"))
-    finally:
-        del fg.registry[f"{Coded.__module__}.{Coded.__qualname__}"]
+    with pytest.raises(UsageError, match=r"found function in p.rule, needs numbers, texts"):
+        fg.save(path, Coded(fg.Parameter([1.0]), rule=lambda a: a, name="p"))
+    unregister(Coded)
     with pytest.raises(UsageError, match=r"Coded .*of a class that is not in fg.registry"):
         fg.save(path, Coded(fg.Parameter([1.0])))
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.slopes import Slopes
+from flowgraph.boxes.engine import remedies
 
 
 class Add(Elementwise):
@@ -23,6 +25,8 @@ class Add(Elementwise):
     symbol = "+"
     formula = "a + b"
     derivative = "1, 1"
+    slopes = "constant"
+    remedies = {"fprop": remedies.SUM}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a + b
@@ -41,6 +45,8 @@ class Subtract(Elementwise):
     symbol = "−"
     formula = "a - b"
     derivative = "1, -1"
+    slopes = "constant"
+    remedies = {"fprop": remedies.SUM}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a - b
@@ -59,12 +65,18 @@ class Multiply(Elementwise):
     symbol = "×"
     formula = "a b"
     derivative = "b, a"
+    slopes = "finite"
+    remedies = {"fprop": remedies.PRODUCT}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a * b
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         return grad * b if needs[0] else None, grad * a if needs[1] else None
+
+    def slopes_of(self, position: int) -> Slopes:
+        """By a factor that is no constant, as sure as the other one."""
+        return "constant" if _is_harmless(self.children[1 - position]) else "finite"
 
 
 class Divide(Elementwise):
@@ -78,6 +90,7 @@ class Divide(Elementwise):
     formula = r"\frac{a}{b}"
     derivative = r"\frac{1}{b}, -\frac{h}{b}"
     domain = {"b": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return a / b
@@ -85,6 +98,10 @@ class Divide(Elementwise):
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         quotient = grad / b
         return quotient, -(quotient * h) if needs[1] else None
+
+    def slopes_of(self, position: int) -> Slopes:
+        """By the numerator, those of a product, if the denominator is a constant; by the denominator none are sure."""
+        return "constant" if position == 0 and _is_harmless(self.children[1]) else ""
 
 
 class Negative(Elementwise):
@@ -97,6 +114,7 @@ class Negative(Elementwise):
     symbol = "−"
     formula = "-a"
     derivative = "-1"
+    slopes = "constant"
 
     def fprop(self, a: Any) -> Any:
         return -a
@@ -115,6 +133,7 @@ class Positive(Elementwise):
     symbol = "+"
     formula = "+a"
     derivative = "1"
+    slopes = "constant"
 
     def fprop(self, a: Any) -> Any:
         return +a
@@ -135,6 +154,7 @@ class Remainder(Elementwise):
     symbol = "mod"
     formula = r"a - b \lfloor a / b \rfloor"
     derivative = r"1, -\lfloor a / b \rfloor"
+    remedies = {"fprop": remedies.quotient}
     examples = (
         example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),
         example(np.array([5.3, -5.3, 7.1]), np.array(2.0)),
@@ -159,6 +179,7 @@ class Fmod(Elementwise):
     symbol = "fmod"
     formula = r"a - b \operatorname{trunc}(a / b)"
     derivative = r"1, -\operatorname{trunc}(a / b)"
+    remedies = {"fprop": remedies.quotient}
     examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
 
     def fprop(self, a: Any, b: Any) -> Any:
@@ -178,6 +199,7 @@ class FloorDivide(Elementwise):
     symbol = "//"
     formula = r"\lfloor a / b \rfloor"
     derivative = "0, 0"
+    remedies = {"fprop": remedies.quotient}
     examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
 
     def fprop(self, a: Any, b: Any) -> Any:
@@ -192,3 +214,12 @@ class FloorDivide(Elementwise):
 def divmod(a: Any, b: Any) -> tuple[Any, Any]:
     """np.divmod of boxes: the whole quotient and the remainder."""
     return np.floor_divide(a, b), np.remainder(a, b)
+
+
+def _is_harmless(box: Box) -> bool:
+    """Whether a number times or divided by it is a NaN or 0 only if the number is."""
+    return isinstance(box, Constant) and box.holds(_is_finite_and_not_zero)
+
+
+def _is_finite_and_not_zero(value: Array) -> bool:
+    return bool(np.all(np.isfinite(value) & (value != 0)))

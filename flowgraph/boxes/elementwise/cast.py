@@ -25,6 +25,7 @@ class Cast(Elementwise):
     symbol = "cast"
     formula = "a"
     derivative = "1"
+    slopes = "constant"
     examples = (example((3, 4), to=np.float64), example((3, 4), to=np.int64), example((3, 4), to=np.complex128))
 
     @classmethod

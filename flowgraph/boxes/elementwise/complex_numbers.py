@@ -23,6 +23,8 @@ class Conjugate(Elementwise):
     symbol = "conj"
     formula = r"\bar z"
     derivative = r"\bar g"
+    analytic = False
+    slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:
@@ -41,6 +43,8 @@ class Real(Elementwise):
     symbol = "Re"
     formula = r"\operatorname{Re} z"
     derivative = "g"
+    analytic = False
+    slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:
@@ -59,6 +63,8 @@ class Imag(Elementwise):
     symbol = "Im"
     formula = r"\operatorname{Im} z"
     derivative = "-i g"
+    analytic = False
+    slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.interval import Interval
+from flowgraph.boxes.engine import remedies
 
 
 class Exp(Elementwise):
@@ -22,6 +23,8 @@ class Exp(Elementwise):
     symbol = "exp"
     formula = r"\exp(a)"
     derivative = "h"
+    slopes = "finite"
+    remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Any) -> Any:
         return np.exp(a)
@@ -40,6 +43,8 @@ class Exp2(Elementwise):
     symbol = "2^"
     formula = "2^a"
     derivative = r"h \ln 2"
+    slopes = "finite"
+    remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Any) -> Any:
         return np.exp2(a)
@@ -58,6 +63,8 @@ class Expm1(Elementwise):
     symbol = "exp − 1"
     formula = r"\exp(a) - 1"
     derivative = r"\exp(a)"
+    slopes = "finite"
+    remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Any) -> Any:
         return np.expm1(a)
@@ -77,6 +84,7 @@ class Log(Elementwise):
     formula = r"\ln a"
     derivative = r"\frac{1}{a}"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
     def fprop(self, a: Any) -> Any:
         return np.log(a)
@@ -96,6 +104,7 @@ class Log2(Elementwise):
     formula = r"\log_2 a"
     derivative = r"\frac{1}{a \ln 2}"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
     def fprop(self, a: Any) -> Any:
         return np.log2(a)
@@ -115,6 +124,7 @@ class Log10(Elementwise):
     formula = r"\log_{10} a"
     derivative = r"\frac{1}{a \ln 10}"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
     def fprop(self, a: Any) -> Any:
         return np.log10(a)

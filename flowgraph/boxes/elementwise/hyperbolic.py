@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.interval import Interval
+from flowgraph.boxes.engine import remedies
 
 
 class Sinh(Elementwise):
@@ -21,6 +22,7 @@ class Sinh(Elementwise):
     symbol = "sinh"
     formula = r"\sinh(a)"
     derivative = r"\cosh(a)"
+    remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Any) -> Any:
         return np.sinh(a)
@@ -39,6 +41,7 @@ class Cosh(Elementwise):
     symbol = "cosh"
     formula = r"\cosh(a)"
     derivative = r"\sinh(a)"
+    remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Any) -> Any:
         return np.cosh(a)
@@ -59,6 +62,7 @@ class Tanh(Elementwise):
     symbol = "tanh"
     formula = r"\tanh(a)"
     derivative = "1 - h^2"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.tanh(a)

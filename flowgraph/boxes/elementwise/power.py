@@ -11,8 +11,9 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.slopes import Slopes
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
-from flowgraph.errors import UsageError
 
 
 class Power(Elementwise):
@@ -29,6 +30,7 @@ class Power(Elementwise):
     formula = "a^b"
     derivative = r"b\, a^{b - 1}, h \ln a"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
 
     @classmethod
     def from_numpy(cls, a: Any, b: Any) -> Box:
@@ -60,11 +62,12 @@ class ConstantPower(Elementwise):
     Exact at a = 0 and for a < 0, as no logarithm is taken: a ** 0 has the derivative 0 and a ** 1 has 1 everywhere.
     """
 
-    exponent: float
+    exponent: int | float
 
     symbol = "^p"
     formula = "a^p"
     derivative = r"p\, a^{p - 1}"
+    remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
     examples = (
         example((3, 4), exponent=2),
         example(np.array([[0.0, -1.5], [2.0, 0.5]]), exponent=3),
@@ -84,10 +87,9 @@ class ConstantPower(Elementwise):
             return (grad,)
         return (grad * (p * a if p == 2 else p * a ** (p - 1)),)
 
-    def check_settings(self) -> None:
-        """Refuse an exponent that is no number."""
-        if type(self.exponent) not in (int, float):
-            raise UsageError(f"ConstantPower: found exponent={self.exponent!r}, needs an int or a float; or use Power")
+    def slopes_of(self, position: int) -> Slopes:
+        """Those of a polynomial are finite."""
+        return "finite" if self.exponent >= 0 and float(self.exponent).is_integer() else ""
 
 
 class Square(Elementwise):
@@ -100,6 +102,8 @@ class Square(Elementwise):
     symbol = "²"
     formula = "a^2"
     derivative = "2 a"
+    slopes = "finite"
+    remedies = {"fprop": remedies.PRODUCT}
 
     def fprop(self, a: Any) -> Any:
         return np.square(a)
@@ -119,6 +123,7 @@ class Reciprocal(Elementwise):
     formula = r"\frac{1}{a}"
     derivative = "-h^2"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
     def fprop(self, a: Any) -> Any:
         return np.reciprocal(a)
@@ -138,6 +143,7 @@ class Sqrt(Elementwise):
     formula = r"\sqrt{a}"
     derivative = r"\frac{1}{2 h}"
     domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.ROOT, "bprop": remedies.ROOT_SLOPE}
 
     def fprop(self, a: Any) -> Any:
         return np.sqrt(a)
@@ -157,6 +163,7 @@ class Cbrt(Elementwise):
     formula = r"\sqrt[3]{a}"
     derivative = r"\frac{1}{3 h^2}"
     kinks = (0.0,)
+    remedies = {"bprop": remedies.ROOT_SLOPE}
 
     def fprop(self, a: Any) -> Any:
         return np.cbrt(a)

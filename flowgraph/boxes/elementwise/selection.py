@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import example
 from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
-from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.errors import UnsupportedError
 
 
 class Absolute(Elementwise):
@@ -25,6 +25,8 @@ class Absolute(Elementwise):
     formula = "|a|"
     derivative = r"\operatorname{sign}(a)"
     kinks = (0.0,)
+    analytic = False
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.absolute(a)
@@ -44,6 +46,7 @@ class Fabs(Elementwise):
     formula = "|a|"
     derivative = r"\operatorname{sign}(a)"
     kinks = (0.0,)
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.fabs(a)
@@ -63,6 +66,8 @@ class Sign(Elementwise):
     formula = r"\operatorname{sign}(a)"
     derivative = "0"
     kinks = (0.0,)
+    analytic = False
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.sign(a)
@@ -76,6 +81,9 @@ class Sign(Elementwise):
 
 class Extremum(Elementwise, abstract=True):
     """The larger or the smaller of two: the gradient goes to the one that was taken, half to each at a tie."""
+
+    analytic = False
+    slopes = "choice"
 
     def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
         share = np.where(a == b, grad / 2, grad)
@@ -151,13 +159,15 @@ class Clip(Elementwise):
     where at a tie the limit takes half of it.
     """
 
-    low: float = -inf
-    high: float = inf
+    low: int | float = -inf
+    high: int | float = inf
 
     numpy = np.clip
     symbol = "clip"
     formula = r"\min(\max(a, low), high)"
     derivative = r"1_{low \leq a \leq high}"
+    analytic = False
+    slopes = "choice"
     examples = (
         example((3, 4), low=-0.5, high=0.5),
         example(np.array([-2.0, -1.0, 0.0, 3.0]), low=0.5),
@@ -184,11 +194,6 @@ class Clip(Elementwise):
             return (np.zeros_like(grad),)
         return (np.where((a >= self.low) & (a <= self.high), grad, 0),)
 
-    def check_settings(self) -> None:
-        """Refuse limits that are no numbers."""
-        if not all(type(limit) in (int, float) for limit in (self.low, self.high)):
-            raise UsageError(f"Clip: found low={self.low!r}, high={self.high!r}, needs numbers; use np.clip for boxes")
-
 
 class Where(Elementwise):
     """A choice between two, by a condition.
@@ -203,6 +208,7 @@ class Where(Elementwise):
     formula = r"a \text{ if } condition \text{ else } b"
     derivative = r"1_{condition}, 1_{\neg condition}"
     constant_children = frozenset({"condition"})
+    slopes = "choice"
     examples = (
         example(np.array([[True, False, True], [False, False, True]]), (2, 3), (2, 3)),
         example(np.array([True, False, True]), (2, 3), ()),
@@ -249,6 +255,7 @@ class NanToNum(Elementwise):
     symbol = "nan to num"
     formula = r"a \text{ if finite}"
     derivative = r"1_{a \text{ finite}}"
+    slopes = "choice"
     examples = (example((3, 4)), example((3, 4), nan=1.0, posinf=2.0, neginf=-2.0))
 
     @classmethod

@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.boxes.engine import remedies
 from flowgraph.errors import DtypeError
 
 
@@ -24,6 +25,7 @@ class Sin(Elementwise):
     symbol = "sin"
     formula = r"\sin(a)"
     derivative = r"\cos(a)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.sin(a)
@@ -42,6 +44,7 @@ class Cos(Elementwise):
     symbol = "cos"
     formula = r"\cos(a)"
     derivative = r"-\sin(a)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.cos(a)
@@ -117,6 +120,7 @@ class Arctan(Elementwise):
     symbol = "arctan"
     formula = r"\arctan(a)"
     derivative = r"\frac{1}{1 + a^2}"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.arctan(a)
@@ -160,6 +164,7 @@ class Hypot(Elementwise):
     symbol = "hypot"
     formula = r"\sqrt{a^2 + b^2}"
     derivative = r"\frac{a}{h}, \frac{b}{h}"
+    remedies = {"bprop": remedies.ROOT_SLOPE}
 
     def fprop(self, a: Any, b: Any) -> Any:
         return np.hypot(a, b)
@@ -204,6 +209,7 @@ class Radians(Elementwise):
     symbol = "rad"
     formula = r"\frac{\pi}{180} a"
     derivative = r"\frac{\pi}{180}"
+    slopes = "constant"
 
     @classmethod
     def from_numpy(cls, a: Any) -> Box:
@@ -227,6 +233,7 @@ class Degrees(Elementwise):
     symbol = "deg"
     formula = r"\frac{180}{\pi} a"
     derivative = r"\frac{180}{\pi}"
+    slopes = "constant"
 
     @classmethod
     def from_numpy(cls, a: Any) -> Box:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from flowgraph.box import Box
+from flowgraph.box.interval import Interval
 from flowgraph.errors import UsageError
 from flowgraph.shapes.spec import Spec
 
@@ -15,10 +16,11 @@ class Part(Box):
     h = whole[index]        the gradient goes to that output, None to the others
     """
 
-    index: int
+    index: Annotated[int, Interval(0)]
 
     public = False
     symbol = "part"
+    slopes = "share"
     examples = None  # its child has several outputs: it is tested with the boxes that have them
 
     def fprop(self, whole: Any) -> Any:
@@ -30,11 +32,6 @@ class Part(Box):
     def infer_from_children(self) -> Spec:
         """Shape and dtype of that output."""
         return self.children[0].outputs[self.index]
-
-    def check_settings(self) -> None:
-        """Refuse what is no place in a tuple."""
-        if not isinstance(self.index, int) or self.index < 0:
-            raise UsageError(f"Part: found index {self.index!r}, needs a number from 0")
 
 
 def part(box: Box, index: Any) -> Any:

@@ -1,20 +1,15 @@
-"""Settings that are real numbers."""
+"""Settings that are finite numbers."""
 
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
 
 
-def keep_number(box: Box, name: str, low: float = -math.inf, *, above: float = -math.inf) -> None:
-    """Refuse a setting that is no number from `low` or above `above`; keep it as a Python float, which never widens
-    float32, where NumPy's own float64 would."""
+def refuse_not_finite(box: Box, name: str) -> None:
+    """Refuse an infinity or a NaN as a setting."""
     number = getattr(box, name)
-    legal = isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number)
-    if not legal or not (number >= low and number > above):
-        bound = f" from {low:g}" if low > -math.inf else f" above {above:g}" if above > -math.inf else ""
-        raise UsageError(f"{type(box).__name__}: found {name}={number!r}, needs a number{bound}")
-    box.__dict__[name] = float(number)
+    if not math.isfinite(number):
+        raise UsageError(f"{type(box).__name__}: found {name}={number!r}, needs a finite number")

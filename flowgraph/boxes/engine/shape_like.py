@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of
+from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.shapes.broadcasting import summed_to
@@ -25,6 +25,7 @@ class SumLike(Box):
 
     symbol = "sum like"
     constant_children = frozenset({"like"})
+    slopes = "share"
     examples = (example((2, 3), (3,)), example((2, 3), (2, 1)), example((2, 3), ()), example((2, 3), (2, 3)))
 
     def fprop(self, a: Any, like: Any) -> Any:
@@ -49,6 +50,7 @@ class BroadcastLike(Box):
 
     symbol = "broadcast like"
     constant_children = frozenset({"like"})
+    slopes = "share"
     examples = (example((3,), (2, 3)), example((2, 1), (2, 3)), example((), (2, 3)))
 
     def fprop(self, a: Any, like: Any) -> Any:
@@ -70,6 +72,7 @@ class ReshapeLike(Box):
 
     symbol = "reshape like"
     constant_children = frozenset({"like"})
+    slopes = "share"
     examples = (example((6,), (2, 3)), example((2, 3), (3, 1, 2)))
 
     def fprop(self, a: Any, like: Any) -> Any:
@@ -125,7 +128,7 @@ class CountLike(Box):
     h = the product of the sizes of the axes; no gradient, as it depends on the shape alone
     """
 
-    axis: Any = None
+    axis: Axes | None = None
 
     symbol = "count"
     constant_children = frozenset({"like"})

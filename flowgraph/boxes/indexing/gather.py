@@ -29,6 +29,7 @@ class TakeAlongAxis(Box):
     numpy = np.take_along_axis
     symbol = "take along"
     constant_children = frozenset({"indices"})
+    slopes = "choice"
     examples = (
         example((3, 4), np.array([[0], [3], [3]])),
         example((3, 4), np.array([[2, 0, -1, 2], [0, 0, 0, 0]]), axis=0),

@@ -33,6 +33,7 @@ class Index(Box):
     symbol = "[ ]"
     formula = r"a_{index}"
     constant_children = frozenset({"indices"})
+    slopes = "choice"
     examples = (
         example((3, 4), index=(1,)),
         example((5, 3), index=(slice(None, None, -2), slice(1, None))),
@@ -72,6 +73,7 @@ class IndexAdd(Box):
     symbol = "add at"
     formula = r"h_{index} \mathrel{+}= a"
     constant_children = frozenset({"like", "indices"})
+    slopes = "share"
     examples = (
         example((4,), (3, 4), index=(1,)),
         example((3, 2), (5, 3), index=(slice(None, None, -2), slice(1, None))),

@@ -31,6 +31,7 @@ class SetAt(Box):
     symbol = "set at"
     formula = r"h_{index} = value"
     constant_children = frozenset({"indices"})
+    slopes = "choice"
     examples = (
         example((3, 4), (4,), index=(1,)),
         example((5, 3), (3, 2), index=(slice(None, None, -2), slice(1, None))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,13 +28,14 @@ class Choose(Elementwise):
     A number outside 0 to n - 1 is refused in a run, or taken modulo n, or clipped, by `mode`.
     """
 
-    mode: Any = "raise"
+    mode: Literal["raise", "wrap", "clip"] = "raise"
 
     numpy = np.choose
     symbol = "choose"
     formula = r"a_{number}"
     derivative = r"1_{number = i}"
     constant_children = frozenset({"number"})
+    slopes = "choice"
     examples = (
         example(np.array([[0, 1, 2, 1]] * 3), (3, 4), (4,), ()),
         example(np.array([-1, 2, 5]), (3,), (2, 3), mode="wrap"),
@@ -45,11 +46,6 @@ class Choose(Elementwise):
     def from_numpy(cls, a: Any, choices: Any, mode: str = "raise") -> Box:
         """np.choose of a sequence, or of an array whose first axis counts the choices."""
         return cls(a, *choices, mode=mode)
-
-    def check_settings(self) -> None:
-        """Refuse modes that NumPy does not have."""
-        if self.mode not in _MODES:
-            raise UsageError(f"Choose: found mode={self.mode!r}, needs one of {', '.join(_MODES)}")
 
     def infer(self, *specs: Spec) -> Spec:
         """The common shape; the numbers are integers."""

@@ -29,6 +29,7 @@ class Cofactors(OfMatrices):
     formula = r"\operatorname{adj}(a)^\top"
     derivative = r"\nabla_a \langle \nabla_h, \operatorname{adj}(a)^\top \rangle"
     signature = "(n,n)->(n,n)"
+    analytic = False
     examples = (example(REGULAR), example(np.stack([REGULAR, SINGULAR])), example(REGULAR[:2, :2]))
 
     def fprop(self, a: Any) -> Any:
@@ -57,6 +58,7 @@ class CofactorSlopes(OfMatrices):
     formula = r"\nabla_a \langle g, \operatorname{adj}(a)^\top \rangle"
     derivative = r"\nabla_g = h(\nabla, a), \quad \nabla_a = \tfrac{d}{dt} h(g, a + t \nabla)"
     signature = "(n,n),(n,n)->(n,n)"
+    analytic = False
     examples = (
         example(_ALONG, REGULAR),
         example(_ALONG, SINGULAR),

@@ -27,6 +27,7 @@ class Diagonal(Box):
     numpy = np.diagonal
     symbol = "diagonal"
     formula = r"\operatorname{diag}(a)"
+    slopes = "choice"
     examples = (
         example((3, 3)),
         example((3, 4), offset=1),
@@ -61,6 +62,7 @@ class OnDiagonal(Box):
 
     symbol = "on diagonal"
     constant_children = frozenset({"like"})
+    slopes = "share"
     examples = (
         example((3,), (3, 3)),
         example((3,), (3, 4), offset=1),
@@ -98,6 +100,7 @@ class Diag(Box):
 
     symbol = "diag"
     formula = r"\operatorname{diag}(a)"
+    slopes = "share"
     examples = (example((3,)), example((3,), k=2), example((2,), k=-1))
 
     def fprop(self, a: Any) -> Any:
@@ -140,6 +143,7 @@ class Tril(Triangle):
 
     numpy = np.tril
     symbol = "tril"
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return np.tril(a, self.k)
@@ -156,6 +160,7 @@ class Triu(Triangle):
 
     numpy = np.triu
     symbol = "triu"
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return np.triu(a, self.k)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from flowgraph.boxes.linear_algebra.matrices import (
     rounding,
     rows,
 )
-from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import same
 
@@ -40,7 +39,7 @@ class Eigh(OfMatrices):
     on it is refused in the run of its gradient.
     """
 
-    UPLO: Any = "L"
+    UPLO: Literal["L", "U", "l", "u"] = "L"
 
     symbol = "eigh"
     formula = r"a = v \, w \, v^H"
@@ -49,11 +48,6 @@ class Eigh(OfMatrices):
         example(_MATRIX, UPLO="U"),
         example(np.stack([_MATRIX, 1 - _MATRIX.T])),
     )
-
-    def check_settings(self) -> None:
-        """Refuse what is no triangle."""
-        if str(self.UPLO).upper() not in ("L", "U"):
-            raise UsageError(f"Eigh: found UPLO={self.UPLO!r}, needs 'L' or 'U'")
 
     def fprop(self, a: Any) -> Any:
         return tuple(np.linalg.eigh(a, self.UPLO))

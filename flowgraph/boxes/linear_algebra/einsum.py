@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.example import example
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.boxes.indexing.index import index, index_add, open_grid
 from flowgraph.errors import UsageError
@@ -28,11 +29,12 @@ class Einsum(Box):
     """
 
     subscripts: str
-    optimize: Any = True
+    optimize: bool | str | tuple[Any, ...] = True
 
     numpy = np.einsum
     symbol = "einsum"
     formula = r"\textstyle\sum_{subscripts} \prod operands"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (
         example((3, 4), (4, 2), subscripts="ij,jk->ik"),
         example((3, 4), subscripts="ij->ji"),

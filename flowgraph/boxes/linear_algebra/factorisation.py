@@ -43,6 +43,7 @@ class Cholesky(OfMatrices):
     formula = "a = h h^H"
     derivative = r"h^{-H} \, \Phi(h^H \nabla_h) \, h^{-1}"
     signature = "(n,n)->(n,n)"
+    analytic = False
     examples = (
         example(_POSITIVE),
         example(_POSITIVE, upper=True),
@@ -82,6 +83,7 @@ class QR(OfMatrices):
 
     symbol = "qr"
     formula = "a = q r"
+    analytic = False
     examples: ClassVar[Any] = (
         example(_TALL),
         example(_TALL[:3]),

@@ -12,6 +12,7 @@ from flowgraph.box import Box
 from flowgraph.box.axes import axes_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.engine import remedies
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same
@@ -30,6 +31,7 @@ class MatMul(Box):
     formula = r"left \, right"
     derivative = r"\nabla_h \, right^\top, \; left^\top \nabla_h"
     signature = "(m?,k),(k,n?)->(m?,n?)"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (
         example((3, 4), (4, 2)),
         example((4,), (4,)),
@@ -93,6 +95,7 @@ class Affine(Box):
     formula = r"h W + b"
     derivative = r"\nabla_a W^\top, \; h^\top \nabla_a, \; \textstyle\sum \nabla_a"
     signature: ClassVar[Any] = "(k),(k,n),(n)->(n)"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (
         example((3, 4), (4, 2), (2,)),
         example((4,), (4, 2), (2,)),
@@ -166,6 +169,7 @@ class TensorDot(Box):
 
     symbol = "tensordot"
     formula = r"\textstyle\sum_{axes} a \, b"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (
         example((3, 4), (4, 2), axes=((1,), (0,))),
         example((2, 3, 4), (4, 5, 2), axes=((2, 0), (0, 2))),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
-from flowgraph.boxes.engine.real_setting import keep_number
+from flowgraph.boxes.engine.real_setting import refuse_not_finite
 from flowgraph.boxes.neural.normal import NormalCdf
-from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 
 
@@ -30,6 +29,7 @@ class Sigmoid(Elementwise):
     symbol = "σ"
     formula = r"\frac{1}{1 + e^{-a}}"
     derivative = "h (1 - h)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         small = np.exp(np.minimum(a, -1.0 * a))
@@ -55,6 +55,7 @@ class ReLU(Elementwise):
     formula = r"\max(0, a)"
     derivative = r"1_{a > 0}"
     kinks = (0.0,)
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return np.maximum(a, 0)
@@ -75,6 +76,7 @@ class LeakyReLU(Elementwise):
     formula = r"\max(0, a) + s \min(0, a)"
     derivative = r"1_{a > 0} + s \, 1_{a \leq 0}"
     kinks = (0.0,)
+    slopes = "finite"
     examples = (example((3, 4)), example((3, 4), slope=0.2))
 
     def fprop(self, a: Any) -> Any:
@@ -84,8 +86,8 @@ class LeakyReLU(Elementwise):
         return (np.where(a > 0, grad, self.slope * grad),)
 
     def check_settings(self) -> None:
-        """The slope is any number."""
-        keep_number(self, "slope")
+        """The slope is any finite number."""
+        refuse_not_finite(self, "slope")
 
 
 class ELU(Elementwise):
@@ -100,6 +102,7 @@ class ELU(Elementwise):
     formula = r"\max(0, a) + \alpha (e^{\min(0, a)} - 1)"
     derivative = r"1_{a > 0} + \alpha e^a \, 1_{a \leq 0}"
     kinks = (0.0,)
+    slopes = "finite"
     examples = (example((3, 4)), example((3, 4), alpha=0.5))
 
     def fprop(self, a: Any) -> Any:
@@ -110,8 +113,8 @@ class ELU(Elementwise):
         return (np.where(a > 0, grad, grad * (self.alpha * left)),)
 
     def check_settings(self) -> None:
-        """Alpha is any number."""
-        keep_number(self, "alpha")
+        """Alpha is any finite number."""
+        refuse_not_finite(self, "alpha")
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """An exponential, a difference, a product."""
@@ -127,6 +130,7 @@ class Softplus(Elementwise):
     symbol = "softplus"
     formula = r"\log(1 + e^a)"
     derivative = r"\sigma(a)"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return np.logaddexp(a, 0)
@@ -148,11 +152,12 @@ class GELU(Elementwise):
     Φ(a) ≈ ½ + ½ tanh(√(2/π) (a + 0.044715 a³)), off by less than 0.0005, as many trained models have it.
     """
 
-    approximate: str = "none"
+    approximate: Literal["none", "tanh"] = "none"
 
     symbol = "gelu"
     formula = r"a \Phi(a)"
     derivative = r"\Phi(a) + a \varphi(a)"
+    slopes = "finite"
     examples = (example((3, 4)), example((3, 4), approximate="tanh"))
 
     def fprop(self, a: Any) -> Any:
@@ -164,11 +169,6 @@ class GELU(Elementwise):
         t = np.tanh(_inner(a))
         slope = _SCALE * (1 + 3 * _CUBIC * a * a)
         return (grad * (0.5 + 0.5 * t + 0.5 * a * (1 - t * t) * slope),)
-
-    def check_settings(self) -> None:
-        """Exact or by tanh."""
-        if self.approximate not in ("none", "tanh"):
-            raise UsageError(f"GELU: found approximate={self.approximate!r}, needs 'none' (exact) or 'tanh'")
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A distribution function, counted as ten, and a product."""
@@ -192,6 +192,7 @@ class SiLU(Elementwise):
     symbol = "silu"
     formula = r"a \sigma(a)"
     derivative = r"\sigma(a) (1 + a (1 - \sigma(a)))"
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return a * Sigmoid.apply(a)

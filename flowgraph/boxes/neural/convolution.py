@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.example import example
-from flowgraph.boxes.neural.sliding import Sliding, numbers, read_sliding
+from flowgraph.box.interval import Interval
+from flowgraph.boxes.neural.sliding import Padding, PerAxis, Sliding, read_sliding
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -24,14 +25,10 @@ class Convolving(Box, abstract=True):
     (before, after), and may be "same" or "valid". `groups` splits the channels: a filter reads those of its group only.
     """
 
-    stride: Any = 1
-    padding: Any = 0
-    dilation: Any = 1
-    groups: int = 1
-
-    def check_settings(self) -> None:
-        """Refuse groups that are no number; the others are read with the shapes."""
-        numbers(self, "groups", (self.groups,), 1, 1)
+    stride: PerAxis = 1
+    padding: Padding = 0
+    dilation: PerAxis = 1
+    groups: Annotated[int, Interval(1)] = 1
 
     def sliding(self, filters: Any) -> Sliding:
         """How the window of filters of this shape moves."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import inf
+from typing import Annotated, Any
 
 import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.example import example
-from flowgraph.boxes.engine.real_setting import keep_number
+from flowgraph.box.interval import Interval
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.neural.label import check_same_shape, refuse
 from flowgraph.shapes.size import Shape, product
@@ -46,6 +48,8 @@ class SquaredError(ElementwiseLoss):
     symbol = "squared error"
     formula = "(f - y)^2"
     derivative = "2 (f - y), -2 (f - y)"
+    slopes = "finite"
+    remedies = {"fprop": remedies.SUM}
     examples = (_TARGETS,)
 
     def fprop(self, f: Any, targets: Any) -> Any:
@@ -86,7 +90,7 @@ class Huber(ElementwiseLoss):
     Shapes: f and targets of one shape, h too.
     """
 
-    delta: float = 1.0
+    delta: Annotated[float, Interval(0.0, inf, open=True)] = 1.0
 
     symbol = "huber"
     formula = r"\min(|d|, \delta) (|d| - \frac{1}{2} \min(|d|, \delta)), d = f - y"
@@ -101,10 +105,6 @@ class Huber(ElementwiseLoss):
     def bprop(self, grad: Any, h: Any, f: Any, targets: Any) -> tuple[Any, ...]:
         part = grad * np.clip(f - _like(targets, f), -self.delta, self.delta)
         return part, -part
-
-    def check_settings(self) -> None:
-        """Delta is above 0."""
-        keep_number(self, "delta", above=0.0)
 
 
 class BinaryCrossEntropy(ElementwiseLoss):

@@ -9,6 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.neural.label import as_rows, check_targets, pick
 from flowgraph.boxes.neural.softmax import Softmax
 from flowgraph.shapes.size import Shape, product
@@ -48,6 +49,7 @@ class NegativeLogLikelihood(ClassLoss):
     derivative = r"-e(y) / f_y"
     domain = {"f": Interval(0, 1, open=True)}
     constant_children = frozenset({"targets"})
+    remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
     examples = (
         example((5, 3), np.array([0, 2, 1, 1, 0])),
         example((2, 3), np.array([[0.2, 0.5, 0.3], [0.0, 1.0, 0.0]])),

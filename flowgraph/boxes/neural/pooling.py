@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.example import example
-from flowgraph.boxes.neural.sliding import Sliding, numbers, read_sliding
+from flowgraph.boxes.neural.sliding import Padding, PerAxis, Sliding, numbers, read_sliding
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -23,10 +23,10 @@ class Pooling(Box, abstract=True):
     than half of the window.
     """
 
-    size: Any = 2
-    stride: Any = None
-    padding: Any = 0
-    dilation: Any = 1
+    size: PerAxis = 2
+    stride: PerAxis | None = None
+    padding: Padding = 0
+    dilation: PerAxis = 1
 
     def check_settings(self) -> None:
         """Read the window once, so that what makes no sense is refused where it is written."""

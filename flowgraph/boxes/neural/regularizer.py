@@ -9,6 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.example import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
+from flowgraph.boxes.engine import remedies
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, add, product
 from flowgraph.shapes.spec import Spec
@@ -65,6 +66,7 @@ class L2(Regularizer):
     symbol = "L2"
     formula = r"\sum W^2"
     derivative = "2 W"
+    remedies = {"fprop": remedies.SUM}
 
     def fprop(self, *weights: Any) -> Any:
         first, *others = (np.sum(real_part(conjugate(w) * w)) for w in weights)

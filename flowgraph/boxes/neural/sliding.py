@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,12 @@ from flowgraph.shapes.size import Shape, Size, add, unknown
 from flowgraph.shapes.spec import shape_text
 
 Pairs = tuple[tuple[int, int], ...]
+
+PerAxis = int | tuple[int, ...]
+"""A number for each axis of a window, or one for all."""
+
+Padding = int | tuple[int | tuple[int, int], ...] | Literal["same", "valid"]
+"""How many zeros stand around: one number, one per axis, or one before and one after each."""
 
 
 class Sliding(NamedTuple):

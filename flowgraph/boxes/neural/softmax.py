@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box import Box
+from flowgraph.box.axes import Axes
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.shapes.size import Shape, product
@@ -17,7 +18,7 @@ from flowgraph.shapes.spec import Spec
 class AlongAxis(Box, abstract=True):
     """A box that makes of the numbers along an axis, or several, or all (None), as many others."""
 
-    axis: Any = -1
+    axis: Axes | None = -1
 
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, 2)), example((5,), axis=None))
 

@@ -32,6 +32,8 @@ class Max(Extreme):
     symbol = "max"
     formula = r"\max a"
     derivative = "1_{a = h} / k"
+    analytic = False
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return a.max(axis=self.axis, keepdims=self.keepdims)
@@ -47,6 +49,8 @@ class Min(Extreme):
     symbol = "min"
     formula = r"\min a"
     derivative = "1_{a = h} / k"
+    analytic = False
+    slopes = "choice"
 
     def fprop(self, a: Any) -> Any:
         return a.min(axis=self.axis, keepdims=self.keepdims)
@@ -61,6 +65,8 @@ def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 class ArgMax(Reduction):
     """Where the largest stands, the first of several: an index, which no gradient passes."""
 
+    axis: int | None = None
+
     of_numbers = True
     numpy = np.argmax
     symbol = "argmax"
@@ -73,6 +79,8 @@ class ArgMax(Reduction):
 
 class ArgMin(Reduction):
     """Where the smallest stands, the first of several: an index, which no gradient passes."""
+
+    axis: int | None = None
 
     of_numbers = True
     numpy = np.argmin

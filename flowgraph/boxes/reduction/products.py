@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from flowgraph.box import Box
 from flowgraph.box.axes import is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
+from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import reshape_like
 from flowgraph.boxes.reduction.masked import in_dtype
 from flowgraph.boxes.reduction.sums import Fold, Reduction
@@ -32,6 +34,7 @@ class Prod(Fold):
     symbol = "Π"
     formula = r"\prod a"
     derivative = r"\prod_{j \neq i} a_j"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (*Reduction.examples, example(_ZEROS, axis=1), example(_ZEROS, axis=(0, 1)))
 
     def fprop(self, a: Any) -> Any:
@@ -57,7 +60,7 @@ class Others(Box):
     """
 
     public = False
-    axis: int = 0
+    axis: Annotated[int, Interval(0)] = 0
 
     symbol = "Π others"
     formula = r"\prod_{j \neq i} a_j"
@@ -81,16 +84,11 @@ class Others(Box):
         """As the child."""
         return a
 
-    def check_settings(self) -> None:
-        """Refuse an axis that is not counted from the front."""
-        if self.axis < 0:
-            raise UsageError(f"Others: found axis={self.axis}, needs an axis from 0")
-
 
 class Running(Box, abstract=True):
     """A box that adds or multiplies on along one axis, or along all elements in a row for axis=None."""
 
-    axis: Any = None
+    axis: int | None = None
 
     @classmethod
     def from_numpy(cls, a: Any, axis: Any = None, *, dtype: Any = None) -> Box:
@@ -132,6 +130,7 @@ class CumSum(Running):
     symbol = "cumsum"
     formula = r"\sum_{j \leq i} a_j"
     derivative = r"1_{j \leq i}"
+    remedies = {"fprop": remedies.SUM}
     examples = (*Running.examples, example((3, 4), axis=1, reverse=True))
 
     def fprop(self, a: Any) -> Any:
@@ -155,6 +154,7 @@ class CumProd(Running):
     symbol = "cumprod"
     formula = r"\prod_{j \leq i} a_j"
     derivative = r"1_{k \leq i} \prod_{j \leq i, j \neq k} a_j"
+    remedies = {"fprop": remedies.PRODUCT}
     examples = (*Running.examples, example(_ZEROS, axis=1), example(_ZEROS))
 
     def fprop(self, a: Any) -> Any:

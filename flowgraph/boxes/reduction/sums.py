@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import is_of_number
+from flowgraph.box.axes import Axes, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
+from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
 from flowgraph.boxes.numpy_api.array_arguments import axes_back
 from flowgraph.boxes.reduction.masked import count_where, in_dtype, masked, one_of, squares, started
@@ -34,7 +35,7 @@ _EXAMPLES = (
 class Reduction(Box, abstract=True):
     """A box that reduces the axes `axis` of its child, all of them for None; `keepdims` leaves them with size 1."""
 
-    axis: Any = None
+    axis: Axes | None = None
     keepdims: bool = False
 
     of_numbers: ClassVar[bool] = False
@@ -110,6 +111,8 @@ class Sum(Fold):
     symbol = "Σ"
     formula = r"\sum a"
     derivative = "1"
+    slopes = "share"
+    remedies = {"fprop": remedies.SUM}
 
     def fprop(self, a: Any) -> Any:
         return a.sum(axis=self.axis, keepdims=self.keepdims)
@@ -130,6 +133,8 @@ class Mean(Reduction):
     symbol = "mean"
     formula = r"\frac{1}{n} \sum a"
     derivative = r"\frac{1}{n}"
+    slopes = "share"
+    remedies = {"fprop": remedies.MEAN}
 
     @classmethod
     def from_numpy(
@@ -155,12 +160,13 @@ class Var(Reduction):
     h = Σ (a - mean)² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
     """
 
-    ddof: Any = 0
+    ddof: int | float = 0
 
     numpy = np.var
     symbol = "var"
     formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
     derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
+    remedies = {"fprop": remedies.MEAN}
     examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
 
     @classmethod
@@ -192,12 +198,13 @@ class Std(Reduction):
     Where all numbers along the axes are equal there is no derivative; the gradient is 0 there.
     """
 
-    ddof: Any = 0
+    ddof: int | float = 0
 
     numpy = np.std
     symbol = "std"
     formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
     derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
+    remedies = {"fprop": remedies.MEAN, "bprop": remedies.ROOT_SLOPE}
     examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.axes import Axes, axes_of, axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.errors import UsageError
@@ -26,6 +26,7 @@ class Transpose(Box):
     symbol = "T"
     formula = r"a^\top"
     derivative = r"\nabla_h^\top"
+    slopes = "share"
     examples = (example((3, 4)), example((2, 3, 4), axes=(2, 0, -2)), example((4,)), example(()))
 
     def fprop(self, a: Any) -> Any:
@@ -53,10 +54,11 @@ class Flip(Box):
     h = a, reversed        da = the gradient, reversed
     """
 
-    axis: Any = None
+    axis: Axes | None = None
 
     numpy = np.flip
     symbol = "flip"
+    slopes = "share"
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, -1)), example(()))
 
     def fprop(self, a: Any) -> Any:
@@ -78,11 +80,12 @@ class Roll(Box):
     h_i = a_{i - shift}        da = the gradient, rolled back
     """
 
-    shift: Any
-    axis: Any = None
+    shift: int | tuple[int, ...]
+    axis: Axes | None = None
 
     numpy = np.roll
     symbol = "roll"
+    slopes = "share"
     examples = (
         example((3, 4), shift=5),
         example((3, 4), shift=-1, axis=1),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of, is_of_number
+from flowgraph.box.axes import Axes, axes_of, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import reshape_like, sum_like
@@ -31,6 +31,7 @@ class Reshape(Box):
 
     numpy = np.reshape
     symbol = "reshape"
+    slopes = "share"
     examples = (
         example((3, 4), to=(2, 6)),
         example((3, 4), to=(-1,)),
@@ -72,10 +73,11 @@ class ExpandDims(Box):
     h = a, with new axes        da = the gradient, without them
     """
 
-    axis: Any
+    axis: Axes
 
     numpy = np.expand_dims
     symbol = "expand"
+    slopes = "share"
     examples = (example((3, 4), axis=1), example((3,), axis=(0, -1)), example((), axis=0), example((3,), axis=()))
 
     def fprop(self, a: Any) -> Any:
@@ -98,10 +100,11 @@ class Squeeze(Box):
     h = a, without the axes        da = the gradient, with them
     """
 
-    axis: Any
+    axis: Axes
 
     numpy = np.squeeze
     symbol = "squeeze"
+    slopes = "share"
     examples = (example((3, 1, 4), axis=1), example((1, 3, 1), axis=(0, -1)), example((1,), axis=0))
 
     @classmethod
@@ -136,6 +139,7 @@ class BroadcastTo(Box):
 
     numpy = np.broadcast_to
     symbol = "broadcast"
+    slopes = "share"
     examples = (example((3,), to=(2, 3)), example((2, 1), to=(-1, 3)), example((), to=(2,)), example((2,), to=(2,)))
 
     @classmethod

@@ -28,11 +28,12 @@ class Split(Box):
     h = (a[:i], a[i:j], ..., a[k:])        da = the gradients of the parts, joined
     """
 
-    at: Any
+    at: int | tuple[int, ...]
     axis: int = 0
     uneven: bool = False
 
     symbol = "split"
+    slopes = "share"
     examples = (
         example((6, 4), at=3),
         example((3, 5), at=(1, 4), axis=1),
@@ -85,6 +86,7 @@ class Unstack(Box):
 
     numpy = np.unstack
     symbol = "unstack"
+    slopes = "share"
     examples = (example((3, 4)), example((2, 3, 2), axis=-1), example((2,)))
 
     @classmethod

@@ -67,6 +67,7 @@ class BesselJ(Special):
     formula = r"J_v(a)"
     derivative = r"\frac{J_{v - 1}(a) - J_{v + 1}(a)}{2}"
     constant_children = underived_children = _ORDER
+    analytic = False
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
 
@@ -185,6 +186,7 @@ class BesselI(Special):
     formula = r"I_v(a)"
     derivative = r"\frac{I_{v - 1}(a) + I_{v + 1}(a)}{2}"
     constant_children = underived_children = _ORDER
+    analytic = False
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
 

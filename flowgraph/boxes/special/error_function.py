@@ -26,6 +26,7 @@ class Erf(Special):
     formula = r"\operatorname{erf}(a)"
     derivative = r"\frac{2}{\sqrt\pi} e^{-a^2}"
     of_complex = True
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return special().erf(a)
@@ -45,6 +46,7 @@ class Erfc(Special):
     formula = r"\operatorname{erfc}(a)"
     derivative = r"-\frac{2}{\sqrt\pi} e^{-a^2}"
     of_complex = True
+    slopes = "finite"
 
     def fprop(self, a: Any) -> Any:
         return special().erfc(a)

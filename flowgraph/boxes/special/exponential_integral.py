@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from math import inf
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.special.entropy import quiet_log
 from flowgraph.boxes.special.scipy_special import Special, special
-from flowgraph.errors import UsageError
 
 _POSITIVE = Interval(0, inf, open=True)
 _AROUND_0 = example(np.array([0.0, 1e-9, -1e-5, 0.3, -0.9, 2.5]))
@@ -101,12 +100,7 @@ class Spence(Special):
 class Ratio(Special, abstract=True):
     """A quotient that is smooth through 0, or its derivative of the whole order `order`."""
 
-    order: int = 0
-
-    def check_settings(self) -> None:
-        """Refuse orders that are not whole, and those whose factorial is no float."""
-        if isinstance(self.order, bool) or not isinstance(self.order, int) or not 0 <= self.order <= 170:
-            raise UsageError(f"{type(self).__name__}: found order={self.order!r}, needs a whole number from 0 to 170")
+    order: Annotated[int, Interval(0, 170)] = 0
 
 
 class Exprel(Ratio):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from math import inf
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -127,7 +127,7 @@ class Polygamma(Special):
     h = ψ⁽ⁿ⁾(a)        dh/da = ψ⁽ⁿ⁺¹⁾(a)
     """
 
-    n: int = 1
+    n: Annotated[int, Interval(0)] = 1
 
     symbol = "ψ⁽ⁿ⁾"
     formula = r"\psi^{(n)}(a)"
@@ -139,11 +139,6 @@ class Polygamma(Special):
         example((2, 2), n=2),
         example((4,), n=3),
     )
-
-    def check_settings(self) -> None:
-        """Refuse orders that are not whole."""
-        if isinstance(self.n, bool) or not isinstance(self.n, int | np.integer) or self.n < 0:
-            raise UsageError(f"Polygamma: found n={self.n!r}, needs a whole number from 0")
 
     def fprop(self, a: Any) -> Any:
         return np.asarray(special().polygamma(self.n, a)).astype(np.result_type(a.dtype, 1.0))[()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from flowgraph.box import Elementwise
 from flowgraph.box.example import example
+from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.errors import UsageError
 
@@ -24,7 +25,7 @@ class ModifiedBessel(Elementwise):
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 9.6.10, 9.6.26, 9.7.1.
     """
 
-    order: int = 0
+    order: Annotated[int, Interval(0, 8)] = 0
 
     symbol = "I"
     formula = r"I_n(a)"
@@ -35,11 +36,6 @@ class ModifiedBessel(Elementwise):
         example(np.array([-3.0, 0.2, 12.0, -40.0]), order=1),
         example((4,), order=3),
     )
-
-    def check_settings(self) -> None:
-        """Refuse orders that are not whole."""
-        if not isinstance(self.order, int) or not 0 <= self.order <= 8:
-            raise UsageError(f"ModifiedBessel: found order={self.order!r}, needs a whole number from 0 to 8")
 
     def fprop(self, a: Any) -> Any:
         if self.order == 0:

@@ -9,7 +9,7 @@ Source: Hyndman and Fan, Sample quantiles in statistical packages (1996).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,6 +41,12 @@ def _midpoint(n: Any, q: Any) -> Place:
     below, rest = _between((n - 1) * q)
     return below, np.where(rest == 0, 0.0, 0.5)
 
+
+Method = Literal[
+    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
+    "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
+]  # fmt: skip
+"""What NumPy calls the ways in which quantiles between two numbers are estimated."""
 
 METHODS: dict[str, Callable[[Any, Any], Place]] = {
     "inverted_cdf": lambda n, q: (np.ceil(n * q - 1), None),

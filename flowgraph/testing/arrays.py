@@ -1,0 +1,75 @@
+"""Checks that value and gradients do not depend on how arrays are given: memory layout, precision, size 0."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.checking.cases import Case
+from flowgraph.testing.probes import assert_same, differentiable, grads_of, parts, require, seeds
+
+
+def any_memory_layout(case: Case) -> None:
+    """Fortran order, negative strides and gaps give the same value and the same gradients."""
+    value = case.box.fprop(*case.children)
+    for lay in (_fortran, _reversed, _gaps):
+        laid = case.replace(*(lay(a) for a in case.children))
+        assert_same(laid.box.fprop(*laid.children), value, case, f"value on {lay.__name__[1:]} memory")
+        if differentiable(case):
+            grad = seeds(value)
+            laid_grad = tuple(map(lay, grad)) if isinstance(grad, tuple) else lay(grad)
+            for a, b in zip(grads_of(laid, laid_grad), grads_of(case, grad), strict=True):
+                assert_same(a, b, case, f"gradient on {lay.__name__[1:]} memory")
+
+
+def float32_like_float64(case: Case) -> None:
+    """float32 gives what float64 gives, with fewer digits."""
+    if not differentiable(case):
+        return
+    narrow = case.cast(np.float32)
+    wide = narrow.cast(np.float64)
+    value = narrow.box.fprop(*narrow.children)
+    assert_same(value, wide.box.fprop(*wide.children), case, "float32 value", 2e-4)
+    grad = seeds(value)
+    wide_grad = tuple(map(_doubled, grad)) if isinstance(grad, tuple) else _doubled(grad)
+    for a, b in zip(grads_of(narrow, grad), grads_of(wide, wide_grad), strict=True):
+        require(a.dtype in (np.float32, np.complex64), f"{case}: the gradient of float32 is {a.dtype}")
+        assert_same(a, b, case, "float32 gradient", 2e-3)
+
+
+def empty_arrays(case: Case) -> None:
+    """With one axis of size 0, where fprop takes it, gradients are empty or zero, of the right shape."""
+    for size in sorted({n for a in case.children for n in a.shape}):
+        emptied = case.replace(*(a[tuple(slice(0 if n == size else None) for n in a.shape)] for a in case.children))
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # NumPy warns of the mean of nothing, and so may a box
+                value = emptied.box.fprop(*emptied.children)
+        except (ValueError, IndexError, TypeError, ZeroDivisionError, np.linalg.LinAlgError):
+            continue
+        if not all(np.all(np.isfinite(v)) for v in parts(value)) or not differentiable(emptied):
+            continue
+        for i, grad in zip(emptied.floats, grads_of(emptied, seeds(value)), strict=True):
+            require(grad.shape == emptied.children[i].shape, f"{case} with {size} -> 0: gradient of {grad.shape}")
+            require(np.all(np.isfinite(grad)), f"{case} with {size} -> 0: gradient {grad}")
+
+
+def _doubled(array: Array) -> Array:
+    return array.astype(np.result_type(array.dtype, np.float64))
+
+
+def _fortran(array: Array) -> Array:
+    return np.asfortranarray(array) if array.ndim else array
+
+
+def _reversed(array: Array) -> Array:
+    turn = (slice(None, None, -1),) * array.ndim
+    return array[turn].copy()[turn]
+
+
+def _gaps(array: Array) -> Array:
+    wide = np.zeros([2 * n for n in array.shape], array.dtype)
+    wide[(slice(None, None, 2),) * array.ndim] = array
+    return wide[(slice(None, None, 2),) * array.ndim]

@@ -1,0 +1,24 @@
+"""The registry of boxes, kept free of the classes that tests define."""
+
+import contextlib
+
+import flowgraph as fg
+from flowgraph.box import registry_name
+
+
+def unregister(cls):
+    """Take a class of a module of tests out of the registry, from its definition on."""
+    assert fg.registry.pop(registry_name(cls)) is cls
+    return cls
+
+
+@contextlib.contextmanager
+def unregistered():
+    """Classes defined inside are not in the registry afterwards; those of modules of flowgraph are, once imported."""
+    before = dict(fg.registry)
+    try:
+        yield
+    finally:
+        own = {name: cls for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.")}
+        fg.registry.clear()
+        fg.registry.update(own | before)
