@@ -63,6 +63,7 @@ class Box(ArrayMethods, Description, Copying):
     underived_children: ClassVar[Any] = frozenset()
     examples: ClassVar[tuple[Any, ...] | None] = ()
     public: ClassVar[bool] = True
+    arithmetic: ClassVar[bool] = True
 
     has_bprop: ClassVar[bool] = False
     takes_needs: ClassVar[bool] = False
@@ -163,8 +164,11 @@ class Box(ArrayMethods, Description, Copying):
         return self.outputs[0]
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """Floating-point operations of one fprop, given the shapes of the value and of the children."""
-        return 0
+        """Floating-point operations of one fprop, given the shapes of the value and of the children.
+
+        0 for a box that declares `arithmetic = False`, such as a transpose; None where there is no rule.
+        """
+        return None if self.arithmetic else 0
 
     def named(self, name: str) -> Box:
         """The same box under another name: a new box with the same children and settings."""

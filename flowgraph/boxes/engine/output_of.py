@@ -19,6 +19,7 @@ class Part(Box):
 
     public = False
     symbol = "part"
+    arithmetic = False
     examples = None  # its child has several outputs: it is tested with the boxes that have them
 
     def fprop(self, whole: Any) -> Any:

@@ -28,6 +28,7 @@ class TakeAlongAxis(Box):
 
     numpy = np.take_along_axis
     symbol = "take along"
+    arithmetic = False
     constant_children = frozenset({"indices"})
     examples = (
         example((3, 4), np.array([[0], [3], [3]])),

@@ -24,6 +24,7 @@ class Transpose(Box):
 
     numpy = np.transpose
     symbol = "T"
+    arithmetic = False
     formula = r"a^\top"
     derivative = r"\nabla_h^\top"
     examples = (example((3, 4)), example((2, 3, 4), axes=(2, 0, -2)), example((4,)), example(()))
@@ -57,6 +58,7 @@ class Flip(Box):
 
     numpy = np.flip
     symbol = "flip"
+    arithmetic = False
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, -1)), example(()))
 
     def fprop(self, a: Any) -> Any:
@@ -83,6 +85,7 @@ class Roll(Box):
 
     numpy = np.roll
     symbol = "roll"
+    arithmetic = False
     examples = (
         example((3, 4), shift=5),
         example((3, 4), shift=-1, axis=1),

@@ -30,6 +30,7 @@ class Concatenate(Box):
 
     numpy = np.concatenate
     symbol = "concatenate"
+    arithmetic = False
     examples = (
         example((3, 4), (2, 4)),
         example((3, 1), (3, 4), (3, 2), axis=-1),
@@ -72,6 +73,7 @@ class SplitLike(Box):
     axis: int = 0
 
     symbol = "split like"
+    arithmetic = False
     constant_children = frozenset({"likes"})
     examples = (example((5, 4), (3, 4), (2, 4)), example((3, 4), (3, 1), (3, 3), axis=-1))
 
@@ -108,6 +110,7 @@ class Stack(Box):
 
     numpy = np.stack
     symbol = "stack"
+    arithmetic = False
     examples = (example((3, 4), (3, 4)), example((3,), (3,), (3,), axis=-1), example((), ()), example((2,), axis=1))
 
     @classmethod

@@ -33,6 +33,7 @@ class Split(Box):
     uneven: bool = False
 
     symbol = "split"
+    arithmetic = False
     examples = (
         example((6, 4), at=3),
         example((3, 5), at=(1, 4), axis=1),
@@ -85,6 +86,7 @@ class Unstack(Box):
 
     numpy = np.unstack
     symbol = "unstack"
+    arithmetic = False
     examples = (example((3, 4)), example((2, 3, 2), axis=-1), example((2,)))
 
     @classmethod
