@@ -32,22 +32,23 @@ EQUIVALENT = ROOT / "tools" / "equivalent_mutants.toml"
 PROGRAMS = 40
 
 _ENGINE_TESTS = """
-    asking choices copies debugging errors functional graph inference input_names lecture mistakes
-    mlp_step opened random_graphs randomness read_only returned sabotage signature size
+    test_choices test_errors test_lecture test_mistakes test_sabotage
+    shapes/test_signature shapes/test_size
+    box/test_asking box/test_copies box/test_inference box/test_randomness box/test_read_only
+    boxes/test_keywords boxes/test_outer
+    boxes/indexing/test_indexing boxes/shape/test_shape boxes/reduction/test_product
+    graph/test_graph graph/test_input_names graph/test_opened graph/test_random_graphs graph/test_returned
+    debugging/test_debugging saving/test_hostile_files functional/test_functional benchmarks/test_mlp_step
 """
 ROOMS = {
     "engine": Room(
         ("flowgraph/shapes/**/*.py", "flowgraph/box/**/*.py", "flowgraph/graph/**/*.py"),
-        (
-            *(f"tests/test_{name}.py" for name in _ENGINE_TESTS.split()),
-            *(f"tests/boxes/test_{name}.py" for name in ("indexing", "shape", "keywords", "outer", "product")),
-            "tests/saving/test_hostile_files.py",
-        ),
+        tuple(f"tests/{name}.py" for name in _ENGINE_TESTS.split()),
     ),
-    "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/test_random_graphs.py"), PROGRAMS, True),
+    "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/graph/test_random_graphs.py"), PROGRAMS, True),
     "derivatives": Room(
         ("flowgraph/derivatives/**/*.py", "flowgraph/functional/**/*.py"),
-        ("tests/derivatives", "tests/functional", "tests/test_functional.py", "tests/test_random_graphs.py"),
+        ("tests/derivatives", "tests/functional", "tests/graph/test_random_graphs.py"),
     ),
     "checking": Room(("flowgraph/checking/**/*.py",), ("tests/checking", "tests/test_sabotage.py")),
 }
