@@ -1,4 +1,4 @@
-"""Right operations written before the checker saw them: sequence models, normalisations, geometry, implicit functions,
+"""Right operations composed of several steps: sequence models, normalisations, geometry, implicit functions,
 several outputs, transforms, settings that are defaults."""
 
 import numpy as np

@@ -1,10 +1,10 @@
-"""Planted mistakes in operations like those of unseen_right, written before the checker saw them."""
+"""Planted mistakes in operations composed of several steps, such as those of right_composed."""
 
 import numpy as np
 from scipy import special
 
 from .entries import bug, fit, normal, uniform
-from .unseen_right import (
+from .right_composed import (
     bag,
     clip_norm,
     clip_norm_back,
