@@ -13,7 +13,7 @@ from .catalogue.entries import ENTRIES, Entry
 
 RIGHT = (
     *("right_kinks", "right_numbers", "right_algebra", "right_shapes", "right_models", "right_unguarded"),
-    "right_composed",
+    *("right_networks", "right_transforms"),
 )
 WRONG = ("bugs_values", "bugs_tiny", "bugs_contract", "bugs_regimes", "bugs_shapes", "bugs_composed")
 TOPICS = ("sequences", "space", "pictures", "factors", "densities", "choices", "settings")
