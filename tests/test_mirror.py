@@ -19,7 +19,7 @@ OTHERWISE = {
 
 WHOLE = {
     "choices", "contract", "distribution", "documents", "errors", "hostile_text", "layers", "lecture", "mirror",
-    "mistakes", "recipe", "sabotage",
+    "mistakes", "quick", "recipe", "sabotage",
 }  # fmt: skip
 """Tests of the package as a whole, of the modules beside its folders, and of what stands around it."""
 

@@ -516,6 +516,7 @@ class fg_registry_kept:
         fg.registry.update(self.before)
 
 
+@pytest.mark.slow
 def test_models_and_plans_go_to_spawned_processes():
     ran = subprocess.run(
         [sys.executable, "-m", "tests.box.spawned"], capture_output=True, text=True, timeout=120, check=False
