@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test coverage lint check pages bench mutants clean
+.PHONY: demo test quick coverage lint check pages bench mutants clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -14,6 +14,10 @@ test: .venv/dev
 coverage: .venv/dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
 	$(BIN)/python tests/coverage_floor.py coverage.xml
+
+# What a change of the engine most likely breaks; see "Quick tests" in CONTRIBUTING.md.
+quick: .venv/dev
+	$(BIN)/python -m pytest tests --quick -n 2 --dist worksteal
 
 lint: .venv/dev
 	$(BIN)/ruff check .

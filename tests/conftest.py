@@ -1,4 +1,7 @@
-"""Hypothesis profiles: `dev` by default, `ci` derandomised, `thorough` for a long night; HYPOTHESIS_PROFILE chooses."""
+"""Hypothesis profiles: `dev` by default, `ci` derandomised, `thorough` for a long night; HYPOTHESIS_PROFILE chooses.
+
+`pytest --quick` has a profile of its own, and the tests of tests/quick.py alone.
+"""
 
 import os
 import signal
@@ -6,9 +9,12 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import quick
+
 _calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("dev", max_examples=50, **_calm)
 settings.register_profile("ci", max_examples=60, derandomize=True, **_calm)
+settings.register_profile("quick", max_examples=10, derandomize=True, **_calm)
 settings.register_profile("thorough", max_examples=2000, **_calm)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
@@ -24,10 +30,29 @@ UNMEASURED = frozenset(f"test_{name}.py" for name in (
 """Files of tests whose lines of the package other tests run too; measuring takes 70 % more time."""
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="what a change of the engine most likely breaks, in a minute")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: a test that takes several seconds, which --quick leaves out")
+    if config.getoption("--quick"):
+        settings.load_profile("quick")
+
+
+def pytest_ignore_collect(collection_path, config):
+    return True if config.getoption("--quick") and quick.is_left_out(collection_path) else None
+
+
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.path.name in UNMEASURED:
             item.add_marker(pytest.mark.no_cover)
+    if config.getoption("--quick"):
+        kept = quick.chosen(items)
+        chosen = set(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = kept
 
 
 @pytest.fixture(autouse=True, scope="session")

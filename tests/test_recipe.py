@@ -33,6 +33,7 @@ def run(folder, code):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_box_is_exported_checked_and_in_every_page(copy):
     code = """
 import flowgraph as fg, numpy as np

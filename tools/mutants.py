@@ -32,22 +32,24 @@ EQUIVALENT = ROOT / "tools" / "equivalent_mutants.toml"
 PROGRAMS = 40
 
 _ENGINE_TESTS = """
-    asking choices copies debugging errors functional graph inference input_names lecture mistakes
-    mlp_step opened random_graphs randomness read_only returned sabotage signature size
+    tests/test_choices.py tests/test_errors.py tests/test_lecture.py tests/test_mistakes.py tests/test_sabotage.py
+    tests/benchmarks/test_mlp_step.py tests/box/test_asking.py tests/box/test_copies.py tests/box/test_inference.py
+    tests/box/test_randomness.py tests/box/test_read_only.py tests/boxes/indexing/test_indexing.py
+    tests/boxes/reduction/test_product.py tests/boxes/shape/test_shape.py tests/boxes/test_keywords.py
+    tests/boxes/test_outer.py tests/debugging/test_debugging.py tests/functional/test_functional.py
+    tests/graph/test_graph.py tests/graph/test_input_names.py tests/graph/test_opened.py
+    tests/graph/test_random_graphs.py tests/graph/test_returned.py tests/saving/test_hostile_files.py
+    tests/shapes/test_signature.py tests/shapes/test_size.py
 """
 ROOMS = {
     "engine": Room(
         ("flowgraph/shapes/**/*.py", "flowgraph/box/**/*.py", "flowgraph/graph/**/*.py"),
-        (
-            *(f"tests/test_{name}.py" for name in _ENGINE_TESTS.split()),
-            *(f"tests/boxes/test_{name}.py" for name in ("indexing", "shape", "keywords", "outer", "product")),
-            "tests/saving/test_hostile_files.py",
-        ),
+        tuple(_ENGINE_TESTS.split()),
     ),
-    "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/test_random_graphs.py"), PROGRAMS, True),
+    "plan": Room(("flowgraph/plan/**/*.py",), ("tests/plan", "tests/graph/test_random_graphs.py"), PROGRAMS, True),
     "derivatives": Room(
         ("flowgraph/derivatives/**/*.py", "flowgraph/functional/**/*.py"),
-        ("tests/derivatives", "tests/functional", "tests/test_functional.py", "tests/test_random_graphs.py"),
+        ("tests/derivatives", "tests/functional", "tests/graph/test_random_graphs.py"),
     ),
     "checking": Room(("flowgraph/checking/**/*.py",), ("tests/checking", "tests/test_sabotage.py")),
 }

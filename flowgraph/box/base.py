@@ -133,8 +133,11 @@ class Box(Construction, Immutable, Copying, ArrayMethods, Twins):
         return tuple(name.partition("[")[0] in self.constant_children for name in self.names_of_children())
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """Floating-point operations of one fprop, given the shapes of the value and of the children."""
-        return 0
+        """Floating-point operations of one fprop, given the shapes of the value and of the children.
+
+        0 for a box that declares `arithmetic = False`, such as a transpose; None where there is no rule.
+        """
+        return None if self.arithmetic else 0
 
     def named(self, name: str) -> Box:
         """The same box under another name: a new box with the same children and settings."""

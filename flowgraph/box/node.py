@@ -35,6 +35,7 @@ class Node:
     slopes: ClassVar[Slopes] = ""
     remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
+    arithmetic: ClassVar[bool] = True
 
     child_names: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from flowgraph.box.leaves import Parameter
+from flowgraph.graph.flops import number_text, total_flops
 from flowgraph.graph.topology import Topology
 from flowgraph.printable import printable
-from flowgraph.shapes.size import Size, add, product
+from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import shape_text
 
 HEADINGS = ("name", "box", "shape", "dtype", "parameters", "flops")
@@ -26,7 +26,7 @@ def graph_rows(graph: Topology) -> list[tuple[str, ...]]:
                 " ".join(shape_text(spec.shape) for spec in box.outputs),
                 " ".join(dict.fromkeys(str(spec.dtype) for spec in box.outputs)),
                 number_text(count),
-                number_text(flops_of(box)),
+                total_flops([(box, 1)]).text,
             )
         )
     return rows
@@ -35,24 +35,10 @@ def graph_rows(graph: Topology) -> list[tuple[str, ...]]:
 def graph_table(graph: Topology) -> str:
     """The rows under their headings, and the totals."""
     parameters = sum(int(product(box.shape)) for box in graph.parameters)
-    flops: int | Size = 0
-    for box in graph.boxes:
-        flops = add(flops, flops_of(box))
+    flops = total_flops((box, 1) for box in graph.boxes)
     rows = [HEADINGS, *graph_rows(graph)]
-    total = ("", f"{len(graph)} boxes", "", "", number_text(parameters), number_text(flops))
+    total = ("", f"{len(graph)} boxes", "", "", number_text(parameters), flops.text)
     return _aligned([*rows, total])
-
-
-def flops_of(box: Any) -> Any:
-    """Floating-point operations of one fprop of a box; 0 where they cannot be told before a run."""
-    if not box.children or len(box.outputs) != 1:
-        return 0
-    return box.flops(box.shape, *[child.shape for child in box.children if len(child.outputs) == 1])
-
-
-def number_text(number: int | Size) -> str:
-    """A number with thousands set apart; nothing for 0."""
-    return "" if number == 0 else f"{number:,}" if isinstance(number, int) else str(number)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowgraph.box import Box
-from flowgraph.graph.table import flops_of
+from flowgraph.graph.flops import Flops, total_flops
 from flowgraph.rendering.palette import HEAT, KINDS
 from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import amount_text
-from flowgraph.shapes.size import add, multiply, product
+from flowgraph.shapes.size import Size, add, multiply, product
 from flowgraph.shapes.spec import Spec
 
 
@@ -32,13 +32,14 @@ def _facts(subject: Subject) -> list[str]:
     count = sum(box.value.size for box in graph.parameters)
     facts = [f"{len(graph):,} boxes" if len(graph) > 1 else "1 box"]
     facts += [f"{count:,} parameters"] if count else []
-    texts = (amount_text(flops, "FLOP", subject.sizes), amount_text(memory, "B", subject.sizes))
-    facts += [f"fprop {texts[0]}"] if flops and texts[0] else []
-    facts += [f"values {texts[1]}"] if memory and texts[1] else []
+    known = amount_text(flops.known, "FLOP", subject.sizes) if flops.known else ""
+    operations, values = flops.joined(known), amount_text(memory, "B", subject.sizes)
+    facts += [f"fprop {operations}"] if operations else []
+    facts += [f"values {values}"] if memory and values else []
     return [*facts, subject.dtype]
 
 
-def _amounts(subject: Subject) -> tuple[Any, Any]:
+def _amounts(subject: Subject) -> tuple[Flops, Any]:
     """FLOP of an fprop and bytes of its values; boxes that are alike are counted before they are added up."""
     alike: dict[Any, list[Box]] = {}
     specs: Counter[Spec] = Counter()
@@ -48,11 +49,10 @@ def _amounts(subject: Subject) -> tuple[Any, Any]:
             settings = id(box) if box.settings else 0
             key = (type(box), settings, box.outputs, tuple(child.outputs for child in box.children))
             alike.setdefault(key, []).append(box)
-    flops, memory = 0, 0
-    for boxes in alike.values():
-        flops = add(flops, multiply(len(boxes), flops_of(boxes[0])))  # type: ignore[assignment]
+    flops = total_flops((boxes[0], len(boxes)) for boxes in alike.values())
+    memory: int | Size = 0
     for spec, times in specs.items():
-        memory = add(memory, multiply(times * spec.dtype.itemsize, product(spec.shape)))  # type: ignore[assignment]
+        memory = add(memory, multiply(times * spec.dtype.itemsize, product(spec.shape)))
     return flops, memory
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import FlowgraphError, OpenChoiceError
-from tests.coverage_calls import COMMON, flat
-from tests.coverage_list import found
+from tests.boxes.coverage_calls import COMMON, flat
+from tests.boxes.coverage_list import found
 from tests.derivatives.test_forward_mode import CALLS, FUNCTIONS
 
 SHAPES = (("N", 3), ("N",)), (("N", "N"), ("N",)), ((3, "N"), ("N",))

@@ -9,9 +9,9 @@ import flowgraph as fg
 from flowgraph import functional as F
 from flowgraph.errors import NotDifferentiableError, UnknownBoxError
 from flowgraph.graph import reachability
+from tests.boxes.coverage_calls import COMMON, OWN, flat
+from tests.boxes.coverage_list import found
 from tests.cases import cases
-from tests.coverage_calls import COMMON, OWN, flat
-from tests.coverage_list import found
 from tests.derivatives.every_derivative import assert_functional, assert_of_boxes
 from tests.test_contract import BOXES
 from tools.coverage_page import covered

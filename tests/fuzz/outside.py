@@ -138,7 +138,7 @@ def torch(built: Built, rng: np.random.Generator) -> Path:
         return SKIPPED
     import torch as package
 
-    from tests.test_random_graphs import in_torch
+    from tests.graph.test_random_graphs import in_torch
 
     graph = fg.Graph(built.loss)
     wrt = [box for box in built.wrt if box in graph.slots]

@@ -21,6 +21,7 @@ class Part(Box):
     public = False
     symbol = "part"
     slopes = "share"
+    arithmetic = False
     examples = None  # its child has several outputs: it is tested with the boxes that have them
 
     def fprop(self, whole: Any) -> Any:

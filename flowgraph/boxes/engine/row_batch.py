@@ -21,6 +21,7 @@ class UnitRows(Box):
 
     public = False
     symbol = "unit rows"
+    arithmetic = False
     constant_children = frozenset({"like"})
     examples = (example((2, 3)), example(()), example((4,)))
 
@@ -43,6 +44,7 @@ class RepeatRows(Box):
 
     public = False
     symbol = "repeat rows"
+    arithmetic = False
     constant_children = frozenset({"rows"})
     examples = (example((2, 3), (4,)), example((), (2, 3)), example((3,), (3, 1)))
 
@@ -65,6 +67,7 @@ class RowsAs(Box):
 
     public = False
     symbol = "rows as"
+    arithmetic = False
     constant_children = frozenset({"like"})
     examples = (example((6, 2), (2, 3)), example((1, 2), ()), example((3,), (3,)))
 

@@ -11,7 +11,7 @@ from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.shapes.broadcasting import summed_to
-from flowgraph.shapes.size import Size
+from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same, shape_text
 
 
@@ -41,6 +41,10 @@ class SumLike(Box):
             raise self.shape_error(f"{shape_text(like.shape)} does not broadcast to {shape_text(a.shape)}")
         return Spec(like.shape, a.dtype)
 
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element of a."""
+        return product(shapes[0])
+
 
 class BroadcastLike(Box):
     """Repeat an array along new axes and axes of size 1, to the shape of another.
@@ -49,6 +53,7 @@ class BroadcastLike(Box):
     """
 
     symbol = "broadcast like"
+    arithmetic = False
     constant_children = frozenset({"like"})
     slopes = "share"
     examples = (example((3,), (2, 3)), example((2, 1), (2, 3)), example((), (2, 3)))
@@ -71,6 +76,7 @@ class ReshapeLike(Box):
     """
 
     symbol = "reshape like"
+    arithmetic = False
     constant_children = frozenset({"like"})
     slopes = "share"
     examples = (example((6,), (2, 3)), example((2, 3), (3, 1, 2)))
@@ -95,6 +101,7 @@ class FitLike(Box):
     axes: tuple[int, ...]
 
     symbol = "fit like"
+    arithmetic = False
     constant_children = frozenset({"like"})
     examples = (
         example((5,), (3,), axes=(0,)),
@@ -131,6 +138,7 @@ class CountLike(Box):
     axis: Axes | None = None
 
     symbol = "count"
+    arithmetic = False
     constant_children = frozenset({"like"})
     examples = (example((2, 3)), example((2, 3), axis=(1,)))
 

@@ -241,6 +241,7 @@ class FftShift(Box):
     inverse: bool = False
 
     symbol = "fftshift"
+    arithmetic = False
     examples = (
         example((5,)),
         example((3, 4), inverse=True),

@@ -28,6 +28,7 @@ class TakeAlongAxis(Box):
 
     numpy = np.take_along_axis
     symbol = "take along"
+    arithmetic = False
     constant_children = frozenset({"indices"})
     slopes = "choice"
     examples = (

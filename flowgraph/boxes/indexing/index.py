@@ -15,7 +15,7 @@ from flowgraph.boxes.engine.output_of import part
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
 from flowgraph.shapes import indexing as index_shape
 from flowgraph.shapes.indexing import ARRAY, ArrayIndex, IndexMismatchError
-from flowgraph.shapes.size import Shape, Size
+from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same, shape_text
 
 
@@ -31,6 +31,7 @@ class Index(Box):
     index: tuple[Any, ...] = ()
 
     symbol = "[ ]"
+    arithmetic = False
     formula = r"a_{index}"
     constant_children = frozenset({"indices"})
     slopes = "choice"
@@ -99,6 +100,10 @@ class IndexAdd(Box):
             raise self.shape_error(f"the index takes {shape_text(shape)} of `like`, and a is {shape_text(a.shape)}")
         return Spec(like.shape, a.dtype)
 
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element of a."""
+        return product(shapes[0])
+
 
 class ArangeLike(Box):
     """The places 0, 1, 2 ... along one axis of an array, as integers: np.arange(N) where N follows the batch.
@@ -115,6 +120,7 @@ class ArangeLike(Box):
     axis: int = 0
 
     symbol = "arange"
+    arithmetic = False
     constant_children = frozenset({"like"})
     examples = (example((3, 4)), example((3, 4), axis=-1))
 

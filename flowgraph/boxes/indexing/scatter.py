@@ -29,6 +29,7 @@ class SetAt(Box):
     index: tuple[Any, ...] = ()
 
     symbol = "set at"
+    arithmetic = False
     formula = r"h_{index} = value"
     constant_children = frozenset({"indices"})
     slopes = "choice"

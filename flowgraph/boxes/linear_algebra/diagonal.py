@@ -26,6 +26,7 @@ class Diagonal(Box):
 
     numpy = np.diagonal
     symbol = "diagonal"
+    arithmetic = False
     formula = r"\operatorname{diag}(a)"
     slopes = "choice"
     examples = (
@@ -61,6 +62,7 @@ class OnDiagonal(Box):
     axis2: int = 1
 
     symbol = "on diagonal"
+    arithmetic = False
     constant_children = frozenset({"like"})
     slopes = "share"
     examples = (
@@ -99,6 +101,7 @@ class Diag(Box):
     k: int = 0
 
     symbol = "diag"
+    arithmetic = False
     formula = r"\operatorname{diag}(a)"
     slopes = "share"
     examples = (example((3,)), example((3,), k=2), example((2,), k=-1))
@@ -121,6 +124,7 @@ class Triangle(Box, abstract=True):
 
     k: int = 0
 
+    arithmetic = False
     examples = (example((3, 4)), example((4, 3), k=1), example((2, 3, 3), k=-1))
 
     @classmethod

@@ -22,6 +22,7 @@ class EuclideanNorm(Reduction):
     """
 
     symbol = "‖a‖"
+    per_element = 2  # a square, a sum
     formula = r"\sqrt{\sum |a|^2}"
     derivative = r"\frac{a}{h}"
     examples = (*Reduction.examples, example(np.array([[3.0, 4.0], [0.0, -2.0]]), axis=1))
@@ -44,6 +45,7 @@ class PNorm(Reduction):
     p: int | float = 3.0
 
     symbol = "‖a‖ₚ"
+    per_element = 3  # a modulus, a power, a sum
     formula = r"\left(\sum |a|^p\right)^{1/p}"
     derivative = r"\operatorname{sign}(a) \left(\frac{|a|}{h}\right)^{p - 1}"
     kinks = (0.0,)

@@ -210,6 +210,10 @@ class ConvInput(Convolving):
         _check(self, g, like, w)
         return Spec(like.shape, np.result_type(g.dtype, w.dtype))
 
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """As many as the convolution: a product and a sum per element of the gradient and of a filter."""
+        return 2 * product(shapes[0]) * product(shapes[1][1:])
+
 
 class ConvFilters(Convolving):
     """What a convolution sends to its filters: at every place of the window what it reads times the gradient there.
@@ -249,6 +253,10 @@ class ConvFilters(Convolving):
         """The shape of the filters."""
         _check(self, g, x, like)
         return Spec(like.shape, np.result_type(g.dtype, x.dtype))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """As many as the convolution: a product and a sum per element of the gradient and of a filter."""
+        return 2 * product(shapes[0]) * product(shapes[2][1:])
 
 
 def _some(examples: int, each: int) -> Iterator[slice]:

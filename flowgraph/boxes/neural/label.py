@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.example import example
 from flowgraph.errors import DtypeError, LabelError
-from flowgraph.shapes.size import product
+from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same, shape_text
 
 
@@ -24,6 +24,7 @@ class OneHot(Box):
     """
 
     symbol = "one hot"
+    arithmetic = False
     formula = r"e(y)_c = 1_{y = c}"
     constant_children = frozenset({"labels", "like"})
     examples = (example(np.array([2, 0]), (2, 3)), example(np.array(1), (3,)))
@@ -63,6 +64,7 @@ class PlacesOf(Box):
     columns: bool = False
 
     symbol = "places"
+    arithmetic = False
     formula = r"i C + y_i"
     constant_children = frozenset({"labels", "like"})
     examples = (
@@ -96,6 +98,7 @@ class PlaceOf(Box):
 
     public = False
     symbol = "place"
+    arithmetic = False
     formula = "y"
     constant_children = frozenset({"labels", "like"})
     examples = (example(np.array([2]), (1, 3)), example(np.array(1), (4,)))
@@ -143,6 +146,10 @@ class MinusAt(Box):
         if amount.shape or len(places.shape) != 1 or places.dtype.kind not in "iu":
             raise self.shape_error("needs one amount, and a row of integer places")
         return Spec(a.shape, np.result_type(a.dtype, amount.dtype))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per place."""
+        return product(shapes[1])
 
 
 def pick(box: Box, values: Any, labels: Any) -> Any:

@@ -112,5 +112,5 @@ class SoftmaxCrossEntropy(ClassLoss):
         return grad[..., None] * (f - t), None
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """Per class a comparison, a difference, an exponential, a sum."""
-        return 4 * product(shapes[0])
+        """Per class a comparison, a difference, an exponential, a sum; with probabilities as many again, to weigh."""
+        return (4 if len(shapes[1]) < len(shapes[0]) else 8) * product(shapes[0])

@@ -56,10 +56,6 @@ class Pooling(Box, abstract=True):
         if len(grad.shape) != len(needed) or not all(map(same, grad.shape, needed)):
             raise self.shape_error(f"the pooling gives {shape_text(needed)}")
 
-    def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """One per element of every window."""
-        return product(shape) * product(self.sliding.size)
-
 
 class MaxPool(Pooling):
     """The largest in each place of a sliding window.
@@ -89,6 +85,10 @@ class MaxPool(Pooling):
         if a.dtype.kind == "c":
             raise DtypeError(f"{self.title}: found complex numbers, none of which is the largest; needs real ones")
         return Spec(self.pooled(a.shape), a.dtype)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """A comparison per element of every window."""
+        return product(shape) * product(self.sliding.size)
 
 
 class SpreadToLargest(Pooling):
@@ -195,6 +195,10 @@ class MeanPool(Pooling):
         """One number per window, of whole numbers a float."""
         return Spec(self.pooled(a.shape), np.result_type(a.dtype, 1.0) if a.dtype.kind in "biu" else a.dtype)
 
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """A sum per element of every window, and a quotient."""
+        return product(shape) * (product(self.sliding.size) + 1)
+
 
 class SpreadEvenly(Pooling):
     """The gradient of `MeanPool`: each number goes to all of its window, over the number that counts.
@@ -229,6 +233,10 @@ class SpreadEvenly(Pooling):
         """The shape of what was pooled."""
         self.check_pooled(g, like)
         return Spec(like.shape, g.dtype)
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """A quotient per window, and a sum per element of it."""
+        return product(shapes[0]) * (product(self.sliding.size) + 1)
 
 
 def _largest(box: Pooling, a: Any) -> tuple[Any, Any]:

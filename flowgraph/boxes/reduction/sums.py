@@ -41,6 +41,9 @@ class Reduction(Box, abstract=True):
     of_numbers: ClassVar[bool] = False
     """Whether NumPy takes the axes 0 and -1 for what has none."""
 
+    per_element: ClassVar[int] = 1
+    """Floating-point operations per element of the child."""
+
     examples: ClassVar[tuple[Any, ...]] = _EXAMPLES
 
     def infer(self, a: Spec) -> Spec:
@@ -70,8 +73,8 @@ class Reduction(Box, abstract=True):
         return np.expand_dims(reduced, self.axes(a.ndim))
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """One per element of the child."""
-        return product(shapes[0])
+        """As many per element of the child as the class says."""
+        return self.per_element * product(shapes[0])
 
 
 class Fold(Reduction, abstract=True):
@@ -164,6 +167,7 @@ class Var(Reduction):
 
     numpy = np.var
     symbol = "var"
+    per_element = 4  # the mean, a difference, its square, a sum
     formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
     derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
     remedies = {"fprop": remedies.MEAN}
@@ -202,6 +206,7 @@ class Std(Reduction):
 
     numpy = np.std
     symbol = "std"
+    per_element = 4  # the mean, a difference, its square, a sum
     formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
     derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
     remedies = {"fprop": remedies.MEAN, "bprop": remedies.ROOT_SLOPE}
@@ -238,6 +243,7 @@ class LogSumExp(Reduction):
     """
 
     symbol = "logsumexp"
+    per_element = 4  # a comparison, a difference, an exponential, a sum
     formula = r"\ln \sum \exp(a)"
     derivative = r"\exp(a - h)"
 

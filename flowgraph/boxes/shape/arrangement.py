@@ -24,6 +24,7 @@ class Transpose(Box):
 
     numpy = np.transpose
     symbol = "T"
+    arithmetic = False
     formula = r"a^\top"
     derivative = r"\nabla_h^\top"
     slopes = "share"
@@ -59,6 +60,7 @@ class Flip(Box):
     numpy = np.flip
     symbol = "flip"
     slopes = "share"
+    arithmetic = False
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, -1)), example(()))
 
     def fprop(self, a: Any) -> Any:
@@ -86,6 +88,7 @@ class Roll(Box):
     numpy = np.roll
     symbol = "roll"
     slopes = "share"
+    arithmetic = False
     examples = (
         example((3, 4), shift=5),
         example((3, 4), shift=-1, axis=1),

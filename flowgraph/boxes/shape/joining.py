@@ -31,6 +31,7 @@ class Concatenate(Box):
     numpy = np.concatenate
     symbol = "concatenate"
     slopes = "share"
+    arithmetic = False
     examples = (
         example((3, 4), (2, 4)),
         example((3, 1), (3, 4), (3, 2), axis=-1),
@@ -73,6 +74,7 @@ class SplitLike(Box):
     axis: int = 0
 
     symbol = "split like"
+    arithmetic = False
     constant_children = frozenset({"likes"})
     slopes = "share"
     examples = (example((5, 4), (3, 4), (2, 4)), example((3, 4), (3, 1), (3, 3), axis=-1))
@@ -111,6 +113,7 @@ class Stack(Box):
     numpy = np.stack
     symbol = "stack"
     slopes = "share"
+    arithmetic = False
     examples = (example((3, 4), (3, 4)), example((3,), (3,), (3,), axis=-1), example((), ()), example((2,), axis=1))
 
     @classmethod

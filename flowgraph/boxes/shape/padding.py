@@ -37,6 +37,7 @@ class Pad(Box):
     numpy = np.pad
     symbol = "pad"
     slopes = "share"
+    arithmetic = False
     examples = (
         example((3, 4), pad_width=((1, 2), (0, 1))),
         example((3,), pad_width=((2, 1),), constant_values=1.5),

@@ -32,6 +32,7 @@ class Reshape(Box):
     numpy = np.reshape
     symbol = "reshape"
     slopes = "share"
+    arithmetic = False
     examples = (
         example((3, 4), to=(2, 6)),
         example((3, 4), to=(-1,)),
@@ -78,6 +79,7 @@ class ExpandDims(Box):
     numpy = np.expand_dims
     symbol = "expand"
     slopes = "share"
+    arithmetic = False
     examples = (example((3, 4), axis=1), example((3,), axis=(0, -1)), example((), axis=0), example((3,), axis=()))
 
     def fprop(self, a: Any) -> Any:
@@ -105,6 +107,7 @@ class Squeeze(Box):
     numpy = np.squeeze
     symbol = "squeeze"
     slopes = "share"
+    arithmetic = False
     examples = (example((3, 1, 4), axis=1), example((1, 3, 1), axis=(0, -1)), example((1,), axis=0))
 
     @classmethod
@@ -140,6 +143,7 @@ class BroadcastTo(Box):
     numpy = np.broadcast_to
     symbol = "broadcast"
     slopes = "share"
+    arithmetic = False
     examples = (example((3,), to=(2, 3)), example((2, 1), to=(-1, 3)), example((), to=(2,)), example((2,), to=(2,)))
 
     @classmethod
@@ -183,6 +187,7 @@ class BroadcastArrays(Box):
 
     numpy = np.broadcast_arrays
     symbol = "broadcast"
+    arithmetic = False
     examples = (example((2, 1), (3,)), example((), (2, 3), (3,)))
 
     @classmethod

@@ -34,6 +34,7 @@ class Split(Box):
 
     symbol = "split"
     slopes = "share"
+    arithmetic = False
     examples = (
         example((6, 4), at=3),
         example((3, 5), at=(1, 4), axis=1),
@@ -87,6 +88,7 @@ class Unstack(Box):
     numpy = np.unstack
     symbol = "unstack"
     slopes = "share"
+    arithmetic = False
     examples = (example((3, 4)), example((2, 3, 2), axis=-1), example((2,)))
 
     @classmethod

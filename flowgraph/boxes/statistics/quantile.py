@@ -16,7 +16,7 @@ from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import expand_along, take_axis
 from flowgraph.boxes.statistics.quantile_methods import METHODS, Method, places
 from flowgraph.errors import UsageError
-from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec
 
 _LINES = np.array([[0.3, -1.2, 2.5], [1.5, 0.1, -2.0]])
@@ -67,10 +67,6 @@ class OrderStatistic(Box, abstract=True):
         trial = try_fprop(self, (Spec(small_shape(len(a.shape)), a.dtype),))
         assert isinstance(trial, Spec)
         return Spec((*trial.shape[: len(trial.shape) - len(rest)], *rest), trial.dtype)
-
-    def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """One per element of the child."""
-        return product(shapes[0])
 
 
 def _at_ranks(shares: Any, a: Any, ranks: Any, axis: int) -> Any:

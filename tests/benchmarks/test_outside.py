@@ -13,7 +13,7 @@ from benchmarks.outside import evidence
 from benchmarks.outside.entry import DIFFERENCES, Case, Entry, Package, packages
 from benchmarks.outside.score import Result, measure, summary
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 TEXTBOOK = next(package for package in packages() if package.name == "textbook-dense")
 GUARDED = """
 import json, os, time

@@ -1,4 +1,4 @@
-"""C and 2: habits that break the contract, and second derivatives."""
+"""C and 2: state kept between calls, inputs written to now and then, gradients of another form; second derivatives."""
 
 import numpy as np
 from scipy import special

@@ -1,43 +1,46 @@
-"""Planted mistakes in operations like those of unseen_right, written before the checker saw them."""
+"""Planted mistakes in pieces of nets and operations of several steps, most of them those of right_networks and
+right_transforms."""
 
 import numpy as np
 from scipy import special
 
 from .entries import bug, fit, normal, uniform
-from .unseen_right import (
-    bag,
+from .right_networks import (
     clip_norm,
     clip_norm_back,
-    convolve,
-    convolve_back,
-    correlate,
     distances,
     fixed_point,
     focal_back,
     group_norm,
     gru,
-    gumbel,
-    halves,
-    halves_back,
     logit,
     lstm,
     lstm_back,
+    masked_mean,
+    runge_kutta,
+    sigmoid,
+    triplet,
+    weight_norm,
+)
+from .right_transforms import (
+    bag,
+    convolve,
+    convolve_back,
+    correlate,
+    gumbel,
+    halves,
+    halves_back,
     lyapunov,
     lyapunov_back,
-    masked_mean,
     moving_max_back,
     polynomial,
     polynomial_back,
     reflect,
     rotate,
     rotate_back,
-    runge_kutta,
-    sigmoid,
     sparsemax,
     triangular,
-    triplet,
     upsample,
-    weight_norm,
     windows,
 )
 

@@ -5,8 +5,8 @@ import pytest
 import scipy.special
 
 import flowgraph as fg
+from tests.boxes.elementwise.test_arithmetic import grad, value
 from tests.boxes.numpy_calls import assert_as_numpy
-from tests.boxes.test_arithmetic import grad, value
 
 A = np.random.default_rng(0).normal(size=(3, 4))
 

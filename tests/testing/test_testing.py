@@ -10,7 +10,7 @@ import flowgraph as fg
 from flowgraph.errors import install_hint
 from flowgraph.testing import CHECKS, box_classes, check_box_class, checks, parametrize_with_checks
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 BOXES = '''
 import numpy as np

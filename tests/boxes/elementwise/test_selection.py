@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from tests.boxes.test_arithmetic import grad, value
+from tests.boxes.elementwise.test_arithmetic import grad, value
 
 A = np.array([-2.0, -0.5, 0.0, 0.5, 2.0])
 

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.box import Leaf
-from tests.cases import cases
-from tests.copied_worlds import (
+from tests.box.copied_worlds import (
     Holds,
     drawn_world,
     graphs_of,
@@ -29,6 +28,7 @@ from tests.copied_worlds import (
     pickled_in_python,
     roots,
 )
+from tests.cases import cases
 from tests.registry import unregistered
 
 try:
@@ -505,8 +505,9 @@ def test_cloudpickle_takes_what_has_no_name(what):
             assert type(pickle.loads(cloudpickle.dumps(thing))).__name__ == type(thing).__name__
 
 
+@pytest.mark.slow
 def test_models_and_plans_go_to_spawned_processes():
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.spawned"], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "tests.box.spawned"], capture_output=True, text=True, timeout=120, check=False
     )
     assert (ran.returncode, ran.stdout.split()) == (0, ["same"] * 4), ran.stderr

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from tests.boxes.test_arithmetic import grad, value
+from tests.boxes.elementwise.test_arithmetic import grad, value
 
 EVERYWHERE = ["sin", "cos", "arctan", "tanh", "arcsinh", "sinh", "cosh", "exp", "exp2", "expm1", "sinc", "radians",
               "degrees", "deg2rad", "rad2deg", "square", "negative", "absolute"]  # fmt: skip

@@ -8,11 +8,11 @@ import scipy
 
 import flowgraph as fg
 from flowgraph.box.numpy_dispatch import implemented
-from tests.coverage_calls import COMMON, MATRIX, OWN, VECTOR, flat
-from tests.coverage_list import FIRST, NOT_YET, PROMISED, REFUSED, found
+from tests.boxes.coverage_calls import COMMON, MATRIX, OWN, VECTOR, flat
+from tests.boxes.coverage_list import FIRST, NOT_YET, PROMISED, REFUSED, found
 from tools import coverage_page
 
-PAGE = Path(__file__).parent.parent / "docs" / "coverage.md"
+PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 NAMES = [name for names in PROMISED.values() for name in names.split()]
 
 
@@ -66,7 +66,7 @@ def called(name, function):
         except (TypeError, ValueError, IndexError, KeyError, np.linalg.LinAlgError):
             continue
     raise AssertionError(
-        f"{name}: none of the common calls serves it; give it one of its own in tests/coverage_calls.py"
+        f"{name}: none of the common calls serves it; give it one of its own in tests/boxes/coverage_calls.py"
     )
 
 

@@ -1,4 +1,4 @@
-"""Models, plans and boxes of one's own sent to processes that start from nothing: `python -m tests.spawned`."""
+"""Models, plans and boxes of one's own sent to processes that start from nothing: `python -m tests.box.spawned`."""
 
 import multiprocessing
 import pickle
@@ -64,7 +64,7 @@ def main():
             there = pool.apply(function, (thing,))
             print("same" if there == function(thing) else "other")
     code = cloudpickle.dumps(fg.Graph(fg.sum(Cubed(fg.Parameter([1.0, 2.0], name="w"), factor=2.0))))
-    command = [sys.executable, "-c", f"from tests.spawned import differentiated as d; print(d({code!r}))"]
+    command = [sys.executable, "-c", f"from tests.box.spawned import differentiated as d; print(d({code!r}))"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     print("same" if ran.stdout.strip() == repr(differentiated(code)) else ran)
 
