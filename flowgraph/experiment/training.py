@@ -89,7 +89,7 @@ def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequen
     if run.checkpoint.exists():
         resume(run.checkpoint, trainer)
     elif checks:
-        examine(experiment.problem, trainer.train, trainer.seed).tell()
+        examine(experiment.problem, trainer.examples(), trainer.seed).tell()
     history = trainer.run(
         experiment.settings.epochs, [*callbacks, Checkpoint(run.checkpoint, seconds=seconds, lock=False)]
     )

@@ -4,6 +4,7 @@ from flowgraph.training import schedules
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.checkpoint import Checkpoint, load_checkpoint, resume, save_checkpoint
+from flowgraph.training.clipping import Clipped
 from flowgraph.training.dropout import dropout
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.evaluation import Evaluator
@@ -31,6 +32,7 @@ __all__ = [
     "BiasVariance",
     "Callback",
     "Checkpoint",
+    "Clipped",
     "EarlyStopping",
     "Epoch",
     "Evaluator",

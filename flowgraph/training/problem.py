@@ -21,6 +21,7 @@ from flowgraph.training.keywords import strict_settings
 from flowgraph.training.measures import measures_of
 from flowgraph.training.mlp import MLP
 from flowgraph.training.objective import objective
+from flowgraph.training.sample_weight import weights_like, with_weights
 from flowgraph.training.settings import read_number
 from flowgraph.training.weights import weights_of
 
@@ -41,6 +42,9 @@ class Problem:
     `updates` maps parameters that are not trained, such as running statistics, to boxes of their new values, as in
     `fg.compile`. They are changed with every step, from the values before it, on its batch.
 
+    `sample_weight` is an input with one number per example, by which every loss of an example in the objective is
+    multiplied, and the error too. `fg.fit` divides the numbers that it is given for it by their mean.
+
     `measures` are those of the objective, which a step gives for its batch, `evaluated` those of `evaluate`.
 
     >>> import numpy as np, flowgraph as fg
@@ -59,9 +63,11 @@ class Problem:
         loss: Box | None = None,
         error: Box | None = None,
         updates: Mapping[Parameter, Box] | None = None,
+        sample_weight: Input | None = None,
     ) -> None:
-        self.objective = _scalar("objective", objective)
-        self.evaluate = objective if evaluate is None else _scalar("evaluate", evaluate)
+        self.objective = objective = with_weights(_scalar("objective", objective), sample_weight)
+        self.evaluate = objective if evaluate is None else with_weights(_scalar("evaluate", evaluate), sample_weight)
+        self.sample_weight = sample_weight
         self.updates = _read_updates(updates)
         self.graph = Graph(objective)
         self.inputs = self.graph.inputs
@@ -73,8 +79,11 @@ class Problem:
             )
         given = {"loss": loss, "error": error}
         further = {name: _scalar(name, box) for name, box in given.items() if box is not None}
-        self.measures = measures_of(objective, **further)
-        self.evaluated = self.measures if evaluate is None else measures_of(evaluate, **further)
+        self.given: Mapping[str, Box] = further
+        self.measures = measures_of(objective, **further, weights=sample_weight)
+        self.evaluated = self.measures
+        if evaluate is not None:
+            self.evaluated = measures_of(self.evaluate, **further, weights=sample_weight)
         self.names = Graph(objective, *self.updates).names
         self._refuse_what_is_foreign({"evaluate": self.evaluate, **further, **_titled(self.updates)})
         _refuse_idle_regularizers(self.graph, self.parameters)
@@ -192,6 +201,19 @@ def problem_of(
         return Problem(model, evaluate=evaluate, updates=updates)
     raise UsageError(
         f"{who}: found {type(model).__name__} as the model, needs an fg.MLP, an objective box or a Problem"
+    )
+
+
+def weighted_problem(problem: Problem) -> Problem:
+    """The problem with weights of its examples; itself if it has them."""
+    if problem.sample_weight is not None:
+        return problem
+    return Problem(
+        problem.objective,
+        evaluate=None if problem.evaluate is problem.objective else problem.evaluate,
+        **problem.given,
+        updates=problem.updates,
+        sample_weight=weights_like(problem.objective),
     )
 
 
