@@ -9,7 +9,8 @@ import flowgraph
 
 ORDER = (
     "printable", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
-    "functional", "checking", "rendering", "mutation", "data", "training", "demo", "experiment", "search", "cli",
+    "functional", "checking", "rendering", "mutation", "data", "training", "demo", "experiment", "search",
+    "interop", "cli",
 )  # fmt: skip
 ANYWHERE = ("starting", "__version__")
 """What imports nothing of flowgraph."""

@@ -125,6 +125,24 @@ class Stream:
         return Batch(examples.arrays, len(examples))
 
 
+class Nothing:
+    """No batches: those of a trainer that has let go of its examples."""
+
+    steps, more = 0, False
+
+    def begin(self, epoch: int, position: int = 0) -> None:
+        """There is nothing to begin with."""
+
+    @property
+    def first(self) -> Any:
+        """Refused."""
+        return self.take()
+
+    def take(self) -> Batch:
+        """Refused."""
+        raise UsageError("trainer: found no examples since release(); needs feed(data)")
+
+
 def is_stream(data: Any) -> bool:
     """Whether data are no arrays but something that gives batches: a function, an iterator, a loader."""
     known = isinstance(data, Mapping | tuple | list | str | np.ndarray | Fed) or hasattr(data, "__array__")

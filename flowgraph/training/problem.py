@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,8 @@ class Problem:
     `fg.compile`. They are changed with every step, from the values before it, on its batch.
 
     `sample_weight` is an input with one number per example, by which every loss of an example in the objective is
-    multiplied, and the error too. `fg.fit` divides the numbers that it is given for it by their mean.
+    multiplied, and the error too. `fg.fit` divides the numbers that it is given for it by their mean. `losses` are the
+    boxes with a loss of each example where these are no losses of `fg`, but graphs of your own.
 
     `measures` are those of the objective, which a step gives for its batch, `evaluated` those of `evaluate`.
 
@@ -64,9 +65,13 @@ class Problem:
         error: Box | None = None,
         updates: Mapping[Parameter, Box] | None = None,
         sample_weight: Input | None = None,
+        losses: Iterable[Box] = (),
     ) -> None:
-        self.objective = objective = with_weights(_scalar("objective", objective), sample_weight)
-        self.evaluate = objective if evaluate is None else with_weights(_scalar("evaluate", evaluate), sample_weight)
+        self.losses = tuple(losses)
+        self.objective = objective = with_weights(_scalar("objective", objective), sample_weight, self.losses)
+        if evaluate is not None:
+            evaluate = with_weights(_scalar("evaluate", evaluate), sample_weight, self.losses)
+        self.evaluate = objective if evaluate is None else evaluate
         self.sample_weight = sample_weight
         self.updates = _read_updates(updates)
         self.graph = Graph(objective)
@@ -213,7 +218,8 @@ def weighted_problem(problem: Problem) -> Problem:
         evaluate=None if problem.evaluate is problem.objective else problem.evaluate,
         **problem.given,
         updates=problem.updates,
-        sample_weight=weights_like(problem.objective),
+        sample_weight=weights_like(problem.objective, problem.losses),
+        losses=problem.losses,
     )
 
 
@@ -231,10 +237,12 @@ def mlp_problem(
     l2: float = 0.0,
     *,
     updates: Mapping[Parameter, Box] | None = None,
+    loss: Callable[[Any, Any], Any] | None = None,
 ) -> Problem:
     """The usual objective of a network: cross entropy for a softmax or sigmoid output, else the squared error.
 
-    `targets` are an array like those to come: integer labels, probabilities or numbers.
+    `targets` are an array like those to come: integer labels, probabilities or numbers. `loss` is another loss: a
+    function of the box of scores (of numbers, where the output is linear) and that of targets.
     """
     dtype = mlp.weights[0].dtype
     targets = rectangular(targets, "fit: 'y'")
@@ -247,10 +255,13 @@ def mlp_problem(
             penalty = part if penalty is None else penalty + part
 
     def whole(training: bool) -> Any:
-        losses = _losses(mlp, mlp.logits(x, training=training), y)
-        return objective(losses) if penalty is None else objective(losses, penalty, 1.0)
+        losses.append(_losses(mlp, mlp.logits(x, training=training), y, loss))
+        return objective(losses[-1]) if penalty is None else objective(losses[-1], penalty, 1.0)
 
-    return Problem(whole(True), evaluate=whole(False) if any(mlp.dropout) else None, updates=updates)
+    losses: list[Any] = []
+    evaluate, trained = whole(False) if any(mlp.dropout) else None, whole(True)
+    own = [one for one in losses if one.shape] if loss is not None else ()
+    return Problem(trained, evaluate=evaluate, updates=updates, losses=own)
 
 
 def _targets(data: Any) -> Any:
@@ -264,11 +275,13 @@ def _targets(data: Any) -> Any:
     raise FeedError(f"fit: found {type(data).__name__} as the data of an MLP, needs a pair (X, y) or a dict of x and y")
 
 
-def _losses(mlp: MLP, a: Any, y: Any) -> Any:
+def _losses(mlp: MLP, a: Any, y: Any, loss: Callable[[Any, Any], Any] | None) -> Any:
+    if y.ndim == 1 and mlp.sizes[-1] == 1 and not _is_classes(mlp):
+        a = reshape_like(a, y)
+    if loss is not None:
+        return loss(a, y)
     if _is_classes(mlp):
         return SoftmaxCrossEntropy(a, y, name="loss")
-    if y.ndim == 1 and mlp.sizes[-1] == 1:
-        a = reshape_like(a, y)
     if mlp.output is sigmoid:
         return BinaryCrossEntropy(a, y, name="loss")
     return SquaredError(mlp.output(a), y, name="loss")

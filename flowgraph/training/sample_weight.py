@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,22 @@ from flowgraph.graph import Graph
 NAME = "sample_weight"
 
 
-def losses_in(graph: Graph) -> list[Box]:
-    """The boxes that are losses of examples."""
-    return [box for box in graph.boxes if box.role == "loss"]
+def losses_in(graph: Graph, given: Collection[Box] = ()) -> list[Box]:
+    """The boxes that are losses of examples: those of some that are given, or those of `fg`."""
+    known = set(given)
+    return [box for box in graph.boxes if (box in known if known else box.role == "loss")]
 
 
-def with_weights(objective: Box, weights: Input | None) -> Any:
+def with_weights(objective: Box, weights: Input | None, losses: Collection[Box] = ()) -> Any:
     """The objective in which every loss of an example is multiplied by the weight of the example.
 
-    Boxes that no loss enters stay as they are. None as weights is no weight.
+    `losses` are the boxes with these losses, by default those that are losses of `fg`. Boxes that no loss enters stay
+    as they are. None as weights is no weight.
     """
     if weights is None:
         return objective
     graph = Graph(objective)
-    anew: dict[Box, Any] = {loss: weighted(loss, weights) for loss in losses_in(graph)}
+    anew: dict[Box, Any] = {loss: weighted(loss, weights) for loss in losses_in(graph, losses)}
     if not anew:
         raise UsageError(
             f"sample_weight: found no loss of examples in {objective.title}, such as fg.SquaredError, which could be "
@@ -50,10 +53,10 @@ def weighted(losses: Any, weights: Any) -> Any:
     return losses * np.expand_dims(factor, tuple(range(1, len(losses.shape))))
 
 
-def weights_like(objective: Box) -> Input:
+def weights_like(objective: Box, losses: Collection[Box] = ()) -> Input:
     """An input for the weights of examples, one per example of the first loss of an objective."""
-    losses = [box for box in losses_in(Graph(objective)) if box.shape]
-    size, dtype = (losses[0].shape[0], losses[0].dtype) if losses else ("N", np.dtype(float))
+    found = [box for box in losses_in(Graph(objective), losses) if box.shape]
+    size, dtype = (found[0].shape[0], found[0].dtype) if found else ("N", np.dtype(float))
     return Input(NAME, shape=(size,), dtype=dtype)
 
 

@@ -21,8 +21,8 @@ from flowgraph.training.rule import Rule, Updates
 class Step:
     """The plan of a step, all parameters together, and what there is to read of it.
 
-    `parameters` are those of the problem by name, `remembered` those of the rule and the averages. `averages` maps each
-    parameter that is trained to the exponential moving average of its values, where `average`, its decay, is given:
+    `parameters` are those of the problem by name, `owned` these and those of the rule and the averages. `averages` maps
+    each parameter that is trained to the exponential moving average of its values, if the decay `average` is given:
     E becomes β E + (1 − β) theta with the new theta, from the first values on.
 
     Source: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; with the exponential mean
@@ -52,7 +52,8 @@ class Step:
         )
         self.parameters: dict[str, Parameter] = {problem.names[p]: p for p in (*grads, *problem.updates)}
         own = [parameter for parameter in updates if parameter not in grads]
-        self.remembered = {f"{number}/{p.name}": p for number, p in enumerate(own)}
+        self.owned = {f"parameter/{name}": p for name, p in self.parameters.items()}
+        self.owned |= {f"rule/{number}/{p.name}": p for number, p in enumerate(own)}
 
     def run(self, arrays: Mapping[Box, Array], rate: float, seed: int) -> tuple[dict[str, float], dict[str, float]]:
         """Change the parameters by a batch; the measures by name, and the norm of the gradient by layer."""

@@ -14,7 +14,7 @@ from flowgraph.box import Array, Box
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
-from flowgraph.training.batches import as_stream
+from flowgraph.training.batches import Nothing, Shuffled, Stream, as_stream
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.clipping import clipped_rule
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
@@ -78,9 +78,7 @@ class Trainer:
         self.batch_size = batch_size
         self._read(train, valid, sample_weight)
         if evaluate is not None and self.valid is None:
-            raise UsageError(
-                "fit: found evaluate= without validation data, on which it would be evaluated; needs valid="
-            )
+            raise UsageError("fit: found evaluate= without validation data, which it is for; needs valid=")
         self.rule = clipped_rule(find_rule(rule), clip_norm, clip_value)
         self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.backend = backend
@@ -89,20 +87,22 @@ class Trainer:
         self.updates = self.epoch = 0
         self.stopped: str | None = None
         self.history: list[Epoch] = []
+        self._set_aside: dict[Parameter, Array] = {}
         self._build(metrics)
         self._begin_epoch()
 
     def _read(self, train: Any, valid: Any, sample_weight: Any) -> None:
         """Take examples to train on and to validate on, or a stream of batches."""
-        self.batches, self.train, self.valid = training_data(
+        data = training_data(
             self.problem, train, valid, batch_size=self.batch_size, seed=self.seed, sample_weight=sample_weight
         )
-        self.batch_size = self.batches.size
+        self.batches: Shuffled | Stream | Nothing = data.batches
+        self.train, self.valid = data.train, data.valid
+        self.batch_size = data.batches.size
 
     def _build(self, metrics: Any) -> None:
         self._step = step = Step(self.problem, self.rule, self.backend, self.average)
         self.plan = step.plan
-        self._parameters, self._remembered = step.parameters, step.remembered
         self._evaluator = None
         if self.valid is not None:
             self._evaluator = Evaluator(self.problem, step.penalty, averages=step.averages)
@@ -123,13 +123,17 @@ class Trainer:
         """
         if sample_weight is not None and self.problem.sample_weight is None:
             raise UsageError("feed: found sample_weight= for a training that began without; give it to the Trainer too")
-        if (valid is None) is not (self.valid is None):
+        if (valid is None) is not (self._evaluator is None):
             raise UsageError("feed: found validation data now or before, but not both; needs them each time, or never")
         self.batch_size = batch_size
         self._read(train, valid, sample_weight)
         self.lookout = Lookout(self.lookout.settings)
         self.stopped = None
         self._begin_epoch()
+
+    def release(self) -> None:
+        """Let go of all examples; `feed` gives others."""
+        self.batches, self.train, self.valid = Nothing(), None, None
 
     def examples(self) -> Fed:
         """The training examples; of a stream those of its first batch."""
@@ -200,6 +204,8 @@ class Trainer:
     def run(self, epochs: int, callbacks: Sequence[Any] = ()) -> History:
         """Train until `epochs` epochs are complete, or until it is stopped; the best parameters are put back."""
         listeners = [as_callback(callback) for callback in callbacks]
+        for parameter, value in self._set_aside.items():
+            parameter.value = value
         try:
             with interruption() as interrupted:
                 for listener in listeners:
@@ -245,16 +251,16 @@ class Trainer:
     def put_back_best(self) -> None:
         """Give the model the parameters of the best epoch, if validation data showed one, and free it of the plan.
 
-        Parameters that lived on in the memory of the plan would keep it.
+        Parameters in the memory of the plan would keep it. What averages stand in for is set aside for another run.
         """
         now = self.values()
-        for name, parameter in self._parameters.items():
+        self._set_aside = {p: p.value for p in self._step.averages}
+        for name, parameter in self._step.parameters.items():
             parameter.value = self.lookout.parameters.get(name, now[name])
 
     def state(self) -> State:
         """All that `restore` needs, copied."""
-        arrays = {f"parameter/{name}": np.array(p.value) for name, p in self._parameters.items()}
-        arrays |= {f"rule/{name}": np.array(p.value) for name, p in self._remembered.items()}
+        arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
         arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
         record = {
             **identity_of(self),
@@ -274,13 +280,13 @@ class Trainer:
         arrays, record = read_state(state)
         check_identity(record, identity_of(self))
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
-        owned = {f"parameter/{name}": p for name, p in self._parameters.items()}
-        owned |= {f"rule/{name}": p for name, p in self._remembered.items()}
+        owned, own = self._step.owned, self._step.parameters
         check_arrays(arrays, owned)
-        check_arrays(arrays, {f"best/{name}": self._parameters[name] for name in best if name in self._parameters})
+        check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
         check_progress(record, {"norms": self._norms, "sums": self._sums}, self.train)
         for name, parameter in owned.items():
             parameter.value = arrays[name]
+        self._set_aside = {}
         self.lookout.restore(record["lookout"], best)
         self.updates, self.epoch = record["updates"], record["epoch"]
         self._begin_epoch(record["position"])

@@ -119,6 +119,15 @@ def test_the_average_goes_on_from_a_state():
         Trainer(linear()[2], (X, Y), (X, Y)).restore(states[0])
 
 
+def test_steps_go_on_from_the_parameters_themselves_after_a_run():
+    found, expected = (linear() for _ in range(2))
+    trainer = Trainer(found[2], (X, Y), average=0.9)
+    for epochs in (1, 2, 3):
+        trainer.run(epochs)
+    Trainer(expected[2], (X, Y), average=0.9).run(3)
+    assert (found[0].value == expected[0].value).all()
+
+
 def test_an_average_that_makes_no_sense():
     with pytest.raises(UsageError, match="found average=1, needs a number from 0 and below 1"):
         fg.fit(linear()[2], (X, Y), average=1, **QUIET)
