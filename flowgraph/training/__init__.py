@@ -11,6 +11,7 @@ from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.fit import fit
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.initialisers import constant, glorot_uniform, he_normal, he_uniform, zeros
+from flowgraph.training.layers import GRU, LSTM, RNN, BatchNorm, ConvLayer, Embedding, LayerNorm, MultiHeadAttention
 from flowgraph.training.lbfgs import lbfgs
 from flowgraph.training.linear import Linear
 from flowgraph.training.minimum import Minimum
@@ -25,21 +26,29 @@ from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "SGD",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "BiasVariance",
     "Callback",
     "Checkpoint",
     "Clipped",
+    "ConvLayer",
     "EarlyStopping",
+    "Embedding",
     "Epoch",
     "Evaluator",
     "History",
+    "LayerNorm",
     "Linear",
     "Minimum",
     "Momentum",
+    "MultiHeadAttention",
     "Nesterov",
     "Preflight",
     "PreflightError",
