@@ -157,7 +157,7 @@ def as_stream(data: Any, steps_per_epoch: int | None) -> tuple[Any, Any]:
         return stream, stream.first
     if steps_per_epoch is not None:
         raise UsageError(
-            f"fit: found steps_per_epoch={steps_per_epoch} for data that are arrays, of which an epoch takes all; it "
-            f"is for a stream of batches"
+            f"fit: found steps_per_epoch={steps_per_epoch!r} for data that are arrays, of which an epoch takes all; it "
+            f"needs a stream of batches"
         )
     return data, data

@@ -84,7 +84,9 @@ def _within(who: str, grad: Any, value: float) -> Any:
 
 def clipped_rule(rule: Rule, norm: float | None, value: float | None) -> Rule:
     """The rule with clipped gradients where a limit is given, else itself."""
-    return rule if norm is None and value is None else Clipped(rule, norm=norm, value=value)
+    limits = {"norm": norm, "value": value}
+    given = {n: read_number("fit", f"clip_{n}", one, above=0) for n, one in limits.items() if one is not None}
+    return Clipped(rule, **given) if given else rule
 
 
 def norm_of(grads: Iterable[Any]) -> Any:

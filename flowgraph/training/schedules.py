@@ -226,12 +226,9 @@ class OneCycle(Schedule):
         _above_zero(self, alpha=self.alpha)
         _count(self, updates=self.updates)
         keep(self, "rise", read_number("OneCycle", "rise", self.rise, above=0, below=1))
-        start = self.alpha / 25 if self.start is None else self.start
-        lowest = start / 1e4 if self.lowest is None else self.lowest
-        for name, number in (("start", start), ("lowest", lowest)):
-            keep(self, name, read_number("OneCycle", name, number, low=0))
-            if number > self.alpha:
-                raise UsageError(f"OneCycle: found {name}={number}, needs 0 to alpha={self.alpha}")
+        keep(self, "start", _up_to("start", self.alpha / 25 if self.start is None else self.start, self.alpha))
+        lowest = float(self.start or 0) / 1e4 if self.lowest is None else self.lowest
+        keep(self, "lowest", _up_to("lowest", lowest, self.alpha))
 
     def rate(self, t: int) -> float:
         top, end = self.rise * self.updates - 1, self.updates - 1.0
@@ -276,6 +273,14 @@ def find_schedule(who: str, rate: float | Schedule) -> Schedule:
 def _along_cosine(first: float, last: float, done: float) -> float:
     """From the first rate to the last along half a cosine, of which a share from 0 to 1 is done."""
     return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
+
+
+def _up_to(name: str, rate: Any, alpha: float) -> float:
+    """A rate of a cycle, at most the largest one."""
+    found = read_number("OneCycle", name, rate, low=0)
+    if found > alpha:
+        raise UsageError(f"OneCycle: found {name}={found}, needs 0 to alpha={alpha}")
+    return found
 
 
 def _above_zero(schedule: Schedule, **numbers: Any) -> None:

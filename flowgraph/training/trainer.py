@@ -78,7 +78,9 @@ class Trainer:
         self.batch_size = batch_size
         self._read(train, valid, sample_weight)
         if evaluate is not None and self.valid is None:
-            raise UsageError("fit: found evaluate= without validation data, which it is for; needs valid=")
+            raise UsageError(
+                "fit: found evaluate= without validation data, on which it would be evaluated; needs valid="
+            )
         self.rule = clipped_rule(find_rule(rule), clip_norm, clip_value)
         self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.backend = backend
@@ -103,9 +105,7 @@ class Trainer:
     def _build(self, metrics: Any) -> None:
         self._step = step = Step(self.problem, self.rule, self.backend, self.average)
         self.plan = step.plan
-        self._evaluator = None
-        if self.valid is not None:
-            self._evaluator = Evaluator(self.problem, step.penalty, averages=step.averages)
+        self._evaluator = None if self.valid is None else Evaluator(self.problem, step.penalty, averages=step.averages)
         self._metrics = Metrics(self.problem, metrics, step.averages) if metrics else None
         if self._metrics is not None and self.train is None and self.valid is None:
             raise UsageError("fit: found metrics= beside a stream of batches alone; needs valid=, examples to measure")
