@@ -30,6 +30,8 @@ CALLS = {
     "Graph.render": lambda **keywords: fg.Graph(loss).render("unused.dot", **keywords),
     "Linear": lambda **keywords: fg.Linear(2, 3, rng=0, **keywords),
     "MLP": lambda **keywords: fg.MLP([2, 3, 2], rng=0, **keywords),
+    "Plan": lambda **keywords: fg.Plan([loss], {}, **keywords),
+    "RNN": lambda **keywords: fg.RNN(2, 3, rng=0, **keywords),
     "Run.bprop": fg.Graph(loss).fprop().bprop,
     "Trainer": lambda **keywords: fg.Trainer(fg.MLP([2, 2], rng=0), (rows, labels), **keywords),
     "check": lambda **keywords: fg.check(cubed, np.ones(2), **keywords),

@@ -15,7 +15,7 @@ import flowgraph
 ORDER = (
     "printable", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
     "functional", "checking", "testing", "rendering", "mutation", "data", "training", "demo", "experiment", "search",
-    "cli",
+    "interop", "cli",
 )  # fmt: skip
 ANYWHERE = ("starting", "__version__")
 """What imports nothing of flowgraph."""
@@ -27,6 +27,7 @@ BACK = {
     ("training.history_plot", "training.history"): "a history draws itself, and its picture reads it",
     ("training.bias_variance_plot", "training.bias_variance"): "a decomposition draws itself, and its picture reads it",
     ("search.plots", "search.result"): "a result draws itself, and its picture reads it",
+    ("training.state", "training.trainer"): "a trainer keeps its state, which is read from the trainer",
     ("training.callbacks", "training.trainer"): "a trainer calls callbacks, which are given the trainer",
     ("plan.passes.sections", "plan.schedule"): "a schedule finds sections, which are cut out of it",
     ("plan.numpy.rules", "plan.numpy.emit"): "an emitter looks up rules, which are given the emitter",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from flowgraph.data.files import KINDS
+from flowgraph.data.preparation import IMPUTED
 from flowgraph.errors import UsageError
 from flowgraph.experiment.settings import DTYPES, TrainSettings
 from flowgraph.training.early_stopping import WATCHED
@@ -54,6 +55,10 @@ _OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("--target",), {"help": "The column to predict."}),
     (("--kind",), {"type": click.Choice(KINDS), "help": "What the target is; auto takes texts and whole numbers for "
                    "classes."}),
+    (("--drop-missing/--keep-missing",), {"help": "Leave out rows of the table that lack a value."}),
+    (("--impute",), {"type": click.Choice(IMPUTED), "help": "Fill in missing numbers by the mean or median of the "
+                     "training rows, missing words by the most frequent one."}),
+    (("--one-hot/--no-one-hot",), {"help": "Make a column of 0 and 1 of each word of a text column."}),
     (("--hidden",), {"type": Layers(), "help": "Sizes of the hidden layers, 64,32; 0 for none.",
                      "show_default": "64"}),
     (("--activation",), {"type": click.Choice(list(HIDDEN)), "help": "Of the hidden units."}),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from flowgraph.box import Array
 from flowgraph.data import load_inputs
+from flowgraph.data.preparation import Preparation
+from flowgraph.data.tables import read_table
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.folder import RunFolder
@@ -31,12 +35,13 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A .csv to write.  [default: print]")
 @click.option("--raw", is_flag=True, help="Write class names as they are, formulas of a spreadsheet too.")
 def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
-    """Predict the target for each row of DATA, a .csv file, by the network in the run folder FOLDER.
+    """Predict the target for each row of DATA, a .csv or .parquet file, by the network in the run folder FOLDER.
 
     \b
       flowgraph predict run new_flowers.csv -o predictions.csv
 
-    DATA has the columns that the network was trained on, in any order; others are left out. Each row of the output has
+    DATA has the columns that the network was trained on, in any order; others are left out. Words, dates and missing
+    values are read as they were in training. Each row of the output has
     the class and the probability of every class, or the number. A class such as =1+1, which a spreadsheet would take
     for a formula, is written with ' in front, so that it stays text; a class that is a number stays as it is.
     """
@@ -45,7 +50,7 @@ def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
         result = run.read_result()
         columns, classes = result["columns"], result["classes"]
         predictor = _predictor(run, len(columns), len(classes))
-        text = predictions(outputs_of(predictor, load_inputs(data, columns)), classes, raw=raw)
+        text = predictions(outputs_of(predictor, _inputs(run, result, data)), classes, raw=raw)
         if out is not None:
             click.echo(f"wrote {replace_text(out, text)}")
     except (FlowgraphError, ImportError, OSError) as error:
@@ -58,6 +63,20 @@ def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
         click.echo(note, err=True)
     if out is None:  # a terminal takes some characters for commands; a file or another program gets them as they are
         click.echo(printable_lines(text) if sys.stdout.isatty() else text, nl=False, color=True)
+
+
+def _inputs(run: RunFolder, result: Mapping[str, Any], data: Path) -> Array:
+    """The inputs of the network, read from a table as those that it was trained on."""
+    columns, record = result["columns"], result.get("preparation")
+    if record is None and data.suffix.lower() != ".parquet":
+        return load_inputs(data, columns)
+    try:
+        preparation = Preparation.of_numbers(columns) if record is None else Preparation.from_dict(record)
+        if list(preparation.names) != columns:
+            raise ValueError("found a preparation that gives other columns")
+    except ValueError as error:
+        raise SavedFileError(f"{run.result}: no result of a run ({error})") from None
+    return preparation.read(read_table(data))
 
 
 def as_text(name: str) -> str:

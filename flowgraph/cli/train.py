@@ -33,10 +33,11 @@ def train(
     context: click.Context, /, data: str | None, out: Path, resume: bool, checks: bool, checkpoint_every: float,
     **options: Any,
 ) -> None:  # fmt: skip
-    """Train a network on DATA, a .csv, .tsv or .npz file with a line of column names, or a bundled set such as iris.
+    """Train a network on DATA: a .csv, .tsv, .parquet or .npz file with names of columns, or a bundled set, iris.
 
     \b
       flowgraph train flowers.csv --target kind --hidden 64,32 --l2 1e-4 -o run
+      flowgraph train people.parquet --target income --one-hot --impute median
       flowgraph train digits --stratify
       flowgraph train --resume -o run
 

@@ -63,7 +63,7 @@ def load_csv(path: Any, target: str, *, kind: str = "auto") -> Examples:
     >>> examples, examples.classes
     (<Examples: 2 rows of 2 columns, 2 classes>, ('apple', 'banana'))
     """
-    header, rows, lines = _table(Path(path))
+    header, rows, lines = rows_of(Path(path))
     if target not in header:
         raise DataError(f"{path}: found no column {target!r}; its columns are {', '.join(header)}")
     at = header.index(target)
@@ -75,13 +75,13 @@ def load_csv(path: Any, target: str, *, kind: str = "auto") -> Examples:
     empty = next((i for i, word in enumerate(words) if word.lower() in ("", "nan", "na", "null")), None)
     if empty is not None:
         raise DataError(f"{path}: line {lines[empty]}, column {target!r}: found {words[empty]!r}, needs a target")
-    y, classes = _targets(np.array(words, object), kind, f"{path}: column {target!r}")
+    y, classes = read_targets(np.array(words, object), kind, f"{path}: column {target!r}")
     return Examples(x, y, tuple(columns), classes, str(path))
 
 
 def load_inputs(path: Any, columns: Sequence[str]) -> Array:
     """The numbers of these columns of a CSV file, in this order; other columns may stand beside them."""
-    header, rows, lines = _table(Path(path))
+    header, rows, lines = rows_of(Path(path))
     missing = [column for column in columns if column not in header]
     if missing:
         raise DataError(f"{path}: found no column {missing[0]!r}; its columns are {', '.join(header)}")
@@ -100,7 +100,7 @@ def load_npz(path: Any, target: str, *, inputs: str | None = None, kind: str = "
         raise DataError(f"{path}: found the arrays {', '.join(others) or 'none'} beside {target!r}, needs inputs=")
     x = arrays[inputs or others[0]]
     x = x.reshape(len(x), -1) if x.ndim > 2 else x
-    y, classes = _targets(arrays[target], kind, f"{path}: array {target!r}")
+    y, classes = read_targets(arrays[target], kind, f"{path}: array {target!r}")
     return Examples(x, y, (), classes, str(path))
 
 
@@ -120,7 +120,7 @@ def read_npz(path: Any) -> dict[str, Array]:
         raise DataError(f"{path}: no .npz file of plain arrays, as np.savez writes it ({error})") from None
 
 
-def _table(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """The names of the columns, the rows, and the line of the file that each row ends in."""
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -171,7 +171,7 @@ def _refuse_cell(path: Any, line: int, columns: Sequence[str], cells: Sequence[s
             )
 
 
-def _targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
+def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
     """Labels and the names of their classes, or numbers and no names."""
     numbers: Any = None
     try:

@@ -9,8 +9,10 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
-from flowgraph.data import Examples, Split, Standardiser, load_examples, split
+from flowgraph.data import Examples, Split, Standardiser, split
+from flowgraph.data.preparation import Preparation
 from flowgraph.errors import UsageError
+from flowgraph.experiment.loading import load
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.room import check_room
@@ -39,8 +41,9 @@ class Experiment:
 
     def __init__(self, settings: TrainSettings, examples: Examples | None = None, raw: Split | None = None) -> None:
         self.settings = settings
+        self.preparation: Preparation | None = None
         if examples is None:
-            examples = load_examples(settings.source, settings.target, kind=settings.kind)
+            examples, self.preparation = load(settings)
         self.examples = examples
         if settings.watch == "error" and not examples.classes:
             raise UsageError(f"{examples.name}: found watch='error' for numbers, which have none; watch the objective")

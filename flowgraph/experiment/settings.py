@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from flowgraph.data.files import KINDS
+from flowgraph.data.preparation import IMPUTED
 from flowgraph.errors import UsageError
 from flowgraph.training.early_stopping import EarlyStopping, check_watch
 from flowgraph.training.keywords import strict_settings
@@ -24,11 +25,12 @@ NUMBERS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 COUNTS: Mapping[str, int] = {"epochs": 1, "batch_size": 1, "patience": 1, "seed": 0}
 CHOICES: Mapping[str, Collection[str]] = {
-    "kind": KINDS, "activation": HIDDEN, "rule": RULES, "dtype": DTYPES,
+    "kind": KINDS, "activation": HIDDEN, "rule": RULES, "dtype": DTYPES, "impute": IMPUTED,
 }  # fmt: skip
 OPTIONAL = ("batch_size", "patience", "learning_rate")
 TYPES: Mapping[str, tuple[type[Any], ...]] = {
     "source": (str,), "target": (str, type(None)), "stratify": (bool,), "standardise": (bool,),
+    "drop_missing": (bool,), "one_hot": (bool,),
 }  # fmt: skip
 """Of settings that are no numbers and no choices."""
 
@@ -38,10 +40,12 @@ TYPES: Mapping[str, tuple[type[Any], ...]] = {
 class TrainSettings:
     """What fixes a training: with the same settings and data it ends with the same bits.
 
-    `source` is a .csv, .tsv or .npz file, or the name of a bundled set, `target` the column to predict. `hidden` are
-    the sizes of the hidden layers. `learning_rate` None is the usual one of the rule; `decay` is δ in α / (1 + δt).
-    `patience` None trains to the end. `watch` says by what of the validation examples the best epoch is chosen: the
-    objective, which is minimised, the loss without the regularizers, or the error. `batch_size` None takes all.
+    `source` is a .csv, .tsv, .parquet or .npz file, or the name of a bundled set, `target` the column to predict.
+    `hidden` are the sizes of the hidden layers. `learning_rate` None is the usual one of the rule; `decay` is δ in
+    α / (1 + δt). `patience` None trains to the end. `watch` says by what of the validation examples the best epoch is
+    chosen: the objective, which is minimised, the loss without the regularizers, or the error. `batch_size` None takes
+    all. Of a table `drop_missing` leaves out rows that lack a value, `impute`, "mean" or "median", fills values in by
+    those of the training rows, and `one_hot` makes a column of 0 and 1 of each word.
     """
 
     source: str
@@ -65,6 +69,9 @@ class TrainSettings:
     standardise: bool = True
     dtype: str = "float64"
     seed: int = 0
+    drop_missing: bool = False
+    impute: str = "none"
+    one_hot: bool = False
 
     def __post_init__(self) -> None:
         hidden = tuple(self.hidden) if isinstance(self.hidden, Sequence) else (self.hidden,)

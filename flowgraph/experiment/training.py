@@ -89,7 +89,7 @@ def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequen
     if run.checkpoint.exists():
         resume(run.checkpoint, trainer)
     elif checks:
-        examine(experiment.problem, trainer.train, trainer.seed).tell()
+        examine(experiment.problem, trainer.examples(), trainer.seed).tell()
     history = trainer.run(
         experiment.settings.epochs, [*callbacks, Checkpoint(run.checkpoint, seconds=seconds, lock=False)]
     )
@@ -121,12 +121,14 @@ def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: Any
     files = [run.config, run.checkpoint, run.model]
     history = outcome.history
     if len(history):
-        record = {
+        record: dict[str, Any] = {
             "ended": history.ended, "epochs": len(history), "best_epoch": history.best.number,
             "updates": history.epochs[-1].updates, "valid_error": outcome.valid_error,
             "test_error": outcome.test_error, "classes": list(outcome.classes),
             "columns": list(experiment.examples.columns),
         }  # fmt: skip
+        if experiment.preparation is not None:
+            record["preparation"] = experiment.preparation.as_dict()
         raw = experiment.raw
         tiles = [
             ("test error", outcome.words(outcome.test_error)),

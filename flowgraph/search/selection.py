@@ -13,10 +13,11 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
-from flowgraph.data import Examples, load_examples
+from flowgraph.data import Examples
 from flowgraph.errors import UsageError
 from flowgraph.experiment.experiment import Experiment
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.experiment.loading import load
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.experiment.training import Outcome, begin, go_on
 from flowgraph.saving.replacing import make_folder
@@ -83,7 +84,7 @@ def _search(
     settings: dict[str, Any],
     on_trial: Callable[[SearchResult], Any] | None = None,
 ) -> SearchResult:
-    examples = load_examples(base.source, base.target, kind=base.kind)
+    examples = load(base).examples
     record = {"settings": base.as_dict(), "data": examples.fingerprint}
     train = trainer_of(base, examples)
     return search(train, space, seed=base.seed, watch=compared_by(base), record=record, on_trial=on_trial, **settings)

@@ -4,12 +4,14 @@ from flowgraph.training import schedules
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.checkpoint import Checkpoint, load_checkpoint, resume, save_checkpoint
+from flowgraph.training.clipping import Clipped
 from flowgraph.training.dropout import dropout
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.fit import fit
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.initialisers import constant, glorot_uniform, he_normal, he_uniform, zeros
+from flowgraph.training.layers import GRU, LSTM, RNN, BatchNorm, ConvLayer, Embedding, LayerNorm, MultiHeadAttention
 from flowgraph.training.lbfgs import lbfgs
 from flowgraph.training.linear import Linear
 from flowgraph.training.minimum import Minimum
@@ -24,20 +26,29 @@ from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
     "SGD",
     "Adam",
     "AdamW",
+    "BatchNorm",
     "BiasVariance",
     "Callback",
     "Checkpoint",
+    "Clipped",
+    "ConvLayer",
     "EarlyStopping",
+    "Embedding",
     "Epoch",
     "Evaluator",
     "History",
+    "LayerNorm",
     "Linear",
     "Minimum",
     "Momentum",
+    "MultiHeadAttention",
     "Nesterov",
     "Preflight",
     "PreflightError",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
+from flowgraph.graph.backward_steps import replay
 from flowgraph.graph.order import Boxes
 from flowgraph.plan import compile
 from flowgraph.training.examples import Fed, read_examples
@@ -20,7 +23,7 @@ class Evaluator:
     They are evaluated in parts of 1024, and each part counts by its number of examples: the mean of an objective that
     is a mean over examples, regularizers aside, is its value on all of them at once. Of an objective that is none, a
     sum, it is the mean over the parts; up to 1024 examples are one part. `penalty` is what an update rule minimises
-    beside the objective.
+    beside the objective; `averages` stand in place of the parameters they are of.
 
     >>> import numpy as np, flowgraph as fg
     >>> from flowgraph.training import Evaluator
@@ -29,9 +32,12 @@ class Evaluator:
     {'objective': 1.0, 'loss': 0.5}
     """
 
-    def __init__(self, problem: Problem, penalty: Box | None = None) -> None:
+    def __init__(
+        self, problem: Problem, penalty: Box | None = None, *, averages: Mapping[Parameter, Parameter] | None = None
+    ) -> None:
         self.problem = problem
-        self._measures = problem.evaluated.with_penalty(penalty).by_name()
+        measures = problem.evaluated.with_penalty(penalty).by_name()
+        self._measures = dict(zip(measures, averaged([*measures.values()], averages or {}), strict=True))
         boxes = Boxes(dict.fromkeys(self._measures.values()))
         self._plan = compile(boxes)
         self._places = {name: boxes.index(box) for name, box in self._measures.items()}
@@ -51,3 +57,12 @@ class Evaluator:
             for name, place in self._places.items():
                 totals[name] += float(values[place]) * count
         return {name: total / len(examples) for name, total in totals.items()}
+
+
+def averaged(boxes: list[Any], averages: Mapping[Parameter, Parameter]) -> list[Any]:
+    """The boxes with the averages in place of the parameters that they are of."""
+    if not averages:
+        return boxes
+    graph = Graph(*boxes)
+    values = replay(graph.boxes, graph.slots, averages)
+    return [values[graph.slots[box]] for box in boxes]

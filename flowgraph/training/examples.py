@@ -10,8 +10,9 @@ import numpy as np
 from flowgraph.box import Array, Box
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError
-from flowgraph.graph import feeding
+from flowgraph.graph import Graph, feeding
 from flowgraph.training.problem import Problem
+from flowgraph.training.sample_weight import read_weights
 from flowgraph.training.settings import read_count, read_number
 
 HELD_OUT = 2**31
@@ -19,22 +20,31 @@ HELD_OUT = 2**31
 
 
 class Fed:
-    """The arrays of all inputs, checked and of the inputs' dtypes; `len` counts the examples."""
+    """The arrays of all inputs, checked, of the inputs' dtypes when they are taken; `len` counts the examples.
 
-    def __init__(self, arrays: Mapping[Box, Array]) -> None:
+    `rows` are the examples that these are, in their order, where not all are: so a part of a file that is mapped into
+    memory is never copied as a whole. `mapped` says whether there is such a file.
+    """
+
+    def __init__(self, arrays: Mapping[Box, Array], rows: Array | None = None) -> None:
         self.arrays = dict(arrays)
-        self.count = len(next(iter(self.arrays.values())))
+        self.rows = rows
+        self.count = len(next(iter(self.arrays.values()))) if rows is None else len(rows)
+        self.mapped = any(is_mapped(array) for array in self.arrays.values())
 
     def __len__(self) -> int:
         return self.count
 
     def take(self, numbers: Array) -> dict[Box, Array]:
         """The examples of these numbers, by input."""
-        return {box: array.take(numbers, axis=0, mode="clip") for box, array in self.arrays.items()}
+        numbers = numbers if self.rows is None else self.rows[numbers]
+        return {box: _cast(array.take(numbers, axis=0, mode="clip"), box) for box, array in self.arrays.items()}
 
     def part(self, start: int, stop: int) -> dict[Box, Array]:
-        """The examples from `start` to before `stop`, by input; nothing is copied."""
-        return {box: array[start:stop] for box, array in self.arrays.items()}
+        """The examples from `start` to before `stop`, by input; nothing is copied that has the dtype of its input."""
+        if self.rows is not None:
+            return self.take(np.arange(start, min(stop, self.count)))
+        return {box: _cast(array[start:stop], box) for box, array in self.arrays.items()}
 
     def parts(self, size: int) -> Iterator[tuple[int, dict[Box, Array]]]:
         """All examples in order, in parts of this size, with the number of examples of each."""
@@ -42,44 +52,93 @@ class Fed:
             stop = min(start + size, self.count)
             yield stop - start, self.part(start, stop)
 
+    def split(self, order: Array, count: int) -> tuple[Fed, Fed]:
+        """The examples of an order after the first `count`, and these."""
+        if self.mapped:
+            return Fed(self.arrays, order[count:]), Fed(self.arrays, order[:count])
+        return Fed(self.take(order[count:])), Fed(self.take(order[:count]))
 
-def read_examples(problem: Problem, data: Any, what: str = "train") -> Fed:
+    def extended(self, box: Box, array: Array) -> Fed:
+        """The same examples with the array of one more input, or with another array of one."""
+        return Fed(self.arrays | {box: array}, self.rows)
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array is mapped from a file, or a view of one that is."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+def _cast(array: Array, box: Box) -> Array:
+    return array if array.dtype == box.dtype else array.astype(box.dtype)
+
+
+def read_examples(
+    problem: Problem, data: Any, what: str = "train", sample_weight: Any = None, *, weights_as_given: bool = False
+) -> Fed:
     """Examples from a dict of inputs (or names) to arrays, or from a pair (X, y) for the inputs x and y.
 
-    The pair may also be an object with x and y.
+    The pair may also be an object with x and y. Where the problem has weights of examples, all are 1 if none are given;
+    they are divided by their mean, but where these are a batch and not all examples, `weights_as_given`.
     """
     if isinstance(data, Fed):
         return data
-    graph = problem.graph
+    graph, weights = problem.graph, problem.sample_weight
     feeds = data if isinstance(data, Mapping) else _pair(problem, data, what)
     by_box = {graph.box(key): value for key, value in feeds.items()}
     for box in by_box:
         if box not in problem.inputs:
             raise FeedError(f"fit: found {box.title} in the {what} data, which is no input of the objective")
-    missing = [graph.names[box] for box in problem.inputs if box not in by_box]
+    if weights is not None:
+        sample_weight = by_box.pop(weights, sample_weight)
+    missing = [graph.names[box] for box in problem.inputs if box not in by_box and box is not weights]
     if missing or not problem.inputs:
         found = ", ".join(graph.names[box] for box in by_box) or "nothing"
         needed = ", ".join(missing) or "an objective with an input, which examples can be given to"
         raise FeedError(f"fit: found {found} in the {what} data, needs {needed}")
     arrays = {box: _read(graph.names[box], box, value) for box, value in by_box.items()}
+    count = _count_of(graph, arrays, what)
+    if weights is not None:
+        arrays[weights] = np.ones(count) if sample_weight is None else read_weights(sample_weight, count)
+    feeding.bind_sizes(graph, {box: array.shape for box, array in arrays.items()})
+    return Fed(arrays) if weights_as_given else _mean_one(problem, Fed(arrays))
+
+
+def _count_of(graph: Graph, arrays: Mapping[Box, Array], what: str) -> int:
+    """The number of examples, of which every array has as many."""
     lengths = {graph.names[box]: len(array) if array.ndim else 0 for box, array in arrays.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         found = ", ".join(f"{length} in {name!r}" for name, length in lengths.items())
         raise FeedError(
             f"fit: found {found} in the {what} data; needs the same number of examples, 1 or more, for each"
         )
-    feeding.bind_sizes(graph, {box: array.shape for box, array in arrays.items()})
-    return Fed(arrays)
+    return next(iter(lengths.values()))
 
 
-def held_out(examples: Fed, share: float, seed: int) -> tuple[Fed, Fed]:
+def _mean_one(problem: Problem, examples: Fed) -> Fed:
+    """The examples with weights, if there are any, of mean 1."""
+    box = problem.sample_weight
+    if box is None:
+        return examples
+    weights = examples.arrays[box]
+    mean = float((weights if examples.rows is None else weights[examples.rows]).mean(dtype=float))
+    if mean == 0:
+        raise FeedError("fit: found a sample_weight of 0 for every example of a part of the data, so that none counts")
+    return examples.extended(box, (weights / mean).astype(box.dtype))
+
+
+def held_out(problem: Problem, examples: Fed, share: float, seed: int) -> tuple[Fed, Fed]:
     """Training examples, and this share of all examples to validate on, drawn by the seed."""
     share = read_number("fit", "valid", share, above=0, below=1)
     count = min(max(round(share * len(examples)), 1), len(examples) - 1)
     if count < 1:
         raise FeedError(f"fit: found valid={share} of {len(examples)} example, needs 2 or more to hold some out")
     order = np.random.default_rng([seed, HELD_OUT]).permutation(len(examples))
-    return Fed(examples.take(order[count:])), Fed(examples.take(order[:count]))
+    train, valid = examples.split(order, count)
+    return _mean_one(problem, train), _mean_one(problem, valid)
 
 
 def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> Array:
@@ -124,7 +183,7 @@ def as_pair(data: Any) -> Any:
 
 
 def _pair(problem: Problem, data: Any, what: str) -> dict[str, Any]:
-    names = {problem.graph.names[box] for box in problem.inputs}
+    names = {problem.graph.names[box] for box in problem.inputs if box is not problem.sample_weight}
     data = as_pair(data)
     if not isinstance(data, tuple | list) or len(data) != 2 or names != {"x", "y"}:
         raise FeedError(
@@ -147,4 +206,7 @@ def _read(name: str, box: Box, value: Any) -> Array:
             f"fit: found floats for the labels {name!r}, needs whole numbers 0, 1, 2 ...; convert them, "
             f"{name}.astype(int)"
         )
+    if is_mapped(array):
+        feeding.read_array(name, box, array[:1])
+        return array
     return np.asarray(feeding.read_array(name, box, array))

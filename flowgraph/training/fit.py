@@ -41,6 +41,12 @@ def fit(
     progress: bool | None = None,
     callbacks: Sequence[Any] = (),
     resume: State | None = None,
+    sample_weight: Any = None,
+    metrics: Any = (),
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    average: float | None = None,
+    steps_per_epoch: int | None = None,
 ) -> History:
     """Train a model on examples, and return the history; the model is left with the best parameters.
 
@@ -60,6 +66,22 @@ def fit(
 
     Each epoch uses each example once, in an order that `seed` fixes; `batch_size=1` is stochastic gradient descent
     example by example, `batch_size=None` uses all at once. The last batch of an epoch may be smaller.
+
+    `sample_weight` has a number from 0 on for each example of `data`: the loss of an example, and its error, count so
+    many times; the weights are divided by their mean, so that only their proportions matter. Weights of validation
+    examples are given with them, `valid=(X, y, sample_weight)`; held out with `valid=0.1` each keeps its own.
+
+    `metrics` are functions of (targets, predictions), scikit-learn's or your own, or a dict of names to them, measured
+    after each epoch on the validation examples, without any on the training examples: `history["valid_f1_score"]`.
+    One whose second parameter is called `y_score` or `y_proba` gets probabilities.
+
+    `clip_norm` limits the norm of the gradient, `clip_value` each number of it, see `fg.Clipped`. `average=0.999`
+    keeps an exponential moving average of the parameters, by which the model is validated, and with which it is left.
+
+    Where `data` are a function that returns an iterator over batches, each (X, y) or a dict, it is called for each
+    epoch; a loader that can be gone through again and again will do too. An iterator goes on from epoch to epoch,
+    `steps_per_epoch` batches in each. `batch_size` says nothing then. An `np.memmap` is left where it is, and only the
+    rows of a batch are read.
 
     Before training `checks` look at data and model, see `fg.preflight`. `progress` shows a bar in terminals and
     notebooks, and logs lines elsewhere; True prints the lines, False shows nothing. `callbacks` are functions of
@@ -93,9 +115,15 @@ def fit(
         updates=updates,
         seed=seed,
         backend=backend,
+        sample_weight=sample_weight,
+        metrics=metrics,
+        clip_norm=clip_norm,
+        clip_value=clip_value,
+        average=average,
+        steps_per_epoch=steps_per_epoch,
     )
     if resume is not None:
         trainer.restore(resume)
     elif checks:
-        examine(trainer.problem, trainer.train, trainer.seed, trainer.valid).tell()
+        examine(trainer.problem, trainer.examples(), trainer.seed, trainer.valid).tell()
     return trainer.run(epochs, [progress_callback(progress), *callbacks])

@@ -12,6 +12,8 @@ from flowgraph.saving.replacing import replace_table
 
 MEASURES = ("objective", "loss", "error")
 PARTS = ("train", "valid")
+BY_NAME = ("gradient_norms", "metrics")
+"""Fields that hold a number for each of some names."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,9 @@ class Epoch:
     The objective is what is minimised, the loss is the objective without its regularizers (or what `fg.Problem` was
     told to show), the error the share of examples whose class is wrong. Those of the training examples are means over
     the batches as they were trained on, those of the validation examples are taken at the end of the epoch.
-    `gradient_norms` has one number per layer, the mean over the steps; `learning_rate` is that of the last step. What
-    does not apply is None.
+    `gradient_norms` has one number per layer, the mean over the steps; `learning_rate` is that of the last step.
+    `metrics` holds those of `fg.fit(metrics=...)`, of the validation examples where there are any, "valid_f1_score".
+    What does not apply is None.
     """
 
     number: int
@@ -36,6 +39,7 @@ class Epoch:
     valid_loss: float | None = None
     valid_error: float | None = None
     gradient_norms: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
 
     def valid(self, measure: str) -> float | None:
         """A measure of the validation examples: "objective", "loss" or "error"."""
@@ -46,8 +50,13 @@ class Epoch:
 
     def row(self) -> dict[str, Any]:
         """One value per column; layers have columns of their own."""
-        row = {name: value for name, value in asdict(self).items() if name != "gradient_norms"}
-        return row | {f"gradient_norm {layer}": norm for layer, norm in self.gradient_norms.items()}
+        row = {name: value for name, value in asdict(self).items() if name not in BY_NAME}
+        return row | self.metrics | {f"gradient_norm {layer}": norm for layer, norm in self.gradient_norms.items()}
+
+    def record(self) -> dict[str, Any]:
+        """The fields as JSON has them, copied; no metrics where there are none."""
+        record = vars(self) | {name: dict(getattr(self, name)) for name in BY_NAME}
+        return record if self.metrics else {name: value for name, value in record.items() if name != "metrics"}
 
 
 class History:
@@ -87,7 +96,7 @@ class History:
     def columns(self) -> list[str]:
         """The names of what is measured."""
         if not self.epochs:
-            return [entry.name for entry in fields(Epoch) if entry.name != "gradient_norms"]
+            return [entry.name for entry in fields(Epoch) if entry.name not in BY_NAME]
         return list(self.epochs[0].row())
 
     def shown(self, measure: str) -> dict[str, list[Any]]:

@@ -15,6 +15,7 @@ from flowgraph.boxes.neural.label import pick
 from flowgraph.boxes.neural.loss import ClassLoss
 from flowgraph.boxes.reduction.sums import mean
 from flowgraph.graph import Graph
+from flowgraph.training.sample_weight import losses_in, weighted
 
 SUMS = (Add, Subtract, Negative, Positive)
 
@@ -35,24 +36,21 @@ class Measures(NamedTuple):
         return {name: box for name, box in self._asdict().items() if box is not None}
 
 
-def measures_of(objective: Box, loss: Box | None = None, error: Box | None = None) -> Measures:
+def measures_of(
+    objective: Box, loss: Box | None = None, error: Box | None = None, *, weights: Box | None = None
+) -> Measures:
     """What is measured of an objective, where `loss` and `error` do not say otherwise.
 
     The loss is the objective without its regularizers, the terms of its sum that no input enters. The error is the
-    share of examples whose class is wrong, where one loss of classes is in the graph.
+    share of examples whose class is wrong, where one loss of classes is in the graph; each counts by its weight.
     """
     graph = Graph(objective)
     if loss is None:
         loss = _without_regularizers(graph)
     if error is None:
         losses = losses_in(graph)
-        error = _error(losses[0]) if len(losses) == 1 else None
+        error = _error(losses[0], weights) if len(losses) == 1 else None
     return Measures(objective, loss, error)
-
-
-def losses_in(graph: Graph) -> list[Box]:
-    """The boxes that are losses of examples."""
-    return [box for box in graph.boxes if box.role == "loss"]
 
 
 def _without_regularizers(graph: Graph) -> Box:
@@ -88,16 +86,24 @@ def _in_the_sum(graph: Graph, varying: set[Box]) -> list[Box]:
     return [box for box in graph.boxes if box in found and isinstance(box, (*SUMS, Multiply, Divide))]
 
 
-def _error(losses: Box) -> Any:
+def _error(losses: Box, weights: Box | None) -> Any:
     """The share of the examples whose class is wrong, None for a loss of numbers."""
+    wrong = _wrong(losses)
+    if wrong is None or weights is None:
+        return None if wrong is None else mean(wrong)
+    return mean(weighted(wrong, weights))
+
+
+def _wrong(losses: Box) -> Any:
+    """How wrong the class of each example is, from 0 to 1, in floats, whose mean is a sum that a plan writes out."""
     prediction: Any
     targets: Any
     prediction, targets = losses.children
     if isinstance(losses, ClassLoss):
-        return mean(1 - _chance_of_right(losses, prediction, targets))
+        return 1 - _chance_of_right(losses, prediction, targets)
     if isinstance(losses, BinaryCrossEntropy | Hinge):
         middle = 0.5 if isinstance(losses, BinaryCrossEntropy) else 0
-        return _share((prediction > 0) != (targets > middle))
+        return ((prediction > 0) != (targets > middle)).astype(float)
     return None
 
 
@@ -120,8 +126,3 @@ def _chance_of_right(losses: Box, scores: Any, targets: Any) -> Any:
 
 def _is_largest(scores: Any, largest: Any) -> Any:
     return (scores == np.expand_dims(largest, -1)).astype(float)
-
-
-def _share(wrong: Any) -> Any:
-    """How many are true, of all; in floats, whose mean is a sum that a plan writes out."""
-    return mean(wrong.astype(float))

@@ -38,9 +38,9 @@ class MLP:
     layer1/a, layer1/h, layer2/W ...; the last layer has layer2/f. A scope that is open when the network is made stands
     in front of all of these.
 
-    `hidden` and `output` are names of activations or functions of a box. `init` draws the weights; biases start at 0.
-    `rng` is a seed or a NumPy generator. `dropout` is the rate, or one rate per hidden layer, at which
-    hidden units are dropped in what is built with `training=True`.
+    `hidden` and `output` are names of activations or functions of a box; `hidden` may be a list, one for each hidden
+    layer. `init` draws the weights; biases start at 0. `rng` is a seed or a NumPy generator. `dropout` is the rate, or
+    one rate per hidden layer, at which hidden units are dropped in what is built with `training=True`.
 
     >>> import flowgraph as fg
     >>> mlp = fg.MLP([784, 128, 10], hidden="tanh", output="softmax", rng=0)
@@ -57,7 +57,7 @@ class MLP:
         self,
         sizes: Sequence[int],
         *,
-        hidden: str | Callable[[Any], Any] = "tanh",
+        hidden: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] = "tanh",
         output: str | Callable[[Any], Any] = "softmax",
         init: str | Initialiser = "glorot_uniform",
         rng: Any = None,
@@ -65,7 +65,8 @@ class MLP:
         dropout: float | Sequence[float] = 0.0,
     ) -> None:
         self.sizes = _sizes(sizes)
-        self.hidden = _function("hidden", hidden, HIDDEN)
+        self.activations = _activations(hidden, len(self.sizes) - 2)
+        self.hidden = self.activations if _is_list(hidden) else _function("hidden", hidden, HIDDEN)
         self.output = _function("output", output, OUTPUT)
         self.dropout = _rates(dropout, len(self.sizes) - 2)
         generator = read_generator("MLP", rng)
@@ -98,10 +99,10 @@ class MLP:
     def logits(self, x: Box, *, training: bool = False) -> Any:
         """The pre-activation of the last layer."""
         h: Any = x
-        for layer, rate in zip(self.layers, self.dropout, strict=False):
+        for layer, activation, rate in zip(self.layers, self.activations, self.dropout, strict=False):
             a = layer(h)
             with reopened(layer.scope):
-                h = _named(self.hidden(a), "h", a)
+                h = _named(activation(a), "h", a)
                 if training and rate:
                     h = dropout(h, rate, name="dropped")
         return self.layers[-1](h)
@@ -130,16 +131,26 @@ def _sizes(sizes: Any) -> tuple[int, ...]:
 
 def _listed(given: Any, count: int) -> tuple[Any, ...]:
     """The elements of a list, or one value so many times."""
-    is_list = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
-    return tuple(given) if is_list else (given,) * count
+    return tuple(given) if _is_list(given) else (given,) * count
 
 
-def _function(
-    what: str, given: str | Callable[[Any], Any], known: Mapping[str, Callable[[Any], Any]]
-) -> Callable[[Any], Any]:
+def _is_list(given: Any) -> bool:
+    return isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
+
+
+def _activations(given: Any, hidden: int) -> tuple[Callable[[Any], Any], ...]:
+    """The activation of each hidden layer."""
+    listed = _listed(given, hidden)
+    if len(listed) != hidden:
+        raise UsageError(f"MLP: found {len(listed)} activations in hidden={given!r}, but {hidden} hidden layers")
+    return tuple(_function("hidden", one, HIDDEN) for one in listed)
+
+
+def _function(what: str, given: Any, known: Mapping[str, Callable[[Any], Any]]) -> Callable[[Any], Any]:
     if callable(given):
-        return given
-    if given not in known:
+        function: Callable[[Any], Any] = given
+        return function
+    if not isinstance(given, str) or given not in known:
         raise UsageError(f"MLP: found {what}={given!r}, needs a function of a box or one of {', '.join(known)}")
     return known[given]
 

@@ -12,12 +12,15 @@ from flowgraph.boxes.neural.loss import ClassLoss
 from flowgraph.training.examples import Fed
 from flowgraph.training.problem import Problem
 
+PART = 4096
+"""As many examples are looked at at once."""
+
 
 def check_data(problem: Problem, examples: Fed) -> tuple[Any, ...]:
     """Whether every number is finite and every label one of the classes."""
     for box, array in examples.arrays.items():
-        if array.dtype.kind in "fc" and not np.isfinite(array).all():
-            place = np.argwhere(~np.isfinite(array))[0]
+        place = _not_finite(array)
+        if place is not None:
             found = f"{array[tuple(place)]} in {problem.graph.names[box]!r} at {where(place)}"
             return "data", False, found, "remove the example or fill in the value", True
     told = f"{len(examples)} examples, all finite"
@@ -31,6 +34,19 @@ def check_data(problem: Problem, examples: Fed) -> tuple[Any, ...]:
             return finding
         told += f", {classes} classes"
     return "data", True, told
+
+
+def _not_finite(array: Array) -> Array | None:
+    """The first place where there is no finite number; looked for in parts, as the array may lie in a file."""
+    if array.dtype.kind not in "fc":
+        return None
+    for start in range(0, len(array), PART):
+        bad = ~np.isfinite(array[start : start + PART])
+        if bad.any():
+            place: Array = np.argwhere(bad)[0]
+            place[0] += start
+            return place
+    return None
 
 
 def where(place: Array) -> str:

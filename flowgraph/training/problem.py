@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from flowgraph.training.keywords import strict_settings
 from flowgraph.training.measures import measures_of
 from flowgraph.training.mlp import MLP
 from flowgraph.training.objective import objective
+from flowgraph.training.sample_weight import weights_like, with_weights
 from flowgraph.training.settings import read_number
 from flowgraph.training.weights import weights_of
 
@@ -41,6 +42,10 @@ class Problem:
     `updates` maps parameters that are not trained, such as running statistics, to boxes of their new values, as in
     `fg.compile`. They are changed with every step, from the values before it, on its batch.
 
+    `sample_weight` is an input with one number per example, by which every loss of an example in the objective is
+    multiplied, and the error too. `fg.fit` divides the numbers that it is given for it by their mean. `losses` are the
+    boxes with a loss of each example where these are no losses of `fg`, but graphs of your own.
+
     `measures` are those of the objective, which a step gives for its batch, `evaluated` those of `evaluate`.
 
     >>> import numpy as np, flowgraph as fg
@@ -59,9 +64,15 @@ class Problem:
         loss: Box | None = None,
         error: Box | None = None,
         updates: Mapping[Parameter, Box] | None = None,
+        sample_weight: Input | None = None,
+        losses: Iterable[Box] = (),
     ) -> None:
-        self.objective = _scalar("objective", objective)
-        self.evaluate = objective if evaluate is None else _scalar("evaluate", evaluate)
+        self.losses = tuple(losses)
+        self.objective = objective = with_weights(_scalar("objective", objective), sample_weight, self.losses)
+        if evaluate is not None:
+            evaluate = with_weights(_scalar("evaluate", evaluate), sample_weight, self.losses)
+        self.evaluate = objective if evaluate is None else evaluate
+        self.sample_weight = sample_weight
         self.updates = _read_updates(updates)
         self.graph = Graph(objective)
         self.inputs = self.graph.inputs
@@ -73,8 +84,11 @@ class Problem:
             )
         given = {"loss": loss, "error": error}
         further = {name: _scalar(name, box) for name, box in given.items() if box is not None}
-        self.measures = measures_of(objective, **further)
-        self.evaluated = self.measures if evaluate is None else measures_of(evaluate, **further)
+        self.given: Mapping[str, Box] = further
+        self.measures = measures_of(objective, **further, weights=sample_weight)
+        self.evaluated = self.measures
+        if evaluate is not None:
+            self.evaluated = measures_of(self.evaluate, **further, weights=sample_weight)
         self.names = Graph(objective, *self.updates).names
         self._refuse_what_is_foreign({"evaluate": self.evaluate, **further, **_titled(self.updates)})
         _refuse_idle_regularizers(self.graph, self.parameters)
@@ -195,6 +209,20 @@ def problem_of(
     )
 
 
+def weighted_problem(problem: Problem) -> Problem:
+    """The problem with weights of its examples; itself if it has them."""
+    if problem.sample_weight is not None:
+        return problem
+    return Problem(
+        problem.objective,
+        evaluate=None if problem.evaluate is problem.objective else problem.evaluate,
+        **problem.given,
+        updates=problem.updates,
+        sample_weight=weights_like(problem.objective, problem.losses),
+        losses=problem.losses,
+    )
+
+
 def without_updates(problem: Problem, who: str) -> Problem:
     """The problem, refused where it has updates, which belong to steps on batches."""
     if problem.updates:
@@ -209,10 +237,12 @@ def mlp_problem(
     l2: float = 0.0,
     *,
     updates: Mapping[Parameter, Box] | None = None,
+    loss: Callable[[Any, Any], Any] | None = None,
 ) -> Problem:
     """The usual objective of a network: cross entropy for a softmax or sigmoid output, else the squared error.
 
-    `targets` are an array like those to come: integer labels, probabilities or numbers.
+    `targets` are an array like those to come: integer labels, probabilities or numbers. `loss` is another loss: a
+    function of the box of scores (of numbers, where the output is linear) and that of targets.
     """
     dtype = mlp.weights[0].dtype
     targets = rectangular(targets, "fit: 'y'")
@@ -225,10 +255,13 @@ def mlp_problem(
             penalty = part if penalty is None else penalty + part
 
     def whole(training: bool) -> Any:
-        losses = _losses(mlp, mlp.logits(x, training=training), y)
-        return objective(losses) if penalty is None else objective(losses, penalty, 1.0)
+        losses.append(_losses(mlp, mlp.logits(x, training=training), y, loss))
+        return objective(losses[-1]) if penalty is None else objective(losses[-1], penalty, 1.0)
 
-    return Problem(whole(True), evaluate=whole(False) if any(mlp.dropout) else None, updates=updates)
+    losses: list[Any] = []
+    evaluate, trained = whole(False) if any(mlp.dropout) else None, whole(True)
+    own = [one for one in losses if one.shape] if loss is not None else ()
+    return Problem(trained, evaluate=evaluate, updates=updates, losses=own)
 
 
 def _targets(data: Any) -> Any:
@@ -242,11 +275,13 @@ def _targets(data: Any) -> Any:
     raise FeedError(f"fit: found {type(data).__name__} as the data of an MLP, needs a pair (X, y) or a dict of x and y")
 
 
-def _losses(mlp: MLP, a: Any, y: Any) -> Any:
+def _losses(mlp: MLP, a: Any, y: Any, loss: Callable[[Any, Any], Any] | None) -> Any:
+    if y.ndim == 1 and mlp.sizes[-1] == 1 and not _is_classes(mlp):
+        a = reshape_like(a, y)
+    if loss is not None:
+        return loss(a, y)
     if _is_classes(mlp):
         return SoftmaxCrossEntropy(a, y, name="loss")
-    if y.ndim == 1 and mlp.sizes[-1] == 1:
-        a = reshape_like(a, y)
     if mlp.output is sigmoid:
         return BinaryCrossEntropy(a, y, name="loss")
     return SquaredError(mlp.output(a), y, name="loss")

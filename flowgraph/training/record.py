@@ -32,6 +32,8 @@ def _check_fields(what: str, found: Any, needed: Mapping[str, Callable[[Any], bo
     if strange:
         raise ValueError(f"found {next(iter(strange))!r} in {what}")
     for name, fits in needed.items():
+        if name == "metrics" and name not in found:
+            continue
         if name not in found or not fits(found[name]):
             raise ValueError(f"found {name}={found.get(name)!r} in {what}")
 
@@ -62,5 +64,5 @@ _LOOKOUT = {"best": _number_or_none, "best_epoch": _count, "reference": _number_
 _EPOCH: dict[str, Callable[[Any], bool]] = {field.name: _number_or_none for field in fields(Epoch)} | {
     "number": _count, "updates": _count, "learning_rate": _number, "seconds": _number, "train_loss": _number,
     "train_objective": _number,
-    "gradient_norms": _numbers_by_name,
+    "gradient_norms": _numbers_by_name, "metrics": _numbers_by_name,
 }  # fmt: skip

@@ -199,10 +199,46 @@ class Cosine(Schedule):
 
     def rate(self, t: int) -> float:
         done = min((t - 1) / max(self.updates - 1, 1), 1.0)
-        return self.lowest + (self.alpha - self.lowest) * (1 + math.cos(math.pi * done)) / 2
+        return _along_cosine(self.alpha, self.lowest, done)
 
     def conditions(self) -> Convergence:
         return Convergence(self.lowest > 0, self.lowest == 0)
+
+
+@strict_settings
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from `start` to α in the first updates, then down to `lowest` at update `updates`, each along half a cosine.
+
+    `rise` is the share of the updates in which the rate rises. By default it starts from α / 25, and ends at a
+    ten-thousandth of that; afterwards it stays there.
+
+    Source: Smith and Topin 2018, Super-convergence: very fast training of neural networks using large learning rates.
+    """
+
+    alpha: float
+    updates: int
+    rise: float = 0.3
+    start: float | None = None
+    lowest: float | None = None
+
+    def __post_init__(self) -> None:
+        _above_zero(self, alpha=self.alpha)
+        _count(self, updates=self.updates)
+        set_frozen(self, "rise", read_number("OneCycle", "rise", self.rise, above=0, below=1))
+        set_frozen(self, "start", _up_to("start", self.alpha / 25 if self.start is None else self.start, self.alpha))
+        lowest = float(self.start or 0) / 1e4 if self.lowest is None else self.lowest
+        set_frozen(self, "lowest", _up_to("lowest", lowest, self.alpha))
+
+    def rate(self, t: int) -> float:
+        top, end = self.rise * self.updates - 1, self.updates - 1.0
+        done = min(t - 1.0, end)
+        if done <= top:
+            return _along_cosine(float(self.start or 0), self.alpha, done / top if top else 1.0)
+        return _along_cosine(self.alpha, float(self.lowest or 0), (done - top) / (end - top))
+
+    def conditions(self) -> Convergence:
+        return Convergence(bool(self.lowest), not self.lowest)
 
 
 @strict_settings
@@ -232,6 +268,19 @@ def find_schedule(who: str, rate: float | Schedule) -> Schedule:
     if isinstance(rate, Schedule):
         return rate
     return Fixed(read_number(who, "learning_rate", rate, above=0, otherwise=", or a schedule"))
+
+
+def _along_cosine(first: float, last: float, done: float) -> float:
+    """From the first rate to the last along half a cosine, of which a share from 0 to 1 is done."""
+    return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
+
+
+def _up_to(name: str, rate: Any, alpha: float) -> float:
+    """A rate of a cycle, at most the largest one."""
+    found = read_number("OneCycle", name, rate, low=0)
+    if found > alpha:
+        raise UsageError(f"OneCycle: found {name}={found}, needs 0 to alpha={alpha}")
+    return found
 
 
 def _above_zero(schedule: Schedule, **numbers: Any) -> None:

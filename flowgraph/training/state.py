@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sized
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowgraph.box import Array
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import FeedError, UsageError
+
+if TYPE_CHECKING:
+    from flowgraph.training.trainer import Trainer
 
 
 class State(NamedTuple):
@@ -25,6 +28,20 @@ def read_state(found: Any) -> State:
     return found
 
 
+def identity_of(trainer: Trainer) -> dict[str, Any]:
+    """What a state and a trainer have in common."""
+    return {
+        "seed": trainer.seed,
+        "batch_size": trainer.batch_size,
+        "backend": trainer.backend,
+        "examples": None if trainer.train is None else len(trainer.train),
+        "rule": str(trainer.rule),
+        "watch": trainer.lookout.settings.watch,
+        "schedule": str(trainer.schedule),
+        "average": trainer.average,
+    }
+
+
 def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
     """Refuse a record of a training that differs in what a trainer is known by, or of one that measured otherwise."""
     for what, needed in identity.items():
@@ -36,6 +53,20 @@ def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> No
     if "sums" not in record:
         raise UsageError(
             "restore: found a state of an older flowgraph, which measured something else; begin the training anew"
+        )
+
+
+def check_progress(record: Mapping[str, Any], sums: Mapping[str, Mapping[str, Any]], train: Sized | None) -> None:
+    """Refuse a record of other measures or layers, or of a place in an epoch that is longer than this one."""
+    for what, own in sums.items():
+        if record[what].keys() != own.keys():
+            raise UsageError(
+                f"restore: found a state with {what} of {', '.join(record[what])}, this trainer has those of "
+                f"{', '.join(own)}"
+            )
+    if train is not None and record["position"] > len(train):
+        raise UsageError(
+            f"restore: found a state after {record['position']} examples of an epoch; this trainer has {len(train)}"
         )
 
 

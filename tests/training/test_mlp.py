@@ -62,6 +62,22 @@ def test_linear_output_has_one_box_less_and_functions_may_be_given(x):
     assert fg.Graph(mlp(x))["layer1/h"].symbol == "×"
 
 
+def test_an_activation_for_each_hidden_layer(x):
+    mlp = fg.MLP([5, 4, 4, 3], hidden=["tanh", fg.relu], rng=0)
+    graph = fg.Graph(mlp(x))
+    assert [type(box).__name__ for box in graph if box.children] == [
+        "Affine", "Tanh", "Affine", "ReLU", "Affine", "Softmax",
+    ]  # fmt: skip
+    values = np.random.default_rng(0).normal(size=(6, 5))
+    (W1, W2, W3), (b1, b2, b3) = ([p.value for p in ps] for ps in (mlp.weights, mlp.biases))
+    expected = np.maximum(np.tanh(values @ W1 + b1) @ W2 + b2, 0) @ W3 + b3
+    np.testing.assert_allclose(fg.Graph(mlp.logits(x)).fprop(x=values).outputs[0], expected)
+    with pytest.raises(UsageError, match=r"found 1 activations in hidden=\['tanh'\], but 2 hidden layers"):
+        fg.MLP([5, 4, 4, 3], hidden=["tanh"])
+    with pytest.raises(UsageError, match=r"found hidden=\['tanh'\], needs a function of a box or one of"):
+        fg.MLP([5, 4, 4, 3], hidden=["tanh", ["tanh"]])
+
+
 def test_same_seed_same_weights_and_he_on_request():
     one, two = fg.MLP([50, 40, 3], rng=5), fg.MLP([50, 40, 3], rng=5)
     assert all(np.array_equal(a.value, b.value) for a, b in zip(one.parameters, two.parameters, strict=True))

@@ -1,0 +1,136 @@
+"""Tables: named columns of cells, from CSV and Parquet files and from frames of pandas, polars and others."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from flowgraph.data.files import rows_of
+from flowgraph.errors import DataError, install_hint
+
+MISSING = ("", "nan", "na", "null", "none")
+"""Cells of a text file that hold nothing."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+READERS = ("polars", "pyarrow", "pandas")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of cells by name, None where there is no value; `places` says where each row stands, for errors."""
+
+    name: str
+    cells: Mapping[str, Sequence[Any]]
+    places: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def column(self, name: str) -> Sequence[Any]:
+        """The cells of a column."""
+        if name not in self.cells:
+            raise DataError(f"{self.name}: found no column {name!r}; its columns are {', '.join(self.cells)}")
+        return self.cells[name]
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """Some of the rows."""
+        cells = {name: [column[row] for row in rows] for name, column in self.cells.items()}
+        return Table(self.name, cells, [self.places[row] for row in rows])
+
+    def kind(self, name: str) -> str:
+        """What the cells of a column are: "number", "date" or "text"."""
+        cells = [cell for cell in self.column(name) if cell is not None]
+        for kind, convert in CONVERSIONS.items():
+            if all(convert(cell) is not None for cell in cells):
+                return kind
+        return "text"
+
+    def refuse(self, row: int, column: str, needed: str) -> DataError:
+        """The error for a cell: where it stands, what it is, what is needed."""
+        cell = self.column(column)[row]
+        found = "no value" if cell is None else repr(cell)
+        return DataError(f"{self.name}: {self.places[row]}, column {column!r}: found {found}, needs {needed}")
+
+
+def number(cell: Any) -> float | None:
+    """A finite number, or None; truth values are 0 and 1."""
+    try:
+        found = float(cell)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def days(cell: Any) -> float | None:
+    """The days from the beginning of 1970 to a date or time, None for what is neither; times of no zone are UTC."""
+    if isinstance(cell, str):
+        try:
+            cell = datetime.fromisoformat(cell)
+        except ValueError:
+            return None
+    if isinstance(cell, date) and not isinstance(cell, datetime):
+        cell = datetime(cell.year, cell.month, cell.day)
+    if not isinstance(cell, datetime):
+        return None
+    aware = cell if cell.tzinfo is not None else cell.replace(tzinfo=UTC)
+    return (aware - EPOCH).total_seconds() / 86400
+
+
+CONVERSIONS = {"number": number, "date": days}
+
+
+def read_table(path: Any) -> Table:
+    """The table in a .csv, .tsv or .parquet file."""
+    path = Path(path)
+    if path.suffix.lower() == ".parquet":
+        return table_of(_parquet(path), str(path))
+    header, rows, lines = rows_of(path)
+    cells = {
+        name: [None if row[at].strip().lower() in MISSING else row[at].strip() for row in rows]
+        for at, name in enumerate(header)
+    }
+    return Table(str(path), cells, [f"line {line}" for line in lines])
+
+
+def table_of(frame: Any, name: str = "table") -> Table:
+    """The table that a frame of pandas, polars, pyarrow or another library that narwhals knows is; a null is None."""
+    narwhals = _narwhals()
+    known = narwhals.from_native(frame, eager_only=True)
+    if len(known) == 0 or not known.columns:
+        raise DataError(f"{name}: found {len(known)} rows of {len(known.columns)} columns, needs 1 or more of both")
+    cells = {str(column): _values(known[column]) for column in known.columns}
+    return Table(name, cells, [f"row {row}" for row in range(len(known))])
+
+
+def _values(column: Any) -> list[Any]:
+    """The cells of a column, None where they are null or NaN."""
+    empty = column.is_null().to_list()
+    values = [None if null or value != value else value for value, null in zip(column.to_list(), empty, strict=True)]
+    return [value.strip() or None if isinstance(value, str) else value for value in values]
+
+
+def _parquet(path: Path) -> Any:
+    backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
+    if backend is None:
+        raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    try:
+        return _narwhals().read_parquet(str(path), backend=backend)
+    except ImportError:
+        raise
+    except Exception as error:  # each library has errors of its own for a file that is none
+        raise DataError(f"{path}: no Parquet file ({error})") from None
+
+
+def _narwhals() -> Any:
+    try:
+        import narwhals.stable.v2 as narwhals
+    except ImportError as missing:
+        raise ImportError(f"a table needs narwhals; run: {install_hint('tables')}") from missing
+    return narwhals

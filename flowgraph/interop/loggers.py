@@ -1,0 +1,134 @@
+"""Callbacks that write what is measured after each epoch where other tools show it; each is imported when it starts."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowgraph.errors import install_hint
+from flowgraph.training.callbacks import Callback
+from flowgraph.training.history import Epoch
+from flowgraph.training.keywords import strict_settings
+
+if TYPE_CHECKING:
+    from flowgraph.training.trainer import Trainer
+
+__all__ = ["MLflow", "TensorBoard", "WandB"]
+
+_STRANGE = re.compile(r"[^\w.\-/ ]", re.ASCII)
+"""What the name of a metric may not hold."""
+
+
+@strict_settings
+class TensorBoard(Callback):
+    """Writes event files into a folder, which `tensorboard --logdir` shows.
+
+    >>> from flowgraph.interop.loggers import TensorBoard
+    >>> board = TensorBoard("runs/first")            # fg.fit(..., callbacks=[board])
+    """
+
+    def __init__(self, folder: Any) -> None:
+        self.folder = Path(folder)
+        self._writer: Any = None
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        writers = _module("tensorboard.summary.writer.event_file_writer", "TensorBoard", "tensorboard")
+        self._writer = writers.EventFileWriter(str(self.folder))
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        records = _module("tensorboard.compat.proto.summary_pb2", "TensorBoard", "tensorboard")
+        events = _module("tensorboard.compat.proto.event_pb2", "TensorBoard", "tensorboard")
+        values = [records.Summary.Value(tag=name, simple_value=value) for name, value in measured(epoch).items()]
+        self._writer.add_event(
+            events.Event(wall_time=time.time(), step=epoch.number, summary=records.Summary(value=values))
+        )
+        self._writer.flush()
+
+    def on_end(self, trainer: Trainer) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+class MLflow(Callback):
+    """Logs metrics into the MLflow run that is active, or into one of its own, which it ends.
+
+    `settings` is given to `mlflow.start_run` for a run of its own: `MLflow(run_name="first", tags={"data": "iris"})`.
+    The settings of the training are logged as parameters.
+
+    >>> from flowgraph.interop.loggers import MLflow
+    >>> logger = MLflow(run_name="first")            # fg.fit(..., callbacks=[logger])
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self._own = False
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        mlflow = _module("mlflow", "MLflow", "mlflow")
+        self._own = mlflow.active_run() is None
+        if self._own:
+            mlflow.start_run(**self.settings)
+        mlflow.log_params(described(trainer))
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        _module("mlflow", "MLflow", "mlflow").log_metrics(measured(epoch), step=epoch.number)
+
+    def on_end(self, trainer: Trainer) -> None:
+        if self._own:
+            self._own = False
+            _module("mlflow", "MLflow", "mlflow").end_run()
+
+
+class WandB(Callback):
+    """Logs into the run of Weights & Biases that is open, or into one of its own, which it finishes.
+
+    `settings` is given to `wandb.init` for a run of its own: `WandB(project="iris", mode="offline")`.
+
+    >>> from flowgraph.interop.loggers import WandB
+    >>> logger = WandB(project="iris")               # fg.fit(..., callbacks=[logger])
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self._run: Any = None
+        self._own = False
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        wandb = _module("wandb", "WandB", "wandb")
+        self._own = wandb.run is None
+        self._run = wandb.init(**self.settings) if self._own else wandb.run
+        self._run.config.update(described(trainer), allow_val_change=True)
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        self._run.log(measured(epoch), step=epoch.number)
+
+    def on_end(self, trainer: Trainer) -> None:
+        if self._own and self._run is not None:
+            self._run.finish()
+        self._run, self._own = None, False
+
+
+def measured(epoch: Epoch) -> dict[str, float]:
+    """The finite numbers of an epoch under names that every tool takes."""
+    row = {name: value for name, value in epoch.row().items() if name != "number" and value is not None}
+    return {_STRANGE.sub("_", name): float(value) for name, value in row.items() if math.isfinite(value)}
+
+
+def described(trainer: Trainer) -> dict[str, str]:
+    """The settings of a training, as text."""
+    return {
+        "rule": str(trainer.rule), "schedule": str(trainer.schedule), "batch_size": str(trainer.batch_size),
+        "seed": str(trainer.seed), "problem": repr(trainer.problem),
+    }  # fmt: skip
+
+
+def _module(name: str, who: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as missing:
+        raise ImportError(f"{who}: needs {extra}, run: {install_hint(extra)} ({missing})") from missing

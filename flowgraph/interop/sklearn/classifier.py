@@ -1,0 +1,137 @@
+"""The classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from flowgraph.box import Array
+from flowgraph.interop.sklearn.estimator import DTYPES, NetworkEstimator, one_set
+from flowgraph.training.rule import Rule
+from flowgraph.training.schedules import Schedule
+
+
+class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
+    """A multilayer perceptron for classes of any names, trained by the cross entropy of its softmax or by `loss`.
+
+    `hidden_layer_sizes`, `activation`, `warm_start`, `random_state` mean what they do in scikit-learn's MLPClassifier,
+    but `activation` may also be a list, one for each hidden layer, of names or functions of a box. `loss` is a function
+    of a box of scores (N, C) and one of classes 0 .. C-1 (N,) that returns a box of losses, one per example.
+    `class_weight` is "balanced" or a dict of classes to weights.
+
+    `early_stopping` is a patience, an `fg.EarlyStopping`, or True for a patience of 10; it looks at `eval_set`, or else
+    at the share `validation_fraction` of the examples, which is held out. All else is as in `fg.fit`.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from flowgraph.interop.sklearn import FlowgraphClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> FlowgraphClassifier((16,), learning_rate=0.01, random_state=0).fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    classes_: Array
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (100,),
+        activation: Any = "relu",
+        *,
+        dropout: float | Sequence[float] = 0.0,
+        loss: Callable[[Any, Any], Any] | None = None,
+        rule: str | Rule = "adam",
+        learning_rate: float | Schedule | None = None,
+        batch_size: int | str | None = "auto",
+        epochs: int = 200,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        clip_norm: float | None = None,
+        average: float | None = None,
+        early_stopping: Any = False,
+        validation_fraction: float = 0.1,
+        metrics: Any = (),
+        callbacks: Sequence[Any] = (),
+        warm_start: bool = False,
+        random_state: Any = None,
+        backend: str = "numpy",
+        class_weight: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes, activation, dropout=dropout, loss=loss, rule=rule, learning_rate=learning_rate,
+            batch_size=batch_size, epochs=epochs, l1=l1, l2=l2, clip_norm=clip_norm, average=average,
+            early_stopping=early_stopping, validation_fraction=validation_fraction, metrics=metrics,
+            callbacks=callbacks, warm_start=warm_start, random_state=random_state, backend=backend,
+        )  # fmt: skip
+        self.class_weight = class_weight
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> FlowgraphClassifier:
+        """Train on examples; `eval_set` is (X, y) or (X, y, sample_weight) to validate on, or a list with it."""
+        x, y = validate_data(self, X, y, dtype=DTYPES)
+        check_classification_targets(y)
+        classes = np.unique(y)
+        if self.warm_start and self.__sklearn_is_fitted__() and not np.array_equal(classes, self.classes_):
+            raise ValueError(f"warm_start: found the classes {classes}, but the network has {self.classes_}")
+        self.classes_ = classes
+        self._fit(x, self._labels(y), self._class_weights(sample_weight, x, y), self._valid(eval_set))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> FlowgraphClassifier:
+        """One epoch on these examples, going on where the last call left off; the first call names all `classes`."""
+        first = not self.__sklearn_is_fitted__()
+        x, y = validate_data(self, X, y, dtype=DTYPES, reset=first)
+        check_classification_targets(y)
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is not None and not first and not np.array_equal(self.classes_, np.unique(classes)):
+            raise ValueError(
+                f"partial_fit: found classes={classes!r}, but those of the first call were {self.classes_}"
+            )
+        if self.class_weight == "balanced":
+            raise ValueError("partial_fit: found class_weight='balanced', which needs all examples; give numbers")
+        if first:
+            self.classes_ = np.unique(classes)
+        self._partial_fit(x, self._labels(y), self._class_weights(sample_weight, x, y))
+        return self
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, in the order of `classes_`: the softmax of the scores."""
+        return self._outputs(X)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of the probability of each class."""
+        with np.errstate(divide="ignore"):
+            found: Array = np.log(self._outputs(X))
+        return found
+
+    def predict(self, X: Any) -> Array:
+        """The class of the largest score."""
+        numbers = self._outputs(X).argmax(axis=1)
+        found: Array = self.classes_[numbers]
+        return found
+
+    def _labels(self, y: Array) -> Array:
+        """The numbers of classes."""
+        places = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
+        strange = self.classes_[places] != y
+        if strange.any():
+            raise ValueError(f"found the class {y[strange][0]!r}, which is none of {self.classes_}")
+        return np.asarray(places, np.int64)
+
+    def _class_weights(self, sample_weight: Any, x: Array, y: Array) -> Any:
+        weights = self._weights(sample_weight, x)
+        if self.class_weight is None:
+            return weights
+        by_class = compute_sample_weight(self.class_weight, y)
+        return by_class if weights is None else weights * by_class
+
+    def _valid(self, eval_set: Any) -> Any:
+        x, y, *weights = one_set(eval_set)
+        if x is None:
+            return None
+        x, y = validate_data(self, x, y, dtype=DTYPES, reset=False)
+        return (x, self._labels(y), *weights)

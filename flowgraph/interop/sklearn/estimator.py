@@ -1,0 +1,188 @@
+"""What classifier and regressor have in common: settings, the trained network, and how data are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from flowgraph.box import Array
+from flowgraph.interop.sklearn.network import Network, Settings
+from flowgraph.training.history import History
+from flowgraph.training.rule import Rule
+from flowgraph.training.schedules import Schedule
+
+DTYPES = (np.float64, np.float32)
+
+
+class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
+    """An estimator with a network; a subclass says what its outputs are."""
+
+    _network: Network
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (100,),
+        activation: Any = "relu",
+        *,
+        dropout: float | Sequence[float] = 0.0,
+        loss: Callable[[Any, Any], Any] | None = None,
+        rule: str | Rule = "adam",
+        learning_rate: float | Schedule | None = None,
+        batch_size: int | str | None = "auto",
+        epochs: int = 200,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        clip_norm: float | None = None,
+        average: float | None = None,
+        early_stopping: Any = False,
+        validation_fraction: float = 0.1,
+        metrics: Any = (),
+        callbacks: Sequence[Any] = (),
+        warm_start: bool = False,
+        random_state: Any = None,
+        backend: str = "numpy",
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.loss = loss
+        self.rule = rule
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.l1 = l1
+        self.l2 = l2
+        self.clip_norm = clip_norm
+        self.average = average
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.backend = backend
+
+    @property
+    def model_(self) -> Any:
+        """The trained `fg.MLP`."""
+        check_is_fitted(self)
+        return self._network.mlp
+
+    @property
+    def history_(self) -> History:
+        """What was measured after each epoch; of `partial_fit` and warm starts all of them."""
+        check_is_fitted(self)
+        return self._network.history
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The objective on the training examples, epoch by epoch."""
+        found: list[float] = self.history_["train_objective"]
+        return found
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """The weights of each layer."""
+        return [W.value for W in self.model_.weights]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """The biases of each layer."""
+        return [b.value for b in self.model_.biases]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_network")
+
+    def _fit(self, x: Array, y: Array, weights: Any, valid: Any) -> None:
+        """Train a new network, or go on with the one there is where a warm start was asked for."""
+        if valid is None and self.early_stopping is not False and self.early_stopping is not None:
+            x, y, weights, valid = self._split(x, y, weights)
+        network = getattr(self, "_network", None) if self.warm_start else None
+        if network is None or not network.fits(valid is not None):
+            network = self._begin(x, y, valid)
+        network.train(x, y, weights, valid, self.epochs, self._batch(x), self.callbacks)
+        self._keep(network)
+
+    def _partial_fit(self, x: Array, y: Array, weights: Any) -> None:
+        """One epoch more, with all that the rule remembers of the ones before."""
+        network = getattr(self, "_network", None)
+        if network is None or not network.fits(False):
+            network = self._begin(x, y, None)
+        network.train(x, y, weights, None, 1, self._batch(x), self.callbacks)
+        self._keep(network)
+
+    def _keep(self, network: Network) -> None:
+        self._network = network
+        self.n_iter_ = len(network.history)
+
+    def _begin(self, x: Array, y: Array, valid: Any) -> Network:
+        rng = check_random_state(self.random_state)
+        classes = getattr(self, "classes_", None)
+        network, settings = (int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2))
+        return Network(
+            Settings(
+                sizes=(x.shape[1], *np.atleast_1d(np.asarray(self.hidden_layer_sizes, int)).tolist()),
+                classes=classes,
+                activation=self.activation,
+                dropout=self.dropout,
+                loss=self.loss,
+                l1=self.l1,
+                l2=self.l2,
+                metrics=self.metrics,
+                seed=network,
+                trainer={
+                    "rule": self.rule, "learning_rate": self.learning_rate, "clip_norm": self.clip_norm,
+                    "average": self.average, "seed": settings, "backend": self.backend,
+                    "early_stopping": self._patience(valid),
+                },
+            ),
+            x, y, valid,
+        )  # fmt: skip
+
+    def _patience(self, valid: Any) -> Any:
+        if valid is None or self.early_stopping is False or self.early_stopping is None:
+            return None
+        return 10 if self.early_stopping is True else self.early_stopping
+
+    def _batch(self, x: Array) -> int | None:
+        return min(200, len(x)) if isinstance(self.batch_size, str) and self.batch_size == "auto" else self.batch_size  # type: ignore[return-value]
+
+    def _split(self, x: Array, y: Array, weights: Any) -> tuple[Any, ...]:
+        """Some of the examples held out, of each class its share."""
+        arrays = [x, y] if weights is None else [x, y, weights]
+        parts = train_test_split(
+            *arrays,
+            test_size=self.validation_fraction,
+            random_state=check_random_state(self.random_state),
+            stratify=y if hasattr(self, "classes_") else None,
+        )
+        return (*parts[::2], *([None] if weights is None else []), tuple(parts[1::2]))
+
+    def _weights(self, sample_weight: Any, x: Array) -> Any:
+        if sample_weight is None:
+            return None
+        return _check_sample_weight(sample_weight, x, dtype=x.dtype, ensure_non_negative=True)
+
+    def _outputs(self, X: Any) -> Array:
+        check_is_fitted(self)
+        x = validate_data(self, X, dtype=DTYPES, reset=False)
+        return self._network.outputs(x)
+
+
+def one_set(eval_set: Any) -> tuple[Any, ...]:
+    """Inputs, targets and perhaps weights of the only set; of none two times None."""
+    if eval_set is None:
+        return None, None
+    if isinstance(eval_set, list):
+        if len(eval_set) != 1:
+            raise ValueError(f"eval_set: found {len(eval_set)} sets, needs one, (X, y)")
+        eval_set = eval_set[0]
+    if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
+        raise ValueError(f"eval_set: found {type(eval_set).__name__}, needs (X, y) or (X, y, sample_weight)")
+    return eval_set

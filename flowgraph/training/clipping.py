@@ -1,0 +1,103 @@
+"""Clipping of gradients, by value and by norm: a rule around a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.leaves import Parameter
+from flowgraph.errors import UsageError
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.rule import Rule, Updates
+from flowgraph.training.settings import read_number
+
+
+@strict_settings
+@dataclass(frozen=True)
+class Clipped(Rule):
+    """A rule that is given clipped gradients.
+
+    `value` limits each number of the gradient to ±value. `norm` limits the Euclidean norm of all gradients together:
+    g becomes g · norm / max(‖g‖, norm), which keeps its direction. Given both, values are clipped first.
+
+    >>> import flowgraph as fg
+    >>> fg.Clipped(fg.SGD(), norm=1.0)
+    Clipped(rule=SGD(), norm=1.0, value=None)
+
+    Source: Pascanu et al. 2013, On the difficulty of training recurrent neural networks, algorithm 1 (by norm);
+    Mikolov 2012, Statistical language models based on neural networks (by value).
+    """
+
+    rule: Rule
+    norm: float | None = None
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.norm is None and self.value is None:
+            raise UsageError("Clipped: found neither norm= nor value=, so that it clips nothing; needs one of them")
+
+    @property
+    def default_rate(self) -> float:  # type: ignore[override]
+        return self.rule.default_rate
+
+    @property
+    def needs_weights(self) -> bool:
+        return self.rule.needs_weights
+
+    @property
+    def penalty(self) -> Any:
+        return self.rule.penalty
+
+    def of_weights(self, weights: Sequence[Parameter]) -> Rule:
+        """The same clipping around the rule for these weights."""
+        return replace(self, rule=self.rule.of_weights(weights))
+
+    def read(self, setting: str, found: Any) -> Any:
+        if setting != "rule":
+            return None if found is None else read_number(self.name, setting, found, above=0)
+        if not isinstance(found, Rule):
+            raise UsageError(f"Clipped: found rule={found!r}, needs a rule, fg.Adam()")
+        return found
+
+    def updates(self, grads: Mapping[Parameter, Any], rate: Any) -> Updates:
+        """The new values by the rule, from clipped gradients."""
+        clipped = dict(grads)
+        if self.value is not None:
+            clipped = {p: _within(self.name, grad, self.value) for p, grad in clipped.items()}
+        if self.norm is not None:
+            factor = self.norm / np.maximum(norm_of(clipped.values()), self.norm)
+            clipped = {p: grad * _like(factor, grad) for p, grad in clipped.items()}
+        return self.rule.updates(clipped, rate)
+
+
+def _within(who: str, grad: Any, value: float) -> Any:
+    if grad.dtype.kind == "c":
+        raise UsageError(f"{who}: found a gradient of dtype {grad.dtype}, which has no order; clip it by norm=")
+    return np.minimum(np.maximum(grad, -value), value)
+
+
+def clipped_rule(rule: Rule, norm: float | None, value: float | None) -> Rule:
+    """The rule with clipped gradients where a limit is given, else itself."""
+    limits = {"norm": norm, "value": value}
+    given = {n: read_number("fit", f"clip_{n}", one, above=0) for n, one in limits.items() if one is not None}
+    return Clipped(rule, **given) if given else rule
+
+
+def norm_of(grads: Iterable[Any]) -> Any:
+    """The Euclidean norm of all numbers of some gradients."""
+    return np.sqrt(reduce(add, map(_squares, grads)))
+
+
+def _squares(grad: Any) -> Any:
+    """The sum of the squares of all numbers, of their sizes where they are complex."""
+    return np.sum(grad * grad if grad.dtype.kind == "f" else np.real(grad * np.conj(grad)))
+
+
+def _like(factor: Any, grad: Any) -> Any:
+    return factor if factor.dtype == grad.dtype else factor.astype(grad.dtype)

@@ -1,0 +1,72 @@
+"""Attention: every place of a sequence reads all places of another, by how well a query of its own meets their keys."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.leaves import Parameter
+from flowgraph.boxes.neural.softmax import softmax
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.layers.layer import Layer, glorot_bound, uniform
+from flowgraph.training.settings import read_count, read_generator
+
+
+@strict_settings
+class MultiHeadAttention(Layer):
+    """softmax(q kᵀ / √d) v in each head, of width d = size / heads, from linear functions of the inputs.
+
+    Called as `attention(x)` a sequence attends to itself, as `attention(x, memory)` to another, as
+    `attention(x, keys, values)` to one by the keys of another. `mask` is an array or box of truth values that is
+    broadcast to (N, heads, T, S): True where a place may be read. At least one must be true in each row.
+
+    The parameters are Wq, Wk, Wv (size, heads, d), Wo (heads, d, size), bq, bk, bv (heads, 1, d) and bo (size).
+
+    Shapes: x (N, T, size), keys and values (N, S, size), h (N, T, size).
+
+    >>> import numpy as np, flowgraph as fg
+    >>> x = fg.Input("x", shape=("N", 10, 16))
+    >>> fg.MultiHeadAttention(16, 4, rng=0)(x, mask=np.tri(10, dtype=bool))
+    <Add 'h': (N, 10, 16) float64>
+
+    Source: Vaswani et al. 2017, Attention is all you need.
+    """
+
+    def __init__(self, size: int, heads: int, *, rng: Any = None, dtype: Any = float) -> None:
+        super().__init__()
+        size, heads = (read_count("MultiHeadAttention", n, v) for n, v in (("size", size), ("heads", heads)))
+        if size % heads:
+            raise UsageError(f"MultiHeadAttention: found heads={heads}, needs a divisor of size={size}")
+        self.size, self.heads = size, heads
+        generator, width, bound = read_generator("MultiHeadAttention", rng), size // heads, glorot_bound(size, size)
+        for one in "qkv":
+            W = uniform(generator, bound, (size, heads, width), dtype)
+            setattr(self, f"W{one}", Parameter(W, name=f"W{one}"))
+            setattr(self, f"b{one}", Parameter(np.zeros((heads, 1, width), dtype), name=f"b{one}"))
+        self.Wo = Parameter(uniform(generator, bound, (heads, width, size), dtype), name="Wo")
+        self.bo = Parameter(np.zeros(size, dtype), name="bo")
+
+    def __call__(self, x: Any, keys: Any = None, values: Any = None, *, mask: Any = None) -> Any:
+        keys = x if keys is None else keys
+        values = keys if values is None else values
+        for one in (x, keys, values):
+            self._check(one)
+        with self._built(x, 3):
+            q, k, v = (self._part(name, box) for name, box in (("q", x), ("k", keys), ("v", values)))
+            scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(self.size // self.heads)
+            if mask is not None:
+                scores = np.where(mask, scores, -np.inf)
+            read = softmax(scores, axis=-1).named("attention") @ v
+            return (np.einsum("nhtd,hds->nts", read, self.Wo) + self.bo).named("h")
+
+    def _check(self, x: Any) -> None:
+        with self._built(x, 3):
+            if x.shape[-1] != self.size:
+                raise ShapeError(f"MultiHeadAttention: found {x.title} of shape {x.shape}, needs (N, T, {self.size})")
+
+    def _part(self, name: str, x: Any) -> Any:
+        """The queries, keys or values of all heads, (N, heads, T, d)."""
+        return np.einsum("nts,shd->nhtd", x, getattr(self, f"W{name}")) + getattr(self, f"b{name}")

@@ -1,0 +1,38 @@
+"""Embeddings: a vector of parameters for each of so many numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowgraph.box.leaves import Parameter
+from flowgraph.errors import DtypeError
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.layers.layer import Layer
+from flowgraph.training.settings import read_count, read_generator
+
+
+@strict_settings
+class Embedding(Layer):
+    """h = W[number]: a row of a table for each number from 0 to count - 1, drawn from a normal distribution.
+
+    Shapes: numbers (...) of whole numbers, h (..., size).
+
+    >>> import flowgraph as fg
+    >>> words = fg.Input("words", shape=("N", 7), dtype=int)
+    >>> fg.Embedding(1000, 16, rng=0)(words)
+    <Index 'h', index=('array',): (N, 7, 16) float64>
+
+    Source: Bengio et al. 2003, A neural probabilistic language model.
+    """
+
+    def __init__(self, count: int, size: int, *, rng: Any = None, dtype: Any = float) -> None:
+        super().__init__()
+        shape = read_count("Embedding", "count", count), read_count("Embedding", "size", size)
+        self.W = Parameter(read_generator("Embedding", rng).normal(size=shape).astype(dtype), name="W")
+
+    def __call__(self, numbers: Any) -> Any:
+        with self._built(numbers):
+            if numbers.dtype.kind not in "iu":
+                raise DtypeError(f"Embedding: found {numbers.title} of dtype {numbers.dtype}, needs whole numbers")
+            table: Any = self.W
+            return table[numbers].named("h")

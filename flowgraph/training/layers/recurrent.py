@@ -1,0 +1,160 @@
+"""Recurrent layers, unrolled: one state after the other, from a sequence of as many steps as its shape says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.leaves import Parameter
+from flowgraph.boxes.neural.activation import relu, sigmoid
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.training.keywords import strict_settings
+from flowgraph.training.layers.layer import Layer, uniform
+from flowgraph.training.settings import read_count, read_generator
+
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"tanh": np.tanh, "relu": relu}
+
+
+class _Recurrent(Layer):
+    """A state of `hidden` numbers that each step of a sequence changes; `gates` blocks of columns are computed at once.
+
+    `layer(x)` builds the states after each step, `layer(x, state)` begins with a state, which else is zero. W (inputs,
+    gates · hidden) reads the sequence, U (hidden, gates · hidden) the state; both and b are uniform on ±1 / √hidden.
+    """
+
+    gates = 1
+
+    def __init__(self, inputs: int, hidden: int, *, rng: Any = None, dtype: Any = float) -> None:
+        super().__init__()
+        who = type(self).__name__
+        self.inputs, self.hidden = read_count(who, "inputs", inputs), read_count(who, "hidden", hidden)
+        bound, generator = 1 / math.sqrt(hidden), read_generator(who, rng)
+        for name, shape in self._shapes().items():
+            setattr(self, name, Parameter(uniform(generator, bound, shape, dtype), name=name))
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        columns = self.gates * self.hidden
+        return {"W": (self.inputs, columns), "U": (self.hidden, columns), "b": (columns,)}
+
+    def __call__(self, x: Any, state: Any = None) -> Any:
+        who = type(self).__name__
+        with self._built(x, 3):
+            steps = x.shape[1]
+            if x.shape[2] != self.inputs:
+                raise ShapeError(f"{who}: found {x.title} of shape {x.shape}, needs (N, T, {self.inputs})")
+            if not isinstance(steps, int) or steps < 1:
+                raise ShapeError(
+                    f"{who}: found {x.title} of shape {x.shape}, whose number of steps is no number; a sequence is "
+                    f"unrolled, so that its graph needs one, shape=('N', 20, {self.inputs})"
+                )
+            own: Any = self
+            a, states = x @ own.W + own.b, []
+            for t in range(steps):
+                state = self._step(a[:, t], state)
+                states.append(self._shown(state))
+            stacked: Any = np.stack(states, axis=1)
+            return stacked.named("h")
+
+    def _shown(self, state: Any) -> Any:
+        """What of a state is the output of the layer."""
+        return state
+
+    def _gates(self, a: Any) -> list[Any]:
+        """The blocks of columns."""
+        return [a[:, i * self.hidden : (i + 1) * self.hidden] for i in range(self.gates)]
+
+    def _step(self, a: Any, state: Any) -> Any:
+        """The state after a step: `a` is what the step of the sequence gives, state None is zeros."""
+        raise NotImplementedError
+
+
+@strict_settings
+class RNN(_Recurrent):
+    """h_t = g(x_t W + h_{t-1} U + b), with g = tanh, or "relu".
+
+    `layer(x)` begins with h_0 = 0, `layer(x, h_0)` elsewhere. The last state is h[:, -1].
+
+    Shapes: x (N, T, inputs), h_0 (N, hidden), h (N, T, hidden); T is a number.
+
+    >>> import flowgraph as fg
+    >>> fg.RNN(3, 5, rng=0)(fg.Input("x", shape=("N", 7, 3)))
+    <Stack 'h', axis=1: (N, 7, 5) float64>
+
+    Source: Elman 1990, Finding structure in time.
+    """
+
+    def __init__(
+        self, inputs: int, hidden: int, *, activation: str = "tanh", rng: Any = None, dtype: Any = float
+    ) -> None:
+        super().__init__(inputs, hidden, rng=rng, dtype=dtype)
+        if activation not in ACTIVATIONS:
+            raise UsageError(f"RNN: found activation={activation!r}, needs one of {', '.join(ACTIVATIONS)}")
+        self.activation = activation
+
+    def _step(self, a: Any, state: Any) -> Any:
+        own: Any = self
+        return ACTIVATIONS[self.activation](a if state is None else a + state @ own.U)
+
+
+@strict_settings
+class LSTM(_Recurrent):
+    """c_t = f c_{t-1} + i g, h_t = o tanh(c_t), with the gates i, f, o = σ(x_t W + h_{t-1} U + b) and g = tanh of such.
+
+    The columns of W, U and b belong to i, f, g, o in this order. `layer(x, (h_0, c_0))` begins with a state.
+
+    Shapes: x (N, T, inputs), h_0 and c_0 (N, hidden), h (N, T, hidden); T is a number.
+
+    >>> import flowgraph as fg
+    >>> fg.LSTM(3, 5, rng=0)(fg.Input("x", shape=("N", 7, 3)))
+    <Stack 'h', axis=1: (N, 7, 5) float64>
+
+    Source: Hochreiter and Schmidhuber 1997, Long short-term memory; the forget gate: Gers et al. 2000, Learning to
+    forget.
+    """
+
+    gates = 4
+
+    def _shown(self, state: Any) -> Any:
+        return state[0]
+
+    def _step(self, a: Any, state: Any) -> Any:
+        own: Any = self
+        i, f, g, o = self._gates(a if state is None else a + state[0] @ own.U)
+        c = sigmoid(i) * np.tanh(g)
+        if state is not None:
+            c = sigmoid(f) * state[1] + c
+        return sigmoid(o) * np.tanh(c), c
+
+
+@strict_settings
+class GRU(_Recurrent):
+    """h_t = (1 − z) n + z h_{t-1}, with the gates r, z = σ(x_t W + h_{t-1} U + b).
+
+    The proposal is n = tanh(x_t W + b + r (h_{t-1} U + c)). The columns of W, U and b belong to r, z, n in this order;
+    c is a bias of its own inside the product with r, as in cuDNN and PyTorch. `layer(x, h_0)` begins with a state.
+
+    Shapes: x (N, T, inputs), h_0 (N, hidden), h (N, T, hidden); T is a number.
+
+    >>> import flowgraph as fg
+    >>> fg.GRU(3, 5, rng=0)(fg.Input("x", shape=("N", 7, 3)))
+    <Stack 'h', axis=1: (N, 7, 5) float64>
+
+    Source: Cho et al. 2014, Learning phrase representations using RNN encoder-decoder.
+    """
+
+    gates = 3
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return super()._shapes() | {"c": (self.hidden,)}
+
+    def _step(self, a: Any, state: Any) -> Any:
+        own: Any = self
+        r, z, n = self._gates(a)
+        if state is None:
+            return (1 - sigmoid(z)) * np.tanh(n + sigmoid(r) * own.c)
+        reset, kept, read = self._gates(state @ own.U)
+        z = sigmoid(z + kept)
+        return (1 - z) * np.tanh(n + sigmoid(r + reset) * (read + own.c)) + z * state

@@ -1,0 +1,289 @@
+"""Layers with parameters: values and gradients of PyTorch's with the same weights, in runs and in plans."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+import flowgraph as fg
+from flowgraph.errors import DtypeError, ShapeError, UsageError
+
+RNG = np.random.default_rng(0)
+N, T, S, D, H = 4, 5, 3, 6, 8
+
+
+def drawn(layer):
+    """The layer with every parameter drawn anew, so that none is zero or one."""
+    for parameter in layer.parameters:
+        parameter.value = RNG.normal(size=parameter.shape)
+    return layer
+
+
+def given(torch_layer, **values):
+    """PyTorch's layer in float64 with these parameters."""
+    torch_layer = torch_layer.double()
+    with torch.no_grad():
+        for name, value in values.items():
+            getattr(torch_layer, name).copy_(torch.tensor(np.ascontiguousarray(value)))
+    return torch_layer
+
+
+def compare(built, inputs, torch_output, torch_inputs, pairs):
+    """Outputs and gradients of a random combination of them, of a run, of the gradient graph's plan, of PyTorch.
+
+    `pairs` are boxes, tensors that they are to be compared with, and what turns the gradient of a tensor into theirs.
+    """
+    weights = RNG.normal(size=tuple(torch_output.shape))
+    (torch_output * torch.tensor(weights)).sum().backward()
+    loss = np.sum(built * fg.Input("weights", shape=built.shape))
+    inputs = inputs | {"weights": weights}
+    wanted = [box for box, _, _ in pairs]
+    run = fg.Graph(loss).fprop(inputs)
+    grads = run.bprop(wrt=wanted)
+    plan = fg.compile([built, *fg.gradient(loss, wanted)])(inputs)
+    near = {"rtol": 1e-9, "atol": 1e-11}
+    for found in (run[built], plan[0]):
+        np.testing.assert_allclose(found, torch_output.detach().numpy(), **near)
+    for number, (box, tensor, turned) in enumerate(pairs, 1):
+        expected = turned(tensor.grad.numpy())
+        np.testing.assert_allclose(grads[box], expected, err_msg=f"run: {box}", **near)
+        np.testing.assert_allclose(plan[number], expected, err_msg=f"plan: {box}", **near)
+
+
+def same(grad):
+    return grad
+
+
+def transposed(grad):
+    return grad.T
+
+
+@pytest.fixture
+def sequence():
+    x = fg.Input("x", shape=("N", T, D))
+    return x, RNG.normal(size=(N, T, D))
+
+
+def tensor(values):
+    return torch.tensor(values, requires_grad=True)
+
+
+@pytest.mark.parametrize("shape", [(D,), (D, 4), (D, 3, 4)])
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norm(shape, training):
+    layer = drawn(fg.BatchNorm(D, momentum=0.3))
+    layer.mean.value, layer.variance.value = RNG.normal(size=D), RNG.uniform(0.5, 2, D)
+    peer = {1: torch.nn.BatchNorm1d, 2: torch.nn.BatchNorm1d, 3: torch.nn.BatchNorm2d}[len(shape)](D, momentum=0.3)
+    peer = given(peer, weight=layer.scale.value, bias=layer.shift.value).train(training)
+    given(peer, running_mean=layer.mean.value, running_var=layer.variance.value)
+    x, values = fg.Input("x", shape=("N", *shape)), RNG.normal(2, 3, size=(N, *shape))
+    updates = fg.Graph(*layer.updates(x).values()).fprop(x=values).outputs
+    t = tensor(values)
+    output = peer(t)
+    pairs = [(x, t, same), (layer.scale, peer.weight, same), (layer.shift, peer.bias, same)]
+    compare(layer(x, training=training), {"x": values}, output, [t], pairs)
+    if training:
+        np.testing.assert_allclose(updates[0], peer.running_mean.numpy())
+        np.testing.assert_allclose(updates[1], peer.running_var.numpy())
+
+
+@pytest.mark.parametrize("shape", [(D,), (T, D)])
+def test_layer_norm(sequence, shape):
+    x, values = sequence
+    layer = drawn(fg.LayerNorm(shape if len(shape) > 1 else D))
+    peer = given(torch.nn.LayerNorm(shape), weight=layer.scale.value, bias=layer.shift.value)
+    t = tensor(values)
+    pairs = [(x, t, same), (layer.scale, peer.weight, same), (layer.shift, peer.bias, same)]
+    compare(layer(x), {"x": values}, peer(t), [t], pairs)
+
+
+def test_embedding():
+    layer = drawn(fg.Embedding(9, D))
+    peer = given(torch.nn.Embedding(9, D), weight=layer.W.value)
+    numbers, values = fg.Input("numbers", shape=("N", T), dtype=int), RNG.integers(0, 9, (N, T))
+    compare(layer(numbers), {"numbers": values}, peer(torch.tensor(values)), [], [(layer.W, peer.weight, same)])
+
+
+def recurrent(layer, peer):
+    """PyTorch's recurrent layer with the weights of ours; its two biases are ours and zero."""
+    return given(
+        peer, weight_ih_l0=layer.W.value.T, weight_hh_l0=layer.U.value.T, bias_ih_l0=layer.b.value,
+        bias_hh_l0=np.zeros_like(layer.b.value),
+    )  # fmt: skip
+
+
+def of_recurrent(layer, peer):
+    return [
+        (layer.W, peer.weight_ih_l0, transposed),
+        (layer.U, peer.weight_hh_l0, transposed),
+        (layer.b, peer.bias_ih_l0, same),
+    ]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_rnn(sequence, begun, activation):
+    x, values = sequence
+    layer = drawn(fg.RNN(D, H, activation=activation))
+    peer = recurrent(layer, torch.nn.RNN(D, H, nonlinearity=activation, batch_first=True))
+    h0, start, t = fg.Input("h0", shape=("N", H)), RNG.normal(size=(N, H)), tensor(values)
+    s = tensor(start)
+    pairs = [(x, t, same), *of_recurrent(layer, peer)] + [(h0, s, same)] * begun
+    output, _ = peer(t, s[None]) if begun else peer(t)
+    built = layer(x, h0) if begun else layer(x)
+    compare(built, {"x": values} | ({"h0": start} if begun else {}), output, [t], pairs)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_lstm(sequence, begun):
+    x, values = sequence
+    layer = drawn(fg.LSTM(D, H))
+    peer = recurrent(layer, torch.nn.LSTM(D, H, batch_first=True))
+    boxes = [fg.Input(name, shape=("N", H)) for name in ("h0", "c0")]
+    starts, t = [RNG.normal(size=(N, H)) for _ in range(2)], tensor(values)
+    tensors = [tensor(start) for start in starts]
+    pairs = [(x, t, same), *of_recurrent(layer, peer)]
+    pairs += [(box, one, same) for box, one in zip(boxes, tensors, strict=True)] if begun else []
+    output, _ = peer(t, tuple(one[None] for one in tensors)) if begun else peer(t)
+    feeds = {"x": values} | (dict(zip(("h0", "c0"), starts, strict=True)) if begun else {})
+    compare(layer(x, tuple(boxes)) if begun else layer(x), feeds, output, [t], pairs)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_gru(sequence, begun):
+    x, values = sequence
+    layer = drawn(fg.GRU(D, H))
+    peer = recurrent(layer, torch.nn.GRU(D, H, batch_first=True))
+    given(peer, bias_hh_l0=np.append(np.zeros(2 * H), layer.c.value))
+    h0, start, t = fg.Input("h0", shape=("N", H)), RNG.normal(size=(N, H)), tensor(values)
+    s = tensor(start)
+    pairs = [(x, t, same), *of_recurrent(layer, peer), (layer.c, peer.bias_hh_l0, lambda grad: grad[2 * H :])]
+    pairs += [(h0, s, same)] * begun
+    output, _ = peer(t, s[None]) if begun else peer(t)
+    compare(layer(x, h0) if begun else layer(x), {"x": values} | ({"h0": start} if begun else {}), output, [t], pairs)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+def test_multi_head_attention(masked, inputs):
+    """A sequence to itself, to another, by the keys of one to the values of another."""
+    size, heads = 8, 2
+    layer = drawn(fg.MultiHeadAttention(size, heads))
+    flat = {one: getattr(layer, f"W{one}").value.reshape(size, size).T for one in "qkv"}
+    peer = given(
+        torch.nn.MultiheadAttention(size, heads, batch_first=True),
+        in_proj_weight=np.concatenate([flat[one] for one in "qkv"]),
+        in_proj_bias=np.concatenate([getattr(layer, f"b{one}").value.reshape(-1) for one in "qkv"]),
+    )
+    given(peer.out_proj, weight=layer.Wo.value.reshape(size, size).T, bias=layer.bo.value)
+    lengths = [T, T if inputs == 1 else S, T if inputs == 1 else S]
+    values = [RNG.normal(size=(N, length, size)) for length in lengths[:inputs]]
+    boxes = [fg.Input(f"x{i}", shape=("N", value.shape[1], size)) for i, value in enumerate(values)]
+    tensors = [tensor(value) for value in values]
+    q, k, v = [tensors[0], tensors[min(1, inputs - 1)], tensors[inputs - 1]]
+    mask = RNG.random((lengths[0], lengths[1])) < 0.6
+    mask[:, 0] = True
+    output, _ = peer(q, k, v, attn_mask=torch.tensor(~mask) if masked else None)
+    pairs = [(box, one, same) for box, one in zip(boxes, tensors, strict=True)]
+    for number, one in enumerate("qkv"):
+        part = slice(number * size, (number + 1) * size)
+        pairs.append(
+            (getattr(layer, f"W{one}"), peer.in_proj_weight, lambda g, p=part: g[p].T.reshape(size, heads, -1))
+        )
+        pairs.append((getattr(layer, f"b{one}"), peer.in_proj_bias, lambda g, p=part: g[p].reshape(heads, 1, -1)))
+    pairs.append((layer.Wo, peer.out_proj.weight, lambda g: g.T.reshape(heads, -1, size)))
+    pairs.append((layer.bo, peer.out_proj.bias, same))
+    feeds = {f"x{i}": value for i, value in enumerate(values)}
+    compare(layer(*boxes, mask=mask if masked else None), feeds, output, tensors, pairs)
+
+
+@pytest.mark.parametrize(
+    ("size", "settings"),
+    [((3,), {"padding": 1}), ((3, 2), {"stride": 2}), (3, {"groups": 2, "dilation": 2}), ((2, 2, 2), {})],
+)
+def test_convolutional_layers(size, settings):
+    axes = len(size) if isinstance(size, tuple) else 2
+    layer = drawn(fg.ConvLayer(4, 6, size, **settings))
+    peer = given(getattr(torch.nn, f"Conv{axes}d")(4, 6, size, **settings), weight=layer.W.value, bias=layer.b.value)
+    shape = (7, 6, 5)[:axes]
+    x, values = fg.Input("x", shape=("N", 4, *shape)), RNG.normal(size=(N, 4, *shape))
+    t = tensor(values)
+    compare(
+        layer(x), {"x": values}, peer(t), [t], [(x, t, same), (layer.W, peer.weight, same), (layer.b, peer.bias, same)]
+    )
+
+
+LAYERS = {
+    "BatchNorm": (lambda **s: fg.BatchNorm(D, **s), (N, D)),
+    "LayerNorm": (lambda **s: fg.LayerNorm(D, **s), (N, D)),
+    "Embedding": (lambda **s: fg.Embedding(9, D, rng=0, **s), (N, T)),
+    "RNN": (lambda **s: fg.RNN(D, H, rng=0, **s), (N, T, D)),
+    "LSTM": (lambda **s: fg.LSTM(D, H, rng=0, **s), (N, T, D)),
+    "GRU": (lambda **s: fg.GRU(D, H, rng=0, **s), (N, T, D)),
+    "MultiHeadAttention": (lambda **s: fg.MultiHeadAttention(D, 2, rng=0, **s), (N, T, D)),
+    "ConvLayer": (lambda **s: fg.ConvLayer(D, 3, 2, rng=0, **s), (N, D, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_holds_of_every_layer(name):
+    """One dtype throughout, names in the scope where it was made, shared parameters, the same from the same seed."""
+    make, shape = LAYERS[name]
+    dtype = int if name == "Embedding" else np.float32
+    x = fg.Input("x", shape=("N", *shape[1:]), dtype=dtype)
+    with fg.scope("part"):
+        layer = make(dtype=np.float32)
+    with fg.scope("elsewhere"):
+        h, again = layer(x), layer(x)
+    assert h.dtype == np.float32
+    assert h.name.startswith("part/")
+    assert all(parameter.name.startswith("part/") for parameter in layer.parameters)
+    graph = fg.Graph(np.sum(h) + np.sum(again))
+    assert set(layer.parameters) <= set(graph.parameters)
+    run = graph.fprop(x=np.ones(shape, dtype))
+    assert {grad.dtype for grad in run.bprop(wrt=layer.parameters).values()} == {np.dtype(np.float32)}
+    for one, other in zip(layer.parameters, make(dtype=np.float32).parameters, strict=True):
+        assert (one.value == other.value).all()
+    copied = copy.deepcopy(layer)
+    assert not set(copied.parameters) & set(layer.parameters)
+    assert repr(layer).startswith(f"<{name} part/")
+    with pytest.raises(UsageError, match=f"{name}: found ndarray, needs a box"):
+        layer(np.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "text"),
+    [
+        (lambda: fg.BatchNorm(D)(fg.Input("x", shape=("N", D + 1))), ShapeError, r"BatchNorm: found .*needs \(N, 6"),
+        (lambda: fg.LayerNorm(D)(fg.Input("x", shape=("N", D + 1))), ShapeError, r"LayerNorm: found .*needs"),
+        (lambda: fg.Embedding(3, 2)(fg.Input("x", shape=("N",))), DtypeError, "Embedding: found .* whole numbers"),
+        (lambda: fg.RNN(D, H)(fg.Input("x", shape=("N", "T", D))), ShapeError, "RNN: .*number of steps is no number"),
+        (lambda: fg.LSTM(D, H)(fg.Input("x", shape=("N", T, H))), ShapeError, r"LSTM: found .*needs \(N, T, 6\)"),
+        (lambda: fg.GRU(D, H)(fg.Input("x", shape=("N", D))), ShapeError, "GRU: found .* needs 3 axes"),
+        (lambda: fg.RNN(D, H, activation="x"), UsageError, "RNN: found activation='x', needs one of tanh, relu"),
+        (lambda: fg.MultiHeadAttention(7, 2), UsageError, "found heads=2, needs a divisor of size=7"),
+        (lambda: fg.MultiHeadAttention(8, 2)(fg.Input("x", shape=("N", T, 7))), ShapeError, r"needs \(N, T, 8\)"),
+        (lambda: fg.ConvLayer(3, 4, (1, 1, 1, 1)), UsageError, "needs one, two or three numbers"),
+        (lambda: fg.ConvLayer(3, 4, 2, groups=2), UsageError, "found groups=2, needs a divisor of 3 and of 4"),
+        (lambda: fg.BatchNorm(0), UsageError, "BatchNorm: found features=0"),
+    ],
+)
+def test_what_fits_no_layer_is_refused(build, error, text):
+    with pytest.raises(error, match=text):
+        build()
+
+
+def test_a_recurrent_layer_is_trained():
+    """To tell sequences by their first number, which the last state must remember."""
+    x, y = fg.Input("x", shape=("N", T, 1)), fg.Input("y", shape=("N",), dtype=int)
+    values = RNG.normal(size=(200, T, 1))
+    with fg.scope("states"):
+        layer = fg.GRU(1, H, rng=0)
+    with fg.scope("out"):
+        out = fg.Linear(H, 2, rng=1)
+    history = fg.fit(
+        fg.mean(fg.SoftmaxCrossEntropy(out(layer(x)[:, -1]), y)), (values, (values[:, 0, 0] > 0).astype(int)),
+        learning_rate=0.02, epochs=30, progress=False, checks=False,
+    )  # fmt: skip
+    assert history.best.train_error < 0.1
