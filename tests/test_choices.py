@@ -13,8 +13,8 @@ x = fg.Parameter([0.5, -1.0], name="x")
 loss = fg.sum(x**3)
 rows, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
 
-FREE = {"name", "History.ended", "History.watch"}
-"""Keywords that take any text: the name of a box, and what a history records."""
+FREE = {"Plan.backend", "name", "History.ended", "History.watch"}
+"""Keywords that take any text: the name of a box, what a history records; and what fg.compile has read for a plan."""
 
 
 def cubed(a):
@@ -30,7 +30,6 @@ CALLS = {
     "Graph.render": lambda **keywords: fg.Graph(loss).render("unused.dot", **keywords),
     "Linear": lambda **keywords: fg.Linear(2, 3, rng=0, **keywords),
     "MLP": lambda **keywords: fg.MLP([2, 3, 2], rng=0, **keywords),
-    "Plan": lambda **keywords: fg.Plan([loss], {}, **keywords),
     "RNN": lambda **keywords: fg.RNN(2, 3, rng=0, **keywords),
     "Run.bprop": fg.Graph(loss).fprop().bprop,
     "Trainer": lambda **keywords: fg.Trainer(fg.MLP([2, 2], rng=0), (rows, labels), **keywords),

@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf
+from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import same
 
 Reduction = Callable[["Builder", Box], Box | None]
 
 _LARGEST_SHARED = 64
 """Constants of so many numbers are compared by their values, larger ones by identity: a bound on the time of a plan."""
+
+
+class _UnknownSizeError(Exception):
+    """A rule asks for a shape whose sizes depend on values: no array can be given it, and the rule does not hold."""
 
 
 class Builder:
@@ -26,6 +31,9 @@ class Builder:
 
     def make(self, cls: type[Box], *children: Any, **settings: Any) -> Box:
         """The simplest box that is known to compute this operation."""
+        to = settings.get("to")
+        if isinstance(to, tuple) and any(isinstance(size, Size) for size in to):
+            raise _UnknownSizeError
         return self.reduced(cls(*children, **settings))
 
     def constant(self, value: Any, dtype: Any) -> Box:
@@ -35,7 +43,10 @@ class Builder:
     def reduced(self, box: Box) -> Box:
         """The box that stands for this one, whose children are reduced already."""
         for rule in self.rules.get(type(box), ()):
-            found = rule(self, box)
+            try:
+                found = rule(self, box)
+            except _UnknownSizeError:
+                continue
             if found is not None:
                 assert _as_long(found, box), f"{rule.__name__} changes the shape of {box!r} to {found!r}"
                 assert found.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {found!r}"

@@ -161,6 +161,7 @@ def _find_last(plan: Schedule) -> None:
     boxes = plan.graph.boxes
     last = dict.fromkeys(boxes, -1)
     last.update(dict.fromkeys(plan.graph.outputs, len(boxes)))
+    last.update(dict.fromkeys(plan.flat.new.keys() & last.keys(), len(boxes)))  # they hold new values of parameters
     for line in range(len(boxes) - 1, -1, -1):
         box = boxes[line]
         until = last[box] if plan.kinds[box] in ("view", "call") else line

@@ -97,5 +97,26 @@ FOUND = [
         "v = np.max(z, axis=-1)",
         outputs=("v", "y"),
     ),
+    case(
+        "axes of a size from values",
+        [leaf("x", [[1.0, -2.0, 3.0]])],
+        "n = np.flatnonzero(x > 0)",
+        "v = n - np.ones((1, 1))",
+        "w = np.transpose(n[:, None]) + 1.0",
+        outputs=("v", "w"),
+    ),
+    case(
+        "a loss of what is filled with a number",
+        [leaf("p", np.ones(6), "parameter", "f2")],
+        "y = np.full_like(p, 2.0)",
+        "v = fg.BinaryCrossEntropy.apply(y, (y > 0).astype(y.dtype))",
+    ),
+    case(
+        "new values that are joined, and then read by the next update",
+        [leaf("e", np.zeros((0, 3)), "parameter"), leaf("p", [1.0] * 3, "parameter"),
+         leaf("q", np.ones((3, 2)), "parameter")],
+        "v = (e == p)",
+        outputs=("v", "q", "p"),
+    ),
     case("the sign of a NaN", [leaf("x", [np.nan, 0.0, -2.0])], "v = np.signbit(x * 0.5 - x)"),
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.plan.store import Store, flat_view
@@ -132,3 +134,21 @@ def test_the_order_of_a_graph_follows_what_is_wanted_early():
     first, second = np.tanh(x), np.exp(x)
     boxes = fg.Graph(first * second, along=[second, first]).boxes
     assert boxes.index(second) < boxes.index(first)
+
+
+@given(st.lists(st.sampled_from([(0, 3), (0,), (3,), (1,), (3, 2), (2, 2), ()]), min_size=2, max_size=4), st.data())
+def test_parameters_of_any_shapes_are_updated_as_the_graph_says(shapes, data):
+    """What is joined of new values is read by the next update, and must not be written over by it."""
+    parameters = [fg.Parameter(np.ones(shape), name=f"p{i}") for i, shape in enumerate(shapes)]
+    loss = sum(
+        (data.draw(st.sampled_from([np.sum(p * p), 0.5 * np.sum(p), 0.0 * np.sum(p)])) for p in parameters),
+        fg.Constant(0.0),
+    )
+    updates = {}
+    for p, grad in zip(parameters, fg.gradient(loss, parameters), strict=True):
+        first = fg.Parameter(np.full(p.shape, 0.25), name=f"{p.name}/first")
+        second = fg.Parameter(np.full(p.shape, 0.25), name=f"{p.name}/second")
+        mean, square = 0.9 * first + 0.1 * grad, 0.99 * second + 0.01 * (grad * grad)
+        updates |= {first: mean, second: square, p: p - 0.1 * mean / (np.sqrt(np.abs(square)) + 1e-3)}
+    outputs = [loss, *(p for p in parameters if data.draw(st.booleans()))]
+    checked(fg.compile(outputs, updates=updates), times=2)

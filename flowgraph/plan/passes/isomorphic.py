@@ -11,7 +11,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.parameter_layout import bytes_of
-from flowgraph.plan.rebuild import sizes_known
+from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.store import Store
 
 LARGEST = 1 << 18
@@ -42,14 +42,15 @@ class Reading(NamedTuple):
 def isomorphic_runs(store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[Run]:
     """The parameters of the store, in runs of adjacent ones whose new values are the same expression.
 
-    A run is cut where a flat array would be too large.
+    A run is cut where a flat array would be too large; a parameter without elements is adjacent to anything and saves
+    no time, so it stands alone.
     """
     numbers: dict[Hashable, int] = {}
     place = {p: number for number, p in enumerate(store.order)}
     runs: list[list[Parameter]] = []
     last, size = None, 0
     for p in store.order:
-        likeness = _likeness(updated[p], p, place, numbers, inside)
+        likeness = _likeness(updated[p], p, place, numbers, inside) if elements(p) else None
         size += bytes_of(p)
         isomorphic = likeness is not None and likeness == last and store.are_adjacent((runs[-1][-1], p))
         if isomorphic and size <= LARGEST:

@@ -129,6 +129,8 @@ def without_repetition(make: Builder, box: Box) -> Box | None:
     """A child that was repeated is read as it was; where all children are, so is the result."""
     if not isinstance(box, Elementwise) or not any(isinstance(child, BroadcastTo) for child in box.children):
         return None
+    if type(box).infer is not Elementwise.infer:  # such as a loss, which does not broadcast
+        return None
     children = list(box.children)
     for place, child in enumerate(children):
         if isinstance(child, BroadcastTo):
