@@ -69,22 +69,20 @@ class Store:
     def enter(self) -> None:
         """What a step does first that finds the store running or not complete; it holds the lock, before and after.
 
-        Where this raises, the lock is free.
+        Where this raises, the lock is held all the same, and the `with` of the caller gives it back.
         """
         while True:
-            try:
-                if self.running:
-                    raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")
-                busy = self.take()
-            except BaseException:
-                self.lock.release()
-                raise
+            if self.running:
+                raise PlanError("plan: called by a fprop that it is running itself; compile a second plan for it")
+            busy = self.take()
             if busy is None:
                 return
             self.lock.release()
-            with busy:
-                pass
-            self.lock.acquire()
+            try:
+                with busy:
+                    pass
+            finally:
+                self.lock.acquire()
 
     def take(self) -> Any:
         """Let the parameters live here: those that do not are copied in. The caller holds the lock.
