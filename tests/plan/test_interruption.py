@@ -1,10 +1,13 @@
 """Plans that are interrupted, called from several threads, or called by themselves."""
 
+import contextlib
+import dis
 import os
 import subprocess
 import sys
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -107,3 +110,50 @@ def test_a_traceback_shows_the_line_of_the_plan():
     with pytest.raises(ValueError, match="no") as caught:
         plan(x=np.zeros(2))
     assert any("Stops(" in line for line in traceback.format_tb(caught.value.__traceback__))
+
+
+def test_a_signal_after_any_call_of_the_step_frees_the_lock():
+    """The interpreter raises KeyboardInterrupt when an instruction that called something has ended: at every such one."""
+    w = fg.Parameter(np.ones(2), name="w")
+    step = fg.compile([np.sum(w * w)], updates={w: w * 0.5})
+    step()
+    code = step.__call__.__code__
+    calls = {one.offset for one in dis.get_instructions(code) if one.opname == "CALL"}
+    after = [offset for offset in _offsets(code) if _before(code, offset) in calls]
+    assert len(after) > 2
+
+    def taken(lock):
+        return lock.acquire(blocking=False) and not lock.release()
+
+    others = ThreadPoolExecutor(1)
+    for offset in after:
+
+        def trace(frame, event, argument, offset=offset):
+            if frame.f_code is not code:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode" and frame.f_lasti == offset:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                step()
+        finally:
+            sys.settrace(before)
+        assert others.submit(taken, step.store.lock).result(), f"the lock stays taken after an interrupt at {offset}"
+        assert not step.store.running
+        assert w.value[0] in [2.0**-n for n in range(60)]
+
+
+def _offsets(code):
+    return [one.offset for one in dis.get_instructions(code)]
+
+
+def _before(code, offset):
+    places = _offsets(code)
+    place = places.index(offset)
+    return places[place - 1] if place else None
