@@ -113,7 +113,7 @@ def test_a_traceback_shows_the_line_of_the_plan():
 
 
 def test_a_signal_after_any_call_of_the_step_frees_the_lock():
-    """The interpreter raises KeyboardInterrupt where an instruction that called something has ended: at every such one."""
+    """The interpreter raises KeyboardInterrupt after an instruction that called something: at each of them."""
     w = fg.Parameter(np.ones(2), name="w")
     step = fg.compile([np.sum(w * w)], updates={w: w * 0.5})
     step()
