@@ -8,3 +8,5 @@ from flowgraph.box.base import Leaf as Leaf
 from flowgraph.box.base import frozen_copy as frozen_copy
 from flowgraph.box.base import registry as registry
 from flowgraph.box.base import registry_name as registry_name
+from flowgraph.box.value import Built as Built
+from flowgraph.box.value import Value as Value

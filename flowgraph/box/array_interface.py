@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box import concrete_values
 from flowgraph.box.array_requests import Asker, who_asks
 from flowgraph.box.numpy_dispatch import call_function
+from flowgraph.box.operators import Operators
 from flowgraph.errors import UsageError
-from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.size import Shape, Size, product
 
 if TYPE_CHECKING:
     from flowgraph.box.base import Box
@@ -23,17 +23,23 @@ _AS_A_NUMBER = "work with the box itself, which compares and computes as a numbe
 _ITSELF = "use the box itself, which compares and computes as an array does; join boxes with np.stack or np.concatenate"
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+def _built(function: Callable[..., Any], *arguments: Any, **settings: Any) -> Box:
+    """What a function of NumPy makes of boxes; NumPy's annotations say that it is an array."""
+    box: Box = function(*arguments, **settings)
+    return box
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Box]:
     """The method of a box that calls a function of NumPy on it, with the arguments of that function."""
 
-    def method(self: Any, *arguments: Any, **settings: Any) -> Any:
-        return function(self, *arguments, **settings)
+    def method(self: Box, *arguments: Any, **settings: Any) -> Box:
+        return _built(function, self, *arguments, **settings)
 
     method.__name__, method.__doc__ = function.__name__, f"np.{function.__name__} of the box."
     return method
 
 
-class ArrayMethods(NDArrayOperatorsMixin):
+class ArrayMethods(Operators):
     """The array interface of a box; every method is the NumPy function of its name."""
 
     if TYPE_CHECKING:
@@ -43,45 +49,35 @@ class ArrayMethods(NDArrayOperatorsMixin):
     shape: Shape
     dtype: np.dtype[Any]
 
-    __hash__ = object.__hash__  # two boxes are two nodes, whatever their values
-
-    # loss += penalty rebinds the name to a new box, as boxes are immutable
-    __iadd__ = NDArrayOperatorsMixin.__add__
-    __isub__ = NDArrayOperatorsMixin.__sub__
-    __imul__ = NDArrayOperatorsMixin.__mul__
-    __itruediv__ = NDArrayOperatorsMixin.__truediv__
-    __imatmul__ = NDArrayOperatorsMixin.__matmul__
-    __ipow__ = NDArrayOperatorsMixin.__pow__
-
     @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
 
     @property
-    def size(self) -> Any:
+    def size(self) -> int | Size:
         """The number of elements: an int, or a Size where it follows the batch."""
         return product(self.shape)
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Box:
         """All axes reversed."""
-        return np.transpose(cast(Any, self))
+        return _built(np.transpose, self)
 
     @property
-    def mT(self) -> Any:
+    def mT(self) -> Box:
         """The last two axes swapped."""
-        return np.swapaxes(cast(Any, self), -1, -2)
+        return _built(np.swapaxes, self, -1, -2)
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Box:
         """np.real of the box."""
-        return np.real(cast(Any, self))
+        return _built(np.real, self)
 
     @property
-    def imag(self) -> Any:
+    def imag(self) -> Box:
         """np.imag of the box."""
-        return np.imag(cast(Any, self))
+        return _built(np.imag, self)
 
     sum = _method(np.sum)
     mean = _method(np.mean)
@@ -97,7 +93,6 @@ class ArrayMethods(NDArrayOperatorsMixin):
     argmax = _method(np.argmax)
     argmin = _method(np.argmin)
     argsort = _method(np.argsort)
-    nonzero = _method(np.nonzero)
     searchsorted = _method(np.searchsorted)
     round = _method(np.round)
     clip = _method(np.clip)
@@ -115,22 +110,26 @@ class ArrayMethods(NDArrayOperatorsMixin):
     trace = _method(np.trace)
     astype = _method(np.astype)
 
-    def reshape(self, *shape: Any, **settings: Any) -> Any:
+    def reshape(self, *shape: Any, **settings: Any) -> Box:
         """np.reshape of the box; sizes may be given one by one."""
-        return np.reshape(cast(Any, self), shape[0] if len(shape) == 1 else shape, **settings)
+        return _built(np.reshape, self, shape[0] if len(shape) == 1 else shape, **settings)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: Any) -> Box:
         """np.transpose of the box; axes may be given one by one."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
-        return np.transpose(cast(Any, self), order)
+        return _built(np.transpose, self, order)
 
-    def compress(self, condition: Any, axis: Any = None) -> Any:
+    def compress(self, condition: Any, axis: Any = None) -> Box:
         """np.compress of the box."""
-        return np.compress(condition, cast(Any, self), axis=axis)
+        return _built(np.compress, condition, self, axis=axis)
 
-    def copy(self) -> Any:
+    def nonzero(self) -> tuple[Box, ...]:
+        """np.nonzero of the box: the places along each axis."""
+        return cast("tuple[Box, ...]", np.nonzero(cast(Any, self)))
+
+    def copy(self) -> Box:
         """The box itself, which nothing changes."""
-        return self
+        return cast("Box", self)
 
     def item(self, *place: Any) -> NoReturn:
         """Refused: a box has no value before a run."""
@@ -140,8 +139,8 @@ class ArrayMethods(NDArrayOperatorsMixin):
         """Refused: a box has no value before a run."""
         self._refuse("tolist()", "iterate over the box itself: [one for one in box]", ".tolist()")
 
-    def __getitem__(self, index: Any) -> Any:
-        return call_function(operator.getitem, (self, index), {})
+    def __getitem__(self, index: Any) -> Box:
+        return _built(call_function, operator.getitem, (self, index), {})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise UsageError(
@@ -160,7 +159,7 @@ class ArrayMethods(NDArrayOperatorsMixin):
             )
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Box]:
         if len(self.outputs) == 1 and not self.shape:
             raise UsageError(f"{self.title}: iteration over a box without axes")
         if len(self.outputs) == 1 and not isinstance(self.shape[0], int):
@@ -202,8 +201,8 @@ class ArrayMethods(NDArrayOperatorsMixin):
             self._refuse("an integer index", way_out)
         return operator.index(self._answer(operator.index, "an integer index", way_out))
 
-    def __round__(self, ndigits: int | None = None) -> Any:
-        return np.round(cast(Any, self), ndigits or 0)
+    def __round__(self, ndigits: int | None = None) -> Box:
+        return _built(np.round, self, ndigits or 0)
 
     def __format__(self, spec: str) -> str:
         if spec:

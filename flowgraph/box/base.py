@@ -18,6 +18,7 @@ from flowgraph.box.inference import try_dtype, try_fprop
 from flowgraph.box.missing_attributes import immutable, unknown_attribute
 from flowgraph.box.naming import Line, current_scope, users_line
 from flowgraph.box.underflow import again
+from flowgraph.box.value import Value
 from flowgraph.errors import DtypeError, FrozenError, UnknownAttributeError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.signature import Signature, SignatureMismatchError
@@ -107,15 +108,18 @@ class Box(ArrayMethods, Description, Copying):
         else:
             state["outputs"] = tuple(outputs)
 
-    def fprop(self, *values: Any) -> Any:
-        """The value of the box from the values of its children."""
+    def fprop(self, *values: Value, **_: Any) -> Value:
+        """The value of the box from the values of its children.
+
+        A subclass names them, fprop(self, a, b), which type checkers allow to override a signature of this form alone.
+        """
         raise UsageError(f"{type(self).__name__}: has no fprop; a box declares one")
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value; every child but that of a Part has one output."""
         return self.infer(*[child.spec for child in self.children])
 
-    def infer(self, *specs: Any) -> Spec | Sequence[Spec]:
+    def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop."""
         if self.signature is None:
             return try_fprop(self, specs)

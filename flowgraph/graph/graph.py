@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Built, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.random_draws import seed_of_run
 from flowgraph.box.underflow import is_underflow
@@ -56,14 +56,14 @@ class Graph(DrawnGraph):
     Source: Larochelle, Training neural networks, "flow graph".
     """
 
-    def __init__(self, *outputs: Box, along: Iterable[Box] = ()) -> None:
+    def __init__(self, *outputs: Built, along: Iterable[Box] = ()) -> None:
         for output in outputs:
             if not isinstance(output, Box):
                 raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
         if not outputs:
             raise UsageError("Graph: found no output, needs one box or more")
-        self.outputs = Boxes(outputs)
-        self.boxes = topological_order((*along, *outputs))
+        self.outputs = Boxes(cast("tuple[Box, ...]", outputs))
+        self.boxes = topological_order((*along, *self.outputs))
         if debugging():
             assert_topological(self.boxes)
         self.slots = {box: slot for slot, box in enumerate(self.boxes)}
@@ -129,7 +129,7 @@ class Graph(DrawnGraph):
             error.add_note(f"in fprop of {type(box).__name__} {self.names[box]!r}, built at {box.built_at}")
             raise
 
-    def box(self, key: Any) -> Box:
+    def box(self, key: Built | str) -> Box:
         """The box of that name, or the box itself if the graph holds it."""
         found = self._by_name.get(key) if isinstance(key, str) else key
         if not isinstance(found, Box) or found not in self.slots:

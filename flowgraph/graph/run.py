@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Array, Box, Built
 from flowgraph.box.underflow import again
 from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.errors import DtypeError, FeedError, UnknownBoxError, UsageError
@@ -37,17 +37,17 @@ class Run(ExplainedRun):
         if debugging():
             postconditions.assert_values(graph, values, sizes)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Built | str) -> Array:
         box = self.graph.box(key)
         value = self._values[self.graph.slots[box]]
         if value is None:
             raise UsageError(
                 f"{self.graph.names[box]}: its value was not kept; run fprop with keep='all' or keep=[box, ...]"
             )
-        return read_only(value)
+        return cast(Array, read_only(value))
 
     @property
-    def outputs(self) -> tuple[Any, ...]:
+    def outputs(self) -> tuple[Array, ...]:
         """The values of the outputs of the graph."""
         return tuple(self[box] for box in self.graph.outputs)
 
@@ -70,7 +70,14 @@ class Run(ExplainedRun):
         graph.compute(graph.fsteps(None, frozenset(graph.slots[box] for box in given)), values)
         return Run(graph, values, True, self.seed, sizes)
 
-    def bprop(self, grad: Any = None, *, wrt: Any = None, keep: str = "wrt", unused: str = "raise") -> Grads:
+    def bprop(
+        self,
+        grad: Any = None,
+        *,
+        wrt: Built | str | Iterable[Built | str] | None = None,
+        keep: Literal["wrt", "all"] = "wrt",
+        unused: Literal["raise", "zeros"] = "raise",
+    ) -> Grads:
         """The gradients of the output with respect to the parameters, or to the boxes in `wrt`.
 
         Boxes are visited in reverse topological order, and only those that lead to `wrt`; each sends to its children
@@ -104,7 +111,7 @@ class Run(ExplainedRun):
         zeros = {box: np.zeros_like(self._values[graph.slots[box]]) for box, part in found.items() if part is None}
         return Grads(graph, {**found, **zeros}, boxes, self._values, seeds)
 
-    def _wrt(self, wrt: Any) -> tuple[Box, ...]:
+    def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
         if wrt is None:
             if not self.graph.parameters:
                 raise UsageError("bprop: the graph has no parameters; say with respect to what, wrt=[box, ...]")
@@ -195,7 +202,7 @@ class Run(ExplainedRun):
         return f"<Run of {self.graph!r}>"
 
 
-class Grads(ExplainedGrads, Mapping[Any, Any]):
+class Grads(ExplainedGrads, Mapping[Any, Array]):
     """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes."""
 
     def __init__(
@@ -207,14 +214,14 @@ class Grads(ExplainedGrads, Mapping[Any, Any]):
         self._values = values
         self._seeds = seeds
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Built | str) -> Array:
         box = self.graph.box(key)
         if box not in self._grads:
             raise UnknownBoxError(
                 f"{self.graph.names[box]}: this bprop did not keep its gradient; "
                 f"run bprop with wrt=[box], or with keep='all' for every box on the way"
             )
-        return read_only(self._grads[box])
+        return cast(Array, read_only(self._grads[box]))
 
     def __iter__(self) -> Iterator[Box]:
         return iter(self._grads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -245,7 +245,7 @@ def softplus(a: Any) -> Any:
 
 
 @public
-def gelu(a: Any, approximate: str = "none") -> Any:
+def gelu(a: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
     """GELU of a box, or of an array."""
     return GELU.apply(a, approximate=approximate)
 
