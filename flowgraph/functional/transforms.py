@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph import derivatives
 from flowgraph.box import Box, Constant
+from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.derivatives.matrices import zero_jacobian
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import name_of
@@ -23,7 +24,7 @@ class Subject(NamedTuple):
     output: Any
     by: Any
     vector: Any
-    fallback: str | None
+    fallback: Fallback | None
 
     @property
     def boxes(self) -> list[Any]:

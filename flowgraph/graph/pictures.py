@@ -7,16 +7,20 @@ is mixed into.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from flowgraph.debugging import NanExplanation, ZeroReport
+
+View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
 
 class DrawnGraph:
     """What a graph can be drawn as."""
 
-    def render(self: Any, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:
+    def render(
+        self: Any, path: Any, view: View = "forward", run: Any = None, grads: Any = None, **settings: Any
+    ) -> Any:
         """Draw the graph into a .svg, .png, .pdf, .html or .dot, and return its path; see `flowgraph.rendering`."""
         from flowgraph import rendering
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -80,10 +80,12 @@ def constant(value: float) -> Initialiser:
     return filled
 
 
+InitialiserName: TypeAlias = Literal["glorot_uniform", "he_uniform", "he_normal", "zeros"]
+
 _BY_NAME = {function.__name__: function for function in (glorot_uniform, he_uniform, he_normal, zeros)}
 
 
-def find_initialiser(init: str | Initialiser) -> Initialiser:
+def find_initialiser(init: InitialiserName | Initialiser) -> Initialiser:
     """The initialiser of that name, or the function itself."""
     if callable(init):
         return init

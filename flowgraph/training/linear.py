@@ -10,7 +10,7 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import current_scope, reopened
 from flowgraph.boxes.linear_algebra.products import Affine
-from flowgraph.training.initialisers import Initialiser, find_initialiser
+from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import read_count, read_generator
 
@@ -35,7 +35,7 @@ class Linear:
         fan_in: int,
         fan_out: int,
         *,
-        init: str | Initialiser = "glorot_uniform",
+        init: InitialiserName | Initialiser = "glorot_uniform",
         rng: Any = None,
         dtype: Any = float,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,10 +17,13 @@ from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, rel
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError
 from flowgraph.training.dropout import dropout
-from flowgraph.training.initialisers import Initialiser
+from flowgraph.training.initialisers import Initialiser, InitialiserName
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.linear import Linear
 from flowgraph.training.settings import is_rate, read_generator
+
+Activation: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu"]
+OutputActivation: TypeAlias = Activation | Literal["softmax", "log_softmax"]
 
 HIDDEN: Mapping[str, Callable[[Any], Any]] = {
     "linear": linear, "sigmoid": sigmoid, "tanh": np.tanh, "relu": relu, "leaky_relu": leaky_relu, "elu": elu,
@@ -57,9 +60,9 @@ class MLP:
         self,
         sizes: Sequence[int],
         *,
-        hidden: str | Callable[[Any], Any] = "tanh",
-        output: str | Callable[[Any], Any] = "softmax",
-        init: str | Initialiser = "glorot_uniform",
+        hidden: Activation | Callable[[Any], Any] = "tanh",
+        output: OutputActivation | Callable[[Any], Any] = "softmax",
+        init: InitialiserName | Initialiser = "glorot_uniform",
         rng: Any = None,
         dtype: Any = float,
         dropout: float | Sequence[float] = 0.0,

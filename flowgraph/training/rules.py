@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -269,12 +269,14 @@ class Proximal(_OnWeights):
         return found
 
 
+RuleName: TypeAlias = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+
 RULES: Mapping[str, type[Rule]] = {
     rule.__name__.lower(): rule for rule in (SGD, Momentum, Nesterov, RMSProp, Adam, AdamW)
 }
 
 
-def find_rule(rule: str | Rule) -> Rule:
+def find_rule(rule: RuleName | Rule) -> Rule:
     """The rule of that name with its usual settings, or the rule itself."""
     if isinstance(rule, Rule):
         return rule

@@ -20,6 +20,7 @@ from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph.order import Boxes
 from flowgraph.plan import compile
+from flowgraph.plan.backends import BackendName
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import Evaluator
@@ -29,7 +30,7 @@ from flowgraph.training.interrupt import interruption
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.problem import problem_of
 from flowgraph.training.rule import Rule
-from flowgraph.training.rules import find_rule
+from flowgraph.training.rules import RuleName, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count
 from flowgraph.training.state import State, check_arrays, check_identity, read_state
@@ -56,14 +57,14 @@ class Trainer:
         *,
         l1: float = 0.0,
         l2: float = 0.0,
-        rule: str | Rule = "adam",
+        rule: RuleName | Rule = "adam",
         learning_rate: float | Schedule | None = None,
         batch_size: int | None = 32,
         early_stopping: EarlyStopping | int | None = None,
         evaluate: Box | None = None,
         updates: Mapping[Parameter, Box] | None = None,
         seed: int = 0,
-        backend: str = "numpy",
+        backend: BackendName = "numpy",
     ) -> None:
         train, valid = parted(train, valid)
         self.problem = problem = problem_of(model, train, l1, l2, evaluate=evaluate, updates=updates)

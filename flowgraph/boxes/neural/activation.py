@@ -246,7 +246,7 @@ def softplus(a: Any) -> Any:
 
 
 @public
-def gelu(a: Any, approximate: str = "none") -> Any:
+def gelu(a: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
     """GELU of a box, or of an array."""
     return GELU.apply(a, approximate=approximate)
 

@@ -23,7 +23,7 @@ class Pooling(Box, abstract=True):
     than half of the window.
     """
 
-    size: PerAxis = 2
+    size: PerAxis = 2  # type: ignore[assignment]  # elsewhere the number of elements
     stride: PerAxis | None = None
     padding: Padding = 0
     dilation: PerAxis = 1
