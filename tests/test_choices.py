@@ -17,8 +17,8 @@ x = fg.Parameter([0.5, -1.0], name="x")
 loss = fg.sum(x**3)
 rows, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
 
-FREE = {"name", "History.ended", "History.watch"}
-"""Keywords that take any text: the name of a box, and what a history records."""
+FREE = {"name", "dtype", "History.ended", "History.watch"}
+"""Keywords that take any text: the name of a box, what NumPy reads as a dtype, and what a history records."""
 
 
 def cubed(a):

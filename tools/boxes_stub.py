@@ -15,6 +15,7 @@ HEAD = """\
 from typing import Any, Literal, overload
 
 from flowgraph.box import Box
+from flowgraph.box.axes import Axes
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Built
+from flowgraph.box import Array, Box, Built, Value
 from flowgraph.errors import UnknownBoxError
 from flowgraph.graph.pictures import ExplainedGrads
 from flowgraph.graph.topology import Topology
@@ -49,7 +49,7 @@ class Grads(ExplainedGrads, Mapping[Any, Array]):
         return f"<Grads of {', '.join(printable(self.graph.names[box]) for box in self._grads)}>"
 
 
-def read_only(value: Any) -> Any:
+def read_only(value: Value) -> Any:
     """A view that cannot be written to; scalars are immutable as they are."""
     if isinstance(value, tuple):
         return tuple(read_only(part) for part in value)

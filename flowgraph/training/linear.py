@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
@@ -37,7 +38,7 @@ class Linear:
         *,
         init: InitialiserName | Initialiser = "glorot_uniform",
         rng: Any = None,
-        dtype: Any = float,
+        dtype: DTypeLike | None = float,
     ) -> None:
         fan_in, fan_out = read_count("Linear", "fan_in", fan_in, low=0), read_count("Linear", "fan_out", fan_out, low=0)
         generator = read_generator("Linear", rng)

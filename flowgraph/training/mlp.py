@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
@@ -64,7 +65,7 @@ class MLP:
         output: OutputActivation | Callable[[Any], Any] = "softmax",
         init: InitialiserName | Initialiser = "glorot_uniform",
         rng: Any = None,
-        dtype: Any = float,
+        dtype: DTypeLike | None = float,
         dropout: float | Sequence[float] = 0.0,
     ) -> None:
         self.sizes = _sizes(sizes)

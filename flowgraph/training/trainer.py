@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box
+from flowgraph.box import Array, Box, Value
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.derivatives import gradient
@@ -292,6 +292,6 @@ class Trainer:
         return epoch_order(len(self.train), self.batch_size, self.seed, self.epoch)
 
 
-def _squares(grad: Any) -> Any:
+def _squares(grad: Value) -> Any:
     """The sum of the squares of all numbers, of their sizes where they are complex."""
     return np.sum(grad * grad if grad.dtype.kind == "f" else np.real(grad * np.conj(grad)))
