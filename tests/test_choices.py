@@ -2,19 +2,23 @@
 
 import inspect
 import re
+import sys
+import types
+import typing
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph import functional as F
+from flowgraph.checking.frameworks.target import FrameworkName
 
 x = fg.Parameter([0.5, -1.0], name="x")
 loss = fg.sum(x**3)
 rows, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
 
-FREE = {"Plan.backend", "name", "History.ended", "History.watch"}
-"""Keywords that take any text: the name of a box, what a history records; and what fg.compile has read for a plan."""
+FREE = {"name", "dtype", "History.ended", "History.watch"}
+"""Keywords that take any text: the name of a box, what NumPy reads as a dtype, and what a history records."""
 
 
 def cubed(a):
@@ -31,6 +35,7 @@ CALLS = {
     "Linear": lambda **keywords: fg.Linear(2, 3, rng=0, **keywords),
     "MLP": lambda **keywords: fg.MLP([2, 3, 2], rng=0, **keywords),
     "RNN": lambda **keywords: fg.RNN(2, 3, rng=0, **keywords),
+    "Plan": lambda **keywords: fg.Plan([loss], {}, [], alone=True, borrow=False, without=frozenset(), **keywords),
     "Run.bprop": fg.Graph(loss).fprop().bprop,
     "Trainer": lambda **keywords: fg.Trainer(fg.MLP([2, 2], rng=0), (rows, labels), **keywords),
     "check": lambda **keywords: fg.check(cubed, np.ones(2), **keywords),
@@ -57,13 +62,25 @@ CALLS = {
 }
 
 
+def kinds(annotation):
+    """The parts of a union, and of unions in it."""
+    parts = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ()
+    return [kind for part in parts for kind in kinds(part)] or [annotation]
+
+
 def of_words(owner, function):
-    """The keywords of a function that take a word, in the form "function keyword"."""
+    """The keywords of a function that take a word, and the words; none where the annotation says no more than str."""
     found = []
+    names = vars(sys.modules[function.__module__]) | {"FrameworkName": FrameworkName}
     for one in inspect.signature(function).parameters.values():
-        takes = re.match(r"str\b", str(one.annotation)) and one.default is not one.empty
-        if takes and not {one.name, f"{owner}.{one.name}"} & FREE:
-            found.append((owner, one.name))
+        if one.default is one.empty or {one.name, f"{owner}.{one.name}"} & FREE:
+            continue
+        if not re.match(r"[A-Z]\w*|str\b|Literal", text := str(one.annotation)) or "Iterable" in text:
+            continue
+        each = kinds(eval(text, names)) if isinstance(one.annotation, str) else kinds(one.annotation)
+        words = [word for kind in each if typing.get_origin(kind) is typing.Literal for word in typing.get_args(kind)]
+        if words or str in each:
+            found.append((owner, one.name, words))
     return found
 
 
@@ -87,11 +104,20 @@ KEYWORDS = [
 
 
 def test_the_signatures_have_such_keywords():
-    assert {"Run.bprop", "gradients", "compile", "functional.grad"} <= {owner for owner, _ in KEYWORDS}
-    assert {owner for owner, _ in KEYWORDS} == set(CALLS)
+    assert {"Run.bprop", "gradients", "compile", "functional.grad"} <= {owner for owner, _, _ in KEYWORDS}
+    assert {owner for owner, _, _ in KEYWORDS} == set(CALLS)
 
 
-@pytest.mark.parametrize(("owner", "keyword"), KEYWORDS)
+@pytest.mark.parametrize(("owner", "keyword", "words"), KEYWORDS)
+def test_the_words_are_those_of_the_annotation(owner, keyword, words):
+    """A type checker knows them, and who is refused reads the same."""
+    assert words, f"{owner}: {keyword} is annotated with str; a Literal says which words there are"
+    with pytest.raises((fg.FlowgraphError, ValueError)) as refused:
+        CALLS[owner](**{keyword: "wrong"})
+    assert all(word in str(refused.value) for word in words)
+
+
+@pytest.mark.parametrize(("owner", "keyword"), [pair[:2] for pair in KEYWORDS])
 def test_another_word_is_refused(owner, keyword, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     CALLS[owner]()

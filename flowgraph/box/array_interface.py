@@ -4,47 +4,44 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box import concrete_values
 from flowgraph.box.array_requests import Asker, who_asks
 from flowgraph.box.node import Node
 from flowgraph.box.numpy_dispatch import call_function, call_ufunc
+from flowgraph.box.operators import Made, Operators
 from flowgraph.errors import UsageError
-from flowgraph.shapes.size import Shape, product
+from flowgraph.shapes.size import Shape, Size, product
 
 _AS_A_NUMBER = "work with the box itself, which compares and computes as a number does"
 _ITSELF = "use the box itself, which compares and computes as an array does; join boxes with np.stack or np.concatenate"
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+class _Method(Protocol):
+    """How type checkers see what `_method` makes: read from a box, it builds one."""
+
+    def __get__(self, box: ArrayMethods[Made], kind: Any = None, /) -> Callable[..., Made]: ...
+
+
+def _method(function: Callable[..., Any]) -> _Method:
     """The method of a box that calls a function of NumPy on it, with the arguments of that function."""
 
-    def method(self: Any, *arguments: Any, **settings: Any) -> Any:
-        return function(self, *arguments, **settings)
+    def method(self: ArrayMethods[Made], *arguments: Any, **settings: Any) -> Made:
+        made: Made = function(self, *arguments, **settings)
+        return made
 
     method.__name__, method.__doc__ = function.__name__, f"np.{function.__name__} of the box."
     return method
 
 
-class ArrayMethods(Node, NDArrayOperatorsMixin):
+class ArrayMethods(Node, Operators[Made]):
     """The array interface of a box; every method is the NumPy function of its name."""
 
     shape: Shape
     dtype: np.dtype[Any]
-
-    __hash__ = object.__hash__  # two boxes are two nodes, whatever their values
-
-    # loss += penalty rebinds the name to a new box, as boxes are immutable
-    __iadd__ = NDArrayOperatorsMixin.__add__
-    __isub__ = NDArrayOperatorsMixin.__sub__
-    __imul__ = NDArrayOperatorsMixin.__mul__
-    __itruediv__ = NDArrayOperatorsMixin.__truediv__
-    __imatmul__ = NDArrayOperatorsMixin.__matmul__
-    __ipow__ = NDArrayOperatorsMixin.__pow__
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         return call_ufunc(ufunc, method, inputs, keywords)
@@ -52,35 +49,40 @@ class ArrayMethods(Node, NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
         return call_function(function, args, keywords)
 
+    def _made_by(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Made:
+        """What a function of NumPy makes of the box; NumPy's annotations say that it is an array."""
+        made: Made = function(self, *arguments, **settings)
+        return made
+
     @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
 
     @property
-    def size(self) -> Any:
+    def size(self) -> int | Size:
         """The number of elements: an int, or a Size where it follows the batch."""
         return product(self.shape)
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Made:
         """All axes reversed."""
-        return np.transpose(cast(Any, self))
+        return self._made_by(np.transpose)
 
     @property
-    def mT(self) -> Any:
+    def mT(self) -> Made:
         """The last two axes swapped."""
-        return np.swapaxes(cast(Any, self), -1, -2)
+        return self._made_by(np.swapaxes, -1, -2)
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Made:
         """np.real of the box."""
-        return np.real(cast(Any, self))
+        return self._made_by(np.real)
 
     @property
-    def imag(self) -> Any:
+    def imag(self) -> Made:
         """np.imag of the box."""
-        return np.imag(cast(Any, self))
+        return self._made_by(np.imag)
 
     sum = _method(np.sum)
     mean = _method(np.mean)
@@ -96,7 +98,6 @@ class ArrayMethods(Node, NDArrayOperatorsMixin):
     argmax = _method(np.argmax)
     argmin = _method(np.argmin)
     argsort = _method(np.argsort)
-    nonzero = _method(np.nonzero)
     searchsorted = _method(np.searchsorted)
     round = _method(np.round)
     clip = _method(np.clip)
@@ -114,22 +115,26 @@ class ArrayMethods(Node, NDArrayOperatorsMixin):
     trace = _method(np.trace)
     astype = _method(np.astype)
 
-    def reshape(self, *shape: Any, **settings: Any) -> Any:
+    def reshape(self, *shape: Any, **settings: Any) -> Made:
         """np.reshape of the box; sizes may be given one by one."""
-        return np.reshape(cast(Any, self), shape[0] if len(shape) == 1 else shape, **settings)
+        return self._made_by(np.reshape, shape[0] if len(shape) == 1 else shape, **settings)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: Any) -> Made:
         """np.transpose of the box; axes may be given one by one."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
-        return np.transpose(cast(Any, self), order)
+        return self._made_by(np.transpose, order)
 
-    def compress(self, condition: Any, axis: Any = None) -> Any:
+    def compress(self, condition: Any, axis: Any = None) -> Made:
         """np.compress of the box."""
-        return np.compress(condition, cast(Any, self), axis=axis)
+        return cast(Made, np.compress(condition, cast(Any, self), axis=axis))
 
-    def copy(self) -> Any:
+    def nonzero(self) -> tuple[Made, ...]:
+        """np.nonzero of the box: the places along each axis."""
+        return cast("tuple[Made, ...]", np.nonzero(cast(Any, self)))
+
+    def copy(self) -> Made:
         """The box itself, which nothing changes."""
-        return self
+        return cast(Made, self)
 
     def item(self, *place: Any) -> NoReturn:
         """Refused: a box has no value before a run."""
@@ -139,8 +144,9 @@ class ArrayMethods(Node, NDArrayOperatorsMixin):
         """Refused: a box has no value before a run."""
         self._refuse("tolist()", "iterate over the box itself: [one for one in box]", ".tolist()")
 
-    def __getitem__(self, index: Any) -> Any:
-        return call_function(operator.getitem, (self, index), {})
+    def __getitem__(self, index: Any) -> Made:
+        made: Made = call_function(operator.getitem, (self, index), {})
+        return made
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise UsageError(
@@ -159,7 +165,7 @@ class ArrayMethods(Node, NDArrayOperatorsMixin):
             )
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Made]:
         if len(self.outputs) == 1 and not self.shape:
             raise UsageError(f"{self.title}: iteration over a box without axes")
         if len(self.outputs) == 1 and not isinstance(self.shape[0], int):
@@ -201,8 +207,8 @@ class ArrayMethods(Node, NDArrayOperatorsMixin):
             self._refuse("an integer index", way_out)
         return operator.index(self._answer(operator.index, "an integer index", way_out))
 
-    def __round__(self, ndigits: int | None = None) -> Any:
-        return np.round(cast(Any, self), ndigits or 0)
+    def __round__(self, ndigits: int | None = None) -> Made:
+        return self._made_by(np.round, ndigits or 0)
 
     def __format__(self, spec: str) -> str:
         if spec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def registry_name(cls: type[Box]) -> str:
     return cls.__name__ if cls.__module__.startswith("flowgraph.") else f"{cls.__module__}.{cls.__qualname__}"
 
 
-class Box(Construction, Immutable, Copying, ArrayMethods, Twins):
+class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -90,7 +90,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods, Twins):
         """Shape and dtype of the value; every child but that of a Part has one output."""
         return self.infer(*[child.spec for child in self.children])
 
-    def infer(self, *specs: Any) -> Spec | Sequence[Spec]:
+    def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop."""
         if self.signature is None:
             return try_fprop(self, specs)
@@ -176,6 +176,11 @@ class Box(Construction, Immutable, Copying, ArrayMethods, Twins):
     def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
         """None keeps the dtype that NumPy gives to what is no Python number."""
         return None
+
+
+Built: TypeAlias = Box | Array
+"""A box where a user gives one. NumPy's own annotations say that np.tanh(box) is an array, though it is a box, so that
+an array passes the type checker; it is refused at run time."""
 
 
 class Leaf(Box, abstract=True):

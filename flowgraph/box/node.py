@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box.naming import Line
 from flowgraph.box.slopes import Slopes
+from flowgraph.box.value import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import Spec, shape_text
@@ -49,8 +50,11 @@ class Node:
     built_at: Line
     outputs: tuple[Spec, ...]
 
-    def fprop(self, *values: Any) -> Any:
-        """The value of the box from the values of its children."""
+    def fprop(self, *values: Value, **_: Any) -> Value:
+        """The value of the box from the values of its children.
+
+        A subclass names them, fprop(self, a, b), which type checkers allow to override a signature of this form alone.
+        """
         raise UsageError(f"{type(self).__name__}: has no fprop; a box declares one")
 
     @property

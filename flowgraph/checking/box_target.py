@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, registry
+from flowgraph.box import Box, Elementwise, Value, registry
 from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import turned
@@ -65,7 +65,7 @@ class BoxCalls:
         leaves = [Input(name, shape=x.shape, dtype=x.dtype) for name, x in zip(names, children, strict=True)]
         return self.cls(*leaves, **settings)
 
-    def fprop(self, *inputs: Any) -> Any:
+    def fprop(self, *inputs: Value) -> Value:
         """The value; raises where the box cannot be built on these children with these settings."""
         children, settings = self.split(inputs)
         box = self.box(children, settings)
@@ -73,7 +73,7 @@ class BoxCalls:
         self._as_built(box, value)
         return value
 
-    def bprop(self, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients that the engine takes from bprop: counted, of the right form, broadcasting undone."""
         children, settings = self.split(inputs)
         box = self.box(children, settings)
@@ -85,7 +85,7 @@ class BoxCalls:
             self._same_with_needs(box, grads, (grad, output, *children))
         return (*map(turned, grads), *(None for _ in self.setting_names))
 
-    def _settled(self, box: Box, parts: Any, children: list[Any], output: Any) -> tuple[Any, ...]:
+    def _settled(self, box: Box, parts: Value, children: list[Any], output: Value) -> tuple[Any, ...]:
         if type(parts) is not tuple or len(parts) != len(children):
             found = f"{len(parts)} gradients" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
             raise BpropError(
@@ -98,7 +98,7 @@ class BoxCalls:
             for i, (part, child, free) in enumerate(zip(parts, children, box.passes, strict=True))
         )
 
-    def _as_built(self, box: Box, value: Any) -> None:
+    def _as_built(self, box: Box, value: Value) -> None:
         """Shape and dtype are those that the box was built with."""
         parts = value if isinstance(value, tuple) else (value,)
         if "spec" in self.findings:
@@ -170,7 +170,7 @@ def differentiable(case: Case) -> bool:
     return any(box.passes) and bool(real) and all(spec.dtype.kind in "fc" for spec in box.outputs)
 
 
-def _settled_or_as_it_is(part: Any, child: Any, box: Box, position: int, output: Any) -> Any:
+def _settled_or_as_it_is(part: Value, child: Any, box: Box, position: int, output: Value) -> Any:
     """A gradient of a wrong shape or dtype is handed on, so that the report says whose it is."""
     try:
         return settled(part, child, box, position, output)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box import Box, Constant, Elementwise, Value
 from flowgraph.box.example import Example
 from flowgraph.box.interval import Interval
 from flowgraph.checking.generators import generator
@@ -45,12 +46,12 @@ class Case:
         constant = self.box.constant
         return [i for i, a in enumerate(self.children) if a.dtype.kind in "fc" and not constant[i]]
 
-    def cast(self, dtype: Any) -> Case:
+    def cast(self, dtype: DTypeLike | None) -> Case:
         """The same case with floats of another dtype, and complex numbers of that precision."""
         kinds = {"f": np.dtype(dtype), "c": np.result_type(dtype, np.complex64)}
         return self.replace(*(a.astype(kinds.get(a.dtype.kind, a.dtype)) for a in self.children))
 
-    def replace(self, *children: Any) -> Case:
+    def replace(self, *children: Value) -> Case:
         """The same settings on other arrays."""
         return Case(self.cls, children, self.settings)
 

@@ -6,7 +6,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from flowgraph.checking.second_order import second_order
 from flowgraph.checking.side_effects import side_effects
 from flowgraph.checking.target import Inputs, Target
 
+if TYPE_CHECKING:
+    from flowgraph.checking.frameworks.target import FrameworkName
+
 BUDGET = 60_000
 SECONDS = 3.0
 SLOW = 2e-3  # seconds of one fprop
@@ -39,7 +42,7 @@ def check(
     valid: Callable[..., Any] | None = None,
     names: Sequence[str] | None = None,
     second: Callable[..., Any] | None = None,
-    framework: str | None = None,
+    framework: FrameworkName | None = None,
     **feeds: Any,
 ) -> Report:
     """Are the gradients right, wherever the value is defined? Of a box class, a box, a graph, or functions.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.checking.check import check_target
 from flowgraph.checking.check_graph import check_graph, joined
@@ -67,7 +67,7 @@ class TracedFunction:
         values = [np.asarray(x) for x in inputs if is_differentiable(x)]
         return {leaf: value for leaf, value in zip(leaves, values, strict=True) if leaf in graph}
 
-    def bprop(self, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients of the float arguments, by the bprop of the graph; None for the others."""
         graph, leaves = self.graph(*inputs)
         read = tuple(leaf for leaf in leaves if leaf in graph)
@@ -135,6 +135,6 @@ def _no_bprop(*_: Any) -> None:
     """Stands where the graph's own bprop will stand."""
 
 
-def _own(found: Any, leaf: Box, x: Any) -> Any:
+def _own(found: Any, leaf: Box, x: Value) -> Any:
     gradient = found[leaf] if leaf in found else np.zeros_like(x)
     return float(gradient) if type(x) is float else gradient

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.check import BUDGET, check_target
@@ -91,11 +91,11 @@ def _calls(graph: Graph, run: Run, wrt: Sequence[Box]) -> tuple[Callable[..., An
         }
         return run.update(moved) if moved else run
 
-    def fprop(*values: Any) -> Any:
+    def fprop(*values: Value) -> Value:
         outputs = at(values).outputs
         return outputs if len(outputs) > 1 else outputs[0]
 
-    def bprop(grad: Any, output: Any, *values: Any) -> tuple[Any, ...]:
+    def bprop(grad: Value, output: Value, *values: Value) -> tuple[Value, ...]:
         grads = at(values).bprop(grad, wrt=wrt, unused="zeros")
         return tuple(grads[leaf] for leaf in wrt)
 

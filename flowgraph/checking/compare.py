@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.difference import Slopes
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.target import Array
@@ -48,7 +48,7 @@ class Tally:
     resolutions: list[float] = field(default_factory=list)
 
 
-def read_gradients(point: Point, result: Any) -> tuple[Gradients | None, list[Suspicion]]:
+def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[Suspicion]]:
     """The gradients of the differentiated inputs, and what is wrong with their count, shape or dtype."""
     inputs, faults = point.inputs, []
     names = point.runner.target.names

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, registry
+from flowgraph.box import Box, Value, registry
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.checking.cases import Case, child_labels
@@ -32,11 +32,11 @@ class OfParts(Box):
     symbol = "of parts"
     examples = None  # it is tested with the boxes that have complex examples
 
-    def fprop(self, *parts: Any) -> Any:
+    def fprop(self, *parts: Value) -> Value:
         children = self._joined(parts)
         return self._box(children).fprop(*children)
 
-    def bprop(self, grad: Any, h: Any, *parts: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *parts: Value) -> tuple[Value, ...]:
         children = self._joined(parts)
         box = self._box(children)
         sent: list[Any] = []

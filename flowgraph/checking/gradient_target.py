@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import real_part, turned
@@ -47,7 +47,7 @@ class GradientCalls:
     def active(self) -> list[int]:
         return [i for i in self.target.differentiated if i not in self.target.constant]
 
-    def fprop(self, *inputs: Any) -> Any:
+    def fprop(self, *inputs: Value) -> Value:
         """The gradients of the children, as the first-order bprop gives them."""
         grads, own = inputs[: self.outputs], inputs[self.outputs :]
         value = self.target.fprop(*own)
@@ -60,7 +60,7 @@ class GradientCalls:
         found = self.target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
         return tuple(found[i] for i in self.active)
 
-    def bprop(self, arriving: Any, _: Any, *inputs: Any) -> tuple[Any, ...]:
+    def bprop(self, arriving: Value, _: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients of what fprop gives, by the bprop of the gradient graph."""
         built = self.built(*inputs)
         run = built.graph.fprop(self._feeds(built, inputs))
@@ -238,10 +238,10 @@ def _other_numbers(second: GradientCalls, inputs: tuple[Any, ...]) -> str:
     return ""
 
 
-def _in_plane(grad: Any, dtype: np.dtype[Any]) -> Any:
+def _in_plane(grad: Value, dtype: np.dtype[Any]) -> Any:
     """A real gradient as one of a complex value: turned off both axes of the plane."""
     return np.astype(grad * (_OBLIQUE if dtype.kind == "c" else 1), dtype)
 
 
-def _kinds(values: Any) -> tuple[Any, ...]:
+def _kinds(values: Sequence[Value]) -> tuple[Any, ...]:
     return tuple((np.shape(x), np.asarray(x).dtype) for x in values)

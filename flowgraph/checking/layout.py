@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.compare import Gradients, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import slope_rounding
@@ -86,7 +87,7 @@ def _arrangements(point: Point, grad: Array) -> Iterator[tuple[str, tuple[Any, .
         yield f"{label} inputs and incoming gradient", arranged, arriving
 
 
-def _each(grad: Any, arrange: Callable[[Array], Array]) -> Any:
+def _each(grad: Value, arrange: Callable[[Array], Array]) -> Any:
     if isinstance(grad, tuple):
         return tuple(_each(part, arrange) for part in grad)
     return arrange(grad) if isinstance(grad, np.ndarray) and grad.ndim else grad
@@ -95,7 +96,7 @@ def _each(grad: Any, arrange: Callable[[Array], Array]) -> Any:
 def _constant_gradient(examination: Examination, point: Point) -> None:
     """What the bprop of a sum hands on: one number seen through 0 strides."""
 
-    def seen(grad: Any) -> Gradients | None:
+    def seen(grad: Value) -> Gradients | None:
         try:
             return read_gradients(point, examination.runner.bprop(grad, point.output, point.inputs))[0]
         except Exception:

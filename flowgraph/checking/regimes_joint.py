@@ -4,10 +4,10 @@ random."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.regimes_settings import alternatives
 from flowgraph.checking.regimes_values import DRAWS, as_input
 from flowgraph.checking.structure import Structure
@@ -80,7 +80,7 @@ def joint_regimes(
         yield f"joint: {shapes} {', '.join(words)}", tuple(inputs)
 
 
-def _differs(one: Any, other: Any) -> bool:
+def _differs(one: Value, other: Value) -> bool:
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return one is not other
     return type(one) is not type(other) or bool(one != other)

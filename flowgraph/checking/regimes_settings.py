@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.target import Array, Inputs, is_float_array
 
 MOST_MOVED = 6
@@ -20,7 +21,7 @@ MODES = (
 )
 
 
-def alternatives(value: Any, words: list[str | int], rng: np.random.Generator) -> Iterator[Any]:
+def alternatives(value: Value, words: list[str | int], rng: np.random.Generator) -> Iterator[Any]:
     """Values that could stand where `value` stands; `words` are what the code may look for."""
     whole = [w for w in words if isinstance(w, int)]
     if isinstance(value, bool | np.bool_):
@@ -46,7 +47,7 @@ def alternatives(value: Any, words: list[str | int], rng: np.random.Generator) -
         yield from _marked(value, whole, rng)
 
 
-def _tuples(value: Any, rng: np.random.Generator) -> Iterator[Any]:
+def _tuples(value: Value, rng: np.random.Generator) -> Iterator[Any]:
     make = type(value)
     for order in list(permutations(value))[1:8]:
         yield make(order)
@@ -145,6 +146,6 @@ def _replaced(inputs: Inputs, chosen: dict[int, Any]) -> Inputs:
     return tuple(chosen.get(i, x) for i, x in enumerate(inputs))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Value) -> str:
     text = repr(value) if not isinstance(value, np.ndarray) else str(value.tolist())
     return text if len(text) < 40 else text[:37] + "..."

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.structure import Structure
 from flowgraph.checking.target import Inputs
 
@@ -16,7 +17,7 @@ Shape = tuple[int, ...]
 Axis = tuple[int, int]
 
 
-def resampled(x: Any, shape: Shape, rng: np.random.Generator, structure: Structure | None = None) -> Any:
+def resampled(x: Value, shape: Shape, rng: np.random.Generator, structure: Structure | None = None) -> Any:
     """An array of that shape with values in the range of the example's, so that it stays within the same domain."""
     old = np.asarray(x)
     if old.dtype.kind in "iub":

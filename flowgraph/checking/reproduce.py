@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point
 from flowgraph.checking.target import Target
@@ -121,7 +122,7 @@ def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
     return [f"# {name}: your function {qualname}"]
 
 
-def literal(value: Any) -> str:
+def literal(value: Value) -> str:
     """An expression that gives the value back."""
     if isinstance(value, tuple):
         return "(" + ", ".join(literal(v) for v in value) + ("," if len(value) == 1 else "") + ")"

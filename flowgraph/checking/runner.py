@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.stopwatch import Stopwatch
 from flowgraph.checking.target import Array, Inputs, Target
 
@@ -82,7 +83,7 @@ class Runner:
         """The share of the budget that is spent."""
         return max(self.evaluations / self.budget, self.elapsed() / self.seconds)
 
-    def fprop(self, inputs: Inputs) -> Any:
+    def fprop(self, inputs: Inputs) -> Value:
         self.evaluations += 1
         if self._states or self._global_state is not None:
             self.restore_random_state()
@@ -90,7 +91,7 @@ class Runner:
             inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self.target.fprop, *self._own(inputs))
 
-    def bprop(self, grad: Any, output: Any, inputs: Inputs) -> Any:
+    def bprop(self, grad: Value, output: Value, inputs: Inputs) -> Value:
         self.bprop_calls += 1
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
@@ -126,12 +127,12 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
         raise Exited(f"SystemExit({error.code!r})") from error
 
 
-def parts(output: Any) -> tuple[Any, ...]:
+def parts(output: Value) -> tuple[Any, ...]:
     """The arrays of an output: itself, or the members of a tuple."""
     return tuple(output) if isinstance(output, tuple | list) else (output,)
 
 
-def flatten(output: Any) -> Array:
+def flatten(output: Value) -> Array:
     """All elements of an output as one fresh vector."""
     if type(output) is np.ndarray and output.dtype.kind == "f":
         return output.flatten()
@@ -141,7 +142,7 @@ def flatten(output: Any) -> Array:
     return np.concatenate(pieces) if len(pieces) > 1 else pieces[0].copy()
 
 
-def unflatten(vector: Array, output: Any) -> Any:
+def unflatten(vector: Array, output: Value) -> Any:
     """A gradient in the structure, shapes and dtypes of an output."""
     grads, start = [], 0
     for part in parts(output):
@@ -199,7 +200,7 @@ def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
         yield cell
 
 
-def inspect_module(value: Any) -> bool:
+def inspect_module(value: Value) -> bool:
     return type(value).__name__ == "module"
 
 

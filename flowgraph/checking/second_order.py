@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
@@ -52,14 +53,14 @@ def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) ->
     second = target.second
     assert second is not None
 
-    def fprop(grad: Any, *inputs: Any) -> Any:
+    def fprop(grad: Value, *inputs: Value) -> Value:
         output = target.fprop(*inputs)
         if np.shape(grad) != np.shape(output):
             raise ValueError("the incoming gradient has another shape than the output")
         gradients = target.bprop(grad, output, *inputs)
         return tuple(np.zeros(np.shape(inputs[i])) if gradients[i] is None else gradients[i] for i in active)
 
-    def bprop(arriving: Any, _: Any, grad: Any, *inputs: Any) -> Any:
+    def bprop(arriving: Value, _: Value, grad: Value, *inputs: Value) -> Value:
         output = target.fprop(*inputs)
         gradients = target.bprop(grad, output, *inputs)
         of_each = [None] * len(inputs)
@@ -79,7 +80,7 @@ def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) ->
     return Target(fprop, bprop, inputs, names, name, differentiated, valid=valid, arriving=1)
 
 
-def _sum(one: Any, other: Any, like: Any) -> Any:
+def _sum(one: Value, other: Value, like: Value) -> Any:
     total = np.zeros(np.shape(like)) + (0.0 if one is None else one) + (0.0 if other is None else other)
     return float(total) if type(like) is float else total
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
@@ -13,13 +14,13 @@ from flowgraph.checking.runner import flatten, parts, unflatten
 from flowgraph.checking.target import Inputs
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Value) -> Any:
     if isinstance(value, np.ndarray):
         return value.copy()
     return tuple(_frozen(v) for v in value) if isinstance(value, tuple | list) else value
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: Value, other: Value) -> bool:
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, np.ndarray):

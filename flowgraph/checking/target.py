@@ -10,15 +10,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from flowgraph.box.value import Value
+
 Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = tuple[Any, ...]
 
 
-def is_float_array(value: Any) -> bool:
+def is_float_array(value: Value) -> bool:
     return isinstance(value, np.ndarray | np.floating) and np.issubdtype(np.asarray(value).dtype, np.floating)
 
 
-def is_differentiable(value: Any) -> bool:
+def is_differentiable(value: Value) -> bool:
     """Float arrays and Python floats are differentiated, everything else is a setting."""
     return is_float_array(value) or type(value) is float
 
@@ -86,7 +88,7 @@ class Target:
         return cls(fprop, bprop, inputs, names, name_of(fprop), differentiated, valid=valid, second=second, code=code)
 
 
-def _owned(value: Any) -> Any:
+def _owned(value: Value) -> Any:
     """A copy, so that nothing that the checked code does reaches the caller's arrays."""
     return value.copy() if isinstance(value, np.ndarray) else value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 import numpy as np
@@ -15,6 +15,7 @@ from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
+from flowgraph.graph.pictures import View
 from flowgraph.rendering.compose import DETAILS, DIRECTIONS
 from flowgraph.rendering.engines import ENGINES
 from flowgraph.rendering.gallery import box_graph
@@ -70,7 +71,7 @@ def render(
         if view != "forward":
             settings["run"] = run = _run(graph, feeds, seed)
             settings["grads"] = run.bprop(keep="all") if _has_gradient(graph) else None
-        written = graph.render(out, view=view, **settings)
+        written = graph.render(out, view=cast(View, view), **settings)
     except FlowgraphError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {written}")

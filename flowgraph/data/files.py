@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
     return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind)
 
 
-def load_csv(path: Any, target: str, *, kind: str = "auto") -> Examples:
+def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -> Examples:
     """The rows of a text file with a line of column names: `target` is what is to be predicted, the rest are inputs.
 
     Commas, semicolons or tabs, whichever the first line has most of.
@@ -79,7 +80,7 @@ def load_csv(path: Any, target: str, *, kind: str = "auto") -> Examples:
     return Examples(x, y, tuple(columns), classes, str(path))
 
 
-def load_inputs(path: Any, columns: Sequence[str]) -> Array:
+def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
     """The numbers of these columns of a CSV file, in this order; other columns may stand beside them."""
     header, rows, lines = rows_of(Path(path))
     missing = [column for column in columns if column not in header]
@@ -89,7 +90,7 @@ def load_inputs(path: Any, columns: Sequence[str]) -> Array:
     return _numbers(path, columns, [[row[place] for place in places] for row in rows], lines)
 
 
-def load_npz(path: Any, target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
+def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
     """Two arrays of an .npz file: `target`, and `inputs`, which may be left out if there is only one other array."""
     arrays = read_npz(path)
     others = [name for name in arrays if name != target]
@@ -104,7 +105,7 @@ def load_npz(path: Any, target: str, *, inputs: str | None = None, kind: str = "
     return Examples(x, y, (), classes, str(path))
 
 
-def read_npz(path: Any) -> dict[str, Array]:
+def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """The arrays of an .npz file by name; one that is none, holds objects or would not fit into memory is refused."""
     try:
         with zipfile.ZipFile(path) as packed:
@@ -145,7 +146,9 @@ def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     return header, [row for row, _ in table[1:]], [line for _, line in table[1:]]
 
 
-def _numbers(path: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int]) -> Array:
+def _numbers(
+    path: str | os.PathLike[str], columns: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int]
+) -> Array:
     """The cells as finite numbers."""
     x = np.empty((len(rows), len(columns)))
     for i, (cells, line) in enumerate(zip(rows, lines, strict=True)):
@@ -158,7 +161,7 @@ def _numbers(path: Any, columns: Sequence[str], rows: Sequence[Sequence[str]], l
     return x
 
 
-def _refuse_cell(path: Any, line: int, columns: Sequence[str], cells: Sequence[str]) -> None:
+def _refuse_cell(path: str | os.PathLike[str], line: int, columns: Sequence[str], cells: Sequence[str]) -> None:
     for column, cell in zip(columns, cells, strict=True):
         try:
             finite = bool(np.isfinite(float(cell)))

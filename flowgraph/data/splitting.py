@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Split:
         train, valid = standardiser.examples(self.train), standardiser.examples(self.valid)
         return Split(train, valid, self.test.transformed(standardiser.examples)), standardiser
 
-    def recorded(self, path: Any) -> Split:
+    def recorded(self, path: str | os.PathLike[str]) -> Split:
         """The same split, with a file that keeps whether its test set was opened."""
         return replace(self, test=self.test.recorded(path))
 

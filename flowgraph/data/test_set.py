@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -60,7 +61,7 @@ class TestSet:
             )
         return self._examples
 
-    def recorded(self, path: Any) -> TestSet:
+    def recorded(self, path: str | os.PathLike[str]) -> TestSet:
         """The same test set, with the file that keeps whether it was opened."""
         return self._twin(self._examples, Path(path))
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flowgraph.box.value import Value
+
 Index = tuple[int, ...]
 
 
@@ -24,24 +26,24 @@ class Source(NamedTuple):
     place: Place
 
 
-def element(value: Any, place: Place) -> Any:
+def element(value: Value, place: Place) -> Any:
     """The number at a place."""
     return (value if place.part is None else value[place.part])[place.at]
 
 
-def bad_mask(array: Any) -> Any:
+def bad_mask(array: Value) -> Any:
     """Where an array holds a NaN or an infinity."""
     if array is None or array.dtype.kind not in "fc":
         return np.zeros(np.shape(array), bool)
     return ~np.isfinite(array)
 
 
-def is_bad(value: Any) -> bool:
+def is_bad(value: Value) -> bool:
     """Whether a value, or a part of it, holds a NaN or an infinity."""
     return any(bad_mask(part).any() for _, part in parts_of(value))
 
 
-def first_bad(value: Any) -> Place | None:
+def first_bad(value: Value) -> Place | None:
     """The first NaN of a value, or its first infinity where it holds no NaN."""
     for test in (np.isnan, np.isinf):
         for number, part in parts_of(value):
@@ -50,7 +52,7 @@ def first_bad(value: Any) -> Place | None:
     return None
 
 
-def parts_of(value: Any) -> list[tuple[int | None, Any]]:
+def parts_of(value: Value) -> list[tuple[int | None, Any]]:
     """The arrays of a value, each with its number where there are several."""
     return list(enumerate(value)) if isinstance(value, tuple) else [(None, value)]
 
@@ -103,7 +105,7 @@ def _kept(argument: Any, number: int, suspect: tuple[int, int | None], count: in
     return tuple(arrays) if isinstance(argument, tuple) else arrays[0]
 
 
-def _cleaned(array: Any, count: int) -> Any:
+def _cleaned(array: Value, count: int) -> Any:
     """A copy with ones in place of the bad elements after the first `count`."""
     mask = bad_mask(array)
     if not mask.any():

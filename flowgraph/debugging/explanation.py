@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.debugging.bisect_nonfinite import Index
 
 SHOWN = 14
@@ -101,7 +101,7 @@ def _listed(title: str, elements: tuple[Element, ...]) -> list[str]:
     return [f"  {title}", *texts]
 
 
-def _text(value: Any) -> str:
+def _text(value: Value) -> str:
     array = np.asarray(value)
     if array.shape == ():
         return f"{array[()]:.6g}" if array.dtype.kind in "fc" else str(array[()])

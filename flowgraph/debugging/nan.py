@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.debugging.bisect_nonfinite import (
     Place,
     bad_mask,
@@ -43,7 +43,7 @@ class Bad(NamedTuple):
     place: Place
 
 
-def explain_nan(graph: Graph, values: list[Any], seeds: Seeds, key: Any, grad: Any) -> NanExplanation:
+def explain_nan(graph: Graph, values: list[Any], seeds: Seeds, key: Any, grad: Value) -> NanExplanation:
     """See `Run.explain_nan`; `seeds` makes the gradients that arrive at the outputs."""
     search = Search(graph, values, seeds)
     boxes = graph.outputs if key is None else (graph.box(key),)
@@ -76,7 +76,7 @@ class Search:
         found.sort(key=lambda bad: not np.isnan(element(self.values[bad[0]], bad[1])))
         return Bad("fprop", *found[0]) if found else None
 
-    def bad_gradient(self, wanted: Sequence[Box] | None, grad: Any) -> Bad | None:
+    def bad_gradient(self, wanted: Sequence[Box] | None, grad: Value) -> Bad | None:
         """The first of the boxes, or of the parameters (the inputs where there are none), whose gradient is bad."""
         graph = self.graph
         boxes = wanted or graph.parameters or [box for box in graph.inputs if box.dtype.kind in "fc"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Leaf
+from flowgraph.box import Box, Leaf, Value
 from flowgraph.box.leaves import Parameter
 
 Numbers = Sequence[Any]
@@ -23,7 +23,7 @@ ARRIVED = (
 )
 
 
-def remedy(box: Box, phase: str, value: Any, fed: Numbers, hidden: bool) -> str:
+def remedy(box: Box, phase: str, value: Value, fed: Numbers, hidden: bool) -> str:
     """One line of advice; `fed` are the numbers that the box read there, `hidden` where only the gradient shows it."""
     if isinstance(box, Leaf):
         text = _of_leaf(box)
@@ -42,7 +42,7 @@ def _of_leaf(box: Box) -> str:
     return "it was fed in: look at the data, np.isfinite(x).all(), and remove or replace what is missing"
 
 
-def _by_domain(box: Box, phase: str, value: Any) -> str:
+def _by_domain(box: Box, phase: str, value: Value) -> str:
     name = type(box).__name__
     if box.domain:
         bounds = ", ".join(f"{child} in {_interval(interval)}" for child, interval in box.domain.items())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowgraph.box.value import Value
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import added, settled
 
 
-def vjp_contribution(step: Step, child: int, grad: Any, own: Any, *values: Any) -> Any:
+def vjp_contribution(step: Step, child: int, grad: Value, own: Any, *values: Any) -> Any:
     """The gradient that a box sends to the child in a slot: over all places in which it is a child."""
     parts = step.bprop(grad, own, *values)
     total: Any = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Built, Constant, Value
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import DtypeError, ShapeError, UsageError
@@ -22,10 +22,13 @@ from flowgraph.graph.topology import Topology
 from flowgraph.graph.where_masking import are_finite, careful, of_units
 from flowgraph.shapes.spec import same, shape_text
 
-FALLBACK = "central differences"
+Fallback: TypeAlias = Literal["central differences"]
+FALLBACK: Final = "central differences"
 
 
-def gradient(output: Box, wrt: Box | Iterable[Box], grad: Any = None, *, fallback: str | None = None) -> list[Any]:
+def gradient(
+    output: Built, wrt: Built | Iterable[Built], grad: Value = None, *, fallback: Fallback | None = None
+) -> list[Box]:
     """The gradient of an output with respect to boxes, as boxes: the backward flow graph itself.
 
     Each `bprop` is called on boxes in reverse topological order. `grad` is what arrives at the output; a scalar
@@ -46,13 +49,13 @@ def gradient(output: Box, wrt: Box | Iterable[Box], grad: Any = None, *, fallbac
 
 
 def gradients(
-    outputs: Sequence[Box],
-    wrt: Box | Iterable[Box],
-    grads: Sequence[Any],
+    outputs: Sequence[Built],
+    wrt: Built | Iterable[Built],
+    grads: Sequence[Value],
     *,
-    fallback: str | None = None,
-    unused: str = "raise",
-) -> list[Any]:
+    fallback: Fallback | None = None,
+    unused: Literal["raise", "zeros"] = "raise",
+) -> list[Box]:
     """The gradient of the sum over outputs of <grad, output>, as boxes; zeros for a box no output depends on, if asked.
 
     >>> import numpy as np, flowgraph as fg
@@ -61,13 +64,13 @@ def gradients(
     >>> fg.Graph(dx).fprop(x=[0.0, 0.0])[dx]
     array([4., 5.])
     """
-    return sent_back(outputs, wrt, grads, fallback, unused)
+    return sent_back(cast("Sequence[Box]", outputs), cast("Box | Iterable[Box]", wrt), grads, fallback, unused)
 
 
 def sent_back(
-    outputs: Sequence[Box], wrt: Box | Iterable[Box], grads: Sequence[Any], fallback: str | None, unused: str,
+    outputs: Sequence[Box], wrt: Box | Iterable[Box], grads: Sequence[Value], fallback: Fallback | None, unused: str,
     units: bool = False,
-) -> list[Any]:  # fmt: skip
+) -> list[Box]:  # fmt: skip
     """The gradients of `gradients`; `units` says that the `grads` stand for unit arrays, of 0 and 1.
 
     An output element to which a unit array sends 0 is not taken, so that 0 times a derivative that is infinite or NaN
@@ -87,7 +90,7 @@ def sent_back(
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
     seeds = seeds_of(graph, [(output, _seed(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
     found = backward(graph, graph.boxes, seeds, reached, partial(_sweep_boxes, fallback is not None, units))
-    result = [found[box] if box in found else np.zeros_like(box) for box in listed]
+    result = [found[box] if box in found else _zeros(box) for box in listed]
     given = set(topological_order([box for box in seeds if box is not None]))
     reachability.mark_derivatives(
         one for one in result if isinstance(one, Box) and one not in given and one not in graph
@@ -110,6 +113,11 @@ def _sweep_boxes(
     return grads
 
 
+def _zeros(box: Box) -> Box:
+    zeros: Any = np.zeros_like(cast(Any, box))
+    return cast(Box, zeros)
+
+
 def _name_grads(graph: Topology, sent: Sequence[Any], given: Collection[Box]) -> None:
     """Call the gradient of 'layer1/W' layer1/dW, where the sweep has made a box for it that has no name yet."""
     for box, grad in zip(graph.boxes, sent, strict=True):
@@ -118,7 +126,7 @@ def _name_grads(graph: Topology, sent: Sequence[Any], given: Collection[Box]) ->
             grad._place(f"{path}{slash}d{last}", grad.scope)
 
 
-def _seed(output: Box, grad: Any) -> Any:
+def _seed(output: Box, grad: Value) -> Value:
     if grad is None:
         refuse_without_grad(f"gradient: {output.title}", output.shape, output.dtype)
         return Constant(np.ones((), output.dtype))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
 from flowgraph.derivatives.batching import lifted, rule_for
@@ -57,22 +57,22 @@ def _in_groups(box: Any, children: tuple[Any, ...], some: Box, beside: bool) -> 
     return np.moveaxis(split, axis, 0)
 
 
-def _folded(a: Any) -> Any:
+def _folded(a: Value) -> Any:
     """Rows and examples, or rows and filters, as one axis."""
     return np.reshape(a, (-1, *a.shape[2:]))
 
 
-def _beside(a: Any) -> Any:
+def _beside(a: Value) -> Any:
     """Rows and channels as one axis, after that of the examples."""
     moved = np.moveaxis(a, 0, 1)
     return np.reshape(moved, (moved.shape[0], -1, *moved.shape[3:]))
 
 
-def _unfolded(h: Any, like: Any) -> Any:
+def _unfolded(h: Value, like: Value) -> Any:
     """The rows of `like` as an axis of their own again, in front."""
     return np.reshape(h, (*like.shape[:2], *h.shape[1:]))
 
 
-def _split(h: Any, like: Any) -> Any:
+def _split(h: Value, like: Value) -> Any:
     """The rows of `like` as an axis of their own again, after that of the examples."""
     return np.reshape(h, (h.shape[0], *like.shape[:2], *h.shape[2:]))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
-from flowgraph.derivatives.backward_graph import gradient, sent_back
+from flowgraph.derivatives.backward_graph import Fallback, gradient, sent_back
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.products import pushed
 from flowgraph.errors import DtypeError, UsageError
@@ -19,8 +19,12 @@ from flowgraph.shapes.size import product
 
 
 def jacobian(
-    output: Box, wrt: Box | Iterable[Box], *, mode: str | None = None, fallback: str | None = None
-) -> list[Any]:
+    output: Built,
+    wrt: Built | Iterable[Built],
+    *,
+    mode: Literal["rows", "columns"] | None = None,
+    fallback: Fallback | None = None,
+) -> list[Box]:
     """The derivatives of every element of the output, one box of shape (*output.shape, *box.shape) per box of `wrt`.
 
     `mode="rows"` sends a unit gradient for each element of the output back, `mode="columns"` a unit direction for each
@@ -35,7 +39,7 @@ def jacobian(
     array([[0., 3.],
            [0., 1.]])
     """
-    boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
+    output, boxes = cast(Box, output), [wrt] if isinstance(wrt, Box) else list(wrt)
     if mode not in (None, "rows", "columns"):
         raise UsageError(f"jacobian: found mode={mode!r}, needs 'rows', 'columns' or None for the fewer")
     _needs_real("jacobian", output, *(boxes if mode == "columns" else ()))
@@ -46,12 +50,12 @@ def jacobian(
         return [_columns(output, box, fallback) for box in boxes]
     arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
     sent = sent_back([output], boxes, [arriving], fallback, "raise", units=True)
-    result = [RowsAs(rows, output) for rows in over_rows(sent, {arriving: UnitRows(output)})]
+    result: list[Box] = [RowsAs(rows, output) for rows in over_rows(sent, {arriving: UnitRows(output)})]
     mark_derivatives(result)
     return result
 
 
-def hessian(output: Box, wrt: Box | Iterable[Box], *, fallback: str | None = None) -> Any:
+def hessian(output: Built, wrt: Built | Iterable[Built], *, fallback: Fallback | None = None) -> Box:
     """The matrix of second derivatives of a scalar with respect to all elements of the boxes, in their order: one box.
 
     Row and column i belong to the i-th element when the boxes are flattened and joined. The rows of a block are
@@ -65,17 +69,17 @@ def hessian(output: Box, wrt: Box | Iterable[Box], *, fallback: str | None = Non
            [0., 6., 4.],
            [2., 4., 0.]])
     """
-    boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
+    output, boxes = cast(Box, output), [wrt] if isinstance(wrt, Box) else list(wrt)
     blocks = hessian_blocks(output, boxes, fallback=fallback)
-    lines = []
+    lines: list[Any] = []
     sizes: list[Any] = [product(box.shape) for box in boxes]
     for i in range(len(boxes)):
-        flat = [np.reshape(blocks[i][j], (sizes[i], size)) for j, size in enumerate(sizes)]
+        flat: list[Any] = [np.reshape(blocks[i][j], (sizes[i], size)) for j, size in enumerate(sizes)]
         lines.append(flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1))
-    return lines[0] if len(lines) == 1 else np.concatenate(lines, axis=0)
+    return cast(Box, lines[0] if len(lines) == 1 else np.concatenate(lines, axis=0))
 
 
-def hessian_blocks(output: Box, boxes: list[Box], *, fallback: str | None = None) -> list[list[Any]]:
+def hessian_blocks(output: Box, boxes: list[Box], *, fallback: Fallback | None = None) -> list[list[Box]]:
     """The block of shape (*box.shape, *other.shape) for each pair of boxes."""
     _needs_real("hessian", output, *boxes)
     sent = gradient(output, boxes, fallback=fallback)
@@ -95,7 +99,7 @@ def hessian_blocks(output: Box, boxes: list[Box], *, fallback: str | None = None
     return blocks
 
 
-def zero_jacobian(output: Box, box: Box) -> Any:
+def zero_jacobian(output: Box, box: Box) -> Box:
     """The Jacobian of an output that does not depend on the box."""
     result = RowsAs(RepeatRows(np.zeros_like(cast(Any, box)), UnitRows(output)), output)
     mark_derivatives([result])
@@ -112,7 +116,7 @@ def _needs_real(who: str, *boxes: Box) -> None:
             )
 
 
-def _columns(output: Box, box: Box, fallback: str | None) -> Any:
+def _columns(output: Box, box: Box, fallback: Fallback | None) -> Box:
     """The Jacobian from slopes along every unit direction of the box."""
     along = Input("along", shape=box.shape, dtype=box.dtype)
     slope = pushed(output, [box], [along], fallback, units=True)
@@ -122,6 +126,6 @@ def _columns(output: Box, box: Box, fallback: str | None) -> Any:
     return result
 
 
-def _mirrored(block: Any, first: int, second: int) -> Any:
+def _mirrored(block: Box, first: int, second: int) -> Box:
     """The last axes of a block before the first ones."""
-    return np.transpose(block, (*range(first, first + second), *range(first)))
+    return block.transpose((*range(first, first + second), *range(first)))

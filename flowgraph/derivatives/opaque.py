@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.backward_steps import derived_bprop
 from flowgraph.graph.sweep import settled
@@ -35,14 +35,14 @@ class BpropOf(Box):
     constant_children = frozenset({"arrays"})
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
-    def fprop(self, *arrays: Any) -> Any:
+    def fprop(self, *arrays: Value) -> Value:
         grads, value, children = self._read(arrays)
         parts = self._call(grads, value, children)
         return tuple(parts) if len(parts) > 1 else parts[0]
 
     def bprop(
-        self, grad: Any, h: Any, *arrays: Any, needs: tuple[bool, ...] | None = None, differences: bool = False
-    ) -> tuple[Any, ...]:
+        self, grad: Value, h: Value, *arrays: Value, needs: tuple[bool, ...] | None = None, differences: bool = False
+    ) -> tuple[Value, ...]:
         needs = tuple(not constant for constant in self.constant) if needs is None else needs
         count = sum(self.present)
         directions = grad if isinstance(grad, tuple) else (grad,)
@@ -85,7 +85,7 @@ class BpropOf(Box):
             f"fallback='central differences' in fg.gradient, fg.hvp, fg.jacobian, fg.hessian"
         )
 
-    def moved(self, grads: Any, children: Sequence[Any], directions: Sequence[Any], step: float) -> list[Any]:
+    def moved(self, grads: Value, children: Sequence[Any], directions: Sequence[Any], step: float) -> list[Any]:
         """The gradients at the children moved along the directions, by `step`."""
         there = list(children)
         for child, direction in zip(self.wanted, directions, strict=True):
@@ -99,7 +99,7 @@ class BpropOf(Box):
         grads = tuple(next(given) if present else None for present in self.present)
         return (grads if len(self.present) > 1 else grads[0]), arrays[count], arrays[count + 1 :]
 
-    def _call(self, grads: Any, value: Any, children: Sequence[Any]) -> list[Any]:
+    def _call(self, grads: Value, value: Value, children: Sequence[Any]) -> list[Any]:
         """The wanted gradients, from copies, since a bprop may write to what it is given."""
         children = [np.array(child)[()] for child in children]
         if self.stateful:
@@ -124,7 +124,7 @@ class SlopeOfBprop(Box):
     symbol = "central differences of bprop"
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
-    def fprop(self, *arrays: Any) -> Any:
+    def fprop(self, *arrays: Value) -> Value:
         directions, grads, _, children = _split(self, arrays)
         inner = self.bprop_box
         size = max((float(np.max(np.abs(d), initial=0)) for d in directions if d is not None), default=0.0)
@@ -136,7 +136,7 @@ class SlopeOfBprop(Box):
         behind = inner.moved(grads, children, directions, -step)[self.position]
         return ((ahead - behind) / (2 * step)).astype(self.dtype)
 
-    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         raise self.bprop_box.refusal()
 
     def infer_from_children(self) -> Spec:
@@ -161,7 +161,7 @@ class TransposedBprop(Box):
     symbol = "transposed bprop"
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
-    def fprop(self, *arrays: Any) -> Any:
+    def fprop(self, *arrays: Value) -> Value:
         directions, grads, value, children = _split(self, arrays)
         sent = [np.zeros_like(part) for part in parts_of(grads) if part is not None]
         result = np.zeros_like(sent[self.position])
@@ -176,7 +176,7 @@ class TransposedBprop(Box):
                 result[place] += slope if one == 1 else -1j * slope
         return result
 
-    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         raise self.bprop_box.refusal()
 
     def infer_from_children(self) -> Spec:
@@ -184,17 +184,17 @@ class TransposedBprop(Box):
         return self.bprop_box.sent()[self.position]  # type: ignore[no-any-return]
 
 
-def parts_of(value: Any) -> tuple[Any, ...]:
+def parts_of(value: Value) -> tuple[Any, ...]:
     """The outputs, or their gradients, one or several."""
     return value if isinstance(value, tuple) else (value,)
 
 
-def present(grad: Any) -> tuple[bool, ...]:
+def present(grad: Value) -> tuple[bool, ...]:
     """For each output, whether a gradient arrives at it."""
     return tuple(part is not None for part in parts_of(grad))
 
 
-def settled_bprop(box: Box, wanted: Sequence[int], grad: Any, value: Any, children: Sequence[Any]) -> list[Any]:
+def settled_bprop(box: Box, wanted: Sequence[int], grad: Value, value: Value, children: Sequence[Any]) -> list[Any]:
     """The gradients of the wanted children on arrays, each of the shape and dtype of its child."""
     bprop = box.bprop if box.has_bprop else derived_bprop(box)
     parts = bprop(grad, value, *children)

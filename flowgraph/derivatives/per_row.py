@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.derivatives.backward_graph import gradients
@@ -29,7 +29,7 @@ class PerRow(Box):
     symbol = "per row"
     examples = None  # it is tested with Jacobians of boxes that have no rule of their own
 
-    def fprop(self, *children: Any) -> Any:
+    def fprop(self, *children: Sequence[Value]) -> Value:
         rows = [parts_of(self.box.fprop(*one)) for one in self._rows(children)]
         if rows:
             parts = tuple(np.stack(part) for part in zip(*rows, strict=True))
@@ -40,7 +40,7 @@ class PerRow(Box):
             )
         return parts if len(parts) > 1 else parts[0]
 
-    def bprop(self, grad: Any, h: Any, *children: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *children: Sequence[Value]) -> tuple[Value, ...]:
         if any(isinstance(one, Box) for one in (grad, *children)):
             return self._bprop_over_rows(grad, children)
         wanted = [position for position, passes in enumerate(self.passes) if passes]
@@ -70,16 +70,16 @@ class PerRow(Box):
         """As in the box."""
         return tuple(self.box.constant)
 
-    def _rows(self, children: Any) -> Any:
+    def _rows(self, children: Sequence[Value]) -> Any:
         count = next(len(parts_of(c)[0]) for c, batched in zip(children, self.batched, strict=True) if batched)
         for i in range(count):
             yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
 
-    def _any_row(self, children: Any) -> tuple[Any, ...]:
+    def _any_row(self, children: Sequence[Value]) -> tuple[Any, ...]:
         ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]
         return parts_of(self.box.fprop(*ones))
 
-    def _bprop_over_rows(self, grad: Any, children: Any) -> tuple[Any, ...]:
+    def _bprop_over_rows(self, grad: Value, children: Sequence[Value]) -> tuple[Any, ...]:
         """The gradients of one row as a graph, over all rows."""
         leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
         single = self.box.with_children(*leaves)
@@ -108,7 +108,7 @@ def _row_by_row(box: Box, found: Mapping[Box, Box], some: Box) -> PerRow:
     return PerRow(*[found.get(child, child) for child in box.children], box=box, batched=batched)
 
 
-def _row(value: Any, i: int) -> Any:
+def _row(value: Value, i: int) -> Any:
     """Row i of a value, of each of its parts where it has several, None where there is none."""
     if isinstance(value, tuple):
         return tuple(_row(part, i) for part in value)

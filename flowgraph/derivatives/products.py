@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Built, Constant, Value
 from flowgraph.box.leaves import Input
-from flowgraph.derivatives.backward_graph import gradient, gradients, sent_back
+from flowgraph.derivatives.backward_graph import Fallback, gradient, gradients, sent_back
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.graph.backward_steps import replay
 from flowgraph.graph.order import topological_order
@@ -17,7 +17,7 @@ from flowgraph.graph.reachability import mark_derivatives
 from flowgraph.shapes.spec import same, shape_text
 
 
-def vjp(output: Box, wrt: Box | Iterable[Box], grad: Any, *, fallback: str | None = None) -> list[Any]:
+def vjp(output: Built, wrt: Built | Iterable[Built], grad: Value, *, fallback: Fallback | None = None) -> list[Box]:
     """The vector-Jacobian product Jᵀ grad, one box per box of `wrt`: what `bprop` is for a whole graph.
 
     >>> import numpy as np, flowgraph as fg
@@ -29,7 +29,7 @@ def vjp(output: Box, wrt: Box | Iterable[Box], grad: Any, *, fallback: str | Non
     return gradient(output, wrt, grad, fallback=fallback)
 
 
-def jvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | None = None) -> Any:
+def jvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: Fallback | None = None) -> Box:
     """The Jacobian-vector product J v, a box of the shape of the output: the slope of the output along directions.
 
     `along` is one array or box per box of `wrt`. Forward mode comes from the same bprop: the gradient is linear in
@@ -44,10 +44,12 @@ def jvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | No
     array([ 6., 80.])
     """
     boxes, directions = _directions("jvp", wrt, along)
-    return pushed(output, boxes, directions, fallback)
+    return pushed(cast(Box, output), boxes, directions, fallback)
 
 
-def pushed(output: Box, boxes: list[Box], directions: list[Any], fallback: str | None, units: bool = False) -> Any:
+def pushed(
+    output: Box, boxes: list[Box], directions: list[Value], fallback: Fallback | None, units: bool = False
+) -> Box:
     """The slope of `jvp`; `units` says that the directions stand for unit arrays."""
     arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
     sent = gradient(output, boxes, arriving, fallback=fallback)
@@ -57,7 +59,7 @@ def pushed(output: Box, boxes: list[Box], directions: list[Any], fallback: str |
     return result
 
 
-def hvp(output: Box, wrt: Box | Iterable[Box], along: Any, *, fallback: str | None = None) -> list[Any]:
+def hvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: Fallback | None = None) -> list[Box]:
     """The Hessian-vector product H v of a scalar, one box per box of `wrt`: the gradient of <gradient, v>.
 
     It costs a small multiple of a gradient, whatever the number of parameters.
@@ -85,7 +87,7 @@ def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
     return found
 
 
-def _directions(who: str, wrt: Box | Iterable[Box], along: Any) -> tuple[list[Box], list[Any]]:
+def _directions(who: str, wrt: Built | Iterable[Built], along: Value) -> tuple[list[Box], list[Value]]:
     """The boxes, and a direction of the shape of each."""
     boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
     given: Sequence[Any] = list(along) if isinstance(along, list | tuple) else [along]

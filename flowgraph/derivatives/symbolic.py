@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.derivatives.opaque import BpropOf, parts_of, present
 from flowgraph.graph.backward_steps import replay
@@ -28,7 +28,7 @@ def on_boxes(step: Step, differences: bool) -> Step:
     return step._replace(bprop=partial(_build, step))
 
 
-def _build(step: Step, grad: Any, value: Any, *children: Any) -> tuple[Any, ...]:
+def _build(step: Step, grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:
     """The boxes that the bprop builds, or one box that calls it on arrays where they would not be right."""
     box = step.box
     own = type(box).__module__.startswith("flowgraph.")
@@ -43,7 +43,9 @@ def _build(step: Step, grad: Any, value: Any, *children: Any) -> tuple[Any, ...]
     return _opaque(step, grad, value, children, doubt, stateful)
 
 
-def _opaque(step: Step, grad: Any, value: Any, children: Sequence[Any], why: str, stateful: bool) -> tuple[Any, ...]:
+def _opaque(
+    step: Step, grad: Value, value: Value, children: Sequence[Any], why: str, stateful: bool
+) -> tuple[Any, ...]:
     wanted = tuple(position for position, _ in step.wanted)
     there = present(grad)
     sent = [part for part in parts_of(grad) if part is not None]
@@ -118,7 +120,7 @@ def _leaves(box: Box, there: tuple[bool, ...]) -> list[Any]:
     return [grads if len(grads) > 1 else grads[0], box.with_children(*children), *children]
 
 
-def _evaluate(part: Any, known: Mapping[Any, Any]) -> Any:
+def _evaluate(part: Value, known: Mapping[Any, Any]) -> Any:
     """The array that a box stands for, None where it reads a leaf that is not known."""
     if not isinstance(part, Box):
         return np.asarray(part)
@@ -130,7 +132,7 @@ def _evaluate(part: Any, known: Mapping[Any, Any]) -> Any:
     return replay(boxes, {b: i for i, b in enumerate(boxes)}, leaves)[-1]
 
 
-def _agree(one: Any, other: Any) -> bool:
+def _agree(one: Value, other: Value) -> bool:
     if not isinstance(other, tuple) or len(one) != len(other):
         return False
     for a, b in zip(one, other, strict=True):
@@ -166,7 +168,7 @@ def _draw(box: Box, number: int) -> list[Any]:
     return arrays
 
 
-def _seed(value: Any, number: int, there: tuple[bool, ...]) -> Any:
+def _seed(value: Value, number: int, there: tuple[bool, ...]) -> Any:
     rng = np.random.default_rng(number + 7)
     drawn = tuple(
         np.asarray(rng.normal(size=np.shape(part))).astype(np.asarray(part).dtype) if one else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from flowgraph.experiment.loading import load
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.room import check_room
-from flowgraph.training.mlp import MLP
+from flowgraph.training.mlp import MLP, Activation
 from flowgraph.training.problem import Problem, mlp_problem
 from flowgraph.training.trainer import Trainer
 
@@ -61,7 +61,7 @@ class Experiment:
         )  # fmt: skip
         self.mlp = MLP(
             sizes,
-            hidden=settings.activation,
+            hidden=cast(Activation, settings.activation),
             output="linear" if numbers else "softmax",
             init="he_uniform" if settings.activation in ("relu", "leaky_relu", "elu") else "glorot_uniform",
             rng=settings.seed,

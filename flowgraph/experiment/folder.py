@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -23,7 +24,7 @@ FORMAT = 1
 class RunFolder:
     """config.json, history.csv, model.safetensors, checkpoint.safetensors, pictures and report.html of a training."""
 
-    def __init__(self, path: Any, test_record: Any = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], test_record: Any = None) -> None:
         self.path = Path(path)
         self.config = self.path / "config.json"
         self.history = self.path / "history.csv"

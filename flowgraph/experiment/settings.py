@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 from flowgraph.data.files import KINDS
 from flowgraph.data.preparation import IMPUTED
 from flowgraph.errors import UsageError
-from flowgraph.training.early_stopping import EarlyStopping, check_watch
+from flowgraph.training.early_stopping import EarlyStopping, Watched, check_watch
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rule import Rule
-from flowgraph.training.rules import RULES, find_rule
+from flowgraph.training.rules import RULES, RuleName, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
 from flowgraph.training.settings import read_count, read_number
 
@@ -105,7 +105,7 @@ class TrainSettings:
     @property
     def update_rule(self) -> Rule:
         """The update rule of that name."""
-        return find_rule(self.rule)
+        return find_rule(cast(RuleName, self.rule))
 
     @property
     def schedule(self) -> Schedule:
@@ -116,7 +116,7 @@ class TrainSettings:
     @property
     def early_stopping(self) -> EarlyStopping:
         """When to stop, and what the best epoch is."""
-        return EarlyStopping(self.patience, self.watch)
+        return EarlyStopping(self.patience, cast(Watched, self.watch))
 
     def with_values(self, values: Mapping[str, Any]) -> TrainSettings:
         """The same settings but these; a name that is none of them is refused."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
 from flowgraph.functional.calls import Derived
@@ -48,7 +49,13 @@ _CALLED_HERE = {
 
 
 def grad(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """The gradient of a function with a scalar result.
 
@@ -62,7 +69,13 @@ def grad(
 
 
 def value_and_grad(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """The value and the gradient, for the price of one run."""
     _refuse("value_and_grad", unknown)
@@ -70,7 +83,13 @@ def value_and_grad(
 
 
 def elementwise_grad(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """The derivative of each element of the result, for functions that work element by element.
 
@@ -84,7 +103,13 @@ def elementwise_grad(
 
 
 def jacobian(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """All derivatives of the result, of shape (*result.shape, *argument.shape)."""
     _refuse("jacobian", unknown)
@@ -92,7 +117,13 @@ def jacobian(
 
 
 def hessian(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """The second derivatives of a scalar, of shape (*argument.shape, *argument.shape); of containers, by pairs."""
     _refuse("hessian", unknown)
@@ -100,7 +131,13 @@ def hessian(
 
 
 def vjp(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """The vector-Jacobian product: a function of the arguments, then of a vector of the shape of the result."""
     _refuse("vjp", unknown)
@@ -108,7 +145,13 @@ def vjp(
 
 
 def jvp(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """The Jacobian-vector product: a function of the arguments, then of a vector like those that are differentiated.
 
@@ -122,7 +165,13 @@ def jvp(
 
 
 def hvp(
-    f: Function, argnums: Any = 0, *, fallback: str | None = None, seed: Any = None, cache: bool = True, **unknown: Any
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
 ) -> Derived:
     """The Hessian-vector product: a function of the arguments, then of a vector like those that are differentiated."""
     _refuse("hvp", unknown)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.functional.containers import ARRAYS, flatten, paths
 
@@ -96,7 +96,7 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
             raise UsageError(f"{name_of(f)}: found no array in {names[place]}, which is differentiated")
 
 
-def _is_differentiable(value: Any) -> bool:
+def _is_differentiable(value: Value) -> bool:
     """Whether there are boxes of real or complex values in a container, and nothing else."""
     leaves: list[Any] = []
     statics: list[Any] = []

@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Constant, concrete_values
 from flowgraph.box.leaves import Input
 from flowgraph.box.random_draws import seed_of_run
+from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
 from flowgraph.functional.captured import Captured, refuse_changed
@@ -64,7 +65,7 @@ class Derived:
 
     def __init__(
         self, f: Callable[..., Any], argnums: Any, transform: Callable[[Subject], Any], vector: bool,
-        fallback: str | None, seed: Any = None, cache: bool = True,
+        fallback: Fallback | None, seed: Any = None, cache: bool = True,
     ) -> None:  # fmt: skip
         if not callable(f):
             raise UsageError(f"{transform.__name__}: found a {type(f).__name__}, needs a function")

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Array, Box, Constant, concrete_values, frozen_copy
+from flowgraph.box import Array, Box, Constant, Value, concrete_values, frozen_copy
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import name_of
 from flowgraph.shapes.spec import Spec, shape_text
@@ -25,7 +26,7 @@ class Captured(Constant, abstract=True):
 
     symbol = "constant"
 
-    def __init__(self, value: Any, *, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, value: Value, *, dtype: DTypeLike | None = None, name: str | None = None) -> None:
         self._start(name)
         held = held_of(value, dtype)
         spec = Spec(held.shape, held.dtype)
@@ -99,7 +100,7 @@ def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:
             )
 
 
-def held_of(value: Any, dtype: Any) -> Array:
+def held_of(value: Value, dtype: DTypeLike | None) -> Array:
     """What a constant of one call holds of a value: a copy, or a large array that the trace lends as it is."""
     if type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype):
         return _held_of_large(value)

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 
 LEAF = "leaf"
 
 ARRAYS = (np.ndarray, np.generic, float, complex, Box)
 
 
-def flatten(value: Any, leaves: list[Any], statics: list[Any] | None = None) -> Hashable:
+def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -> Hashable:
     """Append the arrays, numbers and boxes of a value to `leaves`; return what is left, its structure.
 
     What is neither array nor container is appended to `statics`, where that is wanted.
@@ -65,7 +65,7 @@ def rebuild(structure: Any, leaves: Iterator[Any]) -> Any:
     return kind(**{name: rebuild(part, leaves) for name, part in parts})
 
 
-def paths(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+def paths(value: Value, name: str) -> Iterator[tuple[str, Any]]:
     """Every leaf, arrays and others, with how one writes it: params['W'], params[0], params.W."""
     if isinstance(value, ARRAYS):
         yield name, value
@@ -85,20 +85,20 @@ def paths(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+def mapped(function: Callable[[Any], Any], value: Value) -> Any:
     """The container with the function of each leaf."""
     leaves: list[Any] = []
     structure = flatten(value, leaves)
     return rebuild(structure, iter([function(leaf) for leaf in leaves]))
 
 
-def arrays_of(value: Any) -> list[Any]:
+def arrays_of(value: Value) -> list[Any]:
     """The leaves."""
     leaves: list[Any] = []
     flatten(value, leaves)
     return leaves
 
 
-def like(value: Any, leaves: Sequence[Any]) -> Any:
+def like(value: Value, leaves: Sequence[Any]) -> Any:
     """A container as `value`, with these leaves."""
     return rebuild(flatten(value, []), iter(leaves))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant
+from flowgraph.box import Array, Box, Constant, Value
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.box.random_draws import seed_of_run
 from flowgraph.functional.generators import states
@@ -208,5 +208,5 @@ class Memory:
         return same and outside.is_same()
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: Value, other: Value) -> bool:
     return one is other or np.asarray(one).tobytes() == np.asarray(other).tobytes()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array
+from flowgraph.box import Array, Value
 from flowgraph.functional import steady
 from flowgraph.functional.captured import LARGE
 from flowgraph.functional.generators import GENERATORS
@@ -105,7 +105,7 @@ class Outside:
                 found += holder.values()
         return found
 
-    def _open(self, one: Any) -> None:
+    def _open(self, one: Value) -> None:
         """Note what an object reads or holds."""
         if isinstance(one, np.ndarray):
             self._open_array(one)
@@ -151,7 +151,7 @@ class Outside:
             for name in vars(array):
                 self._watch(vars(array), name)
 
-    def _open_container(self, one: Any) -> None:
+    def _open_container(self, one: Value) -> None:
         self._count += len(one)
         if self._count <= MOST:
             values = one.values() if isinstance(one, Mapping) else one
@@ -188,7 +188,7 @@ class Outside:
         if not steady.GLOBALS_BY_TEXT.isdisjoint(names):
             self._add_space(space)
 
-    def _open_builtin(self, one: Any) -> None:
+    def _open_builtin(self, one: Value) -> None:
         owner = one.__self__
         if owner is None or isinstance(owner, ModuleType):
             if root_of(one.__module__ or "builtins") not in steady.MODULES or one.__name__ in steady.READERS:
@@ -217,7 +217,7 @@ class Outside:
         elif root == "copy":
             self._add_names({"copy"})
 
-    def _open_object(self, one: Any) -> None:
+    def _open_object(self, one: Value) -> None:
         """The attributes of an object that the code names, and those of its class."""
         cls = type(one)
         root = root_of(cls.__module__)
@@ -239,7 +239,7 @@ class Outside:
                 self._waiting.append(getattr(one, name, None))
             self._open_class(cls)
 
-    def _open_attributes(self, one: Any, everything: bool) -> None:
+    def _open_attributes(self, one: Value, everything: bool) -> None:
         """Those that the code names; all of an object whose methods are not read."""
         space = vars(one)
         self._add_space(space)
@@ -247,7 +247,7 @@ class Outside:
         for name in sorted(space if everything else self._used):
             self._watch_attribute(one, name)
 
-    def _watch_attribute(self, one: Any, name: str) -> None:
+    def _watch_attribute(self, one: Value, name: str) -> None:
         """An attribute of an object; or one of its class, which the object may hide later."""
         if name in vars(one) or hasattr(type(one), name):
             self._watch(vars(one), name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.functional.captured import held_of
 from flowgraph.functional.record import Sizes, setting_key
 from flowgraph.functional.script import (
@@ -72,7 +72,7 @@ class Reader:
                 return False
         return True
 
-    def _is(self, pattern: Any, value: Any, strangers: Iterator[Any]) -> bool:
+    def _is(self, pattern: Any, value: Value, strangers: Iterator[Any]) -> bool:
         kind = type(pattern)
         if kind is int:
             return isinstance(value, Box) and self._place(value, strangers) == pattern
@@ -113,7 +113,7 @@ class Reader:
             boxes.append(box)
         return self._result(step.result)
 
-    def _result(self, result: Any) -> Any:
+    def _result(self, result: Value) -> Any:
         if type(result) is int:
             return self._boxes[result]
         if type(result) is Given:

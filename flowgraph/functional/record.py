@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Size
@@ -103,7 +103,7 @@ def state_key(box: Box, sizes: Sizes) -> Hashable:
     return tuple([(name, setting_key(value, sizes)) for name, value in own])
 
 
-def setting_key(value: Any, sizes: Sizes) -> Hashable:
+def setting_key(value: Value, sizes: Sizes) -> Hashable:
     """A key that is equal for values that no box could tell apart."""
     kind = type(value)
     if kind in _PLAIN:
@@ -134,7 +134,7 @@ class Same:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Value) -> None:
         self.value = value
 
     def __hash__(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.box.numpy_dispatch import builder_of
 from flowgraph.functional.captured import Captured
@@ -127,7 +127,7 @@ class Writer:
             return None
         return Script(tuple(self._steps), tuple(strangers), places, tuple([self.places[one] for one in sources]))
 
-    def _note(self, function: Any, method: str, inputs: Any, keywords: Mapping[str, Any], result: Any) -> None:
+    def _note(self, function: Any, method: str, inputs: Any, keywords: Mapping[str, Any], result: Value) -> None:
         strangers: list[Any] = []
         held = _held_arguments(function, method, inputs, keywords, result, self.places)
         arguments = tuple([
@@ -139,7 +139,7 @@ class Writer:
         told = self._result(result, copies, children)
         self._steps.append(Step(function, method, arguments, named, tuple(strangers), tuple(copies), told))
 
-    def _pattern(self, value: Any, strangers: list[Any]) -> Any:
+    def _pattern(self, value: Value, strangers: list[Any]) -> Any:
         if isinstance(value, Box):
             return self._place(value, strangers)
         if type(value) in (list, tuple):
@@ -155,7 +155,7 @@ class Writer:
             self.places[one] = len(self.places)
         return self.places[box]
 
-    def _result(self, value: Any, copies: list[Copy], held: Mapping[Box, int]) -> Any:
+    def _result(self, value: Value, copies: list[Copy], held: Mapping[Box, int]) -> Any:
         if isinstance(value, Box):
             for one in unknown(value, self.places):
                 copies.append(self._copy(one, held.get(one)))
@@ -208,7 +208,7 @@ def stranger_key(box: Box, places: Mapping[Box, int], sizes: Sizes) -> Any:
 
 
 def _held_arguments(
-    function: Any, method: str, inputs: Sequence[Any], keywords: Any, result: Any, places: Mapping[Box, int]
+    function: Any, method: str, inputs: Sequence[Any], keywords: Any, result: Value, places: Mapping[Box, int]
 ) -> list[int]:
     """The arguments, by number, that came to be constants of just their value."""
     if keywords or method != "__call__" or not isinstance(result, Box) or len(result.children) != len(inputs):
@@ -224,11 +224,11 @@ def _held_arguments(
     return others if all(_is_plain(inputs[i]) for i in others) else []
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Value) -> bool:
     return type(value) in (*_NUMBERS, np.ndarray) or isinstance(value, np.generic)
 
 
-def _free(value: Any) -> Free:
+def _free(value: Value) -> Free:
     if type(value) in _NUMBERS:
         return Free(type(value), (), None)
     return Free(type(value), value.shape, value.dtype)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.graph import Graph
 
 LIBRARIES = frozenset({"numpy", "scipy", "flowgraph", "builtins"})
@@ -123,14 +123,14 @@ def has_hidden_state(cls: type) -> bool:
     return cls.__basicsize__ > base.__basicsize__ + attributes
 
 
-def owner_of(array: Any) -> Any:
+def owner_of(array: Value) -> Any:
     """The object whose memory an array shows."""
     while isinstance(array, np.ndarray) and array.base is not None:
         array = array.base
     return array
 
 
-def is_frozen(array: Any) -> bool:
+def is_frozen(array: Value) -> bool:
     """Whether nobody can write to an array without making it writeable first."""
     while isinstance(array, np.ndarray):
         if array.flags.writeable:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph import derivatives
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
+from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.derivatives.matrices import zero_jacobian
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import name_of
@@ -23,7 +24,7 @@ class Subject(NamedTuple):
     output: Any
     by: Any
     vector: Any
-    fallback: str | None
+    fallback: Fallback | None
 
     @property
     def boxes(self) -> list[Any]:
@@ -62,7 +63,7 @@ class Subject(NamedTuple):
             )
         return box
 
-    def _differentiable(self, output: Any) -> Box:
+    def _differentiable(self, output: Value) -> Box:
         """An output, which has to be a box of real or complex values."""
         if not isinstance(output, Box):
             raise UsageError(
@@ -76,7 +77,7 @@ class Subject(NamedTuple):
         return output
 
 
-def as_boxes(output: Any) -> Any:
+def as_boxes(output: Value) -> Any:
     """What a function returned, with a constant for each array and number that does not depend on the arguments.
 
     Its gradient is zero, and whole numbers count as real ones: a sum that starts at 0 may stay there.
@@ -90,7 +91,7 @@ def _as_box(leaf: Any) -> Box:
     return Constant(leaf, dtype=float if np.asarray(leaf).dtype.kind in "iu" else None)
 
 
-def _described(value: Any) -> str:
+def _described(value: Value) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 

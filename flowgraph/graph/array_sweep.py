@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.underflow import again
 from flowgraph.errors import GradientWarning
 from flowgraph.graph.debug_mode import debugging
@@ -59,7 +59,7 @@ def _sweep_to_nan(graph: Topology, steps: Sequence[Step], values: Sequence[Any],
     return grads
 
 
-def _has_nan(part: Any) -> bool:
+def _has_nan(part: Value) -> bool:
     """A cheap look: a sum that is no NaN rules one out."""
     if part is None or isinstance(part, tuple):
         return False

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
 from flowgraph.graph.topology import Topology
@@ -65,7 +65,7 @@ def keywords_left(
     return {name: defaults[name] if name in taken else value for name, value in given.items()}
 
 
-def read_array(name: str, leaf: Box, value: Any) -> Any:
+def read_array(name: str, leaf: Box, value: Value) -> Any:
     """A read-only copy of what is fed to a leaf, of the leaf's dtype; 0-d arrays become scalars."""
     if isinstance(value, Box):
         raise UsageError(
@@ -87,7 +87,7 @@ def read_array(name: str, leaf: Box, value: Any) -> Any:
     return copy[()]
 
 
-def _strange(value: Any, array: Any, leaf: Box) -> str:
+def _strange(value: Value, array: Value, leaf: Box) -> str:
     """What was fed in place of numbers of a dtype, what is needed, and a way out that works."""
     found, needed = array.dtype, leaf.dtype
     if value is None:
@@ -110,7 +110,7 @@ def _strange(value: Any, array: Any, leaf: Box) -> str:
     return f"found dtype {found}, needs {needed}; convert it with .astype({str(needed)!r})"
 
 
-def _to_numbers(array: Any, needed: np.dtype[Any]) -> str:
+def _to_numbers(array: Value, needed: np.dtype[Any]) -> str:
     """How numbers come of an array that holds something else, if they do."""
     try:
         array.astype(needed)

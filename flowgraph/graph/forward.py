@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.underflow import is_underflow
+from flowgraph.box.value import Value
 from flowgraph.graph.steps import Fstep, reader
 from flowgraph.graph.topology import Topology
 
@@ -59,7 +60,7 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
         raise
 
 
-def as_values(value: Any) -> Any:
+def as_values(value: Value) -> Any:
     """What an fprop returned, as an array or a tuple of arrays."""
     if isinstance(value, tuple):
         return tuple(np.asarray(part)[()] for part in value)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Array, Box, Built, Value
 from flowgraph.errors import UnknownBoxError
 from flowgraph.graph.pictures import ExplainedGrads
 from flowgraph.graph.topology import Topology
 from flowgraph.printable import printable
 
 
-class Grads(ExplainedGrads, Mapping[Any, Any]):
+class Grads(ExplainedGrads, Mapping[Any, Array]):
     """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes."""
 
     def __init__(
@@ -26,14 +26,14 @@ class Grads(ExplainedGrads, Mapping[Any, Any]):
         self._values = values
         self._seeds = seeds
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Built | str) -> Array:
         box = self.graph.box(key)
         if box not in self._grads:
             raise UnknownBoxError(
                 f"{self.graph.names[box]}: this bprop did not keep its gradient; "
                 f"run bprop with wrt=[box], or with keep='all' for every box on the way"
             )
-        return read_only(self._grads[box])
+        return cast(Array, read_only(self._grads[box]))
 
     def __iter__(self) -> Iterator[Box]:
         return iter(self._grads)
@@ -49,7 +49,7 @@ class Grads(ExplainedGrads, Mapping[Any, Any]):
         return f"<Grads of {', '.join(printable(self.graph.names[box]) for box in self._grads)}>"
 
 
-def read_only(value: Any) -> Any:
+def read_only(value: Value) -> Any:
     """A view that cannot be written to; scalars are immutable as they are."""
     if isinstance(value, tuple):
         return tuple(read_only(part) for part in value)

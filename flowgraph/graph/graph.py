@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Array, Box, Built, Constant
 from flowgraph.box.random_draws import seed_of_run
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import feeding
@@ -44,13 +44,13 @@ class Graph(CachedSteps, DrawnGraph):
     Source: Larochelle, Training neural networks, "flow graph".
     """
 
-    def __init__(self, *outputs: Box, along: Iterable[Box] = ()) -> None:
+    def __init__(self, *outputs: Built, along: Iterable[Box] = ()) -> None:
         for output in outputs:
             if not isinstance(output, Box):
                 raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
         if not outputs:
             raise UsageError("Graph: found no output, needs one box or more")
-        super().__init__(outputs, along)
+        super().__init__(cast("tuple[Box, ...]", outputs), along)
         self._of_keywords = [box for box in self.inputs if self.names[box] in _KEYWORDS]
         self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
 
@@ -130,17 +130,17 @@ class Run(ExplainedRun):
         if debugging():
             assert_values(graph, values, sizes)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Built | str) -> Array:
         box = self.graph.box(key)
         value = self._values[self.graph.slots[box]]
         if value is None:
             raise UsageError(
                 f"{self.graph.names[box]}: its value was not kept; run fprop with keep='all' or keep=[box, ...]"
             )
-        return read_only(value)
+        return cast(Array, read_only(value))
 
     @property
-    def outputs(self) -> tuple[Any, ...]:
+    def outputs(self) -> tuple[Array, ...]:
         """The values of the outputs of the graph."""
         return tuple(self[box] for box in self.graph.outputs)
 
@@ -164,7 +164,14 @@ class Run(ExplainedRun):
         forward(graph, graph.fsteps(None, frozenset(graph.slots[box] for box in given)), values)
         return Run(graph, values, True, self.seed, sizes)
 
-    def bprop(self, grad: Any = None, *, wrt: Any = None, keep: str = "wrt", unused: str = "raise") -> Grads:
+    def bprop(
+        self,
+        grad: Any = None,
+        *,
+        wrt: Built | str | Iterable[Built | str] | None = None,
+        keep: Literal["wrt", "all"] = "wrt",
+        unused: Literal["raise", "zeros"] = "raise",
+    ) -> Grads:
         """The gradients of the output with respect to the parameters, or to the boxes in `wrt`.
 
         Boxes are visited in reverse topological order, and only those that lead to `wrt`; each sends to its children
@@ -186,7 +193,7 @@ class Run(ExplainedRun):
         grads = backward(self.graph, self._values, seeds, boxes, sweep_arrays, every=keep == "all")
         return Grads(self.graph, grads, boxes, self._values, seeds)
 
-    def _wrt(self, wrt: Any) -> tuple[Box, ...]:
+    def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
         if wrt is None:
             if not self.graph.parameters:
                 raise UsageError("bprop: the graph has no parameters; say with respect to what, wrt=[box, ...]")

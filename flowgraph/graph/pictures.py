@@ -6,29 +6,41 @@ is mixed into.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from flowgraph.box.value import Value
 
 if TYPE_CHECKING:
     from flowgraph.debugging import NanExplanation, ZeroReport
+
+View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
 
 class DrawnGraph:
     """What a graph can be drawn as."""
 
-    def render(self: Any, path: Any, view: str = "forward", run: Any = None, grads: Any = None, **settings: Any) -> Any:
+    def render(
+        self: Any,
+        path: str | os.PathLike[str],
+        view: View = "forward",
+        run: Any = None,
+        grads: Any = None,
+        **settings: Any,
+    ) -> Any:
         """Draw the graph into a .svg, .png, .pdf, .html or .dot, and return its path; see `flowgraph.rendering`."""
         from flowgraph import rendering
 
         return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
 
-    def animate(self: Any, path: Any, run: Any, grads: Any = None, **settings: Any) -> Any:
+    def animate(self: Any, path: str | os.PathLike[str], run: Any, grads: Any = None, **settings: Any) -> Any:
         """Write the steps of a run and its bprop as a page (.html) or a playing picture (.svg), and return its path."""
         from flowgraph import rendering
 
         return rendering.animate(self, path, run, grads, **settings)
 
-    def explain(self: Any, path: Any, wrt: Iterable[Any] | None = None) -> Any:
+    def explain(self: Any, path: str | os.PathLike[str], wrt: Iterable[Any] | None = None) -> Any:
         """Write the derivation of the gradients as mathematics into a .html, .md or .tex, and return its path."""
         from flowgraph import rendering
 
@@ -68,7 +80,7 @@ class DrawnGraph:
 class ExplainedRun:
     """What a run can say of its values."""
 
-    def explain_nan(self: Any, box: Any = None, grad: Any = None) -> NanExplanation:
+    def explain_nan(self: Any, box: Any = None, grad: Value = None) -> NanExplanation:
         """The first NaN or infinity on the way to a box: who made it, of which elements, and the usual remedy.
 
         Without `box` it looks at the outputs, then at the gradients of the parameters, where `grad` arrives at the
@@ -93,7 +105,7 @@ class ExplainedGrads:
 class DrawnPlan:
     """What a plan can be drawn as."""
 
-    def render(self: Any, path: Any, **settings: Any) -> Any:
+    def render(self: Any, path: str | os.PathLike[str], **settings: Any) -> Any:
         """Draw the graph of the function that ran last, with its buffers and what is written in place."""
         from flowgraph import rendering
         from flowgraph.rendering.memory import memory_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.errors import BpropError
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
@@ -64,13 +64,13 @@ def read_nan(step: Step, values: Sequence[Any], grads: Sequence[Any]) -> bool:
     return any(is_nan(part) for part in (grads[step.slot], values[step.slot], *step.read(values)))
 
 
-def is_nan(value: Any) -> bool:
+def is_nan(value: Value) -> bool:
     if isinstance(value, tuple):
         return any(is_nan(part) for part in value)
     return value is not None and value.dtype.kind in "fc" and bool(np.isnan(value).any())
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Value) -> Any:
     if isinstance(value, tuple):
         return tuple(_frozen(part) for part in value)
     if isinstance(value, np.ndarray) and value.flags.writeable:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.errors import DtypeError, FeedError, UsageError
 from flowgraph.graph.backward import seeds_of
 from flowgraph.graph.topology import Topology
@@ -15,7 +15,7 @@ from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import shape_text
 
 
-def array_seeds(graph: Topology, values: Sequence[Any], grad: Any) -> list[Any]:
+def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
     """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
     arriving = _by_output(graph, grad)
     return seeds_of(graph, [(box, _seed(graph.names[box], values[graph.slots[box]], one)) for box, one in arriving])
@@ -35,7 +35,7 @@ def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
         )
 
 
-def _by_output(graph: Topology, grad: Any) -> list[tuple[Box, Any]]:
+def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
     """The outputs at which something arrives, and what: for all, in their order, or by output."""
     outputs = graph.outputs
     if isinstance(grad, Mapping):
@@ -57,7 +57,7 @@ def _by_output(graph: Topology, grad: Any) -> list[tuple[Box, Any]]:
     return list(zip(outputs, listed, strict=False))
 
 
-def _seed(name: str, value: Any, grad: Any) -> Any:
+def _seed(name: str, value: Value, grad: Value) -> Any:
     """What arrives at an output, in its dtype."""
     if isinstance(grad, Box):
         raise UsageError(

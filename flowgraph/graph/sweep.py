@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.errors import BpropError, FlowgraphError
@@ -48,7 +48,7 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
         raise
 
 
-def added(arrived: Any, part: Any) -> Any:
+def added(arrived: Any, part: Value) -> Any:
     """The sum of two gradients; of a box with several outputs, output by output."""
     if type(part) is not tuple:
         return arrived + part
@@ -57,7 +57,7 @@ def added(arrived: Any, part: Any) -> Any:
     )
 
 
-def settled(part: Any, value: Any, box: Box, position: int, own: Any) -> Any:
+def settled(part: Value, value: Value, box: Box, position: int, own: Any) -> Any:
     """What a bprop returned for a child, held against the child's value and summed over what was broadcast."""
     if type(part) is tuple and isinstance(value, tuple | Box):
         return part

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.errors import UnknownBoxError
 from flowgraph.graph.debug_mode import debugging
@@ -31,7 +31,7 @@ class Topology:
         self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
         self._by_name = {name: box for box, name in self.names.items()}
 
-    def box(self, key: Any) -> Box:
+    def box(self, key: Built | str) -> Box:
         """The box of that name, or the box itself if it is one of these."""
         found = self._by_name.get(key) if isinstance(key, str) else key
         if not isinstance(found, Box) or found not in self.slots:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.slopes import CHOICE, CONSTANT, FINITE, SHARE
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.graph.steps import Step
@@ -81,7 +81,7 @@ class _Careful:
         self._step, self._marks = step, marks
         self._inside, self._late = inside, late if late is not None else set()
 
-    def __call__(self, grad: Any, value: Any, *children: Any) -> Any:
+    def __call__(self, grad: Value, value: Value, *children: Any) -> Any:
         step = self._step
         parts = step.bprop(grad, value, *children)
         mark = self._marks.pop(step.slot, _ALL)
@@ -101,7 +101,7 @@ class _Careful:
             return parts
         return self._without_untaken(parts, mark)
 
-    def _shares(self, grad: Any, value: Any, children: Sequence[Any], mark: Any) -> Any:
+    def _shares(self, grad: Value, value: Value, children: Sequence[Any], mark: Any) -> Any:
         """How much is taken of each child by way of this box."""
         box = self._step.box
         if box.slopes in (CHOICE if mark is _ALL else SHARE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
@@ -12,6 +13,8 @@ from flowgraph.plan.emitter import Emitter, RefusedError, emitter, emitter_of
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
+
+BackendName: TypeAlias = Literal["numpy", "numba"]
 
 
 @emitter("numpy")
@@ -29,7 +32,7 @@ def _numba() -> Emitter:
 class Backend:
     """Makes the functions of one plan: by the emitter of a name, and by that of NumPy once it has refused a graph."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: BackendName) -> None:
         self.name = name
         self._emitter = emitter_of(name)
         missing = self._emitter.why_missing()

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.plan.backends import BackendName
 from flowgraph.plan.passes.simplify import PASSES
 from flowgraph.plan.plan import Plan
 from flowgraph.shapes.spec import same, shape_text
 
 
 def compile(
-    outputs: Box | Sequence[Box] | Graph,
-    updates: Mapping[Parameter, Box] | None = None,
+    outputs: Built | Sequence[Built] | Graph,
+    updates: Mapping[Parameter, Built] | None = None,
     inputs: Sequence[Box] | None = None,
     *,
     borrow: bool = False,
     without: Sequence[str] = (),
-    backend: str = "numpy",
+    backend: BackendName = "numpy",
 ) -> Plan:
     """Compile boxes, and new values for parameters, into one function of NumPy calls on buffers.
 

@@ -10,7 +10,7 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
 from flowgraph.graph.pictures import DrawnPlan
-from flowgraph.plan.backends import Backend
+from flowgraph.plan.backends import Backend, BackendName
 from flowgraph.plan.calling import make_call
 from flowgraph.plan.reading import KEYWORDS, MISSING, Inputs
 from flowgraph.plan.specialised import Specialised
@@ -46,7 +46,7 @@ class Plan(DrawnPlan):
         alone: bool,
         borrow: bool,
         without: frozenset[str],
-        backend: str = "numpy",
+        backend: BackendName = "numpy",
     ) -> None:
         self._forward = Graph(*outputs, *updates.values())
         self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,9 @@ _BODY = """<div class="controls" role="group" aria-label="steps">
 <script type="application/json" id="steps">{steps}</script>"""
 
 
-def animate(graph: Graph, path: Any, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> Path:
+def animate(
+    graph: Graph, path: str | os.PathLike[str], run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any
+) -> Path:
     """Write the steps of a run and of its bprop: a page (.html), or a picture that plays itself (.svg)."""
     target = Path(path)
     suffix = target.suffix.lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from html import escape
@@ -28,7 +29,7 @@ _DOCUMENT = r"""\documentclass{article}
 """
 
 
-def explain(graph: Graph, path: Any, wrt: Iterable[Any] | None = None) -> Path:
+def explain(graph: Graph, path: str | os.PathLike[str], wrt: Iterable[Any] | None = None) -> Path:
     """Write the derivation of the gradients of a graph into a .html, .md or .tex, and return its path."""
     target = Path(path)
     written = {".html": _html, ".md": _markdown, ".tex": _tex}.get(target.suffix.lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,13 @@ def picture_of(
 
 
 def render(
-    graph: Graph, path: Any, *, theme: str = "auto", engine: str = "auto", timeout: float = 20, **settings: Any
+    graph: Graph,
+    path: str | os.PathLike[str],
+    *,
+    theme: str = "auto",
+    engine: str = "auto",
+    timeout: float = 20,
+    **settings: Any,
 ) -> Path:
     """Draw a graph into a file whose suffix says the format; returns the path of what was written."""
     target = Path(path)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.rendering.labels import shown_settings
 from flowgraph.rendering.notation import number_latex, text_latex
 from flowgraph.shapes.size import Size, product
@@ -159,7 +158,7 @@ def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> 
     return by
 
 
-def _index_text(part: Any) -> str:
+def _index_text(part: Value) -> str:
     """A part of an index as it is written between brackets."""
     if not isinstance(part, slice):
         return "…" if part is Ellipsis else str(part)

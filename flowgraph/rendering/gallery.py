@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,7 +61,7 @@ def box_svg(cls: type[Box]) -> str:
     return adaptive(draw_builtin(replace(picture, tiles=tiles, caption=())))
 
 
-def gallery(path: Any) -> Path:
+def gallery(path: str | os.PathLike[str]) -> Path:
     """Write every box of flowgraph: one page (.html), or a page of the docs (.md) with the pictures beside it."""
     target = Path(path)
     if target.suffix == ".html":

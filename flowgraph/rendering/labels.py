@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.palette import heat_role, ink_on
@@ -162,11 +162,11 @@ def shown_settings(box: Box) -> list[str]:
     return texts[:2]
 
 
-def _equal(value: Any, default: Any) -> bool:
+def _equal(value: Value, default: Any) -> bool:
     return type(value) is type(default) and not isinstance(value, np.ndarray) and bool(value == default)
 
 
-def _setting_text(value: Any) -> str:
+def _setting_text(value: Value) -> str:
     if isinstance(value, float):
         return exact_text(value)
     if isinstance(value, np.ndarray):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.rendering.palette import LEVELS
 
 BINS = 15
@@ -33,7 +34,7 @@ class Statistics:
         return bool(np.isfinite(self.rms))
 
 
-def describe(array: Any) -> Statistics | None:
+def describe(array: Value) -> Statistics | None:
     """The statistics of an array; None for one without elements or without real numbers."""
     values = np.asarray(array)
     if values.size == 0 or values.dtype.kind not in "fiub":
@@ -54,7 +55,7 @@ def describe(array: Any) -> Statistics | None:
         )
 
 
-def share_saturated(box_class: str, value: Any) -> float | None:
+def share_saturated(box_class: str, value: Value) -> float | None:
     """The share of units of a sigmoid or tanh that are flat, or of a ReLU that are off; None for other boxes."""
     array = np.asarray(value)
     if not array.size or array.dtype.kind != "f":

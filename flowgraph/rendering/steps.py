@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
 from flowgraph.graph.steps import Step as Bstep
 from flowgraph.graph.sweep import sweep
@@ -145,7 +145,7 @@ class _Teller:
         return f"{shape_text(np.shape(value))} of {spread}"
 
 
-def _rms(grad: Any) -> str:
+def _rms(grad: Value) -> str:
     found = None if isinstance(grad, tuple) or grad is None else describe(grad)
     return "?" if found is None else number_text(found.rms)
 

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
+from flowgraph.graph.pictures import View
 from flowgraph.rendering import kinds
 from flowgraph.rendering.statistics import Statistics, describe
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from flowgraph.graph.grads import Grads
     from flowgraph.graph.graph import Run
 
-VIEWS = ("forward", "values", "gradients", "backward", "both")
+VIEWS: tuple[str, ...] = get_args(View)
 
 
 @dataclass(frozen=True)

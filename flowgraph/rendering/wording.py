@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from flowgraph.shapes.size import Size, evaluate
 
 LONGEST = 28
@@ -56,7 +58,7 @@ def _shape_text(shape: tuple[Any, ...], sizes: tuple[tuple[str, int], ...]) -> s
 
 
 @functools.lru_cache(maxsize=256)
-def dtype_text(dtype: Any) -> str:
+def dtype_text(dtype: DTypeLike | None) -> str:
     """The name of a dtype; NumPy's own way to it is slow."""
     return str(dtype)
 

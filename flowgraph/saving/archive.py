@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Array
 from flowgraph.errors import SavedFileError, UsageError, install_hint
@@ -26,7 +28,9 @@ _PARTS = {"F": "<f4", "D": "<f8"}
 """Complex numbers are stored as pairs, which every version of safetensors holds."""
 
 
-def write_archive(path: Any, kind: str, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> Path:
+def write_archive(
+    path: str | os.PathLike[str], kind: str, document: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> Path:
     """Write the document and the arrays, atomically; `kind` says what the file is, as "graph" or "checkpoint".
 
     The same content gives the same bytes.
@@ -47,7 +51,7 @@ def archive_bytes(kind: str, document: Mapping[str, Any], arrays: Mapping[str, A
     return _safetensors().save(stored, metadata={_KEY: text})  # type: ignore[no-any-return]
 
 
-def read_archive(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
     """The document and the arrays of a whole file of that kind; any other file is refused with the reason."""
     try:
         with reading(path):
@@ -72,7 +76,7 @@ def read_archive(path: Any, kind: str) -> tuple[dict[str, Any], dict[str, Array]
     return head["document"], {name: _restored(path, name, array, dtypes.get(name)) for name, array in stored.items()}
 
 
-def _header(path: Any, content: bytes) -> dict[str, Any]:
+def _header(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
     """The header of a safetensors file, with as many bytes behind it as it promises."""
     foreign = f"{path}: no file of flowgraph's; needs one that flowgraph wrote (safetensors)"
     if len(content) < 9:
@@ -103,7 +107,7 @@ def _end(entry: dict[str, Any]) -> int:
     return end  # type: ignore[no-any-return]
 
 
-def _head(path: Any, header: dict[str, Any], kind: str) -> dict[str, Any]:
+def _head(path: str | os.PathLike[str], header: dict[str, Any], kind: str) -> dict[str, Any]:
     """What flowgraph wrote of itself: format, kind, document."""
     try:
         head = json.loads(header["__metadata__"][_KEY])
@@ -148,7 +152,7 @@ def _storable(name: str, array: Any) -> tuple[Array, str | None]:
     return np.asarray(array, native, order="C"), None if native.str == dtype else dtype
 
 
-def _restored(path: Any, name: str, array: Array, dtype: Any) -> Array:
+def _restored(path: str | os.PathLike[str], name: str, array: Array, dtype: DTypeLike | None) -> Array:
     """The array as it was before `_storable`; any other dtype than that could be is refused."""
     if dtype is None:
         return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from flowgraph.shapes.spec import Spec, same
 KIND = "graph"
 
 
-def save(path: Any, graph: Graph | Box) -> Path:
+def save(path: str | os.PathLike[str], graph: Graph | Box) -> Path:
     """Write a graph with its parameters into one file (safetensors), and return the path.
 
     Boxes are written by the name of their registered class, with children, settings, names and scopes; parameters and
@@ -46,7 +47,7 @@ def save(path: Any, graph: Graph | Box) -> Path:
     return write_archive(path, KIND, document, arrays)
 
 
-def load(path: Any) -> Graph:
+def load(path: str | os.PathLike[str]) -> Graph:
     """Read a graph that `fg.save` wrote. No code is run but that of registered boxes, found by their names.
 
     A file that is truncated, damaged, newer or not flowgraph's is refused with the reason. Boxes of your own are
@@ -68,7 +69,7 @@ def graph_document(graph: Graph) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"boxes": rows, "outputs": [writer.places[box] for box in graph.outputs]}, writer.arrays
 
 
-def read_graph(document: Any, arrays: Any, path: Any = "document") -> Graph:
+def read_graph(document: Any, arrays: Any, path: str | os.PathLike[str] = "document") -> Graph:
     """The graph of a table of boxes."""
     boxes: list[Box] = []
     reader = Reader(arrays, boxes)

@@ -34,7 +34,7 @@ class Lock:
     A lock whose process on this machine has ended is removed, with a warning; that of another machine is respected.
     """
 
-    def __init__(self, path: Any, what: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], what: str) -> None:
         self.path = Path(path)
         self.what = what
         self._own: bytes | None = None
@@ -129,7 +129,7 @@ class Lock:
 
 
 @contextmanager
-def held_folder(path: Any, on_wait: Callable[[str], Any] | None = None) -> Iterator[None]:
+def held_folder(path: str | os.PathLike[str], on_wait: Callable[[str], Any] | None = None) -> Iterator[None]:
     """Write into a folder alone, by its lock; it is made, and removed again if nothing was written into it."""
     there = Path(path).is_dir()
     lock = Lock(make_folder(path) / LOCK, str(path))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from flowgraph.errors import MissingPathError
 
 
 @contextmanager
-def reading(path: Any) -> Iterator[None]:
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """What reads a file: a missing one is named, with files of a like name."""
     try:
         yield

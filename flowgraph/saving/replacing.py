@@ -36,7 +36,7 @@ _REMEDIES = {
 }
 
 
-def replace_file(path: Any, content: bytes) -> Path:
+def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write the bytes beside the file, wait until the disk holds them, then put them in its place; return the path.
 
     A process killed in between leaves the old file and, at worst, a hidden file ending in .part beside it. What cannot
@@ -57,12 +57,12 @@ def replace_file(path: Any, content: bytes) -> Path:
     return Path(path)
 
 
-def replace_text(path: Any, text: str) -> Path:
+def replace_text(path: str | os.PathLike[str], text: str) -> Path:
     """The same for a text, in UTF-8; what UTF-8 does not have, half of a pair of surrogates, is written out."""
     return replace_file(path, text.encode(errors="backslashreplace"))
 
 
-def replace_table(path: Any, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
+def replace_table(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
     """The same for a table, as CSV with a header; what a row does not have, or is None, is an empty cell."""
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -71,7 +71,7 @@ def replace_table(path: Any, columns: Sequence[str], rows: Iterable[Mapping[str,
     return replace_text(path, file.getvalue())
 
 
-def create_file(path: Any, content: bytes) -> bool:
+def create_file(path: str | os.PathLike[str], content: bytes) -> bool:
     """Write a file that is not there yet, whole; False where one is: of two processes one is first."""
     with writing(path):
         target = Path(os.path.realpath(path))
@@ -82,7 +82,7 @@ def create_file(path: Any, content: bytes) -> bool:
             part.unlink(missing_ok=True)
 
 
-def make_folder(path: Any) -> Path:
+def make_folder(path: str | os.PathLike[str]) -> Path:
     """The folder, made with those around it where they are not there."""
     with writing(path):
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def make_folder(path: Any) -> Path:
 
 
 @contextmanager
-def writing(path: Any) -> Iterator[None]:
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """An OSError inside becomes one that names the file and says how to go on."""
     try:
         yield
@@ -103,7 +103,7 @@ def writing(path: Any) -> Iterator[None]:
         raise FileWriteError(error.errno, text, str(path)) from error
 
 
-def remove_leftovers(path: Any) -> None:
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Delete what killed writers of this file left beside it; only for a file that one process writes."""
     target = Path(os.path.realpath(path))
     for part in target.parent.glob(f"{glob.escape(_stem(target))}*{SUFFIX}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,12 +84,12 @@ class SearchResult:
             table.add_row(*cells, style="green" if is_best else "dim" if row["state"] != "complete" else None)
         return table
 
-    def to_csv(self, path: Any) -> Path:
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """One line per trial."""
         rows = self.rows()
         return replace_table(path, list(rows[0]) if rows else ["trial"], rows)
 
-    def plot(self, path: Any) -> Path:
+    def plot(self, path: str | os.PathLike[str]) -> Path:
         """The best value by trial, and the values by each setting, into a .svg, .png or .pdf."""
         from flowgraph.search.plots import plot_search
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.cases import Case
 from flowgraph.graph import Graph
 from flowgraph.graph.debug_mode import debug
@@ -55,7 +56,7 @@ def one_gradient_per_child(case: Case) -> None:
                 _require_dtype(case, cast, value, child, grad)
 
 
-def _require_dtype(case: Case, cast: Case, value: Any, child: Any, grad: Any) -> None:
+def _require_dtype(case: Case, cast: Case, value: Value, child: Value, grad: Value) -> None:
     """The gradient of a child has its dtype, or what the engine casts to it without a loss that it did not have."""
     require(grad is not None, f"{case}: a child that is no constant got None")
     common = np.result_type(*(a.dtype for a in cast.children))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant
+from flowgraph.box import Array, Box, Constant, Value
 from flowgraph.box.leaves import Input
 from flowgraph.checking.cases import Case
 from flowgraph.graph import Graph
@@ -19,25 +19,25 @@ def require(holds: Any, problem: str) -> None:
         raise AssertionError(problem)
 
 
-def parts(value: Any) -> tuple[Any, ...]:
+def parts(value: Value) -> tuple[Any, ...]:
     """The outputs of a box, one or several."""
     return value if isinstance(value, tuple) else (value,)
 
 
-def seeds(value: Any, number: int = 0) -> Any:
+def seeds(value: Value, number: int = 0) -> Any:
     """Random gradients for a value."""
     rng = np.random.default_rng(number)
     drawn = tuple(draw(rng, v) for v in parts(value))
     return drawn if isinstance(value, tuple) else drawn[0]
 
 
-def draw(rng: np.random.Generator, like: Any) -> Array:
+def draw(rng: np.random.Generator, like: Value) -> Array:
     """Normal numbers of the shape and dtype of an array."""
     real = np.asarray(rng.normal(size=np.shape(like)))
     return (real + 1j * rng.normal(size=np.shape(like)) if np.iscomplexobj(like) else real).astype(like.dtype)
 
 
-def product(a: Any, b: Any) -> Any:
+def product(a: Value, b: Value) -> Any:
     """Σ a b of real numbers, Re Σ conj(a) b of complex ones: how much an output of gradient `a` moves along `b`."""
     return np.sum(np.conjugate(a) * b).real
 
@@ -52,7 +52,7 @@ def outputs_of(box: Box) -> Sequence[Box]:
     return [box] if len(box.outputs) == 1 else list(box)
 
 
-def grads_of(case: Case, grad: Any) -> list[Any]:
+def grads_of(case: Case, grad: Value) -> list[Any]:
     """The gradients of the children, through the engine: broadcasting undone, None for constants."""
     box = case.box
     run = Graph(*outputs_of(box)).fprop()
@@ -73,7 +73,7 @@ def symbolic(case: Case) -> tuple[Box, list[Box], list[Box]]:
     return box, [leaves[i] for i in case.floats], grads
 
 
-def assert_same(found: Any, needed: Any, case: Case, what: str, rtol: float = 1e-9) -> None:
+def assert_same(found: Value, needed: Value, case: Case, what: str, rtol: float = 1e-9) -> None:
     """Equal up to rounding, and no NaN on one side only."""
     for f, n in zip(parts(found), parts(needed), strict=True):
         require(np.shape(f) == np.shape(n), f"{case}: {what} has the shape {np.shape(f)}, needs {np.shape(n)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.boxes.reduction.sums import sum as sum_of
 from flowgraph.checking.cases import Case
 from flowgraph.derivatives import gradients
@@ -62,7 +62,7 @@ def second_derivative(case: Case) -> None:
         )
 
 
-def _second_order_grads(case: Case, seed: Any, weights: list[Any]) -> list[Any]:
+def _second_order_grads(case: Case, seed: Value, weights: list[Any]) -> list[Any]:
     """The gradients of Σ weight · gradient by each child, from the graph; None where it does not lead to the child."""
     box, wrt, sent = symbolic(case)
     total: Any = 0.0
@@ -77,7 +77,7 @@ def _second_order_grads(case: Case, seed: Any, weights: list[Any]) -> list[Any]:
     return [found[leaf] if found is not None and leaf in graph else None for leaf in wrt]
 
 
-def _difference(case: Case, i: int, direction: Any, step: float, seed: Any, weights: list[Any]) -> float:
+def _difference(case: Case, i: int, direction: Value, step: float, seed: Value, weights: list[Any]) -> float:
     """The central difference of Σ weight · bprop along a direction of one child."""
 
     def objective(step: float) -> float:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array
+from flowgraph.box import Array, Value
 from flowgraph.checking.cases import Case
 from flowgraph.testing.probes import assert_same, differentiable, draw, grads_of, parts, product, require, seeds
 
 
-def slope(case: Case, directions: Sequence[Array], grad: Any) -> tuple[float, float]:
+def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, float]:
     """The directional derivative of <grad, value>, by central differences with Richardson extrapolation, and its
     error: the difference of the last two rows of the tableau and the rounding that the smallest step amplifies."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array
+from flowgraph.box import Array, Value
 from flowgraph.errors import DataError, UsageError
 from flowgraph.saving.replacing import replace_table
 from flowgraph.training.keywords import strict_keywords
@@ -58,7 +59,7 @@ class BiasVariance:
         """The setting with the smallest error."""
         return min(self.rows, key=lambda row: row.error)
 
-    def to_csv(self, path: Any) -> Path:
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write a line per setting: squared bias, variance, squared error, and the standard error of each."""
         rows = [
             [row.setting, *(getattr(row, part) for part in PARTS), *(row.uncertainty[part] for part in PARTS)]
@@ -67,7 +68,7 @@ class BiasVariance:
         columns = ["setting", *COLUMNS, *(f"{column}_uncertainty" for column in COLUMNS)]
         return replace_table(path, columns, [dict(zip(columns, row, strict=True)) for row in rows])
 
-    def plot(self, path: Any, *, label: str = "capacity", log: bool = False) -> Path:
+    def plot(self, path: str | os.PathLike[str], *, label: str = "capacity", log: bool = False) -> Path:
         """Draw squared bias, variance and error by setting into a .svg, .png or .pdf; numbers on an axis, by `log`."""
         from flowgraph.training.bias_variance_plot import plot
 
@@ -94,7 +95,7 @@ def bias_variance(
     fit: Callable[[Array, Array, Any, int], Predict],
     settings: Iterable[Any],
     training: Any,
-    x: Any,
+    x: Value,
     truth: Any,
     *,
     noise: float | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,7 +56,7 @@ class Checkpoint(Callback):
     (9, 5)
     """
 
-    def __init__(self, path: Any, *, seconds: float = 5.0, lock: bool = True) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, seconds: float = 5.0, lock: bool = True) -> None:
         self.path = Path(path)
         self._lock = Lock(self.path.with_name(f"{self.path.name}.lock"), str(self.path)) if lock else None
         self.seconds = read_number("Checkpoint", "seconds", seconds, low=0)
@@ -78,7 +79,7 @@ class Checkpoint(Callback):
         save_checkpoint(self.path, trainer)
 
 
-def save_checkpoint(path: Any, trainer: Trainer) -> Path:
+def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer) -> Path:
     """Write the state of a trainer, with fingerprints of its objective and data, into one file, atomically."""
     state = trainer.state()
     writer = Writer({})
@@ -87,12 +88,12 @@ def save_checkpoint(path: Any, trainer: Trainer) -> Path:
     return write_archive(path, KIND, document, state.arrays)
 
 
-def load_checkpoint(path: Any) -> State:
+def load_checkpoint(path: str | os.PathLike[str]) -> State:
     """The state in a file, for `fg.fit(..., resume=...)` or `trainer.restore`; what is not whole is refused."""
     return _read(path)[0]
 
 
-def resume(path: Any, trainer: Trainer) -> Trainer:
+def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:
     """Give a trainer with the same objective, data and settings the state in a file; `trainer.run` goes on from it."""
     state, written = _read(path)
     for what, found in _fingerprints(trainer).items():
@@ -105,7 +106,7 @@ def resume(path: Any, trainer: Trainer) -> Trainer:
     return trainer
 
 
-def _read(path: Any) -> tuple[State, Mapping[str, Any]]:
+def _read(path: str | os.PathLike[str]) -> tuple[State, Mapping[str, Any]]:
     document, arrays = read_archive(path, KIND)
     try:
         record, written = Reader(arrays, []).value(document["record"]), document["fingerprints"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from flowgraph.training.keywords import strict_settings
 from flowgraph.training.problem import Problem
 from flowgraph.training.settings import read_count, read_number, set_frozen
 
-WATCHED = ("objective", "loss", "error")
+Watched: TypeAlias = Literal["objective", "loss", "error"]
+WATCHED: tuple[str, ...] = get_args(Watched)
 
 
 def check_watch(who: str, watch: Any) -> None:
@@ -42,7 +43,7 @@ class EarlyStopping:
     """
 
     patience: int | None = 10
-    watch: str = "objective"
+    watch: Watched = "objective"
     minimum_improvement: float = 0.0
 
     def __post_init__(self) -> None:

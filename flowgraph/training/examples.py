@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box
+from flowgraph.box import Array, Box, Value
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError
 from flowgraph.graph import Graph, feeding
@@ -194,7 +194,7 @@ def _pair(problem: Problem, data: Any, what: str) -> dict[str, Any]:
     return dict(zip(("x", "y"), data, strict=True))
 
 
-def _read(name: str, box: Box, value: Any) -> Array:
+def _read(name: str, box: Box, value: Value) -> Array:
     array = rectangular(value, f"fit: {name!r}")
     if array.dtype.kind in "OUS":
         raise FeedError(

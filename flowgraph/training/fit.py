@@ -8,12 +8,14 @@ from typing import Any
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
+from flowgraph.plan.backends import BackendName
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.preflight import examine
 from flowgraph.training.progress import progress_callback
 from flowgraph.training.rule import Rule
+from flowgraph.training.rules import RuleName
 from flowgraph.training.schedules import Schedule
 from flowgraph.training.settings import read_count
 from flowgraph.training.state import State
@@ -27,7 +29,7 @@ def fit(
     valid: Any = None,
     *,
     epochs: int = 100,
-    rule: str | Rule = "adam",
+    rule: RuleName | Rule = "adam",
     learning_rate: float | Schedule | None = None,
     batch_size: int | None = 32,
     l1: float = 0.0,
@@ -36,7 +38,7 @@ def fit(
     evaluate: Box | None = None,
     updates: Mapping[Parameter, Box] | None = None,
     seed: int = 0,
-    backend: str = "numpy",
+    backend: BackendName = "numpy",
     checks: bool = True,
     progress: bool | None = None,
     callbacks: Sequence[Any] = (),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
@@ -17,7 +18,7 @@ Initialiser: TypeAlias = Callable[..., Array]
 
 
 @strict_keywords
-def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
+def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
     """Uniform on [-b, b] with b = √6 / √(fan_in + fan_out).
 
     `rng` is a seed or a NumPy generator; None draws differently every time.
@@ -33,7 +34,7 @@ def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = f
 
 
 @strict_keywords
-def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
+def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
     """Uniform on [-b, b] with b = √(6 / fan_in), for rectified linear units.
 
     Source: He et al. 2015, Delving deep into rectifiers.
@@ -43,7 +44,7 @@ def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float
 
 
 @strict_keywords
-def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
+def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
     """Normal of variance 2 / fan_in, for rectified linear units.
 
     Source: He et al. 2015, Delving deep into rectifiers.
@@ -54,7 +55,7 @@ def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float)
 
 
 @strict_keywords
-def zeros(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
+def zeros(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
     """Zeros: with tanh no gradient reaches the first layer, so that nothing is learnt there.
 
     Source: Larochelle, Training neural networks, "initialization".
@@ -74,16 +75,18 @@ def constant(value: float) -> Initialiser:
     """
     value = read_number("constant", "value", value)
 
-    def filled(fan_in: int, fan_out: int, *, rng: Any = None, dtype: Any = float) -> Array:
+    def filled(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
         return np.full((fan_in, fan_out), value, dtype)
 
     return filled
 
 
+InitialiserName: TypeAlias = Literal["glorot_uniform", "he_uniform", "he_normal", "zeros"]
+
 _BY_NAME = {function.__name__: function for function in (glorot_uniform, he_uniform, he_normal, zeros)}
 
 
-def find_initialiser(init: str | Initialiser) -> Initialiser:
+def find_initialiser(init: InitialiserName | Initialiser) -> Initialiser:
     """The initialiser of that name, or the function itself."""
     if callable(init):
         return init
@@ -96,6 +99,6 @@ def _shape(who: str, fan_in: int, fan_out: int) -> tuple[int, int]:
     return read_count(who, "fan_in", fan_in, low=0), read_count(who, "fan_out", fan_out, low=0)
 
 
-def _uniform(bound: float, shape: tuple[int, int], rng: Any, dtype: Any) -> Array:
+def _uniform(bound: float, shape: tuple[int, int], rng: Any, dtype: DTypeLike | None) -> Array:
     drawn: Array = read_generator("init", rng).uniform(-bound, bound, shape)
     return drawn.astype(dtype)

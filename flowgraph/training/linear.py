@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import current_scope, reopened
 from flowgraph.boxes.linear_algebra.products import Affine
-from flowgraph.training.initialisers import Initialiser, find_initialiser
+from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import read_count, read_generator
 
@@ -35,9 +36,9 @@ class Linear:
         fan_in: int,
         fan_out: int,
         *,
-        init: str | Initialiser = "glorot_uniform",
+        init: InitialiserName | Initialiser = "glorot_uniform",
         rng: Any = None,
-        dtype: Any = float,
+        dtype: DTypeLike | None = float,
     ) -> None:
         fan_in, fan_out = read_count("Linear", "fan_in", fan_in, low=0), read_count("Linear", "fan_out", fan_out, low=0)
         generator = read_generator("Linear", rng)

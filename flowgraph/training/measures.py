@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.boxes import BinaryCrossEntropy
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
@@ -107,7 +107,7 @@ def _wrong(losses: Box) -> Any:
     return None
 
 
-def _chance_of_right(losses: Box, scores: Any, targets: Any) -> Any:
+def _chance_of_right(losses: Box, scores: Value, targets: Value) -> Any:
     """How probable it is to name the right class by the largest score, if among equal ones a draw decides.
 
     So a network that gives every class the same score is as wrong as chance, whatever the order of the classes. Where
@@ -124,5 +124,5 @@ def _chance_of_right(losses: Box, scores: Any, targets: Any) -> Any:
     return right / np.maximum(ways, 1.0)
 
 
-def _is_largest(scores: Any, largest: Any) -> Any:
+def _is_largest(scores: Value, largest: Any) -> Any:
     return (scores == np.expand_dims(largest, -1)).astype(float)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
@@ -17,10 +18,13 @@ from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, rel
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError
 from flowgraph.training.dropout import dropout
-from flowgraph.training.initialisers import Initialiser
+from flowgraph.training.initialisers import Initialiser, InitialiserName
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.linear import Linear
 from flowgraph.training.settings import is_rate, read_generator
+
+Activation: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu"]
+OutputActivation: TypeAlias = Activation | Literal["softmax", "log_softmax"]
 
 HIDDEN: Mapping[str, Callable[[Any], Any]] = {
     "linear": linear, "sigmoid": sigmoid, "tanh": np.tanh, "relu": relu, "leaky_relu": leaky_relu, "elu": elu,
@@ -57,11 +61,11 @@ class MLP:
         self,
         sizes: Sequence[int],
         *,
-        hidden: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] = "tanh",
-        output: str | Callable[[Any], Any] = "softmax",
-        init: str | Initialiser = "glorot_uniform",
+        hidden: Activation | Callable[[Any], Any] | Sequence[Activation | Callable[[Any], Any]] = "tanh",
+        output: OutputActivation | Callable[[Any], Any] = "softmax",
+        init: InitialiserName | Initialiser = "glorot_uniform",
         rng: Any = None,
-        dtype: Any = float,
+        dtype: DTypeLike | None = float,
         dropout: float | Sequence[float] = 0.0,
     ) -> None:
         self.sizes = _sizes(sizes)

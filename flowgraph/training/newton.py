@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def newton(
     data: Any,
     *,
     steps: int = 50,
-    not_convex: str = "damp",
+    not_convex: Literal["damp", "refuse"] = "damp",
     tolerance: float = 1e-8,
     l2: float = 0.0,
     memory: int | None = None,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from flowgraph.boxes.engine.shape_like import reshape_like
@@ -232,7 +233,7 @@ def without_updates(problem: Problem, who: str) -> Problem:
 
 def mlp_problem(
     mlp: MLP,
-    targets: Any,
+    targets: Value,
     l1: float = 0.0,
     l2: float = 0.0,
     *,
@@ -275,7 +276,7 @@ def _targets(data: Any) -> Any:
     raise FeedError(f"fit: found {type(data).__name__} as the data of an MLP, needs a pair (X, y) or a dict of x and y")
 
 
-def _losses(mlp: MLP, a: Any, y: Any, loss: Callable[[Any, Any], Any] | None) -> Any:
+def _losses(mlp: MLP, a: Value, y: Value, loss: Callable[[Any, Any], Any] | None) -> Any:
     if y.ndim == 1 and mlp.sizes[-1] == 1 and not _is_classes(mlp):
         a = reshape_like(a, y)
     if loss is not None:
@@ -291,6 +292,6 @@ def _is_classes(mlp: MLP) -> bool:
     return mlp.output is softmax or mlp.output is log_softmax
 
 
-def _target_dtype(mlp: MLP, targets: Any, dtype: Any) -> Any:
+def _target_dtype(mlp: MLP, targets: Value, dtype: DTypeLike | None) -> Any:
     """Labels are whole numbers; everything else has the dtype of the network."""
     return np.dtype(int) if targets.ndim == 1 and _is_classes(mlp) else dtype

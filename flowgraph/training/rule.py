@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened
 from flowgraph.errors import UsageError
@@ -78,7 +78,7 @@ class Rule:
             found.update(self.change(parameter, grad, own, counts.get(parameter.dtype)))
         return found
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         """The new values of one parameter and its state; `count` is the number of this step, from 1 on."""
         raise NotImplementedError
 

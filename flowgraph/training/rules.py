@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from flowgraph.box.leaves import Parameter
+from flowgraph.box.value import Value
 from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
 from flowgraph.graph.order import Boxes
@@ -37,7 +38,7 @@ class SGD(Rule):
     def gain(self) -> float:
         return 1.0
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         return {parameter: parameter - rate * grad}
 
 
@@ -62,7 +63,7 @@ class Momentum(_WithVelocity):
     Source: Larochelle, Training neural networks, "momentum".
     """
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
         return {parameter: parameter - rate * moved, v: moved}
@@ -78,7 +79,7 @@ class Nesterov(_WithVelocity):
     Source: Sutskever et al. 2013, On the importance of initialization and momentum in deep learning.
     """
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
         return {parameter: parameter - rate * (grad + self.beta * moved), v: moved}
@@ -99,7 +100,7 @@ class RMSProp(Rule):
 
     default_rate = 1e-3
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         s = self.state(parameter, "mean_square")
         square = self.rho * s + (1 - self.rho) * (grad * grad)
         return {parameter: parameter - rate * (grad / (np.sqrt(square) + self.epsilon)), s: square}
@@ -123,7 +124,7 @@ class Adam(Rule):
     default_rate = 1e-3
     counts_steps = True
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         m, s = self.state(parameter, "mean"), self.state(parameter, "mean_square")
         mean = self.beta1 * m + (1 - self.beta1) * grad
         square = self.beta2 * s + (1 - self.beta2) * (grad * grad)
@@ -205,7 +206,7 @@ class AdamW(Adam, _OnWeights):
     def strength(self) -> float:
         return self.decay
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         found = super().change(parameter, grad, rate, count)
         if self.acts_on(parameter):
             moved: Any = found[parameter]
@@ -260,7 +261,7 @@ class Proximal(_OnWeights):
             )
         return found
 
-    def change(self, parameter: Any, grad: Any, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
         found = self.rule.change(parameter, grad, rate, count)
         if self.acts_on(parameter):
             moved: Any = found[parameter]
@@ -269,12 +270,14 @@ class Proximal(_OnWeights):
         return found
 
 
+RuleName: TypeAlias = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+
 RULES: Mapping[str, type[Rule]] = {
     rule.__name__.lower(): rule for rule in (SGD, Momentum, Nesterov, RMSProp, Adam, AdamW)
 }
 
 
-def find_rule(rule: str | Rule) -> Rule:
+def find_rule(rule: RuleName | Rule) -> Rule:
     """The rule of that name with its usual settings, or the rule itself."""
     if isinstance(rule, Rule):
         return rule

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.errors import UsageError
 
 
@@ -63,6 +64,6 @@ def is_rate(found: Any) -> bool:
     return isinstance(found, Real) and not isinstance(found, bool) and 0 <= float(found) < 1
 
 
-def set_frozen(setting: Any, name: str, value: Any) -> None:
+def set_frozen(setting: Any, name: str, value: Value) -> None:
     """Store what was read in a frozen dataclass, while it is made."""
     object.__setattr__(setting, name, value)

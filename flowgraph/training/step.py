@@ -13,6 +13,7 @@ from flowgraph.box.naming import reopened
 from flowgraph.derivatives import gradient
 from flowgraph.graph.order import Boxes
 from flowgraph.plan import compile
+from flowgraph.plan.backends import BackendName
 from flowgraph.training.clipping import norm_of
 from flowgraph.training.problem import Problem
 from flowgraph.training.rule import Rule, Updates
@@ -29,7 +30,7 @@ class Step:
     of Kingma and Ba 2015, Adam, section 7.2.
     """
 
-    def __init__(self, problem: Problem, rule: Rule, backend: str, average: float | None = None) -> None:
+    def __init__(self, problem: Problem, rule: Rule, backend: BackendName, average: float | None = None) -> None:
         self.problem = problem
         grads: dict[Parameter, Box] = dict(
             zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)

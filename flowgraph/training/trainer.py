@@ -14,6 +14,7 @@ from flowgraph.box import Array, Box
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
+from flowgraph.plan.backends import BackendName
 from flowgraph.training.batches import Nothing, Shuffled, Stream, as_stream
 from flowgraph.training.callbacks import Callback, as_callback
 from flowgraph.training.clipping import clipped_rule
@@ -26,7 +27,7 @@ from flowgraph.training.keywords import strict_settings
 from flowgraph.training.metrics import Metrics
 from flowgraph.training.problem import problem_of, weighted_problem
 from flowgraph.training.rule import Rule
-from flowgraph.training.rules import find_rule
+from flowgraph.training.rules import RuleName, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count, read_number
 from flowgraph.training.state import State, check_arrays, check_identity, check_progress, identity_of, read_state
@@ -55,14 +56,14 @@ class Trainer:
         *,
         l1: float = 0.0,
         l2: float = 0.0,
-        rule: str | Rule = "adam",
+        rule: RuleName | Rule = "adam",
         learning_rate: float | Schedule | None = None,
         batch_size: int | None = 32,
         early_stopping: EarlyStopping | int | None = None,
         evaluate: Box | None = None,
         updates: Mapping[Parameter, Box] | None = None,
         seed: int = 0,
-        backend: str = "numpy",
+        backend: BackendName = "numpy",
         sample_weight: Any = None,
         metrics: Any = (),
         clip_norm: float | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant, Elementwise
+from flowgraph.box import Array, Box, Constant, Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
@@ -28,10 +28,10 @@ class Add(Elementwise):
     slopes = "constant"
     remedies = {"fprop": remedies.SUM}
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return a + b
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, b: Value) -> tuple[Value, ...]:
         return grad, grad
 
 
@@ -48,10 +48,12 @@ class Subtract(Elementwise):
     slopes = "constant"
     remedies = {"fprop": remedies.SUM}
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return a - b
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         return grad, -grad if needs[1] else None
 
 
@@ -68,10 +70,12 @@ class Multiply(Elementwise):
     slopes = "finite"
     remedies = {"fprop": remedies.PRODUCT}
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return a * b
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         return grad * b if needs[0] else None, grad * a if needs[1] else None
 
     def slopes_of(self, position: int) -> Slopes:
@@ -92,10 +96,12 @@ class Divide(Elementwise):
     domain = {"b": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return a / b
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         quotient = grad / b
         return quotient, -(quotient * h) if needs[1] else None
 
@@ -116,10 +122,10 @@ class Negative(Elementwise):
     derivative = "-1"
     slopes = "constant"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return -a
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad,)
 
 
@@ -135,10 +141,10 @@ class Positive(Elementwise):
     derivative = "1"
     slopes = "constant"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return +a
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad,)
 
 
@@ -160,10 +166,12 @@ class Remainder(Elementwise):
         example(np.array([5.3, -5.3, 7.1]), np.array(2.0)),
     )
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return a % b
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         return grad, -(grad * (a // b)) if needs[1] else None
 
 
@@ -182,10 +190,12 @@ class Fmod(Elementwise):
     remedies = {"fprop": remedies.quotient}
     examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.fmod(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         return grad, -(grad * np.trunc(a / b)) if needs[1] else None
 
 
@@ -202,16 +212,16 @@ class FloorDivide(Elementwise):
     remedies = {"fprop": remedies.quotient}
     examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return a // b
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, b: Value) -> tuple[Value, ...]:
         flat = np.zeros_like(grad)
         return flat, flat
 
 
 @implements(np.divmod)
-def divmod(a: Any, b: Any) -> tuple[Any, Any]:
+def divmod(a: Value, b: Value) -> tuple[Any, Any]:
     """np.divmod of boxes: the whole quotient and the remainder."""
     return np.floor_divide(a, b), np.remainder(a, b)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.errors import DtypeError
@@ -29,14 +30,14 @@ class Cast(Elementwise):
     examples = (example((3, 4), to=np.float64), example((3, 4), to=np.int64), example((3, 4), to=np.complex128))
 
     @classmethod
-    def from_numpy(cls, x: Any, dtype: Any, *, copy: bool = True) -> Box:
+    def from_numpy(cls, x: Value, dtype: DTypeLike | None, *, copy: bool = True) -> Box:
         """A box never shares memory, whatever `copy` says."""
         return x if np.dtype(dtype) == x.dtype else cls(x, to=np.dtype(dtype))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a.astype(self.to)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.astype(grad if a.dtype.kind == "c" else real_part(grad), a.dtype),)
 
     def infer(self, a: Spec) -> Spec:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 
 
 class Comparison(Elementwise, abstract=True):
     """Two numbers compared; the ufunc that a subclass names is its fprop."""
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return self.numpy(a, b)
 
 
 class Question(Elementwise, abstract=True):
     """One number asked about; the ufunc that a subclass names is its fprop."""
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return self.numpy(a)
 
 

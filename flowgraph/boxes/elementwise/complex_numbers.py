@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 
@@ -27,10 +27,10 @@ class Conjugate(Elementwise):
     slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
-    def fprop(self, z: Any) -> Any:
+    def fprop(self, z: Value) -> Value:
         return np.conjugate(z)
 
-    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, z: Value) -> tuple[Value, ...]:
         return (np.conjugate(grad),)
 
 
@@ -47,10 +47,10 @@ class Real(Elementwise):
     slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
-    def fprop(self, z: Any) -> Any:
+    def fprop(self, z: Value) -> Value:
         return np.real(z)
 
-    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, z: Value) -> tuple[Value, ...]:
         return (grad,)
 
 
@@ -67,10 +67,10 @@ class Imag(Elementwise):
     slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
-    def fprop(self, z: Any) -> Any:
+    def fprop(self, z: Value) -> Value:
         return np.imag(z)
 
-    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, z: Value) -> tuple[Value, ...]:
         return (_of_kind(z, grad * -1j),)
 
 
@@ -85,20 +85,20 @@ class Angle(Elementwise):
     derivative = "-i g / z"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
-    def fprop(self, z: Any) -> Any:
+    def fprop(self, z: Value) -> Value:
         return np.arctan2(np.imag(z), np.real(z))
 
-    def bprop(self, grad: Any, h: Any, z: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, z: Value) -> tuple[Value, ...]:
         return (_of_kind(z, np.where(z == 0, 0, grad * -1j / np.where(z == 0, 1, z))),)
 
 
 @implements(np.conjugate)
-def conj(x: Any) -> Any:
+def conj(x: Value) -> Any:
     """np.conj of a box; of truth values whole numbers, as NumPy has it."""
     return x.astype(np.int8) if x.dtype.kind == "b" else conjugate(x)
 
 
-def conjugate(x: Any) -> Any:
+def conjugate(x: Value) -> Any:
     """The complex conjugate of a box or an array: what is real is its own, and twice is not at all."""
     if x.dtype.kind != "c":
         return x
@@ -120,23 +120,23 @@ def imag(val: Any) -> Any:
 
 
 @implements(np.angle)
-def angle(z: Any, deg: Any = False) -> Any:
+def angle(z: Value, deg: Any = False) -> Any:
     """np.angle of a box, in radians, or in degrees for `deg`."""
     turn = Angle(z) if z.dtype.kind == "c" else np.arctan2(0, z)
     return turn * (180 / math.pi) if deg else turn
 
 
-def real_part(a: Any) -> Any:
+def real_part(a: Value) -> Any:
     """The real part of a box or an array, itself where it is real."""
     return np.real(a) if a.dtype.kind == "c" else a
 
 
-def _of_kind(z: Any, grad: Any) -> Any:
+def _of_kind(z: Value, grad: Value) -> Any:
     """The gradient of z: real where z is."""
     return grad if z.dtype.kind == "c" else real_part(grad)
 
 
-def turned(grad: Any) -> Any:
+def turned(grad: Value) -> Any:
     """The conjugate of what is complex: it leads from the gradient of a user to what the sweep carries, and back.
 
     The sweep carries g with dL = Re Σ g dz, so that no bprop conjugates; the gradient is ∂L/∂Re z + i ∂L/∂Im z.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.engine import remedies
 
@@ -26,10 +26,10 @@ class Exp(Elementwise):
     slopes = "finite"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.exp(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * h,)
 
 
@@ -46,10 +46,10 @@ class Exp2(Elementwise):
     slopes = "finite"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.exp2(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (h * math.log(2)),)
 
 
@@ -66,10 +66,10 @@ class Expm1(Elementwise):
     slopes = "finite"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.expm1(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * np.exp(a),)
 
 
@@ -86,10 +86,10 @@ class Log(Elementwise):
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.log(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / a,)
 
 
@@ -106,10 +106,10 @@ class Log2(Elementwise):
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.log2(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (a * math.log(2)),)
 
 
@@ -126,10 +126,10 @@ class Log10(Elementwise):
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.log10(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (a * math.log(10)),)
 
 
@@ -145,10 +145,10 @@ class Log1p(Elementwise):
     derivative = r"\frac{1}{1 + a}"
     domain = {"a": Interval(-1, inf, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.log1p(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (1 + a),)
 
 
@@ -166,10 +166,12 @@ class LogAddExp(Elementwise):
     formula = r"\ln(\exp(a) + \exp(b))"
     derivative = r"\exp(a - h), \exp(b - h)"
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.logaddexp(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         h = finite_or_zero(h)
         of_a, of_b = np.exp(a - h), np.exp(b - h)
         share = grad / one_at_zero(of_a + of_b)
@@ -190,21 +192,23 @@ class LogAddExp2(Elementwise):
     formula = r"\log_2(2^a + 2^b)"
     derivative = r"2^{a - h}, 2^{b - h}"
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.logaddexp2(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         h = finite_or_zero(h)
         of_a, of_b = np.exp2(a - h), np.exp2(b - h)
         share = grad / one_at_zero(of_a + of_b)
         return share * of_a if needs[0] else None, share * of_b if needs[1] else None
 
 
-def one_at_zero(total: Any) -> Any:
+def one_at_zero(total: Value) -> Any:
     """A number to divide by: 1 in place of 0."""
     return np.where(total == 0, 1, total)
 
 
-def finite_or_zero(a: Any) -> Any:
+def finite_or_zero(a: Value) -> Any:
     """The finite numbers as they are and 0 for the others, so that -inf - (-inf) makes no NaN."""
     return np.where(np.isfinite(a), a, 0)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.engine import remedies
 
@@ -24,10 +23,10 @@ class Sinh(Elementwise):
     derivative = r"\cosh(a)"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.sinh(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * np.cosh(a),)
 
 
@@ -43,10 +42,10 @@ class Cosh(Elementwise):
     derivative = r"\sinh(a)"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.cosh(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * np.sinh(a),)
 
 
@@ -64,10 +63,10 @@ class Tanh(Elementwise):
     derivative = "1 - h^2"
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.tanh(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (1 - h * h),)
 
 
@@ -82,10 +81,10 @@ class Arcsinh(Elementwise):
     formula = r"\operatorname{arcsinh}(a)"
     derivative = r"\frac{1}{\sqrt{a^2 + 1}}"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.arcsinh(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (np.sqrt(a * a + 1) if a.dtype.kind == "c" else np.hypot(a, 1)),)
 
 
@@ -101,10 +100,10 @@ class Arccosh(Elementwise):
     derivative = r"\frac{1}{\sqrt{a^2 - 1}}"
     domain = {"a": Interval(1, inf, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.arccosh(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (np.sqrt(a - 1) * np.sqrt(a + 1)),)
 
 
@@ -120,8 +119,8 @@ class Arctanh(Elementwise):
     derivative = r"\frac{1}{1 - a^2}"
     domain = {"a": Interval(-1, 1, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.arctanh(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / ((1 - a) * (1 + a)),)

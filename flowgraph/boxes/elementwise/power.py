@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
@@ -33,14 +33,16 @@ class Power(Elementwise):
     remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
 
     @classmethod
-    def from_numpy(cls, a: Any, b: Any) -> Box:
+    def from_numpy(cls, a: Value, b: Value) -> Box:
         """A plain number as the exponent is a setting."""
         return ConstantPower(a, exponent=b) if type(b) in (int, float) else cls(a, b)
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return a**b
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         base = exponent = None
         if needs[0]:
             base = grad * (b * a ** np.where((a == 0) & (b == 0), 1, b - 1))
@@ -48,7 +50,7 @@ class Power(Elementwise):
             exponent = grad * self._of_exponent(h, a)
         return base, exponent
 
-    def _of_exponent(self, h: Any, a: Any) -> Any:
+    def _of_exponent(self, h: Value, a: Value) -> Any:
         if h.dtype.kind == "c":
             return h * np.log(np.where(a == 0, 1, a).astype(h.dtype))
         return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1)))
@@ -76,10 +78,10 @@ class ConstantPower(Elementwise):
         example(np.array([0.3, 1.0, 2.5]), exponent=-0.5),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a**self.exponent
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         p = self.exponent
         if p == 0:
             return (np.zeros_like(grad),)
@@ -105,10 +107,10 @@ class Square(Elementwise):
     slopes = "finite"
     remedies = {"fprop": remedies.PRODUCT}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.square(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (2 * a),)
 
 
@@ -125,10 +127,10 @@ class Reciprocal(Elementwise):
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.reciprocal(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * (h * h),)
 
 
@@ -145,10 +147,10 @@ class Sqrt(Elementwise):
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.ROOT, "bprop": remedies.ROOT_SLOPE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.sqrt(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (2 * h),)
 
 
@@ -165,20 +167,20 @@ class Cbrt(Elementwise):
     kinks = (0.0,)
     remedies = {"bprop": remedies.ROOT_SLOPE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.cbrt(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (3 * h * h),)
 
 
 @implements(np.float_power)
-def float_power(a: Any, b: Any) -> Any:
+def float_power(a: Value, b: Value) -> Any:
     """np.float_power of boxes: a power of float64."""
     return np.power(_double(a), _double(b))
 
 
-def _double(value: Any) -> Any:
+def _double(value: Value) -> Any:
     """A box or an array in double precision, a number as it is."""
     if type(value) in (bool, int, float):
         return float(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 
@@ -19,7 +19,7 @@ class Staircase(Elementwise, abstract=True):
 
     derivative = "0"
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.zeros_like(grad),)
 
 
@@ -34,7 +34,7 @@ class Floor(Staircase):
     formula = r"\lfloor a \rfloor"
     kinks = _WHOLE
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.floor(a)
 
 
@@ -49,7 +49,7 @@ class Ceil(Staircase):
     formula = r"\lceil a \rceil"
     kinks = _WHOLE
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.ceil(a)
 
 
@@ -64,7 +64,7 @@ class Trunc(Staircase):
     formula = r"\operatorname{trunc}(a)"
     kinks = _WHOLE
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.trunc(a)
 
 
@@ -79,7 +79,7 @@ class Rint(Staircase):
     formula = r"\operatorname{round}(a)"
     kinks = _HALVES
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.rint(a)
 
 
@@ -97,12 +97,12 @@ class Round(Staircase):
     kinks = _HALVES
     examples = (example((3, 4)), example(np.array([0.123, -4.567]), decimals=1), example((2,), decimals=-1))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.round(a, self.decimals)
 
 
 @implements(np.modf)
-def modf(x: Any) -> tuple[Any, Any]:
+def modf(x: Value) -> tuple[Any, Any]:
     """np.modf of a box: the fraction and the whole part, both with the sign of the number; an infinity is whole."""
     a = x.astype(np.modf(np.zeros((), x.dtype))[0].dtype) if x.dtype.kind in "biu" else x
     whole = np.trunc(a)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
 from flowgraph.errors import UnsupportedError
@@ -28,10 +28,10 @@ class Absolute(Elementwise):
     analytic = False
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.absolute(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.conjugate(np.sign(a)) if a.dtype.kind == "c" else np.sign(a)),)
 
 
@@ -48,10 +48,10 @@ class Fabs(Elementwise):
     kinks = (0.0,)
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.fabs(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * np.sign(a),)
 
 
@@ -69,10 +69,10 @@ class Sign(Elementwise):
     analytic = False
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.sign(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if a.dtype.kind != "c":
             return (np.zeros_like(grad),)
         turning = grad - np.real(grad * h) * np.conjugate(h)
@@ -85,7 +85,9 @@ class Extremum(Elementwise, abstract=True):
     analytic = False
     slopes = "choice"
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         share = np.where(a == b, grad / 2, grad)
         return np.where(a == h, share, 0) if needs[0] else None, np.where(b == h, share, 0) if needs[1] else None
 
@@ -101,7 +103,7 @@ class Maximum(Extremum):
     formula = r"\max(a, b)"
     derivative = "1_{a > b}, 1_{b > a}"
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.maximum(a, b)
 
 
@@ -116,7 +118,7 @@ class Minimum(Extremum):
     formula = r"\min(a, b)"
     derivative = "1_{a < b}, 1_{b < a}"
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.minimum(a, b)
 
 
@@ -131,7 +133,7 @@ class Fmax(Extremum):
     formula = r"\max(a, b)"
     derivative = "1_{a > b}, 1_{b > a}"
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.fmax(a, b)
 
 
@@ -146,7 +148,7 @@ class Fmin(Extremum):
     formula = r"\min(a, b)"
     derivative = "1_{a < b}, 1_{b < a}"
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.fmin(a, b)
 
 
@@ -175,7 +177,7 @@ class Clip(Elementwise):
     )
 
     @classmethod
-    def from_numpy(cls, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    def from_numpy(cls, a: Value, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
         """Limits that are plain numbers are settings; the others are boxes of their own."""
         low, high = (a_min if min is None else min), (a_max if max is None else max)
         if low is None and high is None:
@@ -185,11 +187,11 @@ class Clip(Elementwise):
         raised = a if low is None else np.maximum(a, low)
         return raised if high is None else np.minimum(raised, high)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         low, high = None if self.low == -inf else self.low, None if self.high == inf else self.high
         return +a if low is None and high is None else np.clip(a, low, high)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if self.low >= self.high:  # one number whatever a is
             return (np.zeros_like(grad),)
         return (np.where((a >= self.low) & (a <= self.high), grad, 0),)
@@ -215,7 +217,7 @@ class Where(Elementwise):
     )
 
     @classmethod
-    def from_numpy(cls, condition: Any, *branches: Any) -> Any:
+    def from_numpy(cls, condition: Value, *branches: Any) -> Any:
         """np.where: with two branches a choice, with none the places where the condition holds."""
         if not branches:
             return np.nonzero(condition)
@@ -227,12 +229,19 @@ class Where(Elementwise):
         condition = as_box_or_array(condition)
         return cls(condition if condition.dtype.kind == "b" else condition != 0, *branches)
 
-    def fprop(self, condition: Any, a: Any, b: Any) -> Any:
+    def fprop(self, condition: Value, a: Value, b: Value) -> Value:
         return np.where(condition, a, b)
 
     def bprop(
-        self, grad: Any, h: Any, condition: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (False, True, True)
-    ) -> tuple[Any, ...]:
+        self,
+        grad: Value,
+        h: Value,
+        condition: Value,
+        a: Value,
+        b: Value,
+        *,
+        needs: tuple[bool, ...] = (False, True, True),
+    ) -> tuple[Value, ...]:
         taken = np.where(condition, grad, 0) if needs[1] else None
         return None, taken, np.where(condition, 0, grad) if needs[2] else None
 
@@ -259,12 +268,12 @@ class NanToNum(Elementwise):
     examples = (example((3, 4)), example((3, 4), nan=1.0, posinf=2.0, neginf=-2.0))
 
     @classmethod
-    def from_numpy(cls, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Box:
+    def from_numpy(cls, x: Value, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Box:
         """A box never shares memory, whatever `copy` says."""
         return cls(x, nan=nan, posinf=posinf, neginf=neginf)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.nan_to_num(a, nan=self.nan, posinf=self.posinf, neginf=self.neginf)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.where(np.isfinite(a), grad, 0),)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
 
 
@@ -23,10 +23,10 @@ class Copysign(Elementwise):
     derivative = r"\operatorname{sign}(a) \operatorname{sign}(b), 0"
     kinks = (0.0,)
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.copysign(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, b: Value) -> tuple[Value, ...]:
         return np.where(np.signbit(a) == np.signbit(b), grad, -grad) * (a != 0), np.zeros_like(grad)
 
 
@@ -43,10 +43,10 @@ class Heaviside(Elementwise):
     kinks = (0.0,)
     examples = (example((3, 4), (4,)), example(np.array([-1.0, 0.5, 2.0]), ()))
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.heaviside(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, b: Value) -> tuple[Value, ...]:
         return np.zeros_like(grad), np.where(a == 0, grad, 0)
 
 
@@ -66,10 +66,10 @@ class Ldexp(Elementwise):
         example((), np.array([[1], [-1]])),
     )
 
-    def fprop(self, a: Any, exponents: Any) -> Any:
+    def fprop(self, a: Value, exponents: Value) -> Value:
         return np.ldexp(a, exponents)
 
-    def bprop(self, grad: Any, h: Any, a: Any, exponents: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, exponents: Value) -> tuple[Value, ...]:
         return np.ldexp(grad, exponents), None
 
     def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:

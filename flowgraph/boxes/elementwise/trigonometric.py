@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.engine import remedies
@@ -27,10 +27,10 @@ class Sin(Elementwise):
     derivative = r"\cos(a)"
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.sin(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * np.cos(a),)
 
 
@@ -46,10 +46,10 @@ class Cos(Elementwise):
     derivative = r"-\sin(a)"
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.cos(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * np.sin(a),)
 
 
@@ -65,10 +65,10 @@ class Tan(Elementwise):
     derivative = "1 + h^2"
     domain = {"a": Interval(-math.pi / 2, math.pi / 2, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.tan(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (1 + h * h),)
 
 
@@ -84,10 +84,10 @@ class Arcsin(Elementwise):
     derivative = r"\frac{1}{\sqrt{1 - a^2}}"
     domain = {"a": Interval(-1, 1, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.arcsin(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / np.sqrt((1 - a) * (1 + a)),)
 
 
@@ -103,10 +103,10 @@ class Arccos(Elementwise):
     derivative = r"-\frac{1}{\sqrt{1 - a^2}}"
     domain = {"a": Interval(-1, 1, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.arccos(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad / np.sqrt((1 - a) * (1 + a)),)
 
 
@@ -122,10 +122,10 @@ class Arctan(Elementwise):
     derivative = r"\frac{1}{1 + a^2}"
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.arctan(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (1 + a * a),)
 
 
@@ -143,10 +143,12 @@ class Arctan2(Elementwise):
     derivative = r"\frac{x}{x^2 + y^2}, -\frac{y}{x^2 + y^2}"
     domain = {"x": Interval(0, inf, open=True)}
 
-    def fprop(self, y: Any, x: Any) -> Any:
+    def fprop(self, y: Value, x: Value) -> Value:
         return np.arctan2(y, x)
 
-    def bprop(self, grad: Any, h: Any, y: Any, x: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, y: Value, x: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         radius = one_at_zero(np.hypot(x, y))
         along = grad / radius
         return along * (x / radius) if needs[0] else None, -along * (y / radius) if needs[1] else None
@@ -166,10 +168,12 @@ class Hypot(Elementwise):
     derivative = r"\frac{a}{h}, \frac{b}{h}"
     remedies = {"bprop": remedies.ROOT_SLOPE}
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.hypot(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         length = one_at_zero(h)
         return grad * (a / length) if needs[0] else None, grad * (b / length) if needs[1] else None
 
@@ -187,10 +191,10 @@ class Sinc(Elementwise):
     formula = r"\frac{\sin(\pi a)}{\pi a}"
     derivative = r"\frac{\cos(\pi a) - h}{a}"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.sinc(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         u = math.pi * a
         near = abs(u) < 0.25
         v = u * u
@@ -212,14 +216,14 @@ class Radians(Elementwise):
     slopes = "constant"
 
     @classmethod
-    def from_numpy(cls, a: Any) -> Box:
+    def from_numpy(cls, a: Value) -> Box:
         """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
         return cls(_as_angle(a, "Radians"))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a * (math.pi / 180)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (math.pi / 180),)
 
 
@@ -236,14 +240,14 @@ class Degrees(Elementwise):
     slopes = "constant"
 
     @classmethod
-    def from_numpy(cls, a: Any) -> Box:
+    def from_numpy(cls, a: Value) -> Box:
         """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
         return cls(_as_angle(a, "Degrees"))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a * (180 / math.pi)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (180 / math.pi),)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.interval import Interval
 from flowgraph.errors import UsageError
 from flowgraph.shapes.spec import Spec
@@ -24,10 +24,10 @@ class Part(Box):
     arithmetic = False
     examples = None  # its child has several outputs: it is tested with the boxes that have them
 
-    def fprop(self, whole: Any) -> Any:
+    def fprop(self, whole: Value) -> Value:
         return whole[self.index]
 
-    def bprop(self, grad: Any, h: Any, whole: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, whole: Value) -> tuple[Value, ...]:
         return (tuple(grad if i == self.index else None for i in range(len(whole))),)
 
     def infer_from_children(self) -> Spec:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.boxes.engine.shape_like import reshape_like
 from flowgraph.shapes.size import product
@@ -25,10 +23,10 @@ class UnitRows(Box):
     constant_children = frozenset({"like"})
     examples = (example((2, 3)), example(()), example((4,)))
 
-    def fprop(self, like: Any) -> Any:
+    def fprop(self, like: Value) -> Value:
         return np.eye(like.size, dtype=like.dtype).reshape(like.size, *like.shape)
 
-    def bprop(self, grad: Any, h: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, like: Value) -> tuple[Value, ...]:
         return (None,)
 
     def infer(self, like: Spec) -> Spec:
@@ -48,10 +46,10 @@ class RepeatRows(Box):
     constant_children = frozenset({"rows"})
     examples = (example((2, 3), (4,)), example((), (2, 3)), example((3,), (3, 1)))
 
-    def fprop(self, a: Any, rows: Any) -> Any:
+    def fprop(self, a: Value, rows: Value) -> Value:
         return np.broadcast_to(a, (rows.shape[0], *a.shape))
 
-    def bprop(self, grad: Any, h: Any, a: Any, rows: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, rows: Value) -> tuple[Value, ...]:
         return np.sum(grad, axis=0), None
 
     def infer(self, a: Spec, rows: Spec) -> Spec:
@@ -71,10 +69,10 @@ class RowsAs(Box):
     constant_children = frozenset({"like"})
     examples = (example((6, 2), (2, 3)), example((1, 2), ()), example((3,), (3,)))
 
-    def fprop(self, a: Any, like: Any) -> Any:
+    def fprop(self, a: Value, like: Value) -> Value:
         return np.reshape(a, (*like.shape, *a.shape[1:]))
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return reshape_like(grad, a), None
 
     def infer(self, a: Spec, like: Spec) -> Spec:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
@@ -28,10 +28,10 @@ class SumLike(Box):
     slopes = "share"
     examples = (example((2, 3), (3,)), example((2, 3), (2, 1)), example((2, 3), ()), example((2, 3), (2, 3)))
 
-    def fprop(self, a: Any, like: Any) -> Any:
+    def fprop(self, a: Value, like: Value) -> Value:
         return summed_to(a, like.shape)
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return broadcast_like(grad, a), None
 
     def infer(self, a: Spec, like: Spec) -> Spec:
@@ -58,10 +58,10 @@ class BroadcastLike(Box):
     slopes = "share"
     examples = (example((3,), (2, 3)), example((2, 1), (2, 3)), example((), (2, 3)))
 
-    def fprop(self, a: Any, like: Any) -> Any:
+    def fprop(self, a: Value, like: Value) -> Value:
         return np.broadcast_to(a, like.shape)
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return sum_like(grad, a), None
 
     def infer(self, a: Spec, like: Spec) -> Spec:
@@ -81,10 +81,10 @@ class ReshapeLike(Box):
     slopes = "share"
     examples = (example((6,), (2, 3)), example((2, 3), (3, 1, 2)))
 
-    def fprop(self, a: Any, like: Any) -> Any:
+    def fprop(self, a: Value, like: Value) -> Value:
         return np.reshape(a, like.shape)
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return reshape_like(grad, a), None
 
     def infer(self, a: Spec, like: Spec) -> Spec:
@@ -109,7 +109,7 @@ class FitLike(Box):
         example((2, 5, 3), (4, 1, 3), axes=(0, 1)),
     )
 
-    def fprop(self, a: Any, like: Any) -> Any:
+    def fprop(self, a: Value, like: Value) -> Value:
         for axis in axes_of(self, self.axes, a.ndim):
             missing = like.shape[axis] - a.shape[axis]
             if missing > 0:
@@ -118,7 +118,7 @@ class FitLike(Box):
                 a = a[(slice(None),) * axis + (slice(like.shape[axis]),)]
         return a
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return fit_like(grad, a, self.axes), None
 
     def infer(self, a: Spec, like: Spec) -> Spec:
@@ -142,10 +142,10 @@ class CountLike(Box):
     constant_children = frozenset({"like"})
     examples = (example((2, 3)), example((2, 3), axis=(1,)))
 
-    def fprop(self, like: Any) -> Any:
+    def fprop(self, like: Value) -> Value:
         return like.dtype.type(count(like.shape, self.axis))
 
-    def bprop(self, grad: Any, h: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, like: Value) -> tuple[Value, ...]:
         return (None,)
 
     def infer(self, like: Spec) -> Spec:
@@ -153,7 +153,7 @@ class CountLike(Box):
         return Spec((), like.dtype)
 
 
-def count(shape: Any, axis: Any) -> int:
+def count(shape: Any, axis: Axes | None) -> int:
     """The number of elements along the axes, of a shape in numbers."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     total = 1
@@ -163,7 +163,7 @@ def count(shape: Any, axis: Any) -> int:
 
 
 @public
-def sum_like(a: Any, like: Any) -> Any:
+def sum_like(a: Value, like: Value) -> Any:
     """SumLike on boxes, its value on arrays; `a` itself where the shapes agree already."""
     if isinstance(a, Box) and a.shape == like.shape:
         return a
@@ -171,7 +171,7 @@ def sum_like(a: Any, like: Any) -> Any:
 
 
 @public
-def broadcast_like(a: Any, like: Any) -> Any:
+def broadcast_like(a: Value, like: Value) -> Any:
     """BroadcastLike on boxes, its value on arrays; a setting of the shape where it is known in numbers."""
     if isinstance(a, Box) and a.shape == like.shape:
         return a
@@ -179,7 +179,7 @@ def broadcast_like(a: Any, like: Any) -> Any:
 
 
 @public
-def reshape_like(a: Any, like: Any) -> Any:
+def reshape_like(a: Value, like: Value) -> Any:
     """ReshapeLike on boxes, its value on arrays."""
     if isinstance(a, Box) and a.shape == like.shape:
         return a
@@ -187,7 +187,7 @@ def reshape_like(a: Any, like: Any) -> Any:
 
 
 @public
-def fit_like(a: Any, like: Any, axes: tuple[int, ...]) -> Any:
+def fit_like(a: Value, like: Value, axes: tuple[int, ...]) -> Any:
     """FitLike on boxes, its value on arrays."""
     if all(size == needed and not isinstance(size, Size) for size, needed in zip(a.shape, like.shape, strict=True)):
         return a
@@ -195,7 +195,7 @@ def fit_like(a: Any, like: Any, axes: tuple[int, ...]) -> Any:
 
 
 @public
-def count_like(like: Any, axis: Any = None) -> Any:
+def count_like(like: Value, axis: Axes | None = None) -> Any:
     """The number of elements along the axes: a number where it is known, a box where it follows the batch."""
     if not isinstance(like, Box):
         return like.dtype.type(count(like.shape, axis))

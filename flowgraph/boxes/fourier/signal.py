@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
@@ -31,10 +31,10 @@ class Convolve(Box):
     derivative = r"v_{k-i}, a_{k-j}"
     examples = (example((5,), (3,)), example((2,), (4,)), example((3,), (1,)))
 
-    def fprop(self, a: Any, v: Any) -> Any:
+    def fprop(self, a: Value, v: Value) -> Value:
         return np.convolve(a, v)
 
-    def bprop(self, grad: Any, h: Any, a: Any, v: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, v: Value) -> tuple[Value, ...]:
         return Correlate.apply(grad, v), Correlate.apply(grad, a)
 
     def infer(self, a: Spec, v: Spec) -> Spec:
@@ -60,12 +60,12 @@ class Correlate(Box):
     derivative = r"v_{i-k}, a_{k+j}"
     examples = (example((5,), (3,)), example((4,), (4,)), example((3,), (1,)))
 
-    def fprop(self, a: Any, v: Any) -> Any:
+    def fprop(self, a: Value, v: Value) -> Value:
         if len(v) > len(a):
             raise ShapeError(f"Correlate: found {len(v)} elements to lay inside {len(a)}, needs no more of them")
         return np.convolve(a, v[::-1], "valid")
 
-    def bprop(self, grad: Any, h: Any, a: Any, v: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, v: Value) -> tuple[Value, ...]:
         return Convolve.apply(grad, v), Correlate.apply(a, grad)
 
     def infer(self, a: Spec, v: Spec) -> Spec:
@@ -102,10 +102,10 @@ class Unwrap(Box):
         example(np.array([0.0, 3.5, 7.5, -1.0]), discont=3.8),
     )
 
-    def fprop(self, p: Any) -> Any:
+    def fprop(self, p: Value) -> Value:
         return np.unwrap(p, self.discont, self.axis, period=self.period)
 
-    def bprop(self, grad: Any, h: Any, p: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, p: Value) -> tuple[Value, ...]:
         return (grad.astype(p.dtype),)
 
     def infer(self, p: Spec) -> Spec:
@@ -120,7 +120,7 @@ class Unwrap(Box):
 
 
 @implements(np.convolve)
-def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
+def convolve(a: Value, v: Value, mode: Any = "full") -> Any:
     """np.convolve of boxes."""
     a, v, mode = _signal(a), _signal(v), _mode(mode)
     if mode == "full":
@@ -131,7 +131,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 
 
 @implements(np.correlate)
-def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+def correlate(a: Value, v: Value, mode: Any = "valid") -> Any:
     """np.correlate of boxes; the complex conjugate of v is taken."""
     for side in (a, v):
         if not np.ndim(side):
@@ -152,7 +152,7 @@ def line_sizes(box: Box, a: Spec, v: Spec) -> tuple[Any, Any]:
     return a.shape[0], v.shape[0]
 
 
-def _signal(a: Any) -> Any:
+def _signal(a: Value) -> Any:
     return np.atleast_1d(as_box(a))
 
 
@@ -166,7 +166,7 @@ def _mode(mode: Any) -> str:
     return str(mode)
 
 
-def _longer(a: Any, v: Any) -> bool:
+def _longer(a: Value, v: Value) -> bool:
     """Whether a signal is longer than another; one that follows the batch is taken to be longer than a fixed one."""
     n, m = a.shape[0], v.shape[0]
     if n == m:
@@ -179,7 +179,7 @@ def _longer(a: Any, v: Any) -> bool:
     return isinstance(n, Size) or (not isinstance(m, Size) and n > m)
 
 
-def _same(full: Any, shorter: Any, lead: int) -> Any:
+def _same(full: Any, shorter: Value, lead: int) -> Any:
     """The middle of a convolution, as long as the longer signal; `lead` cuts the larger part in front."""
     cut = shorter.shape[0] - 1
     if isinstance(cut, Size):

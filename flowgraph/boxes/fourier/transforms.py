@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, axes_of, axis_of
 from flowgraph.box.example import example
 from flowgraph.box.inference import try_fprop
@@ -103,10 +103,10 @@ class Fft(Fourier):
     symbol = "fft"
     formula = r"c \textstyle\sum_j a_j e^{-2 \pi i j k / n}"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.fft.fftn(a, self.s, self.axes, self.norm)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         back = Fft.apply(grad, axes=self.axes, norm=self.norm)
         return (back if self.s is None else fit_like(back, a, self._sized),)
 
@@ -122,10 +122,10 @@ class Ifft(Fourier):
     symbol = "ifft"
     formula = r"c \textstyle\sum_k a_k e^{2 \pi i j k / n}"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.fft.ifftn(a, self.s, self.axes, self.norm)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         back = Ifft.apply(grad, axes=self.axes, norm=self.norm)
         return (back if self.s is None else fit_like(back, a, self._sized),)
 
@@ -139,10 +139,10 @@ class Rfft(Fourier):
     symbol = "rfft"
     formula = r"c \textstyle\sum_j a_j e^{-2 \pi i j k / n}, \; k \leq n/2"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.fft.rfftn(a, self.s, self.axes, self.norm)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if self.s is None:
             whole = fit_like(grad, a, (self._axes(a.ndim)[-1],))
             return (real_part(Fft.apply(whole, axes=self.axes, norm=self.norm)),)
@@ -173,10 +173,10 @@ class Irfft(Fourier):
     symbol = "irfft"
     formula = r"c \textstyle\sum_k a_k e^{2 \pi i j k / n}, \; a_{n-k} = \bar a_k"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.fft.irfftn(a, self.s, self.axes, self.norm)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         axes = self._axes(a.ndim)
         half = Rfft.apply(grad, axes=axes[-1:], norm=SWAPPED[self.norm])
         back = BothHalves.apply(np.conjugate(half), grad, axis=axes[-1])
@@ -212,14 +212,14 @@ class BothHalves(Box):
     constant_children = frozenset({"like"})
     examples = (example((3, 4), (3, 6)), example((3, 2), (4, 2), axis=0), example((3,), (5,)), example((1,), (1,)))
 
-    def fprop(self, a: Any, like: Any) -> Any:
+    def fprop(self, a: Value, like: Value) -> Value:
         a = np.moveaxis(2 * a, self.axis, -1)
         a[..., 0] /= 2
         if like.shape[self.axis] % 2 == 0:
             a[..., -1] /= 2
         return np.moveaxis(a, -1, self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return BothHalves.apply(grad, like, axis=self.axis), None
 
     def infer(self, a: Spec, like: Spec) -> Spec:
@@ -249,10 +249,10 @@ class FftShift(Box):
         example((2, 3, 4), axes=(2, 0), inverse=True),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return (np.fft.ifftshift if self.inverse else np.fft.fftshift)(a, self.axes)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (FftShift.apply(grad, axes=self.axes, inverse=not self.inverse),)
 
     def infer(self, a: Spec) -> Spec:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
@@ -39,14 +39,14 @@ class TakeAlongAxis(Box):
     )
 
     @classmethod
-    def from_numpy(cls, arr: Any, indices: Any, axis: int | None = -1) -> Box:
+    def from_numpy(cls, arr: Value, indices: Any, axis: int | None = -1) -> Box:
         """np.take_along_axis; axis None takes from all elements in rows."""
         return cls(np.ravel(arr), indices, axis=0) if axis is None else cls(arr, indices, axis=axis)
 
-    def fprop(self, a: Any, indices: Any) -> Any:
+    def fprop(self, a: Value, indices: Value) -> Value:
         return np.take_along_axis(a, indices, self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any, indices: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, indices: Value) -> tuple[Value, ...]:
         return add_along_axis(grad, a, indices, self.axis % a.ndim), None
 
     def infer(self, a: Spec, indices: Spec) -> Spec:
@@ -60,7 +60,7 @@ class TakeAlongAxis(Box):
         return Spec((*rest[:axis], indices.shape[axis], *rest[axis:]), a.dtype)
 
 
-def add_along_axis(a: Any, like: Any, indices: Any, axis: int) -> Any:
+def add_along_axis(a: Value, like: Value, indices: Any, axis: int) -> Any:
     """Zeros of the shape of an array, with numbers added for each line along an axis at places of its own."""
     others = [i for i in range(like.ndim) if i != axis]
     places = open_grid(like, others, ndim=like.ndim, at=others)
@@ -79,7 +79,7 @@ class ArgSort(Box):
     symbol = "argsort"
     examples = (example((3, 4)), example((3, 4), axis=0), example((5,)))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.argsort(a, axis=self.axis, kind="stable")
 
     def infer(self, a: Spec) -> Spec:
@@ -89,14 +89,14 @@ class ArgSort(Box):
 
 
 @implements(np.argsort)
-def argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+def argsort(a: Value, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """np.argsort of a box; of every kind the stable one."""
     a, axis = with_axis(a, axis)
     return ArgSort(a, axis=axis)
 
 
 @implements(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+def sort(a: Value, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """np.sort of a box: its elements in the order of their places, so that each gets its gradient back."""
     if axis is None:
         a, axis = np.ravel(a), 0
@@ -104,14 +104,14 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None
 
 
 @implements(np.partition)
-def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+def partition(a: Value, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
     """np.partition of a box: in full order, one of those that NumPy allows; each element gets its gradient back."""
     _check_kth(a, kth, axis)
     return sort(a, axis)
 
 
 @implements(np.argpartition)
-def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+def argpartition(a: Value, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
     """np.argpartition of a box: the places of its elements in full order."""
     a, axis = with_axis(a, axis)
     _check_kth(a, kth, axis)
@@ -119,7 +119,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = None) -> A
 
 
 @implements(np.take)
-def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+def take(a: Value, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """np.take of a box; places outside are refused, or taken modulo the size, or moved to the ends, by `mode`."""
     if mode not in ("raise", "wrap", "clip"):
         raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
@@ -134,7 +134,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
 
 
 @implements(np.compress)
-def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+def compress(condition: Value, a: Value, axis: int | None = None) -> Any:
     """np.compress of a box: the slices for which the condition is true."""
     a, axis = with_axis(a, axis)
     if isinstance(condition, Box):
@@ -143,14 +143,14 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 
 
 @implements(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
+def extract(condition: Value, arr: Value) -> Any:
     """np.extract of a box: the elements for which the condition is true."""
     if not isinstance(condition, Box):
         return take(arr, np.flatnonzero(np.asarray(condition)))
     return np.ravel(arr)[np.ravel(condition if condition.dtype.kind == "b" else condition != 0)]
 
 
-def _check_kth(a: Any, kth: Any, axis: int | None) -> None:
+def _check_kth(a: Value, kth: Any, axis: int | None) -> None:
     """Refuse ranks that an axis does not have."""
     size = a.size if axis is None else a.shape[axis_of(a, axis, a.ndim)]
     ranks = np.asarray(kth)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, numpy_dispatch
+from flowgraph.box import Box, Constant, Value, numpy_dispatch
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.boxes.engine.output_of import part
@@ -45,10 +45,10 @@ class Index(Box):
         example((2, 3, 4), np.array([True, False]), np.array([1, 1]), index=(ARRAY, slice(1, None), ARRAY)),
     )
 
-    def fprop(self, a: Any, *indices: Any) -> Any:
+    def fprop(self, a: Value, *indices: Value) -> Value:
         return a[filled(self.index, indices)]
 
-    def bprop(self, grad: Any, h: Any, a: Any, *indices: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, *indices: Value) -> tuple[Value, ...]:
         return index_add(grad, a, *indices, index=self.index), *(None for _ in indices)
 
     def check_settings(self) -> None:
@@ -83,10 +83,10 @@ class IndexAdd(Box):
         example((2,), (4,), np.array([True, False, False, True]), index=(ARRAY,)),
     )
 
-    def fprop(self, a: Any, like: Any, *indices: Any) -> Any:
+    def fprop(self, a: Value, like: Value, *indices: Value) -> Value:
         return _index_add(a, like.shape, self.index, indices)
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any, *indices: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value, *indices: Value) -> tuple[Value, ...]:
         return index(grad, *indices, index=self.index), None, *(None for _ in indices)
 
     def check_settings(self) -> None:
@@ -124,7 +124,7 @@ class ArangeLike(Box):
     constant_children = frozenset({"like"})
     examples = (example((3, 4)), example((3, 4), axis=-1))
 
-    def fprop(self, like: Any) -> Any:
+    def fprop(self, like: Value) -> Value:
         return np.arange(like.shape[self.axis])
 
     def infer(self, like: Spec) -> Spec:
@@ -134,14 +134,14 @@ class ArangeLike(Box):
         return Spec((like.shape[self.axis],), np.dtype(int))
 
 
-def index(a: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
+def index(a: Value, *indices: Any, index: tuple[Any, ...]) -> Any:
     """Index on boxes, its value on arrays."""
     if any(isinstance(value, Box) for value in (a, *indices)):
         return Index(a, *indices, index=index)
     return a[filled(index, indices)]
 
 
-def index_add(a: Any, like: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
+def index_add(a: Value, like: Value, *indices: Any, index: tuple[Any, ...]) -> Any:
     """IndexAdd on boxes, its value on arrays."""
     if any(isinstance(value, Box) for value in (a, like, *indices)):
         return IndexAdd(a, like, *indices, index=index)
@@ -149,13 +149,15 @@ def index_add(a: Any, like: Any, *indices: Any, index: tuple[Any, ...]) -> Any:
 
 
 @public
-def arange_like(like: Any, axis: int = 0) -> Any:
+def arange_like(like: Value, axis: int = 0) -> Any:
     """ArangeLike on boxes whose axis follows the batch, its value where the size is known."""
     size = like.shape[axis]
     return np.arange(size) if isinstance(size, int) else ArangeLike(like, axis=axis)
 
 
-def open_grid(like: Any, axes: Sequence[int], *, ndim: int | None = None, at: Sequence[int] | None = None) -> list[Any]:
+def open_grid(
+    like: Value, axes: Sequence[int], *, ndim: int | None = None, at: Sequence[int] | None = None
+) -> list[Any]:
     """The places along each of these axes, in arrays that broadcast against each other, as np.ix_ gives them.
 
     The places along axes[i] vary along axis at[i] of `ndim` axes; by default along axis i of as many as there are.
@@ -268,7 +270,7 @@ def check_index(box: Any) -> None:
             )
 
 
-def _index_add(a: Any, shape: tuple[int, ...], index: tuple[Any, ...], indices: Sequence[Any]) -> Any:
+def _index_add(a: Value, shape: tuple[int, ...], index: tuple[Any, ...], indices: Sequence[Any]) -> Any:
     h = np.zeros(shape, a.dtype)
     if any(mask.dtype.kind == "b" for mask in indices) and h[filled(index, indices)].shape != a.shape:
         taken = shape_text(h[filled(index, indices)].shape)

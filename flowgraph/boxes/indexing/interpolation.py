@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
@@ -37,14 +37,14 @@ class Interp(Box):
         example(np.array([0.3, -0.4]), np.array([0.1]), (1,)),
     )
 
-    def fprop(self, x: Any, xp: Any, fp: Any) -> Any:
+    def fprop(self, x: Value, xp: Value, fp: Value) -> Value:
         if np.any(xp[1:] < xp[:-1]):
             raise UsageError(
                 f"{self.title}: found places that do not ascend, needs xp in order; sort xp, and fp with it"
             )
         return np.asarray(np.interp(x, xp, fp))
 
-    def bprop(self, grad: Any, h: Any, x: Any, xp: Any, fp: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, x: Value, xp: Value, fp: Value) -> tuple[Value, ...]:
         last = count_like(arange_like(xp, 0)) - 1
         left = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), last - 1)
         right = left + 1
@@ -63,7 +63,7 @@ class Interp(Box):
 
 
 @implements(np.interp)
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = None, period: Any = None) -> Any:
     """np.interp of boxes: heights, places, and what is left and right of them may all be boxes."""
     x, xp, fp = as_box_or_array(x), as_box_or_array(xp), as_box_or_array(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):
@@ -79,14 +79,14 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     return Interp(x, around, np.concatenate([fp[-1:], fp, fp[:1]]))
 
 
-def _ends(h: Any, x: Any, xp: Any, left: Any, right: Any) -> Any:
+def _ends(h: Value, x: Value, xp: Value, left: Value, right: Value) -> Any:
     """What lies outside of the points, where it was given."""
     if left is not None:
         h = np.where(x < xp[0], left, h)
     return h if right is None else np.where(x > xp[-1], right, h)
 
 
-def _shared(grad: Any, t: Any, like: Any, left: Any, right: Any) -> Any:
+def _shared(grad: Value, t: Value, like: Value, left: Value, right: Value) -> Any:
     """A gradient shared between both neighbours."""
     near = index_add(grad * (1 - t), like, left, index=(ARRAY,))
     return near + index_add(grad * t, like, right, index=(ARRAY,))

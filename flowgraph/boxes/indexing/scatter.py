@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
@@ -42,7 +42,7 @@ class SetAt(Box):
         example((4,), (2,), np.array([True, False, False, True]), index=(ARRAY,)),
     )
 
-    def fprop(self, a: Any, value: Any, *indices: Any) -> Any:
+    def fprop(self, a: Value, value: Value, *indices: Value) -> Value:
         h = a.astype(np.result_type(a, value))
         # NumPy assigns in the order of memory: in that of the elements the last value is the same in every layout
         places = filled(self.index, [np.array(one, order="C") for one in indices])
@@ -54,7 +54,7 @@ class SetAt(Box):
         h[places] = np.array(value, order="C")
         return h
 
-    def bprop(self, grad: Any, h: Any, a: Any, value: Any, *indices: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, value: Value, *indices: Value) -> tuple[Value, ...]:
         kept = SetAt.apply(grad, np.zeros_like(value), *indices, index=self.index)
         taken = index(grad, *indices, index=self.index)
         if any(places.dtype.kind != "b" for places in indices):
@@ -76,7 +76,7 @@ class SetAt(Box):
 
 
 @public
-def set_at(a: Any, index: Any, value: Any) -> Any:
+def set_at(a: Value, index: Any, value: Value) -> Any:
     """The array with other values at an index of any kind: a new box in place of a[index] = value.
 
     Where an index names a place twice, the last value is taken, and gets the gradient.
@@ -96,7 +96,7 @@ def set_at(a: Any, index: Any, value: Any) -> Any:
 
 
 @public
-def add_at(a: Any, index: Any, value: Any) -> Any:
+def add_at(a: Value, index: Any, value: Value) -> Any:
     """The array with values added at an index of any kind: a new box in place of np.add.at(a, index, value).
 
     Where an index names a place twice, both values are added.
@@ -116,7 +116,7 @@ def add_at(a: Any, index: Any, value: Any) -> Any:
     return a + index_add(added, a, *taken.children[1:], index=taken.index)
 
 
-def _taken(a: Any, index: Any) -> tuple[Any, Index]:
+def _taken(a: Value, index: Any) -> tuple[Any, Index]:
     """The array, and what the index takes of it."""
     a = as_box(a)
     taken = get(a, index)

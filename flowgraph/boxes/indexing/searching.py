@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.numpy_api.array_arguments import as_box
@@ -31,7 +31,7 @@ class SearchSorted(Box):
         example(_SORTED, ()),
     )
 
-    def fprop(self, a: Any, v: Any) -> Any:
+    def fprop(self, a: Value, v: Value) -> Value:
         return np.searchsorted(a, v, side=self.side)
 
     def infer(self, a: Spec, v: Spec) -> Spec:
@@ -56,7 +56,7 @@ class Digitize(Box):
         example(np.array([0.0, 0.5, 2.0]), np.array([0.5, 0.0, -1.0]), right=True),
     )
 
-    def fprop(self, x: Any, bins: Any) -> Any:
+    def fprop(self, x: Value, bins: Value) -> Value:
         return np.digitize(x, bins, right=self.right)
 
     def infer(self, x: Spec, bins: Spec) -> Spec:
@@ -79,7 +79,7 @@ class Nonzero(Box):
         example(np.zeros((2, 3))),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         found = np.nonzero(a)
         return found if len(found) > 1 else found[0]
 
@@ -92,26 +92,26 @@ class Nonzero(Box):
 
 
 @implements(np.searchsorted)
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+def searchsorted(a: Value, v: Value, side: str = "left", sorter: Any = None) -> Any:
     """np.searchsorted of boxes."""
     return SearchSorted(a if sorter is None else np.take(as_box(a), sorter), v, side=side)
 
 
 @implements(np.nonzero)
-def nonzero(a: Any) -> tuple[Any, ...]:
+def nonzero(a: Value) -> tuple[Any, ...]:
     """np.nonzero of a box: its places have a size that is known in a run, as what a mask takes."""
     places = Nonzero(a)
     return tuple(places) if len(places.outputs) > 1 else (places,)
 
 
 @implements(np.flatnonzero)
-def flatnonzero(a: Any) -> Any:
+def flatnonzero(a: Value) -> Any:
     """np.flatnonzero of a box."""
     return Nonzero(np.ravel(a))
 
 
 @implements(np.argwhere)
-def argwhere(a: Any) -> Any:
+def argwhere(a: Value) -> Any:
     """np.argwhere of a box: the places in rows, which are empty where there is no axis."""
     if not a.ndim:
         return argwhere(np.atleast_1d(a))[:, :0]

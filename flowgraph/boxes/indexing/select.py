@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like
@@ -43,7 +43,7 @@ class Choose(Elementwise):
     )
 
     @classmethod
-    def from_numpy(cls, a: Any, choices: Any, mode: str = "raise") -> Box:
+    def from_numpy(cls, a: Value, choices: Value, mode: str = "raise") -> Box:
         """np.choose of a sequence, or of an array whose first axis counts the choices."""
         return cls(a, *choices, mode=mode)
 
@@ -55,10 +55,10 @@ class Choose(Elementwise):
             )
         return super().infer(*specs)
 
-    def fprop(self, number: Any, *choices: Any) -> Any:
+    def fprop(self, number: Value, *choices: Value) -> Value:
         return np.choose(number, choices, mode=self.mode)
 
-    def bprop(self, grad: Any, h: Any, number: Any, *choices: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, number: Value, *choices: Value) -> tuple[Value, ...]:
         last = len(choices) - 1
         if self.mode == "wrap":
             number = number % len(choices)
@@ -89,7 +89,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 
 @implements(np.piecewise)
-def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+def piecewise(x: Value, condlist: Value, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
     """np.piecewise of a box: each function on the elements for which its condition holds, and on no others.
 
     The last condition that holds decides; one function more is for the rest. What a function would give elsewhere, such
@@ -125,7 +125,7 @@ def _piece(x: Box, mask: Any, function: Any, args: Any, kw: Any) -> Any:
     return index_add(broadcast_like(values, taken), x, mask, index=(ARRAY,))
 
 
-def _conditions(condlist: Any, x: Box) -> list[Any]:
+def _conditions(condlist: Value, x: Box) -> list[Any]:
     """The conditions of np.piecewise, each a mask of the shape of x; one alone needs no list."""
     if isinstance(condlist, list | tuple):
         alone = x.ndim > 0 and not isinstance(condlist[0], list | tuple | np.ndarray | Box)

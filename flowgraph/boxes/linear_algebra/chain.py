@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.errors import ShapeError
 from flowgraph.shapes.size import Size
 
 
 @implements(np.linalg.multi_dot)
-def multi_dot(arrays: Any) -> Any:
+def multi_dot(arrays: Value) -> Any:
     """np.linalg.multi_dot of boxes; from the left to the right where sizes follow the batch."""
     chain = list(arrays)
     dims = [np.ndim(a) for a in chain]

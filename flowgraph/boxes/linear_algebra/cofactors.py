@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.example import example
+from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.matrices import OfMatrices, columns, on_diagonal, rows
 from flowgraph.boxes.reduction.products import Others
@@ -32,7 +33,7 @@ class Cofactors(OfMatrices):
     analytic = False
     examples = (example(REGULAR), example(np.stack([REGULAR, SINGULAR])), example(REGULAR[:2, :2]))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         regular = _of_regular(a)
         if regular is not None:
             return regular
@@ -40,7 +41,7 @@ class Cofactors(OfMatrices):
         turn = np.linalg.det(u @ vh)[..., None, None].astype(u.dtype)
         return turn * ((conjugate(u) * columns(Others.apply(s, axis=s.ndim - 1))) @ conjugate(vh))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (CofactorSlopes.apply(grad, a),)
 
 
@@ -67,7 +68,7 @@ class CofactorSlopes(OfMatrices):
         example((4, 4), (4, 4)),
     )
 
-    def fprop(self, g: Any, a: Any) -> Any:
+    def fprop(self, g: Value, a: Value) -> Value:
         u, s, vh = _svd(a)
         turn = np.expand_dims(np.linalg.det(u @ vh), (-1, -2)).astype(u.dtype)
         inside = conjugate(u).mT @ g @ conjugate(vh).mT
@@ -76,21 +77,21 @@ class CofactorSlopes(OfMatrices):
         middle = on_diagonal(on, inside) - beside * inside.mT
         return turn * (conjugate(u) @ middle @ conjugate(vh))
 
-    def bprop(self, grad: Any, h: Any, g: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, g: Value, a: Value) -> tuple[Value, ...]:
         scale = _power_of_two(_largest(a) / _largest(grad))
         moved = ((w, CofactorSlopes.apply(g, a + t * scale * grad)) for t, w in _nodes(max(a.shape[-1] - 1, 1)))
         slope = sum(w * (beside - h) for w, beside in moved)
         return CofactorSlopes.apply(grad, a), slope / scale
 
 
-def _svd(a: Any) -> tuple[Any, Any, Any]:
+def _svd(a: Value) -> tuple[Any, Any, Any]:
     """Singular vectors and values; those of a matrix that is not finite are NaN, as its determinant is."""
     finite = np.all(np.isfinite(a), axis=(-2, -1), keepdims=True)
     u, s, vh = np.linalg.svd(np.where(finite, a, 0))
     return u, np.where(finite[..., 0], s, np.nan), vh
 
 
-def _largest(a: Any) -> Any:
+def _largest(a: Value) -> Any:
     """The largest modulus in each matrix."""
     return np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=_NOTHING)
 
@@ -112,14 +113,14 @@ def _nodes(count: int) -> list[tuple[float, float]]:
     return [(reach * float(t), float(w) / reach) for t, w in zip(np.cos(angles), weights, strict=True)]
 
 
-def _others_of_two(s: Any) -> Any:
+def _others_of_two(s: Value) -> Any:
     """For each pair of different places the product of the numbers at all others, 0 for a place with itself."""
     same = rows(np.cumsum(np.ones_like(s), axis=-1)) == columns(np.cumsum(np.ones_like(s), axis=-1))
     lines = np.where(same, 1, columns(s))
     return np.where(same, 0, Others.apply(lines, axis=s.ndim))
 
 
-def _of_regular(a: Any) -> Any:
+def _of_regular(a: Value) -> Any:
     """The cofactors by the inverse, ten times faster; None where that loses more than a few digits."""
     try:
         inverse, det = np.linalg.inv(a), np.linalg.det(a)

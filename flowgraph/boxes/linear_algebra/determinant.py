@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.linear_algebra.cofactors import REGULAR, SINGULAR, Cofactors
 from flowgraph.boxes.linear_algebra.matrices import OfMatrices
 from flowgraph.shapes.size import Shape, product
@@ -28,10 +29,10 @@ class Det(OfMatrices):
     signature = "(n,n)->()"
     examples = (example(REGULAR), example(SINGULAR), example(np.stack([REGULAR, _OF_RANK_ONE])), example((1, 1)))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.linalg.det(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.expand_dims(grad, (-1, -2)) * Cofactors.apply(a),)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -53,10 +54,10 @@ class SlogDet(OfMatrices):
     signature = "(n,n)->(),()"
     examples = (example(REGULAR), example(np.stack([REGULAR, -REGULAR.T])), example(np.array([[-2.0]])))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return tuple(np.linalg.slogdet(a))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         of_sign, slope = grad
         if a.dtype.kind == "c" and of_sign is not None:
             turning = 1j * np.imag(of_sign * h[0])
@@ -74,6 +75,6 @@ class SlogdetResult(NamedTuple):
 
 
 @implements(np.linalg.slogdet)
-def slogdet(a: Any) -> SlogdetResult:
+def slogdet(a: Value) -> SlogdetResult:
     """np.linalg.slogdet of a box."""
     return SlogdetResult(*SlogDet(a))

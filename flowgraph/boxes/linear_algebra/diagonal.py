@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import axes_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
@@ -37,10 +38,10 @@ class Diagonal(Box):
         example((2, 3), offset=5),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.diagonal(a, self.offset, self.axis1, self.axis2)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (OnDiagonal.apply(grad, a, **self.setting_values()),)
 
     def infer(self, a: Spec) -> Spec:
@@ -72,14 +73,14 @@ class OnDiagonal(Box):
         example((3, 2), (2, 3, 4), axis1=-1, axis2=0),
     )
 
-    def fprop(self, a: Any, like: Any) -> Any:
+    def fprop(self, a: Value, like: Value) -> Value:
         h = np.zeros(like.shape, a.dtype)
         matrices = np.moveaxis(h, (self.axis1, self.axis2), (-2, -1))
         i = np.arange(a.shape[-1])
         matrices[..., i - min(self.offset, 0), i + max(self.offset, 0)] = a
         return h
 
-    def bprop(self, grad: Any, h: Any, a: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return np.diagonal(grad, self.offset, self.axis1, self.axis2), None
 
     def infer(self, a: Spec, like: Spec) -> Spec:
@@ -106,10 +107,10 @@ class Diag(Box):
     slopes = "share"
     examples = (example((3,)), example((3,), k=2), example((2,), k=-1))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.diag(a, self.k)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.diagonal(grad, self.k),)
 
     def infer(self, a: Spec) -> Spec:
@@ -128,7 +129,7 @@ class Triangle(Box, abstract=True):
     examples = (example((3, 4)), example((4, 3), k=1), example((2, 3, 3), k=-1))
 
     @classmethod
-    def from_numpy(cls, m: Any, k: int = 0) -> Box:
+    def from_numpy(cls, m: Value, k: int = 0) -> Box:
         """NumPy's call; a vector stands in every row of a square matrix."""
         return cls(np.broadcast_to(m, (m.size, m.size)) if m.ndim == 1 else m, k=k)
 
@@ -149,10 +150,10 @@ class Tril(Triangle):
     symbol = "tril"
     slopes = "choice"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.tril(a, self.k)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.tril(grad, self.k),)
 
 
@@ -166,39 +167,39 @@ class Triu(Triangle):
     symbol = "triu"
     slopes = "choice"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.triu(a, self.k)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.triu(grad, self.k),)
 
 
 @implements(np.diag)
-def diag(v: Any, k: int = 0) -> Any:
+def diag(v: Value, k: int = 0) -> Any:
     """np.diag of a box: the diagonal of a matrix, the matrix of a diagonal."""
     return np.diagonal(v, k) if v.ndim == 2 else Diag(v, k=k)
 
 
 @implements(np.diagflat)
-def diagflat(v: Any, k: int = 0) -> Any:
+def diagflat(v: Value, k: int = 0) -> Any:
     """np.diagflat of a box."""
     return Diag(np.ravel(v), k=k)
 
 
 @implements(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, *, dtype: Any = None) -> Any:
+def trace(a: Value, offset: int = 0, axis1: int = 0, axis2: int = 1, *, dtype: DTypeLike | None = None) -> Any:
     """np.trace of a box: the sum of the diagonal."""
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @implements(np.linalg.diagonal)
-def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+def linalg_diagonal(x: Value, /, *, offset: int = 0) -> Any:
     """np.linalg.diagonal of a box: of the matrices on the last two axes."""
     return np.diagonal(x, offset, -2, -1)
 
 
 @implements(np.linalg.trace)
-def linalg_trace(x: Any, /, *, offset: int = 0) -> Any:
+def linalg_trace(x: Value, /, *, offset: int = 0) -> Any:
     """np.linalg.trace of a box: of the matrices on the last two axes."""
     return np.trace(x, offset, -2, -1)
 

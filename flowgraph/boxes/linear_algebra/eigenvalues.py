@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.gauge_check import Gauge, open_to_values
 from flowgraph.boxes.linear_algebra.matrices import (
@@ -49,10 +50,10 @@ class Eigh(OfMatrices):
         example(np.stack([_MATRIX, 1 - _MATRIX.T])),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return tuple(np.linalg.eigh(a, self.UPLO))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         dw, dv = grad
         w, v = h
         inside = None if dw is None else on_diagonal(dw, v)
@@ -81,12 +82,12 @@ class Eig(OfMatrices):
     formula = r"a \, v = v \, w"
     examples = None  # its vectors have a phase that is open: tested with losses that do not depend on it
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         w, v = np.linalg.eig(a)
         dtype = np.result_type(w.dtype, np.complex64)
         return w.astype(dtype), v.astype(dtype)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         dw, dv = grad
         w, v = h
         inside: Any = None if dw is None else on_diagonal(conjugate(dw), v)
@@ -124,30 +125,30 @@ class EigResult(NamedTuple):
 
 
 @implements(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> EighResult:
+def eigh(a: Value, UPLO: str = "L") -> EighResult:
     """np.linalg.eigh of a box."""
     return EighResult(*Eigh(a, UPLO=UPLO))
 
 
 @implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+def eigvalsh(a: Value, UPLO: str = "L") -> Any:
     """np.linalg.eigvalsh of a box."""
     return Eigh(a, UPLO=UPLO)[0]
 
 
 @implements(np.linalg.eig)
-def eig(a: Any) -> EigResult:
+def eig(a: Value) -> EigResult:
     """np.linalg.eig of a box: complex boxes."""
     return EigResult(*Eig(a))
 
 
 @implements(np.linalg.eigvals)
-def eigvals(a: Any) -> Any:
+def eigvals(a: Value) -> Any:
     """np.linalg.eigvals of a box: a complex box."""
     return Eig(a)[0]
 
 
-def _turning(of_v: Any, open_: Any, dw: Any, w: Any, who: str) -> Any:
+def _turning(of_v: Value, open_: Any, dw: Any, w: Value, who: str) -> Any:
     """What the turning of the eigenvectors sends to v⁻¹ a v; of equal values `open_` must be 0."""
     gap = conjugate(columns(w) - rows(w))
     equal = np.abs(gap) <= rows(rounding(w))

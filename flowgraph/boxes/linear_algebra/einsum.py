@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import sum_like
@@ -51,7 +52,8 @@ class Einsum(Box):
 
     @classmethod
     def from_numpy(
-        cls, *operands: Any, optimize: Any = True, dtype: Any = None, casting: Any = "safe", order: Any = "K"
+        cls, *operands: Any, optimize: Any = True, dtype: DTypeLike | None = None, casting: Any = "safe",
+        order: Any = "K",
     ) -> Any:  # fmt: skip
         """np.einsum in both of its forms; boxes have no memory order."""
         if not isinstance(operands[0], str):
@@ -79,10 +81,12 @@ class Einsum(Box):
                 f"once each and from the operands; np.einsum understands the other forms"
             )
 
-    def fprop(self, *operands: Any) -> Any:
+    def fprop(self, *operands: Value) -> Value:
         return np.einsum(self.subscripts, *operands, optimize=self.optimize and len(operands) > 1)
 
-    def bprop(self, grad: Any, h: Any, *operands: Any, needs: tuple[bool, ...] | None = None) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, *operands: Value, needs: tuple[bool, ...] | None = None
+    ) -> tuple[Value, ...]:
         return tuple(
             self._gradient(grad, operands, i) if needs is None or needs[i] else None for i in range(len(operands))
         )
@@ -97,7 +101,7 @@ class Einsum(Box):
         """A product per further operand and a sum, for every place of all labels."""
         return len(shapes) * product(self._sizes(shapes).values())
 
-    def _gradient(self, grad: Any, operands: Sequence[Any], i: int) -> Any:
+    def _gradient(self, grad: Value, operands: Sequence[Any], i: int) -> Any:
         terms, output = _terms(self.subscripts)
         a, labels = operands[i], "".join(dict.fromkeys(terms[i]))
         places = None

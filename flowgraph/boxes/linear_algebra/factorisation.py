@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.gauge_check import Gauge
 from flowgraph.boxes.linear_algebra.matrices import (
@@ -52,16 +53,16 @@ class Cholesky(OfMatrices):
     )
 
     @classmethod
-    def from_numpy(cls, a: Any, /, *, upper: bool = False) -> Any:
+    def from_numpy(cls, a: Value, /, *, upper: bool = False) -> Any:
         """np.linalg.cholesky."""
         return cls(a, upper=bool(upper))
 
     numpy = np.linalg.cholesky
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.linalg.cholesky(a, upper=self.upper)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         grad = conjugate(grad)
         lower, grad = (adjoint(h), adjoint(grad)) if self.upper else (h, grad)
         phi = adjoint(lower) @ grad
@@ -91,10 +92,10 @@ class QR(OfMatrices):
         example(np.stack([_TALL, _TALL[::-1] + 0.3])),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return tuple(np.linalg.qr(a, "complete" if self.complete else "reduced"))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         dq, dr = (None if part is None else conjugate(part) for part in grad)
         q, r = h
         if a.shape[-2] == a.shape[-1]:
@@ -145,7 +146,7 @@ class QRResult(NamedTuple):
 
 
 @implements(np.linalg.qr)
-def qr(a: Any, mode: str = "reduced") -> Any:
+def qr(a: Value, mode: str = "reduced") -> Any:
     """np.linalg.qr of a box: two boxes, or r alone."""
     if mode not in ("reduced", "complete", "r", "raw"):
         raise UsageError(f"np.linalg.qr: found mode={mode!r}, needs 'reduced', 'complete', 'r' or 'raw'")
@@ -155,7 +156,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return result.R if mode == "r" else result
 
 
-def _of_tall(dq: Any, dr: Any, q: Any, r: Any, thin: Any) -> Any:
+def _of_tall(dq: Any, dr: Any, q: Value, r: Any, thin: Value) -> Any:
     """The gradient of a with at least as many rows as columns; `thin` are the columns of q that span those of a."""
     n = thin.shape[-1]
     full = thin is not q

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.boxes.linear_algebra.matrices import columns, rows
 from flowgraph.errors import OpenChoiceError
 from flowgraph.shapes.spec import Spec
@@ -25,7 +25,7 @@ class Gauge(Box):
     constant_children = frozenset({"free"})
     examples = None  # it is tested with the boxes of factorisations
 
-    def fprop(self, a: Any, free: Any) -> Any:
+    def fprop(self, a: Value, free: Value) -> Value:
         rough = float(np.finfo(free.dtype).eps) ** 0.5
         largest = float(np.max(np.abs(free), initial=0))
         if largest > rough * (1 + float(np.max(np.abs(a), initial=0))):
@@ -35,7 +35,7 @@ class Gauge(Box):
             )
         return a
 
-    def bprop(self, grad: Any, h: Any, a: Any, free: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, free: Value) -> tuple[Value, ...]:
         return grad, None
 
     def infer(self, a: Spec, free: Spec) -> Spec:
@@ -43,7 +43,7 @@ class Gauge(Box):
         return a
 
 
-def open_to_values(equal: Any, turned: Any, values: Any) -> Any:
+def open_to_values(equal: Any, turned: Any, values: Value) -> Any:
     """Where a loss depends on equal values and on the vectors of them, of which a change of a makes others.
 
     Neither gradient says then what the loss is along vectors that are mixed anew, so there is no gradient.

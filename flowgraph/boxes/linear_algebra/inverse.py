@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.linear_algebra.matrices import OfMatrices, diagonal, on_diagonal, rows
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, divide, product
@@ -31,10 +32,10 @@ class Inv(OfMatrices):
     signature = "(n,n)->(n,n)"
     examples = (example(_REGULAR), example(_STACK), example(_STACK[None, :, :2, :2]), example(np.array([[-2.0]])))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.linalg.inv(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-h.mT @ grad @ h.mT,)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -63,10 +64,12 @@ class Solve(OfMatrices):
         example(_STACK[:, None], (2, 3, 2)),
     )
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.linalg.solve(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         if b.ndim == 1:
             db = np.linalg.solve(a.mT, rows(grad))
             return -db * np.expand_dims(h, -2) if needs[0] else None, np.squeeze(db, -1)
@@ -80,7 +83,7 @@ class Solve(OfMatrices):
 
 
 @implements(np.linalg.matrix_power)
-def matrix_power(a: Any, n: Any) -> Any:
+def matrix_power(a: Value, n: Any) -> Any:
     """np.linalg.matrix_power of a box: products by the bits of n, of the inverse where n is negative."""
     n = operator.index(n)
     if a.ndim < 2 or not same(a.shape[-1], a.shape[-2]):
@@ -99,7 +102,7 @@ def matrix_power(a: Any, n: Any) -> Any:
 
 
 @implements(np.linalg.tensorinv)
-def tensorinv(a: Any, ind: int = 2) -> Any:
+def tensorinv(a: Value, ind: int = 2) -> Any:
     """np.linalg.tensorinv of a box: the inverse of a matrix whose rows are the first `ind` axes."""
     if ind <= 0:
         raise UsageError(f"np.linalg.tensorinv: found ind={ind}, needs a number of axes from 1")
@@ -109,7 +112,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 @implements(np.linalg.tensorsolve)
-def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+def tensorsolve(a: Value, b: Value, axes: Any = None) -> Any:
     """np.linalg.tensorsolve of boxes: x with tensordot(a, x, x.ndim) = b."""
     ndim = np.ndim(a)
     order = list(range(ndim))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
@@ -52,10 +52,10 @@ class Pinv(OfMatrices):
         example(_TALL[:3], rcond=0.8),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.linalg.pinv(a, rtol=self.rcond)  # type: ignore[arg-type]  # None is NumPy's own default
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         grad = adjoint(conjugate(grad))
         if self.rcond is not None and self.rcond > _NEGLIGIBLE:
             return (conjugate(_cut(grad, a, self.rcond)),)
@@ -66,7 +66,7 @@ class Pinv(OfMatrices):
         return (conjugate(da),)
 
 
-def _cut(grad: Any, a: Any, rcond: float) -> Any:
+def _cut(grad: Value, a: Value, rcond: float) -> Any:
     """The gradient of Σ u vᴴ / s over the singular values that are kept, from the gradient of its adjoint."""
     u, s, vh = np.linalg.svd(a, full_matrices=False)
     kept = s > rcond * s[..., :1]
@@ -91,7 +91,7 @@ class LstsqResult(NamedTuple):
 
 
 @implements(np.linalg.pinv)
-def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
+def pinv(a: Value, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
     """np.linalg.pinv of a box."""
     if rcond is not None and rtol is not np._NoValue:
         raise UsageError("np.linalg.pinv: found rcond= and rtol=, needs one of them")
@@ -101,7 +101,7 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
 
 
 @implements(np.linalg.lstsq)
-def lstsq(a: Any, b: Any, rcond: Any = None) -> LstsqResult:
+def lstsq(a: Value, b: Value, rcond: Any = None) -> LstsqResult:
     """np.linalg.lstsq of boxes, by the Moore-Penrose inverse; residuals as for a matrix of full rank."""
     a, b = (side if isinstance(side, Box) else Constant(side) for side in (a, b))
     if a.ndim != 2 or b.ndim not in (1, 2):
@@ -121,7 +121,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> LstsqResult:
 
 
 @implements(np.linalg.matrix_rank)
-def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+def matrix_rank(A: Value, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """np.linalg.matrix_rank of a box: whole numbers, which no gradient passes."""
     if A.ndim < 2:
         return np.any(A != 0).astype(int)
@@ -137,7 +137,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
     return np.sum(s > tol, axis=-1)
 
 
-def _rounding(a: Any, s: Any) -> Any:
+def _rounding(a: Value, s: Value) -> Any:
     """The rounding error of a singular value in parts of the largest, as NumPy counts it: the larger size times eps."""
     rows_and_columns = count_like(a, a.ndim - 2), count_like(a, a.ndim - 1)
     return np.maximum(*rows_and_columns) * float(np.finfo(s.dtype).eps)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.inference import try_fprop
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
@@ -52,48 +52,48 @@ def smaller(rows: int | Size, columns: int | Size) -> int | Size:
     return min(rows, columns)
 
 
-def adjoint(a: Any) -> Any:
+def adjoint(a: Value) -> Any:
     """The conjugate transpose aᴴ."""
     return conjugate(a).mT
 
 
-def columns(vectors: Any) -> Any:
+def columns(vectors: Value) -> Any:
     """Numbers for each column of a matrix, as a row to multiply it with."""
     return np.expand_dims(vectors, -2)
 
 
-def rows(vectors: Any) -> Any:
+def rows(vectors: Value) -> Any:
     """Numbers for each row of a matrix, as a column to multiply it with."""
     return np.expand_dims(vectors, -1)
 
 
-def on_diagonal(vectors: Any, like: Any) -> Any:
+def on_diagonal(vectors: Value, like: Value) -> Any:
     """Matrices of zeros of the shape of `like`, with these numbers on their diagonals."""
     return OnDiagonal.apply(vectors, like, axis1=-2, axis2=-1)
 
 
-def diagonal(a: Any) -> Any:
+def diagonal(a: Value) -> Any:
     """The diagonals of the matrices on the last two axes."""
     return np.diagonal(a, 0, -2, -1)
 
 
-def identity_minus(a: Any) -> Any:
+def identity_minus(a: Value) -> Any:
     """I − a for square matrices."""
     return on_diagonal(np.ones_like(diagonal(a)), a) - a
 
 
-def rounding(values: Any) -> Any:
+def rounding(values: Value) -> Any:
     """The difference up to which the values of a factorisation count as equal, and up to which one counts as 0."""
     return 16 * float(np.finfo(values.dtype).eps) * np.sum(np.abs(values), axis=-1, keepdims=True)
 
 
-def of_lower_triangle(a: Any) -> Any:
+def of_lower_triangle(a: Value) -> Any:
     """The Hermitian matrix with the lower triangle of `a`: what LAPACK reads of it."""
     strict = np.tril(a, -1)
     return strict + adjoint(strict) + on_diagonal(_real(diagonal(a)), a)
 
 
-def folded(grad: Any, upper: bool = False) -> Any:
+def folded(grad: Value, upper: bool = False) -> Any:
     """The gradient by the triangle that LAPACK reads, from one by all elements of a Hermitian matrix.
 
     The elements of the other triangle are never read, so their gradient is 0.
@@ -103,5 +103,5 @@ def folded(grad: Any, upper: bool = False) -> Any:
     return strict + on_diagonal(_real(diagonal(both)) / 2, grad)
 
 
-def _real(a: Any) -> Any:
+def _real(a: Value) -> Any:
     return np.real(a) if a.dtype.kind == "c" else a

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.axes import axes_of
+from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.reduction.sums import Reduction
@@ -27,11 +28,11 @@ class EuclideanNorm(Reduction):
     derivative = r"\frac{a}{h}"
     examples = (*Reduction.examples, example(np.array([[3.0, 4.0], [0.0, -2.0]]), axis=1))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         squares = a * a if a.dtype.kind != "c" else (conjugate(a) * a).real
         return np.sqrt(squares.sum(axis=self.axis, keepdims=self.keepdims))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         slope = np.where(h == 0, 0, grad / one_at_zero(h))
         return (self.restored(slope, a) * conjugate(a),)
 
@@ -62,7 +63,7 @@ class PNorm(Reduction):
         if not np.isfinite(self.p) or self.p == 0:
             raise UsageError(f"PNorm: found p={self.p!r}, needs a number other than 0; np.linalg.norm has the others")
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         size = np.abs(a)
         if self.p > 0:
             return self._root(size)
@@ -74,7 +75,7 @@ class PNorm(Reduction):
         total = (size**self.p).sum(axis=self.axis, keepdims=self.keepdims)
         return total ** np.reciprocal(self.p, dtype=total.dtype)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         size, whole = np.abs(a), self.restored(h, a)
         flat = (size == 0) | (whole == 0)
         ratio = np.where(flat, 1, size / one_at_zero(whole))
@@ -83,7 +84,7 @@ class PNorm(Reduction):
 
 
 @implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: Value, ord: Any = None, axis: Axes | None = None, keepdims: bool = False) -> Any:
     """np.linalg.norm of a box: of a vector where `axis` is one axis, of matrices where it is two."""
     x = _floats(x)
     if axis is None and ord is None:
@@ -97,19 +98,19 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 @implements(np.linalg.vector_norm)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+def vector_norm(x: Value, /, *, axis: Axes | None = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """np.linalg.vector_norm of a box, over any number of axes."""
     return _of_vectors(_floats(x), ord, axes_of(x, range(x.ndim) if axis is None else axis, x.ndim), keepdims)
 
 
 @implements(np.linalg.matrix_norm)
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+def matrix_norm(x: Value, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """np.linalg.matrix_norm of a box, over the last two axes."""
     return _of_matrices(_floats(x), ord, axes_of(x, (-2, -1), x.ndim), keepdims)
 
 
 @implements(np.linalg.cond)
-def cond(x: Any, p: Any = None) -> Any:
+def cond(x: Value, p: Any = None) -> Any:
     """np.linalg.cond of a box; where p is not 2 or -2, of regular matrices."""
     x = _floats(x)
     if 0 in x.shape[-2:]:
@@ -123,12 +124,12 @@ def cond(x: Any, p: Any = None) -> Any:
     return np.where(unknown, np.inf, h)
 
 
-def _floats(x: Any) -> Any:
+def _floats(x: Value) -> Any:
     """Whole numbers in double precision, as NumPy takes them."""
     return x.astype(np.float64) if x.dtype.kind in "biu" else x
 
 
-def _of_vectors(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _of_vectors(x: Value, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     if isinstance(ord, str):
         raise UsageError(f"np.linalg.norm: found ord={ord!r} for vectors, needs a number")
     if ord is None or ord == 2:
@@ -144,7 +145,7 @@ def _of_vectors(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return PNorm(x, p=float(ord), axis=axis, keepdims=keepdims)
 
 
-def _of_matrices(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _of_matrices(x: Value, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     if ord in (None, "fro", "f"):
         return EuclideanNorm(x, axis=axis, keepdims=keepdims)
     if ord in ("nuc", 2, -2):
@@ -161,7 +162,7 @@ def _of_matrices(x: Any, ord: Any, axis: tuple[int, ...], keepdims: bool) -> Any
     )
 
 
-def _largest(sizes: Any, axis: Any, keepdims: bool = False) -> Any:
+def _largest(sizes: Any, axis: Axes | None, keepdims: bool = False) -> Any:
     """The largest of numbers from 0, of none of them 0."""
     over = [sizes.shape[i] for i in (axis if isinstance(axis, tuple) else (axis,))]
     if not all(isinstance(size, int) for size in over):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import axes_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
@@ -44,12 +44,12 @@ class MatMul(Box):
         example((5, 3, 4), (4,)),
     )
 
-    def fprop(self, left: Any, right: Any) -> Any:
+    def fprop(self, left: Value, right: Value) -> Value:
         return left @ right
 
     def bprop(
-        self, grad: Any, h: Any, left: Any, right: Any, *, needs: tuple[bool, ...] = (True, True)
-    ) -> tuple[Any, ...]:
+        self, grad: Value, h: Value, left: Value, right: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         if left.ndim == 2 and right.ndim == 2:
             return grad @ right.T if needs[0] else None, left.T @ grad if needs[1] else None
         return (
@@ -62,7 +62,7 @@ class MatMul(Box):
         return 2 * product(shape) * shapes[0][-1]
 
 
-def _gradient_of_left(grad: Any, left: Any, right: Any) -> Any:
+def _gradient_of_left(grad: Value, left: Value, right: Value) -> Any:
     """∇h rightᵀ, for vectors and stacks; the engine sums over the axes along which `left` was repeated."""
     if right.ndim == 1:
         return np.expand_dims(grad, -1) * right
@@ -71,7 +71,7 @@ def _gradient_of_left(grad: Any, left: Any, right: Any) -> Any:
     return grad @ right.mT
 
 
-def _gradient_of_right(grad: Any, left: Any, right: Any) -> Any:
+def _gradient_of_right(grad: Value, left: Value, right: Value) -> Any:
     """leftᵀ ∇h, for vectors and stacks; one product sums over the stack where `right` is not stacked."""
     if right.ndim <= 2 and left.ndim > 1:
         rows = tuple(range(left.ndim - 1))
@@ -103,12 +103,12 @@ class Affine(Box):
         example((1, 4), (4, 1), (1,)),
     )
 
-    def fprop(self, h: Any, W: Any, b: Any) -> Any:
+    def fprop(self, h: Value, W: Value, b: Value) -> Value:
         return h @ W + b
 
     def bprop(
-        self, grad: Any, a: Any, h: Any, W: Any, b: Any, *, needs: tuple[bool, ...] = (True, True, True)
-    ) -> tuple[Any, ...]:
+        self, grad: Value, a: Value, h: Value, W: Value, b: Value, *, needs: tuple[bool, ...] = (True, True, True)
+    ) -> tuple[Value, ...]:
         rows = tuple(range(h.ndim - 1))
         return (
             grad @ W.T if needs[0] else None,
@@ -128,7 +128,7 @@ class Affine(Box):
         return product(shape) * (2 * shapes[0][-1] + 1)
 
 
-def _gradient_of_weights(grad: Any, h: Any, rows: tuple[int, ...]) -> Any:
+def _gradient_of_weights(grad: Value, h: Value, rows: tuple[int, ...]) -> Any:
     if h.ndim == 2:
         return h.T @ grad
     return np.tensordot(h, grad, (rows, rows)) if rows else np.expand_dims(h, 1) * grad
@@ -148,10 +148,10 @@ class AddMatMul(Box):
     signature: ClassVar[Any] = "(m,n),(m,k),(k,n)->(m,n)"
     examples = (example((3, 2), (3, 4), (4, 2)), example((1, 2), (1, 1), (1, 2)))
 
-    def fprop(self, c: Any, left: Any, right: Any) -> Any:
+    def fprop(self, c: Value, left: Value, right: Value) -> Value:
         return c + left @ right
 
-    def bprop(self, grad: Any, h: Any, c: Any, left: Any, right: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, c: Value, left: Value, right: Value) -> tuple[Value, ...]:
         return grad, _gradient_of_left(grad, left, right), _gradient_of_right(grad, left, right)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -179,10 +179,12 @@ class TensorDot(Box):
         example((), (2,), axes=((), ())),
     )
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return np.tensordot(a, b, self.axes)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         of_a, of_b = axes_of(self, self.axes[0], a.ndim), axes_of(self, self.axes[1], b.ndim)
         left_a, left_b = _others(of_a, a.ndim), _others(of_b, b.ndim)
         rows, columns = tuple(range(len(left_a))), tuple(range(len(left_a), grad.ndim))
@@ -215,7 +217,7 @@ class TensorDot(Box):
 
 
 @implements(np.tensordot, np.linalg.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+def tensordot(a: Value, b: Value, axes: Any = 2) -> Any:
     """np.tensordot of boxes."""
     if not isinstance(axes, tuple | list | np.ndarray):
         count = operator.index(axes)
@@ -228,7 +230,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 @implements(np.dot)
-def dot(a: Any, b: Any) -> Any:
+def dot(a: Value, b: Value) -> Any:
     """np.dot of boxes."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
@@ -236,7 +238,7 @@ def dot(a: Any, b: Any) -> Any:
 
 
 @implements(np.inner)
-def inner(a: Any, b: Any, /) -> Any:
+def inner(a: Value, b: Value, /) -> Any:
     """np.inner of boxes: the sum of products over the last axis of both."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
@@ -244,7 +246,7 @@ def inner(a: Any, b: Any, /) -> Any:
 
 
 @implements(np.kron)
-def kron(a: Any, b: Any) -> Any:
+def kron(a: Value, b: Value) -> Any:
     """np.kron of boxes: every element of a times the whole of b, in blocks."""
     ndim = max(np.ndim(a), np.ndim(b))
     sides = [np.expand_dims(side, tuple(range(ndim - np.ndim(side)))) for side in (a, b)]
@@ -258,7 +260,7 @@ def _others(axes: Sequence[int], ndim: int) -> tuple[int, ...]:
     return tuple(axis for axis in range(ndim) if axis not in axes)
 
 
-def _in_order(a: Any, axes: Sequence[int]) -> Any:
+def _in_order(a: Value, axes: Sequence[int]) -> Any:
     """The array whose axis axes[i] is axis i of `a`."""
     if list(axes) == sorted(axes):
         return a

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.errors import DtypeError, UsageError
 
@@ -17,7 +18,7 @@ class RawQR(NamedTuple):
     tau: Any
 
 
-def reflections(a: Any) -> RawQR:
+def reflections(a: Value) -> RawQR:
     """The Householder reflections I − τ v vᵀ, with v_1 = 1, that turn the columns one by one into those of r.
 
     A column x becomes β = −sign(x_1) |x| with zeros below it, by τ = (β − x_1) / β and v = x / (x_1 − β) below the 1;
@@ -45,7 +46,7 @@ def reflections(a: Any) -> RawQR:
     return RawQR(h.mT, np.concatenate(taus, axis=-1) if taus else np.sum(h, axis=-1)[..., :0])
 
 
-def _reflection(x: Any) -> tuple[Any, Any, Any]:
+def _reflection(x: Value) -> tuple[Any, Any, Any]:
     """What stands below the 1 of v, τ and β, for columns on the last axis."""
     first, rest = x[..., :1], x[..., 1:]
     squares = np.sum(rest * rest, axis=-1, keepdims=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.gauge_check import Gauge, open_to_values
 from flowgraph.boxes.linear_algebra.matrices import OfMatrices, adjoint, columns, rounding, rows, smaller
@@ -39,10 +40,10 @@ class SVD(OfMatrices):
         example(np.stack([_TALL, 0.3 - _TALL])),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return tuple(np.linalg.svd(a, full_matrices=self.full))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         du, ds, dvh = (None if part is None else conjugate(part) for part in grad)
         u, s, vh = h
         v, dv = adjoint(vh), None if dvh is None else adjoint(dvh)
@@ -96,7 +97,7 @@ class SVDResult(NamedTuple):
 
 
 @implements(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def svd(a: Value, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """np.linalg.svd of a box: three boxes, or the singular values."""
     if hermitian:
         return _of_hermitian(a, compute_uv)
@@ -106,12 +107,12 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
 
 @implements(np.linalg.svdvals)
-def svdvals(x: Any, /) -> Any:
+def svdvals(x: Value, /) -> Any:
     """np.linalg.svdvals of a box."""
     return SVD(x)[1]
 
 
-def _of_hermitian(a: Any, compute_uv: bool) -> Any:
+def _of_hermitian(a: Value, compute_uv: bool) -> Any:
     """By the eigenvalues, whose signs go to vh; as NumPy does it."""
     w, v = np.linalg.eigh(a)
     order = np.flip(np.argsort(np.abs(w)), -1)
@@ -122,7 +123,7 @@ def _of_hermitian(a: Any, compute_uv: bool) -> Any:
     return SVDResult(u, np.abs(w), adjoint(u * columns(np.where(np.signbit(w), -1, 1))))
 
 
-def _thin(vectors: Any, small: Any) -> Any:
+def _thin(vectors: Value, small: Any) -> Any:
     """As many columns as there are singular values."""
     if vectors.shape[-1] == small or (isinstance(vectors.shape[-1], Size) and vectors.shape[-1].unknown):
         return vectors
@@ -131,11 +132,11 @@ def _thin(vectors: Any, small: Any) -> Any:
     return vectors[..., :small]
 
 
-def _skew(a: Any) -> Any:
+def _skew(a: Value) -> Any:
     return a - adjoint(a)
 
 
-def _turning(of_u: Any, of_v: Any, ds: Any, s: Any) -> Any:
+def _turning(of_u: Any, of_v: Value, ds: Any, s: Value) -> Any:
     """What the turning of the singular vectors among themselves sends to uᴴ a v, from the skew parts of both sides."""
     gap, total = columns(s) - rows(s), columns(s) + rows(s)
     equal, none = np.abs(gap) <= rows(rounding(s)), total <= rows(rounding(s))
@@ -149,7 +150,7 @@ def _turning(of_u: Any, of_v: Any, ds: Any, s: Any) -> Any:
     return (together * near + against * wide) / 2
 
 
-def _beside(dx: Any, x: Any, thin: Any, s: Any, small: Any) -> Any:
+def _beside(dx: Any, x: Value, thin: Value, s: Value, small: Any) -> Any:
     """What the turning of the vectors out of their space sends to a, without vᴴ behind it; of v by its adjoint."""
     thin_dx = _thin(dx, small)
     rest = thin_dx - thin @ (adjoint(thin) @ thin_dx)

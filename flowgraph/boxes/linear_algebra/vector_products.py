@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box.axes import axis_of
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.numpy_api.array_arguments import as_box
@@ -15,7 +16,7 @@ from flowgraph.shapes.spec import same
 
 
 @implements(np.linalg.outer)
-def linalg_outer(x1: Any, x2: Any, /) -> Any:
+def linalg_outer(x1: Value, x2: Value, /) -> Any:
     """np.linalg.outer of boxes: vectors only."""
     for x in map(as_box, (x1, x2)):
         if x.ndim != 1:
@@ -24,19 +25,19 @@ def linalg_outer(x1: Any, x2: Any, /) -> Any:
 
 
 @implements(np.outer)
-def outer(a: Any, b: Any) -> Any:
+def outer(a: Value, b: Value) -> Any:
     """np.outer of boxes: every product of an element of a and one of b."""
     return np.expand_dims(np.ravel(a), 1) * np.ravel(b)
 
 
 @implements(np.vdot)
-def vdot(a: Any, b: Any, /) -> Any:
+def vdot(a: Value, b: Value, /) -> Any:
     """np.vdot of boxes: the sum of all products, conjugate of a first."""
     return MatMul(np.ravel(conjugate(a)), np.ravel(b))
 
 
 @implements(np.vecdot)
-def vecdot(x1: Any, x2: Any, /) -> Any:
+def vecdot(x1: Value, x2: Value, /) -> Any:
     """np.vecdot of boxes: sums of products along the last axis, conjugate of the first."""
     x1, x2 = as_box(x1), as_box(x2)
     if not (x1.ndim and x2.ndim):
@@ -48,14 +49,14 @@ def vecdot(x1: Any, x2: Any, /) -> Any:
 
 
 @implements(np.linalg.vecdot)
-def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+def linalg_vecdot(x1: Value, x2: Value, /, *, axis: int = -1) -> Any:
     """np.linalg.vecdot of boxes."""
     last: Any = [np.moveaxis(cast(Any, as_box(x)), axis, -1) for x in (x1, x2)]
     return np.vecdot(*last)
 
 
 @implements(np.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+def cross(a: Value, b: Value, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """np.cross of boxes: vectors of 3 elements, or of 2, whose third is 0; of two of 2 the third element alone."""
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -73,7 +74,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 
 
 @implements(np.linalg.cross)
-def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+def linalg_cross(x1: Value, x2: Value, /, *, axis: int = -1) -> Any:
     """np.linalg.cross of boxes: vectors of 3 elements along one axis."""
     for x in (x1, x2):
         if np.shape(x)[axis] != 3:
@@ -84,13 +85,13 @@ def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 if hasattr(np, "matvec"):  # NumPy 2.2
 
     @implements(np.matvec)
-    def matvec(x1: Any, x2: Any, /) -> Any:
+    def matvec(x1: Value, x2: Value, /) -> Any:
         """np.matvec of boxes: each matrix of a stack times its vector."""
         _check_axes("np.matvec", (x1, 2), (x2, 1))
         return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
 
     @implements(np.vecmat)
-    def vecmat(x1: Any, x2: Any, /) -> Any:
+    def vecmat(x1: Value, x2: Value, /) -> Any:
         """np.vecmat of boxes: the conjugate of each vector times its matrix."""
         _check_axes("np.vecmat", (x1, 1), (x2, 2))
         return np.squeeze(np.matmul(np.expand_dims(conjugate(as_box(x1)), -2), x2), -2)
@@ -103,7 +104,7 @@ def _check_axes(who: str, *sides: tuple[Any, int]) -> None:
             raise as_box(side).shape_error(f"{who} needs {needed} axes or more here, found {np.ndim(side)}")
 
 
-def _elements(a: Any, axis: int) -> list[Any]:
+def _elements(a: Value, axis: int) -> list[Any]:
     """The elements of the vectors along an axis."""
     a = as_box(a)
     axis = axis_of(a, axis, a.ndim)

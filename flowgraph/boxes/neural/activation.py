@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.boxes.engine.real_setting import refuse_not_finite
@@ -31,11 +31,11 @@ class Sigmoid(Elementwise):
     derivative = "h (1 - h)"
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         small = np.exp(np.minimum(a, -1.0 * a))
         return np.where(a >= 0, 1, small) / (1 + small)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (h * (1 - h)),)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -57,10 +57,10 @@ class ReLU(Elementwise):
     kinks = (0.0,)
     slopes = "choice"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.maximum(a, 0)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.where(a > 0, grad, 0),)
 
 
@@ -79,10 +79,10 @@ class LeakyReLU(Elementwise):
     slopes = "finite"
     examples = (example((3, 4)), example((3, 4), slope=0.2))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.where(a > 0, a, self.slope * a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.where(a > 0, grad, self.slope * grad),)
 
     def check_settings(self) -> None:
@@ -105,10 +105,10 @@ class ELU(Elementwise):
     slopes = "finite"
     examples = (example((3, 4)), example((3, 4), alpha=0.5))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.where(a > 0, a, self.alpha * np.expm1(np.minimum(a, 0)))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         left = np.exp(np.where(a > 0, 0, a))  # no overflow where the right branch is taken
         return (np.where(a > 0, grad, grad * (self.alpha * left)),)
 
@@ -132,10 +132,10 @@ class Softplus(Elementwise):
     derivative = r"\sigma(a)"
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.logaddexp(a, 0)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Sigmoid.apply(a),)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -160,10 +160,10 @@ class GELU(Elementwise):
     slopes = "finite"
     examples = (example((3, 4)), example((3, 4), approximate="tanh"))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a * (NormalCdf.apply(a) if self.approximate == "none" else 0.5 + 0.5 * np.tanh(_inner(a)))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if self.approximate == "none":
             return (grad * (NormalCdf.apply(a) + a * (np.exp(a * a * -0.5) * (1 / math.sqrt(2 * math.pi)))),)
         t = np.tanh(_inner(a))
@@ -179,7 +179,7 @@ _SCALE = math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
 
 
-def _inner(a: Any) -> Any:
+def _inner(a: Value) -> Any:
     return _SCALE * (a + _CUBIC * a * a * a)
 
 
@@ -194,10 +194,10 @@ class SiLU(Elementwise):
     derivative = r"\sigma(a) (1 + a (1 - \sigma(a)))"
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a * Sigmoid.apply(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         s = Sigmoid.apply(a)
         return (grad * (s * (1 + a * (1 - s))),)
 
@@ -207,7 +207,7 @@ class SiLU(Elementwise):
 
 
 @public
-def linear(a: Any) -> Any:
+def linear(a: Value) -> Any:
     """The linear activation: the pre-activation itself, no box at all.
 
     Source: Larochelle, Neural networks, "linear activation function".
@@ -216,42 +216,42 @@ def linear(a: Any) -> Any:
 
 
 @public
-def sigmoid(a: Any) -> Any:
+def sigmoid(a: Value) -> Any:
     """Sigmoid of a box, or of an array."""
     return Sigmoid.apply(a)
 
 
 @public
-def relu(a: Any) -> Any:
+def relu(a: Value) -> Any:
     """ReLU of a box, or of an array."""
     return ReLU.apply(a)
 
 
 @public
-def leaky_relu(a: Any, slope: float = 0.01) -> Any:
+def leaky_relu(a: Value, slope: float = 0.01) -> Any:
     """LeakyReLU of a box, or of an array."""
     return LeakyReLU.apply(a, slope=slope)
 
 
 @public
-def elu(a: Any, alpha: float = 1.0) -> Any:
+def elu(a: Value, alpha: float = 1.0) -> Any:
     """ELU of a box, or of an array."""
     return ELU.apply(a, alpha=alpha)
 
 
 @public
-def softplus(a: Any) -> Any:
+def softplus(a: Value) -> Any:
     """Softplus of a box, or of an array."""
     return Softplus.apply(a)
 
 
 @public
-def gelu(a: Any, approximate: str = "none") -> Any:
+def gelu(a: Value, approximate: Literal["none", "tanh"] = "none") -> Any:
     """GELU of a box, or of an array."""
     return GELU.apply(a, approximate=approximate)
 
 
 @public
-def silu(a: Any) -> Any:
+def silu(a: Value) -> Any:
     """SiLU of a box, or of an array."""
     return SiLU.apply(a)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.neural.sliding import Padding, PerAxis, Sliding, read_sliding
@@ -39,7 +39,7 @@ class Convolving(Box, abstract=True):
             )
         return read_sliding(self, tuple(size), self.stride, self.padding, self.dilation)
 
-    def _columns(self, x: Any, sliding: Sliding) -> Iterator[tuple[slice, Any]]:
+    def _columns(self, x: Value, sliding: Sliding) -> Iterator[tuple[slice, Any]]:
         """Some examples at a time, and per example and group a matrix: what the filter reads in rows, its places in
         columns."""
         windows = sliding.windows(sliding.padded(x, 0))
@@ -48,11 +48,11 @@ class Convolving(Box, abstract=True):
         for some in _some(x.shape[0], self.groups * read * places):
             yield some, windows[some].reshape(some.stop - some.start, self.groups, read, places)
 
-    def _rows(self, w: Any) -> Any:
+    def _rows(self, w: Value) -> Any:
         """Per group a matrix: a filter in each row."""
         return w.reshape(self.groups, w.shape[0] // self.groups, int(np.prod(w.shape[1:])))
 
-    def _by_group(self, grad: Any) -> Any:
+    def _by_group(self, grad: Value) -> Any:
         """Per example and group a matrix: a filter in each row, its places in columns."""
         shape = grad.shape
         return grad.reshape(shape[0], self.groups, shape[1] // self.groups, int(np.prod(shape[2:])))
@@ -67,7 +67,7 @@ class Convolution(Convolving, abstract=True):
     formula = r"\textstyle\sum_{c, u} w_{f, c, u}\, x_{n, c, s i + d u}"
     derivative = r"w_{f, c, u}, x_{n, c, s i + d u}"
 
-    def fprop(self, x: Any, w: Any) -> Any:
+    def fprop(self, x: Value, w: Value) -> Value:
         sliding = self.sliding(w.shape)
         count = sliding.counts(self, x.shape[2:])
         h = np.empty((x.shape[0], w.shape[0], *count), np.result_type(x.dtype, w.dtype))
@@ -76,7 +76,9 @@ class Convolution(Convolving, abstract=True):
             np.matmul(rows, columns, out=by_group[some])
         return h
 
-    def bprop(self, grad: Any, h: Any, x: Any, w: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, x: Value, w: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         settings = self.setting_values()
         return (
             ConvInput.apply(grad, w, x, **settings) if needs[0] else None,
@@ -168,7 +170,7 @@ class ConvInput(Convolving):
         example((1, 3, 4, 2), (3, 2, 3, 2), (1, 2, 7, 6), stride=(2, 3), padding=((0, 2), (1, 0)), dilation=(1, 2)),
     )
 
-    def fprop(self, g: Any, w: Any, like: Any) -> Any:
+    def fprop(self, g: Value, w: Value, like: Value) -> Value:
         sliding = self.sliding(w.shape)
         rest = tuple((span - 1 - a, span - 1 - b) for span, (a, b) in zip(sliding.spans, sliding.padding, strict=True))
         if like.size and set(sliding.stride) == {1} and all(number >= 0 for pair in rest for number in pair):
@@ -176,14 +178,14 @@ class ConvInput(Convolving):
             return _convolved(g, self._turned(w), settings)
         return self._added(g, w, like, sliding)
 
-    def _turned(self, w: Any) -> Any:
+    def _turned(self, w: Value) -> Any:
         """Filters that read what others have written: reversed, and from filters to channels."""
         filters, channels, *size = w.shape
         groups = w.reshape(self.groups, filters // self.groups, channels, *size).swapaxes(1, 2)
         reverse = (slice(None, None, -1),) * len(size)
         return groups.reshape(self.groups * channels, filters // self.groups, *size)[(..., *reverse)]
 
-    def _added(self, g: Any, w: Any, like: Any, sliding: Sliding) -> Any:
+    def _added(self, g: Value, w: Value, like: Value, sliding: Sliding) -> Any:
         """Every element of the filters at all its places at once, where steps leave places out."""
         rows, sent, count = self._rows(w).mT, self._by_group(g), g.shape[2:]
         ends = [size + sum(pair) for size, pair in zip(like.shape[2:], sliding.padding, strict=True)]
@@ -196,8 +198,8 @@ class ConvInput(Convolving):
         return sliding.inside(h)
 
     def bprop(
-        self, grad: Any, h: Any, g: Any, w: Any, like: Any, *, needs: tuple[bool, ...] = (True, True, False)
-    ) -> tuple[Any, ...]:
+        self, grad: Value, h: Value, g: Value, w: Value, like: Value, *, needs: tuple[bool, ...] = (True, True, False)
+    ) -> tuple[Value, ...]:
         settings = self.setting_values()
         return (
             _convolved(grad, w, settings) if needs[0] else None,
@@ -232,7 +234,7 @@ class ConvFilters(Convolving):
         example((1, 3, 4, 2), (1, 2, 7, 6), (3, 2, 3, 2), stride=(2, 3), padding=((0, 2), (1, 0)), dilation=(1, 2)),
     )
 
-    def fprop(self, g: Any, x: Any, like: Any) -> Any:
+    def fprop(self, g: Value, x: Value, like: Value) -> Value:
         sent, h = self._by_group(g), np.zeros(like.shape, np.result_type(g.dtype, x.dtype))
         rows = self._rows(h)
         for some, columns in self._columns(x, self.sliding(like.shape)):
@@ -240,8 +242,8 @@ class ConvFilters(Convolving):
         return h
 
     def bprop(
-        self, grad: Any, h: Any, g: Any, x: Any, like: Any, *, needs: tuple[bool, ...] = (True, True, False)
-    ) -> tuple[Any, ...]:
+        self, grad: Value, h: Value, g: Value, x: Value, like: Value, *, needs: tuple[bool, ...] = (True, True, False)
+    ) -> tuple[Value, ...]:
         settings = self.setting_values()
         return (
             _convolved(x, grad, settings) if needs[0] else None,
@@ -266,7 +268,7 @@ def _some(examples: int, each: int) -> Iterator[slice]:
         yield slice(start, min(start + step, examples))
 
 
-def _convolved(x: Any, w: Any, settings: Mapping[str, Any]) -> Any:
+def _convolved(x: Value, w: Value, settings: Mapping[str, Any]) -> Any:
     """The convolution over as many axes as there are."""
     return {3: Conv1d, 4: Conv2d, 5: Conv3d}[x.ndim].apply(x, w, **settings)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.engine import remedies
@@ -52,11 +52,11 @@ class SquaredError(ElementwiseLoss):
     remedies = {"fprop": remedies.SUM}
     examples = (_TARGETS,)
 
-    def fprop(self, f: Any, targets: Any) -> Any:
+    def fprop(self, f: Value, targets: Value) -> Value:
         difference = f - _like(targets, f)
         return difference * difference
 
-    def bprop(self, grad: Any, h: Any, f: Any, targets: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, f: Value, targets: Value) -> tuple[Value, ...]:
         part = 2 * grad * (f - _like(targets, f))
         return part, -part
 
@@ -74,10 +74,10 @@ class AbsoluteError(ElementwiseLoss):
     derivative = r"\mathrm{sign}(f - y), -\mathrm{sign}(f - y)"
     examples = (_TARGETS,)
 
-    def fprop(self, f: Any, targets: Any) -> Any:
+    def fprop(self, f: Value, targets: Value) -> Value:
         return np.abs(f - _like(targets, f))
 
-    def bprop(self, grad: Any, h: Any, f: Any, targets: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, f: Value, targets: Value) -> tuple[Value, ...]:
         part = grad * np.sign(f - _like(targets, f))
         return part, -part
 
@@ -97,12 +97,12 @@ class Huber(ElementwiseLoss):
     derivative = r"\mathrm{clip}(f - y, -\delta, \delta), -\mathrm{clip}(f - y, -\delta, \delta)"
     examples = (_TARGETS, example((3, 4), np.linspace(-1.5, 2.1, 12).reshape(3, 4), delta=0.7))
 
-    def fprop(self, f: Any, targets: Any) -> Any:
+    def fprop(self, f: Value, targets: Value) -> Value:
         distance = np.abs(f - _like(targets, f))
         near = np.minimum(distance, self.delta)
         return near * (distance - 0.5 * near)
 
-    def bprop(self, grad: Any, h: Any, f: Any, targets: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, f: Value, targets: Value) -> tuple[Value, ...]:
         part = grad * np.clip(f - _like(targets, f), -self.delta, self.delta)
         return part, -part
 
@@ -123,12 +123,12 @@ class BinaryCrossEntropy(ElementwiseLoss):
     constant_children = frozenset({"targets"})
     examples = (example((3, 4), _CLASSES), example((3, 4), np.linspace(0, 1, 12).reshape(3, 4)))
 
-    def fprop(self, logits: Any, targets: Any) -> Any:
+    def fprop(self, logits: Value, targets: Value) -> Value:
         refuse(self, "target", targets, (targets < 0) | (targets > 1), "0 to 1")
         y = _like(targets, logits)
         return np.maximum(logits, 0) - logits * y + np.log1p(np.exp(np.minimum(logits, -1.0 * logits)))
 
-    def bprop(self, grad: Any, h: Any, logits: Any, targets: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, logits: Value, targets: Value) -> tuple[Value, ...]:
         return grad * (Sigmoid.apply(logits) - _like(targets, logits)), None
 
 
@@ -148,15 +148,15 @@ class Hinge(ElementwiseLoss):
     constant_children = frozenset({"targets"})
     examples = (example((3, 4), 2 * _CLASSES - 1), example((3, 4), 1.0 - 2 * _CLASSES))
 
-    def fprop(self, f: Any, targets: Any) -> Any:
+    def fprop(self, f: Value, targets: Value) -> Value:
         refuse(self, "label", targets, (targets != 1) & (targets != -1), "-1 or 1")
         return np.maximum(1 - f * _like(targets, f), 0)
 
-    def bprop(self, grad: Any, h: Any, f: Any, targets: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, f: Value, targets: Value) -> tuple[Value, ...]:
         y = _like(targets, f)
         return np.where(f * y < 1, -grad * y, 0), None
 
 
-def _like(targets: Any, f: Any) -> Any:
+def _like(targets: Value, f: Value) -> Any:
     """Targets in floats: integers and truth values take the dtype of the prediction, and so never widen it."""
     return targets if targets.dtype.kind == "f" else targets.astype(f.dtype)

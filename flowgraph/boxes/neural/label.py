@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.errors import DtypeError, LabelError
 from flowgraph.shapes.size import Shape, product
@@ -29,11 +29,11 @@ class OneHot(Box):
     constant_children = frozenset({"labels", "like"})
     examples = (example(np.array([2, 0]), (2, 3)), example(np.array(1), (3,)))
 
-    def fprop(self, labels: Any, like: Any) -> Any:
+    def fprop(self, labels: Value, like: Value) -> Value:
         check_labels(self, labels, like.shape[-1])
         return (labels[..., None] == np.arange(like.shape[-1])).astype(like.dtype)
 
-    def bprop(self, grad: Any, h: Any, labels: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, labels: Value, like: Value) -> tuple[Value, ...]:
         return None, None
 
     def infer(self, *specs: Spec) -> Spec:
@@ -44,7 +44,7 @@ class OneHot(Box):
         return like
 
 
-def as_rows(targets: Any, scores: Any) -> Any:
+def as_rows(targets: Value, scores: Value) -> Any:
     """Targets as one probability per class: labels as e(y), probabilities as they are, of the dtype of the scores."""
     if targets.ndim < scores.ndim:
         return OneHot.apply(targets, scores)
@@ -73,13 +73,13 @@ class PlacesOf(Box):
         example(np.array([2, 0]), (2, 3), columns=True),
     )
 
-    def fprop(self, labels: Any, like: Any) -> Any:
+    def fprop(self, labels: Value, like: Value) -> Value:
         classes = like.shape[-1]
         check_labels(self, labels, classes)
         row, column = (1, labels.size) if self.columns else (classes, 1)
         return np.arange(labels.size) * row + labels.reshape(-1) * column
 
-    def bprop(self, grad: Any, h: Any, labels: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, labels: Value, like: Value) -> tuple[Value, ...]:
         return None, None
 
     def infer(self, *specs: Spec) -> Spec:
@@ -103,11 +103,11 @@ class PlaceOf(Box):
     constant_children = frozenset({"labels", "like"})
     examples = (example(np.array([2]), (1, 3)), example(np.array(1), (4,)))
 
-    def fprop(self, labels: Any, like: Any) -> Any:
+    def fprop(self, labels: Value, like: Value) -> Value:
         check_labels(self, labels, like.shape[-1])
         return np.intp(labels.reshape(-1)[0])
 
-    def bprop(self, grad: Any, h: Any, labels: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, labels: Value, like: Value) -> tuple[Value, ...]:
         return None, None
 
     def infer(self, *specs: Spec) -> Spec:
@@ -133,12 +133,12 @@ class MinusAt(Box):
     constant_children = frozenset({"places"})
     examples = (example((2, 3), np.array([1, 3]), ()), example((4,), np.array([2]), ()))
 
-    def fprop(self, a: Any, places: Any, amount: Any) -> Any:
+    def fprop(self, a: Value, places: Value, amount: Value) -> Value:
         h = np.array(a, order="C")
         np.subtract.at(h.reshape(-1), places, amount)
         return h
 
-    def bprop(self, grad: Any, h: Any, a: Any, places: Any, amount: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, places: Value, amount: Value) -> tuple[Value, ...]:
         return grad, None, -np.sum(np.reshape(grad, (-1,))[places])
 
     def infer(self, a: Spec, places: Spec, amount: Spec) -> Spec:
@@ -152,7 +152,7 @@ class MinusAt(Box):
         return product(shapes[1])
 
 
-def pick(box: Box, values: Any, labels: Any) -> Any:
+def pick(box: Box, values: Value, labels: Value) -> Any:
     """The value at each label, along the last axis; a label that is no class is refused in the name of the box."""
     if isinstance(values, Box) or isinstance(labels, Box):
         places = PlacesOf(labels, values)
@@ -161,12 +161,12 @@ def pick(box: Box, values: Any, labels: Any) -> Any:
     return np.take_along_axis(values, labels[..., None], -1)[..., 0]
 
 
-def check_labels(box: Box, labels: Any, classes: int) -> None:
+def check_labels(box: Box, labels: Value, classes: int) -> None:
     """Refuse a label outside 0 to classes - 1."""
     refuse(box, "label", labels, (labels < 0) | (labels >= classes), f"0 to {classes - 1}")
 
 
-def refuse(box: Box, what: str, values: Any, wrong: Any, needed: str) -> None:
+def refuse(box: Box, what: str, values: Value, wrong: Any, needed: str) -> None:
     """Name the first value that is wrong, and where it stands."""
     if not wrong.any():
         return

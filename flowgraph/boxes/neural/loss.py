@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.engine import remedies
@@ -57,13 +57,13 @@ class NegativeLogLikelihood(ClassLoss):
         example((4,), np.array(3)),
     )
 
-    def fprop(self, f: Any, targets: Any) -> Any:
+    def fprop(self, f: Value, targets: Value) -> Value:
         if targets.ndim < f.ndim:
             return -np.log(pick(self, f, targets))
         t = as_rows(targets, f)
         return -np.sum(t * np.log(np.where(t == 0, 1, f)), axis=-1)
 
-    def bprop(self, grad: Any, h: Any, f: Any, targets: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, f: Value, targets: Value) -> tuple[Value, ...]:
         t = as_rows(targets, f)
         return -grad[..., None] * t / np.where(t == 0, 1, f), None
 
@@ -96,7 +96,7 @@ class SoftmaxCrossEntropy(ClassLoss):
         example((4,), np.array(3)),
     )
 
-    def fprop(self, logits: Any, targets: Any) -> Any:
+    def fprop(self, logits: Value, targets: Value) -> Value:
         low = logits - np.max(logits, axis=-1, keepdims=True) if logits.size else logits
         log_sum = np.log(np.sum(np.exp(low), axis=-1)) if logits.shape[-1] else low.sum(axis=-1)
         if targets.ndim < logits.ndim:
@@ -104,7 +104,7 @@ class SoftmaxCrossEntropy(ClassLoss):
         t = as_rows(targets, logits)
         return np.sum(t * np.where(t == 0, 0, log_sum[..., None] - low), axis=-1)
 
-    def bprop(self, grad: Any, h: Any, logits: Any, targets: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, logits: Value, targets: Value) -> tuple[Value, ...]:
         t = as_rows(targets, logits)
         f = Softmax.apply(logits)
         if targets.ndim == logits.ndim:

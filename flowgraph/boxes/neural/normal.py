@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 from flowgraph.errors import DtypeError
 from flowgraph.shapes.spec import Spec
 
@@ -39,16 +39,16 @@ class NormalCdf(Elementwise):
             raise DtypeError(f"{self.title}: found complex numbers, needs real ones: its value is computed for those")
         return super().infer(*specs)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         z = np.minimum(np.abs(np.asarray(a, np.float64)), _ALL_UNDERFLOW)
         tail = np.exp(z * z * -0.5) * (1 / math.sqrt(2 * math.pi)) * _mills_ratio(z)
         return np.where(a < 0, tail, 1 - tail).astype(np.result_type(a.dtype, 1.0))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(a * a * -0.5) * (1 / math.sqrt(2 * math.pi))),)
 
 
-def _mills_ratio(z: Any) -> Any:
+def _mills_ratio(z: Value) -> Any:
     """The series, summed by Clenshaw's recurrence."""
     twice = 2 * (z - _START - _SCALE) / (z - _START + _SCALE)
     first, *others = _coefficients()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.boxes.neural.sliding import Padding, PerAxis, Sliding, numbers, read_sliding
 from flowgraph.errors import DtypeError, UsageError
@@ -23,7 +24,7 @@ class Pooling(Box, abstract=True):
     than half of the window.
     """
 
-    size: PerAxis = 2
+    size: PerAxis = 2  # type: ignore[assignment]  # elsewhere the number of elements
     stride: PerAxis | None = None
     padding: Padding = 0
     dilation: PerAxis = 1
@@ -74,10 +75,10 @@ class MaxPool(Pooling):
         example((2, 6, 5), size=(2,), dilation=2, stride=1),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return _largest(self, a)[1]
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (SpreadToLargest.apply(grad, a, **self.setting_values()),)
 
     def infer(self, a: Spec) -> Spec:
@@ -109,7 +110,7 @@ class SpreadToLargest(Pooling):
         ),
     )
 
-    def fprop(self, g: Any, source: Any) -> Any:
+    def fprop(self, g: Value, source: Value) -> Value:
         places, taken, shape = _taken(self, source)
         share = g / _ties(taken, g.dtype)
         h = np.zeros(shape, share.dtype)
@@ -121,7 +122,7 @@ class SpreadToLargest(Pooling):
                 h[place] += share * one
         return self.sliding.inside(h)
 
-    def bprop(self, grad: Any, h: Any, g: Any, source: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, g: Value, source: Value) -> tuple[Value, ...]:
         return MeanOfLargest.apply(grad, source, **self.setting_values()), None
 
     def infer(self, g: Spec, source: Spec) -> Spec:
@@ -146,13 +147,13 @@ class MeanOfLargest(Pooling):
         example((2, 4, 4), np.cos(np.arange(32.0)).reshape(2, 4, 4), size=3, stride=1),
     )
 
-    def fprop(self, a: Any, source: Any) -> Any:
+    def fprop(self, a: Value, source: Value) -> Value:
         places, taken, _ = _taken(self, source)
         read = self.sliding.padded(a, 0)
         total = sum(read[place] * one for place, one in zip(places, taken, strict=True))
         return total / _ties(taken, a.dtype)
 
-    def bprop(self, grad: Any, h: Any, a: Any, source: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, source: Value) -> tuple[Value, ...]:
         return SpreadToLargest.apply(grad, source, **self.setting_values()), None
 
     def infer(self, a: Spec, source: Spec) -> Spec:
@@ -182,13 +183,13 @@ class MeanPool(Pooling):
         example((2, 6, 5), size=(2,), dilation=2, stride=1),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         read = self.sliding.padded(a, 0)
         count = self.pooled(a.shape)[-len(self.sliding.size) :]
         total = sum(read[place] for place in self.sliding.places(count))
         return total / _counted(self, a, count)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (SpreadEvenly.apply(grad, a, **self.setting_values()),)
 
     def infer(self, a: Spec) -> Spec:
@@ -218,7 +219,7 @@ class SpreadEvenly(Pooling):
         example((1, 2, 3, 3), (1, 2, 5, 6), size=3, stride=2, padding=(1, (0, 1)), count_padding=False),
     )
 
-    def fprop(self, g: Any, like: Any) -> Any:
+    def fprop(self, g: Value, like: Value) -> Value:
         count = g.shape[-len(self.sliding.size) :]
         share = g / _counted(self, g, count, like)
         h = np.zeros(self.sliding.padded(np.broadcast_to(np.zeros((), share.dtype), like.shape), 0).shape, share.dtype)
@@ -226,7 +227,7 @@ class SpreadEvenly(Pooling):
             h[place] += share
         return self.sliding.inside(h)
 
-    def bprop(self, grad: Any, h: Any, g: Any, like: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, g: Value, like: Value) -> tuple[Value, ...]:
         return MeanPool.apply(grad, **self.setting_values()), None
 
     def infer(self, g: Spec, like: Spec) -> Spec:
@@ -239,7 +240,7 @@ class SpreadEvenly(Pooling):
         return product(shapes[0]) * (product(self.sliding.size) + 1)
 
 
-def _largest(box: Pooling, a: Any) -> tuple[Any, Any]:
+def _largest(box: Pooling, a: Value) -> tuple[Any, Any]:
     """The array with padding that is never the largest, and the largest of each window."""
     low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min if a.dtype.kind in "iu" else False
     padded = box.sliding.padded(a, low)
@@ -250,14 +251,14 @@ def _largest(box: Pooling, a: Any) -> tuple[Any, Any]:
     return padded, largest
 
 
-def _taken(box: Pooling, source: Any) -> tuple[list[Any], list[Any], tuple[int, ...]]:
+def _taken(box: Pooling, source: Value) -> tuple[list[Any], list[Any], tuple[int, ...]]:
     """For each element of the window its places, and where it is the largest; the shape of the padded array."""
     padded, largest = _largest(box, source)
     places = [*box.sliding.places(largest.shape[-len(box.sliding.size) :])]
     return places, [padded[place] == largest for place in places], padded.shape
 
 
-def _ties(taken: list[Any], dtype: Any) -> Any:
+def _ties(taken: list[Any], dtype: DTypeLike | None) -> Any:
     """How many are the largest in each window, at least 1, so that a NaN divides nothing by 0."""
     ties = taken[0].astype(np.uint8 if len(taken) < 256 else np.intp)
     for one in taken[1:]:
@@ -265,7 +266,7 @@ def _ties(taken: list[Any], dtype: Any) -> Any:
     return np.maximum(ties, 1).astype(dtype)
 
 
-def _counted(box: Any, values: Any, count: Any, like: Any = None) -> Any:
+def _counted(box: Any, values: Value, count: Any, like: Value = None) -> Any:
     """How many elements count in each window."""
     sliding: Sliding = box.sliding
     dtype = values.dtype if values.dtype.kind in "fc" else float

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.engine import remedies
@@ -48,10 +48,10 @@ class L1(Regularizer):
     derivative = r"\mathrm{sign}(W)"
     kinks = (0.0,)
 
-    def fprop(self, *weights: Any) -> Any:
+    def fprop(self, *weights: Value) -> Value:
         return sum((np.sum(np.abs(w)) for w in weights[1:]), np.sum(np.abs(weights[0])))
 
-    def bprop(self, grad: Any, h: Any, *weights: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *weights: Value) -> tuple[Value, ...]:
         return tuple(grad * conjugate(np.sign(w)) for w in weights)
 
 
@@ -68,9 +68,9 @@ class L2(Regularizer):
     derivative = "2 W"
     remedies = {"fprop": remedies.SUM}
 
-    def fprop(self, *weights: Any) -> Any:
+    def fprop(self, *weights: Value) -> Value:
         first, *others = (np.sum(real_part(conjugate(w) * w)) for w in weights)
         return sum(others, first)
 
-    def bprop(self, grad: Any, h: Any, *weights: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *weights: Value) -> tuple[Value, ...]:
         return tuple(2 * grad * conjugate(w) for w in weights)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size, add, unknown
 from flowgraph.shapes.spec import shape_text
@@ -50,14 +50,14 @@ class Sliding(NamedTuple):
             for size, span, stride, pair in zip(shape, self.spans, self.stride, self.padding, strict=True)
         )
 
-    def padded(self, a: Any, value: Any) -> Any:
+    def padded(self, a: Value, value: Value) -> Any:
         """The array with the padding of the value around its last axes."""
         if not any(map(any, self.padding)):
             return a
         whole = ((0, 0),) * (a.ndim - len(self.size))
         return np.pad(a, (*whole, *self.padding), constant_values=value)
 
-    def inside(self, a: Any) -> Any:
+    def inside(self, a: Value) -> Any:
         """A padded array without the padding."""
         cuts: list[Any] = [
             slice(before, a.shape[i - len(self.size)] - after) for i, (before, after) in enumerate(self.padding)
@@ -75,7 +75,7 @@ class Sliding(NamedTuple):
                 ),
             )
 
-    def windows(self, a: Any) -> Any:
+    def windows(self, a: Value) -> Any:
         """All windows of a padded array as a view: the axes before, the elements of the window, its places."""
         axes = tuple(range(-len(self.size), 0))
         view = np.lib.stride_tricks.sliding_window_view(a, self.spans, axis=axes)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
@@ -50,11 +50,11 @@ class Softmax(AlongAxis):
     formula = r"e^{a_c} / \sum_k e^{a_k}"
     derivative = r"h_c (1_{c=k} - h_k)"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         e = np.exp(_below_zero(a, self.axis))
         return e / np.sum(e, axis=self.axis, keepdims=True)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (h * (grad - np.sum(grad * h, axis=self.axis, keepdims=True)),)
 
 
@@ -68,28 +68,28 @@ class LogSoftmax(AlongAxis):
     formula = r"a_c - \log \sum_k e^{a_k}"
     derivative = r"1_{c=k} - e^{h_k}"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         low = _below_zero(a, self.axis)
         if not a.size:
             return low
         return low - np.log(np.sum(np.exp(low), axis=self.axis, keepdims=True))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad - np.exp(h) * np.sum(grad, axis=self.axis, keepdims=True),)
 
 
-def _below_zero(a: Any, axis: Any) -> Any:
+def _below_zero(a: Value, axis: Axes | None) -> Any:
     """The scores less their largest; of no scores at all the largest is never used."""
     return a - 1.0 * np.max(a, axis=axis, keepdims=True) if a.size else 1.0 * a
 
 
 @public
-def softmax(a: Any, axis: Any = -1) -> Any:
+def softmax(a: Value, axis: Axes | None = -1) -> Any:
     """Softmax of a box, or of an array."""
     return Softmax.apply(a, axis=axis)
 
 
 @public
-def log_softmax(a: Any, axis: Any = -1) -> Any:
+def log_softmax(a: Value, axis: Axes | None = -1) -> Any:
     """LogSoftmax of a box, or of an array."""
     return LogSoftmax.apply(a, axis=axis)

@@ -7,23 +7,23 @@ from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
-from flowgraph.box.axes import axes_of, is_of_number
+from flowgraph.box import Box, Constant, Value
+from flowgraph.box.axes import Axes, axes_of, is_of_number
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import product
 
 
-def as_box_or_array(a: Any) -> Any:
+def as_box_or_array(a: Value) -> Any:
     """A box as it is, everything else as an array."""
     return a if isinstance(a, Box) else np.asarray(a)
 
 
-def as_box(a: Any) -> Box:
+def as_box(a: Value) -> Box:
     """A box as it is, everything else as a constant."""
     return a if isinstance(a, Box) else Constant(a)
 
 
-def require_static(a: Any, function: str, what: str) -> Any:
+def require_static(a: Value, function: str, what: str) -> Any:
     """An array whose numbers are known before a run; a box that computes them is refused."""
     if isinstance(a, Constant):
         return a.value
@@ -32,12 +32,12 @@ def require_static(a: Any, function: str, what: str) -> Any:
     return np.asarray(a)
 
 
-def take_axis(a: Any, axis: int, item: Any) -> Any:
+def take_axis(a: Value, axis: int, item: Any) -> Any:
     """The array at an index of one axis, counted from the front."""
     return a[(*(slice(None),) * axis, item)]
 
 
-def slice_of_zeros(a: Any, axis: int) -> Any:
+def slice_of_zeros(a: Value, axis: int) -> Any:
     """A slice of zeros, of size 1 along an axis and of the sizes of the array along the others."""
     return np.expand_dims(np.sum(np.zeros_like(a), axis=axis), axis).astype(a.dtype)
 
@@ -47,7 +47,7 @@ def expand_along(line: Any, axis: int, ndim: int) -> Any:
     return np.expand_dims(line, tuple(i for i in range(ndim) if i != axis)) if np.ndim(line) else line
 
 
-def one_axis(a: Box, axis: Any) -> tuple[Any, int]:
+def one_axis(a: Box, axis: Axes | None) -> tuple[Any, int]:
     """The array with the axes of a reduction made one, and the place of that one: the last of several axes."""
     if axis is None:
         return (a if a.ndim == 1 else np.ravel(a)), 0
@@ -60,14 +60,14 @@ def one_axis(a: Box, axis: Any) -> tuple[Any, int]:
     return np.reshape(moved, cast(Any, sizes)), len(rest)
 
 
-def with_axis(a: Any, axis: int | None) -> tuple[Any, int]:
+def with_axis(a: Value, axis: int | None) -> tuple[Any, int]:
     """The array and its axis; in rows where that is None, and a number as a row of one, as NumPy takes it."""
     if axis is None or is_of_number(a.ndim, axis):
         return np.ravel(a), 0
     return a, axis
 
 
-def axes_back(reduced: Any, a: Box, axis: Any, keepdims: bool, new: int = 0) -> Any:
+def axes_back(reduced: Value, a: Box, axis: Axes | None, keepdims: bool, new: int = 0) -> Any:
     """A reduced array with its axes back, with size 1, where `keepdims` asks for them; after `new` axes in front."""
     if not keepdims:
         return reduced
@@ -75,6 +75,6 @@ def axes_back(reduced: Any, a: Box, axis: Any, keepdims: bool, new: int = 0) -> 
     return np.expand_dims(reduced, tuple(i + new for i in axes))
 
 
-def in_precision_of(grad: Any, like: Any) -> Any:
+def in_precision_of(grad: Value, like: Value) -> Any:
     """A gradient in the precision of an array: what met numbers of another one may have more digits."""
     return grad.astype(like.dtype) if grad.dtype.kind == like.dtype.kind else grad

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import DtypeError
 from flowgraph.shapes.spec import same
 
 
 @implements(np.isclose)
-def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+def isclose(a: Value, b: Value, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """np.isclose of boxes."""
     a, b = as_box(a), as_box(b)
     b = b if b.dtype.kind in "fc" else b.astype(np.result_type(b.dtype, 1.0))
@@ -23,13 +24,13 @@ def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: boo
 
 
 @implements(np.allclose)
-def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+def allclose(a: Value, b: Value, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """np.allclose of boxes: a box of one truth value."""
     return np.all(np.isclose(as_box(a), b, rtol, atol, equal_nan))
 
 
 @implements(np.array_equal)
-def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+def array_equal(a1: Value, a2: Value, equal_nan: bool = False) -> Any:
     """np.array_equal of boxes: a box of one truth value, False at once where the shapes differ."""
     a1, a2 = as_box(a1), as_box(a2)
     if len(a1.shape) != len(a2.shape) or not all(map(same, a1.shape, a2.shape)):
@@ -39,30 +40,30 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 
 
 @implements(np.isposinf)
-def isposinf(x: Any) -> Any:
+def isposinf(x: Value) -> Any:
     """np.isposinf of a box."""
     return np.isinf(_real(x, "np.isposinf")) & (x > 0)
 
 
 @implements(np.isneginf)
-def isneginf(x: Any) -> Any:
+def isneginf(x: Value) -> Any:
     """np.isneginf of a box."""
     return np.isinf(_real(x, "np.isneginf")) & (x < 0)
 
 
 @implements(np.iscomplex)
-def iscomplex(x: Any) -> Any:
+def iscomplex(x: Value) -> Any:
     """np.iscomplex of a box: whether there is an imaginary part."""
     return np.imag(x) != 0
 
 
 @implements(np.isreal)
-def isreal(x: Any) -> Any:
+def isreal(x: Value) -> Any:
     """np.isreal of a box: whether there is no imaginary part."""
     return np.imag(x) == 0
 
 
-def _real(x: Any, who: str) -> Any:
+def _real(x: Value, who: str) -> Any:
     if x.dtype.kind == "c":
         raise DtypeError(f"{who}: found {x.title} of dtype {x.dtype}, which has no sign; take np.real or np.imag of it")
     return x

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
-from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box import Box, Value
+from flowgraph.box.axes import Axes, axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, expand_along, slice_of_zeros, take_axis
 from flowgraph.errors import DtypeError, ShapeError, UsageError
@@ -16,7 +16,7 @@ from flowgraph.shapes.size import Size
 
 
 @implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def diff(a: Value, n: int = 1, axis: int = -1, prepend: Value = None, append: Value = None) -> Any:
     """np.diff of a box: each element less the one before it, n times; of truth values whether the two differ."""
     if n < 0:
         raise UsageError(f"np.diff: found n={n}, needs a number of times from 0")
@@ -33,7 +33,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 
 @implements(np.ediff1d)
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+def ediff1d(ary: Value, to_end: Value = None, to_begin: Value = None) -> Any:
     """np.ediff1d of a box: the differences of its elements in rows, with other numbers at both ends."""
     flat: Any = np.ravel(_numbers(as_box(ary), "np.ediff1d"))
     parts = [diff(flat)]
@@ -48,7 +48,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 
 @implements(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: Value, x: Value = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """np.trapezoid of a box: the area under the line through points at distances dx, or at places x."""
     y = as_box(y)
     axis = axis_of(y, axis, y.ndim)
@@ -59,7 +59,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 
 @implements(np.gradient)
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def gradient(f: Value, *varargs: Any, axis: Axes | None = None, edge_order: int = 1) -> Any:
     """np.gradient of a box: the slopes of values on a grid along each axis, whose distances or places may be boxes.
 
     In the middle by central differences, at the edges by one-sided ones through two points or, for edge_order 2, three.
@@ -86,7 +86,7 @@ def _numbers(a: Box, who: str) -> Box:
     return a
 
 
-def _as_end(end: Any, a: Any, axis: int) -> Any:
+def _as_end(end: Any, a: Value, axis: int) -> Any:
     """What np.diff puts before or after an array: a number becomes a slice of it."""
     end = as_box_or_array(end)
     if end.ndim:
@@ -137,6 +137,6 @@ def _parabola(points: Sequence[Any], steps: Sequence[Any], place: int) -> Any:
     return -two / (one * both) * a + (two - one) / (one * two) * b + one / (two * both) * c
 
 
-def _one(a: Any, axis: int, place: int) -> Any:
+def _one(a: Value, axis: int, place: int) -> Any:
     """The slice of an array at one place of an axis, which stays with size 1."""
     return np.expand_dims(take_axis(a, axis, place), axis)

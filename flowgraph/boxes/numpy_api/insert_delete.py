@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.axes import Axes, axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import (
@@ -24,7 +25,7 @@ from flowgraph.shapes.size import Size
 
 
 @implements(np.insert)
-def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+def insert(arr: Value, obj: Value, values: Value, axis: int | None = None) -> Any:
     """np.insert of boxes: values before the places `obj` of an axis; both arrays may be boxes, the places are known."""
     a, axis = _rows(arr, axis)
     size = a.shape[axis]
@@ -53,7 +54,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 
 @implements(np.delete)
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+def delete(arr: Value, obj: Value, axis: int | None = None) -> Any:
     """np.delete of a box: without the slices at some places; on an axis that follows the batch one place or a slice."""
     a, axis = _rows(arr, axis)
     size = a.shape[axis]
@@ -76,7 +77,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 
 
 @implements(np.trim_zeros)
-def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+def trim_zeros(filt: Value, trim: str = "fb", axis: Axes | None = None) -> Any:
     """np.trim_zeros of a box: without the slices of zeros at the ends of its axes; what is left is known in a run."""
     a = as_box(filt)
     ends = trim.lower()
@@ -95,7 +96,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     return a
 
 
-def _rows(arr: Any, axis: int | None) -> tuple[Any, int]:
+def _rows(arr: Value, axis: int | None) -> tuple[Any, int]:
     """The array and the axis to edit; all elements in rows for None."""
     a = as_box(arr)
     if axis is None:
@@ -103,7 +104,7 @@ def _rows(arr: Any, axis: int | None) -> tuple[Any, int]:
     return a, axis_of(a, axis, a.ndim)
 
 
-def _places(obj: Any, size: Any, function: str, masks: bool = True) -> Any:
+def _places(obj: Value, size: Any, function: str, masks: bool = True) -> Any:
     """The places as integers: of a slice, of a mask, or as they are."""
     if isinstance(obj, slice):
         if isinstance(size, Size):
@@ -115,7 +116,7 @@ def _places(obj: Any, size: Any, function: str, masks: bool = True) -> Any:
     return places if places.size else places.astype(int)
 
 
-def _insert_several(a: Any, places: Any, values: Any, axis: int) -> Any:
+def _insert_several(a: Value, places: Value, values: Value, axis: int) -> Any:
     """One slice of values before each of several places of an axis whose size is known."""
     size = a.shape[axis]
     if isinstance(size, Size):

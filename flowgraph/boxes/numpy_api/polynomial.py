@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.inference import try_fprop
 from flowgraph.box.numpy_dispatch import implements
@@ -31,16 +31,16 @@ class PolyVal(Box):
     examples = (example((4,), (2, 3)), example((3,), ()), example((1,), (3,)), example((3,), np.array([0.0, -1.5])))
 
     @classmethod
-    def from_numpy(cls, p: Any, x: Any) -> Box:
+    def from_numpy(cls, p: Any, x: Value) -> Box:
         """np.polyval; a list of coefficients may hold boxes."""
         if not isinstance(p, Box) and any(isinstance(one, Box) for one in p):
             p = np.stack(list(p))
         return cls(p, x)
 
-    def fprop(self, p: Any, x: Any) -> Any:
+    def fprop(self, p: Value, x: Value) -> Value:
         return np.asarray(np.polyval(p, x))
 
-    def bprop(self, grad: Any, h: Any, p: Any, x: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, p: Value, x: Value) -> tuple[Value, ...]:
         exponents = np.flip(arange_like(p))
         powers = np.expand_dims(np.ravel(x), 1) ** exponents
         slope = PolyVal.apply(p[:-1] * exponents[:-1], x)
@@ -61,7 +61,7 @@ class PolyVal(Box):
 
 
 @implements(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+def vander(x: Value, N: int | None = None, increasing: bool = False) -> Any:
     """np.vander of a box: a column per power, the highest first, or the lowest for `increasing`."""
     if x.ndim != 1:
         raise ShapeError(f"np.vander: found {x.title} with {x.ndim} axes, needs one")
@@ -70,19 +70,19 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
 
 @implements(np.polyadd)
-def polyadd(a1: Any, a2: Any) -> Any:
+def polyadd(a1: Value, a2: Value) -> Any:
     """np.polyadd of boxes."""
     return np.add(*_same_length(a1, a2))
 
 
 @implements(np.polysub)
-def polysub(a1: Any, a2: Any) -> Any:
+def polysub(a1: Value, a2: Value) -> Any:
     """np.polysub of boxes."""
     return np.subtract(*_same_length(a1, a2))
 
 
 @implements(np.polymul)
-def polymul(a1: Any, a2: Any) -> Any:
+def polymul(a1: Value, a2: Value) -> Any:
     """np.polymul of boxes: zeros in front are left out of an array, as NumPy does, but not of a box."""
     first, second = (a if isinstance(a, Box) else _without_zeros(a) for a in (a1, a2))
     # no coefficients are those of the polynomial that is 0
@@ -115,7 +115,7 @@ def _check_vector(p: Any, who: str) -> None:
         raise ShapeError(f"{who}: found coefficients with {np.ndim(p)} axes, needs one")
 
 
-def _same_length(*polynomials: Any) -> Sequence[Any]:
+def _same_length(*polynomials: Value) -> Sequence[Any]:
     """Polynomials with as many coefficients as the longest of them."""
     boxes: list[Any] = [np.atleast_1d(as_box(a)) for a in polynomials]
     sizes = [a.shape[0] for a in boxes]
@@ -128,13 +128,13 @@ def _same_length(*polynomials: Any) -> Sequence[Any]:
     return [np.pad(a, (max(sizes) - a.shape[0], 0)) for a in boxes]
 
 
-def _without_zeros(a: Any) -> Any:
+def _without_zeros(a: Value) -> Any:
     """The coefficients of an array from the first that is not 0."""
     trimmed = np.trim_zeros(np.atleast_1d(a), "f")
     return trimmed if trimmed.size else np.zeros(1, np.asarray(a).dtype)
 
 
-def _times(m: Any, function: str) -> int:
+def _times(m: Value, function: str) -> int:
     if not isinstance(m, int | np.integer) or m < 0:
         raise UsageError(f"{function}: found m={m!r}, needs a number of times from 0")
     return int(m)

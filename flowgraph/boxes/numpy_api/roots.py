@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.linear_algebra.matrices import rows
 from flowgraph.boxes.numpy_api.array_arguments import as_box
@@ -40,7 +40,9 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 @implements(np.polyfit)
-def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
+def polyfit(
+    x: Value, y: Value, deg: Any, rcond: Any = None, full: bool = False, w: Value = None, cov: Value = False
+) -> Any:
     """np.polyfit of boxes: the coefficients of least squares; with what lstsq tells of them for `full`, with their
     covariance for `cov`."""
     order = int(deg) + 1
@@ -63,7 +65,7 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
     return (c, _covariance(scaled, scale, residuals, cov, y.ndim)) if cov else c
 
 
-def _covariance(scaled: Any, scale: Any, residuals: Any, cov: Any, ndim: int) -> Any:
+def _covariance(scaled: Any, scale: Any, residuals: Any, cov: Value, ndim: int) -> Any:
     """The covariance of coefficients, scaled by what the fit leaves unless `cov` is "unscaled"."""
     base = np.linalg.inv(scaled.T @ scaled) / np.outer(scale, scale)
     spare = scaled.shape[0] - scaled.shape[1]

@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
@@ -14,7 +15,13 @@ from flowgraph.errors import UsageError
 
 @implements(np.linspace)
 def linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
 ) -> Any:
     """np.linspace of boxes: start + t (stop − start) for evenly spaced t from 0 to 1."""
     num = operator.index(num)
@@ -34,7 +41,13 @@ def linspace(
 
 @implements(np.logspace)
 def logspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
 ) -> Any:
     """np.logspace of boxes: powers of `base`, whose exponents are evenly spaced."""
     if np.ndim(base):
@@ -47,7 +60,9 @@ def logspace(
 
 
 @implements(np.geomspace)
-def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+def geomspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: DTypeLike | None = None, axis: int = 0
+) -> Any:
     """np.geomspace of boxes of real numbers: each as many times the one before, of one sign."""
     start, stop = as_box(start) * 1.0, as_box(stop) * 1.0
     if "c" in (start.dtype.kind, stop.dtype.kind):

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.axes import Axes
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.reduction.sums import Fold, Reduction
 
 _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
@@ -16,7 +18,7 @@ _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 class Extreme(Fold, abstract=True):
     """The gradient goes to the element that was taken; elements that tie share it equally."""
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         taken = (a == self.restored(h, a)).astype(a.dtype)
         ties = np.sum(taken, axis=self.axis, keepdims=True)
         return (self.restored(grad, a) * (taken / ties),)
@@ -35,7 +37,7 @@ class Max(Extreme):
     analytic = False
     slopes = "choice"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a.max(axis=self.axis, keepdims=self.keepdims)
 
 
@@ -52,12 +54,12 @@ class Min(Extreme):
     analytic = False
     slopes = "choice"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a.min(axis=self.axis, keepdims=self.keepdims)
 
 
 @implements(np.ptp)
-def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def ptp(a: Value, axis: Axes | None = None, *, keepdims: bool = False) -> Any:
     """np.ptp of a box: from the smallest to the largest."""
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
@@ -73,7 +75,7 @@ class ArgMax(Reduction):
     formula = r"\arg\max a"
     examples = (example((3, 4)), example((3, 4), axis=-1), example(_TIED, axis=1, keepdims=True))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.argmax(a, axis=self.axis, keepdims=self.keepdims)
 
 
@@ -88,7 +90,7 @@ class ArgMin(Reduction):
     formula = r"\arg\min a"
     examples = (example((3, 4)), example((3, 4), axis=-1), example(_TIED, axis=1, keepdims=True))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.argmin(a, axis=self.axis, keepdims=self.keepdims)
 
 
@@ -101,7 +103,7 @@ class AnyTrue(Fold):
     formula = r"\exists\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [False, False]]), axis=1))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.any(a, axis=self.axis, keepdims=self.keepdims)
 
 
@@ -114,7 +116,7 @@ class AllTrue(Fold):
     formula = r"\forall\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [True, True]]), axis=1))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.all(a, axis=self.axis, keepdims=self.keepdims)
 
 
@@ -127,5 +129,5 @@ class CountNonzero(Reduction):
     formula = r"\sum 1_{a \neq 0}"
     examples = (*Reduction.examples, example(np.array([[1.0, 0.0], [0.0, 0.0]]), axis=1))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.count_nonzero(a, axis=self.axis, keepdims=self.keepdims)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
+from flowgraph.box.axes import Axes
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.numpy_api.array_arguments import as_box, one_axis
 from flowgraph.errors import UsageError
 
 
-def in_dtype(a: Any, dtype: Any) -> Any:
+def in_dtype(a: Value, dtype: DTypeLike | None) -> Any:
     """An array as a box, in another dtype if one is given."""
     a = as_box(a)
     return a if dtype is None else a.astype(dtype)
 
 
-def masked(a: Any, where: Any, neutral: Any) -> Any:
+def masked(a: Value, where: Value, neutral: Any) -> Any:
     """The array with a number that changes nothing in place of what the mask leaves out."""
     if where is None or where is True:
         return a
@@ -28,12 +30,12 @@ def masked(a: Any, where: Any, neutral: Any) -> Any:
     return kept
 
 
-def count_where(a: Any, where: Any, axis: Any, keepdims: bool) -> Any:
+def count_where(a: Value, where: Value, axis: Axes | None, keepdims: bool) -> Any:
     """How many elements along the axes the mask keeps."""
     return np.sum(masked(np.ones_like(a, dtype=int), where, 0), axis=axis, keepdims=keepdims)
 
 
-def started(a: Box, axis: Any, initial: Any) -> tuple[Any, int]:
+def started(a: Box, axis: Axes | None, initial: Value) -> tuple[Any, int]:
     """The array with the axes of a reduction made one, and a slice more on it, of the value that it starts from; and
     the place of that axis."""
     if isinstance(initial, Box):
@@ -42,7 +44,7 @@ def started(a: Box, axis: Any, initial: Any) -> tuple[Any, int]:
     return np.pad(merged, [(0, int(i == place)) for i in range(merged.ndim)], constant_values=initial), place
 
 
-def squares(a: Any, where: Any, axis: Any, keepdims: bool, mean: Any = None) -> tuple[Any, Any]:
+def squares(a: Value, where: Value, axis: Axes | None, keepdims: bool, mean: Value = None) -> tuple[Any, Any]:
     """The squared distances from the mean of what a mask keeps, summed, and how many there are."""
     number = count_where(a, where, axis, True)
     if mean is None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.numpy_api.array_arguments import as_box
@@ -16,7 +17,13 @@ from flowgraph.boxes.reduction.masked import count_where, in_dtype, one_of, squa
 
 @implements(np.nansum)
 def nansum(
-    a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None
+    a: Value,
+    axis: Any = None,
+    *,
+    dtype: DTypeLike | None = None,
+    keepdims: bool = False,
+    initial: Value = None,
+    where: Value = None,
 ) -> Any:
     """np.nansum of a box: NaN adds nothing."""
     return np.sum(filled(a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
@@ -24,50 +31,58 @@ def nansum(
 
 @implements(np.nanprod)
 def nanprod(
-    a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = None
+    a: Value,
+    axis: Any = None,
+    *,
+    dtype: DTypeLike | None = None,
+    keepdims: bool = False,
+    initial: Value = None,
+    where: Value = None,
 ) -> Any:
     """np.nanprod of a box: NaN is 1."""
     return np.prod(filled(a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nancumsum)
-def nancumsum(a: Any, axis: Any = None, *, dtype: Any = None) -> Any:
+def nancumsum(a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Any:
     """np.nancumsum of a box: NaN adds nothing."""
     return np.cumsum(filled(a, 0), axis=axis, dtype=dtype)
 
 
 @implements(np.nancumprod)
-def nancumprod(a: Any, axis: Any = None, *, dtype: Any = None) -> Any:
+def nancumprod(a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Any:
     """np.nancumprod of a box: NaN is 1."""
     return np.cumprod(filled(a, 1), axis=axis, dtype=dtype)
 
 
 @implements(np.nanmax)
-def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
+def nanmax(a: Value, axis: Any = None, *, keepdims: bool = False, initial: Value = None, where: Value = None) -> Any:
     """np.nanmax of a box: NaN only where there is nothing else; elements that tie share the gradient."""
     return _extreme(np.max, -np.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.nanmin)
-def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Any:
+def nanmin(a: Value, axis: Any = None, *, keepdims: bool = False, initial: Value = None, where: Value = None) -> Any:
     """np.nanmin of a box: NaN only where there is nothing else; elements that tie share the gradient."""
     return _extreme(np.min, np.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.nanargmax)
-def nanargmax(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nanargmax(a: Value, axis: Any = None, *, keepdims: bool = False) -> Any:
     """np.nanargmax of a box: an index, which no gradient passes."""
     return np.argmax(filled(a, -np.inf), axis=axis, keepdims=keepdims)
 
 
 @implements(np.nanargmin)
-def nanargmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+def nanargmin(a: Value, axis: Any = None, *, keepdims: bool = False) -> Any:
     """np.nanargmin of a box: an index, which no gradient passes."""
     return np.argmin(filled(a, np.inf), axis=axis, keepdims=keepdims)
 
 
 @implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, where: Any = None) -> Any:
+def nanmean(
+    a: Value, axis: Any = None, *, dtype: DTypeLike | None = None, keepdims: bool = False, where: Value = None
+) -> Any:
     """np.nanmean of a box: over what is not NaN; of nothing it is NaN, with the gradient 0."""
     if not may_be_nan(a):
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
@@ -78,8 +93,8 @@ def nanmean(a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = Fal
 
 @implements(np.nanvar)
 def nanvar(
-    a: Any, axis: Any = None, *, dtype: Any = None, ddof: Any = 0, keepdims: bool = False, where: Any = None,
-    mean: Any = None, correction: Any = None,
+    a: Value, axis: Any = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
+    where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """np.nanvar of a box: over what is not NaN; NaN where that leaves no degree of freedom."""
     a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
@@ -91,8 +106,8 @@ def nanvar(
 
 @implements(np.nanstd)
 def nanstd(
-    a: Any, axis: Any = None, *, dtype: Any = None, ddof: Any = 0, keepdims: bool = False, where: Any = None,
-    mean: Any = None, correction: Any = None,
+    a: Value, axis: Any = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
+    where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """np.nanstd of a box: over what is not NaN; where all of it is equal the gradient is 0, as that of np.std."""
     a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
@@ -102,28 +117,28 @@ def nanstd(
     return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
 
 
-def filled(a: Any, value: Any) -> Any:
+def filled(a: Value, value: Value) -> Any:
     """The array with a number in place of each NaN."""
     return np.where(np.isnan(a), value, a) if may_be_nan(a) else a
 
 
-def may_be_nan(a: Any) -> bool:
+def may_be_nan(a: Value) -> bool:
     """Whether an array is of a dtype that has a NaN."""
     return bool(a.dtype.kind in "fc")
 
 
-def _numbers(a: Box, where: Any) -> Any:
+def _numbers(a: Box, where: Value) -> Any:
     """Where an array has numbers that count."""
     return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & as_box(where)
 
 
-def _ratio(total: Any, number: Any) -> Any:
+def _ratio(total: Value, number: Any) -> Any:
     """A total divided by a number; NaN, and no gradient, where the number is not above 0."""
     return np.where(number > 0, total / np.where(number > 0, number, 1), np.nan)
 
 
 def _extreme(
-    reduce: Callable[..., Any], beyond: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
+    reduce: Callable[..., Any], beyond: float, a: Value, axis: Any, keepdims: bool, initial: Value, where: Value
 ) -> Any:
     """The largest or the smallest of what is not NaN; NaN where there is nothing else to take."""
     if not may_be_nan(a):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
@@ -37,10 +38,10 @@ class Prod(Fold):
     remedies = {"fprop": remedies.PRODUCT}
     examples = (*Reduction.examples, example(_ZEROS, axis=1), example(_ZEROS, axis=(0, 1)))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.prod(a, axis=self.axis, keepdims=self.keepdims)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         grad = self.restored(grad, a)
         if not a.ndim:
             return (grad,)
@@ -67,14 +68,14 @@ class Others(Box):
     derivative = r"\prod_{j \neq i, k} a_j"
     examples = (example((4,)), example((3, 4), axis=1), example(_ZEROS), example((2, 3, 2), axis=1))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         a = np.moveaxis(a, self.axis, -1)
         left, right = np.ones_like(a), np.ones_like(a)
         np.cumprod(a[..., :-1], axis=-1, out=left[..., 1:])
         np.cumprod(a[..., :0:-1], axis=-1, out=right[..., -2::-1])
         return np.moveaxis(left * right, -1, self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         row, column = places(a, self.axis)
         rest = Others.apply(np.where(row == column, 1, np.expand_dims(a, self.axis)), axis=self.axis + 1)
         others = np.where(row == column, 0, np.expand_dims(grad, self.axis + 1))
@@ -91,7 +92,7 @@ class Running(Box, abstract=True):
     axis: int | None = None
 
     @classmethod
-    def from_numpy(cls, a: Any, axis: Any = None, *, dtype: Any = None) -> Box:
+    def from_numpy(cls, a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Box:
         """NumPy's call: in another dtype; a number counts as a row of one."""
         a = in_dtype(a, dtype)
         return cls(a, axis=None if is_of_number(a.ndim, axis) else axis)
@@ -133,12 +134,12 @@ class CumSum(Running):
     remedies = {"fprop": remedies.SUM}
     examples = (*Running.examples, example((3, 4), axis=1, reverse=True))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         if not self.reverse:
             return np.cumsum(a, axis=self.axis)
         return np.flip(np.cumsum(np.flip(a, self.axis), axis=self.axis), self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (reshape_like(CumSum.apply(grad, axis=self.axis, reverse=not self.reverse), a),)
 
 
@@ -157,10 +158,10 @@ class CumProd(Running):
     remedies = {"fprop": remedies.PRODUCT}
     examples = (*Running.examples, example(_ZEROS, axis=1), example(_ZEROS))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.cumprod(a, axis=self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         flat = np.reshape(a, (-1,)) if self.axis is None else a
         axis = 0 if self.axis is None else self.axis % a.ndim
         row, column = places(flat, axis)
@@ -169,34 +170,38 @@ class CumProd(Running):
         return (reshape_like(np.sum(later * rows, axis=axis + 1), a),)
 
 
-def places(a: Any, axis: int) -> tuple[Any, Any]:
+def places(a: Value, axis: int) -> tuple[Any, Any]:
     """The places along an axis as rows, and as columns on a new axis behind it."""
     numbers = np.cumsum(np.ones_like(a, dtype=int), axis=axis)
     return np.expand_dims(numbers, axis + 1), np.expand_dims(numbers, axis)
 
 
 @implements(np.cumulative_sum)
-def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+def cumulative_sum(
+    x: Value, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False
+) -> Any:
     """np.cumulative_sum of a box; with the 0 before the first element for `include_initial`."""
     axis = _running_axis(x, axis)
     return _with_initial(np.cumsum(in_dtype(x, dtype), axis=axis), axis, 0, include_initial)
 
 
 @implements(np.cumulative_prod)
-def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+def cumulative_prod(
+    x: Value, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False
+) -> Any:
     """np.cumulative_prod of a box; with the 1 before the first element for `include_initial`."""
     axis = _running_axis(x, axis)
     return _with_initial(np.cumprod(in_dtype(x, dtype), axis=axis), axis, 1, include_initial)
 
 
-def _running_axis(x: Any, axis: Any) -> int:
+def _running_axis(x: Value, axis: Any) -> int:
     """The axis of a running total, which one may leave out for a single axis only."""
     if (axis is None and x.ndim > 1) or (np.ndim(axis) and len(axis) != 1):
         raise UsageError(f"np.cumulative_sum, np.cumulative_prod: found {x.ndim} axes and axis={axis}, needs one axis")
     return 0 if axis is None else axis[0] if np.ndim(axis) else axis
 
 
-def _with_initial(total: Any, axis: int, initial: int, include: bool) -> Any:
+def _with_initial(total: Value, axis: int, initial: int, include: bool) -> Any:
     """A running total, after the number that it starts from."""
     if not include:
         return total

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
@@ -66,7 +67,7 @@ class Reduction(Box, abstract=True):
         except (ValueError, TypeError) as error:
             raise self.shape_error(f"axis={self.axis!r} does not fit: {error}") from None
 
-    def restored(self, reduced: Any, a: Any) -> Any:
+    def restored(self, reduced: Value, a: Value) -> Any:
         """A reduced array with its axes back, with size 1, so that it broadcasts with the child."""
         if self.keepdims or self.axis is None:
             return reduced
@@ -85,8 +86,8 @@ class Fold(Reduction, abstract=True):
 
     @classmethod
     def from_numpy(
-        cls, a: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None, initial: Any = None,
-        where: Any = None,
+        cls, a: Value, axis: Axes | None = None, *, keepdims: bool = False, dtype: DTypeLike | None = None,
+        initial: Value = None, where: Value = None,
     ) -> Any:  # fmt: skip
         """NumPy's call: in another dtype, from an initial value, of the elements that a mask keeps."""
         if cls.identity is None and initial is None and where is not None:
@@ -117,10 +118,10 @@ class Sum(Fold):
     slopes = "share"
     remedies = {"fprop": remedies.SUM}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a.sum(axis=self.axis, keepdims=self.keepdims)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (broadcast_like(self.restored(grad, a), a),)
 
 
@@ -141,8 +142,9 @@ class Mean(Reduction):
 
     @classmethod
     def from_numpy(
-        cls, a: Any, axis: Any = None, *, keepdims: bool = False, dtype: Any = None, where: Any = None
-    ) -> Any:
+        cls, a: Value, axis: Axes | None = None, *, keepdims: bool = False, dtype: DTypeLike | None = None,
+        where: Value = None,
+    ) -> Any:  # fmt: skip
         """np.mean: in another dtype, of the elements that a mask keeps."""
         a = in_dtype(a, dtype)
         if where is None:
@@ -150,10 +152,10 @@ class Mean(Reduction):
         total = np.sum(masked(a, where, 0), axis=axis, keepdims=keepdims)
         return total / count_where(a, where, axis, keepdims).astype(np.result_type(total.dtype, np.float16))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return average(a, self.axis, self.keepdims)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (broadcast_like(self.restored(grad / _positive(count_like(a, self.axis)), a), a),)
 
 
@@ -175,8 +177,8 @@ class Var(Reduction):
 
     @classmethod
     def from_numpy(
-        cls, a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, dtype: Any = None, where: Any = None,
-        mean: Any = None, correction: Any = None,
+        cls, a: Value, axis: Axes | None = None, *, ddof: Any = 0, keepdims: bool = False,
+        dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
     ) -> Any:  # fmt: skip
         """np.var: in another dtype, of the elements that a mask keeps, around a mean that is known."""
         a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
@@ -185,10 +187,10 @@ class Var(Reduction):
         total, number = squares(a, where, axis, keepdims, mean)
         return total / np.maximum(number - ddof, 0)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return spread(a, self.axis, self.ddof, self.keepdims)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         centred = a - np.mean(a, axis=self.axis, keepdims=True)
         freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
         return (self.restored(grad / freedom, a) * (2 * conjugate(centred)),)
@@ -214,8 +216,8 @@ class Std(Reduction):
 
     @classmethod
     def from_numpy(
-        cls, a: Any, axis: Any = None, *, ddof: Any = 0, keepdims: bool = False, dtype: Any = None, where: Any = None,
-        mean: Any = None, correction: Any = None,
+        cls, a: Value, axis: Axes | None = None, *, ddof: Any = 0, keepdims: bool = False,
+        dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
     ) -> Any:  # fmt: skip
         """np.std: in another dtype, of the elements that a mask keeps, around a mean that is known."""
         a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
@@ -224,10 +226,10 @@ class Std(Reduction):
         variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
         return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.sqrt(spread(a, self.axis, self.ddof, self.keepdims))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         centred = a - np.mean(a, axis=self.axis, keepdims=True)
         freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
         return (self.restored(grad / (freedom * one_at_zero(h)), a) * conjugate(centred),)
@@ -247,27 +249,27 @@ class LogSumExp(Reduction):
     formula = r"\ln \sum \exp(a)"
     derivative = r"\exp(a - h)"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         a = a * 1.0
         largest = finite_or_zero(np.max(a, axis=self.axis, keepdims=True, initial=-np.inf))
         total = np.exp(a - largest).sum(axis=self.axis, keepdims=self.keepdims)
         with np.errstate(divide="ignore"):
             return np.log(total) + (largest if self.keepdims else largest.reshape(total.shape))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         softmax = np.exp(a - self.restored(finite_or_zero(h), a))
         total = np.sum(softmax, axis=self.axis, keepdims=True)
         return (self.restored(grad, a) * (softmax / one_at_zero(total)),)
 
 
-def average(a: Any, axis: Any, keepdims: bool) -> Any:
+def average(a: Value, axis: Axes | None, keepdims: bool) -> Any:
     """The mean; of nothing it is 0 / 0, about which `np.errstate` decides, unlike about the warning of np.mean."""
     if count(a.shape, axis):
         return np.mean(a, axis=axis, keepdims=keepdims)
     return np.sum(a, axis=axis, keepdims=keepdims) / 0
 
 
-def spread(a: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
+def spread(a: Value, axis: Axes | None, ddof: Any, keepdims: bool) -> Any:
     """The variance, of complex numbers that of their distance; an empty one is NaN, as in NumPy."""
     centred = a - average(a, axis, True)
     total = real_part(conjugate(centred) * centred).sum(axis=axis, keepdims=keepdims)
@@ -275,19 +277,19 @@ def spread(a: Any, axis: Any, ddof: Any, keepdims: bool) -> Any:
 
 
 @public
-def sum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def sum(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any:
     """np.sum of a box, an array or a number."""
     return Sum.apply(a, axis=axis, keepdims=keepdims)
 
 
 @public
-def mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any:
     """np.mean of a box, an array or a number."""
     return Mean.apply(a, axis=axis, keepdims=keepdims)
 
 
 @public
-def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any:
     """ln Σ exp(a) along axes, of a box, an array or a number, without overflow.
 
     >>> import flowgraph as fg

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, axes_of, axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
@@ -30,10 +30,10 @@ class Transpose(Box):
     slopes = "share"
     examples = (example((3, 4)), example((2, 3, 4), axes=(2, 0, -2)), example((4,)), example(()))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return a.T if self.axes is None else a.transpose(self.axes)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if self.axes is None:
             return (grad.T,)
         axes = axes_of(self, self.axes, a.ndim)
@@ -63,10 +63,10 @@ class Flip(Box):
     arithmetic = False
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, -1)), example(()))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.flip(a, self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.flip(grad, self.axis),)
 
     def infer(self, a: Spec) -> Spec:
@@ -97,7 +97,7 @@ class Roll(Box):
     )
 
     @classmethod
-    def from_numpy(cls, a: Any, shift: Any, axis: Any = None) -> Box:
+    def from_numpy(cls, a: Value, shift: Any, axis: Axes | None = None) -> Box:
         """np.roll; several shifts along one axis add up."""
         if axis is None:
             return cls(a, shift=shift if np.ndim(shift) == 0 else np.sum(shift).item())
@@ -117,10 +117,10 @@ class Roll(Box):
         if shifts.dtype.kind not in "iu" or (shifts.ndim and shifts.size not in (1, axes.size)):
             raise UsageError(f"Roll: found shift = {self.shift!r} and axis = {self.axis!r}, needs an integer per axis")
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.roll(a, self.shift, self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         back = tuple(-shift for shift in self.shift) if isinstance(self.shift, tuple | list) else -self.shift
         return (np.roll(grad, back, self.axis),)
 
@@ -132,7 +132,7 @@ class Roll(Box):
 
 
 @implements(np.swapaxes)
-def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(a: Value, axis1: int, axis2: int) -> Any:
     """np.swapaxes of a box."""
     order = list(range(a.ndim))
     one, two = axis_of(a, axis1, a.ndim), axis_of(a, axis2, a.ndim)
@@ -141,7 +141,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 
 @implements(np.moveaxis)
-def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+def moveaxis(a: Value, source: Value, destination: Any) -> Any:
     """np.moveaxis of a box."""
     sources, destinations = axes_of(a, source, a.ndim), axes_of(a, destination, a.ndim)
     if len(sources) != len(destinations):
@@ -153,7 +153,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 
 @implements(np.rollaxis)
-def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+def rollaxis(a: Value, axis: int, start: int = 0) -> Any:
     """np.rollaxis of a box."""
     axis = axis_of(a, axis, a.ndim)
     place = start + a.ndim if start < 0 else start
@@ -161,7 +161,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 
 
 @implements(np.matrix_transpose, np.linalg.matrix_transpose)
-def matrix_transpose(x: Any, /) -> Any:
+def matrix_transpose(x: Value, /) -> Any:
     """np.matrix_transpose of a box: its last two axes swapped."""
     if x.ndim < 2:
         raise x.shape_error(f"np.matrix_transpose needs two axes, found {x.ndim}")
@@ -169,19 +169,19 @@ def matrix_transpose(x: Any, /) -> Any:
 
 
 @implements(np.fliplr)
-def fliplr(m: Any) -> Any:
+def fliplr(m: Value) -> Any:
     """np.fliplr of a box: axis 1 reversed."""
     return np.flip(m, 1)
 
 
 @implements(np.flipud)
-def flipud(m: Any) -> Any:
+def flipud(m: Value) -> Any:
     """np.flipud of a box: axis 0 reversed."""
     return np.flip(m, 0)
 
 
 @implements(np.rot90)
-def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+def rot90(m: Value, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """np.rot90 of a box: k quarter turns from the first axis to the second."""
     first, second = axes_of(m, axes, m.ndim)
     turns = k % 4

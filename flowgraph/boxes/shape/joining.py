@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
-from flowgraph.box.axes import axis_of
+from flowgraph.box import Box, Value
+from flowgraph.box.axes import Axes, axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.numpy_api.array_arguments import as_box, with_axis
@@ -40,7 +40,9 @@ class Concatenate(Box):
     )
 
     @classmethod
-    def from_numpy(cls, arrays: Any, /, axis: Any = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    def from_numpy(
+        cls, arrays: Value, /, axis: Axes | None = 0, *, dtype: Any = None, casting: str = "same_kind"
+    ) -> Any:
         """np.concatenate of a sequence; axis None joins them in rows."""
         if dtype is not None:
             return cls.from_numpy(_cast(arrays, dtype, casting), axis)
@@ -49,10 +51,10 @@ class Concatenate(Box):
             listed, axis = [np.ravel(a) for a in listed], 0
         return cls(*listed, axis=axis)
 
-    def fprop(self, *arrays: Any) -> Any:
+    def fprop(self, *arrays: Value) -> Value:
         return np.concatenate(arrays, axis=self.axis)
 
-    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         return split_like(grad, *arrays, axis=self.axis)
 
     def infer(self, *arrays: Spec) -> Spec:
@@ -79,12 +81,12 @@ class SplitLike(Box):
     slopes = "share"
     examples = (example((5, 4), (3, 4), (2, 4)), example((3, 4), (3, 1), (3, 3), axis=-1))
 
-    def fprop(self, a: Any, *likes: Any) -> tuple[Any, ...]:
+    def fprop(self, a: Value, *likes: Value) -> tuple[Value, ...]:
         ends = list(itertools.accumulate((like.shape[self.axis] for like in likes), initial=0))
         lead = (slice(None),) * (self.axis % a.ndim)
         return tuple(a[(*lead, slice(start, stop))] for start, stop in itertools.pairwise(ends))
 
-    def bprop(self, grad: Any, h: Any, a: Any, *likes: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, *likes: Value) -> tuple[Value, ...]:
         return joined(grad, h, self.axis), *(None for _ in likes)
 
     def infer(self, a: Spec, *likes: Spec) -> tuple[Spec, ...]:
@@ -117,14 +119,14 @@ class Stack(Box):
     examples = (example((3, 4), (3, 4)), example((3,), (3,), (3,), axis=-1), example((), ()), example((2,), axis=1))
 
     @classmethod
-    def from_numpy(cls, arrays: Any, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Box:
+    def from_numpy(cls, arrays: Value, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Box:
         """np.stack of a sequence."""
         return cls(*(arrays if dtype is None else _cast(arrays, dtype, casting)), axis=axis)
 
-    def fprop(self, *arrays: Any) -> Any:
+    def fprop(self, *arrays: Value) -> Value:
         return np.stack(arrays, axis=self.axis)
 
-    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         lead = (slice(None),) * (self.axis % grad.ndim)
         return tuple(grad[(*lead, i)] for i in range(len(arrays)))
 
@@ -145,12 +147,12 @@ def sum_of(sizes: Iterable[int | Size]) -> int | Size:
     return total
 
 
-def split_like(a: Any, *likes: Any, axis: int) -> tuple[Any, ...]:
+def split_like(a: Value, *likes: Value, axis: int) -> tuple[Any, ...]:
     """The parts of an array, as long as other arrays: boxes of boxes, views of arrays."""
     return (a,) if len(likes) == 1 else tuple(SplitLike.apply(a, *likes, axis=axis))
 
 
-def joined(grads: Sequence[Any], parts: Any, axis: int) -> Any:
+def joined(grads: Sequence[Any], parts: Value, axis: int) -> Any:
     """The gradients of the parts of an array, end to end; zeros for a part that has none."""
     return np.concatenate(
         [np.zeros_like(parts[i]) if grad is None else grad for i, grad in enumerate(grads)], axis=axis
@@ -158,13 +160,13 @@ def joined(grads: Sequence[Any], parts: Any, axis: int) -> Any:
 
 
 @implements(np.vstack)
-def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def vstack(tup: Value, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """np.vstack of boxes: vectors become rows."""
     return Concatenate.from_numpy([np.atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 @implements(np.hstack)
-def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def hstack(tup: Value, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """np.hstack of boxes: along the second axis, vectors along the first."""
     listed = [np.atleast_1d(a) for a in tup]
     axis = 0 if listed and listed[0].ndim == 1 else 1
@@ -172,25 +174,25 @@ def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
 
 
 @implements(np.dstack)
-def dstack(tup: Any) -> Any:
+def dstack(tup: Value) -> Any:
     """np.dstack of boxes: along the third axis."""
     return np.concatenate([np.atleast_3d(a) for a in tup], axis=2)
 
 
 @implements(np.column_stack)
-def column_stack(tup: Any) -> Any:
+def column_stack(tup: Value) -> Any:
     """np.column_stack of boxes: vectors become columns."""
     return np.concatenate([a if np.ndim(a) >= 2 else np.atleast_2d(a).T for a in tup], axis=1)
 
 
 @implements(np.append)
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+def append(arr: Value, values: Value, axis: int | None = None) -> Any:
     """np.append of boxes."""
     return np.concatenate([arr, values], axis=axis)
 
 
 @implements(np.block)
-def block(arrays: Any) -> Any:
+def block(arrays: Value) -> Any:
     """np.block of boxes: the innermost lists along the last axis, those around them along the last but one ..."""
     depth, leaves = _depth(arrays), list(_leaves(arrays))
     ndim = max(depth, *(np.ndim(leaf) for leaf in leaves))
@@ -198,7 +200,7 @@ def block(arrays: Any) -> Any:
 
 
 @implements(np.tile)
-def tile(A: Any, reps: Any) -> Any:
+def tile(A: Value, reps: Any) -> Any:
     """np.tile of a box."""
     times = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
     result = A if A.ndim >= len(times) else np.expand_dims(A, tuple(range(len(times) - A.ndim)))
@@ -211,7 +213,7 @@ def tile(A: Any, reps: Any) -> Any:
 
 
 @implements(np.repeat)
-def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(a: Value, repeats: Any, axis: int | None = None) -> Any:
     """np.repeat of a box: every element several times, one after the other."""
     a, axis = with_axis(a, axis)
     axis = axis_of(a, axis, a.ndim)
@@ -229,7 +231,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(spread, (*a.shape[:axis], size * int(times.item()), *a.shape[axis + 1 :]))
 
 
-def _cast(arrays: Any, dtype: Any, casting: Any) -> list[Any]:
+def _cast(arrays: Value, dtype: Any, casting: Any) -> list[Any]:
     """Arrays in another dtype, where NumPy's rule of casting allows it."""
     boxes = [as_box(a) for a in arrays]
     for box in boxes:
@@ -254,11 +256,11 @@ def _common(box: Box, arrays: Sequence[Spec], axis: int | None) -> list[int | Si
     return first
 
 
-def _depth(arrays: Any) -> int:
+def _depth(arrays: Value) -> int:
     return 1 + max((_depth(item) for item in arrays), default=0) if isinstance(arrays, list) else 0
 
 
-def _leaves(arrays: Any) -> Iterable[Any]:
+def _leaves(arrays: Value) -> Iterable[Any]:
     if not isinstance(arrays, list):
         yield arrays
         return
@@ -266,7 +268,7 @@ def _leaves(arrays: Any) -> Iterable[Any]:
         yield from _leaves(item)
 
 
-def _block(arrays: Any, depth: int, ndim: int) -> Any:
+def _block(arrays: Value, depth: int, ndim: int) -> Any:
     if not isinstance(arrays, list):
         missing = ndim - np.ndim(arrays)
         return np.expand_dims(arrays, tuple(range(missing))) if missing else arrays

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.boxes.indexing.index import arange_like, index, index_add, lifted
 from flowgraph.boxes.shape.padding_modes import STATISTICS, pad_constant, pad_odd, pad_ramp, pad_statistic
@@ -49,7 +49,7 @@ class Pad(Box):
     )
 
     @classmethod
-    def from_numpy(cls, array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> Box:
+    def from_numpy(cls, array: Value, pad_width: Any, mode: Any = "constant", **settings: Any) -> Box:
         """np.pad; its widths may be one number, a pair, a pair per axis, or a dict of axes."""
         strange = [name for name in settings if name != _KEYWORDS.get(mode)]
         if strange:
@@ -81,13 +81,13 @@ class Pad(Box):
         if any(width < 0 for pair in self.pad_width for width in pair):
             raise UsageError(f"Pad: found pad_width={self.pad_width}, needs numbers from 0; cut with a slice")
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         if not self.pad_width:
             return a
         values = {"constant_values": self.constant_values} if self.mode == "constant" else {}
         return np.pad(a, self.pad_width, self.mode, **values)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if self.mode == "constant":
             inside = tuple(slice(before, -after or None) for before, after in self.pad_width)
             return (index(grad, index=inside),)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.boxes.numpy_api.array_arguments import as_box, take_axis
 from flowgraph.errors import UsageError
 
@@ -16,7 +16,7 @@ Widths = Sequence[tuple[int, int]]
 STATISTICS: dict[str, Callable[..., Any]] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
 
 
-def pad_constant(a: Any, widths: Widths, values: Any) -> Any:
+def pad_constant(a: Value, widths: Widths, values: Value) -> Any:
     """The frame is one box, or (before, after)."""
     ends = values if isinstance(values, tuple | list) else (values, values)
     if len(ends) != 2 or any(np.ndim(end) for end in ends):
@@ -26,11 +26,11 @@ def pad_constant(a: Any, widths: Widths, values: Any) -> Any:
     )
 
 
-def pad_statistic(a: Any, widths: Widths, mode: str, stat_length: Any) -> Any:
+def pad_statistic(a: Value, widths: Widths, mode: str, stat_length: Any) -> Any:
     """The frame is a statistic of the array along the axis, or of the `stat_length` elements at that end."""
     lengths = None if stat_length is None else np.broadcast_to(stat_length, (a.ndim, 2))
 
-    def frame(a: Any, axis: int, side: int, width: int) -> Any:
+    def frame(a: Value, axis: int, side: int, width: int) -> Any:
         count = None if lengths is None else int(lengths[axis, side])
         part = a if count is None else take_axis(a, axis, slice(count) if not side else slice(-count, None))
         value = STATISTICS[mode](part, axis=axis, keepdims=True)
@@ -40,11 +40,11 @@ def pad_statistic(a: Any, widths: Widths, mode: str, stat_length: Any) -> Any:
     return _joined(a, widths, frame)
 
 
-def pad_ramp(a: Any, widths: Widths, end_values: Any) -> Any:
+def pad_ramp(a: Value, widths: Widths, end_values: Any) -> Any:
     """The frame goes straight from the edge to `end_values`."""
     ends = np.broadcast_to(np.asarray(end_values), (a.ndim, 2))
 
-    def frame(a: Any, axis: int, side: int, width: int) -> Any:
+    def frame(a: Value, axis: int, side: int, width: int) -> Any:
         edge = take_axis(a, axis, -1 if side else 0)
         ramp = np.linspace(ends[axis, side], edge, width, endpoint=False, axis=axis)
         ramp = ramp if a.dtype.kind in "fc" else np.floor(ramp)
@@ -53,7 +53,7 @@ def pad_ramp(a: Any, widths: Widths, end_values: Any) -> Any:
     return _joined(a, widths, frame)
 
 
-def pad_odd(a: Any, widths: Widths, with_edge: bool) -> Any:
+def pad_odd(a: Value, widths: Widths, with_edge: bool) -> Any:
     """The frame is the array turned about its edges; a wide one takes several turns."""
     for axis, (before, after) in enumerate(widths):
         size = a.shape[axis]
@@ -73,13 +73,13 @@ def pad_odd(a: Any, widths: Widths, with_edge: bool) -> Any:
     return a
 
 
-def _turned(a: Any, axis: int, width: int, with_edge: bool) -> Any:
+def _turned(a: Value, axis: int, width: int, with_edge: bool) -> Any:
     """The first elements turned about the first one."""
     first = 0 if with_edge else 1
     return 2 * take_axis(a, axis, slice(1)) - np.flip(take_axis(a, axis, slice(first, first + width)), axis)
 
 
-def _joined(a: Any, widths: Widths, frame: Callable[[Any, int, int, int], Any]) -> Any:
+def _joined(a: Value, widths: Widths, frame: Callable[[Any, int, int, int], Any]) -> Any:
     """The array with what `frame` makes of it at both ends of each axis, one axis after the other."""
     for axis, pair in enumerate(widths):
         ends = [frame(a, axis, side, width) if width else None for side, width in enumerate(pair)]
@@ -87,7 +87,7 @@ def _joined(a: Any, widths: Widths, frame: Callable[[Any, int, int, int], Any]) 
     return a
 
 
-def _repeated(a: Box, axis: int, width: int, value: Any) -> Any:
+def _repeated(a: Box, axis: int, width: int, value: Value) -> Any:
     """A value as often as the frame is wide."""
     shape: Any = (*a.shape[:axis], width, *a.shape[axis + 1 :])
     return np.broadcast_to(value, shape)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.value import Value
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import as_box, expand_along
@@ -27,7 +28,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 
 @implements(np.resize)
-def resize(a: Any, new_shape: Any) -> Any:
+def resize(a: Value, new_shape: Any) -> Any:
     """np.resize of a box: its elements in rows, again and again until the shape is full; zeros if there are none."""
     flat: Any = np.ravel(as_box(a))
     shape = tuple(new_shape) if isinstance(new_shape, tuple | list) else (new_shape,)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, axes_of, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
@@ -41,7 +41,7 @@ class Reshape(Box):
     )
 
     @classmethod
-    def from_numpy(cls, a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
+    def from_numpy(cls, a: Value, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
         """np.reshape; the order "F" counts column by column."""
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         if order == "F":
@@ -50,10 +50,10 @@ class Reshape(Box):
             raise UnsupportedError(f"np.reshape: found order={order!r}, boxes have no memory order; needs 'C' or 'F'")
         return cls(a, to=_targets(a, sizes))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.reshape(a, self._numbers(a.shape))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (reshape_like(grad, a),)
 
     def infer(self, a: Spec) -> Spec:
@@ -82,10 +82,10 @@ class ExpandDims(Box):
     arithmetic = False
     examples = (example((3, 4), axis=1), example((3,), axis=(0, -1)), example((), axis=0), example((3,), axis=()))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.expand_dims(a, self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.squeeze(grad, self.axis),)
 
     def infer(self, a: Spec) -> Spec:
@@ -111,16 +111,16 @@ class Squeeze(Box):
     examples = (example((3, 1, 4), axis=1), example((1, 3, 1), axis=(0, -1)), example((1,), axis=0))
 
     @classmethod
-    def from_numpy(cls, a: Any, axis: Any = None) -> Any:
+    def from_numpy(cls, a: Value, axis: Axes | None = None) -> Any:
         """np.squeeze; a size that follows the batch stays, even if it is 1 in a run."""
         if axis is None or is_of_number(a.ndim, axis):
             axis = tuple(i for i, size in enumerate(a.shape) if size == 1)
         return cls(a, axis=axis)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.squeeze(a, self.axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.expand_dims(grad, self.axis),)
 
     def infer(self, a: Spec) -> Spec:
@@ -147,7 +147,7 @@ class BroadcastTo(Box):
     examples = (example((3,), to=(2, 3)), example((2, 1), to=(-1, 3)), example((), to=(2,)), example((2,), to=(2,)))
 
     @classmethod
-    def from_numpy(cls, array: Any, shape: Any) -> Any:
+    def from_numpy(cls, array: Value, shape: Any) -> Any:
         """np.broadcast_to; a size that follows the batch must be one of the array."""
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         own = (None,) * (len(sizes) - array.ndim) + tuple(array.shape)
@@ -160,10 +160,10 @@ class BroadcastTo(Box):
                 )
         return cls(array, to=tuple(-1 if isinstance(size, Size) else operator.index(size) for size in sizes))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.broadcast_to(a, self._shape(a.shape))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (sum_like(grad, a),)
 
     def infer(self, a: Spec) -> Spec:
@@ -191,15 +191,15 @@ class BroadcastArrays(Box):
     examples = (example((2, 1), (3,)), example((), (2, 3), (3,)))
 
     @classmethod
-    def from_numpy(cls, *arrays: Any, subok: bool = False) -> tuple[Any, ...]:
+    def from_numpy(cls, *arrays: Value, subok: bool = False) -> tuple[Any, ...]:
         """np.broadcast_arrays: a tuple of boxes."""
         return tuple(cls(*arrays)) if len(arrays) > 1 else arrays
 
-    def fprop(self, *arrays: Any) -> tuple[Any, ...]:
+    def fprop(self, *arrays: Value) -> tuple[Value, ...]:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
         return tuple(np.broadcast_to(a, shape) for a in arrays)
 
-    def bprop(self, grad: Any, h: Any, *arrays: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         return tuple(np.zeros_like(a) if g is None else sum_like(g, a) for g, a in zip(grad, arrays, strict=True))
 
     def infer(self, *arrays: Spec) -> tuple[Spec, ...]:
@@ -211,25 +211,25 @@ class BroadcastArrays(Box):
 
 
 @implements(np.ravel)
-def ravel(a: Any, order: Any = "C") -> Any:
+def ravel(a: Value, order: Any = "C") -> Any:
     """np.ravel of a box."""
     return np.reshape(a, -1, order=order)
 
 
 @implements(np.atleast_1d)
-def atleast_1d(*arys: Any) -> Any:
+def atleast_1d(*arys: Value) -> Any:
     """np.atleast_1d of boxes."""
     return _each(lambda a: a if a.ndim else np.expand_dims(a, 0), arys)
 
 
 @implements(np.atleast_2d)
-def atleast_2d(*arys: Any) -> Any:
+def atleast_2d(*arys: Value) -> Any:
     """np.atleast_2d of boxes: new axes in front."""
     return _each(lambda a: a if a.ndim >= 2 else np.expand_dims(a, tuple(range(2 - a.ndim))), arys)
 
 
 @implements(np.atleast_3d)
-def atleast_3d(*arys: Any) -> Any:
+def atleast_3d(*arys: Value) -> Any:
     """np.atleast_3d of boxes: a vector becomes (1, n, 1), a matrix (m, n, 1)."""
     new = {0: (0, 1, 2), 1: (0, 2), 2: (2,)}
     return _each(lambda a: a if a.ndim >= 3 else np.expand_dims(a, new[a.ndim]), arys)
@@ -241,7 +241,7 @@ def _each(function: Any, arrays: Sequence[Any]) -> Any:
     return results[0] if len(results) == 1 else results
 
 
-def _targets(a: Any, sizes: Sequence[Any]) -> tuple[Any, ...]:
+def _targets(a: Value, sizes: Sequence[Any]) -> tuple[Any, ...]:
     """The sizes as the setting holds them: numbers, -1 for the only one that follows the batch, else ranges of axes."""
     plain = tuple(size if isinstance(size, Size) else operator.index(size) for size in sizes)
     shape = _filled_up(a.shape, plain)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import axis_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
@@ -53,10 +53,10 @@ class Split(Box):
                 f"ascending places, all counted from the front or all from the back"
             )
 
-    def fprop(self, a: Any) -> tuple[Any, ...]:
+    def fprop(self, a: Value) -> tuple[Value, ...]:
         return tuple((np.array_split if self.uneven else np.split)(a, self.at, self.axis))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (joined(grad, h, self.axis),)
 
     def infer(self, a: Spec) -> tuple[Spec, ...]:
@@ -92,16 +92,16 @@ class Unstack(Box):
     examples = (example((3, 4)), example((2, 3, 2), axis=-1), example((2,)))
 
     @classmethod
-    def from_numpy(cls, x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    def from_numpy(cls, x: Value, /, *, axis: int = 0) -> tuple[Any, ...]:
         """np.unstack: a tuple of boxes."""
         if x.ndim and x.shape[axis_of(x, axis, x.ndim)] in (0, 1):
             return tuple(np.moveaxis(x, axis, 0))
         return tuple(cls(x, axis=axis))
 
-    def fprop(self, a: Any) -> tuple[Any, ...]:
+    def fprop(self, a: Value) -> tuple[Value, ...]:
         return tuple(np.unstack(a, axis=self.axis))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         slices = [np.zeros_like(h[i]) if part is None else part for i, part in enumerate(grad)]
         return (np.stack(slices, axis=self.axis),)
 
@@ -115,31 +115,31 @@ class Unstack(Box):
 
 
 @implements(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(ary: Value, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """np.split of a box: a list of its parts."""
     return _parts(ary, indices_or_sections, axis, uneven=False)
 
 
 @implements(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(ary: Value, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """np.array_split of a box: sections of sizes as equal as can be."""
     return _parts(ary, indices_or_sections, axis, uneven=True)
 
 
 @implements(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(ary: Value, indices_or_sections: Any) -> list[Any]:
     """np.vsplit of a box: along the first axis of two or more."""
     return split(ary, indices_or_sections, _needs_axis(ary, 2, 0))
 
 
 @implements(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(ary: Value, indices_or_sections: Any) -> list[Any]:
     """np.hsplit of a box: along the second axis, a vector along its only one."""
     return split(ary, indices_or_sections, _needs_axis(ary, 1, min(1, ary.ndim - 1)))
 
 
 @implements(np.dsplit)
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(ary: Value, indices_or_sections: Any) -> list[Any]:
     """np.dsplit of a box: along the third axis."""
     return split(ary, indices_or_sections, _needs_axis(ary, 3, 2))
 
@@ -149,7 +149,7 @@ def follow_each_other(places: tuple[int, ...]) -> bool:
     return (places[0] < 0) == (places[-1] < 0) and all(a <= b for a, b in itertools.pairwise(places))
 
 
-def _parts(a: Any, sections: Any, axis: int, uneven: bool) -> list[Any]:
+def _parts(a: Value, sections: Any, axis: int, uneven: bool) -> list[Any]:
     axis = axis_of(a, axis, a.ndim)
     lead = (slice(None),) * axis
     if np.ndim(sections) == 0 and not isinstance(sections, Size):
@@ -161,7 +161,7 @@ def _parts(a: Any, sections: Any, axis: int, uneven: bool) -> list[Any]:
     return [a[(*lead, slice(*ends))] for ends in itertools.pairwise((0, *places, None))]
 
 
-def _needs_axis(a: Any, ndim: int, axis: int) -> int:
+def _needs_axis(a: Value, ndim: int, axis: int) -> int:
     if a.ndim < ndim:
         raise a.shape_error(f"found {a.ndim} axes, needs {ndim} or more to be split there")
     return axis

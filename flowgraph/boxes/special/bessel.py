@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import Special, special
 
 _POSITIVE = Interval(0, inf, open=True)
@@ -30,10 +31,10 @@ class BesselJ0(Special):
     derivative = r"-J_1(a)"
     examples = (example((3, 4)), _WITH_ZERO)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().j0(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * BesselJ1.apply(a),)
 
 
@@ -49,10 +50,10 @@ class BesselJ1(Special):
     derivative = r"\frac{J_0(a) - J_2(a)}{2}"
     examples = (example((3, 4)), _WITH_ZERO)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().j1(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (0.5 * (BesselJ0.apply(a) - BesselJ.apply(_two(a), a))),)
 
 
@@ -71,10 +72,10 @@ class BesselJ(Special):
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
 
-    def fprop(self, v: Any, a: Any) -> Any:
+    def fprop(self, v: Value, a: Value) -> Value:
         return special().jv(v, a)
 
-    def bprop(self, grad: Any, h: Any, v: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
         return None, grad * (0.5 * (BesselJ.apply(v - 1, a) - BesselJ.apply(v + 1, a)))
 
 
@@ -90,10 +91,10 @@ class BesselY0(Special):
     derivative = r"-Y_1(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().y0(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * BesselY1.apply(a),)
 
 
@@ -109,10 +110,10 @@ class BesselY1(Special):
     derivative = r"\frac{Y_0(a) - Y_2(a)}{2}"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().y1(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * _slope_of_y(BesselY0.apply(a), BesselY.apply(_two(a), a), a),)
 
 
@@ -130,10 +131,10 @@ class BesselY(Special):
     constant_children = underived_children = frozenset({"n"})
     examples = (example(np.array([0, 1, 2, 3]), (3, 4)), example(np.array(2), (4,)))
 
-    def fprop(self, n: Any, a: Any) -> Any:
+    def fprop(self, n: Value, a: Value) -> Value:
         return special().yn(n, a)
 
-    def bprop(self, grad: Any, h: Any, n: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, n: Value, a: Value) -> tuple[Value, ...]:
         return None, grad * _slope_of_y(BesselY.apply(n - 1, a), BesselY.apply(n + 1, a), a)
 
 
@@ -149,10 +150,10 @@ class BesselI0(Special):
     derivative = r"I_1(a)"
     examples = (example((3, 4)), _WITH_ZERO)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().i0(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * BesselI1.apply(a),)
 
 
@@ -168,10 +169,10 @@ class BesselI1(Special):
     derivative = r"\frac{I_0(a) + I_2(a)}{2}"
     examples = (example((3, 4)), _WITH_ZERO)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().i1(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (0.5 * (BesselI0.apply(a) + BesselI.apply(_two(a), a))),)
 
 
@@ -190,10 +191,10 @@ class BesselI(Special):
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
 
-    def fprop(self, v: Any, a: Any) -> Any:
+    def fprop(self, v: Value, a: Value) -> Value:
         return special().iv(v, a)
 
-    def bprop(self, grad: Any, h: Any, v: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
         return None, grad * (0.5 * (BesselI.apply(v - 1, a) + BesselI.apply(v + 1, a)))
 
 
@@ -209,10 +210,10 @@ class BesselI0e(Special):
     derivative = r"e^{-|a|} I_1(a) - \operatorname{sign}(a)\, h"
     kinks = (0.0,)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().i0e(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (BesselI1e.apply(a) - np.sign(a) * h),)
 
 
@@ -228,10 +229,10 @@ class BesselI1e(Special):
     derivative = r"e^{-|a|} \frac{I_0(a) + I_2(a)}{2} - \operatorname{sign}(a)\, h"
     kinks = (0.0,)
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().i1e(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         both = BesselI0e.apply(a) + BesselIe.apply(_two(a), a)
         return (grad * (0.5 * both - np.sign(a) * h),)
 
@@ -250,20 +251,20 @@ class BesselIe(Special):
     constant_children = underived_children = _ORDER
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([-2.0, 7.0])))
 
-    def fprop(self, v: Any, a: Any) -> Any:
+    def fprop(self, v: Value, a: Value) -> Value:
         return special().ive(v, a)
 
-    def bprop(self, grad: Any, h: Any, v: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
         both = BesselIe.apply(v - 1, a) + BesselIe.apply(v + 1, a)
         return None, grad * (0.5 * both - np.sign(a) * h)
 
 
-def _two(a: Any) -> Any:
+def _two(a: Value) -> Any:
     """The order 2 in the dtype of the child, so that it widens nothing."""
     return a.dtype.type(2)
 
 
-def _slope_of_y(below: Any, above: Any, a: Any) -> Any:
+def _slope_of_y(below: Any, above: Any, a: Value) -> Any:
     """Half the difference, ∞ at 0, where both are −∞."""
     zero = a == 0
     return np.where(zero, np.inf, 0.5 * (np.where(zero, 0, below) - np.where(zero, 0, above)))

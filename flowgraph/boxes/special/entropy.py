@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
+from flowgraph.box.value import Value
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.special.scipy_special import Special, special
 
@@ -30,10 +31,12 @@ class XLogY(Special):
     examples = (example((3, 4), (3, 4)), _WITH_ZERO)
     of_complex = True
 
-    def fprop(self, x: Any, y: Any) -> Any:
+    def fprop(self, x: Value, y: Value) -> Value:
         return special().xlogy(x, y)
 
-    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         y = np.where((x == 0) & (y == 0), 1, y)
         return grad * np.log(y) if needs[0] else None, grad * (x / y) if needs[1] else None
 
@@ -52,10 +55,12 @@ class XLog1pY(Special):
     examples = (example((3, 4), (3, 4)), _WITH_ZERO)
     of_complex = True
 
-    def fprop(self, x: Any, y: Any) -> Any:
+    def fprop(self, x: Value, y: Value) -> Value:
         return special().xlog1py(x, y)
 
-    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         y = np.where((x == 0) & (y == -1), 0, y)
         return grad * np.log1p(y) if needs[0] else None, grad * (x / (1 + y)) if needs[1] else None
 
@@ -72,10 +77,10 @@ class Entr(Special):
     derivative = r"-\ln x - 1"
     domain = {"x": _POSITIVE}
 
-    def fprop(self, x: Any) -> Any:
+    def fprop(self, x: Value) -> Value:
         return special().entr(x)
 
-    def bprop(self, grad: Any, h: Any, x: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, x: Value) -> tuple[Value, ...]:
         return (grad * (-quiet_log(x) - 1),)
 
 
@@ -93,10 +98,12 @@ class RelEntr(Special):
     derivative = r"\ln(x / y) + 1, -x / y"
     domain = {"x": _POSITIVE, "y": _POSITIVE}
 
-    def fprop(self, x: Any, y: Any) -> Any:
+    def fprop(self, x: Value, y: Value) -> Value:
         return special().rel_entr(x, y)
 
-    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         ratio = _ratio(x, y)
         return grad * (quiet_log(ratio) + 1) if needs[0] else None, -grad * ratio if needs[1] else None
 
@@ -115,10 +122,12 @@ class KlDiv(Special):
     derivative = r"\ln(x / y), (y - x) / y"
     domain = {"x": _POSITIVE, "y": _POSITIVE}
 
-    def fprop(self, x: Any, y: Any) -> Any:
+    def fprop(self, x: Value, y: Value) -> Value:
         return special().kl_div(x, y)
 
-    def bprop(self, grad: Any, h: Any, x: Any, y: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         ratio = _ratio(x, y)
         gap = (x - y) / np.where(y > 0, y, np.nan)
         near = np.abs(gap) < 0.5
@@ -138,10 +147,10 @@ class Logit(Special):
     derivative = r"\frac{1}{a (1 - a)}"
     domain = {"a": Interval(0, 1, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().logit(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (a * (1 - a)),)
 
 
@@ -156,14 +165,14 @@ class LogExpit(Special):
     formula = r"-\ln(1 + e^{-a})"
     derivative = r"\sigma(-a)"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().log_expit(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Sigmoid.apply(-a),)
 
 
-def _ratio(x: Any, y: Any) -> Any:
+def _ratio(x: Value, y: Value) -> Any:
     """x / y of numbers that are not negative, 0 where x is 0, NaN otherwise."""
     legal = (x > 0) & (y > 0)
     return np.where(
@@ -171,6 +180,6 @@ def _ratio(x: Any, y: Any) -> Any:
     )
 
 
-def quiet_log(a: Any) -> Any:
+def quiet_log(a: Value) -> Any:
     """The logarithm, −∞ at 0 and NaN below without a warning."""
     return np.where(a > 0, np.log(np.where(a > 0, a, 1)), np.where(a == 0, -np.inf, np.full_like(a, np.nan)))

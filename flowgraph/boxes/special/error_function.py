@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.interval import Interval
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import Special, special
 
 _SLOPE = 2 / math.sqrt(math.pi)
@@ -28,10 +29,10 @@ class Erf(Special):
     of_complex = True
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().erf(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(-a * a) * _SLOPE),)
 
 
@@ -48,10 +49,10 @@ class Erfc(Special):
     of_complex = True
     slopes = "finite"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().erfc(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(-a * a) * -_SLOPE),)
 
 
@@ -70,10 +71,10 @@ class Erfcx(Special):
     formula = r"e^{a^2} \operatorname{erfc}(a)"
     derivative = r"2 a h - \frac{2}{\sqrt\pi}"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().erfcx(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * _slope_of_erfcx(h, a),)
 
 
@@ -90,10 +91,10 @@ class Dawsn(Special):
     formula = r"e^{-a^2} \textstyle\int_0^a e^{t^2} dt"
     derivative = "1 - 2 a h"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().dawsn(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         far = np.abs(a) > _FAR
         return (grad * np.where(far, -_far(a, far, 1), 1 - 2 * np.where(far, 0, a * h)),)
 
@@ -110,10 +111,10 @@ class Erfinv(Special):
     derivative = r"\frac{\sqrt\pi}{2} e^{h^2}"
     domain = {"a": Interval(-1, 1, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().erfinv(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(h * h) * (1 / _SLOPE)),)
 
 
@@ -129,10 +130,10 @@ class Erfcinv(Special):
     derivative = r"-\frac{\sqrt\pi}{2} e^{h^2}"
     domain = {"a": Interval(0, 2, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().erfcinv(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(h * h) * (-1 / _SLOPE)),)
 
 
@@ -148,10 +149,10 @@ class NormalQuantile(Special):
     derivative = r"\sqrt{2\pi}\, e^{h^2/2}"
     domain = {"a": Interval(0, 1, open=True)}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().ndtri(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(h * h * 0.5) * math.sqrt(2 * math.pi)),)
 
 
@@ -166,10 +167,10 @@ class LogNormalCdf(Special):
     formula = r"\ln \Phi(a)"
     derivative = r"\frac{e^{-a^2/2}}{\sqrt{2\pi}\, \Phi(a)}"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().log_ndtr(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * NormalHazard.apply(a),)
 
 
@@ -185,22 +186,22 @@ class NormalHazard(Special):
     formula = r"\frac{e^{-a^2/2}}{\sqrt{2\pi}\, \Phi(a)}"
     derivative = "-h (a + h)"
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return math.sqrt(2 / math.pi) / special().erfcx(a * -math.sqrt(0.5))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         below = a < 0
         u = np.where(below, a, 0) * -math.sqrt(0.5)
         scaled = Erfcx.apply(u)
         return (grad * np.where(below, h * _slope_of_erfcx(scaled, u) * math.sqrt(0.5) / scaled, -h * (a + h)),)
 
 
-def _slope_of_erfcx(h: Any, a: Any) -> Any:
+def _slope_of_erfcx(h: Value, a: Value) -> Any:
     far = a > _FAR
     return np.where(far, _far(a, far, -1) * -_SLOPE, 2 * np.where(far, 0, a * h) - _SLOPE)
 
 
-def _far(a: Any, far: Any, sign: int) -> Any:
+def _far(a: Value, far: Any, sign: int) -> Any:
     """Σ (±1)^k (2k+1)!! / (2a²)^k over 2a²: what the cancelling terms of erfcx and dawsn leave far from 0."""
     place = np.where(far, a, _FAR)
     t = 0.5 / (place * place)

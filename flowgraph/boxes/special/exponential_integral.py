@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.entropy import quiet_log
 from flowgraph.boxes.special.scipy_special import Special, special
 
@@ -29,10 +30,10 @@ class Expi(Special):
     derivative = r"e^a / a"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().expi(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(a) / a),)
 
 
@@ -48,10 +49,10 @@ class Exp1(Special):
     derivative = r"-e^{-a} / a"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().exp1(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * (np.exp(-a) / a),)
 
 
@@ -69,10 +70,10 @@ class Expn(Special):
     constant_children = underived_children = frozenset({"n"})
     examples = (example(np.array([0, 1, 2, 5]), (3, 4)), example(np.array(3), (4,)))
 
-    def fprop(self, n: Any, a: Any) -> Any:
+    def fprop(self, n: Value, a: Value) -> Value:
         return special().expn(n, a)
 
-    def bprop(self, grad: Any, h: Any, n: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, n: Value, a: Value) -> tuple[Value, ...]:
         below = Expn.apply(np.where(n == 0, 0, n - 1), a)
         return None, -grad * np.where(n == 0, h + h / np.where(n == 0, a, 1), below)
 
@@ -90,10 +91,10 @@ class Spence(Special):
     domain = {"a": _POSITIVE}
     examples = (example((3, 4)), example(np.array([1.0, 1 + 1e-9, 0.9999, 3.0])))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().spence(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * LogRatio.apply(a - 1),)
 
 
@@ -115,7 +116,7 @@ class Exprel(Ratio):
     derivative = r"\textstyle\int_0^1 t e^{a t} dt"
     examples = (example((3, 4)), _AROUND_0, example(np.array([0.0, -2.0, -40.0, 5.0]), order=1), example((4,), order=2))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         if self.order == 0:
             return special().exprel(a)
         k, a = self.order + 1, a * 1.0
@@ -125,7 +126,7 @@ class Exprel(Ratio):
         above = np.where(low, 0, np.minimum(a, 1000))  # it is infinite there; hyp1f1 takes minutes at 1e100
         return np.where(low, below, special().hyp1f1(k, k + 1, above) / k).astype(size.dtype)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Exprel.apply(a, order=self.order + 1),)
 
 
@@ -141,7 +142,7 @@ class LogRatio(Ratio):
     domain = {"a": Interval(-1, inf, open=True)}
     examples = (example((3, 4)), _AROUND_0, example(np.array([0.0, -0.6, 7.0]), order=1), example((4,), order=2))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         if self.order == 0:
             zero = a == 0
             return np.where(zero, 1, special().log1p(a) / np.where(zero, 1, a))
@@ -150,11 +151,11 @@ class LogRatio(Ratio):
         near = special().hyp2f1(k + 1, k + 1, k + 2, -np.where(far, 1, a)) * scale
         return np.where(far, _far_slope(np.where(far, a, 1000.0), k), near).astype(np.result_type(a.dtype, 1.0))
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * LogRatio.apply(a, order=self.order + 1),)
 
 
-def _far_slope(a: Any, order: int) -> Any:
+def _far_slope(a: Value, order: int) -> Any:
     """The derivative of f = ln(1 + a) / a of that order, by (a f)⁽ᵏ⁾ = a f⁽ᵏ⁾ + k f⁽ᵏ⁻¹⁾, for large numbers."""
     a = np.minimum(a, np.finfo(a.dtype).max)
     slope = np.log1p(a) / a
@@ -176,12 +177,12 @@ class BoxCox(Special):
     domain = {"x": _POSITIVE}
     examples = (example((3, 4), (3, 4)), example((4,), np.array([0.0, 1e-7, -0.5, 1.0])))
 
-    def fprop(self, x: Any, lmbda: Any) -> Any:
+    def fprop(self, x: Value, lmbda: Value) -> Value:
         return special().boxcox(x, lmbda)
 
     def bprop(
-        self, grad: Any, h: Any, x: Any, lmbda: Any, *, needs: tuple[bool, ...] = (True, True)
-    ) -> tuple[Any, ...]:
+        self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         return grad * x ** (lmbda - 1) if needs[0] else None, _of_power(grad, quiet_log(x), lmbda) if needs[1] else None
 
 
@@ -198,12 +199,12 @@ class BoxCox1p(Special):
     domain = {"x": Interval(-1, inf, open=True)}
     examples = (example((3, 4), (3, 4)), example((4,), np.array([0.0, 1e-7, -0.5, 1.0])))
 
-    def fprop(self, x: Any, lmbda: Any) -> Any:
+    def fprop(self, x: Value, lmbda: Value) -> Value:
         return special().boxcox1p(x, lmbda)
 
     def bprop(
-        self, grad: Any, h: Any, x: Any, lmbda: Any, *, needs: tuple[bool, ...] = (True, True)
-    ) -> tuple[Any, ...]:
+        self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         log = np.log1p(x)
         return grad * np.exp((lmbda - 1) * log) if needs[0] else None, _of_power(grad, log, lmbda) if needs[1] else None
 
@@ -223,18 +224,18 @@ class InverseBoxCox(Special):
         example(np.array([0.5, -0.4, 3.0]), np.array([0.0, 1e-7, 0.5])),
     )
 
-    def fprop(self, y: Any, lmbda: Any) -> Any:
+    def fprop(self, y: Value, lmbda: Value) -> Value:
         return special().inv_boxcox(y, lmbda)
 
     def bprop(
-        self, grad: Any, h: Any, y: Any, lmbda: Any, *, needs: tuple[bool, ...] = (True, True)
-    ) -> tuple[Any, ...]:
+        self, grad: Value, h: Value, y: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         log = y * LogRatio.apply(lmbda * y)
         slope = grad * np.exp(log * (1 - lmbda))
         return slope if needs[0] else None, -_of_power(slope, log, lmbda) if needs[1] else None
 
 
-def _of_power(grad: Any, log: Any, lmbda: Any) -> Any:
+def _of_power(grad: Value, log: Any, lmbda: Any) -> Any:
     """The gradient of λ of (exp(λ log) − 1) / λ; where the exponential has vanished, that of −1 / λ."""
     gone = (log == -np.inf) & (lmbda > 0)
     log = np.where(gone, 0, log)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.box.interval import Interval
@@ -31,10 +31,10 @@ class Gamma(Special):
     derivative = r"h\, \psi(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().gamma(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (h * Digamma.apply(a)),)
 
 
@@ -50,10 +50,10 @@ class GammaLn(Special):
     derivative = r"\psi(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().gammaln(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Digamma.apply(a),)
 
 
@@ -69,10 +69,10 @@ class LogGamma(Special):
     derivative = r"\psi(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().loggamma(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Digamma.apply(a),)
 
 
@@ -90,10 +90,10 @@ class ReciprocalGamma(Special):
     derivative = r"-h\, \psi(a)"
     examples = (example((3, 4)), example(np.array([0.0, -1.0, -3.0, -2.5, 0.5, 4.0])))
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().rgamma(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         low = a < 0.5
         mirrored = 1 - np.where(low, a, 0.0)
         turn = np.where(low, a, 0.0) * math.pi
@@ -114,10 +114,10 @@ class Digamma(Special):
     derivative = r"\psi'(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return special().digamma(a)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Polygamma.apply(a, n=1),)
 
 
@@ -140,10 +140,10 @@ class Polygamma(Special):
         example((4,), n=3),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return np.asarray(special().polygamma(self.n, a)).astype(np.result_type(a.dtype, 1.0))[()]
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Polygamma.apply(a, n=self.n + 1),)
 
 
@@ -159,10 +159,12 @@ class Beta(Special):
     derivative = r"h (\psi(a) - \psi(a + b)), h (\psi(b) - \psi(a + b))"
     domain = {"a": _POSITIVE, "b": _POSITIVE}
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return special().beta(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         return _of_log_beta(grad * h, a, b, needs)
 
 
@@ -178,10 +180,12 @@ class BetaLn(Special):
     derivative = r"\psi(a) - \psi(a + b), \psi(b) - \psi(a + b)"
     domain = {"a": _POSITIVE, "b": _POSITIVE}
 
-    def fprop(self, a: Any, b: Any) -> Any:
+    def fprop(self, a: Value, b: Value) -> Value:
         return special().betaln(a, b)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, *, needs: tuple[bool, ...] = (True, True)) -> tuple[Any, ...]:
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
         return _of_log_beta(grad, a, b, needs)
 
 
@@ -198,10 +202,10 @@ class BetaInc(Special):
     domain = {"a": _POSITIVE, "b": _POSITIVE, "x": Interval(0, 1, open=True)}
     constant_children = underived_children = frozenset({"a", "b"})
 
-    def fprop(self, a: Any, b: Any, x: Any) -> Any:
+    def fprop(self, a: Value, b: Value, x: Value) -> Value:
         return special().betainc(a, b, x)
 
-    def bprop(self, grad: Any, h: Any, a: Any, b: Any, x: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, b: Value, x: Value) -> tuple[Value, ...]:
         log = XLogY.apply(a - 1, x) + XLog1pY.apply(b - 1, -x) - BetaLn.apply(a, b)
         return None, None, grad * np.exp(log)
 
@@ -219,10 +223,10 @@ class GammaInc(Special):
     domain = {"a": _POSITIVE, "x": _POSITIVE}
     constant_children = underived_children = frozenset({"a"})
 
-    def fprop(self, a: Any, x: Any) -> Any:
+    def fprop(self, a: Value, x: Value) -> Value:
         return special().gammainc(a, x)
 
-    def bprop(self, grad: Any, h: Any, a: Any, x: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, x: Value) -> tuple[Value, ...]:
         return None, grad * _gamma_density(a, x)
 
 
@@ -239,15 +243,15 @@ class GammaIncC(Special):
     domain = {"a": _POSITIVE, "x": _POSITIVE}
     constant_children = underived_children = frozenset({"a"})
 
-    def fprop(self, a: Any, x: Any) -> Any:
+    def fprop(self, a: Value, x: Value) -> Value:
         return special().gammaincc(a, x)
 
-    def bprop(self, grad: Any, h: Any, a: Any, x: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value, x: Value) -> tuple[Value, ...]:
         return None, -grad * _gamma_density(a, x)
 
 
 @public
-def polygamma(n: Any, x: Any) -> Any:
+def polygamma(n: Any, x: Value) -> Any:
     """scipy.special.polygamma of a box, an array or a number, n a whole number.
 
     >>> import flowgraph as fg
@@ -259,10 +263,10 @@ def polygamma(n: Any, x: Any) -> Any:
     return Polygamma.apply(x, n=n)
 
 
-def _of_log_beta(grad: Any, a: Any, b: Any, needs: tuple[bool, ...]) -> tuple[Any, ...]:
+def _of_log_beta(grad: Value, a: Value, b: Value, needs: tuple[bool, ...]) -> tuple[Any, ...]:
     both = Digamma.apply(a + b)
     return tuple(grad * (Digamma.apply(one) - both) if need else None for one, need in zip((a, b), needs, strict=True))
 
 
-def _gamma_density(a: Any, x: Any) -> Any:
+def _gamma_density(a: Value, x: Value) -> Any:
     return np.exp(XLogY.apply(a - 1, x) - x - GammaLn.apply(a))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements
@@ -37,7 +37,7 @@ class ModifiedBessel(Elementwise):
         example((4,), order=3),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         if self.order == 0:
             return np.i0(a)
         if a.dtype.kind == "c":
@@ -46,7 +46,7 @@ class ModifiedBessel(Elementwise):
         h = np.where(size < _FAR, _near(np.minimum(size, _FAR), self.order), _far(np.maximum(size, _FAR), self.order))
         return h * np.sign(a) if self.order % 2 else h
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         above = ModifiedBessel.apply(a, order=self.order + 1)
         if self.order == 0:
             return (grad * above,)
@@ -54,12 +54,12 @@ class ModifiedBessel(Elementwise):
 
 
 @implements(np.i0)
-def i0(x: Any) -> Any:
+def i0(x: Value) -> Any:
     """np.i0 of a box."""
     return ModifiedBessel(x)
 
 
-def _near(a: Any, n: int) -> Any:
+def _near(a: Value, n: int) -> Any:
     """The power series (a/2)^n Σ (a²/4)^k / (k! (n + k)!), whose terms are all positive."""
     total, quarter = np.ones_like(a), a * a / 4
     for k in range(_TERMS, 0, -1):
@@ -67,7 +67,7 @@ def _near(a: Any, n: int) -> Any:
     return (a / 2) ** n / math.factorial(n) * total
 
 
-def _far(a: Any, n: int) -> Any:
+def _far(a: Value, n: int) -> Any:
     """The asymptotic series exp(a) / √(2πa) (1 - (4n² - 1) / 8a + ...)."""
     total = np.ones_like(a)
     for k in range(_TERMS // 2, 0, -1):

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
+from flowgraph.box.axes import Axes
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
@@ -26,21 +27,21 @@ from flowgraph.errors import DtypeError, UsageError
 
 
 @implements(np.median)
-def median(a: Any, axis: Any = None, *, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+def median(a: Value, axis: Axes | None = None, *, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """np.median of a box; it is never written to, whatever `overwrite_input` says."""
     return _median(a, axis, keepdims, ignore_nan=False)
 
 
 @implements(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, *, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+def nanmedian(a: Value, axis: Axes | None = None, *, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """np.nanmedian of a box: over what is not NaN."""
     return _median(a, axis, keepdims, ignore_nan=True)
 
 
 @implements(np.quantile)
 def quantile(
-    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    weights: Any = None,
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
 ) -> Any:  # fmt: skip
     """np.quantile of a box, by every method of NumPy; the gradient reaches q as well, where it is a box."""
     return _quantile(a, q, axis, method, keepdims, weights, ignore_nan=False)
@@ -48,8 +49,8 @@ def quantile(
 
 @implements(np.nanquantile)
 def nanquantile(
-    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    weights: Any = None,
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
 ) -> Any:  # fmt: skip
     """np.nanquantile of a box: over what is not NaN."""
     return _quantile(a, q, axis, method, keepdims, weights, ignore_nan=True)
@@ -57,8 +58,8 @@ def nanquantile(
 
 @implements(np.percentile)
 def percentile(
-    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    weights: Any = None,
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
 ) -> Any:  # fmt: skip
     """np.percentile of a box: the quantile at a hundredth of q."""
     return _quantile(a, _hundredth(q), axis, method, keepdims, weights, ignore_nan=False)
@@ -66,19 +67,21 @@ def percentile(
 
 @implements(np.nanpercentile)
 def nanpercentile(
-    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear", keepdims: bool = False,
-    weights: Any = None,
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
 ) -> Any:  # fmt: skip
     """np.nanpercentile of a box: the quantile, over what is not NaN, at a hundredth of q."""
     return _quantile(a, _hundredth(q), axis, method, keepdims, weights, ignore_nan=True)
 
 
-def _median(a: Box, axis: Any, keepdims: bool, ignore_nan: bool) -> Any:
+def _median(a: Box, axis: Axes | None, keepdims: bool, ignore_nan: bool) -> Any:
     merged, place = one_axis(a, axis)
     return axes_back(Median(merged, axis=place, ignore_nan=ignore_nan and may_be_nan(a)), a, axis, keepdims)
 
 
-def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: Any, ignore_nan: bool) -> Any:
+def _quantile(
+    a: Value, q: Value, axis: Axes | None, method: str, keepdims: bool, weights: Value, ignore_nan: bool
+) -> Any:
     a = as_box(a)
     if ignore_nan and 0 in a.shape:
         a = a.astype(np.result_type(a.dtype, np.float16 if a.dtype.kind == "f" else np.float64))  # it is NaN
@@ -102,18 +105,18 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: A
     return axes_back(h, a, axis, keepdims, np.ndim(parts))
 
 
-def _hundredth(q: Any) -> Any:
+def _hundredth(q: Value) -> Any:
     return q / 100 if isinstance(q, Box) or type(q) in (int, float) else np.true_divide(q, 100)
 
 
-def _setting(parts: Any) -> Any:
+def _setting(parts: Value) -> Any:
     """The parts as a setting that compares by value: a Python number never widens float32, as in NumPy."""
     if isinstance(parts, np.ndarray) and parts.dtype == np.float64:
         return tuple(parts.tolist()) if parts.ndim else np.float64(parts)
     return parts
 
 
-def _at_box(a: Any, q: Any, axis: int, method: str, ignore_nan: bool) -> Any:
+def _at_box(a: Value, q: Value, axis: int, method: str, ignore_nan: bool) -> Any:
     """The quantiles at parts known in a run: between two numbers of those in order."""
     n = _count(a, axis, ignore_nan)
     low, high, weight = places(method, n, expand_along(np.atleast_1d(q), axis, a.ndim))
@@ -124,7 +127,7 @@ def _at_box(a: Any, q: Any, axis: int, method: str, ignore_nan: bool) -> Any:
     return _quantiles_first(_nan_where_met(h, inorder, axis, ignore_nan), axis, q.ndim)
 
 
-def _weighted(a: Any, q: Any, weights: Any, axis: int, ignore_nan: bool) -> Any:
+def _weighted(a: Value, q: Value, weights: Value, axis: int, ignore_nan: bool) -> Any:
     """The first number at which the sum of the weights, of numbers in order, reaches the part q of their total."""
     if ignore_nan:
         weights = np.where(np.isnan(a), 0, weights)
@@ -138,13 +141,13 @@ def _weighted(a: Any, q: Any, weights: Any, axis: int, ignore_nan: bool) -> Any:
     return _quantiles_first(_nan_where_met(h, inorder, axis, ignore_nan), axis, q.ndim)
 
 
-def _count(a: Any, axis: int, ignore_nan: bool) -> Any:
+def _count(a: Value, axis: int, ignore_nan: bool) -> Any:
     if ignore_nan:
         return np.sum(~np.isnan(a), axis=axis, keepdims=True)
     return count_like(arange_like(a, axis))
 
 
-def _nan_where_met(h: Any, inorder: Any, axis: int, ignore_nan: bool) -> Any:
+def _nan_where_met(h: Value, inorder: Any, axis: int, ignore_nan: bool) -> Any:
     """NaN for a line that has one, which is the last in order."""
     if ignore_nan or not may_be_nan(inorder):
         return h
@@ -152,5 +155,5 @@ def _nan_where_met(h: Any, inorder: Any, axis: int, ignore_nan: bool) -> Any:
     return np.where(np.isnan(last), last, h)
 
 
-def _quantiles_first(h: Any, axis: int, ndim: int) -> Any:
+def _quantiles_first(h: Value, axis: int, ndim: int) -> Any:
     return np.moveaxis(h, axis, 0) if ndim else np.squeeze(h, axis)

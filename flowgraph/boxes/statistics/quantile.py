@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import axis_of
 from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
@@ -37,11 +37,11 @@ class OrderStatistic(Box, abstract=True):
         """Which of n numbers in order are taken: the places below and above, and the weight of the one above."""
         raise NotImplementedError
 
-    def lined_up(self, grad: Any, axis: int) -> Any:
+    def lined_up(self, grad: Value, axis: int) -> Any:
         """The gradient with the axis of the quantiles where the numbers lie."""
         return np.expand_dims(grad, axis)
 
-    def bprop(self, grad: Any, h: Any, a: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if a.size == 0:
             return (np.zeros_like(a),)
         axis = self.axis % a.ndim
@@ -69,7 +69,7 @@ class OrderStatistic(Box, abstract=True):
         return Spec((*trial.shape[: len(trial.shape) - len(rest)], *rest), trial.dtype)
 
 
-def _at_ranks(shares: Any, a: Any, ranks: Any, axis: int) -> Any:
+def _at_ranks(shares: Value, a: Value, ranks: Value, axis: int) -> Any:
     """Zeros of the shape of an array, with shares added where the elements of these ranks stand."""
     order = np.argsort(a, axis=axis, kind="stable")
     if not isinstance(a, Box) or isinstance(a.shape[axis], int):
@@ -98,7 +98,7 @@ class Median(OrderStatistic):
         example(_HOLES, axis=-1, ignore_nan=True),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         return (np.nanmedian if self.ignore_nan else np.median)(a, axis=self.axis)
 
     def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
@@ -130,7 +130,7 @@ class Quantile(OrderStatistic):
         example(_HOLES, q=(0.25, 0.6), axis=-1, ignore_nan=True),
     )
 
-    def fprop(self, a: Any) -> Any:
+    def fprop(self, a: Value) -> Value:
         if self.ignore_nan and a.size == 0:  # np.nanquantile loses the axis of the quantiles
             return np.full((*np.shape(self.q), *np.delete(a.shape, self.axis)), np.nan, a.dtype)
         return (np.nanquantile if self.ignore_nan else np.quantile)(a, self.q, axis=self.axis, method=self.method)
@@ -139,7 +139,7 @@ class Quantile(OrderStatistic):
         """The places that the method gives."""
         return places(self.method, n, expand_along(np.atleast_1d(self.q).astype(np.float64), axis, ndim))
 
-    def lined_up(self, grad: Any, axis: int) -> Any:
+    def lined_up(self, grad: Value, axis: int) -> Any:
         """The axis of the quantiles is the first, or there is none."""
         return np.moveaxis(grad, 0, axis) if np.ndim(self.q) else np.expand_dims(grad, axis)
 

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from flowgraph.box.value import Value
+
 Place = tuple[Any, Any]
 
 
-def _between(t: Any) -> Place:
+def _between(t: Value) -> Place:
     below = np.floor(t)
     return below, t - below
 
@@ -26,18 +28,18 @@ def _plotting(alpha: float, beta: float) -> Callable[[Any, Any], Place]:
     return lambda n, q: _between(n * q + (alpha + q * (1 - alpha - beta)) - 1)
 
 
-def _averaged(n: Any, q: Any) -> Place:
+def _averaged(n: Any, q: Value) -> Place:
     below, rest = _between(n * q - 1)
     return below, np.where(rest == 0, 0.5, 1.0)
 
 
-def _closest(n: Any, q: Any) -> Place:
+def _closest(n: Any, q: Value) -> Place:
     """The nearest number; of two as near the one at an even place, counted from 1."""
     below, rest = _between(n * q - 1.5)
     return np.where((rest == 0) & (below % 2 == 1), below, below + 1), None
 
 
-def _midpoint(n: Any, q: Any) -> Place:
+def _midpoint(n: Any, q: Value) -> Place:
     below, rest = _between((n - 1) * q)
     return below, np.where(rest == 0, 0.0, 0.5)
 
@@ -65,7 +67,7 @@ METHODS: dict[str, Callable[[Any, Any], Place]] = {
 }
 
 
-def places(method: str, n: Any, q: Any) -> tuple[Any, Any, Any]:
+def places(method: str, n: Any, q: Value) -> tuple[Any, Any, Any]:
     """The places below and above a quantile among n numbers, as integers, and the weight of the one above."""
     below, weight = METHODS[method](n, q)
     return held(below, n), held(below + 1, n), weight

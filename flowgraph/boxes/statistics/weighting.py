@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
-from flowgraph.box.axes import axes_of
+from flowgraph.box import Box, Value
+from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
 from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
@@ -16,7 +17,9 @@ from flowgraph.shapes.spec import same, shape_text
 
 
 @implements(np.average)
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+def average(
+    a: Value, axis: Axes | None = None, weights: Value = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
     """np.average of a box, whose weights may be a box; with `returned` also the sum of the weights."""
     a = as_box(a)
     if weights is None:
@@ -36,8 +39,8 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 @implements(np.cov)
 def cov(
-    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Any = None,
-    aweights: Any = None, *, dtype: Any = None,
+    m: Value, y: Value = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Value = None,
+    aweights: Value = None, *, dtype: DTypeLike | None = None,
 ) -> Any:  # fmt: skip
     """np.cov of boxes: rows are variables (columns without `rowvar`); frequencies and weights may be boxes."""
     parts = [_variables(m, not rowvar and np.ndim(m) != 1, dtype)]
@@ -65,7 +68,7 @@ def cov(
 
 
 @implements(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+def corrcoef(x: Value, y: Value = None, rowvar: bool = True, *, dtype: DTypeLike | None = None) -> Any:
     """np.corrcoef of boxes: the covariances divided by both standard deviations, held from -1 to 1."""
     c = cov(x, y, rowvar, dtype=dtype)
     if c.ndim == 0:
@@ -74,7 +77,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     return np.clip(c / deviation[:, None] / deviation, -1, 1)
 
 
-def weights_for(weights: Any, a: Box, axis: Any) -> Any:
+def weights_for(weights: Value, a: Box, axis: Axes | None) -> Any:
     """Weights of the shape of an array, or of its sizes along some axes, so that they broadcast with it."""
     w = as_box_or_array(weights)
     if len(w.shape) == a.ndim and all(map(same, w.shape, a.shape)):
@@ -95,7 +98,7 @@ def weights_for(weights: Any, a: Box, axis: Any) -> Any:
     return np.expand_dims(w, tuple(i for i in range(a.ndim) if i not in axes))
 
 
-def _variables(m: Any, transposed: bool, dtype: Any) -> Any:
+def _variables(m: Value, transposed: bool, dtype: DTypeLike | None) -> Any:
     """The variables of a covariance in rows, in the dtype given, or in double precision at least."""
     m = as_box(m)
     if m.ndim > 2:
@@ -104,7 +107,7 @@ def _variables(m: Any, transposed: bool, dtype: Any) -> Any:
     return rows.T if transposed else rows
 
 
-def _weights(weights: Any, name: str, x: Box) -> Any:
+def _weights(weights: Value, name: str, x: Box) -> Any:
     """Weights of the observations, in double precision."""
     if weights is None:
         return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.arguments import Arguments
 from flowgraph.checking.target import Inputs, is_float_array
 
@@ -41,10 +42,12 @@ class Adapter(ABC):
         """The float arrays that the function gives, and what pulls a gradient of each back to the differentiated."""
 
     @abstractmethod
-    def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def second(
+        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+    ) -> tuple[Any, ...]:
         """The bprop of bprop: (by grad, None, *by inputs); what goes through the output is in what goes by inputs."""
 
-    def fprop(self, *inputs: Any) -> Any:
+    def fprop(self, *inputs: Value) -> Value:
         parts, pull = self.run(inputs)
         if not parts:
             raise TypeError(f"{self.framework}: the function returned no array of floats, which alone have gradients")
@@ -53,7 +56,7 @@ class Adapter(ABC):
         self._runs.append((output, pull))
         return output
 
-    def bprop(self, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
         pull = next((pull for known, pull in self._runs if known is output), None)
         if pull is None:
             _, pull = self.run(inputs)
@@ -78,7 +81,7 @@ class Adapter(ABC):
             raise NotImplementedError(self._refusals[key])
 
 
-def wide_enough(value: Any) -> Any:
+def wide_enough(value: Value) -> Any:
     """No framework but NumPy's own has a type wider than float64, and silence about it would be mistaken for one."""
     if is_float_array(value) and value.dtype.itemsize > 8:
         raise TypeError(f"{value.dtype} is wider than what the framework has")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.target import Inputs, parameter_names
 
 
@@ -44,7 +45,7 @@ class Arguments:
         return [_put_together(nest, iterator) for nest in self.nests]
 
 
-def arrays_in(value: Any) -> Iterator[Any]:
+def arrays_in(value: Value) -> Iterator[Any]:
     """The leaves of nested lists, tuples and dicts."""
     if isinstance(value, list | tuple):
         for member in value:
@@ -75,7 +76,7 @@ def _without_first(forward: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _taken_apart(value: Any, name: str, to_numpy: Callable[[Any], Any]) -> tuple[Any, list[tuple[str, Any]]]:
+def _taken_apart(value: Value, name: str, to_numpy: Callable[[Any], Any]) -> tuple[Any, list[tuple[str, Any]]]:
     """(nest, [(name, leaf)]). A nest is None for a leaf, else (how to build it, its nests)."""
     holds_arrays = any(isinstance(to_numpy(leaf), np.ndarray) for leaf in arrays_in(value))
     if not isinstance(value, list | tuple | dict) or not holds_arrays:
@@ -86,7 +87,7 @@ def _taken_apart(value: Any, name: str, to_numpy: Callable[[Any], Any]) -> tuple
     return (_builder(value), [nest for nest, _ in apart]), leaves
 
 
-def _builder(value: Any) -> Callable[[list[Any]], Any]:
+def _builder(value: Value) -> Callable[[list[Any]], Any]:
     if isinstance(value, dict):
         keys = list(value)
         return lambda members: type(value)(zip(keys, members, strict=True))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback
 from flowgraph.checking.frameworks.arguments import arrays_in
 from flowgraph.checking.runner import reachable_values
@@ -46,7 +47,9 @@ class AutogradCode(Adapter):
 
         return outputs, pull
 
-    def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def second(
+        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+    ) -> tuple[Any, ...]:
         core = importlib.import_module("autograd").make_vjp
         together = importlib.import_module("autograd.builtins").tuple
         active, function = self._of_active(inputs, 1)
@@ -55,7 +58,7 @@ class AutogradCode(Adapter):
             np.zeros_like(x) if grads[i] is None else grads[i] for i, x in zip(self.differentiated, active, strict=True)
         )
 
-        def first(arriving: Any, *values: Any) -> Any:
+        def first(arriving: Value, *values: Value) -> Any:
             return together(core(function, numbers)(*values)[0](arriving))
 
         pull, _ = core(first, (0, *(n + 1 for n in numbers)))(grad, *active)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
 from flowgraph.checking.frameworks.arguments import Arguments
 from flowgraph.checking.target import Inputs
 
 
-def to_numpy(value: Any) -> Any:
+def to_numpy(value: Value) -> Any:
     """Float arrays in float64, others in their own type; a typed random key stays as it is."""
     jax = sys.modules["jax"]
     if not isinstance(value, jax.Array) or jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):
@@ -67,7 +68,7 @@ class JaxCode(Adapter):
         jax = sys.modules["jax"]
         active, function = self._of_active(inputs)
 
-        def value_and_gradient(values: Any, arriving: Any) -> Any:
+        def value_and_gradient(values: Sequence[Value], arriving: Sequence[Value]) -> Any:
             outputs, pull = jax.vjp(function, *values)
             return outputs, pull(arriving)
 
@@ -79,7 +80,9 @@ class JaxCode(Adapter):
             return None
         return lambda values, grads: program(values, arriving)[0] if grads is None else program(values, grads)[1]
 
-    def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def second(
+        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+    ) -> tuple[Any, ...]:
         jax = sys.modules["jax"]
         with jax.enable_x64(True):
             active, function = self._of_active(inputs)
@@ -88,7 +91,7 @@ class JaxCode(Adapter):
                 for i, x in zip(self.differentiated, active, strict=True)
             ]
 
-            def first(arriving: Any, *values: Any) -> Any:
+            def first(arriving: Value, *values: Value) -> Any:
                 return jax.vjp(function, *values)[1]([arriving])
 
             _, pull = jax.vjp(first, jax.numpy.asarray(grad), *active)
@@ -118,7 +121,7 @@ class JaxCode(Adapter):
         found = jax.tree_util.tree_leaves(self.function(*self.arguments.put_together(leaves)))
         return [y for y in found if jax.numpy.issubdtype(jax.numpy.asarray(y).dtype, np.inexact)]
 
-    def _array(self, value: Any) -> Any:
+    def _array(self, value: Value) -> Any:
         if not isinstance(value, np.ndarray | np.generic):
             return value
         return sys.modules["jax"].numpy.asarray(wide_enough(value))

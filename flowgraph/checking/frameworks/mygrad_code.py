@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback
 from flowgraph.checking.frameworks.arguments import arrays_in
 from flowgraph.checking.target import Inputs
 
 
-def to_numpy(value: Any) -> Any:
+def to_numpy(value: Value) -> Any:
     """The array of a tensor."""
     return np.array(value.data) if isinstance(value, sys.modules["mygrad"].Tensor) else value
 
@@ -37,7 +39,9 @@ class MygradCode(Adapter):
 
         return outputs, pull
 
-    def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def second(
+        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+    ) -> tuple[Any, ...]:
         raise NotImplementedError("mygrad: gradients cannot be differentiated again; check with order=1")
 
     def _run(self, inputs: Inputs) -> tuple[list[Any], list[Any]]:

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from flowgraph.checking.frameworks.torch_code import to_numpy as numpy_of_torch
 from flowgraph.checking.frameworks.writing import definition, title
 from flowgraph.checking.target import Inputs, Target, is_float_array
 
-KNOWN = ("torch", "jax", "mygrad", "autograd")
+FrameworkName: TypeAlias = Literal["torch", "jax", "mygrad", "autograd"]
+KNOWN: tuple[str, ...] = get_args(FrameworkName)
 
 
 def framework_target(

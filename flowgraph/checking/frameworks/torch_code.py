@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
 from flowgraph.checking.frameworks.arguments import Arguments, arrays_in
 from flowgraph.checking.target import Inputs, is_float_array
 
 
-def to_numpy(value: Any) -> Any:
+def to_numpy(value: Value) -> Any:
     """Float tensors in float64, others in their own type."""
     torch = sys.modules["torch"]
     if not isinstance(value, torch.Tensor):
@@ -56,7 +57,9 @@ class TorchCode(Adapter):
 
         return [y.numpy(force=True) for y in outputs], pull
 
-    def second(self, grads: Any, gradients: Any, grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+    def second(
+        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+    ) -> tuple[Any, ...]:
         leaves = [self._tensor(x) for x in inputs]
         arriving = self._tensor(grad).requires_grad_()
         active = [leaves[i].requires_grad_() for i in self.differentiated]
@@ -91,7 +94,7 @@ class TorchCode(Adapter):
         found = [y for y in arrays_in(result) if isinstance(y, self.torch.Tensor)]
         return [y for y in found if y.is_floating_point() or y.is_complex()]
 
-    def _tensor(self, value: Any) -> Any:
+    def _tensor(self, value: Value) -> Any:
         """Shares memory, so that writing in place is seen."""
         if not isinstance(value, np.ndarray | np.generic):
             return value

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -69,7 +70,9 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         )  # fmt: skip
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> FlowgraphClassifier:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, eval_set: Any = None
+    ) -> FlowgraphClassifier:
         """Train on examples; `eval_set` is (X, y) or (X, y, sample_weight) to validate on, or a list with it."""
         x, y = validate_data(self, X, y, dtype=DTYPES)
         check_classification_targets(y)
@@ -80,7 +83,13 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         self._fit(x, self._labels(y), self._class_weights(sample_weight, x, y), self._valid(eval_set))
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> FlowgraphClassifier:
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: Sequence[Any] | Array | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> FlowgraphClassifier:
         """One epoch on these examples, going on where the last call left off; the first call names all `classes`."""
         first = not self.__sklearn_is_fitted__()
         x, y = validate_data(self, X, y, dtype=DTYPES, reset=first)
@@ -93,36 +102,37 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
             )
         if self.class_weight == "balanced":
             raise ValueError("partial_fit: found class_weight='balanced', which needs all examples; give numbers")
-        if first:
+        if classes is not None and first:
             self.classes_ = np.unique(classes)
         self._partial_fit(x, self._labels(y), self._class_weights(sample_weight, x, y))
         return self
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of each class, in the order of `classes_`: the softmax of the scores."""
         return self._outputs(X)
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: ArrayLike) -> Array:
         """The logarithm of the probability of each class."""
         with np.errstate(divide="ignore"):
             found: Array = np.log(self._outputs(X))
         return found
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """The class of the largest score."""
         numbers = self._outputs(X).argmax(axis=1)
         found: Array = self.classes_[numbers]
         return found
 
-    def _labels(self, y: Array) -> Array:
+    def _labels(self, y: ArrayLike) -> Array:
         """The numbers of classes."""
         places = np.minimum(np.searchsorted(self.classes_, y), len(self.classes_) - 1)
-        strange = self.classes_[places] != y
+        labels = np.asarray(y)
+        strange = self.classes_[places] != labels
         if strange.any():
-            raise ValueError(f"found the class {y[strange][0]!r}, which is none of {self.classes_}")
+            raise ValueError(f"found the class {labels[strange][0]!r}, which is none of {self.classes_}")
         return np.asarray(places, np.int64)
 
-    def _class_weights(self, sample_weight: Any, x: Array, y: Array) -> Any:
+    def _class_weights(self, sample_weight: ArrayLike | None, x: Array, y: ArrayLike) -> Any:
         weights = self._weights(sample_weight, x)
         if self.class_weight is None:
             return weights

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -99,7 +100,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network")
 
-    def _fit(self, x: Array, y: Array, weights: Any, valid: Any) -> None:
+    def _fit(self, x: Array, y: Array, weights: Array | None, valid: Any) -> None:
         """Train a new network, or go on with the one there is where a warm start was asked for."""
         if valid is None and self.early_stopping is not False and self.early_stopping is not None:
             x, y, weights, valid = self._split(x, y, weights)
@@ -109,7 +110,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         network.train(x, y, weights, valid, self.epochs, self._batch(x), self.callbacks)
         self._keep(network)
 
-    def _partial_fit(self, x: Array, y: Array, weights: Any) -> None:
+    def _partial_fit(self, x: Array, y: Array, weights: Array | None) -> None:
         """One epoch more, with all that the rule remembers of the ones before."""
         network = getattr(self, "_network", None)
         if network is None or not network.fits(False):
@@ -153,7 +154,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _batch(self, x: Array) -> int | None:
         return min(200, len(x)) if isinstance(self.batch_size, str) and self.batch_size == "auto" else self.batch_size  # type: ignore[return-value]
 
-    def _split(self, x: Array, y: Array, weights: Any) -> tuple[Any, ...]:
+    def _split(self, x: Array, y: Array, weights: Array | None) -> tuple[Any, ...]:
         """Some of the examples held out, of each class its share."""
         arrays = [x, y] if weights is None else [x, y, weights]
         parts = train_test_split(
@@ -164,12 +165,12 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         )
         return (*parts[::2], *([None] if weights is None else []), tuple(parts[1::2]))
 
-    def _weights(self, sample_weight: Any, x: Array) -> Any:
+    def _weights(self, sample_weight: ArrayLike | None, x: Array) -> Any:
         if sample_weight is None:
             return None
         return _check_sample_weight(sample_weight, x, dtype=x.dtype, ensure_non_negative=True)
 
-    def _outputs(self, X: Any) -> Array:
+    def _outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
         x = validate_data(self, X, dtype=DTYPES, reset=False)
         return self._network.outputs(x)

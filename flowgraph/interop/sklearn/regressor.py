@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
 
@@ -31,7 +32,9 @@ class FlowgraphRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> FlowgraphRegressor:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, eval_set: Any = None
+    ) -> FlowgraphRegressor:
         """Train on examples; `eval_set` is (X, y) or (X, y, sample_weight) to validate on, or a list with it."""
         x, y = self._checked(X, y, reset=True)
         valid, others, *weights = one_set(eval_set)
@@ -39,16 +42,16 @@ class FlowgraphRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc
         self._fit(x, y, self._weights(sample_weight, x), held)
         return self
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> FlowgraphRegressor:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> FlowgraphRegressor:
         """One epoch on these examples, going on where the last call left off."""
         x, y = self._checked(X, y, reset=not self.__sklearn_is_fitted__())
         self._partial_fit(x, y, self._weights(sample_weight, x))
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """The output of the network, of the shape of y."""
         return self._outputs(X)
 
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:
+    def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Array, Array]:
         x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True, reset=reset)
         return x, np.asarray(y, x.dtype)

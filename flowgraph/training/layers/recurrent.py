@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -87,7 +87,13 @@ class RNN(_Recurrent):
     """
 
     def __init__(
-        self, inputs: int, hidden: int, *, activation: str = "tanh", rng: Any = None, dtype: Any = float
+        self,
+        inputs: int,
+        hidden: int,
+        *,
+        activation: Literal["tanh", "relu"] = "tanh",
+        rng: Any = None,
+        dtype: Any = float,
     ) -> None:
         super().__init__(inputs, hidden, rng=rng, dtype=dtype)
         if activation not in ACTIVATIONS:

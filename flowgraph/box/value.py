@@ -1,0 +1,9 @@
+"""The values of boxes, as annotations name them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Value: TypeAlias = Any
+"""What a box computes with: an array or a number in a run, a box in a gradient graph, and a tuple of these for several
+outputs. An `fprop` and a `bprop` run on both, which no type says that a checker knows."""
