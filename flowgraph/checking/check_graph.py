@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes import sum as sum_of
-from flowgraph.checking.check import BUDGET, check_target
+from flowgraph.checking.check_target import BUDGET, check_target
 from flowgraph.checking.combine import combined
 from flowgraph.checking.complex_parts import leaves_in_parts
 from flowgraph.checking.in_place import boxes_in_place
 from flowgraph.checking.report import Report
+from flowgraph.checking.scope import Asked, Scope
 from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
@@ -24,11 +26,13 @@ from flowgraph.graph.run import Run
 SECONDS = 20.0
 
 
-def check_graph(graph: Graph, feeds: Mapping[Any, Any], order: int, seed: int, budget: int | None) -> Report:
+def check_graph(graph: Graph, feeds: Mapping[Any, Any], asked: Asked) -> Report:
     """At these inputs, in float64; a float32 graph is checked through its float64 twin."""
+    asked.refuse("a graph is checked at the values of one run, which are not varied", "valid", "vary", "fixed")
+    asked.refuse("the boxes of a graph have names", "names")
     twin, leaves = in_double(graph)
     fed = {leaves.get(key, key) if isinstance(key, Box) else key: value for key, value in feeds.items()}
-    return _check(*leaves_in_parts(twin, fed), "graph", order, seed, budget)
+    return _check(*leaves_in_parts(twin, fed), "graph", asked.order, asked.seed, asked.budget)
 
 
 def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: int, budget: int | None) -> Report:
@@ -38,7 +42,8 @@ def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: 
         raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
     share = (budget or BUDGET) / BUDGET
     reports = boxes_in_place(graph, run, wrt, seed, SECONDS * share)
-    whole = check_target(graph_target(graph, run, wrt, name), 1, seed, budget, SECONDS * share, regimes=False)
+    target = graph_target(graph, run, wrt, name)
+    whole = check_target(target, 1, seed, budget, SECONDS * share, regimes=False, scope=Scope(strict=True))
     report = joined(name, reports, whole, seed)
     if order < 2 or report.verdict == "fail":
         return report
@@ -53,7 +58,8 @@ def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Repo
     """The mistakes of the boxes explain those end to end, which are told only where no box is to blame."""
     if any(report.failures for report in boxes) and whole.verdict == "fail":
         whole.failures.clear()
-    return combined(name, [*boxes, whole], seed)
+    report = combined(name, [*boxes, whole], seed)
+    return replace(report, checked=whole.checked, role=whole.role, not_differentiated=whole.not_differentiated)
 
 
 def graph_target(graph: Graph, run: Run, wrt: Sequence[Box], name: str) -> Target:
@@ -77,7 +83,18 @@ def graph_target(graph: Graph, run: Run, wrt: Sequence[Box], name: str) -> Targe
         "    return [grads[name] for name in names]",
     )
     values = tuple(np.array(run[leaf]) for leaf in wrt)
-    return Target(fprop, bprop, values, names, name, tuple(range(len(wrt))), definition=definition, may_share=True)
+    return Target(
+        fprop,
+        bprop,
+        values,
+        names,
+        name,
+        tuple(range(len(wrt))),
+        definition=definition,
+        may_share=True,
+        role="parameters" if graph.parameters else "inputs",
+        beside=tuple(graph.names[leaf] for leaf in graph.inputs if leaf not in set(wrt)),
+    )
 
 
 def _calls(graph: Graph, run: Run, wrt: Sequence[Box]) -> tuple[Callable[..., Any], Callable[..., Any]]:

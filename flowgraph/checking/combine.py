@@ -36,6 +36,9 @@ def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
         bprop_calls=sum(one.bprop_calls for one in reports),
         seed=seed,
         seconds=sum(one.seconds for one in reports),
+        checked=list(dict.fromkeys(name for one in reports for name in one.checked)),
+        not_differentiated=list(dict.fromkeys(name for one in reports for name in one.not_differentiated)),
+        notes=list(dict.fromkeys(text for one in reports for text in one.notes)),
     )
 
 
@@ -51,5 +54,7 @@ def nothing(name: str, warning: str, seed: int) -> Report:
 
 
 def _middle(numbers: list[float]) -> float:
-    ordered = sorted(number for number in numbers if math.isfinite(number))
-    return ordered[len(ordered) // 2] if ordered else (0.0 if not numbers else math.inf)
+    ordered = sorted(number for number in numbers if math.isfinite(number) and number > 0)
+    if ordered:
+        return ordered[len(ordered) // 2]
+    return math.inf if any(math.isinf(number) for number in numbers) else 0.0

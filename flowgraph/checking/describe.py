@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.compare import ask, coordinate, judge
+from flowgraph.checking.compare import Ruling, ValueMismatch, ask, coordinate, judge
 from flowgraph.checking.diagnosis import diagnose
-from flowgraph.checking.examination import Examination, child_of
+from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
 from flowgraph.checking.reproduce import reproducing_code
-from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.shrink import shrunk
+from flowgraph.checking.target import Array
 
 
 @dataclass
@@ -32,15 +32,19 @@ class Failure:
     diagnosis: str
     message: str
     code: str
+    beyond: str = ""  # in what the regime goes beyond the example
+    oracle: str = ""  # what decided: differences, in long double or not, or the complex step
 
     def __str__(self) -> str:
         where = "" if self.child is None else f", gradient of {self.child}"
         if self.child is not None and self.index:
             where += f"[{', '.join(map(str, self.index))}]"
-        lines = [f"{self.box}{where}: {self.message}"]
+        head = f"beyond the example ({self.beyond}): " if self.beyond else ""
+        lines = [f"{head}{self.box}{where}: {self.message}"]
         if np.isfinite(self.numeric):
             lines.append(f"  bprop   {self.analytic:.12g}")
             lines.append(f"  numeric {self.numeric:.12g} ± {self.error:.1g}")
+            lines += [f"  decided by: {self.oracle}"] if self.oracle else []
         lines.append(f"  seen at: {self.regime}")
         if self.diagnosis:
             lines.append(f"  looks like: {self.diagnosis}")
@@ -67,20 +71,21 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     """Shrinks the point, finds the element, names the likely mistake."""
     target = examination.target
     point, suspicion = ruling.suspicion.point, ruling.suspicion
-    child = child_of(suspicion)
-    analytic, numeric, error = suspicion.analytic, ruling.numeric, ruling.error
     index: tuple[int, ...] | None = None
-    diagnosis = ""
+    analytic = suspicion.analytic if isinstance(suspicion, ValueMismatch) else float("nan")
+    numeric, error, diagnosis = ruling.numeric, ruling.error, ""
     if suspicion.kind in ("value", "nonfinite"):
         point, suspicion = shrunk(examination, suspicion)
-        found = _worst_element(examination, point, suspicion)
+    child = suspicion.child
+    if isinstance(suspicion, ValueMismatch) and child is not None:
+        analytic, numeric, error = suspicion.analytic, suspicion.numeric, suspicion.tolerance / 4
+    if suspicion.grad is not None and suspicion.kind in ("value", "nonfinite"):
+        found = _worst_element(examination, point, suspicion.grad, child)
         if found is not None:
             child, index, analytic, numeric, error = found
-        elif child is not None and suspicion.kind == "value":
-            analytic, numeric, error = suspicion.analytic, suspicion.numeric, suspicion.tolerance / 4
         diagnosis = "" if examination.late() else diagnose(point, suspicion, child)
     message = ruling.note or suspicion.note or "the gradient is wrong"
-    code = reproducing_code(examination.target, point, suspicion, child, index)
+    code = reproducing_code(target, point, suspicion, child, index)
     return Failure(
         target.name,
         None if child is None else target.names[child],
@@ -93,17 +98,18 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         diagnosis,
         message,
         code,
+        examination.beyond(ruling.suspicion.point),
+        ruling.oracle,
     )
 
 
 def _worst_element(
-    examination: Examination, point: Point, suspicion: Any
+    examination: Examination, point: Point, grad: Array, child: int | None
 ) -> tuple[int, tuple[int, ...], float, float, float] | None:
     """The single coordinate that shows the mismatch most clearly, in units of the gradient itself."""
-    gradients, _ = ask(point, suspicion.grad)
+    gradients, _ = ask(point, grad)
     if gradients is None:
         return None
-    child = child_of(suspicion)
     best: tuple[float, int, tuple[int, ...], float, float, float] | None = None
     for i in point.active if child is None else (child,):
         g = gradients[point.active.index(i)]
@@ -117,10 +123,10 @@ def _worst_element(
                 continue
             value = float(values.ravel()[k])
             if not np.isfinite(value):
-                numeric = float((suspicion.grad * slopes.value).sum()) / length
+                numeric = float((grad * slopes.value).sum()) / length
                 index = tuple(int(n) for n in np.unravel_index(k, shape)) if shape else ()
-                return i, index, value, numeric, float((np.abs(suspicion.grad) * slopes.error).sum()) / length
-            seen = judge(point, suspicion.grad, gradients, direction, slopes)
+                return i, index, value, numeric, float((np.abs(grad) * slopes.error).sum()) / length
+            seen = judge(point, grad, gradients, direction, slopes)
             if seen is None:
                 continue
             clarity = abs(seen.analytic - seen.numeric) / (seen.tolerance + 1e-300)

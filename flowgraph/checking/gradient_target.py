@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,6 +128,17 @@ class GradientCalls:
         return GradientGraph(Graph(*gradient(total, wrt)), arriving, list(leaves))
 
 
+@dataclass(frozen=True)
+class WithoutFirst:
+    """A predicate that is not asked of the incoming gradients, which come first."""
+
+    valid: Callable[..., Any]
+    count: int
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.valid(*inputs[self.count :])
+
+
 def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
     """The gradient graph as a target of its own; a report where it cannot be built or gives other numbers."""
     value = target.fprop(*target.inputs)
@@ -153,6 +164,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         (*names, *target.names),
         name,
         (*range(shift), *(i + shift for i in target.differentiated)),
+        valid=None if target.valid is None else WithoutFirst(target.valid, shift),
         constant=frozenset(i + shift for i in target.constant),
         domain={i + shift: ends for i, ends in target.domain.items()},
         kinks=target.kinks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.checking.box_target import differentiable, target_of
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check import check_target
+from flowgraph.checking.check_target import check_target
 from flowgraph.checking.combine import combined, with_failures
 from flowgraph.checking.report import Report
+from flowgraph.checking.scope import Scope
 from flowgraph.checking.stopwatch import Stopwatch
 from flowgraph.graph import Graph
 from flowgraph.graph.run import Run
@@ -38,7 +40,9 @@ def boxes_in_place(
     found = [reports[box] for box in boxes if box in reports]
     if left and found:
         text = f"the time was used up before {left} of {len(boxes)} boxes were looked at in place; give budget="
-        found[-1].warnings.append(text)
+        last = found[-1]
+        verdict = last.verdict if last.failures else "undecided"
+        found[-1] = replace(last, verdict=verdict, warnings=[*last.warnings, text])
     return found
 
 
@@ -53,7 +57,7 @@ def _box_in_place(graph: Graph, run: Run, box: Box, seed: int, regimes: bool) ->
         return None
     target, calls = target_of(case, vary=False, title=title)
     try:
-        report = check_target(target, 1, seed, BUDGET, 2.0, regimes)
+        report = check_target(target, 1, seed, BUDGET, 2.0, regimes, Scope(strict=True))
     except ValueError as reason:
         if "cannot be run" not in str(reason):
             raise

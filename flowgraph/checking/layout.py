@@ -65,7 +65,8 @@ def layouts(examination: Examination, point: Point, grad: Array, differs: Callab
         try:
             result = examination.runner.bprop(arriving, output, inputs)
         except Exception as error:
-            examination.fail("layout", point, f"bprop raised {type(error).__name__} with {label}: {error}")
+            loud = f"bprop does not with {label} ({type(error).__name__})"
+            examination.fail("layout", point, f"bprop raised {type(error).__name__} with {label}: {error}", loud=loud)
             return
         gradients, faults = read_gradients(point, result)
         wrong = differs(gradients) if gradients is not None else 0

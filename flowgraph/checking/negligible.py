@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowgraph.checking.compare import Suspicion, ask
+from flowgraph.checking.compare import ValueMismatch, ask
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.generators import generator
 from flowgraph.checking.point import UNIT, Point, analytic_slope
@@ -15,19 +15,17 @@ TINY = 1e-100
 MULTIPLES = 16
 
 
-def below_rounding(suspicion: Suspicion) -> bool:
+def below_rounding(mismatch: ValueMismatch) -> bool:
     """Whether a large step moves the value by no more than a few ulps of the inputs, by fprop and by bprop alike.
 
     As 1 - erf(x) beyond 6, x - tanh(x) at 1e-7, a normalisation over one element. An operation that is small everywhere
     is measured by its own values.
     """
-    point, grad, direction = suspicion.point, suspicion.grad, suspicion.direction
-    assert grad is not None
-    assert direction is not None
+    point, grad, direction = mismatch.point, mismatch.grad, mismatch.direction
     weight = float(np.abs(grad).max(initial=0.0))
     length = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
     room = FEW * UNIT * weight * length
-    predicted = abs(suspicion.analytic) * STEP
+    predicted = abs(mismatch.analytic) * STEP
     if predicted > room:
         return False
     moved = [point.along(direction, h) for h in (STEP, -STEP, STEP / 16, -STEP / 16)]
@@ -39,24 +37,22 @@ def below_rounding(suspicion: Suspicion) -> bool:
     return max(predicted, seen) <= max(FEW * UNIT * weight * usual, TINY)
 
 
-def is_left_of_cancelling(suspicion: Suspicion, numeric: float, rng: np.random.Generator) -> bool:
+def is_left_of_cancelling(mismatch: ValueMismatch, numeric: float, rng: np.random.Generator) -> bool:
     """Whether the slope is 0, and the mismatch is gone or of the other sign for multiples of the incoming gradient.
 
     What cancels to 0 or to a unit of what it is made of may be 0 in all draws beside one point, and a unit there.
     """
-    grad, direction = suspicion.grad, suspicion.direction
-    assert grad is not None
-    assert direction is not None
-    mismatch = suspicion.analytic - numeric
-    if abs(numeric) > 0.5 * abs(mismatch):
+    grad, direction = mismatch.grad, mismatch.direction
+    gap = mismatch.analytic - numeric
+    if abs(numeric) > 0.5 * abs(gap):
         return False
     stays = 0
     for factor in rng.uniform(0.4, 2.5, MULTIPLES):
-        gradients, _ = ask(suspicion.point, grad * factor)
+        gradients, _ = ask(mismatch.point, grad * factor)
         if gradients is None:
             return False
-        analytic, _ = analytic_slope(gradients, direction, suspicion.point.active)
-        stays += (analytic - factor * numeric) / mismatch > 0.3
+        analytic, _ = analytic_slope(gradients, direction, mismatch.point.active)
+        stays += (analytic - factor * numeric) / gap > 0.3
     return stays < MULTIPLES - 2
 
 

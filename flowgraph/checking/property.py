@@ -11,8 +11,8 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check import examined, shielded
 from flowgraph.checking.check_box import with_findings
+from flowgraph.checking.check_target import examined, shielded
 from flowgraph.checking.combine import nothing
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.gradient_target import gradient_target

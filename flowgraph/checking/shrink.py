@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from flowgraph.checking.compare import Suspicion, Tally, compare, directions_for, grads_for
+from flowgraph.checking.compare import Suspicion, Tally, ValueMismatch, compare, directions_for, grads_for
 from flowgraph.checking.escalate import escalate
-from flowgraph.checking.examination import Examination, child_of
+from flowgraph.checking.examination import Examination
 from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import axis_groups
@@ -56,10 +56,12 @@ def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs,
         point = Point.at(examination.runner, inputs, suspicion.point.regime, examination.active)
     except Illegal:
         return None
+    if examination.beyond(point) and not examination.beyond(suspicion.point):
+        return None
     seen = compare(point, grads_for(point, rng, 1), directions_for(point, rng, 1), Tally())
-    child = child_of(suspicion)
+    child = suspicion.child
     for other in seen:
-        if other.kind == suspicion.kind and child in (child_of(other), None):
+        if other.kind == suspicion.kind and child in (other.child, None):
             if believe and other.clear(CLEAR):
                 return other
             confirmed = _confirmed(other)
@@ -72,7 +74,8 @@ def _confirmed(suspicion: Suspicion) -> Suspicion | None:
     ruling = escalate(suspicion, generator(0))
     if ruling.kind != "wrong":
         return None
-    ruling.suspicion.numeric = ruling.numeric if np.isfinite(ruling.numeric) else ruling.suspicion.numeric
+    if isinstance(ruling.suspicion, ValueMismatch) and np.isfinite(ruling.numeric):
+        ruling.suspicion.numeric = ruling.numeric
     return ruling.suspicion
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.check import examined
+from flowgraph.checking.check_target import examined
 from flowgraph.checking.code_constants import words_in
 from flowgraph.checking.regimes_settings import alternatives
 from flowgraph.checking.stopwatch import Stopwatch
