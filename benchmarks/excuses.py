@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks.kept import Kept
 from flowgraph.checking import Target
+from flowgraph.checking.check import with_defaults
 from flowgraph.checking.check_target import examined
-from flowgraph.checking.defaults import with_defaults
 from flowgraph.checking.escalate import EXCUSES
 from flowgraph.checking.scope import Scope
 

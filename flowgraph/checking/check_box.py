@@ -12,11 +12,10 @@ from flowgraph.box import Box, Leaf
 from flowgraph.checking.box_target import BoxCalls, conditions_of, differentiable, target_of
 from flowgraph.checking.cases import Case, case_of, cases
 from flowgraph.checking.check_target import check_target
-from flowgraph.checking.combine import combined, nothing, with_failures
 from flowgraph.checking.complex_parts import in_parts
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.gradient_target import gradient_target
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import Report, combined, nothing, with_failures
 from flowgraph.checking.runner import parts
 from flowgraph.checking.scope import Asked
 from flowgraph.checking.structure import made_positive_definite

@@ -10,11 +10,9 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
-from flowgraph.checking.check_graph import check_graph, joined
+from flowgraph.checking.check_graph import boxes_in_place, check_graph, joined
 from flowgraph.checking.check_target import check_target
-from flowgraph.checking.combine import combined
-from flowgraph.checking.in_place import boxes_in_place
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import Report, combined
 from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.scope import Asked
 from flowgraph.checking.target import Target, is_differentiable, name_of

@@ -13,15 +13,14 @@ import numpy as np
 from flowgraph.checking.code_constants import numbers_in, sizes_in, words_in
 from flowgraph.checking.contract import contract
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.layout import side_effects
 from flowgraph.checking.precision import other_types
-from flowgraph.checking.regimes_joint import crossed_regimes, joint_regimes
-from flowgraph.checking.regimes_settings import setting_regimes
+from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import shape_regimes
 from flowgraph.checking.regimes_values import constant_regimes, value_regimes
 from flowgraph.checking.report import Report, report_of
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.second_order import second_order
-from flowgraph.checking.side_effects import side_effects
 from flowgraph.checking.target import Inputs, Target
 
 BUDGET = 60_000

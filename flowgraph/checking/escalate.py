@@ -9,8 +9,7 @@ import numpy as np
 from flowgraph.checking import excuses_of_bprop as of_bprop
 from flowgraph.checking import excuses_of_slopes as of_slopes
 from flowgraph.checking.compare import Ruling, Suspicion, ValueMismatch
-from flowgraph.checking.evidence import Evidence
-from flowgraph.checking.excuse import Excuse
+from flowgraph.checking.evidence import Evidence, Excuse
 from flowgraph.checking.no_number import no_number
 
 EXCUSES: tuple[Excuse, ...] = (

@@ -1,22 +1,21 @@
-"""What is measured about a mismatch of values, each when it is first asked for."""
+"""What is measured about a mismatch of values, each when it is first asked for, and the form of an excuse."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from flowgraph.checking.careful import careful_slopes, wider_slopes
+from flowgraph.checking.careful import careful_slopes, complex_slopes, widened, wider_slopes
 from flowgraph.checking.compare import ValueMismatch, ask, deviation, random_direction
-from flowgraph.checking.complex_step import complex_slopes
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kink_ruling import KinkHull, hull_at_kink
 from flowgraph.checking.kinks import is_smooth, neighbour_slopes, winner_slopes
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.target import Array
-from flowgraph.checking.wider import widened
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say nothing
@@ -194,3 +193,18 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
         grad = best[1]
         mismatch = replace(mismatch, grad=grad, analytic=best[2])
     return mismatch
+
+
+class Excuse:
+    """`verdict` is what becomes of the mismatch where the excuse applies: fine, rounding, kink or undecided.
+
+    `cost` is about how many calls of fprop it takes beyond what earlier ones have measured.
+    """
+
+    name: ClassVar[str]
+    cost: ClassVar[int]
+    verdict: ClassVar[str] = "undecided"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """The words for a report, or None where this does not explain the mismatch."""
+        raise NotImplementedError

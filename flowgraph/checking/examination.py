@@ -26,9 +26,8 @@ from flowgraph.checking.compare import (
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.example_contract import ExampleContract, is_elementwise
-from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
-from flowgraph.checking.runner import Illegal, Runner
+from flowgraph.checking.runner import Illegal, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Array, Inputs, Target, is_float_array

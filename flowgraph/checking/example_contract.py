@@ -14,10 +14,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import numpy as np
 
 from flowgraph.box.interval import Interval
-from flowgraph.checking.generators import generator
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.runner import Illegal, parts
+from flowgraph.checking.runner import Illegal, generator, parts
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow

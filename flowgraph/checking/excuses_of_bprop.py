@@ -9,14 +9,12 @@ import numpy as np
 from flowgraph.checking.careful import careful_slopes, slope_scatter
 from flowgraph.checking.compare import ask, deviation, random_direction
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.evidence import Evidence, excess_of
-from flowgraph.checking.excuse import Excuse
+from flowgraph.checking.evidence import Evidence, Excuse, excess_of
 from flowgraph.checking.kink_ruling import within_other_settings
 from flowgraph.checking.kinks import jumps_beside
-from flowgraph.checking.negligible import is_left_of_cancelling
 from flowgraph.checking.noise import analytic_noise, measured_noise
 from flowgraph.checking.point import UNIT, Point, analytic_slope
-from flowgraph.checking.roughness import slope_room
+from flowgraph.checking.roughness import is_left_of_cancelling, slope_room
 from flowgraph.checking.runner import Illegal
 
 SMALL_MISMATCH = 3e-3

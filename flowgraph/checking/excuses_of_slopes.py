@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowgraph.checking.careful import DEPTH
+from flowgraph.checking.careful import DEPTH, disagrees
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.evidence import Evidence
-from flowgraph.checking.excuse import Excuse
+from flowgraph.checking.evidence import Evidence, Excuse
 from flowgraph.checking.kinks import is_singular, still_moving
-from flowgraph.checking.negligible import below_rounding
 from flowgraph.checking.noise import ill_conditioned
 from flowgraph.checking.point import UNIT
-from flowgraph.checking.roughness import on_a_stair, three_in_turn
+from flowgraph.checking.roughness import below_rounding, on_a_stair, three_in_turn
 from flowgraph.checking.target import Array
-from flowgraph.checking.wider import disagrees
 
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 COARSE = 16.0

@@ -13,9 +13,8 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import real_part, turned
 from flowgraph.checking.box_target import BoxCalls, import_of
-from flowgraph.checking.combine import nothing, with_failures
-from flowgraph.checking.generators import generator
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import Report, nothing, with_failures
+from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Inputs, Target
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf

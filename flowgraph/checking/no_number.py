@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from flowgraph.checking.careful import disagrees, widened
 from flowgraph.checking.compare import FormFault, Ruling, ask, coordinate, random_direction
 from flowgraph.checking.kinks import is_singular, quotients_stay_bounded
 from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.runner import Illegal
-from flowgraph.checking.wider import disagrees, widened
 
 
 def no_number(fault: FormFault, rng: np.random.Generator) -> Ruling:

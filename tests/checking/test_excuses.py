@@ -11,7 +11,7 @@ from flowgraph.checking.check_target import examined
 from flowgraph.checking.compare import compare, directions_for
 from flowgraph.checking.escalate import EXCUSES, escalate
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.generators import generator
+from flowgraph.checking.runner import generator
 from flowgraph.checking.scope import Scope
 from flowgraph.checking.target import Target
 
