@@ -98,21 +98,20 @@ class ExampleContract:
         chosen = [i for i in arrays if i not in self.active and floats & set(self.example[i].shape)]
         if all(np.shape(inputs[i]) == np.shape(self.example[i]) for i in arrays):
             return False
-        return bool(chosen) and not self._same_ties(inputs, chosen, arrays)
+        sizes = self._sizes(inputs)
+        return bool(chosen) and (
+            sizes is None or any(len(sizes[size]) > 1 for i in chosen for size in self.example[i].shape)
+        )
 
-    def _same_ties(self, inputs: Inputs, chosen: list[int], arrays: list[int]) -> bool:
-        """Whether the chosen arrays keep their rank, and the sizes that they share with others."""
-        if any(np.ndim(inputs[i]) != self.example[i].ndim for i in chosen):
-            return False
-        for i in chosen:
-            for k in arrays:
-                if np.ndim(inputs[k]) != self.example[k].ndim:
-                    continue
-                for a, size in enumerate(self.example[i].shape):
-                    for b, other in enumerate(self.example[k].shape):
-                        if size == other and inputs[i].shape[a] != inputs[k].shape[b]:
-                            return False
-        return all(np.ndim(inputs[k]) == self.example[k].ndim for k in arrays)
+    def _sizes(self, inputs: Inputs) -> dict[int, set[int]] | None:
+        """For each size in the example the sizes that have taken its place; None where a rank is another one."""
+        sizes: dict[int, set[int]] = {}
+        for i in self._arrays(self.example):
+            if np.ndim(inputs[i]) != self.example[i].ndim:
+                return None
+            for old, new in zip(self.example[i].shape, np.shape(inputs[i]), strict=True):
+                sizes.setdefault(old, set()).add(new)
+        return sizes
 
     def _other_settings(self, inputs: Inputs) -> Iterator[int]:
         for i, (one, other) in enumerate(zip(self.example, inputs, strict=True)):
@@ -134,17 +133,13 @@ class ExampleContract:
 
     def _tied(self, inputs: Inputs, output: Any) -> bool:
         """Whether ranks are those of the example, sizes equal there are equal, 1 stays 1, and nothing is empty."""
-        sizes: dict[int, set[int]] = {}
-        for i in self._arrays(self.example):
-            old, new = self.example[i].shape, np.shape(inputs[i])
-            if len(old) != len(new):
-                return False
-            for a, b in zip(old, new, strict=True):
-                sizes.setdefault(a, set()).add(b)
-        if any(len(found) > 1 for size, found in sizes.items() if size) or sizes.get(1, {1}) != {1}:
+        if inputs is self.example:
+            return True
+        sizes = self._sizes(inputs)
+        if sizes is None or any(len(found) > 1 for size, found in sizes.items() if size):
             return False
-        filled = 0 not in sizes and all(np.size(part) for part in parts(output))
-        return (filled and not any(0 in found for found in sizes.values())) or inputs is self.example
+        ones_stay = sizes.get(1, {1}) == {1}
+        return ones_stay and not any(0 in found for found in sizes.values()) and all(map(np.size, parts(output)))
 
 
 def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
