@@ -53,7 +53,7 @@ class Examination:
     tally: Tally = field(default_factory=Tally)
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
-    notes: dict[tuple[object, ...], str] = field(default_factory=dict)
+    notes: dict[tuple[frozenset[str], str, int | None], str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     escalations: int = 0
@@ -140,10 +140,16 @@ class Examination:
         point = suspicion.point
         excesses = self.contract.beyond(point.inputs, point.output) or self.contract.hidden_ties(point)
         if excesses:
-            subjects = tuple(excess.subject for excess in excesses)
-            words = ", ".join(excess.words for excess in excesses)
-            self.notes.setdefault((subjects, suspicion.kind, suspicion.child), f"fprop takes {words}, {suspicion.loud}")
+            self._note(
+                frozenset(excess.subject for excess in excesses), suspicion, ", ".join(e.words for e in excesses)
+            )
         return bool(excesses)
+
+    def _note(self, subjects: frozenset[str], suspicion: Suspicion, words: str) -> None:
+        """Keeps a note, unless one about fewer respects, of the same kind and child, says it already."""
+        about = (suspicion.kind, suspicion.child)
+        if not any(known <= subjects for known, *other in self.notes if tuple(other) == about):
+            self.notes[subjects, *about] = f"fprop takes {words}, {suspicion.loud}"
 
     def beyond(self, point: Point) -> str:
         """In what a point goes beyond the example, for a failure that is found there."""

@@ -193,3 +193,16 @@ def test_boxes_are_checked_strictly():
     report = fg.check(RowSum, strict=False)
     assert report.passed, str(report)
     assert report.notes
+
+
+def test_a_note_is_not_said_again_with_more_around_it():
+    def total(x, axis):
+        return x.sum(axis=axis)
+
+    def backward(grad, out, x, axis):
+        return np.broadcast_to(np.expand_dims(grad, axis), x.shape), None
+
+    report = fg.check(total, x, 0, bprop=backward)
+    assert report.passed
+    about_none = [note for note in report.notes if "axis=None" in note]
+    assert about_none == ["fprop takes axis=None, bprop does not (TypeError)"]
