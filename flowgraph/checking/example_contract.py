@@ -98,9 +98,20 @@ class ExampleContract:
         chosen = [i for i in arrays if i not in self.active and floats & set(self.example[i].shape)]
         if all(np.shape(inputs[i]) == np.shape(self.example[i]) for i in arrays):
             return False
-        sizes = self._sizes(inputs)
-        return bool(chosen) and (
-            sizes is None or any(len(sizes[size]) > 1 for i in chosen for size in self.example[i].shape)
+        if self.elementwise:
+            shape = _broadcast(inputs, self.active)
+            return any(not _goes_into(np.shape(inputs[i]), shape) for i in chosen)
+        if not chosen or self._sizes(inputs) is None:
+            return bool(chosen)
+        return any(self._parted(inputs, i, k) for i in chosen for k in arrays if k in self.active)
+
+    def _parted(self, inputs: Inputs, i: int, k: int) -> bool:
+        """Whether a size that two arrays share in the example is no longer that of any of these axes of the second."""
+        pairs = list(zip(self.example[k].shape, inputs[k].shape, strict=True))
+        return any(
+            new not in [other for size, other in pairs if size == old]
+            for old, new in zip(self.example[i].shape, inputs[i].shape, strict=True)
+            if any(size == old for size, _ in pairs)
         )
 
     def _sizes(self, inputs: Inputs) -> dict[int, set[int]] | None:
@@ -168,6 +179,14 @@ def _broadcast(inputs: Inputs, active: tuple[int, ...]) -> tuple[int, ...] | Non
         return np.broadcast_shapes(*(np.shape(inputs[i]) for i in active))
     except ValueError:
         return None
+
+
+def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
+    """Whether an array of the first shape broadcasts to the second."""
+    try:
+        return other is not None and np.broadcast_shapes(shape, other) == other
+    except ValueError:
+        return False
 
 
 def _alike(one: Any, other: Any) -> bool:

@@ -206,3 +206,14 @@ def test_a_note_is_not_said_again_with_more_around_it():
     assert report.passed
     about_none = [note for note in report.notes if "axis=None" in note]
     assert about_none == ["fprop takes axis=None, bprop does not (TypeError)"]
+
+
+def test_flags_beside_the_operands_of_an_elementwise_function_do_not_hide_that_it_broadcasts():
+    flags = np.array([[True, False, True], [False, False, True]])
+
+    def backward(grad, out, flags, x, y):
+        return None, np.where(flags, grad, 0.0), np.where(flags, 0.0, grad)
+
+    report = fg.check(np.where, flags, x, x + 1, bprop=backward)
+    assert {failure.kind for failure in report.failures} == {"shape"}
+    assert not any(failure.beyond for failure in report.failures)
