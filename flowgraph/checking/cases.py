@@ -13,7 +13,7 @@ import numpy as np
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.example import Example
 from flowgraph.box.interval import Interval
-from flowgraph.checking.generators import generator
+from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 from flowgraph.shapes.size import Shape, evaluate
 from flowgraph.shapes.spec import Spec

@@ -13,8 +13,8 @@ import click
 import numpy as np
 
 from flowgraph.checking.check import check as check_gradients
-from flowgraph.checking.generators import generator
 from flowgraph.checking.report import Report
+from flowgraph.checking.runner import generator
 from flowgraph.cli.check_inputs import draw_input, read_feeds
 from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
