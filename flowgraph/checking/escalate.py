@@ -18,6 +18,7 @@ from flowgraph.checking.kinks import (
     still_moving,
     winner_slopes,
 )
+from flowgraph.checking.narrow import contradicts_coarse_slopes, is_resolved
 from flowgraph.checking.negligible import below_rounding, is_left_of_cancelling
 from flowgraph.checking.no_number import no_number
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, ill_conditioned, measured_noise
@@ -130,7 +131,15 @@ def _against_neighbours(
         seen = numeric if coarse is None else float((grad * coarse.value).sum())
         size = abs(seen) + abs(suspicion.analytic)
         moved = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
-        gross = moved > point.runner.least and min(excess, abs(seen - suspicion.analytic)) > 0.3 * size
+        resolved = is_resolved(point, direction, grad, max(abs(seen), abs(suspicion.analytic)))
+        gross = (
+            resolved
+            and moved > point.runner.least
+            and (
+                min(excess, abs(seen - suspicion.analytic)) > 0.3 * size
+                or contradicts_coarse_slopes(point, direction, grad, suspicion.analytic)
+            )
+        )
         kind = "wrong" if gross else "undecided"
         return Ruling(kind, suspicion, numeric, tolerance / 4, "" if gross else "fprop computes in a narrow type")
     dense = {i: np.abs(random_direction(point, i, rng)) for i in point.active}

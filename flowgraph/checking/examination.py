@@ -189,6 +189,8 @@ class Examination:
         for dtype in (np.float32, np.float16):
             if np.array_equal(moved, moved.astype(dtype)):
                 self.runner.unit, self.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+        if _are_bfloat16(moved):
+            self.runner.unit, self.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
 
     def find_tangents(self, point: Point) -> None:
         """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
@@ -213,7 +215,7 @@ class Examination:
 
     def late(self, needed: float = 0.0) -> bool:
         """Whether there is no time left for something that needs so many seconds."""
-        return time.perf_counter() + needed > self.deadline
+        return time.process_time() + needed > self.deadline
 
     def warn(self, kind: str, text: str) -> None:
         self.warnings.setdefault(kind, text)
@@ -235,6 +237,12 @@ def _clarity(suspicion: Suspicion) -> float:
     if suspicion.kind != "value":
         return np.inf
     return abs(suspicion.analytic - suspicion.numeric) / (suspicion.tolerance + 1e-300)
+
+
+def _are_bfloat16(values: Array) -> bool:
+    """Whether all are the upper half of a float32, a type that NumPy does not have."""
+    narrow = values.astype(np.float32)
+    return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
 
 
 def in_double(x: object) -> object:

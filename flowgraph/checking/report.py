@@ -14,6 +14,10 @@ from flowgraph.checking.examination import Examination
 
 MOST_DESCRIBED = 6
 EXPLAIN_SECONDS = 1.5
+BLIND = (
+    "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
+    "few correct digits; let it compute in the type of its inputs"
+)
 
 
 class GradientError(AssertionError):
@@ -103,7 +107,7 @@ def _described(examination: Examination) -> list[Failure]:
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
-            one.deadline = time.perf_counter() + EXPLAIN_SECONDS
+            one.deadline = time.process_time() + EXPLAIN_SECONDS
             failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
 
@@ -112,9 +116,12 @@ def report_of(examination: Examination, seed: int) -> Report:
     tally, runner = examination.tally, examination.runner
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
     failures = _described(examination)
-    resolved = len(tally.resolutions)
+    telling = [one for one in tally.resolutions if one > runner.unit]  # below it neither side had a slope
+    blind = tally.weak > 0 and not telling
+    resolved = 0 if blind else len(tally.resolutions)
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
     reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
+    reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
     return Report(
         examination.target.name,
@@ -122,7 +129,7 @@ def report_of(examination: Examination, seed: int) -> Report:
         failures,
         [*reasons, *examination.warnings.values()],
         dict(examination.skipped),
-        float(np.median(tally.resolutions)) if resolved else float("inf"),
+        float(np.median(telling or tally.resolutions)) if resolved else float("inf"),
         tally.weak,
         tally.comparisons,
         tally.undecided,
