@@ -171,6 +171,8 @@ def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]
         if examination.runner.used() > share or examination.broken:
             examination.warn("budget", "the budget was used up before all regimes were visited")
             break
+        if not examination.target.keeps_shapes(inputs):
+            continue
         side_effects(examination, regime, inputs)
         if examination.visit(regime, inputs) is not None:
             legal.append(inputs)

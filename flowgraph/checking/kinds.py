@@ -7,14 +7,11 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check import check_target
 from flowgraph.checking.check_box import check_built, check_case, check_class
-from flowgraph.checking.frameworks import framework_target
+from flowgraph.checking.frameworks import check_framework
 from flowgraph.checking.report import Report
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-
-FRAMEWORK_SECONDS = 12.0  # a framework that compiles does so for every shape
 
 
 def check_kind(
@@ -33,8 +30,15 @@ def check_kind(
         from flowgraph.checking.check_graph import check_graph
 
         return check_graph(target, _feeds(inputs, feeds), order, seed, budget)
+    if callable(target) and not _is_of_boxes(target):
+        foreign = check_framework(target, inputs, feeds, order, seed, budget, valid, names, framework)
+        if foreign is not None:
+            return foreign
     if feeds:
-        raise UsageError(f"check: found {next(iter(feeds))}=, but only the inputs of a graph are given by name")
+        raise UsageError(
+            f"check: found {next(iter(feeds))}=, but only the inputs of a graph and the arguments of a function of "
+            "torch, JAX, autograd or MyGrad are given by name"
+        )
     if isinstance(target, type) and issubclass(target, Box):
         _alone(target.__name__, inputs)
         return check_class(target, order, seed, budget)
@@ -43,14 +47,15 @@ def check_kind(
         return check_built(target, order, seed, budget)
     if isinstance(target, Case):
         return check_case(target, order, seed, budget, vary=False, regimes=False)
-    foreign = framework_target(target, inputs, framework, names, valid) if callable(target) else None
-    if foreign is not None:
-        return check_target(foreign, order, seed, budget, seconds=FRAMEWORK_SECONDS)
     if callable(target):
         from flowgraph.checking.check_function import check_function
 
         return check_function(target, inputs, order, seed, budget, valid, names)
     raise UsageError(f"check: found {type(target).__name__}, needs a box class, a box, a Graph, or a function")
+
+
+def _is_of_boxes(target: Any) -> bool:
+    return isinstance(target, Box | Case) or (isinstance(target, type) and issubclass(target, Box))
 
 
 def _feeds(inputs: tuple[Any, ...], feeds: Mapping[str, Any]) -> dict[Any, Any]:

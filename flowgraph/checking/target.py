@@ -37,7 +37,8 @@ class Target:
     in the code that reproduces a mistake, where the functions do not tell themselves. `may_share`: a
     gradient may share memory with what was given, since nobody will write to it. The last `defaulted` inputs are
     keywords of fprop and bprop with a default, for which bprop returns nothing. The first `arriving` inputs are
-    themselves incoming gradients, of a bprop that is checked as an operation.
+    themselves incoming gradients, of a bprop that is checked as an operation. The inputs at `fixed_shapes` have no
+    other shape than in the example, since it is bound to what is not among the inputs, as of the parameters of a layer.
     """
 
     fprop: Callable[..., Any]
@@ -57,6 +58,7 @@ class Target:
     may_share: bool = False
     defaulted: int = 0
     arriving: int = 0
+    fixed_shapes: frozenset[int] = frozenset()
 
     @classmethod
     def of_functions(
@@ -84,6 +86,10 @@ class Target:
             raise ValueError(f"check: {len(names)} names were given for {len(inputs)} inputs; give one name each")
         code = (fprop, bprop) if second is None else (fprop, bprop, second)
         return cls(fprop, bprop, inputs, names, name_of(fprop), differentiated, valid=valid, second=second, code=code)
+
+    def keeps_shapes(self, inputs: Inputs) -> bool:
+        """Whether the inputs of fixed shape have it."""
+        return all(np.shape(inputs[i]) == np.shape(self.inputs[i]) for i in self.fixed_shapes)
 
 
 def _owned(value: Any) -> Any:

@@ -1,0 +1,42 @@
+"""fg.check of a function that a framework differentiates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flowgraph.checking.check import check_target, shielded
+from flowgraph.checking.combine import nothing, with_failures
+from flowgraph.checking.frameworks.needs import failures_of_needs
+from flowgraph.checking.frameworks.target import framework_code
+from flowgraph.checking.frameworks.writing import title
+from flowgraph.checking.report import Report
+
+SECONDS = 12.0  # a framework that compiles does so for every shape
+
+
+def check_framework(
+    function: Callable[..., Any],
+    given: Sequence[Any],
+    keywords: Mapping[str, Any],
+    order: int,
+    seed: int,
+    budget: int | None,
+    valid: Callable[..., Any] | None,
+    names: Sequence[str] | None,
+    framework: str | None,
+) -> Report | None:
+    """The report, or None where function and arguments belong to no framework that has been imported.
+
+    A function without a reverse mode, as the framework itself says, is undecided: there is no gradient to be wrong.
+    """
+    try:
+        found = framework_code(function, given, keywords, framework, names, valid)
+    except NotImplementedError as error:
+        return nothing(title(function), f"there is no backward pass to check: {error}", seed)
+    if found is None:
+        return None
+    target, adapter = found
+    report = check_target(target, order, seed, budget, seconds=SECONDS)
+    with shielded():
+        return with_failures(report, failures_of_needs(target, adapter, report))
