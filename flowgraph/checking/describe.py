@@ -32,6 +32,7 @@ class Failure:
     diagnosis: str
     message: str
     code: str
+    backward: str = "bprop"
 
     def __str__(self) -> str:
         where = "" if self.child is None else f", gradient of {self.child}"
@@ -39,13 +40,14 @@ class Failure:
             where += f"[{', '.join(map(str, self.index))}]"
         lines = [f"{self.box}{where}: {self.message}"]
         if np.isfinite(self.numeric):
-            lines.append(f"  bprop   {self.analytic:.12g}")
-            lines.append(f"  numeric {self.numeric:.12g} ± {self.error:.1g}")
-        lines.append(f"  seen at: {self.regime}")
+            width = max(len(self.backward), len("numeric"))
+            lines.append(f"  {self.backward:<{width}} {self.analytic:.12g}")
+            lines.append(f"  {'numeric':<{width}} {self.numeric:.12g} ± {self.error:.1g}")
+        lines.append(f"  test case: {self.regime}")
         if self.diagnosis:
             lines.append(f"  looks like: {self.diagnosis}")
         if self.code:
-            lines += ["  to see it:", *("    " + line if line else "" for line in self.code.splitlines())]
+            lines += ["  to reproduce:", *("    " + line if line else "" for line in self.code.splitlines())]
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:

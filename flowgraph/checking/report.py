@@ -43,6 +43,7 @@ class Report:
     bprop_calls: int
     seed: int
     seconds: float = field(default=0.0, compare=False)
+    words: tuple[str, str] = ("fprop", "bprop")
 
     @property
     def passed(self) -> bool:
@@ -76,7 +77,8 @@ class Report:
             most = max(self.skipped, key=lambda reason: self.skipped[reason])
             facts.append(f"{total} regimes skipped as not legal, most often because: {most}")
         facts.append(
-            f"{self.evaluations} calls of fprop, {self.bprop_calls} of bprop, {self.seconds:.2f} s, seed={self.seed}"
+            f"{self.evaluations} calls of {self.words[0]}, {self.bprop_calls} of {self.words[1]}, "
+            f"{self.seconds:.2f} s, seed={self.seed}"
         )
         return facts
 

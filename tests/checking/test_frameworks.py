@@ -59,7 +59,7 @@ def test_autograd_the_reproducing_code_runs():
     failure = fg.check(anp.repeat, X, 2, -1, valid=lambda x, n, axis: type(n) is int and axis == -1).failures[0]
     printed = {}
     exec(failure.code, {"print": lambda word, value: printed.update({word.strip(): float(value)})})
-    assert printed["bprop"] == pytest.approx(failure.analytic)
+    assert printed["vjp"] == pytest.approx(failure.analytic)
     assert printed["numeric"] == pytest.approx(failure.numeric, abs=1e-6)
 
 

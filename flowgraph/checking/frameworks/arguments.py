@@ -25,6 +25,17 @@ class Opened(NamedTuple):
     fixed: bool = False
 
 
+@dataclass(frozen=True)
+class Written:
+    """A way to build a value that Python text has too: `text` gives the expression from those of the members."""
+
+    build: Callable[[list[Any]], Any]
+    text: Callable[..., str]
+
+    def __call__(self, members: list[Any]) -> Any:
+        return self.build(members)
+
+
 class ArrayKind(NamedTuple):
     """What a framework has for arrays.
 
@@ -98,11 +109,6 @@ class Arguments:
             leaves, kind, nests=tuple(nests), keywords=self.keywords, own=len(parameters), first_own=first_own
         )
 
-    @property
-    def plain(self) -> bool:
-        """Whether the inputs are the positional arguments, and there are no others."""
-        return not self.keywords and not self.own and all(nest is None for nest in self.nests)
-
     def put_together(self, values: Sequence[Any]) -> tuple[list[Any], dict[str, Any], list[Any]]:
         """The arguments of the call, those by name, and the function's own, with `values` where `inputs` were."""
         iterator = iter(values)
@@ -162,13 +168,16 @@ def _opened(value: Any) -> Opened | None:
     """The members of what Python itself has to hold several values; None for anything else."""
     if isinstance(value, dict):
         keys = list(value)
-        return Opened(
-            [(f".{key}", value[key]) for key in keys],
-            lambda members: type(value)(zip(keys, members, strict=True)),
+        build = Written(
+            lambda found: type(value)(zip(keys, found, strict=True)),
+            lambda *texts: "{" + ", ".join(f"{key!r}: {one}" for key, one in zip(keys, texts, strict=True)) + "}",
         )
+        return Opened([(f".{key}", value[key]) for key in keys], build)
     if isinstance(value, list | tuple):
         members = [(f".{place}", member) for place, member in enumerate(value)]
-        return Opened(members, (lambda found: type(value)(*found)) if hasattr(value, "_fields") else type(value))
+        if hasattr(value, "_fields"):
+            return Opened(members, lambda found: type(value)(*found))
+        return Opened(members, Written(type(value), lambda *texts: f"{type(value).__name__}([{', '.join(texts)}])"))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [one.name for one in dataclasses.fields(value)]
         members = [(f".{name}", getattr(value, name)) for name in names if hasattr(value, name)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback
-from flowgraph.checking.frameworks.arguments import ArrayKind, Opened, arrays_in
+from flowgraph.checking.frameworks.arguments import ArrayKind, Opened, Written, arrays_in
 from flowgraph.checking.target import Inputs
 
 
@@ -17,7 +17,8 @@ def opened(value: Any) -> Opened | None:
     """Complex arrays in two parts."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "c":
         return None
-    return Opened([(".real", value.real.copy()), (".imag", value.imag.copy())], lambda found: found[0] + 1j * found[1])
+    parts = [(".real", value.real.copy()), (".imag", value.imag.copy())]
+    return Opened(parts, Written(lambda found: found[0] + 1j * found[1], "({} + 1j * {})".format))
 
 
 ARRAYS = ArrayKind(lambda value: value, opened)

@@ -9,6 +9,7 @@ from flowgraph.checking.check import check_target, shielded
 from flowgraph.checking.combine import nothing, with_failures
 from flowgraph.checking.frameworks.needs import failures_of_needs
 from flowgraph.checking.frameworks.target import framework_code
+from flowgraph.checking.frameworks.words import in_words_of
 from flowgraph.checking.frameworks.writing import title
 from flowgraph.checking.report import Report
 
@@ -39,4 +40,5 @@ def check_framework(
     target, adapter = found
     report = check_target(target, order, seed, budget, seconds=SECONDS)
     with shielded():
-        return with_failures(report, failures_of_needs(target, adapter, report))
+        report = with_failures(report, failures_of_needs(target, adapter, report))
+    return in_words_of(adapter.framework, report)

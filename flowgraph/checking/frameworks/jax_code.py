@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written
 from flowgraph.checking.target import Inputs
 
 WITHOUT_KEY = re.compile(r"\[<flat index (\d+)>\]")
@@ -33,7 +33,8 @@ def opened(value: Any) -> Opened | None:
     if isinstance(value, jax.Array | np.ndarray):
         if not jax.numpy.issubdtype(value.dtype, np.complexfloating):
             return None
-        return Opened([(".real", value.real), (".imag", value.imag)], lambda found: jax.lax.complex(*found))
+        parts = [(".real", value.real), (".imag", value.imag)]
+        return Opened(parts, Written(lambda found: jax.lax.complex(*found), "jax.lax.complex({}, {})".format))
     if jax.tree_util.all_leaves([value]):
         return None
     paths, structure = jax.tree_util.tree_flatten_with_path(value)

@@ -82,7 +82,7 @@ def framework_code(
         adapter.differentiated,
         valid=valid,
         code=_code(function),
-        definition=definition(framework, function, adapter.differentiated) if arguments.plain else (),
+        definition=definition(framework, function, adapter),
         fixed_shapes=arguments.fixed,
     )
     return (target if framework == "mygrad" else replace(target, second=adapter.second)), adapter

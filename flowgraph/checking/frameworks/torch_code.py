@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written, arrays_in
 from flowgraph.checking.frameworks.torch_module import ModuleCopy
 from flowgraph.checking.target import Inputs, is_float_array
 
@@ -53,7 +53,8 @@ def opened(value: Any) -> Opened | None:
 
         return Opened([(".values", value.values())], compressed, fixed=True)
     if value.is_complex():
-        return Opened([(".real", value.real), (".imag", value.imag)], lambda found: torch.complex(*found))
+        parts = [(".real", value.real), (".imag", value.imag)]
+        return Opened(parts, Written(lambda found: torch.complex(*found), "torch.complex({}, {})".format))
     return None
 
 
