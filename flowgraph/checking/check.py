@@ -6,7 +6,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,9 +23,26 @@ from flowgraph.checking.report import Report, report_of
 from flowgraph.checking.second_order import second_order
 from flowgraph.checking.side_effects import side_effects
 from flowgraph.checking.target import Inputs, Target
+from flowgraph.errors import UsageError
 
 BUDGET = 60_000
 SECONDS = 3.0
+
+
+class Effort(NamedTuple):
+    """How much one target may take: calls of fprop, and seconds of the processor, more of them where a framework runs
+    the function, which may compile it for every shape."""
+
+    budget: int
+    seconds: float
+    framework_seconds: float
+
+
+EFFORTS = {
+    "fast": Effort(2_000, 0.5, 1.0),
+    "normal": Effort(BUDGET, SECONDS, 12.0),
+    "thorough": Effort(300_000, 15.0, 60.0),
+}
 SLOW = 2e-3  # seconds of one fprop
 
 
@@ -40,6 +57,7 @@ def check(
     names: Sequence[str] | None = None,
     second: Callable[..., Any] | None = None,
     framework: str | None = None,
+    effort: str = "normal",
     **feeds: Any,
 ) -> Report:
     """Are the gradients right, wherever the value is defined? Of a box class, a box, a graph, or functions.
@@ -56,19 +74,25 @@ def check(
     defaults (`slope=0.1`) that fprop and bprop have in common. `valid(*inputs)` says which derived inputs are within
     the contract, where fprop does not raise outside of it. `order=2` also checks the second derivative: of boxes by
     their gradient graph, of functions through `second`, the bprop of bprop, if it is given. `budget` bounds the calls
-    of fprop.
+    of fprop. `effort` bounds them and the seconds of the processor for one target: "fast" (0.5 s, 1 s where a framework
+    runs it), "normal" (3 s, 12 s), "thorough" (15 s, 60 s); what is wrong takes up to 1.5 s more to explain.
 
     >>> import numpy as np, flowgraph as fg
     >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
     'pass'
     """
+    if effort not in EFFORTS:
+        raise UsageError(f"check: effort={effort!r} is not known; there are {', '.join(EFFORTS)}")
+    limits = EFFORTS[effort]
+    budget = budget or (None if effort == "normal" else limits.budget)
     with shielded():
         if bprop is None:
             from flowgraph.checking.kinds import check_kind
 
-            return check_kind(target, inputs, feeds, order, seed, budget, valid, names, framework)
+            seconds = limits.framework_seconds
+            return check_kind(target, inputs, feeds, order, seed, budget, valid, names, framework, seconds)
         pair = Target.of_functions(target, bprop, inputs, names, valid, second)
-        return check_target(with_defaults(pair), order, seed, budget)
+        return check_target(with_defaults(pair), order, seed, budget, limits.seconds)
 
 
 def check_target(

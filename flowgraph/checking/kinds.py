@@ -24,6 +24,7 @@ def check_kind(
     valid: Callable[..., Any] | None,
     names: Sequence[str] | None,
     framework: str | None = None,
+    framework_seconds: float = 12.0,
 ) -> Report:
     """fg.check without a bprop: the target knows its own."""
     if isinstance(target, Graph):
@@ -31,7 +32,9 @@ def check_kind(
 
         return check_graph(target, _feeds(inputs, feeds), order, seed, budget)
     if callable(target) and not _is_of_boxes(target):
-        foreign = check_framework(target, inputs, feeds, order, seed, budget, valid, names, framework)
+        foreign = check_framework(
+            target, inputs, feeds, order, seed, budget, valid, names, framework, framework_seconds
+        )
         if foreign is not None:
             return foreign
     if feeds:

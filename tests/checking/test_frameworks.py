@@ -406,3 +406,15 @@ def test_jax_without_a_reverse_mode_is_undecided(jax):
     report = fg.check(doubled, jax.numpy.asarray(X))
     assert report.verdict == "undecided"
     assert "Reverse-mode" in str(report)
+
+
+def test_effort_bounds_the_calls_and_the_seconds(torch):
+    counts = {}
+    for effort in ("fast", "normal"):
+        report = fg.check(torch.sin, torch.tensor(X), effort=effort)
+        assert report.passed
+        counts[effort] = report.evaluations
+    assert counts["fast"] <= 2400 < counts["normal"]
+    assert fg.check(np.sin, X, bprop=lambda grad, output, x: (grad * np.cos(x),), effort="fast").evaluations <= 2400
+    with pytest.raises(fg.errors.UsageError, match="fast, normal, thorough"):
+        fg.check(np.sin, X, effort="slow")

@@ -13,8 +13,6 @@ from flowgraph.checking.frameworks.words import in_words_of
 from flowgraph.checking.frameworks.writing import title
 from flowgraph.checking.report import Report
 
-SECONDS = 12.0  # a framework that compiles does so for every shape
-
 
 def check_framework(
     function: Callable[..., Any],
@@ -26,6 +24,7 @@ def check_framework(
     valid: Callable[..., Any] | None,
     names: Sequence[str] | None,
     framework: str | None,
+    seconds: float,
 ) -> Report | None:
     """The report, or None where function and arguments belong to no framework that has been imported.
 
@@ -38,7 +37,7 @@ def check_framework(
     if found is None:
         return None
     target, adapter = found
-    report = check_target(target, order, seed, budget, seconds=SECONDS)
+    report = check_target(target, order, seed, budget, seconds)
     with shielded():
         report = with_failures(report, failures_of_needs(target, adapter, report))
     return in_words_of(adapter.framework, report)
