@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowgraph.box import Box
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_box import check_built, check_case, check_class
 from flowgraph.checking.check_function import check_function
 from flowgraph.checking.check_graph import check_graph
-from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.frameworks import framework_target
+from flowgraph.checking.check_target import BUDGET, SECONDS, check_target, shielded
+from flowgraph.checking.frameworks import check_framework
 from flowgraph.checking.report import Report
 from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.scope import Asked, Words
@@ -21,7 +21,21 @@ from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 
-FRAMEWORK_SECONDS = 12.0  # a framework that compiles does so for every shape
+
+class Effort(NamedTuple):
+    """How much one target may take: calls of fprop, and seconds of the processor, more of them where a framework runs
+    the function, which may compile it for every shape."""
+
+    budget: int
+    seconds: float
+    framework_seconds: float
+
+
+EFFORTS = {
+    "fast": Effort(2_000, 0.5, 1.0),
+    "normal": Effort(BUDGET, SECONDS, 12.0),
+    "thorough": Effort(300_000, 15.0, 60.0),
+}
 
 
 def check(
@@ -38,6 +52,7 @@ def check(
     strict: bool | None = None,
     vary: Words = None,
     fixed: Words = None,
+    effort: str = "normal",
     **feeds: Any,
 ) -> Report:
     """Are the gradients right, wherever the value is defined? Of a box class, a box, a graph, or functions.
@@ -62,28 +77,46 @@ def check(
     box it is called with the children, and with the settings that it names. `vary=` and `fixed=` choose what is varied:
     any of "values", "shapes", "settings", "dtypes", and names of inputs. `order=2` also checks the second derivative:
     of boxes by their gradient graph, of functions through `second`, the bprop of bprop, if it is given. `budget` bounds
-    the calls of fprop. Raises UsageError for what cannot be checked, and for options that a target does not have.
+    the calls of fprop. `effort` bounds them and the seconds of the processor for one target: "fast" (0.5 s, 1 s where a
+    framework runs it), "normal" (3 s, 12 s), "thorough" (15 s, 60 s); what is wrong takes up to 1.5 s more to explain.
+    Raises UsageError for what cannot be checked, and for options that a target does not have.
 
     >>> import numpy as np, flowgraph as fg
     >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
     'pass'
     """
+    if effort not in EFFORTS:
+        raise UsageError(f"check: effort={effort!r} is not known; there are {', '.join(EFFORTS)}")
+    limits = EFFORTS[effort]
+    budget = budget or (None if effort == "normal" else limits.budget)
     asked = Asked(order, seed, budget, valid, names, strict, vary, fixed)
     with shielded():
         if bprop is None:
-            return _of_its_own_kind(target, inputs, feeds, asked, framework)
+            return _of_its_own_kind(target, inputs, feeds, asked, framework, limits)
         pair = Target.of_functions(target, bprop, inputs, names, valid, second)
-        return check_target(with_defaults(pair), order, seed, budget, scope=asked.scope(strict=False))
+        return check_target(with_defaults(pair), order, seed, budget, limits.seconds, scope=asked.scope(strict=False))
 
 
 def _of_its_own_kind(
-    target: Any, inputs: tuple[Any, ...], feeds: Mapping[str, Any], asked: Asked, framework: str | None
+    target: Any,
+    inputs: tuple[Any, ...],
+    feeds: Mapping[str, Any],
+    asked: Asked,
+    framework: str | None,
+    limits: Effort,
 ) -> Report:
     """Without a bprop: the target knows its own."""
     if isinstance(target, Graph):
         return check_graph(target, _feeds(inputs, feeds), asked)
+    if callable(target) and not _is_of_boxes(target):
+        foreign = check_framework(target, inputs, feeds, asked, framework, limits.framework_seconds)
+        if foreign is not None:
+            return foreign
     if feeds:
-        raise UsageError(f"check: found {next(iter(feeds))}=, but only the inputs of a graph are given by name")
+        raise UsageError(
+            f"check: found {next(iter(feeds))}=, but only the inputs of a graph and the arguments of a function of "
+            "torch, JAX, autograd or MyGrad are given by name"
+        )
     if isinstance(target, type) and issubclass(target, Box):
         _alone(target.__name__, inputs)
         return check_class(target, asked)
@@ -93,13 +126,13 @@ def _of_its_own_kind(
     if isinstance(target, Case):
         asked.refuse("a case is checked at its own values", "valid", "vary", "fixed", "names")
         return check_case(target, asked, vary=False, regimes=False)
-    foreign = framework_target(target, inputs, framework, asked.names, asked.valid) if callable(target) else None
-    if foreign is not None:
-        scope = asked.scope(strict=False)
-        return check_target(foreign, asked.order, asked.seed, asked.budget, FRAMEWORK_SECONDS, scope=scope)
     if callable(target):
         return check_function(target, inputs, asked)
     raise UsageError(f"check: found {type(target).__name__}, needs a box class, a box, a Graph, or a function")
+
+
+def _is_of_boxes(target: Any) -> bool:
+    return isinstance(target, Box | Case) or (isinstance(target, type) and issubclass(target, Box))
 
 
 def _feeds(inputs: tuple[Any, ...], feeds: Mapping[str, Any]) -> dict[Any, Any]:

@@ -12,6 +12,9 @@ from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.target import Array
 from flowgraph.errors import OpenChoiceError
 
+WEAK = 1e-3  # relative errors below which a comparison must see
+WEAK_UNITS = 32  # of a type of half precision, which sees no more
+
 Gradients = list[Array | None]
 
 
@@ -216,7 +219,7 @@ def judge(
     if tally is not None:
         tally.comparisons += 1
         resolution = tolerance / size if size > 0 else 0.0
-        if not resolution < 1e-3:
+        if not resolution < max(WEAK, WEAK_UNITS * point.runner.unit):
             tally.weak += 1
         else:
             tally.resolutions.append(resolution)

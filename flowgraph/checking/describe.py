@@ -130,6 +130,7 @@ class Failure:
     code: str
     beyond: str = ""  # in what the regime goes beyond the example
     oracle: str = ""  # what decided: differences, in long double or not, or the complex step
+    backward: str = "bprop"
 
     def __str__(self) -> str:
         where = "" if self.child is None else f", gradient of {self.child}"
@@ -138,14 +139,15 @@ class Failure:
         head = f"beyond the example ({self.beyond}): " if self.beyond else ""
         lines = [f"{head}{self.box}{where}: {self.message}"]
         if np.isfinite(self.numeric):
-            lines.append(f"  bprop   {self.analytic:.12g}")
-            lines.append(f"  numeric {self.numeric:.12g} ± {self.error:.1g}")
+            width = max(len(self.backward), len("numeric"))
+            lines.append(f"  {self.backward:<{width}} {self.analytic:.12g}")
+            lines.append(f"  {'numeric':<{width}} {self.numeric:.12g} ± {self.error:.1g}")
             lines += [f"  decided by: {self.oracle}"] if self.oracle else []
-        lines.append(f"  seen at: {self.regime}")
+        lines.append(f"  test case: {self.regime}")
         if self.diagnosis:
             lines.append(f"  looks like: {self.diagnosis}")
         if self.code:
-            lines += ["  to see it:", *("    " + line if line else "" for line in self.code.splitlines())]
+            lines += ["  to reproduce:", *("    " + line if line else "" for line in self.code.splitlines())]
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:

@@ -157,6 +157,8 @@ class Examination:
 
     def allows(self, inputs: Inputs) -> bool:
         """Whether derived inputs are among those that were asked for."""
+        if not self.target.keeps_shapes(inputs):
+            return False
         if self.contract.contradicts_annotation(inputs) or (not self.scope.strict and self.contract.separates(inputs)):
             return False
         return self.scope.allows(self.target, self.inputs, inputs)
@@ -231,6 +233,8 @@ class Examination:
         for dtype in (np.float32, np.float16):
             if np.array_equal(moved, moved.astype(dtype)):
                 self.runner.unit, self.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+        if _are_bfloat16(moved):
+            self.runner.unit, self.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
 
     def find_contract(self, point: Point) -> None:
         """What the example shows; an elementwise function broadcasts by NumPy's contract."""
@@ -260,7 +264,7 @@ class Examination:
 
     def late(self, needed: float = 0.0) -> bool:
         """Whether there is no time left for something that needs so many seconds."""
-        return time.perf_counter() + needed > self.deadline
+        return time.process_time() + needed > self.deadline
 
     def warn(self, kind: str, text: str) -> None:
         self.warnings.setdefault(kind, text)
@@ -273,6 +277,12 @@ def _clarity(suspicion: Suspicion) -> float:
     if not isinstance(suspicion, ValueMismatch):
         return np.inf
     return abs(suspicion.analytic - suspicion.numeric) / (suspicion.tolerance + 1e-300)
+
+
+def _are_bfloat16(values: Array) -> bool:
+    """Whether all are the upper half of a float32, a type that NumPy does not have."""
+    narrow = values.astype(np.float32)
+    return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
 
 
 def in_double(x: object) -> object:

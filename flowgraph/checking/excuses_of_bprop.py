@@ -12,6 +12,7 @@ from flowgraph.checking.difference import STEP
 from flowgraph.checking.evidence import Evidence, Excuse, excess_of
 from flowgraph.checking.kink_ruling import within_other_settings
 from flowgraph.checking.kinks import jumps_beside
+from flowgraph.checking.narrow import contradicts_coarse_slopes, is_resolved
 from flowgraph.checking.noise import analytic_noise, measured_noise
 from flowgraph.checking.point import UNIT, Point, analytic_slope
 from flowgraph.checking.roughness import is_left_of_cancelling, slope_room
@@ -95,16 +96,21 @@ class NarrowType(Excuse):
     name, cost = "narrow type", 8
 
     def applies(self, evidence: Evidence) -> str | None:
-        """Gross: over 0.3 of the slope, by coarse steps too."""
-        if not evidence.narrow:
+        """Gross: over 0.3 of the slope, by coarse steps too, or far outside of all slopes by coarse steps."""
+        if not evidence.narrow or self._is_gross(evidence):
             return None
-        coarse = evidence.point.slopes(evidence.direction)
+        return "fprop computes in a narrow type"
+
+    def _is_gross(self, evidence: Evidence) -> bool:
+        point, direction, grad, analytic = evidence.point, evidence.direction, evidence.grad, evidence.analytic
+        coarse = point.slopes(direction)
         seen = evidence.numeric if coarse is None else evidence.numeric_by(coarse)
-        size = abs(seen) + abs(evidence.analytic)
-        moved = max(float(np.abs(d).max(initial=0.0)) for d in evidence.direction.values())
-        gap = min(evidence.excess, abs(seen - evidence.analytic))
-        gross = moved > evidence.point.runner.least and gap > 0.3 * size
-        return None if gross else "fprop computes in a narrow type"
+        moved = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
+        if moved <= point.runner.least or not is_resolved(point, direction, grad, max(abs(seen), abs(analytic))):
+            return False
+        gap = min(evidence.excess, abs(seen - analytic))
+        far = gap > 0.3 * (abs(seen) + abs(analytic))
+        return far or contradicts_coarse_slopes(point, direction, grad, analytic)
 
 
 class AtKink(Excuse):

@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.describe import Failure, describe, distinct
+from flowgraph.checking.evidence import NARROW
 from flowgraph.checking.examination import Examination
 
 MOST_DESCRIBED = 6
 MOST_NOTES = 8
 EXPLAIN_SECONDS = 1.5
+BLIND = (
+    "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
+    "few correct digits; let it compute in the type of its inputs"
+)
 
 
 class GradientError(AssertionError):
@@ -47,6 +52,7 @@ class Report:
     checked: list[str] = field(default_factory=list)
     role: str = ""
     not_differentiated: list[str] = field(default_factory=list)
+    words: tuple[str, str] = ("fprop", "bprop")
 
     @property
     def passed(self) -> bool:
@@ -74,7 +80,8 @@ class Report:
         if not self.notes:
             return []
         rest = len(self.notes) - MOST_NOTES
-        lines = ["  notes: bprop refuses what lies beyond the example; strict=True makes failures of these"]
+        refuses = f"{self.words[1]} refuses what lies beyond the example"
+        lines = [f"  notes: {refuses}; strict=True makes failures of these"]
         lines += [f"    {note}" for note in self.notes[:MOST_NOTES]]
         return [*lines, f"    and {rest} more"] if rest > 0 else lines
 
@@ -100,7 +107,8 @@ class Report:
             most = max(self.skipped, key=lambda reason: self.skipped[reason])
             facts.append(f"{total} regimes skipped as not legal, most often because: {most}")
         facts.append(
-            f"{self.evaluations} calls of fprop, {self.bprop_calls} of bprop, {self.seconds:.2f} s, seed={self.seed}"
+            f"{self.evaluations} calls of {self.words[0]}, {self.bprop_calls} of {self.words[1]}, "
+            f"{self.seconds:.2f} s, seed={self.seed}"
         )
         return facts
 
@@ -132,7 +140,7 @@ def _described(examination: Examination) -> list[Failure]:
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
-            one.deadline = time.perf_counter() + EXPLAIN_SECONDS
+            one.deadline = time.process_time() + EXPLAIN_SECONDS
             failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
 
@@ -141,12 +149,16 @@ def report_of(examination: Examination, seed: int) -> Report:
     tally, runner = examination.tally, examination.runner
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
     failures = _described(examination)
-    resolved = len(tally.resolutions)
+    narrow = runner.unit > NARROW  # then steps that are lost in rounding look like a slope of 0
+    telling = [one for one in tally.resolutions if not narrow or one > runner.unit]
+    blind = tally.weak > 0 and not telling
+    resolved = 0 if blind else len(tally.resolutions)
     checked, missed, others = _looked_at(examination)
     if missed and resolved and not examination.unchecked:
         examination.unchecked = f"{', '.join(missed)}: no comparison of its gradient could tell anything"
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
     reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
+    reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
     return Report(
         examination.target.name,
@@ -154,7 +166,7 @@ def report_of(examination: Examination, seed: int) -> Report:
         failures,
         [*reasons, *examination.warnings.values()],
         dict(examination.skipped),
-        _resolution(tally.resolutions),
+        _resolution(telling or tally.resolutions if resolved else []),
         tally.weak,
         tally.comparisons,
         tally.undecided,

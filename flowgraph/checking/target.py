@@ -39,7 +39,9 @@ class Target:
     keywords of fprop and bprop with a default, for which bprop returns nothing. The first `arriving` inputs are
     themselves incoming gradients, of a bprop that is checked as an operation. `annotations` are the types of
     inputs by name: settings of another type are outside of the contract. `role` is what the differentiated inputs are
-    called together, such as parameters; `beside` names what the operation reads and no gradient is asked of.
+    called together, such as parameters; `beside` names what the operation reads and no gradient is asked of. The inputs
+    at `fixed_shapes` have no other shape than in the example, since it is bound to what is not among the inputs, as of
+    the parameters of a layer.
     """
 
     fprop: Callable[..., Any]
@@ -62,6 +64,7 @@ class Target:
     annotations: Mapping[str, Any] = field(default_factory=dict)
     role: str = ""
     beside: tuple[str, ...] = ()
+    fixed_shapes: frozenset[int] = frozenset()
 
     @classmethod
     def of_functions(
@@ -100,6 +103,10 @@ class Target:
             code=code,
             annotations=annotations_of(fprop),
         )
+
+    def keeps_shapes(self, inputs: Inputs) -> bool:
+        """Whether the inputs of fixed shape have it."""
+        return all(np.shape(inputs[i]) == np.shape(self.inputs[i]) for i in self.fixed_shapes)
 
 
 def _owned(value: Any) -> Any:
