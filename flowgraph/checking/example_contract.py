@@ -136,7 +136,9 @@ class ExampleContract:
                 yield i
 
     def _arrays(self, inputs: Inputs) -> list[int]:
-        return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray)]
+        """Those whose shape may be another one: a size that only happens to be that of a layer ties nothing."""
+        fixed = self.target.fixed_shapes
+        return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and i not in fixed]
 
     def _broadcasts(self, inputs: Inputs, output: Any) -> bool:
         """Whether NumPy's contract covers these shapes: the differentiated inputs alone give the output's."""

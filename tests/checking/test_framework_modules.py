@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -107,6 +108,43 @@ def test_what_backward_refuses_beyond_the_example_is_a_note_in_the_words_of_torc
     assert "bprop" not in str(report)
     assert fg.check(OfPositiveCount, X, 2, budget=2000, strict=True).verdict == "fail"
     assert not fg.check(OfPositiveCount, X, 2, budget=2000, fixed="settings").notes
+
+
+class OfOneOrTwo(OfPositiveCount):
+    @staticmethod
+    def forward(ctx, x, count: Literal[1, 2]):
+        ctx.count = count
+        return count * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return ctx.count * grad if ctx.count in (1, 2) else grad, None
+
+
+def test_annotations_of_forward_are_the_contract_of_its_settings():
+    assert fg.check(OfOneOrTwo, X, 2, budget=2000, strict=True).passed
+
+
+class Classifier(nn.Module):
+    """As many classes as the example has rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, len(X))
+
+    def forward(self, x, labels):
+        rows.add(len(x))
+        return nn.functional.cross_entropy(self.linear(x), labels)
+
+
+rows = set()
+
+
+def test_a_size_that_happens_to_be_that_of_a_layer_does_not_tie_the_batch():
+    rows.clear()
+    report = fg.check(Classifier(), X, torch.tensor([0, 2, 1]), budget=3000)
+    assert report.passed, str(report)
+    assert len(rows) > 1
 
 
 def test_an_input_that_requires_a_gradient_is_asked_for_alone_among_the_inputs():

@@ -21,7 +21,7 @@ from flowgraph.checking.frameworks.recognition import KNOWN, framework_of
 from flowgraph.checking.frameworks.torch_code import TENSORS, TorchCode, differentiated_inputs
 from flowgraph.checking.frameworks.torch_module import ModuleCopy
 from flowgraph.checking.frameworks.writing import definition, title
-from flowgraph.checking.target import Target, is_float_array
+from flowgraph.checking.target import Target, annotations_of, is_float_array
 from flowgraph.errors import UsageError
 
 CODE: dict[str, tuple[type[Adapter], ArrayKind]] = {
@@ -84,6 +84,7 @@ def framework_code(
         code=_code(function),
         definition=definition(framework, function, adapter),
         fixed_shapes=arguments.fixed,
+        annotations=annotations_of(getattr(function, "forward", None) or getattr(function, "fun", function)),
         role=_role(arguments, adapter.differentiated),
         beside=adapter.beside,
     )
