@@ -256,5 +256,4 @@ KNOWN = {
     "MaxUnpool3d": "its backward raises where the input is not contiguous",
     "CrossMapLRN2d": "its backward is another one than that of its forward pass",
     "NLLLoss2d": "its backward raises where the sizes of scores and labels differ",
-    "PixelShuffle": "its backward raises on an empty batch",
 }
