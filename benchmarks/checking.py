@@ -54,7 +54,7 @@ class Score:
 
 def _flowgraph(counted: Counted, inputs: tuple[Any, ...]) -> bool:
     entry = counted.entry  # itself, since what is written in its code counts
-    report = check(entry.fprop, *inputs, bprop=entry.bprop, **entry.options)
+    report = check(entry.fprop, *inputs, bprop=entry.bprop, strict=True, **entry.options)
     counted.calls = report.evaluations
     return report.verdict == "fail"
 

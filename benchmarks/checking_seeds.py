@@ -23,7 +23,7 @@ from flowgraph.checking import check
 def verdict(entry: Any, seed: int) -> tuple[str, float]:
     """What fg.check says, and the seconds of the processor."""
     start = time.process_time()
-    report = check(entry.fprop, *entry.inputs, bprop=entry.bprop, seed=seed, **entry.options)
+    report = check(entry.fprop, *entry.inputs, bprop=entry.bprop, seed=seed, strict=True, **entry.options)
     return report.verdict, time.process_time() - start
 
 

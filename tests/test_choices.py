@@ -11,14 +11,14 @@ import pytest
 
 import flowgraph as fg
 from flowgraph import functional as F
-from flowgraph.checking.frameworks.target import FrameworkName
+from flowgraph.checking.frameworks.recognition import FrameworkName
 
 x = fg.Parameter([0.5, -1.0], name="x")
 loss = fg.sum(x**3)
 rows, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
 
-FREE = {"name", "dtype", "History.ended", "History.watch"}
-"""Keywords that take any text: the name of a box, what NumPy reads as a dtype, and what a history records."""
+FREE = {"check.vary", "check.fixed", "name", "dtype", "History.ended", "History.watch"}
+"""Keywords that take any text: the name of a box or of an argument, what NumPy reads as a dtype, and what a history records."""
 
 
 def cubed(a):

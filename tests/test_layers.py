@@ -37,7 +37,6 @@ BACK = {
     ("plan.numba.rules", "plan.numba.emit"): "an emitter looks up rules, which are given the emitter",
     ("plan.numba.blocks", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
     ("plan.numba.sums", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
-    ("checking.check", "checking.kinds"): "check() finds the kind of its target, whose check ends in check.py",
 }
 """The imports that close a circle, by importing and imported file, each with its reason; there are no others."""
 

@@ -1,6 +1,7 @@
 """Gradient checking: `check` runs an operation in many regimes and says which gradient is wrong, where and why."""
 
-from flowgraph.checking.check import check, check_target
+from flowgraph.checking.check import check
+from flowgraph.checking.check_target import check_target
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.report import GradientError, Report
 from flowgraph.checking.strategies import property_test

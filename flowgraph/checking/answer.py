@@ -15,6 +15,9 @@ from flowgraph.checking.target import Array
 DRAWS = 24
 
 
+HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for
+
+
 @dataclass
 class Answer:
     """Gradients at a point, and how far apart they lie under ±2 units in the last place of the inputs."""
@@ -43,6 +46,7 @@ class Answer:
     def _first_gap(self, other: Gradients, factor: float, relative: float) -> int | None:
         largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
         largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
+        relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
         for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
             if one is None and two is None:
                 continue

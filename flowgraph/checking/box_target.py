@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,8 +16,9 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import turned
 from flowgraph.checking.cases import Case, child_labels
+from flowgraph.checking.complex_parts import OfParts
 from flowgraph.checking.describe import Failure
-from flowgraph.checking.target import Target
+from flowgraph.checking.target import Target, annotations_of
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop
 from flowgraph.graph.forward import as_values
@@ -159,8 +161,24 @@ def target_of(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target
         code=code,
         strict_types=True,
         may_share=True,
+        annotations=annotations_of(cls),
     )
     return replace(target, definition=_definition(case, names, tuple(settings), vary)), calls
+
+
+def conditions_of(calls: BoxCalls, valid: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """`valid` as a function of all inputs of the target: it gets the children, and by name the settings it has."""
+    if valid is None:
+        return None
+    names = set(inspect.signature(valid).parameters)
+
+    def accepts(*inputs: Any) -> Any:
+        children, settings = calls.split(inputs)
+        if calls.cls is OfParts:
+            children, settings = calls.box(children, settings).whole(children), settings["given"]
+        return valid(*children, **{name: value for name, value in settings.items() if name in names})
+
+    return accepts
 
 
 def differentiable(case: Case) -> bool:

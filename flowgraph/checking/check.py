@@ -1,35 +1,44 @@
-"""fg.check: one example in, many regimes out, and a verdict."""
+"""fg.check: are the gradients right, of whatever kind the target is?"""
 
 from __future__ import annotations
 
-import random
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
-
-from flowgraph.checking.code_constants import numbers_in, sizes_in, words_in
-from flowgraph.checking.contract import contract
-from flowgraph.checking.defaults import with_defaults
-from flowgraph.checking.examination import Examination
-from flowgraph.checking.precision import other_types
-from flowgraph.checking.regimes_joint import crossed_regimes, joint_regimes
-from flowgraph.checking.regimes_settings import setting_regimes
-from flowgraph.checking.regimes_shapes import shape_regimes
-from flowgraph.checking.regimes_values import constant_regimes, value_regimes
-from flowgraph.checking.report import Report, report_of
-from flowgraph.checking.second_order import second_order
-from flowgraph.checking.side_effects import side_effects
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.box import Box
+from flowgraph.checking.cases import Case
+from flowgraph.checking.check_box import check_built, check_case, check_class
+from flowgraph.checking.check_function import check_function
+from flowgraph.checking.check_graph import check_graph
+from flowgraph.checking.check_target import BUDGET, SECONDS, check_target, shielded
+from flowgraph.checking.frameworks import check_framework
+from flowgraph.checking.report import Report
+from flowgraph.checking.reproduce import definition_of
+from flowgraph.checking.scope import Asked, Words
+from flowgraph.checking.target import Target
+from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
 
 if TYPE_CHECKING:
-    from flowgraph.checking.frameworks.target import FrameworkName
+    from flowgraph.checking.frameworks.recognition import FrameworkName
 
-BUDGET = 60_000
-SECONDS = 3.0
-SLOW = 2e-3  # seconds of one fprop
+
+class Effort(NamedTuple):
+    """How much one target may take: calls of fprop, and seconds of the processor, more of them where a framework runs
+    the function, which may compile it for every shape."""
+
+    budget: int
+    seconds: float
+    framework_seconds: float
+
+
+EFFORTS = {
+    "fast": Effort(2_000, 0.5, 1.0),
+    "normal": Effort(BUDGET, SECONDS, 12.0),
+    "thorough": Effort(300_000, 15.0, 60.0),
+}
 
 
 def check(
@@ -43,6 +52,10 @@ def check(
     names: Sequence[str] | None = None,
     second: Callable[..., Any] | None = None,
     framework: FrameworkName | None = None,
+    strict: bool | None = None,
+    vary: Words = None,
+    fixed: Words = None,
+    effort: Literal["fast", "normal", "thorough"] = "normal",
     **feeds: Any,
 ) -> Report:
     """Are the gradients right, wherever the value is defined? Of a box class, a box, a graph, or functions.
@@ -56,128 +69,144 @@ def check(
     - `check(fprop, *inputs, bprop=bprop)`: is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`?
 
     Float arrays and floats are differentiated, everything else is a setting that is varied too, and so are float
-    defaults (`slope=0.1`) that fprop and bprop have in common. `valid(*inputs)` says which derived inputs are within
-    the contract, where fprop does not raise outside of it. `order=2` also checks the second derivative: of boxes by
-    their gradient graph, of functions through `second`, the bprop of bprop, if it is given. `budget` bounds the calls
-    of fprop.
+    defaults (`slope=0.1`) that fprop and bprop have in common.
+
+    The example is the contract: ranks, sizes that are equal, the types and signs of settings, and annotations; an
+    elementwise function also broadcasts. A wrong number is a failure everywhere. Where `bprop` raises or returns
+    another shape beyond the example, that is a note of the report, and with `strict=True`, the default for box classes,
+    boxes and graphs, a failure.
+
+    `valid(*inputs)` says which derived inputs are within the contract, where fprop does not raise outside of it; of a
+    box it is called with the children, and with the settings that it names. `vary=` and `fixed=` choose what is varied:
+    any of "values", "shapes", "settings", "dtypes", and names of inputs. `order=2` also checks the second derivative:
+    of boxes by their gradient graph, of functions through `second`, the bprop of bprop, if it is given. `budget` bounds
+    the calls of fprop. `effort` bounds them and the seconds of the processor for one target: "fast" (0.5 s, 1 s where a
+    framework runs it), "normal" (3 s, 12 s), "thorough" (15 s, 60 s); what is wrong takes up to 1.5 s more to explain.
+    Raises UsageError for what cannot be checked, and for options that a target does not have.
 
     >>> import numpy as np, flowgraph as fg
     >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
     'pass'
     """
+    if effort not in EFFORTS:
+        raise UsageError(f"check: effort={effort!r} is not known; there are {', '.join(EFFORTS)}")
+    limits = EFFORTS[effort]
+    budget = budget or (None if effort == "normal" else limits.budget)
+    asked = Asked(order, seed, budget, valid, names, strict, vary, fixed)
     with shielded():
         if bprop is None:
-            from flowgraph.checking.kinds import check_kind
-
-            return check_kind(target, inputs, feeds, order, seed, budget, valid, names, framework)
+            return _of_its_own_kind(target, inputs, feeds, asked, framework, limits)
         pair = Target.of_functions(target, bprop, inputs, names, valid, second)
-        return check_target(with_defaults(pair), order, seed, budget)
+        return check_target(with_defaults(pair), order, seed, budget, limits.seconds, scope=asked.scope(strict=False))
 
 
-def check_target(
-    target: Target,
-    order: int = 1,
-    seed: int = 0,
-    budget: int | None = None,
-    seconds: float = SECONDS,
-    regimes: bool = True,
+def _of_its_own_kind(
+    target: Any,
+    inputs: tuple[Any, ...],
+    feeds: Mapping[str, Any],
+    asked: Asked,
+    framework: str | None,
+    limits: Effort,
 ) -> Report:
-    """The same for a Target, which can also declare domain, kinks and constant inputs.
-
-    Without `regimes` it is looked at on its example alone.
-    """
-    examination = examined(target, order, seed, budget, seconds, regimes)
-    with shielded():
-        return report_of(examination, seed)
-
-
-def examined(
-    target: Target,
-    order: int = 1,
-    seed: int = 0,
-    budget: int | None = None,
-    seconds: float = SECONDS,
-    regimes: bool = True,
-) -> Examination:
-    """The examination alone: what is wrong is known, but not yet made small and explained."""
-    with shielded():
-        examination = Examination.begin(target, seed, budget or BUDGET, seconds)
-        try:
-            _phases(examination, order, regimes)
-        finally:
-            examination.runner.restore_random_state()
-    return examination
-
-
-@contextmanager
-def shielded() -> Iterator[None]:
-    """Nothing that the code under test does to the random state and to NumPy's warnings is left behind.
-
-    Nor does what NumPy does about infinities and underflows outside have a say in the verdict.
-    """
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            random.setstate(python_state)
-
-
-def _phases(examination: Examination, order: int, regimes: bool) -> None:
-    target, rng = examination.target, examination.rng
-    side_effects(examination, "the example", examination.inputs)
-    point = examination.point("the example", examination.inputs)
-    if point is None:
-        reason = next(iter(examination.skipped))
-        raise ValueError(
-            f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
-            "its domain, at which fprop is finite"
+    """Without a bprop: the target knows its own."""
+    if isinstance(target, Graph):
+        return check_graph(target, _feeds(inputs, feeds), asked)
+    if callable(target) and not _is_of_boxes(target):
+        foreign = check_framework(target, inputs, feeds, asked, framework, limits.framework_seconds)
+        if foreign is not None:
+            return foreign
+    if feeds:
+        raise UsageError(
+            f"check: found {next(iter(feeds))}=, but only the inputs of a graph and the arguments of a function of "
+            "torch, JAX, autograd or MyGrad are given by name"
         )
-    examination.leave_out_settings(point)
-    examination.find_slope(point)
-    examination.find_unit(point)
-    examination.find_tangents(point)
-    inputs, active = examination.inputs, examination.active
-    coordinates = 6 if point.slower_than(SLOW) else 24
-    examination.visit("the example", inputs, coordinates=coordinates, single=4)
-    contract(examination, "the example", inputs)
-    if examination.broken or not regimes:
-        return
-    other_types(examination)
-    structures = examination.structures
-    _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.4)
-    constants = [*target.kinks, *numbers_in(target.code)]
-    _visit(examination, constant_regimes(inputs, active, constants, rng), 0.52)
-    words = words_in(target.code, inputs)
-    settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)
-    shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
-    _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, words, rng), 0.88)
-    for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.9 else 0):
-        contract(examination, "another regime", changed)
-    joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
-    _visit(examination, joint, 0.95)
-    if order >= 2:
-        second_order(examination)
+    if isinstance(target, type) and issubclass(target, Box):
+        _alone(target.__name__, inputs)
+        return check_class(target, asked)
+    if isinstance(target, Box):
+        _alone(target.title, inputs)
+        return check_built(target, asked)
+    if isinstance(target, Case):
+        asked.refuse("a case is checked at its own values", "valid", "vary", "fixed", "names")
+        return check_case(target, asked, vary=False, regimes=False)
+    if callable(target):
+        return check_function(target, inputs, asked)
+    raise UsageError(f"check: found {type(target).__name__}, needs a box class, a box, a Graph, or a function")
 
 
-def _sample(examination: Examination, found: list[Inputs], count: int) -> list[Inputs]:
-    return [found[k] for k in examination.rng.permutation(len(found))[:count]]
+def _is_of_boxes(target: Any) -> bool:
+    return isinstance(target, Box | Case) or (isinstance(target, type) and issubclass(target, Box))
 
 
-def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:
-    """Visits regimes until this phase's share of the budget is used; the legal ones are handed on to later phases."""
-    legal: list[Inputs] = []
-    after_failure = 0
-    for regime, inputs in regimes:
-        if examination.runner.used() > share or examination.broken:
-            examination.warn("budget", "the budget was used up before all regimes were visited")
-            break
-        side_effects(examination, regime, inputs)
-        if examination.visit(regime, inputs) is not None:
-            legal.append(inputs)
-        after_failure += bool(examination.wrong)
-        if after_failure > 30 or (after_failure and examination.runner.elapsed() > examination.runner.seconds / 2):
-            break
-    return legal
+def _feeds(inputs: tuple[Any, ...], feeds: Mapping[str, Any]) -> dict[Any, Any]:
+    if len(inputs) > 1 or not all(isinstance(one, Mapping) for one in inputs):
+        raise UsageError("check: a graph is given its inputs by name, x=..., or as one dict of boxes")
+    return {**(inputs[0] if inputs else {}), **feeds}
+
+
+def _alone(name: str, inputs: tuple[Any, ...]) -> None:
+    if inputs:
+        raise UsageError(
+            f"check: found {len(inputs)} values beside {name}, which draws its own from its declarations; "
+            f"add an example to the class for values of yours"
+        )
+
+
+@dataclass(frozen=True)
+class WithSettings:
+    """A function whose last arguments go by name."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+
+    def __call__(self, *arguments: Any) -> Any:
+        count = len(arguments) - len(self.names)
+        return self.function(*arguments[:count], **dict(zip(self.names, arguments[count:], strict=True)))
+
+
+@dataclass(frozen=True)
+class WithoutSettings:
+    """A function of the inputs alone, which is given the settings that it names."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+
+    def __call__(self, *inputs: Any) -> Any:
+        count = len(inputs) - len(self.names)
+        known = _defaults(self.function, 0)
+        settings = dict(zip(self.names, inputs[count:], strict=True))
+        return self.function(*inputs[:count], **{name: settings[name] for name in settings if name in known})
+
+
+def with_defaults(target: Target) -> Target:
+    """The target with the float defaults of its functions as further inputs; itself where it has none."""
+    count = len(target.inputs)
+    of_fprop, of_bprop = _defaults(target.fprop, count), _defaults(target.bprop, count + 2)
+    shared = {
+        name: value for name, value in of_bprop.items() if type(value) is float and of_fprop.get(name, None) == value
+    }
+    bound = any(name not in of_fprop for name in of_bprop)  # `lambda g, y, x, k2=k * k`: it would not follow k
+    if bound or not shared or target.second is not None or set(shared) & set(target.names):
+        return target
+    names = tuple(shared)
+    return replace(
+        target,
+        fprop=WithSettings(target.fprop, names),
+        bprop=WithSettings(target.bprop, names),
+        inputs=(*target.inputs, *shared.values()),
+        names=(*target.names, *names),
+        defaulted=len(names),
+        valid=None if target.valid is None else WithoutSettings(target.valid, names),
+        definition=(*definition_of("fprop", target.fprop), *definition_of("bprop", target.bprop)),
+    )
+
+
+def _defaults(function: Callable[..., Any], given: int) -> Mapping[str, Any]:
+    """The parameters that have a default, beyond the first `given` positions."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return {}
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    taken = {p.name for p in positional[:given]} | {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY}
+    return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in taken}

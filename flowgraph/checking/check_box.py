@@ -2,66 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
+from flowgraph.checking.box_target import BoxCalls, conditions_of, differentiable, target_of
 from flowgraph.checking.cases import Case, case_of, cases
-from flowgraph.checking.check import check_target
-from flowgraph.checking.combine import combined, nothing, with_failures
+from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import in_parts
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.gradient_target import gradient_target
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import Report, combined, nothing, with_failures
+from flowgraph.checking.runner import parts
+from flowgraph.checking.scope import Asked
+from flowgraph.checking.structure import made_positive_definite
+from flowgraph.checking.target import Array
+from flowgraph.errors import UsageError
 
 BUDGET = 60_000
 SECONDS = 6.0
 ROUNDING = 1e-6
+REDRAWS: tuple[Callable[[Array], Array], ...] = (
+    lambda x: x,
+    np.abs,
+    lambda x: x / (1 + np.abs(x)) / 2 + 0.5,  # between 0 and 1
+    lambda x: -np.abs(x),
+    made_positive_definite,
+    lambda x: made_positive_definite(np.abs(x)),
+)
 
 
-def check_class(cls: type[Box], order: int, seed: int, budget: int | None) -> Report:
+def check_class(cls: type[Box], asked: Asked) -> Report:
     """The class on each of its examples, with all its settings varied."""
     if issubclass(cls, Leaf) or cls.examples is None:
-        return nothing(cls.__name__, "is no operation of its own: nothing was compared", seed)
-    return _check_cases(cls.__name__, cases(cls), order, seed, budget)
+        return nothing(cls.__name__, "is no operation of its own: nothing was compared", asked.seed)
+    return _check_cases(cls.__name__, cases(cls), asked)
 
 
-def check_built(box: Box, order: int, seed: int, budget: int | None) -> Report:
+def check_built(box: Box, asked: Asked) -> Report:
     """A built box with its settings, on values drawn from its declarations and in the shapes of its children."""
     if not box.children:
-        return nothing(box.title, "is a leaf: nothing was compared", seed)
-    return _check_cases(box.title, [case_of(box, seed)], order, seed, budget, vary=False)
+        return nothing(box.title, "is a leaf: nothing was compared", asked.seed)
+    return _check_cases(box.title, [case_of(box, asked.seed)], asked, vary=False)
 
 
-def _check_cases(
-    name: str, found: Sequence[Case], order: int, seed: int, budget: int | None, vary: bool = True
-) -> Report:
-    share = (budget or BUDGET) // (len(found) * order)
-    seconds = SECONDS / (len(found) * order)
-    reports = [check_case(case, order, seed, share, seconds, vary=vary, title=name) for case in found]
-    return combined(name, reports, seed)
+def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = True) -> Report:
+    asked.refuse("the children of a box have the names of its fprop", "names")
+    usable = [one for case in found if (one := _usable(case, asked.valid, vary)) is not None]
+    if not usable:
+        raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
+    share_of = len(usable) * asked.order
+    share = replace(asked, budget=(asked.budget or BUDGET) // share_of)
+    reports = [check_case(case, share, SECONDS / share_of, vary=vary, title=name) for case in usable]
+    if len(usable) < len(found):
+        reports[0].warnings.append(f"valid= refuses {len(found) - len(usable)} of {len(found)} examples")
+    return combined(name, reports, asked.seed)
+
+
+def _usable(case: Case, valid: Callable[..., Any] | None, vary: bool) -> Case | None:
+    """The case, with other values where fprop does not take those that were drawn, or `valid` refuses them."""
+    for redraw in REDRAWS:
+        tried = case.replace(*(redraw(a) if a.dtype.kind == "f" else a for a in case.children))
+        if _is_legal(tried, valid, vary):
+            return tried
+    return case if valid is None else None
+
+
+def _is_legal(case: Case, valid: Callable[..., Any] | None, vary: bool) -> bool:
+    try:
+        plain = in_parts(case)
+        target, calls = target_of(plain, vary=vary and plain is case)
+        accepts = conditions_of(calls, valid)
+        finite = all(np.all(np.isfinite(part)) for part in parts(target.fprop(*target.inputs)))
+        return finite and (accepts is None or bool(np.all(accepts(*target.inputs))))
+    except Exception:  # whatever a fprop raises that does not take these values
+        return False
 
 
 def check_case(
-    case: Case, order: int, seed: int, budget: int | None, seconds: float = SECONDS, *,
-    vary: bool = True, regimes: bool = True, title: str = "",
-) -> Report:  # fmt: skip
+    case: Case, asked: Asked, seconds: float = SECONDS, *, vary: bool = True, regimes: bool = True, title: str = ""
+) -> Report:
     """One example; at order 2 its gradient graph too. Without `regimes` at its own values only."""
-    plain = in_parts(case)
+    plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)
     target, calls = target_of(plain, vary=vary and plain is case, title=title)
+    target = replace(target, valid=conditions_of(calls, asked.valid))
     if not differentiable(plain):
         calls.fprop(*target.inputs)
         return with_findings(nothing(target.name, "has no gradient here: only the form was looked at", seed), calls)
-    report = with_findings(check_target(target, 1, seed, budget, seconds, regimes), calls)
-    if order < 2 or report.verdict == "fail":
+    report = with_findings(check_target(target, 1, seed, asked.budget, seconds, regimes, scope), calls)
+    if asked.order < 2 or report.verdict == "fail":
         return report
     second = gradient_target(target, calls)
     if isinstance(second, Report):
         both = combined(target.name, [report, second], seed)
         return both if both.verdict == "fail" else replace(both, verdict="undecided")
-    inner = without_rounding(check_target(second, 1, seed, budget, seconds, regimes))
-    return combined(target.name, [report, inner], seed)
+    inner = without_rounding(check_target(second, 1, seed, asked.budget, seconds, regimes, scope))
+    return replace(combined(target.name, [report, inner], seed), checked=report.checked)
 
 
 def without_rounding(report: Report) -> Report:

@@ -10,12 +10,11 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
-from flowgraph.checking.check import check_target
-from flowgraph.checking.check_graph import check_graph, joined
-from flowgraph.checking.combine import combined
-from flowgraph.checking.in_place import boxes_in_place
-from flowgraph.checking.report import Report
+from flowgraph.checking.check_graph import boxes_in_place, check_graph, joined
+from flowgraph.checking.check_target import check_target
+from flowgraph.checking.report import Report, combined
 from flowgraph.checking.reproduce import definition_of
+from flowgraph.checking.scope import Asked
 from flowgraph.checking.target import Target, is_differentiable, name_of
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
@@ -81,14 +80,10 @@ class TracedFunction:
 def check_function(
     function: Callable[..., Any],
     inputs: tuple[Any, ...],
-    order: int,
-    seed: int,
-    budget: int | None,
-    valid: Callable[..., Any] | None,
-    names: Sequence[str] | None,
+    asked: Asked,
 ) -> Report:
     """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
-    target = Target.of_functions(function, _no_bprop, inputs, names, valid)
+    target = Target.of_functions(function, _no_bprop, inputs, asked.names, asked.valid)
     traced = TracedFunction(function, tuple(name if name.strip() else "x" for name in target.names))
     target = Target(
         function,
@@ -97,22 +92,23 @@ def check_function(
         target.names,
         target.name,
         target.differentiated,
-        valid=valid,
+        valid=asked.valid,
         code=(function,),
         may_share=True,
         definition=_definition(function, target.inputs),
     )
+    seed = asked.seed
     graph, leaves = traced.graph(*target.inputs)
     read = [leaf for leaf in leaves if leaf in graph]
     run = graph.fprop(traced.feeds(graph, leaves, target.inputs))
     boxes = boxes_in_place(graph, run, read, seed, SECONDS)
-    whole = check_target(target, 1, seed, budget)
+    whole = check_target(target, 1, seed, asked.budget, scope=asked.scope(strict=False))
     if whole.verdict == "fail" and not any(report.failures for report in boxes):
         boxes = boxes_in_place(graph, run, read, seed, SECONDS, regimes=True)
     report = joined(target.name, boxes, whole, seed)
-    if order < 2 or report.verdict == "fail":
+    if asked.order < 2 or report.verdict == "fail":
         return report
-    second = check_graph(graph, traced.feeds(graph, leaves, target.inputs), order, seed, budget)
+    second = check_graph(graph, traced.feeds(graph, leaves, target.inputs), Asked(asked.order, seed, asked.budget))
     return combined(target.name, [report, second], seed)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import numpy as np
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes import sum as sum_of
-from flowgraph.checking.check import BUDGET, check_target
-from flowgraph.checking.combine import combined
+from flowgraph.checking.box_target import differentiable, target_of
+from flowgraph.checking.cases import Case
+from flowgraph.checking.check_target import BUDGET, check_target
 from flowgraph.checking.complex_parts import leaves_in_parts
-from flowgraph.checking.in_place import boxes_in_place
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import Report, combined, with_failures
+from flowgraph.checking.runner import Stopwatch
+from flowgraph.checking.scope import Asked, Scope
 from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
@@ -22,13 +25,16 @@ from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 
 SECONDS = 20.0
+BUDGET_OF_A_BOX = 6_000
 
 
-def check_graph(graph: Graph, feeds: Mapping[Any, Any], order: int, seed: int, budget: int | None) -> Report:
+def check_graph(graph: Graph, feeds: Mapping[Any, Any], asked: Asked) -> Report:
     """At these inputs, in float64; a float32 graph is checked through its float64 twin."""
+    asked.refuse("a graph is checked at the values of one run, which are not varied", "valid", "vary", "fixed")
+    asked.refuse("the boxes of a graph have names", "names")
     twin, leaves = in_double(graph)
     fed = {leaves.get(key, key) if isinstance(key, Box) else key: value for key, value in feeds.items()}
-    return _check(*leaves_in_parts(twin, fed), "graph", order, seed, budget)
+    return _check(*leaves_in_parts(twin, fed), "graph", asked.order, asked.seed, asked.budget)
 
 
 def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: int, budget: int | None) -> Report:
@@ -38,7 +44,8 @@ def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: 
         raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
     share = (budget or BUDGET) / BUDGET
     reports = boxes_in_place(graph, run, wrt, seed, SECONDS * share)
-    whole = check_target(graph_target(graph, run, wrt, name), 1, seed, budget, SECONDS * share, regimes=False)
+    target = graph_target(graph, run, wrt, name)
+    whole = check_target(target, 1, seed, budget, SECONDS * share, regimes=False, scope=Scope(strict=True))
     report = joined(name, reports, whole, seed)
     if order < 2 or report.verdict == "fail":
         return report
@@ -53,7 +60,8 @@ def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Repo
     """The mistakes of the boxes explain those end to end, which are told only where no box is to blame."""
     if any(report.failures for report in boxes) and whole.verdict == "fail":
         whole.failures.clear()
-    return combined(name, [*boxes, whole], seed)
+    report = combined(name, [*boxes, whole], seed)
+    return replace(report, checked=whole.checked, role=whole.role, not_differentiated=whole.not_differentiated)
 
 
 def graph_target(graph: Graph, run: Run, wrt: Sequence[Box], name: str) -> Target:
@@ -77,7 +85,18 @@ def graph_target(graph: Graph, run: Run, wrt: Sequence[Box], name: str) -> Targe
         "    return [grads[name] for name in names]",
     )
     values = tuple(np.array(run[leaf]) for leaf in wrt)
-    return Target(fprop, bprop, values, names, name, tuple(range(len(wrt))), definition=definition, may_share=True)
+    return Target(
+        fprop,
+        bprop,
+        values,
+        names,
+        name,
+        tuple(range(len(wrt))),
+        definition=definition,
+        may_share=True,
+        role="parameters" if graph.parameters else "inputs",
+        beside=tuple(graph.names[leaf] for leaf in graph.inputs if leaf not in set(wrt)),
+    )
 
 
 def _calls(graph: Graph, run: Run, wrt: Sequence[Box]) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -142,3 +161,66 @@ def _total(graph: Graph) -> Any:
     for output in graph.outputs:
         total = total + sum_of(output * np.cos(output))
     return total
+
+
+def boxes_in_place(
+    graph: Graph, run: Run, wrt: Sequence[Box], seed: int, seconds: float, regimes: bool = False
+) -> list[Report]:
+    """One report per box that leads to `wrt`, in topological order; with `regimes` around these values too."""
+    watch = Stopwatch()
+    boxes = [step.box for step in reversed(graph.bsteps(tuple(wrt)))]
+    reports: dict[Box, Report] = {}
+    left = 0
+    for box in _new_kinds_first(boxes):
+        if watch.seconds() > seconds:
+            left += 1
+            continue
+        report = _box_in_place(graph, run, box, seed, regimes)
+        if report is not None:
+            reports[box] = report
+    found = [reports[box] for box in boxes if box in reports]
+    if left and found:
+        text = f"the time was used up before {left} of {len(boxes)} boxes were looked at in place; give budget="
+        last = found[-1]
+        verdict = last.verdict if last.failures else "undecided"
+        found[-1] = replace(last, verdict=verdict, warnings=[*last.warnings, text])
+    return found
+
+
+def _box_in_place(graph: Graph, run: Run, box: Box, seed: int, regimes: bool) -> Report | None:
+    """None for a box that has no gradient or reads several outputs; a tuple has no perturbation of its own."""
+    values = [run[child] for child in box.children]
+    if any(isinstance(value, tuple) for value in values):
+        return None
+    case = Case(type(box), tuple(np.array(value) for value in values), box.setting_values())
+    title = f"{type(box).__name__} {graph.names[box]!r}"
+    if not differentiable(case):
+        return None
+    target, calls = target_of(case, vary=False, title=title)
+    try:
+        report = check_target(target, 1, seed, BUDGET_OF_A_BOX, 2.0, regimes, Scope(strict=True))
+    except ValueError as reason:
+        if "cannot be run" not in str(reason):
+            raise
+        empty = combined(title, [], seed)
+        empty.warnings[:] = [f"{title} was not looked at: its value is not finite in this run"]
+        return empty
+    return with_failures(report, calls.findings.values())
+
+
+def _new_kinds_first(boxes: Sequence[Box]) -> Iterator[Box]:
+    """One box of each class, settings and number of axes before the many that are like it."""
+    seen: set[Hashable] = set()
+    later = []
+    for box in boxes:
+        kind = (type(box), repr(box.setting_values()), tuple(_ndim(child) for child in box.children))
+        if kind in seen:
+            later.append(box)
+        else:
+            seen.add(kind)
+            yield box
+    yield from later
+
+
+def _ndim(child: Any) -> int:
+    return len(child.outputs[0].shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -12,29 +13,76 @@ from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.target import Array
 from flowgraph.errors import OpenChoiceError
 
+WEAK = 1e-3  # relative errors below which a comparison must see
+WEAK_UNITS = 32  # of a type of half precision, which sees no more
+
 Gradients = list[Array | None]
 
 
 @dataclass
-class Suspicion:
-    """Something that looks wrong at a point. `kind` is value, nonfinite, raised, count, shape, dtype, or a contract."""
+class ValueMismatch:
+    """A slope by bprop that is not the numeric one, at a point, for an incoming gradient, along a direction."""
 
-    kind: str
     point: Point
-    note: str = ""
-    grad: Array | None = None
-    direction: Direction | None = None
-    analytic: float = float("nan")
-    numeric: float = float("nan")
-    tolerance: float = 0.0
-    child: int | None = None
+    grad: Array
+    direction: Direction
+    analytic: float
+    numeric: float
+    tolerance: float
     kinked: bool = False
+
+    kind: ClassVar[str] = "value"
+    note: ClassVar[str] = ""
+    loud: ClassVar[str] = ""
+
+    @property
+    def child(self) -> int | None:
+        """The input that it is about; None along a direction in several."""
+        return next(iter(self.direction)) if len(self.direction) == 1 else None
 
     def clear(self, factor: float) -> bool:
         """Whether the mismatch is `factor` times the tolerance, away from kinks, so that little can explain it away."""
         gap = abs(self.analytic - self.numeric)
         far = gap > factor * self.tolerance and gap > 0.01 * (abs(self.analytic) + abs(self.numeric))
-        return self.kind == "value" and not self.kinked and far
+        return not self.kinked and far
+
+
+@dataclass
+class FormFault:
+    """What is wrong with an answer beside its numbers: `kind` is nonfinite, raised, count, shape, dtype, or a contract.
+
+    `loud` are the words for what whoever uses the gradient hears of at once; "" where it is silent.
+    """
+
+    kind: str
+    point: Point
+    note: str = ""
+    grad: Array | None = None
+    child: int | None = None
+    loud: str = ""
+
+    def clear(self, factor: float) -> bool:
+        """Nothing is known of how clear it is."""
+        return False
+
+
+Suspicion: TypeAlias = ValueMismatch | FormFault
+
+
+@dataclass
+class Ruling:
+    """wrong, kink, rounding, undecided or fine; for "wrong" the numeric slope, its bar, and the oracle that gave it.
+
+    `excuse` is the name of the excuse that explains a mismatch.
+    """
+
+    kind: str
+    suspicion: Suspicion
+    numeric: float = float("nan")
+    error: float = float("nan")
+    note: str = ""
+    excuse: str = ""
+    oracle: str = ""
 
 
 @dataclass
@@ -45,62 +93,56 @@ class Tally:
     weak: int = 0
     undecided: int = 0
     kinks: int = 0
+    resolved: set[int] = field(default_factory=set)  # inputs that were moved where a slope was told
     resolutions: list[float] = field(default_factory=list)
 
 
-def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[Suspicion]]:
+def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[FormFault]]:
     """The gradients of the differentiated inputs, and what is wrong with their count, shape or dtype."""
-    inputs, faults = point.inputs, []
-    names = point.runner.target.names
-    count = len(inputs) - point.runner.target.defaulted
-    if isinstance(result, np.ndarray) and count == 1:
+    count = len(point.inputs) - point.runner.target.defaulted
+    if isinstance(result, np.ndarray | np.generic | float) and count == 1:
         result = (result,)
     if not isinstance(result, tuple | list):
-        return None, [
-            Suspicion(
-                "count",
-                point,
-                f"bprop returned {type(result).__name__}; a tuple with one gradient per input ({count}) is needed",
-            )
-        ]
+        kind = type(result).__name__
+        note = f"bprop returned {kind}; a tuple with one gradient per input ({count}) is needed"
+        return None, [FormFault("count", point, note, loud=f"bprop returns a {kind}")]
     if len(result) != count:
-        return None, [Suspicion("count", point, f"bprop returned {len(result)} gradients for {count} inputs")]
+        words = f"{len(result)} gradients for {count} inputs"
+        return None, [FormFault("count", point, f"bprop returned {words}", loud=f"bprop returns {words}")]
     gradients: Gradients = []
-    broken = False
+    faults: list[FormFault] = []
     for i in point.active:
-        g, x = result[i], inputs[i]
-        if g is None:
-            gradients.append(None)
-            continue
-        try:
-            array = np.asarray(g)
-        except ValueError:
-            array = np.asarray(g, dtype=object)
-        if array.shape != np.shape(x):
-            broken = True
-            faults.append(
-                Suspicion(
-                    "shape",
-                    point,
-                    f"the gradient of {names[i]} has shape {array.shape}, {names[i]} has shape {np.shape(x)}",
-                    child=i,
-                )
-            )
-        elif array.dtype != np.asarray(x).dtype:
-            faults.append(
-                Suspicion(
-                    "dtype",
-                    point,
-                    f"the gradient of {names[i]} is {array.dtype}, {names[i]} is {np.asarray(x).dtype}",
-                    child=i,
-                )
-            )
-            broken |= array.dtype.kind not in "fiub"
-        gradients.append(array)
+        gradients.append(None if result[i] is None else _as_array(result[i]))
+        fault = _fault_of_form(point, i, gradients[-1])
+        faults += [fault] if fault is not None else []
+    broken = any(fault.kind == "shape" for fault in faults) or any(
+        g is not None and g.dtype.kind not in "fiub" for g in gradients
+    )
     return (None if broken else gradients), faults
 
 
-def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[Suspicion]]:
+def _as_array(gradient: Any) -> Array:
+    try:
+        return np.asarray(gradient)
+    except ValueError:
+        return np.asarray(gradient, dtype=object)
+
+
+def _fault_of_form(point: Point, i: int, gradient: Array | None) -> FormFault | None:
+    """What is wrong with the shape or the dtype of one gradient."""
+    if gradient is None:
+        return None
+    name, x = point.runner.target.names[i], np.asarray(point.inputs[i])
+    if gradient.shape != x.shape:
+        note = f"the gradient of {name} has shape {gradient.shape}, {name} has shape {x.shape}"
+        loud = f"bprop gives {name} a gradient of shape {gradient.shape}"
+        return FormFault("shape", point, note, child=i, loud=loud)
+    if gradient.dtype != x.dtype:
+        return FormFault("dtype", point, f"the gradient of {name} is {gradient.dtype}, {name} is {x.dtype}", child=i)
+    return None
+
+
+def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
     """bprop at a point, with whatever is wrong with the form of its answer."""
     try:
         result = point.gradients(grad)
@@ -108,7 +150,7 @@ def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[Suspicion]]:
         return None, []
     except Exception as error:
         note = f"bprop raised {type(error).__name__}: {error}"
-        return None, [Suspicion("raised", point, note, grad)]
+        return None, [FormFault("raised", point, note, grad, loud=f"bprop does not ({type(error).__name__})")]
     gradients, faults = read_gradients(point, result)
     for fault in faults:
         fault.grad = grad
@@ -144,7 +186,7 @@ def compare(point: Point, grads: list[Array], directions: list[Direction], tally
             None,
         )
         if bad is not None:
-            suspicions.append(Suspicion("nonfinite", point, "", grad, child=bad))
+            suspicions.append(FormFault("nonfinite", point, "", grad, child=bad))
             continue
         answers.append((grad, gradients))
     if not answers:
@@ -171,22 +213,23 @@ def _wide(slopes: Slopes) -> bool:
 
 def judge(
     point: Point, grad: Array, gradients: Gradients, direction: Direction, slopes: Slopes, tally: Tally | None = None
-) -> Suspicion | None:
+) -> ValueMismatch | None:
     """|analytic - numeric| ≤ 4·error + 64 ulp of the summed terms; within the hull of the slopes at a kink."""
     analytic, terms = analytic_slope(gradients, direction, point.active)
     numeric, excess, tolerance, size = deviation(grad, slopes, analytic, terms)
     if tally is not None:
         tally.comparisons += 1
         resolution = tolerance / size if size > 0 else 0.0
-        if not resolution < 1e-3:
+        if not resolution < max(WEAK, WEAK_UNITS * point.runner.unit):
             tally.weak += 1
         else:
             tally.resolutions.append(resolution)
+            tally.resolved |= set(direction)
         tally.kinks += bool(slopes.kinked.any())
     if excess <= tolerance:
         return None
     kinked = bool(slopes.kinked[grad != 0].any())
-    return Suspicion("value", point, "", grad, direction, analytic, numeric, tolerance, kinked=kinked)
+    return ValueMismatch(point, grad, direction, analytic, numeric, tolerance, kinked)
 
 
 def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tuple[float, float, float, float]:

@@ -33,11 +33,11 @@ class OfParts(Box):
     examples = None  # it is tested with the boxes that have complex examples
 
     def fprop(self, *parts: Value) -> Value:
-        children = self._joined(parts)
+        children = self.whole(parts)
         return self._box(children).fprop(*children)
 
     def bprop(self, grad: Value, h: Value, *parts: Value) -> tuple[Value, ...]:
-        children = self._joined(parts)
+        children = self.whole(parts)
         box = self._box(children)
         sent: list[Any] = []
         for i, (g, pair) in enumerate(zip(box.bprop(grad, h, *children), self.pairs, strict=True)):
@@ -51,7 +51,7 @@ class OfParts(Box):
     @property
     def constant(self) -> tuple[bool, ...]:
         """Both parts of a constant child."""
-        inner = self._box(self._joined(self.children)).constant
+        inner = self._box(self.whole(self.children)).constant
         return tuple(one for one, pair in zip(inner, self.pairs, strict=True) for _ in range(1 + pair))
 
     def names_of_children(self) -> tuple[str, ...]:
@@ -59,7 +59,8 @@ class OfParts(Box):
         names = child_labels(registry[self.inner], len(self.pairs))
         return tuple(f"{name}{end}" for name, pair in zip(names, self.pairs, strict=True) for end in _ENDS[pair])
 
-    def _joined(self, parts: Sequence[Any]) -> list[Any]:
+    def whole(self, parts: Sequence[Any]) -> list[Any]:
+        """The children of the inner box."""
         rest, children = iter(parts), []
         for pair in self.pairs:
             child = next(rest)

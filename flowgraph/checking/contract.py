@@ -11,6 +11,7 @@ from flowgraph.checking.code_constants import draws
 from flowgraph.checking.compare import ask, kept, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
+from flowgraph.checking.narrow import HALF
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
@@ -59,7 +60,7 @@ def _deterministic(examination: Examination, point: Point, answer: Answer) -> No
 def _linear(examination: Examination, point: Point, answer: Answer) -> None:
     """bprop is linear in the incoming gradient: scales, sums, and the two halves of a mask."""
     rng = examination.rng
-    for scale in SCALES:
+    for scale in SCALES if examination.runner.unit < HALF else SCALES[:2]:  # larger ones overflow in half precision
         gradients, _ = ask(point, scale * answer.grad)
         if gradients is not None and (k := answer.differs(gradients, scale)) is not None:
             examination.fail(

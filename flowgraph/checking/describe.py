@@ -1,20 +1,116 @@
-"""A confirmed mistake in the words of a report: where, how large, what it looks like, and code that shows it."""
+"""A confirmed mistake, made small and told: where, how large, what it looks like, and code that shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.compare import ask, coordinate, judge
+from flowgraph.checking.compare import (
+    Ruling,
+    Suspicion,
+    Tally,
+    ValueMismatch,
+    ask,
+    compare,
+    coordinate,
+    directions_for,
+    grads_for,
+    judge,
+)
 from flowgraph.checking.diagnosis import diagnose
-from flowgraph.checking.examination import Examination, child_of
+from flowgraph.checking.escalate import escalate
+from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
+from flowgraph.checking.regimes_shapes import axis_groups
 from flowgraph.checking.reproduce import reproducing_code
-from flowgraph.checking.ruling import Ruling
-from flowgraph.checking.shrink import shrunk
+from flowgraph.checking.runner import Illegal, generator
+from flowgraph.checking.target import Array, Inputs
+
+TRIES = 40
+CLEAR = 1e3  # times the tolerance
+OF_ESCALATION = 500  # calls of fprop
+
+
+def shrunk(examination: Examination, suspicion: Suspicion) -> tuple[Point, Suspicion]:
+    """Greedy: whatever simpler input still shows the same kind of mistake of the same child is taken.
+
+    A clear mismatch is believed at once, so that this stays fast where an escalation is slow, and confirmed at the end.
+    """
+    for believe in (True, False):
+        best = _smallest(examination, suspicion, believe)
+        believed = believe and best is not suspicion and not examination.late(OF_ESCALATION * best.point.seconds)
+        confirmed = _confirmed(best) if believed else best
+        if confirmed is not None:
+            return confirmed.point, confirmed
+    return suspicion.point, suspicion
+
+
+def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspicion:
+    tries = 0
+    improved = True
+    while improved and tries < TRIES:
+        improved = False
+        for inputs in _simpler(best.point.inputs, best.point.active):
+            tries += 1
+            if tries > TRIES or examination.late():
+                break
+            found = _still_wrong(examination, best, inputs, believe)
+            if found is not None:
+                best, improved = found, True
+                break
+    return best
+
+
+def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs, believe: bool) -> Suspicion | None:
+    rng = generator(0)
+    try:
+        point = Point.at(examination.runner, inputs, suspicion.point.regime, examination.active)
+    except Illegal:
+        return None
+    if examination.beyond(point) and not examination.beyond(suspicion.point):
+        return None
+    seen = compare(point, grads_for(point, rng, 1), directions_for(point, rng, 1), Tally())
+    child = suspicion.child
+    for other in seen:
+        if other.kind == suspicion.kind and child in (other.child, None):
+            if believe and other.clear(CLEAR):
+                return other
+            confirmed = _confirmed(other)
+            if confirmed is not None:
+                return confirmed
+    return None
+
+
+def _confirmed(suspicion: Suspicion) -> Suspicion | None:
+    ruling = escalate(suspicion, generator(0))
+    if ruling.kind != "wrong":
+        return None
+    if isinstance(ruling.suspicion, ValueMismatch) and np.isfinite(ruling.numeric):
+        ruling.suspicion.numeric = ruling.numeric
+    return ruling.suspicion
+
+
+def _simpler(inputs: Inputs, active: tuple[int, ...]) -> Iterator[Inputs]:
+    """Axes cut to 1, 2 and a half; then rounder numbers."""
+    for group in axis_groups(inputs):
+        size = inputs[group[0][0]].shape[group[0][1]]
+        for smaller in dict.fromkeys((1, 2, size // 2)):
+            if 0 < smaller < size:
+                changed = list(inputs)
+                for i, axis in group:
+                    changed[i] = np.ascontiguousarray(np.take(changed[i], range(smaller), axis=axis))
+                yield tuple(changed)
+    for digits in (0, 1):
+        for chosen in (active, *((i,) for i in active if len(active) > 1)):
+            rounded = list(inputs)
+            for i in chosen:
+                x = np.round(np.asarray(inputs[i]), digits)
+                rounded[i] = float(x) if type(inputs[i]) is float else x
+            if any(np.any(np.asarray(rounded[i]) != np.asarray(inputs[i])) for i in chosen):
+                yield tuple(rounded)
 
 
 @dataclass
@@ -32,20 +128,26 @@ class Failure:
     diagnosis: str
     message: str
     code: str
+    beyond: str = ""  # in what the regime goes beyond the example
+    oracle: str = ""  # what decided: differences, in long double or not, or the complex step
+    backward: str = "bprop"
 
     def __str__(self) -> str:
         where = "" if self.child is None else f", gradient of {self.child}"
         if self.child is not None and self.index:
             where += f"[{', '.join(map(str, self.index))}]"
-        lines = [f"{self.box}{where}: {self.message}"]
+        head = f"beyond the example ({self.beyond}): " if self.beyond else ""
+        lines = [f"{head}{self.box}{where}: {self.message}"]
         if np.isfinite(self.numeric):
-            lines.append(f"  bprop   {self.analytic:.12g}")
-            lines.append(f"  numeric {self.numeric:.12g} ± {self.error:.1g}")
-        lines.append(f"  seen at: {self.regime}")
+            width = max(len(self.backward), len("numeric"))
+            lines.append(f"  {self.backward:<{width}} {self.analytic:.12g}")
+            lines.append(f"  {'numeric':<{width}} {self.numeric:.12g} ± {self.error:.1g}")
+            lines += [f"  decided by: {self.oracle}"] if self.oracle else []
+        lines.append(f"  test case: {self.regime}")
         if self.diagnosis:
             lines.append(f"  looks like: {self.diagnosis}")
         if self.code:
-            lines += ["  to see it:", *("    " + line if line else "" for line in self.code.splitlines())]
+            lines += ["  to reproduce:", *("    " + line if line else "" for line in self.code.splitlines())]
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,20 +169,21 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     """Shrinks the point, finds the element, names the likely mistake."""
     target = examination.target
     point, suspicion = ruling.suspicion.point, ruling.suspicion
-    child = child_of(suspicion)
-    analytic, numeric, error = suspicion.analytic, ruling.numeric, ruling.error
     index: tuple[int, ...] | None = None
-    diagnosis = ""
+    analytic = suspicion.analytic if isinstance(suspicion, ValueMismatch) else float("nan")
+    numeric, error, diagnosis = ruling.numeric, ruling.error, ""
     if suspicion.kind in ("value", "nonfinite"):
         point, suspicion = shrunk(examination, suspicion)
-        found = _worst_element(examination, point, suspicion)
+    child = suspicion.child
+    if isinstance(suspicion, ValueMismatch) and child is not None:
+        analytic, numeric, error = suspicion.analytic, suspicion.numeric, suspicion.tolerance / 4
+    if suspicion.grad is not None and suspicion.kind in ("value", "nonfinite"):
+        found = _worst_element(examination, point, suspicion.grad, child)
         if found is not None:
             child, index, analytic, numeric, error = found
-        elif child is not None and suspicion.kind == "value":
-            analytic, numeric, error = suspicion.analytic, suspicion.numeric, suspicion.tolerance / 4
         diagnosis = "" if examination.late() else diagnose(point, suspicion, child)
     message = ruling.note or suspicion.note or "the gradient is wrong"
-    code = reproducing_code(examination.target, point, suspicion, child, index)
+    code = reproducing_code(target, point, suspicion, child, index)
     return Failure(
         target.name,
         None if child is None else target.names[child],
@@ -93,17 +196,18 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         diagnosis,
         message,
         code,
+        examination.beyond(ruling.suspicion.point),
+        ruling.oracle,
     )
 
 
 def _worst_element(
-    examination: Examination, point: Point, suspicion: Any
+    examination: Examination, point: Point, grad: Array, child: int | None
 ) -> tuple[int, tuple[int, ...], float, float, float] | None:
     """The single coordinate that shows the mismatch most clearly, in units of the gradient itself."""
-    gradients, _ = ask(point, suspicion.grad)
+    gradients, _ = ask(point, grad)
     if gradients is None:
         return None
-    child = child_of(suspicion)
     best: tuple[float, int, tuple[int, ...], float, float, float] | None = None
     for i in point.active if child is None else (child,):
         g = gradients[point.active.index(i)]
@@ -117,10 +221,10 @@ def _worst_element(
                 continue
             value = float(values.ravel()[k])
             if not np.isfinite(value):
-                numeric = float((suspicion.grad * slopes.value).sum()) / length
+                numeric = float((grad * slopes.value).sum()) / length
                 index = tuple(int(n) for n in np.unravel_index(k, shape)) if shape else ()
-                return i, index, value, numeric, float((np.abs(suspicion.grad) * slopes.error).sum()) / length
-            seen = judge(point, suspicion.grad, gradients, direction, slopes)
+                return i, index, value, numeric, float((np.abs(grad) * slopes.error).sum()) / length
+            seen = judge(point, grad, gradients, direction, slopes)
             if seen is None:
                 continue
             clarity = abs(seen.analytic - seen.numeric) / (seen.tolerance + 1e-300)

@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 
-from flowgraph.checking.compare import Gradients, Suspicion, ask, coordinate
-from flowgraph.checking.generators import generator
+from flowgraph.checking.compare import Gradients, Suspicion, ValueMismatch, ask, coordinate
 from flowgraph.checking.point import Point
+from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 
 MOST_ELEMENTS = 64
@@ -17,12 +17,7 @@ MOST_ELEMENTS = 64
 
 def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:
     """The first explanation that turns the analytic gradient of `child` into the numeric one; "" if none does."""
-    if (
-        suspicion.kind != "value"
-        or child is None
-        or suspicion.grad is None
-        or not 0 < point.size(child) <= MOST_ELEMENTS
-    ):
+    if not isinstance(suspicion, ValueMismatch) or child is None or not 0 < point.size(child) <= MOST_ELEMENTS:
         return ""
     rng = generator(0)
     grad = rng.uniform(0.5, 1.5, point.value.shape) * rng.choice([-1.0, 1.0], point.value.shape)
@@ -35,7 +30,7 @@ def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:
         return ""
     analytic = np.zeros(numeric.shape) if g is None else np.asarray(g, dtype=float)
     if _alike(analytic, numeric):
-        return _only_with(point, suspicion)
+        return _only_with(suspicion)
     for words, candidate in _candidates(point, grad, gradients, analytic, numeric, child):
         if candidate.shape == numeric.shape and _alike(candidate, numeric):
             return words
@@ -60,9 +55,8 @@ def _alike(one: Array, other: Array) -> bool:
     return bool(size > 0 and np.all(np.isfinite(one)) and np.abs(one - other).max(initial=0.0) <= 1e-6 * size)
 
 
-def _only_with(point: Point, suspicion: Suspicion) -> str:
+def _only_with(suspicion: ValueMismatch) -> str:
     """Right for a generic incoming gradient, wrong for the suspected one."""
-    assert suspicion.grad is not None
     few = np.count_nonzero(suspicion.grad) < suspicion.grad.size
     return "it is right for a dense incoming gradient and wrong for one with zeros" if few else ""
 

@@ -16,7 +16,7 @@ from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import examples_of
-from flowgraph.checking.hypothesis_extra import hypothesis, hypothesis_numpy, st
+from flowgraph.checking.property import hypothesis, hypothesis_numpy, st
 from flowgraph.errors import FlowgraphError
 from flowgraph.graph import Graph
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from flowgraph.checking.compare import (
+    FormFault,
+    Ruling,
     Suspicion,
     Tally,
+    ValueMismatch,
     ask,
     compare,
     directions_for,
@@ -20,10 +25,10 @@ from flowgraph.checking.compare import (
 )
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
-from flowgraph.checking.generators import generator
+from flowgraph.checking.example_contract import ExampleContract, is_elementwise
 from flowgraph.checking.point import Point
-from flowgraph.checking.ruling import Ruling
-from flowgraph.checking.runner import Illegal, Runner
+from flowgraph.checking.runner import Illegal, Runner, generator
+from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Array, Inputs, Target, is_float_array
 
@@ -42,11 +47,15 @@ class Examination:
     rng: np.random.Generator
     active: tuple[int, ...]
     inputs: Inputs
+    contract: ExampleContract
+    scope: Scope = EVERYTHING
     structures: dict[int, Structure] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
+    notes: dict[tuple[frozenset[str], str, int | None], str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
+    excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     escalations: int = 0
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
@@ -54,12 +63,13 @@ class Examination:
     unchecked: str = ""  # what was asked for and could not be done
 
     @classmethod
-    def begin(cls, target: Target, seed: int, budget: int, seconds: float) -> Examination:
+    def begin(cls, target: Target, seed: int, budget: int, seconds: float, scope: Scope = EVERYTHING) -> Examination:
         inputs = tuple(in_double(x) if i in target.differentiated else x for i, x in enumerate(target.inputs))
         structures = {i: s for i in target.differentiated if (s := structure_of(inputs[i])) is not None}
         active = tuple(i for i in target.differentiated if i not in target.constant)
         runner = Runner(target, budget, seconds)
-        return cls(target, runner, generator(seed), active, inputs, structures)
+        contract = ExampleContract(inputs, target, active)
+        return cls(target, runner, generator(seed), active, inputs, contract, scope, structures)
 
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
@@ -105,30 +115,64 @@ class Examination:
         if any(gap > 1e-9 * size for gap, size in gaps(first, again)):
             self.fail("determinism", point, "bprop gives another gradient for the same arguments")
 
-    def pursue(self, suspicions: list[Suspicion]) -> None:
+    def pursue(self, suspicions: Sequence[Suspicion]) -> None:
         """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few."""
         ranked: dict[int | None, int] = {}
         order: list[tuple[int, bool, int]] = []
         suspicions = sorted(suspicions, key=lambda s: -_clarity(s))
         for k, suspicion in enumerate(suspicions):
-            child = child_of(suspicion)
+            child = suspicion.child
             ranked[child] = ranked.get(child, 0) + 1
             order.append((ranked[child], child is None, k))
         for _, _, k in sorted(order)[: max(MOST_OF_ONE_POINT, len(self.active))]:
             suspicion = suspicions[k]
-            if self.escalations > MOST_ESCALATIONS or self.known(suspicion):
+            if self.escalations > MOST_ESCALATIONS or self.known(suspicion) or self.noted(suspicion):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
             self.escalations += 1
-            self.settle(escalate(suspicion, self.rng))
+            self.settle(escalate(suspicion, self.rng, self.scope.without))
+
+    def noted(self, suspicion: Suspicion) -> bool:
+        """Whether bprop refuses loudly what lies beyond the example: that is said, but is no mistake."""
+        if self.scope.strict or not suspicion.loud:
+            return False
+        point = suspicion.point
+        excesses = self.contract.beyond(point.inputs, point.output) or self.contract.hidden_ties(point)
+        if excesses:
+            self._note(
+                frozenset(excess.subject for excess in excesses), suspicion, ", ".join(e.words for e in excesses)
+            )
+        return bool(excesses)
+
+    def _note(self, subjects: frozenset[str], suspicion: Suspicion, words: str) -> None:
+        """Keeps a note, unless one about fewer respects, of the same kind and child, says it already."""
+        about = (suspicion.kind, suspicion.child)
+        if not any(known <= subjects for known, *other in self.notes if tuple(other) == about):
+            self.notes[subjects, *about] = f"fprop takes {words}, {suspicion.loud}"
+
+    def beyond(self, point: Point) -> str:
+        """In what a point goes beyond the example, for a failure that is found there."""
+        return ", ".join(excess.words for excess in self.contract.beyond(point.inputs, point.output))
+
+    def allows(self, inputs: Inputs) -> bool:
+        """Whether derived inputs are among those that were asked for."""
+        if not self.target.keeps_shapes(inputs):
+            return False
+        if self.contract.contradicts_annotation(inputs) or (not self.scope.strict and self.contract.separates(inputs)):
+            return False
+        return self.scope.allows(self.target, self.inputs, inputs)
 
     def known(self, suspicion: Suspicion) -> bool:
-        child = child_of(suspicion)
+        child = suspicion.child
         return any(kind == suspicion.kind and child in (known, None) for kind, known in self.wrong)
 
     def settle(self, ruling: Ruling) -> None:
         suspicion = ruling.suspicion
+        if ruling.excuse:
+            self.excused[ruling.excuse] += 1
+        if ruling.kind == "wrong" and self.noted(suspicion):
+            return
         if ruling.kind == "wrong" and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))
             self.warn(
@@ -137,7 +181,7 @@ class Examination:
                 f"({suspicion.point.regime}); give valid= if that is the contract",
             )
         if ruling.kind == "wrong":
-            self.wrong.setdefault((suspicion.kind, child_of(suspicion)), ruling)
+            self.wrong.setdefault((suspicion.kind, suspicion.child), ruling)
         elif ruling.kind == "rounding":
             self.warn("rounding", f"{ruling.note} ({suspicion.point.regime})")
         elif ruling.kind == "undecided":
@@ -189,6 +233,13 @@ class Examination:
         for dtype in (np.float32, np.float16):
             if np.array_equal(moved, moved.astype(dtype)):
                 self.runner.unit, self.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+        if _are_bfloat16(moved):
+            self.runner.unit, self.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
+
+    def find_contract(self, point: Point) -> None:
+        """What the example shows; an elementwise function broadcasts by NumPy's contract."""
+        elementwise = is_elementwise(point, generator(0))
+        self.contract = ExampleContract(self.inputs, self.target, self.active, elementwise)
 
     def find_tangents(self, point: Point) -> None:
         """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
@@ -213,28 +264,25 @@ class Examination:
 
     def late(self, needed: float = 0.0) -> bool:
         """Whether there is no time left for something that needs so many seconds."""
-        return time.perf_counter() + needed > self.deadline
+        return time.process_time() + needed > self.deadline
 
     def warn(self, kind: str, text: str) -> None:
         self.warnings.setdefault(kind, text)
 
-    def fail(self, kind: str, point: Point, note: str, child: int | None = None) -> None:
-        self.settle(Ruling("wrong", Suspicion(kind, point, note, child=child), note=note))
-
-
-def child_of(suspicion: Suspicion) -> int | None:
-    """The differentiated input that a suspicion is about."""
-    if suspicion.child is not None:
-        return suspicion.child
-    if suspicion.direction is not None and len(suspicion.direction) == 1:
-        return next(iter(suspicion.direction))
-    return None
+    def fail(self, kind: str, point: Point, note: str, child: int | None = None, loud: str = "") -> None:
+        self.settle(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
 
 
 def _clarity(suspicion: Suspicion) -> float:
-    if suspicion.kind != "value":
+    if not isinstance(suspicion, ValueMismatch):
         return np.inf
     return abs(suspicion.analytic - suspicion.numeric) / (suspicion.tolerance + 1e-300)
+
+
+def _are_bfloat16(values: Array) -> bool:
+    """Whether all are the upper half of a float32, a type that NumPy does not have."""
+    narrow = values.astype(np.float32)
+    return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
 
 
 def in_double(x: object) -> object:

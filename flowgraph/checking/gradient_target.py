@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,8 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import real_part, turned
 from flowgraph.checking.box_target import BoxCalls, import_of
-from flowgraph.checking.combine import nothing, with_failures
-from flowgraph.checking.generators import generator
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import Report, nothing, with_failures
+from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Inputs, Target
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
@@ -128,6 +127,17 @@ class GradientCalls:
         return GradientGraph(Graph(*gradient(total, wrt)), arriving, list(leaves))
 
 
+@dataclass(frozen=True)
+class WithoutFirst:
+    """A predicate that is not asked of the incoming gradients, which come first."""
+
+    valid: Callable[..., Any]
+    count: int
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.valid(*inputs[self.count :])
+
+
 def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
     """The gradient graph as a target of its own; a report where it cannot be built or gives other numbers."""
     value = target.fprop(*target.inputs)
@@ -153,6 +163,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         (*names, *target.names),
         name,
         (*range(shift), *(i + shift for i in target.differentiated)),
+        valid=None if target.valid is None else WithoutFirst(target.valid, shift),
         constant=frozenset(i + shift for i in target.constant),
         domain={i + shift: ends for i, ends in target.domain.items()},
         kinks=target.kinks,
@@ -243,5 +254,5 @@ def _in_plane(grad: Value, dtype: np.dtype[Any]) -> Any:
     return np.astype(grad * (_OBLIQUE if dtype.kind == "c" else 1), dtype)
 
 
-def _kinds(values: Sequence[Value]) -> tuple[Any, ...]:
+def _kinds(values: Value) -> tuple[Any, ...]:
     return tuple((np.shape(x), np.asarray(x).dtype) for x in values)

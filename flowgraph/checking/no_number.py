@@ -4,45 +4,44 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowgraph.checking.compare import Suspicion, ask, coordinate, random_direction
+from flowgraph.checking.careful import disagrees, widened
+from flowgraph.checking.compare import FormFault, Ruling, ask, coordinate, random_direction
 from flowgraph.checking.kinks import is_singular, quotients_stay_bounded
 from flowgraph.checking.point import Direction, Point
-from flowgraph.checking.ruling import Ruling
 from flowgraph.checking.runner import Illegal
-from flowgraph.checking.wider import disagrees, widened
 
 
-def no_number(suspicion: Suspicion, rng: np.random.Generator) -> Ruling:
+def no_number(fault: FormFault, rng: np.random.Generator) -> Ruling:
     """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
-    point = suspicion.point
-    if suspicion.kind == "raised" and "LinAlgError" in suspicion.note:
-        return Ruling("undecided", suspicion, note=suspicion.note)
+    point = fault.point
+    if fault.kind == "raised" and "LinAlgError" in fault.note:
+        return Ruling("undecided", fault, note=fault.note)
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
-        return Ruling("undecided", suspicion, note="fprop has no correct digits here")
+        return Ruling("undecided", fault, note="fprop has no correct digits here")
     if _passes_through_infinity(point):
-        return Ruling("undecided", suspicion, note="fprop itself divides by 0 on its way to a finite value")
+        return Ruling("undecided", fault, note="fprop itself divides by 0 on its way to a finite value")
     generic = _of_other_gradients(point, rng)
     if generic is None:
-        return Ruling("undecided", suspicion, note="another incoming gradient gives no finite value here")
-    children = [suspicion.child] if suspicion.child is not None else list(point.active)
+        return Ruling("undecided", fault, note="another incoming gradient gives no finite value here")
+    children = [fault.child] if fault.child is not None else list(point.active)
     seen = 0
     for child in children:
         directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
-        directions += _bad_coordinates(suspicion, child)
+        directions += _bad_coordinates(fault, child)
         for direction in directions:
             bounded = quotients_stay_bounded(point.stencil(direction))
             if bounded is False or quotients_stay_bounded(generic.stencil(direction)) is False:
-                return Ruling("undecided", suspicion, note="the derivative is infinite here")
+                return Ruling("undecided", fault, note="the derivative is infinite here")
             seen += bounded is True
     if seen == 0 and any(point.size(child) for child in children):
-        return Ruling("undecided", suspicion, note="no step is legal on either side")
+        return Ruling("undecided", fault, note="no step is legal on either side")
     if is_singular(point, rng):
-        return Ruling("undecided", suspicion, note="the value jumps here")
+        return Ruling("undecided", fault, note="the value jumps here")
     if any(_stuck(point, i, rng) for i in point.active if i not in children):
-        return Ruling("undecided", suspicion, note="another input can be moved to neither side here")
-    note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
-    return Ruling("wrong", suspicion, note=note)
+        return Ruling("undecided", fault, note="another input can be moved to neither side here")
+    note = fault.note or "bprop gives a NaN or infinity where the slopes are finite"
+    return Ruling("wrong", fault, note=note)
 
 
 def _passes_through_infinity(point: Point) -> bool:
@@ -90,11 +89,11 @@ def _moves(point: Point, direction: Direction, others: Direction | None = None, 
     return False
 
 
-def _bad_coordinates(suspicion: Suspicion, child: int) -> list[Direction]:
-    point = suspicion.point
-    if suspicion.kind != "nonfinite" or suspicion.grad is None:
+def _bad_coordinates(fault: FormFault, child: int) -> list[Direction]:
+    point = fault.point
+    if fault.kind != "nonfinite" or fault.grad is None:
         return [coordinate(point, child, 0)] if point.size(child) else []
-    gradients, _ = ask(point, suspicion.grad)
+    gradients, _ = ask(point, fault.grad)
     g = gradients[point.active.index(child)] if gradients is not None else None
     if g is None:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowgraph.checking.compare import Gradients, Suspicion, ask
+from flowgraph.checking.compare import FormFault, Gradients, ask
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import jittered, rounded_otherwise
 from flowgraph.checking.point import Point
@@ -54,12 +54,12 @@ def _compare(
         return
     if found is None:
         if any(f.kind == "raised" for f in faults) and dtype != np.float16:
-            examination.fail("dtype", small, f"{faults[0].note} ({dtype.name} inputs)")
+            examination.fail("dtype", small, f"{faults[0].note} ({dtype.name} inputs)", loud=faults[0].loud)
         return
     _numbers(examination, small, grad, found, expected, unit)
 
 
-def _form(examination: Examination, faults: list[Suspicion], found: Gradients | None) -> None:
+def _form(examination: Examination, faults: list[FormFault], found: Gradients | None) -> None:
     """A gradient wider than its input is only warned of, unless the author says or writes that types matter.
 
     np.where(x > 0, 1, 0) * grad widens already, and is right.

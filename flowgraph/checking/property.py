@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +12,37 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check import examined, shielded
 from flowgraph.checking.check_box import with_findings
-from flowgraph.checking.combine import nothing
+from flowgraph.checking.check_target import examined, shielded
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.gradient_target import gradient_target
-from flowgraph.checking.hypothesis_extra import hypothesis
-from flowgraph.checking.report import GradientError, report_of
+from flowgraph.checking.report import GradientError, nothing, report_of
 from flowgraph.checking.target import Target
-from flowgraph.errors import UsageError
+from flowgraph.errors import UsageError, install_hint
+
+
+def hypothesis() -> Any:
+    """The package."""
+    return _imported("hypothesis")
+
+
+def st() -> Any:
+    """Its strategies."""
+    return _imported("hypothesis.strategies")
+
+
+def hypothesis_numpy() -> Any:
+    """Its strategies for NumPy."""
+    return _imported("hypothesis.extra.numpy")
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"flowgraph.checking.strategies: needs hypothesis, which is not installed; {install_hint('hypothesis')}"
+        ) from error
 
 
 def make_property_test(cls: type[Box], cases: Any, order: int) -> Callable[[Callable[..., Any]], Any]:

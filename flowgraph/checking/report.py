@@ -1,19 +1,28 @@
-"""What the checker says, as data, as text and as HTML."""
+"""What the checker says, as data, as text and as HTML; and many reports as one."""
 
 from __future__ import annotations
 
 import html
+import math
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from flowgraph.checking.describe import Failure, describe, distinct
+from flowgraph.checking.evidence import NARROW
 from flowgraph.checking.examination import Examination
 
 MOST_DESCRIBED = 6
+MOST_NOTES = 8
 EXPLAIN_SECONDS = 1.5
+BLIND = (
+    "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
+    "few correct digits; let it compute in the type of its inputs"
+)
 
 
 class GradientError(AssertionError):
@@ -39,6 +48,11 @@ class Report:
     bprop_calls: int
     seed: int
     seconds: float = field(default=0.0, compare=False)
+    notes: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    role: str = ""
+    not_differentiated: list[str] = field(default_factory=list)
+    words: tuple[str, str] = ("fprop", "bprop")
 
     @property
     def passed(self) -> bool:
@@ -58,21 +72,43 @@ class Report:
         for failure in self.failures:
             lines += ["", *("  " + line if line else "" for line in str(failure).splitlines())]
         lines += [f"  warning: {text}" for text in self.warnings]
+        lines += self._noted()
         return "\n".join(lines)
+
+    def _noted(self) -> list[str]:
+        """The section of notes."""
+        if not self.notes:
+            return []
+        rest = len(self.notes) - MOST_NOTES
+        refuses = f"{self.words[1]} refuses what lies beyond the example"
+        lines = [f"  notes: {refuses}; strict=True makes failures of these"]
+        lines += [f"    {note}" for note in self.notes[:MOST_NOTES]]
+        return [*lines, f"    and {rest} more"] if rest > 0 else lines
+
+    def _looked_at(self) -> str:
+        """What was checked and what was not."""
+        checked = f"checked: {', '.join(self.checked) or 'nothing'}"
+        role = f" ({self.role})" if self.role and self.checked else ""
+        others = f"; not differentiated: {', '.join(self.not_differentiated)}" if self.not_differentiated else ""
+        return f"{checked}{role}{others}"
 
     def _facts(self) -> list[str]:
         facts = [
+            self._looked_at(),
             f"{self.comparisons} comparisons in {self.regimes} regimes, {self.weak} of them weak; "
-            f"{self.kinks} at kinks, {self.undecided} undecided"
+            f"{self.kinks} at kinks, {self.undecided} undecided",
         ]
-        if self.comparisons:
+        if self.comparisons and self.resolution > 0:
             facts.append(f"a relative error above {self.resolution:.0e} would have been seen (half of the comparisons)")
+        elif self.comparisons:
+            facts.append("every slope that was compared is 0")
         if self.skipped:
             total = sum(self.skipped.values())
             most = max(self.skipped, key=lambda reason: self.skipped[reason])
             facts.append(f"{total} regimes skipped as not legal, most often because: {most}")
         facts.append(
-            f"{self.evaluations} calls of fprop, {self.bprop_calls} of bprop, {self.seconds:.2f} s, seed={self.seed}"
+            f"{self.evaluations} calls of {self.words[0]}, {self.bprop_calls} of {self.words[1]}, "
+            f"{self.seconds:.2f} s, seed={self.seed}"
         )
         return facts
 
@@ -87,6 +123,7 @@ class Report:
                 f"<pre style='border-left:3px solid {color};padding-left:8px'>{html.escape(str(failure))}</pre>"
             )
         rows += [f"<div>warning: {html.escape(text)}</div>" for text in self.warnings]
+        rows += [f"<div>{html.escape(line)}</div>" for line in self._noted()]
         return "<div>" + "\n".join(rows) + "</div>"
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,7 +140,7 @@ def _described(examination: Examination) -> list[Failure]:
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
-            one.deadline = time.perf_counter() + EXPLAIN_SECONDS
+            one.deadline = time.process_time() + EXPLAIN_SECONDS
             failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
 
@@ -112,9 +149,16 @@ def report_of(examination: Examination, seed: int) -> Report:
     tally, runner = examination.tally, examination.runner
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
     failures = _described(examination)
-    resolved = len(tally.resolutions)
+    narrow = runner.unit > NARROW  # then steps that are lost in rounding look like a slope of 0
+    telling = [one for one in tally.resolutions if not narrow or one > runner.unit]
+    blind = tally.weak > 0 and not telling
+    resolved = 0 if blind else len(tally.resolutions)
+    checked, missed, others = _looked_at(examination)
+    if missed and resolved and not examination.unchecked:
+        examination.unchecked = f"{', '.join(missed)}: no comparison of its gradient could tell anything"
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
     reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
+    reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
     return Report(
         examination.target.name,
@@ -122,7 +166,7 @@ def report_of(examination: Examination, seed: int) -> Report:
         failures,
         [*reasons, *examination.warnings.values()],
         dict(examination.skipped),
-        float(np.median(tally.resolutions)) if resolved else float("inf"),
+        _resolution(telling or tally.resolutions if resolved else []),
         tally.weak,
         tally.comparisons,
         tally.undecided,
@@ -132,4 +176,74 @@ def report_of(examination: Examination, seed: int) -> Report:
         bprop_calls,
         seed,
         runner.watch.wall(),
+        list(examination.notes.values()),
+        checked,
+        examination.target.role,
+        others,
     )
+
+
+def _looked_at(examination: Examination) -> tuple[list[str], list[str], list[str]]:
+    """The inputs whose gradient was compared, those whose was to be, and those of which none is asked."""
+    names, resolved = examination.target.names, examination.tally.resolved
+    resolved = resolved | {child for _, child in examination.wrong if child is not None}
+    checked = [names[i] for i in examination.active if i in resolved]
+    missed = [names[i] for i in examination.active if i not in resolved]
+    others = [name for i, name in enumerate(names) if i not in examination.active]
+    return checked, missed, [*others, *examination.target.beside]
+
+
+def _resolution(resolutions: list[float]) -> float:
+    """The median of the comparisons with a slope; 0 if there is none, infinity without comparisons."""
+    if not resolutions:
+        return float("inf")
+    return float(np.median([one for one in resolutions if one > 0] or [0.0]))
+
+
+def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
+    """Fails if one fails; else undecided if one is that compared something, or if none compared anything."""
+    if not reports:
+        return nothing(name, "has no gradient: nothing was compared", seed)
+    skipped: Counter[str] = Counter()
+    for one in reports:
+        skipped.update(one.skipped)
+    verdicts = {one.verdict for one in reports if one.comparisons or one.verdict == "fail"} or {"undecided"}
+    return replace(
+        reports[0],
+        name=name,
+        verdict=next(verdict for verdict in ("fail", "undecided", "pass") if verdict in verdicts),
+        failures=distinct(failure for one in reports for failure in one.failures),
+        warnings=list(dict.fromkeys(text for one in reports for text in one.warnings)),
+        skipped=dict(skipped),
+        resolution=_middle([one.resolution for one in reports if one.comparisons]),
+        weak=sum(one.weak for one in reports),
+        comparisons=sum(one.comparisons for one in reports),
+        undecided=sum(one.undecided for one in reports),
+        kinks=sum(one.kinks for one in reports),
+        regimes=sum(one.regimes for one in reports),
+        evaluations=sum(one.evaluations for one in reports),
+        bprop_calls=sum(one.bprop_calls for one in reports),
+        seed=seed,
+        seconds=sum(one.seconds for one in reports),
+        checked=list(dict.fromkeys(name for one in reports for name in one.checked)),
+        not_differentiated=list(dict.fromkeys(name for one in reports for name in one.not_differentiated)),
+        notes=list(dict.fromkeys(text for one in reports for text in one.notes)),
+    )
+
+
+def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
+    """The report with failures that were found beside it, first."""
+    found = distinct([*failures, *report.failures])
+    return replace(report, failures=found, verdict="fail" if found else report.verdict)
+
+
+def nothing(name: str, warning: str, seed: int) -> Report:
+    """The report of a check that had nothing to compare: nothing is known, and the warning says why."""
+    return Report(name, "undecided", [], [warning], {}, 0.0, 0, 0, 0, 0, 0, 0, 0, seed)
+
+
+def _middle(numbers: list[float]) -> float:
+    ordered = sorted(number for number in numbers if math.isfinite(number) and number > 0)
+    if ordered:
+        return ordered[len(ordered) // 2]
+    return math.inf if any(math.isinf(number) for number in numbers) else 0.0

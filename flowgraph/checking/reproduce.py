@@ -16,9 +16,14 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point
+from flowgraph.checking.runner import parts
 from flowgraph.checking.target import Target
 
 MOST_ELEMENTS = 200
+OWN_NAMES = (
+    "np", "fprop", "bprop", "grad", "output", "gradients", "move", "step", "pairs",
+    "function", "forward", "backward", "vjp", "outputs", "tensors", "called", "torch", "jax", "mygrad", "make_vjp",
+)  # fmt: skip
 
 
 def reproducing_code(
@@ -56,6 +61,10 @@ def _numeric(target: Target, names: list[str], point: Point, child: int, index: 
         f"step = {step!r}",
         f"move{at} = step" if at else "move = step",
     ]
+    if any(np.iscomplexobj(part) for part in parts(point.output)):
+        pairs = f"zip(grad, fprop({up}), fprop({down}))"
+        pairs = pairs if isinstance(point.output, tuple | list) else f"[(grad, fprop({up}), fprop({down}))]"
+        return [*lines, f'print("numeric", sum(np.vdot(g, up - down).real for g, up, down in {pairs}) / (2 * step))']
     if not isinstance(point.output, tuple | list):
         return [*lines, f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))']
     return [
@@ -91,7 +100,7 @@ def _grad_text(point: Point, suspicion: Suspicion) -> str:
 
 def _identifiers(names: tuple[str, ...]) -> list[str]:
     """The names of the inputs as variables, each of its own."""
-    taken = {"np", "fprop", "bprop", "grad", "output", "gradients", "move", "step", "pairs", *keyword.kwlist}
+    taken = {*OWN_NAMES, *keyword.kwlist}
     found = []
     for name in names:
         plain = re.sub(r"\W", "_", name)

@@ -37,7 +37,8 @@ def second_order(examination: Examination) -> None:
     output = np.asarray(point.output)
     grad = examination.rng.normal(size=output.shape)
     target = _bprop_as_target(examination.target, examination.active, (grad, *examination.inputs))
-    inner = Examination.begin(target, int(examination.rng.integers(2**31)), examination.runner.budget, 1.0)
+    seed, budget = int(examination.rng.integers(2**31)), examination.runner.budget
+    inner = Examination.begin(target, seed, budget, 1.0, examination.scope)
     inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
     regimes = value_regimes(inner.inputs, inner.active, target.names, inner.structures, inner.rng)
     for k, (regime, inputs) in enumerate(regimes):

@@ -22,8 +22,8 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import Example
 from flowgraph.box.interval import Interval
 from flowgraph.checking.cases import Case, child_labels, examples_of
-from flowgraph.checking.hypothesis_extra import hypothesis_numpy, st
 from flowgraph.checking.layout import LAYOUTS
+from flowgraph.checking.property import hypothesis_numpy, st
 from flowgraph.checking.regimes_settings import alternatives
 
 SMALLEST, LARGEST = 1e-6, 1e4

@@ -52,7 +52,8 @@ def _positive_definite(x: Array) -> bool:
     return _symmetric(x) and bool(np.linalg.eigvalsh(x).min() > 0)
 
 
-def _made_positive_definite(x: Array) -> Array:
+def made_positive_definite(x: Array) -> Array:
+    """A symmetric positive definite matrix for each square one; other arrays as they are."""
     if not _square(x):
         return x
     size = x.shape[-1]
@@ -81,7 +82,7 @@ STRUCTURES = (
         lambda x, d: np.asarray(d - d.mean()),
     ),
     Structure(
-        "is symmetric positive definite", _positive_definite, _made_positive_definite, lambda x, d: _symmetrised(d)
+        "is symmetric positive definite", _positive_definite, made_positive_definite, lambda x, d: _symmetrised(d)
     ),
     Structure("is symmetric", _symmetric, _symmetrised, lambda x, d: _symmetrised(d)),
     Structure("is sorted", _sorted, lambda x: np.sort(x, axis=-1)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,11 @@ class Target:
     in the code that reproduces a mistake, where the functions do not tell themselves. `may_share`: a
     gradient may share memory with what was given, since nobody will write to it. The last `defaulted` inputs are
     keywords of fprop and bprop with a default, for which bprop returns nothing. The first `arriving` inputs are
-    themselves incoming gradients, of a bprop that is checked as an operation.
+    themselves incoming gradients, of a bprop that is checked as an operation. `annotations` are the types of
+    inputs by name: settings of another type are outside of the contract. `role` is what the differentiated inputs are
+    called together, such as parameters; `beside` names what the operation reads and no gradient is asked of. The inputs
+    at `fixed_shapes` have no other shape than in the example, since it is bound to what is not among the inputs, as of
+    the parameters of a layer.
     """
 
     fprop: Callable[..., Any]
@@ -59,6 +63,10 @@ class Target:
     may_share: bool = False
     defaulted: int = 0
     arriving: int = 0
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+    role: str = ""
+    beside: tuple[str, ...] = ()
+    fixed_shapes: frozenset[int] = frozenset()
 
     @classmethod
     def of_functions(
@@ -85,7 +93,22 @@ class Target:
         if len(names) != len(inputs):
             raise ValueError(f"check: {len(names)} names were given for {len(inputs)} inputs; give one name each")
         code = (fprop, bprop) if second is None else (fprop, bprop, second)
-        return cls(fprop, bprop, inputs, names, name_of(fprop), differentiated, valid=valid, second=second, code=code)
+        return cls(
+            fprop,
+            bprop,
+            inputs,
+            names,
+            name_of(fprop),
+            differentiated,
+            valid=valid,
+            second=second,
+            code=code,
+            annotations=annotations_of(fprop),
+        )
+
+    def keeps_shapes(self, inputs: Inputs) -> bool:
+        """Whether the inputs of fixed shape have it."""
+        return all(np.shape(inputs[i]) == np.shape(self.inputs[i]) for i in self.fixed_shapes)
 
 
 def _owned(value: Value) -> Any:
@@ -96,6 +119,14 @@ def _owned(value: Value) -> Any:
 def name_of(function: Callable[..., Any]) -> str:
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return str(name).replace("<locals>.", "")
+
+
+def annotations_of(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """The types that a function or a class declares, by name; none where they cannot be read."""
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception:  # a name that is imported for type checkers alone, a built-in function
+        return {}
 
 
 def parameter_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:

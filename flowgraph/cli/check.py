@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
+from flowgraph.box import Box
 from flowgraph.checking.check import check as check_gradients
-from flowgraph.checking.generators import generator
 from flowgraph.checking.report import Report
-from flowgraph.cli.check_inputs import draw_input, read_feeds
+from flowgraph.checking.runner import generator
+from flowgraph.cli.check_inputs import arguments_of, draw_input, read_feeds
+from flowgraph.cli.check_output import Shown
 from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 
 EXIT_CODES = {"pass": 0, "fail": 1, "undecided": 2}
 FAILED = 3
+FORMATS = ("text", "json", "github")
 
 
 @click.command()
@@ -29,49 +29,52 @@ FAILED = 3
 @click.option("--order", type=click.IntRange(1, 2), default=1, show_default=True, help="2: second derivatives too.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Fixes what is drawn.")
 @click.option(
-    "--feeds", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=".npz with the inputs of a graph."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    "--feeds", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=".npz with the inputs of a graph, or the arguments of a function, by name.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
+    help="github: annotations of a workflow.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_context
 def check(
-    context: click.Context, targets: tuple[str, ...], order: int, seed: int, feeds: Path | None, as_json: bool
-) -> None:
+    context: click.Context, targets: tuple[str, ...], order: int, seed: int, feeds: Path | None, form: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Are the gradients of TARGETS right, wherever their values are defined?
 
     A target is mymodule:MyBox, mymodule:graph, path/to/file.py:MyBox, a function without parameters that returns a
-    graph, or a module or a file alone, for every box that it defines. Exit code 0 if all pass, 1 if one fails, 2 if
-    none fails but one is undecided, 3 if the check could not be made.
+    graph, or a tuple of what fg.check takes: a function, a torch module or an autograd.Function, and its arguments; a
+    function whose arguments are in --feeds; or a module or a file alone, for every box that it defines. Exit code 0 if
+    all pass, 1 if one fails, 2 if none fails but one is undecided, 3 if the check could not be made.
     """
-    reports: list[tuple[str, Report]] = []
+    shown = Shown("json" if as_json else form, seed)
     try:
         arrays = read_feeds(feeds)
-        found = [one for target in targets for one in _labelled(target)]
+        found = [one for target in targets for one in _labelled(target, bool(arrays))]
         for place, thing in found:
-            report = _checked(thing, arrays, order, seed)
-            reports.append((place, report))
-            if not as_json:
-                click.echo(f"{place}: PASS" if report.passed and len(found) > 1 else str(report))
-    except (FlowgraphError, ValueError) as error:
-        click.echo(f"Error: {error}" if str(error).startswith("check") else f"Error: check: {error}", err=True)
+            shown.add(place, thing, _checked(thing, arrays, order, seed), alone=len(found) == 1)
+    except (FlowgraphError, ValueError, TypeError) as error:
+        text = str(error)
+        shown.failed(f"Error: {text}" if text.startswith("check") else f"Error: check: {text}")
         context.exit(FAILED)
     except Exception:  # whatever the checked code raises, exit code 1 means a wrong gradient and nothing else
-        click.echo(traceback.format_exc(), err=True)
+        shown.failed(traceback.format_exc())
         context.exit(FAILED)
-    verdict = _worst([report for _, report in reports])
-    if as_json:
-        click.echo(json.dumps(_plain({"verdict": verdict, "seed": seed, "reports": _dicts(reports)}), indent=2))
-    elif len(reports) > 1:
-        counts = {one: sum(report.verdict == one for _, report in reports) for one in EXIT_CODES}
-        click.echo(", ".join(f"{count} {one}" for one, count in counts.items() if count))
-    context.exit(EXIT_CODES[verdict])
+    context.exit(EXIT_CODES[shown.end()])
 
 
-def _labelled(target: str) -> list[tuple[str, Any]]:
+def _labelled(target: str, with_arguments: bool) -> list[tuple[str, Any]]:
     where = target if ":" not in target[2:] else target.rpartition(":")[0]
-    return [(f"{where}:{name}", thing) for name, thing in locate(target)]
+    return [(f"{where}:{name}", thing) for name, thing in locate(target, with_arguments)]
 
 
 def _checked(thing: Any, arrays: Mapping[str, Any], order: int, seed: int) -> Report:
+    if isinstance(thing, tuple):
+        return check_gradients(*thing, order=order, seed=seed)
+    if arrays and not isinstance(thing, Graph | Box) and not (isinstance(thing, type) and issubclass(thing, Box)):
+        return check_gradients(thing, *arguments_of(thing, arrays), order=order, seed=seed)
     if not isinstance(thing, Graph):
         return check_gradients(thing, order=order, seed=seed)
     rng = generator(seed)
@@ -93,25 +96,3 @@ def _checked(thing: Any, arrays: Mapping[str, Any], order: int, seed: int) -> Re
             f"the graph did not run on numbers drawn for {', '.join(drawn)} ({error}); "
             f"give its inputs with --feeds inputs.npz"
         ) from error
-
-
-def _worst(reports: list[Report]) -> str:
-    verdicts = {report.verdict for report in reports}
-    return next(verdict for verdict in ("fail", "undecided", "pass") if verdict in verdicts)
-
-
-def _dicts(reports: list[tuple[str, Report]]) -> list[dict[str, Any]]:
-    return [{"target": place, **report.as_dict()} for place, report in reports]
-
-
-def _plain(value: Any) -> Any:
-    """The same without what JSON has no word for: NaN and the infinities become texts."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flowgraph.checking.runner import reachable_values
+from flowgraph.checking.target import name_of, parameter_names
 from flowgraph.data.files import read_npz
 from flowgraph.errors import UsageError
 
@@ -27,3 +31,20 @@ def read_feeds(feeds: Path | None) -> dict[str, Any]:
     if zipfile.is_zipfile(feeds):
         return read_npz(feeds)
     raise UsageError(f"{feeds} is no .npz, needs one with an array per input: np.savez(path, x=..., y=...)")
+
+
+def arguments_of(function: Any, arrays: Mapping[str, Any]) -> list[Any]:
+    """The arrays of the parameters of a function, tensors where it is torch's, in the order in which it takes them."""
+    known = parameter_names(getattr(function, "forward", function), len(arrays) + 1)
+    names = [name for name in known if name in arrays]
+    if len(names) < len(arrays):
+        unknown = next(name for name in arrays if name not in names)
+        raise UsageError(f"{name_of(function)} has no argument {unknown!r}; it has {', '.join(known) or 'none'}")
+    torch = sys.modules.get("torch")
+    if torch is not None and (isinstance(function, torch.nn.Module) or _names_torch(function)):
+        return [torch.from_numpy(arrays[name]) for name in names]
+    return [arrays[name] for name in names]
+
+
+def _names_torch(function: Any) -> bool:
+    return any(getattr(value, "__name__", "").partition(".")[0] == "torch" for value in reachable_values(function))

@@ -15,11 +15,14 @@ from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 
 
-def locate(place: str) -> list[tuple[str, Any]]:
-    """The targets of a place with their names: one with a name after the colon, without it every box of the module."""
+def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
+    """The targets of a place with their names: one with a name after the colon, without it every box of the module.
+
+    A function `with_arguments` is a target itself; without them it is called for one.
+    """
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
     module = load(where)
-    return [(name, _named(module, where, name))] if name else _boxes_of(module, where)
+    return [(name, _named(module, where, name, with_arguments))] if name else _boxes_of(module, where)
 
 
 def load(where: str) -> ModuleType:
@@ -63,7 +66,7 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
-def _named(module: ModuleType, where: str, name: str) -> Any:
+def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -73,13 +76,18 @@ def _named(module: ModuleType, where: str, name: str) -> Any:
         found = getattr(found, part)
     if isinstance(found, Box | Graph) or (isinstance(found, type) and issubclass(found, Box)):
         return found
+    if isinstance(found, tuple) and found and callable(found[0]):
+        return found
+    if with_arguments and callable(found):
+        return found
     if not callable(found) or isinstance(found, type):
         raise UsageError(f"{where}:{name} is a {type(found).__name__}, needs a box class, a box, or a graph")
     needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty and p.kind.value < 2]
     if needed:
         raise UsageError(
             f"{where}:{name} is a function of {', '.join(needed)}, and the command line has no values for them; "
-            f"give a function without parameters that returns a graph, or call fg.check({name}, ...) in Python"
+            f"give them with --feeds arguments.npz, or name a function without parameters that returns a graph, or a "
+            f"tuple of {name} and its arguments"
         )
     return found()
 

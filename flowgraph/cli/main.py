@@ -16,7 +16,8 @@ try:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 except ImportError as missing:
-    sys.exit(f"flowgraph: the command line needs {missing.name}; run: {install_hint('cli')}")
+    print(f"flowgraph: the command line needs {missing.name}; run: {install_hint('cli')}", file=sys.stderr)
+    sys.exit(3)  # 1 says that a gradient is wrong, 2 that it is undecided
 
 from flowgraph import starting
 from flowgraph.checking import GradientError

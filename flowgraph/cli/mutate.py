@@ -28,7 +28,7 @@ FAILED = 2
 @click.command()
 @click.argument("target")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--box", "boxes", multiple=True, help="Only the bprop of this class; may be given again.")
+@click.option("--box", "boxes", multiple=True, help="Only of this class or function; may be given again.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds per mutant [five times a run].")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at the same time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -37,29 +37,44 @@ def mutate(
     context: click.Context, target: str, command: tuple[str, ...], boxes: tuple[str, ...], timeout: float | None,
     jobs: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Break each bprop of TARGET in turn, run COMMAND, and list the mutants that it does not see.
+    """Break each backward pass of TARGET in turn, run COMMAND, and list the mutants that it does not see.
+
+    Backward passes are bprop and backward of classes, functions called *_backward, *_vjp and *_bwd, and what defvjp and
+    defjvp are given.
 
     TARGET is a module, a package or a file; COMMAND runs its tests: flowgraph mutate mypackage.boxes -- pytest tests/
 
     No file is changed: each mutant lives in the memory of the processes that test it. Exit code 0 if none lived, 1 if
     one did, 2 if the score could not be taken.
     """
+    finished: list[Outcome] = []
     try:
         mutants = [mutant for file in sources_of(target) for mutant in mutants_of(file)]
         mutants = _of_boxes(target, mutants, boxes)
         with _ended_by_sigterm_too():
-            result = _shown(mutants, command, timeout, jobs, as_json)
+            result = _shown(mutants, command, timeout, jobs, as_json, finished)
     except FlowgraphError as error:
         click.echo(f"Error: {error}", err=True)
         context.exit(FAILED)
     except KeyboardInterrupt:
+        starting.ignore_interrupts()
+        if finished:
+            _print(Score(tuple(finished), 0.0), target, command, as_json, {"interrupted": True, "of": len(mutants)})
         starting.say("mutate: interrupted; what ran was ended, and no file was changed")
         context.exit(starting.INTERRUPTED)
-    if as_json:
-        click.echo(json.dumps({"target": target, "command": shlex.join(command), **result.as_dict()}, indent=2))
-    else:
-        click.echo(_text(result))
+    _print(result, target, command, as_json, {})
     context.exit(1 if result.lived else 0)
+
+
+def _print(result: Score, target: str, command: tuple[str, ...], as_json: bool, more: dict[str, Any]) -> None:
+    """The score as text or as JSON, of an interrupted run too."""
+    if as_json:
+        named = {"target": target, "command": shlex.join(command)}
+        click.echo(json.dumps({**named, **more, **result.as_dict()}, indent=2))
+        return
+    if more:
+        click.echo(f"{len(result.outcomes)} of {more['of']} mutants were tried:")
+    click.echo(_text(result))
 
 
 @contextlib.contextmanager
@@ -78,14 +93,18 @@ def _ended_by_sigterm_too() -> Iterator[None]:
 def _of_boxes(target: str, mutants: list[Mutant], boxes: tuple[str, ...]) -> list[Mutant]:
     known = dict.fromkeys(mutant.box for mutant in mutants)
     if not known:
-        raise UsageError(f"mutate: found no bprop in {target}; needs a module with classes that have one")
+        raise UsageError(f"mutate: found no bprop in {target}, nor another backward pass; needs a module with one")
     unknown = [box for box in boxes if box not in known]
     if unknown:
         raise UsageError(f"mutate: found no bprop of {unknown[0]!r} in {target}; there are {', '.join(known)}")
     return [mutant for mutant in mutants if not boxes or mutant.box in boxes]
 
 
-def _shown(mutants: list[Mutant], command: tuple[str, ...], timeout: float | None, jobs: int, quiet: bool) -> Score:
+def _shown(
+    mutants: list[Mutant], command: tuple[str, ...], timeout: float | None, jobs: int, quiet: bool,
+    finished: list[Outcome],
+) -> Score:  # fmt: skip
+    """The score; each outcome is in `finished` as soon as it is known, and shown as progress."""
     console = Console(stderr=True)
     columns: tuple[Any, ...] = (
         TextColumn("{task.description}"),
@@ -99,6 +118,7 @@ def _shown(mutants: list[Mutant], command: tuple[str, ...], timeout: float | Non
 
         def show(outcome: Outcome) -> None:
             nonlocal alive
+            finished.append(outcome)
             alive += outcome.outcome not in ("killed", "timeout")
             progress.update(task, advance=1, description=f"{alive} lived")
 
@@ -112,7 +132,7 @@ def _text(result: Score) -> str:
     for one in result.outcomes:
         if one.outcome == "lived":
             lines.append(
-                f"lived: {_short(one.mutant.file)}:{one.mutant.line}: {one.mutant.box}.bprop, {one.mutant.kind}"
+                f"lived: {_short(one.mutant.file)}:{one.mutant.line}: {one.mutant.backward}, {one.mutant.kind}"
             )
             lines += [f"  {line}" for line in one.mutant.diff.splitlines()]
         elif one.outcome == "never imported" and one.mutant.file not in unseen:

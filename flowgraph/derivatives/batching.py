@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.axes import axes_of
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.boxes.engine.row_batch import RepeatRows
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
@@ -155,7 +156,7 @@ def _both_halves(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
 def _transpose(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
     (a,) = box.children
     ndim = len(a.shape)
-    axes = range(ndim)[::-1] if box.axes is None else [axis % ndim for axis in box.axes]
+    axes = range(ndim)[::-1] if box.axes is None else axes_of(box, box.axes, ndim)
     return Transpose(found[a], axes=(0, *(axis + 1 for axis in axes)))
 
 

@@ -1,20 +1,21 @@
-"""Mutants: copies of a source in which one bprop is wrong in one place, as people get it wrong."""
+"""Mutants: copies of a source in which one backward pass is wrong in one place, as people get it wrong."""
 
 from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowgraph.errors import UsageError
+from flowgraph.mutation.backwards import backwards_of
 from flowgraph.mutation.changes import Change, changes_of
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong bprop: of which class, what kind of mistake, on which line, and the whole source that has it."""
+    """One wrong backward pass: of which class or function, what kind of mistake, on which line, and the whole source
+    that has it. `backward` is its whole name, `MyBox.bprop`."""
 
     file: Path
     box: str
@@ -22,13 +23,14 @@ class Mutant:
     line: int
     diff: str
     source: str
+    backward: str
 
     def __str__(self) -> str:
-        return f"{self.file.name}:{self.line}: {self.box}.bprop, {self.kind}\n{self.diff}"
+        return f"{self.file.name}:{self.line}: {self.backward}, {self.kind}\n{self.diff}"
 
 
 def mutants_of(file: Path) -> list[Mutant]:
-    """Every mutant of every bprop that is written in the file, in its order."""
+    """Every mutant of every backward pass that is written in the file."""
     source = file.read_text(encoding="utf-8")
     try:
         tree = ast.parse(source)
@@ -36,25 +38,17 @@ def mutants_of(file: Path) -> list[Mutant]:
         raise UsageError(f"mutate: {file} is no Python that this version reads ({error})") from error
     found: list[Mutant] = []
     seen = {ast.dump(tree)}
-    for cls, bprop in _bprops(tree):
-        for change in changes_of(bprop, source):
+    for backward in backwards_of(tree):
+        for change in changes_of(backward, source):
             mutated = _with(source, change)
             dump = _dump(mutated)
             if dump is None or dump in seen:
                 continue
             seen.add(dump)
             line = change.part.lineno
-            found.append(Mutant(file, cls.name, change.kind, line, _diff(source, mutated), mutated))
+            diff = _diff(source, mutated)
+            found.append(Mutant(file, backward.owner, change.kind, line, diff, mutated, backward.name))
     return found
-
-
-def _bprops(tree: ast.Module) -> Iterator[tuple[ast.ClassDef, ast.FunctionDef]]:
-    """The bprop methods of all classes, those in functions too."""
-    for part in ast.walk(tree):
-        if isinstance(part, ast.ClassDef):
-            for method in part.body:
-                if isinstance(method, ast.FunctionDef) and method.name == "bprop" and len(method.args.args) >= 2:
-                    yield part, method
 
 
 def _with(source: str, change: Change) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from flowgraph.mutation.backwards import Backward
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Pow: "*", ast.BitAnd: "|", ast.BitOr: "&",
@@ -30,12 +32,13 @@ class Change(NamedTuple):
     text: str
 
 
-def changes_of(bprop: ast.FunctionDef, source: str) -> Iterator[Change]:
-    """Every single mistake in the body of a bprop."""
-    writer = _Writer(source, bprop.args.args[1].arg)
-    for result in _results(bprop):
+def changes_of(backward: Backward, source: str) -> Iterator[Change]:
+    """Every single mistake in the body of a backward pass."""
+    writer = _Writer(source, backward.gradients, backward.name.endswith(".bprop"))
+    body = backward.body
+    for result in [body.body] if isinstance(body, ast.Lambda) else _results(body):
         yield from writer.changes_of_result(result)
-    for part in _parts(bprop.body):
+    for part in _parts([body.body] if isinstance(body, ast.Lambda) else body.body):
         yield from writer.changes_of_part(part)
 
 
@@ -50,7 +53,7 @@ def _results(bprop: ast.FunctionDef) -> Iterator[ast.expr]:
             stack.extend(ast.iter_child_nodes(part))
 
 
-def _parts(body: list[ast.stmt]) -> Iterator[ast.expr]:
+def _parts(body: Sequence[ast.AST]) -> Iterator[ast.expr]:
     """All expressions but those that only say what is needed or what went wrong."""
     stack: list[ast.AST] = list(body)
     while stack:
@@ -77,9 +80,10 @@ def _called(call: ast.Call) -> str:
 
 
 class _Writer:
-    def __init__(self, source: str, grad: str) -> None:
+    def __init__(self, source: str, gradients: frozenset[str], gives_tuple: bool) -> None:
         self.source = source
-        self.grad = grad
+        self.gives_tuple = gives_tuple  # as bprop does, where others may return a gradient alone
+        self.gradients = gradients
 
     def text(self, part: ast.expr) -> str:
         return ast.get_source_segment(self.source, part) or ast.unparse(part)
@@ -92,9 +96,8 @@ class _Writer:
     def changes_of_result(self, result: ast.expr) -> Iterator[Change]:
         """Sign, factor and order of what is returned."""
         if not isinstance(result, ast.Tuple):
-            whole = f"tuple(part if part is None else {{}} part for part in {self.text(result)})"
-            yield Change(result, "sign", whole.format("-"))
-            yield Change(result, "factor", whole.format("2 *"))
+            yield Change(result, "sign", self._whole(result, "-"))
+            yield Change(result, "factor", self._whole(result, "2 *"))
             return
         gradients = [self._gradient(entry) for entry in result.elts]
         for gradient in gradients:
@@ -104,6 +107,16 @@ class _Writer:
         present = [gradient for gradient in gradients if gradient is not None]
         for one, two in itertools.pairwise(present):
             yield Change(result, "swapped children", self._swapped(result, one, two))
+
+    def _whole(self, result: ast.expr, change: str) -> str:
+        """A result that is one expression, changed as the tuple or the gradient that it gives."""
+        text = self.text(result)
+        parts = f"tuple(part if part is None else {change} part for part in {text})"
+        if self.gives_tuple:
+            return parts
+        if isinstance(result, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Constant):
+            return f"{change} {self.closed(result)}"
+        return f"({parts} if isinstance({text}, (tuple, list)) else {change} {self.closed(result)})"
 
     def _gradient(self, entry: ast.expr) -> ast.expr | None:
         """The gradient of an entry such as `grad * b if needs[0] else None`; None for a constant child."""
@@ -124,8 +137,8 @@ class _Writer:
 
     def changes_of_part(self, part: ast.expr) -> Iterator[Change]:
         """The mistakes that one expression invites."""
-        if isinstance(part, ast.Name) and part.id == self.grad and isinstance(part.ctx, ast.Load):
-            yield Change(part, "dropped incoming gradient", f"({self.grad} * 0 + 1)")
+        if isinstance(part, ast.Name) and part.id in self.gradients and isinstance(part.ctx, ast.Load):
+            yield Change(part, "dropped incoming gradient", f"({part.id} * 0 + 1)")
         elif isinstance(part, ast.BinOp):
             yield from self._of_operation(part)
         elif isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub):

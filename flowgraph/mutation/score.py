@@ -44,6 +44,7 @@ class Score:
             "outcomes": [
                 {
                     "file": str(one.mutant.file), "line": one.mutant.line, "box": one.mutant.box,
+                    "backward": one.mutant.backward,
                     "kind": one.mutant.kind, "diff": one.mutant.diff, "outcome": one.outcome, "seconds": one.seconds,
                 }
                 for one in self.outcomes

@@ -44,7 +44,7 @@ class Score:
     undecided: list[str] = field(default_factory=list)
 
     def add(self, entry: Entry, seed: int) -> None:
-        report = check(entry.fprop, *entry.inputs, bprop=entry.bprop, seed=seed, **entry.options)
+        report = check(entry.fprop, *entry.inputs, bprop=entry.bprop, seed=seed, strict=True, **entry.options)
         self.runs += 1
         label = f"[{entry.family}] {entry.name} (seed {seed})"
         if entry.family != "ok" and report.verdict != "fail":

@@ -1,6 +1,7 @@
 """flowgraph check: what it finds by name, what it prints, its exit codes."""
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -48,6 +49,17 @@ shifted = fg.Graph(fg.sum(W[y - 7]))
 
 def build():
     return graph
+
+
+def square(x):
+    return x * x
+
+
+def with_example():
+    return np.tanh, np.array([0.5, -1.0])
+
+
+example = (square, np.array([0.5, 2.0]))
 
 
 def loss(a):
@@ -170,3 +182,78 @@ def test_a_module_that_cannot_be_imported_is_no_wrong_gradient(here):
     assert result.exit_code == 3
     assert "RuntimeError: not today" in result.output
     assert "kept_broken.py" in result.output
+
+
+TORCH = """
+import torch
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class Layer(torch.nn.Linear):
+    pass
+
+
+layer = (torch.nn.Linear(2, 3), torch.ones(4, 2))
+unexampled = torch.nn.Linear(2, 3)
+doubled = (Doubled, torch.tensor([[0.5, -1.0]]))
+"""
+
+
+def test_functions_with_their_arguments(here):
+    assert run("boxes_to_check:example", "boxes_to_check:with_example").exit_code == 0
+    np.savez("arguments.npz", x=np.array([0.5, 2.0]))
+    result = run("boxes_to_check:square", "--feeds", "arguments.npz")
+    assert result.exit_code == 0, result.output
+    assert "square: PASS" in result.output
+    np.savez("other.npz", z=np.array([0.5, 2.0]))
+    result = run("boxes_to_check:square", "--feeds", "other.npz")
+    assert result.exit_code == 3
+    assert "square has no argument 'z'; it has x" in result.output
+
+
+def test_modules_and_autograd_functions(here):
+    pytest.importorskip("torch", reason="torch is not installed")
+    (here / "kept_torch.py").write_text(TORCH)
+    assert run("kept_torch:layer").exit_code == 0
+    result = run("kept_torch:doubled")
+    assert result.exit_code == 1
+    assert "backward" in result.output
+    np.savez("arguments.npz", x=np.array([0.5, 2.0]))
+    assert run("kept_torch:Doubled", "--feeds", "arguments.npz").exit_code == 1
+    np.savez("arguments.npz", input=np.ones((4, 2)))
+    assert run("kept_torch:unexampled", "--feeds", "arguments.npz").exit_code == 0
+
+
+@pytest.mark.parametrize("targets", [["no_such_module:Box"], ["boxes_to_check:Right", "boxes_to_check:loss"], ["json"]])
+def test_json_is_whole_where_the_check_could_not_be_made(here, targets):
+    result = run(*targets, "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert found["verdict"] == "error"
+    assert found["error"].startswith("Error: check")
+
+
+def test_annotations_of_a_github_workflow(here):
+    result = run("boxes_to_check:Wrong", "boxes_to_check:Right", "--format", "github")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if line.startswith("::")]
+    number = SOURCE.splitlines().index("class Wrong(fg.Elementwise):") + 1
+    assert line.startswith(f"::error file=boxes_to_check.py,line={number},title=Wrong: gradient fail::Wrong, gradient")
+    missing = run("no_such_module:Box", "--format", "github")
+    assert missing.output.splitlines()[-1].startswith("::error title=flowgraph check could not be made::")
+
+
+def test_a_missing_extra_is_no_wrong_gradient():
+    code = "import sys; sys.modules['click'] = None; import runpy; runpy.run_module('flowgraph', run_name='__main__')"
+    result = subprocess.run([sys.executable, "-c", code, "check", "x"], capture_output=True, text=True, check=False)
+    assert result.returncode == 3
+    assert "the command line needs click" in result.stderr

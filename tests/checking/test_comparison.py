@@ -1,11 +1,14 @@
 """The cheap comparison: which gradients and directions it tries, what it says of an answer, when it looks closer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from flowgraph.checking.compare import (
-    Suspicion,
+    FormFault,
     Tally,
+    ValueMismatch,
     _wide,
     ask,
     compare,
@@ -152,12 +155,13 @@ def test_a_mismatch_is_a_suspicion_about_its_direction(factor, wrong):
 
 def test_a_mismatch_is_clear_far_from_kinks_alone():
     point = point_of(products, products_back, X, Y)
-    one = Suspicion("value", point, analytic=1.0, numeric=1.1, tolerance=1e-3)
+    direction = {0: np.ones(np.shape(X))}
+    one = ValueMismatch(point, np.ones(point.value.shape), direction, analytic=1.0, numeric=1.1, tolerance=1e-3)
     assert one.clear(10)
     assert not one.clear(200)
-    assert not Suspicion("value", point, analytic=1.0, numeric=1.1, tolerance=1e-3, kinked=True).clear(10)
-    assert not Suspicion("value", point, analytic=1.0, numeric=1.001, tolerance=1e-9).clear(10)
-    assert not Suspicion("shape", point, analytic=1.0, numeric=9.0, tolerance=1e-9).clear(10)
+    assert not replace(one, kinked=True).clear(10)
+    assert not replace(one, numeric=1.001, tolerance=1e-9).clear(10)
+    assert not FormFault("shape", point).clear(10)
 
 
 @pytest.mark.parametrize(

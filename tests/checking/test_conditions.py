@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.check import examined
+from flowgraph.checking.check_target import examined
 from flowgraph.checking.code_constants import words_in
 from flowgraph.checking.regimes_settings import alternatives
-from flowgraph.checking.stopwatch import Stopwatch
+from flowgraph.checking.runner import Stopwatch
 from flowgraph.checking.target import Target
 
 rng = np.random.default_rng(5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flowgraph.checking.compare import Suspicion
+from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.diagnosis import diagnose, numeric_gradient
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Runner
@@ -19,7 +19,7 @@ def diagnosed(fprop, bprop, *inputs, child=0, grad=None):
     active = tuple(i for i, x in enumerate(inputs) if np.asarray(x).dtype.kind == "f")
     point = Point.at(Runner(target, 100_000, 100.0), inputs, "here", active)
     grad = np.ones(point.value.size) if grad is None else grad
-    return diagnose(point, Suspicion("value", point, grad=grad, direction={child: inputs[child]}), child)
+    return diagnose(point, ValueMismatch(point, grad, {child: inputs[child]}, 0.0, 0.0, 0.0), child)
 
 
 def product(a, b):

@@ -11,7 +11,7 @@ import flowgraph as fg
 from flowgraph.checking import check
 from flowgraph.checking.box_target import target_of
 from flowgraph.checking.cases import cases
-from flowgraph.checking.compare import Suspicion
+from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.gradient_target import gradient_target
 from flowgraph.checking.kinks import winner_slopes
@@ -293,7 +293,8 @@ def test_the_code_of_a_second_derivative_runs(name, capsys):
     grad = np.random.default_rng(1).normal(size=point.value.size)
     child = second.names.index(target.names[0])
     index = (0,) * np.ndim(point.inputs[child])
-    code = reproducing_code(second, point, Suspicion("value", point, grad=grad), child, index)
+    mismatch = ValueMismatch(point, grad, {child: point.scales(child)}, 0.0, 0.0, 0.0)
+    code = reproducing_code(second, point, mismatch, child, index)
     exec(code, {})
     shown = dict(line.split() for line in capsys.readouterr().out.splitlines())
     assert float(shown["bprop"]) == pytest.approx(float(shown["numeric"]), rel=1e-5, abs=1e-9)

@@ -52,3 +52,4 @@ def test_axes_given_as_a_number():
     a = fg.Parameter([1.0, 2.0])
     run = fg.Graph(fg.registry["Transpose"](a, axes=0)).fprop()
     assert np.array_equal(run.bprop(np.array([3.0, 4.0]))[a], [3.0, 4.0])
+    assert np.array_equal(fg.compile([np.transpose(a, 0)])()[0], [1.0, 2.0])

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from flowgraph.checking.regimes_joint import crossed_regimes, joint_regimes
-from flowgraph.checking.regimes_settings import MODES, alternatives, setting_regimes
+from flowgraph.checking.regimes_settings import MODES, alternatives, crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import SIZES, axis_groups, resampled, shape_regimes
 from flowgraph.checking.regimes_values import DRAWS, as_input, constant_regimes, value_regimes
 from flowgraph.checking.structure import structure_of

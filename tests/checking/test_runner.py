@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.layout import side_effects
 from flowgraph.checking.runner import Exited, Illegal, Runner, flatten, parts, reachable_values, unflatten
-from flowgraph.checking.side_effects import side_effects
 from flowgraph.checking.target import Target
 
 X = np.array([[0.5, -1.0, 2.0], [0.25, 3.0, -0.5]])

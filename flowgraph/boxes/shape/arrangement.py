@@ -20,7 +20,7 @@ class Transpose(Box):
     h = aᵀ        da = the gradient, with the axes put back
     """
 
-    axes: tuple[int, ...] | None = None
+    axes: Axes | None = None
 
     numpy = np.transpose
     symbol = "T"

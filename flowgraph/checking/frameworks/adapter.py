@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from flowgraph.checking.target import Inputs, is_float_array
 
 KEPT = 16
 REFUSAL = re.compile(
-    r"not (yet |currently )?(implemented|supported)|only .* (is|are) supported|can't handle", re.IGNORECASE
+    r"not (yet |currently )?(implemented|supported)|only .* (is|are) supported|can't handle"
+    r"|reverse-mode differentiation does not work",
+    re.IGNORECASE,
 )
 Pullback = Callable[[tuple[Any, ...]], Sequence[Any]]
 
@@ -29,6 +32,7 @@ class Adapter(ABC):
     """
 
     framework: str
+    beside: tuple[str, ...] = ()  # what the function reads of its own and no gradient is asked of
 
     def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
         self.function = function
@@ -36,6 +40,18 @@ class Adapter(ABC):
         self.differentiated = differentiated
         self._runs: deque[tuple[Any, Pullback]] = deque(maxlen=KEPT)
         self._refusals: dict[tuple[Any, ...], str] = {}
+
+    def of_subset(self, differentiated: tuple[int, ...]) -> Self:
+        """The same function where only some of the inputs need a gradient."""
+        made = copy.copy(self)
+        made.differentiated = differentiated
+        made._runs, made._refusals = deque(maxlen=KEPT), {}
+        return made
+
+    def called(self, leaves: Sequence[Any]) -> Any:
+        """What the function gives for these leaves, in the framework's own types."""
+        positional, keywords, _ = self.arguments.put_together(leaves)
+        return self.function(*positional, **keywords)
 
     @abstractmethod
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:

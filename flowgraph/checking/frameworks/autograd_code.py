@@ -10,24 +10,19 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback
-from flowgraph.checking.frameworks.arguments import arrays_in
-from flowgraph.checking.runner import reachable_values
+from flowgraph.checking.frameworks.arguments import ArrayKind, Opened, Written, arrays_in
 from flowgraph.checking.target import Inputs
 
 
-def is_autograd_code(function: Any) -> bool:
-    """A primitive, a function of autograd's, or one that names autograd's modules or primitives."""
-    if getattr(function, "_is_autograd_primitive", False) or _of_autograd(getattr(function, "__module__", None)):
-        return True
-    for value in reachable_values(function):
-        named = getattr(value, "__name__", None) if type(value).__name__ == "module" else None
-        if _of_autograd(named) or getattr(value, "_is_autograd_primitive", False):
-            return True
-    return False
+def opened(value: Value) -> Opened | None:
+    """Complex arrays in two parts."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "c":
+        return None
+    parts = [(".real", value.real.copy()), (".imag", value.imag.copy())]
+    return Opened(parts, Written(lambda found: found[0] + 1j * found[1], "({} + 1j * {})".format))
 
 
-def _of_autograd(module: object) -> bool:
-    return isinstance(module, str) and (module == "autograd" or module.startswith("autograd."))
+ARRAYS = ArrayKind(lambda value: value, opened)
 
 
 class AutogradCode(Adapter):
@@ -86,7 +81,7 @@ class AutogradCode(Adapter):
         return [inputs[i] for i in self.differentiated], function
 
     def _values(self, inputs: Inputs) -> list[Any]:
-        result = self.function(*self.arguments.put_together(inputs))
+        result = self.called(inputs)
         if isinstance(getattr(result, "_value", None), tuple | list):  # a box that holds several arrays
             result = [result[k] for k in range(len(result))]
         return [y for y in arrays_in(result) if getattr(y, "dtype", np.asarray(0.0).dtype).kind in "fc"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -10,8 +11,10 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written
 from flowgraph.checking.target import Inputs
+
+WITHOUT_KEY = re.compile(r"\[<flat index (\d+)>\]")
 
 
 def to_numpy(value: Value) -> Any:
@@ -23,6 +26,40 @@ def to_numpy(value: Value) -> Any:
     return array.astype(np.float64) if jax.numpy.issubdtype(value.dtype, np.floating) else array
 
 
+def opened(value: Value) -> Opened | None:
+    """Complex arrays in two parts, of a registered pytree the arrays of floats."""
+    jax = sys.modules["jax"]
+    if value is None or isinstance(value, dict | list | tuple):
+        return None
+    if isinstance(value, jax.Array | np.ndarray):
+        if not jax.numpy.issubdtype(value.dtype, np.complexfloating):
+            return None
+        parts = [(".real", value.real), (".imag", value.imag)]
+        return Opened(parts, Written(lambda found: jax.lax.complex(*found), "jax.lax.complex({}, {})".format))
+    if jax.tree_util.all_leaves([value]):
+        return None
+    paths, structure = jax.tree_util.tree_flatten_with_path(value)
+    leaves = [leaf for _, leaf in paths]
+    moved = [place for place, leaf in enumerate(leaves) if _is_inexact(leaf)]
+
+    def build(found: list[Any]) -> Any:
+        whole = list(leaves)
+        for place, leaf in zip(moved, found, strict=True):
+            whole[place] = leaf
+        return structure.unflatten(whole)
+
+    labels = [WITHOUT_KEY.sub(r"[\1]", jax.tree_util.keystr(paths[place][0])) for place in moved]
+    return Opened([(label, leaves[place]) for label, place in zip(labels, moved, strict=True)], build, fixed=True)
+
+
+def _is_inexact(leaf: Any) -> bool:
+    jax = sys.modules["jax"]
+    return isinstance(leaf, jax.Array | np.ndarray) and bool(jax.numpy.issubdtype(leaf.dtype, np.inexact))
+
+
+JAX_ARRAYS = ArrayKind(to_numpy, opened)
+
+
 class JaxCode(Adapter):
     """Gradients come from jax.vjp, in 64 bits for as long as a call lasts."""
 
@@ -31,6 +68,17 @@ class JaxCode(Adapter):
     def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
         super().__init__(function, arguments, differentiated)
         self._compiled: dict[Hashable, Any] = {}
+
+    def of_subset(self, differentiated: tuple[int, ...]) -> JaxCode:
+        made = super().of_subset(differentiated)
+        made._compiled = {}
+        return made
+
+    def called(self, leaves: Sequence[Any]) -> Any:
+        """A callable pytree is called with the arrays of this run in it."""
+        positional, keywords, own = self.arguments.put_together(leaves)
+        function = own[0] if own else self.function
+        return function(*positional, **keywords)
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         jax = sys.modules["jax"]
@@ -118,7 +166,7 @@ class JaxCode(Adapter):
 
     def _values(self, leaves: list[Any]) -> list[Any]:
         jax = sys.modules["jax"]
-        found = jax.tree_util.tree_leaves(self.function(*self.arguments.put_together(leaves)))
+        found = jax.tree_util.tree_leaves(self.called(leaves))
         return [y for y in found if jax.numpy.issubdtype(jax.numpy.asarray(y).dtype, np.inexact)]
 
     def _array(self, value: Value) -> Any:

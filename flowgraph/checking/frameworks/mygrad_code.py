@@ -10,13 +10,16 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback
-from flowgraph.checking.frameworks.arguments import arrays_in
+from flowgraph.checking.frameworks.arguments import ArrayKind, arrays_in
 from flowgraph.checking.target import Inputs
 
 
 def to_numpy(value: Value) -> Any:
     """The array of a tensor."""
     return np.array(value.data) if isinstance(value, sys.modules["mygrad"].Tensor) else value
+
+
+MYGRAD_TENSORS = ArrayKind(to_numpy)
 
 
 class MygradCode(Adapter):
@@ -51,6 +54,6 @@ class MygradCode(Adapter):
             else x
             for i, x in enumerate(inputs)
         ]  # fmt: skip
-        result = self.function(*self.arguments.put_together(values))
+        result = self.called(values)
         found = [y for y in arrays_in(result) if isinstance(y, sys.modules["mygrad"].Tensor)]
         return [values[i] for i in self.differentiated], [y for y in found if y.dtype.kind == "f"]

@@ -5,63 +5,74 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import numpy as np
 
 from flowgraph.checking.frameworks.adapter import Adapter
-from flowgraph.checking.frameworks.arguments import Arguments, arrays_in
-from flowgraph.checking.frameworks.autograd_code import AutogradCode, is_autograd_code
-from flowgraph.checking.frameworks.jax_code import JaxCode
-from flowgraph.checking.frameworks.jax_code import to_numpy as numpy_of_jax
-from flowgraph.checking.frameworks.mygrad_code import MygradCode
-from flowgraph.checking.frameworks.mygrad_code import to_numpy as numpy_of_mygrad
-from flowgraph.checking.frameworks.torch_code import TorchCode, differentiated_inputs, module_as_function
-from flowgraph.checking.frameworks.torch_code import to_numpy as numpy_of_torch
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind
+from flowgraph.checking.frameworks.autograd_code import ARRAYS as AUTOGRAD_ARRAYS
+from flowgraph.checking.frameworks.autograd_code import AutogradCode
+from flowgraph.checking.frameworks.jax_code import JAX_ARRAYS, JaxCode
+from flowgraph.checking.frameworks.mygrad_code import MYGRAD_TENSORS, MygradCode
+from flowgraph.checking.frameworks.recognition import KNOWN, framework_of
+from flowgraph.checking.frameworks.torch_code import TENSORS, TorchCode, differentiated_inputs
+from flowgraph.checking.frameworks.torch_module import ModuleCopy
 from flowgraph.checking.frameworks.writing import definition, title
-from flowgraph.checking.target import Inputs, Target, is_float_array
+from flowgraph.checking.target import Target, annotations_of, is_float_array
+from flowgraph.errors import UsageError
 
-FrameworkName: TypeAlias = Literal["torch", "jax", "mygrad", "autograd"]
-KNOWN: tuple[str, ...] = get_args(FrameworkName)
+CODE: dict[str, tuple[type[Adapter], ArrayKind]] = {
+    "torch": (TorchCode, TENSORS),
+    "jax": (JaxCode, JAX_ARRAYS),
+    "mygrad": (MygradCode, MYGRAD_TENSORS),
+    "autograd": (AutogradCode, AUTOGRAD_ARRAYS),
+}
 
 
-def framework_target(
+def framework_target(function: Any, given: Sequence[Any], **options: Any) -> Target | None:
+    """The target of `framework_code` alone."""
+    found = framework_code(function, given, **options)
+    return None if found is None else found[0]
+
+
+def framework_code(
     function: Any,
     given: Sequence[Any],
+    keywords: Mapping[str, Any] | None = None,
     framework: str | None = None,
     names: Sequence[str] | None = None,
     valid: Callable[..., Any] | None = None,
-) -> Target | None:
-    """The target, or None where `function` and what it is given belong to no framework that has been imported.
+) -> tuple[Target, Adapter] | None:
+    """The target and what runs it, or None where `function` and its arguments belong to no imported framework.
 
-    Arrays of floats are differentiated, in torch those that require a gradient if any does; everything else is a
-    setting, Python floats too. `names` are of the flat inputs: nested containers are taken apart, the parameters of a
-    module come last.
+    Arrays of floats are differentiated, in torch those that require a gradient if any that is given does; everything
+    else is a setting, Python floats too. `names` are of the flat inputs: nested containers are taken apart, complex
+    arrays are two inputs, the parameters of a module come last.
     """
     if framework is not None and framework not in KNOWN:
         raise ValueError(f"check: framework={framework!r} is not known; there are {', '.join(KNOWN)}")
-    framework = framework or framework_of(function, given)
+    keywords = keywords or {}
+    framework = framework or framework_of(function, [*given, *keywords.values()])
     if framework is None:
         return None
     if framework not in sys.modules:
         raise ImportError(f"check: framework={framework!r} was asked for, but {framework} has not been imported")
-    adapter, name, label, own = _adapter(framework, function, tuple(given))
+    name, function = title(function), _of_apply(function)
+    adapter = _adapter(framework, function, given, keywords, name)
+    arguments = adapter.arguments
     if not adapter.differentiated:
         kinds = ", ".join(type(value).__name__ for value in given) or "nothing"
         raise TypeError(
             f"check: {name} was given {kinds}; at least one {framework} array of floats is needed to differentiate"
         )
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        adapter.fprop(*adapter.arguments.inputs)  # what is wrong with the example shows itself here
-    arguments = adapter.arguments
-    chosen = tuple(names) if names is not None else label
+    _run_example(adapter, name)
+    chosen = tuple(names) if names is not None else arguments.names
     if len(chosen) != len(arguments.inputs):
         count = len(arguments.inputs)
         raise ValueError(f"check: {len(chosen)} names were given for {count} inputs; give one name each")
-    plain = all(nest is None for nest in arguments.nests)
     target = Target(
         adapter.fprop,
         adapter.bprop,
@@ -69,65 +80,69 @@ def framework_target(
         chosen,
         name,
         adapter.differentiated,
-        valid=_with_axes_of_parameters(valid, arguments.inputs, own),
+        valid=valid,
         code=_code(function),
-        definition=definition(framework, adapter.function, adapter.differentiated) if plain else (),
+        definition=definition(framework, function, adapter),
+        fixed_shapes=arguments.fixed,
+        annotations=annotations_of(getattr(function, "forward", None) or getattr(function, "fun", function)),
+        role=_role(arguments, adapter.differentiated),
+        beside=adapter.beside,
     )
-    return target if framework == "mygrad" else replace(target, second=adapter.second)
+    return (target if framework == "mygrad" else replace(target, second=adapter.second)), adapter
 
 
-def framework_of(function: Any, given: Sequence[Any]) -> str | None:
-    """By the arguments first, by the function itself otherwise; only what has been imported is looked at."""
-    leaves = list(arrays_in(list(given)))
-    module = getattr(function, "__module__", None) or ""
-    torch, jax, mygrad = (sys.modules.get(name) for name in ("torch", "jax", "mygrad"))
-    if torch is not None:
-        custom = inspect.isclass(function) and issubclass(function, torch.autograd.Function)
-        if custom or isinstance(function, torch.nn.Module) or any(isinstance(x, torch.Tensor) for x in leaves):
-            return "torch"
-    if jax is not None:
-        ours = isinstance(function, jax.custom_vjp | jax.custom_jvp) or module.partition(".")[0] in ("jax", "jaxlib")
-        if ours or any(isinstance(x, jax.Array) for x in leaves):
-            return "jax"
-    if mygrad is not None and (
-        module.partition(".")[0] == "mygrad" or any(isinstance(x, mygrad.Tensor) for x in leaves)
-    ):
-        return "mygrad"
-    if torch is not None and module.partition(".")[0] == "torch":
-        return "torch"
-    return "autograd" if "autograd" in sys.modules and is_autograd_code(function) else None
+def _of_apply(function: Any) -> Any:
+    """The class where its `apply` is given: the class tells the names of its inputs, and its backward."""
+    owner = getattr(function, "__self__", None)
+    if getattr(function, "__name__", "") == "apply" and inspect.isclass(owner) and hasattr(owner, "backward"):
+        return owner
+    return function
 
 
-def _adapter(framework: str, function: Any, given: tuple[Any, ...]) -> tuple[Adapter, str, tuple[str, ...], int]:
-    """The adapter, the title, the names of the flat inputs, and how many of the last are a module's own parameters."""
-    name = title(function)
-    if framework == "torch":
-        own: list[str] = []
-        inspected = function
-        if isinstance(function, sys.modules["torch"].nn.Module):
-            name = type(function).__name__
-            function, given, own = module_as_function(function, given)
-        arguments = Arguments.of(inspected, given, numpy_of_torch)
-        names = (*arguments.names[: len(arguments.names) - len(own)], *own)
-        return TorchCode(function, arguments, differentiated_inputs(arguments)), name, names, len(own)
-    to_numpy = {"jax": numpy_of_jax, "mygrad": numpy_of_mygrad}.get(framework, lambda value: value)
-    arguments = Arguments.of(function, given, to_numpy)
+def _adapter(framework: str, function: Any, given: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Adapter:
+    """What runs the function, on the arguments and on the parameters that the function has itself."""
+    made, kind = CODE[framework]
+    arguments = Arguments.of(function, given, keywords, kind)
+    try:
+        if framework == "torch":
+            module = None
+            if isinstance(function, sys.modules["torch"].nn.Module):
+                module = ModuleCopy(function, given, keywords)
+                arguments = arguments.with_own(module.parameters, kind)
+            return TorchCode(function, arguments, differentiated_inputs(arguments), module)
+        if framework == "jax" and kind.opened(function) is not None:
+            arguments = arguments.with_own({"": function}, kind)
+    except Exception as error:
+        raise _with_way_out(error, name) from error
     floats = tuple(i for i, x in enumerate(arguments.inputs) if is_float_array(x))
-    kinds: dict[str, type[Adapter]] = {"jax": JaxCode, "mygrad": MygradCode, "autograd": AutogradCode}
-    return kinds[framework](function, arguments, floats), name, arguments.names, 0
+    return made(function, arguments, floats)
 
 
-def _with_axes_of_parameters(valid: Callable[..., Any] | None, inputs: Inputs, own: int) -> Callable[..., Any] | None:
-    """The parameters of a module keep their number of axes, whatever size these have."""
-    if not own:
-        return valid
-    axes = [np.ndim(x) for x in inputs[-own:]]
+def _role(arguments: Arguments, differentiated: Sequence[int]) -> str:
+    """What the differentiated inputs are together, where the function has parameters of its own."""
+    own = [i >= arguments.first_own for i in differentiated]
+    return "parameters" if all(own) else "inputs and parameters" if any(own) else ""
 
-    def keeps_axes(*changed: Any) -> bool:
-        kept = [np.ndim(x) for x in changed[-own:]] == axes
-        return kept and (valid is None or bool(np.all(valid(*changed))))
 
-    return keeps_axes
+def _run_example(adapter: Adapter, name: str) -> None:
+    """What is wrong with the example shows itself here."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            adapter.fprop(*adapter.arguments.inputs)
+    except Exception as error:
+        raise _with_way_out(error, name) from error
+
+
+def _with_way_out(error: Exception, name: str) -> Exception:
+    """A hint where float32 from outside of the arguments meets the float64 of the check; the error itself otherwise."""
+    text = str(error).lower()
+    if isinstance(error, RuntimeError) and "double" in text and "float" in text:
+        return UsageError(
+            f"check: {name} mixes float32 with the float64 of the check ({error}): a tensor or a module that it finds "
+            "outside of its arguments is float32; .double() your module, or give the tensor as an argument"
+        )
+    return error
 
 
 def _code(function: Any) -> tuple[Callable[..., Any], ...]:

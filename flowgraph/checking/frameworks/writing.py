@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from flowgraph.checking.reproduce import definition_of
+from flowgraph.checking.frameworks.adapter import Adapter
+from flowgraph.checking.frameworks.calls import call_text, function_lines, module_lines
 from flowgraph.checking.target import name_of
 
 PUBLIC = (
@@ -22,18 +22,28 @@ CALLS = {
         "",
         "",
         "def tensors(inputs):",
-        "    arrays = [torch.tensor(x) if isinstance(x, np.ndarray) else x for x in inputs]",
-        "    return [x.requires_grad_() if i in {differentiated} else x for i, x in enumerate(arrays)]",
+        "    arrays = [torch.tensor(np.asarray(x)) if k in {differentiated} or isinstance(x, np.ndarray) else x"
+        " for k, x in enumerate(inputs)]",
+        "    return [x.requires_grad_() if k in {differentiated} else x for k, x in enumerate(arrays)]",
+        "",
+        "",
+        "def outputs(x):",
+        "    found = {call}",
+        "    found = found if isinstance(found, tuple | list) else [found]",
+        "    return [y for y in found if y.is_floating_point() or y.is_complex()]",
         "",
         "",
         "def fprop(*inputs):",
-        "    return function(*tensors(inputs)).detach().numpy()",
+        "    parts = [y.detach().numpy() for y in outputs(tensors(inputs))]",
+        "    return parts[0] if len(parts) == 1 else tuple(parts)",
         "",
         "",
         "def bprop(grad, output, *inputs):",
         "    leaves = tensors(inputs)",
-        "    function(*leaves).backward(torch.tensor(grad))",
-        "    return [getattr(x, 'grad', None) for x in leaves]",
+        "    grads = grad if isinstance(grad, tuple) else (grad,)",
+        "    torch.autograd.backward(outputs(leaves), [torch.tensor(np.asarray(g)) for g in grads])",
+        "    return [torch.zeros_like(x) if k in {differentiated} and x.grad is None else getattr(x, 'grad', None)"
+        " for k, x in enumerate(leaves)]",
     ),
     "jax": (
         "import jax",
@@ -41,40 +51,57 @@ CALLS = {
         "jax.config.update('jax_enable_x64', True)",
         "",
         "",
+        "def outputs(*x):",
+        "    leaves = jax.tree_util.tree_leaves({call})",
+        "    return [y for y in leaves if jax.numpy.issubdtype(y.dtype, jax.numpy.inexact)]",
+        "",
+        "",
         "def fprop(*inputs):",
-        "    return np.asarray(function(*inputs))",
+        "    parts = [np.asarray(y) for y in outputs(*inputs)]",
+        "    return parts[0] if len(parts) == 1 else tuple(parts)",
         "",
         "",
         "def bprop(grad, output, *inputs):",
         "    def of_differentiated(*values):",
         "        places = dict(zip({differentiated}, values))",
-        "        return function(*[places.get(i, x) for i, x in enumerate(inputs)])",
+        "        return outputs(*[places.get(k, x) for k, x in enumerate(inputs)])",
         "",
-        "    pull = jax.vjp(of_differentiated, *[inputs[i] for i in {differentiated}])[1]",
-        "    found = dict(zip({differentiated}, pull(jax.numpy.asarray(grad))))",
-        "    return [found.get(i) for i in range(len(inputs))]",
+        "    pull = jax.vjp(of_differentiated, *[jax.numpy.asarray(inputs[k]) for k in {differentiated}])[1]",
+        "    grads = grad if isinstance(grad, tuple) else (grad,)",
+        "    found = dict(zip({differentiated}, pull([jax.numpy.asarray(np.conj(g)) for g in grads])))",
+        "    return [found.get(k) for k in range(len(inputs))]",
     ),
     "autograd": (
         "from autograd import make_vjp",
         "",
-        "fprop = function",
+        "",
+        "def fprop(*x):",
+        "    return {call}",
         "",
         "",
         "def bprop(grad, output, *inputs):",
-        "    found = dict(zip({differentiated}, make_vjp(function, {differentiated})(*inputs)[0](grad)))",
-        "    return [found.get(i) for i in range(len(inputs))]",
+        "    found = dict(zip({differentiated}, make_vjp(fprop, {differentiated})(*inputs)[0](np.conj(grad))))",
+        "    return [found.get(k) for k in range(len(inputs))]",
     ),
     "mygrad": (
         "import mygrad",
         "",
         "",
+        "def called(x):",
+        "    return {call}",
+        "",
+        "",
+        "def tensors(inputs):",
+        "    return [mygrad.tensor(x) if k in {differentiated} else x for k, x in enumerate(inputs)]",
+        "",
+        "",
         "def fprop(*inputs):",
-        "    return function(*inputs).data",
+        "    return called(tensors(inputs)).data",
         "",
         "",
         "def bprop(grad, output, *inputs):",
-        "    leaves = [mygrad.tensor(x) if i in {differentiated} else x for i, x in enumerate(inputs)]",
-        "    function(*leaves).backward(grad)",
+        "    leaves = tensors(inputs)",
+        "    called(leaves).backward(np.asarray(grad))",
         "    return [getattr(x, 'grad', None) for x in leaves]",
     ),
 }
@@ -95,9 +122,24 @@ def title(function: Any) -> str:
     return ".".join(found) if found is not None else name_of(function)
 
 
-def definition(framework: str, function: Callable[..., Any], differentiated: tuple[int, ...]) -> tuple[str, ...]:
-    """The lines that define fprop and bprop of a function of plain arguments."""
+def definition(framework: str, function: Any, adapter: Adapter) -> tuple[str, ...]:
+    """The lines that define fprop and bprop, with what cannot be written out left to be filled in."""
     found = public_name(function)
-    lines = [f"from {found[0]} import {found[1]} as function"] if found else definition_of("function", function)
-    calls = [line.replace("{differentiated}", repr(differentiated)) for line in CALLS[framework]]
-    return (*lines, *calls)
+    module = getattr(adapter, "module", None)
+    if found is not None:
+        lines = [f"from {found[0]} import {found[1]} as function"]
+    else:
+        lines = function_lines(function) if module is None else module_lines(function)
+    call = call_text(function, adapter.arguments, framework, module)
+    if call is None:
+        names = ", ".join(adapter.arguments.names)
+        lines.append(f"# fill in: function, which makes the arguments of a list of {names}, and calls yours with them")
+        call = "function(x)"
+    places = {"{differentiated}": repr(adapter.differentiated), "{call}": call}
+    return (*lines, *(_filled(line, places) for line in CALLS[framework]))
+
+
+def _filled(line: str, places: dict[str, str]) -> str:
+    for place, text in places.items():
+        line = line.replace(place, text)
+    return line

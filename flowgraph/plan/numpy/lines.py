@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.axes import axes_of
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.boxes.indexing.index import Index
@@ -207,7 +208,7 @@ def _copied(box: Reshape, names: Sequence[str], out: str) -> list[str]:
 
 @view_for(Transpose, suffix="T")
 def _transposed(box: Transpose, name: str) -> str:
-    return f"{name}.T" if box.axes is None else f"{name}.transpose({_tuple(box.axes)})"
+    return f"{name}.T" if box.axes is None else f"{name}.transpose({_tuple(axes_of(box, box.axes, box.ndim))})"
 
 
 def _kind_of_shape(box: Reshape) -> str:

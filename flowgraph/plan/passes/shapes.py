@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.axes import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Multiply
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.indexing.index import Index
@@ -60,7 +61,7 @@ def transpose(make: Builder, box: Box) -> Box | None:
 
 def _axes(box: Any) -> tuple[int, ...]:
     ndim = len(box.shape)
-    return tuple(range(ndim))[::-1] if box.axes is None else tuple(axis % ndim for axis in box.axes)
+    return tuple(range(ndim))[::-1] if box.axes is None else axes_of(box, box.axes, ndim)
 
 
 def index(make: Builder, box: Any) -> Box | None:

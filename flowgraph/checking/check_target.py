@@ -1,0 +1,144 @@
+"""The check of one target: one example in, many regimes out, and a verdict."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from flowgraph.checking.code_constants import numbers_in, sizes_in, words_in
+from flowgraph.checking.contract import contract
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.layout import side_effects
+from flowgraph.checking.precision import other_types
+from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
+from flowgraph.checking.regimes_shapes import shape_regimes
+from flowgraph.checking.regimes_values import constant_regimes, value_regimes
+from flowgraph.checking.report import Report, report_of
+from flowgraph.checking.scope import EVERYTHING, Scope
+from flowgraph.checking.second_order import second_order
+from flowgraph.checking.target import Inputs, Target
+
+BUDGET = 60_000
+SECONDS = 3.0
+SLOW = 2e-3  # seconds of one fprop
+
+
+def check_target(
+    target: Target,
+    order: int = 1,
+    seed: int = 0,
+    budget: int | None = None,
+    seconds: float = SECONDS,
+    regimes: bool = True,
+    scope: Scope = EVERYTHING,
+) -> Report:
+    """fg.check for a Target, which can also declare domain, kinks and constant inputs.
+
+    Without `regimes` it is looked at on its example alone.
+    """
+    examination = examined(target, order, seed, budget, seconds, regimes, scope)
+    with shielded():
+        return report_of(examination, seed)
+
+
+def examined(
+    target: Target,
+    order: int = 1,
+    seed: int = 0,
+    budget: int | None = None,
+    seconds: float = SECONDS,
+    regimes: bool = True,
+    scope: Scope = EVERYTHING,
+) -> Examination:
+    """The examination alone: what is wrong is known, but not yet made small and explained."""
+    scope.demand_known(target)
+    with shielded():
+        examination = Examination.begin(target, seed, budget or BUDGET, seconds, scope)
+        try:
+            _phases(examination, order, regimes)
+        finally:
+            examination.runner.restore_random_state()
+    return examination
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Nothing that the code under test does to the random state and to NumPy's warnings is left behind.
+
+    Nor does what NumPy does about infinities and underflows outside have a say in the verdict.
+    """
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
+
+
+def _phases(examination: Examination, order: int, regimes: bool) -> None:
+    target, rng = examination.target, examination.rng
+    side_effects(examination, "the example", examination.inputs)
+    point = examination.point("the example", examination.inputs)
+    if point is None:
+        reason = next(iter(examination.skipped))
+        raise ValueError(
+            f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
+            "its domain, at which fprop is finite"
+        )
+    examination.leave_out_settings(point)
+    examination.find_slope(point)
+    examination.find_unit(point)
+    examination.find_tangents(point)
+    examination.find_contract(point)
+    inputs, active = examination.inputs, examination.active
+    coordinates = 6 if point.slower_than(SLOW) else 24
+    examination.visit("the example", inputs, coordinates=coordinates, single=4)
+    contract(examination, "the example", inputs)
+    if examination.broken or not regimes:
+        return
+    if examination.scope.varies("dtypes"):
+        other_types(examination)
+    structures = examination.structures
+    _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.4)
+    constants = [*target.kinks, *numbers_in(target.code)]
+    _visit(examination, constant_regimes(inputs, active, constants, rng), 0.52)
+    words = words_in(target.code, inputs)
+    settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)
+    shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
+    _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, words, rng), 0.88)
+    for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.9 else 0):
+        contract(examination, "another regime", changed)
+    joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
+    _visit(examination, joint, 0.95)
+    if order >= 2:
+        second_order(examination)
+
+
+def _sample(examination: Examination, found: list[Inputs], count: int) -> list[Inputs]:
+    return [found[k] for k in examination.rng.permutation(len(found))[:count]]
+
+
+def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:
+    """Visits regimes until this phase's share of the budget is used; the legal ones are handed on to later phases."""
+    legal: list[Inputs] = []
+    after_failure = 0
+    for regime, inputs in regimes:
+        if not examination.allows(inputs):
+            continue
+        if examination.runner.used() > share or examination.broken:
+            examination.warn("budget", "the budget was used up before all regimes were visited")
+            break
+        side_effects(examination, regime, inputs)
+        if examination.visit(regime, inputs) is not None:
+            legal.append(inputs)
+        after_failure += bool(examination.wrong)
+        if after_failure > 30 or (after_failure and examination.runner.elapsed() > examination.runner.seconds / 2):
+            break
+    return legal

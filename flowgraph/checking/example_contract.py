@@ -1,0 +1,239 @@
+"""What the example says of a function's contract, and in what derived inputs go beyond it.
+
+Ranks stay, sizes that are equal in the example stay equal, no array is empty, settings keep their type and their sign.
+An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import numpy as np
+
+from flowgraph.box.interval import Interval
+from flowgraph.box.value import Value
+from flowgraph.checking.point import Point
+from flowgraph.checking.regimes_shapes import resampled
+from flowgraph.checking.runner import Illegal, generator, parts
+from flowgraph.checking.target import Inputs, Target
+
+PROBES = 4  # elements of each input that are moved to see which outputs follow
+MOVE = 0.0371
+
+
+@dataclass(frozen=True)
+class Excess:
+    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it."""
+
+    subject: str
+    words: str
+
+
+@dataclass(frozen=True)
+class ExampleContract:
+    """`active` are the positions of the inputs whose gradient is compared."""
+
+    example: Inputs
+    target: Target
+    active: tuple[int, ...]
+    elementwise: bool = False
+
+    def beyond(self, inputs: Inputs, output: Value) -> list[Excess]:
+        """In what these inputs go beyond the example; nothing within the contract."""
+        names = self.target.names
+        found = [Excess(names[i], f"{names[i]}={_shown(inputs[i])}") for i in self._other_settings(inputs)]
+        found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
+        if self._broadcasts(inputs, output) or self._tied(inputs, output):
+            return found
+        return [*found, self._of_shapes(inputs)]
+
+    def hidden_ties(self, point: Point) -> list[Excess]:
+        """Where a size was changed that cannot be the next larger number: something else than equality binds it.
+
+        Four gates side by side are 4 n columns; a slice of one column beside n rows is then broadcast by chance.
+        """
+        arrays = [i for i in self._arrays(point.inputs) if np.ndim(point.inputs[i]) == self.example[i].ndim]
+        changed = {
+            old
+            for i in arrays
+            for old, new in zip(self.example[i].shape, point.inputs[i].shape, strict=True)
+            if old != new
+        }
+        for size in sorted(changed):
+            inputs = list(point.inputs)
+            for i in arrays:
+                sizes = zip(self.example[i].shape, inputs[i].shape, strict=True)
+                shape = tuple(size + 1 if old == size else new for old, new in sizes)
+                if shape != inputs[i].shape:
+                    inputs[i] = resampled(inputs[i], shape, generator(0))
+            try:
+                point.runner.legal(tuple(inputs))
+            except Illegal:
+                return [self._of_shapes(point.inputs)]
+        return []
+
+    def contradicts_annotation(self, inputs: Inputs) -> bool:
+        """Whether a setting is not of the type that is declared for it."""
+        hints = self.target.annotations
+        return any(
+            name in hints and not fits(hints[name], other)
+            for i, (name, one, other) in enumerate(zip(self.target.names, self.example, inputs, strict=True))
+            if i not in self.active and one is not other and not isinstance(other, np.ndarray)
+        )
+
+    def _of_shapes(self, inputs: Inputs) -> Excess:
+        changed = [i for i in self._arrays(inputs) if np.shape(inputs[i]) != np.shape(self.example[i])]
+        words = " and ".join(f"{self.target.names[i]} of shape {np.shape(inputs[i])}" for i in changed)
+        return Excess("shapes", words or "what gives an empty value")
+
+    def separates(self, inputs: Inputs) -> bool:
+        """Whether an array of labels, indices or flags no longer goes with the arrays that it goes with in the example.
+
+        One row beside three labels is no case of a loss: what it answers there says nothing of its gradient.
+        """
+        arrays = self._arrays(self.example)
+        floats = {n for i in arrays if i in self.active for n in self.example[i].shape}
+        chosen = [i for i in arrays if i not in self.active and floats & set(self.example[i].shape)]
+        if all(np.shape(inputs[i]) == np.shape(self.example[i]) for i in arrays):
+            return False
+        if self.elementwise:
+            shape = _broadcast(inputs, self.active)
+            return any(not _goes_into(np.shape(inputs[i]), shape) for i in chosen)
+        if not chosen or self._sizes(inputs) is None:
+            return bool(chosen)
+        return any(self._parted(inputs, i, k) for i in chosen for k in arrays if k in self.active)
+
+    def _parted(self, inputs: Inputs, i: int, k: int) -> bool:
+        """Whether a size that two arrays share in the example is no longer that of any of these axes of the second."""
+        pairs = list(zip(self.example[k].shape, inputs[k].shape, strict=True))
+        return any(
+            new not in [other for size, other in pairs if size == old]
+            for old, new in zip(self.example[i].shape, inputs[i].shape, strict=True)
+            if any(size == old for size, _ in pairs)
+        )
+
+    def _sizes(self, inputs: Inputs) -> dict[int, set[int]] | None:
+        """For each size in the example the sizes that have taken its place; None where a rank is another one."""
+        sizes: dict[int, set[int]] = {}
+        for i in self._arrays(self.example):
+            if np.ndim(inputs[i]) != self.example[i].ndim:
+                return None
+            for old, new in zip(self.example[i].shape, np.shape(inputs[i]), strict=True):
+                sizes.setdefault(old, set()).add(new)
+        return sizes
+
+    def _other_settings(self, inputs: Inputs) -> Iterator[int]:
+        for i, (one, other) in enumerate(zip(self.example, inputs, strict=True)):
+            if i not in self.active and one is not other and not _alike(one, other):
+                yield i
+
+    def _other_types(self, inputs: Inputs) -> Iterator[int]:
+        for i in self.active:
+            given = np.asarray(self.target.inputs[i]).dtype
+            if isinstance(inputs[i], np.ndarray) and inputs[i].dtype not in (given, np.dtype(np.float64)):
+                yield i
+
+    def _arrays(self, inputs: Inputs) -> list[int]:
+        """Those whose shape may be another one: a size that only happens to be that of a layer ties nothing."""
+        fixed = self.target.fixed_shapes
+        return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and i not in fixed]
+
+    def _broadcasts(self, inputs: Inputs, output: Value) -> bool:
+        """Whether NumPy's contract covers these shapes: the differentiated inputs alone give the output's."""
+        return self.elementwise and all(np.shape(part) == _broadcast(inputs, self.active) for part in parts(output))
+
+    def _tied(self, inputs: Inputs, output: Value) -> bool:
+        """Whether ranks are those of the example, sizes equal there are equal, 1 stays 1, and nothing is empty."""
+        if inputs is self.example:
+            return True
+        sizes = self._sizes(inputs)
+        if sizes is None or any(len(found) > 1 for size, found in sizes.items() if size):
+            return False
+        ones_stay = sizes.get(1, {1}) == {1}
+        return ones_stay and not any(0 in found for found in sizes.values()) and all(map(np.size, parts(output)))
+
+
+def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
+    """Whether every element of the inputs moves at most the outputs at its own place, as broadcasting aligns them."""
+    outputs = parts(point.output)
+    shape = _broadcast(point.inputs, point.active)
+    if not shape or np.prod(shape) < 2 or any(np.shape(part) != shape for part in outputs):
+        return False
+    for i in point.active:
+        x = np.asarray(point.inputs[i])
+        for k in rng.permutation(x.size)[:PROBES] if x.ndim else ():
+            moved = np.arange(x.size).reshape(x.shape) == k
+            try:
+                found = point.runner.legal(point.moved({i: MOVE * moved * point.scales(i)}, 1.0))
+            except Illegal:
+                continue
+            own = np.broadcast_to(moved, shape)
+            for one, other in zip(outputs, parts(found), strict=True):
+                if np.shape(other) != shape or np.any((one != other) & ~own):
+                    return False
+    return True
+
+
+def _broadcast(inputs: Inputs, active: tuple[int, ...]) -> tuple[int, ...] | None:
+    try:
+        return np.broadcast_shapes(*(np.shape(inputs[i]) for i in active))
+    except ValueError:
+        return None
+
+
+def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
+    """Whether an array of the first shape broadcasts to the second."""
+    try:
+        return other is not None and np.broadcast_shapes(shape, other) == other
+    except ValueError:
+        return False
+
+
+def _alike(one: Value, other: Value) -> bool:
+    """Whether a setting has the type of the example's, and a number its sign; a share between 0 and 1 stays one."""
+    if isinstance(one, np.ndarray):
+        numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
+        return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, bool) or not isinstance(one, int | float):
+        return True
+    return _same_range(one, other)
+
+
+def _same_range(one: float, other: float) -> bool:
+    if one < 0:
+        return other < 0
+    if isinstance(one, int) or one == 0:
+        return other >= 0
+    return 0 < other < 1 if one < 1 else other > 0
+
+
+def fits(hint: Any, value: Value) -> bool:
+    """Whether a setting is of an annotated type, as far as plain types tell: what is not understood allows anything."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(fits(one, value) for one in arguments)
+    if origin is Literal:
+        return any(type(one) is type(value) and one == value for one in arguments)
+    if origin is Annotated:
+        within = all(value in one for one in arguments[1:] if isinstance(one, Interval))
+        return fits(arguments[0], value) and within
+    if origin is tuple:
+        each = arguments[:1] * len(value) if arguments[1:] == (...,) and isinstance(value, tuple) else arguments
+        return isinstance(value, tuple) and len(value) == len(each) and all(map(fits, each, value))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint) if hint in (bool, str, tuple, list, NoneType) else True
+
+
+def _shown(value: Value) -> str:
+    text = str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
+    return text if len(text) < 40 else text[:37] + "..."

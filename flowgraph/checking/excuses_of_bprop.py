@@ -1,0 +1,257 @@
+"""Excuses that lie in bprop, or in what is around the point: rounding, kinks, small jumps, neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from flowgraph.checking.careful import careful_slopes, slope_scatter
+from flowgraph.checking.compare import ask, deviation, random_direction
+from flowgraph.checking.difference import STEP
+from flowgraph.checking.evidence import Evidence, Excuse, excess_of
+from flowgraph.checking.kink_ruling import within_other_settings
+from flowgraph.checking.kinks import jumps_beside
+from flowgraph.checking.narrow import contradicts_coarse_slopes, is_resolved
+from flowgraph.checking.noise import analytic_noise, measured_noise
+from flowgraph.checking.point import UNIT, Point, analytic_slope
+from flowgraph.checking.roughness import is_left_of_cancelling, slope_room
+from flowgraph.checking.runner import Illegal
+
+SMALL_MISMATCH = 3e-3
+TINY_MISMATCH = 1e-3
+ROUNDS = "bprop loses these digits to rounding"
+
+
+class RightInWiderType(Excuse):
+    """bprop in long double is right: in float64 it loses digits."""
+
+    name, cost, verdict = "right in a wider type", 2, "rounding"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Against the slopes of fprop in long double."""
+        wide, slopes, grad = evidence.wide, evidence.wider, evidence.grad
+        if wide is None or slopes is None:
+            return None
+        gradients, _ = ask(wide, grad.astype(np.longdouble))
+        if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+            return None
+        analytic, terms = analytic_slope(gradients, evidence.direction, wide.active)
+        _, excess, tolerance, _ = deviation(grad, slopes, analytic, terms)
+        return "right in a wider type: bprop loses digits here" if excess <= tolerance < np.inf else None
+
+
+class WithinWiderBar(Excuse):
+    """Against the slopes of fprop in long double there is no mismatch."""
+
+    name, cost, verdict = "within the bar of long double", 0, "fine"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Where that bar is narrow enough to tell."""
+        if evidence.wider is None:
+            return None
+        excess, tolerance, size = evidence.against(evidence.wider)
+        return "within the error bar in long double" if excess <= tolerance <= 1e-3 * size else None
+
+
+class WideWiderBar(Excuse):
+    """In long double too the bar is so wide that it says nothing."""
+
+    name, cost = "wide bar of long double", 0
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """From a thousandth of the slope."""
+        if evidence.wider is None:
+            return None
+        excess, tolerance, _ = evidence.against(evidence.wider)
+        return "no step gives a slope that finer steps confirm" if excess <= tolerance else None
+
+
+class RoughBprop(Excuse):
+    """bprop is itself as rough as the mismatch is large, on grids of a few to some thousand units in the last place.
+
+    Source: Hamming, Introduction to applied numerical analysis: differences of high order leave the rounding alone.
+    """
+
+    name, cost, verdict = "rounding of bprop", 0, "rounding"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Twelve times what is measured."""
+        return ROUNDS if evidence.excess <= evidence.tolerance else None
+
+
+class LeftOfCancelling(Excuse):
+    """The slope is 0, and what bprop says is gone for most multiples of the incoming gradient: cancellation error."""
+
+    name, cost, verdict = "left of cancelling", 0, "rounding"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Sixteen multiples."""
+        return ROUNDS if is_left_of_cancelling(evidence.mismatch, evidence.numeric, evidence.rng) else None
+
+
+class NarrowType(Excuse):
+    """fprop computes in float32 or float16, whatever it returns: only a gross mismatch is more than rounding."""
+
+    name, cost = "narrow type", 8
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Gross: over 0.3 of the slope, by coarse steps too, or far outside of all slopes by coarse steps."""
+        if not evidence.narrow or self._is_gross(evidence):
+            return None
+        return "fprop computes in a narrow type"
+
+    def _is_gross(self, evidence: Evidence) -> bool:
+        point, direction, grad, analytic = evidence.point, evidence.direction, evidence.grad, evidence.analytic
+        coarse = point.slopes(direction)
+        seen = evidence.numeric if coarse is None else evidence.numeric_by(coarse)
+        moved = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
+        if moved <= point.runner.least or not is_resolved(point, direction, grad, max(abs(seen), abs(analytic))):
+            return False
+        gap = min(evidence.excess, abs(seen - analytic))
+        far = gap > 0.3 * (abs(seen) + abs(analytic))
+        return far or contradicts_coarse_slopes(point, direction, grad, analytic)
+
+
+class AtKink(Excuse):
+    """At a point where the slope jumps every number within the hull of the slopes around is a subgradient.
+
+    Source: Clarke, Optimization and nonsmooth analysis (1983).
+    """
+
+    name, cost, verdict = "kink", 200, "kink"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Where the slopes at neighbours stay apart as the neighbourhood shrinks."""
+        return "within the slopes around this kink" if not evidence.smooth and evidence.hull.contains else None
+
+
+class NoAnswerAtKink(Excuse):
+    """bprop gives no gradient for a loss that has none here."""
+
+    name, cost = "no answer at a kink", 0
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Where it says so by OpenChoiceError."""
+        silent = not evidence.smooth and evidence.hull.contains is None
+        return "bprop gives no gradient at this kink" if silent else None
+
+
+class JitteredBprop(Excuse):
+    """The mismatch is within the scatter of bprop when the inputs move by what fprop has lost."""
+
+    name, cost, verdict = "scatter of bprop", 8, "rounding"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Unless its middle is steady, and right."""
+        if evidence.narrow or not evidence.smooth:
+            return None
+        size = np.maximum(np.abs(evidence.point.value), 1e-300)
+        lost = float((evidence.noise / size)[evidence.grad != 0].max(initial=0.0))
+        jitter = max(UNIT, min(lost, 1e-4))
+        middle, spread = analytic_noise(
+            evidence.point, evidence.grad, evidence.direction, evidence.rng, jitter, together=False
+        )
+        steady = abs(evidence.analytic - middle) > 2 * spread
+        right = steady and abs(middle - evidence.numeric) <= 0.1 * evidence.excess
+        return ROUNDS if evidence.excess <= evidence.tolerance + 12 * spread and not right else None
+
+
+class OtherSteps(Excuse):
+    """Steps that are incommensurate with the first do not show it."""
+
+    name, cost = "other steps", 40
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """All of them, from another start."""
+        if evidence.narrow or not evidence.smooth:
+            return None
+        point, direction = evidence.point, evidence.direction
+        again = careful_slopes(point, direction, measured_noise(point, direction), STEP * 0.7310585)
+        excess, tolerance, _ = (0.0, 0.0, 0.0) if again is None else evidence.against(again)
+        return None if excess > tolerance else "other steps do not confirm it"
+
+
+class NotNearby(Excuse):
+    """A small mismatch that is not there at generic points nearby."""
+
+    name, cost = "not nearby", 120
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Below 0.3 % of the slope."""
+        small = evidence.excess < SMALL_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
+        if evidence.narrow or not evidence.smooth or not small or _persists(evidence):
+            return None
+        return "a small mismatch that is not there at nearby points"
+
+
+class SmallJumps(Excuse):
+    """An iteration that stops at a tolerance is smooth between jumps, with the slope of a fixed number of turns.
+
+    bprop has the slope of what it converges to.
+    """
+
+    name, cost = "small jumps", 290
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Below a thousandth of the slope."""
+        tiny = evidence.excess < TINY_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
+        if evidence.narrow or not evidence.smooth or not tiny:
+            return None
+        room = slope_room(evidence.point, evidence.grad, evidence.direction, evidence.rng)
+        return "the value has small jumps around here, as one found by iteration" if evidence.excess < room else None
+
+
+class SlopeScatters(Excuse):
+    """The slope of fprop itself changes by as much when the inputs change in their last digits."""
+
+    name, cost = "scatter of fprop", 240
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Asked only where long double does not tell."""
+        if evidence.wide is not None or not evidence.smooth:
+            return None
+        scatter = slope_scatter(evidence.point, evidence.grad, evidence.direction, evidence.rng)
+        ill = evidence.excess <= evidence.tolerance + 4 * scatter
+        return "the slope of fprop changes with the last digits of the inputs" if ill else None
+
+
+class JumpsBeside(Excuse):
+    """The value jumps here unless an input is 0."""
+
+    name, cost = "jump beside", 8
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Along random directions."""
+        return "the value jumps here, unless an input is 0" if jumps_beside(evidence.point, evidence.rng) else None
+
+
+class OtherSettings(Excuse):
+    """Float settings have a kink here: clip(x, 0.0, 0.0) is the limit of clips."""
+
+    name, cost, verdict = "kink of a setting", 64, "kink"
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """Where slopes of settings close by differ, and enclose that of bprop."""
+        return "a setting has a kink here" if within_other_settings(evidence.mismatch, evidence.rng) else None
+
+
+def _persists(evidence: Evidence) -> bool:
+    """Whether a small mismatch of like size is also seen at a generic point nearby."""
+    point, direction = evidence.point, evidence.direction
+    for _ in range(3):
+        inputs = list(point.inputs)
+        for i in point.active:
+            moved = np.asarray(inputs[i]) + 1e-3 * random_direction(point, i, evidence.rng)
+            inputs[i] = float(moved) if type(inputs[i]) is float else moved
+        try:
+            near = Point.at(point.runner, tuple(inputs), point.regime, point.active)
+        except Illegal:
+            continue
+        slopes = careful_slopes(near, direction, measured_noise(near, direction), STEP)
+        if slopes is None:
+            continue
+        excess, tolerance, _ = excess_of(replace(evidence.mismatch, point=near), slopes)
+        if excess > tolerance:
+            return True
+    return False

@@ -1,0 +1,100 @@
+"""Where a source has backward passes written by hand: bprop, backward, vjps by name, and what defvjp is given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import NamedTuple
+
+ENDINGS = ("_backward", "_vjp", "_bwd")
+CONTEXTS = frozenset({"ctx", "context"})
+GRADIENTS = frozenset({"g", "grad", "gradient", "dout", "dy", "dz", "ct", "cotangent", "upstream", "grad_output"})
+
+
+class Backward(NamedTuple):
+    """A backward pass: of which class or function, its whole name, what computes it, and its incoming gradients."""
+
+    owner: str
+    name: str
+    body: ast.FunctionDef | ast.Lambda
+    gradients: frozenset[str]
+
+
+def backwards_of(tree: ast.Module) -> Iterator[Backward]:
+    """All of a source, each once, those in functions too."""
+    seen: set[int] = set()
+    for found in (*_of_definitions(tree), *_of_classes(tree), *_of_functions(tree)):
+        for one in _innermost(found):
+            if id(one.body) not in seen:
+                seen.add(id(one.body))
+                yield one
+
+
+def _of_classes(tree: ast.Module) -> Iterator[Backward]:
+    """`bprop(self, grad, ...)`, `backward(ctx, *grads)` of autograd.Function, `backward(self, grad)` of a layer."""
+    classes = [part for part in ast.walk(tree) if isinstance(part, ast.ClassDef)]
+    for part in classes:
+        for method in part.body:
+            if not isinstance(method, ast.FunctionDef) or method.name not in ("bprop", "backward"):
+                continue
+            first, *rest = [argument.arg for argument in method.args.args] or [""]
+            if method.args.vararg is not None and first in CONTEXTS:
+                rest.append(method.args.vararg.arg)
+            if rest:
+                gradients = rest if first in CONTEXTS else rest[:1]
+                yield Backward(part.name, f"{part.name}.{method.name}", method, frozenset(gradients))
+
+
+def _of_functions(tree: ast.Module) -> Iterator[Backward]:
+    methods = {id(method) for part in ast.walk(tree) if isinstance(part, ast.ClassDef) for method in part.body}
+    for part in ast.walk(tree):
+        if isinstance(part, ast.FunctionDef) and part.name.endswith(ENDINGS) and id(part) not in methods:
+            last = part.name.endswith("_bwd")  # JAX gives what was kept first
+            yield Backward(part.name, part.name, part, _gradients(part, last))
+
+
+def _of_definitions(tree: ast.Module) -> Iterator[Backward]:
+    """What is handed to defvjp and defjvp: of JAX's custom_vjp as a method, of autograd's primitives as a function."""
+    functions = {part.name: part for part in ast.walk(tree) if isinstance(part, ast.FunctionDef)}
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        method = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if method not in ("defvjp", "defjvp"):
+            continue
+        as_method = isinstance(call.func, ast.Attribute) and len(call.args) == 2 and method == "defvjp"
+        owner = ast.unparse(call.func.value if as_method and isinstance(call.func, ast.Attribute) else call.args[0])
+        for argument in call.args[1:]:
+            body = functions.get(argument.id) if isinstance(argument, ast.Name) else argument
+            if isinstance(body, ast.FunctionDef | ast.Lambda):
+                yield Backward(owner, f"{owner}.{method}", body, _gradients(body, last=as_method))
+
+
+def _gradients(body: ast.FunctionDef | ast.Lambda, last: bool) -> frozenset[str]:
+    """The argument that is called as gradients are, otherwise the last or the first."""
+    names = [argument.arg for argument in body.args.args]
+    called = [name for name in names if name in GRADIENTS or name.startswith("grad")]
+    return frozenset(called or (names[-1:] if last else names[:1]))
+
+
+def _innermost(found: Backward) -> Iterator[Backward]:
+    """Where a function returns the vjp as another function, as autograd has it, that one."""
+    results = [found.body.body] if isinstance(found.body, ast.Lambda) else _returned(found.body)
+    inner = [result for result in results if isinstance(result, ast.Lambda)]
+    if not inner:
+        yield found
+    for one in inner:
+        yield from _innermost(found._replace(body=one, gradients=_gradients(one, last=False)))
+
+
+def _returned(function: ast.FunctionDef) -> list[ast.expr]:
+    """What the function itself returns, an inner function by its name as a lambda is."""
+    stack: list[ast.AST] = list(function.body)
+    found = []
+    while stack:
+        part = stack.pop(0)
+        if isinstance(part, ast.Return) and part.value is not None:
+            found.append(part.value)
+        elif not isinstance(part, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            stack.extend(ast.iter_child_nodes(part))
+    return found

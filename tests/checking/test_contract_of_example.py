@@ -1,0 +1,219 @@
+"""Within what the example shows everything wrong fails; beyond it only wrong numbers do, and the rest is noted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import UsageError
+
+x = np.array([[0.3, -1.2, 0.8], [1.5, 0.4, -0.7]])
+row = np.array([0.5, 1.5, -2.0])
+
+
+def mean(x, axis=0):
+    return np.mean(x, axis=axis)
+
+
+def mean_backward(grad, out, x, axis=0):
+    n = x.shape[axis]  # no axis is a TypeError here
+    return np.broadcast_to(np.expand_dims(grad, axis), x.shape) / n, None
+
+
+def product(x, y):
+    return x * y
+
+
+def product_backward(grad, out, x, y):
+    return grad * y, grad * x
+
+
+def mixed(x, w, b):
+    return x @ w + b
+
+
+def mixed_backward(grad, out, x, w, b):
+    return grad @ w.T, x.T @ grad, grad.sum(axis=0)
+
+
+MATMUL = (x, np.array([[1.0, 0.2], [0.5, -0.3], [0.1, 2.0]]), np.array([0.3, 0.9]))
+
+
+def test_what_bprop_refuses_beyond_the_example_is_a_note():
+    report = fg.check(mean, x, 0, bprop=mean_backward)
+    assert report.passed, str(report)
+    assert "fprop takes axis=None, bprop does not (TypeError)" in report.notes
+    assert "notes:" in str(report)
+    assert "axis=None" in str(report)
+    assert report.as_dict()["notes"] == report.notes
+
+
+def test_strict_makes_failures_of_notes():
+    report = fg.check(mean, x, 0, bprop=mean_backward, strict=True)
+    assert report.verdict == "fail"
+    assert not report.notes
+
+
+def test_another_shape_beyond_the_example_is_a_note():
+    report = fg.check(mixed, *MATMUL, bprop=mixed_backward)
+    assert report.passed, str(report)
+    assert any("of shape" in note for note in report.notes)
+    assert fg.check(mixed, *MATMUL, bprop=mixed_backward, strict=True).verdict == "fail"
+
+
+def test_a_wrong_number_beyond_the_example_fails_under_that_heading():
+    def flip(x, axis):
+        return np.flip(x, axis)
+
+    def backward(grad, out, x, axis):
+        return (grad if axis is None else np.flip(grad, axis)), None
+
+    report = fg.check(flip, x, 1, bprop=backward)
+    assert report.verdict == "fail"
+    assert [failure.beyond for failure in report.failures] == ["axis=None"]
+    assert "beyond the example (axis=None)" in str(report)
+
+
+def test_an_elementwise_function_broadcasts_by_numpys_contract():
+    report = fg.check(product, x, x + 1, bprop=product_backward)
+    assert report.verdict == "fail"
+    assert {failure.kind for failure in report.failures} == {"shape"}
+    assert not any(failure.beyond for failure in report.failures)
+
+
+def test_what_only_looks_elementwise_at_one_output_does_not():
+    def inner(x, y):
+        return np.sum(x * y)
+
+    assert fg.check(inner, x, x + 1, bprop=lambda g, out, x, y: (g * y, g * x)).passed
+
+
+def test_within_the_example_to_raise_is_a_failure():
+    def backward(grad, out, x, w, b):
+        if len(x) == 5:
+            raise ValueError("five rows")
+        return mixed_backward(grad, out, x, w, b)
+
+    inputs = (np.vstack([x, x[:1] + 0.1, x[:1] - 0.2]), *MATMUL[1:])
+    report = fg.check(mixed, *inputs, bprop=backward)
+    assert [failure.kind for failure in report.failures] == ["raised"]
+
+
+def test_settings_keep_the_type_that_is_annotated():
+    def power(x, mode: Literal["half", "double"] = "double"):
+        return x * (0.5 if mode == "half" else 2.0)
+
+    seen = []
+
+    def backward(grad, out, x, mode):
+        seen.append(mode)
+        return grad * (0.5 if mode == "half" else 2.0), None
+
+    assert fg.check(power, x, "double", bprop=backward).passed
+    assert set(seen) == {"half", "double"}
+
+    def rolled(x, axis: int):
+        return np.roll(x, 1, axis)
+
+    def rolled_back(grad, out, x, axis):
+        seen.append(axis)
+        return np.roll(grad, -1, axis), None
+
+    seen.clear()
+    assert fg.check(rolled, x, 0, bprop=rolled_back).passed
+    assert {type(axis) for axis in seen} == {int}
+    assert len(set(seen)) > 1
+
+
+@pytest.mark.parametrize(
+    ("options", "varied"),
+    [
+        ({"fixed": "settings"}, {"values", "shapes"}),
+        ({"fixed": ("values", "shapes")}, {"settings"}),
+        ({"vary": "shapes"}, {"shapes"}),
+        ({"vary": ["values", "settings"]}, {"values", "settings"}),
+        ({"fixed": "x"}, {"settings"}),
+        ({"vary": "x"}, {"values", "shapes"}),
+        ({"vary": ("x", "values")}, {"values"}),
+    ],
+)
+def test_what_is_varied_is_chosen_by_kind_and_by_name(options, varied):
+    seen = set()
+
+    def scaled(x, n):
+        seen.add("shapes" if x.shape != (2, 3) else "")
+        seen.add("settings" if n != 3 else "")
+        seen.add("values" if x.shape == (2, 3) and x[0, 0] < -100 else "")
+        return x * n
+
+    report = fg.check(scaled, x, 3, bprop=lambda g, out, x, n: (g * n, None), **options)
+    assert report.passed
+    assert seen - {""} == varied
+
+
+def test_other_types_are_left_out_where_they_are_held_fixed():
+    seen = set()
+
+    def double(x):
+        seen.add(x.dtype)
+        return 2 * x
+
+    def backward(grad, out, x):
+        return (2 * grad,)
+
+    fg.check(double, x, bprop=backward, fixed="dtypes")
+    assert np.dtype(np.float32) not in seen
+    fg.check(double, x, bprop=backward)
+    assert np.dtype(np.float32) in seen
+
+
+@pytest.mark.parametrize("option", ["vary", "fixed"])
+def test_unknown_words_are_refused_with_those_that_there_are(option):
+    with pytest.raises(UsageError, match=f"{option}= has 'weights', but .* has the inputs x, axis; .*'values'"):
+        fg.check(mean, x, 0, bprop=mean_backward, **{option: "weights"})
+
+
+class RowSum(fg.Box):
+    """h = the sum of each row, of matrices alone"""
+
+    def fprop(self, a):
+        return a.sum(axis=-1)
+
+    def bprop(self, grad, h, a):
+        if a.ndim != 2:
+            raise ValueError("not a matrix")
+        return (np.broadcast_to(grad[:, None], a.shape),)
+
+
+def test_boxes_are_checked_strictly():
+    assert fg.check(RowSum).verdict == "fail"
+    report = fg.check(RowSum, strict=False)
+    assert report.passed, str(report)
+    assert report.notes
+
+
+def test_a_note_is_not_said_again_with_more_around_it():
+    def total(x, axis):
+        return x.sum(axis=axis)
+
+    def backward(grad, out, x, axis):
+        return np.broadcast_to(np.expand_dims(grad, axis), x.shape), None
+
+    report = fg.check(total, x, 0, bprop=backward)
+    assert report.passed
+    about_none = [note for note in report.notes if "axis=None" in note]
+    assert about_none == ["fprop takes axis=None, bprop does not (TypeError)"]
+
+
+def test_flags_beside_the_operands_of_an_elementwise_function_do_not_hide_that_it_broadcasts():
+    flags = np.array([[True, False, True], [False, False, True]])
+
+    def backward(grad, out, flags, x, y):
+        return None, np.where(flags, grad, 0.0), np.where(flags, 0.0, grad)
+
+    report = fg.check(np.where, flags, x, x + 1, bprop=backward)
+    assert {failure.kind for failure in report.failures} == {"shape"}
+    assert not any(failure.beyond for failure in report.failures)

@@ -1,0 +1,74 @@
+"""Each excuse has a name, a reason and a cost, can be switched off, and is counted where it decides."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+from flowgraph.checking.check_target import examined
+from flowgraph.checking.compare import compare, directions_for
+from flowgraph.checking.escalate import EXCUSES, escalate
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.runner import generator
+from flowgraph.checking.scope import Scope
+from flowgraph.checking.target import Target
+
+NAMES = [excuse.name for excuse in EXCUSES]
+
+
+X = np.array([0.7, 1.9, 1.2])
+
+
+def rippled(x):
+    return (np.exp(x) + 1e-8 * np.sin(1e5 * np.asarray(x, float))).sum()
+
+
+def exp_backward(grad, out, x):
+    return (grad * np.exp(x),)
+
+
+def test_names_are_unique_and_every_excuse_gives_its_reason_and_cost():
+    assert len(set(NAMES)) == len(NAMES)
+    for excuse in EXCUSES:
+        assert inspect.getdoc(type(excuse)) != inspect.getdoc(type(excuse).__mro__[1])
+        assert excuse.cost >= 0
+        assert excuse.verdict in ("fine", "rounding", "kink", "undecided")
+
+
+def test_what_an_excuse_decides_is_counted():
+    target = Target.of_functions(rippled, exp_backward, (X,))
+    found = examined(target, regimes=False)
+    assert not found.wrong
+    assert found.excused.total() > 0
+    assert set(found.excused) <= set(NAMES)
+    without = examined(target, regimes=False, scope=Scope(without=frozenset(found.excused)))
+    assert not set(found.excused) & set(without.excused)
+
+
+def mismatches_at_the_example(fprop, bprop, x):
+    target = Target.of_functions(fprop, bprop, (x,))
+    examination = Examination.begin(target, 0, 60_000, 20.0)
+    point = examination.point("the example", examination.inputs)
+    examination.find_slope(point)
+    rng = generator(0)
+    grads = [np.ones(point.value.shape)]
+    return compare(point, grads, directions_for(point, rng, 3), examination.tally)
+
+
+def test_an_excuse_that_is_switched_off_is_not_made():
+    for mismatch in mismatches_at_the_example(rippled, exp_backward, X):
+        off = set()
+        while (ruling := escalate(mismatch, generator(1), off)).kind != "wrong":
+            assert ruling.excuse not in off
+            off.add(ruling.excuse)
+        assert off
+
+
+@pytest.mark.parametrize("excuse", EXCUSES, ids=lambda excuse: excuse.name)
+def test_no_excuse_explains_a_gross_mistake(excuse):
+    for bprop in (lambda g, y, x: (2 * g * y,), lambda g, y, x: (-g * y,), lambda g, y, x: (g * x,)):
+        for mismatch in mismatches_at_the_example(np.exp, bprop, X):
+            others = [name for name in NAMES if name != excuse.name]
+            assert escalate(mismatch, generator(0), others).kind == "wrong"
