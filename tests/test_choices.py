@@ -18,7 +18,7 @@ loss = fg.sum(x**3)
 rows, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
 
 FREE = {"check.vary", "check.fixed", "name", "dtype", "History.ended", "History.watch"}
-"""Keywords that take any text: the name of a box or of an argument, what NumPy reads as a dtype, and what a history records."""
+"""Keywords that take any text: names of boxes and arguments, what NumPy reads as a dtype, what a history records."""
 
 
 def cubed(a):
