@@ -184,11 +184,16 @@ def report_of(examination: Examination, seed: int) -> Report:
 
 
 def _looked_at(examination: Examination) -> tuple[list[str], list[str], list[str]]:
-    """The inputs whose gradient was compared, those whose was to be, and those of which none is asked."""
+    """The inputs whose gradient was compared, those whose was to be, and those of which none is asked.
+
+    An input without elements is one that was missed; not so at second order, where the first has told of it.
+    """
     names, resolved = examination.target.names, examination.tally.resolved
     resolved = resolved | {child for _, child in examination.wrong if child is not None}
     checked = [names[i] for i in examination.active if i in resolved]
-    missed = [names[i] for i in examination.active if i not in resolved]
+    target = examination.target
+    empty = {i for i in examination.active if target.arriving and not np.size(target.inputs[i])}
+    missed = [names[i] for i in examination.active if i not in resolved | empty]
     others = [name for i, name in enumerate(names) if i not in examination.active]
     return checked, missed, [*others, *examination.target.beside]
 

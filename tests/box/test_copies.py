@@ -458,7 +458,10 @@ def unpicklable():
         "a lambda as setting": (Holds(w, beside=lambda: 0), f"(?s)Holds.*{beside}.*lambda.*built at test_copies.py"),
         "an open file": (Holds(w, beside=sys.__stdout__), f"(?s)Holds.*{beside}.*TextIOWrapper.*__reduce__.*built at"),
         "a local box": (local_class()(w), "Local.*found.*as class.*'local_class.<locals>.Local' is not found by this"),
-        "a lambda as activation": (fg.MLP([2, 3, 2], hidden=lambda a: a), "MLP: found <.*lambda.*> as hidden, which"),
+        "a lambda as activation": (
+            fg.MLP([2, 3, 2], hidden=lambda a: a),
+            "MLP: found .*lambda.* as activations",
+        ),
         "a local rule": (fg.Trainer(fg.MLP([2, 2]), data, rule=local_rule()), "Trainer: found .* as rule, which"),
     }
 

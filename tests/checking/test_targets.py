@@ -83,7 +83,12 @@ def test_what_has_no_gradient_says_so():
     [
         (3, (), {}, "needs a box class, a box, a Graph, or a function"),
         (fg.Softmax, (np.ones(3),), {}, "draws its own"),
-        (fg.Softmax, (), {"x": 1}, "only the inputs of a graph are given by name"),
+        (
+            fg.Softmax,
+            (),
+            {"x": 1},
+            "only the inputs of a graph and the arguments of a function of",
+        ),
         (fg.Graph(fg.Input("x") * 2), (np.ones(3),), {}, "by name"),
     ],
 )

@@ -85,7 +85,7 @@ def _in_double(module: Any) -> Any:
     """The same module in float64 and complex128, tensors that are plain attributes too."""
     module._apply(_wide)
     for inner, name, value in list(_plain_tensors(module)):
-        inner.__dict__[name] = _wide(value)
+        object.__setattr__(inner, name, _wide(value))
     return module
 
 
