@@ -162,6 +162,7 @@ def target_of(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target
         strict_types=True,
         may_share=True,
         annotations=annotations_of(cls),
+        has_more_examples=True,
     )
     return replace(target, definition=_definition(case, names, tuple(settings), vary)), calls
 

@@ -172,6 +172,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         may_share=True,
         definition=_definition(calls, second, (*names, *target.names), inputs),
         arriving=shift,
+        has_more_examples=target.has_more_examples,
     )
 
 

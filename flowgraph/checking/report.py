@@ -186,13 +186,13 @@ def report_of(examination: Examination, seed: int) -> Report:
 def _looked_at(examination: Examination) -> tuple[list[str], list[str], list[str]]:
     """The inputs whose gradient was compared, those whose was to be, and those of which none is asked.
 
-    An input without elements is one that was missed; not so at second order, where the first has told of it.
+    An input without elements is one that was missed, unless other examples have it with some.
     """
     names, resolved = examination.target.names, examination.tally.resolved
     resolved = resolved | {child for _, child in examination.wrong if child is not None}
     checked = [names[i] for i in examination.active if i in resolved]
     target = examination.target
-    empty = {i for i in examination.active if target.arriving and not np.size(target.inputs[i])}
+    empty = {i for i in examination.active if target.has_more_examples and not np.size(target.inputs[i])}
     missed = [names[i] for i in examination.active if i not in resolved | empty]
     others = [name for i, name in enumerate(names) if i not in examination.active]
     return checked, missed, [*others, *examination.target.beside]

@@ -43,7 +43,8 @@ class Target:
     inputs by name: settings of another type are outside of the contract. `role` is what the differentiated inputs are
     called together, such as parameters; `beside` names what the operation reads and no gradient is asked of. The inputs
     at `fixed_shapes` have no other shape than in the example, since it is bound to what is not among the inputs, as of
-    the parameters of a layer.
+    the parameters of a layer. `has_more_examples` says that an input without elements is checked in another example,
+    as those of a box, so that it counts as none that was missed.
     """
 
     fprop: Callable[..., Any]
@@ -67,6 +68,7 @@ class Target:
     role: str = ""
     beside: tuple[str, ...] = ()
     fixed_shapes: frozenset[int] = frozenset()
+    has_more_examples: bool = False
 
     @classmethod
     def of_functions(
