@@ -5,7 +5,7 @@ decide no entry cost time for nothing; those without which no right operation is
 
     python -m benchmarks.excuses             how many entries each excuse decides something of
     python -m benchmarks.excuses --names     which
-    python -m benchmarks.excuses --off kink  what is said of those entries without it, beside what is said with it
+    python -m benchmarks.excuses --off kink  the verdicts of those entries with the excuse and without it
     python -m benchmarks.excuses --quick     every seventh entry
     python -m benchmarks.excuses --keep FILE a run that was stopped goes on where it was
 """

@@ -70,7 +70,7 @@ def literals_everywhere(monkeypatch: Any) -> None:
 
 
 def empty_neighbours(monkeypatch: Any) -> None:
-    """A stretch of parameters is taken to begin where its first one lies, which NumPy does not say of an empty one."""
+    """Flat parameters are taken to begin where the first of them lies, which NumPy does not say of an empty one."""
 
     def flat_view(arrays: Any) -> Any:
         first = arrays[0]

@@ -47,7 +47,7 @@ def adam(loss, parameters, rate):
     return updates
 
 
-def test_moments_are_stretches_too():
+def test_moments_are_flat_parameters_too():
     x, y, rate = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N", 2)), fg.Input("rate")
     w, c, d, b = (fg.Parameter(np.linspace(-1, 1, int(np.prod(shape))).reshape(shape), name=name) for name, shape in (
         ("w", (4, 3)), ("c", (3,)), ("d", (3, 2)), ("b", (2,))))  # fmt: skip
