@@ -1,0 +1,158 @@
+"""Paths of a program through plans: with all passes, with some, compiled, and what large arrays make of them."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+import flowgraph as fg
+from flowgraph.plan import PASSES
+from flowgraph.plan.numba import bind
+from flowgraph.plan.numpy import tiling
+from flowgraph.plan.passes import accumulation
+from tests.fuzz.agreement import Rounding, disagreement
+from tests.fuzz.attempts import attempt
+from tests.fuzz.built import SKIPPED, Built, Path
+from tests.fuzz.drawing import with_new_values
+from tests.plan.native_in_python import in_python
+
+
+def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any = (None,), **settings: Any) -> Path:
+    """A plan of outputs, gradients and updates gives what the graph gives, call after call, and keeps its results."""
+    before = {box: box.value for box in built.updates}
+    states = [(box, set(box.__dict__), box.built_at, box.name) for box in built.whole]
+    try:
+        step = fg.compile(list(built.kept), built.updates, without=without, **settings)
+        yield from _calls(built, rng, _called(step, int(rng.integers(4))), batches)
+        is_native = step.last is not None and step.last.emitter.name == "numba"
+    finally:
+        for box, value in before.items():
+            box.value = value
+    for box, keys, built_at, name in states:
+        if box.__dict__.keys() - keys - {"passes"} or (box.built_at, box.name) != (built_at, name):
+            yield f"the plan has written into {box!r}"
+    return SKIPPED if settings and not is_native else None
+
+
+def _called(step: Any, how: int) -> Callable[[dict[Any, Any], int], Any]:
+    """A call of a plan: with a dict of boxes, a dict of names, keywords, or by position."""
+
+    def call(feeds: dict[Any, Any], seed: int) -> Any:
+        if how == 0:
+            return step(feeds, seed=seed)
+        if how == 1:
+            return step({box.name: array for box, array in feeds.items()}, seed=seed)
+        if how == 2 and "seed" not in step.input_names:
+            return step(**{box.name: array for box, array in feeds.items()}, seed=seed)
+        return step(*[feeds[box] for box in step.inputs], seed=seed)
+
+    return call
+
+
+def _calls(built: Built, rng: np.random.Generator, step: Any, batches: Any) -> Path:
+    results: list[tuple[Any, Any]] = []
+    for number in range(3):
+        for batch in batches:
+            arrays = {
+                **built.case.arrays,
+                **(with_new_values(built.case, rng, batch) if number % 2 or batch is not None else {}),
+            }
+            feeds = built.feeds(arrays, built.whole)
+            run, error = attempt(lambda feeds=feeds, number=number: built.whole.fprop(feeds, seed=number))
+            found, its_error = attempt(lambda feeds=feeds, number=number: step(feeds, number))
+            where = f"call {number + 1}" + ("" if batch is None else f", N = {batch}")
+            if run is None or found is None:
+                if (run is None) != (found is None):
+                    yield f"{where}: graph: {error or 'a value'}; plan: {its_error or 'a value'}"
+                return None
+            exact = built.case.exact and number == 0  # new values are not so simple
+            for text in _wrong(built, run, arrays, found, exact):
+                yield f"{where}, {text}"
+            results.append((found, copy.deepcopy(found)))
+    yield from _changed_since(results)
+    return None
+
+
+def _wrong(built: Built, run: Any, arrays: Mapping[str, Any], found: Any, exact: bool) -> Iterator[str]:
+    """In what a call of a plan differs from a run: outputs, and new values of parameters."""
+    rounding = Rounding(built.whole, run, exact)
+    for place, (box, value) in enumerate(zip(built.kept, found, strict=True)):
+        text = rounding.difference(box, value)
+        if text:
+            yield f"output {place}: {text}"
+    rounding = Rounding(built.whole, run)
+    for parameter in built.updates:
+        text = built.wrong_update(run, arrays, rounding, parameter, parameter.value[()])
+        if text:
+            yield f"new {parameter.name}: {text}"
+
+
+def _changed_since(results: list[tuple[Any, Any]]) -> Iterator[str]:
+    """The calls whose results are no longer what they were when the plan gave them."""
+    for number, (found, kept) in enumerate(results):
+        for one, other in zip(found, kept, strict=True):
+            if disagreement(one, other, ()):
+                yield f"the result of call {number + 1} has changed since"
+
+
+def default_plan(built: Built, rng: np.random.Generator) -> Path:
+    """All passes."""
+    return (yield from plan(built, rng))
+
+
+def bare_plan(built: Built, rng: np.random.Generator) -> Path:
+    """No pass."""
+    return (yield from plan(built, rng, PASSES))
+
+
+def plan_without_one(built: Built, rng: np.random.Generator) -> Path:
+    """All passes but one."""
+    return (yield from _without(built, rng, (str(rng.choice(PASSES)),)))
+
+
+def plan_without_some(built: Built, rng: np.random.Generator) -> Path:
+    """Some passes, drawn at random."""
+    return (yield from _without(built, rng, tuple(one for one in PASSES if rng.random() < 0.5)))
+
+
+def _without(built: Built, rng: np.random.Generator, off: tuple[str, ...]) -> Path:
+    for text in plan(built, rng, off):
+        yield f"without {','.join(off)}: {text}"
+    return None
+
+
+@contextlib.contextmanager
+def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
+    before = {key: getattr(*key) for key in changes}
+    for (module, name), value in changes.items():
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for (module, name), value in before.items():
+            setattr(module, name, value)
+
+
+SMALL = {(tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8}
+"""Sizes from which plans take other ways, made so small that small arrays take them."""
+
+
+def plan_of_large(built: Built, rng: np.random.Generator) -> Path:
+    """What plans do to large arrays, done to small ones."""
+    with _changed(SMALL):
+        return (yield from plan(built, rng))
+
+
+def interpreted(built: Built, rng: np.random.Generator) -> Path:
+    """The native plan, its source run by Python."""
+    with _changed({(bind, "compiled"): in_python}):
+        return (yield from plan(built, rng, backend="numba"))
+
+
+def native(built: Built, rng: np.random.Generator) -> Path:
+    """The native plan, compiled by Numba."""
+    return (yield from plan(built, rng, backend="numba"))
