@@ -38,6 +38,7 @@ class Counted:
     calls: int = 0
 
     def fprop(self, *inputs: Any) -> Any:
+        """The entry's fprop, counted."""
         self.calls += 1
         return self.entry.fprop(*inputs)
 

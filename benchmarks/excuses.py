@@ -1,4 +1,4 @@
-"""Excuses of the checker on the catalogue: which entries does each decide, and what is said without it?
+"""What each excuse of the checker decides on the catalogue, and what is said without it.
 
 An excuse is a reason for which a right gradient can look wrong at a point (flowgraph/checking/escalate.py). Those that
 decide no entry cost time for nothing; those without which no right operation is called wrong may go.

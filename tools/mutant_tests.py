@@ -206,6 +206,7 @@ class Copy:
             os._exit(status)
 
     def remove(self) -> None:
+        """Remove the folder of copies."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

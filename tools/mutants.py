@@ -1,4 +1,4 @@
-"""Mutation testing of a room of the package: how many small mistakes in its code do its tests notice?
+"""Mutation testing of a room of the package: how many small mistakes in its code its tests notice.
 
     python -m tools.mutants --room plan --sample 150 --seed 1
 
@@ -118,6 +118,7 @@ def measure(name: str, size: int, seed: int, only: Iterable[str] = (), without: 
 
 
 def main() -> None:
+    """Measure the rooms that the command line names."""
     parser = argparse.ArgumentParser(description="Mutation testing of a room of the package.")
     parser.add_argument("--room", choices=[*ROOMS, "all"], default="all")
     parser.add_argument("--sample", type=int, default=150, help="how many mutants are drawn in each room")

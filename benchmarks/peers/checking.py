@@ -29,18 +29,22 @@ class Pair:
 
     @property
     def active(self) -> list[Any]:
+        """The inputs that are differentiated, as arrays."""
         return [np.asarray(self.inputs[i]) for i in self.places]
 
     def all(self, active: Any) -> list[Any]:
+        """All inputs, with these arrays for those that are differentiated."""
         inputs = list(self.inputs)
         for i, x in zip(self.places, active, strict=True):
             inputs[i] = float(x) if type(inputs[i]) is float else x
         return inputs
 
     def value(self, *active: Any) -> Any:
+        """The outputs in one flat array."""
         return flat(self.run(*self.all(active)))
 
     def gradients(self, grad: Any, *active: Any, output: Any = None) -> tuple[Any, ...]:
+        """The gradients by those that are differentiated, for a flat incoming gradient."""
         inputs = self.all(active)
         output = self.run(*inputs) if output is None else output
         found = self.entry.bprop(shaped(np.asarray(grad), output), output, *inputs)

@@ -45,8 +45,10 @@ class Elementwise(Box, abstract=True):
         return dtype
 
     def _dtype_beyond(self, number: int, met: Sequence[np.dtype[Any]]) -> Any:
-        """The dtype of a whole number that is beyond the integers that it meets: as in NumPy, floats where the box
-        computes with floats, and any that holds it where the box only compares."""
+        """The dtype of a whole number that is beyond the integers that it meets.
+
+        As in NumPy, floats where the box computes with floats, and any that holds it where the box only compares.
+        """
         for ufunc in self.numpy if isinstance(self.numpy, tuple) else (self.numpy,):
             if isinstance(ufunc, np.ufunc) and ufunc.nin == len(met) + 1:
                 *needed, result = ufunc.resolve_dtypes((*met, int, None))

@@ -105,8 +105,11 @@ def _call_function(function: Callable[..., Any], method: str, args: Sequence[Any
 
 
 def bind(cls: type[Node], function: Callable[..., Any], *args: Any, **keywords: Any) -> Any:
-    """Build a box from a call of its NumPy function: arguments named like a setting are settings, the first others
-    are the children, and what is left must be at its default."""
+    """Build a box from a call of its NumPy function.
+
+    Arguments named like a setting are settings, the first others are the children, and what is left must be at its
+    default.
+    """
     children: list[Any] = []
     settings: dict[str, Any] = {}
     for name, value, default in _arguments(function, args, keywords):
@@ -168,8 +171,10 @@ def _converted(
 def _in_place(
     function: Callable[..., Any], builder: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """The arguments of a call, those by keyword that stand at another place in NumPy's function than in the builder;
-    what NumPy's function has by default is left out."""
+    """The arguments of a call, with those by keyword that stand at another place in NumPy's function than here.
+
+    What NumPy's function has by default is left out.
+    """
     first = _first_out_of_place(function, builder, len(args))
     signature = _signature(function)
     if first is None or signature is None:

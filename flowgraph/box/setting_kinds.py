@@ -37,7 +37,10 @@ def kind_of(annotation: Any) -> Kind | None:
         return _union([kind_of(one) for one in arguments])
     if annotation is tuple or origin is tuple:
         return _tuple(arguments)
-    cls = annotation if origin is None else origin
+    return _of_class(annotation if origin is None else origin)
+
+
+def _of_class(cls: Any) -> Kind | None:
     if cls is np.ndarray:
         return Kind("an array (np.asarray makes one)", _instance_of(np.ndarray | np.generic))
     if cls is Callable or getattr(cls, "__name__", None) == "Callable":

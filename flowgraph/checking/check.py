@@ -1,4 +1,4 @@
-"""fg.check: are the gradients right, of whatever kind the target is?"""
+"""fg.check: whether the gradients are right, of whatever kind the target is."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 
 class Effort(NamedTuple):
-    """How much one target may take: calls of fprop, and seconds of the processor, more of them where a framework runs
-    the function, which may compile it for every shape."""
+    """How much one target may take: calls of fprop, and seconds of the processor.
+
+    Those are more where a framework runs the function, which may compile it for every shape.
+    """
 
     budget: int
     seconds: float
@@ -41,7 +43,7 @@ EFFORTS = {
 }
 
 
-def check(
+def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     target: Any,
     *inputs: Any,
     bprop: Callable[..., Any] | None = None,
@@ -160,6 +162,7 @@ class WithSettings:
     names: tuple[str, ...]
 
     def __call__(self, *arguments: Any) -> Any:
+        """The function's value, with its last arguments by name."""
         count = len(arguments) - len(self.names)
         return self.function(*arguments[:count], **dict(zip(self.names, arguments[count:], strict=True)))
 
@@ -172,6 +175,7 @@ class WithoutSettings:
     names: tuple[str, ...]
 
     def __call__(self, *inputs: Any) -> Any:
+        """The function's value, given those of the settings that it names."""
         count = len(inputs) - len(self.names)
         known = _defaults(self.function, 0)
         settings = dict(zip(self.names, inputs[count:], strict=True))

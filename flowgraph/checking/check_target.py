@@ -14,6 +14,7 @@ from flowgraph.checking.code_constants import numbers_in, sizes_in, words_in
 from flowgraph.checking.contract import contract
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import side_effects
+from flowgraph.checking.point import Point
 from flowgraph.checking.precision import other_types
 from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import shape_regimes
@@ -92,11 +93,7 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
             f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
             "its domain, at which fprop is finite"
         )
-    examination.leave_out_settings(point)
-    examination.find_slope(point)
-    examination.find_unit(point)
-    examination.find_tangents(point)
-    examination.find_contract(point)
+    _learn(examination, point)
     inputs, active = examination.inputs, examination.active
     coordinates = 6 if point.slower_than(SLOW) else 24
     examination.visit("the example", inputs, coordinates=coordinates, single=4)
@@ -119,6 +116,15 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     _visit(examination, joint, 0.95)
     if order >= 2:
         second_order(examination)
+
+
+def _learn(examination: Examination, point: Point) -> None:
+    """What the example tells of the operation, before anything is compared."""
+    examination.leave_out_settings(point)
+    examination.find_slope(point)
+    examination.find_unit(point)
+    examination.find_tangents(point)
+    examination.find_contract(point)
 
 
 def _sample(examination: Examination, found: list[Inputs], count: int) -> list[Inputs]:

@@ -271,6 +271,7 @@ def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> 
 
 
 def random_direction(point: Point, i: int, rng: np.random.Generator) -> Array:
+    """A random direction by one input, of its scale, within its structure."""
     scales = point.scales(i)
     d = scales * rng.uniform(0.5, 1.5, scales.shape) * rng.choice([-1.0, 1.0], scales.shape)
     return within(point, i, np.asarray(d))
@@ -283,6 +284,7 @@ def within(point: Point, i: int, d: Array) -> Array:
 
 
 def coordinate(point: Point, i: int, element: int) -> Direction:
+    """The direction along one element of an input, within its structure."""
     scales = point.scales(i)
     d = np.zeros(scales.size)
     d[element] = scales.ravel()[element]

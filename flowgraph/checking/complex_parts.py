@@ -33,10 +33,12 @@ class OfParts(Box):
     examples = None  # it is tested with the boxes that have complex examples
 
     def fprop(self, *parts: Value) -> Value:
+        """The value of the box at the complex children."""
         children = self.whole(parts)
         return self._box(children).fprop(*children)
 
     def bprop(self, grad: Value, h: Value, *parts: Value) -> tuple[Value, ...]:
+        """The gradients by real and imaginary parts."""
         children = self.whole(parts)
         box = self._box(children)
         sent: list[Any] = []

@@ -151,6 +151,7 @@ class Failure:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
+        """The fields by name, as JSON has them."""
         return dict(vars(self))
 
 

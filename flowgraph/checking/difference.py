@@ -43,6 +43,7 @@ class Stencil:
         self.minus: list[Array | None] = []
 
     def extend(self, depth: int) -> None:
+        """Evaluate the steps that are not there yet, up to `depth` of them on both sides."""
         for k in range(len(self.plus), depth):
             h = self.start * SHRINK**-k
             self.plus.append(self.along(h))
@@ -73,6 +74,7 @@ class Stencil:
         return quotients, (noise + _input_rounding(quotients)) / h[:, None]
 
     def one_sided(self, side: int, noise: Array) -> tuple[Array, Array] | None:
+        """Quotients of one side (steps × outputs) and their rounding floors; None of fewer than two legal steps."""
         h, usable = self.rows(side > 0, side < 0)
         if len(usable) < 2:
             return None
@@ -82,6 +84,7 @@ class Stencil:
         return quotients, 2 * (noise + _input_rounding(quotients)) / h[:, None]
 
     def slopes(self, noise: Array) -> Slopes | None:
+        """The extrapolated slopes: central where both sides are legal, else of one side, None where neither is."""
         central = self.central(noise)
         if central is not None:
             value, error = extrapolate(*central, ratio=SHRINK**2, growth=SHRINK**2)

@@ -64,6 +64,7 @@ class Examination:
 
     @classmethod
     def begin(cls, target: Target, seed: int, budget: int, seconds: float, scope: Scope = EVERYTHING) -> Examination:
+        """An examination of a target at its example, in float64."""
         inputs = tuple(in_double(x) if i in target.differentiated else x for i, x in enumerate(target.inputs))
         structures = {i: s for i in target.differentiated if (s := structure_of(inputs[i])) is not None}
         active = tuple(i for i in target.differentiated if i not in target.constant)
@@ -83,6 +84,7 @@ class Examination:
             return None
 
     def within_domain(self, inputs: Inputs) -> bool:
+        """Whether inputs are inside the declared domain."""
         for i, (low, high) in self.target.domain.items():
             x = np.asarray(inputs[i])
             if x.size and not (x.min() >= low and x.max() <= high):
@@ -90,9 +92,11 @@ class Examination:
         return True
 
     def skip(self, reason: str) -> None:
+        """Count a regime that is not legal."""
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
     def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
+        """Compare the gradients in some directions at a point; None where the inputs are not legal."""
         point = self.point(regime, inputs)
         if point is None:
             return None
@@ -164,10 +168,12 @@ class Examination:
         return self.scope.allows(self.target, self.inputs, inputs)
 
     def known(self, suspicion: Suspicion) -> bool:
+        """Whether a mistake of this kind, in this child, has been found before."""
         child = suspicion.child
         return any(kind == suspicion.kind and child in (known, None) for kind, known in self.wrong)
 
     def settle(self, ruling: Ruling) -> None:
+        """Enter a ruling: a failure, a warning, or one more comparison that is undecided."""
         suspicion = ruling.suspicion
         if ruling.excuse:
             self.excused[ruling.excuse] += 1
@@ -267,9 +273,11 @@ class Examination:
         return time.process_time() + needed > self.deadline
 
     def warn(self, kind: str, text: str) -> None:
+        """Enter a warning; the first of a kind stays."""
         self.warnings.setdefault(kind, text)
 
     def fail(self, kind: str, point: Point, note: str, child: int | None = None, loud: str = "") -> None:
+        """Enter a failure that is not one of values."""
         self.settle(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
 
 

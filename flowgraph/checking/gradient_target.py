@@ -44,6 +44,7 @@ class GradientCalls:
 
     @property
     def active(self) -> list[int]:
+        """The children that have a gradient."""
         return [i for i in self.target.differentiated if i not in self.target.constant]
 
     def fprop(self, *inputs: Value) -> Value:
@@ -135,6 +136,7 @@ class WithoutFirst:
     count: int
 
     def __call__(self, *inputs: Any) -> Any:
+        """The predicate of the inputs alone."""
         return self.valid(*inputs[self.count :])
 
 

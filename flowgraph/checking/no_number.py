@@ -13,35 +13,47 @@ from flowgraph.checking.runner import Illegal
 
 def no_number(fault: FormFault, rng: np.random.Generator) -> Ruling:
     """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
+    why = _no_derivative(fault, rng)
+    if why:
+        return Ruling("undecided", fault, note=why)
+    return Ruling("wrong", fault, note=fault.note or "bprop gives a NaN or infinity where the slopes are finite")
+
+
+def _no_derivative(fault: FormFault, rng: np.random.Generator) -> str:
+    """Why there may be no derivative at the point, "" where there is one."""
     point = fault.point
     if fault.kind == "raised" and "LinAlgError" in fault.note:
-        return Ruling("undecided", fault, note=fault.note)
+        return fault.note
     wide = widened(point)
     if wide is not None and disagrees(point, wide):
-        return Ruling("undecided", fault, note="fprop has no correct digits here")
+        return "fprop has no correct digits here"
     if _passes_through_infinity(point):
-        return Ruling("undecided", fault, note="fprop itself divides by 0 on its way to a finite value")
+        return "fprop itself divides by 0 on its way to a finite value"
     generic = _of_other_gradients(point, rng)
     if generic is None:
-        return Ruling("undecided", fault, note="another incoming gradient gives no finite value here")
+        return "another incoming gradient gives no finite value here"
+    return _no_slopes(fault, generic, rng)
+
+
+def _no_slopes(fault: FormFault, generic: Point, rng: np.random.Generator) -> str:
+    """Why quotients of differences tell of no derivative at the point, "" where they do."""
+    point = fault.point
     children = [fault.child] if fault.child is not None else list(point.active)
     seen = 0
     for child in children:
         directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
-        directions += _bad_coordinates(fault, child)
-        for direction in directions:
+        for direction in directions + _bad_coordinates(fault, child):
             bounded = quotients_stay_bounded(point.stencil(direction))
             if bounded is False or quotients_stay_bounded(generic.stencil(direction)) is False:
-                return Ruling("undecided", fault, note="the derivative is infinite here")
+                return "the derivative is infinite here"
             seen += bounded is True
     if seen == 0 and any(point.size(child) for child in children):
-        return Ruling("undecided", fault, note="no step is legal on either side")
+        return "no step is legal on either side"
     if is_singular(point, rng):
-        return Ruling("undecided", fault, note="the value jumps here")
+        return "the value jumps here"
     if any(_stuck(point, i, rng) for i in point.active if i not in children):
-        return Ruling("undecided", fault, note="another input can be moved to neither side here")
-    note = fault.note or "bprop gives a NaN or infinity where the slopes are finite"
-    return Ruling("wrong", fault, note=note)
+        return "another input can be moved to neither side here"
+    return ""
 
 
 def _passes_through_infinity(point: Point) -> bool:

@@ -49,8 +49,11 @@ def _measured(point: Point, direction: Direction) -> Array:
 
 
 def _stairs(point: Point, direction: Direction, beside: float) -> Array:
-    """The height of the steps of an output that keeps its bits over fine spacings and climbs by equal steps over
-    coarser ones, else 0: x - tanh(x) at 1e-6 climbs by an ulp of x, which is a large part of its value."""
+    """The height of the steps of an output that keeps its bits over fine spacings, else 0.
+
+    Over coarser spacings it climbs by equal steps: x - tanh(x) at 1e-6 climbs by an ulp of x, which is a large part of
+    its value.
+    """
     height = np.zeros(point.value.shape)
     near = [point.along(direction, beside + k * SPACINGS[-2]) for k in range(4)]
     fine = np.stack([value for value in near if value is not None] or [point.value])
@@ -177,7 +180,9 @@ def analytic_roughness(
 
 
 def slope_rounding(point: Point, grad: Array) -> list[float]:
-    """One unit of |grad| |F| / |x| for each child: what is left of a gradient whose terms cancel, as along a row of
-    ones through a normalisation."""
+    """One unit of |grad| |F| / |x| for each child.
+
+    That is left of a gradient whose terms cancel, as along a row of ones through a normalisation.
+    """
     reach = UNIT * float(np.abs(grad).max(initial=0.0)) * float(np.abs(point.value).max(initial=0.0))
     return [reach / float(point.scales(i).min()) if point.size(i) else 0.0 for i in point.active]

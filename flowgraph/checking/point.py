@@ -60,9 +60,11 @@ class Point:
         return self.seconds > seconds
 
     def project(self, flat: Array) -> Array:
+        """The part of a flat value that is compared."""
         return flat if self.projection is None else self.projection @ flat
 
     def moved(self, direction: Direction, h: float) -> Inputs:
+        """The inputs at x + h d."""
         inputs = list(self.inputs)
         for i, d in direction.items():
             x = inputs[i]
@@ -92,6 +94,7 @@ class Point:
         return np.asarray(4 * self.runner.unit * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
 
     def slopes(self, direction: Direction, depth: int = 4, start: float = STEP) -> Slopes | None:
+        """The slopes of the value along a direction."""
         stencil = self.stencil(direction, start)
         stencil.extend(depth)
         slopes = stencil.slopes(self.rounding())
@@ -111,6 +114,7 @@ class Point:
         return self.runner.bprop(unflatten(flat, self.output), self.output, self.inputs)
 
     def size(self, i: int) -> int:
+        """The number of elements of an input."""
         return int(np.size(self.inputs[i]))
 
     def scales(self, i: int) -> Array:

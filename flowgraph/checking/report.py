@@ -56,9 +56,11 @@ class Report:
 
     @property
     def passed(self) -> bool:
+        """Whether the verdict is a pass; undecided is none."""
         return self.verdict == "pass"
 
     def raise_for_failure(self) -> None:
+        """Raise GradientError with the report, unless nothing failed."""
         __tracebackhide__ = True  # pytest then shows the line of the test
         if self.verdict == "fail":
             raise GradientError(str(self))
@@ -146,6 +148,7 @@ def _described(examination: Examination) -> list[Failure]:
 
 
 def report_of(examination: Examination, seed: int) -> Report:
+    """The report of an examination that has ended."""
     tally, runner = examination.tally, examination.runner
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
     failures = _described(examination)

@@ -68,6 +68,7 @@ class Runner:
         return inputs
 
     def restore_random_state(self) -> None:
+        """Set every source of randomness back to where it stood at the start."""
         for source, state in self._states:
             _restore(source, state)
         if self._global_state is not None:
@@ -80,6 +81,7 @@ class Runner:
         return bool(self._states) or self._global_state is not None
 
     def elapsed(self) -> float:
+        """Seconds of the processor since the start."""
         return self.watch.seconds()
 
     def used(self) -> float:
@@ -87,6 +89,7 @@ class Runner:
         return max(self.evaluations / self.budget, self.elapsed() / self.seconds)
 
     def fprop(self, inputs: Inputs) -> Value:
+        """One evaluation, counted, with the random state of the first."""
         self.evaluations += 1
         if self._states or self._global_state is not None:
             self.restore_random_state()
@@ -95,6 +98,7 @@ class Runner:
         return _call(self.target.fprop, *self._own(inputs))
 
     def bprop(self, grad: Value, output: Value, inputs: Inputs) -> Value:
+        """One call of bprop, counted."""
         self.bprop_calls += 1
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
@@ -117,6 +121,7 @@ class Runner:
         return output
 
     def accepts(self, inputs: Inputs) -> bool:
+        """Whether `valid` allows these inputs."""
         try:
             return self.target.valid is None or bool(np.all(_call(self.target.valid, *inputs)))
         except Exception:
@@ -204,6 +209,7 @@ def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def inspect_module(value: Value) -> bool:
+    """Whether a value is a module."""
     return type(value).__name__ == "module"
 
 

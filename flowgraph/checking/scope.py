@@ -18,8 +18,11 @@ Words = str | Iterable[str] | None
 
 @dataclass(frozen=True)
 class Scope:
-    """`vary` and `fixed` hold words of KINDS and names of inputs; an empty `vary` is everything. `without` are
-    the names of excuses that are not made for a mismatch."""
+    """What is varied, what is kept, and what is excused.
+
+    `vary` and `fixed` hold words of KINDS and names of inputs; an empty `vary` is everything. `without` are the names
+    of excuses that are not made for a mismatch.
+    """
 
     strict: bool = False
     vary: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ class Structure:
     tangent: Callable[[Array, Array], Array] | None = None
 
     def made(self, x: Array) -> Array:
+        """The array with the property; a number and an empty array have none."""
         return self.impose(x) if x.ndim and x.size else x
 
 

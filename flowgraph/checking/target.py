@@ -17,6 +17,7 @@ Inputs: TypeAlias = tuple[Any, ...]
 
 
 def is_float_array(value: Value) -> bool:
+    """Whether a value is an array or a NumPy number of a float type."""
     return isinstance(value, np.ndarray | np.floating) and np.issubdtype(np.asarray(value).dtype, np.floating)
 
 
@@ -80,6 +81,7 @@ class Target:
         valid: Callable[..., Any] | None = None,
         second: Callable[..., Any] | None = None,
     ) -> Target:
+        """A target of an fprop and a bprop, whose float inputs are differentiated."""
         inputs = tuple(_owned(value) for value in inputs)
         differentiated = tuple(i for i, value in enumerate(inputs) if is_differentiable(value))
         if not differentiated:
@@ -119,6 +121,7 @@ def _owned(value: Value) -> Any:
 
 
 def name_of(function: Callable[..., Any]) -> str:
+    """The name of a function as its module has it, that of the class for a callable object."""
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return str(name).replace("<locals>.", "")
 

@@ -42,7 +42,7 @@ from flowgraph.training.progress import progress_callback
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("search"),
               show_default=True, help="The folder of the search.")  # fmt: skip
 @click.pass_context
-def search(
+def search(  # noqa: PLR0913  click gives each option by its name
     context: click.Context, /, data: str, texts: tuple[str, ...], trials: int, sampler: str, pruner: str, refine: int,
     zoom: float, jobs: int, storage: str | None, name: str, out: Path, **options: Any,
 ) -> None:  # fmt: skip

@@ -34,6 +34,7 @@ class Standardiser:
         return cls(x.mean(axis=0), np.where(scale > 1e-12 * np.abs(x).max(axis=0), scale, 1).astype(x.dtype))
 
     def __call__(self, x: Any) -> Any:
+        """Inputs with mean 0 and standard deviation 1, as the inputs had from which this was made."""
         return (x - self.mean) / self.scale
 
     def examples(self, examples: Examples) -> Examples:

@@ -36,6 +36,7 @@ class BpropOf(Box):
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
     def fprop(self, *arrays: Value) -> Value:
+        """What bprop gives for the children asked for."""
         grads, value, children = self._read(arrays)
         parts = self._call(grads, value, children)
         return tuple(parts) if len(parts) > 1 else parts[0]
@@ -43,6 +44,7 @@ class BpropOf(Box):
     def bprop(
         self, grad: Value, h: Value, *arrays: Value, needs: tuple[bool, ...] | None = None, differences: bool = False
     ) -> tuple[Value, ...]:
+        """Exact by the incoming gradient; by central differences for the children, refused unless they are allowed."""
         needs = tuple(not constant for constant in self.constant) if needs is None else needs
         count = sum(self.present)
         directions = grad if isinstance(grad, tuple) else (grad,)
@@ -125,6 +127,7 @@ class SlopeOfBprop(Box):
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
     def fprop(self, *arrays: Value) -> Value:
+        """The central difference of two calls of bprop."""
         directions, grads, _, children = _split(self, arrays)
         inner = self.bprop_box
         size = max((float(np.max(np.abs(d), initial=0)) for d in directions if d is not None), default=0.0)
@@ -137,6 +140,7 @@ class SlopeOfBprop(Box):
         return ((ahead - behind) / (2 * step)).astype(self.dtype)
 
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
+        """Refused."""
         raise self.bprop_box.refusal()
 
     def infer_from_children(self) -> Spec:
@@ -162,6 +166,7 @@ class TransposedBprop(Box):
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
     def fprop(self, *arrays: Value) -> Value:
+        """The product of the directions with bprop of every unit vector."""
         directions, grads, value, children = _split(self, arrays)
         sent = [np.zeros_like(part) for part in parts_of(grads) if part is not None]
         result = np.zeros_like(sent[self.position])
@@ -177,6 +182,7 @@ class TransposedBprop(Box):
         return result
 
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
+        """Refused."""
         raise self.bprop_box.refusal()
 
     def infer_from_children(self) -> Spec:

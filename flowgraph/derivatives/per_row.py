@@ -30,6 +30,7 @@ class PerRow(Box):
     examples = None  # it is tested with Jacobians of boxes that have no rule of their own
 
     def fprop(self, *children: Sequence[Value]) -> Value:
+        """The values of the rows, stacked."""
         rows = [parts_of(self.box.fprop(*one)) for one in self._rows(children)]
         if rows:
             parts = tuple(np.stack(part) for part in zip(*rows, strict=True))
@@ -41,6 +42,7 @@ class PerRow(Box):
         return parts if len(parts) > 1 else parts[0]
 
     def bprop(self, grad: Value, h: Value, *children: Sequence[Value]) -> tuple[Value, ...]:
+        """The gradients of the rows: stacked for batched children, summed for the others."""
         if any(isinstance(one, Box) for one in (grad, *children)):
             return self._bprop_over_rows(grad, children)
         wanted = [position for position, passes in enumerate(self.passes) if passes]

@@ -107,8 +107,10 @@ def _numbers(step: Step, seed: Any, arrays: Sequence[Any], between: Sequence[Any
 
 
 def _leaves(box: Box, there: tuple[bool, ...]) -> list[Any]:
-    """What a bprop is called with, as boxes: the gradient (of each output that one is there for), the value, the
-    children."""
+    """What a bprop is called with, as boxes: the gradient, the value, the children.
+
+    Of several outputs, there is a gradient for each of those that have one.
+    """
     children = [
         child if isinstance(child, Constant) else Input(f"child{i}", shape=child.shape, dtype=child.dtype)
         for i, child in enumerate(box.children)

@@ -86,6 +86,9 @@ class TrainSettings:
             if type(getattr(self, name)) not in kinds:
                 needed = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
                 raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs {needed}")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
         for name, low in COUNTS.items():
             if name not in OPTIONAL or getattr(self, name) is not None:
                 read_count("settings", name, getattr(self, name), low=low, otherwise=", or None" * (name in OPTIONAL))

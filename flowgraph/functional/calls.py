@@ -79,6 +79,7 @@ class Derived:
         self._unread = self._programs.unread(f)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """What the transform gives for the function at these arguments, by a program kept from a call like this one."""
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []

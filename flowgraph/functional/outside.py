@@ -20,6 +20,9 @@ from flowgraph.functional.captured import LARGE
 from flowgraph.functional.generators import GENERATORS
 from flowgraph.functional.steady import BY_TEXT, LIBRARIES, root_of
 
+WRAPPERS = (MethodType, staticmethod, classmethod, functools.partial, property, functools.cached_property)
+"""What is called in place of a function that it holds."""
+
 MOST = 256
 """Names and elements that are looked at before each call; what reads more is called anew."""
 
@@ -115,14 +118,10 @@ class Outside:
             self._open_container(one)
         elif isinstance(one, FunctionType):
             self._open_function(one)
-        elif isinstance(one, MethodType | staticmethod | classmethod):
-            self._waiting += [one.__func__, getattr(one, "__self__", None)]
-        elif isinstance(one, functools.partial):
-            self._waiting += [one.func, one.args, one.keywords]
-        elif isinstance(one, property | functools.cached_property):
-            self._waiting.append(one.fget if isinstance(one, property) else one.func)
         elif isinstance(one, BuiltinFunctionType):
             self._open_builtin(one)
+        elif isinstance(one, WRAPPERS):
+            self._open_wrapper(one)
         elif isinstance(one, type):
             self._open_class(one, steady.OPERATORS | steady.MAKERS)
         elif isinstance(one, ModuleType):
@@ -131,6 +130,16 @@ class Outside:
             self.generators.append(one)
         else:
             self._open_object(one)
+
+    def _open_wrapper(self, one: Value) -> None:
+        if isinstance(one, functools.partial):
+            self._waiting += [one.func, one.args, one.keywords]
+        elif isinstance(one, property):
+            self._waiting.append(one.fget)
+        elif isinstance(one, functools.cached_property):
+            self._waiting.append(one.func)
+        else:
+            self._waiting += [one.__func__, getattr(one, "__self__", None)]
 
     def _open_array(self, array: Array) -> None:
         owner = steady.owner_of(array)

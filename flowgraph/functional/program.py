@@ -95,6 +95,7 @@ class Evaluation:
         ]
 
     def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """The outputs, of the arguments and of the values of the sources."""
         slots = self._constants.copy()
         for i, slot in self._fed:
             slots[slot] = arrays[i]

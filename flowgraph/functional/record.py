@@ -114,14 +114,19 @@ def setting_key(value: Value, sizes: Sizes) -> Hashable:
         return kind, tuple([setting_key(one, sizes) for one in value])
     if kind is slice:
         return kind, setting_key(value.start, sizes), setting_key(value.stop, sizes), setting_key(value.step, sizes)
+    if kind is dict:
+        return kind, tuple([(setting_key(key, sizes), setting_key(one, sizes)) for key, one in value.items()])
     if kind is Size:
         return kind, sizes.named(value)
+    return _object_key(value, sizes)
+
+
+def _object_key(value: Value, sizes: Sizes) -> Hashable:
+    kind = type(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
         return kind, value.shape, value.dtype.char, value.tobytes()
     if isinstance(value, np.dtype):
         return kind, value.str
-    if kind is dict:
-        return kind, tuple([(setting_key(key, sizes), setting_key(one, sizes)) for key, one in value.items()])
     if isinstance(value, Box):
         return kind, tuple([sizes.of(child) for child in value.children]), state_key(value, sizes)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

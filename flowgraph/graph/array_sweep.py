@@ -22,8 +22,10 @@ from flowgraph.graph.where_masking import careful
 def sweep_arrays(
     graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
 ) -> list[Any]:
-    """The gradients of all boxes. Masks of branches that are not taken cost more than the sweep itself, so they are
-    only made where a gradient by one of `wrt` is NaN without them.
+    """The gradients of all boxes.
+
+    Masks of branches that are not taken cost more than the sweep itself, so they are only made where a gradient by one
+    of `wrt` is NaN without them.
     """
     try:
         return _swept(graph, steps, values, seeds, wrt)
@@ -46,8 +48,10 @@ def _swept(
 
 
 def _sweep_to_nan(graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any]) -> list[Any]:
-    """The sweep anew, with an exact 0 for branches that are not taken; a warning names the first bprop that made a NaN
-    of what was free of it, none where the values held one already."""
+    """The sweep anew, with an exact 0 for branches that are not taken.
+
+    A warning names the first bprop that made a NaN of what was free of it, none where the values held one already.
+    """
     grads = list(seeds)
     named = False
     for step in careful(steps, grads):

@@ -61,10 +61,12 @@ def nan_text(graph: Topology, step: Step, position: int) -> str:
 
 
 def read_nan(step: Step, values: Sequence[Any], grads: Sequence[Any]) -> bool:
+    """Whether a step has a NaN among the gradient, the value and the children that its bprop reads."""
     return any(is_nan(part) for part in (grads[step.slot], values[step.slot], *step.read(values)))
 
 
 def is_nan(value: Value) -> bool:
+    """Whether a value, or a part of it, holds a NaN; None holds none."""
     if isinstance(value, tuple):
         return any(is_nan(part) for part in value)
     return value is not None and value.dtype.kind in "fc" and bool(np.isnan(value).any())

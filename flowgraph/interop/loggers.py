@@ -36,10 +36,12 @@ class TensorBoard(Callback):
         self._writer: Any = None
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Open an event file in the folder."""
         writers = _module("tensorboard.summary.writer.event_file_writer", "TensorBoard", "tensorboard")
         self._writer = writers.EventFileWriter(str(self.folder))
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Write the measures of the epoch, and flush them."""
         records = _module("tensorboard.compat.proto.summary_pb2", "TensorBoard", "tensorboard")
         events = _module("tensorboard.compat.proto.event_pb2", "TensorBoard", "tensorboard")
         values = [records.Summary.Value(tag=name, simple_value=value) for name, value in measured(epoch).items()]
@@ -49,6 +51,7 @@ class TensorBoard(Callback):
         self._writer.flush()
 
     def on_end(self, trainer: Trainer) -> None:
+        """Close the event file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -69,6 +72,7 @@ class MLflow(Callback):
         self._own = False
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Start a run unless one is active, and log the settings of the training."""
         mlflow = _module("mlflow", "MLflow", "mlflow")
         self._own = mlflow.active_run() is None
         if self._own:
@@ -76,9 +80,11 @@ class MLflow(Callback):
         mlflow.log_params(described(trainer))
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Log the measures of the epoch."""
         _module("mlflow", "MLflow", "mlflow").log_metrics(measured(epoch), step=epoch.number)
 
     def on_end(self, trainer: Trainer) -> None:
+        """End the run, if it is this logger's own."""
         if self._own:
             self._own = False
             _module("mlflow", "MLflow", "mlflow").end_run()
@@ -99,15 +105,18 @@ class WandB(Callback):
         self._own = False
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Open a run unless one is open, and log the settings of the training."""
         wandb = _module("wandb", "WandB", "wandb")
         self._own = wandb.run is None
         self._run = wandb.init(**self.settings) if self._own else wandb.run
         self._run.config.update(described(trainer), allow_val_change=True)
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Log the measures of the epoch."""
         self._run.log(measured(epoch), step=epoch.number)
 
     def on_end(self, trainer: Trainer) -> None:
+        """Finish the run, if it is this logger's own."""
         if self._own and self._run is not None:
             self._run.finish()
         self._run, self._own = None, False

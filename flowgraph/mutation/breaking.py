@@ -14,8 +14,10 @@ from flowgraph.mutation.changes import Change, changes_of
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong backward pass: of which class or function, what kind of mistake, on which line, and the whole source
-    that has it. `backward` is its whole name, `MyBox.bprop`."""
+    """One wrong backward pass: of which class or function, what kind of mistake, on which line.
+
+    `backward` is its whole name, `MyBox.bprop`; `source` is the whole source that has it.
+    """
 
     file: Path
     box: str

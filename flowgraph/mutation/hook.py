@@ -60,8 +60,10 @@ class MutantFinder(importlib.abc.MetaPathFinder):
 
 
 class FirstStays(list[Any]):
-    """Finders of modules whose first one stays the first: pytest puts one of its own in front, which would read the
-    true file of a package that comes with a plugin."""
+    """Finders of modules whose first one stays the first.
+
+    pytest puts one of its own in front, which would read the true file of a package that comes with a plugin.
+    """
 
     def insert(self, index: SupportsIndex, finder: Any) -> None:
         """Behind the first."""

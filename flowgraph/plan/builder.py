@@ -62,8 +62,10 @@ class Builder:
 
 
 def _as_long(one: Box, other: Box) -> bool:
-    """Whether two boxes have one shape, as far as it is known before a run: what a mask takes has another name each
-    time."""
+    """Whether two boxes have one shape, as far as it is known before a run.
+
+    What a mask takes has another name each time.
+    """
     return one.ndim == other.ndim and all(map(same, one.shape, other.shape))
 
 

@@ -67,6 +67,7 @@ class Placer:
         self.result = Layout()
 
     def layout(self) -> Layout:
+        """Places, sizes and routes of all that the picture has."""
         for path, level in self.nesting.levels.items():
             self._arrange(path, level)
         whole = self.arranged[""][1]

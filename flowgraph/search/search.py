@@ -31,6 +31,7 @@ class Attempt(Callback):
         self._trial = trial
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Report the watched measure on the validation examples; a hopeless trial stops."""
         value = epoch.valid(self.watch)
         if value is not None and self.report(epoch.number, value):
             trainer.stop("pruned: other trials were better at this epoch")
@@ -43,7 +44,7 @@ class Attempt(Callback):
 
 
 @strict_keywords
-def search(
+def search(  # noqa: PLR0913  a keyword for each setting of a search
     train: Callable[[dict[str, Any], Attempt], float],
     space: Space,
     *,

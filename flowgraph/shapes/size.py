@@ -24,6 +24,7 @@ class Size(str):
     terms: dict[Monomial, int]
 
     def __new__(cls, terms: str | Mapping[Monomial, int]) -> Size:
+        """From the name of a size, or from a polynomial: the coefficient of each monomial."""
         polynomial: dict[Monomial, int] = {(str(terms),): 1} if isinstance(terms, str) else dict(terms)
         size = super().__new__(cls, terms if isinstance(terms, str) else _text(polynomial))
         size.terms = polynomial

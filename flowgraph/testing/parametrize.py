@@ -46,8 +46,10 @@ def parametrize_with_checks(boxes: Boxes, *, formulas: Formulas | None = None) -
 
 
 def box_classes(boxes: Boxes) -> list[type[Box]]:
-    """The box classes of an iterable, or those that a package registers: none that is abstract, a leaf, or has
-    `examples = None`, by which a class says that other boxes test it."""
+    """The box classes of an iterable, or those that a package registers.
+
+    None is abstract, a leaf, or has `examples = None`, by which a class says that other boxes test it.
+    """
     if not isinstance(boxes, str | ModuleType):
         return list(boxes)
     package = importlib.import_module(boxes) if isinstance(boxes, str) else boxes

@@ -14,8 +14,10 @@ from flowgraph.testing.probes import assert_same, differentiable, draw, grads_of
 
 
 def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, float]:
-    """The directional derivative of <grad, value>, by central differences with Richardson extrapolation, and its
-    error: the difference of the last two rows of the tableau and the rounding that the smallest step amplifies."""
+    """The directional derivative of <grad, value> and its error, by central differences with Richardson extrapolation.
+
+    The error is the difference of the last two rows of the tableau and the rounding that the smallest step amplifies.
+    """
 
     def objective(step: float) -> float:
         moved = list(case.children)

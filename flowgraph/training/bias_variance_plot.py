@@ -28,15 +28,8 @@ def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.2, 4), layout="constrained")
         axes = figure.subplots()
-        curves = (("squared bias", BLUE), ("variance", VERMILION), ("error", GREEN))
-        for name, colour in curves:
-            key = name.replace(" ", "_")
-            values = [getattr(row, key) for row in found]
-            spread = [row.uncertainty[key] for row in found]
-            lower = [value - one for value, one in zip(values, spread, strict=True)]
-            upper = [value + one for value, one in zip(values, spread, strict=True)]
-            axes.plot(places, values, color=colour, marker="o", markersize=4, label=name)
-            axes.fill_between(places, lower, upper, color=colour, alpha=0.2, linewidth=0)
+        for name, colour in (("squared bias", BLUE), ("variance", VERMILION), ("error", GREEN)):
+            _draw_curve(axes, found, places, name, colour)
         best = places[found.rows.index(found.best)]
         axes.axvline(best, color=GREY, linestyle=":", label=f"smallest error: {found.best.setting}")
         axes.set(xlabel=label, ylabel="squared error", xscale="log" if log and numbers else "linear")
@@ -49,3 +42,13 @@ def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
         figure.patch.set_alpha(0)
         content = figure_bytes(figure, path.suffix)
     return replace_file(path, content)
+
+
+def _draw_curve(axes: Any, found: BiasVariance, places: list[Any], name: str, colour: str) -> None:
+    key = name.replace(" ", "_")
+    values = [getattr(row, key) for row in found]
+    spread = [row.uncertainty[key] for row in found]
+    lower = [value - one for value, one in zip(values, spread, strict=True)]
+    upper = [value + one for value, one in zip(values, spread, strict=True)]
+    axes.plot(places, values, color=colour, marker="o", markersize=4, label=name)
+    axes.fill_between(places, lower, upper, color=colour, alpha=0.2, linewidth=0)

@@ -63,19 +63,23 @@ class Checkpoint(Callback):
         self._written = -math.inf
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Take the lock of the file."""
         if self._lock is not None:
             self._lock.acquire()
 
     def on_end(self, trainer: Trainer) -> None:
+        """Give the lock back."""
         if self._lock is not None:
             self._lock.release()
 
     def on_step(self, trainer: Trainer) -> None:
+        """Write the state if the last time is `seconds` ago."""
         if time.monotonic() - self._written >= self.seconds:
             save_checkpoint(self.path, trainer)
             self._written = time.monotonic()
 
     def on_stop(self, trainer: Trainer) -> None:
+        """Write the last state."""
         save_checkpoint(self.path, trainer)
 
 

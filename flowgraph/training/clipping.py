@@ -44,14 +44,17 @@ class Clipped(Rule):
 
     @property
     def default_rate(self) -> float:  # type: ignore[override]
+        """The learning rate of the rule inside."""
         return self.rule.default_rate
 
     @property
     def needs_weights(self) -> bool:
+        """Whether the rule inside has to be told the weights."""
         return self.rule.needs_weights
 
     @property
     def penalty(self) -> Any:
+        """The penalty that the rule inside minimises beside the objective."""
         return self.rule.penalty
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:
@@ -59,6 +62,7 @@ class Clipped(Rule):
         return replace(self, rule=self.rule.of_weights(weights))
 
     def read(self, setting: str, found: Any) -> Any:
+        """A setting as it is kept: a bound above 0, or a rule."""
         if setting != "rule":
             return None if found is None else read_number(self.name, setting, found, above=0)
         if not isinstance(found, Rule):

@@ -23,6 +23,7 @@ class Keep(Draw):
     rate: float
 
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """A mask of this shape."""
         return (generator.random(shape) >= self.rate) / (1 - self.rate)
 
 

@@ -23,7 +23,7 @@ from flowgraph.training.trainer import Trainer
 
 
 @strict_keywords
-def fit(
+def fit(  # noqa: PLR0913  a keyword for each setting of a training
     model: Any,
     data: Any,
     valid: Any = None,

@@ -47,6 +47,7 @@ class Linear:
         self.scope = current_scope()
 
     def __call__(self, h: Box) -> Box:
+        """The layer applied: h @ W + b, (N, fan_out) of (N, fan_in)."""
         with reopened(self.scope):
             return Affine(h, self.W, self.b, name="a")
 

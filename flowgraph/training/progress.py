@@ -39,13 +39,16 @@ class Bar(Callback):
         )
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Show the bar."""
         self.task = self.progress.add_task("training", total=epochs, completed=trainer.epoch)
         self.progress.start()
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Move the bar on, with the measures of the epoch beside it."""
         self.progress.update(self.task, completed=epoch.number, description=describe(epoch))
 
     def on_end(self, trainer: Trainer) -> None:
+        """Leave the bar as it is."""
         self.progress.stop()
 
 
@@ -56,9 +59,11 @@ class Lines(Callback):
         self.tell = write if printed else logger.info
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Note how many epochs there are."""
         self.epochs = epochs
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Write the measures of every tenth epoch and of the last."""
         if epoch.number % max(self.epochs // 10, 1) == 0 or epoch.number == self.epochs:
             self.tell(f"epoch {epoch.number}/{self.epochs}: {describe(epoch)}")
 

@@ -36,9 +36,11 @@ class SGD(Rule):
 
     @property
     def gain(self) -> float:
+        """1: a step is the rate times the gradient."""
         return 1.0
 
     def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+        """A step against the gradient."""
         return {parameter: parameter - rate * grad}
 
 
@@ -50,6 +52,7 @@ class _WithVelocity(Rule):
 
     @property
     def gain(self) -> float:
+        """1 / (1 − β), by which steps grow under a gradient that stays."""
         return 1 / (1 - self.beta)
 
 
@@ -64,6 +67,7 @@ class Momentum(_WithVelocity):
     """
 
     def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+        """A step against the velocity, and the new velocity."""
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
         return {parameter: parameter - rate * moved, v: moved}
@@ -80,6 +84,7 @@ class Nesterov(_WithVelocity):
     """
 
     def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+        """A step against the gradient plus β times the new velocity, and the new velocity."""
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
         return {parameter: parameter - rate * (grad + self.beta * moved), v: moved}
@@ -101,6 +106,7 @@ class RMSProp(Rule):
     default_rate = 1e-3
 
     def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+        """A step against the scaled gradient, and the new mean square."""
         s = self.state(parameter, "mean_square")
         square = self.rho * s + (1 - self.rho) * (grad * grad)
         return {parameter: parameter - rate * (grad / (np.sqrt(square) + self.epsilon)), s: square}
@@ -125,6 +131,7 @@ class Adam(Rule):
     counts_steps = True
 
     def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+        """A step against the corrected mean over the root of the corrected mean square, and both new means."""
         m, s = self.state(parameter, "mean"), self.state(parameter, "mean_square")
         mean = self.beta1 * m + (1 - self.beta1) * grad
         square = self.beta2 * s + (1 - self.beta2) * (grad * grad)
@@ -147,6 +154,7 @@ class _OnWeights(Rule):
 
     @property
     def needs_weights(self) -> bool:
+        """Whether it acts on weights that it was not told."""
         return self.strength > 0 and self.parameters is None
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:
@@ -154,6 +162,7 @@ class _OnWeights(Rule):
         return replace(self, parameters=weights)
 
     def read(self, setting: str, found: Any) -> Any:
+        """A setting as it is kept: `parameters` as a list without repetitions."""
         if setting != "parameters":
             return super().read(setting, found)
         return None if found is None else _read_parameters(self.name, found)
@@ -204,9 +213,11 @@ class AdamW(Adam, _OnWeights):
 
     @property
     def strength(self) -> float:
+        """The decay."""
         return self.decay
 
     def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+        """The step of Adam, less the decay of a weight."""
         found = super().change(parameter, grad, rate, count)
         if self.acts_on(parameter):
             moved: Any = found[parameter]
@@ -243,13 +254,16 @@ class Proximal(_OnWeights):
 
     @property
     def strength(self) -> float:
+        """The factor l1."""
         return self.l1
 
     @property
     def penalty(self) -> Any:
+        """l1 · Σ |W|, None while it acts on nothing."""
         return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
 
     def read(self, setting: str, found: Any) -> Any:
+        """A setting as it is kept: l1 at least 0, a rule with a gain."""
         if setting == "l1":
             return read_number(self.name, setting, found, low=0)
         if setting != "rule":
@@ -262,6 +276,7 @@ class Proximal(_OnWeights):
         return found
 
     def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+        """The step of the rule, then the proximal step of a weight."""
         found = self.rule.change(parameter, grad, rate, count)
         if self.acts_on(parameter):
             moved: Any = found[parameter]

@@ -45,6 +45,7 @@ class Schedule:
     """
 
     def __call__(self, t: int) -> float:
+        """The rate of update t, from 1 on; UsageError below."""
         if t < 1:
             raise UsageError(f"{type(self).__name__}: found update {t}, but updates are counted from 1")
         return float(self.rate(t))
@@ -88,9 +89,11 @@ class Fixed(Schedule):
         _above_zero(self, alpha=self.alpha)
 
     def rate(self, t: int) -> float:
+        """α."""
         return self.alpha
 
     def conditions(self) -> Convergence:
+        """The sum is infinite, and so is that of the squares."""
         return Convergence(True, False)
 
 
@@ -106,9 +109,11 @@ class InverseTime(Schedule):
         _above_zero(self, alpha=self.alpha, delta=self.delta)
 
     def rate(self, t: int) -> float:
+        """α / (1 + δ t)."""
         return self.alpha / (1 + self.delta * t)
 
     def conditions(self) -> Convergence:
+        """Both hold."""
         return Convergence(True, True)
 
 
@@ -129,9 +134,11 @@ class Power(Schedule):
             raise UsageError(f"Power: found delta={self.delta}, needs 0.5 < delta <= 1; {why} otherwise")
 
     def rate(self, t: int) -> float:
+        """α / t^δ."""
         return float(self.alpha / t**self.delta)
 
     def conditions(self) -> Convergence:
+        """Both hold, since 0.5 < δ ≤ 1."""
         return Convergence(True, True)
 
 
@@ -150,9 +157,11 @@ class FixedFirst(Schedule):
         _follows(self)
 
     def rate(self, t: int) -> float:
+        """α in the first updates, then the rate of the schedule that follows."""
         return self.alpha if t <= self.updates else self.then.rate(t - self.updates)
 
     def conditions(self) -> Convergence:
+        """Those of the schedule that follows."""
         return self.then.conditions()
 
 
@@ -172,9 +181,11 @@ class Step(Schedule):
             raise UsageError(f"Step: found factor={self.factor}, needs a number below 1; Fixed keeps the rate")
 
     def rate(self, t: int) -> float:
+        """α · factor^k after k times `every` updates."""
         return float(self.alpha * self.factor ** ((t - 1) // self.every))
 
     def conditions(self) -> Convergence:
+        """A geometric series: both sums are finite."""
         return Convergence(False, True)
 
 
@@ -198,10 +209,12 @@ class Cosine(Schedule):
             raise UsageError(f"Cosine: found lowest={self.lowest}, needs 0 to alpha={self.alpha}")
 
     def rate(self, t: int) -> float:
+        """The rate along the cosine, `lowest` after it."""
         done = min((t - 1) / max(self.updates - 1, 1), 1.0)
         return _along_cosine(self.alpha, self.lowest, done)
 
     def conditions(self) -> Convergence:
+        """Those of the constant `lowest`, or of 0."""
         return Convergence(self.lowest > 0, self.lowest == 0)
 
 
@@ -231,6 +244,7 @@ class OneCycle(Schedule):
         set_frozen(self, "lowest", _up_to("lowest", lowest, self.alpha))
 
     def rate(self, t: int) -> float:
+        """The rate along the two cosines, `lowest` after them."""
         top, end = self.rise * self.updates - 1, self.updates - 1.0
         done = min(t - 1.0, end)
         if done <= top:
@@ -238,6 +252,7 @@ class OneCycle(Schedule):
         return _along_cosine(self.alpha, float(self.lowest or 0), (done - top) / (end - top))
 
     def conditions(self) -> Convergence:
+        """Those of the constant `lowest`, or of 0."""
         return Convergence(bool(self.lowest), not self.lowest)
 
 
@@ -257,9 +272,11 @@ class WarmUp(Schedule):
         _follows(self)
 
     def rate(self, t: int) -> float:
+        """The share t / updates of the first rate, then the rate of the schedule that follows."""
         return self.then.rate(1) * t / self.updates if t <= self.updates else self.then.rate(t - self.updates)
 
     def conditions(self) -> Convergence:
+        """Those of the schedule that follows."""
         return self.then.conditions()
 
 

@@ -48,7 +48,7 @@ class Trainer:
     parameters, what the rule remembers, the counts, sums of this epoch, early stopping, the history.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a keyword for each setting of a training
         self,
         model: Any,
         train: Any,

@@ -45,14 +45,22 @@ def is_of(value, annotation):
     if origin in (types.UnionType, typing.Union):
         return any(is_of(value, one) for one in arguments)
     if origin is tuple:
-        if isinstance(value, np.ndarray) and value.ndim == 1:
-            value = tuple(value)
-        if not isinstance(value, tuple | list):
-            return False
-        each = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
-        return len(each) == len(value) and all(is_of(v, a) is not False for v, a in zip(value, each, strict=True))
+        return is_tuple_of(value, arguments)
     if origin is collections.abc.Callable:
         return callable(value)
+    return is_of_class(value, annotation)
+
+
+def is_tuple_of(value, arguments):
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = tuple(value)
+    if not isinstance(value, tuple | list):
+        return False
+    each = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+    return len(each) == len(value) and all(is_of(v, a) is not False for v, a in zip(value, each, strict=True))
+
+
+def is_of_class(value, annotation):
     truth = isinstance(value, bool | np.bool_)
     if annotation is bool:
         return truth

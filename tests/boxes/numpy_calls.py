@@ -67,9 +67,11 @@ def assert_every_batch(function: Callable[..., Any], *shapes: tuple[Any, ...], b
 
 
 def assert_as_numpy(function: Callable[..., Any], *arrays: Any, rtol: float = 1e-11) -> None:
-    """What `function` gives on boxes is what it gives on arrays: shapes, dtypes, values; and for the arrays of floats
-    gradients of any order: the first from `bprop` and from the gradient graph, the second from that graph, both held
-    against central differences."""
+    """What `function` gives on boxes is what it gives on arrays: shapes, dtypes, values.
+
+    Gradients for the arrays of floats are held against central differences: the first from `bprop` and from the
+    gradient graph, the second from that graph.
+    """
     rng = np.random.default_rng(0)
     floats = [i for i, a in enumerate(arrays) if np.asarray(a).dtype.kind == "f"]
     boxes = [fg.Parameter(a) if i in floats else fg.Constant(a) for i, a in enumerate(arrays)]

@@ -83,9 +83,13 @@ def assert_of_boxes(output: fg.Box, wrt: Sequence[fg.Box]) -> None:
     boxes = [*grad, *(box for form in forms.values() for box in form)]
     run = fg.Graph(*(box for box in boxes if isinstance(box, fg.Box))).fprop()
     found = {name: [run[box] if isinstance(box, fg.Box) else box for box in form] for name, form in forms.items()}
-    grads = [run[box] for box in grad]
-    for one, other in zip(found["vjp"], grads, strict=True):
+    for one, other in zip(found["vjp"], [run[box] for box in grad], strict=True):
         assert_near(one, other, "vjp", "gradient")
+    assert_forms_agree(found, directions)
+
+
+def assert_forms_agree(found: Any, directions: Arrays) -> None:
+    """Matrices of derivatives hold the products, and second order by one way holds that by another."""
     if "rows" in found:
         for row, column in zip(found["rows"], found["columns"], strict=True):
             assert_near(row, column, "jacobian by rows", "by columns")

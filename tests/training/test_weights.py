@@ -137,8 +137,9 @@ def test_a_gradient_that_needs_only_the_shape_of_a_child_does_not_depend_on_it()
     assert local_dependence(E[number] > 0, E[number]) is None
 
 
-def by_hand(values, grads, decay, decayed, rate=0.05, steps=5, beta1=0.9, beta2=0.999, epsilon=1e-8):
+def by_hand(values, grads, decay, decayed, rate=0.05, steps=5):
     """Loshchilov and Hutter's AdamW in NumPy, on a dict of arrays; the gradients are asked for in each step."""
+    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
     values = {name: value.copy() for name, value in values.items()}
     means = {name: np.zeros_like(value) for name, value in values.items()}
     squares = {name: np.zeros_like(value) for name, value in values.items()}

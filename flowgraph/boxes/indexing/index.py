@@ -260,6 +260,7 @@ def _axes_read(item: Any) -> int:
 
 
 def check_index(box: Any) -> None:
+    """Refuse an index that holds anything but slices, integers, None, Ellipsis and places of arrays."""
     known = (slice, int, np.integer, Size, type(None), type(Ellipsis))
     for item in box.index if isinstance(box.index, tuple) else (box.index,):
         plain = isinstance(item, known) and not isinstance(item, bool)

@@ -20,8 +20,10 @@ class OfMatrices(Box, abstract=True):
     """A box of the matrices on the last two axes; axes in front of them are a stack, as in np.linalg."""
 
     def infer(self, *specs: Spec) -> Any:
-        """Shapes by `shapes`, dtypes of a trial on matrices of one element, which are never singular; NumPy takes
-        integers as floats."""
+        """Shapes by `shapes`, dtypes of a trial on matrices of one element, which are never singular.
+
+        NumPy takes integers as floats.
+        """
         try:
             shapes = self.shapes(*(spec.shape for spec in specs))
         except SignatureMismatchError as mismatch:

@@ -40,8 +40,10 @@ class Convolving(Box, abstract=True):
         return read_sliding(self, tuple(size), self.stride, self.padding, self.dilation)
 
     def _columns(self, x: Value, sliding: Sliding) -> Iterator[tuple[slice, Any]]:
-        """Some examples at a time, and per example and group a matrix: what the filter reads in rows, its places in
-        columns."""
+        """Some examples at a time, and per example and group a matrix.
+
+        What the filter reads stands in rows, its places in columns.
+        """
         windows = sliding.windows(sliding.padded(x, 0))
         read = x.shape[1] // self.groups * int(np.prod(sliding.size))
         places = int(np.prod(windows.shape[2 + len(sliding.size) :]))

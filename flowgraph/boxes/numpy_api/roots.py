@@ -43,8 +43,10 @@ def poly(seq_of_zeros: Any) -> Any:
 def polyfit(
     x: Value, y: Value, deg: Any, rcond: Any = None, full: bool = False, w: Value = None, cov: Value = False
 ) -> Any:
-    """np.polyfit of boxes: the coefficients of least squares; with what lstsq tells of them for `full`, with their
-    covariance for `cov`."""
+    """np.polyfit of boxes: the coefficients of least squares.
+
+    With what lstsq tells of them for `full`, with their covariance for `cov`.
+    """
     order = int(deg) + 1
     x, y = as_box(x) * 1.0, as_box(y) * 1.0
     if order < 1 or x.ndim != 1 or y.ndim not in (1, 2):

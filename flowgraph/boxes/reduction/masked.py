@@ -36,8 +36,10 @@ def count_where(a: Value, where: Value, axis: Axes | None, keepdims: bool) -> An
 
 
 def started(a: Box, axis: Axes | None, initial: Value) -> tuple[Any, int]:
-    """The array with the axes of a reduction made one, and a slice more on it, of the value that it starts from; and
-    the place of that axis."""
+    """The array with the axes of a reduction made one, and the place of that axis.
+
+    It has a slice more on it, of the value that the reduction starts from.
+    """
     if isinstance(initial, Box):
         raise UsageError(f"{a.title}: found {initial.title} as initial=, needs a number; use np.maximum or np.minimum")
     merged, place = one_axis(a, axis) if axis != () else (np.expand_dims(a, -1), a.ndim)

@@ -64,6 +64,7 @@ class Adapter(ABC):
         """The bprop of bprop: (by grad, None, *by inputs); what goes through the output is in what goes by inputs."""
 
     def fprop(self, *inputs: Value) -> Value:
+        """The outputs as NumPy arrays; how to pull gradients back is kept for bprop."""
         parts, pull = self.run(inputs)
         if not parts:
             raise TypeError(f"{self.framework}: the function returned no array of floats, which alone have gradients")
@@ -73,6 +74,7 @@ class Adapter(ABC):
         return output
 
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
+        """The gradients by the framework, None for what is not differentiated."""
         pull = next((pull for known, pull in self._runs if known is output), None)
         if pull is None:
             _, pull = self.run(inputs)

@@ -34,6 +34,7 @@ class Written:
     text: Callable[..., str]
 
     def __call__(self, members: list[Any]) -> Any:
+        """The value, of these members."""
         return self.build(members)
 
 

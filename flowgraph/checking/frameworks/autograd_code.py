@@ -31,6 +31,7 @@ class AutogradCode(Adapter):
     framework = "autograd"
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        """The outputs, and the function that pulls gradients back through them."""
         outputs = self._values(inputs)
         kept: list[Any] = []
 
@@ -45,6 +46,7 @@ class AutogradCode(Adapter):
     def second(
         self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
+        """The bprop of bprop, by make_vjp twice."""
         core = importlib.import_module("autograd").make_vjp
         together = importlib.import_module("autograd.builtins").tuple
         active, function = self._of_active(inputs, 1)

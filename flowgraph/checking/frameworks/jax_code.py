@@ -70,6 +70,7 @@ class JaxCode(Adapter):
         self._compiled: dict[Hashable, Any] = {}
 
     def of_subset(self, differentiated: tuple[int, ...]) -> JaxCode:
+        """The same code, with a compilation of its own."""
         made = super().of_subset(differentiated)
         made._compiled = {}
         return made
@@ -81,6 +82,7 @@ class JaxCode(Adapter):
         return function(*positional, **keywords)
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        """The outputs, and the function that pulls gradients back through them."""
         jax = sys.modules["jax"]
         with jax.enable_x64(True):
             both = self._both(inputs)
@@ -131,6 +133,7 @@ class JaxCode(Adapter):
     def second(
         self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
+        """The bprop of bprop, by jax.vjp twice."""
         jax = sys.modules["jax"]
         with jax.enable_x64(True):
             active, function = self._of_active(inputs)

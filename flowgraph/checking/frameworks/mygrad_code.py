@@ -28,6 +28,7 @@ class MygradCode(Adapter):
     framework = "mygrad"
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        """The outputs, and the function that pulls gradients back through them."""
         outputs = [y.data.copy() for y in self._run(inputs)[1]]
 
         def pull(grads: tuple[Any, ...]) -> list[Any]:
@@ -45,6 +46,7 @@ class MygradCode(Adapter):
     def second(
         self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
+        """Refused: MyGrad has no second derivatives."""
         raise NotImplementedError("mygrad: gradients cannot be differentiated again; check with order=1")
 
     def _run(self, inputs: Inputs) -> tuple[list[Any], list[Any]]:

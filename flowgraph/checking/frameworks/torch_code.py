@@ -88,6 +88,7 @@ class TorchCode(Adapter):
             self.torch.set_rng_state(before)
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        """The outputs, and the function that pulls gradients back through them."""
         leaves = self._leaves(inputs)
         active = self._active(leaves)
         outputs = self._values(leaves)
@@ -103,6 +104,7 @@ class TorchCode(Adapter):
         return [y.numpy(force=True) for y in outputs], pull
 
     def second(self, grads: Value, gradients: Any, grad: Value, output: Value, *inputs: Any) -> tuple[Any, ...]:
+        """The bprop of bprop, by torch.autograd.grad twice."""
         leaves = self._leaves(inputs)
         arriving = self._tensor(grad).requires_grad_()
         active = self._active(leaves)
@@ -197,8 +199,11 @@ class TorchCode(Adapter):
 
 
 def differentiated_inputs(arguments: Arguments) -> tuple[int, ...]:
-    """Of what is given those that require a gradient if any does, as torch's own gradcheck has it, otherwise every
-    tensor of floats; and all parameters of a module, since frozen ones are none of its inputs."""
+    """The inputs that are differentiated, as torch's own gradcheck has it.
+
+    Of what is given those that require a gradient if any does, otherwise every tensor of floats; and all parameters
+    of a module, since frozen ones are none of its inputs.
+    """
     floats = [i for i, x in enumerate(arguments.inputs) if is_float_array(x)]
     given = [i for i in floats if i < arguments.first_own]
     asked = [i for i in given if getattr(arguments.originals[i], "requires_grad", False)]

@@ -38,7 +38,7 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
 
     classes_: Array
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  scikit-learn reads the hyperparameters off the signature
         self,
         hidden_layer_sizes: Sequence[int] = (100,),
         activation: Any = "relu",

@@ -26,7 +26,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     _network: Network
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  scikit-learn reads the hyperparameters off the signature
         self,
         hidden_layer_sizes: Sequence[int] = (100,),
         activation: Any = "relu",

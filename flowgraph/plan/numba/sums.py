@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 def write_loop(writer: Writer, loop: Loop) -> None:
     """The loops over some sizes, with what is set before and stored after sums."""
-    index = list(LETTERS[: len(loop.sizes)])
-    sums = [box for box in loop.boxes if isinstance(box, Reduction)]
     if not loop.boxes:  # they have moved to later loops
         return
+    sums = [box for box in loop.boxes if isinstance(box, Reduction)]
     for one in sums:
         _start_in_memory(writer, one)
-    indent = "    "
-    for axis in range(len(index) + 1):
-        for one in sums:
-            if _starts(one) == axis:
-                writer.lines.append(f"{indent}{writer.variable(one)} = {_identity(one)}")
-        if axis < len(index):
-            writer.lines.append(f"{indent}for {index[axis]} in range({loop.sizes[axis]}):")
-            indent += "    "
+    for axis in range(len(loop.sizes) + 1):
+        indent = "    " * (axis + 1)
+        for one in _starting(sums, axis):
+            writer.lines.append(f"{indent}{writer.variable(one)} = {_identity(one)}")
+        if axis < len(loop.sizes):
+            writer.lines.append(f"{indent}for {LETTERS[axis]} in range({loop.sizes[axis]}):")
     for box in loop.boxes:
-        _write_body(writer, box, indent)
-    for axis in range(len(index), -1, -1):
-        for one in sums:
-            if _starts(one) == axis:
-                writer.store(one, _kept_index(one), "    " * (axis + 1))
+        _write_body(writer, box, "    " * (len(loop.sizes) + 1))
+    for axis in range(len(loop.sizes), -1, -1):
+        for one in _starting(sums, axis):
+            writer.store(one, _kept_index(one), "    " * (axis + 1))
+
+
+def _starting(sums: list[Reduction], axis: int) -> list[Reduction]:
+    return [one for one in sums if _starts(one) == axis]
 
 
 def _write_body(writer: Writer, box: Box, indent: str) -> None:

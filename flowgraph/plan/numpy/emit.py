@@ -117,6 +117,7 @@ class Writer:
             self.wholes[id(plan.buffers[box])] = section.whole
 
     def write(self, results: Sequence[Box]) -> Source:
+        """The source of the step, which returns these results."""
         self.results = set(results)
         waiting: list[Box] = []  # views of members of a chain, which gets its lines at its last member
         for box in self.plan.graph.boxes:
@@ -243,6 +244,7 @@ class Writer:
         return self.source.bind_new(f"spare_{self.source.names[parameter]}", lambda memory: memory.new[parameter])
 
     def headline(self, box: Box) -> None:
+        """A comment with the scope of a box, where it is another than that of the line above."""
         scope = box.scope.rstrip("/")
         if scope != self.scope:
             if scope or self.scope is not None:
@@ -250,6 +252,7 @@ class Writer:
             self.scope = scope
 
     def line(self, box: Box, text: str, comment: bool = True) -> None:
+        """A line of source, with the shape of the box as a comment beside it."""
         known = sizes_known(box)
         shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))

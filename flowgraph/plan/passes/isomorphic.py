@@ -86,8 +86,10 @@ def _likeness(
 
 
 def found_inside(graph: Graph, updated: Mapping[Parameter, Box]) -> set[Box]:
-    """The boxes that compute new values element by element, from children of their shape and numbers, and nothing else
-    that is read."""
+    """The boxes that compute new values element by element, and nothing else that is read.
+
+    Their children have their shape, or are numbers.
+    """
     inside: set[Box] = set()
     outside: set[Box] = set(graph.outputs[: len(graph.outputs) - len(updated)])
     new = set(updated.values())
@@ -155,4 +157,5 @@ def _cuts(members: Members, fits: Sequence[bool]) -> list[tuple[int, int]]:
 
 
 def children_of(members: Members) -> list[Members]:
+    """The first children of all members, then the second ones, and so on."""
     return list(zip(*[box.children for box in members], strict=True))

@@ -50,6 +50,7 @@ class MultiHeadAttention(Layer):
         self.bo = Parameter(np.zeros(size, dtype), name="bo")
 
     def __call__(self, x: Any, keys: Any = None, values: Any = None, *, mask: Any = None) -> Any:
+        """The output, (N, T, size), for queries from x; keys are x, and values are the keys, unless given."""
         keys = x if keys is None else keys
         values = keys if values is None else values
         for one in (x, keys, values):

@@ -36,7 +36,7 @@ class ConvLayer(Layer):
     2015, Delving deep into rectifiers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  a keyword for each setting of the layer
         self,
         channels: int,
         filters: int,
@@ -64,6 +64,7 @@ class ConvLayer(Layer):
         self.b = Parameter(np.zeros(filters, dtype), name="b")
 
     def __call__(self, x: Any) -> Any:
+        """The convolution plus biases: (N, filters, *sizes) of (N, channels, *sizes)."""
         axes = self.W.value.ndim - 2
         with self._built(x, axes + 2):
             biases: Any = np.expand_dims(self.b, tuple(range(1, axes + 1)))

@@ -31,6 +31,7 @@ class Embedding(Layer):
         self.W = Parameter(read_generator("Embedding", rng).normal(size=shape).astype(dtype), name="W")
 
     def __call__(self, numbers: Any) -> Any:
+        """The row of each number: one axis more than `numbers`."""
         with self._built(numbers):
             if numbers.dtype.kind not in "iu":
                 raise DtypeError(f"Embedding: found {numbers.title} of dtype {numbers.dtype}, needs whole numbers")

@@ -58,6 +58,7 @@ class BatchNorm(Layer):
         return [self.scale, self.shift]
 
     def __call__(self, x: Box, *, training: bool = False) -> Any:
+        """The normalised batch: by its own mean and variance in training, else by the running ones."""
         self._check(x)
         with self._built(x):
             mean, variance = self._batch(x, 0) if training else (self.mean, self.variance)
@@ -113,6 +114,7 @@ class LayerNorm(Layer):
         self.shift = Parameter(np.zeros(self.shape, dtype), name="shift")
 
     def __call__(self, x: Any) -> Any:
+        """Each example, normalised over the last axes."""
         with self._built(x):
             if tuple(x.shape[-len(self.shape) :]) != self.shape:
                 raise ShapeError(f"LayerNorm: found {x.title} of shape {x.shape}, needs (..., {self.shape})")

@@ -32,38 +32,34 @@ def indexed(draw):
     index, rest = [], list(shape)
     while rest:
         kind = draw(st.sampled_from(["int", "slice", "none", "array", "mask", "mask2", "stop", "ellipsis", "zero-d"]))
-        size = rest[0]
+        again = kind == "ellipsis" and ... in [i for i in index if not isinstance(i, np.ndarray)]
+        if kind == "stop" or again:
+            break
         if kind == "none":
             index.append(None)
-            continue
-        if kind == "stop":
-            break
-        if kind == "ellipsis":
-            if ... in [i for i in index if not isinstance(i, np.ndarray)]:
-                break
+        elif kind == "ellipsis":
             index.append(...)
-            skipped = draw(st.integers(0, len(rest)))
-            rest = rest[skipped:]
-            if skipped and not rest:
-                break
-            continue
-        if kind == "mask2" and len(rest) > 1:
+            rest = rest[draw(st.integers(0, len(rest))) :]
+        elif kind == "mask2" and len(rest) > 1:
             index.append(draw(npst.arrays(bool, tuple(rest[:2]))))
             rest = rest[2:]
-            continue
-        rest = rest[1:]
-        if kind == "slice":
-            index.append(draw(slices(size + 1)))
-        elif kind == "mask":
-            index.append(draw(npst.arrays(bool, (size,))))
-        elif size == 0:
-            index.append(slice(None))
-        elif kind == "int":
-            index.append(draw(st.integers(-size, size - 1)))
         else:
-            shape_of_index = () if kind == "zero-d" else together
-            index.append(draw(npst.arrays(np.int64, shape_of_index, elements=st.integers(-size, size - 1))))
+            index.append(draw(items(kind, rest[0], together)))
+            rest = rest[1:]
     return a, tuple(index)
+
+
+def items(kind, size, together):
+    """What stands in an index for one axis."""
+    if kind == "slice":
+        return slices(size + 1)
+    if kind == "mask":
+        return npst.arrays(bool, (size,))
+    if size == 0:
+        return st.just(slice(None))
+    if kind == "int":
+        return st.integers(-size, size - 1)
+    return npst.arrays(np.int64, () if kind == "zero-d" else together, elements=st.integers(-size, size - 1))
 
 
 def holds_an_empty_mask(index):

@@ -1,5 +1,7 @@
-"""Planted mistakes in pieces of nets and operations of several steps, most of them those of right_networks and
-right_transforms."""
+"""Planted mistakes in pieces of nets and operations of several steps.
+
+Most of the operations are those of right_networks and right_transforms.
+"""
 
 import numpy as np
 from scipy import special
