@@ -10,6 +10,7 @@ import _signal  # type: ignore[import-not-found]  # what `signal` is made of; th
 import _thread
 import os
 import sys
+from collections.abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def begin() -> None:
         _handle_by(_signal.default_int_handler)
 
 
-def _handle_by(handler: Any) -> None:
+def _handle_by(handler: Callable[..., Any]) -> None:
     try:
         _signal.signal(_signal.SIGINT, handler)
     except ValueError:  # in a thread, which gets no interrupts

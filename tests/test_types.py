@@ -68,4 +68,4 @@ def test_the_file_of_the_user_runs():
 
 def test_few_parameters_are_open():
     """Beside those that hold the value of a box, which is an array or a box; 38 % were, before it had a name."""
-    assert open_types.share(sum(open_types.counts().values(), Counter())) < 0.13, open_types.table()
+    assert open_types.share(sum(open_types.counts().values(), Counter())) < 0.1, open_types.table()

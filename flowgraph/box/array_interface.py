@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import concrete_values
 from flowgraph.box.array_requests import Asker, who_asks
@@ -46,7 +47,9 @@ class ArrayMethods(Node, Operators[Made]):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         return call_ufunc(ufunc, method, inputs, keywords)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
+    def __array_function__(
+        self, function: Callable[..., Any], types: Sequence[type], args: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> Any:
         return call_function(function, args, keywords)
 
     def _made_by(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Made:
@@ -144,11 +147,11 @@ class ArrayMethods(Node, Operators[Made]):
         """Refused: a box has no value before a run."""
         self._refuse("tolist()", "iterate over the box itself: [one for one in box]", ".tolist()")
 
-    def __getitem__(self, index: Any) -> Made:
+    def __getitem__(self, index: object) -> Made:
         made: Made = call_function(operator.getitem, (self, index), {})
         return made
 
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+    def __setitem__(self, index: object, value: object) -> NoReturn:
         raise UsageError(
             f"{self.title}: found an assignment to elements, but a box is immutable; choose elements with "
             f"np.where(mask, new, box), or build a new box with fg.set_at(box, index, new)"
@@ -175,7 +178,7 @@ class ArrayMethods(Node, Operators[Made]):
             )
         return (self[i] for i in range(len(self)))
 
-    def __contains__(self, value: Any) -> NoReturn:
+    def __contains__(self, value: object) -> NoReturn:
         self._refuse("in", "build np.any(box == value), or look at the value of a run")
 
     def __bool__(self) -> bool:
@@ -215,7 +218,7 @@ class ArrayMethods(Node, Operators[Made]):
             self._refuse(f"a number to print as {spec!r}", "print the box itself, or the result of the function", "")
         return str(self)
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+    def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
         """Whole numbers and truth values, which have no gradient, while a function is traced; else refused."""
         if concrete_values.current() is None or len(self.outputs) > 1 or self.dtype.kind not in "biu":
             self._refuse_to(who_asks("np.asarray() or np.array()", _ITSELF))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.errors import DtypeError
 
 Array = np.ndarray[Any, Any]
 
 
-def frozen_copy(value: Any, dtype: Any = None) -> Array:
+def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
     """A read-only array of one's own, of numbers or truth values."""
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

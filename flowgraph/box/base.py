@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import concrete_values, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
@@ -173,7 +174,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
             for child in children
         )
 
-    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
+    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
         """None keeps the dtype that NumPy gives to what is no Python number."""
         return None
 
@@ -190,7 +191,7 @@ class Leaf(Box, abstract=True):
         """A leaf reads nothing: the run gives it its value."""
         raise UsageError(f"{self.title}: a leaf has no fprop; its value is given to the run")
 
-    def _read(self, shape: Shape, dtype: Any) -> None:
+    def _read(self, shape: Shape, dtype: DTypeLike) -> None:
         """What a leaf has in place of children and inference."""
         found = np.dtype(dtype)
         native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity

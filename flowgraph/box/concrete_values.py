@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,13 +13,24 @@ from flowgraph.box.arrays import Array
 from flowgraph.box.node import Node
 from flowgraph.box.random_draws import seed_of_run
 
+if TYPE_CHECKING:
+    from flowgraph.box.random_draws import Seed
+    from flowgraph.box.value import Value
+
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
 
 class Steps(Protocol):
     """What looks on while functions of NumPy are called on boxes."""
 
-    def call(self, build: Callable[..., Any], function: Any, method: str, inputs: Any, keywords: Any) -> Any:
+    def call(
+        self,
+        build: Callable[..., Any],
+        function: Callable[..., Any],
+        method: str,
+        inputs: Sequence[Any],
+        keywords: Mapping[str, Any],
+    ) -> Any:
         """What the function makes of its arguments: what `build` makes of them, or the same from another source."""
 
 
@@ -37,7 +48,7 @@ class Trace:
         self,
         values: Mapping[Node, Any],
         constants: type[Any] | None = None,
-        seed: Any = None,
+        seed: Seed = None,
         lends: Callable[[Array], bool] | None = None,
     ) -> None:
         self.answers: list[tuple[Node, Callable[[Any], Any], Any]] = []
@@ -61,7 +72,7 @@ class Trace:
         """Whether an array stays as it is while the call lasts, so that it need not be copied."""
         return self._lends is not None and self._lends(array)
 
-    def note(self, leaf: Any) -> tuple[Any, int]:
+    def note(self, leaf: Value) -> tuple[Any, int]:
         """The seed of a random leaf, None for that of the call, and its number among those of the same seed."""
         if leaf not in self.randoms:
             if self._seeds:
@@ -72,7 +83,7 @@ class Trace:
         return self.randoms[leaf]
 
     @contextmanager
-    def seeded(self, seed: Any) -> Iterator[None]:
+    def seeded(self, seed: Seed) -> Iterator[None]:
         """Let the random leaves that are built inside draw from a seed of their own, counted from 0."""
         self._seeds.append((seed, iter(range(1 << 62))))
         try:
@@ -109,7 +120,7 @@ class Trace:
                 values[one] = np.asarray(value)[()]
         return values[box]
 
-    def _value_of_leaf(self, leaf: Any) -> Any:
+    def _value_of_leaf(self, leaf: Value) -> Any:
         if hasattr(leaf, "draw"):
             seed, number = self.note(leaf)
             return leaf.value_for(self.seed if seed is None else seed, number, {})

@@ -9,7 +9,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Copying(Node):
         twin.__dict__.update({**state, "children": children, **copied, **own})
         return twin
 
-    def _copied_setting(self, name: str, value: Any, memo: dict[int, Any]) -> Any:
+    def _copied_setting(self, name: str, value: object, memo: dict[int, Any]) -> Any:
         try:
             return copy.deepcopy(value, memo)
         except FlowgraphError:
@@ -81,7 +81,7 @@ class Copying(Node):
                 f"its class a __deepcopy__, which may return self, or keep it outside of the box{self._line()}"
             ) from error
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         if type(self).__reduce__ is not object.__reduce__:
             return self.__reduce__()
         state = self.__getstate__()
@@ -135,7 +135,7 @@ class _Done:
         self.now = now
         self.depth = now.depth
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         self.now.depth = self.depth
         return types.NoneType, ()
 
@@ -146,7 +146,7 @@ class _InOrder:
     def __init__(self, boxes: Sequence[Any]) -> None:
         self.boxes = boxes
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         now = _Pickling.now()
         done = _Done(now)
         now.depth = 0
@@ -195,7 +195,7 @@ def _needed(box: Any) -> Iterator[Any]:
             yield from _boxes_in(value)
 
 
-def _boxes_in(value: Any) -> Iterator[Any]:
+def _boxes_in(value: object) -> Iterator[Any]:
     if isinstance(value, Copying):
         yield value
     elif isinstance(value, tuple | frozenset):
@@ -203,12 +203,12 @@ def _boxes_in(value: Any) -> Iterator[Any]:
             yield from _boxes_in(part)
 
 
-def _may_change(name: str, value: Any) -> bool:
+def _may_change(name: str, value: object) -> bool:
     """Whether what stands in a box under this name is to be copied with it."""
     return name not in _ALIKE and not _is_fixed(value)
 
 
-def _is_fixed(value: Any) -> bool:
+def _is_fixed(value: object) -> bool:
     if isinstance(value, tuple | frozenset):
         return all(map(_is_fixed, value))
     if isinstance(value, slice):
@@ -224,7 +224,7 @@ def _numpys_own(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return found if found == dtype else dtype
 
 
-def refuse_unpicklable(owner: Any, members: Mapping[str, Any], protocol: Any) -> None:
+def refuse_unpicklable(owner: object, members: Mapping[str, Any], protocol: SupportsIndex) -> None:
     """Refuse what pickle cannot write down, in the name of who holds it: a lambda, an open file, a local class."""
     for name, value in (("class", type(owner)), *members.items()):
         why = None if name in _ALIKE else _why_unpicklable(value, protocol)

@@ -31,6 +31,6 @@ def exports(package: str, path: Iterable[str]) -> dict[str, Any]:
     return {one.__name__: one for one in sorted(own, key=lambda one: one.__name__)}
 
 
-def is_public(one: Any) -> bool:
+def is_public(one: object) -> bool:
     """Whether a name is shown beside `fg.Graph`; a box that only gradients are made of is not."""
     return not (isinstance(one, type) and issubclass(one, Box)) or one.public

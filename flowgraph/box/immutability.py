@@ -26,7 +26,7 @@ class Immutable(Node):
             return getattr(self.spec, name)
         raise UnknownAttributeError(_unknown_attribute(self, name))
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         raise FrozenError(_immutable(self, name, f"an assignment to {name!r}"))
 
     def __delattr__(self, name: str) -> None:

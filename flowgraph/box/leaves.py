@@ -101,7 +101,7 @@ class Parameter(Leaf):
         return view_of(self.array, self.title, f"{way_out}\n  built at {self.built_at}")
 
     @value.setter
-    def value(self, value: Any) -> None:
+    def value(self, value: object) -> None:
         array = np.asarray(value)
         if array.dtype.kind in "iub" and not isinstance(value, np.ndarray):
             array = array.astype(self.dtype)
@@ -129,7 +129,7 @@ class Parameter(Leaf):
         if home is not None:
             self.__dict__["_value"] = None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name != "value":
             super().__setattr__(name, value)
         object.__setattr__(self, name, value)
@@ -187,13 +187,13 @@ class Random(Leaf):
         return drawn
 
 
-def read_shape(shape: Any, title: str) -> Shape:
+def read_shape(shape: object, title: str) -> Shape:
     """A shape as the user wrote it: a number or a name per axis."""
     sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     return tuple(_read_size(size, title) for size in sizes)
 
 
-def _read_size(size: Any, title: str) -> int | Size:
+def _read_size(size: object, title: str) -> int | Size:
     if isinstance(size, Size) and all(map(is_size_name, size.names)):
         return size
     if isinstance(size, str) and not isinstance(size, Size) and size.isidentifier():

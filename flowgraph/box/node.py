@@ -104,7 +104,7 @@ class Node:
         return f"<{self.title}{settings}: {shapes}>"
 
 
-def _short(setting: Any) -> str:
+def _short(setting: object) -> str:
     if isinstance(setting, np.ndarray):
         return f"array({setting.tolist()})" if setting.size <= 8 else f"array of {shape_text(setting.shape)}"
     return repr(setting)

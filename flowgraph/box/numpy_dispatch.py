@@ -57,7 +57,7 @@ def register(cls: type[Node], functions: Sequence[Any]) -> None:
         _builders[function] = builder
 
 
-def builder_of(function: Any) -> Any:
+def builder_of(function: Callable[..., Any]) -> Any:
     """What stands for a NumPy function, if anything does."""
     return _builders.get(function)
 
@@ -122,7 +122,9 @@ def bind(cls: type[Node], function: Callable[..., Any], *args: Any, **keywords: 
     return cls(*children, **settings)
 
 
-def _call(function: Any, builder: Callable[..., Any] | None, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+def _call(
+    function: Callable[..., Any], builder: Callable[..., Any] | None, args: Sequence[Any], keywords: Mapping[str, Any]
+) -> Any:
     if builder is None:
         raise UnsupportedError(
             f"{_name(function)}: found a box, but no box stands for this function; compose it from functions that "
@@ -224,7 +226,7 @@ def _default(function: Callable[..., Any], name: str) -> Any:
     return signature.parameters[name].default if signature is not None and name in signature.parameters else None
 
 
-def _is_default(value: Any, default: Any) -> bool:
+def _is_default(value: object, default: object) -> bool:
     """Whether an argument says no more than leaving it out does."""
     return value is default or (type(value) in (bool, int, str) and value == default)
 
@@ -237,12 +239,12 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
-def _unsupported_argument(function: Any, name: str) -> UnsupportedError:
+def _unsupported_argument(function: Callable[..., Any], name: str) -> UnsupportedError:
     advice = _ADVICE.get(name, "leave it out, or compose the result from other functions")
     return UnsupportedError(f"{_name(function)}: found {name}=, which boxes do not take; {advice}")
 
 
-def _name(function: Any) -> str:
+def _name(function: Callable[..., Any]) -> str:
     if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
         return f"scipy.special.{function.__name__}"
     name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 
 from flowgraph.errors import UsageError
+
+Seed: TypeAlias = int | np.integer[Any] | Sequence[int] | np.ndarray[Any, Any] | np.random.SeedSequence | None
+"""What a run draws from; None draws anew each time."""
 
 draws: dict[str, type[Draw]] = {}
 """Every draw class by name, as the registry of boxes."""
@@ -43,7 +47,7 @@ class Draw:
         raise NotImplementedError(f"{type(self).__name__}: has no __call__; a draw declares one")
 
 
-def seed_of_run(seed: Any, who: str = "fprop") -> Any:
+def seed_of_run(seed: Seed, who: str = "fprop") -> Any:
     """The seed that a run draws from: the one that was given, or fresh entropy for None.
 
     A seed is what `np.random.default_rng` takes as entropy: an integer from 0, a sequence of such integers, or a
@@ -70,5 +74,5 @@ def seed_of_run(seed: Any, who: str = "fprop") -> Any:
     )
 
 
-def _is_entropy(number: Any) -> bool:
+def _is_entropy(number: object) -> TypeGuard[int | np.integer[Any]]:
     return isinstance(number, int | np.integer) and bool(number >= 0)

@@ -26,7 +26,7 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
     owner: str
     way_out: str
 
-    def __array_finalize__(self, source: Any) -> None:
+    def __array_finalize__(self, source: object) -> None:
         self.owner = getattr(source, "owner", "")
         self.way_out = getattr(source, "way_out", "")
 
@@ -38,7 +38,7 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
             self._refuse("an assignment to elements")
         super().__setitem__(index, value)
 
-    def fill(self, value: Any) -> None:
+    def fill(self, value: object) -> None:
         """As of an array, where it can be written to."""
         if not self.flags.writeable:
             self._refuse("fill()")
@@ -92,7 +92,7 @@ def _in_place(name: str) -> Any:
     """An operator such as +=, which would write to the array."""
     plain = getattr(np.ndarray, name)
 
-    def operate(self: ReadOnlyArray, other: Any) -> Any:
+    def operate(self: ReadOnlyArray, other: object) -> Any:
         if not self.flags.writeable:
             self._refuse(_SIGNS[name])
         return plain(self, other)

@@ -40,7 +40,7 @@ def kind_of(annotation: Any) -> Kind | None:
     return _of_class(annotation if origin is None else origin)
 
 
-def _of_class(cls: Any) -> Kind | None:
+def _of_class(cls: object) -> Kind | None:
     if cls is np.ndarray:
         return Kind("an array (np.asarray makes one)", _instance_of(np.ndarray | np.generic))
     if cls is Callable or getattr(cls, "__name__", None) == "Callable":
@@ -64,19 +64,19 @@ def _instance_of(cls: Any) -> Callable[[Any], Any]:
     return lambda value: value if isinstance(value, cls) else UNFIT
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: object) -> Any:
     """What a 0-d array holds."""
     return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
 
 
-def _int(value: Any) -> Any:
+def _int(value: object) -> Any:
     if type(value) is int:
         return value
     value = _scalar(value)
     return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else UNFIT
 
 
-def _float(value: Any) -> Any:
+def _float(value: object) -> Any:
     if type(value) is float:
         return value
     value = _scalar(value)
@@ -90,23 +90,23 @@ def _float(value: Any) -> Any:
     return number if number == value or value != value else UNFIT
 
 
-def _complex(value: Any) -> Any:
+def _complex(value: object) -> Any:
     value = _scalar(value)
     return complex(value) if isinstance(value, complex | np.complexfloating) else _float(value)
 
 
-def _bool(value: Any) -> Any:
+def _bool(value: object) -> Any:
     value = _scalar(value)
     return bool(value) if isinstance(value, bool | np.bool_) else UNFIT
 
 
-def _str(value: Any) -> Any:
+def _str(value: object) -> Any:
     if type(value) is str:
         return value
     return str(value) if isinstance(value, np.str_) else value if isinstance(value, str) else UNFIT
 
 
-def _none(value: Any) -> Any:
+def _none(value: object) -> Any:
     return None if value is None else UNFIT
 
 
@@ -130,7 +130,7 @@ def _within(kind: Kind | None, intervals: Sequence[Interval]) -> Kind | None:
     (interval,) = intervals
     read = kind.read
 
-    def within(value: Any) -> Any:
+    def within(value: object) -> Any:
         found = read(value)
         return found if found is not UNFIT and found in interval else UNFIT
 
@@ -147,7 +147,7 @@ def _in_words(needed: str, interval: Interval) -> str:
 
 
 def _choice(choices: Sequence[Any]) -> Kind:
-    def read(value: Any) -> Any:
+    def read(value: object) -> Any:
         value = value.item() if isinstance(value, np.generic) else value
         return next((one for one in choices if isinstance(value, type(one)) and value == one), UNFIT)
 
@@ -159,7 +159,7 @@ def _union(kinds: Sequence[Kind | None]) -> Kind | None:
     if len(known) < len(kinds):
         return None
 
-    def read(value: Any) -> Any:
+    def read(value: object) -> Any:
         found = [kind.read(value) for kind in known]
         return next((one for one in found if one is value), next((one for one in found if one is not UNFIT), UNFIT))
 
@@ -172,7 +172,7 @@ def _tuple(arguments: Sequence[Any]) -> Kind:
     repeated = len(arguments) == 2 and arguments[1] is Ellipsis
     kinds = [kind_of(one) for one in arguments[: 1 if repeated else None]]
 
-    def read(value: Any) -> Any:
+    def read(value: object) -> Any:
         if not isinstance(value, tuple | list) and not (isinstance(value, np.ndarray) and value.ndim == 1):
             return UNFIT
         if not arguments:

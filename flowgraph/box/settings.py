@@ -59,7 +59,7 @@ class BoxSignature:
         return inspect.Signature([*children, *settings, kinds("name", kinds.KEYWORD_ONLY, default=None)])
 
 
-def _read(cls: type[Node], name: str, given: Any, kind: Kind | None) -> Any:
+def _read(cls: type[Node], name: str, given: object, kind: Kind | None) -> Any:
     if kind is None:
         return given
     value = kind.read(given)
@@ -92,6 +92,6 @@ def _way_out(cls: type[Node], field: dataclasses.Field[Any]) -> str:
     return "" if shown is inspect.Parameter.empty else f", such as {field.name}={shown!r}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

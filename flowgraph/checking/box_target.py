@@ -189,7 +189,7 @@ def differentiable(case: Case) -> bool:
     return any(box.passes) and bool(real) and all(spec.dtype.kind in "fc" for spec in box.outputs)
 
 
-def _settled_or_as_it_is(part: Value, child: Any, box: Box, position: int, output: Value) -> Any:
+def _settled_or_as_it_is(part: Value, child: Box, box: Box, position: int, output: Value) -> Any:
     """A gradient of a wrong shape or dtype is handed on, so that the report says whose it is."""
     try:
         return settled(part, child, box, position, output)

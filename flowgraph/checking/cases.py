@@ -133,7 +133,7 @@ def _values(cls: type[Box], label: str, position: int, spec: Spec, rng: np.rando
     return np.zeros(shape, spec.dtype)
 
 
-def _scalar(child: Any) -> Any:
+def _scalar(child: Box) -> Any:
     return () if isinstance(child, tuple) else child.reshape(-1)[0]
 
 

@@ -103,7 +103,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
 
 
 def _of_its_own_kind(
-    target: Any,
+    target: object,
     inputs: tuple[Any, ...],
     feeds: Mapping[str, Any],
     asked: Asked,
@@ -136,7 +136,7 @@ def _of_its_own_kind(
     raise UsageError(f"check: found {type(target).__name__}, needs a box class, a box, a Graph, or a function")
 
 
-def _is_of_boxes(target: Any) -> bool:
+def _is_of_boxes(target: object) -> bool:
     return isinstance(target, Box | Case) or (isinstance(target, type) and issubclass(target, Box))
 
 

@@ -222,5 +222,5 @@ def _new_kinds_first(boxes: Sequence[Box]) -> Iterator[Box]:
     yield from later
 
 
-def _ndim(child: Any) -> int:
+def _ndim(child: Box) -> int:
     return len(child.outputs[0].shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[
     return (None if broken else gradients), faults
 
 
-def _as_array(gradient: Any) -> Array:
+def _as_array(gradient: object) -> Array:
     try:
         return np.asarray(gradient)
     except ValueError:

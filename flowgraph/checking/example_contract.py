@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import numpy as np
 
@@ -214,7 +214,7 @@ def _same_range(one: float, other: float) -> bool:
     return 0 < other < 1 if one < 1 else other > 0
 
 
-def fits(hint: Any, value: Value) -> bool:
+def fits(hint: object, value: Value) -> bool:
     """Whether a setting is of an annotated type, as far as plain types tell: what is not understood allows anything."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):

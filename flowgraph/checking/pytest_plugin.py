@@ -48,7 +48,7 @@ def check_gradients() -> Callable[..., Any]:
     The report is returned, for more to be said of it: `assert check_gradients(MyBox).resolution < 1e-8`.
     """
 
-    def check(target: Any, *inputs: Any, **keywords: Any) -> Any:
+    def check(target: object, *inputs: Any, **keywords: Any) -> Any:
         __tracebackhide__ = True
         from flowgraph.checking import check as check_target
 

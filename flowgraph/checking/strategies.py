@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import Example
@@ -56,7 +57,7 @@ def floats(domain: Interval | None = None, kinks: Sequence[float] = (), dtype: A
 
 def arrays(
     shape: Any,
-    dtype: Any = np.float64,
+    dtype: DTypeLike = np.float64,
     domain: Interval | None = None,
     kinks: Sequence[float] = (),
     layouts: bool = True,
@@ -64,7 +65,7 @@ def arrays(
     """Arrays of that shape (or of shapes drawn from a strategy): all different, or with ties, in any memory layout."""
     elements = floats(domain, kinks, dtype)
 
-    def of(pool: Any) -> Any:
+    def of(pool: object) -> Any:
         return hypothesis_numpy().arrays(dtype, shape, elements=pool, fill=st().nothing())
 
     tied = st().lists(elements, min_size=1, max_size=3).flatmap(lambda few: of(st().sampled_from(few)))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Box
 from flowgraph.checking.runner import reachable_values
 from flowgraph.checking.target import name_of, parameter_names
 from flowgraph.data.files import read_npz
 from flowgraph.errors import UsageError
 
 
-def draw_input(box: Any, sizes: dict[str, int], rng: np.random.Generator) -> Any:
+def draw_input(box: Box, sizes: dict[str, int], rng: np.random.Generator) -> Any:
     """Numbers for an input that is not fed: normal ones, or the labels 0 and 1; a named axis has one size."""
     shape = tuple(size if type(size) is int else sizes.setdefault(str(size), 3 + len(sizes)) for size in box.shape)
     if box.dtype.kind in "fc":
@@ -46,5 +47,5 @@ def arguments_of(function: Any, arrays: Mapping[str, Any]) -> list[Any]:
     return [arrays[name] for name in names]
 
 
-def _names_torch(function: Any) -> bool:
+def _names_torch(function: Callable[..., Any]) -> bool:
     return any(getattr(value, "__name__", "").partition(".")[0] == "torch" for value in reachable_values(function))

@@ -61,7 +61,7 @@ class Shown:
         return json.dumps(_plain({"verdict": verdict, "seed": self.seed, **more, "reports": reports}), indent=2)
 
 
-def github_lines(place: str, thing: Any, report: Report) -> list[str]:
+def github_lines(place: str, thing: object, report: Report) -> list[str]:
     """A line for each failure, at the source of the target; one where it is undecided."""
     if report.verdict not in LEVELS:
         return []
@@ -70,7 +70,7 @@ def github_lines(place: str, thing: Any, report: Report) -> list[str]:
     return [f"::{LEVELS[report.verdict]} {where}::{_escaped(text)}" for text in texts]
 
 
-def _source(thing: Any) -> str:
+def _source(thing: object) -> str:
     """file=...,line=..., where the source of the target is known."""
     target = thing[0] if isinstance(thing, tuple) else thing
     owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
@@ -92,7 +92,7 @@ def _escaped(text: str, title: bool = False) -> str:
     return text
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """The same without what JSON has no word for: NaN and the infinities become texts."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}

@@ -100,5 +100,5 @@ def _tell(result: SearchResult) -> None:
     click.echo(f"trial {last.number}: {last.state}{value} ({settings})")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)

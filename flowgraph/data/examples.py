@@ -52,7 +52,7 @@ class Examples:
         total.update(self.y.tobytes())
         return total.hexdigest()
 
-    def take(self, rows: Any, name: str | None = None) -> Examples:
+    def take(self, rows: object, name: str | None = None) -> Examples:
         """Some of the examples, by their rows."""
         return Examples(self.x[rows], self.y[rows], self.columns, self.classes, name or self.name)
 
@@ -81,7 +81,7 @@ class Examples:
         return f"<Examples: {len(self)} rows of {self.x.shape[1]} columns, {what}>"
 
 
-def _inputs(x: Any, columns: Sequence[str], name: str) -> Array:
+def _inputs(x: object, columns: Sequence[str], name: str) -> Array:
     array = rectangular(x, name)
     if array.ndim != 2:
         raise DataError(
@@ -120,7 +120,7 @@ def rectangular(values: Any, name: str) -> Array:
         ) from None
 
 
-def _targets(y: Any, count: int, classes: tuple[str, ...], name: str) -> Array:
+def _targets(y: object, count: int, classes: tuple[str, ...], name: str) -> Array:
     array = rectangular(y, name)
     if array.shape != (count,):
         raise DataError(f"{name}: found targets of shape {array.shape} for {count} examples, needs ({count},)")

@@ -41,7 +41,7 @@ class Column:
         numbers = np.array(found, float)
         return np.eye(len(self.words))[numbers.astype(int)] if self.kind == "text" else numbers[:, None]
 
-    def _number(self, cell: Any) -> float | None:
+    def _number(self, cell: object) -> float | None:
         """The place of a word, or the number of what has one; None for what fits neither."""
         if self.kind == "text":
             word = str(cell)
@@ -101,14 +101,14 @@ class Preparation:
         return {"columns": [asdict(column) | {"words": list(column.words)} for column in self.columns]}
 
     @classmethod
-    def from_dict(cls, record: Any) -> Preparation:
+    def from_dict(cls, record: object) -> Preparation:
         """Of what `as_dict` gave; anything else is a ValueError."""
         if not isinstance(record, Mapping) or not isinstance(record.get("columns"), list) or not record["columns"]:
             raise ValueError("found no columns in the preparation")
         return cls(tuple(_column(one) for one in record["columns"]))
 
 
-def _column(record: Any) -> Column:
+def _column(record: object) -> Column:
     kinds = ("text", *CONVERSIONS)
     if not isinstance(record, Mapping) or set(record) != {"name", "kind", "words", "fill"}:
         raise ValueError("found a column of the preparation without name, kind, words and fill")
@@ -128,7 +128,7 @@ def without_missing(table: Table, names: Sequence[str]) -> Table:
     return table if len(kept) == len(table) else table.take(kept)
 
 
-def _fits(cell: Any) -> bool:
+def _fits(cell: object) -> bool:
     return any(convert(cell) is not None for convert in CONVERSIONS.values())
 
 

@@ -27,13 +27,13 @@ class Standardiser:
     scale: Array
 
     @classmethod
-    def of(cls, x: Any) -> Standardiser:
+    def of(cls, x: object) -> Standardiser:
         """By the mean and the standard deviation of these inputs."""
         x = np.asarray(x)
         scale = x.std(axis=0)
         return cls(x.mean(axis=0), np.where(scale > 1e-12 * np.abs(x).max(axis=0), scale, 1).astype(x.dtype))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: object) -> Any:
         """Inputs with mean 0 and standard deviation 1, as the inputs had from which this was made."""
         return (x - self.mean) / self.scale
 

@@ -66,7 +66,7 @@ def number(cell: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def days(cell: Any) -> float | None:
+def days(cell: object) -> float | None:
     """The days from the beginning of 1970 to a date or time, None for what is neither; times of no zone are UTC."""
     if isinstance(cell, str):
         try:
@@ -97,7 +97,7 @@ def read_table(path: Any) -> Table:
     return Table(str(path), cells, [f"line {line}" for line in lines])
 
 
-def table_of(frame: Any, name: str = "table") -> Table:
+def table_of(frame: object, name: str = "table") -> Table:
     """The table that a frame of pandas, polars, pyarrow or another library that narwhals knows is; a null is None."""
     narwhals = _narwhals()
     known = narwhals.from_native(frame, eager_only=True)

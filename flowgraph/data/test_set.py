@@ -101,7 +101,7 @@ class TestSet:
     def __copy__(self) -> TestSet:
         return self
 
-    def __deepcopy__(self, memo: Any) -> TestSet:
+    def __deepcopy__(self, memo: object) -> TestSet:
         return self
 
     def __reduce__(self) -> NoReturn:

@@ -94,7 +94,7 @@ def bisect_nonfinite(call: Callable[..., Any], arguments: Sequence[Any], place: 
     return None
 
 
-def _kept(argument: Any, number: int, suspect: tuple[int, int | None], count: int, others_kept: bool) -> Any:
+def _kept(argument: object, number: int, suspect: tuple[int, int | None], count: int, others_kept: bool) -> Any:
     """The argument with the first `count` bad elements of the suspect, and with all or none of the others."""
     arrays = []
     for part, array in parts_of(argument):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.slopes import CHOICE
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.debugging.zero_report import Cause
@@ -18,7 +18,7 @@ STAIRCASE = frozenset({"0", "0, 0"})
 
 
 def lost_at(
-    step: Step, position: int, arrived: Any, values: Sequence[Any], names: Mapping[Box, str], lost: bool
+    step: Step, position: int, arrived: Value, values: Sequence[Any], names: Mapping[Box, str], lost: bool
 ) -> Cause | None:
     """Why a box sends zeros to a child, where it does; `lost` says that it sends nothing else."""
     box = step.box
@@ -46,12 +46,12 @@ def lost_at(
     return Cause(kind, box, names[box], label, share, text)
 
 
-def _unlike(own: Any) -> Any:
+def _unlike(own: Value) -> Any:
     """A gradient whose elements have nothing to do with each other."""
     return np.random.default_rng(0).normal(size=np.shape(own)).astype(own.dtype)[()]
 
 
-def _never_indexed(probe: Any) -> tuple[str, float, str]:
+def _never_indexed(probe: Value) -> tuple[str, float, str]:
     taken = np.any(probe, axis=tuple(range(1, np.ndim(probe)))) if np.ndim(probe) else np.any(probe)
     rows = np.size(taken)
     never = rows - int(np.count_nonzero(taken))
@@ -61,7 +61,7 @@ def _never_indexed(probe: Any) -> tuple[str, float, str]:
 
 
 def _by_slope(
-    step: Step, position: int, probe: Any, arrived: Any, values: Sequence[Any], names: Mapping[Box, str]
+    step: Step, position: int, probe: Value, arrived: Value, values: Sequence[Any], names: Mapping[Box, str]
 ) -> tuple[str, float, str]:
     """An elementwise box: the share of the elements at which a gradient arrives but the slope is zero or tiny."""
     box = step.box
@@ -98,7 +98,7 @@ def _by_value(box: Box, position: int, values: Sequence[Any], step: Step, names:
     return "flat", "its derivative is 0 at the values that it read, as at a minimum or on a plateau"
 
 
-def _units(flat: Any) -> str:
+def _units(flat: Value) -> str:
     """How many of the units, the last axis, are flat for every example."""
     if np.ndim(flat) < 2 or not flat.size:
         return ""

@@ -9,7 +9,7 @@ from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import added, settled
 
 
-def vjp_contribution(step: Step, child: int, grad: Value, own: Any, *values: Any) -> Any:
+def vjp_contribution(step: Step, child: int, grad: Value, own: Value, *values: Any) -> Any:
     """The gradient that a box sends to the child in a slot: over all places in which it is a child."""
     parts = step.bprop(grad, own, *values)
     total: Any = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.vjp_contribution import vjp_contribution
@@ -25,7 +25,7 @@ VANISHING = 1e-7
 WORTH_TELLING = 0.05
 
 
-def why_zero(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box, gradient: Any) -> ZeroReport:
+def why_zero(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box, gradient: Value) -> ZeroReport:
     """See `Grads.why_zero`; `seeds` are the gradients that arrived at the outputs."""
     name = graph.names[box]
     if isinstance(gradient, tuple):

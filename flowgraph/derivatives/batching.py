@@ -103,19 +103,19 @@ def _reshape_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
 
 
 @rule_for(CountLike)
-def _count_like(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+def _count_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     (like,) = box.children
     return RepeatRows(CountLike(found[like], axis=_on_by_one(box.axis, len(like.shape))), some)
 
 
 @rule_for(Sum, Mean)
-def _reduction(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _reduction(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     (a,) = box.children
     return type(box)(found[a], axis=tuple(i + 1 for i in box.axes(len(a.shape))), keepdims=box.keepdims)
 
 
 @rule_for(Flip, CumSum, ExpandDims, Squeeze, Stack)
-def _axis(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _axis(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     """A box whose one setting of place is `axis`."""
     ndim = len(box.shape) if isinstance(box, ExpandDims | Stack) else len(box.children[0].shape)
     if box.axis is None and not isinstance(box, Flip):
@@ -125,7 +125,7 @@ def _axis(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @rule_for(Concatenate, SplitLike, TakeAlongAxis)
-def _axis_of_all(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _axis_of_all(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     if box.axis is None:
         return None
     settings = box.setting_values() | {"axis": _on_by_one(box.axis, len(box.children[0].shape))}
@@ -133,7 +133,7 @@ def _axis_of_all(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @rule_for(Fft, Ifft, Rfft, Irfft, FftShift)
-def _axes(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+def _axes(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     """A box with one child, linear in it, whose one setting of place is `axes`."""
     (a,) = box.children
     twin: Box = type(box)(found[a], **box.setting_values() | {"axes": _on_by_one(box.axes, len(a.shape))})
@@ -141,19 +141,19 @@ def _axes(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
 
 
 @rule_for(FitLike)
-def _fit_like(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+def _fit_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     a, like = (lifted(child, found, some) for child in box.children)
     return FitLike(a, like, axes=_on_by_one(box.axes, len(a.shape) - 1))
 
 
 @rule_for(BothHalves)
-def _both_halves(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+def _both_halves(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     a, like = (lifted(child, found, some) for child in box.children)
     return BothHalves(a, like, axis=_on_by_one(box.axis, len(a.shape) - 1))
 
 
 @rule_for(Transpose)
-def _transpose(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+def _transpose(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     (a,) = box.children
     ndim = len(a.shape)
     axes = range(ndim)[::-1] if box.axes is None else axes_of(box, box.axes, ndim)
@@ -161,7 +161,7 @@ def _transpose(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
 
 
 @rule_for(Reshape)
-def _reshape(box: Any, found: Mapping[Box, Box], some: Box) -> Box:
+def _reshape(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     to = (range(s.start + 1, s.stop + 1) if isinstance(s, range) else s for s in box.to)
     return Reshape(found[box.children[0]], to=(range(1), *to))
 
@@ -185,7 +185,7 @@ def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @rule_for(TensorDot)
-def _tensordot(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _tensordot(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     a, b = box.children
     if a in found and b in found:
         return None
@@ -212,14 +212,14 @@ def _of_stacks(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
 
 
 @rule_for(Diagonal, OnDiagonal)
-def _diagonal(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _diagonal(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     ndim = len(box.children[-1].shape)
     axes = {name: _on_by_one(getattr(box, name), ndim) for name in ("axis1", "axis2")}
     return type(box)(*(lifted(child, found, some) for child in box.children), offset=box.offset, **axes)
 
 
 @rule_for(Einsum)
-def _einsum(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _einsum(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     row = next((label for label in "ZYXWVUT" if label not in box.subscripts), None)
     if row is None:
         return None
@@ -230,7 +230,7 @@ def _einsum(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @rule_for(Index)
-def _index(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
+def _index(box: Box, found: Mapping[Box, Box], some: Box) -> Box | None:
     a, *indices = box.children
     if any(one in found for one in indices) or _apart(box.index):
         return None
@@ -238,7 +238,7 @@ def _index(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
 
 
 @rule_for(IndexAdd)
-def _index_add(box: Any, found: Mapping[Box, Box], some: Box) -> Box | None:
+def _index_add(box: Box, found: Mapping[Box, Box], some: Box) -> Box | None:
     a, like, *indices = box.children
     if any(one in found for one in indices) or _apart(box.index):
         return None

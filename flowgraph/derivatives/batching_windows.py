@@ -15,13 +15,13 @@ from flowgraph.shapes.size import Size
 
 
 @rule_for(MaxPool, MeanPool, SpreadToLargest, MeanOfLargest, SpreadEvenly)
-def _pooling(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _pooling(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     """The window slides over the last axes, whatever stands before them."""
     return box.with_children(*(lifted(child, found, some) for child in box.children))
 
 
 @rule_for(Conv1d, Conv2d, Conv3d)
-def _convolution(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _convolution(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     x, w = box.children
     if w not in found:
         return _unfolded(box.with_children(_folded(found[x]), w), found[x])
@@ -31,7 +31,7 @@ def _convolution(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @rule_for(ConvInput)
-def _input(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _input(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     g, w, like = (lifted(child, found, some) for child in box.children)
     if box.children[1] not in found:
         return _unfolded(box.with_children(_folded(g), box.children[1], _folded(like)), g)
@@ -39,7 +39,7 @@ def _input(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @rule_for(ConvFilters)
-def _filters(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _filters(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     g, x, like = (lifted(child, found, some) for child in box.children)
     if box.children[1] not in found and box.groups == 1:
         return _unfolded(box.with_children(_beside(g), box.children[1], _folded(like)), like)

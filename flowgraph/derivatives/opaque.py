@@ -219,7 +219,7 @@ def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence
     return box.fprop(*children)
 
 
-def _split(box: Any, arrays: Sequence[Any]) -> tuple[list[Any], Any, Any, Sequence[Any]]:
+def _split(box: Box, arrays: Sequence[Any]) -> tuple[list[Any], Any, Any, Sequence[Any]]:
     """The directions, then what the bprop reads."""
     given = iter(arrays)
     directions = [next(given) if present else None for present in box.present]

@@ -11,6 +11,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.random_draws import Seed
 from flowgraph.derivatives.opaque import BpropOf, parts_of, present
 from flowgraph.graph.backward_steps import replay
 from flowgraph.graph.forward import as_values
@@ -92,7 +93,7 @@ def _doubt(step: Step, there: tuple[bool, ...]) -> tuple[str | None, bool]:
     return (None, False) if not stateful else ("it keeps state between calls", True)
 
 
-def _numbers(step: Step, seed: Any, arrays: Sequence[Any], between: Sequence[Any] | None = None) -> Any:
+def _numbers(step: Step, seed: Seed, arrays: Sequence[Any], between: Sequence[Any] | None = None) -> Any:
     """What bprop gives on arrays, after its own fprop; or after one of others that came `between`."""
     value = step.box.fprop(*_copies(arrays))
     if between is not None:

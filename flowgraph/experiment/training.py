@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,12 @@ class Outcome:
 
 
 def train(
-    settings: TrainSettings, folder: Any, *, checks: bool = True, callbacks: Sequence[Any] = (), seconds: float = 5.0
+    settings: TrainSettings,
+    folder: str | PathLike[str],
+    *,
+    checks: bool = True,
+    callbacks: Sequence[Any] = (),
+    seconds: float = 5.0,
 ) -> Outcome:
     """Train into a new folder, alone. A checkpoint is written at most every so many `seconds`, and at the end."""
     experiment = Experiment(settings)
@@ -51,7 +57,7 @@ def train(
 
 
 def resume_training(
-    folder: Any, *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0
+    folder: str | PathLike[str], *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0
 ) -> Outcome:
     """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted."""
     run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
@@ -116,7 +122,7 @@ def _tested(experiment: Experiment, run: RunFolder, predictor: Graph) -> tuple[t
     return (predict(predictor, test.x), test), None
 
 
-def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: Any) -> tuple[Path, ...]:
+def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: object) -> tuple[Path, ...]:
     """The files that a person looks at; where no epoch is complete there is nothing to show."""
     files = [run.config, run.checkpoint, run.model]
     history = outcome.history

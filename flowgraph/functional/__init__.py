@@ -11,9 +11,10 @@ lists, tuples and dataclasses of them, and gradients come in the same containers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from flowgraph.box.random_draws import Seed
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
@@ -50,10 +51,10 @@ _CALLED_HERE = {
 
 def grad(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
@@ -70,10 +71,10 @@ def grad(
 
 def value_and_grad(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
@@ -84,10 +85,10 @@ def value_and_grad(
 
 def elementwise_grad(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
@@ -104,10 +105,10 @@ def elementwise_grad(
 
 def jacobian(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
@@ -118,10 +119,10 @@ def jacobian(
 
 def hessian(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
@@ -132,10 +133,10 @@ def hessian(
 
 def vjp(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
@@ -146,10 +147,10 @@ def vjp(
 
 def jvp(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
@@ -166,10 +167,10 @@ def jvp(
 
 def hvp(
     f: Function,
-    argnums: Any = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     fallback: Fallback | None = None,
-    seed: Any = None,
+    seed: Seed = None,
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:

@@ -45,7 +45,7 @@ def unread_in(code: CodeType) -> frozenset[int]:
     return frozenset(place for place, name in enumerate(code.co_varnames[: code.co_argcount]) if name not in read)
 
 
-def read_argnums(f: Callable[..., Any], argnums: Any, args: Sequence[Any]) -> tuple[int, ...]:
+def read_argnums(f: Callable[..., Any], argnums: object, args: Sequence[Any]) -> tuple[int, ...]:
     """The places of the arguments that are differentiated, counted from the front."""
     if type(argnums) is int and 0 <= argnums < len(args):
         return (argnums,)

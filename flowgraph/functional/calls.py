@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, concrete_values
+from flowgraph.box import Box, Constant, Value, concrete_values
 from flowgraph.box.leaves import Input
-from flowgraph.box.random_draws import seed_of_run
+from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
@@ -65,7 +65,7 @@ class Derived:
 
     def __init__(
         self, f: Callable[..., Any], argnums: Any, transform: Callable[[Subject], Any], vector: bool,
-        fallback: Fallback | None, seed: Any = None, cache: bool = True,
+        fallback: Fallback | None, seed: Seed = None, cache: bool = True,
     ) -> None:  # fmt: skip
         if not callable(f):
             raise UsageError(f"{transform.__name__}: found a {type(f).__name__}, needs a function")
@@ -183,7 +183,7 @@ class Derived:
             leaves.append(one._twin(of_a_call=True))
         return leaves
 
-    def _on_boxes(self, args: Any, keywords: Any) -> Any:
+    def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
         args, keywords = mapped(_own_box, args), mapped(_own_box, keywords)
         trace = concrete_values.current()
@@ -198,7 +198,7 @@ class Derived:
             subject = self._subject(args, keywords)
         return self._transform(subject)
 
-    def _subject(self, args: Any, keywords: Any) -> Subject:
+    def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """What the function makes of boxes, and by which of them it is differentiated."""
         vector = None
         if self._vector:
@@ -212,7 +212,7 @@ class Derived:
         by = tuple([args[place] for place in places]) if several else args[places[0]]
         return Subject(self._f, output, by, vector, self._fallback)
 
-    def _called(self, args: Any, keywords: Any) -> Any:
+    def _called(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """What the function makes of boxes."""
         try:
             return self._f(*args, **keywords)
@@ -248,13 +248,13 @@ def _followed(
     return (program, sources, values) if program.accepts(values) else None
 
 
-def _native(leaf: Any) -> Any:
+def _native(leaf: Value) -> Any:
     """A number as an array, in the byte order of this machine, which is that of all results."""
     array = np.asarray(leaf)
     return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))[()]
 
 
-def _own_box(leaf: Any) -> Any:
+def _own_box(leaf: Value) -> Any:
     """A box of one's own, so that the derivative is by this argument and not by all that reads the same box."""
     return np.positive(leaf) if isinstance(leaf, Box) else Constant(leaf)
 

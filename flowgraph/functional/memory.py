@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Value
 from flowgraph.box.leaves import Parameter, Random
-from flowgraph.box.random_draws import seed_of_run
+from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.functional.generators import states
 from flowgraph.functional.outside import Outside
 from flowgraph.functional.program import Program
@@ -61,7 +61,7 @@ class Binding:
         if not self.settled:
             self.volatile, self._values = True, []
 
-    def values(self, seed: Any) -> Sequence[Any]:
+    def values(self, seed: Seed) -> Sequence[Any]:
         """What a call would take from elsewhere now."""
         if not self._draws and not self._parameters:
             return self._values
@@ -119,7 +119,7 @@ class Memory:
             self._only_reads = False
 
     def find(
-        self, key: Hashable, roots: Sequence[Any], arrays: Sequence[Any], seed: Any
+        self, key: Hashable, roots: Sequence[Any], arrays: Sequence[Any], seed: Seed
     ) -> tuple[Program, Sequence[Any]] | None:
         """The program of a call that need not be made, and what the call would take from elsewhere."""
         if not self._bindings:

@@ -7,7 +7,7 @@ import threading
 import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
@@ -51,7 +51,7 @@ class Programs:
         self._row: list[Mapping[str, Any]] = []
         self._warned = False
 
-    def unread(self, f: Any) -> frozenset[int]:
+    def unread(self, f: Callable[..., Any]) -> frozenset[int]:
         """The places of the arguments of a function that its code never looks at."""
         if isinstance(f, MethodType):
             return frozenset(place - 1 for place in self._unread if place)
@@ -96,7 +96,7 @@ class Programs:
                     if not self._by_key[one.key]:
                         del self._by_key[one.key]
 
-    def note(self, f: Any, transform: str, given: Mapping[str, Any]) -> None:
+    def note(self, f: Callable[..., Any], transform: str, given: Mapping[str, Any]) -> None:
         """A call that needed a new graph: after several in a row a warning names the argument that changes."""
         with self._lock:
             self._row.append(dict(given))
@@ -124,7 +124,7 @@ class Programs:
 _of_code: weakref.WeakKeyDictionary[CodeType, Programs] = weakref.WeakKeyDictionary()
 
 
-def programs_of(f: Any) -> Programs:
+def programs_of(f: Callable[..., Any]) -> Programs:
     """The programs of a function: those of its code, so that a function that is made anew finds them again."""
     code = _code_of(f)
     if code is None:

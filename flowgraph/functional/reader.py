@@ -38,7 +38,14 @@ class Reader:
         self._next = 0
         self._reading = True
 
-    def call(self, build: Callable[..., Any], function: Any, method: str, inputs: Any, keywords: Any) -> Any:
+    def call(
+        self,
+        build: Callable[..., Any],
+        function: Callable[..., Any],
+        method: str,
+        inputs: Sequence[Any],
+        keywords: Mapping[str, Any],
+    ) -> Any:
         """What a function makes of boxes: a copy where the script has the same, else built."""
         if not self._reading:
             return build(function, method, inputs, keywords)
@@ -60,7 +67,7 @@ class Reader:
             return None
         return [self._boxes[place] for place in script.sources]
 
-    def _fits(self, step: Step, inputs: Any, keywords: Mapping[str, Any]) -> bool:
+    def _fits(self, step: Step, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> bool:
         if len(inputs) != len(step.arguments) or len(keywords) != len(step.keywords):
             return False
         strangers = iter(step.strangers)
@@ -104,7 +111,7 @@ class Reader:
             self._boxes.append(one)
         return self._places[box]
 
-    def _copied(self, step: Step, inputs: Any) -> Any:
+    def _copied(self, step: Step, inputs: Sequence[Any]) -> Any:
         boxes = self._boxes
         for cls, state, children, argument in step.copies:
             held = {} if argument is None else {"held": held_of(inputs[argument], state["dtype"])}

@@ -101,7 +101,14 @@ class Writer:
         self._sizes = Sizes()
         self._inside, self._open = False, True
 
-    def call(self, build: Callable[..., Any], function: Any, method: str, inputs: Any, keywords: Any) -> Any:
+    def call(
+        self,
+        build: Callable[..., Any],
+        function: Callable[..., Any],
+        method: str,
+        inputs: Sequence[Any],
+        keywords: Mapping[str, Any],
+    ) -> Any:
         """What a function makes of boxes, noted."""
         if self._inside or not self._open:
             return build(function, method, inputs, keywords)
@@ -127,7 +134,14 @@ class Writer:
             return None
         return Script(tuple(self._steps), tuple(strangers), places, tuple([self.places[one] for one in sources]))
 
-    def _note(self, function: Any, method: str, inputs: Any, keywords: Mapping[str, Any], result: Value) -> None:
+    def _note(
+        self,
+        function: Callable[..., Any],
+        method: str,
+        inputs: Sequence[Any],
+        keywords: Mapping[str, Any],
+        result: Value,
+    ) -> None:
         strangers: list[Any] = []
         held = _held_arguments(function, method, inputs, keywords, result, self.places)
         arguments = tuple([
@@ -208,7 +222,12 @@ def stranger_key(box: Box, places: Mapping[Box, int], sizes: Sizes) -> Any:
 
 
 def _held_arguments(
-    function: Any, method: str, inputs: Sequence[Any], keywords: Any, result: Value, places: Mapping[Box, int]
+    function: Callable[..., Any],
+    method: str,
+    inputs: Sequence[Any],
+    keywords: Mapping[str, Any],
+    result: Value,
+    places: Mapping[Box, int],
 ) -> list[int]:
     """The arguments, by number, that came to be constants of just their value."""
     if keywords or method != "__call__" or not isinstance(result, Box) or len(result.children) != len(inputs):

@@ -85,7 +85,7 @@ def as_boxes(output: Value) -> Any:
     return mapped(_as_box, float(output) if type(output) is int else output)
 
 
-def _as_box(leaf: Any) -> Box:
+def _as_box(leaf: object) -> Box:
     if isinstance(leaf, Box):
         return leaf
     return Constant(leaf, dtype=float if np.asarray(leaf).dtype.kind in "iu" else None)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.order import topological_order
@@ -50,7 +50,7 @@ def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
     wanted = [leaf for leaf, free in zip(leaves, box.passes, strict=True) if free and leaf in slots]
     steps = backward_steps(boxes, slots, wanted)
 
-    def bprop(grad: Any, value: Any, *children: Any) -> tuple[Any, ...]:
+    def bprop(grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:
         known = dict(zip(leaves, children, strict=True))
         values = replay(boxes, slots, known)
         grads: list[Any] = [None] * len(boxes)

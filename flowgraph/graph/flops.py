@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from flowgraph.box import Box
 from flowgraph.shapes.size import Size, add, multiply
 
 Count = int | Size
@@ -26,7 +27,7 @@ class Flops(NamedTuple):
         return " + ".join(part for part in (known, "" if self.complete else "?") if part)
 
 
-def flops_of(box: Any) -> Count | None:
+def flops_of(box: Box) -> Count | None:
     """Floating-point operations of one fprop of a box; None where they are not known before a run."""
     if not box.children or not box.arithmetic:
         return 0

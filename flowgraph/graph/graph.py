@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn, SupportsIndex, cast
 
 from flowgraph.box import Array, Box, Built, Constant
-from flowgraph.box.random_draws import seed_of_run
+from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import feeding
 from flowgraph.graph.array_sweep import sweep_arrays
@@ -55,7 +55,7 @@ class Graph(CachedSteps, DrawnGraph):
         self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
 
     def fprop(
-        self, feeds: Mapping[Any, Any] | None = None, /, *, keep: Any = "all", seed: Any = None, **named: Any
+        self, feeds: Mapping[Any, Any] | None = None, /, *, keep: object = "all", seed: Seed = None, **named: Any
     ) -> Run:
         """Compute every box from its children, children first, and return the run that holds the values.
 
@@ -93,7 +93,7 @@ class Graph(CachedSteps, DrawnGraph):
             f"it with fg.compile(graph)"
         )
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """What pickle and copy build the graph from: its boxes, which outputs they are, what a subclass has added."""
         places = [self.slots[box] for box in self.outputs]
         added = {name: value for name, value in vars(self).items() if name not in _DERIVED}
@@ -121,7 +121,7 @@ class Run(ExplainedRun):
     A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
     """
 
-    def __init__(self, graph: Graph, values: list[Any], complete: bool, seed: Any, sizes: dict[str, int]) -> None:
+    def __init__(self, graph: Graph, values: list[Any], complete: bool, seed: Seed, sizes: dict[str, int]) -> None:
         self.graph = graph
         self.seed = seed
         self.sizes = sizes

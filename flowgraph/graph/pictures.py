@@ -10,10 +10,13 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from flowgraph.box import Box
 from flowgraph.box.value import Value
 
 if TYPE_CHECKING:
     from flowgraph.debugging import NanExplanation, ZeroReport
+    from flowgraph.graph.grads import Grads
+    from flowgraph.graph.graph import Run
 
 View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
@@ -25,8 +28,8 @@ class DrawnGraph:
         self: Any,
         path: str | os.PathLike[str],
         view: View = "forward",
-        run: Any = None,
-        grads: Any = None,
+        run: Run | None = None,
+        grads: Grads | None = None,
         **settings: Any,
     ) -> Any:
         """Draw the graph into a .svg, .png, .pdf, .html or .dot, and return its path; see `flowgraph.rendering`."""
@@ -34,7 +37,7 @@ class DrawnGraph:
 
         return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
 
-    def animate(self: Any, path: str | os.PathLike[str], run: Any, grads: Any = None, **settings: Any) -> Any:
+    def animate(self: Any, path: str | os.PathLike[str], run: Run, grads: Grads | None = None, **settings: Any) -> Any:
         """Write the steps of a run and its bprop as a page (.html) or a playing picture (.svg), and return its path."""
         from flowgraph import rendering
 
@@ -80,7 +83,7 @@ class DrawnGraph:
 class ExplainedRun:
     """What a run can say of its values."""
 
-    def explain_nan(self: Any, box: Any = None, grad: Value = None) -> NanExplanation:
+    def explain_nan(self: Any, box: Box | None = None, grad: Value = None) -> NanExplanation:
         """The first NaN or infinity on the way to a box: who made it, of which elements, and the usual remedy.
 
         Without `box` it looks at the outputs, then at the gradients of the parameters, where `grad` arrives at the
@@ -95,7 +98,7 @@ class ExplainedRun:
 class ExplainedGrads:
     """What gradients can say of themselves."""
 
-    def why_zero(self: Any, key: Any) -> ZeroReport:
+    def why_zero(self: Any, key: object) -> ZeroReport:
         """Why the gradient of a parameter, or of a box that this bprop kept, is zero: where it is lost on the way."""
         from flowgraph import debugging
 

@@ -48,7 +48,7 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
         raise
 
 
-def added(arrived: Any, part: Value) -> Any:
+def added(arrived: Value, part: Value) -> Any:
     """The sum of two gradients; of a box with several outputs, output by output."""
     if type(part) is not tuple:
         return arrived + part
@@ -57,7 +57,7 @@ def added(arrived: Any, part: Value) -> Any:
     )
 
 
-def settled(part: Value, value: Value, box: Box, position: int, own: Any) -> Any:
+def settled(part: Value, value: Value, box: Box, position: int, own: Value) -> Any:
     """What a bprop returned for a child, held against the child's value and summed over what was broadcast."""
     if type(part) is tuple and isinstance(value, tuple | Box):
         return part
@@ -90,7 +90,7 @@ def _fits(found: Sequence[Any], needed: Sequence[Any]) -> bool:
     return len(found) == len(needed) and all(map(same, found, needed))
 
 
-def _mixed(box: Box, found: np.dtype[Any], own: Any) -> bool:
+def _mixed(box: Box, found: np.dtype[Any], own: Value) -> bool:
     """Whether the dtype comes from children of different dtypes, so that NumPy itself has widened the gradient."""
     dtypes = [child.dtype for child in box.children]
     own_dtype = [own.dtype] if hasattr(own, "dtype") else []
@@ -108,7 +108,7 @@ def _other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
     return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == precision
 
 
-def _wrong_count(box: Box, parts: Any) -> BpropError:
+def _wrong_count(box: Box, parts: Value) -> BpropError:
     found = f"{len(parts)} gradients" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
     return BpropError(
         f"{box.title}: bprop returned {found}, needs a tuple of {len(box.children)}, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter, Random
@@ -50,7 +49,7 @@ class Topology:
     def __contains__(self, box: object) -> bool:
         return (self._by_name if isinstance(box, str) else self.slots).__contains__(box)
 
-    def _unknown_box(self, key: Any) -> str:
+    def _unknown_box(self, key: object) -> str:
         """What to say of a box or a name that is not here."""
         if isinstance(key, Box):
             return f"{key.title}: is not in this graph; it holds the boxes that its outputs read"

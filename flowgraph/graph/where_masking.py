@@ -62,7 +62,7 @@ def _is_harmless(step: Step) -> bool:
     return all(step.box.slopes_of(position) in CONSTANT for position, _ in step.wanted)
 
 
-def _in_dtype_of(child: Any, mark: Any) -> Any:
+def _in_dtype_of(child: Box, mark: Value) -> Any:
     """What is taken, in the dtype that gradients of a child have."""
     if mark.dtype == child.dtype:
         return mark
@@ -81,7 +81,7 @@ class _Careful:
         self._step, self._marks = step, marks
         self._inside, self._late = inside, late if late is not None else set()
 
-    def __call__(self, grad: Value, value: Value, *children: Any) -> Any:
+    def __call__(self, grad: Value, value: Value, *children: Value) -> Any:
         step = self._step
         parts = step.bprop(grad, value, *children)
         mark = self._marks.pop(step.slot, _ALL)
@@ -101,7 +101,7 @@ class _Careful:
             return parts
         return self._without_untaken(parts, mark)
 
-    def _shares(self, grad: Value, value: Value, children: Sequence[Any], mark: Any) -> Any:
+    def _shares(self, grad: Value, value: Value, children: Sequence[Any], mark: Value) -> Any:
         """How much is taken of each child by way of this box."""
         box = self._step.box
         if box.slopes in (CHOICE if mark is _ALL else SHARE):
@@ -110,14 +110,14 @@ class _Careful:
             return (_ALL,) * self._step.arity
         return tuple(_in_dtype_of(child, mark) if child.dtype.kind in "fc" else None for child in children)
 
-    def _mark(self, slot: int, share: Any) -> None:
+    def _mark(self, slot: int, share: Value) -> None:
         """A child is taken as far as any of its parents takes it."""
         known = self._marks.get(slot)
         everything = share is _ALL or known is _ALL
         same = known is None or known is share
         self._marks[slot] = _ALL if everything else share if same else added(known, share)
 
-    def _without_untaken(self, parts: tuple[Any, ...], mark: Any) -> tuple[Any, ...]:
+    def _without_untaken(self, parts: tuple[Any, ...], mark: Value) -> tuple[Any, ...]:
         """The gradients, 0 where nothing is taken; a part of another shape than the box is left as it is."""
         result = list(parts)
         taken = None

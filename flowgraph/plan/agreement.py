@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
+from flowgraph.box.random_draws import Seed
 from flowgraph.errors import PlanError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
@@ -24,7 +25,7 @@ element.
 class Expected:
     """What the graph computes from the values that the parameters have now."""
 
-    def __init__(self, graph: Graph, feeds: Mapping[Any, Any], seed: Any) -> None:
+    def __init__(self, graph: Graph, feeds: Mapping[Any, Any], seed: Seed) -> None:
         with np.errstate(all="ignore"):
             self.run: Run = graph.fprop({key: value for key, value in feeds.items() if key in graph}, seed=seed)
         floats = [np.asarray(self.run[box]) for box in graph if len(box.outputs) == 1 and box.dtype.kind in "fc"]

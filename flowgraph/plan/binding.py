@@ -49,7 +49,7 @@ class Binding(NamedTuple):
     make: Callable[[Memory], Any]
 
 
-def constant(name: str, value: Any) -> Binding:
+def constant(name: str, value: object) -> Binding:
     """A name that is the same in both functions."""
     return Binding(name, lambda memory: value)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.shapes.size import Size
@@ -36,7 +37,7 @@ class Builder:
             raise _UnknownSizeError
         return self.reduced(cls(*children, **settings))
 
-    def constant(self, value: Any, dtype: Any) -> Box:
+    def constant(self, value: object, dtype: DTypeLike) -> Box:
         """A number as a box."""
         return self.shared(Constant(np.asarray(value, dtype)))
 
@@ -76,7 +77,7 @@ def _key(box: Box) -> Hashable:
     return None if None in settings else (type(box), settings, tuple(map(id, box.children)))
 
 
-def _frozen(value: Any) -> Hashable:
+def _frozen(value: object) -> Hashable:
     """A setting as a text that tells it apart, None for what has no such text."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         parts = [_frozen(part) for part in value]

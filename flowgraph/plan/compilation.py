@@ -61,7 +61,7 @@ def compile(
     )
 
 
-def _read_outputs(outputs: Any) -> tuple[list[Box], bool]:
+def _read_outputs(outputs: object) -> tuple[list[Box], bool]:
     if isinstance(outputs, Graph):
         return list(outputs.outputs), False
     if callable(outputs) and not isinstance(outputs, Box):

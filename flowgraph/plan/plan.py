@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
@@ -58,7 +58,7 @@ class Plan(DrawnPlan):
         self.__call__ = make_call(self._variants, alone=alone, borrow=borrow)
         self.__signature__ = inspect.signature(self.__call__)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """What pickle and copy build the plan from; the functions are compiled anew, when they are needed."""
         return _plan, (self._forward, self.store.parameters, self.inputs, self._settings)
 

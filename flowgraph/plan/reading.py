@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.random_draws import seed_of_run
+from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import FeedError
 from flowgraph.graph import Graph, feeding
 from flowgraph.graph.debug_mode import debugging
@@ -40,7 +40,7 @@ class Inputs:
         self._store = store
 
     def read(
-        self, given: Sequence[Any], named: Sequence[Any], unknown: Mapping[str, Any], seed: Any, prepare: bool
+        self, given: Sequence[Any], named: Sequence[Any], unknown: Mapping[str, Any], seed: Seed, prepare: bool
     ) -> Read:
         """A call with a dict, with what has to be converted or refused, of debug mode, or one that only compiles.
 
@@ -83,7 +83,7 @@ class Inputs:
             values.append(value if is_plain(box, value) else feeding.read_array(name, box, value))
         return values
 
-    def _expected(self, values: Sequence[Any], seed: Any) -> Callable[[Sequence[Any]], None]:
+    def _expected(self, values: Sequence[Any], seed: Seed) -> Callable[[Sequence[Any]], None]:
         """What holds the results of a call, and the new values of parameters, against the graph."""
         expected = Expected(self._graph, dict(zip(self.names, values, strict=True)), seed)
         count = len(self._graph.outputs) - len(self._store.parameters)
@@ -92,7 +92,7 @@ class Inputs:
         return lambda found: expected.compare(boxes, found, updated)
 
 
-def is_plain(box: Box, value: Any) -> bool:
+def is_plain(box: Box, value: object) -> bool:
     """Whether a function of a plan takes this for an input: an array, or a number, of its dtype."""
     if not box.shape:
         return type(value) is box.dtype.type

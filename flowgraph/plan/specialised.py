@@ -47,7 +47,7 @@ def copies(values: Sequence[Any], copied: Sequence[bool]) -> tuple[Any, ...]:
     return tuple([_copy(value) if own else value for value, own in zip(values, copied, strict=True)])
 
 
-def _copy(value: Any) -> Any:
+def _copy(value: object) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_copy, value))
     return value.copy()[()] if isinstance(value, np.ndarray) else value

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.locks import new_lock
-from flowgraph.box.random_draws import seed_of_run
+from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import PlanError
 from flowgraph.graph import Graph, feeding
 from flowgraph.plan.backends import Backend
@@ -76,7 +76,7 @@ class Variants:
             self.known[shapes] = found
             return found
 
-    def more(self, found: Specialised, seed: Any) -> list[Any]:
+    def more(self, found: Specialised, seed: Seed) -> list[Any]:
         """What the function takes beside the inputs: random draws, and parameters that it only reads."""
         if self.graph.randoms:
             seed = seed_of_run(seed, "plan")

@@ -21,13 +21,15 @@ from flowgraph.saving.replacing import replace_file, replace_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
+    from flowgraph.graph.grads import Grads
+    from flowgraph.graph.graph import Run
 
 FORMATS = ("svg", "png", "pdf", "dot", "html")
 
 
 def picture_of(
-    graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, memory: Memory | None = None,
-    **settings: Any,
+    graph: Graph, view: str = "forward", run: Run | None = None, grads: Grads | None = None,
+    memory: Memory | None = None, **settings: Any,
 ) -> Picture:  # fmt: skip
     """The picture of a graph before it has places."""
     return compose(Subject(graph, view, run, grads, memory=memory), **settings)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -129,12 +128,12 @@ def _article(name: str, cls: type[Box]) -> str:
     return f'<article id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(said)}</p>{box_svg(cls)}</article>'
 
 
-def _input(name: str, child: Any) -> Box:
+def _input(name: str, child: Box) -> Box:
     if isinstance(child, tuple):
         return Input(name, shape=child)
     array = np.asarray(child)
     return Input(name, shape=array.shape, dtype=array.dtype) if array.shape else Constant(array, name=name)
 
 
-def _given(name: str, child: Any) -> Box:
+def _given(name: str, child: Box) -> Box:
     return Input(name, shape=child) if isinstance(child, tuple) else Constant(np.asarray(child), name=name)

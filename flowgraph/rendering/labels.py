@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 
@@ -162,7 +161,7 @@ def shown_settings(box: Box) -> list[str]:
     return texts[:2]
 
 
-def _equal(value: Value, default: Any) -> bool:
+def _equal(value: Value, default: object) -> bool:
     return type(value) is type(default) and not isinstance(value, np.ndarray) and bool(value == default)
 
 

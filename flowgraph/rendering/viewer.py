@@ -17,6 +17,8 @@ from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
+    from flowgraph.graph.grads import Grads
+    from flowgraph.graph.graph import Run
 
 _BODY = """<div class="controls" role="group" aria-label="view">
 <input id="search" type="search" placeholder="find a box" aria-label="find a box by name, operation or shape">
@@ -46,8 +48,8 @@ class Interactive:
 
 
 def interactive(
-    graph: Graph, view: str = "forward", run: Any = None, grads: Any = None, memory: Memory | None = None, *,
-    theme: str = "auto", height: int = 480, **settings: Any,
+    graph: Graph, view: str = "forward", run: Run | None = None, grads: Grads | None = None,
+    memory: Memory | None = None, *, theme: str = "auto", height: int = 480, **settings: Any,
 ) -> Interactive:  # fmt: skip
     """A graph to move about in, for a notebook; settings as in `render`."""
     subject = Subject(graph, view, run, grads, memory=memory)

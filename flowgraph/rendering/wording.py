@@ -37,7 +37,7 @@ def number_text(number: Any) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") else text
 
 
-def exact_text(number: Any) -> str:
+def exact_text(number: object) -> str:
     """A number that somebody wrote, as it is written: 0.001, 1e-5, 2."""
     value = number.item() if hasattr(number, "item") else number
     if isinstance(value, bool | complex):
@@ -90,7 +90,7 @@ def identifier(name: str) -> str:
     return _UNFIT.sub(lambda found: f":{ord(found[0]):x}:", name)
 
 
-def _size_text(size: Any, sizes: Mapping[str, int]) -> str:
+def _size_text(size: object, sizes: Mapping[str, int]) -> str:
     if not isinstance(size, Size):
         return str(size)
     if size.names <= sizes.keys():

@@ -140,7 +140,7 @@ def _checksum(head: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     return total.hexdigest()
 
 
-def _storable(name: str, array: Any) -> tuple[Array, str | None]:
+def _storable(name: str, array: object) -> tuple[Array, str | None]:
     """The array as safetensors takes it, and its dtype where that is another."""
     array = np.asarray(array)
     dtype = array.dtype.str

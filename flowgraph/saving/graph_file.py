@@ -176,7 +176,7 @@ def _own_array(row: Any, reader: Reader) -> Array:
     return array
 
 
-def _shape(stored: Any, reader: Reader) -> Shape:
+def _shape(stored: object, reader: Reader) -> Shape:
     """The shape of a leaf."""
     shape = reader.value(stored)
     if not isinstance(shape, tuple) or not all(type(size) in (int, Size) for size in shape):
@@ -211,7 +211,7 @@ def _compare(box: Box, saved: Any, reader: Reader) -> None:
         )
 
 
-def _rename(stored: Any, own: int | Size, reader: Reader) -> None:
+def _rename(stored: object, own: int | Size, reader: Reader) -> None:
     """A size known only in a run has a new name since the box was built anew; later boxes of the file mean that one."""
     terms = stored.get("size") if isinstance(stored, dict) else None
     if terms and len(terms) == 1 and terms[0][0] == 1 and len(terms[0]) == 2 and terms[0][1].startswith("?"):

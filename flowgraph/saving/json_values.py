@@ -33,7 +33,7 @@ class Writer:
         self.arrays: dict[str, Array] = {}
         self.unknowns: dict[str, str] = {}
 
-    def array(self, name: str, array: Any) -> str:
+    def array(self, name: str, array: object) -> str:
         """Store an array under the name, or under a longer one where that is taken; return the name."""
         while name in self.arrays:
             name += "'"
@@ -115,7 +115,7 @@ class Reader:
             "box": self.box,
         }
 
-    def value(self, stored: Any) -> Any:
+    def value(self, stored: object) -> Any:
         """The value that was written."""
         if isinstance(stored, list):
             return [self.value(item) for item in stored]
@@ -169,7 +169,7 @@ class Reader:
         return self.unknowns.setdefault(name, unknown())
 
 
-def dtype_of(text: Any) -> np.dtype[Any]:
+def dtype_of(text: object) -> np.dtype[Any]:
     """A dtype of numbers or truth values."""
     dtype = np.dtype(_text(text))
     if dtype.kind not in "biufc":
@@ -177,13 +177,13 @@ def dtype_of(text: Any) -> np.dtype[Any]:
     return dtype
 
 
-def _text(text: Any) -> str:
+def _text(text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f"found {text!r}, needs a text")
     return text
 
 
-def _list(items: Any) -> list[Any]:
+def _list(items: object) -> list[Any]:
     if not isinstance(items, list):
         raise TypeError(f"found {items!r}, needs a list")
     return items

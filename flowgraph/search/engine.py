@@ -7,12 +7,16 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.search.space import Space
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import Trial as OptunaTrial
 
 SAMPLERS = ("tpe", "random", "grid", "quasi-random", "gp")
 PRUNERS = ("median", "halving", "hyperband", "none")
@@ -56,16 +60,16 @@ def sampler_of(given: Any, space: Space, seed: int) -> Any:
                 self.own = kinds[given](seed=own)
             self.own.before_trial(study, trial)
 
-        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+        def infer_relative_search_space(self, study: Study, trial: OptunaTrial) -> Any:
             return self.own.infer_relative_search_space(study, trial)
 
-        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> Any:
+        def sample_relative(self, study: Study, trial: OptunaTrial, search_space: Any) -> Any:
             return self.own.sample_relative(study, trial, search_space)
 
-        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        def sample_independent(self, study: Study, trial: OptunaTrial, param_name: str, param_distribution: Any) -> Any:
             return self.own.sample_independent(study, trial, param_name, param_distribution)
 
-        def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
+        def after_trial(self, study: Study, trial: OptunaTrial, state: Any, values: Any) -> None:
             self.own.after_trial(study, trial, state, values)
 
     return Numbered()
@@ -78,7 +82,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def pruner_of(given: Any) -> Any:
+def pruner_of(given: object) -> Any:
     """The pruner; each waits some epochs before it stops a training."""
     pruners = optuna().pruners
     if given == "median":
@@ -115,7 +119,7 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
     )
 
 
-def agree(study: Any, record: Mapping[str, Any]) -> None:
+def agree(study: Study, record: Mapping[str, Any]) -> None:
     """What all processes of a study share; a study that was begun with something else is refused."""
     for key, value in record.items():
         found = study.user_attrs.get(key, value)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_file
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.training.picture_style import GREY, STYLE, check_suffix, figure_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 
@@ -41,7 +44,7 @@ def plot_search(result: SearchResult, path: Path) -> Path:
     return replace_file(path, content)
 
 
-def _history(axes: Any, shown: list[Trial], measure: str) -> None:
+def _history(axes: Plot, shown: list[Trial], measure: str) -> None:
     best, numbers, values = math.inf, [], []
     for trial in (t for t in shown if t.state == "complete"):
         best = min(best, trial.value if trial.value is not None else math.inf)
@@ -74,12 +77,12 @@ def _points(axes: Any, shown: list[Trial], places: list[Any]) -> None:
         axes.scatter(place, trial.value, s=18, facecolors=face, edgecolors=colour)
 
 
-def _dress(axes: Any, across: str, up: str) -> None:
+def _dress(axes: Plot, across: str, up: str) -> None:
     axes.set_visible(True)
     axes.set(xlabel=across, ylabel=up)
     axes.spines[["top", "right"]].set_visible(False)
     axes.patch.set_alpha(0)
 
 
-def _label(value: Any) -> str:
+def _label(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

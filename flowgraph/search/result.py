@@ -105,7 +105,7 @@ def _number(value: float | None) -> float:
     return math.inf if value is None else value
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +18,17 @@ from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_count, read_number
 from flowgraph.training.trainer import Trainer
 
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import Trial as OptunaTrial
+
 FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
 
 class Attempt(Callback):
     """One trial as the function that trains sees it: a callback that reports each epoch, and stops what is hopeless."""
 
-    def __init__(self, trial: Any, watch: str = "loss") -> None:
+    def __init__(self, trial: OptunaTrial, watch: str = "loss") -> None:
         self.number: int = trial.number
         self.watch = watch
         self.pruned = False
@@ -123,7 +127,7 @@ def _objective(train: Any, space: Space, number: int, watch: str) -> Callable[[A
     return objective
 
 
-def _take_up_again(trial: Any) -> None:
+def _take_up_again(trial: OptunaTrial) -> None:
     """Let the next trial of the study have the settings of an interrupted one, and its place in a grid."""
     study = trial.study
     (found,) = (one for one in study.get_trials(deepcopy=False) if one.number == trial.number)
@@ -137,7 +141,7 @@ def _take_up_again(trial: Any) -> None:
     )
 
 
-def _finished(study: Any, number: int) -> int:
+def _finished(study: Study, number: int) -> int:
     """How many trials of a round came to an end, failures among them; not those whose process died."""
     return sum(
         _round_of(trial) == number and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
@@ -151,7 +155,7 @@ def _round_of(trial: Any) -> int:
     return found if type(found) is int and found >= 0 else 0
 
 
-def _space_of_round(study: Any, space: Space, number: int, zoom: float) -> Space:
+def _space_of_round(study: Study, space: Space, number: int, zoom: float) -> Space:
     """The first space, or the one that the first process in a round found around the best so far."""
     if number == 0:
         return space
@@ -168,7 +172,7 @@ def _grid_size(space: Space) -> int:
     return int(np.prod([len(part.grid()) for part in space.values()]))
 
 
-def _result(study: Any, spaces: list[Space], measure: str) -> SearchResult:
+def _result(study: Study, spaces: list[Space], measure: str) -> SearchResult:
     found = []
     for trial in study.get_trials(deepcopy=False):
         state = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}.get(trial.state.name, "running")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Selection:
 def select(
     base: TrainSettings,
     space: Space,
-    folder: Any,
+    folder: str | PathLike[str],
     *,
     storage: Any = None,
     jobs: int = 1,

@@ -60,7 +60,7 @@ class Size(str):
         return str.__hash__(self)
 
 
-def is_size_name(name: Any) -> bool:
+def is_size_name(name: object) -> bool:
     """Whether an axis may be called so: an identifier, or "?" and a number for what is only known in a run."""
     return isinstance(name, str) and (name.isidentifier() or (name[:1] == "?" and name[1:].isdecimal()))
 

@@ -13,7 +13,7 @@ from flowgraph.checking.cases import Case
 from flowgraph.graph import Graph
 
 
-def require(holds: Any, problem: str) -> None:
+def require(holds: object, problem: str) -> None:
     """Raise an AssertionError unless something holds; `assert` would be silent under `python -O`."""
     if not holds:
         raise AssertionError(problem)

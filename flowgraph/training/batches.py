@@ -143,14 +143,14 @@ class Nothing:
         raise UsageError("trainer: found no examples since release(); needs feed(data)")
 
 
-def is_stream(data: Any) -> bool:
+def is_stream(data: object) -> bool:
     """Whether data are no arrays but something that gives batches: a function, an iterator, a loader."""
     known = isinstance(data, Mapping | tuple | list | str | np.ndarray | Fed) or hasattr(data, "__array__")
     parted = any(hasattr(data, one) and hasattr(data, other) for one, other in (("x", "y"), ("train", "valid")))
     return not known and not parted and (isinstance(data, Iterable) or callable(data)) and not isinstance(data, type)
 
 
-def as_stream(data: Any, steps_per_epoch: int | None) -> tuple[Any, Any]:
+def as_stream(data: object, steps_per_epoch: int | None) -> tuple[Any, Any]:
     """The data, as a stream where they are one, and what shapes and dtypes are read from: the data, or a batch."""
     if is_stream(data):
         stream = Stream(data, steps_per_epoch)

@@ -94,9 +94,9 @@ class BiasVariance:
 def bias_variance(
     fit: Callable[[Array, Array, Any, int], Predict],
     settings: Iterable[Any],
-    training: Any,
+    training: object,
     x: Value,
-    truth: Any,
+    truth: object,
     *,
     noise: float | None = None,
     training_sets: int = 50,
@@ -158,7 +158,7 @@ def _training_set(training: Any, generator: np.random.Generator) -> tuple[Array,
     return X[rows], y[rows]
 
 
-def _predicted(predict: Predict, x: Array, truth: Array, setting: Any) -> Array:
+def _predicted(predict: Predict, x: Array, truth: Array, setting: object) -> Array:
     found = np.asarray(predict(x), float)
     if found.shape != truth.shape:
         raise UsageError(
@@ -170,7 +170,7 @@ def _predicted(predict: Predict, x: Array, truth: Array, setting: Any) -> Array:
     return found
 
 
-def _decomposed(setting: Any, predictions: Array, truth: Array, noise: float | None) -> Decomposition:
+def _decomposed(setting: object, predictions: Array, truth: Array, noise: float | None) -> Decomposition:
     """The parts by their unbiased estimates; for a point with several outputs they are summed over these."""
     deviations = (predictions - truth).reshape(len(predictions), len(truth), -1)
     total, squares = deviations.sum(axis=0), (deviations**2).sum(axis=0)

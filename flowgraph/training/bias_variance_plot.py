@@ -10,6 +10,8 @@ from flowgraph.saving.replacing import replace_file
 from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix, figure_bytes
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+
     from flowgraph.training.bias_variance import BiasVariance
 
 GREEN = "#009E73"
@@ -44,7 +46,7 @@ def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
     return replace_file(path, content)
 
 
-def _draw_curve(axes: Any, found: BiasVariance, places: list[Any], name: str, colour: str) -> None:
+def _draw_curve(axes: Plot, found: BiasVariance, places: list[Any], name: str, colour: str) -> None:
     key = name.replace(" ", "_")
     values = [getattr(row, key) for row in found]
     spread = [row.uncertainty[key] for row in found]

@@ -43,7 +43,7 @@ class _OfFunction(Callback):
         self.function(trainer, epoch)
 
 
-def as_callback(given: Any) -> Callback:
+def as_callback(given: object) -> Callback:
     """A callback of an object or of a function."""
     if isinstance(given, Callback):
         return given

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
@@ -61,7 +62,7 @@ class Clipped(Rule):
         """The same clipping around the rule for these weights."""
         return replace(self, rule=self.rule.of_weights(weights))
 
-    def read(self, setting: str, found: Any) -> Any:
+    def read(self, setting: str, found: object) -> Any:
         """A setting as it is kept: a bound above 0, or a rule."""
         if setting != "rule":
             return None if found is None else read_number(self.name, setting, found, above=0)
@@ -69,7 +70,7 @@ class Clipped(Rule):
             raise UsageError(f"Clipped: found rule={found!r}, needs a rule, fg.Adam()")
         return found
 
-    def updates(self, grads: Mapping[Parameter, Any], rate: Any) -> Updates:
+    def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
         """The new values by the rule, from clipped gradients."""
         clipped = dict(grads)
         if self.value is not None:
@@ -80,7 +81,7 @@ class Clipped(Rule):
         return self.rule.updates(clipped, rate)
 
 
-def _within(who: str, grad: Any, value: float) -> Any:
+def _within(who: str, grad: Value, value: float) -> Any:
     if grad.dtype.kind == "c":
         raise UsageError(f"{who}: found a gradient of dtype {grad.dtype}, which has no order; clip it by norm=")
     return np.minimum(np.maximum(grad, -value), value)
@@ -98,10 +99,10 @@ def norm_of(grads: Iterable[Any]) -> Any:
     return np.sqrt(reduce(add, map(_squares, grads)))
 
 
-def _squares(grad: Any) -> Any:
+def _squares(grad: Value) -> Any:
     """The sum of the squares of all numbers, of their sizes where they are complex."""
     return np.sum(grad * grad if grad.dtype.kind == "f" else np.real(grad * np.conj(grad)))
 
 
-def _like(factor: Any, grad: Any) -> Any:
+def _like(factor: Value, grad: Value) -> Any:
     return factor if factor.dtype == grad.dtype else factor.astype(grad.dtype)

@@ -43,12 +43,12 @@ class Evaluator:
         self._places = {name: boxes.index(box) for name, box in self._measures.items()}
         self._inputs = Graph(*boxes).inputs
 
-    def __call__(self, data: Any) -> tuple[float, float | None]:
+    def __call__(self, data: object) -> tuple[float, float | None]:
         """Loss and error, None where there is no error to speak of."""
         found = self.measure(data)
         return found["loss"], found.get("error")
 
-    def measure(self, data: Any, *, seed: int = 0) -> dict[str, float]:
+    def measure(self, data: object, *, seed: int = 0) -> dict[str, float]:
         """Objective, loss, and the error where there is one, by name; `seed` fixes what random leaves draw."""
         examples: Fed = read_examples(self.problem, data)
         totals = dict.fromkeys(self._measures, 0.0)

@@ -63,7 +63,7 @@ class Fed:
         return Fed(self.arrays | {box: array}, self.rows)
 
 
-def is_mapped(array: Any) -> bool:
+def is_mapped(array: object) -> bool:
     """Whether an array is mapped from a file, or a view of one that is."""
     while isinstance(array, np.ndarray):
         if isinstance(array, np.memmap):
@@ -77,7 +77,7 @@ def _cast(array: Array, box: Box) -> Array:
 
 
 def read_examples(
-    problem: Problem, data: Any, what: str = "train", sample_weight: Any = None, *, weights_as_given: bool = False
+    problem: Problem, data: object, what: str = "train", sample_weight: object = None, *, weights_as_given: bool = False
 ) -> Fed:
     """Examples from a dict of inputs (or names) to arrays, or from a pair (X, y) for the inputs x and y.
 
@@ -158,7 +158,7 @@ def read_batch_size(batch_size: int | None, count: int) -> int:
     return min(read_count("fit", "batch_size", batch_size, otherwise=", or None for all examples"), count)
 
 
-def parted(train: Any, valid: Any) -> tuple[Any, Any]:
+def parted(train: object, valid: object) -> tuple[Any, Any]:
     """Training and validation data, also where both were given as one: a pair of data, or a split."""
     if valid is None and hasattr(train, "train") and hasattr(train, "valid"):
         return train.train, train.valid
@@ -167,7 +167,7 @@ def parted(train: Any, valid: Any) -> tuple[Any, Any]:
     return train, valid
 
 
-def _is_data(one: Any) -> bool:
+def _is_data(one: object) -> bool:
     """Whether this is data by itself: a dict, examples, or a pair of arrays."""
     pair = isinstance(one, tuple | list) and len(one) == 2 and all(map(_has_axes, one))
     return isinstance(one, Mapping) or (hasattr(one, "x") and hasattr(one, "y")) or (pair and isinstance(one, tuple))
@@ -177,12 +177,12 @@ def _has_axes(part: Any) -> bool:
     return bool(np.ndim(part)) if hasattr(part, "dtype") else isinstance(part, list | tuple) or hasattr(part, "shape")
 
 
-def as_pair(data: Any) -> Any:
+def as_pair(data: object) -> Any:
     """The pair (x, y) of an object that has both, as `flowgraph.data` makes them; anything else as it is."""
     return (data.x, data.y) if hasattr(data, "x") and hasattr(data, "y") else data
 
 
-def _pair(problem: Problem, data: Any, what: str) -> dict[str, Any]:
+def _pair(problem: Problem, data: object, what: str) -> dict[str, Any]:
     names = {problem.graph.names[box] for box in problem.inputs if box is not problem.sample_weight}
     data = as_pair(data)
     if not isinstance(data, tuple | list) or len(data) != 2 or names != {"x", "y"}:

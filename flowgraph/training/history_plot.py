@@ -11,6 +11,8 @@ from flowgraph.training.history import MEASURES
 from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix, figure_bytes
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Plot
+
     from flowgraph.training.history import History
 
 DECADE = 10
@@ -55,7 +57,7 @@ def _panels(history: History) -> dict[str, dict[str, list[Any]]]:
     return found | ({"gradient norm": norms} if norms else {})
 
 
-def _draw(axes: Any, history: History, label: str, curves: dict[str, list[Any]]) -> None:
+def _draw(axes: Plot, history: History, label: str, curves: dict[str, list[Any]]) -> None:
     numbers = history["number"]
     colors = {"train": BLUE, "valid": VERMILION}
     for name, values in curves.items():

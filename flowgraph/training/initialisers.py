@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,13 +12,13 @@ from numpy.typing import DTypeLike
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_keywords
-from flowgraph.training.settings import read_count, read_generator, read_number
+from flowgraph.training.settings import Rng, read_count, read_generator, read_number
 
 Initialiser: TypeAlias = Callable[..., Array]
 
 
 @strict_keywords
-def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
+def glorot_uniform(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
     """Uniform on [-b, b] with b = √6 / √(fan_in + fan_out).
 
     `rng` is a seed or a NumPy generator; None draws differently every time.
@@ -34,7 +34,7 @@ def glorot_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLi
 
 
 @strict_keywords
-def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
+def he_uniform(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
     """Uniform on [-b, b] with b = √(6 / fan_in), for rectified linear units.
 
     Source: He et al. 2015, Delving deep into rectifiers.
@@ -44,7 +44,7 @@ def he_uniform(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike |
 
 
 @strict_keywords
-def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
+def he_normal(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
     """Normal of variance 2 / fan_in, for rectified linear units.
 
     Source: He et al. 2015, Delving deep into rectifiers.
@@ -55,7 +55,7 @@ def he_normal(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | 
 
 
 @strict_keywords
-def zeros(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
+def zeros(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
     """Zeros: with tanh no gradient reaches the first layer, so that nothing is learnt there.
 
     Source: Larochelle, Training neural networks, "initialization".
@@ -75,7 +75,7 @@ def constant(value: float) -> Initialiser:
     """
     value = read_number("constant", "value", value)
 
-    def filled(fan_in: int, fan_out: int, *, rng: Any = None, dtype: DTypeLike | None = float) -> Array:
+    def filled(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
         return np.full((fan_in, fan_out), value, dtype)
 
     return filled
@@ -99,6 +99,6 @@ def _shape(who: str, fan_in: int, fan_out: int) -> tuple[int, int]:
     return read_count(who, "fan_in", fan_in, low=0), read_count(who, "fan_out", fan_out, low=0)
 
 
-def _uniform(bound: float, shape: tuple[int, int], rng: Any, dtype: DTypeLike | None) -> Array:
+def _uniform(bound: float, shape: tuple[int, int], rng: Rng, dtype: DTypeLike | None) -> Array:
     drawn: Array = read_generator("init", rng).uniform(-bound, bound, shape)
     return drawn.astype(dtype)

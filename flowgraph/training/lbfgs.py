@@ -20,7 +20,7 @@ from flowgraph.training.settings import read_count, read_number
 
 @strict_keywords
 def lbfgs(
-    model: Any, data: Any, *, steps: int = 200, tolerance: float = 1e-5, l2: float = 0.0, memory: int = 10
+    model: object, data: object, *, steps: int = 200, tolerance: float = 1e-5, l2: float = 0.0, memory: int = 10
 ) -> Minimum:
     """Minimise an objective on all examples by L-BFGS, and leave the parameters at the minimum it finds.
 

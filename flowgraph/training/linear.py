@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -13,7 +11,7 @@ from flowgraph.box.naming import current_scope, reopened
 from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
 from flowgraph.training.keywords import strict_settings
-from flowgraph.training.settings import read_count, read_generator
+from flowgraph.training.settings import Rng, read_count, read_generator
 
 
 @strict_settings
@@ -37,7 +35,7 @@ class Linear:
         fan_out: int,
         *,
         init: InitialiserName | Initialiser = "glorot_uniform",
-        rng: Any = None,
+        rng: Rng = None,
         dtype: DTypeLike | None = float,
     ) -> None:
         fan_in, fan_out = read_count("Linear", "fan_in", fan_in, low=0), read_count("Linear", "fan_out", fan_out, low=0)

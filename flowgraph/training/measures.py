@@ -27,7 +27,7 @@ class Measures(NamedTuple):
     loss: Box
     error: Box | None
 
-    def with_penalty(self, penalty: Any) -> Measures:
+    def with_penalty(self, penalty: object) -> Measures:
         """The same where a rule minimises a penalty beside the objective; None is no penalty."""
         return self if penalty is None else self._replace(objective=self.objective + penalty)
 

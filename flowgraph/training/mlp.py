@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -21,7 +21,7 @@ from flowgraph.training.dropout import dropout
 from flowgraph.training.initialisers import Initialiser, InitialiserName
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.linear import Linear
-from flowgraph.training.settings import is_rate, read_generator
+from flowgraph.training.settings import Rng, is_rate, read_generator
 
 Activation: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu"]
 OutputActivation: TypeAlias = Activation | Literal["softmax", "log_softmax"]
@@ -64,7 +64,7 @@ class MLP:
         hidden: Activation | Callable[[Any], Any] | Sequence[Activation | Callable[[Any], Any]] = "tanh",
         output: OutputActivation | Callable[[Any], Any] = "softmax",
         init: InitialiserName | Initialiser = "glorot_uniform",
-        rng: Any = None,
+        rng: Rng = None,
         dtype: DTypeLike | None = float,
         dropout: float | Sequence[float] = 0.0,
     ) -> None:
@@ -111,7 +111,7 @@ class MLP:
                     h = dropout(h, rate, name="dropped")
         return self.layers[-1](h)
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         if is_pickled_by(sys._getframe()):
             refuse_unpicklable(self, vars(self), protocol)
         return super().__reduce_ex__(protocol)
@@ -121,7 +121,7 @@ class MLP:
         return f"<MLP {' -> '.join(map(str, self.sizes))}: {count:,} numbers in {len(self.parameters)} parameters>"
 
 
-def _named(box: Any, name: str, child: Any) -> Any:
+def _named(box: Box, name: str, child: Box) -> Any:
     """The box under the name of the lecture; the linear activation is its child, which has a name."""
     return box if box is child else box.named(name)
 
@@ -138,11 +138,11 @@ def _listed(given: Any, count: int) -> tuple[Any, ...]:
     return tuple(given) if _is_list(given) else (given,) * count
 
 
-def _is_list(given: Any) -> bool:
+def _is_list(given: object) -> bool:
     return isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
 
 
-def _activations(given: Any, hidden: int) -> tuple[Callable[[Any], Any], ...]:
+def _activations(given: object, hidden: int) -> tuple[Callable[[Any], Any], ...]:
     """The activation of each hidden layer."""
     listed = _listed(given, hidden)
     if len(listed) != hidden:
@@ -150,7 +150,7 @@ def _activations(given: Any, hidden: int) -> tuple[Callable[[Any], Any], ...]:
     return tuple(_function("hidden", one, HIDDEN) for one in listed)
 
 
-def _function(what: str, given: Any, known: Mapping[str, Callable[[Any], Any]]) -> Callable[[Any], Any]:
+def _function(what: str, given: object, known: Mapping[str, Callable[[Any], Any]]) -> Callable[[Any], Any]:
     if callable(given):
         function: Callable[[Any], Any] = given
         return function

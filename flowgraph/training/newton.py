@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -34,8 +34,8 @@ class TooLargeError(FlowgraphError, MemoryError):
 
 @strict_keywords
 def newton(
-    model: Any,
-    data: Any,
+    model: object,
+    data: object,
     *,
     steps: int = 50,
     not_convex: Literal["damp", "refuse"] = "damp",

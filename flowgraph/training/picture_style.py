@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
 SUFFIXES = (".svg", ".png", ".pdf")
@@ -17,7 +20,7 @@ STYLE: dict[Any, Any] = {
 """Settings of matplotlib: legible on light and dark pages, the same bytes for the same numbers."""
 
 
-def figure_bytes(figure: Any, suffix: str) -> bytes:
+def figure_bytes(figure: Figure, suffix: str) -> bytes:
     """The file of a figure of matplotlib, by its suffix; the same figure gives the same bytes of SVG."""
     content = BytesIO()
     undated: dict[str, Any] = {"metadata": {"Date": None}} if suffix == ".svg" else {}

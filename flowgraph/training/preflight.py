@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -69,7 +68,7 @@ class Preflight:
 
 
 @strict_keywords
-def preflight(model: Any, data: Any, *, seed: int = 0) -> Preflight:
+def preflight(model: object, data: object, *, seed: int = 0) -> Preflight:
     """Check data and model before training; neither is changed. `fg.fit` makes these checks by default.
 
     The data are finite and the labels fit the outputs; the loss at the start is near log C for C classes; gradients

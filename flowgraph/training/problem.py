@@ -138,7 +138,7 @@ class Problem:
         return f"<Problem of {count} parameter{'s' * (count > 1)} and the inputs {inputs}>"
 
 
-def _scalar(what: str, box: Any) -> Box:
+def _scalar(what: str, box: Box) -> Box:
     """A box that is one number, to minimise or to show."""
     if not isinstance(box, Box) or box.shape != () or box.dtype.kind != "f":
         found = box.title if isinstance(box, Box) else type(box).__name__
@@ -149,7 +149,7 @@ def _scalar(what: str, box: Any) -> Box:
 _AS = {"objective": "the objective", "evaluate": "evaluate=", "loss": "loss=", "error": "error="}
 
 
-def _read_updates(updates: Any) -> dict[Parameter, Box]:
+def _read_updates(updates: object) -> dict[Parameter, Box]:
     """Parameters and the boxes of their new values; shapes and dtypes are checked where the step is compiled."""
     pairs = updates.items() if isinstance(updates, Mapping) else [] if updates is None else [(updates, None)]
     for parameter, box in pairs:
@@ -179,8 +179,8 @@ def _refuse_idle_regularizers(graph: Graph, trained: Iterable[Box]) -> None:
 
 
 def problem_of(
-    model: Any,
-    data: Any,
+    model: object,
+    data: object,
     l1: float = 0.0,
     l2: float = 0.0,
     *,
@@ -265,7 +265,7 @@ def mlp_problem(
     return Problem(trained, evaluate=evaluate, updates=updates, losses=own)
 
 
-def _targets(data: Any) -> Any:
+def _targets(data: object) -> Any:
     """The y of a pair (X, y) or of a dict."""
     if isinstance(data, Mapping) and "y" in data:
         return data["y"]

@@ -25,7 +25,7 @@ def check_record(record: Any) -> None:
         raise ValueError(f"found {record['epoch']} epochs, but a history of {len(record['history'])}")
 
 
-def _check_fields(what: str, found: Any, needed: Mapping[str, Callable[[Any], bool]]) -> None:
+def _check_fields(what: str, found: object, needed: Mapping[str, Callable[[Any], bool]]) -> None:
     if not isinstance(found, dict):
         raise ValueError(f"found {what} as {type(found).__name__}")
     strange = found.keys() - needed.keys() if needed is _EPOCH else ()

@@ -38,7 +38,7 @@ class Rule:
         for field in fields(self):
             set_frozen(self, field.name, self.read(field.name, getattr(self, field.name)))
 
-    def read(self, setting: str, found: Any) -> Any:
+    def read(self, setting: str, found: object) -> Any:
         """A setting as it was given, checked: a number from 0 and below 1, if a subclass does not say otherwise."""
         return read_number(self.name, setting, found, low=0, below=1)
 
@@ -61,7 +61,7 @@ class Rule:
         """What the rule minimises beside the objective: a scalar box, None where it minimises the objective alone."""
         return None
 
-    def updates(self, grads: Mapping[Parameter, Any], rate: Any) -> Updates:
+    def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
         """The new values of parameters and of the rule's state; `grads` holds a gradient box for each parameter."""
         found: Updates = {}
         counts: dict[Any, Any] = {}
@@ -78,7 +78,7 @@ class Rule:
             found.update(self.change(parameter, grad, own, counts.get(parameter.dtype)))
         return found
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """The new values of one parameter and its state; `count` is the number of this step, from 1 on."""
         raise NotImplementedError
 

@@ -39,7 +39,7 @@ class SGD(Rule):
         """1: a step is the rate times the gradient."""
         return 1.0
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """A step against the gradient."""
         return {parameter: parameter - rate * grad}
 
@@ -66,7 +66,7 @@ class Momentum(_WithVelocity):
     Source: Larochelle, Training neural networks, "momentum".
     """
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """A step against the velocity, and the new velocity."""
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
@@ -83,7 +83,7 @@ class Nesterov(_WithVelocity):
     Source: Sutskever et al. 2013, On the importance of initialization and momentum in deep learning.
     """
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """A step against the gradient plus β times the new velocity, and the new velocity."""
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
@@ -105,7 +105,7 @@ class RMSProp(Rule):
 
     default_rate = 1e-3
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """A step against the scaled gradient, and the new mean square."""
         s = self.state(parameter, "mean_square")
         square = self.rho * s + (1 - self.rho) * (grad * grad)
@@ -130,7 +130,7 @@ class Adam(Rule):
     default_rate = 1e-3
     counts_steps = True
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """A step against the corrected mean over the root of the corrected mean square, and both new means."""
         m, s = self.state(parameter, "mean"), self.state(parameter, "mean_square")
         mean = self.beta1 * m + (1 - self.beta1) * grad
@@ -161,13 +161,13 @@ class _OnWeights(Rule):
         """The same rule acting on these parameters."""
         return replace(self, parameters=weights)
 
-    def read(self, setting: str, found: Any) -> Any:
+    def read(self, setting: str, found: object) -> Any:
         """A setting as it is kept: `parameters` as a list without repetitions."""
         if setting != "parameters":
             return super().read(setting, found)
         return None if found is None else _read_parameters(self.name, found)
 
-    def updates(self, grads: Mapping[Parameter, Any], rate: Any) -> Updates:
+    def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
         names = ", ".join(parameter.name or parameter.title for parameter in grads)
         if self.needs_weights:
             raise UsageError(
@@ -187,7 +187,7 @@ class _OnWeights(Rule):
         return self.strength > 0 and self.parameters is not None and parameter in self.parameters
 
 
-def _read_parameters(who: str, found: Any) -> Boxes:
+def _read_parameters(who: str, found: object) -> Boxes:
     listed = [found] if isinstance(found, Parameter) else found
     if not isinstance(listed, Sequence) or not all(isinstance(one, Parameter) for one in listed):
         raise UsageError(f"{who}: found parameters={found!r}, needs a list of parameters, [W1, W2] or mlp.weights")
@@ -216,7 +216,7 @@ class AdamW(Adam, _OnWeights):
         """The decay."""
         return self.decay
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """The step of Adam, less the decay of a weight."""
         found = super().change(parameter, grad, rate, count)
         if self.acts_on(parameter):
@@ -262,7 +262,7 @@ class Proximal(_OnWeights):
         """l1 · Σ |W|, None while it acts on nothing."""
         return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
 
-    def read(self, setting: str, found: Any) -> Any:
+    def read(self, setting: str, found: object) -> Any:
         """A setting as it is kept: l1 at least 0, a rule with a gain."""
         if setting == "l1":
             return read_number(self.name, setting, found, low=0)
@@ -275,7 +275,7 @@ class Proximal(_OnWeights):
             )
         return found
 
-    def change(self, parameter: Any, grad: Value, rate: Any, count: Any) -> Updates:
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """The step of the rule, then the proximal step of a weight."""
         found = self.rule.change(parameter, grad, rate, count)
         if self.acts_on(parameter):

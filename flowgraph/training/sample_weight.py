@@ -60,7 +60,7 @@ def weights_like(objective: Box, losses: Collection[Box] = ()) -> Input:
     return Input(NAME, shape=(size,), dtype=dtype)
 
 
-def read_weights(given: Any, count: int) -> Array:
+def read_weights(given: object, count: int) -> Array:
     """One weight per example, from 0 on, not all 0."""
     array = np.asarray(given)
     if array.shape != (count,) or array.dtype.kind not in "biuf":

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import sys
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.errors import UsageError
+
+Rng: TypeAlias = int | np.integer[Any] | np.random.Generator | None
+"""A seed from 0 on, or a generator; None draws differently every time."""
 
 
 def read_number(
@@ -43,14 +46,14 @@ def read_number(
     return float(found)
 
 
-def read_count(who: str, name: str, found: Any, *, low: int = 1, otherwise: str = "") -> int:
+def read_count(who: str, name: str, found: object, *, low: int = 1, otherwise: str = "") -> int:
     """A Python integer, from `low` on; `otherwise` says what else may be given."""
     if not isinstance(found, Integral) or isinstance(found, bool) or found < low:
         raise UsageError(f"{who}: found {name}={found!r}, needs a whole number from {low} on{otherwise}")
     return int(found)
 
 
-def read_generator(who: str, rng: Any) -> np.random.Generator:
+def read_generator(who: str, rng: Rng) -> np.random.Generator:
     """A generator of NumPy's: the given one, or one of a seed; None draws differently every time."""
     if rng is None or isinstance(rng, np.random.Generator):
         return np.random.default_rng(rng)
@@ -59,11 +62,11 @@ def read_generator(who: str, rng: Any) -> np.random.Generator:
     raise UsageError(f"{who}: found rng={rng!r}, needs a seed, a whole number from 0 on, or a NumPy generator")
 
 
-def is_rate(found: Any) -> bool:
+def is_rate(found: object) -> bool:
     """Whether this is a number from 0 up to, not including, 1."""
     return isinstance(found, Real) and not isinstance(found, bool) and 0 <= float(found) < 1
 
 
-def set_frozen(setting: Any, name: str, value: Value) -> None:
+def set_frozen(setting: object, name: str, value: Value) -> None:
     """Store what was read in a frozen dataclass, while it is made."""
     object.__setattr__(setting, name, value)

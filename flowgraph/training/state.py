@@ -20,7 +20,7 @@ class State(NamedTuple):
     record: dict[str, Any]
 
 
-def read_state(found: Any) -> State:
+def read_state(found: object) -> State:
     """The state, refused where it is none."""
     if not isinstance(found, State):
         what = type(found).__name__

@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class Trainer:
         self._build(metrics)
         self._begin_epoch()
 
-    def _read(self, train: Any, valid: Any, sample_weight: Any) -> None:
+    def _read(self, train: object, valid: object, sample_weight: object) -> None:
         """Take examples to train on and to validate on, or a stream of batches."""
         data = training_data(
             self.problem, train, valid, batch_size=self.batch_size, seed=self.seed, sample_weight=sample_weight
@@ -103,7 +103,7 @@ class Trainer:
         self.train, self.valid = data.train, data.valid
         self.batch_size = data.batches.size
 
-    def _build(self, metrics: Any) -> None:
+    def _build(self, metrics: object) -> None:
         self._step = step = Step(self.problem, self.rule, self.backend, self.average)
         self.plan = step.plan
         self._evaluator = None if self.valid is None else Evaluator(self.problem, step.penalty, averages=step.averages)
@@ -117,7 +117,9 @@ class Trainer:
         self._norms = dict.fromkeys(self._step.layers, 0.0)
         self.batches.begin(self.epoch, position)
 
-    def feed(self, train: Any, valid: Any = None, *, sample_weight: Any = None, batch_size: int | None = None) -> None:
+    def feed(
+        self, train: object, valid: object = None, *, sample_weight: object = None, batch_size: int | None = None
+    ) -> None:
         """Go on with other examples, from the beginning of an epoch: parameters, rule, counts and history stay.
 
         What early stopping remembers is forgotten, as measures of other examples are not to be compared with.
@@ -295,7 +297,7 @@ class Trainer:
         self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
         self.history = [Epoch(**epoch) for epoch in record["history"]]
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         if is_pickled_by(sys._getframe()):
             refuse_unpicklable(self, vars(self), protocol)
         return super().__reduce_ex__(protocol)

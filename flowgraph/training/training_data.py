@@ -20,7 +20,7 @@ class TrainingData(NamedTuple):
 
 
 def training_data(
-    problem: Problem, train: Any, valid: Any, *, batch_size: int | None, seed: int, sample_weight: Any = None
+    problem: Problem, train: object, valid: object, *, batch_size: int | None, seed: int, sample_weight: object = None
 ) -> TrainingData:
     """Read the data for a problem; `valid` may be the share of the training examples to hold out."""
     if isinstance(train, Stream):
@@ -34,7 +34,7 @@ def training_data(
     return TrainingData(Shuffled(examples, batch_size, seed), examples, others)
 
 
-def has_weights(valid: Any, sample_weight: Any) -> bool:
+def has_weights(valid: object, sample_weight: object) -> bool:
     """Whether examples have weights: those to train on, or those to validate on, (X, y, sample_weight)."""
     return sample_weight is not None or _is_triple(valid)
 
@@ -45,11 +45,11 @@ def _read_valid(problem: Problem, valid: Any) -> Fed:
     return read_examples(problem, valid, "valid")
 
 
-def _is_triple(data: Any) -> bool:
+def _is_triple(data: object) -> bool:
     return isinstance(data, tuple) and len(data) == 3
 
 
-def _of_stream(problem: Problem, valid: Any, sample_weight: Any) -> Fed | None:
+def _of_stream(problem: Problem, valid: object, sample_weight: object) -> Fed | None:
     if sample_weight is not None:
         raise UsageError(
             "fit: found sample_weight= beside a stream of batches; give each batch weights of its own, as an input of "

@@ -108,19 +108,19 @@ def conjugate(x: Value) -> Any:
 
 
 @implements(np.real)
-def real(val: Any) -> Any:
+def real(val: Value) -> Any:
     """np.real of a box."""
     return Real(val) if val.dtype.kind == "c" else val
 
 
 @implements(np.imag)
-def imag(val: Any) -> Any:
+def imag(val: Value) -> Any:
     """np.imag of a box: 0 for real numbers."""
     return Imag(val) if val.dtype.kind == "c" else np.zeros_like(val)
 
 
 @implements(np.angle)
-def angle(z: Value, deg: Any = False) -> Any:
+def angle(z: Value, deg: bool = False) -> Any:
     """np.angle of a box, in radians, or in degrees for `deg`."""
     turn = Angle(z) if z.dtype.kind == "c" else np.arctan2(0, z)
     return turn * (180 / math.pi) if deg else turn

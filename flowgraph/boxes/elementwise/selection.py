@@ -177,7 +177,9 @@ class Clip(Elementwise):
     )
 
     @classmethod
-    def from_numpy(cls, a: Value, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    def from_numpy(
+        cls, a: Value, a_min: Value = None, a_max: Value = None, *, min: Value = None, max: Value = None
+    ) -> Any:
         """Limits that are plain numbers are settings; the others are boxes of their own."""
         low, high = (a_min if min is None else min), (a_max if max is None else max)
         if low is None and high is None:
@@ -245,7 +247,7 @@ class Where(Elementwise):
         taken = np.where(condition, grad, 0) if needs[1] else None
         return None, taken, np.where(condition, 0, grad) if needs[2] else None
 
-    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
+    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
         """A Python number takes the dtype of the other branch, whatever the condition is made of."""
         return super()._dtype_of(number, children[1:])
 
@@ -268,7 +270,9 @@ class NanToNum(Elementwise):
     examples = (example((3, 4)), example((3, 4), nan=1.0, posinf=2.0, neginf=-2.0))
 
     @classmethod
-    def from_numpy(cls, x: Value, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Box:
+    def from_numpy(
+        cls, x: Value, copy: bool = True, nan: Value = 0.0, posinf: Value = None, neginf: Value = None
+    ) -> Box:
         """A box never shares memory, whatever `copy` says."""
         return cls(x, nan=nan, posinf=posinf, neginf=neginf)
 

@@ -72,7 +72,7 @@ class Ldexp(Elementwise):
     def bprop(self, grad: Value, h: Value, a: Value, exponents: Value) -> tuple[Value, ...]:
         return np.ldexp(grad, exponents), None
 
-    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
+    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
         """The exponents are whole numbers, whatever they meet, and a whole number a is the float that NumPy takes."""
         if not isinstance(number, int):
             return super()._dtype_of(number, children[:1])

@@ -35,7 +35,7 @@ class Part(Box):
         return self.children[0].outputs[self.index]
 
 
-def part(box: Box, index: Any) -> Any:
+def part(box: Box, index: object) -> Any:
     """Output `index` of a box of several outputs, counted from the end where negative; a tuple for a slice."""
     count = len(box.outputs)
     if isinstance(index, slice):

@@ -153,7 +153,7 @@ class CountLike(Box):
         return Spec((), like.dtype)
 
 
-def count(shape: Any, axis: Axes | None) -> int:
+def count(shape: Shape, axis: Axes | None) -> int:
     """The number of elements along the axes, of a shape in numbers."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     total = 1

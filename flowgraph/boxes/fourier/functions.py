@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -110,12 +111,12 @@ def irfftn(a: Value, s: Value = None, axes: Any = None, norm: Any = None) -> Any
 
 
 @implements(np.fft.fftshift)
-def fftshift(x: Value, axes: Any = None) -> Any:
+def fftshift(x: Value, axes: Sequence[int] | None = None) -> Any:
     """np.fft.fftshift of a box."""
     return FftShift(x, axes=axes)
 
 
 @implements(np.fft.ifftshift)
-def ifftshift(x: Value, axes: Any = None) -> Any:
+def ifftshift(x: Value, axes: Sequence[int] | None = None) -> Any:
     """np.fft.ifftshift of a box."""
     return FftShift(x, axes=axes, inverse=True)

@@ -14,7 +14,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.shapes.size import Size, product
+from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec
 
 
@@ -42,7 +42,7 @@ class Convolve(Box):
         n, m = line_sizes(self, a, v)
         return Spec((n + m - 1,), np.result_type(a.dtype, v.dtype))
 
-    def flops(self, shape: Any, *shapes: Any) -> Any:
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A product and a sum per pair of elements."""
         return 2 * product((shapes[0][0], shapes[1][0]))
 
@@ -75,7 +75,7 @@ class Correlate(Box):
             raise self.shape_error(f"{m} elements do not lie inside {n}")
         return Spec((n - m + 1,), np.result_type(a.dtype, v.dtype))
 
-    def flops(self, shape: Any, *shapes: Any) -> Any:
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A product and a sum per element of v and of the value."""
         return 2 * product((shape[0], shapes[1][0]))
 
@@ -120,7 +120,7 @@ class Unwrap(Box):
 
 
 @implements(np.convolve)
-def convolve(a: Value, v: Value, mode: Any = "full") -> Any:
+def convolve(a: Value, v: Value, mode: str = "full") -> Any:
     """np.convolve of boxes."""
     a, v, mode = _signal(a), _signal(v), _mode(mode)
     if mode == "full":
@@ -131,7 +131,7 @@ def convolve(a: Value, v: Value, mode: Any = "full") -> Any:
 
 
 @implements(np.correlate)
-def correlate(a: Value, v: Value, mode: Any = "valid") -> Any:
+def correlate(a: Value, v: Value, mode: str = "valid") -> Any:
     """np.correlate of boxes; the complex conjugate of v is taken."""
     for side in (a, v):
         if not np.ndim(side):
@@ -179,7 +179,7 @@ def _longer(a: Value, v: Value) -> bool:
     return isinstance(n, Size) or (not isinstance(m, Size) and n > m)
 
 
-def _same(full: Any, shorter: Value, lead: int) -> Any:
+def _same(full: Value, shorter: Value, lead: int) -> Any:
     """The middle of a convolution, as long as the longer signal; `lead` cuts the larger part in front."""
     cut = shorter.shape[0] - 1
     if isinstance(cut, Size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class TakeAlongAxis(Box):
     )
 
     @classmethod
-    def from_numpy(cls, arr: Value, indices: Any, axis: int | None = -1) -> Box:
+    def from_numpy(cls, arr: Value, indices: Value, axis: int | None = -1) -> Box:
         """np.take_along_axis; axis None takes from all elements in rows."""
         return cls(np.ravel(arr), indices, axis=0) if axis is None else cls(arr, indices, axis=axis)
 
@@ -60,7 +61,7 @@ class TakeAlongAxis(Box):
         return Spec((*rest[:axis], indices.shape[axis], *rest[axis:]), a.dtype)
 
 
-def add_along_axis(a: Value, like: Value, indices: Any, axis: int) -> Any:
+def add_along_axis(a: Value, like: Value, indices: Value, axis: int) -> Any:
     """Zeros of the shape of an array, with numbers added for each line along an axis at places of its own."""
     others = [i for i in range(like.ndim) if i != axis]
     places = open_grid(like, others, ndim=like.ndim, at=others)
@@ -89,14 +90,14 @@ class ArgSort(Box):
 
 
 @implements(np.argsort)
-def argsort(a: Value, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+def argsort(a: Value, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Any:
     """np.argsort of a box; of every kind the stable one."""
     a, axis = with_axis(a, axis)
     return ArgSort(a, axis=axis)
 
 
 @implements(np.sort)
-def sort(a: Value, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+def sort(a: Value, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Any:
     """np.sort of a box: its elements in the order of their places, so that each gets its gradient back."""
     if axis is None:
         a, axis = np.ravel(a), 0
@@ -104,14 +105,14 @@ def sort(a: Value, axis: int | None = -1, kind: Any = None, *, stable: bool | No
 
 
 @implements(np.partition)
-def partition(a: Value, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+def partition(a: Value, kth: int | Sequence[Any], axis: int | None = -1, kind: str | None = None) -> Any:
     """np.partition of a box: in full order, one of those that NumPy allows; each element gets its gradient back."""
     _check_kth(a, kth, axis)
     return sort(a, axis)
 
 
 @implements(np.argpartition)
-def argpartition(a: Value, kth: Any, axis: int | None = -1, kind: Any = None) -> Any:
+def argpartition(a: Value, kth: int | Sequence[Any], axis: int | None = -1, kind: str | None = None) -> Any:
     """np.argpartition of a box: the places of its elements in full order."""
     a, axis = with_axis(a, axis)
     _check_kth(a, kth, axis)
@@ -119,7 +120,7 @@ def argpartition(a: Value, kth: Any, axis: int | None = -1, kind: Any = None) ->
 
 
 @implements(np.take)
-def take(a: Value, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+def take(a: Value, indices: Value, axis: int | None = None, *, mode: str = "raise") -> Any:
     """np.take of a box; places outside are refused, or taken modulo the size, or moved to the ends, by `mode`."""
     if mode not in ("raise", "wrap", "clip"):
         raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
@@ -150,7 +151,7 @@ def extract(condition: Value, arr: Value) -> Any:
     return np.ravel(arr)[np.ravel(condition if condition.dtype.kind == "b" else condition != 0)]
 
 
-def _check_kth(a: Value, kth: Any, axis: int | None) -> None:
+def _check_kth(a: Value, kth: int | Sequence[Any], axis: int | None) -> None:
     """Refuse ranks that an axis does not have."""
     size = a.size if axis is None else a.shape[axis_of(a, axis, a.ndim)]
     ranks = np.asarray(kth)

@@ -167,7 +167,7 @@ def open_grid(
     return [lifted(arange_like(like, axis), place, ndim) for axis, place in zip(axes, at, strict=True)]
 
 
-def lifted(line: Any, axis: int, ndim: int) -> Any:
+def lifted(line: Value, axis: int, ndim: int) -> Any:
     """A one-dimensional array along one of `ndim` axes."""
     return line[(*(None,) * axis, slice(None), *(None,) * (ndim - axis - 1))]
 
@@ -198,7 +198,7 @@ def indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Sp
 
 
 @numpy_dispatch.implements(operator.getitem)
-def get(box: Box, index: Any) -> Any:
+def get(box: Box, index: object) -> Any:
     """box[index]: an Index box; of a box with several outputs, one of them."""
     if len(box.outputs) != 1:
         return part(box, index)
@@ -220,7 +220,7 @@ def get(box: Box, index: Any) -> Any:
     return Index(box, *arrays, index=tuple(template))
 
 
-def _plain(box: Box, item: Any, axis: int) -> Any:
+def _plain(box: Box, item: object, axis: int) -> Any:
     """A slice, an integer, None or Ellipsis as they stand in the setting."""
     if item is None or item is ...:
         return item
@@ -234,7 +234,7 @@ def _plain(box: Box, item: Any, axis: int) -> Any:
         ) from None
 
 
-def _as_index(box: Box, item: Any) -> Any:
+def _as_index(box: Box, item: object) -> Any:
     """An array of the index; an empty list is one of integers, as in NumPy."""
     if isinstance(item, Box):
         return item
@@ -249,7 +249,7 @@ def _as_index(box: Box, item: Any) -> Any:
     return array
 
 
-def _axes_read(item: Any) -> int:
+def _axes_read(item: object) -> int:
     """The number of axes that an entry of an index reads: those of a mask, else one."""
     if isinstance(item, Box | np.ndarray):
         return item.ndim if item.dtype.kind == "b" else 1
@@ -259,7 +259,7 @@ def _axes_read(item: Any) -> int:
     return 1
 
 
-def check_index(box: Any) -> None:
+def check_index(box: Box) -> None:
     """Refuse an index that holds anything but slices, integers, None, Ellipsis and places of arrays."""
     known = (slice, int, np.integer, Size, type(None), type(Ellipsis))
     for item in box.index if isinstance(box.index, tuple) else (box.index,):

@@ -63,7 +63,7 @@ class Interp(Box):
 
 
 @implements(np.interp)
-def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = None, period: Any = None) -> Any:
+def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = None, period: Value = None) -> Any:
     """np.interp of boxes: heights, places, and what is left and right of them may all be boxes."""
     x, xp, fp = as_box_or_array(x), as_box_or_array(xp), as_box_or_array(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):

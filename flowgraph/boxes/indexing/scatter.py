@@ -116,7 +116,7 @@ def add_at(a: Value, index: Any, value: Value) -> Any:
     return a + index_add(added, a, *taken.children[1:], index=taken.index)
 
 
-def _taken(a: Value, index: Any) -> tuple[Any, Index]:
+def _taken(a: Value, index: object) -> tuple[Any, Index]:
     """The array, and what the index takes of it."""
     a = as_box(a)
     taken = get(a, index)

@@ -92,7 +92,7 @@ class Nonzero(Box):
 
 
 @implements(np.searchsorted)
-def searchsorted(a: Value, v: Value, side: str = "left", sorter: Any = None) -> Any:
+def searchsorted(a: Value, v: Value, side: str = "left", sorter: Value = None) -> Any:
     """np.searchsorted of boxes."""
     return SearchSorted(a if sorter is None else np.take(as_box(a), sorter), v, side=side)
 

@@ -66,13 +66,13 @@ class Choose(Elementwise):
             number = np.minimum(np.maximum(number, 0), last)
         return None, *(np.where(number == i, grad, 0) for i in range(len(choices)))
 
-    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
+    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
         """A Python number takes the dtype of the other choices."""
         return super()._dtype_of(number, children[1:])
 
 
 @implements(np.select)
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Value = 0) -> Any:
     """np.select of boxes: the choice of the first condition that holds; a choice that is not taken gets an exact 0."""
     if len(condlist) != len(choicelist) or not condlist:
         raise UsageError(
@@ -116,7 +116,7 @@ def piecewise(x: Value, condlist: Value, funclist: Sequence[Any], *args: Any, **
     return h
 
 
-def _piece(x: Box, mask: Any, function: Any, args: Any, kw: Any) -> Any:
+def _piece(x: Box, mask: Value, function: Any, args: Any, kw: Any) -> Any:
     """The values of a function where a mask holds, 0 elsewhere; or a number that stands for one."""
     if not callable(function):
         return as_box_or_array(function).astype(x.dtype)

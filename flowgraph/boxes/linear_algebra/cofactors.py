@@ -96,7 +96,7 @@ def _largest(a: Value) -> Any:
     return np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=_NOTHING)
 
 
-def _power_of_two(ratio: Any) -> Any:
+def _power_of_two(ratio: Value) -> Any:
     """The power of two beside a ratio, whose slope is 0: the nodes lie so, and what is found does not depend on it."""
     return 2.0 ** np.round(np.log2(ratio))
 

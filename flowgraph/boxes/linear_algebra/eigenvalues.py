@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from flowgraph.box import Box
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.value import Value
@@ -148,7 +149,7 @@ def eigvals(a: Value) -> Any:
     return Eig(a)[0]
 
 
-def _turning(of_v: Value, open_: Any, dw: Any, w: Value, who: str) -> Any:
+def _turning(of_v: Value, open_: Value, dw: Value, w: Value, who: str) -> Any:
     """What the turning of the eigenvectors sends to v⁻¹ a v; of equal values `open_` must be 0."""
     gap = conjugate(columns(w) - rows(w))
     equal = np.abs(gap) <= rows(rounding(w))
@@ -159,7 +160,7 @@ def _turning(of_v: Value, open_: Any, dw: Any, w: Value, who: str) -> Any:
     return of_v * np.where(equal, 0, 1 / np.where(equal, 1, gap))
 
 
-def _square(box: Any, shape: Shape) -> Sequence[Shape]:
+def _square(box: Box, shape: Shape) -> Sequence[Shape]:
     stack, m, n = box.matrix(shape)
     if not same(m, n):
         raise box.shape_error(f"found matrices of {m} rows and {n} columns, needs square ones")

@@ -53,7 +53,7 @@ class Einsum(Box):
     @classmethod
     def from_numpy(
         cls, *operands: Any, optimize: Any = True, dtype: DTypeLike | None = None, casting: Any = "safe",
-        order: Any = "K",
+        order: str = "K",
     ) -> Any:  # fmt: skip
         """np.einsum in both of its forms; boxes have no memory order."""
         if not isinstance(operands[0], str):

@@ -156,7 +156,7 @@ def qr(a: Value, mode: str = "reduced") -> Any:
     return result.R if mode == "r" else result
 
 
-def _of_tall(dq: Any, dr: Any, q: Value, r: Any, thin: Value) -> Any:
+def _of_tall(dq: Value, dr: Value, q: Value, r: Value, thin: Value) -> Any:
     """The gradient of a with at least as many rows as columns; `thin` are the columns of q that span those of a."""
     n = thin.shape[-1]
     full = thin is not q

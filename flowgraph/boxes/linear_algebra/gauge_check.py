@@ -43,7 +43,7 @@ class Gauge(Box):
         return a
 
 
-def open_to_values(equal: Any, turned: Any, values: Value) -> Any:
+def open_to_values(equal: Value, turned: Value, values: Value) -> Any:
     """Where a loss depends on equal values and on the vectors of them, of which a change of a makes others.
 
     Neither gradient says then what the loss is along vectors that are mixed anew, so there is no gradient.

@@ -83,7 +83,7 @@ class Solve(OfMatrices):
 
 
 @implements(np.linalg.matrix_power)
-def matrix_power(a: Value, n: Any) -> Any:
+def matrix_power(a: Value, n: int) -> Any:
     """np.linalg.matrix_power of a box: products by the bits of n, of the inverse where n is negative."""
     n = operator.index(n)
     if a.ndim < 2 or not same(a.shape[-1], a.shape[-2]):

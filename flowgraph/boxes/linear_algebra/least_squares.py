@@ -91,7 +91,7 @@ class LstsqResult(NamedTuple):
 
 
 @implements(np.linalg.pinv)
-def pinv(a: Value, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
+def pinv(a: Value, rcond: Value = None, hermitian: bool = False, *, rtol: Value = np._NoValue) -> Any:
     """np.linalg.pinv of a box."""
     if rcond is not None and rtol is not np._NoValue:
         raise UsageError("np.linalg.pinv: found rcond= and rtol=, needs one of them")
@@ -101,7 +101,7 @@ def pinv(a: Value, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np
 
 
 @implements(np.linalg.lstsq)
-def lstsq(a: Value, b: Value, rcond: Any = None) -> LstsqResult:
+def lstsq(a: Value, b: Value, rcond: Value = None) -> LstsqResult:
     """np.linalg.lstsq of boxes, by the Moore-Penrose inverse; residuals as for a matrix of full rank."""
     a, b = (side if isinstance(side, Box) else Constant(side) for side in (a, b))
     if a.ndim != 2 or b.ndim not in (1, 2):
@@ -121,7 +121,7 @@ def lstsq(a: Value, b: Value, rcond: Any = None) -> LstsqResult:
 
 
 @implements(np.linalg.matrix_rank)
-def matrix_rank(A: Value, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+def matrix_rank(A: Value, tol: Value = None, hermitian: bool = False, *, rtol: Value = None) -> Any:
     """np.linalg.matrix_rank of a box: whole numbers, which no gradient passes."""
     if A.ndim < 2:
         return np.any(A != 0).astype(int)

@@ -104,7 +104,7 @@ def vector_norm(x: Value, /, *, axis: Axes | None = None, keepdims: bool = False
 
 
 @implements(np.linalg.matrix_norm)
-def matrix_norm(x: Value, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+def matrix_norm(x: Value, /, *, keepdims: bool = False, ord: float | str = "fro") -> Any:
     """np.linalg.matrix_norm of a box, over the last two axes."""
     return _of_matrices(_floats(x), ord, axes_of(x, (-2, -1), x.ndim), keepdims)
 

@@ -123,7 +123,7 @@ def _of_hermitian(a: Value, compute_uv: bool) -> Any:
     return SVDResult(u, np.abs(w), adjoint(u * columns(np.where(np.signbit(w), -1, 1))))
 
 
-def _thin(vectors: Value, small: Any) -> Any:
+def _thin(vectors: Value, small: Value) -> Any:
     """As many columns as there are singular values."""
     if vectors.shape[-1] == small or (isinstance(vectors.shape[-1], Size) and vectors.shape[-1].unknown):
         return vectors
@@ -136,7 +136,7 @@ def _skew(a: Value) -> Any:
     return a - adjoint(a)
 
 
-def _turning(of_u: Any, of_v: Value, ds: Any, s: Value) -> Any:
+def _turning(of_u: Value, of_v: Value, ds: Value, s: Value) -> Any:
     """What the turning of the singular vectors among themselves sends to uᴴ a v, from the skew parts of both sides."""
     gap, total = columns(s) - rows(s), columns(s) + rows(s)
     equal, none = np.abs(gap) <= rows(rounding(s)), total <= rows(rounding(s))
@@ -150,7 +150,7 @@ def _turning(of_u: Any, of_v: Value, ds: Any, s: Value) -> Any:
     return (together * near + against * wide) / 2
 
 
-def _beside(dx: Any, x: Value, thin: Value, s: Value, small: Any) -> Any:
+def _beside(dx: Value, x: Value, thin: Value, s: Value, small: Value) -> Any:
     """What the turning of the vectors out of their space sends to a, without vᴴ behind it; of v by its adjoint."""
     thin_dx = _thin(dx, small)
     rest = thin_dx - thin @ (adjoint(thin) @ thin_dx)

@@ -266,7 +266,7 @@ def _ties(taken: list[Any], dtype: DTypeLike | None) -> Any:
     return np.maximum(ties, 1).astype(dtype)
 
 
-def _counted(box: Any, values: Value, count: Any, like: Value = None) -> Any:
+def _counted(box: Box, values: Value, count: Any, like: Value = None) -> Any:
     """How many elements count in each window."""
     sliding: Sliding = box.sliding
     dtype = values.dtype if values.dtype.kind in "fc" else float

@@ -94,7 +94,9 @@ class Sliding(NamedTuple):
         return count
 
 
-def read_sliding(box: Box, size: tuple[int, ...], stride: Any, padding: Any, dilation: Any) -> Sliding:
+def read_sliding(
+    box: Box, size: tuple[int, ...], stride: int | Sequence[Any], padding: Any, dilation: int | Sequence[Any]
+) -> Sliding:
     """The window from what a user wrote: a number for all axes or one per axis."""
     steps = numbers(box, "stride", stride, len(size), 1)
     gaps = numbers(box, "dilation", dilation, len(size), 1)

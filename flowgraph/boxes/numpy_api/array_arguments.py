@@ -32,7 +32,7 @@ def require_static(a: Value, function: str, what: str) -> Any:
     return np.asarray(a)
 
 
-def take_axis(a: Value, axis: int, item: Any) -> Any:
+def take_axis(a: Value, axis: int, item: object) -> Any:
     """The array at an index of one axis, counted from the front."""
     return a[(*(slice(None),) * axis, item)]
 
@@ -42,7 +42,7 @@ def slice_of_zeros(a: Value, axis: int) -> Any:
     return np.expand_dims(np.sum(np.zeros_like(a), axis=axis), axis).astype(a.dtype)
 
 
-def expand_along(line: Any, axis: int, ndim: int) -> Any:
+def expand_along(line: Value, axis: int, ndim: int) -> Any:
     """A one-dimensional array along one of `ndim` axes; a number as it is."""
     return np.expand_dims(line, tuple(i for i in range(ndim) if i != axis)) if np.ndim(line) else line
 

@@ -14,7 +14,7 @@ from flowgraph.shapes.spec import same
 
 
 @implements(np.isclose)
-def isclose(a: Value, b: Value, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+def isclose(a: Value, b: Value, rtol: Value = 1e-05, atol: Value = 1e-08, equal_nan: bool = False) -> Any:
     """np.isclose of boxes."""
     a, b = as_box(a), as_box(b)
     b = b if b.dtype.kind in "fc" else b.astype(np.result_type(b.dtype, 1.0))
@@ -24,7 +24,7 @@ def isclose(a: Value, b: Value, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan:
 
 
 @implements(np.allclose)
-def allclose(a: Value, b: Value, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+def allclose(a: Value, b: Value, rtol: Value = 1e-05, atol: Value = 1e-08, equal_nan: bool = False) -> Any:
     """np.allclose of boxes: a box of one truth value."""
     return np.all(np.isclose(as_box(a), b, rtol, atol, equal_nan))
 

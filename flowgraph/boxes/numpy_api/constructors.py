@@ -44,7 +44,12 @@ def copy(a: Value, order: str = "K", subok: bool = False) -> Any:
 
 @implements(np.asarray, np.asanyarray)
 def asarray(
-    a: Value, dtype: DTypeLike | None = None, order: Any = None, *, device: Any = None, copy: bool | None = None
+    a: Value,
+    dtype: DTypeLike | None = None,
+    order: str | None = None,
+    *,
+    device: str | None = None,
+    copy: bool | None = None,
 ) -> Any:
     """np.asarray(..., like=box): a box as it is, in the dtype asked for; anything else becomes a constant."""
     a = a if isinstance(a, Box) else Constant(a)

@@ -48,7 +48,7 @@ def ediff1d(ary: Value, to_end: Value = None, to_begin: Value = None) -> Any:
 
 
 @implements(np.trapezoid)
-def trapezoid(y: Value, x: Value = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y: Value, x: Value = None, dx: Value = 1.0, axis: int = -1) -> Any:
     """np.trapezoid of a box: the area under the line through points at distances dx, or at places x."""
     y = as_box(y)
     axis = axis_of(y, axis, y.ndim)
@@ -86,7 +86,7 @@ def _numbers(a: Box, who: str) -> Box:
     return a
 
 
-def _as_end(end: Any, a: Value, axis: int) -> Any:
+def _as_end(end: Value, a: Value, axis: int) -> Any:
     """What np.diff puts before or after an array: a number becomes a slice of it."""
     end = as_box_or_array(end)
     if end.ndim:
@@ -107,7 +107,7 @@ def _steps(f: Box, axis: int, spacing: Any) -> Any:
     return expand_along(steps, axis, f.ndim)
 
 
-def _slopes(f: Box, axis: int, step: Any, edge_order: int) -> Any:
+def _slopes(f: Box, axis: int, step: Value, edge_order: int) -> Any:
     """The slopes along one axis: of parabolas through three neighbours; at the edges of lines or of parabolas."""
     size = f.shape[axis]
     if isinstance(size, int) and size < edge_order + 1:

@@ -14,7 +14,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, in_precision_of
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.shapes.size import Size, product
+from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec
 
 
@@ -55,7 +55,7 @@ class PolyVal(Box):
         assert isinstance(trial, Spec)
         return Spec(x.shape, trial.dtype)
 
-    def flops(self, shape: Any, *shapes: Any) -> Any:
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A product and a sum per coefficient and place."""
         return 2 * product((*shapes[0], *shapes[1]))
 

@@ -41,7 +41,7 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @implements(np.polyfit)
 def polyfit(
-    x: Value, y: Value, deg: Any, rcond: Any = None, full: bool = False, w: Value = None, cov: Value = False
+    x: Value, y: Value, deg: int, rcond: Value = None, full: bool = False, w: Value = None, cov: Value = False
 ) -> Any:
     """np.polyfit of boxes: the coefficients of least squares.
 
@@ -67,7 +67,7 @@ def polyfit(
     return (c, _covariance(scaled, scale, residuals, cov, y.ndim)) if cov else c
 
 
-def _covariance(scaled: Any, scale: Any, residuals: Any, cov: Value, ndim: int) -> Any:
+def _covariance(scaled: Value, scale: Value, residuals: Value, cov: Value, ndim: int) -> Any:
     """The covariance of coefficients, scaled by what the fit leaves unless `cov` is "unscaled"."""
     base = np.linalg.inv(scaled.T @ scaled) / np.outer(scale, scale)
     spare = scaled.shape[0] - scaled.shape[1]

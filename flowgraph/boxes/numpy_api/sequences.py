@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from flowgraph.box import Value
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
 from flowgraph.errors import UsageError
@@ -15,9 +16,9 @@ from flowgraph.errors import UsageError
 
 @implements(np.linspace)
 def linspace(
-    start: Any,
-    stop: Any,
-    num: Any = 50,
+    start: Value,
+    stop: Value,
+    num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
     dtype: DTypeLike | None = None,
@@ -41,11 +42,11 @@ def linspace(
 
 @implements(np.logspace)
 def logspace(
-    start: Any,
-    stop: Any,
-    num: Any = 50,
+    start: Value,
+    stop: Value,
+    num: int = 50,
     endpoint: bool = True,
-    base: Any = 10.0,
+    base: Value = 10.0,
     dtype: DTypeLike | None = None,
     axis: int = 0,
 ) -> Any:
@@ -61,7 +62,7 @@ def logspace(
 
 @implements(np.geomspace)
 def geomspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: DTypeLike | None = None, axis: int = 0
+    start: Value, stop: Value, num: int = 50, endpoint: bool = True, dtype: DTypeLike | None = None, axis: int = 0
 ) -> Any:
     """np.geomspace of boxes of real numbers: each as many times the one before, of one sign."""
     start, stop = as_box(start) * 1.0, as_box(stop) * 1.0

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Axes
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.numpy_api.array_arguments import as_box
@@ -18,7 +19,7 @@ from flowgraph.boxes.reduction.masked import count_where, in_dtype, one_of, squa
 @implements(np.nansum)
 def nansum(
     a: Value,
-    axis: Any = None,
+    axis: Axes | None = None,
     *,
     dtype: DTypeLike | None = None,
     keepdims: bool = False,
@@ -32,7 +33,7 @@ def nansum(
 @implements(np.nanprod)
 def nanprod(
     a: Value,
-    axis: Any = None,
+    axis: Axes | None = None,
     *,
     dtype: DTypeLike | None = None,
     keepdims: bool = False,
@@ -81,7 +82,7 @@ def nanargmin(a: Value, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 @implements(np.nanmean)
 def nanmean(
-    a: Value, axis: Any = None, *, dtype: DTypeLike | None = None, keepdims: bool = False, where: Value = None
+    a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, keepdims: bool = False, where: Value = None
 ) -> Any:
     """np.nanmean of a box: over what is not NaN; of nothing it is NaN, with the gradient 0."""
     if not may_be_nan(a):
@@ -93,7 +94,7 @@ def nanmean(
 
 @implements(np.nanvar)
 def nanvar(
-    a: Value, axis: Any = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
+    a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
     where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """np.nanvar of a box: over what is not NaN; NaN where that leaves no degree of freedom."""
@@ -106,7 +107,7 @@ def nanvar(
 
 @implements(np.nanstd)
 def nanstd(
-    a: Value, axis: Any = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
+    a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
     where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """np.nanstd of a box: over what is not NaN; where all of it is equal the gradient is 0, as that of np.std."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import is_of_number
+from flowgraph.box.axes import Axes, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.box.interval import Interval
@@ -92,7 +92,7 @@ class Running(Box, abstract=True):
     axis: int | None = None
 
     @classmethod
-    def from_numpy(cls, a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Box:
+    def from_numpy(cls, a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None) -> Box:
         """NumPy's call: in another dtype; a number counts as a row of one."""
         a = in_dtype(a, dtype)
         return cls(a, axis=None if is_of_number(a.ndim, axis) else axis)

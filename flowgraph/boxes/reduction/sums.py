@@ -269,7 +269,7 @@ def average(a: Value, axis: Axes | None, keepdims: bool) -> Any:
     return np.sum(a, axis=axis, keepdims=keepdims) / 0
 
 
-def spread(a: Value, axis: Axes | None, ddof: Any, keepdims: bool) -> Any:
+def spread(a: Value, axis: Axes | None, ddof: float, keepdims: bool) -> Any:
     """The variance, of complex numbers that of their distance; an empty one is NaN, as in NumPy."""
     centred = a - average(a, axis, True)
     total = real_part(conjugate(centred) * centred).sum(axis=axis, keepdims=keepdims)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class Roll(Box):
     )
 
     @classmethod
-    def from_numpy(cls, a: Value, shift: Any, axis: Axes | None = None) -> Box:
+    def from_numpy(cls, a: Value, shift: int | Sequence[Any], axis: Axes | None = None) -> Box:
         """np.roll; several shifts along one axis add up."""
         if axis is None:
             return cls(a, shift=shift if np.ndim(shift) == 0 else np.sum(shift).item())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, axis_of
@@ -41,7 +42,7 @@ class Concatenate(Box):
 
     @classmethod
     def from_numpy(
-        cls, arrays: Value, /, axis: Axes | None = 0, *, dtype: Any = None, casting: str = "same_kind"
+        cls, arrays: Value, /, axis: Axes | None = 0, *, dtype: DTypeLike | None = None, casting: str = "same_kind"
     ) -> Any:
         """np.concatenate of a sequence; axis None joins them in rows."""
         if dtype is not None:
@@ -119,7 +120,9 @@ class Stack(Box):
     examples = (example((3, 4), (3, 4)), example((3,), (3,), (3,), axis=-1), example((), ()), example((2,), axis=1))
 
     @classmethod
-    def from_numpy(cls, arrays: Value, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Box:
+    def from_numpy(
+        cls, arrays: Value, axis: int = 0, *, dtype: DTypeLike | None = None, casting: str = "same_kind"
+    ) -> Box:
         """np.stack of a sequence."""
         return cls(*(arrays if dtype is None else _cast(arrays, dtype, casting)), axis=axis)
 
@@ -160,13 +163,13 @@ def joined(grads: Sequence[Any], parts: Value, axis: int) -> Any:
 
 
 @implements(np.vstack)
-def vstack(tup: Value, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def vstack(tup: Value, *, dtype: DTypeLike | None = None, casting: str = "same_kind") -> Any:
     """np.vstack of boxes: vectors become rows."""
     return Concatenate.from_numpy([np.atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 @implements(np.hstack)
-def hstack(tup: Value, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def hstack(tup: Value, *, dtype: DTypeLike | None = None, casting: str = "same_kind") -> Any:
     """np.hstack of boxes: along the second axis, vectors along the first."""
     listed = [np.atleast_1d(a) for a in tup]
     axis = 0 if listed and listed[0].ndim == 1 else 1
@@ -200,7 +203,7 @@ def block(arrays: Value) -> Any:
 
 
 @implements(np.tile)
-def tile(A: Value, reps: Any) -> Any:
+def tile(A: Value, reps: int | Sequence[Any]) -> Any:
     """np.tile of a box."""
     times = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
     result = A if A.ndim >= len(times) else np.expand_dims(A, tuple(range(len(times) - A.ndim)))
@@ -213,7 +216,7 @@ def tile(A: Value, reps: Any) -> Any:
 
 
 @implements(np.repeat)
-def repeat(a: Value, repeats: Any, axis: int | None = None) -> Any:
+def repeat(a: Value, repeats: int | Sequence[Any], axis: int | None = None) -> Any:
     """np.repeat of a box: every element several times, one after the other."""
     a, axis = with_axis(a, axis)
     axis = axis_of(a, axis, a.ndim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class Pad(Box):
     )
 
     @classmethod
-    def from_numpy(cls, array: Value, pad_width: Any, mode: Any = "constant", **settings: Any) -> Box:
+    def from_numpy(cls, array: Value, pad_width: int | Sequence[Any], mode: Any = "constant", **settings: Any) -> Box:
         """np.pad; its widths may be one number, a pair, a pair per axis, or a dict of axes."""
         strange = [name for name in settings if name != _KEYWORDS.get(mode)]
         if strange:

@@ -40,7 +40,7 @@ def pad_statistic(a: Value, widths: Widths, mode: str, stat_length: Any) -> Any:
     return _joined(a, widths, frame)
 
 
-def pad_ramp(a: Value, widths: Widths, end_values: Any) -> Any:
+def pad_ramp(a: Value, widths: Widths, end_values: int | Sequence[Any]) -> Any:
     """The frame goes straight from the edge to `end_values`."""
     ends = np.broadcast_to(np.asarray(end_values), (a.ndim, 2))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 
 @implements(np.resize)
-def resize(a: Value, new_shape: Any) -> Any:
+def resize(a: Value, new_shape: int | Sequence[Any]) -> Any:
     """np.resize of a box: its elements in rows, again and again until the shape is full; zeros if there are none."""
     flat: Any = np.ravel(as_box(a))
     shape = tuple(new_shape) if isinstance(new_shape, tuple | list) else (new_shape,)

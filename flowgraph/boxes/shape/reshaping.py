@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Reshape(Box):
     )
 
     @classmethod
-    def from_numpy(cls, a: Value, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
+    def from_numpy(cls, a: Value, /, shape: Shape, order: str = "C", *, copy: bool | None = None) -> Any:
         """np.reshape; the order "F" counts column by column."""
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         if order == "F":
@@ -147,7 +147,7 @@ class BroadcastTo(Box):
     examples = (example((3,), to=(2, 3)), example((2, 1), to=(-1, 3)), example((), to=(2,)), example((2,), to=(2,)))
 
     @classmethod
-    def from_numpy(cls, array: Value, shape: Any) -> Any:
+    def from_numpy(cls, array: Value, shape: Shape) -> Any:
         """np.broadcast_to; a size that follows the batch must be one of the array."""
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         own = (None,) * (len(sizes) - array.ndim) + tuple(array.shape)
@@ -235,7 +235,7 @@ def atleast_3d(*arys: Value) -> Any:
     return _each(lambda a: a if a.ndim >= 3 else np.expand_dims(a, new[a.ndim]), arys)
 
 
-def _each(function: Any, arrays: Sequence[Any]) -> Any:
+def _each(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
     """The result for one array, a tuple of results for several."""
     results = tuple(function(a if isinstance(a, Box) else np.asarray(a)) for a in arrays)
     return results[0] if len(results) == 1 else results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -115,31 +116,31 @@ class Unstack(Box):
 
 
 @implements(np.split)
-def split(ary: Value, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(ary: Value, indices_or_sections: int | Sequence[Any], axis: int = 0) -> list[Any]:
     """np.split of a box: a list of its parts."""
     return _parts(ary, indices_or_sections, axis, uneven=False)
 
 
 @implements(np.array_split)
-def array_split(ary: Value, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(ary: Value, indices_or_sections: int | Sequence[Any], axis: int = 0) -> list[Any]:
     """np.array_split of a box: sections of sizes as equal as can be."""
     return _parts(ary, indices_or_sections, axis, uneven=True)
 
 
 @implements(np.vsplit)
-def vsplit(ary: Value, indices_or_sections: Any) -> list[Any]:
+def vsplit(ary: Value, indices_or_sections: int | Sequence[Any]) -> list[Any]:
     """np.vsplit of a box: along the first axis of two or more."""
     return split(ary, indices_or_sections, _needs_axis(ary, 2, 0))
 
 
 @implements(np.hsplit)
-def hsplit(ary: Value, indices_or_sections: Any) -> list[Any]:
+def hsplit(ary: Value, indices_or_sections: int | Sequence[Any]) -> list[Any]:
     """np.hsplit of a box: along the second axis, a vector along its only one."""
     return split(ary, indices_or_sections, _needs_axis(ary, 1, min(1, ary.ndim - 1)))
 
 
 @implements(np.dsplit)
-def dsplit(ary: Value, indices_or_sections: Any) -> list[Any]:
+def dsplit(ary: Value, indices_or_sections: int | Sequence[Any]) -> list[Any]:
     """np.dsplit of a box: along the third axis."""
     return split(ary, indices_or_sections, _needs_axis(ary, 3, 2))
 

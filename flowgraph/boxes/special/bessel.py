@@ -264,7 +264,7 @@ def _two(a: Value) -> Any:
     return a.dtype.type(2)
 
 
-def _slope_of_y(below: Any, above: Any, a: Value) -> Any:
+def _slope_of_y(below: Value, above: Value, a: Value) -> Any:
     """Half the difference, ∞ at 0, where both are −∞."""
     zero = a == 0
     return np.where(zero, np.inf, 0.5 * (np.where(zero, 0, below) - np.where(zero, 0, above)))

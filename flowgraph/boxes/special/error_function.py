@@ -201,7 +201,7 @@ def _slope_of_erfcx(h: Value, a: Value) -> Any:
     return np.where(far, _far(a, far, -1) * -_SLOPE, 2 * np.where(far, 0, a * h) - _SLOPE)
 
 
-def _far(a: Value, far: Any, sign: int) -> Any:
+def _far(a: Value, far: Value, sign: int) -> Any:
     """Σ (±1)^k (2k+1)!! / (2a²)^k over 2a²: what the cancelling terms of erfcx and dawsn leave far from 0."""
     place = np.where(far, a, _FAR)
     t = 0.5 / (place * place)

@@ -235,7 +235,7 @@ class InverseBoxCox(Special):
         return slope if needs[0] else None, -_of_power(slope, log, lmbda) if needs[1] else None
 
 
-def _of_power(grad: Value, log: Any, lmbda: Any) -> Any:
+def _of_power(grad: Value, log: Value, lmbda: Value) -> Any:
     """The gradient of λ of (exp(λ log) − 1) / λ; where the exponential has vanished, that of −1 / λ."""
     gone = (log == -np.inf) & (lmbda > 0)
     log = np.where(gone, 0, log)

@@ -251,7 +251,7 @@ class GammaIncC(Special):
 
 
 @public
-def polygamma(n: Any, x: Value) -> Any:
+def polygamma(n: int, x: Value) -> Any:
     """scipy.special.polygamma of a box, an array or a number, n a whole number.
 
     >>> import flowgraph as fg

@@ -147,7 +147,7 @@ def _count(a: Value, axis: int, ignore_nan: bool) -> Any:
     return count_like(arange_like(a, axis))
 
 
-def _nan_where_met(h: Value, inorder: Any, axis: int, ignore_nan: bool) -> Any:
+def _nan_where_met(h: Value, inorder: Value, axis: int, ignore_nan: bool) -> Any:
     """NaN for a line that has one, which is the last in order."""
     if ignore_nan or not may_be_nan(inorder):
         return h

@@ -33,7 +33,7 @@ class OrderStatistic(Box, abstract=True):
     axis: int = 0
     ignore_nan: bool = False
 
-    def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+    def chosen(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
         """Which of n numbers in order are taken: the places below and above, and the weight of the one above."""
         raise NotImplementedError
 
@@ -101,7 +101,7 @@ class Median(OrderStatistic):
     def fprop(self, a: Value) -> Value:
         return (np.nanmedian if self.ignore_nan else np.median)(a, axis=self.axis)
 
-    def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+    def chosen(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
         """The middle two, which are one for an odd n."""
         ones = np.ones((1,) * ndim, dtype=int)
         return (n - 1) // 2 * ones, n // 2 * ones, 0.5
@@ -135,7 +135,7 @@ class Quantile(OrderStatistic):
             return np.full((*np.shape(self.q), *np.delete(a.shape, self.axis)), np.nan, a.dtype)
         return (np.nanquantile if self.ignore_nan else np.quantile)(a, self.q, axis=self.axis, method=self.method)
 
-    def chosen(self, n: Any, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+    def chosen(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
         """The places that the method gives."""
         return places(self.method, n, expand_along(np.atleast_1d(self.q).astype(np.float64), axis, ndim))
 

@@ -28,18 +28,18 @@ def _plotting(alpha: float, beta: float) -> Callable[[Any, Any], Place]:
     return lambda n, q: _between(n * q + (alpha + q * (1 - alpha - beta)) - 1)
 
 
-def _averaged(n: Any, q: Value) -> Place:
+def _averaged(n: int, q: Value) -> Place:
     below, rest = _between(n * q - 1)
     return below, np.where(rest == 0, 0.5, 1.0)
 
 
-def _closest(n: Any, q: Value) -> Place:
+def _closest(n: int, q: Value) -> Place:
     """The nearest number; of two as near the one at an even place, counted from 1."""
     below, rest = _between(n * q - 1.5)
     return np.where((rest == 0) & (below % 2 == 1), below, below + 1), None
 
 
-def _midpoint(n: Any, q: Value) -> Place:
+def _midpoint(n: int, q: Value) -> Place:
     below, rest = _between((n - 1) * q)
     return below, np.where(rest == 0, 0.0, 0.5)
 
@@ -67,12 +67,12 @@ METHODS: dict[str, Callable[[Any, Any], Place]] = {
 }
 
 
-def places(method: str, n: Any, q: Value) -> tuple[Any, Any, Any]:
+def places(method: str, n: int, q: Value) -> tuple[Any, Any, Any]:
     """The places below and above a quantile among n numbers, as integers, and the weight of the one above."""
     below, weight = METHODS[method](n, q)
     return held(below, n), held(below + 1, n), weight
 
 
-def held(place: Any, n: Any) -> Any:
+def held(place: Value, n: int) -> Any:
     """A place as an integer among n, the first or the last where it lies outside."""
     return np.minimum(np.maximum(place, 0), n - 1).astype(int)

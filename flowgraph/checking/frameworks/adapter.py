@@ -59,7 +59,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def second(
-        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+        self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
         """The bprop of bprop: (by grad, None, *by inputs); what goes through the output is in what goes by inputs."""
 

@@ -44,7 +44,7 @@ class AutogradCode(Adapter):
         return outputs, pull
 
     def second(
-        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+        self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
         """The bprop of bprop, by make_vjp twice."""
         core = importlib.import_module("autograd").make_vjp

@@ -12,7 +12,9 @@ from flowgraph.checking.frameworks.torch_module import ModuleCopy
 from flowgraph.checking.reproduce import definition_of, literal
 
 
-def call_text(function: Any, arguments: Arguments, framework: str, module: ModuleCopy | None) -> str | None:
+def call_text(
+    function: Callable[..., Any], arguments: Arguments, framework: str, module: ModuleCopy | None
+) -> str | None:
     """`function(x[0], dim=x[1])`; None where an argument cannot be built from its parts in a line."""
     places = iter(range(len(arguments.inputs)))
     texts = [_built(nest, places) for nest in arguments.nests[: len(arguments.nests) - arguments.own]]

@@ -52,7 +52,7 @@ def opened(value: Value) -> Opened | None:
     return Opened([(label, leaves[place]) for label, place in zip(labels, moved, strict=True)], build, fixed=True)
 
 
-def _is_inexact(leaf: Any) -> bool:
+def _is_inexact(leaf: object) -> bool:
     jax = sys.modules["jax"]
     return isinstance(leaf, jax.Array | np.ndarray) and bool(jax.numpy.issubdtype(leaf.dtype, np.inexact))
 
@@ -131,7 +131,7 @@ class JaxCode(Adapter):
         return lambda values, grads: program(values, arriving)[0] if grads is None else program(values, grads)[1]
 
     def second(
-        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+        self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
         """The bprop of bprop, by jax.vjp twice."""
         jax = sys.modules["jax"]

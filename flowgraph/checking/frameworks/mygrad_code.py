@@ -44,7 +44,7 @@ class MygradCode(Adapter):
         return outputs, pull
 
     def second(
-        self, grads: Sequence[Value], gradients: Any, grad: Value, output: Value, *inputs: Any
+        self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
         """Refused: MyGrad has no second derivatives."""
         raise NotImplementedError("mygrad: gradients cannot be differentiated again; check with order=1")

@@ -81,7 +81,7 @@ def _gradients(adapter: Adapter, target: Target) -> tuple[Any, ...]:
     return adapter.bprop(unflatten(grad, output), output, *target.inputs)
 
 
-def _dense(gradient: Any, value: Value) -> Any:
+def _dense(gradient: object, value: Value) -> Any:
     return np.zeros(np.shape(value)) if gradient is None else np.asarray(gradient)
 
 

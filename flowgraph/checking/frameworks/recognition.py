@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from flowgraph.box.value import Value
@@ -15,7 +15,7 @@ FrameworkName: TypeAlias = Literal["torch", "jax", "mygrad", "autograd"]
 KNOWN: tuple[str, ...] = get_args(FrameworkName)
 
 
-def framework_of(function: Any, given: Sequence[Any]) -> str | None:
+def framework_of(function: Callable[..., Any], given: Sequence[Any]) -> str | None:
     """By the arguments first, then by the function itself, at last by the modules that its code names."""
     leaves = list(arrays_in(list(given)))
     for name, recognise in (("torch", _is_torch), ("jax", _is_jax), ("mygrad", _is_mygrad)):
@@ -46,7 +46,7 @@ def _is_mygrad(function: Any, leaves: list[Any]) -> bool:
     return _of(function, "mygrad") or any(isinstance(x, tensor) for x in leaves)
 
 
-def _is_foreign(leaf: Any) -> bool:
+def _is_foreign(leaf: object) -> bool:
     return type(leaf).__module__.partition(".")[0] in ("jax", "jaxlib", "mygrad")
 
 
@@ -54,7 +54,7 @@ def _of(function: Any, package: str) -> bool:
     return (getattr(function, "__module__", None) or "").partition(".")[0] == package
 
 
-def _names(function: Any, package: str) -> bool:
+def _names(function: Callable[..., Any], package: str) -> bool:
     """A primitive or function of the package, or one whose code names its modules, functions or primitives."""
     if _of(function, package) or _is_primitive(function, package):
         return True

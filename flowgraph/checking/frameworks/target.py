@@ -32,7 +32,7 @@ CODE: dict[str, tuple[type[Adapter], ArrayKind]] = {
 }
 
 
-def framework_target(function: Any, given: Sequence[Any], **options: Any) -> Target | None:
+def framework_target(function: Callable[..., Any], given: Sequence[Any], **options: Any) -> Target | None:
     """The target of `framework_code` alone."""
     found = framework_code(function, given, **options)
     return None if found is None else found[0]
@@ -91,7 +91,7 @@ def framework_code(
     return (target if framework == "mygrad" else replace(target, second=adapter.second)), adapter
 
 
-def _of_apply(function: Any) -> Any:
+def _of_apply(function: Callable[..., Any]) -> Any:
     """The class where its `apply` is given: the class tells the names of its inputs, and its backward."""
     owner = getattr(function, "__self__", None)
     if getattr(function, "__name__", "") == "apply" and inspect.isclass(owner) and hasattr(owner, "backward"):
@@ -99,7 +99,9 @@ def _of_apply(function: Any) -> Any:
     return function
 
 
-def _adapter(framework: str, function: Any, given: Sequence[Any], keywords: Mapping[str, Any], name: str) -> Adapter:
+def _adapter(
+    framework: str, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any], name: str
+) -> Adapter:
     """What runs the function, on the arguments and on the parameters that the function has itself."""
     made, kind = CODE[framework]
     arguments = Arguments.of(function, given, keywords, kind)
@@ -145,7 +147,7 @@ def _with_way_out(error: Exception, name: str) -> Exception:
     return error
 
 
-def _code(function: Any) -> tuple[Callable[..., Any], ...]:
+def _code(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     """The functions in which numbers and branches are looked for."""
     parts = [getattr(function, name, None) for name in ("forward", "backward", "fun", "fwd", "bwd", "__wrapped__")]
     found = tuple(part for part in parts if inspect.isroutine(part))

@@ -103,7 +103,7 @@ class TorchCode(Adapter):
 
         return [y.numpy(force=True) for y in outputs], pull
 
-    def second(self, grads: Value, gradients: Any, grad: Value, output: Value, *inputs: Any) -> tuple[Any, ...]:
+    def second(self, grads: Value, gradients: object, grad: Value, output: Value, *inputs: Any) -> tuple[Any, ...]:
         """The bprop of bprop, by torch.autograd.grad twice."""
         leaves = self._leaves(inputs)
         arriving = self._tensor(grad).requires_grad_()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from flowgraph.checking.frameworks.adapter import Adapter
@@ -107,7 +108,7 @@ CALLS = {
 }
 
 
-def public_name(function: Any) -> tuple[str, str] | None:
+def public_name(function: Callable[..., Any]) -> tuple[str, str] | None:
     """The module and name under which a framework's user finds the function."""
     name = getattr(function, "__name__", None)
     for module in PUBLIC:
@@ -116,13 +117,13 @@ def public_name(function: Any) -> tuple[str, str] | None:
     return None
 
 
-def title(function: Any) -> str:
+def title(function: Callable[..., Any]) -> str:
     """torch.hypot rather than the name of whatever implements it."""
     found = public_name(function)
     return ".".join(found) if found is not None else name_of(function)
 
 
-def definition(framework: str, function: Any, adapter: Adapter) -> tuple[str, ...]:
+def definition(framework: str, function: Callable[..., Any], adapter: Adapter) -> tuple[str, ...]:
     """The lines that define fprop and bprop, with what cannot be written out left to be filled in."""
     found = public_name(function)
     module = getattr(adapter, "module", None)

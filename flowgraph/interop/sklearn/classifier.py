@@ -139,7 +139,7 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         by_class = compute_sample_weight(self.class_weight, y)
         return by_class if weights is None else weights * by_class
 
-    def _valid(self, eval_set: Any) -> Any:
+    def _valid(self, eval_set: object) -> Any:
         x, y, *weights = one_set(eval_set)
         if x is None:
             return None

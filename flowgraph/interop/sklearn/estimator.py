@@ -100,7 +100,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_network")
 
-    def _fit(self, x: Array, y: Array, weights: Array | None, valid: Any) -> None:
+    def _fit(self, x: Array, y: Array, weights: Array | None, valid: object) -> None:
         """Train a new network, or go on with the one there is where a warm start was asked for."""
         if valid is None and self.early_stopping is not False and self.early_stopping is not None:
             x, y, weights, valid = self._split(x, y, weights)
@@ -122,7 +122,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self._network = network
         self.n_iter_ = len(network.history)
 
-    def _begin(self, x: Array, y: Array, valid: Any) -> Network:
+    def _begin(self, x: Array, y: Array, valid: object) -> Network:
         rng = check_random_state(self.random_state)
         classes = getattr(self, "classes_", None)
         network, settings = (int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2))
@@ -146,7 +146,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             x, y, valid,
         )  # fmt: skip
 
-    def _patience(self, valid: Any) -> Any:
+    def _patience(self, valid: object) -> Any:
         if valid is None or self.early_stopping is False or self.early_stopping is None:
             return None
         return 10 if self.early_stopping is True else self.early_stopping
@@ -176,7 +176,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         return self._network.outputs(x)
 
 
-def one_set(eval_set: Any) -> tuple[Any, ...]:
+def one_set(eval_set: object) -> tuple[Any, ...]:
     """Inputs, targets and perhaps weights of the only set; of none two times None."""
     if eval_set is None:
         return None, None

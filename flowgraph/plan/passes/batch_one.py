@@ -59,7 +59,7 @@ def _is_reshaped_number(box: Box) -> bool:
     return _is_single(box) and isinstance(box, Reshape) and box.children[0].ndim == 0
 
 
-def extreme(make: Builder, box: Any) -> Box | None:
+def extreme(make: Builder, box: Box) -> Box | None:
     """The largest or smallest of a single row is a number."""
     (a,) = box.children
     if not _is_single(box) or not sizes_known(a) or box.keepdims:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
-def is_normal(number: Any, dtype: Any) -> bool:
+def is_normal(number: Any, dtype: DTypeLike) -> bool:
     """Whether the number is finite and not so small that its dtype keeps fewer digits of it, nor 0."""
     info = np.finfo(dtype)
     return bool(info.tiny <= abs(number) <= info.max)
@@ -48,7 +49,7 @@ def may_add_factors(c: Any, d: Any, dtype: Any) -> bool:
     return bool((c > 0) == (d > 0) and np.isfinite(both) and is_normal(c, dtype) and is_normal(d, dtype))
 
 
-def may_add(c: Any, d: Any, dtype: Any) -> bool:
+def may_add(c: Any, d: Any, dtype: DTypeLike) -> bool:
     """Whether c + (d + x) may be (c + d) + x for every x: no sum with so small numbers overflows."""
     info = np.finfo(dtype)
     return c is not None and d is not None and bool(abs(c) + abs(d) < info.max * info.eps / 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def factor_of_change(make: Builder, box: Box) -> Box | None:
     return _factor_first(make, box, lambda c, d, dtype: True)
 
 
-def _factor_first(make: Builder, box: Box, may: Any) -> Box | None:
+def _factor_first(make: Builder, box: Box, may: Callable[..., Any]) -> Box | None:
     a, b = box.children
     if not _is_float(box) or is_scalar(box):
         return None
@@ -156,7 +157,7 @@ def like_terms_of_change(make: Builder, box: Box) -> Box | None:
     return _like_terms(make, box, _terms(box), lambda c, d, dtype: True)
 
 
-def _like_terms(make: Builder, box: Box, terms: list[Box], may: Any) -> Box | None:
+def _like_terms(make: Builder, box: Box, terms: list[Box], may: Callable[..., Any]) -> Box | None:
     if not _is_float(box) or is_scalar(box):
         return None
     for i, one in enumerate(terms):

@@ -59,7 +59,7 @@ def transpose(make: Builder, box: Box) -> Box | None:
     return make.make(Transpose, a) if box.axes is not None and order == tuple(range(a.ndim))[::-1] else None
 
 
-def _axes(box: Any) -> tuple[int, ...]:
+def _axes(box: Box) -> tuple[int, ...]:
     ndim = len(box.shape)
     return tuple(range(ndim))[::-1] if box.axes is None else axes_of(box, box.axes, ndim)
 
@@ -78,7 +78,7 @@ def cast(make: Builder, box: Box) -> Box | None:
     return a if a.dtype == box.dtype else None
 
 
-def reduction(make: Builder, box: Any) -> Box | None:
+def reduction(make: Builder, box: Box) -> Box | None:
     """Axes of size 1 go by a reshape, `keepdims` is a reshape afterwards, sums of sums are one."""
     (a,) = box.children
     if not sizes_known(a) or a.dtype != box.dtype or a.dtype.kind not in "fc" or 0 in a.shape:
@@ -97,7 +97,7 @@ def _sorted(axes: tuple[int, ...], ndim: int) -> tuple[int, ...] | None:
     return None if len(axes) == ndim else tuple(sorted(axes))
 
 
-def _sum(make: Builder, box: Box, a: Any, axes: tuple[int, ...]) -> Box | None:
+def _sum(make: Builder, box: Box, a: object, axes: tuple[int, ...]) -> Box | None:
     """The sum of a repeated number is a product; Σ Σ x is one sum."""
     if isinstance(a, BroadcastTo) and is_scalar(a.children[0]) and a.dtype.kind == "f":
         count = product(a.shape[axis] for axis in axes)
@@ -113,7 +113,7 @@ def _sum(make: Builder, box: Box, a: Any, axes: tuple[int, ...]) -> Box | None:
     return None
 
 
-def factor_of_sum(make: Builder, box: Any) -> Box | None:
+def factor_of_sum(make: Builder, box: Box) -> Box | None:
     """Σ -x is -Σ x; another factor would move the sum in the range of the dtype."""
     (a,) = box.children
     if isinstance(a, Multiply) and is_unit(number_of(a.children[0])) and a.children[1].shape == a.shape and _floats(a):

@@ -102,7 +102,7 @@ def _beside(make: Builder, child: Box) -> Box:
     return child if child.ndim == 0 else make.make(Reshape, child, to=(*child.shape, 1))
 
 
-def reduction(make: Builder, box: Any) -> Box | None:
+def reduction(make: Builder, box: Box) -> Box | None:
     """A reduction of the short rows goes over the columns."""
     (a,) = box.children
     if not _in_columns(a) or box.keepdims or len(box.axes(2)) != 1:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer, glorot_bound, uniform
-from flowgraph.training.settings import read_count, read_generator
+from flowgraph.training.settings import Rng, read_count, read_generator
 
 
 @strict_settings
@@ -35,7 +36,7 @@ class MultiHeadAttention(Layer):
     Source: Vaswani et al. 2017, Attention is all you need.
     """
 
-    def __init__(self, size: int, heads: int, *, rng: Any = None, dtype: Any = float) -> None:
+    def __init__(self, size: int, heads: int, *, rng: Rng = None, dtype: Any = float) -> None:
         super().__init__()
         size, heads = (read_count("MultiHeadAttention", n, v) for n, v in (("size", size), ("heads", heads)))
         if size % heads:
@@ -49,7 +50,7 @@ class MultiHeadAttention(Layer):
         self.Wo = Parameter(uniform(generator, bound, (heads, width, size), dtype), name="Wo")
         self.bo = Parameter(np.zeros(size, dtype), name="bo")
 
-    def __call__(self, x: Any, keys: Any = None, values: Any = None, *, mask: Any = None) -> Any:
+    def __call__(self, x: Value, keys: Value = None, values: Value = None, *, mask: Value = None) -> Any:
         """The output, (N, T, size), for queries from x; keys are x, and values are the keys, unless given."""
         keys = x if keys is None else keys
         values = keys if values is None else values
@@ -68,6 +69,6 @@ class MultiHeadAttention(Layer):
             if x.shape[-1] != self.size:
                 raise ShapeError(f"MultiHeadAttention: found {x.title} of shape {x.shape}, needs (N, T, {self.size})")
 
-    def _part(self, name: str, x: Any) -> Any:
+    def _part(self, name: str, x: Value) -> Any:
         """The queries, keys or values of all heads, (N, heads, T, d)."""
         return np.einsum("nts,shd->nhtd", x, getattr(self, f"W{name}")) + getattr(self, f"b{name}")

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer, uniform
-from flowgraph.training.settings import read_count, read_generator
+from flowgraph.training.settings import Rng, read_count, read_generator
 
 BOXES = {1: Conv1d, 2: Conv2d, 3: Conv3d}
 
@@ -46,7 +47,7 @@ class ConvLayer(Layer):
         padding: Any = 0,
         dilation: Any = 1,
         groups: int = 1,
-        rng: Any = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class ConvLayer(Layer):
         self.W = Parameter(uniform(read_generator("ConvLayer", rng), bound, shape, dtype), name="W")
         self.b = Parameter(np.zeros(filters, dtype), name="b")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Value) -> Any:
         """The convolution plus biases: (N, filters, *sizes) of (N, channels, *sizes)."""
         axes = self.W.value.ndim - 2
         with self._built(x, axes + 2):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import DtypeError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer
-from flowgraph.training.settings import read_count, read_generator
+from flowgraph.training.settings import Rng, read_count, read_generator
 
 
 @strict_settings
@@ -25,12 +26,12 @@ class Embedding(Layer):
     Source: Bengio et al. 2003, A neural probabilistic language model.
     """
 
-    def __init__(self, count: int, size: int, *, rng: Any = None, dtype: Any = float) -> None:
+    def __init__(self, count: int, size: int, *, rng: Rng = None, dtype: Any = float) -> None:
         super().__init__()
         shape = read_count("Embedding", "count", count), read_count("Embedding", "size", size)
         self.W = Parameter(read_generator("Embedding", rng).normal(size=shape).astype(dtype), name="W")
 
-    def __call__(self, numbers: Any) -> Any:
+    def __call__(self, numbers: Value) -> Any:
         """The row of each number: one axis more than `numbers`."""
         with self._built(numbers):
             if numbers.dtype.kind not in "iu":

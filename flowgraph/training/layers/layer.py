@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import current_scope, reopened
 from flowgraph.errors import ShapeError, UsageError
@@ -27,7 +28,7 @@ class Layer:
         return [one for one in vars(self).values() if isinstance(one, Parameter)]
 
     @contextmanager
-    def _built(self, x: Any, axes: int | None = None) -> Iterator[None]:
+    def _built(self, x: Value, axes: int | None = None) -> Iterator[None]:
         """Build what stands inside in the scope of the layer; what is called on no box of so many axes is refused."""
         who = type(self).__name__
         if not isinstance(x, Box):
@@ -42,7 +43,7 @@ class Layer:
         return f"<{type(self).__name__} {self.scope}{shapes}>"
 
 
-def uniform(generator: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: Any) -> Any:
+def uniform(generator: np.random.Generator, bound: float, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
     """Uniform on [-bound, bound]."""
     return generator.uniform(-bound, bound, shape).astype(dtype)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import ShapeError
 from flowgraph.training.keywords import strict_settings
@@ -74,17 +74,17 @@ class BatchNorm(Layer):
                 for old, new in zip((self.mean, self.variance), self._batch(x, 1), strict=True)
             }
 
-    def _batch(self, x: Any, ddof: int) -> tuple[Any, Any]:
+    def _batch(self, x: Value, ddof: int) -> tuple[Any, Any]:
         axes = tuple(axis for axis in range(len(x.shape)) if axis != 1)
         return np.mean(x, axis=axes), np.var(x, axis=axes, ddof=ddof)
 
-    def _check(self, x: Any) -> None:
+    def _check(self, x: object) -> None:
         features = self.scale.value.shape[0]
         if isinstance(x, Box) and (len(x.shape) < 2 or x.shape[1] != features):
             raise ShapeError(f"BatchNorm: found {x.title} of shape {x.shape}, needs (N, {features}, ...)")
 
 
-def _along(values: Any, x: Box) -> Any:
+def _along(values: Value, x: Box) -> Any:
     """A number per feature, to be broadcast along axis 1."""
     return np.expand_dims(values, tuple(range(1, len(x.shape) - 1))) if len(x.shape) > 2 else values
 
@@ -113,7 +113,7 @@ class LayerNorm(Layer):
         self.scale = Parameter(np.ones(self.shape, dtype), name="scale")
         self.shift = Parameter(np.zeros(self.shape, dtype), name="shift")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Value) -> Any:
         """Each example, normalised over the last axes."""
         with self._built(x):
             if tuple(x.shape[-len(self.shape) :]) != self.shape:

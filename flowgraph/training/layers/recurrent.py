@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.activation import relu, sigmoid
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer, uniform
-from flowgraph.training.settings import read_count, read_generator
+from flowgraph.training.settings import Rng, read_count, read_generator
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"tanh": np.tanh, "relu": relu}
 
@@ -27,7 +28,7 @@ class _Recurrent(Layer):
 
     gates = 1
 
-    def __init__(self, inputs: int, hidden: int, *, rng: Any = None, dtype: Any = float) -> None:
+    def __init__(self, inputs: int, hidden: int, *, rng: Rng = None, dtype: Any = float) -> None:
         super().__init__()
         who = type(self).__name__
         self.inputs, self.hidden = read_count(who, "inputs", inputs), read_count(who, "hidden", hidden)
@@ -39,7 +40,7 @@ class _Recurrent(Layer):
         columns = self.gates * self.hidden
         return {"W": (self.inputs, columns), "U": (self.hidden, columns), "b": (columns,)}
 
-    def __call__(self, x: Any, state: Any = None) -> Any:
+    def __call__(self, x: Value, state: Value = None) -> Any:
         who = type(self).__name__
         with self._built(x, 3):
             steps = x.shape[1]
@@ -58,15 +59,15 @@ class _Recurrent(Layer):
             stacked: Any = np.stack(states, axis=1)
             return stacked.named("h")
 
-    def _shown(self, state: Any) -> Any:
+    def _shown(self, state: Value) -> Any:
         """What of a state is the output of the layer."""
         return state
 
-    def _gates(self, a: Any) -> list[Any]:
+    def _gates(self, a: Value) -> list[Any]:
         """The blocks of columns."""
         return [a[:, i * self.hidden : (i + 1) * self.hidden] for i in range(self.gates)]
 
-    def _step(self, a: Any, state: Any) -> Any:
+    def _step(self, a: Value, state: Value) -> Any:
         """The state after a step: `a` is what the step of the sequence gives, state None is zeros."""
         raise NotImplementedError
 
@@ -92,7 +93,7 @@ class RNN(_Recurrent):
         hidden: int,
         *,
         activation: Literal["tanh", "relu"] = "tanh",
-        rng: Any = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
         super().__init__(inputs, hidden, rng=rng, dtype=dtype)
@@ -100,7 +101,7 @@ class RNN(_Recurrent):
             raise UsageError(f"RNN: found activation={activation!r}, needs one of {', '.join(ACTIVATIONS)}")
         self.activation = activation
 
-    def _step(self, a: Any, state: Any) -> Any:
+    def _step(self, a: Value, state: Value) -> Any:
         own: Any = self
         return ACTIVATIONS[self.activation](a if state is None else a + state @ own.U)
 
@@ -123,10 +124,10 @@ class LSTM(_Recurrent):
 
     gates = 4
 
-    def _shown(self, state: Any) -> Any:
+    def _shown(self, state: Value) -> Any:
         return state[0]
 
-    def _step(self, a: Any, state: Any) -> Any:
+    def _step(self, a: Value, state: Value) -> Any:
         own: Any = self
         i, f, g, o = self._gates(a if state is None else a + state[0] @ own.U)
         c = sigmoid(i) * np.tanh(g)
@@ -156,7 +157,7 @@ class GRU(_Recurrent):
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         return super()._shapes() | {"c": (self.hidden,)}
 
-    def _step(self, a: Any, state: Any) -> Any:
+    def _step(self, a: Value, state: Value) -> Any:
         own: Any = self
         r, z, n = self._gates(a)
         if state is None:
