@@ -240,7 +240,7 @@ from flowgraph.boxes.elementwise.power import Square as Square
 from flowgraph.boxes.neural.elementwise_loss import SquaredError as SquaredError
 from flowgraph.boxes.shape.reshaping import Squeeze as Squeeze
 from flowgraph.boxes.shape.joining import Stack as Stack
-from flowgraph.boxes.reduction.sums import Std as Std
+from flowgraph.boxes.reduction.variance import Std as Std
 from flowgraph.boxes.elementwise.arithmetic import Subtract as Subtract
 from flowgraph.boxes.reduction.sums import Sum as Sum
 from flowgraph.boxes.engine.shape_like import SumLike as SumLike
@@ -255,7 +255,7 @@ from flowgraph.boxes.elementwise.rounding import Trunc as Trunc
 from flowgraph.boxes.engine.row_batch import UnitRows as UnitRows
 from flowgraph.boxes.shape.splitting import Unstack as Unstack
 from flowgraph.boxes.fourier.signal import Unwrap as Unwrap
-from flowgraph.boxes.reduction.sums import Var as Var
+from flowgraph.boxes.reduction.variance import Var as Var
 from flowgraph.boxes.elementwise.selection import Where as Where
 from flowgraph.boxes.special.entropy import XLog1pY as XLog1pY
 from flowgraph.boxes.special.entropy import XLogY as XLogY

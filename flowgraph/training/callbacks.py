@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError
@@ -52,3 +52,35 @@ def as_callback(given: object) -> Callback:
     raise UsageError(
         f"callbacks: found {given!r}, needs a function of (trainer, epoch) or an object of a Callback class"
     )
+
+
+class Listeners(Callback):
+    """Several callbacks as one, which are told in turn."""
+
+    def __init__(self, given: Sequence[object]) -> None:
+        self.callbacks = [as_callback(one) for one in given]
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Tell all that training begins."""
+        for one in self.callbacks:
+            one.on_start(trainer, epochs)
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Tell all of a step."""
+        for one in self.callbacks:
+            one.on_step(trainer)
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Tell all of an epoch."""
+        for one in self.callbacks:
+            one.on_epoch(trainer, epoch)
+
+    def on_stop(self, trainer: Trainer) -> None:
+        """Tell all that the last step was made."""
+        for one in self.callbacks:
+            one.on_stop(trainer)
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Tell all that it is over."""
+        for one in self.callbacks:
+            one.on_end(trainer)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,10 +12,10 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.box.value import Value
 from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
-from flowgraph.graph.order import Boxes
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.settings import read_number
+from flowgraph.training.weight_rule import OnWeights
 
 
 @strict_settings
@@ -141,64 +141,9 @@ class Adam(Rule):
         return {parameter: parameter - scale * (mean / (np.sqrt(square) + self.epsilon * c)), m: mean, s: square}
 
 
-@dataclass(frozen=True)
-class _OnWeights(Rule):
-    """A rule that changes weights in another way than biases: those in `parameters`, or those of the objective."""
-
-    parameters: Sequence[Parameter] | None = field(default=None, kw_only=True)
-
-    @property
-    def strength(self) -> float:
-        """How strongly it acts on weights, 0 for not at all."""
-        raise NotImplementedError
-
-    @property
-    def needs_weights(self) -> bool:
-        """Whether it acts on weights that it was not told."""
-        return self.strength > 0 and self.parameters is None
-
-    def of_weights(self, weights: Sequence[Parameter]) -> Rule:
-        """The same rule acting on these parameters."""
-        return replace(self, parameters=weights)
-
-    def read(self, setting: str, found: object) -> Any:
-        """A setting as it is kept: `parameters` as a list without repetitions."""
-        if setting != "parameters":
-            return super().read(setting, found)
-        return None if found is None else _read_parameters(self.name, found)
-
-    def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
-        names = ", ".join(parameter.name or parameter.title for parameter in grads)
-        if self.needs_weights:
-            raise UsageError(
-                f"{self.name}: found parameters ({names}) of which it does not know the weights; fg.fit reads them off "
-                f"the objective, elsewhere it needs parameters=[...], those to act on"
-            )
-        for parameter in self.parameters or ():
-            if parameter not in grads:
-                raise UsageError(
-                    f"{self.name}: found {parameter.title} among parameters=, which is not trained; needs some of "
-                    f"those that are: {names}"
-                )
-        return super().updates(grads, rate)
-
-    def acts_on(self, parameter: Parameter) -> bool:
-        """Whether a parameter is one of those that it acts on."""
-        return self.strength > 0 and self.parameters is not None and parameter in self.parameters
-
-
-def _read_parameters(who: str, found: object) -> Boxes:
-    listed = [found] if isinstance(found, Parameter) else found
-    if not isinstance(listed, Sequence) or not all(isinstance(one, Parameter) for one in listed):
-        raise UsageError(f"{who}: found parameters={found!r}, needs a list of parameters, [W1, W2] or mlp.weights")
-    if not listed:
-        raise UsageError(f"{who}: found parameters=[], on which it would not act at all; leave them out, or name some")
-    return Boxes(dict.fromkeys(listed))
-
-
 @strict_settings
 @dataclass(frozen=True)
-class AdamW(Adam, _OnWeights):
+class AdamW(Adam, OnWeights):
     """Adam with a decay of the weights that the gradient's size does not scale; biases do not decay.
 
     theta becomes theta − α (m̂ / (√ŝ + ε) + decay · theta), the rest as in Adam
@@ -227,7 +172,7 @@ class AdamW(Adam, _OnWeights):
 
 @strict_settings
 @dataclass(frozen=True)
-class Proximal(_OnWeights):
+class Proximal(OnWeights):
     """A rule, then the proximal step of l1 · Σ |W|, which sets small weights to exactly 0; biases are left alone.
 
     W becomes sign(W') max(|W'| − α l1 g, 0), as W' less W' clipped to ±α l1 g, where W' is what the rule gives and g

@@ -13,69 +13,28 @@ Source: Larochelle, Training neural networks, "learning rate".
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
-from flowgraph.training.settings import read_count, read_number, set_frozen
+from flowgraph.training.schedule import Convergence, ConvergenceWarning, Schedule, set_above_zero, set_counts
+from flowgraph.training.settings import read_number, set_frozen
 
-
-class ConvergenceWarning(UserWarning):
-    """A schedule of learning rates under which convergence is not certain."""
-
-
-@dataclass(frozen=True)
-class Convergence:
-    """The two conditions on the rates αₜ of stochastic gradient descent; true if both hold."""
-
-    sum_is_infinite: bool
-    squares_are_finite: bool
-
-    def __bool__(self) -> bool:
-        return self.sum_is_infinite and self.squares_are_finite
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A learning rate for each update t = 1, 2, 3 ...: `schedule(t)`.
-
-    A schedule of your own gives `rate(t)` and `conditions()`.
-    """
-
-    def __call__(self, t: int) -> float:
-        """The rate of update t, from 1 on; UsageError below."""
-        if t < 1:
-            raise UsageError(f"{type(self).__name__}: found update {t}, but updates are counted from 1")
-        return float(self.rate(t))
-
-    def rate(self, t: int) -> float:
-        """The rate of update t, from 1 on."""
-        raise NotImplementedError
-
-    def conditions(self) -> Convergence:
-        """Whether the sum of all rates is infinite, and that of their squares finite."""
-        raise NotImplementedError
-
-    def converges(self, warn: bool = False) -> Convergence:
-        """Whether Σ αₜ = ∞ (any point can be reached) and Σ αₜ² < ∞ (the noise dies out); warns if told to.
-
-        Source: Larochelle, Training neural networks, "convergence conditions" (Robbins-Monro).
-        """
-        found = self.conditions()
-        if warn and not found:
-            missing = []
-            if not found.sum_is_infinite:
-                missing.append("the sum of its rates is finite, so that training may stop short of a minimum")
-            if not found.squares_are_finite:
-                missing.append("the sum of their squares is infinite, so that the steps never settle")
-            warnings.warn(
-                f"{self}: {' and '.join(missing)}; InverseTime and Power meet both conditions",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        return found
+__all__ = [
+    "Convergence",
+    "ConvergenceWarning",
+    "Cosine",
+    "Fixed",
+    "FixedFirst",
+    "InverseTime",
+    "OneCycle",
+    "Power",
+    "Schedule",
+    "Step",
+    "WarmUp",
+    "find_schedule",
+]
 
 
 @strict_settings
@@ -86,7 +45,7 @@ class Fixed(Schedule):
     alpha: float
 
     def __post_init__(self) -> None:
-        _above_zero(self, alpha=self.alpha)
+        set_above_zero(self, alpha=self.alpha)
 
     def rate(self, t: int) -> float:
         """α."""
@@ -106,7 +65,7 @@ class InverseTime(Schedule):
     delta: float
 
     def __post_init__(self) -> None:
-        _above_zero(self, alpha=self.alpha, delta=self.delta)
+        set_above_zero(self, alpha=self.alpha, delta=self.delta)
 
     def rate(self, t: int) -> float:
         """α / (1 + δ t)."""
@@ -126,7 +85,7 @@ class Power(Schedule):
     delta: float
 
     def __post_init__(self) -> None:
-        _above_zero(self, alpha=self.alpha, delta=self.delta)
+        set_above_zero(self, alpha=self.alpha, delta=self.delta)
         if not 0.5 < self.delta <= 1:
             why = (
                 "the squares of the rates have an infinite sum" if self.delta <= 0.5 else "the rates have a finite sum"
@@ -152,8 +111,8 @@ class FixedFirst(Schedule):
     then: Schedule
 
     def __post_init__(self) -> None:
-        _above_zero(self, alpha=self.alpha)
-        _count(self, updates=self.updates)
+        set_above_zero(self, alpha=self.alpha)
+        set_counts(self, updates=self.updates)
         _follows(self)
 
     def rate(self, t: int) -> float:
@@ -175,8 +134,8 @@ class Step(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        _above_zero(self, alpha=self.alpha, factor=self.factor)
-        _count(self, every=self.every)
+        set_above_zero(self, alpha=self.alpha, factor=self.factor)
+        set_counts(self, every=self.every)
         if self.factor >= 1:
             raise UsageError(f"Step: found factor={self.factor}, needs a number below 1; Fixed keeps the rate")
 
@@ -202,8 +161,8 @@ class Cosine(Schedule):
     lowest: float = 0.0
 
     def __post_init__(self) -> None:
-        _above_zero(self, alpha=self.alpha)
-        _count(self, updates=self.updates)
+        set_above_zero(self, alpha=self.alpha)
+        set_counts(self, updates=self.updates)
         set_frozen(self, "lowest", read_number("Cosine", "lowest", self.lowest, low=0))
         if self.lowest > self.alpha:
             raise UsageError(f"Cosine: found lowest={self.lowest}, needs 0 to alpha={self.alpha}")
@@ -236,8 +195,8 @@ class OneCycle(Schedule):
     lowest: float | None = None
 
     def __post_init__(self) -> None:
-        _above_zero(self, alpha=self.alpha)
-        _count(self, updates=self.updates)
+        set_above_zero(self, alpha=self.alpha)
+        set_counts(self, updates=self.updates)
         set_frozen(self, "rise", read_number("OneCycle", "rise", self.rise, above=0, below=1))
         set_frozen(self, "start", _up_to("start", self.alpha / 25 if self.start is None else self.start, self.alpha))
         lowest = float(self.start or 0) / 1e4 if self.lowest is None else self.lowest
@@ -268,7 +227,7 @@ class WarmUp(Schedule):
     then: Schedule
 
     def __post_init__(self) -> None:
-        _count(self, updates=self.updates)
+        set_counts(self, updates=self.updates)
         _follows(self)
 
     def rate(self, t: int) -> float:
@@ -300,17 +259,7 @@ def _up_to(name: str, rate: Any, alpha: float) -> float:
     return found
 
 
-def _above_zero(schedule: Schedule, **numbers: Any) -> None:
-    for name, number in numbers.items():
-        set_frozen(schedule, name, read_number(type(schedule).__name__, name, number, above=0))
-
-
 def _follows(schedule: FixedFirst | WarmUp) -> None:
     if not isinstance(schedule.then, Schedule):
         who = type(schedule).__name__
         raise UsageError(f"{who}: found then={schedule.then!r}, needs a schedule, schedules.Fixed(0.1)")
-
-
-def _count(schedule: Schedule, **numbers: Any) -> None:
-    for name, number in numbers.items():
-        set_frozen(schedule, name, read_count(type(schedule).__name__, name, number))

@@ -16,7 +16,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.batches import Nothing, Shuffled, Stream, as_stream
-from flowgraph.training.callbacks import Callback, as_callback
+from flowgraph.training.callbacks import Callback, Listeners
 from flowgraph.training.clipping import clipped_rule
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import Evaluator
@@ -206,36 +206,30 @@ class Trainer:
 
     def run(self, epochs: int, callbacks: Sequence[Any] = ()) -> History:
         """Train until `epochs` epochs are complete, or until it is stopped; the best parameters are put back."""
-        listeners = [as_callback(callback) for callback in callbacks]
+        listeners = Listeners(callbacks)
         for parameter, value in self._set_aside.items():
             parameter.value = value
         try:
             with interruption() as interrupted:
-                for listener in listeners:
-                    listener.on_start(self, epochs)
+                listeners.on_start(self, epochs)
                 while self.stopped is None and self.epoch < epochs and self._has_data():
                     self._run_step(listeners)
                     if interrupted.asked and self.stopped is None:
                         self.stopped = "interrupted"
-                for listener in listeners:
-                    listener.on_stop(self)
+                listeners.on_stop(self)
         finally:
-            for listener in listeners:
-                listener.on_end(self)
+            listeners.on_end(self)
         ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epoch{'s' * (self.epoch != 1)}"
         self.put_back_best()
         watch = self.lookout.settings.watch
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended, watch=watch)
 
-    def _run_step(self, listeners: Sequence[Callback]) -> None:
+    def _run_step(self, listener: Callback) -> None:
         if self.batches.more:
             self.step()
-            for listener in listeners:
-                listener.on_step(self)
+            listener.on_step(self)
         if not self.batches.more:
-            epoch = self.end_epoch()
-            for listener in listeners:
-                listener.on_epoch(self, epoch)
+            listener.on_epoch(self, self.end_epoch())
 
     def _has_data(self) -> bool:
         """Whether an epoch can go on; a stream that cannot be gone through again ends the training."""

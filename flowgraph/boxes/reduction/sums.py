@@ -12,17 +12,16 @@ from flowgraph.box.axes import Axes, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.box.inference import small_shape, try_fprop
-from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
 from flowgraph.boxes.numpy_api.array_arguments import axes_back
-from flowgraph.boxes.reduction.masked import count_where, in_dtype, masked, one_of, squares, started
+from flowgraph.boxes.reduction.masked import count_where, in_dtype, masked, started
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
 
-_EXAMPLES = (
+EXAMPLES = (
     example((3, 4)),
     example((3, 4), axis=0),
     example((3, 4), axis=-1, keepdims=True),
@@ -31,6 +30,7 @@ _EXAMPLES = (
     example((5,), keepdims=True),
     example(()),
 )
+"""Under what settings every reduction is tested."""
 
 
 class Reduction(Box, abstract=True):
@@ -45,7 +45,7 @@ class Reduction(Box, abstract=True):
     per_element: ClassVar[int] = 1
     """Floating-point operations per element of the child."""
 
-    examples: ClassVar[tuple[Any, ...]] = _EXAMPLES
+    examples: ClassVar[tuple[Any, ...]] = EXAMPLES
 
     def infer(self, a: Spec) -> Spec:
         """The axes that are left; the dtype of a trial on two elements per axis."""
@@ -156,83 +156,7 @@ class Mean(Reduction):
         return average(a, self.axis, self.keepdims)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        return (broadcast_like(self.restored(grad / _positive(count_like(a, self.axis)), a), a),)
-
-
-class Var(Reduction):
-    """Variance along axes.
-
-    h = Σ (a - mean)² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
-    """
-
-    ddof: int | float = 0
-
-    numpy = np.var
-    symbol = "var"
-    per_element = 4  # the mean, a difference, its square, a sum
-    formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
-    derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
-    remedies = {"fprop": remedies.MEAN}
-    examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
-
-    @classmethod
-    def from_numpy(
-        cls, a: Value, axis: Axes | None = None, *, ddof: Any = 0, keepdims: bool = False,
-        dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
-    ) -> Any:  # fmt: skip
-        """np.var: in another dtype, of the elements that a mask keeps, around a mean that is known."""
-        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
-        if where is None and mean is None:
-            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
-        total, number = squares(a, where, axis, keepdims, mean)
-        return total / np.maximum(number - ddof, 0)
-
-    def fprop(self, a: Value) -> Value:
-        return spread(a, self.axis, self.ddof, self.keepdims)
-
-    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        centred = a - np.mean(a, axis=self.axis, keepdims=True)
-        freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
-        return (self.restored(grad / freedom, a) * (2 * conjugate(centred)),)
-
-
-class Std(Reduction):
-    """Standard deviation along axes.
-
-    h = √(Σ (a - mean)² / (n - ddof))        dh/da = (a - mean) / ((n - ddof) h)
-
-    Where all numbers along the axes are equal there is no derivative; the gradient is 0 there.
-    """
-
-    ddof: int | float = 0
-
-    numpy = np.std
-    symbol = "std"
-    per_element = 4  # the mean, a difference, its square, a sum
-    formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
-    derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
-    remedies = {"fprop": remedies.MEAN, "bprop": remedies.ROOT_SLOPE}
-    examples = (*_EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
-
-    @classmethod
-    def from_numpy(
-        cls, a: Value, axis: Axes | None = None, *, ddof: Any = 0, keepdims: bool = False,
-        dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
-    ) -> Any:  # fmt: skip
-        """np.std: in another dtype, of the elements that a mask keeps, around a mean that is known."""
-        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
-        if where is None and mean is None:
-            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
-        variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
-        return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
-
-    def fprop(self, a: Value) -> Value:
-        return np.sqrt(spread(a, self.axis, self.ddof, self.keepdims))
-
-    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        centred = a - np.mean(a, axis=self.axis, keepdims=True)
-        freedom = _positive(count_like(real_part(a), self.axis) - self.ddof)
-        return (self.restored(grad / (freedom * one_at_zero(h)), a) * conjugate(centred),)
+        return (broadcast_like(self.restored(grad / positive(count_like(a, self.axis)), a), a),)
 
 
 class LogSumExp(Reduction):
@@ -269,11 +193,9 @@ def average(a: Value, axis: Axes | None, keepdims: bool) -> Any:
     return np.sum(a, axis=axis, keepdims=keepdims) / 0
 
 
-def spread(a: Value, axis: Axes | None, ddof: float, keepdims: bool) -> Any:
-    """The variance, of complex numbers that of their distance; an empty one is NaN, as in NumPy."""
-    centred = a - average(a, axis, True)
-    total = real_part(conjugate(centred) * centred).sum(axis=axis, keepdims=keepdims)
-    return total / max(count(a.shape, axis) - ddof, 0)
+def positive(number: Any) -> Any:
+    """A number of elements to divide by: an empty axis has no gradient, so it may as well be 1."""
+    return max(number, 1) if isinstance(number, int | float) else np.maximum(number, 1)
 
 
 @public
@@ -297,8 +219,3 @@ def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any
     1000.693
     """
     return LogSumExp.apply(a, axis=axis, keepdims=keepdims)
-
-
-def _positive(number: Any) -> Any:
-    """A number of elements to divide by: an empty axis has no gradient, so it may as well be 1."""
-    return max(number, 1) if isinstance(number, int | float) else np.maximum(number, 1)

@@ -1,0 +1,69 @@
+"""What update rules have in common that change weights in another way than biases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flowgraph.box.leaves import Parameter
+from flowgraph.box.value import Value
+from flowgraph.errors import UsageError
+from flowgraph.graph.order import Boxes
+from flowgraph.training.rule import Rule, Updates
+
+
+@dataclass(frozen=True)
+class OnWeights(Rule):
+    """A rule that changes weights in another way than biases: those in `parameters`, or those of the objective."""
+
+    parameters: Sequence[Parameter] | None = field(default=None, kw_only=True)
+
+    @property
+    def strength(self) -> float:
+        """How strongly it acts on weights, 0 for not at all."""
+        raise NotImplementedError
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether it acts on weights that it was not told."""
+        return self.strength > 0 and self.parameters is None
+
+    def of_weights(self, weights: Sequence[Parameter]) -> Rule:
+        """The same rule acting on these parameters."""
+        return replace(self, parameters=weights)
+
+    def read(self, setting: str, found: object) -> Any:
+        """A setting as it is kept: `parameters` as a list without repetitions."""
+        if setting != "parameters":
+            return super().read(setting, found)
+        return None if found is None else _read_parameters(self.name, found)
+
+    def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
+        """The new values by the rule; UsageError where the weights are not known, or are not trained."""
+        names = ", ".join(parameter.name or parameter.title for parameter in grads)
+        if self.needs_weights:
+            raise UsageError(
+                f"{self.name}: found parameters ({names}) of which it does not know the weights; fg.fit reads them off "
+                f"the objective, elsewhere it needs parameters=[...], those to act on"
+            )
+        for parameter in self.parameters or ():
+            if parameter not in grads:
+                raise UsageError(
+                    f"{self.name}: found {parameter.title} among parameters=, which is not trained; needs some of "
+                    f"those that are: {names}"
+                )
+        return super().updates(grads, rate)
+
+    def acts_on(self, parameter: Parameter) -> bool:
+        """Whether a parameter is one of those that it acts on."""
+        return self.strength > 0 and self.parameters is not None and parameter in self.parameters
+
+
+def _read_parameters(who: str, found: object) -> Boxes:
+    listed = [found] if isinstance(found, Parameter) else found
+    if not isinstance(listed, Sequence) or not all(isinstance(one, Parameter) for one in listed):
+        raise UsageError(f"{who}: found parameters={found!r}, needs a list of parameters, [W1, W2] or mlp.weights")
+    if not listed:
+        raise UsageError(f"{who}: found parameters=[], on which it would not act at all; leave them out, or name some")
+    return Boxes(dict.fromkeys(listed))
