@@ -138,6 +138,13 @@ UNDERIVED = [
     for child in sorted(cls.underived_children)
 ]
 TRANSFORMS = ("grad", "value_and_grad", "elementwise_grad", "jacobian", "hessian", "vjp", "jvp", "hvp")
+CUTS = {
+    "a comparison": lambda h, x: np.where(h > 9, x, 3 * x),
+    "a logical function": lambda h, x: np.arctan(np.logical_and(h, h)) * x,
+    "a cast": lambda h, x: x * h.astype(int),
+    "an index": lambda h, x: x * np.argmax(np.stack([h, -h])),
+    "a child that gives its shape": lambda h, x: fg.boxes.BroadcastLike(x, h),
+}
 
 
 @pytest.mark.parametrize(("name", "position"), UNDERIVED)
@@ -165,8 +172,17 @@ class TestADerivativeThatIsNotImplemented:
         with pytest.raises(FlowgraphError, match=r"its derivative by .* is not implemented"):
             derivative(1.0, *[1.0] * (transform in ("vjp", "jvp", "hvp")))
 
-    def test_behind_a_comparison_it_is_zero(self, name, position):
+    @pytest.mark.parametrize("cut", CUTS)
+    @pytest.mark.parametrize("everywhere", [False, True])
+    def test_behind_what_no_gradient_passes_it_is_zero(self, name, position, cut, everywhere):
+        """Also where another child of the same box would pass a gradient on to the parameter."""
         w, x = fg.Parameter(1.0), fg.Parameter(2.0)
-        output = np.where(self.output(name, position, w) > 9, x, 3 * x)
+        cls = getattr(fg.boxes, name)
+        made = cls(*[w] * len(cls.child_names)) if everywhere else self.output(name, position, w)
+        output = CUTS[cut](made, x)
         dw, dx = fg.gradients([output], [w, x], [None], unused="zeros")
-        assert (value(dw), value(dx)) == (0, 3)
+        grads = fg.Graph(output).fprop().bprop(wrt=[w, x], unused="zeros")
+        assert (value(dw), grads[w]) == (0, 0)
+        assert value(dx) == grads[x] == value(fg.gradients([output], [x], [None])[0])
+        with pytest.raises(FlowgraphError, match="no gradient reaches it"):
+            fg.Graph(output).fprop().bprop(wrt=[w, x])
