@@ -9,6 +9,7 @@ from flowgraph.boxes.engine.row_batch import UnitRows
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.matrices import hessian_blocks
 from flowgraph.errors import DtypeError, FlowgraphError, ShapeError
+from tests.registry import unregister
 
 X = np.array([0.5, -1.5, 2.0])
 
@@ -27,6 +28,29 @@ def test_a_gradient_that_is_given_is_no_derivative():
             fg.gradient(fg.sum(sent), [x])
     (dx,) = fg.gradients([3 * x], [x], [sent])
     np.testing.assert_array_equal(value(fg.gradient(fg.sum(dx), [x])[0], x=X, sent=X), np.zeros(3))
+
+
+@unregister
+class Flat(fg.Elementwise):
+    """Whose bprop reads nothing, and gives an array where others give boxes."""
+
+    def fprop(self, a):
+        return np.sign(a)
+
+    def bprop(self, grad, h, a):
+        return (np.zeros(3),)
+
+
+@pytest.mark.parametrize("output", [lambda x: Flat(x), lambda x: Flat(x) + Flat(x), lambda x: Flat(2 * x) * 3])
+def test_a_gradient_is_a_box_whatever_a_bprop_returns(output):
+    x = fg.Parameter(X, name="x")
+    loss = fg.sum(output(x))
+    (dx,) = fg.gradient(loss, [x])
+    (ddx,) = fg.gradient(fg.sum(dx), [x])
+    for found in (dx, ddx, *fg.hvp(loss, [x], [np.ones(3)]), *fg.vjp(output(x), [x], np.ones(3))):
+        assert isinstance(found, fg.Box)
+        np.testing.assert_array_equal(value(found), np.zeros(3))
+    np.testing.assert_array_equal(fg.compile([loss, dx])()[1], np.zeros(3))
 
 
 @pytest.mark.parametrize("mode", [None, "rows"])
