@@ -290,6 +290,13 @@ def test_a_box_without_a_derivable_bprop_is_named():
     with refused(TypeError, "Opaque", "declares no bprop, and none can be derived", "write a bprop", "built at"):
         fg.Graph(fg.sum(Opaque(w))).fprop().bprop()
 
+    x = fg.Parameter(np.full(3, 2.0), name="x")
+    cut = fg.sum(np.where(Opaque(w) > 0, x * x, 0))  # no gradient reaches it
+    grads = fg.Graph(cut).fprop().bprop(wrt=[w, x], unused="zeros")
+    for found, box, needed in zip(fg.gradients([cut], [w, x], [None], unused="zeros"), (w, x), (0, 4), strict=True):
+        np.testing.assert_array_equal(grads[box], np.full(3, needed))
+        np.testing.assert_array_equal(fg.Graph(found).fprop()[found], grads[box])
+
     class NoBox(fg.Box):
         def fprop(self, a):
             return np.ones(3)

@@ -25,7 +25,7 @@ def backward_steps(
     steps = []
     for slot in range(len(boxes) - 1, -1, -1):
         box = boxes[slot]
-        if not leads[slot] or not box.children or box not in passed:
+        if box not in passed:
             continue
         children = [slots[child] for child in box.children]
         wanted = tuple([(i, children[i]) for i, free in enumerate(box.passes) if free and leads[children[i]]])
