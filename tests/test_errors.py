@@ -1,11 +1,14 @@
 """What a person meets when something is wrong: every text says who, found, needed, the way out, and the user's line."""
 
+import inspect
 import re
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.box.settings import kinds_of
+from flowgraph.errors import FeedError
 
 HERE = re.escape("test_errors.py:")
 
@@ -281,6 +284,34 @@ def test_a_path_that_is_cut_is_named():
         fg.Graph(loss).fprop().bprop()
 
 
+def test_the_way_out_is_said_where_there_is_one_and_nothing_where_there_is_none():
+    graph = fg.Graph(fg.Parameter(1.0, name="w") * 2)
+    with refused(FeedError, "found a int by position, needs inputs by name, or a dict"):
+        graph.fprop(3)
+    x = fg.Input("x")
+    with refused(FeedError, "needs inputs by name, x=..., or a dict"):
+        fg.Graph(x * 2).fprop(3)
+    graph = fg.Graph(fg.Random(lambda rng, shape: rng.normal(size=shape), shape=(2,)) * 2)
+    with refused(TypeError, "found seed=Generator", "needs an integer from 0, such as int(rng.integers(2**63)), a seq"):
+        graph.fprop(seed=np.random.default_rng(0))
+    with refused(TypeError, "found seed=-1, needs an integer from 0, a sequence"):
+        graph.fprop(seed=-1)
+
+
+@pytest.mark.parametrize("cls", [cls for cls in fg.registry.values() if cls.__module__.startswith("flowgraph.boxes")])
+def test_a_setting_that_is_missing_or_wrong_is_shown_by_one_that_fits(cls):
+    """The default, or one of an example."""
+    for name, kind in kinds_of(cls).items():
+        default = inspect.signature(cls).parameters[name].default
+        fits = [one.settings[name] for one in cls.examples or () if name in one.settings]
+        shown = fits[:1] if default is inspect.Parameter.empty else [default]
+        if kind is None or not shown:
+            continue
+        children = [fg.Constant(1.0)] * len(cls.child_names)
+        with pytest.raises(fg.errors.UsageError, match=re.escape(f", such as {name}={shown[0]!r}")):
+            cls(*children, **{**cls.examples[0].settings, name: object()})
+
+
 def test_a_box_without_a_derivable_bprop_is_named():
     class Opaque(fg.Box):
         def fprop(self, a):
@@ -289,6 +320,13 @@ def test_a_box_without_a_derivable_bprop_is_named():
     w = fg.Parameter(np.ones(3), name="w")
     with refused(TypeError, "Opaque", "declares no bprop, and none can be derived", "write a bprop", "built at"):
         fg.Graph(fg.sum(Opaque(w))).fprop().bprop()
+
+    x = fg.Parameter(np.full(3, 2.0), name="x")
+    cut = fg.sum(np.where(Opaque(w) > 0, x * x, 0))  # no gradient reaches it
+    grads = fg.Graph(cut).fprop().bprop(wrt=[w, x], unused="zeros")
+    for found, box, needed in zip(fg.gradients([cut], [w, x], [None], unused="zeros"), (w, x), (0, 4), strict=True):
+        np.testing.assert_array_equal(grads[box], np.full(3, needed))
+        np.testing.assert_array_equal(fg.Graph(found).fprop()[found], grads[box])
 
     class NoBox(fg.Box):
         def fprop(self, a):

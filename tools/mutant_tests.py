@@ -42,11 +42,15 @@ class Reach:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests that run a line of the mutant, quick ones first; all that enter the file where none is known."""
+        """The tests that run a line of the mutant, quick ones first.
+
+        Of a line that runs as the file is imported, all that enter the file; all of the room where none does, as in
+        a file of constants.
+        """
         by_line = self.tests.get(mutant.path, {})
         found = set().union(*(by_line.get(line, ()) for line in mutant.lines))
         if not found and mutant.imported:
-            found = set().union(*by_line.values())
+            found = set().union(*by_line.values()) or set(self.seconds)
         return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
 

@@ -210,7 +210,7 @@ class Constant(Leaf):
     def __new__(cls, *_: Any, **__: Any) -> Constant:
         """While a function is traced, a constant of that call."""
         trace = concrete_values.current()
-        if cls is not Constant or trace is None or trace.constants is None:
+        if cls is not Constant or trace is None:
             return object.__new__(cls)
         made: Constant = object.__new__(trace.constants)
         return made

@@ -47,9 +47,9 @@ class Trace:
     def __init__(
         self,
         values: Mapping[Node, Any],
-        constants: type[Any] | None = None,
-        seed: Seed = None,
-        lends: Callable[[Array], bool] | None = None,
+        constants: type[Any],
+        seed: Seed,
+        lends: Callable[[Array], bool] | None,
     ) -> None:
         self.answers: list[tuple[Node, Callable[[Any], Any], Any]] = []
         self.constants = constants

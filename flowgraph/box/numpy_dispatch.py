@@ -84,8 +84,6 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: M
     if ufunc.signature is not None and not gufunc_axes.KEYWORDS.isdisjoint(keywords):
         rest = {name: v for name, v in keywords.items() if name not in gufunc_axes.KEYWORDS}
         return gufunc_axes.on_last_axes(ufunc, lambda *a: call_ufunc(ufunc, method, a, rest), inputs, keywords)
-    if isinstance(builder, type) and keywords:
-        raise _unsupported_argument(ufunc, next(iter(keywords)))
     return _call(ufunc, builder, inputs, keywords)
 
 

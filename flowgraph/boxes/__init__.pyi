@@ -175,6 +175,8 @@ from flowgraph.boxes.elementwise.selection import Minimum as Minimum
 from flowgraph.boxes.neural.label import MinusAt as MinusAt
 from flowgraph.boxes.special.modified_bessel import ModifiedBessel as ModifiedBessel
 from flowgraph.boxes.elementwise.arithmetic import Multiply as Multiply
+from flowgraph.boxes.reduction.nan_reduction import NanArgMax as NanArgMax
+from flowgraph.boxes.reduction.nan_reduction import NanArgMin as NanArgMin
 from flowgraph.boxes.elementwise.selection import NanToNum as NanToNum
 from flowgraph.boxes.elementwise.arithmetic import Negative as Negative
 from flowgraph.boxes.neural.loss import NegativeLogLikelihood as NegativeLogLikelihood
@@ -504,6 +506,8 @@ __all__ = [
     "Minimum",
     "ModifiedBessel",
     "Multiply",
+    "NanArgMax",
+    "NanArgMin",
     "NanToNum",
     "Negative",
     "NegativeLogLikelihood",

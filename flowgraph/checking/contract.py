@@ -179,7 +179,7 @@ def _others(examination: Examination, point: Point, rng: np.random.Generator) ->
             if kind == 0:
                 moved = x * rng.uniform(0.7, 1.3, x.shape)
             elif kind == 1:
-                moved = rng.permutation(x.ravel()).reshape(x.shape)
+                moved = rng.permutation(x.ravel()).reshape(x.shape) if x.size else x  # of none it raises
             else:
                 moved = -x
             inputs[i] = float(moved) if type(inputs[i]) is float else np.asarray(moved)

@@ -90,11 +90,9 @@ def sent_back(
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
     seeds = seeds_of(graph, [(output, _seed(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
     found = backward(graph, graph.boxes, seeds, reached, partial(_sweep_boxes, fallback is not None, units))
-    result = [found[box] if box in found else _zeros(box) for box in listed]
+    result = [_as_box(found[box]) if box in found else _zeros(box) for box in listed]
     given = set(topological_order([box for box in seeds if box is not None]))
-    reachability.mark_derivatives(
-        one for one in result if isinstance(one, Box) and one not in given and one not in graph
-    )
+    reachability.mark_derivatives(one for one in result if one not in given and one not in graph)
     return result
 
 
@@ -111,6 +109,11 @@ def _sweep_boxes(
         sweep(careful(built, grads), values, grads)
     _name_grads(graph, grads, set(topological_order([box for box in seeds if box is not None])))
     return grads
+
+
+def _as_box(grad: Any) -> Box:
+    """A gradient as a box; a bprop that reads no box gives an array, such as zeros."""
+    return grad if isinstance(grad, Box) else Constant(grad)
 
 
 def _zeros(box: Box) -> Box:

@@ -23,6 +23,8 @@ from flowgraph.functional.steady import BY_TEXT, LIBRARIES, root_of
 WRAPPERS = (MethodType, staticmethod, classmethod, functools.partial, property, functools.cached_property)
 """What is called in place of a function that it holds."""
 
+_ABSENT = object()
+
 MOST = 256
 """Names and elements that are looked at before each call; what reads more is called anew."""
 
@@ -48,6 +50,8 @@ class Outside:
         self._bytes = 0
         self._used: set[str] = set()
         self._spaces: list[Mapping[str, Any]] = []
+        self._globals: dict[int, tuple[Mapping[str, Any], set[str]]] = {}
+        self._sizes: list[steady.Sized] = []
         self._objects: list[Any] = []
         self._classes: dict[type, Mapping[str, Any]] = {}
         self._count = 0
@@ -62,12 +66,15 @@ class Outside:
         if self.blind:
             for kept in (self._names, self._spaces, self._objects, self._classes, self._arrays, self._holders):
                 kept.clear()
+            self._globals.clear()
 
     def is_same(self) -> bool:
         """Whether every name still stands for the same object, and every array holds the same numbers."""
         if self.blind:
             return False
         try:
+            if any(map(steady.has_grown, self._sizes)):
+                return False
             now = self._read()
         except Exception:  # such as that of a container that another thread changes
             return False
@@ -93,15 +100,20 @@ class Outside:
             self.blind = f"more than {MOST} names and elements"
         if not self.blind:
             self._seen = self._read()
+            used = self._used if BY_TEXT.isdisjoint(self._used) else None
+            read = [*((space, used) for space in self._spaces), *self._globals.values()]
+            self._sizes = [
+                steady.Sized(space, names, len(space), steady.found_in(space, names)) for space, names in read
+            ]
 
     def _read(self) -> list[Any]:
-        found = [space.get(name) for space, name in self._names.values()]
-        found += [getattr(one, name, None) for one, name in self._slots]
+        found = [space.get(name, _ABSENT) for space, name in self._names.values()]
+        found += [getattr(one, name, _ABSENT) for one, name in self._slots]
         for cell in self._cells:
             try:
                 found.append(cell.cell_contents)
             except ValueError:  # a name that its function has not bound yet
-                found.append(None)
+                found.append(_ABSENT)
         for holder in self._holders:
             found += holder
             if isinstance(holder, Mapping):
@@ -191,9 +203,9 @@ class Outside:
         self._count += len(function.__closure__ or ())
         self._waiting += [*_contents(function.__closure__ or ()), function.__defaults__, function.__kwdefaults__]
         self._slots += [(function, "__code__"), (function, "__defaults__"), (function, "__kwdefaults__")]
-        if vars(function):
-            self._add_space(vars(function))
+        self._add_space(vars(function))
         self._add_names(names)
+        self._globals.setdefault(id(space), (space, set()))[1].update(names)
         if not steady.GLOBALS_BY_TEXT.isdisjoint(names):
             self._add_space(space)
 

@@ -17,7 +17,7 @@ from types import (
     SimpleNamespace,
     WrapperDescriptorType,
 )
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,6 +107,27 @@ def names_in(code: CodeType) -> Iterator[str]:
 def plain_names(space: Mapping[str, Any]) -> set[str]:
     """The names that a user may have given."""
     return {name for name in space if isinstance(name, str) and not name.startswith(("__", "_abc_"))}
+
+
+class Sized(NamedTuple):
+    """A space as it was: the names that are looked for in it, None for all, its size, and those that it had."""
+
+    space: Mapping[str, Any]
+    names: set[str] | None
+    size: int
+    found: set[str]
+
+
+def found_in(space: Mapping[str, Any], names: set[str] | None) -> set[str]:
+    """Which of the names a space has; where all are read, none is asked for."""
+    return names & space.keys() if names is not None else set()
+
+
+def has_grown(was: Sized) -> bool:
+    """Whether a space has a name now that the code looks for and did not find; any new one where all are read."""
+    if len(was.space) == was.size:
+        return False
+    return was.names is None or found_in(was.space, was.names) != was.found
 
 
 def slots_of(cls: type) -> list[str]:

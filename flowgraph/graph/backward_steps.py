@@ -10,19 +10,22 @@ from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.order import topological_order
-from flowgraph.graph.reachability import leading, refuse_underived
+from flowgraph.graph.reachability import leading, reached, refuse_underived
 from flowgraph.graph.steps import Step, reader
 from flowgraph.graph.sweep import sweep
 
 
-def backward_steps(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> tuple[Step, ...]:
+def backward_steps(
+    boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box], outputs: Iterable[Box]
+) -> tuple[Step, ...]:
     """The bprops from the outputs to `wrt`, parents before children."""
     leads = leading(boxes, slots, wrt)
-    refuse_underived(boxes, slots, leads)
+    passed = reached(boxes, outputs)
+    refuse_underived([box for box in boxes if box in passed], slots, leads)
     steps = []
     for slot in range(len(boxes) - 1, -1, -1):
         box = boxes[slot]
-        if not leads[slot] or not box.children:
+        if box not in passed:
             continue
         children = [slots[child] for child in box.children]
         wanted = tuple([(i, children[i]) for i, free in enumerate(box.passes) if free and leads[children[i]]])
@@ -48,7 +51,7 @@ def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
     boxes = topological_order([inside])
     slots = {box: slot for slot, box in enumerate(boxes)}
     wanted = [leaf for leaf, free in zip(leaves, box.passes, strict=True) if free and leaf in slots]
-    steps = backward_steps(boxes, slots, wanted)
+    steps = backward_steps(boxes, slots, wanted, [inside])
 
     def bprop(grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:
         known = dict(zip(leaves, children, strict=True))

@@ -30,9 +30,9 @@ class CachedSteps(Topology):
         return self._fsteps[key]
 
     def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
-        """The backward steps: the boxes that lead to `wrt`, in reverse order."""
+        """The backward steps: the boxes that lead from the outputs to `wrt`, in reverse order."""
         if wrt not in self._bsteps:
-            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt)
+            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt, self.outputs)
         return self._bsteps[wrt]
 
     def cut(self, wrt: tuple[Box, ...]) -> list[Box]:

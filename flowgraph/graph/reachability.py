@@ -25,17 +25,17 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
 
 def unreached(graph: Topology, wrt: Iterable[Box]) -> list[Box]:
     """Those of `wrt` to which no differentiable path leads from an output."""
-    reached = _reached(graph)
-    return [box for box in wrt if box not in reached]
+    found = reached(graph.boxes, graph.outputs)
+    return [box for box in wrt if box not in found]
 
 
-def _reached(graph: Topology) -> set[Box]:
-    """The boxes to which a differentiable path leads from an output."""
-    reached = {box for box in graph.outputs if box.outputs[0].dtype.kind in "fc"}
-    for box in reversed(graph.boxes):
-        if box in reached:
-            reached.update([child for child, free in zip(box.children, box.passes, strict=True) if free])
-    return reached
+def reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
+    """Those of the boxes, which are in topological order, to which a differentiable path leads from an output."""
+    found = {box for box in outputs if box.outputs[0].dtype.kind in "fc"}
+    for box in reversed(boxes):
+        if box in found:
+            found.update([child for child, free in zip(box.children, box.passes, strict=True) if free])
+    return found
 
 
 def mark_derivatives(boxes: Iterable[Box]) -> None:
@@ -50,7 +50,7 @@ def refuse_cut(graph: Topology, cut: Sequence[Box]) -> None:
     A derivative that does not read a box, or only its shape, or that compares it, is constant there: its own derivative
     is 0, and there is nothing in the user's graph to mend.
     """
-    derivatives = [box for box in _reached(graph) if box.is_derivative] if cut else []
+    derivatives = [box for box in reached(graph.boxes, graph.outputs) if box.is_derivative] if cut else []
     below = set(topological_order(derivatives))
     for box in cut:
         if box not in graph and not derivatives:
@@ -60,7 +60,10 @@ def refuse_cut(graph: Topology, cut: Sequence[Box]) -> None:
 
 
 def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: bytearray) -> None:
-    """Refuse to leave out in silence a derivative that exists and that a box does not implement."""
+    """Refuse to leave out in silence a derivative that exists and that a box does not implement.
+
+    `boxes` are those that a gradient reaches: of others no derivative is asked.
+    """
     for box in boxes:
         if not box.underived_children:
             continue
@@ -80,9 +83,9 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
 def refuse_lost(graph: Topology, cut: Sequence[Box]) -> None:
     """Refuse zeros for boxes of which an output has a derivative that a box on the way does not implement."""
     if cut:
-        reached = _reached(graph)
+        passed = reached(graph.boxes, graph.outputs)
         leads = leading(graph.boxes, graph.slots, cut)
-        refuse_underived([box for box in graph.boxes if box in reached], graph.slots, leads)
+        refuse_underived([box for box in graph.boxes if box in passed], graph.slots, leads)
 
 
 def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:

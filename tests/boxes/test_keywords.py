@@ -1,10 +1,13 @@
 """Keywords, methods and dtypes of NumPy that have to give on boxes what they give on arrays."""
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.special
 
 import flowgraph as fg
+from flowgraph.box import numpy_dispatch
 from tests.boxes.numpy_calls import assert_as_numpy
 
 X = np.array([[0.3, 1.2, -0.7], [2.1, -1.4, 0.6]])
@@ -107,6 +110,46 @@ def test_softmax_of_all():
 def test_a_function_of_scipy_is_called_by_its_name():
     with pytest.raises(fg.FlowgraphError, match=r"scipy\.special\.expit: found out="):
         scipy.special.expit(fg.Input("x", shape=(3,)), out=np.zeros(3))
+
+
+UFUNCS = {one.__name__: one for one in numpy_dispatch.implemented() if isinstance(one, np.ufunc)}
+OTHERS = {
+    one.__name__: one
+    for one in numpy_dispatch.implemented()
+    if callable(one) and not isinstance(one, np.ufunc) and "out" in inspect.signature(one).parameters
+}
+
+
+@pytest.mark.parametrize("keyword", ["out", "where", "sig"])
+@pytest.mark.parametrize("name", UFUNCS)
+def test_what_a_ufunc_takes_and_boxes_do_not_is_refused_by_its_name(name, keyword):
+    ufunc = UFUNCS[name]
+    x = fg.Input("x", shape=(3, 3), dtype=next((t for t in "di" if _has_loop(ufunc, t)), "d"))
+    out = np.zeros((3, 3)) if ufunc.nout == 1 else (np.zeros((3, 3)), None)
+    given = {"out": out, "where": np.eye(3) > 0, "sig": "d" * ufunc.nin + "->" + "d" * ufunc.nout}
+    if keyword == "where" and ufunc.signature is not None:
+        pytest.skip("generalised ufuncs have no where=")
+    with pytest.raises(fg.FlowgraphError, match=rf"{name}: found {keyword if keyword != 'sig' else 'sig(nature)?'}="):
+        ufunc(*[x] * ufunc.nin, **{keyword: given[keyword]})
+
+
+def _has_loop(ufunc, kind):
+    return any(one.startswith(kind) for one in ufunc.types)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_array_to_write_into_is_refused_by_its_name(name):
+    function, x = OTHERS[name], fg.Input("x", shape=(3, 3))
+    needed = [
+        one for one in inspect.signature(function).parameters.values()
+        if one.default is one.empty and one.kind in (one.POSITIONAL_OR_KEYWORD, one.POSITIONAL_ONLY)
+    ]  # fmt: skip
+    arguments = [[x, x] if one.name == "arrays" else OF_NAME.get(one.name, x) for one in needed] or [x, x]
+    with pytest.raises(fg.FlowgraphError, match=r"found out="):
+        function(*arguments, out=np.zeros((3, 3)))
+
+
+OF_NAME = {"indices": [0], "choices": [X, X], "q": 0.5, "condition": [True, False], "shape": (3,)}
 
 
 @pytest.mark.parametrize("order", ["A", "K"])

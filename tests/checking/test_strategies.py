@@ -28,6 +28,26 @@ def test_any_box_is_right_on_any_case(case):
     fg.check(case).raise_for_failure()
 
 
+@pytest.mark.parametrize(
+    ("cls", "shapes", "settings"),
+    [
+        (fg.Sum, [(3, 0)], {"axis": -1}),
+        (fg.Concatenate, [(0, 2), (2, 2)], {"axis": 0}),
+        (fg.Add, [(0, 3), (3,)], {}),
+        (fg.MatMul, [(2, 0), (0, 3)], {}),
+        (fg.boxes.Irfft, [(3, 0)], {"axes": (-1,), "s": (3,)}),
+        (fg.boxes.Fft, [(3, 0)], {"axes": (-1,), "s": (3,)}),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_a_case_without_elements_that_may_not_be_written_to(cls, shapes, settings):
+    """As they come from a strategy; a value may have elements though no child has."""
+    children = tuple(np.ones(shape) for shape in shapes)
+    for child in children:
+        child.setflags(write=False)
+    fg.check(Case(cls, children, settings)).raise_for_failure()
+
+
 @given(strategies.arrays((3, 2), np.float32, fg.Interval(0, 1, open=True)))
 def test_arrays_are_in_the_domain(array):
     assert array.dtype == np.float32

@@ -9,6 +9,7 @@ from flowgraph.boxes.engine.row_batch import UnitRows
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.matrices import hessian_blocks
 from flowgraph.errors import DtypeError, FlowgraphError, ShapeError
+from tests.registry import unregister
 
 X = np.array([0.5, -1.5, 2.0])
 
@@ -27,6 +28,29 @@ def test_a_gradient_that_is_given_is_no_derivative():
             fg.gradient(fg.sum(sent), [x])
     (dx,) = fg.gradients([3 * x], [x], [sent])
     np.testing.assert_array_equal(value(fg.gradient(fg.sum(dx), [x])[0], x=X, sent=X), np.zeros(3))
+
+
+@unregister
+class Flat(fg.Elementwise):
+    """Whose bprop reads nothing, and gives an array where others give boxes."""
+
+    def fprop(self, a):
+        return np.sign(a)
+
+    def bprop(self, grad, h, a):
+        return (np.zeros(3),)
+
+
+@pytest.mark.parametrize("output", [lambda x: Flat(x), lambda x: Flat(x) + Flat(x), lambda x: Flat(2 * x) * 3])
+def test_a_gradient_is_a_box_whatever_a_bprop_returns(output):
+    x = fg.Parameter(X, name="x")
+    loss = fg.sum(output(x))
+    (dx,) = fg.gradient(loss, [x])
+    (ddx,) = fg.gradient(fg.sum(dx), [x])
+    for found in (dx, ddx, *fg.hvp(loss, [x], [np.ones(3)]), *fg.vjp(output(x), [x], np.ones(3))):
+        assert isinstance(found, fg.Box)
+        np.testing.assert_array_equal(value(found), np.zeros(3))
+    np.testing.assert_array_equal(fg.compile([loss, dx])()[1], np.zeros(3))
 
 
 @pytest.mark.parametrize("mode", [None, "rows"])
@@ -138,6 +162,13 @@ UNDERIVED = [
     for child in sorted(cls.underived_children)
 ]
 TRANSFORMS = ("grad", "value_and_grad", "elementwise_grad", "jacobian", "hessian", "vjp", "jvp", "hvp")
+CUTS = {
+    "a comparison": lambda h, x: np.where(h > 9, x, 3 * x),
+    "a logical function": lambda h, x: np.arctan(np.logical_and(h, h)) * x,
+    "a cast": lambda h, x: x * h.astype(int),
+    "an index": lambda h, x: x * np.argmax(np.stack([h, -h])),
+    "a child that gives its shape": lambda h, x: fg.boxes.BroadcastLike(x, h),
+}
 
 
 @pytest.mark.parametrize(("name", "position"), UNDERIVED)
@@ -165,8 +196,17 @@ class TestADerivativeThatIsNotImplemented:
         with pytest.raises(FlowgraphError, match=r"its derivative by .* is not implemented"):
             derivative(1.0, *[1.0] * (transform in ("vjp", "jvp", "hvp")))
 
-    def test_behind_a_comparison_it_is_zero(self, name, position):
+    @pytest.mark.parametrize("cut", CUTS)
+    @pytest.mark.parametrize("everywhere", [False, True])
+    def test_behind_what_no_gradient_passes_it_is_zero(self, name, position, cut, everywhere):
+        """Also where another child of the same box would pass a gradient on to the parameter."""
         w, x = fg.Parameter(1.0), fg.Parameter(2.0)
-        output = np.where(self.output(name, position, w) > 9, x, 3 * x)
+        cls = getattr(fg.boxes, name)
+        made = cls(*[w] * len(cls.child_names)) if everywhere else self.output(name, position, w)
+        output = CUTS[cut](made, x)
         dw, dx = fg.gradients([output], [w, x], [None], unused="zeros")
-        assert (value(dw), value(dx)) == (0, 3)
+        grads = fg.Graph(output).fprop().bprop(wrt=[w, x], unused="zeros")
+        assert (value(dw), grads[w]) == (0, 0)
+        assert value(dx) == grads[x] == value(fg.gradients([output], [x], [None])[0])
+        with pytest.raises(FlowgraphError, match="no gradient reaches it"):
+            fg.Graph(output).fprop().bprop(wrt=[w, x])

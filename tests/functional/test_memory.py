@@ -1,9 +1,12 @@
 """When a function is called again: never for what it does not read, after a pause where it keeps changing."""
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from flowgraph.functional import grad, jacobian
+from flowgraph.functional import grad, hvp, jacobian
 from flowgraph.functional import memory as remembered
 from flowgraph.functional.calls import Derived
 
@@ -147,3 +150,44 @@ def test_calls_that_are_followed_take_positional_arguments(f, needed):
     slope = grad(f)
     for rate in (1.0, 2.0, 3.0, 2.0):
         np.testing.assert_array_equal(slope(X, rate), rate * np.array(needed))
+
+
+def of_a_global(x):
+    return np.sum(x * TABLE[0])
+
+
+def of_a_keyword(x, *, table):
+    return np.sum(np.sin(x) * table)
+
+
+def of_a_sum(x, table):
+    return np.sum((x + table) * table)
+
+
+TABLE = [np.zeros(1)]
+MEGABYTES = 4
+
+
+@pytest.mark.parametrize("f", [of_a_global, of_a_keyword, of_a_sum, np.sum])
+@pytest.mark.parametrize("make", [grad, jacobian, hvp])
+def test_arrays_of_a_call_are_let_go(f, make):
+    """What is kept of a call is how it went; an array that it read is as large as the user made it."""
+    size = MEGABYTES << 17
+    x = np.ones(size) if make is not jacobian else 1.0
+    derived = make(f)
+
+    def call(k):
+        table = np.full(size, 1.0 + k)
+        TABLE[0] = table
+        given = {of_a_keyword: ((x,), {"table": table}), of_a_sum: ((x, table), {})}.get(f, ((x,), {}))
+        derived(*given[0], *([x] if make is hvp else []), **given[1])
+        TABLE[0] = np.zeros(1)
+
+    tracemalloc.start()
+    try:
+        for k in range(5):
+            call(k)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < MEGABYTES << 19
+    finally:
+        tracemalloc.stop()

@@ -1,5 +1,6 @@
 """What a function may use and still be called once: modules, types and names, each by itself; and what it may not."""
 
+import copy
 import dataclasses
 import datetime
 import decimal
@@ -99,18 +100,102 @@ BY_TEXT = {
     "attrgetter": lambda one: operator.attrgetter("rate")(one),
     "methodcaller": lambda one: operator.methodcaller("value")(one),
     "getmembers": lambda one: dict(inspect.getmembers(one))["rate"],
-    "dir": lambda one: 1.0 + ("more" in dir(one)),
-    "hasattr": lambda one: 1.0 + hasattr(one, "more"),
+    "replace": lambda one: dataclasses.replace(one).value(),
+    "copy": lambda one: copy.copy(one).value(),
+    "deepcopy": lambda one: copy.deepcopy(one).value(),
 }
+OF_DATACLASSES = {"asdict", "astuple", "replace"}
+
+
+class Plain:
+    """Whose attributes no code names, not even its own."""
+
+    def __init__(self, rate):
+        vars(self)["rate"] = rate
+
+    def value(self):
+        return vars(self)["rate"]
 
 
 @pytest.mark.parametrize("name", BY_TEXT)
 def test_attributes_that_are_read_by_text(name):
-    one, read = Held(1.0), BY_TEXT[name]
+    one, read = (Held if name in OF_DATACLASSES else Plain)(1.0), BY_TEXT[name]
     slope = grad(lambda x: x * read(one))
     assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
-    one.rate, one.more = 2.0, 0
+    one.rate = 2.0
     assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
+
+
+def named(one):
+    try:
+        return one.more
+    except AttributeError:
+        return 1.0
+
+
+WHETHER_IT_IS_THERE = {
+    "named": named,
+    "hasattr": lambda one: 2.0 if hasattr(one, "more") else 1.0,
+    "getattr": lambda one: getattr(one, "more", 1.0),
+    "dir": lambda one: 2.0 if "more" in dir(one) else 1.0,
+    "vars": lambda one: vars(one).get("more", getattr(type(one), "more", 1.0)),
+    "__dict__": lambda one: one.__dict__.get("more", type(one).__dict__.get("more", 1.0)),
+    "getmembers": lambda one: dict(inspect.getmembers(one)).get("more", 1.0),
+}
+
+
+@pytest.mark.parametrize("of_class", [False, True])
+@pytest.mark.parametrize("name", WHETHER_IT_IS_THERE)
+def test_an_attribute_that_comes_and_goes(name, of_class):
+    cls = type("Empty", (), {"__module__": "somewhere"})
+    one, read = cls(), WHETHER_IT_IS_THERE[name]
+    slope = grad(lambda x: x * read(one))
+    for _ in range(2):
+        assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
+        (cls if of_class else one).more = 2.0
+        assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
+        delattr(cls if of_class else one, "more")
+
+
+def test_an_attribute_that_is_none_goes():
+    one = type("Empty", (), {"__module__": "somewhere"})()
+    one.more = None
+    slope = grad(lambda x: x * (2.0 if hasattr(one, "more") else 1.0))
+    assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
+    del one.more
+    assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
+
+
+def test_an_attribute_of_a_function_comes():
+    def f(x):
+        return x * getattr(f, "more", 1.0)
+
+    slope = grad(f)
+    assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
+    f.more = 2.0
+    assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
+
+
+@pytest.mark.parametrize("text", ["MORE", "globals()['MORE']", "eval('MORE')"])
+def test_a_global_that_comes_and_goes(text):
+    space = {"__name__": "somewhere"}
+    exec(f"def f(x):\n    try:\n        return x * {text}\n    except (NameError, KeyError):\n        return x", space)
+    slope = grad(space["f"])
+    for _ in range(2):
+        assert [float(slope(3.0)) for _ in range(5)] == [1.0] * 5
+        space["MORE"] = 2.0
+        assert [float(slope(3.0)) for _ in range(5)] == [2.0] * 5
+        del space["MORE"]
+
+
+def test_a_name_that_is_not_looked_for_may_come():
+    one = type("Empty", (), {"__module__": "somewhere"})()
+    one.rate = 1.0
+    outside = Outside(lambda x: x * one.rate)
+    one.another = 2.0
+    assert outside.is_same()
+    one.rate = 3.0
+    assert not outside.is_same()
 
 
 GLOBALS = {

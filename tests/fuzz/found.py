@@ -118,5 +118,16 @@ FOUND = [
         "v = (e == p)",
         outputs=("v", "q", "p"),
     ),
+    case(
+        "a derivative that is not implemented, behind what no gradient passes",
+        [leaf("p", [1.0, 0.5, 1.0], "parameter")],
+        "v0 = special.gammainc(p, p)",
+        "v1 = np.logical_and(v0, v0)",
+        "v2 = np.arctan(v1)",
+    ),
+    case("the place of the smallest of nothing but NaN", [leaf("x", [[np.nan, 1.0], [np.nan] * 2])],
+         "v = np.nanargmin(x, axis=1)"),
+    case("the same where one line has a number", [leaf("x", [[np.nan, 1.0], [-np.inf, np.nan]])],
+         "v = np.nanargmax(x, axis=1)"),
     case("the sign of a NaN", [leaf("x", [np.nan, 0.0, -2.0])], "v = np.signbit(x * 0.5 - x)"),
 ]  # fmt: skip

@@ -57,6 +57,16 @@ def test_two_children_of_one_name_stay_two():
     assert len(fg.opened(fg.SquaredError(left, left)).inputs) == 1
 
 
+@pytest.mark.parametrize("cls", [fg.SquaredError, fg.SoftmaxCrossEntropy, fg.Affine], ids=str)
+def test_boxes_without_a_name_are_called_by_what_they_are_to_the_box(cls):
+    box = box_graph(cls).outputs[0]
+    unnamed = [child if child.dtype.kind not in "fc" else child * 1 for child in box.children]
+    inside = fg.opened(box.with_children(*unnamed))
+    leaves = {child.name for child in unnamed if isinstance(child, fg.Leaf)}
+    read = {name for name, child in zip(cls.child_names, unnamed, strict=True) if not isinstance(child, fg.Leaf)}
+    assert read <= {box.name for box in inside.inputs} <= read | leaves
+
+
 def test_what_is_no_box_is_refused():
     with pytest.raises(UsageError, match="needs a box"):
         fg.opened(3)

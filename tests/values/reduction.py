@@ -69,6 +69,8 @@ VALUES = {
     "LogSumExp": reduced(lambda numbers: math.log(math.fsum(math.exp(x) for x in numbers))),
     "ArgMax": reduced(lambda numbers: numbers.index(max(numbers)), int),
     "ArgMin": reduced(lambda numbers: numbers.index(min(numbers)), int),
+    "NanArgMax": reduced(lambda numbers: numbers.index(max(x for x in numbers if x == x)), int),
+    "NanArgMin": reduced(lambda numbers: numbers.index(min(x for x in numbers if x == x)), int),
     "AnyTrue": reduced(lambda numbers: any(numbers), bool),
     "AllTrue": reduced(lambda numbers: all(numbers), bool),
     "CountNonzero": reduced(lambda numbers: len(numbers) - numbers.count(0), int),

@@ -57,7 +57,13 @@ class Fourier(Box, abstract=True):
         axes = self._axes(len(a.shape))
         shape = list(a.shape)
         for axis, size in zip(axes, self.s or (-1,) * len(axes), strict=True):
-            shape[axis] = shape[axis] if size == -1 else int(size)
+            if size != -1:
+                shape[axis] = int(size)
+            elif shape[axis] == 0:
+                raise self.shape_error(
+                    f"axis {axis} of {shape_text(a.shape)} has no points, needs at least one; "
+                    f"with a size of its own (n= or s=) it is filled with zeros"
+                )
         if axes:
             shape[axes[-1]] = self._last(shape[axes[-1]])
         count = min(len(axes), 2)  # the dtype of one axis is not always that of several
@@ -174,6 +180,9 @@ class Irfft(Fourier):
     formula = r"c \textstyle\sum_k a_k e^{2 \pi i j k / n}, \; a_{n-k} = \bar a_k"
 
     def fprop(self, a: Value) -> Value:
+        last = self._axes(a.ndim)[-1]
+        if a.shape[last] == 0 and self.s is not None:  # NumPy would not write the value at all
+            a = np.zeros_like(a, shape=(*a.shape[:last], 1, *a.shape[last + 1 :]))
         return np.fft.irfftn(a, self.s, self.axes, self.norm)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:

@@ -10,10 +10,14 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes
+from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.boxes.reduction.masked import count_where, in_dtype, one_of, squares
+from flowgraph.boxes.reduction.sums import Reduction
+
+_HOLES = np.array([[np.nan, 3.0, 1.0], [2.0, np.nan, 2.0]])
 
 
 @implements(np.nansum)
@@ -68,16 +72,40 @@ def nanmin(a: Value, axis: Any = None, *, keepdims: bool = False, initial: Value
     return _extreme(np.min, np.inf, a, axis, keepdims, initial, where)
 
 
-@implements(np.nanargmax)
-def nanargmax(a: Value, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """np.nanargmax of a box: an index, which no gradient passes."""
-    return np.argmax(filled(a, -np.inf), axis=axis, keepdims=keepdims)
+class NanArgMax(Reduction):
+    """Where the largest of what is not NaN stands, the first of several: an index, which no gradient passes.
+
+    As in NumPy, a line of nothing but NaN has none, and is an error.
+    """
+
+    axis: int | None = None
+
+    of_numbers = True
+    numpy = np.nanargmax
+    symbol = "nanargmax"
+    formula = r"\arg\max_{a \neq \mathrm{NaN}} a"
+    examples = (example((3, 4)), example((3, 4), axis=-1), example(_HOLES, axis=1, keepdims=True))
+
+    def fprop(self, a: Value) -> Value:
+        return np.nanargmax(a, axis=self.axis, keepdims=self.keepdims)
 
 
-@implements(np.nanargmin)
-def nanargmin(a: Value, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """np.nanargmin of a box: an index, which no gradient passes."""
-    return np.argmin(filled(a, np.inf), axis=axis, keepdims=keepdims)
+class NanArgMin(Reduction):
+    """Where the smallest of what is not NaN stands, the first of several: an index, which no gradient passes.
+
+    As in NumPy, a line of nothing but NaN has none, and is an error.
+    """
+
+    axis: int | None = None
+
+    of_numbers = True
+    numpy = np.nanargmin
+    symbol = "nanargmin"
+    formula = r"\arg\min_{a \neq \mathrm{NaN}} a"
+    examples = (example((3, 4)), example((3, 4), axis=-1), example(_HOLES, axis=1, keepdims=True))
+
+    def fprop(self, a: Value) -> Value:
+        return np.nanargmin(a, axis=self.axis, keepdims=self.keepdims)
 
 
 @implements(np.nanmean)

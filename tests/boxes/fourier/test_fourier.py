@@ -51,6 +51,45 @@ def test_values_and_slopes(name, a, keywords):
     np.testing.assert_allclose(hvp(loss)(a, v), numeric, rtol=1e-5, atol=1e-5 * np.abs(numeric).max())
 
 
+@pytest.mark.parametrize("backend", ["graph", "numpy"])
+@pytest.mark.parametrize("name", ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"])
+class TestAnAxisWithoutPoints:
+    """np.fft.irfft of no points gives memory that it has not written, where the others give zeros."""
+
+    def value(self, box, backend, **feeds):
+        return fg.compile([box])(**feeds)[0] if backend == "numpy" else fg.Graph(box).fprop(**feeds)[box]
+
+    @pytest.mark.parametrize("shape", [(0,), (3, 0), (2, 0, 0)])
+    @pytest.mark.parametrize("n", [1, 2, 5])
+    def test_is_filled_with_zeros(self, name, backend, shape, n):
+        a = np.zeros(shape, float if name in ("rfft", "ihfft") else complex)
+        x, function = fg.Parameter(a, name="x"), getattr(np.fft, name)
+        for given in (x, fg.Input("y", shape=(*shape[:-1], "N"), dtype=a.dtype)):
+            box = function(given, n=n)
+            needed = function(np.zeros((*shape[:-1], 1), a.dtype), n=n)
+            np.testing.assert_array_equal(self.value(box, backend, **({} if given is x else {"y": a})), needed)
+        loss = fg.sum(np.abs(function(x, n=n) + 1) ** 2)
+        assert fg.Graph(loss).fprop().bprop()[x].shape == fg.gradient(loss, [x])[0].shape == shape
+
+    def test_is_refused_without_a_size(self, name, backend):
+        with pytest.raises(fg.FlowgraphError, match=r"axis 1 of \(3, 0\) has no points"):
+            getattr(np.fft, name)(fg.Input("x", shape=(3, 0), dtype=float if name in ("rfft", "ihfft") else complex))
+        box = getattr(np.fft, name)(fg.Input("y", shape=(3, "N")))
+        with pytest.raises((ValueError, fg.FlowgraphError), match=r"no points|data points"):
+            self.value(box, backend, y=np.zeros((3, 0)))
+
+    def test_beside_one_with_points(self, name, backend):
+        box = getattr(np.fft, name)(fg.Input("y", shape=("N", 4)))
+        assert self.value(box, backend, y=np.zeros((0, 4))).shape == (0, box.shape[1])
+
+
+def test_several_axes_of_which_the_last_has_no_points():
+    for function in (np.fft.irfft2, np.fft.irfftn, np.fft.fft2, np.fft.rfft2):
+        for shape in ((3, 0), (0, 0), (0, 3)):
+            box = function(fg.Constant(np.zeros(shape)), s=(4, 5), axes=(0, 1))
+            np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(np.zeros((3, 3)), s=(4, 5), axes=(0, 1)))
+
+
 def test_single_precision_stays():
     x = fg.Parameter(A.astype(np.float32))
     spectrum = np.fft.rfft2(x)

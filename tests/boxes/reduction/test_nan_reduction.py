@@ -8,6 +8,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
+from flowgraph.functional import value_and_grad
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 RNG = np.random.default_rng(0)
@@ -57,6 +58,25 @@ def test_nothing_but_nan(function):
     grad = run.bprop(grad=np.ones(3))[x]
     assert np.all(np.isfinite(grad))
     np.testing.assert_array_equal(grad[np.isnan(a)], 0)
+
+
+@pytest.mark.parametrize("function", [np.nanargmax, np.nanargmin])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_nothing_but_nan_has_no_place(function, axis):
+    """NumPy raises, and so does every path; what it raises is the same."""
+    x = fg.Parameter(np.array([[np.nan, np.nan], [np.nan, 2.0]])[:, : 1 if axis is None else 2], name="x")
+    box = function(x, axis=axis)
+    with pytest.raises(ValueError, match="All-NaN slice encountered") as error:
+        fg.Graph(box).fprop()
+    assert error.value.__notes__[0].startswith(f"in fprop of {type(box).__name__} ")
+    for backend in ("numpy", "numba"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Numba leaves it to NumPy, and says so
+            plan = fg.compile([box, box * 2], backend=backend)
+            with pytest.raises(ValueError, match="All-NaN slice encountered"):
+                plan()
+    with pytest.raises(ValueError, match="All-NaN slice encountered"):
+        value_and_grad(lambda a: np.sum(a[function(a, axis=axis)]))(x.value)
 
 
 def test_masks_values_to_start_from_and_dtypes():
