@@ -13,7 +13,7 @@ from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.javascript import of_shapes, of_sums  # noqa: F401  (they register their rules)
+from flowgraph.plan.javascript import of_networks, of_shapes, of_sums  # noqa: F401  (they register their rules)
 from flowgraph.plan.javascript.kernels import called_by, functions
 from flowgraph.plan.javascript.rules import RULES, literal
 from flowgraph.plan.javascript.tracing import Untranslatable, function_of_numbers
@@ -51,7 +51,7 @@ class Writer:
         for box in boxes:
             if box not in self._inside:
                 self._add(box)
-        text = "\n".join(self.lines)
+        text = "\n".join([*self.lines, *[self.names[box] for box in outputs]])
         self.constants = [line for line in self.constants if re.search(rf"\b{line.split()[1]}\b", text)]
 
     def _add(self, box: Box) -> None:
@@ -149,8 +149,10 @@ def _inside(boxes: Sequence[Box], outputs: Sequence[Box]) -> set[Box]:
 
 
 def _is_function(box: Box) -> bool:
+    if any(len(one.outputs) != 1 for one in (box, *box.children)):
+        return False
     floats = all(one.dtype.kind in "fb" for one in (box, *box.children))
-    return isinstance(box, Elementwise) and RULES.of(box) is None and len(box.outputs) == 1 and floats
+    return isinstance(box, Elementwise) and RULES.of(box) is None and floats
 
 
 def written(value: Any) -> str:

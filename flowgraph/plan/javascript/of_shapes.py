@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flowgraph.box import Box
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
@@ -145,7 +147,8 @@ def _flip(box: Any, a: str) -> str:
 
 @rule_for(Roll)
 def _roll(box: Any, a: str) -> str:
-    return f"roll({a}, {axes(box.shift)}, {axes(box.axis)})"
+    shifts = box.shift if box.axis is None else np.broadcast_to(box.shift, np.shape(np.atleast_1d(box.axis))).tolist()
+    return f"roll({a}, {axes(shifts)}, {axes(box.axis)})"
 
 
 @rule_for(Pad, when=lambda box: box.mode == "constant" and not isinstance(box.constant_values, tuple))

@@ -1,16 +1,14 @@
-"""Rules of reductions, matrix products and parts of neural networks."""
+"""Rules of reductions, and of products, solutions and determinants of matrices."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.boxes.linear_algebra.determinant import Det
 from flowgraph.boxes.linear_algebra.einsum import Einsum
+from flowgraph.boxes.linear_algebra.inverse import Inv, Solve
 from flowgraph.boxes.linear_algebra.products import AddMatMul, Affine, MatMul, TensorDot
-from flowgraph.boxes.neural.label import MinusAt, OneHot, PlaceOf, PlacesOf
-from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
-from flowgraph.boxes.neural.regularizer import L1, L2
-from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.reduction.products import CumProd, CumSum, Prod
 from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Std, Sum, Var
@@ -46,7 +44,7 @@ def _spread(box: Any, a: str) -> str:
 
 @rule_for(CumSum)
 def _cumulative_sum(box: Any, a: str) -> str:
-    return f"cumulative({a}, {literal(box.axis)}, {dtype(box)}, (x, y) => x + y)"
+    return f"cumulative({a}, {literal(box.axis)}, {dtype(box)}, (x, y) => x + y{', true' if box.reverse else ''})"
 
 
 @rule_for(CumProd)
@@ -82,47 +80,16 @@ def _einsum(box: Any, *names: str) -> str:
     return f'einsum([{letters}], "{output}", {dtype(box)}, {", ".join(names)})'
 
 
-@rule_for(Softmax, LogSoftmax)
-def _softmax(box: Any, a: str) -> str:
-    logarithm = ", true" if isinstance(box, LogSoftmax) else ""
-    return f"softmax({a}, {axes(box.axis)}, {dtype(box)}{logarithm})"
+@rule_for(Solve)
+def _solve(box: Box, a: str, b: str) -> str:
+    return f"solve({a}, {b}, {dtype(box)})"
 
 
-@rule_for(SoftmaxCrossEntropy)
-def _cross_entropy(box: Box, logits: str, targets: str) -> str:
-    return f"crossEntropy({logits}, {targets}, {dtype(box)})"
+@rule_for(Inv)
+def _inverse(box: Box, a: str) -> str:
+    return f"inverse({a}, {dtype(box)})"
 
 
-@rule_for(NegativeLogLikelihood)
-def _negative_log_likelihood(box: Box, f: str, targets: str) -> str:
-    return f"negativeLogLikelihood({f}, {targets}, {dtype(box)})"
-
-
-@rule_for(OneHot)
-def _one_hot(box: Box, labels: str, like: str) -> str:
-    return f"oneHot({labels}, {like})"
-
-
-@rule_for(PlacesOf)
-def _places_of(box: Any, labels: str, like: str) -> str:
-    return f"labelPlaces({labels}, {like}, {literal(bool(box.columns))})"
-
-
-@rule_for(PlaceOf)
-def _place_of(box: Any, labels: str, like: str) -> str:
-    return f"reshape(labelPlaces(reshape({labels}, [1]), {like}, false), [])"
-
-
-@rule_for(MinusAt)
-def _minus_at(box: Box, a: str, places: str, amount: str) -> str:
-    return f"minusAt({a}, {places}, {amount}, {dtype(box)})"
-
-
-@rule_for(L1)
-def _l1(box: Box, *weights: str) -> str:
-    return f"l1({dtype(box)}, {', '.join(weights)})"
-
-
-@rule_for(L2)
-def _l2(box: Box, *weights: str) -> str:
-    return f"l2({dtype(box)}, {', '.join(weights)})"
+@rule_for(Det)
+def _determinant(box: Box, a: str) -> str:
+    return f"determinant({a}, {dtype(box)})"

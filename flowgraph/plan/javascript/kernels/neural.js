@@ -63,3 +63,101 @@ function l1(dtype, ...weights) {
 function l2(dtype, ...weights) {
   return array([weights.reduce((total, w) => total + w.data.reduce((part, x) => part + x * x, 0), 0)], [], dtype);
 }
+
+// Losses of two classes, which refuse targets that are none.
+function binaryCrossEntropy(logits, targets, dtype) {
+  refuseUnless(targets, (y) => y >= 0 && y <= 1, "0 to 1");
+  return map(dtype, (a, y) => Math.max(a, 0) - a * y + Math.log1p(Math.exp(-Math.abs(a))), logits, targets);
+}
+
+function hinge(f, targets, dtype) {
+  refuseUnless(targets, (y) => y === 1 || y === -1, "-1 or 1");
+  return map(dtype, (score, y) => maximum(0, 1 - y * score), f, targets);
+}
+
+function refuseUnless(targets, holds, needed) {
+  for (const y of targets.data) if (!holds(y)) throw new RangeError(`target ${y}, needs ${needed}`);
+}
+
+// How a window moves over the last axes: for each element of it, for each of its places, the element read, -1 beside
+// the array.
+function windows(shape, { size, stride, padding, dilation }) {
+  const lead = shape.slice(0, shape.length - size.length), own = shape.slice(lead.length), steps = stepsOf(own);
+  const counts = size.map((n, k) => Math.floor((own[k] + padding[k][0] + padding[k][1] - dilation[k] * (n - 1) - 1) / stride[k]) + 1);
+  const width = sizeOf(own), images = sizeOf(lead), places = sizeOf(counts), of = indicesOf(counts);
+  const reads = indicesOf(size).map((u) => {
+    const read = new Int32Array(images * places);
+    of.forEach((index, i) => {
+      const at = index.map((place, k) => place * stride[k] + u[k] * dilation[k] - padding[k][0]);
+      const inside = at.every((place, k) => place >= 0 && place < own[k]);
+      const offset = inside ? at.reduce((total, place, k) => total + place * steps[k], 0) : -1;
+      for (let image = 0; image < images; image++) read[image * places + i] = inside ? image * width + offset : -1;
+    });
+    return read;
+  });
+  return { reads, shape: [...lead, ...counts] };
+}
+
+function indicesOf(shape) {
+  const steps = stepsOf(shape);
+  return Array.from({ length: sizeOf(shape) }, (_, i) => shape.map((size, axis) => Math.floor(i / steps[axis]) % size));
+}
+
+// The largest of each window, and of how many elements.
+function largest(source, window) {
+  const { reads, shape } = windows(source.shape, window);
+  const h = zeros(shape, source.dtype), ties = new Int32Array(h.data.length);
+  for (let i = 0; i < h.data.length; i++) {
+    let best = -Infinity;
+    for (const read of reads) if (read[i] >= 0) best = maximum(source.data[read[i]], best);
+    for (const read of reads) ties[i] += read[i] >= 0 && source.data[read[i]] === best;
+    h.data[i] = best;
+  }
+  return { h, ties, reads };
+}
+
+function maxPool(a, window) {
+  return largest(a, window).h;
+}
+
+function spreadToLargest(g, source, window) {
+  const { h: best, ties, reads } = largest(source, window), h = zeros(source.shape, g.dtype);
+  for (const read of reads) {
+    for (let i = 0; i < g.data.length; i++) {
+      if (read[i] >= 0 && source.data[read[i]] === best.data[i]) h.data[read[i]] += g.data[i] / ties[i];
+    }
+  }
+  return h;
+}
+
+function meanOfLargest(a, source, window) {
+  const { h: best, ties, reads } = largest(source, window), h = zeros(best.shape, a.dtype);
+  for (const read of reads) {
+    for (let i = 0; i < h.data.length; i++) {
+      if (read[i] >= 0 && source.data[read[i]] === best.data[i]) h.data[i] += a.data[read[i]] / ties[i];
+    }
+  }
+  return h;
+}
+
+function counted(reads, countPadding, i) {
+  return countPadding ? reads.length : reads.reduce((total, read) => total + (read[i] >= 0), 0);
+}
+
+function meanPool(a, window, countPadding, dtype) {
+  const { reads, shape } = windows(a.shape, window), h = zeros(shape, dtype);
+  for (let i = 0; i < h.data.length; i++) {
+    let total = 0;
+    for (const read of reads) if (read[i] >= 0) total += a.data[read[i]];
+    h.data[i] = total / counted(reads, countPadding, i);
+  }
+  return h;
+}
+
+function spreadEvenly(g, like, window, countPadding) {
+  const { reads } = windows(like.shape, window), h = zeros(like.shape, g.dtype);
+  for (const read of reads) {
+    for (let i = 0; i < g.data.length; i++) if (read[i] >= 0) h.data[read[i]] += g.data[i] / counted(reads, countPadding, i);
+  }
+  return h;
+}

@@ -58,3 +58,63 @@ function einsum(inputs, output, dtype, ...arrays) {
   }
   return checked(h);
 }
+
+// Gauss's elimination with the largest pivot of each column: the matrices, and what stands beside them, in triangles.
+function eliminated(a, b, n, columns) {
+  const left = Float64Array.from(a), right = Float64Array.from(b);
+  let sign = 1;
+  for (let k = 0; k < n; k++) {
+    let pivot = k;
+    for (let i = k + 1; i < n; i++) if (Math.abs(left[i * n + k]) > Math.abs(left[pivot * n + k])) pivot = i;
+    if (pivot !== k) {
+      sign = -sign;
+      for (const [rows, width] of [[left, n], [right, columns]]) {
+        const row = rows.slice(k * width, (k + 1) * width);
+        rows.copyWithin(k * width, pivot * width, (pivot + 1) * width);
+        rows.set(row, pivot * width);
+      }
+    }
+    if (left[k * n + k] === 0) return { left, right, sign: 0 };
+    for (let i = k + 1; i < n; i++) {
+      const factor = left[i * n + k] / left[k * n + k];
+      for (let j = k; j < n; j++) left[i * n + j] -= factor * left[k * n + j];
+      for (let j = 0; j < columns; j++) right[i * columns + j] -= factor * right[k * columns + j];
+    }
+  }
+  return { left, right, sign };
+}
+
+function solve(a, b, dtype) {
+  const vector = b.shape.length === 1, n = a.shape.at(-1);
+  const sides = vector ? reshape(b, [n, 1]) : b, columns = sides.shape.at(-1);
+  const lead = broadcastShapes(a.shape.slice(0, -2), sides.shape.slice(0, -2)), h = zeros([...lead, n, columns], dtype);
+  const p = placesOf(lead, stridesTo(a.shape.slice(0, -2), lead)), q = placesOf(lead, stridesTo(sides.shape.slice(0, -2), lead));
+  for (let stack = 0; stack < p.length; stack++) {
+    const matrix = a.data.slice(p[stack] * n * n, (p[stack] + 1) * n * n);
+    const beside = sides.data.slice(q[stack] * n * columns, (q[stack] + 1) * n * columns);
+    const { left, right, sign } = eliminated(matrix, beside, n, columns);
+    if (!sign && n) throw new RangeError("singular matrix");
+    for (let k = n - 1; k >= 0; k--) {
+      for (let j = 0; j < columns; j++) {
+        for (let i = k + 1; i < n; i++) right[k * columns + j] -= left[k * n + i] * right[i * columns + j];
+        right[k * columns + j] /= left[k * n + k];
+      }
+    }
+    h.data.set(right, stack * n * columns);
+  }
+  return vector ? squeeze(h, [-1]) : h;
+}
+
+function inverse(a, dtype) {
+  const n = a.shape.at(-1);
+  return solve(a, diag(map(dtype, () => 1, zeros([n], dtype)), 0), dtype);
+}
+
+function determinant(a, dtype) {
+  const n = a.shape.at(-1), h = zeros(a.shape.slice(0, -2), dtype);
+  for (let stack = 0; stack < h.data.length; stack++) {
+    const { left, sign } = eliminated(a.data.slice(stack * n * n, (stack + 1) * n * n), [], n, 0);
+    h.data[stack] = Array.from({ length: n }, (_, k) => left[k * n + k]).reduce((f, x) => f * x, sign);
+  }
+  return h;
+}

@@ -102,10 +102,11 @@ function logSumExp(a, axes, keepdims, dtype) {
   });
 }
 
-function cumulative(a, axis, dtype, step) {
-  if (axis === null) return cumulative(reshape(a, [a.data.length]), 0, dtype, step);
+function cumulative(a, axis, dtype, step, reverse = false) {
+  if (axis === null) return cumulative(reshape(a, [a.data.length]), 0, dtype, step, reverse);
   return alongAxis(a, axis, dtype, (line) => {
+    if (reverse) line.reverse();
     for (let i = 1; i < line.length; i++) line[i] = step(line[i - 1], line[i]);
-    return line;
+    return reverse ? line.reverse() : line;
   });
 }
