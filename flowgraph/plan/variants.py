@@ -95,5 +95,8 @@ class Variants:
         """What the function takes beside the inputs: random draws, and parameters that it only reads."""
         if self.graph.randoms:
             seed = seed_of_run(seed, "plan")
-        drawn = [found.leaves[leaf].value_for(seed, number, found.sizes)[()] for number, leaf in enumerate(self.graph.randoms)]
+        drawn = [
+            found.leaves[leaf].value_for(seed, number, found.sizes)[()]
+            for number, leaf in enumerate(self.graph.randoms)
+        ]
         return drawn + [parameter.array for parameter in self.reads]

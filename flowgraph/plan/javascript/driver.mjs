@@ -32,7 +32,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     const found = modules.get(module).step(each(given, read), each(parameters, read), 1);
     answer = { values: found.values.map(write), parameters: each(found.parameters, write) };
   } catch (error) {
-    answer = { error: `${error.name}: ${error.message}` };
+    answer = { error: `${error.name}: ${error.message}`, where: error.stack };
   }
   process.stdout.write(JSON.stringify(answer) + "\n");
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -20,18 +21,20 @@ from flowgraph.plan.javascript.tracing import Untranslatable, function_of_number
 from flowgraph.plan.names import Names
 from flowgraph.shapes.size import Shape, Size
 
-_RESERVED = """
+_RESERVED = set(
+    """
 arguments await break case catch class const continue debugger default delete do else enum eval export extends false
 finally for function if implements import in instanceof interface let new null package private protected public return
 static super switch this throw true try typeof undefined var void while with yield
 Array ArrayBuffer Float32Array Float64Array Infinity Int32Array JSON Math NaN Number Object RangeError TypeError
 Uint8Array atob seed sizes parameters given uniform step initial values async of get set
 """.split()
+)  # noqa: SIM905  (words of a language are read as words)
 
 _LARGEST_WRITTEN = 64
 """Elements of a constant that are written as numbers; more are written as base64, which nobody would read anyway."""
 
-DTYPES = "float64 float32 int64 uint64 int32 uint32 int16 uint16 int8 uint8 bool".split()
+DTYPES = (*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64", "bool")
 
 
 class Writer:
@@ -44,7 +47,7 @@ class Writer:
         self.parameters = parameters
         names = Names([*_RESERVED, *functions()])
         listed = [*boxes, *[one for one in (*leaves, *parameters) if one not in set(boxes)]]
-        self.names = {box: _ascii(name) for box, name in names.of_values(listed).items()}
+        self.names = names.of_values(listed)
         self.lines: list[str] = []
         self.constants: list[str] = []
         self._inside = _inside(boxes, outputs)
@@ -55,8 +58,9 @@ class Writer:
         self.constants = [line for line in self.constants if re.search(rf"\b{line.split()[1]}\b", text)]
 
     def _add(self, box: Box) -> None:
-        if any(one.dtype.name not in DTYPES for one in (box.outputs if len(box.outputs) > 1 else (box,))):
-            raise RefusedError(f"has the dtype {box.dtype}, which JavaScript has no numbers for", box)
+        strange = [str(spec.dtype) for spec in box.outputs if spec.dtype.name not in DTYPES]
+        if strange:
+            raise RefusedError(f"has the dtype {strange[0]}, which JavaScript has no numbers for", box)
         name = self.names[box]
         if isinstance(box, Constant):
             self.constants.append(f"const {name} = {written(box.value)};")
@@ -76,7 +80,7 @@ class Writer:
             refusal = f"calls what has no twin in JavaScript ({reason}); register a rule_for its class"
             raise RefusedError(refusal, box) from None
         if not operands:
-            return f'map("{box.dtype.name}", {function}, {self.names[box.children[0]]})'
+            return f'array([({function})()], [], "{box.dtype.name}")'
         return f'map("{box.dtype.name}", {function}, {", ".join(self.names[one] for one in operands)})'
 
     def leaf_lines(self) -> list[str]:
@@ -84,7 +88,7 @@ class Writer:
         lines = []
         for leaf in self.leaves:
             name, shape, of = self.names[leaf], _shape(leaf.shape), leaf.dtype.name
-            key = f'"{name_of(leaf)}"'
+            key = quoted(name_of(leaf))
             read = f'readInput({key}, given[{key}], sizes, {shape}, "{of}")'
             if isinstance(leaf, Random) and hasattr(leaf.draw, "javascript"):
                 drawn = f'drawn(uniform, {leaf.draw.javascript()}, {_numbers(leaf.shape)}, "{of}")'
@@ -95,8 +99,12 @@ class Writer:
 
 def name_of(leaf: Box) -> str:
     """The name by which a leaf is given: its own, or that of the draw."""
-    text = str(leaf.name or leaf.title)
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    return str(leaf.name or leaf.title)
+
+
+def quoted(text: str) -> str:
+    """A string of JavaScript, of letters that every encoding has."""
+    return json.dumps(text).replace("<", "\\u003c")  # so that no name ends the script of a page
 
 
 def module(
@@ -108,11 +116,11 @@ def module(
     random = any(isinstance(leaf, Random) and hasattr(leaf.draw, "javascript") for leaf in writer.leaves)
     body = ["const sizes = {};"]
     body += ["const uniform = generator(seed);"] if random else []
-    body += [f'const {names[p]} = parameters["{name_of(p)}"];' for p in parameters]
+    body += [f"const {names[p]} = parameters[{quoted(name_of(p))}];" for p in parameters]
     body += [*writer.leaf_lines(), *writer.lines]
     results = ", ".join(names[box] for box in kept)
-    changed = ", ".join(f'"{name_of(p)}": {names[box]}' for p, box in zip(updated, new, strict=True))
-    start = "".join(f'  "{name_of(p)}": {written(p.value)},\n' for p in parameters)
+    changed = ", ".join(f"{quoted(name_of(p))}: {names[box]}" for p, box in zip(updated, new, strict=True))
+    start = "".join(f"  {quoted(name_of(p))}: {written(p.value)},\n" for p in parameters)
     seed = ", seed = Date.now()" if random else ""
     text = "\n".join(
         [
@@ -163,7 +171,8 @@ def written(value: Any) -> str:
     if array.dtype.kind in "iu" and not np.array_equal(stored.astype(array.dtype), array):
         raise RefusedError("holds whole numbers beyond 2**53, which JavaScript's numbers are not exact for")
     if array.size <= _LARGEST_WRITTEN:
-        return f'array([{", ".join(literal(one) for one in array.ravel().tolist())}], {shape}, "{array.dtype.name}")'
+        numbers = array.astype(int) if array.dtype.kind == "b" else array
+        return f'array({literal(numbers.ravel().tolist())}, {shape}, "{array.dtype.name}")'
     text = base64.b64encode(np.ascontiguousarray(stored).tobytes()).decode()
     return f'decoded("{text}", {shape}, "{array.dtype.name}")'
 
@@ -187,8 +196,3 @@ def _polynomial(size: int | Size) -> str:
         return str(size)
     terms = [" * ".join([str(factor), *(f'sizes["{name}"]' for name in names)]) for names, factor in size.terms.items()]
     return " + ".join(terms)
-
-
-def _ascii(name: str) -> str:
-    """Letters of any script are identifiers in JavaScript as in Python; nothing else has to change."""
-    return name

@@ -26,8 +26,8 @@ class Node:
         program = shutil.which("node")
         if program is None:
             raise PlanError(
-                'plan(backend="javascript"): found no Node.js, needs it (20 or newer, https://nodejs.org) on PATH to run the '
-                "text from Python; plan.source can be run in any browser without it"
+                'plan(backend="javascript"): found no Node.js, needs it (20 or newer, https://nodejs.org) on PATH to run '
+                "the text from Python; plan.source can be run in any browser without it"
             )
         driver = resources.files(__package__).joinpath("driver.mjs")
         self.process = subprocess.Popen(
@@ -48,7 +48,8 @@ class Node:
                 self.known[text] = request["module"]
             request["given"] = {name: _written(value) for name, value in given.items()}
             request["parameters"] = {name: _written(value) for name, value in parameters.items()}
-            assert self.process.stdin is not None and self.process.stdout is not None
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
             line = self.process.stdout.readline()
@@ -63,9 +64,7 @@ class Node:
 _running: list[Node] = []
 
 
-def run_in_node(
-    text: str, given: Mapping[str, Any], parameters: Mapping[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
+def run_in_node(text: str, given: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """The values and the parameters that the function `step` of a module returns."""
     if not _running or _running[0].process.poll() is not None or _running[0].owner != os.getpid():
         _running[:] = [Node()]

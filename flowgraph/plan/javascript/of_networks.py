@@ -8,10 +8,10 @@ from flowgraph.box import Box
 from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlaceOf, PlacesOf
 from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
-from flowgraph.boxes.neural.regularizer import L1, L2
-from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.neural.normal import NormalCdf
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
+from flowgraph.boxes.neural.regularizer import L1, L2
+from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.plan.javascript.rules import axes, dtype, literal, rule_for
 
 

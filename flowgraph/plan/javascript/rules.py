@@ -25,8 +25,8 @@ RULES: Rules[Rule] = Rules()
 def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyExpression], AnyExpression]:
     """Register the expression of boxes of exactly these classes.
 
-    It gets the box and the names of its children's values, arrays `{data, shape, dtype}`, and returns an expression whose
-    value is such an array, or a list of them for a box of several outputs.
+    It gets the box and the names of its children's values, arrays `{data, shape, dtype}`, and returns an expression
+    whose value is such an array, or a list of them for a box of several outputs.
 
     >>> import numpy as np, flowgraph as fg
     >>> from flowgraph.plan.javascript import rule_for

@@ -100,7 +100,9 @@ class Number(NDArrayOperatorsMixin):
         wanted = np.dtype(to)
         if wanted.kind == "b":
             return self.lines.keep("+({0} !== 0)", [self], wanted)
-        return self.lines.keep("Math.trunc({0})" if wanted.kind in "iu" and self.dtype.kind == "f" else "{0}", [self], wanted)
+        return self.lines.keep(
+            "Math.trunc({0})" if wanted.kind in "iu" and self.dtype.kind == "f" else "{0}", [self], wanted
+        )
 
 
 _NAME = re.compile(r"\bt\d+_(?!\w)")
@@ -122,7 +124,7 @@ class Lines:
         return Number(self, name, of)
 
     def ending_in(self, result: Number) -> str:
-        """The body of the function that returns a number: a statement is put where its value is read, if that is once."""
+        """The body of the function that returns a number: a statement stands where its value is read, if that is once."""
         texts = [*self.statements.values(), result.text]
         reads = Counter(word for text in texts for word in _NAME.findall(text))
         kept: dict[str, str] = {}
@@ -165,7 +167,7 @@ def _written(operand: Any) -> str:
     value = np.asarray(operand)
     if value.shape or value.dtype.kind not in "fiub":
         raise Untranslatable(f"the constant {operand!r}")
-    text = literal(value.item())
+    text = literal(int(value) if value.dtype.kind == "b" else value.item())  # a truth value is the number 0 or 1
     return f"({text})" if text.startswith("-") else text
 
 

@@ -49,7 +49,9 @@ def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: boo
         elif type(part) is type(box):
             return box
         else:
-            new[part] = opened(in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic)
+            new[part] = opened(
+                in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic
+            )
     return new[inside]
 
 
