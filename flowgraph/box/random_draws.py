@@ -20,7 +20,9 @@ draws: dict[str, type[Draw]] = {}
 class Draw:
     """A draw for `fg.Random` that has a name and settings: a frozen dataclass with `__call__(generator, shape)`.
 
-    A function does for a graph that only runs; a subclass of this is what `fg.save` can write down.
+    A function does for a graph that only runs; a subclass of this is what `fg.save` can write down. With a method
+    `javascript()`, which returns the text of an arrow function that draws one element from a source of uniform numbers,
+    a module of `fg.compile(..., backend="javascript")` draws by itself.
 
     >>> from dataclasses import dataclass
     >>> import flowgraph as fg

@@ -8,13 +8,14 @@ from typing import Literal, TypeAlias
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
+from flowgraph.errors import PlanError
 from flowgraph.graph import Graph
 from flowgraph.plan.emitter import Emitter, RefusedError, emitter, emitter_of
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
 
-BackendName: TypeAlias = Literal["numpy", "numba"]
+BackendName: TypeAlias = Literal["numpy", "numba", "javascript"]
 
 
 @emitter("numpy")
@@ -29,6 +30,13 @@ def _numba() -> Emitter:
     return NumbaEmitter()
 
 
+@emitter("javascript")
+def _javascript() -> Emitter:
+    from flowgraph.plan.javascript.emitter import JavaScriptEmitter
+
+    return JavaScriptEmitter()
+
+
 class Backend:
     """Makes the functions of one plan: by the emitter of a name, and by that of NumPy once it has refused a graph."""
 
@@ -39,6 +47,11 @@ class Backend:
         if missing:
             self._fall_back(missing)
 
+    @property
+    def standalone(self) -> bool:
+        """Whether one function serves inputs of all shapes, whose text leaves Python."""
+        return self._emitter.standalone
+
     def specialised(
         self, graph: Graph, store: Store, leaves: Mapping[Box, Box], reads: Sequence[Parameter], without: frozenset[str]
     ) -> Specialised:
@@ -46,6 +59,8 @@ class Backend:
         try:
             return Specialised(self._emitter, graph, store, leaves, reads, without)
         except RefusedError as reason:
+            if self.standalone:
+                raise PlanError(f'compile(backend="{self.name}"): {reason}') from None
             self._fall_back(str(reason))
         return Specialised(self._emitter, graph, store, leaves, reads, without)
 

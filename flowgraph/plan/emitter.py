@@ -50,6 +50,8 @@ class Emitter(Protocol):
     """
 
     name: ClassVar[str]
+    standalone: ClassVar[bool]
+    """Whether its text leaves Python: sizes stay names in it, one function serves all, and a refusal is an error."""
 
     def why_missing(self) -> str | None:
         """Why the back end cannot be used on this machine, and how to install it; None where it can."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,13 +34,20 @@ class Specialised:
     ) -> None:
         self.emitter = emitter
         self.leaves = leaves
-        opened = open_composites(specialise(graph, leaves), emitter.has_rule)
+        opened = open_composites(specialise(graph, leaves), emitter.has_rule, symbolic=emitter.standalone)
         request = Request(opened, store, list(leaves.values()), reads, without)
         self.schedule = emitter.schedule(request)
         self.graph = self.schedule.graph
         self.program = emitter.emit(request, self.schedule)
         self.functions = bind(self.program, store)
         self.copied = self.program.copied
+        self.sizes: Mapping[str, int] = {}
+
+    def of_sizes(self, sizes: Mapping[str, int]) -> Specialised:
+        """The same function for names of sizes with these numbers, where it serves all."""
+        found = copy.copy(self)
+        found.sizes = sizes
+        return found
 
 
 def copies(values: Sequence[Any], copied: Sequence[bool]) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.locks import new_lock
 from flowgraph.box.random_draws import Seed, seed_of_run
@@ -38,9 +39,13 @@ class Variants:
         self.known: dict[Any, Specialised] = {}
         self.last: Specialised | None = None
         self._compiling = new_lock()
+        self._of_all_shapes: Specialised | None = None
 
     def latest(self) -> Specialised:
         """The function that ran last; where none has, the only one that there can be."""
+        if self.last is None and self.backend.standalone:
+            with self._compiling:
+                return self._standalone()
         if self.last is None:
             shapes = tuple([box.shape for box in self.inputs.boxes])
             if not all(isinstance(size, int) for shape in shapes for size in shape):
@@ -68,17 +73,30 @@ class Variants:
             for name, box, shape in zip(self.inputs.names, self.inputs.boxes, shapes, strict=True):
                 feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
             sizes = feeding.bind_sizes(self.graph, {box: given[box] for box in self.graph.inputs})
-            leaves = {**{box: box for box in self.inputs.boxes}, **concrete_leaves(self.graph, given, sizes)}
-            found = self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
+            if self.backend.standalone:
+                found = self._standalone().of_sizes(sizes)
+            else:
+                leaves = {**{box: box for box in self.inputs.boxes}, **concrete_leaves(self.graph, given, sizes)}
+                found = self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
             found.shapes = shapes
             while len(self.known) >= LARGEST_CACHE:
                 del self.known[next(iter(self.known))]
             self.known[shapes] = found
             return found
 
+    def _standalone(self) -> Specialised:
+        """The function for inputs of all shapes."""
+        if self._of_all_shapes is None:
+            leaves: dict[Box, Box] = {box: box for box in (*self.inputs.boxes, *self.graph.randoms)}
+            self._of_all_shapes = self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
+        return self._of_all_shapes
+
     def more(self, found: Specialised, seed: Seed) -> list[Any]:
         """What the function takes beside the inputs: random draws, and parameters that it only reads."""
         if self.graph.randoms:
             seed = seed_of_run(seed, "plan")
-        drawn = [found.leaves[leaf].value_for(seed, number, {})[()] for number, leaf in enumerate(self.graph.randoms)]
+        drawn = [
+            found.leaves[leaf].value_for(seed, number, found.sizes)[()]
+            for number, leaf in enumerate(self.graph.randoms)
+        ]
         return drawn + [parameter.array for parameter in self.reads]

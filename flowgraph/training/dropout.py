@@ -26,6 +26,10 @@ class Keep(Draw):
         """A mask of this shape."""
         return (generator.random(shape) >= self.rate) / (1 - self.rate)
 
+    def javascript(self) -> str:
+        """A function of a source of uniform numbers, which draws one element."""
+        return f"(uniform) => (uniform() >= {self.rate} ? {1 / (1 - self.rate)} : 0)"
+
 
 @strict_keywords
 def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:

@@ -20,17 +20,17 @@ from tests.fuzz.built import SKIPPED, Built, Path
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import with_new_values
 from tests.fuzz.plan_paths import (
+    BATCHES,
     bare_plan,
     default_plan,
     interpreted,
+    javascript,
     native,
     plan,
     plan_of_large,
     plan_without_one,
     plan_without_some,
 )
-
-BATCHES = (0, 1, 2, 7)
 
 
 class Difference(NamedTuple):
@@ -189,6 +189,7 @@ OWN: dict[str, Callable[[Built, np.random.Generator], Path]] = {
     "plan of large": plan_of_large,
     "native in Python": interpreted,
     "native": native,
+    "javascript": javascript,
     "batches": batches,
     "loaded": loaded,
     "copied": copied,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 import flowgraph as fg
+from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
 from flowgraph.plan.numba import bind
 from flowgraph.plan.numpy import tiling
@@ -28,14 +30,14 @@ def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any
     try:
         step = fg.compile(list(built.kept), built.updates, without=without, **settings)
         yield from _calls(built, rng, _called(step, int(rng.integers(4))), batches)
-        is_native = step.last is not None and step.last.emitter.name == "numba"
+        is_other = step.last is not None and step.last.emitter.name == settings.get("backend")
     finally:
         for box, value in before.items():
             box.value = value
     for box, keys, built_at, name in states:
         if box.__dict__.keys() - keys - {"passes"} or (box.built_at, box.name) != (built_at, name):
             yield f"the plan has written into {box!r}"
-    return SKIPPED if settings and not is_native else None
+    return SKIPPED if settings and not is_other else None
 
 
 def _called(step: Any, how: int) -> Callable[[dict[Any, Any], int], Any]:
@@ -156,3 +158,20 @@ def interpreted(built: Built, rng: np.random.Generator) -> Path:
 def native(built: Built, rng: np.random.Generator) -> Path:
     """The native plan, compiled by Numba."""
     return (yield from plan(built, rng, backend="numba"))
+
+
+BATCHES = (0, 1, 2, 7)
+
+
+def javascript(built: Built, rng: np.random.Generator) -> Path:
+    """The module of JavaScript, run by Node.js; a program with a box that it refuses by name is not compared."""
+    if shutil.which("node") is None:
+        return SKIPPED
+    try:
+        fg.compile(list(built.kept), built.updates, backend="javascript").source  # noqa: B018  (it is written here)
+    except PlanError as error:
+        if "compile(backend=" not in str(error):
+            raise
+        return SKIPPED
+    batches = BATCHES if any(leaf.named for leaf in built.case.leaves) and rng.random() < 0.5 else (None,)
+    return (yield from plan(built, rng, batches=batches, backend="javascript"))

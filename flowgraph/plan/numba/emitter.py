@@ -34,6 +34,7 @@ class NumbaEmitter:
     """Needs Numba; refuses boxes without a native line, and sizes that depend on values."""
 
     name: ClassVar[str] = "numba"
+    standalone: ClassVar[bool] = False
 
     def why_missing(self) -> str | None:
         """Whether Numba can be imported."""

@@ -23,6 +23,7 @@ class NumPyEmitter:
     """Needs nothing but NumPy, and computes every graph: what has no line is a call of its fprop."""
 
     name: ClassVar[str] = "numpy"
+    standalone: ClassVar[bool] = False
 
     def why_missing(self) -> None:
         """NumPy is always there."""

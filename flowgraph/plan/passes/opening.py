@@ -21,18 +21,23 @@ from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import Spec
 
 
-def open_composites(graph: Graph, has_rule: Callable[[Box], bool] = is_written) -> Graph:
-    """The graph in which no box is left that calls of NumPy on boxes can stand for."""
-    return rebuild(graph, lambda box, children: opened(on_children(box, children), has_rule))
+def open_composites(graph: Graph, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Graph:
+    """The graph in which no box is left that calls of NumPy on boxes can stand for.
+
+    Where sizes stay names, boxes whose sizes are such names are opened too (`symbolic`).
+    """
+    return rebuild(graph, lambda box, children: opened(on_children(box, children), has_rule, symbolic))
 
 
-def opened(box: Box, has_rule: Callable[[Box], bool] = is_written) -> Box:
+def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Box:
     """What stands for the box: the boxes that its fprop builds on its children, opened in their turn.
 
     The box itself where the back end has a rule for it, where its fprop does not run on boxes, and where it has several
     outputs or a size that depends on values: such a box stays one call of its fprop.
     """
-    if not box.children or has_rule(box) or not sizes_known(box) or not all(map(sizes_known, box.children)):
+    if not box.children or has_rule(box):
+        return box
+    if not symbolic and not all(map(sizes_known, (box, *box.children))):
         return box
     inside = _built(box)
     if inside is None:
@@ -44,7 +49,9 @@ def opened(box: Box, has_rule: Callable[[Box], bool] = is_written) -> Box:
         elif type(part) is type(box):
             return box
         else:
-            new[part] = opened(in_numbers(on_children(part, [new[child] for child in part.children])), has_rule)
+            new[part] = opened(
+                in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic
+            )
     return new[inside]
 
 

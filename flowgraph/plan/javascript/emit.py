@@ -1,0 +1,199 @@
+"""A graph as a module of JavaScript: one line for each box, after the functions that the lines call."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box.leaves import Parameter, Random
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.plan.emitter import RefusedError
+from flowgraph.plan.javascript import of_networks, of_shapes, of_sums  # noqa: F401  (they register their rules)
+from flowgraph.plan.javascript.kernels import called_by, functions
+from flowgraph.plan.javascript.rules import RULES, literal
+from flowgraph.plan.javascript.tracing import Untranslatable, function_of_numbers
+from flowgraph.plan.names import Names
+from flowgraph.shapes.size import Shape, Size
+
+_RESERVED = re.findall(
+    r"\w+",
+    """
+arguments await break case catch class const continue debugger default delete do else enum eval export extends false
+finally for function if implements import in instanceof interface let new null package private protected public return
+static super switch this throw true try typeof undefined var void while with yield
+Array ArrayBuffer Float32Array Float64Array Infinity Int32Array JSON Math NaN Number Object RangeError TypeError
+Uint8Array atob seed sizes parameters given uniform step initial values async of get set
+""",
+)
+
+_LARGEST_WRITTEN = 64
+"""Elements of a constant that are written as numbers; more are written as base64, which nobody would read anyway."""
+
+DTYPES = (*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64", "bool")
+
+
+class Writer:
+    """The lines of one graph."""
+
+    def __init__(
+        self, boxes: Sequence[Box], outputs: Sequence[Box], leaves: Sequence[Box], parameters: Sequence[Parameter]
+    ) -> None:
+        self.leaves = leaves
+        self.parameters = parameters
+        names = Names([*_RESERVED, *functions()])
+        listed = [*boxes, *[one for one in (*leaves, *parameters) if one not in set(boxes)]]
+        self.names = names.of_values(listed)
+        self.lines: list[str] = []
+        self.constants: list[str] = []
+        self._inside = _inside(boxes, outputs)
+        for box in boxes:
+            if box not in self._inside:
+                self._add(box)
+        text = "\n".join([*self.lines, *[self.names[box] for box in outputs]])
+        self.constants = [line for line in self.constants if re.search(rf"\b{line.split()[1]}\b", text)]
+
+    def _add(self, box: Box) -> None:
+        strange = [str(spec.dtype) for spec in box.outputs if spec.dtype.name not in DTYPES]
+        if strange:
+            raise RefusedError(f"has the dtype {strange[0]}, which JavaScript has no numbers for", box)
+        name = self.names[box]
+        if isinstance(box, Constant):
+            self.constants.append(f"const {name} = {written(box.value)};")
+        elif box.children:
+            self.lines.append(f"const {name} = {self._expression(box)};")
+
+    def _expression(self, box: Box) -> str:
+        """The expression of a box: by its rule, or by what the fprop of an elementwise box calls; refused without."""
+        rule = RULES.of(box)
+        if rule is not None:
+            return rule.expression(box, *[self.names[child] for child in box.children])
+        if not isinstance(box, Elementwise):
+            raise RefusedError("has no rule for JavaScript; register one with flowgraph.plan.javascript.rule_for", box)
+        try:
+            function, operands = function_of_numbers(box, self.names, self._inside)
+        except (Untranslatable, TypeError, ValueError) as reason:
+            refusal = f"calls what has no twin in JavaScript ({reason}); register a rule_for its class"
+            raise RefusedError(refusal, box) from None
+        if not operands:
+            return f'array([({function})()], [], "{box.dtype.name}")'
+        return f'map("{box.dtype.name}", {function}, {", ".join(self.names[one] for one in operands)})'
+
+    def leaf_lines(self) -> list[str]:
+        """What reads the inputs and draws."""
+        lines = []
+        for leaf in self.leaves:
+            name, shape, of = self.names[leaf], _shape(leaf.shape), leaf.dtype.name
+            key = quoted(name_of(leaf))
+            read = f'readInput({key}, given[{key}], sizes, {shape}, "{of}")'
+            if isinstance(leaf, Random) and hasattr(leaf.draw, "javascript"):
+                drawn = f'drawn(uniform, {leaf.draw.javascript()}, {_numbers(leaf.shape)}, "{of}")'
+                read = f"given[{key}] === undefined ? {drawn} : {read}"
+            lines.append(f"const {name} = {read};")
+        return lines
+
+
+def name_of(leaf: Box) -> str:
+    """The name by which a leaf is given: its own, or that of the draw."""
+    return str(leaf.name or leaf.title)
+
+
+def quoted(text: str) -> str:
+    """A string of JavaScript, of letters that every encoding has."""
+    return json.dumps(text).replace("<", "\\u003c")  # so that no name ends the script of a page
+
+
+def module(
+    writer: Writer, kept: Sequence[Box], new: Sequence[Box], reads: Sequence[Parameter], updated: Sequence[Parameter]
+) -> str:
+    """The text of the module: the kernels that it calls, the values of parameters, and the function `step`."""
+    names = writer.names
+    parameters = [*reads, *updated]
+    random = any(isinstance(leaf, Random) and hasattr(leaf.draw, "javascript") for leaf in writer.leaves)
+    body = ["const sizes = {};"]
+    body += ["const uniform = generator(seed);"] if random else []
+    body += [f"const {names[p]} = parameters[{quoted(name_of(p))}];" for p in parameters]
+    body += [*writer.leaf_lines(), *writer.lines]
+    results = ", ".join(names[box] for box in kept)
+    changed = ", ".join(f"{quoted(name_of(p))}: {names[box]}" for p, box in zip(updated, new, strict=True))
+    start = "".join(f"  {quoted(name_of(p))}: {written(p.value)},\n" for p in parameters)
+    seed = ", seed = Date.now()" if random else ""
+    text = "\n".join(
+        [
+            *([*writer.constants, ""] if writer.constants else []),
+            f"export const initial = {{\n{start}}};\n" if start else "export const initial = {};\n",
+            f"// Values of the outputs for the given inputs, and the new values of the parameters.\n"
+            f"export function step(given, parameters = initial{seed}) {{",
+            *[f"  {line}" for line in body],
+            f"  return {{ values: [{results}], parameters: {{ ...parameters{', ' + changed if changed else ''} }} }};",
+            "}",
+            "",
+        ]
+    )
+    return "\n\n".join([*called_by(text), text])
+
+
+def _inside(boxes: Sequence[Box], outputs: Sequence[Box]) -> set[Box]:
+    """Boxes that are written inside the function of the only box that reads them."""
+    readers: dict[Box, list[Box]] = {}
+    for box in boxes:
+        for child in box.children:
+            readers.setdefault(child, []).append(box)
+    kept = set(outputs)
+    return {
+        box
+        for box in boxes
+        if box not in kept
+        and len(readers.get(box, ())) == 1
+        and _is_function(box)
+        and _is_function(readers[box][0])
+        and box.shape == readers[box][0].shape
+        and not isinstance(box, Cast)
+    }
+
+
+def _is_function(box: Box) -> bool:
+    if any(len(one.outputs) != 1 for one in (box, *box.children)):
+        return False
+    floats = all(one.dtype.kind in "fb" for one in (box, *box.children))
+    return isinstance(box, Elementwise) and RULES.of(box) is None and floats
+
+
+def written(value: Any) -> str:
+    """An array as JavaScript: its numbers, or base64 where they are many."""
+    array = np.asarray(value)
+    shape = literal(array.shape)
+    stored = array.astype({"int64": "<f8", "uint64": "<f8"}.get(array.dtype.name, array.dtype.newbyteorder("<")))
+    if array.dtype.kind in "iu" and not np.array_equal(stored.astype(array.dtype), array):
+        raise RefusedError("holds whole numbers beyond 2**53, which JavaScript's numbers are not exact for")
+    if array.size <= _LARGEST_WRITTEN:
+        numbers = array.astype(int) if array.dtype.kind == "b" else array
+        return f'array({literal(numbers.ravel().tolist())}, {shape}, "{array.dtype.name}")'
+    text = base64.b64encode(np.ascontiguousarray(stored).tobytes()).decode()
+    return f'decoded("{text}", {shape}, "{array.dtype.name}")'
+
+
+def _shape(shape: Shape) -> str:
+    """A shape as names and numbers; a size that is no name has no place in the shape of an input."""
+    return f"[{', '.join(_text(size) for size in shape)}]"
+
+
+def _text(size: int | Size) -> str:
+    return f'"{size}"' if isinstance(size, Size) else str(size)
+
+
+def _numbers(shape: Shape) -> str:
+    """A shape in numbers, of the names that inputs have given."""
+    return f"[{', '.join(_polynomial(size) for size in shape)}]"
+
+
+def _polynomial(size: int | Size) -> str:
+    if not isinstance(size, Size):
+        return str(size)
+    terms = [" * ".join([str(factor), *(f'sizes["{name}"]' for name in names)]) for names, factor in size.terms.items()]
+    return " + ".join(terms)

@@ -1,0 +1,162 @@
+// Functions of single numbers where NumPy's and JavaScript's differ, or JavaScript has none.
+
+function power(a, b) {
+  if (b === 0 || a === 1) return 1;
+  if (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) return 1;
+  return Math.pow(a, b);
+}
+
+function maximum(a, b) {
+  return a > b || a !== a ? a : b;
+}
+
+function minimum(a, b) {
+  return a < b || a !== a ? a : b;
+}
+
+function fmax(a, b) {
+  return a >= b || b !== b ? a : b;
+}
+
+function fmin(a, b) {
+  return a <= b || b !== b ? a : b;
+}
+
+function rint(a) {
+  const below = Math.floor(a), rest = a - below;
+  if (rest !== 0.5) return Math.round(a);
+  return below % 2 === 0 ? below : below + 1;
+}
+
+function roundTo(a, decimals) {
+  const scale = 10 ** Math.abs(decimals);
+  return decimals < 0 ? rint(a / scale) * scale : rint(a * scale) / scale;
+}
+
+function remainder(a, b) {
+  const rest = a % b;
+  if (rest === 0) return b < 0 || Object.is(b, -0) ? -0 : 0;
+  return rest < 0 !== b < 0 ? rest + b : rest;
+}
+
+function floorDivide(a, b) {
+  if (b === 0) return a / b;
+  const rest = a % b;
+  let quotient = (a - rest) / b;
+  if (rest !== 0 && rest < 0 !== b < 0) quotient -= 1;
+  if (quotient === 0) return a / b < 0 ? -0 : 0;
+  const whole = Math.floor(quotient);
+  return quotient - whole > 0.5 ? whole + 1 : whole;
+}
+
+function remainderOfWhole(a, b) {
+  return b === 0 ? 0 : remainder(a, b) + 0;
+}
+
+function floorDivideWhole(a, b) {
+  return b === 0 ? 0 : Math.floor(a / b) + 0;
+}
+
+function fmodOfWhole(a, b) {
+  return b === 0 ? 0 : (a % b) + 0;
+}
+
+function bits(operation, a, b) {
+  const x = BigInt(a), y = BigInt(b);
+  if (operation === "and") return Number(x & y);
+  if (operation === "or") return Number(x | y);
+  if (operation === "xor") return Number(x ^ y);
+  return Number(operation === "left" ? BigInt.asIntN(64, x << y) : x >> y);
+}
+
+function signBit(a) {
+  return +(a < 0 || Object.is(a, -0));
+}
+
+function copysign(a, b) {
+  return signBit(b) ? -Math.abs(a) : Math.abs(a);
+}
+
+function heaviside(a, atZero) {
+  return a !== a ? a : a === 0 ? atZero : +(a > 0);
+}
+
+function logAddExp(a, b) {
+  if (a === b) return a + Math.LN2;
+  const high = Math.max(a, b);
+  return high + Math.log1p(Math.exp(-Math.abs(a - b)));
+}
+
+function logAddExp2(a, b) {
+  if (a === b) return a + 1;
+  return Math.max(a, b) + Math.log1p(2 ** -Math.abs(a - b)) * Math.LOG2E;
+}
+
+function hypot(a, b) {
+  if (Math.abs(a) === Infinity || Math.abs(b) === Infinity) return Infinity;
+  return Math.hypot(a, b);
+}
+
+function nanToNum(a, nan, high, low) {
+  return a !== a ? nan : a === Infinity ? high : a === -Infinity ? low : a;
+}
+
+function expit(a) {
+  return 1 / (1 + Math.exp(-a));
+}
+
+function logExpit(a) {
+  return a < 0 ? a - Math.log1p(Math.exp(a)) : -Math.log1p(Math.exp(-a));
+}
+
+function xlogy(a, b) {
+  return a === 0 && b === b ? 0 : a * Math.log(b);
+}
+
+function xlog1py(a, b) {
+  return a === 0 && b === b ? 0 : a * Math.log1p(b);
+}
+
+function entr(a) {
+  return a > 0 ? -a * Math.log(a) : a === 0 ? 0 : a !== a ? a : -Infinity;
+}
+
+function relEntr(a, b) {
+  if (a > 0 && b > 0) return a * Math.log(a / b);
+  return a === 0 && b >= 0 ? 0 : a !== a || b !== b ? NaN : Infinity;
+}
+
+function klDiv(a, b) {
+  if (a > 0 && b > 0) return a * Math.log(a / b) - a + b;
+  return a === 0 && b >= 0 ? b : a !== a || b !== b ? NaN : Infinity;
+}
+
+// The error function: its power series near 0, the continued fraction of erfc beyond.
+function erf(a) {
+  if (a !== a) return a;
+  const x = Math.abs(a);
+  if (x >= 2.5) return Math.sign(a) * (1 - erfcBeyond(x));
+  let term = a, total = a;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(total); n++) {
+    term *= (2 * a * a) / (2 * n + 1);
+    total += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * total;
+}
+
+function erfc(a) {
+  if (a >= 2.5) return erfcBeyond(a);
+  return a <= -2.5 ? 2 - erfcBeyond(-a) : 1 - erf(a);
+}
+
+// Lentz's rule from the inside: 60 levels give full precision from 2.5 on.
+function erfcBeyond(x) {
+  if (x > 27.5) return 0;
+  let fraction = x;
+  for (let level = 60; level > 0; level--) fraction = x + level / 2 / fraction;
+  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
+}
+
+function ndtr(a) {
+  return 0.5 * erfc(-a * Math.SQRT1_2);
+}

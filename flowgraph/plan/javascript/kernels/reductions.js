@@ -1,0 +1,112 @@
+// Reductions over axes; null stands for all.
+
+// For each element of the result its line of places; `f` makes a number of each.
+function reduce(a, axes, keepdims, dtype, f) {
+  const gone = axesOf(axes, a.shape.length), steps = stepsOf(a.shape);
+  const kept = a.shape.map((size, axis) => (gone.includes(axis) ? 1 : size));
+  const starts = placesOf(kept, steps);
+  const inner = placesOf(gone.map((axis) => a.shape[axis]), gone.map((axis) => steps[axis]));
+  const h = zeros(keepdims ? kept : kept.filter((_, axis) => !gone.includes(axis)), dtype);
+  for (let i = 0; i < starts.length; i++) h.data[i] = f(a.data, starts[i], inner);
+  return checked(h);
+}
+
+function sum(a, axes, keepdims, dtype) {
+  return reduce(a, axes, keepdims, dtype, (data, start, places) => {
+    let total = 0;
+    for (let i = 0; i < places.length; i++) total += data[start + places[i]];
+    return total;
+  });
+}
+
+function mean(a, axes, keepdims, dtype) {
+  return reduce(a, axes, keepdims, dtype, (data, start, places) => {
+    let total = 0;
+    for (let i = 0; i < places.length; i++) total += data[start + places[i]];
+    return total / places.length;
+  });
+}
+
+function variance(a, axes, keepdims, dtype, ddof, root) {
+  return reduce(a, axes, keepdims, dtype, (data, start, places) => {
+    let total = 0, squares = 0;
+    for (let i = 0; i < places.length; i++) total += data[start + places[i]];
+    const centre = total / places.length;
+    for (let i = 0; i < places.length; i++) squares += (data[start + places[i]] - centre) ** 2;
+    const h = squares / Math.max(places.length - ddof, 0);
+    return root ? Math.sqrt(h) : h;
+  });
+}
+
+function prod(a, axes, keepdims, dtype) {
+  return reduce(a, axes, keepdims, dtype, (data, start, places) => {
+    let total = 1;
+    for (let i = 0; i < places.length; i++) total *= data[start + places[i]];
+    return total;
+  });
+}
+
+function extreme(a, axes, keepdims, better) {
+  return reduce(a, axes, keepdims, a.dtype, (data, start, places) => data[start + places[placeOfExtreme(data, start, places, better)]]);
+}
+
+function placeOfExtreme(data, start, places, better) {
+  if (!places.length) throw new RangeError("an extreme of no elements");
+  let found = 0;
+  for (let i = 1; i < places.length; i++) {
+    const best = data[start + places[found]], value = data[start + places[i]];
+    if (best === best && (better(value, best) || value !== value)) found = i;
+  }
+  return found;
+}
+
+function max(a, axes, keepdims) {
+  return extreme(a, axes, keepdims, (x, y) => x > y);
+}
+
+function min(a, axes, keepdims) {
+  return extreme(a, axes, keepdims, (x, y) => x < y);
+}
+
+function argExtreme(a, axes, keepdims, better) {
+  return reduce(a, axes, keepdims, "int64", (data, start, places) => placeOfExtreme(data, start, places, better));
+}
+
+function argMax(a, axes, keepdims) {
+  return argExtreme(a, axes, keepdims, (x, y) => x > y);
+}
+
+function argMin(a, axes, keepdims) {
+  return argExtreme(a, axes, keepdims, (x, y) => x < y);
+}
+
+function anyTrue(a, axes, keepdims) {
+  return reduce(a, axes, keepdims, "bool", (data, start, places) => +places.some((place) => data[start + place] !== 0));
+}
+
+function allTrue(a, axes, keepdims) {
+  return reduce(a, axes, keepdims, "bool", (data, start, places) => +places.every((place) => data[start + place] !== 0));
+}
+
+function countNonzero(a, axes, keepdims) {
+  return reduce(a, axes, keepdims, "int64", (data, start, places) => places.reduce((n, place) => n + (data[start + place] !== 0), 0));
+}
+
+function logSumExp(a, axes, keepdims, dtype) {
+  return reduce(a, axes, keepdims, dtype, (data, start, places) => {
+    let high = -Infinity, total = 0;
+    for (let i = 0; i < places.length; i++) high = maximum(data[start + places[i]], high);
+    if (!Number.isFinite(high)) return high;
+    for (let i = 0; i < places.length; i++) total += Math.exp(data[start + places[i]] - high);
+    return high + Math.log(total);
+  });
+}
+
+function cumulative(a, axis, dtype, step, reverse = false) {
+  if (axis === null) return cumulative(reshape(a, [a.data.length]), 0, dtype, step, reverse);
+  return alongAxis(a, axis, dtype, (line) => {
+    if (reverse) line.reverse();
+    for (let i = 1; i < line.length; i++) line[i] = step(line[i - 1], line[i]);
+    return reverse ? line.reverse() : line;
+  });
+}

@@ -1,0 +1,130 @@
+"""Modules of JavaScript: what a user writes, names, sizes that stay names, updates, draws, errors."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import PlanError
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="found no Node.js on PATH, which runs the modules")
+
+
+def trained(backend, steps=5, **settings):
+    x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
+    rate = fg.Input("rate", shape=())
+    mlp = fg.MLP([2, 5, 3], hidden="relu", output="softmax", rng=0)
+    loss = fg.mean(fg.SoftmaxCrossEntropy(mlp(x), y)) + 1e-3 * fg.L2(*mlp.weights)
+    parameters = [*mlp.weights, *mlp.biases]
+    grads = fg.gradient(loss, parameters)
+    updates = {p: p - rate * g for p, g in zip(parameters, grads, strict=True)}
+    step = fg.compile([loss], updates, backend=backend, **settings)
+    rng = np.random.default_rng(1)
+    losses = []
+    for count in range(1, steps + 1):
+        losses.append(step(x=rng.normal(size=(count, 2)), y=rng.integers(0, 3, count), rate=0.5)[0])
+    return losses, [p.value for p in parameters], step
+
+
+@needs_node
+def test_training_with_batches_of_every_size_equals_numpy_and_is_one_module():
+    losses, values, step = trained("javascript")
+    needed, their_values, _ = trained("numpy")
+    np.testing.assert_allclose(losses, needed, rtol=1e-12)
+    for one, other in zip(values, their_values, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+    assert len({found.program.text for found in step.known.values()}) == 1
+
+
+def test_source_is_written_before_a_run_and_without_numbers_of_named_sizes():
+    x = fg.Input("x", shape=("N", "D"))
+    source = fg.compile(fg.mean(np.tanh(x), axis=0), backend="javascript").source
+    assert 'readInput("x", given["x"], sizes, ["N", "D"], "float64")' in source
+    assert "(x) => Math.tanh(x)" in source
+    assert "function mean(" in source
+    assert "function einsum(" not in source
+
+
+@needs_node
+def test_module_runs_alone_and_draws_by_itself(tmp_path):
+    x = fg.Input("x", shape=("N", 4))
+    source = fg.compile(fg.dropout(x, 0.25), backend="javascript").source
+    (tmp_path / "net.mjs").write_text(source, encoding="utf-8")
+    script = """
+        import { step } from "./net.mjs";
+        const x = Array.from({ length: 5000 }, () => [1, 1, 1, 1]);
+        const [one, same, other] = [1, 1, 2].map((seed) => Array.from(step({ x }, {}, seed).values[0].data));
+        console.log(JSON.stringify([one, same, other]));
+    """
+    (tmp_path / "run.mjs").write_text(script, encoding="utf-8")
+    node = shutil.which("node")
+    assert node is not None
+    printed = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    one, same, other = json.loads(printed)
+    assert one == same != other
+    assert set(one) == {0, 1 / 0.75}
+    assert abs(np.mean(one) - 1) < 4 * np.sqrt(0.25 / 0.75 / 20_000)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "name", ["step", "given", "class", "x y", "\\", '"', "</script>", "größe", "__proto__x", "map"]
+)
+def test_an_input_has_any_name(name):
+    x, w = fg.Input(name, shape=(2,)), fg.Parameter([1.0, 2.0], name=f"{name}/w")
+    plan = fg.compile([x * w], {w: w + x}, backend="javascript")
+    np.testing.assert_array_equal(plan({x: [3.0, 4.0]})[0], [3, 8])
+    np.testing.assert_array_equal(w.value, [4, 6])
+    assert "</script>" not in plan.source
+
+
+def test_a_box_without_a_rule_is_refused_by_name():
+    a = fg.Input("a", shape=(3, 3))
+    plan = fg.compile(np.linalg.svd(a)[1], backend="javascript")
+    with pytest.raises(
+        PlanError, match=r"SVD has no rule for JavaScript; register one with .*rule_for, built at test_"
+    ):
+        _ = plan.source
+
+
+def test_complex_numbers_are_refused():
+    a = fg.Input("a", shape=(3,), dtype=complex)
+    with pytest.raises(PlanError, match="'a' has the dtype complex128, which JavaScript has no numbers for"):
+        _ = fg.compile(a * 2, backend="javascript").source
+
+
+@needs_node
+def test_whole_numbers_beyond_two_to_the_53_are_refused():
+    a = fg.Input("a", shape=(1,), dtype=int)
+    plan = fg.compile(a * a, backend="javascript")
+    assert plan(a=[2**20])[0] == 2**40
+    with pytest.raises(PlanError, match=r"a whole number beyond 2\*\*53"):
+        plan(a=[2**30])
+
+
+@needs_node
+def test_wrong_labels_and_shapes_are_errors_in_the_module(tmp_path):
+    x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
+    plan = fg.compile(fg.SoftmaxCrossEntropy(x, y), backend="javascript")
+    with pytest.raises(PlanError, match="label 2, needs 0 to 1"):
+        plan(x=[[1.0, 2.0]], y=[2])
+    (tmp_path / "net.mjs").write_text(plan.source, encoding="utf-8")
+    (tmp_path / "run.mjs").write_text('import { step } from "./net.mjs"; step({ x: [[1, 2]], y: [0, 1] });')
+    node = shutil.which("node")
+    assert node is not None
+    ran = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "RangeError: y: found shape (2), needs (N = 1)" in ran.stderr
+
+
+def test_without_node_a_call_says_so(monkeypatch):
+    from flowgraph.plan.javascript import node
+
+    monkeypatch.setattr(node, "_running", [])
+    monkeypatch.setattr(node.shutil, "which", lambda name: None)
+    plan = fg.compile(fg.Input("a", shape=()) * 2, backend="javascript")
+    assert "export function step" in plan.source
+    with pytest.raises(PlanError, match=r"found no Node.js, needs it .* on PATH"):
+        plan(a=1.0)
