@@ -2,14 +2,10 @@
 
 import copy
 import functools
-import io
 import pickle
-import subprocess
 import sys
-import tempfile
 from typing import NamedTuple
 
-import joblib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,7 +32,10 @@ try:
 except ImportError:
     cloudpickle = None
 
+
 by_code = pytest.mark.skipif(cloudpickle is None, reason="cloudpickle, which comes with joblib, is not installed")
+
+
 COPIES = {
     "deepcopy": copy.deepcopy,
     "pickle": pickled,
@@ -44,6 +43,8 @@ COPIES = {
     "pickle in Python": pickled_in_python,
     "cloudpickle": lambda thing: pickle.loads(cloudpickle.dumps(thing)),
 }
+
+
 every_copy = pytest.mark.parametrize(
     "copied",
     [pytest.param(copied, id=how, marks=by_code if how == "cloudpickle" else ()) for how, copied in COPIES.items()],
@@ -289,228 +290,3 @@ def test_a_graph_keeps_an_order_that_was_asked_for(copied):
     graph = fg.Graph(first + second, along=[second, first])
     assert [type(box).__name__ for box in graph] == ["Parameter", "Exp", "Parameter", "Tanh", "Add"]
     paired(list(graph), list(copied(graph)))
-
-
-@every_copy
-def test_a_plan_is_copied_with_a_store_of_its_own(copied):
-    x, y = fg.Input("x", shape=("N",)), fg.Input("y")
-    w, v = fg.Parameter([1.0, 2.0], name="w"), fg.Parameter(2.0, name="v")
-    outputs = [np.sum(x) * w, np.exp(v + y) + np.exp(v + y)]
-    plan = fg.compile(outputs, {w: w * v + np.sum(x)}, [y, x], borrow=True, without=["common"])
-    plan(2.0, np.ones(3))
-    twin = copied(plan)
-    assert type(twin).__mro__[1] is type(plan).__mro__[1]
-    assert twin.input_names == ["y", "x"]
-    (old,), (new,) = plan.store.parameters, twin.store.parameters
-    assert new is not old
-    np.testing.assert_array_equal(new.value, old.value)
-    alone = plan(0.5, np.ones(2))[0].copy(), w.value
-    again = twin(0.5, np.ones(2))[0]
-    np.testing.assert_array_equal(again, alone[0])
-    np.testing.assert_array_equal(new.value, alone[1])
-    plan(0.5, np.ones(2))
-    np.testing.assert_array_equal(new.value, alone[1])
-    twin(0.5, np.ones(2))
-    assert not np.array_equal(again, alone[0]), "borrow=True: the next call overwrites what a call gave"
-    assert twin.source == plan.source
-    assert plan.source.count("exp(") == 2, "without=['common'] was kept"
-
-
-def test_a_shallow_copy_of_a_plan_updates_the_same_parameters():
-    w = fg.Parameter(0.0, name="w")
-    plan = fg.compile(w * 1, {w: w + 1})
-    twin = copy.copy(plan)
-    assert [float(step()) for step in (plan, twin, twin, plan)] == [0.0, 1.0, 2.0, 3.0]
-
-
-@every_copy
-def test_a_copied_plan_of_numba_is_one_of_numba(copied, monkeypatch):
-    pytest.importorskip("numba", reason="Numba is not installed; it comes with the extra 'native'")
-    from flowgraph.plan.numba import bind
-    from tests.plan.native_in_python import in_python
-
-    monkeypatch.setattr(bind, "compiled", in_python)
-    w = fg.Parameter([1.0, 2.0], name="w")
-    twin = copied(fg.compile([], {w: w * 2}, backend="numba"))
-    twin()
-    assert twin.last.emitter.name == "numba"
-    np.testing.assert_array_equal(twin.store.parameters[0].value, [2.0, 4.0])
-    np.testing.assert_array_equal(w.value, [1.0, 2.0])
-
-
-def trained(trainer, epochs):
-    trainer.run(epochs)
-    state = trainer.state()
-    times = ("seconds", "history")
-    return {name: array.tobytes() for name, array in state.arrays.items()}, {
-        name: value for name, value in state.record.items() if name not in times
-    }
-
-
-def by_joblib(thing):
-    file = io.BytesIO()
-    joblib.dump(thing, file)
-    file.seek(0)
-    return joblib.load(file)
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, pickled, by_joblib])
-def test_a_copied_trainer_goes_on_to_the_same_bits(copied):
-    rng = np.random.default_rng(1)
-    X, y = rng.normal(size=(50, 3)), rng.integers(0, 3, 50)
-    mlp = fg.MLP([3, 5, 3], rng=0, dropout=0.3)
-    trainer = fg.Trainer(mlp, (X, y), 0.2, rule="adam", l2=1e-3, batch_size=7, early_stopping=4)
-    trainer.run(2)
-    for _ in range(3):
-        trainer.step()
-    twin, other = copied(trainer), copied((mlp, trainer))
-    assert other[0].weights[0] in other[1].problem.parameters
-    before = [parameter.value for parameter in twin.problem.parameters]
-    reached = trained(trainer, 5)
-    assert same_bits([parameter.value for parameter in twin.problem.parameters], before)
-    assert trained(twin, 5) == reached
-    assert trained(other[1], 5) == reached
-
-
-CHAIN = 1_500
-
-
-def chain(length):
-    w = fg.Parameter(1.0, name="w")
-    h = w
-    for _ in range(length):
-        h = h + w
-    return h
-
-
-@every_copy
-def test_copies_do_not_recurse(copied):
-    assert sys.getrecursionlimit() < CHAIN
-    h = chain(CHAIN)
-    twin = copied(h)
-    twin_of_graph = copied([fg.Graph(h), fg.compile(h), fg.Problem(h)])
-    for graph in (fg.Graph(twin), *twin_of_graph[::2], twin_of_graph[1]._forward):
-        graph = getattr(graph, "graph", graph)
-        assert len(graph) == CHAIN + 1
-        assert float(graph.fprop().outputs[0]) == CHAIN + 1
-
-
-def test_the_boxes_of_a_chain_are_pickled_once_each_in_any_order():
-    boxes = list(fg.Graph(chain(1_000)))
-    rng = np.random.default_rng(0)
-    orders = {"up": boxes, "down": boxes[::-1], "mixed": [boxes[i] for i in rng.permutation(len(boxes))]}
-    sizes = {name: len(pickle.dumps(order)) for name, order in orders.items()} | {"top": len(pickle.dumps(boxes[-1]))}
-    assert max(sizes.values()) < 150 * len(boxes), f"bytes: {sizes}"
-    for order in orders.values():
-        paired(order, pickled(order))
-
-
-def test_a_pickle_that_failed_leaves_nothing_behind():
-    deep = chain(CHAIN)
-    with tempfile.TemporaryFile() as file:
-        top = np.tanh(np.tanh(Holds(deep, beside=file)))
-        for dump in (pickle.dumps, pickled_in_python):
-            try:
-                dump(top)
-            except fg.FlowgraphError:
-                assert len(pickle.loads(pickle.dumps(deep)).children) == 2
-            else:
-                pytest.fail("a file was pickled")
-    assert float(fg.Graph(pickled(deep)).fprop()) == CHAIN + 1
-
-
-def test_two_picklers_that_live_at_the_same_time():
-    h = chain(CHAIN)
-    file = io.BytesIO()
-    pickler = pickle.Pickler(file)
-    pickler.dump(h)
-    assert float(fg.Graph(pickled(h)).fprop()) == CHAIN + 1
-    pickler.dump([h, np.tanh(h)])
-    file.seek(0)
-    unpickler = pickle.Unpickler(file)
-    first, (second, above) = unpickler.load(), unpickler.load()
-    assert first is second is above.children[0]
-
-
-def local_class():
-    class Local(fg.Elementwise):
-        def fprop(self, a):
-            return a * 1
-
-    return Local
-
-
-def local_rule():
-    class Local(fg.SGD):
-        pass
-
-    return Local()
-
-
-def unpicklable():
-    """What pickle cannot write down, with what the error says of it."""
-    w = fg.Parameter([1.0, 2.0], name="w")
-    noise = fg.Random(lambda generator, shape: generator.normal(size=shape), shape=(2,), name="noise")
-    data = np.ones((4, 2)), np.zeros(4, int)
-    beside = r"found <.* as beside, which cannot be pickled"
-    return {
-        "a lambda as draw": (fg.compile(w * noise), "Random 'noise': found <function .*lambda.*> as draw.*cloudpickle"),
-        "a lambda as setting": (Holds(w, beside=lambda: 0), f"(?s)Holds.*{beside}.*lambda.*built at test_copies.py"),
-        "an open file": (Holds(w, beside=sys.__stdout__), f"(?s)Holds.*{beside}.*TextIOWrapper.*__reduce__.*built at"),
-        "a local box": (local_class()(w), "Local.*found.*as class.*'local_class.<locals>.Local' is not found by this"),
-        "a lambda as activation": (
-            fg.MLP([2, 3, 2], hidden=lambda a: a),
-            "MLP: found .*lambda.* as activations",
-        ),
-        "a local rule": (fg.Trainer(fg.MLP([2, 2]), data, rule=local_rule()), "Trainer: found .* as rule, which"),
-    }
-
-
-UNPICKLABLE = (
-    "a lambda as draw", "a lambda as setting", "an open file", "a local box", "a lambda as activation", "a local rule",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("what", UNPICKLABLE)
-def test_what_cannot_be_pickled_is_named(what):
-    with unregistered():
-        thing, message = unpicklable()[what]
-    for dump in (pickle.dumps, pickled_in_python, lambda thing: joblib.dump(thing, io.BytesIO())):
-        with pytest.raises(fg.FlowgraphError, match=message):
-            dump([thing])
-    if what == "an open file":
-        with pytest.raises(
-            fg.FlowgraphError, match=r"(?s)Holds.*as beside.*no copy.*TextIOWrapper.*__deepcopy__.*buil"
-        ):
-            copy.deepcopy(thing)
-    else:
-        copy.deepcopy(thing)
-        assert copy.copy(thing) is not None
-
-
-def test_the_innermost_that_cannot_be_copied_is_named():
-    w = fg.Parameter([1.0, 2.0], name="w")
-    net = fg.MLP([2, 2], output=lambda a: a)
-    with pytest.raises(fg.FlowgraphError, match=r"^MLP: found <function .* as output, which cannot be pickled"):
-        pickle.dumps(Holds(w, beside=net))
-    assert copy.deepcopy(Holds(w, beside=net)).beside.layers[0].W is not net.layers[0].W
-    inner = Holds(w, beside=sys.__stdout__, name="inner")
-    with pytest.raises(fg.FlowgraphError, match=r"^Holds 'inner': found a TextIOWrapper as beside, of which there"):
-        copy.deepcopy(Holds(w, beside=[inner]))
-
-
-@by_code
-@pytest.mark.parametrize("what", UNPICKLABLE)
-def test_cloudpickle_takes_what_has_no_name(what):
-    with unregistered():
-        thing, _ = unpicklable()[what]
-        if what != "an open file":
-            assert type(pickle.loads(cloudpickle.dumps(thing))).__name__ == type(thing).__name__
-
-
-@pytest.mark.slow
-def test_models_and_plans_go_to_spawned_processes():
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.box.spawned"], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert (ran.returncode, ran.stdout.split()) == (0, ["same"] * 4), ran.stderr

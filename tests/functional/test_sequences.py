@@ -12,7 +12,8 @@ from flowgraph.errors import UsageError
 from flowgraph.functional import grad
 from flowgraph.functional.memory import Memory
 from flowgraph.functional.programs import Programs
-from tests.functional.worlds import FEATURES, UNKNOWN_TO_AUTOGRAD, world
+from tests.functional import numbers_and_draws, objects, worlds  # noqa: F401  they enter their features
+from tests.functional.features import FEATURES, UNKNOWN_TO_AUTOGRAD, world
 
 POINTS = np.array([[0.3, -0.7, 1.2], [-0.4, 0.9, 0.5]])
 

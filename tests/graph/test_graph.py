@@ -3,7 +3,6 @@
 import gc
 import threading
 import types
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -142,127 +141,6 @@ def test_a_seed_scales_the_gradient(net):
     np.testing.assert_allclose(run.bprop(grad=-2.0)["W"], -2 * run.bprop()["W"])
 
 
-def test_several_outputs():
-    w = fg.Parameter([1.0, 2.0], name="w")
-    square, total = w * w, fg.sum(w)
-    run = fg.Graph(square, total).fprop()
-    np.testing.assert_array_equal(run.outputs[0], [1.0, 4.0])
-    assert run.outputs[1] == 3.0
-    np.testing.assert_array_equal(run.bprop(grad=([1.0, 10.0], 5.0))[w], [7.0, 45.0])
-    scalars = fg.Graph(total, fg.sum(square), total).fprop()
-    np.testing.assert_array_equal(scalars.bprop()[w], [4.0, 6.0])
-
-
-def test_update_computes_descendants_only():
-    calls = []
-
-    class Counted(fg.Elementwise):
-        tag: str
-
-        def fprop(self, a):
-            calls.append(self.tag)
-            return a * 2.0
-
-    a, b = fg.Parameter([1.0], name="a"), fg.Parameter([10.0], name="b")
-    left, right = Counted(a, tag="left"), Counted(b, tag="right")
-    graph = fg.Graph(fg.sum(left + right))
-    calls.clear()
-    run = graph.fprop()
-    assert calls == ["left", "right"]
-    second = run.update(b=[20.0])
-    assert calls == ["left", "right", "right"]
-    assert float(run) == 22.0
-    assert float(second) == 42.0
-    assert second[b] == [20.0]
-    np.testing.assert_array_equal(b.value, [10.0])
-    assert second.bprop()[b] == [2.0]
-    assert float(run.update()) == 22.0
-
-
-def test_update_equals_a_new_run(net):
-    new = np.ones((3, 3))
-    updated = net.fprop(x=X).update({net["W"]: new})
-    fresh = net.fprop(x=X, W=new)
-    for box in net:
-        assert np.array_equal(updated[box], fresh[box])
-    assert np.array_equal(updated.bprop()["W"], fresh.bprop()["W"])
-
-
-def test_values_are_dropped_when_no_later_box_reads_them(net):
-    run = net.fprop(x=X, keep="outputs")
-    assert float(run) == float(net.fprop(x=X))
-    assert run._values.count(None) > len(net) // 2
-    kept = net.fprop(x=X, keep=["tanh"])
-    np.testing.assert_array_equal(kept["tanh"], net.fprop(x=X)["tanh"])
-
-
-@pytest.mark.parametrize("batch", [0, 1, 2, 7])
-def test_one_graph_serves_every_batch_size(batch):
-    x = fg.Input("x", shape=("N", 3))
-    W = fg.Parameter(np.ones((3, 2)), name="W")
-    graph = fg.Graph(fg.sum(np.tanh(x @ W)))
-    rows = np.linspace(-1, 1, 3 * batch).reshape(batch, 3)
-    with fg.debug():
-        grads = graph.fprop(x=rows).bprop()
-    np.testing.assert_allclose(grads[W], rows.T @ (1 - np.tanh(rows @ np.ones((3, 2))) ** 2), atol=1e-15)
-
-
-def test_float32_stays_float32():
-    x = fg.Input("x", shape=("N", 3), dtype=np.float32)
-    W = fg.Parameter(np.ones((3, 2), np.float32), name="W")
-    h = np.tanh(2 * x @ W + 0.5) ** 2 / 3 - 1
-    loss = fg.mean(np.where(h > 0, h, 0))
-    graph = fg.Graph(loss)
-    assert {box.dtype for box in graph} == {np.dtype(np.float32), np.dtype(bool)}
-    run = graph.fprop(x=X.astype(np.float32))
-    assert run[loss].dtype == np.float32
-    assert all(g.dtype == np.float32 for g in run.bprop(keep="all").values())
-
-
-def test_mixed_dtypes_give_each_child_a_gradient_of_its_own_dtype():
-    a = fg.Parameter(np.ones(3, np.float32), name="a")
-    b = fg.Parameter(np.ones(3), name="b")
-    grads = fg.Graph(fg.sum(a * b)).fprop().bprop()
-    assert grads[a].dtype == np.float32
-    assert grads[b].dtype == np.float64
-
-
-def test_integers_and_masks():
-    x = fg.Input("x", shape=("N", 3))
-    mask = fg.Input("mask", shape=("N",), dtype=bool)
-    y = fg.Input("y", shape=("N",), dtype=int)
-    loss = fg.sum(np.where(mask, np.take_along_axis(x, y[:, None], 1)[:, 0], 0.0))
-    grads = fg.Graph(loss).fprop(x=X, mask=[True, False], y=[2, 0]).bprop(wrt=[x])
-    np.testing.assert_array_equal(grads[x], [[0, 0, 1], [0, 0, 0]])
-
-
-def test_a_python_list_of_integers_becomes_floats_where_floats_are_needed():
-    x = fg.Input("x", shape=(2,))
-    assert fg.Graph(x * 2).fprop(x=[1, 2]).outputs[0].tolist() == [2.0, 4.0]
-
-
-def test_what_is_fed_is_copied_and_results_are_read_only(net):
-    fed = X.copy()
-    run = net.fprop(x=fed)
-    before = run.bprop()["W"].copy()
-    fed[...] = 99.0
-    assert np.array_equal(run.bprop()["W"], before)
-    assert not np.shares_memory(fed, run["x"])
-    for array in (run["x"], run["tanh"], run.bprop()["W"]):
-        with pytest.raises(ValueError, match="read-only"):
-            array[0, 0] = 1.0
-    x = fg.Input("x", shape=(2,))
-    assert not np.shares_memory(fg.Graph(x).fprop(x=(given := np.ones(2)))[x], given)
-
-
-def test_a_parameter_changed_between_fprop_and_bprop_changes_nothing():
-    w = fg.Parameter([1.0, 2.0], name="w")
-    run = fg.Graph(fg.sum(w * w)).fprop()
-    w.value = [5.0, 5.0]
-    np.testing.assert_array_equal(run.bprop()[w], [2.0, 4.0])
-    np.testing.assert_array_equal(fg.Graph(fg.sum(w * w)).fprop().bprop()[w], [10.0, 10.0])
-
-
 def test_names_are_unique_and_scopes_nest():
     x = fg.Input("x", shape=(2,))
     with fg.scope("net"):
@@ -316,54 +194,6 @@ def test_random_leaves_follow_the_seed():
     assert not np.array_equal(one[noise], one[other])
     assert np.array_equal(graph.fprop({"x": zeros, noise: zeros}, seed=1)[noise], zeros)
     assert np.array_equal(one.update(x=zeros + 1)[noise], one[noise])
-
-
-def test_a_box_of_several_outputs():
-    class SumAndDifference(fg.Box):
-        def fprop(self, a, b):
-            return a + b, a - b
-
-        def bprop(self, grad, h, a, b):
-            plus, minus = (0 * a if g is None else g for g in grad)
-            return plus + minus, plus - minus
-
-    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 5.0], name="b")
-    both = SumAndDifference(a, b)
-    plus, minus = both
-    assert len(both) == 2
-    assert [part.outputs for part in both[:2]] == [plus.outputs, minus.outputs]
-    with pytest.raises(TypeError, match="a box of 2 outputs used as one"):
-        both + 1.0
-    with pytest.raises(TypeError, match="2 outputs"):
-        both.shape  # noqa: B018
-    run = fg.Graph(fg.sum(plus * minus)).fprop()
-    with fg.debug():
-        grads = run.bprop()
-    np.testing.assert_array_equal(grads[a], [2.0, 4.0])
-    np.testing.assert_array_equal(grads[b], [-6.0, -10.0])
-    np.testing.assert_array_equal(fg.Graph(fg.sum(minus)).fprop().bprop()[b], [-1.0, -1.0])
-    (da,) = fg.gradient(fg.sum(plus * minus), [a])
-    np.testing.assert_array_equal(fg.Graph(da).fprop().outputs[0], [2.0, 4.0])
-    whole = fg.Graph(both).fprop()
-    np.testing.assert_array_equal(whole[both][1], [-2.0, -3.0])
-    with pytest.raises(TypeError, match="has several parts"):
-        whole.bprop()
-
-
-def test_a_bprop_left_out_is_derived():
-    class Swish(fg.Elementwise):
-        def fprop(self, a, b):
-            return a / (1 + np.exp(-a)) * b
-
-    class Share(fg.Box):
-        def fprop(self, a):
-            return a / fg.sum(a)
-
-    w = fg.Parameter([0.5, -1.0], name="w")
-    graph = fg.Graph(fg.sum(Swish(w, np.float64(2.0)) * Share(np.exp(w))))
-    np.testing.assert_allclose(graph.fprop().bprop()[w], numeric(graph, "w", {}), atol=1e-9)
-    (dw,) = fg.gradient(graph.outputs[0], [w])
-    np.testing.assert_allclose(fg.Graph(dw).fprop()[dw], graph.fprop().bprop()[w], rtol=1e-14)
 
 
 def test_two_threads_run_one_graph(net):
@@ -435,32 +265,6 @@ def test_the_place_of_a_box_is_that_of_tuple_index(start, stop):
         else:
             assert boxes.index(box, *arguments) == needed
     assert boxes.index(boxes[2]) == 2
-
-
-class Parts(NamedTuple):
-    low: object
-    high: object
-
-
-@pytest.mark.parametrize("returned", [tuple, Parts._make], ids=["tuple", "named tuple"])
-@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
-def test_the_value_of_several_outputs_is_a_plain_tuple_of_arrays(returned, shape):
-    class Both(fg.Box):
-        outputs_are = ("low", "high")
-
-        def fprop(self, a):
-            return returned([a - 1.0, a + 1.0])
-
-        def infer(self, a):
-            return a, a
-
-    box = Both(fg.Parameter(np.ones(shape), name="w"))
-    low, high = box
-    run = fg.Graph(low, high).fprop()
-    assert type(run[box]) is tuple
-    for part, needed in zip((*run[box], run[low], run[high]), (0.0, 2.0, 0.0, 2.0), strict=True):
-        np.testing.assert_array_equal(part, np.full(shape, needed))
-        assert isinstance(part, np.ndarray if shape else np.float64)
 
 
 def test_a_number_beyond_its_integers_asks_the_ufunc_that_takes_so_many_arrays():

@@ -4,7 +4,6 @@ import ast
 import errno
 import os
 import pickle
-import stat
 import threading
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from flowgraph.data import Examples, TestSet
 from flowgraph.errors import FileWriteError
 from flowgraph.experiment import RunFolder
 from flowgraph.rendering.gallery import gallery
-from flowgraph.saving.replacing import create_file, make_folder, remove_leftovers, replace_file, replace_text
+from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.search import Choice, SearchResult
 from flowgraph.search.result import Trial
 from flowgraph.training import Epoch, History, bias_variance
@@ -24,14 +23,20 @@ from flowgraph.training.checkpoint import Checkpoint
 
 PACKAGE = Path(fg.__file__).parent
 
+
 ELSEWHERE = {
     "saving/replacing.py",  # where it is done
     "plan/numba/cache.py",  # whole too: written under another name, then renamed
     "mutation/court.py",  # into a folder of its own, for processes that it starts later
 }
 
+
 HISTORY = History([Epoch(1, 1, 0.1, 0.5, 2.0, None, 1.5), Epoch(2, 2, 0.1, 0.5, 1.0, None, 0.5)], best_epoch=2)
+
+
 GRAPH = fg.Graph(fg.mean(np.tanh(fg.Input("x", shape=("N", 2)) @ fg.Parameter(np.ones((2, 1)), name="w"))))
+
+
 FOUND = SearchResult(
     [Trial(0, {"a": 1}, "complete", 0.5, 0), Trial(1, {"a": 2}, "complete", 0.4, 0)], [{"a": Choice((1, 2))}]
 )
@@ -220,85 +225,6 @@ def test_the_error_says_which_file_why_and_the_way_out(number, text, tmp_path, m
     assert isinstance(caught.value, fg.FlowgraphError)
     assert caught.value.errno == number
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
-
-
-def test_places_where_no_file_can_be(tmp_path):
-    (tmp_path / "file").write_text("")
-    (tmp_path / "folder").mkdir()
-    for path, text in (
-        (tmp_path / "none" / "a.svg", "No such file or directory; make its folder first"),
-        (tmp_path / "file" / "a.svg", "; "),
-        (tmp_path / "folder", "a folder of that name is there"),
-        (tmp_path / ("x" * 300), "File name too long; choose a shorter name"),
-    ):
-        with pytest.raises(FileWriteError, match="could not be written: ") as caught:
-            replace_file(path, b"new")
-        assert text in str(caught.value)
-        assert str(path) in str(caught.value)
-    for path in (tmp_path / "file", tmp_path / "file" / "inner"):
-        with pytest.raises(FileWriteError, match=r"file.*: could not be written: .*choose another"):
-            make_folder(path)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "folder"]
-
-
-def test_the_rights_of_a_file_stay(tmp_path):
-    path = replace_text(tmp_path / "private", "old")
-    usual = stat.S_IMODE(path.stat().st_mode)
-    path.chmod(0o600)
-    replace_text(path, "new")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(replace_text(tmp_path / "other", "new").stat().st_mode) == usual
-
-
-def test_what_is_no_file_is_written_to(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    found = []
-    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
-    reader.start()
-    replace_text(pipe, "text")
-    reader.join()
-    assert found == [b"text"]
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
-
-
-def test_names_with_signs_of_patterns_and_long_ones(tmp_path):
-    for name in ("a[b]*?.csv", "x" * 250, "é" * 120):
-        path = replace_text(tmp_path / name, "new")
-        (tmp_path / f".{name.encode()[:150].decode(errors='ignore')}.1-2.part").write_text("left")
-        (tmp_path / ".ab.csv.1-2.part").write_text("of another")
-        remove_leftovers(path)
-        assert leftovers(tmp_path) == [".ab.csv.1-2.part"]
-
-
-def test_a_part_that_a_killed_process_of_the_same_number_left_is_no_obstacle(tmp_path, monkeypatch):
-    monkeypatch.setattr("flowgraph.saving.replacing._counter", iter(range(100)))
-    for number in range(3):
-        (tmp_path / f".a.{os.getpid()}-{number}.part").write_text("left")
-    assert replace_text(tmp_path / "a", "new").read_text() == "new"
-    assert len(leftovers(tmp_path)) == 3
-
-
-def test_half_of_a_pair_of_surrogates_is_written_out(tmp_path):
-    assert replace_text(tmp_path / "a", "x\ud800y").read_text() == "x\\ud800y"
-
-
-@pytest.mark.parametrize("links", [True, False])
-def test_of_many_that_create_a_file_one_is_first(tmp_path, links, monkeypatch):
-    if not links:
-        monkeypatch.setattr(os, "link", lambda one, other: (_ for _ in ()).throw(OSError(errno.EPERM, "no links")))
-    path = tmp_path / "record"
-    contents = [f"{number}".encode() * 1000 for number in range(8)]
-    won = []
-    threads = [threading.Thread(target=lambda c=c: won.append((create_file(path, c), c))) for c in contents]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    (first,) = (content for is_first, content in won if is_first)
-    assert path.read_bytes() == first
-    assert not create_file(path, b"later")
-    assert leftovers(tmp_path) == []
 
 
 def test_the_record_of_an_opened_test_set_is_whole(tmp_path, monkeypatch):

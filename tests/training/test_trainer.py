@@ -1,7 +1,6 @@
 """The trainer: every example once per epoch, batches of every size, a state from which training goes on bit by bit."""
 
 import json
-import signal
 
 import numpy as np
 import pytest
@@ -13,7 +12,11 @@ from flowgraph.training.examples import epoch_order
 from flowgraph.training.problem import mlp_problem
 
 RNG = np.random.default_rng(0)
+
+
 X, Y = RNG.normal(size=(23, 3)), RNG.integers(0, 2, 23)
+
+
 VALID = RNG.normal(size=(11, 3)), RNG.integers(0, 2, 11)
 
 
@@ -206,53 +209,6 @@ def test_callbacks_are_closed_after_an_error():
         Trainer(problem, {"x": np.ones(3)}).run(9, [seen, fail])
     assert seen.told[-1] == ("end", 1)
     assert ("stop", None) not in seen.told
-
-
-def test_control_c_ends_after_the_step_with_the_best_parameters():
-    best = []
-
-    class Press(fg.Callback):
-        def on_step(self, trainer):
-            if trainer.updates == 13:
-                signal.raise_signal(signal.SIGINT)
-
-        def on_stop(self, trainer):
-            best.append(trainer.lookout.parameters)
-
-    trainer = network()
-    history = trainer.run(9, [Press()])
-    assert trainer.updates == 13
-    assert history.ended == "ended: interrupted"
-    for name, value in best[0].items():
-        assert np.array_equal(trainer.values()[name], value)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_control_c_twice_ends_at_once():
-    class Press(fg.Callback):
-        def on_step(self, trainer):
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        network().run(9, [Press()])
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_an_interrupted_training_goes_on():
-    class Press(fg.Callback):
-        def on_step(self, trainer):
-            if trainer.updates == 7:
-                signal.raise_signal(signal.SIGINT)
-
-        def on_stop(self, trainer):
-            states.append(trainer.state())
-
-    states = []
-    network().run(4, [Press()])
-    second = network()
-    second.restore(states[0])
-    assert second.run(4)["valid_loss"] == network().run(4)["valid_loss"]
 
 
 def test_a_loss_that_is_no_number_ends_training():

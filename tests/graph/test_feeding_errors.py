@@ -1,0 +1,61 @@
+"""What is fed to a graph, and asked of a run, is checked against what it has."""
+
+import numpy as np
+
+import flowgraph as fg
+from tests.test_errors import refused
+
+
+def test_feeding():
+    x = fg.Input("x", shape=("N", 3))
+    y = fg.Input("labels", shape=("N",), dtype=int)
+    graph = fg.Graph(x * 2.0, y + 1)
+    good = np.ones((2, 3))
+    for feeds, named, error, texts in [
+        (None, {"x": good}, fg.FlowgraphError, ("needs labels (N,) int64", "found x", "labels=...")),
+        (None, {}, fg.FlowgraphError, ("found nothing", "x=...")),
+        (None, {"x": good, "label": [1, 2]}, LookupError, ("'label'", "near it: labels")),
+        (None, {"x": good, "labels": [1.0, 2.0]}, TypeError, ("labels: found dtype float64, needs int64",)),
+        (None, {"x": [[1.0], [1.0, 2.0]], "labels": [1]}, ValueError, ("x: found what is no array",)),
+        (None, {"x": good[0], "labels": [1]}, ValueError, ("x: found the shape (3,), needs (N, 3)",)),
+        (None, {"x": np.ones((2, 4)), "labels": [1, 2]}, ValueError, ("x: found the shape (2, 4), needs (N, 3)",)),
+        (None, {"x": good, "labels": [1]}, ValueError, ("labels: found the shape (1,)", "N = 2 in 'x'")),
+        ({3: good}, {}, LookupError, ("found 3, needs a box of the graph or its name",)),
+        ({fg.Input("z"): 1.0}, {"x": good}, LookupError, ("Input 'z': is not in this graph",)),
+        ({graph.outputs[0]: good}, {}, fg.FlowgraphError, ("is a Multiply", "only inputs")),
+        (None, {"x": np.array([["a"] * 3]), "labels": [1]}, TypeError, ("x: found an array of dtype <U1",)),
+    ]:  # fmt: skip
+        with refused(error, *texts):
+            graph.fprop(feeds, **named)
+
+
+def test_bprop_arguments():
+    x = fg.Input("x", shape=("N", 3))
+    w = fg.Parameter(np.ones(3), name="w")
+    run = fg.Graph(x * w).fprop(x=np.ones((2, 3)))
+    out = "the output '×' has the shape (2, 3)"
+    for arguments, texts in [
+        ({}, (out, "fg.sum or fg.mean, or give grad=")),
+        ({"grad": np.ones(3)}, ("grad= of '×' has the shape (3,), needs (2, 3)",)),
+        ({"grad": np.ones((2, 3)), "keep": "some"}, ("keep is 'wrt' or 'all'",)),
+        ({"grad": np.ones((2, 3)), "wrt": ["v"]}, ("no box of the graph is called 'v'",)),
+    ]:  # fmt: skip
+        with refused(fg.FlowgraphError, *texts):
+            run.bprop(**arguments)
+    with refused(fg.FlowgraphError, "no parameters", "wrt=[box, ...]"):
+        fg.Graph(x * 2.0).fprop(x=np.ones((2, 3))).bprop(grad=np.ones((2, 3)))
+    two = fg.Graph(x * w, w * 2.0).fprop(x=np.ones((2, 3)))
+    with refused(fg.FlowgraphError, "found 1 gradients in grad=, needs one per output (2)"):
+        two.bprop(grad=[np.ones(3)])
+    with refused(fg.FlowgraphError, "w: this bprop did not keep its gradient", "keep='all'"):
+        run.bprop(grad=np.ones((2, 3)), wrt=[x])["w"]
+    with refused(fg.FlowgraphError, "dtype bool", "only real values"):
+        fg.Graph(w > 0).fprop().bprop(grad=np.ones(3))
+
+
+def test_a_parameter_fed_with_another_shape():
+    w = fg.Parameter(np.ones(3), name="w")
+    with refused(ValueError, "w: found the shape (2,), needs (3,)"):
+        fg.Graph(w * 2.0).fprop(w=np.ones(2))
+    with refused(ValueError, "w: found the shape (), needs (3,)"):
+        fg.Graph(w * 2.0).fprop(w=1.0)
