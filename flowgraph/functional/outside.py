@@ -9,7 +9,7 @@ import sys
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from operator import is_not
-from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,6 @@ from flowgraph.functional import steady
 from flowgraph.functional.captured import LARGE
 from flowgraph.functional.generators import GENERATORS
 from flowgraph.functional.steady import BY_TEXT, LIBRARIES, root_of
-
-WRAPPERS = (MethodType, staticmethod, classmethod, functools.partial, property, functools.cached_property)
-"""What is called in place of a function that it holds."""
 
 _ABSENT = object()
 
@@ -132,8 +129,8 @@ class Outside:
             self._open_function(one)
         elif isinstance(one, BuiltinFunctionType):
             self._open_builtin(one)
-        elif isinstance(one, WRAPPERS):
-            self._open_wrapper(one)
+        elif isinstance(one, steady.WRAPPERS):
+            self._waiting += steady.wrapped_by(one)
         elif isinstance(one, type):
             self._open_class(one, steady.OPERATORS | steady.MAKERS)
         elif isinstance(one, ModuleType):
@@ -142,16 +139,6 @@ class Outside:
             self.generators.append(one)
         else:
             self._open_object(one)
-
-    def _open_wrapper(self, one: Value) -> None:
-        if isinstance(one, functools.partial):
-            self._waiting += [one.func, one.args, one.keywords]
-        elif isinstance(one, property):
-            self._waiting.append(one.fget)
-        elif isinstance(one, functools.cached_property):
-            self._waiting.append(one.func)
-        else:
-            self._waiting += [one.__func__, getattr(one, "__self__", None)]
 
     def _open_array(self, array: Array) -> None:
         owner = steady.owner_of(array)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from types import (
     MappingProxyType,
     MemberDescriptorType,
     MethodDescriptorType,
+    MethodType,
     MethodWrapperType,
     SimpleNamespace,
     WrapperDescriptorType,
@@ -45,6 +47,9 @@ CLOCKS = frozenset({"time", "os", "secrets", "socket", "subprocess", "urllib", "
 
 READERS = frozenset({"open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4"})
 """Names of functions that read a file, a clock or a keyboard."""
+
+WRAPPERS = (MethodType, staticmethod, classmethod, functools.partial, property, functools.cached_property)
+"""What is called in place of a function that it holds."""
 
 BY_TEXT = frozenset({
     "getattr", "vars", "eval", "exec", "globals", "locals", "__dict__", "__getattribute__", "asdict", "astuple",
@@ -158,3 +163,14 @@ def is_frozen(array: Value) -> bool:
             return False
         array = array.base
     return array is None or isinstance(array, bytes)
+
+
+def wrapped_by(one: Value) -> list[Any]:
+    """The function that a wrapper holds, and what it is called with."""
+    if isinstance(one, functools.partial):
+        return [one.func, one.args, one.keywords]
+    if isinstance(one, property):
+        return [one.fget]
+    if isinstance(one, functools.cached_property):
+        return [one.func]
+    return [one.__func__, getattr(one, "__self__", None)]
