@@ -26,7 +26,7 @@ THROUGH_OTHERS = (
     "CompleteQR",
     "Eig",
     "FullSVD",
-    "Gauge",
+    "GaugeInvarianceCheck",
     "Part",
     "BpropOf",
     "SlopeOfBprop",

@@ -112,7 +112,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         return Spec(shape, try_dtype(self, specs, signature))
 
     @functools.cached_property
-    def passes(self) -> tuple[bool, ...]:
+    def differentiable_wrt(self) -> tuple[bool, ...]:
         """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
         if not any(spec.dtype.kind in "fc" for spec in self.outputs):
             return (False,) * len(self.children)

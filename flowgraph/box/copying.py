@@ -16,7 +16,7 @@ import numpy as np
 from flowgraph.box.node import Node
 from flowgraph.errors import FlowgraphError, UsageError
 
-_ALIKE = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "passes"})
+_ALIKE = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "differentiable_wrt"})
 """What two boxes that differ in nothing but their children have in common, and the children."""
 
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType)

@@ -37,9 +37,9 @@ def read_fprop(cls: type[Node]) -> None:
         raise DeclarationError(
             f"{cls.__name__}: declares {sorted(unknown)[0]!r}, but its children are {', '.join(cls.child_names)}"
         )
-    if not set(cls.underived_children) <= set(cls.constant_children):
+    if not set(cls.not_implemented_children) <= set(cls.constant_children):
         raise DeclarationError(
-            f"{cls.__name__}: declares underived_children {', '.join(sorted(cls.underived_children))}, "
+            f"{cls.__name__}: declares not_implemented_children {', '.join(sorted(cls.not_implemented_children))}, "
             f"which constant_children has to name too, as no gradient is sent there"
         )
 

@@ -30,7 +30,7 @@ class Node:
     domain: ClassVar[Mapping[str, Any]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
     constant_children: ClassVar[Any] = frozenset()
-    underived_children: ClassVar[Any] = frozenset()
+    not_implemented_children: ClassVar[Any] = frozenset()
     examples: ClassVar[tuple[Any, ...] | None] = ()
     analytic: ClassVar[bool] = True
     slopes: ClassVar[Slopes] = ""

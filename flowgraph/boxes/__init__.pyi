@@ -118,7 +118,7 @@ from flowgraph.boxes.special.gamma_function import Gamma as Gamma
 from flowgraph.boxes.special.gamma_function import GammaInc as GammaInc
 from flowgraph.boxes.special.gamma_function import GammaIncC as GammaIncC
 from flowgraph.boxes.special.gamma_function import GammaLn as GammaLn
-from flowgraph.boxes.linear_algebra.gauge_check import Gauge as Gauge
+from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck as GaugeInvarianceCheck
 from flowgraph.boxes.elementwise.comparison import Greater as Greater
 from flowgraph.boxes.elementwise.comparison import GreaterEqual as GreaterEqual
 from flowgraph.boxes.elementwise.sign_bits import Heaviside as Heaviside

@@ -14,7 +14,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise, Value, registry
 from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.elementwise.complex_numbers import turned
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.complex_parts import OfParts
 from flowgraph.checking.describe import Failure
@@ -22,7 +22,7 @@ from flowgraph.checking.target import Target, annotations_of
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop
 from flowgraph.graph.forward import as_values
-from flowgraph.graph.sweep import settled
+from flowgraph.graph.sweep import check_and_unbroadcast
 
 LARGEST_CACHE = 256
 
@@ -79,13 +79,15 @@ class BoxCalls:
         """The gradients that the engine takes from bprop: counted, of the right form, broadcasting undone."""
         children, settings = self.split(inputs)
         box = self.box(children, settings)
-        grad = turned(tuple(map(np.asarray, grad)) if isinstance(grad, tuple | list) else np.asarray(grad)[()])
+        grad = conjugate_if_complex(
+            tuple(map(np.asarray, grad)) if isinstance(grad, tuple | list) else np.asarray(grad)[()]
+        )
         output = tuple(output) if isinstance(output, tuple | list) else np.asarray(output)[()]
         call = box.bprop if box.has_bprop else derived_bprop(box)
         grads = self._settled(box, call(grad, output, *children), children, output)
         if box.takes_needs and len(children) > 1:
             self._same_with_needs(box, grads, (grad, output, *children))
-        return (*map(turned, grads), *(None for _ in self.setting_names))
+        return (*map(conjugate_if_complex, grads), *(None for _ in self.setting_names))
 
     def _settled(self, box: Box, parts: Value, children: list[Any], output: Value) -> tuple[Any, ...]:
         if type(parts) is not tuple or len(parts) != len(children):
@@ -97,7 +99,7 @@ class BoxCalls:
         constant = box.constant
         return tuple(
             part if constant[i] else _settled_or_as_it_is(part, child, box, i, output) if free else None
-            for i, (part, child, free) in enumerate(zip(parts, children, box.passes, strict=True))
+            for i, (part, child, free) in enumerate(zip(parts, children, box.differentiable_wrt, strict=True))
         )
 
     def _as_built(self, box: Box, value: Value) -> None:
@@ -120,11 +122,11 @@ class BoxCalls:
             return
         children = list(arguments[2:])
         for i, one in enumerate(grads):
-            if one is None or not box.passes[i]:
+            if one is None or not box.differentiable_wrt[i]:
                 continue
             needs = tuple(j == i for j in range(len(grads)))
             part = box.bprop(*arguments, needs=needs)[i]
-            alone = np.asarray(settled(part, children[i], box, i, arguments[1]))
+            alone = np.asarray(check_and_unbroadcast(part, children[i], box, i, arguments[1]))
             size = 1e-6 * float(np.abs(one).max(initial=0.0)) + 1e-290
             if alone.shape != np.shape(one) or np.any(np.abs(alone - one) > size):
                 name = box.names_of_children()[i]
@@ -186,13 +188,13 @@ def differentiable(case: Case) -> bool:
     """Whether there is a gradient to compare: a real child that is no constant, and real or complex values."""
     box = case.box
     real = [i for i in case.floats if case.children[i].dtype.kind == "f"]
-    return any(box.passes) and bool(real) and all(spec.dtype.kind in "fc" for spec in box.outputs)
+    return any(box.differentiable_wrt) and bool(real) and all(spec.dtype.kind in "fc" for spec in box.outputs)
 
 
 def _settled_or_as_it_is(part: Value, child: Box, box: Box, position: int, output: Value) -> Any:
     """A gradient of a wrong shape or dtype is handed on, so that the report says whose it is."""
     try:
-        return settled(part, child, box, position, output)
+        return check_and_unbroadcast(part, child, box, position, output)
     except BpropError:
         return part
 

@@ -12,7 +12,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.graph import Graph
-from flowgraph.graph.sweep import settled
+from flowgraph.graph.sweep import check_and_unbroadcast
 
 _ENDS = {False: ("",), True: ("_re", "_im")}
 
@@ -43,10 +43,10 @@ class OfParts(Box):
         box = self._box(children)
         sent: list[Any] = []
         for i, (g, pair) in enumerate(zip(box.bprop(grad, h, *children), self.pairs, strict=True)):
-            if not box.passes[i]:
+            if not box.differentiable_wrt[i]:
                 sent += [None] * (1 + pair)
                 continue
-            g = settled(g, children[i], box, i, h)
+            g = check_and_unbroadcast(g, children[i], box, i, h)
             sent += [np.real(g), -np.imag(g)] if pair else [real_part(g)]
         return tuple(sent)
 

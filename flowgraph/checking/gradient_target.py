@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
-from flowgraph.boxes.elementwise.complex_numbers import real_part, turned
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.checking.box_target import BoxCalls, import_of
 from flowgraph.checking.report import Report, nothing, with_failures
 from flowgraph.checking.runner import generator
@@ -124,7 +124,7 @@ class GradientCalls:
             return GradientGraph(Graph(*gradient(box, wrt, _in_plane(arriving[0], box.dtype))), arriving, list(leaves))
         total: Any = 0.0
         for part, grad in zip(parts, arriving, strict=True):
-            total = total + sum_of(real_part(turned(_in_plane(grad, part.dtype)) * part))
+            total = total + sum_of(real_part(conjugate_if_complex(_in_plane(grad, part.dtype)) * part))
         return GradientGraph(Graph(*gradient(total, wrt)), arriving, list(leaves))
 
 

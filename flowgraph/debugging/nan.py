@@ -26,7 +26,7 @@ from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.graph import reachability
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
-from flowgraph.graph.where_masking import careful
+from flowgraph.graph.where_masking import mask_untaken
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -92,7 +92,7 @@ class Search:
         ones = tuple(np.ones_like(self.values[graph.slots[box]]) for box in outputs)
         self.grads = self.seeds(grad if grad is not None else ones[0] if len(ones) == 1 else ones)
         with np.errstate(all="ignore"):
-            sweep(careful(steps, self.grads), self.values, self.grads)
+            sweep(mask_untaken(steps, self.grads), self.values, self.grads)
         for box in reached:
             place = first_bad(self.grads[graph.slots[box]])
             if place is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowgraph.box.value import Value
 from flowgraph.graph.steps import Step
-from flowgraph.graph.sweep import added, settled
+from flowgraph.graph.sweep import accumulate, check_and_unbroadcast
 
 
 def vjp_contribution(step: Step, child: int, grad: Value, own: Value, *values: Any) -> Any:
@@ -15,6 +15,6 @@ def vjp_contribution(step: Step, child: int, grad: Value, own: Value, *values: A
     total: Any = None
     for position, slot in step.wanted:
         if slot == child:
-            part = settled(parts[position], values[position], step.box, position, own)
-            total = part if total is None else added(total, part)
+            part = check_and_unbroadcast(parts[position], values[position], step.box, position, own)
+            total = part if total is None else accumulate(total, part)
     return total

@@ -16,7 +16,7 @@ from flowgraph.errors import UsageError
 from flowgraph.graph import reachability
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
-from flowgraph.graph.where_masking import careful
+from flowgraph.graph.where_masking import mask_untaken
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -56,7 +56,7 @@ def _causes(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box,
     steps = graph.bsteps((box,))
     grads = list(seeds)
     with np.errstate(all="ignore"):
-        sweep(careful(steps, grads), values, grads)
+        sweep(mask_untaken(steps, grads), values, grads)
         losses, partial = _losses(graph, steps, values, grads, graph.slots[box], whole)
     partial.sort(key=lambda cause: -cause.share)
     return [*losses, *(cause for cause in partial if cause.share >= WORTH_TELLING), *cuts]
@@ -94,7 +94,7 @@ def _cuts(graph: Graph, box: Box) -> list[Cause]:
     found = []
     for parent in graph.boxes:
         labels = parent.names_of_children()
-        for label, child, free in zip(labels, parent.children, parent.passes, strict=True):
+        for label, child, free in zip(labels, parent.children, parent.differentiable_wrt, strict=True):
             if child not in above:
                 continue
             if free:

@@ -19,7 +19,7 @@ from flowgraph.graph.seeds import refuse_without_grad
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
 from flowgraph.graph.topology import Topology
-from flowgraph.graph.where_masking import are_finite, careful, of_units
+from flowgraph.graph.where_masking import are_finite, mask_untaken, of_units
 from flowgraph.shapes.spec import same, shape_text
 
 Fallback: TypeAlias = Literal["central differences"]
@@ -106,7 +106,7 @@ def _sweep_boxes(
     if units and not are_finite(graph):
         sweep(of_units(built, grads, {graph.slots[box] for box in wrt}), values, grads)
     else:
-        sweep(careful(built, grads), values, grads)
+        sweep(mask_untaken(built, grads), values, grads)
     _name_grads(graph, grads, set(topological_order([box for box in seeds if box is not None])))
     return grads
 

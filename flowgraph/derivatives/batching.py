@@ -17,7 +17,7 @@ from flowgraph.boxes.indexing.gather import TakeAlongAxis
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.diagonal import Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.linear_algebra.einsum import Einsum
-from flowgraph.boxes.linear_algebra.gauge_check import Gauge
+from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
 from flowgraph.boxes.linear_algebra.inverse import Solve
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.reduction.products import CumSum
@@ -206,7 +206,7 @@ def _solve(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     return np.linalg.solve(a, _aligned(b, len(box.shape), found))
 
 
-@rule_for(Tril, Triu, Gauge)
+@rule_for(Tril, Triu, GaugeInvarianceCheck)
 def _of_stacks(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     return box.with_children(*(lifted(child, found, some) for child in box.children))
 

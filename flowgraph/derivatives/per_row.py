@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.elementwise.complex_numbers import turned
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.derivatives.backward_graph import gradients
 from flowgraph.derivatives.batching import over_rows, rule_for
 from flowgraph.derivatives.opaque import parts_of, settled_bprop
@@ -45,14 +45,14 @@ class PerRow(Box):
         """The gradients of the rows: stacked for batched children, summed for the others."""
         if any(isinstance(one, Box) for one in (grad, *children)):
             return self._bprop_over_rows(grad, children)
-        wanted = [position for position, passes in enumerate(self.passes) if passes]
+        wanted = [position for position, passes in enumerate(self.differentiable_wrt) if passes]
         parts: list[dict[int, Any]] = []
         for i, one in enumerate(self._rows(children)):
             grads = settled_bprop(self.box, wanted, _row(grad, i), _row(h, i), one)
             parts.append(dict(zip(wanted, grads, strict=True)))
         result: list[Any] = []
         for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
-            if not self.passes[position]:
+            if not self.differentiable_wrt[position]:
                 result.append(None)
             elif not parts:
                 result.append(np.zeros_like(child))
@@ -85,7 +85,7 @@ class PerRow(Box):
         """The gradients of one row as a graph, over all rows."""
         leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
         single = self.box.with_children(*leaves)
-        free = [leaf for leaf, passes in zip(leaves, single.passes, strict=True) if passes]
+        free = [leaf for leaf, passes in zip(leaves, single.differentiable_wrt, strict=True) if passes]
         several = len(single.outputs) > 1
         rows: dict[Box, Any] = {}
         outputs = []
@@ -93,7 +93,10 @@ class PerRow(Box):
             if part is not None:
                 outputs.append(single[i] if several else single)
                 rows[Input(f"arriving{i}", shape=outputs[-1].shape, dtype=outputs[-1].dtype)] = part
-        parts = [turned(part) for part in gradients(outputs, free, list(map(turned, rows)), unused="zeros")]
+        parts = [
+            conjugate_if_complex(part)
+            for part in gradients(outputs, free, list(map(conjugate_if_complex, rows)), unused="zeros")
+        ]
         fixed: dict[Box, Any] = {}
         for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
             (rows if batched else fixed)[leaf] = child

@@ -16,7 +16,7 @@ from flowgraph.shapes.size import Size
 
 _PLAIN = frozenset({int, str, bool, type(None), type(...), complex, range, bytes})
 
-_OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "passes"})
+_OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "differentiable_wrt"})
 
 
 class Record(NamedTuple):

@@ -16,7 +16,7 @@ from flowgraph.graph.postconditions import checked_sweep, is_nan, nan_text, read
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
 from flowgraph.graph.topology import Topology
-from flowgraph.graph.where_masking import careful
+from flowgraph.graph.where_masking import mask_untaken
 
 
 def sweep_arrays(
@@ -54,7 +54,7 @@ def _sweep_to_nan(graph: Topology, steps: Sequence[Step], values: Sequence[Any],
     """
     grads = list(seeds)
     named = False
-    for step in careful(steps, grads):
+    for step in mask_untaken(steps, grads):
         sweep((step,), values, grads)
         for position, child in step.wanted:
             if not named and is_nan(grads[child]) and not read_nan(step, values, grads):

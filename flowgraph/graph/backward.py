@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.elementwise.complex_numbers import turned
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.graph.cached_steps import CachedSteps
 from flowgraph.graph.steps import Step
 from flowgraph.graph.topology import Topology
@@ -30,10 +30,10 @@ def backward(
     Source: Larochelle, Training neural networks, "flow graph", bprop.
     """
     grads = sweep(graph, graph.bsteps(wrt), values, seeds, wrt)
-    found = {box: turned(grads[graph.slots[box]]) for box in wrt}
+    found = {box: conjugate_if_complex(grads[graph.slots[box]]) for box in wrt}
     if every:
         sent = zip(graph.boxes, grads, strict=True)
-        found |= {box: turned(grad) for box, grad in sent if grad is not None and box not in found}
+        found |= {box: conjugate_if_complex(grad) for box, grad in sent if grad is not None and box not in found}
     zeros = {box: np.zeros_like(values[graph.slots[box]]) for box, grad in found.items() if grad is None}
     return {**found, **zeros}
 
@@ -42,6 +42,6 @@ def seeds_of(graph: Topology, arriving: Iterable[tuple[Box, Any]]) -> list[Any]:
     """The gradients before the sweep, in a list with a place for every box; what arrives at one box adds up."""
     seeds: list[Any] = [None] * len(graph)
     for box, grad in arriving:
-        slot, seed = graph.slots[box], turned(grad)
+        slot, seed = graph.slots[box], conjugate_if_complex(grad)
         seeds[slot] = seed if seeds[slot] is None else seeds[slot] + seed
     return seeds

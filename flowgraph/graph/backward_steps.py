@@ -28,7 +28,9 @@ def backward_steps(
         if box not in passed:
             continue
         children = [slots[child] for child in box.children]
-        wanted = tuple([(i, children[i]) for i, free in enumerate(box.passes) if free and leads[children[i]]])
+        wanted = tuple(
+            [(i, children[i]) for i, free in enumerate(box.differentiable_wrt) if free and leads[children[i]]]
+        )
         if not wanted:
             continue
         bprop = box.bprop if box.has_bprop else derived_bprop(box)
@@ -50,7 +52,7 @@ def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
         raise _no_bprop(box, f"its fprop returned {type(inside).__name__} when called on boxes")
     boxes = topological_order([inside])
     slots = {box: slot for slot, box in enumerate(boxes)}
-    wanted = [leaf for leaf, free in zip(leaves, box.passes, strict=True) if free and leaf in slots]
+    wanted = [leaf for leaf, free in zip(leaves, box.differentiable_wrt, strict=True) if free and leaf in slots]
     steps = backward_steps(boxes, slots, wanted, [inside])
 
     def bprop(grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:

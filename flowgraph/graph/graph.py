@@ -121,11 +121,13 @@ class Run(ExplainedRun):
     A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
     """
 
-    def __init__(self, graph: Graph, values: list[Any], complete: bool, seed: Seed, sizes: dict[str, int]) -> None:
+    def __init__(
+        self, graph: Graph, values: list[Any], has_all_values: bool, seed: Seed, sizes: dict[str, int]
+    ) -> None:
         self.graph = graph
         self.seed = seed
         self.sizes = sizes
-        self.complete = complete
+        self.has_all_values = has_all_values
         self._values = values
         if debugging():
             assert_values(graph, values, sizes)
@@ -206,7 +208,7 @@ class Run(ExplainedRun):
         return array_seeds(self.graph, self._values, grad)
 
     def _needs_all(self, what: str) -> None:
-        if not self.complete:
+        if not self.has_all_values:
             raise UsageError(f"{what}: needs the values of every box; run fprop with keep='all'")
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from flowgraph.errors import BpropError
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
 from flowgraph.graph.topology import Topology
-from flowgraph.graph.where_masking import careful
+from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.shapes.size import Size, evaluate
 
 
@@ -36,7 +36,7 @@ def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int])
 def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any], grads: list[Any]) -> None:
     """The sweep, one bprop at a time, with what it reads frozen and what it returns looked at."""
     frozen = [_frozen(value) for value in values]
-    for step in careful(steps, grads):
+    for step in mask_untaken(steps, grads):
         grads[step.slot] = _frozen(grads[step.slot])
         before = [grads[child] for _, child in step.wanted]
         try:

@@ -17,7 +17,7 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
     for box in wrt:
         leads[slots[box]] = 1
     for slot, box in enumerate(boxes):
-        for child, free in zip(box.children, box.passes, strict=True):
+        for child, free in zip(box.children, box.differentiable_wrt, strict=True):
             if free and leads[slots[child]]:
                 leads[slot] = 1
     return leads
@@ -34,7 +34,7 @@ def reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
     found = {box for box in outputs if box.outputs[0].dtype.kind in "fc"}
     for box in reversed(boxes):
         if box in found:
-            found.update([child for child, free in zip(box.children, box.passes, strict=True) if free])
+            found.update([child for child, free in zip(box.children, box.differentiable_wrt, strict=True) if free])
     return found
 
 
@@ -65,10 +65,10 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
     `boxes` are those that a gradient reaches: of others no derivative is asked.
     """
     for box in boxes:
-        if not box.underived_children:
+        if not box.not_implemented_children:
             continue
         for name, child in zip(box.names_of_children(), box.children, strict=True):
-            if name in box.underived_children and leads[slots[child]] and child.outputs[0].dtype.kind in "fc":
+            if name in box.not_implemented_children and leads[slots[child]] and child.outputs[0].dtype.kind in "fc":
                 way = child
                 while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
                     way = way.children[0]
@@ -98,15 +98,15 @@ def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
     above = {box}
     cut = box
     for parent in graph.boxes:
-        for child, free in zip(parent.children, parent.passes, strict=True):
+        for child, free in zip(parent.children, parent.differentiable_wrt, strict=True):
             if child in above:
                 if free:
                     above.add(parent)
                 else:
                     cut = parent
     why = "takes it as a constant child"
-    if cut.underived_children:
-        why = f"has no derivative by {' or '.join(map(repr, sorted(cut.underived_children)))} that is implemented"
+    if cut.not_implemented_children:
+        why = f"has no derivative by {' or '.join(map(repr, sorted(cut.not_implemented_children)))} that is implemented"
     if not any(spec.dtype.kind in "fc" for spec in cut.outputs):
         why = f"has the dtype {cut.outputs[0].dtype}, which no gradient passes"
     return NotDifferentiableError(

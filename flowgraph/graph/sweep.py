@@ -16,7 +16,7 @@ from flowgraph.shapes.spec import same, shape_text
 
 _SETTLED = np.float64
 """The type of a part that is taken as it is where the child has that type too: in a graph of numbers a call of
-`settled` for each part would be felt (`python -m benchmarks overhead`)."""
+`check_and_unbroadcast` for each part would be felt (`python -m benchmarks overhead`)."""
 
 
 def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> None:
@@ -39,16 +39,16 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
             for position, child in wanted:
                 part, value = parts[position], values[child]
                 if type(part) is not _SETTLED or type(value) is not _SETTLED:
-                    part = settled(part, value, box, position, values[slot])
+                    part = check_and_unbroadcast(part, value, box, position, values[slot])
                 arrived = grads[child]
-                grads[child] = part if arrived is None else added(arrived, part)
+                grads[child] = part if arrived is None else accumulate(arrived, part)
     except Exception as error:
         if box is not None and not isinstance(error, FlowgraphError):
             error.add_note(f"in bprop of {box.title}, built at {box.built_at}")
         raise
 
 
-def added(arrived: Value, part: Value) -> Any:
+def accumulate(arrived: Value, part: Value) -> Any:
     """The sum of two gradients; of a box with several outputs, output by output."""
     if type(part) is not tuple:
         return arrived + part
@@ -57,7 +57,7 @@ def added(arrived: Value, part: Value) -> Any:
     )
 
 
-def settled(part: Value, value: Value, box: Box, position: int, own: Value) -> Any:
+def check_and_unbroadcast(part: Value, value: Value, box: Box, position: int, own: Value) -> Any:
     """What a bprop returned for a child, held against the child's value and summed over what was broadcast."""
     if type(part) is tuple and isinstance(value, tuple | Box):
         return part

@@ -12,13 +12,13 @@ from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.slopes import CHOICE, CONSTANT, FINITE, SHARE
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.graph.steps import Step
-from flowgraph.graph.sweep import added, settled
+from flowgraph.graph.sweep import accumulate, check_and_unbroadcast
 
 _ALL = object()
 """The mark of a box all elements of which are taken."""
 
 
-def careful(steps: Iterable[Step], seeds: Sequence[Any]) -> Iterator[Step]:
+def mask_untaken(steps: Iterable[Step], seeds: Sequence[Any]) -> Iterator[Step]:
     """The steps of a sweep, on arrays or on boxes, with an exact 0 for what no output takes.
 
     `seeds` are the gradients before the sweep. An element is not taken where every path from an output to it goes
@@ -29,7 +29,7 @@ def careful(steps: Iterable[Step], seeds: Sequence[Any]) -> Iterator[Step]:
     """
     marks: dict[int, Any] = {slot: _ALL for slot, grad in enumerate(seeds) if grad is not None}
     for step in steps:
-        yield step._replace(bprop=_Careful(step, marks))
+        yield step._replace(bprop=_MaskedBprop(step, marks))
 
 
 def are_finite(boxes: Iterable[Box]) -> bool:
@@ -40,7 +40,7 @@ def are_finite(boxes: Iterable[Box]) -> bool:
 def _is_finite(box: Elementwise) -> bool:
     if box.slopes in FINITE:  # without a look at constants, which would bind a traced function to their values
         return True
-    return all(box.slopes_of(place) in FINITE for place, free in enumerate(box.passes) if free)
+    return all(box.slopes_of(place) in FINITE for place, free in enumerate(box.differentiable_wrt) if free)
 
 
 def of_units(steps: Sequence[Step], seeds: Sequence[Any], kept: Collection[int]) -> Iterator[Step]:
@@ -54,7 +54,7 @@ def of_units(steps: Sequence[Step], seeds: Sequence[Any], kept: Collection[int])
     inside = {s.slot for s in steps if isinstance(s.box, Elementwise) and arriving[s.slot] == 1} - set(kept)
     late: set[int] = set()
     for step in steps:
-        yield step._replace(bprop=_Careful(step, marks, inside, late))
+        yield step._replace(bprop=_MaskedBprop(step, marks, inside, late))
 
 
 def _is_harmless(step: Step) -> bool:
@@ -69,7 +69,7 @@ def _in_dtype_of(child: Box, mark: Value) -> Any:
     return (mark if child.dtype.kind == "c" else real_part(mark)).astype(child.dtype)
 
 
-class _Careful:
+class _MaskedBprop:
     """The bprop of a step that reads the mark of its box, and writes those of the children.
 
     Children `inside` a chain get what is not taken as it comes, and are `late`: a box of the chain sets it to 0.
@@ -93,7 +93,7 @@ class _Careful:
         for position, slot in step.wanted:
             share = shares[position]
             if share is not _ALL:
-                share = settled(share, children[position], step.box, position, value)
+                share = check_and_unbroadcast(share, children[position], step.box, position, value)
             self._mark(slot, share)
         if mark is _ALL or not isinstance(step.box, Elementwise):
             return parts
@@ -115,7 +115,7 @@ class _Careful:
         known = self._marks.get(slot)
         everything = share is _ALL or known is _ALL
         same = known is None or known is share
-        self._marks[slot] = _ALL if everything else share if same else added(known, share)
+        self._marks[slot] = _ALL if everything else share if same else accumulate(known, share)
 
     def _without_untaken(self, parts: tuple[Any, ...], mark: Value) -> tuple[Any, ...]:
         """The gradients, 0 where nothing is taken; a part of another shape than the box is left as it is."""

@@ -150,7 +150,7 @@ class _Composer:
         links: dict[tuple[str, str], Link] = {}
         for box in self.shown:
             free: dict[Box, bool] = {}
-            for child, passes in zip(box.children, box.passes, strict=True):
+            for child, passes in zip(box.children, box.differentiable_wrt, strict=True):
                 free[child] = free.get(child, False) or passes
             for child, passes in free.items():
                 ends = self.ids[child], self.ids[box]

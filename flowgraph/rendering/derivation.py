@@ -95,7 +95,9 @@ class _Writer:
 
     def _sent(self, parent: Box, box: Box) -> list[str]:
         """What a box that reads another sends to it, once for each place where it reads it."""
-        places = [place for place, child in enumerate(parent.children) if child is box and parent.passes[place]]
+        places = [
+            place for place, child in enumerate(parent.children) if child is box and parent.differentiable_wrt[place]
+        ]
         sent = [backward(parent, place, self.letter) for place in places if parent in self.receivers]
         return sent if type(parent).derivative else sent[:1]  # a Jacobian is that of all places
 

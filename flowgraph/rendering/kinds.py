@@ -67,7 +67,7 @@ def receivers(graph: Graph, wrt: Iterable[Box]) -> set[Box]:
     reached = {box for box in graph.outputs if leads[graph.slots[box]]}
     for box in reversed(graph.boxes):
         if box in reached:
-            for child, free in zip(box.children, box.passes, strict=True):
+            for child, free in zip(box.children, box.differentiable_wrt, strict=True):
                 if free and leads[graph.slots[child]]:
                     reached.add(child)
     return reached

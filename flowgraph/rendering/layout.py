@@ -75,7 +75,7 @@ class Placer:
         for path in reversed(self.nesting.levels):
             self._settle(path, origins)
         for path in self.nesting.levels:
-            self._ways(path, origins[path])
+            self._edge_routes(path, origins[path])
         spread(self.result.routes, {tile: at.height for tile, at in self.result.tiles.items()})
         self.result.width, self.result.height = self._turn((whole.width, whole.up + whole.down))
         if self.turned:
@@ -171,7 +171,7 @@ class Placer:
             top = anchor - reach - high if leaf == inline_leaves.above else anchor + reach
             self.result.tiles[leaf] = Place(centre - wide / 2, top, wide, high)
 
-    def _ways(self, path: str, origin: Point) -> None:
+    def _edge_routes(self, path: str, origin: Point) -> None:
         """The routes of the links that a level holds, and of those from its inline leaves to their hosts."""
         level, arrangement, _ = self.arranged[path]
         for (_, links), route in zip(level.links.items(), arrangement.routes, strict=True):

@@ -12,7 +12,7 @@ from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
 from flowgraph.graph.steps import Step as Bstep
 from flowgraph.graph.sweep import sweep
-from flowgraph.graph.where_masking import careful
+from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.plain_lines import PlainLines
@@ -39,7 +39,7 @@ class Step:
 
 def steps(subject: Subject, owners: Mapping[Box, str]) -> list[Step]:
     """All steps; `owners` gives the tile that shows a box."""
-    if subject.run is None or not subject.run.complete:
+    if subject.run is None or not subject.run.has_all_values:
         raise UsageError("animate: needs the values of every box; give run=graph.fprop(...) with keep='all'")
     return _Teller(subject, owners).tell()
 
@@ -91,7 +91,7 @@ class _Teller:
             for _, child in step.wanted:
                 waiting[child] += 1
         told = []
-        for i, step in enumerate(careful(self.bsteps, grads), 1):
+        for i, step in enumerate(mask_untaken(self.bsteps, grads), 1):
             before = {child: grads[child] for _, child in step.wanted}
             sweep((step,), self.values, grads)
             told.append(self._bprop(step, before, grads, f"bprop {i} / {len(self.bsteps)}"))

@@ -114,7 +114,7 @@ class Subject:
         """The value of a box in the run; None where it is not known."""
         if self.run is None:
             return None
-        kept = self.run.complete or box in self.graph.outputs
+        kept = self.run.has_all_values or box in self.graph.outputs
         return self.run[box] if kept else None
 
     def value(self, box: Box) -> Statistics | None:

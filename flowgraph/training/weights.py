@@ -100,7 +100,9 @@ def local_dependence(box: Box, child: Box) -> set[Box] | None:
     The bprop is called on boxes, and what it builds is followed down to the children. All children count where the
     gradient is made of the box's own value, or where the bprop runs on arrays only.
     """
-    wanted = tuple((place, place) for place, one in enumerate(box.children) if one is child and box.passes[place])
+    wanted = tuple(
+        (place, place) for place, one in enumerate(box.children) if one is child and box.differentiable_wrt[place]
+    )
     if not wanted:
         return None
     bprop = box.bprop if box.has_bprop else derived_bprop(box)

@@ -138,7 +138,7 @@ def paired(old_roots, new_roots):
         assert new not in old_of, f"{new!r} is the copy of two boxes"
         new_of[old], old_of[new] = new, old
         assert type(new) is type(old)
-        for what in ("name", "scope", "built_at", "outputs", "passes"):
+        for what in ("name", "scope", "built_at", "outputs", "differentiable_wrt"):
             assert getattr(new, what) == getattr(old, what), what
         assert len(old.outputs) > 1 or (new.shape, new.dtype) == (old.shape, old.dtype)
         stack += zip(held(old), held(new), strict=True)

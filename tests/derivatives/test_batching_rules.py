@@ -7,13 +7,13 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.linear_algebra.gauge_check import Gauge
+from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
 from flowgraph.derivatives.batching import _rules, over_rows
 from flowgraph.derivatives.per_row import PerRow
 from tests.cases import cases
 
 ROWS = 3
-RULES = [*(cls for cls in _rules if cls not in (Gauge, Part)), fg.Multiply, fg.Divide, fg.Where]
+RULES = [*(cls for cls in _rules if cls not in (GaugeInvarianceCheck, Part)), fg.Multiply, fg.Divide, fg.Where]
 ONE_BY_ONE = {
     "CumSum": lambda box, chosen: box.axis is None,
     "TensorDot": lambda box, chosen: chosen == (0, 1),
@@ -60,7 +60,7 @@ def test_a_rule_gives_the_rows_at_once(cls):
     [
         lambda x, zeros: np.split(x, 3)[2] + zeros,
         lambda x, zeros: np.unstack(x, axis=1)[1] @ (x + zeros),
-        lambda x, zeros: Gauge(x, zeros, what="the sign of a vector"),
+        lambda x, zeros: GaugeInvarianceCheck(x, zeros, what="the sign of a vector"),
     ],
     ids=["part of a split", "part of rows", "gauge"],
 )

@@ -159,7 +159,7 @@ UNDERIVED = [
     (name, cls.child_names.index(child))
     for name, cls in sorted(fg.registry.items())
     if name.isidentifier()
-    for child in sorted(cls.underived_children)
+    for child in sorted(cls.not_implemented_children)
 ]
 TRANSFORMS = ("grad", "value_and_grad", "elementwise_grad", "jacobian", "hessian", "vjp", "jvp", "hvp")
 CUTS = {

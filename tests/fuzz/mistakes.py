@@ -69,7 +69,7 @@ def literals_everywhere(monkeypatch: Any) -> None:
     monkeypatch.setattr(emit.Writer, "_numbers", numbers)
 
 
-def empty_neighbours(monkeypatch: Any) -> None:
+def flat_view_from_the_first(monkeypatch: Any) -> None:
     """Flat parameters are taken to begin where the first of them lies, which NumPy does not say of an empty one."""
 
     def flat_view(arrays: Any) -> Any:
@@ -88,7 +88,7 @@ def rows_taken_for_the_slice(monkeypatch: Any) -> None:
 
 PUT_BACK: Mapping[Any, int | None] = {
     reshape_by_transposing: 104, view_for_a_number: 103, factors_gathered: 105, scopes_as_they_stand: 103,
-    literals_everywhere: 102, reciprocals: 102, empty_neighbours: 105, rows_taken_for_the_slice: None,
+    literals_everywhere: 102, reciprocals: 102, flat_view_from_the_first: 105, rows_taken_for_the_slice: None,
 }  # fmt: skip
 """The mistakes, each with a seed that finds it within seconds, if one of a few did.
 

@@ -35,7 +35,7 @@ def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any
         for box, value in before.items():
             box.value = value
     for box, keys, built_at, name in states:
-        if box.__dict__.keys() - keys - {"passes"} or (box.built_at, box.name) != (built_at, name):
+        if box.__dict__.keys() - keys - {"differentiable_wrt"} or (box.built_at, box.name) != (built_at, name):
             yield f"the plan has written into {box!r}"
     return SKIPPED if settings and not is_other else None
 

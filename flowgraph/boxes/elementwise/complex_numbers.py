@@ -136,7 +136,7 @@ def _of_kind(z: Value, grad: Value) -> Any:
     return grad if z.dtype.kind == "c" else real_part(grad)
 
 
-def turned(grad: Value) -> Any:
+def conjugate_if_complex(grad: Value) -> Any:
     """The conjugate of what is complex: it leads from the gradient of a user to what the sweep carries, and back.
 
     The sweep carries g with dL = Re Σ g dz, so that no bprop conjugates; the gradient is ∂L/∂Re z + i ∂L/∂Im z.
@@ -144,5 +144,5 @@ def turned(grad: Value) -> Any:
     if grad is None:
         return None
     if isinstance(grad, tuple):
-        return tuple(map(turned, grad))
+        return tuple(map(conjugate_if_complex, grad))
     return conjugate(grad) if grad.dtype.kind == "c" else grad

@@ -12,7 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
-from flowgraph.boxes.linear_algebra.gauge_check import Gauge, open_to_values
+from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck, open_to_values
 from flowgraph.boxes.linear_algebra.matrices import (
     OfMatrices,
     adjoint,
@@ -95,14 +95,18 @@ class Eig(OfMatrices):
         if dv is not None:
             of_vectors = adjoint(v) @ conjugate(dv)
             free = np.imag(diagonal(of_vectors))
-            of_vectors = Gauge.apply(of_vectors, free, what="Eig: the phase of the eigenvectors is left open")
+            of_vectors = GaugeInvarianceCheck.apply(
+                of_vectors, free, what="Eig: the phase of the eigenvectors is left open"
+            )
             of_vectors = of_vectors - adjoint(v) @ v * columns(np.real(diagonal(of_vectors)))
             turned = _turning(of_vectors, of_vectors, dw, w, "Eig")
             inside = turned if inside is None else inside + turned
         s = np.linalg.svdvals(v)
         defective = rows(s[..., -1:] <= s[..., :1] * (float(np.finfo(s.dtype).eps) / _DEFECTIVE))
         free = np.where(defective, np.abs(inside), 0)
-        inside = Gauge.apply(inside, free, what="Eig: the eigenvectors of a defective matrix are left open")
+        inside = GaugeInvarianceCheck.apply(
+            inside, free, what="Eig: the eigenvectors of a defective matrix are left open"
+        )
         da = conjugate(adjoint(np.linalg.pinv(v)) @ inside @ adjoint(v))
         return (da if a.dtype.kind == "c" else np.real(da),)
 
@@ -156,7 +160,9 @@ def _turning(of_v: Value, open_: Value, dw: Value, w: Value, who: str) -> Any:
     free = np.where(equal, np.abs(open_), 0)
     if dw is not None:
         free = free + open_to_values(equal, of_v, dw)
-    of_v = Gauge.apply(of_v, free, what=f"{who}: the bases of the eigenvectors of equal values are left open")
+    of_v = GaugeInvarianceCheck.apply(
+        of_v, free, what=f"{who}: the bases of the eigenvectors of equal values are left open"
+    )
     return of_v * np.where(equal, 0, 1 / np.where(equal, 1, gap))
 
 

@@ -11,7 +11,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
-from flowgraph.boxes.linear_algebra.gauge_check import Gauge
+from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
 from flowgraph.boxes.linear_algebra.matrices import (
     OfMatrices,
     adjoint,
@@ -176,10 +176,12 @@ def _of_tall(dq: Value, dr: Value, q: Value, r: Value, thin: Value) -> Any:
         other, d_other = q[..., n:], dq[..., n:]
         free = adjoint(other) @ d_other
         free = np.abs(free - adjoint(free))
-        d_other = Gauge.apply(d_other, free, what="QR: the basis of the null space is left open")
+        d_other = GaugeInvarianceCheck.apply(d_other, free, what="QR: the basis of the null space is left open")
         sent = sent - other @ (adjoint(d_other) @ thin)
     size = np.abs(diagonal(square))
     dependent = np.expand_dims(np.any(size <= rounding(size), axis=-1), (-1, -2))
     free = np.where(dependent, np.abs(sent), 0)
-    sent = Gauge.apply(sent, free, what="QR: the columns of q for columns of a that depend on others are left open")
+    sent = GaugeInvarianceCheck.apply(
+        sent, free, what="QR: the columns of q for columns of a that depend on others are left open"
+    )
     return adjoint(np.linalg.solve(square, adjoint(sent)))

@@ -12,7 +12,7 @@ from flowgraph.errors import OpenChoiceError
 from flowgraph.shapes.spec import Spec
 
 
-class Gauge(Box):
+class GaugeInvarianceCheck(Box):
     """A gradient as it is, once it is seen that a loss does not depend on what a factorisation leaves open.
 
     h = grad        the gradient is sent on; `free`, the slope along what is left open, must be 0 up to rounding

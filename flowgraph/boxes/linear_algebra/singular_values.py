@@ -11,7 +11,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.value import Value
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
-from flowgraph.boxes.linear_algebra.gauge_check import Gauge, open_to_values
+from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck, open_to_values
 from flowgraph.boxes.linear_algebra.matrices import OfMatrices, adjoint, columns, rounding, rows, smaller
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size
@@ -144,7 +144,9 @@ def _turning(of_u: Value, of_v: Value, ds: Value, s: Value) -> Any:
     free = np.where(equal, np.abs(together), 0) + np.where(none, np.abs(against), 0)
     if ds is not None:
         free = free + open_to_values(equal, against, ds)
-    together = Gauge.apply(together, free, what="SVD: the bases of the singular vectors of equal values are left open")
+    together = GaugeInvarianceCheck.apply(
+        together, free, what="SVD: the bases of the singular vectors of equal values are left open"
+    )
     near = np.where(equal, 0, 1 / np.where(equal, 1, gap))
     wide = np.where(none, 0, 1 / np.where(none, 1, total))
     return (together * near + against * wide) / 2
@@ -157,9 +159,9 @@ def _beside(dx: Value, x: Value, thin: Value, s: Value, small: Value) -> Any:
     if x is not thin:
         other, d_other = x[..., small:], dx[..., small:]
         free = np.abs(_skew(adjoint(other) @ d_other))
-        d_other = Gauge.apply(d_other, free, what="SVD: the basis of the null space is left open")
+        d_other = GaugeInvarianceCheck.apply(d_other, free, what="SVD: the basis of the null space is left open")
         rest = rest - other @ (adjoint(d_other) @ thin)
     none = columns(s <= rounding(s))
     free = np.where(none, np.abs(rest), 0)
-    rest = Gauge.apply(rest, free, what="SVD: the singular vectors of a value of 0 are left open")
+    rest = GaugeInvarianceCheck.apply(rest, free, what="SVD: the singular vectors of a value of 0 are left open")
     return rest * np.where(none, 0, 1 / np.where(none, 1, columns(s)))

@@ -67,7 +67,7 @@ class BesselJ(Special):
     symbol = "J"
     formula = r"J_v(a)"
     derivative = r"\frac{J_{v - 1}(a) - J_{v + 1}(a)}{2}"
-    constant_children = underived_children = _ORDER
+    constant_children = not_implemented_children = _ORDER
     analytic = False
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
@@ -128,7 +128,7 @@ class BesselY(Special):
     formula = r"Y_n(a)"
     derivative = r"\frac{Y_{n - 1}(a) - Y_{n + 1}(a)}{2}"
     domain = {"a": _POSITIVE}
-    constant_children = underived_children = frozenset({"n"})
+    constant_children = not_implemented_children = frozenset({"n"})
     examples = (example(np.array([0, 1, 2, 3]), (3, 4)), example(np.array(2), (4,)))
 
     def fprop(self, n: Value, a: Value) -> Value:
@@ -186,7 +186,7 @@ class BesselI(Special):
     symbol = "I"
     formula = r"I_v(a)"
     derivative = r"\frac{I_{v - 1}(a) + I_{v + 1}(a)}{2}"
-    constant_children = underived_children = _ORDER
+    constant_children = not_implemented_children = _ORDER
     analytic = False
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
@@ -248,7 +248,7 @@ class BesselIe(Special):
     formula = r"e^{-|a|} I_v(a)"
     derivative = r"e^{-|a|} \frac{I_{v - 1}(a) + I_{v + 1}(a)}{2} - \operatorname{sign}(a)\, h"
     kinks = (0.0,)
-    constant_children = underived_children = _ORDER
+    constant_children = not_implemented_children = _ORDER
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([-2.0, 7.0])))
 
     def fprop(self, v: Value, a: Value) -> Value:

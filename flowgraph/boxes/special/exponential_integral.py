@@ -67,7 +67,7 @@ class Expn(Special):
     formula = r"E_n(a)"
     derivative = r"-E_{n - 1}(a)"
     domain = {"a": _POSITIVE}
-    constant_children = underived_children = frozenset({"n"})
+    constant_children = not_implemented_children = frozenset({"n"})
     examples = (example(np.array([0, 1, 2, 5]), (3, 4)), example(np.array(3), (4,)))
 
     def fprop(self, n: Value, a: Value) -> Value:

@@ -200,7 +200,7 @@ class BetaInc(Special):
     formula = r"I_x(a, b)"
     derivative = r"x^{a-1} (1 - x)^{b-1} / B(a, b)"
     domain = {"a": _POSITIVE, "b": _POSITIVE, "x": Interval(0, 1, open=True)}
-    constant_children = underived_children = frozenset({"a", "b"})
+    constant_children = not_implemented_children = frozenset({"a", "b"})
 
     def fprop(self, a: Value, b: Value, x: Value) -> Value:
         return special().betainc(a, b, x)
@@ -221,7 +221,7 @@ class GammaInc(Special):
     formula = r"P(a, x)"
     derivative = r"x^{a-1} e^{-x} / \Gamma(a)"
     domain = {"a": _POSITIVE, "x": _POSITIVE}
-    constant_children = underived_children = frozenset({"a"})
+    constant_children = not_implemented_children = frozenset({"a"})
 
     def fprop(self, a: Value, x: Value) -> Value:
         return special().gammainc(a, x)
@@ -241,7 +241,7 @@ class GammaIncC(Special):
     formula = r"Q(a, x)"
     derivative = r"-x^{a-1} e^{-x} / \Gamma(a)"
     domain = {"a": _POSITIVE, "x": _POSITIVE}
-    constant_children = underived_children = frozenset({"a"})
+    constant_children = not_implemented_children = frozenset({"a"})
 
     def fprop(self, a: Value, x: Value) -> Value:
         return special().gammaincc(a, x)

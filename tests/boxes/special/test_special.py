@@ -242,10 +242,12 @@ class TestOrders:
         assert float(fg.Graph(found).fprop()) == pytest.approx(needed, rel=1e-12)
 
     def test_what_is_underived_is_constant(self):
-        with pytest.raises(fg.FlowgraphError, match="Bent: declares underived_children v, which constant_children has"):
+        with pytest.raises(
+            fg.FlowgraphError, match="Bent: declares not_implemented_children v, which constant_children has"
+        ):
 
             class Bent(fg.Elementwise):
-                underived_children = frozenset({"v"})
+                not_implemented_children = frozenset({"v"})
 
                 def fprop(self, v, a):
                     return v * a
