@@ -15,7 +15,7 @@ from flowgraph.testing.declared import (
     shape_and_dtype_as_built,
     value_by_an_independent_formula,
 )
-from flowgraph.testing.declared_slopes import slopes_as_declared
+from flowgraph.testing.declared_slopes import saturation_as_declared, slopes_as_declared
 from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
 from flowgraph.testing.slopes import gradient_by_central_differences, gradient_by_complex_step, linear_in_grad
 from tests.registry import unregister
@@ -195,6 +195,16 @@ class NegativeShare(fg.Elementwise):
 
     def fprop(self, a):
         return -a
+
+
+@breaks(saturation_as_declared)
+class NeverFlat(Square):
+    saturates = "saturated"
+
+
+@breaks(saturation_as_declared, lambda a: np.where(a > 0, a, 0.01 * a))
+class NeverDead(fg.LeakyReLU):
+    saturates = "dead"
 
 
 @breaks(postconditions_hold)

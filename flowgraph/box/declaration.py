@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from flowgraph.box.node import Node
-from flowgraph.box.slopes import Slopes
+from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.errors import DeclarationError
 from flowgraph.shapes.signature import Signature
 
@@ -70,6 +70,11 @@ def check_words(cls: type[Node]) -> None:
     if cls.slopes not in get_args(Slopes):
         raise DeclarationError(
             f"{cls.__name__}: found slopes = {cls.slopes!r}, needs one of {', '.join(map(repr, get_args(Slopes)))}"
+        )
+    if cls.saturates not in get_args(Saturates) or (cls.saturates and len(cls.child_names) != 1):
+        raise DeclarationError(
+            f"{cls.__name__}: found saturates = {cls.saturates!r} and the children {', '.join(cls.child_names)}, needs "
+            f"one of {', '.join(map(repr, get_args(Saturates)))}, and one child"
         )
     unknown = cls.remedies.keys() - {"fprop", "bprop"}
     if unknown:

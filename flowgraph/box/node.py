@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box.naming import Line
-from flowgraph.box.slopes import Slopes
+from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.box.value import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.printable import printable
@@ -34,6 +34,7 @@ class Node:
     examples: ClassVar[tuple[Any, ...] | None] = ()
     analytic: ClassVar[bool] = True
     slopes: ClassVar[Slopes] = ""
+    saturates: ClassVar[Saturates] = ""
     remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
     arithmetic: ClassVar[bool] = True

@@ -13,6 +13,13 @@ share     bprop sends on shares of what arrives, none below 0: a sum, a reshape
 choice    elements of the children are left out: bprop sends them 0, and the others what is above 0: where, max
 """
 
+Saturates = Literal["", "saturated", "dead"]
+"""What a unit is called whose value hardly depends any more on what it reads, nothing where that does not happen.
+
+saturated  it is close to a bound, where its slope nears 0: tanh
+dead       it is off, and its slope is exactly 0: a rectifier
+"""
+
 _ORDER: tuple[str, ...] = get_args(Slopes)
 
 FINITE = frozenset(_ORDER[1:])

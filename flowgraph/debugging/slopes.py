@@ -10,10 +10,10 @@ import numpy as np
 from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.slopes import CHOICE
 from flowgraph.boxes.indexing.index import Index
+from flowgraph.debugging.saturation import FLAT, dead_units, is_flat
 from flowgraph.debugging.zero_report import Cause
 from flowgraph.graph.steps import Step
 
-SATURATED = 1e-3
 STAIRCASE = frozenset({"0", "0, 0"})
 
 
@@ -68,17 +68,16 @@ def _by_slope(
     shape = np.shape(values[step.slot])
     slopes = np.abs(np.broadcast_to(probe, shape))
     reached = np.broadcast_to(np.asarray(arrived) != 0, shape)
-    flat = slopes == 0
-    saturated = not box.kinks and box.symbol in ("σ", "tanh")
-    if saturated:
-        flat = slopes < SATURATED
+    saturated = box.saturates == "saturated"
+    flat = is_flat(box, slopes) if saturated else slopes == 0
     share = float(flat[reached].mean()) if reached.any() else 0.0
     kind, text = _by_value(box, position, values, step, names)
     if saturated:
-        return "saturated units", share, f"{share:.0%} of its elements have a slope below {SATURATED:g}{_units(flat)}"
+        text = f"{share:.0%} of its elements have a slope below {FLAT:.0%} of that at 0{_units(flat)}"
+        return "saturated units", share, text
     if box.derivative in STAIRCASE:
         return "staircase", share, "its derivative is 0"
-    if kind == "flat" and (box.kinks or box.slopes in CHOICE):
+    if kind == "flat" and (box.saturates == "dead" or box.kinks or box.slopes in CHOICE):
         return "dead units", share, f"its slope is 0 at {share:.0%} of the elements{_units(flat)}"
     return kind, share, text
 
@@ -102,6 +101,6 @@ def _units(flat: Value) -> str:
     """How many of the units, the last axis, are flat for every example."""
     if np.ndim(flat) < 2 or not flat.size:
         return ""
-    dead = flat.all(axis=tuple(range(flat.ndim - 1)))
+    dead = dead_units(flat)
     examples = flat.size // flat.shape[-1]
     return f"; {int(dead.sum())} of {dead.size} units for every one of {examples} examples"

@@ -8,11 +8,12 @@ import math
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.debugging.saturation import share_flat
 from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
-from flowgraph.rendering.statistics import Statistics, share_saturated
+from flowgraph.rendering.statistics import Statistics
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import dtype_text, exact_text, number_text, shape_text, shortened
 
@@ -98,11 +99,10 @@ def heat_rows(subject: Subject, box: Box, ink: str) -> list[Row]:
     found = subject.gradient(box)
     text = "not computed" if found is None else "exactly 0" if found.rms == 0 else number_text(found.rms)
     rows = [Row((Span(f"∂ {text}", ink),))]
-    array = subject.array(box)
-    share = None if array is None or isinstance(array, tuple) else share_saturated(type(box).__name__, array)
-    if share is not None and share >= 0.005:
-        word = "dead" if type(box).__name__ == "ReLU" else "saturated"
-        rows.append(Row((Span(f"{100 * share:.0f} % {word}", ink),)))
+    value, read = (subject.array(one) for one in (box, box.children[0])) if box.saturates else (None, None)
+    share = None if value is None or read is None else share_flat(box, value, read)
+    if share is not None and round(100 * share):
+        rows.append(Row((Span(f"{100 * share:.0f} % {box.saturates}", ink),)))
     return rows
 
 

@@ -55,21 +55,6 @@ def describe(array: Value) -> Statistics | None:
         )
 
 
-def share_saturated(box_class: str, value: Value) -> float | None:
-    """The share of units of a sigmoid or tanh that are flat, or of a ReLU that are off; None for other boxes."""
-    array = np.asarray(value)
-    if not array.size or array.dtype.kind != "f":
-        return None
-    if box_class == "Tanh":
-        return float(np.mean(np.abs(array) > 0.97))
-    if box_class == "Sigmoid":
-        return float(np.mean(np.abs(array - 0.5) > 0.485))
-    if box_class == "ReLU":
-        units = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)
-        return float(np.mean(np.all(units <= 0, axis=0)))
-    return None
-
-
 def _histogram(scaled: Any) -> tuple[int, ...]:
     """For each bin between the largest absolute value below and above zero, a level from 0 to LEVELS."""
     finite = scaled[np.isfinite(scaled)][:: max(1, scaled.size // _ENOUGH)]

@@ -18,7 +18,7 @@ from flowgraph.testing.declared import (
     shape_and_dtype_as_built,
     value_by_an_independent_formula,
 )
-from flowgraph.testing.declared_slopes import slopes_as_declared
+from flowgraph.testing.declared_slopes import saturation_as_declared, slopes_as_declared
 from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
 from flowgraph.testing.slopes import gradient_by_central_differences, gradient_by_complex_step, linear_in_grad
 
@@ -70,6 +70,7 @@ CHECKS: tuple[Check, ...] = tuple(
             gradient_graph_equals_bprop,
             second_derivative,
             slopes_as_declared,
+            saturation_as_declared,
             postconditions_hold,
         ),
     )

@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.slopes import CONSTANT, FINITE, SHARE
 from flowgraph.checking.cases import Case
+from flowgraph.debugging.saturation import is_flat
 from flowgraph.testing.probes import differentiable, grads_of, parts, require
 
 
@@ -28,6 +29,17 @@ def slopes_as_declared(case: Case) -> None:
             shares = _grads(case, 1)
             negative = any(np.any(np.real(share) < 0) for share in shares)
             require(not negative, f"{case}: declares slopes = {case.cls.slopes!r}, sends on {shares} of ones")
+
+
+def saturation_as_declared(case: Case) -> None:
+    """A unit of a box that `saturates` is flat far from 0 on one side at least; one that can die has no slope there."""
+    if not case.cls.saturates or not differentiable(case):
+        return
+    with np.errstate(all="ignore"):
+        slopes = [_grads(moved, 1)[0] for moved in _filled(case, (-1e3, 1e3))]
+    flat = any(np.all(is_flat(case.box, one)) for one in slopes)
+    found = ", ".join(f"{float(np.max(np.abs(one), initial=0)):.3g}" for one in slopes)
+    require(flat, f"{case}: declares saturates = {case.cls.saturates!r}, has the slopes {found} at -1000 and 1000")
 
 
 def _require_finite(case: Case) -> None:

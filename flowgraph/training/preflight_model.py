@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.elementwise.hyperbolic import Tanh
-from flowgraph.boxes.neural import activation
+from flowgraph.debugging.saturation import FLAT, dead_units, is_flat
 from flowgraph.errors import GradientWarning
 from flowgraph.graph.graph import Run
 from flowgraph.training.preflight_data import class_losses
 from flowgraph.training.problem import Problem
 
-FLAT = 0.01
 ABOVE_CHANCE = 1.5
 
 
@@ -50,22 +48,20 @@ def check_gradients(problem: Problem, run: Run) -> tuple[Any, ...]:
 
 def check_units(run: Run) -> tuple[Any, ...] | None:
     """Whether the units of each layer still change with what they read: neither dead nor saturated."""
-    layers = [box for box in run.graph.boxes if _is_activation(box) and run[box].ndim >= 2]
+    layers = [box for box in run.graph.boxes if box.saturates and run[box].ndim >= 2]
     for box in layers:
         a, h = run[box.children[0]], run[box]
         (slopes,) = box.bprop(np.ones_like(h), h, a)
-        flat = (np.abs(slopes) < FLAT).reshape(-1, h.shape[-1])
-        stuck = float(flat.all(axis=0).mean())
+        flat = is_flat(box, slopes)
+        stuck = float(dead_units(flat).mean())
         if stuck > 0.5 or flat.mean() > 0.9:
-            kind = "dead" if isinstance(box, activation.ReLU) else "saturated"
             share = f"{stuck:.0%} of the units" if stuck > 0.5 else f"{flat.mean():.0%} of the values"
-            found = f"{share} of {run.graph.names[box]!r} are {kind}: their slope is below {FLAT}"
+            found = f"{share} of {run.graph.names[box]!r} are {box.saturates}: {_flat(box)}"
             advice = "scale the inputs to mean 0 and size 1, draw smaller weights, or take a leaky activation"
             return "units", False, found, advice
     count = f"{len(layers)} layer{'s' * (len(layers) != 1)}"
     return ("units", True, f"none dead or saturated in {count}") if layers else None
 
 
-def _is_activation(box: Box) -> bool:
-    """Whether the box is a squashing or rectifying function of one child, as hidden layers have."""
-    return len(box.children) == 1 and (type(box).__module__ == activation.__name__ or isinstance(box, Tanh))
+def _flat(box: Box) -> str:
+    return "their slope is 0" if box.saturates == "dead" else f"their slope is below {FLAT:.0%} of that at 0"

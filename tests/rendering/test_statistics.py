@@ -5,7 +5,7 @@ import pytest
 
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.palette import LEVELS
-from flowgraph.rendering.statistics import BINS, describe, share_saturated
+from flowgraph.rendering.statistics import BINS, describe
 from tests.rendering.graphs import feeds, lecture
 
 
@@ -47,15 +47,6 @@ def test_what_is_not_finite_is_said(bad: float) -> None:
 def test_what_has_no_statistics() -> None:
     assert describe(np.zeros((0, 3))) is None
     assert describe(np.array([1j])) is None
-
-
-def test_saturation() -> None:
-    assert share_saturated("Tanh", np.array([0.0, 0.99])) == 0.5
-    assert share_saturated("Sigmoid", np.array([0.5, 0.001, 0.999, 0.4])) == 0.5
-    assert share_saturated("ReLU", np.array([[0.0, 1.0], [0.0, 0.0]])) == 0.5
-    assert share_saturated("ReLU", np.zeros(3)) == 1.0
-    assert share_saturated("Exp", np.ones(3)) is None
-    assert share_saturated("Tanh", np.zeros(0)) is None
 
 
 def test_sums_of_losses_are_not_coloured_as_exploding() -> None:

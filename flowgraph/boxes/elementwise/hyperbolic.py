@@ -62,6 +62,7 @@ class Tanh(Elementwise):
     formula = r"\tanh(a)"
     derivative = "1 - h^2"
     slopes = "finite"
+    saturates = "saturated"
 
     def fprop(self, a: Value) -> Value:
         return np.tanh(a)

@@ -30,6 +30,7 @@ class Sigmoid(Elementwise):
     formula = r"\frac{1}{1 + e^{-a}}"
     derivative = "h (1 - h)"
     slopes = "finite"
+    saturates = "saturated"
 
     def fprop(self, a: Value) -> Value:
         small = np.exp(np.minimum(a, -1.0 * a))
@@ -56,6 +57,7 @@ class ReLU(Elementwise):
     derivative = r"1_{a > 0}"
     kinks = (0.0,)
     slopes = "choice"
+    saturates = "dead"
 
     def fprop(self, a: Value) -> Value:
         return np.maximum(a, 0)
@@ -103,6 +105,7 @@ class ELU(Elementwise):
     derivative = r"1_{a > 0} + \alpha e^a \, 1_{a \leq 0}"
     kinks = (0.0,)
     slopes = "finite"
+    saturates = "saturated"
     examples = (example((3, 4)), example((3, 4), alpha=0.5))
 
     def fprop(self, a: Value) -> Value:
@@ -131,6 +134,7 @@ class Softplus(Elementwise):
     formula = r"\log(1 + e^a)"
     derivative = r"\sigma(a)"
     slopes = "finite"
+    saturates = "saturated"
 
     def fprop(self, a: Value) -> Value:
         return np.logaddexp(a, 0)
@@ -158,6 +162,7 @@ class GELU(Elementwise):
     formula = r"a \Phi(a)"
     derivative = r"\Phi(a) + a \varphi(a)"
     slopes = "finite"
+    saturates = "saturated"
     examples = (example((3, 4)), example((3, 4), approximate="tanh"))
 
     def fprop(self, a: Value) -> Value:
@@ -193,6 +198,7 @@ class SiLU(Elementwise):
     formula = r"a \sigma(a)"
     derivative = r"\sigma(a) (1 + a (1 - \sigma(a)))"
     slopes = "finite"
+    saturates = "saturated"
 
     def fprop(self, a: Value) -> Value:
         return a * Sigmoid.apply(a)
