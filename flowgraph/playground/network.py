@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flowgraph.boxes as boxes
@@ -54,17 +54,18 @@ def read_network(loss: Box, adjustable: Sequence[Box] | None = None) -> Network:
         names = ", ".join(cls.__name__ for cls in _LOSSES)
         raise UsageError(f"playground: found no loss of classes in the graph, needs one of {names}")
     scores, y = losses.children
-    x = _inputs(graph, y)
     found = tuple(graph.parameters) if adjustable is None else tuple(adjustable)
-    return Network(x, y, tuple(_columns(graph, scores, found)), _probabilities(losses), losses, found)
+    x = _inputs(graph, y, found)
+    return Network(x, y, tuple(_columns(graph, scores, set(found))), _probabilities(losses), losses, found)
 
 
 _LOSSES = (SoftmaxCrossEntropy, NegativeLogLikelihood, BinaryCrossEntropy)
 
 
-def _inputs(graph: Graph, y: Box) -> Box:
-    listed = [box for box in graph.inputs if box is not y and box.ndim == 2 and box.shape[1] == 2]
-    if len(listed) != 1 or not isinstance(y, Input):
+def _inputs(graph: Graph, y: Box, adjustable: Sequence[Box]) -> Box:
+    given = [box for box in graph.inputs if box is not y and box not in set(adjustable)]
+    listed = [box for box in given if box.ndim == 2 and box.shape[1] == 2]
+    if len(listed) != 1 or len(given) > 1 or not isinstance(y, Input):
         others = ", ".join(f"{box.name} {shape_text(box.shape)}" for box in graph.inputs)
         raise UsageError(
             f"playground: found the inputs {others}, needs one of shape (N, 2), the points of the plane, and the targets"
@@ -79,7 +80,7 @@ def _probabilities(losses: Box) -> Box:
     return Softmax(scores) if isinstance(losses, SoftmaxCrossEntropy) else boxes.Sigmoid(scores)
 
 
-def _columns(graph: Graph, scores: Box, adjustable: Sequence[Box]) -> list[Column]:
+def _columns(graph: Graph, scores: Box, adjustable: Container[Box]) -> list[Column]:
     """A column for each product with weights, up to the box that gives its units on."""
     readers: dict[Box, list[Box]] = {}
     for box in graph.boxes:

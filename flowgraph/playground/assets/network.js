@@ -151,7 +151,7 @@ function drawFlow(c, learner, layout, seen, state) {
       }
     });
   });
-  draw(layout.step * (layout.layers.length + 0.5), "loss", "−log f_y", seen?.loss ? short(seen.loss.data[0]) : "", colour("--grad"));
+  draw(layout.step * (layout.layers.length + 0.5), "loss", "−log fᵧ", seen?.loss ? short(seen.loss.data[0]) : "", colour("--grad"));
 }
 
 function arrow(c, x, y, u, v, back) {
