@@ -1,4 +1,4 @@
-"""A network of two inputs as modules of JavaScript: what the page calls to compute fields, losses, gradients, updates."""
+"""A network of two inputs as modules of JavaScript: what the page calls for fields, losses, gradients, updates."""
 
 from __future__ import annotations
 
@@ -54,6 +54,8 @@ def read_network(loss: Box, adjustable: Sequence[Box] | None = None) -> Network:
         names = ", ".join(cls.__name__ for cls in _LOSSES)
         raise UsageError(f"playground: found no loss of classes in the graph, needs one of {names}")
     scores, y = losses.children
+    if not isinstance(losses, BinaryCrossEntropy) and scores.shape[-1] != 2:
+        raise UsageError(f"playground: found scores of shape {shape_text(scores.shape)}, needs those of two classes")
     found = tuple(graph.parameters) if adjustable is None else tuple(adjustable)
     x = _inputs(graph, y, found)
     return Network(x, y, tuple(_columns(graph, scores, set(found))), _probabilities(losses), losses, found)
@@ -68,7 +70,8 @@ def _inputs(graph: Graph, y: Box, adjustable: Sequence[Box]) -> Box:
     if len(listed) != 1 or len(given) > 1 or not isinstance(y, Input):
         others = ", ".join(f"{box.name} {shape_text(box.shape)}" for box in graph.inputs)
         raise UsageError(
-            f"playground: found the inputs {others}, needs one of shape (N, 2), the points of the plane, and the targets"
+            f"playground: found the inputs {others}, needs one of shape (N, 2), the points of the plane, "
+            f"and the targets"
         )
     return listed[0]
 
@@ -100,7 +103,9 @@ def _columns(graph: Graph, scores: Box, adjustable: Container[Box]) -> list[Colu
         value = next((one for one in readers.get(sum_of, ()) if _is_activation(one)), sum_of)
         units = sum_of.shape[1]
         if isinstance(units, int) and units > MOST_UNITS:
-            raise UsageError(f"playground: found {units} units in {sum_of.title}, needs {MOST_UNITS} at most to draw them")
+            raise UsageError(
+                f"playground: found {units} units in {sum_of.title}, needs {MOST_UNITS} at most to draw them"
+            )
         columns.append(Column(sum_of, value, box.children[1], bias))
     if not columns:
         raise UsageError("playground: found no layer x @ W + b with a parameter W in the graph, needs one or more")
@@ -162,7 +167,9 @@ def _as_inputs(wanted: Sequence[Box], network: Network) -> list[Box]:
         for one in network.adjustable
         if isinstance(one, Parameter)
     }
-    graph = rebuild(Graph(*wanted), lambda box, children: stand.get(box, box) if not children else on_children(box, children))
+    graph = rebuild(
+        Graph(*wanted), lambda box, children: stand.get(box, box) if not children else on_children(box, children)
+    )
     return list(graph.outputs)
 
 

@@ -34,13 +34,14 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
     """Write a page in which a network of two inputs trains, and return its path.
 
     Without a graph it is the network of the lecture, whose layers, units and activation are set on the page. A graph of
-    your own must end in a loss of classes of one input of shape (N, 2): its layers, losses and first weights are those
-    that are drawn and trained. `data` is an `Examples` or a pair of arrays, x of shape (N, 2) and y of classes; the page
-    has toy data besides. Everything that the page computes comes from `fg.compile(..., backend="javascript")`.
+    your own must end in a loss of two classes of one input of shape (N, 2): its layers, losses and first weights are
+    those that are drawn and trained. `data` is an `Examples` or a pair of arrays, x of shape (N, 2) and y of
+    classes; the page has toy data besides. Everything that it computes comes from plans of the back end "javascript".
 
-    >>> import tempfile, pathlib, flowgraph as fg
+    >>> import tempfile, pathlib
+    >>> from flowgraph.playground import playground
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> fg.playground(folder / "spirals.html").name
+    >>> playground(folder / "spirals.html").name
     'spirals.html'
 
     Source: Larochelle, Training neural networks, the demo of a network that trains.
@@ -50,10 +51,7 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
         raise UsageError(f"playground: found the path {target}, needs one that ends in .html")
     variants = {"own": _own(graph)} if graph is not None else _family()
     kernels = dict.fromkeys(part for one in variants.values() for part in one.pop("kernels"))
-    modules = ",\n".join(
-        f"{json.dumps(key)}: {{ {', '.join(f'{name}: {_function(one.pop(name))}' for name in ('forward', 'losses', 'learn'))} }}"
-        for key, one in variants.items()
-    )
+    modules = ",\n".join(f"{json.dumps(key)}: {_functions(one)}" for key, one in variants.items())
     given = {"variants": variants, "examples": _examples(data), "formulas": _formulas(), "fixed": graph is not None}
     assets = files("flowgraph.playground") / "assets"
     parts = [
@@ -71,12 +69,14 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
     return target
 
 
-def _function(body: str) -> str:
-    return f"(() => {{\n{body}\nreturn step;\n}})()"
+def _functions(variant: dict[str, Any]) -> str:
+    """The functions of a network, taken out of what the page is told of it."""
+    bodies = {name: variant.pop(name) for name in ("forward", "losses", "learn")}
+    return "{ " + ", ".join(f"{name}: (() => {{\n{body}\nreturn step;\n}})()" for name, body in bodies.items()) + " }"
 
 
 def _own(graph: Graph) -> dict[str, Any]:
-    if len(graph.outputs) != 1 or graph.outputs[0].shape not in ((), (graph.outputs[0].shape or (None,))):
+    if len(graph.outputs) != 1:
         raise UsageError(f"playground: found {len(graph.outputs)} outputs, needs the loss alone")
     network = read_network(graph.outputs[0])
     return _described(network, {one: str(one.name or one.title) for one in network.adjustable})

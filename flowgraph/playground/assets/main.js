@@ -23,7 +23,8 @@ function draw(now = performance.now(), everything = true) {
   }
   if (everything || now - wordsAt > 240) {
     showWords(learner, seen);
-    $("count").textContent = `epoch ${Math.floor(learner.epoch)}, ${learner.updates.toLocaleString("en")} updates`;
+    $("count").textContent = `epoch ${Math.floor(learner.epoch)}`;
+    $("count").title = `${learner.updates.toLocaleString("en")} updates`;
     const count = learner.parameters.reduce((total, one) => total + one.data.length, 0);
     $("netNote").textContent = `${count} parameters, float64`;
     $("net").setAttribute("aria-label", `The network: ${learner.model.columns.length - 1} hidden layers, ${count} parameters; ${sentences(learner, seen).join(" ")}`);
@@ -240,6 +241,6 @@ window.onhashchange = () => {
   restart();
   refresh();
 };
-new ResizeObserver(() => !state.playing && draw()).observe(document.querySelector("main"));
+new ResizeObserver(() => requestAnimationFrame(() => !state.playing && draw())).observe(document.querySelector("main"));
 $("speed").oninput();
 refresh();
