@@ -24,6 +24,7 @@ from flowgraph.checking import GradientError
 from flowgraph.cli.bias_variance import bias_variance
 from flowgraph.cli.check import check
 from flowgraph.cli.mutate import mutate
+from flowgraph.cli.play import play
 from flowgraph.cli.predict import predict
 from flowgraph.cli.render import animate, explain, gallery, render
 from flowgraph.cli.search import search
@@ -90,7 +91,7 @@ def main() -> None:
     """Modular flow graphs with fprop and bprop, on NumPy."""
 
 
-for command in (check, mutate, render, animate, explain, gallery, train, predict, search, bias_variance):
+for command in (check, mutate, render, animate, explain, gallery, play, train, predict, search, bias_variance):
     main.add_command(command)
 
 

@@ -43,6 +43,12 @@ class DrawnGraph:
 
         return rendering.animate(self, path, run, grads, **settings)
 
+    def playground(self: Any, path: str | os.PathLike[str], data: Any = None) -> Any:
+        """Write a page (.html) in which this classifier of two inputs trains, and return its path."""
+        from flowgraph.playground import playground
+
+        return playground(path, self, data)
+
     def explain(self: Any, path: str | os.PathLike[str], wrt: Iterable[Any] | None = None) -> Any:
         """Write the derivation of the gradients as mathematics into a .html, .md or .tex, and return its path."""
         from flowgraph import rendering

@@ -32,6 +32,9 @@ Uint8Array atob seed sizes parameters given uniform step initial values async of
 """,
 )
 
+AFTER_KERNELS = "// The graph."
+"""The line after the functions that a module takes from `kernels/`: a page of several modules has them once."""
+
 _LARGEST_WRITTEN = 64
 """Elements of a constant that are written as numbers; more are written as base64, which nobody would read anyway."""
 
@@ -135,7 +138,7 @@ def module(
             "",
         ]
     )
-    return "\n\n".join([*called_by(text), text])
+    return f"\n\n{AFTER_KERNELS}\n".join(["\n\n".join(called_by(text)), text])
 
 
 def _inside(boxes: Sequence[Box], outputs: Sequence[Box]) -> set[Box]:

@@ -1,0 +1,55 @@
+// Curves over epochs: train solid, validation dashed, the best epoch dotted.
+
+function drawCurves(learner) {
+  const h = learner.history, read = (part, name) => h.map((one) => one[part][name]);
+  const best = learner.held.count ? learner.best?.epoch : undefined, at = h.map((one) => one.epoch);
+  const lines = (name) => [{ values: read("train", name), tone: "--plus", dash: [] }, { values: read("held", name), tone: "--grad", dash: [5, 3] }];
+  const now = h.at(-1), percent = (part) => (Number.isNaN(part) ? "none" : `${(100 * part).toFixed(1)} %`);
+  drawCurve("lossCurve", "mean loss", `train ${short(now.train.loss)}   validation ${short(now.held.loss)}`, at, lines("loss"), best);
+  drawCurve("errorCurve", "error", `train ${percent(now.train.error)}   validation ${percent(now.held.error)}`, at, lines("error"), best);
+  drawCurve("rateCurve", "learning rate α", convergence(learner.settings), at, [{ values: h.map((one) => one.rate), tone: "--minus", dash: [] }]);
+}
+
+// The conditions of Robbins and Monro, under which the minimum of a convex loss is approached.
+function convergence({ schedule }) {
+  if (schedule === "constant") return "Σα = ∞, Σα² = ∞: no sure convergence";
+  return "Σα = ∞, Σα² < ∞: converges";
+}
+
+function drawCurve(id, title, note, at, lines, best) {
+  const canvas = document.getElementById(id), width = canvas.clientWidth || 300, height = 108, c = fitted(canvas, width, height);
+  c.textBaseline = "alphabetic";
+  label(c, title, 0, 13, colour("--ink"), 13, "left");
+  label(c, note, width, 13, colour("--muted"), 11, "right");
+  const finite = lines.flatMap((line) => line.values.filter(Number.isFinite)), top = Math.max(...finite, 1e-9) * 1.05, end = Math.max(at.at(-1), 1);
+  const x = (epoch) => 40 + (epoch / end) * (width - 46), y = (value) => 92 - (Math.min(value, top) / top) * 68;
+  c.strokeStyle = colour("--line");
+  c.lineWidth = 1;
+  for (const part of [0, 0.5, 1]) {
+    c.beginPath();
+    c.moveTo(40, y(part * top));
+    c.lineTo(width - 4, y(part * top));
+    c.stroke();
+    label(c, short(part * top), 36, y(part * top) + 4, colour("--muted"), 10, "right");
+  }
+  label(c, "0", 40, 105, colour("--muted"), 10, "left");
+  label(c, `epoch ${Math.floor(at.at(-1))}`, width - 4, 105, colour("--muted"), 10, "right");
+  for (const line of lines) {
+    c.beginPath();
+    line.values.forEach((value, i) => Number.isFinite(value) && c.lineTo(x(at[i]), y(value)));
+    c.strokeStyle = colour(line.tone);
+    c.setLineDash(line.dash);
+    c.lineWidth = 1.6;
+    c.stroke();
+  }
+  if (best !== undefined) {
+    c.setLineDash([1, 3]);
+    c.strokeStyle = colour("--good");
+    c.beginPath();
+    c.moveTo(x(best), 24);
+    c.lineTo(x(best), 92);
+    c.stroke();
+  }
+  c.setLineDash([]);
+  canvas.setAttribute("aria-label", `${title}: ${note}`);
+}

@@ -1,0 +1,246 @@
+// The page: state, the loop of frames, what keys and pointers do.
+
+const $ = (id) => document.getElementById(id);
+const SPEEDS = [1, 2, 5, 15, 60, 240, 600, 1500, 4000];
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+let settings = fromAddress(location.hash), learner = new Learner(settings);
+const state = { playing: false, view: "values", unit: null, walk: null, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
+let fields = fieldsOf(learner), seen = null, last = 0, wordsAt = 0, curvesAt = 0, spokenAt = 0;
+
+function look() {
+  const rows = learner.rows ?? Array.from({ length: Math.min(learner.train.count, 50) }, (_, i) => i);
+  seen = learner.train.count ? learner.look(rowsOf(learner.train, rows)) : null;
+}
+
+function draw(now = performance.now(), everything = true) {
+  fields = fieldsOf(learner);
+  if (state.view === "gradients" || everything || now - wordsAt > 240) look();
+  state.layout = drawNetwork($("net"), learner, fields, seen, state);
+  drawPlane($("plane"), learner, fields, state);
+  if (everything || now - curvesAt > 80) {
+    drawCurves(learner);
+    curvesAt = now;
+  }
+  if (everything || now - wordsAt > 240) {
+    showWords(learner, seen);
+    $("count").textContent = `epoch ${Math.floor(learner.epoch)}`;
+    $("count").title = `${learner.updates.toLocaleString("en")} updates`;
+    const count = learner.parameters.reduce((total, one) => total + one.data.length, 0);
+    $("netNote").textContent = `${count} parameters, float64`;
+    $("net").setAttribute("aria-label", `The network: ${learner.model.columns.length - 1} hidden layers, ${count} parameters; ${sentences(learner, seen).join(" ")}`);
+    wordsAt = now;
+  }
+  if (now - spokenAt > 5000 || (everything && !state.playing)) {
+    const { train, held } = learner.history.at(-1);
+    $("live").textContent = `Epoch ${Math.floor(learner.epoch)}: mean loss ${short(train.loss)}, validation ${short(held.loss)}.`;
+    spokenAt = now;
+  }
+}
+
+// Updates that are due since the last frame, as many as fit into its time.
+function frame(now) {
+  if (!state.playing) return;
+  state.due = Math.min(state.due + (SPEEDS[$("speed").value] * (now - last)) / 1000, 400);
+  last = now;
+  const end = performance.now() + 7;
+  while (state.due >= 1 && performance.now() < end) {
+    learner.update();
+    state.due--;
+    if (learner.isOver) {
+      learner.parameters = learner.best.parameters;
+      play(false);
+      return;
+    }
+  }
+  draw(now, false);
+  requestAnimationFrame(frame);
+}
+
+function play(on) {
+  state.playing = on;
+  $("play").textContent = on ? "Pause" : "Play";
+  $("play").setAttribute("aria-pressed", String(on));
+  last = performance.now();
+  if (on) requestAnimationFrame(frame);
+  else draw();
+}
+
+function restart(keep = false) {
+  const { updates } = learner;
+  learner = new Learner(settings);
+  if (keep) for (let i = 0; i < Math.min(updates, 2000); i++) learner.update();
+  closeWalk();
+  state.unit = null;
+}
+
+function refresh() {
+  buildControls(settings, change, lesson, state.told);
+  $("seed").textContent = `Seed ${settings.seed}`;
+  const address = toAddress(settings);
+  history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
+  draw();
+}
+
+function change(name, value, group) {
+  settings = { ...settings, [name]: value };
+  if (LIVE.has(name)) {
+    learner.settings = settings;
+    learner.order = [];
+  } else restart();
+  refresh();
+  const focused = group && document.querySelector(`[aria-label="${group}"] [aria-checked="true"]`);
+  if (focused) focused.focus();
+}
+
+function lesson(name) {
+  const [changes, told] = LESSONS[name];
+  settings = { ...structuredClone(DEFAULTS), ...changes };
+  state.told = told;
+  restart();
+  refresh();
+  if (!calm.matches) play(true);
+}
+
+function setView(view) {
+  state.view = view;
+  for (const [id, own] of [["viewValues", "values"], ["viewGradients", "gradients"]]) $(id).setAttribute("aria-checked", String(own === view));
+  $("netTitle").textContent = view === "values" ? "Values" : "Gradients";
+  draw();
+}
+
+function openWalk(row) {
+  if (!learner.train.count) return;
+  play(false);
+  state.walk = new Walk(learner, row ?? worst());
+  $("explain").setAttribute("aria-pressed", "true");
+  $("walkCard").hidden = false;
+  $("wordsCard").hidden = true;
+  showWalk();
+}
+
+// The example with the largest loss, which teaches most.
+function worst() {
+  const [losses] = learner.plan.losses(learner.given(learner.train)).values;
+  return losses.data.reduce((found, one, i) => (one > losses.data[found] && Number.isFinite(one) ? i : found), 0);
+}
+
+function showWalk() {
+  state.walk.show($("walkCard"), { go: goWalk, take: takeStep, close: closeWalk });
+  draw();
+}
+
+function goWalk(by) {
+  state.walk.place = Math.max(0, Math.min(state.walk.steps.length - 1, state.walk.place + by));
+  showWalk();
+}
+
+function takeStep() {
+  learner.update(state.walk.example);
+  openWalk(state.walk.row);
+}
+
+function closeWalk() {
+  state.walk = null;
+  $("explain").setAttribute("aria-pressed", "false");
+  $("walkCard").hidden = true;
+  $("wordsCard").hidden = false;
+}
+
+function addPoint([u, v], y) {
+  settings = { ...settings, added: [...settings.added, [u, v, y]].slice(-500) };
+  const point = packed([[u, v, y]]), join = (one, other) => Float64Array.from([...one, ...other]);
+  learner.settings = settings;
+  learner.train = { x: join(learner.train.x, point.x), y: join(learner.train.y, point.y), count: learner.train.count + 1 };
+  learner.order = [];
+  refresh();
+}
+
+function pointOf(event) {
+  const box = $("plane").getBoundingClientRect();
+  return [((event.clientX - box.left) / box.width) * 2.2 - 1.1, 1.1 - ((event.clientY - box.top) / box.height) * 2.2];
+}
+
+$("plane").onclick = (event) => (state.walk ? openWalk(nearest(learner, pointOf(event))) : addPoint(pointOf(event), event.shiftKey ? 1 - state.added : state.added));
+$("plane").onkeydown = (event) => {
+  const by = { ArrowLeft: [-0.05, 0], ArrowRight: [0.05, 0], ArrowUp: [0, 0.05], ArrowDown: [0, -0.05] }[event.key];
+  if (by) state.cross = state.cross.map((one, i) => Math.max(-1.1, Math.min(1.1, one + by[i])));
+  else if (event.key === "Enter") addPoint(state.cross, event.shiftKey ? 1 : 0);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+  draw();
+};
+$("net").onpointermove = (event) => lookAt(tileAt(event));
+$("net").onpointerleave = () => lookAt(null);
+$("net").onclick = (event) => lookAt(tileAt(event));
+$("net").onkeydown = (event) => {
+  const layers = state.layout.layers, [layer, unit] = state.unit ?? [0, 0];
+  const next = { ArrowLeft: [layer - 1, unit], ArrowRight: [layer + 1, unit], ArrowUp: [layer, unit - 1], ArrowDown: [layer, unit + 1] }[event.key];
+  if (!next || !layers[next[0]]) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const count = layers[next[0]].tiles.length;
+  lookAt([next[0], (next[1] + count) % count]);
+};
+
+function tileAt(event) {
+  const box = $("net").getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top, { layers, tile } = state.layout;
+  for (let layer = 0; layer < layers.length; layer++) {
+    const unit = layers[layer].tiles.findIndex((spot) => x >= spot.x && x <= spot.x + tile && y >= spot.y && y <= spot.y + tile);
+    if (unit >= 0) return [layer, unit];
+  }
+  return null;
+}
+
+function lookAt(unit) {
+  if (JSON.stringify(unit) === JSON.stringify(state.unit)) return;
+  state.unit = unit;
+  $("planeTitle").textContent = unit && unit[0] ? `layer ${unit[0]}, unit ${unit[1] + 1}` : "f(x)";
+  if (!state.playing) draw();
+}
+
+$("play").onclick = () => play(!state.playing);
+$("step").onclick = () => (play(false), learner.update(), draw());
+$("epoch").onclick = () => {
+  play(false);
+  for (let i = learner.perEpoch - (learner.updates % learner.perEpoch); i > 0; i--) learner.update();
+  draw();
+};
+$("reset").onclick = () => (play(false), restart(), draw());
+$("seed").onclick = () => change("seed", settings.seed + 1);
+$("explain").onclick = () => (state.walk ? (closeWalk(), draw()) : openWalk());
+$("viewValues").onclick = () => setView("values");
+$("viewGradients").onclick = () => setView("gradients");
+for (const [id, value] of [["addA", 0], ["addB", 1]]) {
+  $(id).onclick = () => {
+    state.added = value;
+    for (const other of ["addA", "addB"]) $(other).setAttribute("aria-checked", String(other === id));
+  };
+}
+$("theme").onclick = () => {
+  const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  document.documentElement.dataset.theme = dark === "dark" ? "light" : "dark";
+  draw();
+};
+$("speed").oninput = () => ($("speedText").textContent = `${SPEEDS[$("speed").value]} updates/s`);
+document.onkeydown = (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|BUTTON/.test(event.target.tagName)) {
+    if (event.key !== "Escape") return;
+  }
+  const keys = {
+    " ": () => (state.walk ? goWalk(1) : play(!state.playing)), ArrowRight: () => (state.walk ? goWalk(1) : $(event.shiftKey ? "epoch" : "step").click()),
+    ArrowLeft: () => state.walk && goWalk(-1), r: () => $("reset").click(), R: () => $("seed").click(),
+    g: () => setView(state.view === "values" ? "gradients" : "values"), e: () => $("explain").click(), Escape: () => state.walk && (closeWalk(), draw()),
+  };
+  if (!keys[event.key]) return;
+  event.preventDefault();
+  keys[event.key]();
+};
+window.onhashchange = () => {
+  settings = fromAddress(location.hash);
+  restart();
+  refresh();
+};
+new ResizeObserver(() => requestAnimationFrame(() => !state.playing && draw())).observe(document.querySelector("main"));
+$("speed").oninput();
+refresh();

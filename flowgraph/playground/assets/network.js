@@ -1,0 +1,179 @@
+// The network: a tile for each unit, links by their weights, and under them the flow graph in the same columns.
+
+const BOX = 54;
+
+// Where everything stands, for a width in pixels.
+function layoutOf(learner, width) {
+  const columns = learner.model.columns.map((column, k) => ({ ...column, k, units: unitsOf(learner, column) }));
+  const slots = columns.length + 2, step = Math.max(width / slots, 96), most = Math.max(2, ...columns.map((one) => one.units));
+  const tile = Math.max(18, Math.min(58, step - 62, 430 / most - 8));
+  const height = most * (tile + 8) + 30, middle = height / 2 + 12;
+  const place = (slot, unit, units) => ({ x: step * (slot + 0.5) - tile / 2, y: middle + (unit - (units - 1) / 2) * (tile + 8) - tile / 2 });
+  const layers = [{ slot: 0, units: 2, tiles: [0, 1].map((unit) => place(0, unit, 2)) }];
+  columns.forEach((column, k) => layers.push({ ...column, slot: k + 1, tiles: Array.from({ length: column.units }, (_, unit) => place(k + 1, unit, column.units)) }));
+  return { layers, tile, step, height, width: step * slots, whole: height + 150 };
+}
+
+function unitsOf(learner, column) {
+  return column.weights === null ? 1 : learner.parameters[column.weights].shape[1];
+}
+
+function drawNetwork(canvas, learner, fields, seen, state) {
+  const layout = layoutOf(learner, canvas.parentElement.clientWidth), c = fitted(canvas, layout.width, layout.whole);
+  canvas.style.width = `${layout.width}px`;
+  const colours = palette(), ink = colour("--ink"), muted = colour("--muted");
+  c.textBaseline = "middle";
+  layout.layers.forEach((layer, place) => place && drawLinks(c, learner, layout, place, state, colours));
+  layout.layers.forEach((layer, place) => {
+    layer.tiles.forEach((spot, unit) => {
+      const field = place ? fields.units[place - 1][unit] : inputField(unit);
+      drawTile(c, layout, spot, state.view === "gradients" && place ? gradientTile(seen, place, unit, colours) : picture(field, scaleOf(field), colours));
+      const focus = state.unit && state.unit[0] === place && state.unit[1] === unit;
+      c.lineWidth = focus ? 3 : 1.2;
+      c.strokeStyle = focus ? colour("--plus") : ink;
+      rounded(c, spot.x, spot.y, layout.tile, layout.tile, 5);
+      c.stroke();
+      if (place && layer.bias !== null) drawBias(c, learner, layer, spot, unit, layout, colours);
+      if (place && state.view === "gradients" && !unitGradient(seen, place, unit)) label(c, "∂ = 0", spot.x + layout.tile / 2, spot.y + layout.tile / 2, muted, 10);
+    });
+    label(c, place ? (place === layout.layers.length - 1 ? "output" : `layer ${place}`) : "input", layout.step * (layer.slot + 0.5), 9, muted, 12);
+  });
+  drawFlow(c, learner, layout, seen, state);
+  return layout;
+}
+
+function inputField(axis) {
+  return Float64Array.from({ length: GRID.count }, (_, i) => GRID.x[2 * i + axis]);
+}
+
+function drawTile(c, layout, spot, image) {
+  c.save();
+  rounded(c, spot.x, spot.y, layout.tile, layout.tile, 5);
+  c.clip();
+  c.drawImage(image, spot.x, spot.y, layout.tile, layout.tile);
+  c.restore();
+}
+
+function rounded(c, x, y, width, height, radius) {
+  c.beginPath();
+  c.roundRect(x, y, width, height, radius);
+}
+
+function label(c, text, x, y, fill, size, align = "center") {
+  c.font = `${size}px system-ui, sans-serif`;
+  c.textAlign = align;
+  c.fillStyle = fill;
+  c.fillText(text, x, y);
+}
+
+function drawLinks(c, learner, layout, place, state, colours) {
+  const layer = layout.layers[place], before = layout.layers[place - 1];
+  if (layer.weights === null) return;
+  const weights = learner.parameters[layer.weights], units = layer.units, most = scaleOf(weights.data);
+  if (weights.shape[0] !== before.tiles.length) return;
+  for (let from = 0; from < before.tiles.length; from++) {
+    for (let to = 0; to < units; to++) {
+      const weight = weights.data[from * units + to], share = Math.abs(weight) / most;
+      const near = !state.unit || (state.unit[0] === place && state.unit[1] === to) || (state.unit[0] === place - 1 && state.unit[1] === from);
+      const x = before.tiles[from].x + layout.tile, y = before.tiles[from].y + layout.tile / 2, u = layer.tiles[to].x, v = layer.tiles[to].y + layout.tile / 2;
+      c.beginPath();
+      c.moveTo(x, y);
+      c.bezierCurveTo((x + u) / 2, y, (x + u) / 2, v, u, v);
+      c.lineWidth = 0.4 + 3.6 * share;
+      c.setLineDash(weight === 0 ? [2, 3] : []);
+      c.strokeStyle = `rgba(${(weight === 0 ? channels(colour("--muted")) : weight < 0 ? colours.minus : colours.plus).join()},${near ? 0.35 + 0.65 * share : 0.06})`;
+      c.stroke();
+    }
+  }
+  c.setLineDash([]);
+}
+
+function drawBias(c, learner, layer, spot, unit, layout, colours) {
+  const bias = learner.parameters[layer.bias], share = bias.data[unit] / scaleOf(bias.data), end = share < 0 ? colours.minus : colours.plus;
+  const mixed = end.map((one, k) => Math.round(colours.paper[k] + (one - colours.paper[k]) * Math.abs(share)));
+  c.fillStyle = `rgb(${mixed.join()})`;
+  c.strokeStyle = colour("--minus");
+  c.lineWidth = 1.2;
+  c.beginPath();
+  c.rect(spot.x - 4, spot.y + layout.tile - 5, 8, 8);
+  c.fill();
+  c.stroke();
+}
+
+function unitGradient(seen, place, unit) {
+  const grad = seen?.[`da${place}`];
+  if (!grad) return 0;
+  const units = grad.shape[1] ?? 1;
+  let total = 0;
+  for (let i = unit; i < grad.data.length; i += units) total += grad.data[i] ** 2;
+  return Math.sqrt(total / (grad.data.length / units));
+}
+
+// A tile of one colour: the unit's gradient against that of the output layer, by powers of ten.
+function gradientTile(seen, place, unit, colours) {
+  const columns = Object.keys(seen).filter((name) => /^da\d+$/.test(name)).length, own = unitGradient(seen, place, unit);
+  const reference = rms(seen[`da${columns}`]) || 1, share = own ? Math.max(-1, Math.min(1, Math.log10(own / reference) / 3)) : 0;
+  return picture(new Float64Array(GRID.count).fill(own ? share || 1e-9 : 0), 1, { ...colours, plus: colours.grad, minus: colours.plus });
+}
+
+// Boxes in a row: x, a, h ... f, loss, their parameters under them; rms of values or of gradients.
+function drawFlow(c, learner, layout, seen, state) {
+  const y = layout.height + 44, gradients = state.view === "gradients", tone = gradients ? "--grad" : "--plus";
+  const say = (name) => (seen?.[name] ? short(rms(seen[name])) : "");
+  let last = null;
+  const draw = (x, title, note, number, line, square = false, at = y) => {
+    rounded(c, x - BOX / 2, at - 24, BOX, 48, square ? 1 : 9);
+    c.fillStyle = colour("--card");
+    c.fill();
+    c.lineWidth = 1.4;
+    c.strokeStyle = line;
+    c.stroke();
+    label(c, title, x, at - 13, colour("--ink"), 13);
+    label(c, note, x, at + 1, colour("--muted"), 10);
+    label(c, number, x, at + 14, colour(tone), 10);
+    if (at === y) {
+      if (last !== null) arrow(c, last + BOX / 2, y, x - BOX / 2, y, gradients);
+      last = x;
+    }
+  };
+  draw(layout.step * 0.5, "x", "input", "", colour("--plus"));
+  layout.layers.slice(1).forEach((layer, i) => {
+    const k = i + 1, centre = layout.step * (layer.slot + 0.5), final = k === layout.layers.length - 1, top = superscript(k);
+    const spread = Math.min(30, layout.step / 2 - BOX / 2 - 1), pair = spread >= BOX / 2;
+    draw(pair ? centre - spread : centre, `a${top}`, `${layer.units} units`, say(gradients ? `da${k}` : `a${k}`), colour("--muted"));
+    if (pair) draw(centre + spread, final ? "f" : `h${top}`, final ? "softmax" : layer.activation, say(gradients ? `dh${k}` : final ? "f" : `h${k}`), final ? colour("--good") : colour("--muted"));
+    const names = [[layer.weights, "W"], [layer.bias, "b"]].filter(([number]) => number !== null);
+    names.forEach(([number, letter], side) => {
+      const x = names.length === 1 || !pair ? centre : centre + (side ? spread : -spread), shape = learner.parameters[number].shape.join("×");
+      if (pair || side === 0) {
+        draw(x, `${letter}${top}`, shape, gradients ? say(`dp${number}`) : short(rms(learner.parameters[number])), colour("--minus"), true, y + 72);
+        arrow(c, x, y + 48, pair ? centre - spread + (side ? 12 : 0) : centre, y + 24, gradients);
+      }
+    });
+  });
+  draw(layout.step * (layout.layers.length + 0.5), "loss", "−log fᵧ", seen?.loss ? short(seen.loss.data[0]) : "", colour("--grad"));
+}
+
+function arrow(c, x, y, u, v, back) {
+  const [sx, sy, ex, ey] = back ? [u, v, x, y] : [x, y, u, v], angle = Math.atan2(ey - sy, ex - sx);
+  c.strokeStyle = c.fillStyle = colour(back ? "--grad" : "--muted");
+  c.lineWidth = 1.2;
+  c.beginPath();
+  c.moveTo(sx, sy);
+  c.lineTo(ex, ey);
+  c.stroke();
+  c.beginPath();
+  c.moveTo(ex, ey);
+  for (const turn of [2.7, -2.7]) c.lineTo(ex + 7 * Math.cos(angle + turn), ey + 7 * Math.sin(angle + turn));
+  c.fill();
+}
+
+function superscript(number) {
+  return String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+}
+
+function short(number) {
+  if (number !== number) return "NaN";
+  if (number === 0) return "0";
+  return Math.abs(number) >= 1e-3 && Math.abs(number) < 1e4 ? String(Number(number.toPrecision(2))) : number.toExponential(0);
+}

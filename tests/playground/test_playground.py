@@ -1,0 +1,169 @@
+"""The page computes what NumPy computes, and works in a browser; a graph that it cannot show is refused."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import DataError, UsageError
+from flowgraph.playground import playground
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+in_a_browser = pytest.mark.skipif(BROWSER is None, reason="found no Chromium, in which the page is tried")
+
+
+def told(page, script, folder, address=""):
+    """What a script says at the end of the page, and the errors of the page."""
+    code = (
+        "<script>window.onerror = (text) => document.title += text;</script>",
+        f"<script>{{ const say = (() => {{ {script} }})(); document.body.append(Object.assign("
+        f'document.createElement("pre"), {{ id: "told", textContent: JSON.stringify(say) }})); }}</script>',
+    )
+    text = page.read_text("utf-8").replace("<head>", f"<head>{code[0]}").replace("</body>", f"{code[1]}</body>")
+    tried = folder / "tried.html"
+    tried.write_text(text, "utf-8")
+    command = [
+        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        "--disable-background-networking",
+        f"--user-data-dir={folder / 'profile'}", "--window-size=1400,900", "--dump-dom", tried.as_uri() + address,
+    ]  # fmt: skip
+    dom = html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
+    found = re.search(r'<pre id="told">(.*?)</pre>', dom, re.S)
+    assert found, dom[-2000:]
+    assert "<title>A network that trains</title>" in dom, dom[:500]
+    return json.loads(found[1])
+
+
+def own_graph():
+    x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
+    hidden = fg.MLP([2, 3, 2], hidden="tanh", output="linear", rng=0)
+    return fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(hidden(x), y)))
+
+
+def test_page_needs_no_network_and_is_small(tmp_path):
+    page = playground(tmp_path / "a.html")
+    text = page.read_text("utf-8")
+    assert len(text.encode()) < 1_000_000
+    assert not re.search(r"(src|href)\s*=|https?://(?!www\.w3\.org)|\bfetch\(|import\(", text)
+
+
+@in_a_browser
+def test_the_page_trains_as_numpy_does(tmp_path):
+    """Ten updates of the page, repeated by a plan in NumPy from the weights, examples and minibatches of the page."""
+    script = """
+        const rows = (a) => ({ shape: a.shape, data: Array.from(a.data) });
+        const first = learner.parameters.map(rows), batches = [], losses = [];
+        for (let i = 0; i < 10; i++) {
+          const batch = learner.minibatch();
+          losses.push(learner.look(batch).loss.data[0]);
+          learner.update(batch);
+          batches.push({ x: Array.from(batch.x), y: Array.from(batch.y) });
+        }
+        return { first, batches, losses, last: learner.parameters.map(rows) };
+    """
+    page = playground(tmp_path / "a.html")
+    said = told(page, script, tmp_path, '#depth=2&units=[5,4,8,8]&data="moons"&l1=0.001&l2=0.003&momentum=0.8')
+    x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
+    first = [np.reshape(np.array(one["data"], float), one["shape"]) for one in said["first"]]
+    values = [fg.Parameter(one, name=f"p{i}") for i, one in enumerate(first)]
+    (w1, b1, w2, b2, w3, b3) = values
+    scores = np.tanh(np.tanh(x @ w1 + b1) @ w2 + b2) @ w3 + b3
+    loss = fg.mean(fg.SoftmaxCrossEntropy(scores, y))
+    total = loss + 0.001 * fg.L1(w1, w2, w3) + 0.003 * fg.L2(w1, w2, w3)
+    speeds = [fg.Parameter(np.zeros(one.shape), name=f"v{i}") for i, one in enumerate(values)]
+    news = [0.8 * v - 0.03 * g for v, g in zip(speeds, fg.gradient(total, values), strict=True)]
+    updates = {p: p + v for p, v in zip(values, news, strict=True)} | dict(zip(speeds, news, strict=True))
+    step = fg.compile([loss], updates)
+    for batch, needed in zip(said["batches"], said["losses"], strict=True):
+        np.testing.assert_allclose(
+            step(x=np.reshape(batch["x"], (-1, 2)), y=np.array(batch["y"], int))[0], needed, rtol=1e-11
+        )
+    for one, other in zip(values, said["last"], strict=True):
+        np.testing.assert_allclose(one.value.ravel(), other["data"], rtol=1e-10, atol=1e-13)
+
+
+@in_a_browser
+@pytest.mark.parametrize("address", ["", "#depth=0", '#depth=4&activation="sigmoid"', '#activation="relu"&data="none"',
+                                     "#junk&rate=-1&units=[99]&depth=7&__proto__=1"])  # fmt: skip
+def test_every_part_of_the_page_works(address, tmp_path):
+    """Lessons, views, the walk and its step, points that are added: no error, no canvas wider than the page."""
+    script = """
+        const said = { wide: document.documentElement.scrollWidth, settings: { ...settings } };
+        for (const name of Object.keys(LESSONS)) { lesson(name); play(false); }
+        onhashchange();
+        for (let i = 0; i < 30; i++) learner.update();
+        setView("gradients");
+        addPoint([0.5, 0.5], 1); addPoint([-0.5, -0.5], 0);
+        openWalk();
+        const before = state.walk.seen.loss.data[0], after = state.walk.after();
+        while (state.walk.place < state.walk.steps.length - 1) goWalk(1);
+        takeStep();
+        const taken = state.walk.seen.loss.data[0];
+        closeWalk();
+        said.formulas = Object.values(GIVEN.formulas).every((text) => text.startsWith("<math"));
+        said.same = Math.abs(taken - after) < 1e-12;
+        said.words = document.querySelectorAll("#words li").length;
+        return said;
+    """
+    said = told(playground(tmp_path / "a.html"), script, tmp_path, address)
+    assert said["wide"] <= 1400
+    assert said["same"]
+    assert said["formulas"]
+    assert said["settings"]["rate"] == 0.03
+
+
+@in_a_browser
+def test_the_address_repeats_a_state(tmp_path):
+    page = playground(tmp_path / "a.html")
+    script = """
+        for (let i = 0; i < 25; i++) learner.update();
+        return [toAddress(settings), Array.from(learner.parameters[0].data)];
+    """
+    address, values = told(page, script, tmp_path, '#data="xor"&seed=7&l2=0.003')
+    again, same = told(page, script, tmp_path, f"#{address}")
+    assert again == address
+    assert values == same
+
+
+@in_a_browser
+def test_a_graph_of_ones_own_with_ones_own_points(tmp_path):
+    graph = own_graph()
+    rng = np.random.default_rng(0)
+    points, kinds = rng.normal(size=(60, 2)) * 5 + 3, np.where(np.arange(60) % 2, "up", "down")
+    page = graph.playground(tmp_path / "own.html", (points, kinds))
+    script = """
+        const values = learner.parameters.map((one) => Array.from(one.data));
+        return [values, learner.train.count + learner.held.count, learner.look(learner.minibatch()).loss.data[0]];
+    """
+    values, count, loss = told(page, script, tmp_path)
+    assert count == 60
+    assert np.isfinite(loss)
+    for one, found in zip(graph.parameters, values, strict=True):
+        np.testing.assert_array_equal(one.value.ravel(), found)
+
+
+def test_what_cannot_be_shown_is_refused(tmp_path):
+    x = fg.Input("x", shape=("N", 3))
+    y = fg.Input("y", shape=("N",), dtype=int)
+    w = fg.Parameter(np.zeros((3, 2)), name="w")
+    with pytest.raises(UsageError, match=r"found the inputs x \(N, 3\), y \(N,\), needs one of shape \(N, 2\)"):
+        fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(x @ w, y))).playground(tmp_path / "a.html")
+    z = fg.Input("z", shape=("N", 2))
+    three = fg.Parameter(np.zeros((2, 3)), name="three")
+    with pytest.raises(UsageError, match=r"found scores of shape .N, 3., needs those of two classes"):
+        fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(z @ three, y))).playground(tmp_path / "a.html")
+    with pytest.raises(UsageError, match="found no loss of classes in the graph, needs one of SoftmaxCrossEntropy"):
+        fg.Graph(fg.mean(z @ w[:2])).playground(tmp_path / "a.html")
+    with pytest.raises(UsageError, match=r"needs one that ends in \.html"):
+        playground(tmp_path / "a.svg")
+    wide = fg.MLP([2, 40, 2], output="linear", rng=0)
+    with pytest.raises(UsageError, match=r"found 40 units .* needs 16 at most"):
+        fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(wide(z), y))).playground(tmp_path / "a.html")
+    with pytest.raises(DataError, match=r"x of shape \(4, 2\) and 3 classes, needs two columns and two classes"):
+        playground(tmp_path / "a.html", data=(np.zeros((4, 2)), [0, 1, 2, 2]))
+    assert not list(tmp_path.iterdir())
