@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # 128 + SIGINT, the status by which a shell knows a program that Ctrl-C ended
 
 
 def _is_command(arguments: list[str], original: list[str]) -> bool:

@@ -16,8 +16,11 @@ from flowgraph.shapes.size import Shape, evaluate, fit
 from flowgraph.shapes.spec import Spec, sample
 
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
+"""Numbers that stand for named sizes in trials: first some with many divisors, as boxes split and reshape axes."""
+
 _cache: dict[Hashable, Any] = {}
 _LARGEST_CACHE = 4096
+"""Results of trials that are kept, some hundred bytes each: a few megabytes at most."""
 
 LARGEST_TRIAL = 1 << 24
 """Elements of the children on which a box from a file is tried at most."""

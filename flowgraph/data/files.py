@@ -197,6 +197,7 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         classes = tuple(map(str, found))
     if len(classes) < 2:
         raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")
+    # a class of which most have fewer than three examples is rather a name, a date, or a number in words
     if kind == "auto" and len(classes) > max(20, len(values) // 3):
         raise DataError(
             f"{where}: found {len(classes)} different values in {len(values)} rows; say which they are, "

@@ -31,6 +31,7 @@ class Standardiser:
         """By the mean and the standard deviation of these inputs."""
         x = np.asarray(x)
         scale = x.std(axis=0)
+        # a column of equal numbers has a standard deviation of rounding errors, 1e-16 of their size, in place of 0
         return cls(x.mean(axis=0), np.where(scale > 1e-12 * np.abs(x).max(axis=0), scale, 1).astype(x.dtype))
 
     def __call__(self, x: object) -> Any:

@@ -12,6 +12,7 @@ from flowgraph.box import Box, Value
 from flowgraph.debugging.bisect_nonfinite import Index
 
 SHOWN = 14
+"""Boxes of a long chain that are shown, its two ends: what fits a screen with the header."""
 
 
 @dataclass(frozen=True)

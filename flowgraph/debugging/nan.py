@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Seeds = Callable[[Any], list[Any]]
 MOST_FED = 12
+"""Values that are shown below the box that made the bad number: as many as a screen has room for."""
 
 
 class Bad(NamedTuple):

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from flowgraph.graph import Graph
 
 VANISHING = 1e-7
+"""The largest element of a vanishing gradient: below the machine epsilon of float32 it moves no parameter of size 1."""
+
 WORTH_TELLING = 0.05
+"""A box at which fewer elements of a gradient are lost than one in twenty is no reason, and is left out."""
 
 
 def why_zero(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box, gradient: Value) -> ZeroReport:

@@ -7,7 +7,7 @@ from pathlib import Path
 from flowgraph.demo.digits import Examples, Network
 from flowgraph.graph import Graph
 
-SHOWN_EXAMPLES = 32
+SHOWN_EXAMPLES = 32  # one batch of the training
 
 
 def write_pictures(network: Network, examples: Examples, out: Path) -> tuple[Path, ...]:

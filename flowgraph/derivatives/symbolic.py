@@ -20,6 +20,7 @@ from flowgraph.graph.steps import Step
 from flowgraph.shapes.size import Size, evaluate
 
 _SIZES = (3, 4, 2, 5)
+"""Numbers that stand for named sizes where a derived bprop is held against values: different, small, above 1."""
 
 
 def on_boxes(step: Step, differences: bool) -> Step:
@@ -143,6 +144,7 @@ def _agree(one: Value, other: Value) -> bool:
             a, b = np.broadcast_arrays(a, b)
         except ValueError:
             return False
+        # two formulas for one gradient differ by rounding, a wrong one by some of the value: half the digits tell
         rough = 1e-4 if np.result_type(a, b) == np.float32 else 1e-9
         if not np.allclose(a, b, rtol=rough, atol=rough, equal_nan=True):
             return False

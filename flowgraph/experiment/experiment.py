@@ -21,6 +21,7 @@ from flowgraph.training.problem import Problem, mlp_problem
 from flowgraph.training.trainer import Trainer
 
 BATCH = 1024
+"""Rows that are predicted at once: calls of NumPy then cost little, and layers stay in the cache."""
 
 COPIES = 4
 """Arrays as large as the parameters that a training holds, at least: they, their gradients, what the rule remembers."""

@@ -20,6 +20,7 @@ from flowgraph.training.history import History
 from flowgraph.training.history_plot import picture
 
 _CONFUSION = 20
+"""Classes up to which the table of confusions fits a page."""
 
 
 def write_report(

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 SECONDS = 1.6
 """For a step; the last one stays three times as long."""
 
-_LINE = 19.0
-_SIZE = 13
+_LINE, _SIZE = 19.0, 13  # pixels from line to line of text, and of its letters
 _SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", _SVG)
 

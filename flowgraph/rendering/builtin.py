@@ -10,6 +10,7 @@ MOST_TILES = 2000
 """Beyond, dot is not asked: it would take minutes."""
 
 _LONG = 12
+"""Links of a chain below which no picture is folded into lines: at its usual size it fits a screen."""
 
 
 def draw_builtin(picture: Picture, theme: str = "light") -> str:

@@ -13,11 +13,20 @@ GAP = 16.0
 """Between two members of a column."""
 
 COLUMN_GAP = 34.0
+"""Pixels between columns, in which an arrow and its label fit."""
+
 LINE_GAP = 46.0
+"""Pixels between the lines of a folded level, for the link that leads back and its frame."""
+
 LONGEST_ROUTED = 16
 """Columns that a link may pass with a place of its own in each."""
 
 _SWEEPS = 4
+"""Passes over the columns, twice there and back.
+
+Source: Gansner et al. 1993, A technique for drawing directed graphs, whose 24 passes order the members too; here they
+only move them, and a picture is made anew each time that a notebook shows it.
+"""
 
 
 @dataclass

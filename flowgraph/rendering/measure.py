@@ -6,8 +6,14 @@ from flowgraph.rendering.metrics import text_width
 from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
 
 PADDING = (10.0, 7.0)
+"""Pixels beside and above the rows of a tile."""
+
 CELL = (6.0, 7.0)
+"""Width and height of a cell of a strip, in pixels."""
+
 SWATCH = (14.0, 10.0)
+"""Width and height of a swatch, in pixels."""
+
 SPACE = 6.0
 """Between the items of a row."""
 

@@ -30,7 +30,11 @@ _WIDTHS = {
     "…": 1000,
 }
 _OTHER = 620
+"""Width of any other letter, in thousandths of the size: between Helvetica's capitals and its small letters."""
+
 _BOLD = 1.13
+"""How much wider the bold letters are."""
+
 _SLACK = 1.14
 """Room for the fonts that stand in for Helvetica."""
 

@@ -11,6 +11,7 @@ from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import number_text, shape_text, shortened
 
 _MOST = 4
+"""Operations that are named on the tile; the tooltip has all boxes."""
 
 
 def module_tile(subject: Subject, module: Module, id: str) -> Tile:

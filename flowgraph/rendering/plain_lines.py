@@ -15,7 +15,7 @@ from flowgraph.rendering.wording import exact_text, shortened
 LONGEST = 80
 """Characters of an expression; one that is longer is left to the page of `graph.explain`."""
 
-_FIRST = 0xF0000
+_FIRST = 0xF0000  # the first character of Unicode's private planes, which no formula holds
 _BRACED = re.compile("\\{([\U000f0000-\U000ffffd])\\}")
 _ALONE = re.compile("\\((-?)([\U000f0000-\U000ffffd]|[\\d.]+)\\)(?=/)|(?<=/)\\(([\U000f0000-\U000ffffd]|[\\d.]+)\\)")
 _GRADIENT = re.compile("∇_?([\U000f0000-\U000ffffd])")

@@ -9,6 +9,7 @@ from flowgraph.rendering.picture import Link
 Point = tuple[float, float]
 
 _APART = 10.0
+"""Pixels between two arrowheads at one tile, as wide as one."""
 
 
 def spread(routes: list[tuple[Link, list[Point]]], heights: Mapping[str, float]) -> None:

@@ -14,6 +14,7 @@ BINS = 15
 """An odd number, so that zero has a bin of its own in the middle."""
 
 _ENOUGH = 200_000
+"""Elements that a histogram of 15 bins counts: the share of a bin is then known to 0.1 %."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from flowgraph.rendering.layout import Layout, Place, Point, placed_links
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
 
-PAD = 18.0
+PAD = 18.0  # pixels around the picture
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"
 
 

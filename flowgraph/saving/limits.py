@@ -16,14 +16,22 @@ from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec
 
 MOST_AXES = 64
+"""Those that an array of NumPy 2 has at most (NPY_MAXDIMS)."""
+
 LARGEST_NUMBER = (1 << 63) - 1
-MOST_TERMS = 256
-MOST_NAMES = 256
+"""The largest int64, in which NumPy counts elements and bytes."""
+
+MOST_TERMS = MOST_NAMES = 256
+"""Of the sizes of one shape: products of sizes multiply their terms, so a chain of boxes could ask for any number."""
+
 MOST_IN_RANGES = 1 << 16
+"""Numbers of a list that is written as ranges, which a few bytes could make fill the memory."""
+
 MOST_TRIED = 1 << 28
 """Elements on which boxes without a rule for their shape are tried, in one file."""
 
 _LONGEST = 500
+"""Characters of the text of an error about a file: what the file says may stand in it."""
 
 
 def check_shapes(specs: Iterable[Spec]) -> None:

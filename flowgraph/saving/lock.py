@@ -25,6 +25,7 @@ WAIT = 0.5
 """Seconds between two looks at a lock that is waited for."""
 
 _TRIES = 200
+"""Looks, a hundredth of a second apart, at a lock that another process removes: two seconds for a deletion."""
 
 
 class Lock:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 SAMPLERS = ("tpe", "random", "grid", "quasi-random", "gp")
 PRUNERS = ("median", "halving", "hyperband", "none")
 HEARTBEAT = 10
+"""Seconds between two signs of life of a process in the database; Optuna's documentation has 60."""
+
 GRACE = 60
+"""Seconds without a sign, six of them, after which a process is taken for dead."""
 
 
 def optuna() -> Any:
@@ -86,6 +89,7 @@ def pruner_of(given: object) -> Any:
     """The pruner; each waits some epochs before it stops a training."""
     pruners = optuna().pruners
     if given == "median":
+        # five trials, and five epochs of each, before a median means anything; the first is Optuna's default
         return pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=5)
     if given == "halving":
         return pruners.SuccessiveHalvingPruner(min_resource=3)
@@ -107,6 +111,7 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
     package = optuna()
     if storage is not None:
         url = str(storage) if "://" in str(storage) else f"sqlite:///{Path(storage).absolute()}"
+        # seconds that SQLite waits for a lock: many processes write at the same time, each for some milliseconds
         patience = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
         with _quiet():
             retry = package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)

@@ -18,6 +18,7 @@ from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import read_count, read_number
 
 POINTS = 5
+"""Points of a range in a grid, unless it says how many: two settings give 25 trials, about the default of a search."""
 
 
 @strict_settings

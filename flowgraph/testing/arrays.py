@@ -31,6 +31,7 @@ def float32_like_float64(case: Case) -> None:
     narrow = case.cast(np.float32)
     wide = narrow.cast(np.float64)
     value = narrow.box.fprop(*narrow.children)
+    # 2,000 units of float32 for a value, ten times as many for a gradient: sums and decompositions lose some digits
     assert_same(value, wide.box.fprop(*wide.children), case, "float32 value", 2e-4)
     grad = seeds(value)
     wide_grad = tuple(map(_doubled, grad)) if isinstance(grad, tuple) else _doubled(grad)

@@ -26,6 +26,7 @@ def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, 
         value = case.box.fprop(*moved)
         return float(sum(product(g, v) for g, v in zip(parts(grad), parts(value), strict=True)))
 
+    # halved from 3e-3, where children are of size 1: Ridders 1982, Accurate computation of F'(x) and F'(x) F''(x)
     steps = [3e-3 / 2**k for k in range(5)]
     row = [(objective(h) - objective(-h)) / (2 * h) for h in steps]
     best, error = row[-1], np.inf
@@ -48,6 +49,7 @@ def gradient_by_central_differences(case: Case) -> None:
         numeric, error = slope(case, directions, grad)
         terms = [product(d, g) for d, g in zip(directions, grads_of(case, grad), strict=True)]
         size = sum(abs(t) for t in terms)
+        # 10: the error of an extrapolation is an estimate; 1e-9: what fprop itself loses, a thousandth of a wrong digit
         require(
             abs(sum(terms) - numeric) <= 10 * error + 1e-9 * (1 + size),
             f"{case}: bprop gives the slope {sum(terms)}, central differences {numeric} ± {error}",
@@ -62,6 +64,7 @@ def gradient_by_complex_step(case: Case) -> None:
     moved: list[Any] = list(case.children)
     directions = [np.asarray(rng.normal(size=case.children[i].shape)) for i in case.floats]
     for i, direction in zip(case.floats, directions, strict=True):
+        # so small that its square is lost: Squire and Trapp 1998, Using complex variables to estimate derivatives
         moved[i] = case.children[i] + 1e-30j * direction
     grad = seeds(case.box.fprop(*case.children))
     try:

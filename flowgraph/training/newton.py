@@ -19,6 +19,7 @@ from flowgraph.training.problem import Problem, problem_of, without_updates
 from flowgraph.training.settings import read_count, read_number
 
 WORST_DAMPING = 1e12
+"""Damping, as a multiple of the largest curvature, at which the search for a lower objective ends: no step is left."""
 
 SEED = 0
 """One draw of random leaves for all steps: one function to minimise."""
@@ -113,6 +114,7 @@ class _Newton:
         """The smallest damping that gives a positive definite matrix and a lower objective; whether there was one."""
         start = self.flat.read()
         scale = float(np.abs(np.diag(matrix)).max()) or 1.0
+        # Marquardt's factor of 10 both ways; from 1e-6 on, as less damping changes nothing that rounding would not
         self.damping = self.damping / 10 if self.damping > 1e-9 * scale else 0.0
         while self.damping <= WORST_DAMPING * scale:
             damped = matrix + self.damping * np.eye(len(grad)) if self.damping else matrix
@@ -154,6 +156,7 @@ def _without_gradient(matrix: Array) -> str:
     A curvature of 0 comes out as a rounding error of either sign, so that Cholesky's method cannot tell.
     """
     eigenvalues = np.linalg.eigvalsh(matrix)
+    # eigenvalues of a double matrix are off by n eps of the largest, n up to some thousand parameters
     rounding = 1e-10 * np.abs(eigenvalues).max()
     if eigenvalues[0] < -rounding:
         return f"at a saddle: {_curvature(matrix)}"

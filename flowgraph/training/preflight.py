@@ -17,6 +17,7 @@ from flowgraph.training.problem import Problem, problem_of
 from flowgraph.training.settings import read_count
 
 LOOKED_AT = 256
+"""Examples on which the model is run: means over them are known to a sixteenth of their spread."""
 
 
 class PreflightError(FlowgraphError, ValueError):

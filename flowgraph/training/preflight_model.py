@@ -16,6 +16,11 @@ from flowgraph.training.preflight_data import class_losses
 from flowgraph.training.problem import Problem
 
 ABOVE_CHANCE = 1.5
+"""Nats by which the loss of a new model may lie above log C.
+
+Measured on MLPs with tanh, sigmoid, ReLU and GELU, one to three layers and five seeds: standardised iris, wine and
+digits start at most 1.0 above it; ReLU on wine and digits as they are, whose inputs are too large, from 6 to 120 above.
+"""
 
 
 def check_start(problem: Problem, run: Run) -> tuple[Any, ...] | None:
@@ -54,6 +59,7 @@ def check_units(run: Run) -> tuple[Any, ...] | None:
         (slopes,) = box.bprop(np.ones_like(h), h, a)
         flat = is_flat(box, slopes)
         stuck = float(dead_units(flat).mean())
+        # at the start of the networks above at most 8 % of the units and 56 % of the values (of ReLU) are flat
         if stuck > 0.5 or flat.mean() > 0.9:
             share = f"{stuck:.0%} of the units" if stuck > 0.5 else f"{flat.mean():.0%} of the values"
             found = f"{share} of {run.graph.names[box]!r} are {box.saturates}: {_flat(box)}"

@@ -17,7 +17,10 @@ SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
 _ALONG = np.array([[0.3, -1.0, 0.2], [0.8, 0.5, -0.7], [-0.1, 0.4, 1.2]])
 
 _FEW_DIGITS = 100.0
+"""The largest condition number of a matrix whose cofactors come from its inverse, which loses as many digits: two."""
+
 _NOTHING = 1e-30
+"""In place of the largest element of a matrix of zeros, so that dividing by it gives zeros."""
 
 
 class Cofactors(OfMatrices):

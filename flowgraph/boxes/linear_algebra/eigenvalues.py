@@ -29,6 +29,7 @@ from flowgraph.shapes.spec import same
 _MATRIX = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 
 _DEFECTIVE = 1e-3
+"""Eigenvectors from whose inverse rounding takes all but three digits count as dependent: the matrix is defective."""
 
 
 class Eigh(OfMatrices):

@@ -25,6 +25,10 @@ from flowgraph.shapes.size import Size
 
 _TALL = np.array([[2.0, -0.5], [0.7, 1.5], [-0.4, 0.6], [1.1, 0.2]])
 _NEGLIGIBLE = 1e-9
+"""Up to this `rcond` what is cut off is rounding, and the pseudo-inverse has the slope of a matrix of that rank.
+
+Above it singular values that matter are cut off, and turn into what is kept as the matrix changes: see `_cut`.
+"""
 
 
 class Pinv(OfMatrices):

@@ -86,6 +86,7 @@ def identity_minus(a: Value) -> Any:
 
 def rounding(values: Value) -> Any:
     """The difference up to which the values of a factorisation count as equal, and up to which one counts as 0."""
+    # LAPACK's bounds are a modest multiple of eps times the norm (LAPACK Users' Guide, 4.7); 16 leaves room for it
     return 16 * float(np.finfo(values.dtype).eps) * np.sum(np.abs(values), axis=-1, keepdims=True)
 
 

@@ -181,7 +181,7 @@ class GELU(Elementwise):
 
 
 _SCALE = math.sqrt(2 / math.pi)
-_CUBIC = 0.044715
+_CUBIC = 0.044715  # Hendrycks and Gimpel 2016, Gaussian error linear units, "gelu approximation"
 
 
 def _inner(a: Value) -> Any:

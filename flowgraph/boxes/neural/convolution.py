@@ -16,6 +16,10 @@ from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same, shape_text
 
 _CACHE = 2**18
+"""Numbers in the matrix of a window that is made at once: a megabyte of float32, which stays in the second-level cache.
+
+Of 2**14 to 2**22 within 3 % of the fastest on three layers of four, and 17 % behind 2**20 on one of 16 channels.
+"""
 
 
 class Convolving(Box, abstract=True):

@@ -13,7 +13,10 @@ from flowgraph.boxes.special.scipy_special import Special, special
 
 _SLOPE = 2 / math.sqrt(math.pi)
 _FAR = 10.0
+"""From here on the series below is exact to rounding; before it the difference of two close numbers has 14 digits."""
+
 _TERMS = 12
+"""Terms of that series: the error at 10 is 3e-16 with 12, 2e-14 with 10."""
 
 
 class Erf(Special):
