@@ -14,7 +14,7 @@ import flowgraph
 
 ORDER = (
     "printable", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
-    "functional", "checking", "testing", "rendering", "mutation", "data", "training", "demo", "playground",
+    "functional", "checking", "testing", "rendering", "mutation", "data", "training", "figures", "demo", "playground",
     "experiment", "search", "interop", "cli",
 )  # fmt: skip
 ANYWHERE = ("starting", "__version__")
