@@ -39,7 +39,7 @@ class Subject(NamedTuple):
                 f"{name_of(self.f)}: returned the shape {shape_text(box.shape)}, and only a scalar has a gradient by "
                 f"itself; reduce it with np.sum or np.mean, or use jacobian, elementwise_grad or vjp"
             )
-        return self.real(np.reshape(box, ()) if box.shape else box)
+        return self.real(box.reshape(()) if box.shape else box)
 
     def outputs(self) -> list[Box]:
         """The boxes of the output, one or a container of them."""

@@ -17,9 +17,15 @@ from typing import Any
 import numpy
 from numpy import *  # noqa: F403
 
-from flowgraph.numpy import fft, linalg, random
+from flowgraph.numpy import fft, linalg, random  # type: ignore[no-redef]
 from flowgraph.numpy.concatenation import c_, r_
-from flowgraph.numpy.construction import array, asanyarray, asarray, ascontiguousarray, full
+from flowgraph.numpy.construction import (  # type: ignore[no-redef]
+    array,
+    asanyarray,
+    asarray,
+    ascontiguousarray,
+    full,
+)
 
 __all__ = ["array", "asanyarray", "asarray", "ascontiguousarray", "c_", "fft", "full", "linalg", "r_", "random"]
 __all__ += numpy.__all__

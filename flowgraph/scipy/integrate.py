@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,7 @@ def odeint(func: Slope, y0: Any, t: Any, args: tuple[Any, ...] = (), **settings:
 
 def _solved(func: Slope, y0: Any, t: Any, args: tuple[Any, ...] = (), **settings: Any) -> Any:
     try:
-        from scipy import integrate
+        integrate = importlib.import_module("scipy.integrate")
     except ImportError as missing:
         raise ImportError(f"odeint needs SciPy; {install_hint('scipy')}") from missing
     return integrate.odeint(func, y0, t, args, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,10 @@ def cdf(x: Any, mean: Any = None, cov: Any = 1.0, **settings: Any) -> Any:
                 f"and has no gradient"
             )
     try:
-        from scipy.stats import multivariate_normal
+        of_scipy = importlib.import_module("scipy.stats")
     except ImportError as missing:
-        raise ImportError(f"multivariate_normal.cdf needs SciPy, {install_hint('scipy')}") from missing
-    return multivariate_normal.cdf(x, mean, cov, **settings)
+        raise ImportError(f"multivariate_normal.cdf needs SciPy; {install_hint('scipy')}") from missing
+    return of_scipy.multivariate_normal.cdf(x, mean, cov, **settings)
 
 
 def entropy(mean: Any = None, cov: Any = 1.0) -> Any:

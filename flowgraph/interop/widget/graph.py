@@ -20,7 +20,7 @@ MOST_NUMBERS = 40
 """Elements of a value that the panel under the picture shows."""
 
 
-class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
+class GraphWidget(anywidget.AnyWidget):
     """A graph in a notebook: click a box, and its value, gradient and the box itself are at hand in Python.
 
     Parameters
@@ -117,7 +117,7 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
                 return str(name)
         raise UsageError(f"GraphWidget: found {box.title}, which is not in the graph that is drawn")
 
-    @traitlets.validate("selected")  # type: ignore[untyped-decorator]
+    @traitlets.validate("selected")
     def _check_selected(self, proposal: Any) -> str:
         name = str(proposal["value"])
         if name and name not in self._tiles:
@@ -125,7 +125,7 @@ class GraphWidget(anywidget.AnyWidget):  # type: ignore[misc]
             raise UsageError(f"GraphWidget: found no box {name!r} in the picture; there are {', '.join(near)} ...")
         return name
 
-    @traitlets.observe("selected")  # type: ignore[untyped-decorator]
+    @traitlets.observe("selected")
     def _on_selected(self, change: Any) -> None:
         self._tell()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowgraph.training.trainer import Trainer
 
 
-class TrainingWidget(anywidget.AnyWidget, Callback):  # type: ignore[misc]
+class TrainingWidget(anywidget.AnyWidget, Callback):
     """A callback of `fg.fit` that shows in a notebook how the training goes.
 
     Show it in a cell, then give it to a training, which may run in the same cell below `display(widget)`.
@@ -47,7 +47,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):  # type: ignore[misc]
     _esm = HERE / "training.js"
     _css = STYLE
 
-    points = traitlets.List().tag(sync=True)
+    points: Any = traitlets.List().tag(sync=True)
     stop_asked = traitlets.Bool(False).tag(sync=True)
     _status = traitlets.Unicode("not started").tag(sync=True)
     _running = traitlets.Bool(False).tag(sync=True)
