@@ -54,6 +54,7 @@ CALLS = {
         f"functional.{name}": lambda name=name, **keywords: getattr(F, name)(cubed, **keywords)(np.ones(2))
         for name in ("elementwise_grad", "grad", "hessian", "jacobian", "value_and_grad")
     },
+    "functional.grad_and_aux": lambda **keywords: F.grad_and_aux(lambda a: (cubed(a), a), **keywords)(np.ones(2)),
     **{
         f"functional.{name}": lambda name=name, **keywords: getattr(F, name)(cubed, **keywords)(np.ones(2), np.ones(2))
         for name in ("hvp", "jvp")

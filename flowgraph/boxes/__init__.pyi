@@ -243,6 +243,7 @@ from flowgraph.boxes.neural.elementwise_loss import SquaredError as SquaredError
 from flowgraph.boxes.shape.reshaping import Squeeze as Squeeze
 from flowgraph.boxes.shape.joining import Stack as Stack
 from flowgraph.boxes.reduction.variance import Std as Std
+from flowgraph.boxes.special.gamma_function import StudentCdf as StudentCdf
 from flowgraph.boxes.elementwise.arithmetic import Subtract as Subtract
 from flowgraph.boxes.reduction.sums import Sum as Sum
 from flowgraph.boxes.engine.shape_like import SumLike as SumLike
@@ -565,6 +566,7 @@ __all__ = [
     "Squeeze",
     "Stack",
     "Std",
+    "StudentCdf",
     "Subtract",
     "Sum",
     "SumLike",

@@ -3,7 +3,8 @@
 Each of these takes a function and gives another, called as the first is; arguments may be arrays, floats, and dicts,
 lists, tuples and dataclasses of them, and gradients come in the same containers. All take the same settings:
 
-- `argnums` says by which positional arguments: a place, or a tuple of places for a tuple of gradients.
+- `argnums` says by which positional arguments: a place, or a tuple of places for a tuple of gradients. autograd's name
+  for it, `argnum`, is taken too.
 - `seed` repeats what `fg.Random` and `fg.dropout` in the function draw; without it every call draws anew.
 - `cache=False` calls the function in every call, where it reads something that cannot be seen from its code.
 - `fallback="central differences"` is for what has no second derivative, as in `fg.gradient`.
@@ -19,15 +20,25 @@ from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
 from flowgraph.functional.calls import Derived
+from flowgraph.functional.custom import checkpoint, custom_vjp
+from flowgraph.functional.flat import flatten, flatten_func
 from flowgraph.functional.trace import trace
 
 __all__ = [
+    "checkpoint",
+    "custom_vjp",
     "elementwise_grad",
+    "flatten",
+    "flatten_func",
     "grad",
+    "grad_and_aux",
     "hessian",
+    "hessian_vector_product",
     "hvp",
     "jacobian",
     "jvp",
+    "make_jvp",
+    "make_vjp",
     "trace",
     "value_and_grad",
     "vjp",
@@ -36,11 +47,8 @@ __all__ = [
 Function = Callable[..., Any]
 
 _CALLED_HERE = {
-    "hessian_vector_product": "hvp, called as hvp(f)(x, vector)",
     "make_hvp": "hvp, called as hvp(f)(x, vector)",
-    "make_vjp": "vjp, called as vjp(f)(x, vector)",
     "vector_jacobian_product": "vjp, called as vjp(f)(x, vector)",
-    "make_jvp": "jvp, called as jvp(f)(x, vector)",
     "jacfwd": "jacobian",
     "jacrev": "jacobian",
     "multigrad": "grad with a tuple as argnums",
@@ -65,8 +73,7 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    _refuse("grad", unknown)
-    return Derived(f, argnums, transforms.grad, False, fallback, seed, cache)
+    return Derived(f, _argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed, cache)
 
 
 def value_and_grad(
@@ -79,8 +86,9 @@ def value_and_grad(
     **unknown: Any,
 ) -> Derived:
     """The value and the gradient, for the price of one run."""
-    _refuse("value_and_grad", unknown)
-    return Derived(f, argnums, transforms.value_and_grad, False, fallback, seed, cache)
+    return Derived(
+        f, _argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed, cache
+    )
 
 
 def elementwise_grad(
@@ -99,8 +107,9 @@ def elementwise_grad(
     >>> elementwise_grad(np.sin)(np.zeros(2))
     array([1., 1.])
     """
-    _refuse("elementwise_grad", unknown)
-    return Derived(f, argnums, transforms.elementwise_grad, False, fallback, seed, cache)
+    return Derived(
+        f, _argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed, cache
+    )
 
 
 def jacobian(
@@ -113,8 +122,7 @@ def jacobian(
     **unknown: Any,
 ) -> Derived:
     """All derivatives of the result, of shape (*result.shape, *argument.shape)."""
-    _refuse("jacobian", unknown)
-    return Derived(f, argnums, transforms.jacobian, False, fallback, seed, cache)
+    return Derived(f, _argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed, cache)
 
 
 def hessian(
@@ -127,8 +135,7 @@ def hessian(
     **unknown: Any,
 ) -> Derived:
     """The second derivatives of a scalar, of shape (*argument.shape, *argument.shape); of containers, by pairs."""
-    _refuse("hessian", unknown)
-    return Derived(f, argnums, transforms.hessian, False, fallback, seed, cache)
+    return Derived(f, _argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed, cache)
 
 
 def vjp(
@@ -141,8 +148,7 @@ def vjp(
     **unknown: Any,
 ) -> Derived:
     """The vector-Jacobian product: a function of the arguments, then of a vector of the shape of the result."""
-    _refuse("vjp", unknown)
-    return Derived(f, argnums, transforms.vjp, True, fallback, seed, cache)
+    return Derived(f, _argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed, cache)
 
 
 def jvp(
@@ -161,8 +167,7 @@ def jvp(
     >>> jvp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
     array([2., 0.])
     """
-    _refuse("jvp", unknown)
-    return Derived(f, argnums, transforms.jvp, True, fallback, seed, cache)
+    return Derived(f, _argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed, cache)
 
 
 def hvp(
@@ -175,16 +180,87 @@ def hvp(
     **unknown: Any,
 ) -> Derived:
     """The Hessian-vector product: a function of the arguments, then of a vector like those that are differentiated."""
-    _refuse("hvp", unknown)
-    return Derived(f, argnums, transforms.hvp, True, fallback, seed, cache)
+    return Derived(f, _argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed, cache)
 
 
-def _refuse(who: str, unknown: Mapping[str, Any]) -> None:
-    """Refuse a keyword that is none; `argnum` is what autograd calls argnums."""
-    for name, value in unknown.items():
-        if name == "argnum":
-            raise UsageError(f"{who}: found argnum={value!r}, needs argnums={value!r}")
-        raise UsageError(f"{who}: found {name}=, needs argnums=, fallback=, seed= or cache=")
+def grad_and_aux(
+    f: Function,
+    argnums: Any = 0,
+    *,
+    fallback: Fallback | None = None,
+    seed: Any = None,
+    cache: bool = True,
+    **unknown: Any,
+) -> Derived:
+    """The gradient of the first of two results, and the second as it is.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import grad_and_aux
+    >>> grad_and_aux(lambda x: (np.sum(x**2), {"largest": np.max(x)}))(np.array([1.0, 2.0]))
+    (array([2., 4.]), {'largest': np.float64(2.0)})
+    """
+    places = _argnums("grad_and_aux", argnums, unknown)
+    return Derived(f, places, transforms.grad_and_aux, False, fallback, seed, cache)
+
+
+def hessian_vector_product(f: Function, argnums: Any = 0, **settings: Any) -> Derived:
+    """`hvp` under the name that autograd has for it: a function of the arguments, then of the vector.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import hessian_vector_product
+    >>> hessian_vector_product(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([6., 0.])
+    """
+    return hvp(f, argnums, **settings)
+
+
+def make_vjp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., tuple[Function, Any]]:
+    """At some arguments: the function from a vector to the vector-Jacobian product, and the value.
+
+    The settings are those of `vjp`.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import make_vjp
+    >>> product, value = make_vjp(lambda x: x**2)(np.array([1.0, 3.0]))
+    >>> value, product(np.array([1.0, 1.0]))
+    (array([1., 9.]), array([2., 6.]))
+    """
+    derived = vjp(f, argnums, **settings)
+
+    def at(*args: Any, **keywords: Any) -> tuple[Function, Any]:
+        return (lambda vector: derived(*args, vector, **keywords)), f(*args, **keywords)
+
+    return at
+
+
+def make_jvp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., Function]:
+    """At some arguments: the function from a vector to the value and the Jacobian-vector product.
+
+    The settings are those of `jvp`.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import make_jvp
+    >>> make_jvp(lambda x: x**2)(np.array([1.0, 3.0]))(np.array([1.0, 0.0]))
+    (array([1., 9.]), array([2., 0.]))
+    """
+    derived = jvp(f, argnums, **settings)
+
+    def at(*args: Any, **keywords: Any) -> Function:
+        return lambda vector: (f(*args, **keywords), derived(*args, vector, **keywords))
+
+    return at
+
+
+def _argnums(who: str, argnums: Any, unknown: Mapping[str, Any]) -> Any:
+    """The places that are differentiated by, also under autograd's name; any other keyword is refused."""
+    for name in unknown:
+        if name != "argnum":
+            raise UsageError(f"{who}: found {name}=, needs argnums=, fallback=, seed= or cache=")
+    if "argnum" not in unknown:
+        return argnums
+    if argnums != 0:
+        raise UsageError(f"{who}: found argnums={argnums!r} and argnum={unknown['argnum']!r}, needs one of them")
+    return unknown["argnum"]
 
 
 def __getattr__(name: str) -> Any:

@@ -32,14 +32,14 @@ class Subject(NamedTuple):
         return arrays_of(self.by)
 
     def scalar(self) -> Box:
-        """The output, which has to be one number."""
+        """The output, which has to be one number, with axes of size 1 or none; its gradient is that of the number."""
         box = self.box()
-        if box.shape != ():
+        if any(size != 1 for size in box.shape):
             raise UsageError(
                 f"{name_of(self.f)}: returned the shape {shape_text(box.shape)}, and only a scalar has a gradient by "
                 f"itself; reduce it with np.sum or np.mean, or use jacobian, elementwise_grad or vjp"
             )
-        return self.real(box)
+        return self.real(box.reshape(()) if box.shape else box)
 
     def outputs(self) -> list[Box]:
         """The boxes of the output, one or a container of them."""
@@ -104,7 +104,18 @@ def grad(subject: Subject) -> Any:
 
 def value_and_grad(subject: Subject) -> Any:
     """The value, then the gradient."""
-    return subject.scalar(), grad(subject)
+    return subject.box(), grad(subject)
+
+
+def grad_and_aux(subject: Subject) -> Any:
+    """The gradient of the first of two results, and the second."""
+    output = subject.output
+    if not isinstance(output, tuple | list) or len(output) != 2:
+        raise UsageError(
+            f"{name_of(subject.f)}: returned {_described(output)}, needs two results, the scalar that is "
+            f"differentiated and what is passed on; use grad where there is only the first"
+        )
+    return grad(subject._replace(output=output[0])), output[1]
 
 
 def elementwise_grad(subject: Subject) -> Any:

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -42,14 +42,14 @@ class Lock:
 
     def acquire(self, on_wait: Callable[[str], Any] | None = None) -> None:
         """Take the lock, or refuse with who has it; with `on_wait`, which is told who, wait until it is free."""
-        own = json.dumps({**_here(), "pid": os.getpid(), "born": _born(os.getpid()), "since": _now()}).encode()
+        own = json.dumps({**this_process(), "since": _now()}).encode()
         killed: dict[str, Any] | None = None
         told, tries = False, 0
         while not create_file(self.path, own):
             content, found = self._read()
             if content is None:
                 continue
-            if _has_ended(found):
+            if has_ended(found):
                 killed, tries = found, tries + 1
                 if not self._remove(content):
                     self._check_tries(tries)
@@ -156,12 +156,17 @@ def _here() -> dict[str, str]:
     return {"host": socket.gethostname(), "machine": machine, "processes": space}
 
 
-def _is_here(found: dict[str, Any]) -> bool:
+def _is_here(found: Mapping[str, Any]) -> bool:
     return all(found.get(name) == value for name, value in _here().items())
 
 
-def _has_ended(found: dict[str, Any]) -> bool:
-    """Whether the process that a lock names is known to have ended."""
+def this_process() -> dict[str, Any]:
+    """What tells this process apart from all others, here and elsewhere."""
+    return {**_here(), "pid": os.getpid(), "born": _born(os.getpid())}
+
+
+def has_ended(found: Mapping[str, Any]) -> bool:
+    """Whether a process is known to have ended, of which `this_process` said so much; not known of other machines."""
     pid, born = found.get("pid"), found.get("born")
     if not _is_here(found) or type(pid) is not int or not 0 < pid < 1 << 31:
         return False

@@ -6,12 +6,12 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flowgraph.errors import UsageError, install_hint
+from flowgraph.search.database import check_storage, settings_of_engine
 from flowgraph.search.space import Space
 
 if TYPE_CHECKING:
@@ -105,23 +105,30 @@ def pruner_of(given: object) -> Any:
 def study_of(storage: Any, name: str, pruner: Any) -> Any:
     """The study in a database, made if it is not there; None keeps it in memory, a path is a file of SQLite.
 
+    A database that cannot be used is a `StorageError`, which names no password.
+
     A trial whose process died is taken up again: processes show that they live, and one that has not for a minute
     has died.
     """
     package = optuna()
     if storage is not None:
-        url = str(storage) if "://" in str(storage) else f"sqlite:///{Path(storage).absolute()}"
-        # seconds that SQLite waits for a lock: many processes write at the same time, each for some milliseconds
-        patience = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+        url = check_storage(storage)
         with _quiet():
             retry = package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)
             storage = package.storages.RDBStorage(
-                url, engine_kwargs=patience, heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+                url.render_as_string(hide_password=False), engine_kwargs=settings_of_engine(url),
+                heartbeat_interval=HEARTBEAT, grace_period=GRACE,
                 heartbeat_stale_trial_callback=retry,
             )  # fmt: skip
     return package.create_study(
         storage=storage, study_name=name, direction="minimize", pruner=pruner_of(pruner), load_if_exists=True
     )
+
+
+def fail_stale(study: Study) -> None:
+    """Let trials whose process shows no life any more be taken up again; in memory there are none."""
+    with _quiet():
+        optuna().storages.fail_stale_trials(study)
 
 
 def agree(study: Study, record: Mapping[str, Any]) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flowgraph.errors import FlowgraphError, UsageError
-from flowgraph.search.engine import agree, finite, optuna, sampler_of, study_of
+from flowgraph.saving.lock import has_ended, this_process
+from flowgraph.search.database import Turns, check_storage
+from flowgraph.search.engine import agree, fail_stale, finite, optuna, sampler_of, study_of
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.search.space import Space, space_of_record, space_record
 from flowgraph.training.callbacks import Callback
@@ -23,6 +28,12 @@ if TYPE_CHECKING:
     from optuna.trial import Trial as OptunaTrial
 
 FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
+
+PROCESS = "process"
+"""The attribute of a trial that says which process runs it."""
+
+WAIT = 0.25
+"""Seconds between two looks at trials that other processes run."""
 
 
 class Attempt(Callback):
@@ -76,7 +87,8 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     strength of a regularizer do not tell which is better: the smallest would be that without one.
 
     `storage` is the path of a SQLite file or the URL of any database of Optuna's: the same call goes on after a crash,
-    and in several processes or machines at the same time shares the work. `record` is what they must have in common.
+    and in several processes or machines at the same time shares the work: together they do as many trials as are asked
+    for. `record` is what they must have in common. No password of a URL is written anywhere.
 
     >>> from flowgraph.search import LogUniform, search
     >>> result = search(lambda settings, attempt: (settings["a"] - 0.1) ** 2, {"a": LogUniform(1e-3, 1.0, points=4)},
@@ -93,23 +105,45 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     rounds = read_count("search", "refine", refine, low=0) + 1
     zoom = read_number("search", "zoom", zoom, above=0, below=1)
     kind = sampler if isinstance(sampler, str) else type(sampler).__name__
-    study = study_of(storage, name, pruner)
-    agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
+    turns = Turns(None if storage is None else check_storage(storage), name)
+    with turns.turn():  # two processes that make the tables at the same time would be in each other's way
+        study = study_of(storage, name, pruner)
+        agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
     spaces: list[Space] = []
     for number in range(rounds):
         spaces.append(_space_of_round(study, space, number, zoom))
         count = _grid_size(spaces[-1]) if sampler == "grid" else read_count("search", "trials", trials)
         study.sampler = sampler_of(sampler, spaces[-1], seed)
         while _finished(study, number) < count:
-            study.optimize(_objective(train, spaces[-1], number, watch), n_trials=1, catch=FAILURES)
-            if on_trial is not None:
-                on_trial(_result(study, spaces, watch))
+            if _begin(study, number, count, turns, partial(_objective, train, spaces[-1], number, watch)):
+                if on_trial is not None:
+                    on_trial(_result(study, spaces, watch))
+            else:
+                sleep(WAIT)  # other processes have the last trials; what they leave behind is taken up here
+                fail_stale(study)
     return _result(study, spaces, watch)
 
 
-def _objective(train: Any, space: Space, number: int, watch: str) -> Callable[[Any], float]:
+def _begin(
+    study: Any, number: int, count: int, turns: Turns, objective: Callable[[Callable[[], Any]], Callable[[Any], float]]
+) -> bool:
+    """Run a trial of a round, unless as many as are wanted have come to an end or are running.
+
+    Processes that share the study begin trials one after the other: each sees those of all others.
+    """
+    with ExitStack() as turn:
+        turn.enter_context(turns.turn())
+        if _taken(study, number) >= count:
+            return False
+        study.optimize(objective(turn.close), n_trials=1, catch=FAILURES)
+    return True
+
+
+def _objective(train: Any, space: Space, number: int, watch: str, begun: Callable[[], Any]) -> Callable[[Any], float]:
     def objective(trial: Any) -> float:
         trial.set_user_attr("round", number)
+        trial.set_user_attr(PROCESS, this_process())
+        begun()
         settings = {name: part.suggest(trial, name) for name, part in space.items()}
         attempt = Attempt(trial, watch)
         try:
@@ -147,6 +181,18 @@ def _finished(study: Study, number: int) -> int:
         _round_of(trial) == number and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
         for trial in study.get_trials(deepcopy=False)
     )
+
+
+def _taken(study: Any, number: int) -> int:
+    """How many trials of a round came to an end or are running, as far as can be seen from here."""
+    running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
+    return _finished(study, number) + sum(
+        _round_of(trial) == number and not _was_killed(trial.user_attrs.get(PROCESS)) for trial in running
+    )
+
+
+def _was_killed(process: Any) -> bool:
+    return isinstance(process, Mapping) and has_ended(process)
 
 
 def _round_of(trial: Any) -> int:

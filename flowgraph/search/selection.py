@@ -22,6 +22,7 @@ from flowgraph.experiment.loading import load
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.experiment.training import Outcome, begin, go_on
 from flowgraph.saving.replacing import make_folder
+from flowgraph.search.database import check_storage
 from flowgraph.search.result import SearchResult
 from flowgraph.search.search import Attempt, search
 from flowgraph.search.space import Space
@@ -69,6 +70,8 @@ def select(
         base.with_values({name: getattr(base, name, None)})
     jobs = read_count("search", "jobs", jobs)
     folder = Path(folder)
+    if storage is not None:
+        check_storage(storage)
     make_folder(folder)
     settings = {**settings, "storage": str(storage or folder / "study.db")}
     with _helpers(jobs - 1, base, space, settings):

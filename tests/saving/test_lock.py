@@ -83,10 +83,10 @@ def test_a_killed_holder_is_noticed_and_said(path, holder):
 def test_a_process_that_nobody_has_waited_for_has_ended(path, holder):
     os.kill(holder.pid, signal.SIGKILL)
     for _ in range(500):
-        if module._has_ended(json.loads(path.read_text())):
+        if module.has_ended(json.loads(path.read_text())):
             break
         time.sleep(0.01)
-    assert module._has_ended(json.loads(path.read_text()))
+    assert module.has_ended(json.loads(path.read_text()))
 
 
 def test_another_process_of_the_same_number_does_not_keep_it(path):

@@ -28,6 +28,11 @@ def tail(a):
     return mp.erfc(a / mp.sqrt(2)) / 2
 
 
+def student_cdf(df, a):
+    """The distribution function of Student's t, by an incomplete beta function of a²."""
+    return (1 + mp.sign(a) * mp.betainc(0.5, df / 2, 0, a * a / (df + a * a), regularized=True)) / 2
+
+
 def log_ratio(a, order):
     sign = (-1) ** order * mp.factorial(order)
     return mp.quad(lambda t: sign * t**order / (1 + a * t) ** (order + 1), [0, 0.1, 1])
@@ -70,6 +75,7 @@ VALUES = {
     "Polygamma": each(lambda a, n: mp.polygamma(n, a)),
     "Beta": each(mp.beta),
     "BetaLn": each(lambda a, b: mp.log(mp.beta(a, b))),
+    "StudentCdf": each(student_cdf),
     "BetaInc": each(lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True)),
     "GammaInc": each(lambda a, x: mp.gammainc(a, 0, x, regularized=True)),
     "GammaIncC": each(lambda a, x: mp.gammainc(a, x, regularized=True)),

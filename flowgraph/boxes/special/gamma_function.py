@@ -210,6 +210,29 @@ class BetaInc(Special):
         return None, None, grad * np.exp(log)
 
 
+class StudentCdf(Special):
+    """Distribution function of Student's t with df degrees of freedom.
+
+    h = ∫₋∞ᵃ p(t; df) dt        ∂h/∂a = p(a; df) = (1 + a²/df)^(−(df + 1)/2) / (√df B(df/2, 1/2)); that by df is not
+    implemented
+    """
+
+    numpy = "scipy.special.stdtr"
+    symbol = "F_t"
+    formula = r"\int_{-\infty}^{a} p(t; \mathit{df}) \, dt"
+    derivative = r"(1 + a^2/\mathit{df})^{-(\mathit{df} + 1)/2} / (\sqrt{\mathit{df}} \, B(\mathit{df}/2, 1/2))"
+    domain = {"df": _POSITIVE}
+    constant_children = underived_children = frozenset({"df"})
+    analytic = False
+
+    def fprop(self, df: Value, a: Value) -> Value:
+        return special().stdtr(df, a)
+
+    def bprop(self, grad: Value, h: Value, df: Value, a: Value) -> tuple[Value, ...]:
+        log = -(df + 1) / 2 * np.log1p(a * a / df) - BetaLn.apply(df / 2, np.ones_like(df) / 2) - np.log(df) / 2
+        return None, grad * np.exp(log)
+
+
 class GammaInc(Special):
     """Regularised lower incomplete gamma function, the distribution function of a gamma distribution.
 

@@ -1,0 +1,117 @@
+"""Arrays of what NumPy would look into: lists of boxes, and a box as the value to fill with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from flowgraph.box import Box, Constant
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.shapes.spec import shape_text
+
+
+def array(
+    object: Any, dtype: DTypeLike | None = None, *, copy: bool | None = True, order: Any = "K", subok: bool = False,
+    ndmin: int = 0, like: Any = None,
+) -> Any:  # fmt: skip
+    """numpy.array, which also takes boxes in lists and tuples, however deeply nested, and joins them to one box.
+
+    Parameters
+    ----------
+    object : array_like or Box
+        Numbers, arrays and boxes; those of one list have one shape.
+    dtype : dtype, optional
+        The dtype of the result; otherwise that which NumPy finds for the elements.
+    ndmin : int
+        The least number of axes; new ones stand in front.
+    copy, order, subok, like
+        As in NumPy. A box is immutable and has no order in memory, so they change nothing of it.
+
+    Raises
+    ------
+    ShapeError
+        If the elements of one list differ in shape.
+
+    >>> import flowgraph as fg, flowgraph.numpy as np
+    >>> x = fg.Input("x", shape=(2,))
+    >>> np.array([[x[0], 1.0], [0.0, x[1]]]).shape
+    (2, 2)
+    """
+    if not holds_box(object):
+        return np.array(object, dtype=dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
+    made = _joined(object)
+    if dtype is not None:
+        made = made.astype(dtype)
+    return np.expand_dims(made, tuple(range(ndmin - made.ndim))) if made.ndim < ndmin else made
+
+
+def asarray(
+    a: Any, dtype: DTypeLike | None = None, order: Any = None, *, device: Any = None, copy: bool | None = None,
+    like: Any = None,
+) -> Any:  # fmt: skip
+    """numpy.asarray, which also takes boxes, by themselves and in lists and tuples."""
+    if not holds_box(a):
+        return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
+    return array(a, dtype)
+
+
+def asanyarray(
+    a: Any, dtype: DTypeLike | None = None, order: Any = None, *, device: Any = None, copy: bool | None = None,
+    like: Any = None,
+) -> Any:  # fmt: skip
+    """numpy.asanyarray, which also takes boxes, by themselves and in lists and tuples."""
+    if not holds_box(a):
+        return np.asanyarray(a, dtype, order, device=device, copy=copy, like=like)
+    return array(a, dtype)
+
+
+def ascontiguousarray(a: Any, dtype: DTypeLike | None = None, *, like: Any = None) -> Any:
+    """numpy.ascontiguousarray, which also takes boxes; of at least one axis, as NumPy's."""
+    if not holds_box(a):
+        return np.ascontiguousarray(a, dtype, like=like)
+    return array(a, dtype, ndmin=1)
+
+
+def full(
+    shape: Any, fill_value: Any, dtype: DTypeLike | None = None, order: Any = "C", *, device: Any = None,
+    like: Any = None,
+) -> Any:  # fmt: skip
+    """numpy.full, whose value may be a box, or a list with boxes in it, that broadcasts to the shape.
+
+    >>> import flowgraph as fg, flowgraph.numpy as np
+    >>> np.full((3, 2), fg.Input("x", shape=(2,))).shape
+    (3, 2)
+    """
+    if not holds_box(fill_value):
+        return np.full(shape, fill_value, dtype, order, device=device, like=like)
+    return np.broadcast_to(array(fill_value, dtype), shape)
+
+
+def holds_box(value: Any) -> bool:
+    """Whether a value is a box, or a list or tuple with one in it."""
+    if isinstance(value, list | tuple):
+        return any(holds_box(one) for one in value)
+    return isinstance(value, Box)
+
+
+def _joined(value: Any) -> Any:
+    """One box of a list of what has one shape."""
+    if isinstance(value, Box):
+        if len(value.outputs) != 1:
+            raise UsageError(f"array: found {value.title}, which has {len(value.outputs)} outputs; give one of them")
+        return value
+    if not isinstance(value, list | tuple):
+        return np.asarray(value)
+    parts = [_joined(one) for one in value]
+    shapes = [part.shape for part in parts]
+    if any(len(shape) != len(shapes[0]) for shape in shapes):
+        first, other = next((shapes[0], shape) for shape in shapes if len(shape) != len(shapes[0]))
+        raise ShapeError(
+            f"array: found elements of the shapes {shape_text(first)} and {shape_text(other)} in one list, needs one "
+            f"shape; join what differs with np.concatenate or np.hstack"
+        )
+    if not any(isinstance(part, Box) for part in parts):
+        return np.stack(parts)
+    return np.stack([part if isinstance(part, Box) else Constant(part) for part in parts])
