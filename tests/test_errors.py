@@ -200,11 +200,18 @@ def test_the_way_out_is_said_where_there_is_one_and_nothing_where_there_is_none(
     x = fg.Input("x")
     with refused(FeedError, "needs inputs by name, x=..., or a dict"):
         fg.Graph(x * 2).fprop(3)
-    graph = fg.Graph(fg.Random(lambda rng, shape: rng.normal(size=shape), shape=(2,)) * 2)
-    with refused(TypeError, "found seed=Generator", "needs an integer from 0, such as int(rng.integers(2**63)), a seq"):
-        graph.fprop(seed=np.random.default_rng(0))
-    with refused(TypeError, "found seed=-1, needs an integer from 0, a sequence"):
-        graph.fprop(seed=-1)
+    random = fg.Graph(fg.Random(lambda rng, shape: rng.normal(size=shape), shape=(2,)) * 2)
+    for one in (random, graph):
+        with refused(TypeError, "found seed=Gen", "needs an integer from 0, such as int(rng.integers(2**63)), a seq"):
+            one.fprop(seed=np.random.default_rng(0))
+        with refused(TypeError, "found seed=-1, needs an integer from 0, a sequence"):
+            one.fprop(seed=-1)
+        with refused(TypeError, "plan: found seed=-1, needs an integer from 0, a sequence"):
+            fg.compile(one)(seed=-1)
+    step = fg.compile([x * 2])
+    assert step(x=1.0, seed=3) == (2.0,)
+    with refused(TypeError, "plan: found seed='a', needs an integer from 0, a sequence"):
+        step(x=1.0, seed="a")
 
 
 @pytest.mark.parametrize("cls", [cls for cls in fg.registry.values() if cls.__module__.startswith("flowgraph.boxes")])

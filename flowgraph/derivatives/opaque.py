@@ -42,10 +42,9 @@ class BpropOf(Box):
         return tuple(parts) if len(parts) > 1 else parts[0]
 
     def bprop(
-        self, grad: Value, h: Value, *arrays: Value, needs: tuple[bool, ...] | None = None, differences: bool = False
+        self, grad: Value, h: Value, *arrays: Value, needs: tuple[bool, ...], differences: bool = False
     ) -> tuple[Value, ...]:
         """Exact by the incoming gradient; by central differences for the children, refused unless they are allowed."""
-        needs = tuple(not constant for constant in self.constant) if needs is None else needs
         count = sum(self.present)
         directions = grad if isinstance(grad, tuple) else (grad,)
         if any(needs[count + 1 :]) and not differences:

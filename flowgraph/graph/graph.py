@@ -76,11 +76,11 @@ class Graph(CachedSteps, DrawnGraph):
         for box in self.parameters:
             values[self.slots[box]] = box.array[()]
         sizes = feeding.feed(self, values, feeds, named)
-        if self.randoms:
+        if self.randoms or seed is not None:
             seed = seed_of_run(seed)
-            for number, leaf in enumerate(self.randoms):
-                if values[self.slots[leaf]] is None:
-                    values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
+        for number, leaf in enumerate(self.randoms):
+            if values[self.slots[leaf]] is None:
+                values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
         kept = self._kept(keep)
         forward(self, self.fsteps(kept), values)
         return Run(self, values, kept is None, seed, sizes)

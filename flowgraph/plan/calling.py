@@ -59,6 +59,17 @@ _BY_POSITION = """\
 """
 """All inputs by position, none by name."""
 
+_MORE = """\
+    _rest = _variants.more(_found, seed)
+"""
+"""Random draws, and parameters that are only read."""
+
+_SEED = """\
+    if seed is not None:
+        _variants.more(_found, seed)
+"""
+"""Where nothing is drawn, a seed that could not be one is refused all the same."""
+
 _NUMBER = """\
     if _typeof({name}) is _float:
         _pair = _last{place}[0]
@@ -107,7 +118,7 @@ def _text(names: Sequence[str], boxes: Sequence[Box], more: bool, alone: bool, b
         strange=strange,
         names=listed,
         shapes=shapes,
-        rest="    _rest = _variants.more(_found, seed)\n" if more else "",
+        rest=_MORE if more else _SEED,
         arguments=listed + ("*_rest" if more else ""),
         copies=""
         if borrow

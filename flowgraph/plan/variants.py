@@ -93,7 +93,7 @@ class Variants:
 
     def more(self, found: Specialised, seed: Seed) -> list[Any]:
         """What the function takes beside the inputs: random draws, and parameters that it only reads."""
-        if self.graph.randoms:
+        if self.graph.randoms or seed is not None:
             seed = seed_of_run(seed, "plan")
         drawn = [
             found.leaves[leaf].value_for(seed, number, found.sizes)[()]

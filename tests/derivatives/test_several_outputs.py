@@ -29,6 +29,19 @@ def loss(cls, a, b):
     return fg.sum(np.sin(cubes) + products**2)
 
 
+@pytest.mark.parametrize("output", [0, 1])
+def test_a_gradient_may_arrive_at_one_output_alone(box, output):
+    """Whether its bprop runs on boxes or is called on arrays."""
+    a, b = leaves(("N",))
+    sent = fg.Input("sent", shape=("N",))
+    da, db = fg.gradients([box(a, b)[output]], [a, b], [sent])
+    for one, other in ((A, B), (B[:2], A[:2])):
+        arriving = np.arange(1.0, 1 + len(one))
+        needed = ((3 * one**2, 0 * one), (2 * one * other, one**2))[output]
+        for found, slope in zip((da, db), needed, strict=True):
+            np.testing.assert_allclose(value(found, a=one, b=other, sent=arriving), arriving * slope, rtol=1e-12)
+
+
 def curvature(a, b):
     """The Hessian of the loss by a and b, written out."""
     aa = np.cos(a**3) * 6 * a - np.sin(a**3) * 9 * a**4 + 12 * a**2 * b**2

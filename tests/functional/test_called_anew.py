@@ -21,6 +21,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
+import flowgraph as fg
+from flowgraph.errors import UsageError
 from flowgraph.functional import grad, jacobian
 from flowgraph.functional.outside import Outside
 
@@ -270,3 +272,25 @@ def test_large_arrays_that_a_function_read_are_not_kept():
     gc.collect()
     assert seen() is None
     assert slope(1.0) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("first", [fg.Parameter(2.0), fg.Constant(2.0), np.tanh(fg.Constant(3.0))], ids=repr)
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_box_from_outside_that_has_no_value_any_more_is_refused(first, deep):
+    """However the calls before it went."""
+    box = first
+
+    def f(x):
+        return np.sin(x) * box + np.cos(x)
+
+    slope = grad(f)
+    assert len({float(slope(1.0)) for _ in range(4)}) == 1
+    box = np.tanh(fg.Input("y")) if deep else fg.Input("y")
+    for _ in range(3):
+        with pytest.raises(UsageError, match=r"Input 'y', built at .* found an input from outside of the function"):
+            slope(1.0)
+
+
+def test_what_derivatives_are_made_of_is_no_box_for_users():
+    inner = [name for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.functional")]
+    assert inner == []

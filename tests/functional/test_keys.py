@@ -17,7 +17,8 @@ class Pair:
 
 
 MAKE = [
-    lambda: 1, lambda: True, lambda: 1.0, lambda: -0.0, lambda: 0.0, lambda: "a", lambda: None, lambda: ...,
+    lambda: 1, lambda: True, lambda: int("1" * 9), lambda: complex(1, 2), lambda: " ".join("ab"),
+    lambda: 1.0, lambda: -0.0, lambda: 0.0, lambda: "a", lambda: None, lambda: ...,
     lambda: (1, 2.0), lambda: [1, 2.0], lambda: (1, 2), lambda: slice(1, None, 2), lambda: slice(1, 2),
     lambda: slice(None, 1, 2), lambda: np.arange(3), lambda: np.arange(3.0), lambda: np.arange(3).astype(np.int32),
     lambda: np.zeros((2, 0)), lambda: np.zeros((0, 2)), lambda: np.array([0.0]), lambda: np.array([-0.0]),

@@ -14,6 +14,7 @@ import random
 import re
 import typing
 import uuid
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -74,12 +75,16 @@ def test_names_of_what_reads_a_file_or_a_clock(name):
     assert Outside(space["f"]).blind == f"{name}()"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False, repr=False)  # whose methods would name the field
 class Held:
     rate: float
 
     def value(self):
         return self.rate
+
+
+def vars_of(one):
+    return one.__reduce_ex__(2)[2]
 
 
 def by_exec(one):
@@ -100,9 +105,9 @@ BY_TEXT = {
     "attrgetter": lambda one: operator.attrgetter("rate")(one),
     "methodcaller": lambda one: operator.methodcaller("value")(one),
     "getmembers": lambda one: dict(inspect.getmembers(one))["rate"],
-    "replace": lambda one: dataclasses.replace(one).value(),
-    "copy": lambda one: copy.copy(one).value(),
-    "deepcopy": lambda one: copy.deepcopy(one).value(),
+    "replace": lambda one: vars_of(dataclasses.replace(one))["rate"],
+    "copy": lambda one: copy.copy(one).__reduce_ex__(2)[2]["rate"],
+    "deepcopy": lambda one: deepcopy(one).__reduce_ex__(2)[2]["rate"],
 }
 OF_DATACLASSES = {"asdict", "astuple", "replace"}
 
