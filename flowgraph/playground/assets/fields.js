@@ -14,10 +14,17 @@ function fieldsOf(learner) {
   const values = learner.values(GRID);
   const units = learner.model.columns.map((_, k) => {
     const h = values[`h${k + 1}`], count = h.shape[1] ?? 1;
-    return Array.from({ length: count }, (_, unit) => Float64Array.from({ length: GRID.count }, (_, i) => h.data[i * count + unit]));
+    return Array.from({ length: count }, (_, unit) => everyOf(h.data, count, unit));
   });
-  const f = Float64Array.from({ length: GRID.count }, (_, i) => learner.isOf(values.f, i));
+  const f = everyOf(values.f.data, values.f.data.length / GRID.count, values.f.data.length / GRID.count - 1);
   return { units, f };
+}
+
+// Every so many elements from one on.
+function everyOf(data, step, from) {
+  const found = new Float64Array(data.length / step);
+  for (let i = 0, place = from; i < found.length; i++, place += step) found[i] = data[place];
+  return found;
 }
 
 function colour(name) {

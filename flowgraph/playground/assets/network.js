@@ -50,7 +50,10 @@ function drawTile(c, layout, spot, image) {
   c.save();
   rounded(c, spot.x, spot.y, layout.tile, layout.tile, 5);
   c.clip();
-  c.drawImage(image, spot.x, spot.y, layout.tile, layout.tile);
+  if (typeof image === "string") {
+    c.fillStyle = image;
+    c.fill();
+  } else c.drawImage(image, spot.x, spot.y, layout.tile, layout.tile);
   c.restore();
 }
 
@@ -113,7 +116,8 @@ function unitGradient(seen, place, unit) {
 function gradientTile(seen, place, unit, colours) {
   const columns = Object.keys(seen).filter((name) => /^da\d+$/.test(name)).length, own = unitGradient(seen, place, unit);
   const reference = rms(seen[`da${columns}`]) || 1, share = own ? Math.max(-1, Math.min(1, Math.log10(own / reference) / 3)) : 0;
-  return picture(new Float64Array(GRID.count).fill(own ? share || 1e-9 : 0), 1, { ...colours, plus: colours.grad, minus: colours.plus });
+  const end = share < 0 ? colours.plus : colours.grad;
+  return `rgb(${end.map((one, k) => Math.round(colours.paper[k] + (one - colours.paper[k]) * Math.abs(share))).join()})`;
 }
 
 // Boxes in a row: x, a, h ... f, loss, their parameters under them; rms of values or of gradients.

@@ -23,7 +23,10 @@ function matmul(a, b, dtype) {
 }
 
 function affine(h, W, b, dtype) {
-  return map(dtype, (product, bias) => product + bias, matmul(h, W, dtype), b);
+  const product = matmul(h, W, dtype), out = product.data, bias = b.data, n = bias.length;
+  if (b.shape.length !== 1 || product.shape.at(-1) !== n) return map(dtype, (x, y) => x + y, product, b);
+  for (let i = 0; i < out.length; i += n) for (let j = 0; j < n; j++) out[i + j] += bias[j];
+  return checked(product);
 }
 
 function tensordot(a, b, axesOfA, axesOfB, dtype) {
