@@ -49,9 +49,12 @@ Function = Callable[..., Any]
 _CALLED_HERE = {
     "make_hvp": "hvp, called as hvp(f)(x, vector)",
     "vector_jacobian_product": "vjp, called as vjp(f)(x, vector)",
+    "tensor_jacobian_product": "vjp, called as vjp(f)(x, vector)",
+    "hessian_tensor_product": "hvp, called as hvp(f)(x, vector)",
+    "deriv": "grad, or elementwise_grad of an array",
     "jacfwd": "jacobian",
     "jacrev": "jacobian",
-    "multigrad": "grad with a tuple as argnums",
+    "multigrad_dict": "grad of a function of a dict",
     "holomorphic_grad": "grad, of np.real and np.imag of the result",
 }
 """Names of other libraries that stand for what is here under another."""

@@ -7,7 +7,7 @@ import functools
 import random
 import sys
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from operator import is_not
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
@@ -44,14 +44,13 @@ class Outside:
         self._holders: list[Iterable[Any]] = []
         self._arrays: list[tuple[Array, tuple[int, ...], bytes]] = []
         self._frozen: list[Array] = []
-        self._bytes = 0
+        self._bytes = self._count = 0
         self._used: set[str] = set()
         self._spaces: list[Mapping[str, Any]] = []
         self._globals: dict[int, tuple[Mapping[str, Any], set[str]]] = {}
         self._sizes: list[steady.Sized] = []
         self._objects: list[Any] = []
         self._classes: dict[type, Mapping[str, Any]] = {}
-        self._count = 0
         self._known: dict[int, Any] = {}
         self._waiting: list[Any] = list(roots)
         self._seen: list[Any] = []
@@ -61,9 +60,9 @@ class Outside:
             self._blind(f"what raises a {type(error).__name__} when it is looked at")
         self._known.clear()
         if self.blind:
-            for kept in (self._names, self._spaces, self._objects, self._classes, self._arrays, self._holders):
+            found = self._names, self._spaces, self._globals, self._objects, self._classes, self._arrays, self._holders
+            for kept in found:
                 kept.clear()
-            self._globals.clear()
 
     def is_same(self) -> bool:
         """Whether every name still stands for the same object, and every array holds the same numbers."""
@@ -75,9 +74,8 @@ class Outside:
             now = self._read()
         except Exception:  # such as that of a container that another thread changes
             return False
-        if len(now) != len(self._seen) or any(map(is_not, now, self._seen)):
-            return False
-        if self._frozen and any(array.flags.writeable for array in self._frozen):
+        moved = len(now) != len(self._seen) or any(map(is_not, now, self._seen))
+        if moved or any(array.flags.writeable for array in self._frozen):
             return False
         return not self._arrays or all(a.shape == shape and a.tobytes() == bits for a, shape, bits in self._arrays)
 
@@ -99,9 +97,7 @@ class Outside:
             self._seen = self._read()
             used = self._used if BY_TEXT.isdisjoint(self._used) else None
             read = [*((space, used) for space in self._spaces), *self._globals.values()]
-            self._sizes = [
-                steady.Sized(space, names, len(space), steady.found_in(space, names)) for space, names in read
-            ]
+            self._sizes = [steady.sized(space, names) for space, names in read]
 
     def _read(self) -> list[Any]:
         found = [space.get(name, _ABSENT) for space, name in self._names.values()]
@@ -162,8 +158,7 @@ class Outside:
     def _open_container(self, one: Value) -> None:
         self._count += len(one)
         if self._count <= MOST:
-            values = one.values() if isinstance(one, Mapping) else one
-            self._waiting += values
+            self._waiting += one.values() if isinstance(one, Mapping) else one
             if not isinstance(one, tuple | frozenset):
                 self._holders.append(one)
         if type(one) not in steady.CONTAINERS:
@@ -175,7 +170,7 @@ class Outside:
             if root not in steady.MODULES:
                 self._blind(f"{function.__module__}.{function.__qualname__}")
             self._add_names({function.__name__} & BY_TEXT)
-            self._waiting += [getattr(function, "__wrapped__", None), *_contents(function.__closure__ or ())]
+            self._waiting += [getattr(function, "__wrapped__", None), *steady.contents_of(function.__closure__ or ())]
             return
         names = set(steady.names_in(function.__code__))
         space = function.__globals__
@@ -188,7 +183,11 @@ class Outside:
                 self._blind(f"the module {name}")
         self._cells += function.__closure__ or ()
         self._count += len(function.__closure__ or ())
-        self._waiting += [*_contents(function.__closure__ or ()), function.__defaults__, function.__kwdefaults__]
+        self._waiting += [
+            *steady.contents_of(function.__closure__ or ()),
+            function.__defaults__,
+            function.__kwdefaults__,
+        ]
         self._slots += [(function, "__code__"), (function, "__defaults__"), (function, "__kwdefaults__")]
         self._add_space(vars(function))
         self._add_names(names)
@@ -286,11 +285,3 @@ class Outside:
 
     def _blind(self, what: str) -> None:
         self.blind = self.blind or what
-
-
-def _contents(cells: Iterable[CellType]) -> Iterator[Any]:
-    for cell in cells:
-        try:
-            yield cell.cell_contents
-        except ValueError:  # a name that its function has not bound yet
-            continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections import OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import (
     CellType,
     ClassMethodDescriptorType,
@@ -128,6 +128,11 @@ def found_in(space: Mapping[str, Any], names: set[str] | None) -> set[str]:
     return names & space.keys() if names is not None else set()
 
 
+def sized(space: Mapping[str, Any], names: set[str] | None) -> Sized:
+    """A space as it is now."""
+    return Sized(space, names, len(space), found_in(space, names))
+
+
 def has_grown(was: Sized) -> bool:
     """Whether a space has a name now that the code looks for and did not find; any new one where all are read."""
     if len(was.space) == was.size:
@@ -174,3 +179,12 @@ def wrapped_by(one: Value) -> list[Any]:
     if isinstance(one, functools.cached_property):
         return [one.func]
     return [one.__func__, getattr(one, "__self__", None)]
+
+
+def contents_of(cells: Iterable[CellType]) -> Iterator[Any]:
+    """What the cells of a closure hold."""
+    for cell in cells:
+        try:
+            yield cell.cell_contents
+        except ValueError:  # a name that its function has not bound yet
+            continue

@@ -24,6 +24,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.functional import grad, jacobian
+from flowgraph.functional.generators import states
 from flowgraph.functional.outside import Outside
 
 
@@ -63,6 +64,10 @@ DRAWS = {
     "random": lambda x: x * random.random(),
     "deep inside": Sampler(),
     "a closed generator": (lambda draw: lambda x: x * draw())(np.random.default_rng(0).normal),
+    "a legacy generator": (lambda draw: lambda x: x * draw())(np.random.RandomState(0).rand),
+    "a legacy generator of another kind": (lambda draw: lambda x: x * draw())(
+        np.random.RandomState(np.random.PCG64(0)).rand
+    ),
     "a choice": lambda x: x * (1.0 + random.randrange(10**6)),
     "in a branch": lambda x: x * np.random.rand() if x > 0 else x,  # noqa: NPY002
 }
@@ -291,6 +296,24 @@ def test_a_box_from_outside_that_has_no_value_any_more_is_refused(first, deep):
             slope(1.0)
 
 
+@pytest.mark.parametrize(
+    "generator",
+    [
+        np.random.RandomState(0),
+        np.random.RandomState(np.random.PCG64(0)),
+        np.random.default_rng(0),
+        np.random.Generator(np.random.MT19937(0)),
+        random.Random(0),
+    ],
+    ids=["RandomState", "RandomState of PCG64", "Generator", "Generator of MT19937", "Random"],
+)
+def test_where_a_generator_stands_is_seen(generator):
+    before = states([generator])
+    assert states([generator]) == before
+    generator.random() if isinstance(generator, random.Random) else generator.standard_normal()
+    assert states([generator]) != before
+
+
 def test_what_derivatives_are_made_of_is_no_box_for_users():
-    inner = [name for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.functional")]
-    assert inner == []
+    inner = {name: cls for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.functional")}
+    assert [name for name, cls in inner.items() if cls.public] == []

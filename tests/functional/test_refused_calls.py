@@ -1,5 +1,7 @@
 """Calls of derivatives that are refused, each with one error that says what is meant here."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,18 @@ def test_the_spellings_of_other_libraries_are_told_what_is_meant_here(call, text
         call()
     assert text in str(error.value)
     assert not hasattr(functional, "nothing_of_the_kind")
+
+
+@pytest.mark.parametrize("package", ["autograd", "jax"])
+def test_derivatives_of_other_packages_have_theirs_here(package):
+    """Under the same name, or the message says under which."""
+    other = pytest.importorskip(package, reason=f"{package} is not installed")
+    names = re.compile(
+        "(value_and_|elementwise_|holomorphic_|multi)?grad(_dict)?|jac.*|(make_)?(hvp|jvp|vjp)|.*_product"
+    )
+    found = [name for name in dir(other) if names.fullmatch(name)] + ["hessian"]
+    assert len(found) > 5
+    for name in found:
+        if name not in functional.__all__:
+            with pytest.raises(UsageError, match=f"which is ({'|'.join(functional.__all__)})"):
+                getattr(functional, name)
