@@ -1,0 +1,146 @@
+"""How convolutions, pooling and losses of classes are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowgraph import boxes
+from flowgraph.boxes.neural.sliding import Sliding
+from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
+from flowgraph.interop.onnx.writing.shape import reshaped
+from flowgraph.interop.onnx.writing.writer import Writer
+from flowgraph.shapes.size import Size
+
+
+def window(sliding: Sliding) -> dict[str, Any]:
+    """The attributes of a window that slides."""
+    befores, afters = zip(*sliding.padding, strict=True)
+    return {
+        "kernel_shape": sliding.size,
+        "strides": sliding.stride,
+        "pads": (*befores, *afters),
+        "dilations": sliding.dilation,
+    }
+
+
+@rule_for(boxes.Conv1d, boxes.Conv2d, boxes.Conv3d, when=lambda box: box.dtype.kind == "f")
+def _(writer: Writer, box: Any, *names: str) -> Any:
+    given = [writer.cast(name, box.dtype) for name in names]
+    return writer.op("Conv", *given, group=box.groups, **window(box.sliding(box.children[1].shape)))
+
+
+@rule_for(boxes.ConvInput, when=lambda box: box.dtype.kind == "f" and _rests(box) is not None)
+def _(writer: Writer, box: Any, g: str, w: str, like: str) -> Any:
+    given = [writer.cast(name, box.dtype) for name in (g, w)]
+    settings = window(box.sliding(box.children[1].shape))
+    return writer.op("ConvTranspose", *given, group=box.groups, output_padding=_rests(box), **settings)
+
+
+def _rests(box: Any) -> list[int] | None:
+    """What the last place of the window leaves over along each axis, where that is a number."""
+    g, w, like = box.children
+    sliding = box.sliding(w.shape)
+    steps = zip(like.shape[2:], g.shape[2:], sliding.spans, sliding.stride, sliding.padding, strict=True)
+    rests = [size - ((count - 1) * stride + span - sum(pair)) for size, count, span, stride, pair in steps]
+    return None if any(isinstance(rest, Size) for rest in rests) else rests
+
+
+@parts_for(boxes.ConvFilters)
+def _(box: Any, g: Any, x: Any, like: Any) -> Any:
+    """A convolution in which examples are channels, steps and dilation change places."""
+    sliding = box.sliding(like.shape)
+    settings = {"stride": sliding.dilation, "dilation": sliding.stride, "padding": sliding.padding}
+    convolution = {3: boxes.Conv1d, 4: boxes.Conv2d, 5: boxes.Conv3d}[len(x.shape)]
+    filters, channels = like.shape[0] // box.groups, like.shape[1]
+    found = []
+    for group in range(box.groups):
+        some = x[:, group * channels : (group + 1) * channels].swapaxes(0, 1)
+        sent = g[:, group * filters : (group + 1) * filters].swapaxes(0, 1)
+        whole = convolution(some, sent, **settings)
+        found.append(whole[(..., *map(slice, sliding.size))].swapaxes(0, 1))
+    return np.concatenate(found) if box.groups > 1 else found[0]
+
+
+@rule_for(boxes.MaxPool, boxes.MeanPool, when=lambda box: box.dtype.kind == "f" and box.dtype.itemsize > 2)
+def _(writer: Writer, box: Any, a: str) -> Any:
+    """Over images of one channel: the axes before the window are examples."""
+    sliding, mean = box.sliding, isinstance(box, boxes.MeanPool)
+    shape = box.children[0].shape
+    rest = shape[len(shape) - len(sliding.size) :]
+    images = len(shape) == len(sliding.size) + 2
+    a = a if images else writer.op("Reshape", a, writer.shape((-1, 1, *rest)))
+    settings = window(sliding)
+    if mean:
+        found = writer.op("AveragePool", a, count_include_pad=int(box.count_padding), **settings)
+    else:
+        found = writer.op("MaxPool", a, **settings)
+    return found if images else reshaped(writer, found, box.shape)
+
+
+def as_places(labels: Any, classes: Any) -> Any:
+    """Labels as places along the classes; one below 0 becomes one behind the last, which a run refuses as well."""
+    return np.where(labels < 0, classes, labels)
+
+
+def picked(values: Any, labels: Any) -> Any:
+    """The value at each label along the last axis."""
+    places = as_places(labels.astype(np.int64), values.shape[-1])
+    return np.take_along_axis(values, places[..., None], -1)[..., 0]
+
+
+@parts_for(boxes.SoftmaxCrossEntropy, when=lambda box: not isinstance(box.children[0].shape[-1], Size))
+def _(box: Any, logits: Any, targets: Any) -> Any:
+    low = boxes.LogSoftmax(logits, axis=-1)
+    if len(targets.shape) < len(logits.shape):
+        return -picked(low, targets)
+    t = targets.astype(box.dtype)
+    return -np.sum(np.where(t == 0, box.dtype.type(0), t * low), axis=-1)
+
+
+@parts_for(boxes.NegativeLogLikelihood, when=lambda box: not isinstance(box.children[0].shape[-1], Size))
+def _(box: Any, f: Any, targets: Any) -> Any:
+    if len(targets.shape) < len(f.shape):
+        return -np.log(picked(f, targets))
+    t = targets.astype(box.dtype)
+    return -np.sum(np.where(t == 0, box.dtype.type(0), t * np.log(np.where(t == 0, box.dtype.type(1), f))), axis=-1)
+
+
+@parts_for(boxes.OneHot, when=lambda box: not isinstance(box.shape[-1], Size))
+def _(box: Any, labels: Any, like: Any) -> Any:
+    """Rows of the identity."""
+    classes = box.shape[-1]
+    return np.eye(classes, dtype=box.dtype)[as_places(labels.astype(np.int64), classes)]
+
+
+def poisoned(value: Any, wrong: Any) -> Any:
+    """NaN for a target that the box refuses, as ONNX raises no errors of its own."""
+    return np.where(wrong, value.dtype.type(np.nan), value)
+
+
+@parts_for(boxes.BinaryCrossEntropy)
+def _(box: Any, logits: Any, targets: Any) -> Any:
+    y = targets.astype(box.dtype)
+    return poisoned(boxes.Softplus(logits) - logits * y, (y < 0) | (y > 1))
+
+
+@parts_for(boxes.Hinge)
+def _(box: Any, f: Any, targets: Any) -> Any:
+    y = targets.astype(box.dtype)
+    return poisoned(np.maximum(1 - f * y, box.dtype.type(0)), np.abs(y) != 1)
+
+
+@parts_for(boxes.SquaredError, boxes.AbsoluteError)
+def _(box: Any, f: Any, targets: Any) -> Any:
+    apart = f - targets.astype(box.dtype)
+    return apart * apart if isinstance(box, boxes.SquaredError) else np.abs(apart)
+
+
+@parts_for(boxes.PlacesOf, when=lambda box: not box.columns and not isinstance(box.children[1].shape[-1], Size))
+def _(box: Any, labels: Any, like: Any) -> Any:
+    """Refused in the run: a place behind the last, for a label that is none."""
+    classes = like.shape[-1]
+    flat = np.reshape(labels.astype(np.int64), (-1,))
+    wrong = (flat < 0) | (flat >= classes)
+    return np.where(wrong, np.iinfo(np.int64).max, boxes.arange_like(flat) * classes + flat)
