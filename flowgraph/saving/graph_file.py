@@ -17,6 +17,7 @@ from flowgraph.graph import Graph
 from flowgraph.graph.order import unique_names
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
+from flowgraph.saving.formats import format_of
 from flowgraph.saving.json_values import MALFORMED, Reader, Writer, dtype_of
 from flowgraph.saving.limits import MOST_TRIED, check_shape, check_shapes, excerpt
 from flowgraph.shapes.size import Shape, Size
@@ -28,6 +29,7 @@ KIND = "graph"
 def save(path: str | os.PathLike[str], graph: Graph | Box) -> Path:
     """Write a graph with its parameters into one file (safetensors), and return the path.
 
+    A path that ends in .onnx becomes an ONNX model, see `flowgraph.interop.onnx`; every other one is flowgraph's own.
     Boxes are written by the name of their registered class, with children, settings, names and scopes; parameters and
     constants as arrays that any reader of safetensors finds by their names. The file is replaced as a whole: whoever
     reads it meets the old graph or the new one. The same graph gives the same bytes.
@@ -43,6 +45,9 @@ def save(path: str | os.PathLike[str], graph: Graph | Box) -> Path:
         graph = Graph(graph)
     if not isinstance(graph, Graph):
         raise UsageError(f"fg.save: found {type(graph).__name__}, needs a Graph or a box; fg.save(path, graph)")
+    other = format_of(path)
+    if other is not None:
+        return Path(other.save(path, graph))
     document, arrays = graph_document(graph)
     return write_archive(path, KIND, document, arrays)
 
@@ -51,8 +56,12 @@ def load(path: str | os.PathLike[str]) -> Graph:
     """Read a graph that `fg.save` wrote. No code is run but that of registered boxes, found by their names.
 
     A file that is truncated, damaged, newer or not flowgraph's is refused with the reason. Boxes of your own are
-    found if the module that defines them was imported before.
+    found if the module that defines them was imported before. A path that ends in .onnx is read as an ONNX model.
     """
+    other = format_of(path)
+    if other is not None:
+        graph: Graph = other.load(path)
+        return graph
     document, arrays = read_archive(path, KIND)
     return read_graph(document, arrays, path)
 

@@ -181,3 +181,12 @@ def _(box: Any, x: Any, y: Any) -> Any:
     if isinstance(box, boxes.KlDiv):
         found = np.where(zero, y, np.where(proper, found - x + y, found))
     return np.where(np.isnan(x) | np.isnan(y), x + y, found)
+
+
+@parts_for(boxes.PolyVal, when=lambda box: isinstance(box.children[0].shape[0], int))
+def _(box: Any, p: Any, x: Any) -> Any:
+    """Coefficient by coefficient, as Horner does."""
+    total = np.zeros((), box.dtype) * x
+    for i in range(p.shape[0]):
+        total = total * x + p[i]
+    return total

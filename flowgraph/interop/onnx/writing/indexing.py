@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
-from flowgraph.box import Box
+from flowgraph.box import Box, Constant
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
 from flowgraph.interop.onnx.writing.shape import LAST
@@ -154,7 +154,8 @@ def _(writer: Writer, box: Any, a: str, indices: str) -> Any:
 @rule_for(boxes.Nonzero)
 def _(writer: Writer, box: Any, a: str) -> Any:
     found = writer.op("NonZero", a, dtype=np.int64)
-    return tuple(writer.op("Gather", found, writer.constant(i, np.int64), axis=0) for i in range(len(box.outputs)))
+    lines = tuple(writer.op("Gather", found, writer.constant(i, np.int64), axis=0) for i in range(len(box.outputs)))
+    return lines if len(lines) > 1 else lines[0]
 
 
 @parts_for(boxes.SearchSorted)
@@ -163,6 +164,18 @@ def _(box: Any, a: Any, v: Any) -> Any:
     values = v[..., None]
     below = (a < values) if box.side == "left" else (a <= values)
     return np.sum(below.astype(np.int64), axis=-1)
+
+
+@parts_for(boxes.Digitize, when=lambda box: isinstance(box.children[1], Constant))
+def _(box: Any, x: Any, bins: Any) -> Any:
+    """The number of edges below, or not above, of a row that descends those above."""
+    edges = bins.value if bins.value.size < 2 or bins.value[0] <= bins.value[-1] else None
+    values = x[..., None]
+    if edges is not None:
+        inside = (bins < values) if box.right else (bins <= values)
+    else:
+        inside = (bins >= values) if box.right else (bins > values)
+    return np.sum(inside.astype(np.int64), axis=-1)
 
 
 @parts_for(boxes.Choose, when=lambda box: box.mode in ("raise", "wrap", "clip"))

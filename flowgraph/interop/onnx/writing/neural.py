@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
+from flowgraph.box import Constant
+from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
 from flowgraph.interop.onnx.writing.shape import reshaped
 from flowgraph.interop.onnx.writing.writer import Writer
+from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Size
+
+ROWS = (ARRAY,)
 
 
 def window(sliding: Sliding) -> dict[str, Any]:
@@ -111,7 +116,8 @@ def _(box: Any, f: Any, targets: Any) -> Any:
 def _(box: Any, labels: Any, like: Any) -> Any:
     """Rows of the identity."""
     classes = box.shape[-1]
-    return np.eye(classes, dtype=box.dtype)[as_places(labels.astype(np.int64), classes)]
+    rows = Constant(np.eye(classes, dtype=box.dtype))
+    return boxes.Index(rows, as_places(labels.astype(np.int64), classes), index=ROWS)
 
 
 def poisoned(value: Any, wrong: Any) -> Any:
@@ -135,6 +141,20 @@ def _(box: Any, f: Any, targets: Any) -> Any:
 def _(box: Any, f: Any, targets: Any) -> Any:
     apart = f - targets.astype(box.dtype)
     return apart * apart if isinstance(box, boxes.SquaredError) else np.abs(apart)
+
+
+@parts_for(boxes.MinusAt)
+def _(box: Any, a: Any, places: Any, amount: Any) -> Any:
+    sent = boxes.IndexAdd(broadcast_like(amount.astype(box.dtype), places), np.reshape(a, (-1,)), places, index=ROWS)
+    return a - reshape_like(sent, a)
+
+
+@parts_for(boxes.Convolve, boxes.Correlate, when=lambda box: not isinstance(box.children[1].shape[0], Size))
+def _(box: Any, a: Any, v: Any) -> Any:
+    full = isinstance(box, boxes.Convolve)
+    filters = np.flip(v) if full else v
+    signals = (one.astype(box.dtype)[None, None, :] for one in (a, filters))
+    return boxes.Conv1d(*signals, padding=(v.shape[0] - 1) * full)[0, 0]
 
 
 @parts_for(boxes.PlacesOf, when=lambda box: not box.columns and not isinstance(box.children[1].shape[-1], Size))

@@ -133,6 +133,15 @@ def _(box: Any, a: Any) -> Any:
     return a
 
 
+@parts_for(boxes.FftShift)
+def _(box: Any, a: Any) -> Any:
+    axes = range(len(a.shape)) if box.axes is None else box.axes if isinstance(box.axes, tuple) else (box.axes,)
+    for axis in axes:
+        half = a.shape[axis] // 2
+        a = _rolled(a, -half if box.inverse else half, axis % len(a.shape))
+    return a
+
+
 def _rolled(a: Any, shift: int, axis: int) -> Any:
     """The last elements first."""
     size = a.shape[axis]
@@ -180,11 +189,11 @@ def _(box: Any, a: Any, like: Any) -> Any:
 
 @parts_for(boxes.Diag)
 def _(box: Any, a: Any) -> Any:
+    """Of each row the element whose column lies k to the right, or zero."""
     n = a.shape[0] + abs(box.k)
     line = np.pad(a, ((max(box.k, 0), max(-box.k, 0)),))
-    square = np.arange(n)
-    column = np.broadcast_to(np.reshape(line, (1, n)), (n, n)) if box.k >= 0 else np.reshape(line, (n, 1))
-    return np.where(square - square[:, None] == box.k, column, box.dtype.type(0))
+    rows, columns = np.indices((n, n))
+    return np.where(columns - rows == box.k, line[columns], box.dtype.type(0))
 
 
 @parts_for(boxes.Diagonal)

@@ -1,0 +1,108 @@
+"""Sizes of axes that a model computes with: followed as far as they are polynomials of the sizes of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Constant
+from flowgraph.interop.onnx.reading.node import Node, content
+from flowgraph.shapes.size import Size, divide
+
+MOST = 4096
+"""Elements of a value that is followed."""
+
+
+def content_of(node: Node) -> Any:
+    """What the value of an operation holds, an array of objects with sizes in it; None where that is not known."""
+    if node.kind == "Shape" and node.inputs[0] is not None:
+        return _objects(node.inputs[0].shape)[node.get("start", 0) : node.get("end")]
+    rule = FOLLOWED.get(node.kind)
+    if rule is None or node.domain or not node.inputs:
+        return None
+    given = [None if box is None else content(box, node.contents) for box in node.inputs]
+    if given[0] is None or not any(box in node.contents for box in node.inputs if box is not None):
+        return None
+    if any(one is None or one.size > MOST for one, box in zip(given, node.inputs, strict=True) if box is not None):
+        return None
+    try:
+        return np.asarray(rule(node, *[None if one is None else one.astype(object) for one in given]), object)
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None  # such as a quotient that is no polynomial: its value is known in the run
+
+
+def as_constant(known: Any, dtype: Any) -> Constant | None:
+    """A constant in place of a value in which no size of an axis is left."""
+    if known is None or any(isinstance(one, Size) for one in known.flat):
+        return None
+    return Constant(known.astype(dtype))
+
+
+def _objects(values: Sequence[Any]) -> Any:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def _quotient(one: Any, other: Any) -> Any:
+    found = divide(one, other) if isinstance(one, Size) or isinstance(other, Size) else int(one / other)
+    if found is None:
+        raise ValueError("the quotient is no polynomial")
+    return found
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Sizes are never negative; whether two others agree is not known."""
+    if isinstance(one, Size) or isinstance(other, Size):
+        if one == other and isinstance(one, Size) and isinstance(other, Size):
+            return True
+        if min((x for x in (one, other) if not isinstance(x, Size)), default=0) < 0:
+            return False
+        raise ValueError("whether the sizes agree is known in the run")
+    return bool(one == other)
+
+
+def _each(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    return lambda node, a, b: np.frompyfunc(function, 2, 1)(a, b)
+
+
+def _gathered(node: Node, a: Any, places: Any) -> Any:
+    return np.take(a, places.astype(int), axis=node.get("axis", 0))
+
+
+def _sliced(node: Node, a: Any, *_: Any) -> Any:
+    (start,), (stop,) = node.ints("starts", 1), node.ints("ends", 2)
+    step = node.ints("steps", 4, (1,))[0]
+    return a[start:stop:step]
+
+
+def _total(node: Node, a: Any, *_: Any) -> Any:
+    total: Any = 1
+    for one in a.flat:
+        total = total * one
+    return np.reshape(np.array(total, object), (1,) * a.ndim if node.get("keepdims", 1) else ())
+
+
+def _where(node: Node, condition: Any, a: Any, b: Any) -> Any:
+    return np.where(condition.astype(bool), a, b)
+
+
+FOLLOWED: Mapping[str, Callable[..., Any]] = {
+    "Add": _each(lambda a, b: a + b),
+    "Sub": _each(lambda a, b: a - b),
+    "Mul": _each(lambda a, b: a * b),
+    "Div": _each(_quotient),
+    "Equal": _each(_equal),
+    "Where": _where,
+    "Gather": _gathered,
+    "Slice": _sliced,
+    "ReduceProd": _total,
+    "Cast": lambda node, a: a,
+    "Identity": lambda node, a: a,
+    "Concat": lambda node, *arrays: np.concatenate(arrays, axis=node.get("axis")),
+    "Unsqueeze": lambda node, a, *_: np.expand_dims(a, node.ints("axes", 1)),
+    "Squeeze": lambda node, a, *_: np.squeeze(a, node.ints("axes", 1)),
+    "Reshape": lambda node, a, shape: np.reshape(a, [int(one) for one in shape]),
+}

@@ -1,0 +1,211 @@
+"""Convolutions, pooling, normalisation and losses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph import boxes
+from flowgraph.box import Constant
+from flowgraph.interop.onnx.reading.node import Node
+from flowgraph.interop.onnx.reading.rules import reader_for
+from flowgraph.shapes.size import Size
+
+
+class Window(NamedTuple):
+    """What a window reads, how it moves, and what is added around."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+
+    @property
+    def spans(self) -> list[int]:
+        """From the first to the last element of the window."""
+        return [d * (k - 1) + 1 for k, d in zip(self.size, self.dilation, strict=True)]
+
+
+def window_of(node: Node, size: Any, shape: Any) -> Window:
+    """The window of an operation over axes of these sizes."""
+    count = len(size)
+    stride, dilation = tuple(node.get("strides", (1,) * count)), tuple(node.get("dilations", (1,) * count))
+    pads, auto = node.get("pads", (0,) * 2 * count), node.get("auto_pad", "NOTSET")
+    window = Window(tuple(size), stride, dilation, tuple(zip(pads[:count], pads[count:], strict=True)))
+    if any(pad < 0 for pad in pads) or len(stride) != count or len(dilation) != count:
+        raise node.refuse(f"found pads={list(pads)}, strides={list(stride)}, dilations={list(dilation)}")
+    if auto in ("NOTSET", ""):
+        return window
+    if auto == "VALID":
+        return window._replace(padding=((0, 0),) * count)
+    if any(isinstance(one, Size) for one in shape) and any(one != 1 for one in stride):
+        raise node.refuse(f"found auto_pad={auto} with sizes that follow the batch")
+    totals = [
+        span - 1 if step == 1 else max((math.ceil(one / step) - 1) * step + span - one, 0)
+        for one, step, span in zip(shape, stride, window.spans, strict=True)
+    ]
+    upper = auto == "SAME_UPPER"
+    return window._replace(padding=tuple((t // 2, t - t // 2) if upper else (t - t // 2, t // 2) for t in totals))
+
+
+@reader_for("Conv")
+def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
+    convolution = {3: boxes.Conv1d, 4: boxes.Conv2d, 5: boxes.Conv3d}.get(len(x.shape))
+    if convolution is None:
+        raise node.refuse(f"found a convolution over {len(x.shape) - 2} axes, needs 1 to 3")
+    window = window_of(node, w.shape[2:], x.shape[2:])
+    h = convolution.apply(
+        x, w, stride=window.stride, padding=window.padding, dilation=window.dilation, groups=node.get("group", 1)
+    )
+    return h if bias is None else h + _along_channels(bias, h)
+
+
+def _along_channels(values: Any, x: Any) -> Any:
+    """A number per channel, which axis 1 counts."""
+    return np.reshape(values, (-1,) + (1,) * (len(x.shape) - 2))
+
+
+@reader_for("ConvTranspose")
+def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
+    if len(x.shape) not in (3, 4, 5) or any(isinstance(size, Size) for size in x.shape[2:]):
+        raise node.refuse(f"found an input of shape {tuple(x.shape)}, needs 1 to 3 axes of known sizes")
+    auto = node.get("auto_pad", "NOTSET")
+    window = window_of(node, w.shape[2:], x.shape[2:]) if auto == "NOTSET" else None
+    groups, count = node.get("group", 1), len(x.shape) - 2
+    rest = node.get("output_padding", (0,) * count)
+    bare = window_of(_without_pads(node), w.shape[2:], x.shape[2:])
+    full = [(n - 1) * s + k + r for n, s, k, r in zip(x.shape[2:], bare.stride, bare.spans, rest, strict=True)]
+    if "output_shape" in node.attributes:
+        totals = [max(a - b, 0) for a, b in zip(full, node.get("output_shape")[-count:], strict=True)]
+    elif window is None:
+        totals = [max(f - n * s, 0) if auto != "VALID" else 0
+                  for f, n, s in zip(full, x.shape[2:], bare.stride, strict=True)]  # fmt: skip
+    else:
+        totals = []
+    padding = (
+        tuple((t // 2, t - t // 2) if auto != "SAME_LOWER" else (t - t // 2, t // 2) for t in totals)
+        if window is None or totals
+        else window.padding
+    )
+    out = [f - sum(pair) for f, pair in zip(full, padding, strict=True)]
+    channels = w.shape[1] * groups
+    like = np.broadcast_to(x[(slice(None), slice(0, 1), *(slice(0, 1),) * count)], (x.shape[0], channels, *out))
+    h = boxes.ConvInput(
+        x, w, like, stride=bare.stride, padding=padding, dilation=bare.dilation, groups=groups
+    )  # fmt: skip
+    return h if bias is None else h + _along_channels(bias, h)
+
+
+def _without_pads(node: Node) -> Node:
+    kept = {key: value for key, value in node.attributes.items() if key not in ("pads", "auto_pad")}
+    return Node(**{**vars(node), "attributes": kept})
+
+
+@reader_for("MaxPool", "AveragePool")
+def _(node: Node, a: Any) -> Any:
+    size = node.get("kernel_shape")
+    if node.outputs > 1 or node.get("storage_order", 0):
+        raise node.refuse("found the places of the largest as a second output")
+    window = window_of(node, size, a.shape[2:])
+    rest = _beyond(node, window, a.shape[2:]) if node.get("ceil_mode", 0) else [0] * len(size)
+    largest = node.kind == "MaxPool"
+    half = all(2 * pad <= one for one, pair in zip(size, window.padding, strict=True) for pad in pair)
+    settings: dict[str, Any] = {"size": window.size, "stride": window.stride, "dilation": window.dilation}
+    if half and not any(rest):
+        settings["padding"] = window.padding
+        if largest:
+            return boxes.MaxPool.apply(a, **settings)
+        return boxes.MeanPool.apply(a, count_padding=bool(node.get("count_include_pad", 0)), **settings)
+    around = [(0, 0), (0, 0), *((before, after + more) for (before, after), more in zip(window.padding, rest, strict=True))]
+    if largest:
+        low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min
+        return boxes.MaxPool.apply(np.pad(a, around, constant_values=low), **settings)
+    if any(isinstance(one, Size) for one in a.shape[2:]):
+        raise node.refuse("found ceil_mode with sizes that follow the batch")
+    counted = np.ones((1, 1, *a.shape[2:]))
+    inner = [(0, 0), (0, 0), *window.padding]
+    counted = np.pad(counted, inner, constant_values=float(bool(node.get("count_include_pad", 0))))
+    counted = np.pad(counted, [(0, 0), (0, 0), *((0, more) for more in rest)])
+    share = boxes.MeanPool.apply(counted, **settings).astype(a.dtype)
+    return boxes.MeanPool.apply(np.pad(a, around), **settings) / Constant(np.asarray(share))
+
+
+def _beyond(node: Node, window: Window, shape: Any) -> list[int]:
+    """What is added behind each axis, so that the last window that begins inside is whole."""
+    rests = []
+    for size, span, step, (before, after) in zip(shape, window.spans, window.stride, window.padding, strict=True):
+        if isinstance(size, Size):
+            raise node.refuse("found ceil_mode with sizes that follow the batch")
+        count = math.ceil((size + before + after - span) / step) + 1
+        if (count - 1) * step >= size + before:
+            count -= 1
+        rests.append(max((count - 1) * step + span - size - before - after, 0))
+    return rests
+
+
+@reader_for("GlobalAveragePool", "GlobalMaxPool")
+def _(node: Node, a: Any) -> Any:
+    function = np.mean if node.kind == "GlobalAveragePool" else np.max
+    return function(a, axis=tuple(range(2, len(a.shape))), keepdims=True)
+
+
+@reader_for("BatchNormalization")
+def _(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> Any:
+    """With the mean and the variance that the file has, which are not trained."""
+    if node.get("training_mode", 0) or node.outputs > 1:
+        raise node.refuse("found training_mode=1")
+    mean, variance = (Constant(one.value, name=one.name) if isinstance(one, boxes.Parameter) else one
+                      for one in (mean, variance))  # fmt: skip
+    rate = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
+    h = (x - _along_channels(mean, x)) * _along_channels(rate, x) + _along_channels(shift, x)
+    return h.astype(x.dtype)
+
+
+@reader_for("InstanceNormalization")
+def _(node: Node, x: Any, scale: Any, shift: Any) -> Any:
+    axes = tuple(range(2, len(x.shape)))
+    return _along_channels(scale, x) * _normal(x, axes, node.get("epsilon", 1e-5)) + _along_channels(shift, x)
+
+
+@reader_for("GroupNormalization")
+def _(node: Node, x: Any, scale: Any, shift: Any) -> Any:
+    groups, channels = node.get("num_groups"), x.shape[1]
+    parts = np.reshape(x, (x.shape[0], groups, channels // groups, *x.shape[2:]))
+    h = _normal(parts, tuple(range(2, len(parts.shape))), node.get("epsilon", 1e-5))
+    if scale.shape[0] == channels:
+        return np.reshape(h, x.shape) * _along_channels(scale, x) + _along_channels(shift, x)
+    return np.reshape(h * _along_channels(scale, h) + _along_channels(shift, h), x.shape)
+
+
+def _normal(x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
+    apart = x - np.mean(x, axis=axes, keepdims=True)
+    return apart / np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True) + epsilon)
+
+
+@reader_for("LRN")
+def _(node: Node, x: Any) -> Any:
+    size, channels = node.get("size"), x.shape[1]
+    before = (size - 1) // 2
+    squares = np.pad(x * x, [(0, 0), (before, size - 1 - before), *[(0, 0)] * (len(x.shape) - 2)])
+    total = sum(squares[:, i : i + channels] for i in range(size))
+    alpha, beta, bias = node.get("alpha", 1e-4), node.get("beta", 0.75), node.get("bias", 1.0)
+    return x / np.power(bias + alpha / size * total, x.dtype.type(beta))
+
+
+@reader_for("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss")
+def _(node: Node, scores: Any, labels: Any, weights: Any = None) -> Any:
+    """Classes stand along axis 1; labels that are ignored count for nothing."""
+    soft = node.kind == "SoftmaxCrossEntropyLoss"
+    logs = boxes.LogSoftmax.apply(scores, axis=1) if soft else scores
+    ignored = labels == node.get("ignore_index") if "ignore_index" in node.attributes else None
+    places = labels if ignored is None else np.where(ignored, labels.dtype.type(0), labels)
+    loss = -np.take_along_axis(logs, np.expand_dims(places.astype(np.int64), 1), 1)[:, 0]
+    weight = boxes.broadcast_like(Constant(np.ones((), scores.dtype)), loss) if weights is None else weights[places]
+    if ignored is not None:
+        weight = np.where(ignored, scores.dtype.type(0), weight)
+    loss, reduction = loss * weight, node.get("reduction", "mean")
+    if reduction != "none":
+        loss = np.sum(loss) / np.sum(weight) if reduction == "mean" else np.sum(loss)
+    return loss, logs
