@@ -66,8 +66,8 @@ def _(node: Node, a: Any, b: Any) -> Any:
 
 @reader_for("Mod")
 def _(node: Node, a: Any, b: Any) -> Any:
-    if a.dtype.kind == "f" and not node.get("fmod", 0):
-        raise node.refuse("found floats with fmod=0, which ONNX leaves open")
+    if a.dtype.kind == "f" and not node.get("fmod", 0) and node.version < 28:
+        raise node.refuse("found floats with fmod=0, which ONNX leaves open before opset 28")
     return np.fmod(a, b) if node.get("fmod", 0) else np.remainder(a, b)
 
 
@@ -82,12 +82,12 @@ def _(node: Node, a: Any, b: Any) -> Any:
     return np.left_shift(a, b) if node.get("direction") == "LEFT" else np.right_shift(a, b)
 
 
-@reader_for("Cast")
+@reader_for("Cast", idle=["saturate", "round_mode"])
 def _(node: Node, a: Any) -> Any:
     return _cast(a, dtype_of(node.get("to"), "what is cast"))
 
 
-@reader_for("CastLike")
+@reader_for("CastLike", idle=["saturate", "round_mode"])
 def _(node: Node, a: Any, like: Any) -> Any:
     return _cast(a, like.dtype)
 

@@ -17,15 +17,15 @@ from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.graph import Graph
 from flowgraph.interop.onnx.package import onnx
 from flowgraph.interop.onnx.reading.contents import as_constant, content_of
-from flowgraph.interop.onnx.reading.node import Node
-from flowgraph.interop.onnx.reading.rules import ML, READERS
+from flowgraph.interop.onnx.reading.node import Attributes, Node
+from flowgraph.interop.onnx.reading.rules import ML, READERS, Rule
 from flowgraph.interop.onnx.reading.tensors import array_of, check_size, dtype_of
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt
 from flowgraph.saving.missing import reading
 from flowgraph.shapes.size import Size
 
-OPSETS: Mapping[str, tuple[int, int]] = {"": (7, 27), ML: (1, 5)}
+OPSETS: Mapping[str, tuple[int, int]] = {"": (7, 28), ML: (1, 5)}
 """The operator sets that are read, by domain: NumPy's broadcasting begins with 7."""
 
 MOST_NODES = 200_000
@@ -187,13 +187,16 @@ class Reader:
         inputs = tuple(self.value(name) for name in proto.input)
         name = next((one for one in (proto.name, *proto.output) if one), proto.op_type)
         return Node(
-            proto.op_type, domain, self.versions[domain], name, attributes, inputs,
+            proto.op_type, domain, self.versions[domain], name, Attributes(attributes), inputs,
             sum(bool(one) for one in proto.output), self.contents, self.axes, self._new_parameter,
         )  # fmt: skip
 
-    def _built(self, node: Node, rule: Any) -> tuple[Box, ...]:
+    def _built(self, node: Node, rule: Rule) -> tuple[Box, ...]:
         """The boxes of an operation, one per output; values that depend on no input are computed now."""
-        found = rule(node, *node.inputs)
+        found = rule.function(node, *node.inputs)
+        unread = set(node.attributes) - node.attributes.asked - rule.idle
+        if unread:
+            raise node.refuse(f"found {', '.join(sorted(map(excerpt, unread)))}, which no box stands for")
         listed: tuple[Any, ...] = found if isinstance(found, tuple) else (found,)
         boxes = tuple(box if isinstance(box, Box) else Constant(box) for box in listed)
         for box in boxes:

@@ -9,7 +9,8 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
-from flowgraph.interop.onnx.reading.node import Node
+from flowgraph.box.leaves import Parameter
+from flowgraph.interop.onnx.reading.node import Attributes, Node
 from flowgraph.interop.onnx.reading.rules import reader_for
 from flowgraph.shapes.size import Size
 
@@ -34,7 +35,8 @@ def window_of(node: Node, size: Any, shape: Any) -> Window:
     stride, dilation = tuple(node.get("strides", (1,) * count)), tuple(node.get("dilations", (1,) * count))
     pads, auto = node.get("pads", (0,) * 2 * count), node.get("auto_pad", "NOTSET")
     window = Window(tuple(size), stride, dilation, tuple(zip(pads[:count], pads[count:], strict=True)))
-    if any(pad < 0 for pad in pads) or len(stride) != count or len(dilation) != count:
+    fits = len(stride) == len(dilation) == count and tuple(node.get("kernel_shape", size)) == tuple(size)
+    if any(pad < 0 for pad in pads) or not fits:
         raise node.refuse(f"found pads={list(pads)}, strides={list(stride)}, dilations={list(dilation)}")
     if auto in ("NOTSET", ""):
         return window
@@ -69,38 +71,37 @@ def _along_channels(values: Any, x: Any) -> Any:
 
 @reader_for("ConvTranspose")
 def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
+    """What a convolution sends back to its input, whose shape the attributes give."""
     if len(x.shape) not in (3, 4, 5) or any(isinstance(size, Size) for size in x.shape[2:]):
         raise node.refuse(f"found an input of shape {tuple(x.shape)}, needs 1 to 3 axes of known sizes")
-    auto = node.get("auto_pad", "NOTSET")
-    window = window_of(node, w.shape[2:], x.shape[2:]) if auto == "NOTSET" else None
-    groups, count = node.get("group", 1), len(x.shape) - 2
-    rest = node.get("output_padding", (0,) * count)
-    bare = window_of(_without_pads(node), w.shape[2:], x.shape[2:])
-    full = [(n - 1) * s + k + r for n, s, k, r in zip(x.shape[2:], bare.stride, bare.spans, rest, strict=True)]
-    if "output_shape" in node.attributes:
-        totals = [max(a - b, 0) for a, b in zip(full, node.get("output_shape")[-count:], strict=True)]
-    elif window is None:
-        totals = [max(f - n * s, 0) if auto != "VALID" else 0
-                  for f, n, s in zip(full, x.shape[2:], bare.stride, strict=True)]  # fmt: skip
-    else:
-        totals = []
-    padding = (
-        tuple((t // 2, t - t // 2) if auto != "SAME_LOWER" else (t - t // 2, t // 2) for t in totals)
-        if window is None or totals
-        else window.padding
-    )
-    out = [f - sum(pair) for f, pair in zip(full, padding, strict=True)]
-    channels = w.shape[1] * groups
-    like = np.broadcast_to(x[(slice(None), slice(0, 1), *(slice(0, 1),) * count)], (x.shape[0], channels, *out))
-    h = boxes.ConvInput(
-        x, w, like, stride=bare.stride, padding=padding, dilation=bare.dilation, groups=groups
-    )  # fmt: skip
+    groups, bare = node.get("group", 1), window_of(_without_pads(node), w.shape[2:], x.shape[2:])
+    padding, out = _enlarged(node, bare, x.shape[2:])
+    like = np.broadcast_to(x[(slice(None), *(slice(0, 1),) * (len(out) + 1))], (x.shape[0], w.shape[1] * groups, *out))
+    h = boxes.ConvInput(x, w, like, stride=bare.stride, padding=padding, dilation=bare.dilation, groups=groups)
     return h if bias is None else h + _along_channels(bias, h)
+
+
+def _enlarged(node: Node, bare: Window, shape: Any) -> tuple[Any, list[int]]:
+    """The padding of a transposed convolution, and the sizes that it gives."""
+    rest, auto = node.get("output_padding", (0,) * len(shape)), node.get("auto_pad", "NOTSET")
+    wanted, pads = node.get("output_shape"), node.get("pads", (0,) * 2 * len(shape))
+    full = [(n - 1) * s + k + r for n, s, k, r in zip(shape, bare.stride, bare.spans, rest, strict=True)]
+    if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
+        wanted = [n * s for n, s in zip(shape, bare.stride, strict=True)]
+    if wanted is None:
+        padding = tuple(zip(pads[: len(shape)], pads[len(shape) :], strict=True))
+        return padding, [f - sum(pair) for f, pair in zip(full, padding, strict=True)]
+    wanted = list(wanted[-len(shape) :])
+    totals = [max(f - size, 0) for f, size in zip(full, wanted, strict=True)]
+    upper = auto == "SAME_UPPER"
+    return tuple((t // 2, t - t // 2) if upper else (t - t // 2, t // 2) for t in totals), wanted
 
 
 def _without_pads(node: Node) -> Node:
     kept = {key: value for key, value in node.attributes.items() if key not in ("pads", "auto_pad")}
-    return Node(**{**vars(node), "attributes": kept})
+    bare = Attributes(kept)
+    bare.asked = node.attributes.asked
+    return Node(**{**vars(node), "attributes": bare})
 
 
 @reader_for("MaxPool", "AveragePool")
@@ -151,12 +152,12 @@ def _(node: Node, a: Any) -> Any:
     return function(a, axis=tuple(range(2, len(a.shape))), keepdims=True)
 
 
-@reader_for("BatchNormalization")
+@reader_for("BatchNormalization", idle=["momentum"])
 def _(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> Any:
     """With the mean and the variance that the file has, which are not trained."""
     if node.get("training_mode", 0) or node.outputs > 1:
         raise node.refuse("found training_mode=1")
-    mean, variance = (Constant(one.value, name=one.name) if isinstance(one, boxes.Parameter) else one
+    mean, variance = (Constant(one.value, name=one.name) if isinstance(one, Parameter) else one
                       for one in (mean, variance))  # fmt: skip
     rate = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
     h = (x - _along_channels(mean, x)) * _along_channels(rate, x) + _along_channels(shift, x)

@@ -16,6 +16,27 @@ from flowgraph.errors import SavedFileError
 from flowgraph.shapes.size import Size
 
 
+class Attributes(dict[str, Any]):
+    """The attributes of an operation, and which of them were asked for."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The attribute, or the default."""
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
+        return super().__contains__(name)
+
+
 @dataclass
 class Node:
     """An operation; `version` is that of the operator set that the model imports for its domain."""
@@ -24,7 +45,7 @@ class Node:
     domain: str
     version: int
     name: str
-    attributes: Mapping[str, Any]
+    attributes: Attributes
     inputs: tuple[Box | None, ...]
     outputs: int
     contents: dict[Box, Any]

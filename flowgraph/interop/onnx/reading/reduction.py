@@ -27,9 +27,8 @@ REDUCTIONS: Mapping[str, Callable[..., Any]] = {
 
 @reader_for(*REDUCTIONS)
 def _(node: Node, a: Any, axes: Any = None) -> Any:
-    along = node.ints("axes", 1)
-    if not along:
-        along = () if node.get("noop_with_empty_axes", 0) else None
+    none = () if node.get("noop_with_empty_axes", 0) else None
+    along = node.ints("axes", 1) or none
     start = {"ReduceMax": -np.inf, "ReduceMin": np.inf}.get(node.kind)
     settings: dict[str, Any] = {"axis": along, "keepdims": bool(node.get("keepdims", 1))}
     if 0 in a.shape and start is not None:
@@ -51,7 +50,7 @@ def _(node: Node, a: Any) -> Any:
     return a.shape[axis] - 1 - place if last else place
 
 
-@reader_for("TopK")
+@reader_for("TopK", idle=["sorted"])
 def _(node: Node, a: Any, k: Any = None) -> Any:
     axis = node.get("axis", -1) % len(a.shape)
     (count,) = node.ints("k", 1)
@@ -99,7 +98,7 @@ def _(node: Node, a: Any) -> Any:
     return np.where(length == 0, a.dtype.type(0), a / np.where(length == 0, a.dtype.type(1), length))
 
 
-@reader_for("LayerNormalization")
+@reader_for("LayerNormalization", idle=["stash_type"])
 def _(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
     axes = tuple(range(node.get("axis", -1) % len(x.shape), len(x.shape)))
     wide = _stashed(node, x)
@@ -110,7 +109,7 @@ def _(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
     return h if shift is None else h + shift, mean, rate
 
 
-@reader_for("RMSNormalization")
+@reader_for("RMSNormalization", idle=["stash_type"])
 def _(node: Node, x: Any, scale: Any) -> Any:
     axes = tuple(range(node.get("axis", -1) % len(x.shape), len(x.shape)))
     wide = _stashed(node, x)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-READERS: dict[tuple[str, str], Callable[..., Any]] = {}
-"""What builds the boxes of an operation: functions of (node, *inputs)."""
+
+
+class Rule(NamedTuple):
+    """What builds the boxes of an operation, and the attributes that change nothing in them."""
+
+    function: Callable[..., Any]
+    idle: frozenset[str]
+
+
+READERS: dict[tuple[str, str], Rule] = {}
+"""Rules by the domain and the name of the operation."""
 
 ML = "ai.onnx.ml"
 """The domain of the operations of scikit-learn's exports."""
 
 
-def reader_for(*operations: str, domain: str = "") -> Callable[[F], F]:
+def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = ()) -> Callable[[F], F]:
     """Register how operations are read: a function of (node, *inputs) that returns a box, or one for each output.
 
     An input that the file leaves out is None; what the node itself says, its attributes and inputs whose values are
-    known, is asked of `node`.
+    known, is asked of `node`. A file in which an operation has an attribute that its reader does not ask for is refused,
+    but for those in `idle`, which change nothing in inference.
     """
 
     def register(function: F) -> F:
-        READERS.update({(domain, operation): function for operation in operations})
+        READERS.update({(domain, operation): Rule(function, frozenset(idle)) for operation in operations})
         return function
 
     return register

@@ -164,7 +164,7 @@ def _(node: Node, *ends: Any) -> Any:
     return Constant((start + np.arange(count) * delta).astype(dtype))
 
 
-@reader_for("Pad")
+@reader_for("Pad", idle=["value"])
 def _(node: Node, a: Any, *_: Any) -> Any:
     mode = node.get("mode", "constant")
     if mode not in ("constant", "edge", "reflect", "wrap"):
@@ -200,18 +200,19 @@ def _(node: Node, a: Any) -> Any:
 @reader_for("DepthToSpace", "SpaceToDepth")
 def _(node: Node, a: Any) -> Any:
     n, c, h, w = a.shape
-    size = node.get("blocksize")
+    size, by_block = node.get("blocksize"), node.get("mode", "DCR") == "DCR"
     if node.kind == "SpaceToDepth":
         parts = np.reshape(a, (n, c, h // size, size, w // size, size))
-        return np.reshape(np.transpose(parts, (0, 3, 5, 1, 2, 4)), (n, c * size * size, h // size, w // size))
-    if node.get("mode", "DCR") == "DCR":
+        order = (0, 3, 5, 1, 2, 4) if by_block else (0, 1, 3, 5, 2, 4)
+        return np.reshape(np.transpose(parts, order), (n, c * size * size, h // size, w // size))
+    if by_block:
         parts = np.transpose(np.reshape(a, (n, size, size, c // size**2, h, w)), (0, 3, 4, 1, 5, 2))
     else:
         parts = np.transpose(np.reshape(a, (n, c // size**2, size, size, h, w)), (0, 1, 4, 2, 5, 3))
     return np.reshape(parts, (n, c // size**2, h * size, w * size))
 
 
-@reader_for("Dropout")
+@reader_for("Dropout", idle=["seed", "ratio"])
 def _(node: Node, a: Any, ratio: Any = None, training: Any = None) -> Any:
     if training is not None and bool(np.any(node.known(2))):
         raise SavedFileError("found training_mode, which draws anew in every run; export the model for inference")

@@ -49,7 +49,7 @@ def _(node: Node, x: Any) -> Any:
     return _transformed(node, _linear(node, x, int(node.get("targets", 1))))
 
 
-@reader_for("LinearClassifier", domain=ML)
+@reader_for("LinearClassifier", domain=ML, idle=["multi_class"])
 def _(node: Node, x: Any) -> Any:
     if node.get("classlabels_strings"):
         raise SavedFileError(
@@ -62,7 +62,7 @@ def _(node: Node, x: Any) -> Any:
     return Constant(labels)[places], _transformed(node, scores)
 
 
-@reader_for("ZipMap", domain=ML)
+@reader_for("ZipMap", domain=ML, idle=["classlabels_int64s", "classlabels_strings"])
 def _(node: Node, a: Any) -> Any:
     """The probabilities as the array that they were: a column for each class, where ONNX has a map for each row."""
     return a
@@ -109,7 +109,7 @@ def _(node: Node, x: Any) -> Any:
     return np.where(np.isnan(x) if np.isnan(missing) else x == missing, Constant(_floats(node, "imputed_value_floats")), x)
 
 
-@reader_for("LabelEncoder", domain=ML)
+@reader_for("LabelEncoder", domain=ML, idle=["default_float", "default_int64", "default_string"])
 def _(node: Node, x: Any) -> Any:
     tables = {key: value for key, value in node.attributes.items() if key.startswith(("keys_", "values_"))}
     if any("string" in key or "tensor" in key for key in tables) or len(tables) != 2:
