@@ -165,5 +165,3 @@ def _(node: Node, a: Any) -> Any:
     bias, bound = node.get("bias", 0.0), node.get("lambd", 0.5)
     moved = np.where(a < -bound, a + bias, np.where(a > bound, a - bias, a.dtype.type(0)))
     return moved.astype(a.dtype)
-
-

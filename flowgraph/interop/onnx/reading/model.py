@@ -13,6 +13,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.naming import reopened
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.graph import Graph
 from flowgraph.interop.onnx.package import onnx
@@ -53,11 +54,11 @@ def graph_of_file(path: str | os.PathLike[str], known: Mapping[str, Any] | None 
 
 def graph_of_model(model: Any, folder: Path | None = None, known: Mapping[str, Any] | None = None) -> Graph:
     """The graph of a model; `known` gives values to inputs that operations need when the model is read."""
-    if not model.HasField("graph") or not model.graph.node and not model.graph.output:
+    if not model.HasField("graph") or not model.graph.output:
         raise SavedFileError("found no graph in it; needs an ONNX model")
     if model.functions:
         raise SavedFileError(
-            f"found {len(model.functions)} functions of its own; write them out with onnx.inliner.inline_local_functions"
+            f"found {len(model.functions)} functions of its own; inline them, onnx.inliner.inline_local_functions(model)"
         )
     if len(model.graph.node) > MOST_NODES:
         raise SavedFileError(f"found {len(model.graph.node)} operations, and at most {MOST_NODES} are read")
@@ -167,10 +168,11 @@ class Reader:
             raise SavedFileError(f"{who}: there is no box for this operation in flowgraph")
         try:
             node = self._node(proto, domain)
-            found = self._built(node, rule)
+            with reopened(self._scope_of(proto)):
+                found = self._built(node, rule)
             for name, box in zip(proto.output, found, strict=False):
                 if name:
-                    self._take(name, self._placed(box, name, node, proto))
+                    self._take(name, self._placed(box, name, node, self._scope_of(proto)))
         except SavedFileError as error:
             raise SavedFileError(f"{who}: {excerpt(error)}") from None
         except (*_MALFORMED, FlowgraphError) as error:
@@ -211,11 +213,11 @@ class Reader:
             return tuple(map(_folded, boxes))
         return boxes
 
-    def _placed(self, box: Box, name: str, node: Node, proto: Any) -> Box:
+    def _placed(self, box: Box, name: str, node: Node, scope: str) -> Box:
         """The box with the name of the file, if it is new."""
         inputs = {one for one in node.inputs if one is not None}
         if box not in inputs and box.name is None:
-            box._place(_name(name), self._scope_of(proto))
+            box._place(_name(name), scope)
         return box
 
     def _new_parameter(self, array: Any, name: str) -> Parameter:

@@ -119,7 +119,11 @@ def _(node: Node, a: Any) -> Any:
         if largest:
             return boxes.MaxPool.apply(a, **settings)
         return boxes.MeanPool.apply(a, count_padding=bool(node.get("count_include_pad", 0)), **settings)
-    around = [(0, 0), (0, 0), *((before, after + more) for (before, after), more in zip(window.padding, rest, strict=True))]
+    around = [
+        (0, 0),
+        (0, 0),
+        *((before, after + more) for (before, after), more in zip(window.padding, rest, strict=True)),
+    ]
     if largest:
         low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min
         return boxes.MaxPool.apply(np.pad(a, around, constant_values=low), **settings)

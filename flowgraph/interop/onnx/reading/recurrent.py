@@ -112,7 +112,9 @@ def _cell(node: Node, w: Any, r: Any, bias: Any, peepholes: Any, functions: list
         else:
             kept, again, _ = cut(plus(h @ back, of_h))
             z, reset = functions[0](z + kept), functions[0](reset + again)
-            n = functions[1](n + plus((reset * h) @ back[:, 2 * hidden :], None if of_h is None else of_h[2 * hidden :]))
+            n = functions[1](
+                n + plus((reset * h) @ back[:, 2 * hidden :], None if of_h is None else of_h[2 * hidden :])
+            )
         return (1 - z) * n + z * h, c
 
     return {"LSTM": lstm, "GRU": gru, "RNN": rnn}[node.kind]

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-
 class Rule(NamedTuple):
     """What builds the boxes of an operation, and the attributes that change nothing in them."""
 
@@ -27,8 +26,8 @@ def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = ()) -> 
     """Register how operations are read: a function of (node, *inputs) that returns a box, or one for each output.
 
     An input that the file leaves out is None; what the node itself says, its attributes and inputs whose values are
-    known, is asked of `node`. A file in which an operation has an attribute that its reader does not ask for is refused,
-    but for those in `idle`, which change nothing in inference.
+    known, is asked of `node`. An operation with an attribute that its reader does not ask for is refused, but for those
+    in `idle`, which change nothing in inference.
     """
 
     def register(function: F) -> F:

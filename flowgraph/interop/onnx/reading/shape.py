@@ -132,7 +132,9 @@ def _(node: Node, a: Any, shape: Any) -> Any:
     missing = max(len(a.shape) - len(sizes), 0)
     sizes = [1] * missing + sizes
     own = (1,) * (len(sizes) - len(a.shape)) + tuple(a.shape)
-    sizes = [there if isinstance(size, int) and size in (1, -1) else size for size, there in zip(sizes, own, strict=True)]
+    sizes = [
+        there if isinstance(size, int) and size in (1, -1) else size for size, there in zip(sizes, own, strict=True)
+    ]
     if tuple(sizes) == tuple(a.shape):
         return a
     if any(isinstance(size, Size) and size != there for size, there in zip(sizes, own, strict=True)):
@@ -194,7 +196,7 @@ def _(node: Node, a: Any) -> Any:
     dtype = dtype_of(node.get("dtype"), "what it makes") if "dtype" in node.attributes else a.dtype
     if any(isinstance(size, Size) for size in a.shape) or np.prod(a.shape, dtype=float) > MOST_FOLDED:
         raise node.refuse(f"found the shape {tuple(a.shape)}, needs numbers, and few elements")
-    return Constant(np.eye(*a.shape, k=node.get("k", 0), dtype=dtype))
+    return Constant(np.eye(a.shape[0], a.shape[1], k=node.get("k", 0), dtype=dtype))
 
 
 @reader_for("DepthToSpace", "SpaceToDepth")

@@ -106,7 +106,9 @@ def _(node: Node, x: Any) -> Any:
     if "imputed_value_floats" not in node.attributes:
         raise node.refuse("found no numbers to put in place of missing ones")
     missing = node.get("replaced_value_float", 0.0)
-    return np.where(np.isnan(x) if np.isnan(missing) else x == missing, Constant(_floats(node, "imputed_value_floats")), x)
+    return np.where(
+        np.isnan(x) if np.isnan(missing) else x == missing, Constant(_floats(node, "imputed_value_floats")), x
+    )
 
 
 @reader_for("LabelEncoder", domain=ML, idle=["default_float", "default_int64", "default_string"])

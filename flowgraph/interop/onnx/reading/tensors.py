@@ -38,7 +38,7 @@ def array_of(tensor: Any, folder: Path | None) -> Array:
 def dtype_of(number: int, who: str) -> np.dtype[Any]:
     """The dtype of an element type; one that flowgraph does not compute with is refused."""
     try:
-        dtype = np.dtype(onnx().helper.tensor_dtype_to_np_dtype(number))
+        dtype: np.dtype[Any] = np.dtype(onnx().helper.tensor_dtype_to_np_dtype(number))
     except KeyError:
         dtype = np.dtype(object)
     if dtype not in WRITTEN:

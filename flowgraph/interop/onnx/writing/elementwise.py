@@ -60,25 +60,34 @@ OPERATIONS: Mapping[str, tuple[type[Box], ...]] = {
 for _operation, _classes in OPERATIONS.items():
     rule_for(*_classes, when=lambda box: box.dtype.kind != "b")(same_name(_operation))
 
-for _operation, _class in {
-    "Equal": boxes.Equal, "Greater": boxes.Greater, "GreaterOrEqual": boxes.GreaterEqual,
-    "Less": boxes.Less, "LessOrEqual": boxes.LessEqual,
-}.items():  # fmt: skip
+COMPARISONS: Mapping[str, type[Box]] = {
+    "Equal": boxes.Equal,
+    "Greater": boxes.Greater,
+    "GreaterOrEqual": boxes.GreaterEqual,
+    "Less": boxes.Less,
+    "LessOrEqual": boxes.LessEqual,
+}
+for _operation, _class in COMPARISONS.items():
     rule_for(_class)(same_name(_operation, compared=True))
 
-for _operation, _class in {
-    "And": boxes.LogicalAnd, "Or": boxes.LogicalOr, "Xor": boxes.LogicalXor, "Not": boxes.LogicalNot
-}.items():  # fmt: skip
+LOGIC: Mapping[str, type[Box]] = {
+    "And": boxes.LogicalAnd,
+    "Or": boxes.LogicalOr,
+    "Xor": boxes.LogicalXor,
+    "Not": boxes.LogicalNot,
+}
+for _operation, _class in LOGIC.items():
     rule_for(_class)(same_name(_operation, of=bool))
 
-for _operation, _class in {
-    "BitwiseAnd": boxes.BitwiseAnd, "BitwiseOr": boxes.BitwiseOr, "BitwiseXor": boxes.BitwiseXor,
-    "BitwiseNot": boxes.Invert,
-}.items():  # fmt: skip
+BITS: Mapping[str, tuple[type[Box], str]] = {
+    "BitwiseAnd": (boxes.BitwiseAnd, "And"),
+    "BitwiseOr": (boxes.BitwiseOr, "Or"),
+    "BitwiseXor": (boxes.BitwiseXor, "Xor"),
+    "BitwiseNot": (boxes.Invert, "Not"),
+}
+for _operation, (_class, _of_truth) in BITS.items():
     rule_for(_class)(same_name(_operation))
-    rule_for(_class, when=lambda box: box.dtype.kind == "b")(
-        same_name({"BitwiseNot": "Not"}.get(_operation, _operation.removeprefix("Bitwise")))
-    )
+    rule_for(_class, when=lambda box: box.dtype.kind == "b")(same_name(_of_truth))
 
 
 @rule_for(boxes.NotEqual)

@@ -35,7 +35,7 @@ def is_written(box: Box) -> bool:
 
 
 def _opened(box: Box, depth: int) -> Box:
-    if isinstance(box, Leaf) or isinstance(box, Part) or is_written(box) or not depth:
+    if isinstance(box, Leaf | Part) or is_written(box) or not depth:
         return box
     inside = _built(box)
     if inside is None:
@@ -62,7 +62,7 @@ def _built(box: Box) -> Box | None:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            inside = rule.function(box, *box.children) if rule else box.fprop(*box.children)  # type: ignore[arg-type]
+            inside = rule.function(box, *box.children) if rule else box.fprop(*box.children)
     except Exception:  # whatever a fprop raises on boxes, on arrays it may run
         return None
     return inside if _fits(inside, box) else None

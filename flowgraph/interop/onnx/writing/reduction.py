@@ -21,7 +21,7 @@ def reduced(writer: Writer, operation: str, box: Any, a: str) -> str:
 
 
 def _of_numbers(box: Any) -> bool:
-    return box.dtype.kind != "b" and box.dtype.itemsize > 1
+    return bool(box.dtype.kind != "b" and box.dtype.itemsize > 1)
 
 
 for _class, _operation in {
