@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, registry
 from flowgraph.box.numpy_dispatch import implemented
+from tools.doors import DOORS, marks
 
 MODULES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}
 SPECIAL = "scipy.special"
@@ -42,11 +43,13 @@ def page() -> str:
         f"Made by `python -m tools.coverage_page` with NumPy {numpy} and SciPy {scipy}: "
         f"{len(rows)} functions, called on boxes as on arrays.",
         "A function without a box of its own is made of others. Whole numbers and truth values have no gradient.",
+        f"The last columns say which boxes pass the doors to other tools: {', '.join(DOORS)}; *some* where a box passes",
+        "with some of its declared examples. A function that is made of others passes where those do.",
     ]
     for module in [*MODULES, SPECIAL]:
-        lines += ["", f"## {module}", "", "| function | box | its derivative |", "| --- | --- | --- |"]
+        lines += ["", f"## {module}", "", *_head("function", "box", "its derivative")]
         lines += [_row(one) for one in rows if one.module == module]
-    lines += ["", "## Boxes of flowgraph's own", "", "| box | formula | its derivative |", "| --- | --- | --- |"]
+    lines += ["", "## Boxes of flowgraph's own", "", *_head("box", "formula", "its derivative")]
     standing = {one.box for one in rows}
     lines += [_own_row(box) for _, box in sorted(registry.items()) if _is_own(box) and box not in standing]
     return "\n".join(lines) + "\n"
@@ -69,8 +72,8 @@ def _read() -> Iterator[Covered]:
 def _row(one: Covered) -> str:
     names = ", ".join(f"`{one.module}.{name}`" for name in one.names)
     if one.box is None:
-        return f"| {names} | | |"
-    return f"| {names} | `{one.box.__name__}` | {_latex(one.box.derivative)} |"
+        return _line(names, "", "", *marks(None))
+    return _line(names, f"`{one.box.__name__}`", _latex(one.box.derivative), *marks(one.box))
 
 
 def _is_own(box: type[Box]) -> bool:
@@ -79,9 +82,18 @@ def _is_own(box: type[Box]) -> bool:
 
 
 def _own_row(box: type[Box]) -> str:
-    return (
-        f"| `{'fg' if box.public else 'fg.boxes'}.{box.__name__}` | {_latex(box.formula)} | {_latex(box.derivative)} |"
-    )
+    name = f"`{'fg' if box.public else 'fg.boxes'}.{box.__name__}`"
+    return _line(name, _latex(box.formula), _latex(box.derivative), *marks(box))
+
+
+def _head(*titles: str) -> list[str]:
+    """The first two lines of a table, with a column for each door."""
+    columns = [*titles, *DOORS]
+    return [_line(*columns), _line(*("---" for _ in columns))]
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _latex(formula: str) -> str:

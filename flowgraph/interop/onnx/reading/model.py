@@ -58,7 +58,8 @@ def graph_of_model(model: Any, folder: Path | None = None, known: Mapping[str, A
         raise SavedFileError("found no graph in it; needs an ONNX model")
     if model.functions:
         raise SavedFileError(
-            f"found {len(model.functions)} functions of its own; inline them, onnx.inliner.inline_local_functions(model)"
+            f"found {len(model.functions)} functions of its own; inline them with "
+            f"onnx.inliner.inline_local_functions(model)"
         )
     if len(model.graph.node) > MOST_NODES:
         raise SavedFileError(f"found {len(model.graph.node)} operations, and at most {MOST_NODES} are read")
