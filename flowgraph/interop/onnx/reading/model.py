@@ -26,8 +26,8 @@ from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt
 from flowgraph.saving.missing import reading
 from flowgraph.shapes.size import Size
 
-OPSETS: Mapping[str, tuple[int, int]] = {"": (7, 28), ML: (1, 5)}
-"""The operator sets that are read, by domain: NumPy's broadcasting begins with 7."""
+OPSETS: Mapping[str, tuple[int, int]] = {"": (1, 28), ML: (1, 5)}
+"""The operator sets that are read, by domain; what older ones have in attributes of their own is refused by name."""
 
 MOST_NODES = 200_000
 MOST_FOLDED = 1 << 20

@@ -11,7 +11,7 @@ from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.interop.onnx.reading.node import Attributes, Node
-from flowgraph.interop.onnx.reading.rules import reader_for
+from flowgraph.interop.onnx.reading.rules import is_old_training, reader_for
 from flowgraph.shapes.size import Size
 
 
@@ -159,8 +159,8 @@ def _(node: Node, a: Any) -> Any:
 @reader_for("BatchNormalization", idle=["momentum"])
 def _(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> Any:
     """With the mean and the variance that the file has, which are not trained."""
-    if node.get("training_mode", 0) or node.outputs > 1:
-        raise node.refuse("found training_mode=1")
+    if node.get("training_mode", 0) or node.outputs > 1 or is_old_training(node) or not node.get("spatial", 1):
+        raise node.refuse("found the batch normalisation of training, or one of every place by itself")
     mean, variance = (Constant(one.value, name=one.name) if isinstance(one, Parameter) else one
                       for one in (mean, variance))  # fmt: skip
     rate = scale / np.sqrt(variance + node.get("epsilon", 1e-5))

@@ -35,3 +35,8 @@ def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = ()) -> 
         return function
 
     return register
+
+
+def is_old_training(node: Any) -> bool:
+    """Whether an operation is one of training because operator sets before 7 say so unless `is_test` is 1."""
+    return bool(node.version < 7 and not node.get("is_test", 0))

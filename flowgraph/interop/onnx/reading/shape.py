@@ -14,7 +14,7 @@ from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.reading.model import MOST_FOLDED
 from flowgraph.interop.onnx.reading.node import Node
-from flowgraph.interop.onnx.reading.rules import reader_for
+from flowgraph.interop.onnx.reading.rules import is_old_training, reader_for
 from flowgraph.interop.onnx.reading.tensors import dtype_of
 from flowgraph.shapes.size import Size, multiply
 
@@ -216,6 +216,6 @@ def _(node: Node, a: Any) -> Any:
 
 @reader_for("Dropout", idle=["seed", "ratio"])
 def _(node: Node, a: Any, ratio: Any = None, training: Any = None) -> Any:
-    if training is not None and bool(np.any(node.known(2))):
+    if is_old_training(node) or (training is not None and bool(np.any(node.known(2)))):
         raise SavedFileError("found training_mode, which draws anew in every run; export the model for inference")
     return a, boxes.broadcast_like(Constant(np.array(True)), a)

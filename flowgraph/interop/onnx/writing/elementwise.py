@@ -18,6 +18,8 @@ def same_name(operation: str, *, compared: bool = False, of: Any = None) -> Call
 
     def rule(writer: Writer, box: Box, *names: str) -> Any:
         dtype = of or (np.result_type(*(child.dtype for child in box.children)) if compared else box.dtype)
+        if compared and operation != "Equal" and dtype == bool:
+            dtype = np.dtype(np.int32)
         return writer.op(operation, *[writer.cast(name, dtype) for name in names], dtype=box.dtype)
 
     return rule
@@ -113,8 +115,10 @@ def _(writer: Writer, box: Box, a: str) -> Any:
 
 @rule_for(boxes.Where)
 def _(writer: Writer, box: Box, condition: str, a: str, b: str) -> Any:
-    names = [writer.cast(condition, bool), writer.cast(a, box.dtype), writer.cast(b, box.dtype)]
-    return writer.op("Where", *names, dtype=box.dtype)
+    condition, a, b = writer.cast(condition, bool), writer.cast(a, box.dtype), writer.cast(b, box.dtype)
+    if box.dtype != bool:
+        return writer.op("Where", condition, a, b, dtype=box.dtype)
+    return writer.op("Or", writer.op("And", condition, a), writer.op("And", writer.op("Not", condition), b))
 
 
 @rule_for(boxes.ConstantPower)
@@ -137,12 +141,17 @@ def _(writer: Writer, box: Any, *names: str) -> Any:
     return writer.op("Mod", *[writer.cast(name, box.dtype) for name in names])
 
 
-@rule_for(boxes.ELU)
+def _in_single(name: str) -> Callable[[Any], bool]:
+    """Whether a setting is exact in the attribute of an operation, which is a number of single precision."""
+    return lambda box: box.dtype != np.float64 or float(np.float32(getattr(box, name))) == getattr(box, name)
+
+
+@rule_for(boxes.ELU, when=_in_single("alpha"))
 def _(writer: Writer, box: Any, a: str) -> Any:
     return writer.op("Elu", writer.cast(a, box.dtype), alpha=float(box.alpha))
 
 
-@rule_for(boxes.LeakyReLU)
+@rule_for(boxes.LeakyReLU, when=_in_single("slope"))
 def _(writer: Writer, box: Any, a: str) -> Any:
     return writer.op("LeakyRelu", writer.cast(a, box.dtype), alpha=float(box.slope))
 
@@ -150,6 +159,16 @@ def _(writer: Writer, box: Any, a: str) -> Any:
 @rule_for(boxes.GELU)
 def _(writer: Writer, box: Any, a: str) -> Any:
     return writer.op("Gelu", writer.cast(a, box.dtype), approximate=box.approximate)
+
+
+@parts_for(boxes.LeakyReLU)
+def _(box: Any, a: Any) -> Any:
+    return np.where(a > 0, a, a * box.dtype.type(box.slope))
+
+
+@parts_for(boxes.ELU)
+def _(box: Any, a: Any) -> Any:
+    return np.where(a > 0, a, np.expm1(np.minimum(a, box.dtype.type(0))) * box.dtype.type(box.alpha))
 
 
 @parts_for(boxes.SiLU)

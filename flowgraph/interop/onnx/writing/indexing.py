@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
 from flowgraph.interop.onnx.writing.shape import LAST
@@ -166,16 +166,12 @@ def _(box: Any, a: Any, v: Any) -> Any:
     return np.sum(below.astype(np.int64), axis=-1)
 
 
-@parts_for(boxes.Digitize, when=lambda box: isinstance(box.children[1], Constant))
+@parts_for(boxes.Digitize, when=lambda box: box.children[1].shape[0] != 0)
 def _(box: Any, x: Any, bins: Any) -> Any:
-    """The number of edges below, or not above, of a row that descends those above."""
-    edges = bins.value if bins.value.size < 2 or bins.value[0] <= bins.value[-1] else None
+    """The number of edges below, or not above; of a row that descends those above, or not below."""
     values = x[..., None]
-    if edges is not None:
-        inside = (bins < values) if box.right else (bins <= values)
-    else:
-        inside = (bins >= values) if box.right else (bins > values)
-    return np.sum(inside.astype(np.int64), axis=-1)
+    rising, falling = (bins < values, bins >= values) if box.right else (bins <= values, bins > values)
+    return np.sum(np.where(bins[0] <= bins[-1], rising, falling).astype(np.int64), axis=-1)
 
 
 @parts_for(boxes.Choose, when=lambda box: box.mode in ("raise", "wrap", "clip"))

@@ -1,0 +1,106 @@
+"""Every box that can be written as ONNX: onnxruntime computes its value, and so does the graph that is read back."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.box import Leaf, registry
+from flowgraph.checking.cases import cases
+from flowgraph.errors import SavedFileError, ShapeError, UnsupportedError
+from flowgraph.interop.onnx import graph_of_model, is_exportable, model_of
+from flowgraph.interop.onnx.writing.rules import OPERATIONS, PARTS
+from tests.interop.onnx.runtime import close, outputs_of, quiet
+from tools.doors import graph_of
+
+BOXES = {
+    name: cls
+    for name, cls in sorted(registry.items())
+    if cls.__module__.startswith("flowgraph.boxes.") and cls.examples is not None and not issubclass(cls, Leaf)
+}
+
+
+def exported(cls, dtype):
+    """The examples of a box that can be written: graph, feeds, model."""
+    with quiet():
+        for case in cases(cls):
+            graph, feeds = graph_of(case, dtype)
+            if is_exportable(graph):
+                yield case, graph, feeds, model_of(graph)
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_onnxruntime_computes_the_value(name):
+    for case, graph, feeds, model in exported(BOXES[name], np.float32):
+        with quiet():
+            run, found = graph.fprop(feeds), outputs_of(model, feeds)
+        for output, value in zip(graph.outputs, found, strict=True):
+            assert close(value, run[output]), case
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_what_is_read_back_computes_the_value(name):
+    """In double precision, in which onnxruntime lacks many operations."""
+    for case, graph, feeds, model in exported(BOXES[name], np.float64):
+        with quiet():
+            again = graph_of_model(model)
+            run, found = graph.fprop(feeds), again.fprop({box.name: feeds[box.name] for box in again.inputs})
+        for output, copy in zip(graph.outputs, again.outputs, strict=True):
+            assert close(np.asarray(found[copy]), np.asarray(run[output]), 1e-9), case
+
+
+def test_every_rule_writes_an_example_of_its_box():
+    """A mistake in what a box is made of would only make it refused."""
+    idle = []
+    for cls in {*OPERATIONS.by_class, *PARTS.by_class}:
+        with quiet():
+            graphs = [graph_of(case, np.float32)[0] for case in cases(cls)]
+        idle += [] if any(map(is_exportable, graphs)) else [cls.__name__]
+    assert not idle
+
+
+def test_most_boxes_are_written():
+    with quiet():
+        written = sum(any(is_exportable(graph_of(case, np.float32)[0]) for case in cases(cls)) for cls in BOXES.values())
+    assert written >= 180
+
+
+@pytest.mark.parametrize("dtype", ["f2", "i4", "i8", "u1", "?"])
+@pytest.mark.parametrize("build", [
+    lambda a, b: np.maximum(a, b), lambda a, b: a == b, lambda a, b: np.where(a > b, a, b), lambda a, b: np.stack([a, b]),
+    lambda a, b: a[:, ::-1], lambda a, b: np.sum(a, axis=1), lambda a, b: a.astype(np.float32) + b, lambda a, b: a & b,
+    lambda a, b: a * b, lambda a, b: np.argmax(a.astype(np.float32), axis=0),
+])  # fmt: skip
+def test_other_dtypes_are_kept(build, dtype):
+    """A dtype is written as it is; what onnxruntime has no kernel for, it says."""
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.integers(0, 2 if dtype == "?" else 5, (3, 4)).astype(dtype) for name in "ab"}
+    try:
+        box = build(*(fg.Input(name, shape=("N", 4), dtype=dtype) for name in arrays))
+    except (TypeError, ShapeError):
+        pytest.skip(f"NumPy has no such function of {np.dtype(dtype)}")
+    graph = fg.Graph(box)
+    arrays = {one.name: arrays[one.name] for one in graph.inputs}
+    if not is_exportable(graph):
+        with pytest.raises(UnsupportedError, match="no operation"):
+            model_of(graph)
+        return
+    model, value = model_of(graph), graph.fprop(arrays)[box]
+    again = graph_of_model(model)
+    assert close(again.fprop(arrays)[again.outputs[0]], value, 1e-3)
+    try:
+        found = outputs_of(model, arrays)[0]
+    except Exception as error:
+        assert "NOT_IMPLEMENTED" in str(error)
+        return
+    assert close(found, value, 1e-3)
+
+
+def test_complex_numbers_are_refused_by_name():
+    z = fg.Input("z", shape=(2,), dtype=complex)
+    with pytest.raises(UnsupportedError, match=r"no operation takes complex128.*\.safetensors|complex128"):
+        model_of(fg.Graph(np.conjugate(z * 2)))
+
+
+def test_errors_are_those_of_files():
+    with pytest.raises(SavedFileError, match="no graph in it"):
+        graph_of_model(model_of(fg.Graph(fg.Input("x", shape=(2,)) * 2)).__class__())
