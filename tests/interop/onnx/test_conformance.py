@@ -61,8 +61,7 @@ def verdict(case):
         try:
             graph = read(model, feeds)
             run = graph.fprop({box.name: feeds[box.name] for box in graph.inputs})
-        except FlowgraphError as error:
-            assert str(error)
+        except FlowgraphError:
             return "refused"
         for box, wanted in zip(graph.outputs, outputs, strict=True):
             if not agrees(np.asarray(run[box]), wanted):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernelError
 
 import flowgraph as fg
 from flowgraph.box import Leaf, registry
@@ -60,13 +61,16 @@ def test_every_rule_writes_an_example_of_its_box():
 
 def test_most_boxes_are_written():
     with quiet():
-        written = sum(any(is_exportable(graph_of(case, np.float32)[0]) for case in cases(cls)) for cls in BOXES.values())
+        written = sum(
+            any(is_exportable(graph_of(case, np.float32)[0]) for case in cases(cls)) for cls in BOXES.values()
+        )
     assert written >= 180
 
 
 @pytest.mark.parametrize("dtype", ["f2", "i4", "i8", "u1", "?"])
 @pytest.mark.parametrize("build", [
-    lambda a, b: np.maximum(a, b), lambda a, b: a == b, lambda a, b: np.where(a > b, a, b), lambda a, b: np.stack([a, b]),
+    lambda a, b: np.maximum(a, b), lambda a, b: a == b, lambda a, b: np.where(a > b, a, b),
+    lambda a, b: np.stack([a, b]),
     lambda a, b: a[:, ::-1], lambda a, b: np.sum(a, axis=1), lambda a, b: a.astype(np.float32) + b, lambda a, b: a & b,
     lambda a, b: a * b, lambda a, b: np.argmax(a.astype(np.float32), axis=0),
 ])  # fmt: skip
@@ -89,8 +93,7 @@ def test_other_dtypes_are_kept(build, dtype):
     assert close(again.fprop(arrays)[again.outputs[0]], value, 1e-3)
     try:
         found = outputs_of(model, arrays)[0]
-    except Exception as error:
-        assert "NOT_IMPLEMENTED" in str(error)
+    except NoKernelError:
         return
     assert close(found, value, 1e-3)
 

@@ -20,7 +20,7 @@ def _along(axis: int, item: Any) -> tuple[Any, ...]:
 
 @reader_for("Gather")
 def _(node: Node, a: Any, places: Any) -> Any:
-    axis = node.get("axis", 0) % len(a.shape)
+    axis = node.axis("axis", 0, len(a.shape))
     if isinstance(places, Constant) and not places.shape:
         return a[_along(axis, int(places.value))]
     return a[_along(axis, places)]
@@ -28,7 +28,7 @@ def _(node: Node, a: Any, places: Any) -> Any:
 
 @reader_for("GatherElements")
 def _(node: Node, a: Any, places: Any) -> Any:
-    axis = node.get("axis", 0) % len(a.shape)
+    axis = node.axis("axis", 0, len(a.shape))
     index = [slice(None) if i == axis or size == own else slice(0, size)
              for i, (size, own) in enumerate(zip(places.shape, a.shape, strict=True))]  # fmt: skip
     return np.take_along_axis(a[tuple(index)] if any(i != slice(None) for i in index) else a, places, axis)
@@ -45,7 +45,7 @@ def _(node: Node, a: Any, places: Any) -> Any:
 
 @reader_for("ScatterElements", "Scatter")
 def _(node: Node, a: Any, places: Any, updates: Any) -> Any:
-    axis = node.get("axis", 0) % len(a.shape)
+    axis = node.axis("axis", 0, len(a.shape))
     others = [i for i in range(len(a.shape)) if i != axis]
     index: list[Any] = open_grid(places, others, ndim=len(a.shape), at=others)
     index.insert(axis, places)
@@ -70,7 +70,7 @@ def _scattered(node: Node, a: Any, index: tuple[Any, ...], updates: Any) -> Any:
 def _(node: Node, a: Any, condition: Any) -> Any:
     if "axis" not in node.attributes:
         a = np.reshape(a, (-1,))
-    axis = node.get("axis", 0) % len(a.shape)
+    axis = node.axis("axis", 0, len(a.shape))
     count, size = condition.shape[0], a.shape[axis]
     if count != size:
         a = a[_along(axis, slice(0, count))]
@@ -80,8 +80,8 @@ def _(node: Node, a: Any, condition: Any) -> Any:
 @reader_for("OneHot")
 def _(node: Node, places: Any, depth: Any, values: Any) -> Any:
     """A place below 0 counts from the end; one outside has no element that is on."""
-    count = int(np.ravel(node.known(1))[0])
-    axis = node.get("axis", -1) % (len(places.shape) + 1)
+    count = node.few(np.ravel(node.known(1))[0])
+    axis = node.axis("axis", -1, len(places.shape) + 1)
     numbers = np.where(places < 0, places + places.dtype.type(count), places)
     line = np.arange(count).reshape((-1,) + (1,) * (len(places.shape) - axis)).astype(places.dtype)
     return np.where(np.expand_dims(numbers, axis) == line, values[1], values[0])

@@ -10,12 +10,12 @@ from flowgraph.interop.onnx.reading.node import Node
 from flowgraph.interop.onnx.reading.rules import reader_for
 
 
-@reader_for("MatMul")
+@reader_for("MatMul", light=False)
 def _(node: Node, a: Any, b: Any) -> Any:
     return np.matmul(a, b)
 
 
-@reader_for("Gemm")
+@reader_for("Gemm", light=False)
 def _(node: Node, a: Any, b: Any, c: Any = None) -> Any:
     alpha, beta = node.get("alpha", 1.0), node.get("beta", 1.0)
     a = np.transpose(a) if node.get("transA", 0) else a
@@ -27,11 +27,11 @@ def _(node: Node, a: Any, b: Any, c: Any = None) -> Any:
     return h + (c if beta == 1 else c * c.dtype.type(beta))
 
 
-@reader_for("Einsum")
+@reader_for("Einsum", light=False)
 def _(node: Node, *operands: Any) -> Any:
     return np.einsum(node.get("equation").replace(" ", ""), *operands)
 
 
-@reader_for("Det")
+@reader_for("Det", light=False)
 def _(node: Node, a: Any) -> Any:
     return np.linalg.det(a)

@@ -18,7 +18,7 @@ from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.graph import Graph
 from flowgraph.interop.onnx.package import onnx
 from flowgraph.interop.onnx.reading.contents import as_constant, content_of
-from flowgraph.interop.onnx.reading.node import Attributes, Node
+from flowgraph.interop.onnx.reading.node import MOST_MADE, Attributes, Node
 from flowgraph.interop.onnx.reading.rules import ML, READERS, Rule
 from flowgraph.interop.onnx.reading.tensors import array_of, check_size, dtype_of
 from flowgraph.printable import why_not_a_name
@@ -30,7 +30,6 @@ OPSETS: Mapping[str, tuple[int, int]] = {"": (1, 28), ML: (1, 5)}
 """The operator sets that are read, by domain; what older ones have in attributes of their own is refused by name."""
 
 MOST_NODES = 200_000
-MOST_FOLDED = 1 << 20
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError, LookupError)
 
 
@@ -123,6 +122,7 @@ class Reader:
         shape = tuple(self._size(info.name, axis, dim) for axis, dim in enumerate(kind.shape.dim))
         check_shape(shape)
         box = Input(_name(info.name), shape=shape, dtype=dtype)
+        check_size(box)
         for axis, size in enumerate(box.shape):
             if isinstance(size, Size):
                 self.axes.setdefault(size, (box, axis))
@@ -163,7 +163,8 @@ class Reader:
     def _read(self, proto: Any, place: int) -> None:
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         who = f"operation {place}, {excerpt(proto.op_type)!r} of {excerpt(domain) or 'ai.onnx'}"
-        who += f" {self.versions.get(domain, '(not imported)')}, {excerpt(proto.name)!r}" if proto.name else ""
+        who += f" {self.versions.get(domain, '(not imported)')}"
+        who += f", {excerpt(proto.name)!r}" if proto.name else ""
         rule = READERS.get((domain, proto.op_type))
         if rule is None or domain not in self.versions:
             raise SavedFileError(f"{who}: there is no box for this operation in flowgraph")
@@ -176,6 +177,8 @@ class Reader:
                     self._take(name, self._placed(box, name, node, self._scope_of(proto)))
         except SavedFileError as error:
             raise SavedFileError(f"{who}: {excerpt(error)}") from None
+        except MemoryError:
+            raise SavedFileError(f"{who}: its value does not fit into the memory") from None
         except (*_MALFORMED, FlowgraphError) as error:
             raise SavedFileError(f"{who}: it does not fit what it reads ({excerpt(error)})") from error
 
@@ -210,7 +213,7 @@ class Reader:
             if constant is None:
                 self.contents[boxes[0]] = known
             return (boxes[0] if constant is None else constant, *boxes[1:])
-        if all(box is None or isinstance(box, Constant) for box in node.inputs):
+        if rule.light and all(box is None or isinstance(box, Constant) for box in node.inputs):
             return tuple(map(_folded, boxes))
         return boxes
 
@@ -268,7 +271,7 @@ class Reader:
 def _folded(box: Box) -> Box:
     """The value of a box that depends on constants only, where it is small."""
     sizes = [size for size in box.shape if isinstance(size, int)]
-    if not box.children or len(sizes) != len(box.shape) or np.prod(sizes, dtype=float) > MOST_FOLDED:
+    if not box.children or len(sizes) != len(box.shape) or np.prod(sizes, dtype=float) > MOST_MADE:
         return box
     with np.errstate(all="ignore"):
         return Constant(Graph(box).fprop()[box])

@@ -52,7 +52,7 @@ def window_of(node: Node, size: Any, shape: Any) -> Window:
     return window._replace(padding=tuple((t // 2, t - t // 2) if upper else (t - t // 2, t // 2) for t in totals))
 
 
-@reader_for("Conv")
+@reader_for("Conv", light=False)
 def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
     convolution = {3: boxes.Conv1d, 4: boxes.Conv2d, 5: boxes.Conv3d}.get(len(x.shape))
     if convolution is None:
@@ -69,7 +69,7 @@ def _along_channels(values: Any, x: Any) -> Any:
     return np.reshape(values, (-1,) + (1,) * (len(x.shape) - 2))
 
 
-@reader_for("ConvTranspose")
+@reader_for("ConvTranspose", light=False)
 def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
     """What a convolution sends back to its input, whose shape the attributes give."""
     if len(x.shape) not in (3, 4, 5) or any(isinstance(size, Size) for size in x.shape[2:]):
@@ -104,7 +104,7 @@ def _without_pads(node: Node) -> Node:
     return Node(**{**vars(node), "attributes": bare})
 
 
-@reader_for("MaxPool", "AveragePool")
+@reader_for("MaxPool", "AveragePool", light=False)
 def _(node: Node, a: Any) -> Any:
     size = node.get("kernel_shape")
     if node.outputs > 1 or node.get("storage_order", 0):
@@ -129,6 +129,7 @@ def _(node: Node, a: Any) -> Any:
         return boxes.MaxPool.apply(np.pad(a, around, constant_values=low), **settings)
     if any(isinstance(one, Size) for one in a.shape[2:]):
         raise node.refuse("found ceil_mode with sizes that follow the batch")
+    node.few(math.prod(a.shape[2:]))
     counted = np.ones((1, 1, *a.shape[2:]))
     inner = [(0, 0), (0, 0), *window.padding]
     counted = np.pad(counted, inner, constant_values=float(bool(node.get("count_include_pad", 0))))
@@ -189,7 +190,7 @@ def _normal(x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
     return apart / np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True) + epsilon)
 
 
-@reader_for("LRN")
+@reader_for("LRN", light=False)
 def _(node: Node, x: Any) -> Any:
     size, channels = node.get("size"), x.shape[1]
     before = (size - 1) // 2

@@ -15,6 +15,9 @@ from flowgraph.boxes.indexing.index import lifted
 from flowgraph.errors import SavedFileError
 from flowgraph.shapes.size import Size
 
+MOST_MADE = 1 << 20
+"""Elements of a value that is computed when the file is read."""
+
 
 class Attributes(dict[str, Any]):
     """The attributes of an operation, and which of them were asked for."""
@@ -90,6 +93,24 @@ class Node:
         if value.size != 1:
             raise SavedFileError(f"found {value.size} numbers as its input number {place + 1}, needs one")
         return value[0]
+
+    def axis(self, name: str, default: int, ndim: int) -> int:
+        """An axis of an array with so many axes, counted from the front."""
+        return self.counted(self.get(name, default), ndim)
+
+    def counted(self, axis: int, ndim: int) -> int:
+        """The axis counted from the front; one that the array does not have is refused."""
+        if not -ndim <= axis < max(ndim, 1):
+            raise SavedFileError(f"found the axis {axis} of an array with {ndim} axes")
+        return int(axis) % max(ndim, 1)
+
+    def few(self, count: Any) -> int:
+        """A number of elements that are made when the file is read."""
+        if isinstance(count, Size) or not 0 <= count <= MOST_MADE:
+            raise SavedFileError(
+                f"found {count} elements to be made when the file is read, needs a number to {MOST_MADE}"
+            )
+        return int(count)
 
     def refuse(self, problem: str) -> SavedFileError:
         """The error for what an operation can ask for and no box does."""

@@ -20,7 +20,7 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
-@reader_for("LSTM", "GRU", "RNN")
+@reader_for("LSTM", "GRU", "RNN", light=False)
 def _(node: Node, x: Any, w: Any, r: Any, bias: Any = None, lengths: Any = None, h0: Any = None, c0: Any = None,
       peepholes: Any = None) -> Any:  # fmt: skip
     """The states after each step, the last one, and of an LSTM its last cell; for each direction."""

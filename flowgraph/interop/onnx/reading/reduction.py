@@ -41,7 +41,7 @@ def _(node: Node, a: Any, axes: Any = None) -> Any:
 
 @reader_for("ArgMax", "ArgMin")
 def _(node: Node, a: Any) -> Any:
-    axis = node.get("axis", 0) % len(a.shape)
+    axis = node.axis("axis", 0, len(a.shape))
     function = np.argmax if node.kind == "ArgMax" else np.argmin
     last = node.get("select_last_index", 0)
     place = function(np.flip(a, axis) if last else a, axis=axis, keepdims=bool(node.get("keepdims", 1)))
@@ -52,7 +52,7 @@ def _(node: Node, a: Any) -> Any:
 
 @reader_for("TopK", idle=["sorted"])
 def _(node: Node, a: Any, k: Any = None) -> Any:
-    axis = node.get("axis", -1) % len(a.shape)
+    axis = node.axis("axis", -1, len(a.shape))
     (count,) = node.ints("k", 1)
     if a.dtype.kind == "u":
         raise node.refuse("found unsigned integers to be sorted")
@@ -62,7 +62,7 @@ def _(node: Node, a: Any, k: Any = None) -> Any:
 
 @reader_for("CumSum", "CumProd")
 def _(node: Node, a: Any, axis: Any) -> Any:
-    along = int(node.number("axis", 1)) % len(a.shape)
+    along = node.counted(int(node.number("axis", 1)), len(a.shape))
     lead = (slice(None),) * along
     if node.get("reverse", 0):
         a = np.flip(a, along)
@@ -79,14 +79,14 @@ def _(node: Node, a: Any, axis: Any) -> Any:
 def _(node: Node, a: Any) -> Any:
     """Before operator set 13 over all axes from the one that is named."""
     old = node.version < 13
-    axis = node.get("axis", 1 if old else -1) % max(len(a.shape), 1)
+    axis = node.axis("axis", 1 if old else -1, len(a.shape))
     along: Any = tuple(range(axis, len(a.shape))) if old and axis < len(a.shape) - 1 else axis
     if node.kind != "Hardmax":
         return (boxes.Softmax if node.kind == "Softmax" else boxes.LogSoftmax).apply(a, axis=along)
     if not isinstance(along, int):
         raise node.refuse("found the largest over several axes")
     place = np.argmax(a, axis=along, keepdims=True)
-    line = np.arange(a.shape[along]).reshape((-1,) + (1,) * (len(a.shape) - 1 - along))
+    line = np.arange(node.few(a.shape[along])).reshape((-1,) + (1,) * (len(a.shape) - 1 - along))
     return (place == line).astype(a.dtype)
 
 
@@ -100,7 +100,7 @@ def _(node: Node, a: Any) -> Any:
 
 @reader_for("LayerNormalization", idle=["stash_type"])
 def _(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
-    axes = tuple(range(node.get("axis", -1) % len(x.shape), len(x.shape)))
+    axes = tuple(range(node.axis("axis", -1, len(x.shape)), len(x.shape)))
     wide = _stashed(node, x)
     mean = np.mean(wide, axis=axes, keepdims=True)
     apart = wide - mean
@@ -111,7 +111,7 @@ def _(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
 
 @reader_for("RMSNormalization", idle=["stash_type"])
 def _(node: Node, x: Any, scale: Any) -> Any:
-    axes = tuple(range(node.get("axis", -1) % len(x.shape), len(x.shape)))
+    axes = tuple(range(node.axis("axis", -1, len(x.shape)), len(x.shape)))
     wide = _stashed(node, x)
     root = np.sqrt(np.mean(wide * wide, axis=axes, keepdims=True) + node.get("epsilon", 1e-5))
     return (wide / root).astype(x.dtype) * scale

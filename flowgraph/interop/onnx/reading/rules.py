@@ -9,10 +9,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Rule(NamedTuple):
-    """What builds the boxes of an operation, and the attributes that change nothing in them."""
+    """What builds the boxes of an operation; attributes that change nothing in them; whether it costs little."""
 
     function: Callable[..., Any]
     idle: frozenset[str]
+    light: bool
 
 
 READERS: dict[tuple[str, str], Rule] = {}
@@ -22,16 +23,16 @@ ML = "ai.onnx.ml"
 """The domain of the operations of scikit-learn's exports."""
 
 
-def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = ()) -> Callable[[F], F]:
+def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = (), light: bool = True) -> Callable[[F], F]:
     """Register how operations are read: a function of (node, *inputs) that returns a box, or one for each output.
 
     An input that the file leaves out is None; what the node itself says, its attributes and inputs whose values are
     known, is asked of `node`. An operation with an attribute that its reader does not ask for is refused, but for those
-    in `idle`, which change nothing in inference.
+    in `idle`, which change nothing in inference. A `light` operation on constants is computed when the file is read.
     """
 
     def register(function: F) -> F:
-        READERS.update({(domain, operation): Rule(function, frozenset(idle)) for operation in operations})
+        READERS.update({(domain, operation): Rule(function, frozenset(idle), light) for operation in operations})
         return function
 
     return register

@@ -12,8 +12,7 @@ from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError
-from flowgraph.interop.onnx.reading.model import MOST_FOLDED
-from flowgraph.interop.onnx.reading.node import Node
+from flowgraph.interop.onnx.reading.node import MOST_MADE, Node
 from flowgraph.interop.onnx.reading.rules import is_old_training, reader_for
 from flowgraph.interop.onnx.reading.tensors import dtype_of
 from flowgraph.shapes.size import Size, multiply
@@ -89,7 +88,7 @@ def _(node: Node, *arrays: Any) -> Any:
 
 @reader_for("Split")
 def _(node: Node, a: Any, split: Any = None) -> Any:
-    axis = node.get("axis", 0) % len(a.shape)
+    axis = node.axis("axis", 0, len(a.shape))
     sizes = node.ints("split", 1)
     if sizes is None:
         count, size = node.get("num_outputs", node.outputs), a.shape[axis]
@@ -160,7 +159,7 @@ def _(node: Node, *ends: Any) -> Any:
     if isinstance(limit, Size) and start == 0 and delta == 1 and limit in node.axes:
         found = boxes.arange_like(*node.axes[limit])
         return found if found.dtype == dtype else found.astype(dtype)
-    if isinstance(limit, Size) or isinstance(start, Size) or not delta or abs((limit - start) / delta) > MOST_FOLDED:
+    if isinstance(limit, Size) or isinstance(start, Size) or not delta or abs((limit - start) / delta) > MOST_MADE:
         raise node.refuse(f"found a range from {start} to {limit} by {delta}, needs numbers, and few of them")
     count = max(math.ceil((limit - start) / delta), 0)
     return Constant((start + np.arange(count) * delta).astype(dtype))
@@ -172,7 +171,7 @@ def _(node: Node, a: Any, *_: Any) -> Any:
     if mode not in ("constant", "edge", "reflect", "wrap"):
         raise node.refuse(f"found the mode {mode!r}")
     pads = node.ints("pads", 1) or node.ints("paddings", 1)
-    axes = [axis % len(a.shape) for axis in node.ints("axes", 3, range(len(a.shape)))]
+    axes = [node.counted(axis, len(a.shape)) for axis in node.ints("axes", 3, range(len(a.shape)))]
     if len(pads) != 2 * len(axes):
         raise node.refuse(f"found {len(pads)} numbers of padding for {len(axes)} axes")
     width = [(0, 0)] * len(a.shape)
@@ -194,7 +193,7 @@ def _(node: Node, a: Any, k: Any = None) -> Any:
 @reader_for("EyeLike")
 def _(node: Node, a: Any) -> Any:
     dtype = dtype_of(node.get("dtype"), "what it makes") if "dtype" in node.attributes else a.dtype
-    if any(isinstance(size, Size) for size in a.shape) or np.prod(a.shape, dtype=float) > MOST_FOLDED:
+    if any(isinstance(size, Size) for size in a.shape) or np.prod(a.shape, dtype=float) > MOST_MADE:
         raise node.refuse(f"found the shape {tuple(a.shape)}, needs numbers, and few elements")
     return Constant(np.eye(a.shape[0], a.shape[1], k=node.get("k", 0), dtype=dtype))
 

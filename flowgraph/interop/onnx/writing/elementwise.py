@@ -18,7 +18,7 @@ def same_name(operation: str, *, compared: bool = False, of: Any = None) -> Call
 
     def rule(writer: Writer, box: Box, *names: str) -> Any:
         dtype = of or (np.result_type(*(child.dtype for child in box.children)) if compared else box.dtype)
-        if compared and operation != "Equal" and dtype == bool:
+        if compared and operation != "Equal" and dtype.kind == "b":
             dtype = np.dtype(np.int32)
         return writer.op(operation, *[writer.cast(name, dtype) for name in names], dtype=box.dtype)
 
