@@ -34,16 +34,17 @@ def model_of(graph: Graph) -> Any:
     package = onnx()
     opened = open_boxes(graph)
     _refuse(opened)
-    inputs = [box for box in graph.inputs if box in opened]
-    names = unique_names(opened.boxes)
+    names = unique_names(dict.fromkeys((*graph.inputs, *opened.boxes)))
     writer = Writer(names.values())
+    for box in graph.inputs:
+        writer.register(names[box], box.shape, box.dtype)
     values = _write(opened, writer, names)
     outputs = _outputs(opened, writer, values, names)
     parameters = [box for box in opened.boxes if isinstance(box, Parameter)]
     whole = package.helper.make_graph(
         writer.nodes,
         "flowgraph",
-        [_info(names[box], box.shape, box.dtype) for box in inputs],
+        [_info(names[box], box.shape, box.dtype) for box in graph.inputs],
         [_info(name, box.shape, box.dtype) for name, box in zip(outputs, opened.outputs, strict=True)],
         [package.numpy_helper.from_array(np.array(box.value, order="C"), names[box]) for box in parameters],
     )

@@ -24,6 +24,7 @@ class Writer:
         self.dtypes: dict[str, np.dtype[Any]] = {}
         self._taken = set(names)
         self._constants: dict[Any, str] = {}
+        self._keys: dict[str, Any] = {}
         self._axes: dict[str, tuple[str, int]] = {}
         self._sizes: dict[str, str] = {}
         self._base = ""
@@ -48,7 +49,8 @@ class Writer:
         if key not in self._constants:
             base, self._base = self._base, "constant"
             tensor = onnx().numpy_helper.from_array(np.array(array, order="C"), "")
-            self._constants[key] = self._constant(tensor, array.dtype)
+            self._constants[key] = name = self._constant(tensor, array.dtype)
+            self._keys[name] = key
             self._base = base
         return self._constants[key]
 
@@ -96,7 +98,9 @@ class Writer:
             if node.name == found:
                 node.name = name
         self.dtypes[name] = self.dtypes.pop(found)
-        self._constants = {key: name if one == found else one for key, one in self._constants.items()}
+        if found in self._keys:
+            self._keys[name] = key = self._keys.pop(found)
+            self._constants[key] = name
         return name
 
     def register(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> None:
