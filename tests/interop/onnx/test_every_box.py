@@ -6,8 +6,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 
 import flowgraph as fg
 from flowgraph.box import Leaf, registry
-from flowgraph.checking.cases import cases
-from flowgraph.errors import SavedFileError, ShapeError, UnsupportedError
+from flowgraph.checking.cases import cases, examples_of
+from flowgraph.errors import LabelError, SavedFileError, ShapeError, UnsupportedError
 from flowgraph.interop.onnx import graph_of_model, is_exportable, model_of
 from flowgraph.interop.onnx.writing.rules import OPERATIONS, PARTS
 from tests.interop.onnx.runtime import close, outputs_of, quiet
@@ -47,6 +47,39 @@ def test_what_is_read_back_computes_the_value(name):
             run, found = graph.fprop(feeds), again.fprop({box.name: feeds[box.name] for box in again.inputs})
         for output, copy in zip(graph.outputs, again.outputs, strict=True):
             assert close(np.asarray(found[copy]), np.asarray(run[output]), 1e-9), case
+
+
+EDGES = np.array(
+    [np.nan, np.inf, -np.inf, 0.0, -0.0, 1, -1, 0.5, -0.5, 2, -3, 88, -104, 1e-7, 1e-20, 1e20, -1e20, 3e38, -1e4],
+    np.float32,
+)  # fmt: skip
+
+
+OF_ONE_OR_TWO = [
+    name for name, cls in BOXES.items()
+    if issubclass(cls, fg.Elementwise) and not cls.variadic and len(cls.child_names) < 3
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_ONE_OR_TWO)
+def test_infinities_zeros_and_no_numbers_come_out_alike(name):
+    """Where what stands for a box could overflow, lose a sign or turn a NaN into a number."""
+    cls = BOXES[name]
+    pair = [EDGES] if len(cls.child_names) == 1 else [np.repeat(EDGES, len(EDGES)), np.tile(EDGES, len(EDGES))]
+    feeds = {f"input{i}": one for i, one in enumerate(pair)}
+    for settings in {str(one.settings): one.settings for one in examples_of(cls)}.values():
+        with quiet():
+            try:
+                box = cls(*(fg.Input(key, shape=one.shape, dtype=np.float32) for key, one in feeds.items()), **settings)
+                graph = fg.Graph(box)
+                if not is_exportable(graph):
+                    continue
+                value = graph.fprop(feeds)[box]
+            except (ShapeError, LabelError):
+                continue  # a box of integers, or a loss that takes other targets
+            (found,) = outputs_of(model_of(graph), feeds)
+            wrong = ~np.isclose(found.astype(float), value.astype(float), 1e-5, 1e-6, equal_nan=True)
+        assert not wrong.any(), [[float(one[i]) for one in (*pair, value, found)] for i in np.flatnonzero(wrong)[:5]]
 
 
 def test_every_rule_writes_an_example_of_its_box():

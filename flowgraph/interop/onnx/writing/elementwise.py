@@ -216,9 +216,14 @@ def _(box: Box, a: Any, b: Any) -> Any:
 
 @parts_for(boxes.FloorDivide)
 def _(box: Box, a: Any, b: Any) -> Any:
-    if box.dtype.kind == "f":
-        return np.rint((a - np.remainder(a, b)) / b)
-    raise NotImplementedError
+    """Of floats; by an infinite number -1 or 0, by zero what the quotient is."""
+    if box.dtype.kind != "f":
+        raise NotImplementedError
+    beyond = np.isinf(b) & np.logical_not(np.isinf(a) | np.isnan(a))
+    far = np.where((a != 0) & ((a < 0) != (b < 0)), box.dtype.type(-1), box.dtype.type(0))
+    near = np.where(beyond, box.dtype.type(1), b)
+    whole = np.where(b == 0, a / b, np.rint((a - np.remainder(a, near)) / near))
+    return np.where(beyond, far, whole)
 
 
 @rule_for(boxes.FloorDivide, when=lambda box: box.dtype.kind in "iu")

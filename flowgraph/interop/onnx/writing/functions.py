@@ -76,7 +76,8 @@ def _(box: Any, a: Any, b: Any) -> Any:
     one, other = np.abs(a), np.abs(b)
     large, small = np.maximum(one, other), np.minimum(one, other)
     ratio = small / np.where((large == 0) | np.isinf(large), number(box, 1), large)
-    return np.where(np.isinf(large), large, large * np.sqrt(1 + ratio * ratio))
+    infinite = np.isinf(one) | np.isinf(other)
+    return np.where(infinite, number(box, math.inf), large * np.sqrt(1 + ratio * ratio))
 
 
 @parts_for(boxes.Arctan2)
@@ -85,8 +86,10 @@ def _(box: Any, y: Any, x: Any) -> Any:
     half, whole = number(box, math.pi / 2), number(box, math.pi)
     up, quotient = np.where(is_negative(y), -1, 1).astype(box.dtype), y / np.where(x == 0, number(box, 1), x)
     steep = np.where(y == 0, np.where(is_negative(x), whole, number(box, 0)), half)
-    flat = np.arctan(np.abs(quotient))
-    return up * np.where(x == 0, steep, np.where(x < 0, whole - flat, flat))
+    both = np.isinf(y) & np.isinf(x)
+    flat = np.where(both, number(box, math.pi / 4), np.arctan(np.abs(np.where(both, number(box, 1), quotient))))
+    angle = up * np.where(x == 0, steep, np.where(x < 0, whole - flat, flat))
+    return np.where(np.isnan(x) | np.isnan(y), x + y, angle)
 
 
 @parts_for(boxes.Copysign)
@@ -174,8 +177,11 @@ def _(box: Any, x: Any) -> Any:
 def _(box: Any, x: Any, y: Any) -> Any:
     proper = (x > 0) & (y > 0)
     one = number(box, 1)
-    ratio = np.where(proper, x, one) / np.where(proper, y, one)
-    found = np.where(proper, x * np.log(ratio), number(box, math.inf))
+    over, under = np.where(proper, x, one), np.where(proper, y, one)
+    ratio = over / under
+    far = (ratio == 0) | np.isinf(ratio)
+    apart = np.where(far, np.log(over) - np.log(under), np.log(np.where(far, one, ratio)))
+    found = np.where(proper, x * apart, number(box, math.inf))
     zero = (x == 0) & (y >= 0)
     found = np.where(zero, number(box, 0), found)
     if isinstance(box, boxes.KlDiv):

@@ -1,0 +1,104 @@
+"""Sizes that follow the batch: computed in a model that is written, followed in a model that is read."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+import flowgraph as fg
+from flowgraph.errors import SavedFileError
+from flowgraph.interop.onnx import graph_of_model, model_of
+from tests.interop.onnx.runtime import outputs_of
+from tests.interop.onnx.test_hostile import info, model, node
+
+
+def ints(name, *values):
+    return helper.make_node("Constant", [], [name], value_ints=values)
+
+
+def number(name, value):
+    return helper.make_node("Constant", [], [name], value_int=value)
+
+
+READ = {
+    "halves of what is joined": [
+        node("Concat", ("x", "x"), ("xx",), axis=0), node("Shape", ("xx",), ("s",)), number("two", 2), number("zero", 0),
+        node("Gather", ("s", "zero"), ("n",)), node("Div", ("n", "two"), ("half",)), ints("axes", 0), ints("start", 0),
+        node("Unsqueeze", ("half", "axes"), ("end",)), node("Slice", ("xx", "start", "end", "axes")),
+    ],
+    "a shape with a size put together": [
+        node("Shape", ("x",), ("n",), start=0, end=1), ints("rest", 1, 3), node("Concat", ("n", "rest"), ("s",), axis=0),
+        node("Reshape", ("x", "s"), ("r",)), ints("one", 1), node("Squeeze", ("r", "one")),
+    ],
+    "an expansion that keeps what is -1": [
+        node("Shape", ("x",), ("s",)), ints("m", -1, -1), node("Equal", ("s", "m"), ("e",)), ints("o", 1, 1),
+        node("Where", ("e", "o", "s"), ("t",)), node("Expand", ("x", "t")),
+    ],
+    "ones of the shape of an input": [
+        node("Shape", ("x",), ("s",)), node("ConstantOfShape", ("s",), ("zeros",)), node("Add", ("x", "zeros")),
+    ],
+    "as many places as rows": [
+        node("Shape", ("x",), ("s",)), number("zero", 0), number("one", 1), node("Gather", ("s", "zero"), ("n",)),
+        node("Range", ("zero", "n", "one"), ("places",)), node("Gather", ("x", "places")),
+    ],
+    "a product of sizes": [
+        node("Shape", ("x",), ("s",)), node("ReduceProd", ("s",), ("n",), keepdims=1), node("Reshape", ("x", "n"), ("r",)),
+        node("Reshape", ("r", "s")),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_size_is_followed_through_a_model(name):
+    read = model(READ[name], outputs=[info("y", ("M", 3))])
+    graph = graph_of_model(read)
+    for count in (1, 4):
+        x = np.arange(3.0 * count, dtype=np.float32).reshape(count, 3)
+        np.testing.assert_array_equal(graph.fprop(x=x)[graph.outputs[0]], x)
+        np.testing.assert_array_equal(outputs_of(read, {"x": x})[0], x)
+
+
+def test_a_quotient_that_is_no_polynomial_is_known_in_the_run_only():
+    halved = model([node("Shape", ("x",), ("n",), start=0, end=1), ints("two", 2), node("Div", ("n", "two"), ("h",)),
+                    ints("zero", 0), node("Slice", ("x", "zero", "h", "zero"))])  # fmt: skip
+    with pytest.raises(SavedFileError, match=r"'Slice'.*computed in the run"):
+        graph_of_model(halved)
+
+
+def test_the_shape_itself_is_a_value():
+    read = model([node("Shape"), node("Size", outputs=("z",))],
+                 outputs=[info("y", (2,), TensorProto.INT64), info("z", (), TensorProto.INT64)])  # fmt: skip
+    graph = graph_of_model(read)
+    run = graph.fprop(x=np.zeros((5, 3), np.float32))
+    assert [np.asarray(run[box]).tolist() for box in graph.outputs] == [[5, 3], 15]
+
+
+def test_sizes_are_computed_in_the_model_that_is_written():
+    """A count, a range, and a sum over what is repeated, for every batch."""
+    x, y = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=("M",))
+    pairs = x[:, :, None] * y
+    outputs = [np.mean(x, axis=0), np.reshape(pairs, (-1,)), fg.gradient(fg.sum(pairs), [y])[0], x[fg.arange_like(x), 0],
+               np.broadcast_to(y, (2, y.shape[0])), np.concatenate([x, x])[1:]]  # fmt: skip
+    graph = fg.Graph(*outputs)
+    read = model_of(graph)
+    for n, m in ((1, 2), (4, 3)):
+        feeds = {"x": np.arange(3.0 * n).reshape(n, 3), "y": np.arange(1.0, m + 1)}
+        run = graph.fprop(feeds)
+        for box, found in zip(graph.outputs, outputs_of(read, feeds), strict=True):
+            np.testing.assert_allclose(found, run[box])
+
+
+@pytest.mark.parametrize(("attributes", "numbers", "wanted"), [
+    ({"keys_int64s": [1, 2], "values_floats": [0.5, 1.5]}, [1, 2, 3], [0.5, 1.5, -0.0]),
+    ({"keys_int64s": [1, 2], "values_int64s": [7, 8], "default_int64": 9}, [2, 1, 0], [8, 7, 9]),
+    ({"keys_floats": [1.0, float("nan")], "values_int64s": [7, 8]}, [1.0, np.nan, 2.0], [7, 8, -1]),
+])  # fmt: skip
+def test_labels_are_looked_up(attributes, numbers, wanted):
+    floats = "keys_floats" in attributes
+    x = info("x", ("N",), TensorProto.FLOAT if floats else TensorProto.INT64)
+    y = info("y", ("N",), TensorProto.FLOAT if "values_floats" in attributes else TensorProto.INT64)
+    lookup = model([node("LabelEncoder", domain="ai.onnx.ml", **attributes)], [x], [y], opset=2, domain="ai.onnx.ml")
+    lookup.opset_import.append(helper.make_opsetid("", 20))
+    graph = graph_of_model(lookup)
+    fed = np.array(numbers, np.float32 if floats else np.int64)
+    np.testing.assert_array_equal(graph.fprop(x=fed)[graph.outputs[0]], wanted)
+    np.testing.assert_array_equal(outputs_of(lookup, {"x": fed})[0], wanted)
