@@ -21,12 +21,14 @@ def number(name, value):
 
 READ = {
     "halves of what is joined": [
-        node("Concat", ("x", "x"), ("xx",), axis=0), node("Shape", ("xx",), ("s",)), number("two", 2), number("zero", 0),
+        node("Concat", ("x", "x"), ("xx",), axis=0), node("Shape", ("xx",), ("s",)),
+        number("two", 2), number("zero", 0),
         node("Gather", ("s", "zero"), ("n",)), node("Div", ("n", "two"), ("half",)), ints("axes", 0), ints("start", 0),
-        node("Unsqueeze", ("half", "axes"), ("end",)), node("Slice", ("xx", "start", "end", "axes")),
+        node("Unsqueeze", ("half", "axes"), ("end",)), node("Slice", ("x", "start", "end", "axes")),
     ],
     "a shape with a size put together": [
-        node("Shape", ("x",), ("n",), start=0, end=1), ints("rest", 1, 3), node("Concat", ("n", "rest"), ("s",), axis=0),
+        node("Shape", ("x",), ("n",), start=0, end=1), ints("rest", 1, 3),
+        node("Concat", ("n", "rest"), ("s",), axis=0),
         node("Reshape", ("x", "s"), ("r",)), ints("one", 1), node("Squeeze", ("r", "one")),
     ],
     "an expansion that keeps what is -1": [
@@ -41,8 +43,8 @@ READ = {
         node("Range", ("zero", "n", "one"), ("places",)), node("Gather", ("x", "places")),
     ],
     "a product of sizes": [
-        node("Shape", ("x",), ("s",)), node("ReduceProd", ("s",), ("n",), keepdims=1), node("Reshape", ("x", "n"), ("r",)),
-        node("Reshape", ("r", "s")),
+        node("Shape", ("x",), ("s",)), node("ReduceProd", ("s",), ("n",), keepdims=1),
+        node("Reshape", ("x", "n"), ("r",)), node("Reshape", ("r", "s")),
     ],
 }  # fmt: skip
 
@@ -76,8 +78,10 @@ def test_sizes_are_computed_in_the_model_that_is_written():
     """A count, a range, and a sum over what is repeated, for every batch."""
     x, y = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=("M",))
     pairs = x[:, :, None] * y
-    outputs = [np.mean(x, axis=0), np.reshape(pairs, (-1,)), fg.gradient(fg.sum(pairs), [y])[0], x[fg.arange_like(x), 0],
-               np.broadcast_to(y, (2, y.shape[0])), np.concatenate([x, x])[1:]]  # fmt: skip
+    outputs = [
+        np.mean(x, axis=0), np.reshape(pairs, (-1,)), fg.gradient(fg.sum(pairs), [y])[0], x[fg.arange_like(x), 0],
+        np.broadcast_to(y, (2, y.shape[0])), np.concatenate([x, x])[1:],
+    ]  # fmt: skip
     graph = fg.Graph(*outputs)
     read = model_of(graph)
     for n, m in ((1, 2), (4, 3)):

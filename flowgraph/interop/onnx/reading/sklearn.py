@@ -113,7 +113,7 @@ def _(node: Node, x: Any) -> Any:
 
 @reader_for("LabelEncoder", domain=ML, idle=["default_float", "default_int64", "default_string"])
 def _(node: Node, x: Any) -> Any:
-    tables = {key: value for key, value in node.attributes.items() if key.startswith(("keys_", "values_"))}
+    tables = {key: node.get(key) for key in node.attributes if key.startswith(("keys_", "values_"))}
     if any("string" in key or "tensor" in key for key in tables) or len(tables) != 2:
         raise node.refuse(f"found {', '.join(tables) or 'no table'}, needs keys and values that are numbers")
     keys, values = (next(tables[key] for key in tables if key.startswith(one)) for one in ("keys_", "values_"))
