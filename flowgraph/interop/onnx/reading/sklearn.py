@@ -123,5 +123,6 @@ def _(node: Node, x: Any) -> Any:
     default = node.get("default_int64", -1) if ints else node.get("default_float", -0.0)
     h: Any = Constant(np.asarray(default, np.int64 if ints else np.float32))
     for key, value in reversed(list(zip(keys, values, strict=True))):
-        h = np.where(np.isnan(x) if key != key else x == x.dtype.type(key), h.dtype.type(value), h)
+        same = np.isnan(x) if key != key and node.version >= 4 else x == x.dtype.type(key)
+        h = np.where(same, h.dtype.type(value), h)
     return h
