@@ -21,9 +21,10 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 @reader_for("LSTM", "GRU", "RNN", light=False)
-def _(node: Node, x: Any, w: Any, r: Any, bias: Any = None, lengths: Any = None, h0: Any = None, c0: Any = None,
-      peepholes: Any = None) -> Any:  # fmt: skip
+def _(node: Node, x: Any, w: Any, r: Any, *rest: Any) -> Any:
     """The states after each step, the last one, and of an LSTM its last cell; for each direction."""
+    given: list[Any] = [*rest, *[None] * (5 - len(rest))]
+    bias, lengths, h0, c0, peepholes = given
     batch_first = bool(node.get("layout", 0))
     x = np.swapaxes(x, 0, 1) if batch_first else x
     steps = x.shape[0]
