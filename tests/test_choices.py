@@ -72,7 +72,7 @@ def kinds(annotation):
 def of_words(owner, function):
     """The keywords of a function that take a word, and the words; none where the annotation says no more than str."""
     found = []
-    names = vars(sys.modules[function.__module__]) | {"FrameworkName": FrameworkName}
+    names = vars(fg) | vars(sys.modules[function.__module__]) | {"FrameworkName": FrameworkName}
     for one in inspect.signature(function).parameters.values():
         if one.default is one.empty or {one.name, f"{owner}.{one.name}"} & FREE:
             continue

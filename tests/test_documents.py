@@ -26,7 +26,13 @@ def blocks(page):
         yield re.sub(f"^{margin}", "", code, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+SLOW = {"gradient-tests-in-ci.md"}
+"""Pages that check functions of every framework, in several seconds."""
+
+MARKED = [pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else ()) for page in PAGES]
+
+
+@pytest.mark.parametrize("page", MARKED, ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "page"}

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from flowgraph.box.arrays import Array
 from flowgraph.box.node import Node
-from flowgraph.box.random_draws import seed_of_run
-
-if TYPE_CHECKING:
-    from flowgraph.box.random_draws import Seed
-    from flowgraph.box.value import Value
+from flowgraph.box.random_draws import Seed, seed_of_run
+from flowgraph.box.value import Value
 
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Array, Box
+from flowgraph.box.leaves import Parameter
 from flowgraph.derivatives import gradient, hessian_blocks
 from flowgraph.errors import UsageError
 from flowgraph.figures.drawing import COLOURS, Figure
@@ -101,7 +102,7 @@ class _Plane(NamedTuple):
     def coordinates(self, path: Array) -> Array:
         return (path - self.origin) @ self.directions.T
 
-    def point(self, u: float, v: float) -> Array:
+    def point(self, u: float, v: float) -> Any:
         return self.origin + u * self.directions[0] + v * self.directions[1]
 
 
@@ -131,20 +132,19 @@ class _Paths:
         graph = Graph(loss)
         if not graph.parameters:
             raise UsageError(f"loss_surface: found no parameter in {loss.title}, needs some to move")
-        self.vector = ParameterVector(graph.parameters)
+        self.vector = ParameterVector([one for one in graph.parameters if isinstance(one, Parameter)])
         self.start = self.vector.read()
         self._loss = graph.fprop(data)
         self._grads = Graph(loss, *gradient(loss, list(graph.parameters))).fprop(data)
         self._blocks: Any = None
-        self._make_blocks = lambda: Graph(
-            loss, *[block for row in hessian_blocks(loss, list(graph.parameters)) for block in row]
-        ).fprop(data)
+        self._of_blocks = loss, graph, data
         self._model: tuple[float, Array, Array] | None = None
 
     def _at(self, run: Any, vector: Array) -> Any:
         parts = np.split(vector, self.vector.ends[:-1])
         values = {
-            p: part.reshape(p.shape).astype(p.dtype) for p, part in zip(self.vector.parameters, parts, strict=True)
+            p: part.reshape(p.value.shape).astype(p.dtype)
+            for p, part in zip(self.vector.parameters, parts, strict=True)
         }
         return run.update(values).outputs
 
@@ -156,7 +156,9 @@ class _Paths:
 
     def hessian_at(self, vector: Array) -> Array:
         if self._blocks is None:
-            self._blocks = self._make_blocks()
+            loss, graph, data = self._of_blocks
+            blocks = [block for row in hessian_blocks(loss, list(graph.parameters)) for block in row]
+            self._blocks = Graph(loss, *blocks).fprop(data)
         sizes = [p.value.size for p in self.vector.parameters]
         blocks = iter(self._at(self._blocks, vector)[1:])
         return np.block([[np.reshape(next(blocks), (m, n)) for n in sizes] for m in sizes])

@@ -94,7 +94,7 @@ def _columns(graph: Graph, scores: Box, adjustable: Container[Box]) -> list[Colu
         if not isinstance(box, Affine | MatMul) or box.children[1] not in adjustable or box.ndim != 2:
             continue
         bias = box.children[2] if isinstance(box, Affine) else None
-        sum_of = box
+        sum_of: Box = box
         for reader in readers.get(box, ()):
             if bias is None and isinstance(reader, Add):
                 other = reader.children[1] if reader.children[0] is box else reader.children[0]
@@ -136,8 +136,8 @@ def modules_of(network: Network) -> Modules:
     mean = Mean(network.losses)
     weights = [column.weights for column in network.columns if column.weights is not None]
     objective: Any = mean
-    for one, factor in ((boxes.L1, l1), (boxes.L2, l2)):
-        objective = objective + factor * one(*weights)
+    for penalty, factor in ((boxes.L1, l1), (boxes.L2, l2)):
+        objective = objective + factor * penalty(*weights)
     shown = {f"a{k}": column.pre_activation for k, column in enumerate(network.columns, 1)}
     shown |= {f"h{k}": column.value for k, column in enumerate(network.columns, 1)}
     listed = list(dict.fromkeys([*shown.values(), *network.adjustable]))
@@ -156,7 +156,8 @@ def modules_of(network: Network) -> Modules:
         head, body = text.split(f"\n\n{AFTER_KERNELS}\n")
         kernels |= dict.fromkeys(head.split("\n\n"))
         bodies.append(body.replace("export ", ""))
-    return Modules(*bodies, "\n\n".join(kernels), list(forward), list(outputs))
+    values, losses, learn = bodies
+    return Modules(values, losses, learn, "\n\n".join(kernels), list(forward), list(outputs))
 
 
 def _as_inputs(wanted: Sequence[Box], network: Network) -> list[Box]:

@@ -111,7 +111,7 @@ def _layers(depth: int, activation: type[Box]) -> tuple[Network, dict[Box, str]]
 def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
     """What the page is told of a network."""
     modules = modules_of(network)
-    places = {one: number for number, one in enumerate(network.adjustable)}
+    places: dict[Box | None, int] = {one: number for number, one in enumerate(network.adjustable)}
     return {
         **modules._asdict(),
         "kernels": modules.kernels.split("\n\n"),

@@ -81,6 +81,7 @@ class NanArgMax(Reduction):
     axis: int | None = None
 
     of_numbers = True
+    per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
     numpy = np.nanargmax
     symbol = "nanargmax"
     formula = r"\arg\max_{a \neq \mathrm{NaN}} a"
@@ -99,6 +100,7 @@ class NanArgMin(Reduction):
     axis: int | None = None
 
     of_numbers = True
+    per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
     numpy = np.nanargmin
     symbol = "nanargmin"
     formula = r"\arg\min_{a \neq \mathrm{NaN}} a"
