@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -29,14 +31,15 @@ def bowl(settings, attempt):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     why = postgresql.why_not()
     if why:
         pytest.skip(why)
     pytest.importorskip("psycopg", reason="psycopg is not installed (the extra postgresql)")
-    found, stop = postgresql.started(tmp_path_factory.mktemp("postgresql"))
-    yield found
-    stop()
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are for their owner alone
+        found, stop = postgresql.started(Path(folder))
+        yield found
+        stop()
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])

@@ -222,7 +222,7 @@ class StudentCdf(Special):
     formula = r"\int_{-\infty}^{a} p(t; \mathit{df}) \, dt"
     derivative = r"(1 + a^2/\mathit{df})^{-(\mathit{df} + 1)/2} / (\sqrt{\mathit{df}} \, B(\mathit{df}/2, 1/2))"
     domain = {"df": _POSITIVE}
-    constant_children = underived_children = frozenset({"df"})
+    constant_children = not_implemented_children = frozenset({"df"})
     analytic = False
 
     def fprop(self, df: Value, a: Value) -> Value:
