@@ -96,6 +96,8 @@ def compared(theirs: tuple[list[str], str], ours: tuple[list[str], str]) -> str:
         if not lines or other:
             return f"differs: {text}"
         note += "; calls of its functions are left out, and what these print with them"
+    if not lines:
+        return "unknown: nothing was printed until it was cut; give it more --seconds"
     if worst > CLOSE:
         return f"differs by {worst:.0e}"
     return f"runs, {lines} lines compared, largest difference {worst:.0e}{note}"

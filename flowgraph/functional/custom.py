@@ -80,7 +80,7 @@ class CustomVjp:
         if self._bprop is None:
             raise UsageError(
                 f"{name_of(self._f)}: found boxes as arguments, but it has no bprop yet; give it one below its "
-                f"definition: @{name_of(self._f)}.bprop"
+                f"definition: @{getattr(self._f, '__name__', 'f')}.bprop"
             )
         return OfFunctions(*leaves, rule=self, structure=structure)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -120,9 +121,12 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
                 heartbeat_interval=HEARTBEAT, grace_period=GRACE,
                 heartbeat_stale_trial_callback=retry,
             )  # fmt: skip
-    return package.create_study(
+    study = package.create_study(
         storage=storage, study_name=name, direction="minimize", pruner=pruner_of(pruner), load_if_exists=True
     )
+    if storage is not None:  # whose connections would else be closed with a warning, some time later
+        weakref.finalize(study, storage.engine.dispose)
+    return study
 
 
 def fail_stale(study: Study) -> None:

@@ -29,7 +29,8 @@ def positive(a: Any, least: float = 0.0, closed: bool = False) -> Any:
 def standard(x: Any, loc: Any, scale: Any) -> tuple[Any, Any]:
     """The value in units of the scale, and the scale, both NaN where the scale is not positive."""
     scale = positive(scale)
-    return (read(x) - read(loc)) / scale, scale
+    z = (read(x) - read(loc)) / scale
+    return (np.float64(z) if type(z) is float else z), scale
 
 
 def weak(a: Any) -> Any:
