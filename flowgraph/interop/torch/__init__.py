@@ -1,0 +1,10 @@
+"""PyTorch: a graph as a module that PyTorch trains, and the modules and functions of PyTorch as graphs."""
+
+from flowgraph.errors import install_hint
+
+try:
+    from flowgraph.interop.torch.graph_module import GraphModule, module
+except ImportError as missing:
+    raise ImportError(f"flowgraph.interop.torch: needs PyTorch; run: {install_hint('torch')}") from missing
+
+__all__ = ["GraphModule", "module"]

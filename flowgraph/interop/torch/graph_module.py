@@ -1,0 +1,211 @@
+"""A graph as a module of PyTorch: forward and backward run the plans of flowgraph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from flowgraph.box import Box, Built
+from flowgraph.box.leaves import Parameter
+from flowgraph.errors import FeedError, UsageError
+from flowgraph.graph import Graph, feeding
+from flowgraph.interop.torch.function import apply
+from flowgraph.interop.torch.leaves_as_inputs import leaves_as_inputs
+from flowgraph.interop.torch.program import Program
+from flowgraph.interop.torch.tensors import array_of, check_device, check_input, numpy_dtype, tensor_of, torch_dtype
+from flowgraph.shapes.size import Size
+
+MOST_PROGRAMS = 32
+"""How many programs are kept where each batch size needs one of its own."""
+
+
+def module(graph: Graph | Built | Sequence[Built]) -> GraphModule:
+    """A graph, or the graph of boxes, as an `nn.Module` that PyTorch calls, trains and differentiates.
+
+    Parameters
+    ----------
+    graph
+        A `Graph`, a box or several boxes: what the module returns, a tensor for one output, else a tuple of tensors.
+
+    Returns
+    -------
+    GraphModule
+        Its parameters are copies of those of the graph, under their names: 'layer1/W' is `module.layer1.W`. It is
+        called with tensors by position, in the order of `graph.inputs`, or by name.
+
+    Notes
+    -----
+    Tensors and arrays share their memory, nothing is copied on the way in or out. What random leaves draw follows
+    `torch.manual_seed`. Derivatives of every order are graphs of flowgraph, run as plans (`create_graph=True`).
+
+    >>> import numpy as np, torch, flowgraph as fg
+    >>> from flowgraph.interop.torch import module
+    >>> x = fg.Input("x", shape=("N", 2))
+    >>> with fg.scope("layer"):
+    ...     h = np.tanh(x @ fg.Parameter([[1.0], [2.0]], name="W"))
+    >>> net = module(h)
+    >>> net.state_dict()
+    OrderedDict({'layer.W': tensor([[1.],
+            [2.]], dtype=torch.float64)})
+    >>> net(torch.zeros(3, 2, dtype=torch.float64)).sum().backward()
+    >>> net.layer.W.grad
+    tensor([[0.],
+            [0.]], dtype=torch.float64)
+    """
+    if isinstance(graph, Graph):
+        return GraphModule(graph)
+    return GraphModule(Graph(graph) if isinstance(graph, Box) else Graph(*graph))
+
+
+class GraphModule(nn.Module):
+    """The module that `flowgraph.interop.torch.module` makes.
+
+    `graph` is the graph as it was given; `copy_to_graph()` assigns the values of the module to its parameters.
+    `module.to(dtype)` lets the whole graph compute in floats of that dtype, inputs and constants included. Copies,
+    pickles and `state_dict` hold the parameters; plans are compiled again when they are needed.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        for box in graph.outputs:
+            if len(box.outputs) != 1:
+                raise UsageError(f"module: the output {graph.names[box]!r} has several parts; make each one an output")
+        self.graph = graph
+        self._floats: np.dtype[Any] | None = None
+        self._programs: dict[Any, Program] = {}
+        self._concrete = any(isinstance(size, Size) and size.unknown for box in graph.outputs for size in box.shape)
+        self._paths = [_register(self, graph.names[box], box) for box in graph.parameters]
+
+    def forward(self, *tensors: Any, **named: Any) -> Any:
+        """The outputs: a tensor, or a tuple of several."""
+        inputs = self._read(tensors, named)
+        parameters = [self._parameter(path) for path in self._paths]
+        sizes = feeding.bind_sizes(self.graph, self._shapes(inputs))
+        leaves = (*inputs, *parameters, *self._drawn(sizes))
+        for path, box, parameter in zip(self._paths, self.graph.parameters, parameters, strict=True):
+            self._check_parameter(path, box, parameter)
+        outputs = apply(self._program(leaves), leaves)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def copy_to_graph(self) -> Graph:
+        """Assign the values that the module has now to the parameters of `graph`, and return it."""
+        for path, box in zip(self._paths, self.graph.parameters, strict=True):
+            assert isinstance(box, Parameter)
+            box.value = np.asarray(array_of(self._parameter(path))).astype(box.dtype)
+        return self.graph
+
+    def extra_repr(self) -> str:
+        """The inputs and outputs, for the text of the module."""
+        names = self.graph.names
+        inputs = ", ".join(f"{names[box]} {box.spec}" for box in self.graph.inputs)
+        return f"{inputs} -> {', '.join(f'{names[box]} {box.spec}' for box in self.graph.outputs)}"
+
+    def _read(self, tensors: Sequence[Any], named: dict[str, Any]) -> list[torch.Tensor]:
+        """The tensor for each input of the graph."""
+        names = [self.graph.names[box] for box in self.graph.inputs]
+        if len(tensors) > len(names):
+            raise FeedError(f"module: found {len(tensors)} tensors, needs {len(names)}: {', '.join(names)}")
+        given = dict(zip(names, tensors, strict=False))
+        for name in named:
+            if name not in names or name in given:
+                problem = "by position and by name" if name in given else "which is none of its inputs"
+                raise FeedError(f"module: found {name!r} {problem}; it is called with {', '.join(names)}")
+        given |= named
+        for name, box in zip(names, self.graph.inputs, strict=True):
+            if name not in given:
+                raise FeedError(f"module: needs the input {name!r} {box.spec}; it is called with {', '.join(names)}")
+            check_input(self._cast(box), name, given[name])
+        return [given[name] for name in names]
+
+    def _parameter(self, path: str) -> torch.Tensor:
+        """The parameter at a path; a plain tensor where `torch.func.functional_call` puts one in its place."""
+        *scopes, last = path.split(".")
+        return getattr(self.get_submodule(".".join(scopes)), last)  # type: ignore[no-any-return]
+
+    def _check_parameter(self, path: str, box: Box, parameter: torch.Tensor) -> None:
+        """Refuse what was put in the place of a parameter and does not fit."""
+        check_device(f"module: the parameter {path!r}", parameter.device)
+        dtype = torch_dtype(self._floats if self._floats is not None and box.dtype.kind == "f" else box.dtype)
+        if parameter.dtype != dtype or tuple(parameter.shape) != box.shape:
+            raise FeedError(
+                f"module: found the parameter {path!r} of {parameter.dtype} and shape {tuple(parameter.shape)}, needs "
+                f"{dtype} and {box.shape}; change dtypes of all parameters together, with module.to(dtype)"
+            )
+
+    def _shapes(self, inputs: Sequence[torch.Tensor]) -> dict[Box, tuple[int, ...]]:
+        return {box: tuple(one.shape) for box, one in zip(self.graph.inputs, inputs, strict=True)}
+
+    def _drawn(self, sizes: dict[str, int]) -> list[torch.Tensor]:
+        """What the random leaves draw in this call, from the seed of PyTorch."""
+        if not self.graph.randoms:
+            return []
+        seed = int(torch.randint(2**62, ()))
+        drawn = [leaf.value_for(seed, number, sizes) for number, leaf in enumerate(self.graph.randoms)]
+        return [tensor_of(self._cast_array(value)) for value in drawn]
+
+    def _program(self, leaves: Sequence[torch.Tensor]) -> Program:
+        """The program for leaves of these shapes: one for all, unless outputs have sizes that nobody can name."""
+        shapes: Any = tuple(tuple(one.shape) for one in leaves) if self._concrete else None
+        if shapes not in self._programs:
+            if len(self._programs) >= MOST_PROGRAMS:
+                del self._programs[next(iter(self._programs))]
+            graph = self.graph
+            boxes = (*graph.inputs, *graph.parameters, *graph.randoms)
+            found = leaves_as_inputs(graph, boxes, shapes or [box.shape for box in boxes], self._floats)
+            self._programs[shapes] = Program(*found)
+        return self._programs[shapes]
+
+    def _cast(self, box: Box) -> Any:
+        """An input as it is in the floats of the module."""
+        if self._floats is None or box.dtype.kind != "f":
+            return box
+        return type(box)(box.name, shape=box.shape, dtype=self._floats)
+
+    def _cast_array(self, array: Any) -> Any:
+        return array.astype(self._floats) if self._floats is not None and array.dtype.kind == "f" else array
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
+        """What `.to` and `.cuda` call: before anything moves, devices and dtypes that NumPy does not have are refused."""
+        probes = [torch.empty(0, dtype=dtype) for dtype in {self._parameter(path).dtype for path in self._paths}]
+        for probe in probes:
+            moved = fn(probe)
+            check_device("module", moved.device)
+            floats = numpy_dtype(moved.dtype, "module")
+            if moved.dtype != probe.dtype:
+                if floats.kind != "f":
+                    raise UsageError(f"module: found {moved.dtype}, needs real floats; build the graph in {floats}")
+                self._floats = floats
+                self._programs = {}
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles are made of."""
+        return {**self.__dict__, "_programs": {}}
+
+
+def _register(root: nn.Module, name: str, box: Box) -> str:
+    """Make a parameter of the name of a box, in modules for its scopes; returns its path, with dots."""
+    *scopes, last = name.split("/")
+    owner = root
+    for part in scopes:
+        if part not in owner._modules:
+            _check_free(owner, part, name)
+            owner.add_module(part, nn.Module())
+        owner = owner._modules[part]  # type: ignore[assignment]
+    _check_free(owner, last, name)
+    assert isinstance(box, Parameter)
+    owner.register_parameter(last, nn.Parameter(tensor_of(np.array(box.array))))
+    return ".".join((*scopes, last))
+
+
+def _check_free(owner: nn.Module, part: str, name: str) -> None:
+    if "." in part or not part or hasattr(owner, part):
+        why = "holds a dot" if "." in part else "is that of an attribute of the module"
+        raise UsageError(
+            f"module: found a parameter called {name!r}, but {part!r} {why}, which PyTorch refuses; "
+            f"give it another name, fg.Parameter(..., name=...)"
+        )
