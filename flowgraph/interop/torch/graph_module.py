@@ -169,7 +169,7 @@ class GraphModule(nn.Module):
         return array.astype(self._floats) if self._floats is not None and array.dtype.kind == "f" else array
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
-        """What `.to` and `.cuda` call: before anything moves, devices and dtypes that NumPy does not have are refused."""
+        """What `.to` calls: before anything moves, devices and dtypes that NumPy does not have are refused."""
         probes = [torch.empty(0, dtype=dtype) for dtype in {self._parameter(path).dtype for path in self._paths}]
         for probe in probes:
             moved = fn(probe)

@@ -1,0 +1,73 @@
+"""Modules and functions of PyTorch, exported as programs of operations."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram, default_decompositions, export
+
+from flowgraph.errors import UsageError
+from flowgraph.interop.torch.rules import has_rule
+
+ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assigned during export")
+"""Warnings of PyTorch about its own code, which the user can do nothing about."""
+
+
+def exported(target: Any, examples: Sequence[Any], named: dict[str, Any]) -> ExportedProgram:
+    """The program of a module or a function, whose operations have rules as far as there are any."""
+    called = target if isinstance(target, nn.Module) else _Called(target)
+    with _quiet():
+        try:
+            program = export(called, tuple(examples), named or None)
+        except Exception as error:
+            raise UsageError(
+                f"graph_of: torch.export cannot export {_name(target)} on these examples: "
+                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            ) from error
+        table = default_decompositions()
+        for operation in [one for one in table if has_rule(one)]:
+            table.pop(operation)
+        return program.run_decompositions(table)
+
+
+def argument_names(target: Any, examples: Sequence[Any]) -> list[str]:
+    """The names of the positional arguments of a function, as far as it has them."""
+    call = target.forward if isinstance(target, nn.Module) else target
+    try:
+        bound = inspect.signature(call).bind(*examples)
+    except (TypeError, ValueError):
+        return []
+    names = []
+    for name, value in bound.arguments.items():
+        star = inspect.signature(call).parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+        names += [f"{name}_{i}" for i in range(len(value))] if star else [name]
+    return names
+
+
+class _Called(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *tensors: Any, **named: Any) -> Any:
+        return self.function(*tensors, **named)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for text in ITS_OWN:
+            warnings.filterwarnings("ignore", f"(?s).*{text}")
+        yield
+
+
+def _name(target: Any) -> str:
+    return getattr(target, "__name__", type(target).__name__)

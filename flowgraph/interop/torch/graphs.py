@@ -1,0 +1,217 @@
+"""A module or a function of PyTorch as a graph of boxes."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.fx import Node
+from torch.utils import _pytree as pytree
+
+from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.naming import reopened
+from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.interop.rule_table import NoBoxesError
+from flowgraph.interop.torch.exported import argument_names, exported
+from flowgraph.interop.torch.opaque import Place, TorchOperation
+from flowgraph.interop.torch.rules import RULES, names_of
+from flowgraph.interop.torch.tensors import array_of, check_device, numpy_dtype
+from flowgraph.shapes.spec import Spec
+
+
+def graph_of(target: Any, *examples: Any, **named: Any) -> Graph:
+    """The graph of a module or a function of PyTorch, as `torch.export` traces it on examples.
+
+    Parameters
+    ----------
+    target
+        An `nn.Module`, or a function of tensors.
+    *examples, **named
+        What it is called with. Tensors become inputs of their shape and dtype, called as the argument; everything else
+        is fixed.
+
+    Returns
+    -------
+    Graph
+        Its outputs are those of the target. Parameters that require a gradient are parameters of the graph, others and
+        buffers constants, all of them copies. Modules are scopes, so that a picture folds as the modules do. Operations
+        that no box stands for are boxes that call PyTorch (`TorchOperation`), under the name of the operation.
+
+    Raises
+    ------
+    UsageError
+        Where torch.export cannot export the target: it follows no branch that depends on values.
+    UnsupportedError
+        For an operation that draws random numbers, other than dropout.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from flowgraph.interop.torch import graph_of
+    >>> net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh())
+    >>> x = torch.ones(2, 3)
+    >>> graph = graph_of(net, x)
+    >>> [name for name in graph.names.values() if "weight" in name]
+    ['0/weight']
+    >>> run = graph.fprop(input=x.numpy())
+    >>> bool(abs(run.outputs[0] - net(x).detach().numpy()).max() < 1e-6)
+    True
+    """
+    if not callable(target):
+        raise UsageError(f"graph_of: found a {type(target).__name__}, needs a module or a function of PyTorch")
+    for tensor in pytree.tree_leaves((examples, named)):
+        if isinstance(tensor, torch.Tensor):
+            check_device("graph_of", tensor.device)
+    return _Translation(exported(target, examples, named), argument_names(target, examples)).graph()
+
+
+class _Translation:
+    """The boxes for the nodes of an exported program."""
+
+    def __init__(self, program: Any, names: Sequence[str]) -> None:
+        self._program = program
+        self._inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+        self._boxes: dict[Node, Any] = {}
+        user = [one.arg.name for one in self._inputs.values() if one.kind == InputKind.USER_INPUT]
+        self._called = dict(zip(user, names, strict=True)) if len(user) == len(names) else {}
+
+    def graph(self) -> Graph:
+        """The graph of the outputs of the user."""
+        steps: dict[str, Callable[[Node], Any]] = {"placeholder": self._leaf, "call_function": self._operation}
+        outputs: Any = ()
+        for node in self._program.graph.nodes:
+            if node.op == "output":
+                outputs = node.args[0]
+            elif node.op in steps:
+                self._boxes[node] = steps[node.op](node)
+            else:
+                raise UnsupportedError(f"graph_of: found a {node.op} {node.target!r}, for which there is no box")
+        self._warn_of_changes()
+        specs = self._program.graph_signature.output_specs
+        kept = [
+            self._boxes[one] if isinstance(one, Node) else one
+            for one, spec in zip(outputs, specs, strict=True)
+            if spec.kind == OutputKind.USER_OUTPUT
+        ]
+        return Graph(*(one if isinstance(one, Box) else Constant(one) for one in kept if one is not None))
+
+    def _leaf(self, node: Node) -> Any:
+        """The leaf for an argument, a parameter, a buffer or a constant of the program."""
+        spec = self._inputs[node.name]
+        if spec.kind == InputKind.USER_INPUT:
+            return self._input(node)
+        state = {**self._program.state_dict, **self._program.constants}
+        tensor = state[spec.target]
+        if not isinstance(tensor, torch.Tensor):
+            raise UnsupportedError(f"graph_of: found {spec.target!r}, a {type(tensor).__name__}, needs tensors")
+        check_device(f"graph_of: {spec.target!r}", tensor.device)
+        numpy_dtype(tensor.dtype, f"graph_of: {spec.target!r}")
+        *scopes, last = spec.target.split(".")
+        with reopened("".join(f"{part}/" for part in scopes)):
+            array = np.array(array_of(tensor))
+            if spec.kind == InputKind.PARAMETER and tensor.requires_grad:
+                return Parameter(array, name=last)
+            return Constant(array, name=last)
+
+    def _input(self, node: Node) -> Any:
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            return value
+        name = self._called.get(node.name, node.name)
+        return Input(name, shape=tuple(value.shape), dtype=numpy_dtype(value.dtype, f"graph_of: {name!r}"))
+
+    def _operation(self, node: Node) -> Any:
+        """The box, or the tuple of boxes, for one call."""
+        if node.target is operator.getitem:
+            return self._boxes[node.args[0]][node.args[1]]  # type: ignore[index]
+        given = pytree.tree_map_only(Node, self._boxes.__getitem__, (node.args, node.kwargs))
+        with reopened(_scope(node)):
+            return _fitted(node, self._boxes_for(node, *given))
+
+    def _boxes_for(self, node: Node, positional: Any, named: Any) -> Any:
+        rule = RULES.of(names_of(node.target))
+        if rule is not None:
+            try:
+                return rule(*positional, **named)
+            except NoBoxesError:
+                pass
+        return _opaque(node, positional, named)
+
+    def _warn_of_changes(self) -> None:
+        """Say which buffers a module changes when it is called, as the graph changes nothing."""
+        specs = self._program.graph_signature.output_specs
+        changed = [spec.target for spec in specs if spec.kind == OutputKind.BUFFER_MUTATION]
+        if changed:
+            warnings.warn(
+                f"graph_of: the module changes {', '.join(changed[:3])}{', ...' * (len(changed) > 3)} when it is "
+                f"called, and the graph does not; call module.eval() first for the graph of its use",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _scope(node: Node) -> str:
+    """The path of the module that made a call."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path = next((path for path, _ in reversed(stack.values()) if path), "")
+    return "".join(f"{part}/" for part in path.split(".") if part)
+
+
+def _opaque(node: Node, positional: Any, named: Any) -> Any:
+    """A box that calls PyTorch."""
+    operation: Any = node.target
+    name = getattr(operation, "_opname", None)
+    if not isinstance(operation, torch._ops.OpOverload):
+        raise UnsupportedError(f"graph_of: found {operation}, for which there is no box and no single call of PyTorch")
+    if torch.Tag.nondeterministic_seeded in operation.tags:
+        raise UnsupportedError(
+            f"graph_of: found {operation}, which draws random numbers; give them as an argument, or call module.eval()"
+        )
+    children: list[Box] = []
+
+    def place(box: Box) -> Place:
+        children.append(box)
+        return Place(len(children) - 1)
+
+    arguments = pytree.tree_map_only(Box, place, (positional, named))
+    results = [one for one in _listed(node.meta["val"]) if isinstance(one, torch.Tensor)]
+    specs = tuple(Spec(tuple(one.shape), numpy_dtype(one.dtype, f"graph_of: {operation}")) for one in results)
+    box = TorchOperation(*children, operation=operation, arguments=arguments, specs=specs, name=name)
+    if not isinstance(node.meta["val"], list | tuple):
+        return box
+    parts = iter(box if len(results) > 1 else [box])  # type: ignore[call-overload]
+    return tuple(next(parts) if isinstance(one, torch.Tensor) else None for one in node.meta["val"])
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _fitted(node: Node, made: Any) -> Any:
+    """What a rule has made, of the shapes and dtypes that PyTorch gives."""
+    expected = node.meta["val"]
+    if isinstance(expected, list | tuple):
+        pairs = zip(made, expected, strict=False)
+        return tuple(one if one is None else _fitted_one(node, one, tensor) for one, tensor in pairs)
+    return _fitted_one(node, made, expected)
+
+
+def _fitted_one(node: Node, made: Any, expected: Any) -> Any:
+    if not isinstance(expected, torch.Tensor):
+        return made
+    box: Any = made if isinstance(made, Box) else Constant(made)
+    dtype = numpy_dtype(expected.dtype, f"graph_of: {node.target}")
+    if tuple(box.shape) != tuple(expected.shape):
+        raise UnsupportedError(
+            f"graph_of: the rule for {node.target} gave the shape {tuple(box.shape)}, needs {tuple(expected.shape)}"
+        )
+    if box.dtype == dtype:
+        return box
+    return Constant(box.value.astype(dtype)) if isinstance(box, Constant) else box.astype(dtype)

@@ -1,0 +1,93 @@
+"""Operations of PyTorch for which there are no boxes, as boxes that call PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from flowgraph.box import Box, Value
+from flowgraph.interop.torch.tensors import tensor_of, torch_dtype
+from flowgraph.shapes.spec import Spec
+
+
+class TorchOperation(Box):
+    """An operation of PyTorch that PyTorch computes and differentiates.
+
+    h = operation(tensors)        what PyTorch sends back to each tensor
+
+    `arguments` are the arguments of the operation, positional and named, in which a `Place` stands for each tensor.
+    `specs` are the shapes and dtypes of the results.
+    """
+
+    operation: Any
+    arguments: Any
+    specs: Any
+
+    public = False
+    symbol = "torch"
+    examples = None  # it is tested with operations that have no boxes
+
+    def fprop(self, *tensors: Value) -> Value:
+        with torch.no_grad():
+            found = self._call([tensor_of(one) for one in tensors])
+        arrays = tuple(one.numpy()[()] for one in found)
+        return arrays if len(self.specs) > 1 else arrays[0]
+
+    def bprop(self, grad: Value, h: Value, *tensors: Value) -> tuple[Value, ...]:
+        leaves = [tensor_of(one) for one in tensors]
+        wanted = [i for i, one in enumerate(leaves) if one.is_floating_point() or one.is_complex()]
+        for place in wanted:
+            leaves[place].requires_grad_()
+        with torch.enable_grad():
+            found = self._call(leaves)
+        arriving = grad if isinstance(grad, tuple) else (grad,)
+        pairs = [(one, g) for one, g in zip(found, arriving, strict=True) if g is not None and one.requires_grad]
+        sent = torch.autograd.grad(
+            [one for one, _ in pairs],
+            [leaves[place] for place in wanted],
+            [tensor_of(np.conj(g)) for _, g in pairs],  # PyTorch sends gradients, a bprop factors: their conjugates
+            allow_unused=True,
+        )
+        parts: list[Any] = [None] * len(leaves)
+        for place, one in zip(wanted, sent, strict=True):
+            parts[place] = np.zeros_like(tensors[place]) if one is None else np.conj(one.resolve_conj().numpy())[()]
+        return tuple(parts)
+
+    def infer_from_children(self) -> Spec | Sequence[Spec]:
+        """What PyTorch says of tensors of these shapes and dtypes, or what it said of the examples."""
+        specs = [child.spec for child in self.children]
+        if all(isinstance(size, int) for spec in specs for size in spec.shape):
+            metas = [torch.empty(spec.shape, dtype=torch_dtype(spec.dtype), device="meta") for spec in specs]
+            try:
+                found = self._call(metas)
+            except (NotImplementedError, RuntimeError):  # an operation that computes nothing without values
+                found = []
+            known = [
+                Spec(tuple(one.shape), torch.empty(0, dtype=one.dtype).numpy().dtype)
+                for one in found
+                if all(isinstance(size, int) for size in one.shape)
+            ]
+            if known and len(known) == len(self.specs):
+                return known if len(known) > 1 else known[0]
+        return list(self.specs) if len(self.specs) > 1 else self.specs[0]  # type: ignore[no-any-return]
+
+    def _call(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """The results that are tensors."""
+        positional, named = pytree.tree_map_only(Place, lambda place: tensors[place.number], self.arguments)
+        found = self.operation(*positional, **named)
+        listed = list(found) if isinstance(found, list | tuple) else [found]
+        return [one for one in listed if isinstance(one, torch.Tensor)]
+
+
+class Place:
+    """Stands for a tensor among the arguments of an operation: the child of that number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __repr__(self) -> str:
+        return f"<tensor {self.number}>"

@@ -1,0 +1,266 @@
+"""Convolutions, pooling, normalisation and attention."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from flowgraph.boxes import Conv1d, Conv2d, Conv3d, ConvInput, MaxPool, MeanPool, softmax
+from flowgraph.interop.rule_table import NoBoxesError
+from flowgraph.interop.torch.rules import rule_for
+from flowgraph.shapes.size import Size
+
+CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
+"""By the number of axes of their input."""
+
+
+def per_axis(given: Any, axes: int) -> Any:
+    """A number for each axis."""
+    listed = tuple(given) if isinstance(given, list | tuple) else (given,)
+    return listed * axes if len(listed) == 1 else listed
+
+
+def channelwise(a: Any, axes: int) -> Any:
+    """A number for each channel, before axes that follow."""
+    return np.reshape(a, (-1, *(1 for _ in range(axes))))
+
+
+@rule_for("aten.conv1d", "aten.conv2d", "aten.conv3d")
+def conv(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+    """A convolution of any number of axes; padding may be "same" or "valid"."""
+    axes = len(w.shape) - 2
+    batched = len(x.shape) == len(w.shape)
+    settings = {
+        "stride": per_axis(stride, axes),
+        "padding": padding if isinstance(padding, str) else per_axis(padding, axes),
+        "dilation": per_axis(dilation, axes),
+        "groups": groups,
+    }
+    h = CONVOLUTIONS[len(w.shape)](x if batched else x[None], w, **settings)
+    h = h if b is None else h + channelwise(b, axes)
+    return h if batched else h[0]
+
+
+@rule_for("aten.convolution")
+def convolution(
+    x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, out_padding: Any, groups: int
+) -> Any:
+    """A convolution, or a transposed one."""
+    if transposed:
+        return conv_transpose(x, w, b, stride, padding, out_padding, groups, dilation)
+    return conv(x, w, b, stride, padding, dilation, groups)
+
+
+@rule_for("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
+def conv_transpose(
+    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
+    dilation: Any = 1,
+) -> Any:  # fmt: skip
+    """What a convolution sends back to its input, of which `like` gives the shape."""
+    axes = len(w.shape) - 2
+    batched = len(x.shape) == len(w.shape)
+    x = x if batched else x[None]
+    step, pad, more, gap = (per_axis(one, axes) for one in (stride, padding, output_padding, dilation))
+    sizes = [
+        (x.shape[2 + i] - 1) * step[i] - 2 * pad[i] + gap[i] * (w.shape[2 + i] - 1) + 1 + more[i] for i in range(axes)
+    ]
+    like = np.broadcast_to(np.zeros((), x.dtype), (x.shape[0], w.shape[1] * groups, *sizes))
+    h: Any = ConvInput(x, w, like, stride=step, padding=pad, dilation=gap, groups=groups)
+    h = h if b is None else h + channelwise(b, axes)
+    return h if batched else h[0]
+
+
+@rule_for("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
+def max_pool(
+    a: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+) -> Any:
+    """The largest in each window; of numbers that tie, each gets its share of the gradient, in PyTorch the first."""
+    axes = len(size)
+    step = per_axis(stride, axes) or tuple(size)
+    pads = _pads(a, size, step, per_axis(padding, axes), per_axis(dilation, axes), ceil_mode)
+    return MaxPool(a, size=tuple(size), stride=step, padding=pads, dilation=per_axis(dilation, axes))
+
+
+@rule_for("aten.max_pool2d_with_indices", "aten.max_pool3d_with_indices")
+def max_pool_and_places(a: Any, *given: Any, **settings: Any) -> tuple[Any, ...]:
+    """The largest; the second result is memory of PyTorch's own backward."""
+    return max_pool(a, *given, **settings), None
+
+
+@rule_for("aten.avg_pool1d", "aten.avg_pool2d", "aten.avg_pool3d")
+def mean_pool(
+    a: Any, size: Any, stride: Any = (), padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+    divisor_override: Any = None,
+) -> Any:  # fmt: skip
+    """The mean of each window."""
+    axes = len(size)
+    step = per_axis(stride, axes) or tuple(size)
+    pad = per_axis(padding, axes)
+    pads = _pads(a, size, step, pad, (1,) * axes, ceil_mode)
+    if pads != tuple((one, one) for one in pad) and count_include_pad and any(pad):
+        raise NoBoxesError("avg_pool with ceil_mode, padding and count_include_pad")
+    counts = count_include_pad and pads == tuple((one, one) for one in pad)
+    h: Any = MeanPool(a, size=tuple(size), stride=step, padding=pads, count_padding=counts or bool(divisor_override))
+    return h if divisor_override is None else h * (math.prod(size) / divisor_override)
+
+
+def _pads(a: Any, size: Any, step: Any, pad: Any, gap: Any, ceil_mode: bool) -> tuple[tuple[int, int], ...]:
+    """The padding at both ends; where a last window may begin inside and end outside, more at the end."""
+    pairs = [(one, one) for one in pad]
+    if ceil_mode:
+        for i, length in enumerate(a.shape[-len(size) :]):
+            span = gap[i] * (size[i] - 1) + 1
+            count = -(-(length + 2 * pad[i] - span) // step[i]) + 1
+            count -= (count - 1) * step[i] >= length + pad[i]
+            pairs[i] = (pad[i], max(pad[i], (count - 1) * step[i] + span - length - pad[i]))
+    return tuple(pairs)
+
+
+@rule_for("aten.adaptive_avg_pool1d", "aten.adaptive_avg_pool2d", "aten._adaptive_avg_pool2d")
+def adaptive_mean(a: Any, size: Any) -> Any:
+    """Means of so many windows, of about equal size, along the last axes."""
+    for i, count in enumerate(size):
+        axis = len(a.shape) - len(size) + i
+        a = _adaptive(a, axis, count, np.mean)
+    return a
+
+
+@rule_for("aten.adaptive_max_pool1d", "aten.adaptive_max_pool2d")
+def adaptive_max(a: Any, size: Any) -> tuple[Any, ...]:
+    """The largest of so many windows; the second result is memory of PyTorch's own backward."""
+    for i, count in enumerate(size):
+        a = _adaptive(a, len(a.shape) - len(size) + i, count, np.max)
+    return a, None
+
+
+def _adaptive(a: Any, axis: int, count: Any, reduce: Any) -> Any:
+    length = a.shape[axis]
+    if count is None or count == length:
+        return a
+    if count == 1:
+        return reduce(a, axis=axis, keepdims=True)
+    if length % count == 0:
+        shape = (*a.shape[:axis], count, length // count, *a.shape[axis + 1 :])
+        return reduce(np.reshape(a, shape), axis=axis + 1)
+    parts = [
+        reduce(a[(*(slice(None) for _ in range(axis)), slice(i * length // count, -(-(i + 1) * length // count)))],
+               axis=axis, keepdims=True)
+        for i in range(count)
+    ]  # fmt: skip
+    return np.concatenate(parts, axis=axis)
+
+
+@rule_for("aten.layer_norm")
+def layer_norm(x: Any, shape: Any, w: Any = None, b: Any = None, eps: float = 1e-5, cudnn: bool = True) -> Any:
+    """Every example moved and scaled to mean 0 and variance 1 over the last axes."""
+    return native_layer_norm(x, shape, w, b, eps)[0]
+
+
+@rule_for("aten.native_layer_norm")
+def native_layer_norm(x: Any, shape: Any, w: Any, b: Any, eps: float) -> tuple[Any, ...]:
+    """As layer_norm; the other results are memory of PyTorch's own backward."""
+    h = standardised(x, tuple(range(-len(shape), 0)), eps)
+    return affine(h, w, b), None, None
+
+
+@rule_for("aten.rms_norm")
+def rms_norm(x: Any, shape: Any, w: Any = None, eps: Any = None) -> Any:
+    """Every example scaled to a mean square of 1 over the last axes."""
+    epsilon = np.finfo(x.dtype).eps if eps is None else eps
+    square = np.mean(x * x, axis=tuple(range(-len(shape), 0)), keepdims=True)
+    return affine(x / np.sqrt(square + float(epsilon)), w, None)
+
+
+@rule_for("aten.group_norm")
+def group_norm(x: Any, groups: int, w: Any = None, b: Any = None, eps: float = 1e-5, cudnn: bool = True) -> Any:
+    """Every group of channels of an example moved and scaled to mean 0 and variance 1."""
+    apart = np.reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
+    h = np.reshape(standardised(apart, tuple(range(2, len(apart.shape))), eps), x.shape)
+    return affine(h, *channels(x, w, b))
+
+
+@rule_for("aten._native_batch_norm_legit_no_training")
+def batch_norm_in_use(x: Any, w: Any, b: Any, mean: Any, var: Any, momentum: float, eps: float) -> tuple[Any, ...]:
+    """By the statistics that training has left; the other results are memory of PyTorch's own backward."""
+    mean, var, w, b = channels(x, mean, var, w, b)
+    return affine((x - mean) / np.sqrt(var + eps), w, b), None, None
+
+
+@rule_for("aten._native_batch_norm_legit_functional")
+def batch_norm_in_training(
+    x: Any, w: Any, b: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float
+) -> tuple[Any, ...]:
+    """By the statistics of the batch; the last results are those that training leaves."""
+    if not training:
+        return (*batch_norm_in_use(x, w, b, mean, var, momentum, eps), mean, var)
+    axes = (0, *range(2, len(x.shape)))
+    h = affine(standardised(x, axes, eps), *channels(x, w, b))
+    new_mean = (1 - momentum) * mean + momentum * np.mean(x, axis=axes)
+    new_var = (1 - momentum) * var + momentum * np.var(x, axis=axes, ddof=1)
+    return h, None, None, new_mean, new_var
+
+
+@rule_for("aten._native_batch_norm_legit.no_stats")
+def batch_norm_alone(x: Any, w: Any, b: Any, training: bool, momentum: float, eps: float) -> tuple[Any, ...]:
+    """By the statistics of the batch, which nobody keeps."""
+    axes = (0, *range(2, len(x.shape)))
+    return affine(standardised(x, axes, eps), *channels(x, w, b)), None, None
+
+
+def standardised(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+    """Moved and scaled to mean 0 and variance 1 over some axes."""
+    apart = x - np.mean(x, axis=axes, keepdims=True)
+    return apart / np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True) + eps)
+
+
+def affine(h: Any, w: Any, b: Any) -> Any:
+    """h w + b, where they are given."""
+    h = h if w is None else h * w
+    return h if b is None else h + b
+
+
+def channels(x: Any, *numbers: Any) -> list[Any]:
+    """Numbers of channels in the shape in which they meet x."""
+    return [None if one is None else channelwise(one, len(x.shape) - 2) for one in numbers]
+
+
+@rule_for("aten.scaled_dot_product_attention")
+def attention(
+    q: Any, k: Any, v: Any, mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, *,
+    scale: Any = None, enable_gqa: bool = False,
+) -> Any:  # fmt: skip
+    """softmax(q kᵀ / √d) v, where a mask may take places out or add to the scores."""
+    if dropout_p or enable_gqa:
+        raise NoBoxesError("attention with dropout or groups of queries")
+    size = q.shape[-1]
+    factor = scale if scale is not None else 1 / math.sqrt(size if not isinstance(size, Size) else 1)
+    scores = q @ np.swapaxes(k, -1, -2) * factor
+    if is_causal:
+        scores = np.where(np.tri(q.shape[-2], k.shape[-2], dtype=bool), scores, -np.inf)
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+    return softmax(scores, axis=-1) @ v
+
+
+@rule_for("aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec")
+def nearest(a: Any, size: Any, factors: Any = None) -> Any:
+    """Every number as often as the result is larger than the input, where that is a whole number."""
+    axes = len(a.shape) - 2
+    for i in range(axes):
+        factor = factors[i] if size is None else size[i] / a.shape[2 + i]
+        if factor != int(factor):
+            raise NoBoxesError("upsampling by a factor that is no whole number")
+        a = np.repeat(a, int(factor), axis=2 + i)
+    return a
+
+
+@rule_for("aten.pixel_shuffle")
+def pixel_shuffle(a: Any, factor: int) -> Any:
+    """Channels as places of a finer image."""
+    *rest, c, h, w = a.shape
+    apart = np.reshape(a, (*rest, c // factor**2, factor, factor, h, w))
+    n = len(rest)
+    turned = np.transpose(apart, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
+    return np.reshape(turned, (*rest, c // factor**2, h * factor, w * factor))

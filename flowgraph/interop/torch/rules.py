@@ -1,0 +1,36 @@
+"""The rules by which operations of PyTorch become boxes; `rule_for` registers one for an operation of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flowgraph.interop.rule_table import RuleTable, Translation
+
+RULES = RuleTable("flowgraph.interop.torch.operations")
+
+
+def rule_for(*names: str) -> Callable[[Translation], Translation]:
+    """Register how an operation of PyTorch becomes boxes, by its name: "aten.addmm.default", or "aten.addmm" for all.
+
+    The rule takes the arguments of the operation with boxes for tensors. It may compute in other dtypes than PyTorch,
+    since its result is converted to the dtype that PyTorch gives.
+
+    >>> import numpy as np
+    >>> from flowgraph.interop.torch import rule_for
+    >>> @rule_for("aten.logaddexp")
+    ... def logaddexp(a, b):
+    ...     return np.logaddexp(a, b)
+    """
+    return RULES.rule_for(*names)
+
+
+def names_of(operation: Any) -> tuple[str, ...]:
+    """The names under which a rule for an operation may stand: with its overload, and without."""
+    name = str(operation)
+    return name, name.rpartition(".")[0]
+
+
+def has_rule(operation: Any) -> bool:
+    """Whether boxes stand for an operation."""
+    return RULES.of(names_of(operation)) is not None
