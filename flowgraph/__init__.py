@@ -26,6 +26,7 @@ from flowgraph.graph.debug_mode import debug
 from flowgraph.graph.grads import Grads
 from flowgraph.graph.graph import Run
 from flowgraph.graph.opened import opened
+from flowgraph.graph.pictures import render
 from flowgraph.plan import Plan, compile
 from flowgraph.saving import load, save
 from flowgraph.training import (
@@ -63,6 +64,10 @@ from flowgraph.training import (
     preflight,
     schedules,
 )
+
+# isort: split
+# Says who makes graphs of the networks of other libraries, and imports none of these.
+from flowgraph import interop
 
 __version__ = "0.1.0"
 
@@ -132,6 +137,7 @@ __all__ = [
     "preflight",
     "property_test",
     "registry",
+    "render",
     "save",
     "schedules",
     "scope",

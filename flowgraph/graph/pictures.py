@@ -21,6 +21,30 @@ if TYPE_CHECKING:
 View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
 
+def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Any:
+    """Draw a graph, or what one can be made of, into a file, and return its path.
+
+    Parameters
+    ----------
+    subject
+        A `Graph`, a box, a list of boxes, a plan, or a function: of NumPy, of PyTorch (or an `nn.Module`), of JAX.
+    *examples_and_path
+        What a function is called with, then the path, whose suffix says the format: .svg, .png, .pdf, .html or .dot.
+    **settings
+        Those of `Graph.render`: `view`, `run`, `grads`, `collapse`, `theme`, `engine` and others.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> folder = tempfile.mkdtemp()
+    >>> fg.render(lambda x, w: np.tanh(x @ w), np.ones((2, 3)), np.ones(3), f"{folder}/net.svg").name
+    'net.svg'
+    """
+    from flowgraph import rendering
+
+    return rendering.render(subject, *examples_and_path, **settings)
+
+
 class DrawnGraph:
     """What a graph can be drawn as."""
 

@@ -181,22 +181,23 @@ def _opaque(node: Node, positional: Any, named: Any) -> Any:
         return Place(len(children) - 1)
 
     arguments = pytree.tree_map_only(Box, place, (positional, named))
-    results = [one for one in _listed(node.meta["val"]) if isinstance(one, torch.Tensor)]
+    value = node.meta.get("val")
+    listed = list(value) if isinstance(value, list | tuple) else [value]
+    results = [one for one in listed if isinstance(one, torch.Tensor)]
+    if not results:
+        raise UnsupportedError(f"graph_of: found {operation}, which gives no tensor, so that no box stands for it")
     specs = tuple(Spec(tuple(one.shape), numpy_dtype(one.dtype, f"graph_of: {operation}")) for one in results)
-    box = TorchOperation(*children, operation=operation, arguments=arguments, specs=specs, name=name)
-    if not isinstance(node.meta["val"], list | tuple):
+    known = (tuple(child.spec for child in children), specs)
+    box = TorchOperation(*children, operation=operation, arguments=arguments, known=known, name=name)
+    if value is listed[0]:
         return box
     parts = iter(box if len(results) > 1 else [box])  # type: ignore[call-overload]
-    return tuple(next(parts) if isinstance(one, torch.Tensor) else None for one in node.meta["val"])
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return tuple(next(parts) if isinstance(one, torch.Tensor) else None for one in listed)
 
 
 def _fitted(node: Node, made: Any) -> Any:
     """What a rule has made, of the shapes and dtypes that PyTorch gives."""
-    expected = node.meta["val"]
+    expected = node.meta.get("val")
     if isinstance(expected, list | tuple):
         pairs = zip(made, expected, strict=False)
         return tuple(one if one is None else _fitted_one(node, one, tensor) for one, tensor in pairs)

@@ -10,7 +10,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from flowgraph.box import Box, Value
-from flowgraph.interop.torch.tensors import tensor_of, torch_dtype
+from flowgraph.interop.torch.tensors import numpy_dtype, tensor_of, torch_dtype
 from flowgraph.shapes.spec import Spec
 
 
@@ -20,12 +20,12 @@ class TorchOperation(Box):
     h = operation(tensors)        what PyTorch sends back to each tensor
 
     `arguments` are the arguments of the operation, positional and named, in which a `Place` stands for each tensor.
-    `specs` are the shapes and dtypes of the results.
+    `known` are shapes and dtypes of such tensors and those of the results that belong to them.
     """
 
     operation: Any
     arguments: Any
-    specs: Any
+    known: Any
 
     public = False
     symbol = "torch"
@@ -35,7 +35,7 @@ class TorchOperation(Box):
         with torch.no_grad():
             found = self._call([tensor_of(one) for one in tensors])
         arrays = tuple(one.numpy()[()] for one in found)
-        return arrays if len(self.specs) > 1 else arrays[0]
+        return arrays if len(self.outputs) > 1 else arrays[0]
 
     def bprop(self, grad: Value, h: Value, *tensors: Value) -> tuple[Value, ...]:
         leaves = [tensor_of(one) for one in tensors]
@@ -58,22 +58,14 @@ class TorchOperation(Box):
         return tuple(parts)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
-        """What PyTorch says of tensors of these shapes and dtypes, or what it said of the examples."""
-        specs = [child.spec for child in self.children]
-        if all(isinstance(size, int) for spec in specs for size in spec.shape):
-            metas = [torch.empty(spec.shape, dtype=torch_dtype(spec.dtype), device="meta") for spec in specs]
-            try:
-                found = self._call(metas)
-            except (NotImplementedError, RuntimeError):  # an operation that computes nothing without values
-                found = []
-            known = [
-                Spec(tuple(one.shape), torch.empty(0, dtype=one.dtype).numpy().dtype)
-                for one in found
-                if all(isinstance(size, int) for size in one.shape)
-            ]
-            if known and len(known) == len(self.specs):
-                return known if len(known) > 1 else known[0]
-        return list(self.specs) if len(self.specs) > 1 else self.specs[0]  # type: ignore[no-any-return]
+        """What is known, or for other tensors what PyTorch says of them."""
+        given, specs = self.known
+        found = tuple(child.spec for child in self.children)
+        if found != given:
+            metas = [torch.empty(one.shape, dtype=torch_dtype(one.dtype), device="meta") for one in found]
+            results = self._call(metas)
+            specs = [Spec(tuple(one.shape), numpy_dtype(one.dtype, self.title)) for one in results]
+        return list(specs) if len(specs) > 1 else specs[0]  # type: ignore[no-any-return]
 
     def _call(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The results that are tensors."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.boxes import LogExpit, elu, gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, softplus
+from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
 from flowgraph.training.dropout import dropout
 
@@ -26,6 +27,14 @@ def log_sigmoid_forward(a: Any) -> tuple[Any, ...]:
 def leaky(a: Any, negative_slope: float = 0.01) -> Any:
     """max(0, a) + slope min(0, a)."""
     return leaky_relu(a, slope=negative_slope)
+
+
+@rule_for("aten.rrelu")
+def random_leaky(a: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
+    """Leaky with the mean of two slopes; while the module trains, each slope is drawn."""
+    if training:
+        raise NoBoxesError("rrelu while it trains")
+    return leaky_relu(a, slope=(lower + upper) / 2)
 
 
 @rule_for("aten.elu")

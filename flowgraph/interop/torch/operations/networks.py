@@ -73,9 +73,7 @@ def conv_transpose(
 
 
 @rule_for("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
-def max_pool(
-    a: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
-) -> Any:
+def max_pool(a: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
     """The largest in each window; of numbers that tie, each gets its share of the gradient, in PyTorch the first."""
     axes = len(size)
     step = per_axis(stride, axes) or tuple(size)

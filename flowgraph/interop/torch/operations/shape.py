@@ -131,7 +131,9 @@ def sliced(a: Any, dim: int = 0, start: Any = None, end: Any = None, step: int =
     """From start to end along an axis."""
     if start in (None, 0) and step == 1 and (end is None or (isinstance(end, int) and end >= 2**62)):
         return a
-    return a[_along(a, dim, slice(start, end if end is None or not isinstance(end, int) or end < 2**62 else None, step))]
+    return a[
+        _along(a, dim, slice(start, end if end is None or not isinstance(end, int) or end < 2**62 else None, step))
+    ]
 
 
 @rule_for("aten.narrow")

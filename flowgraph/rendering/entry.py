@@ -1,0 +1,62 @@
+"""A picture of anything that a graph can be made of: boxes, plans, functions, the networks of other libraries."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from flowgraph.box import Box
+from flowgraph.errors import UsageError
+from flowgraph.functional import trace
+from flowgraph.graph import Graph
+from flowgraph.graph.foreign import graph_maker_of
+from flowgraph.plan import Plan
+from flowgraph.rendering import files
+
+
+def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
+    """Draw a graph, or what one can be made of, into a file, and return its path; see `flowgraph.graph.pictures`."""
+    if not examples_and_path or not isinstance(examples_and_path[-1], str | os.PathLike):
+        found = f"a {type(examples_and_path[-1]).__name__}" if examples_and_path else "nothing"
+        raise UsageError(f'render: found {found} as the last argument, needs the path of the file, "net.svg"')
+    *examples, path = examples_and_path
+    if isinstance(subject, Plan) and not examples:
+        drawn: Path = subject.render(path, **settings)
+        return drawn
+    return files.render(graph_to_draw(subject, examples), path, **settings)
+
+
+def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
+    """The graph of what `render` is given."""
+    boxes = [subject] if isinstance(subject, Box) else list(subject) if isinstance(subject, list | tuple) else []
+    known = subject if isinstance(subject, Graph | Plan) else Graph(*boxes) if boxes else None
+    if known is not None:
+        if examples:
+            raise UsageError(
+                f"render: found {len(examples)} arguments between a {type(known).__name__} and the path, needs none; "
+                f"values are drawn with run="
+            )
+        return known  # type: ignore[return-value]
+    maker = graph_maker_of((subject, *examples))
+    if maker is not None:
+        graph: Graph = maker(subject, *examples)
+        return graph
+    if not callable(subject):
+        raise UsageError(
+            f"render: found a {type(subject).__name__}, needs a graph, boxes, a plan, a function with examples of its "
+            f"arguments, or a network of PyTorch or JAX with such examples"
+        )
+    return trace(subject, **dict(zip(_names(subject, examples), examples, strict=True)))
+
+
+def _names(function: Callable[..., Any], examples: Sequence[Any]) -> list[str]:
+    """The names of the arguments of a function."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # of what is written in C
+        parameters = []
+    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return [*names[: len(examples)], *(f"x{place}" for place in range(len(names), len(examples)))]

@@ -1,0 +1,352 @@
+"""Modules and functions of PyTorch as graphs: PyTorch's own values and gradients, and what they look like."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from flowgraph.interop.torch import graph_of, rule_for  # noqa: E402
+from flowgraph.interop.torch.opaque import TorchOperation  # noqa: E402
+from flowgraph.interop.torch.rules import RULES  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def double(*shape):
+    return torch.randn(shape, dtype=torch.float64)
+
+
+def agrees(target, *examples, tolerance=1e-10, opaque=(), fixed=()):
+    """Values and gradients, by inputs and parameters, are those of PyTorch; returns the graph."""
+    graph = graph_of(target, *examples)
+    assert {box.operation._opname for box in graph.boxes if isinstance(box, TorchOperation)} == set(opaque)
+    leaves = [
+        one.detach().clone().requires_grad_(one.is_floating_point() and place not in fixed)
+        for place, one in enumerate(examples)
+    ]
+    state = dict(target.named_parameters()) if isinstance(target, nn.Module) else {}
+    for one in state.values():
+        one.grad = None
+    found = target(*leaves)
+    outputs = [one for one in torch.utils._pytree.tree_leaves(found) if isinstance(one, torch.Tensor)]
+    run = graph.fprop(dict(zip(graph.inputs, (one.detach().numpy() for one in of_inputs(graph, leaves)), strict=True)))
+    for array, tensor in zip(run.outputs, outputs, strict=True):
+        assert array.dtype == tensor.detach().numpy().dtype
+        np.testing.assert_allclose(array, tensor.detach().numpy(), rtol=tolerance, atol=tolerance)
+    seeds = [torch.randn_like(one) for one in outputs if one.requires_grad]
+    torch.autograd.backward([one for one in outputs if one.requires_grad], seeds)
+    sent = {}
+    for box, seed in zip((box for box in graph.outputs if box.dtype.kind in "fc"), seeds, strict=True):
+        sent[box] = sent.get(box, 0) + seed.numpy()  # two outputs may be one box
+    pairs = [(graph[name.replace(".", "/")], one) for name, one in state.items() if one.requires_grad]
+    pairs += [(box, one) for box, one in zip(graph.inputs, of_inputs(graph, leaves), strict=True) if one.requires_grad]
+    grads = run.bprop(sent, wrt=[box for box, _ in pairs], unused="zeros")
+    for box, tensor in pairs:
+        expected = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
+        np.testing.assert_allclose(grads[box], expected, rtol=tolerance, atol=tolerance, err_msg=graph.names[box])
+    return graph
+
+
+def of_inputs(graph, leaves):
+    """The tensors for the inputs of a graph, which stand in the order in which it reads them."""
+    if len(leaves) == 1:
+        return leaves
+    return [leaves[int(graph.names[box].rpartition("_")[2])] for box in graph.inputs]
+
+
+class Called(nn.Module):
+    """A function of a module, or of several, and of tensors."""
+
+    def __init__(self, inner, call=lambda inner, *xs: inner(*xs)):
+        super().__init__()
+        self.inner, self.call = inner, call
+
+    def forward(self, *xs):
+        return self.call(self.inner, *xs)
+
+
+def side_by_side(modules):
+    """Modules of one tensor each, in one program."""
+    together = Called(
+        nn.ModuleDict(modules), lambda inner, *xs: [one(x) for one, x in zip(inner.values(), xs, strict=True)]
+    )
+    return together.double().eval()
+
+
+ACTIVATIONS = [
+    nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(), nn.ELU(), nn.CELU(), nn.SELU(), nn.GELU(), nn.GELU("tanh"), nn.SiLU(),
+    nn.Mish(), nn.Sigmoid(), nn.LogSigmoid(), nn.Tanh(), nn.Softplus(), nn.Softplus(3, 1), nn.Softsign(),
+    nn.Tanhshrink(), nn.Hardtanh(), nn.Hardshrink(), nn.Softshrink(), nn.GLU(), nn.PReLU(), nn.RReLU(), nn.Identity(),
+    nn.Dropout(), nn.AlphaDropout(), nn.Softmax(-1), nn.LogSoftmax(1), nn.Softmin(0), nn.Threshold(0.1, 2.0),
+]  # fmt: skip
+
+
+def test_activations():
+    together = Called(nn.ModuleList(ACTIVATIONS), lambda inner, x: [one(x) for one in inner])
+    agrees(together.double().eval(), 2 * double(4, 6))
+
+
+def test_activations_whose_constants_pytorch_rounds_to_single_precision():
+    agrees(lambda x: (F.hardsigmoid(x), F.hardswish(x), F.celu(x, 0.7)), 2 * double(4, 6), tolerance=3e-7)
+
+
+LAYERS = {
+    "dense and convolutional": {
+        "linear": (nn.Linear(5, 3), (4, 5)),
+        "without_bias": (nn.Linear(5, 3, bias=False), (2, 4, 5)),
+        "conv1d": (nn.Conv1d(2, 4, 3, stride=2, padding=1, dilation=2), (2, 2, 11)),
+        "conv2d": (nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), groups=2), (2, 4, 7, 6)),
+        "same": (nn.Conv2d(2, 3, 3, padding="same"), (1, 2, 7, 6)),
+        "one_image": (nn.Conv2d(2, 3, 3), (2, 7, 6)),
+        "mirrored": (nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), (1, 2, 5, 5)),
+        "conv3d": (nn.Conv3d(1, 2, 2), (1, 1, 3, 4, 3)),
+        "transposed": (nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), (2, 4, 4, 3)),
+        "transposed1d": (nn.ConvTranspose1d(2, 3, 4, stride=3, dilation=2), (2, 2, 5)),
+    },
+    "pooling and shapes": {
+        "largest": (nn.MaxPool2d(3, stride=2, padding=1), (2, 3, 7, 8)),
+        "largest_ceil": (nn.MaxPool2d(2, ceil_mode=True), (2, 3, 7, 5)),
+        "largest1d": (nn.MaxPool1d(3), (2, 3, 10)),
+        "means": (nn.AvgPool2d(3, stride=2, padding=1), (2, 3, 7, 8)),
+        "uncounted": (nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False), (2, 3, 7, 8)),
+        "means_ceil": (nn.AvgPool1d(3, stride=2, ceil_mode=True), (2, 3, 8)),
+        "divisor": (nn.AvgPool2d(2, divisor_override=3), (2, 3, 4, 4)),
+        "adaptive": (nn.AdaptiveAvgPool2d((2, 1)), (2, 3, 6, 5)),
+        "adaptive_uneven": (nn.AdaptiveAvgPool2d(3), (2, 3, 7, 8)),
+        "adaptive_largest": (nn.AdaptiveMaxPool2d(2), (2, 3, 4, 6)),
+        "flattened": (nn.Sequential(nn.Flatten(), nn.Unflatten(1, (3, 4))), (2, 3, 4)),
+        "finer": (nn.Upsample(scale_factor=2), (1, 2, 3, 4)),
+        "shuffled": (nn.PixelShuffle(2), (1, 8, 2, 3)),
+        "zeros_around": (nn.ZeroPad2d((1, 2, 0, -1)), (1, 2, 3, 4)),
+        "edges_around": (nn.ReplicationPad2d(1), (1, 2, 3, 4)),
+    },
+    "normalisation": {
+        "batch": (nn.BatchNorm2d(3), (4, 3, 2, 5)),
+        "batch1d": (nn.BatchNorm1d(3, affine=False), (4, 3)),
+        "instance": (nn.InstanceNorm2d(3, affine=True), (4, 3, 2, 5)),
+        "layer": (nn.LayerNorm((4, 5)), (2, 3, 4, 5)),
+        "group": (nn.GroupNorm(2, 4), (2, 4, 3, 5)),
+        "rms": (nn.RMSNorm(5), (2, 5)),
+        "local": (nn.LocalResponseNorm(2), (2, 4, 3, 3)),
+    },
+    "recurrent": {
+        "rnn": (nn.RNN(3, 4, num_layers=2, nonlinearity="relu"), (3, 2, 3)),
+        "lstm": (nn.LSTM(3, 4, batch_first=True, bidirectional=True), (2, 3, 3)),
+        "gru": (nn.GRU(3, 4, batch_first=True), (2, 3, 3)),
+        "cell": (nn.GRUCell(3, 4), (2, 3)),
+    },
+}
+
+
+@pytest.mark.parametrize("family", LAYERS)
+def test_layers(family):
+    layers = LAYERS[family]
+    agrees(
+        side_by_side({name: layer for name, (layer, _) in layers.items()}), *(double(*s) for _, s in layers.values())
+    )
+
+
+def test_statistics_of_a_batch_that_trains():
+    net = nn.BatchNorm1d(3).double().train()
+    with pytest.warns(UserWarning, match=r"changes running_mean, .* module.eval\(\)"):
+        agrees(net, double(6, 3))
+
+
+def test_embeddings():
+    agrees(nn.Embedding(7, 3).double(), torch.randint(0, 7, (2, 4)))
+    agrees(nn.EmbeddingBag(7, 3, mode="sum").double(), torch.randint(0, 7, (2, 4)), opaque=["_embedding_bag"])
+
+
+def test_attention():
+    agrees(
+        Called(nn.MultiheadAttention(6, 2, batch_first=True)).double().eval(),
+        double(2, 4, 6),
+        double(2, 3, 6),
+        double(2, 3, 6),
+    )
+    causal = nn.TransformerDecoderLayer(6, 2, 8, batch_first=True)
+    mask = nn.Transformer.generate_square_subsequent_mask(4, dtype=torch.float64)
+    agrees(
+        Called(causal, lambda inner, x, m: inner(x, m, tgt_mask=mask)).double().eval(),
+        double(2, 4, 6),
+        double(2, 3, 6),
+    )
+    agrees(
+        Called(None, lambda _, q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)),
+        *(double(2, 4, 3) for _ in "qkv"),
+    )
+
+
+def test_losses_of_numbers():
+    def losses(inner, a, target, positive):
+        signs = torch.where(target > 0, 1.0, -1.0).double()
+        return (
+            nn.MSELoss()(a, target), nn.L1Loss(reduction="sum")(a, target), nn.SmoothL1Loss(beta=0.7)(a, target),
+            nn.HuberLoss(delta=0.7)(a, target), nn.SoftMarginLoss(reduction="none")(a, signs),
+            nn.PoissonNLLLoss()(a, target), nn.HingeEmbeddingLoss()(a, signs), 
+            nn.CosineEmbeddingLoss()(a, target, signs[:, 0]), nn.TripletMarginLoss()(a, target, positive),
+            nn.MarginRankingLoss()(a[0], target[0], signs[0]),
+        )  # fmt: skip
+
+    agrees(Called(None, losses), double(4, 5), double(4, 5), torch.rand(4, 5).double() + 0.1)
+
+
+def test_losses_of_classes():
+    weight = torch.arange(1.0, 6).double()
+
+    def losses(inner, a, probabilities, classes):
+        inside = torch.sigmoid(a)
+        return (
+            nn.CrossEntropyLoss(weight=weight)(a, classes), nn.CrossEntropyLoss(label_smoothing=0.1)(a, probabilities),
+            nn.CrossEntropyLoss(reduction="sum")(a, classes), nn.NLLLoss(reduction="none")(a, classes),
+            nn.KLDivLoss(reduction="batchmean")(a, probabilities), nn.BCELoss()(inside, probabilities),
+            nn.BCEWithLogitsLoss(pos_weight=weight)(a, probabilities), nn.MultiMarginLoss()(a, classes.clamp(0)),
+        )  # fmt: skip
+
+    probabilities = torch.softmax(double(4, 5), 1)
+    agrees(Called(None, losses), double(4, 5), probabilities, torch.tensor([0, 4, -100, 2]))
+
+
+FUNCTIONS = {
+    "arithmetic": lambda x: (x + 2) * 3 - x / 4 + 1 / (x * x + 1) - (5 - x) ** 3,
+    "integers meet floats": lambda x: x * torch.arange(5) + torch.tensor([True, False, True, True, False]),
+    "functions": lambda x: torch.exp(x).log1p().sin() + torch.erf(x) + torch.rsqrt(x * x + 1) + x.abs().sqrt() + x.sign(),
+    "choices": lambda x: torch.where(x > 0, x.clamp(-0.5, 0.5), x.masked_fill(x < -1, 3.0)) + x.maximum(-x),
+    "statistics": lambda x: x.var(1).sum() + x.std() + torch.var_mean(x, 0, correction=0)[0].sum() + x.norm() + x.prod(1).sum(),
+    "extremes": lambda x: (x.max(1).values, x.min(), x.amax((0, 1)), x.argmax(0), x.logsumexp(1), torch.linalg.norm(x, 3, 1)),
+    "sums": lambda x: x.cumsum(1).sum(0) + x.mean(0) + torch.cumprod(x, 0)[-1],
+    "shapes": lambda x: torch.cat([x.T.reshape(4, 5), x[1:, ::2].repeat(1, 2)[:, :5], x.roll(1, 0).flip(1)]).unsqueeze(1).expand(-1, 2, -1),
+    "splits": lambda x: sum(a.sum() * (i + 1) for i, a in enumerate((*x.split(2, 1), *x.chunk(3, 0), *x.unbind(0), *x.split([1, 3], 0)))),
+    "indices": lambda x: x[torch.tensor([0, 2]), torch.tensor([1, 4])].sum() + x.gather(1, x.argsort(1)[:2]).sum() + x.index_select(1, torch.tensor([3, 3])).sum(),
+    "triangles": lambda x: torch.tril(x) + torch.triu(x, 1) * 2 + torch.diagonal(x).sum(),
+    "products": lambda x: torch.einsum("ij,kj->ik", x, x) @ x + torch.addmm(x, x @ x.T, x, beta=0.5, alpha=2) + torch.outer(x[0, :4], x[1]),
+    "in place": lambda x: x.clone().add_(1).mul_(2).relu_(),
+    "made of nothing": lambda x: x + torch.zeros(5) + torch.ones_like(x) * torch.full((4, 1), 2.0) + torch.linspace(0, 1, 5) + torch.eye(5)[:4],
+    "dtypes": lambda x: (x.float().double() * 2, x > 0, (x * 10).to(torch.int32) // 3, x.round(decimals=1)),
+    "distances": lambda x: torch.cdist(x, x + 1).sum() + F.normalize(x, dim=1).sum() + F.cosine_similarity(x, x + 1).sum(),
+}  # fmt: skip
+
+
+def test_functions():
+    graph = agrees(lambda x: [f(x) for f in FUNCTIONS.values()], double(4, 5), opaque=["sort", "_cdist_forward"])
+    assert {type(box) for box in graph.boxes} >= {fg.Einsum, fg.CumSum, fg.Erf, fg.Where}
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 5), nn.ReLU(), nn.MaxPool2d(2)
+        )
+        self.classifier = nn.Sequential(nn.Linear(24, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 10))
+
+    def forward(self, image):
+        return self.classifier(self.features(image).flatten(1))
+
+
+def test_a_net_of_modules_folds_as_the_modules_do():
+    graph = agrees(LeNet().double().eval(), double(2, 1, 16, 16))
+    scopes = {box.scope for box in graph.boxes}
+    assert {"features/0/", "features/1/", "classifier/3/"} <= scopes
+    assert [graph.names[box] for box in graph.inputs] == ["image"]
+    dot = graph.to_dot(collapse=["features", "classifier"])
+    assert "features" in dot
+    assert "classifier" in dot
+    assert len(dot.splitlines()) < len(graph.to_dot(collapse=False).splitlines()) / 2
+
+
+def test_single_precision_agrees_to_its_rounding():
+    agrees(LeNet().eval(), torch.randn(2, 1, 16, 16), tolerance=1e-4)
+
+
+def test_frozen_parameters_and_buffers_are_constants():
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)).eval()
+    net[0].weight.requires_grad_(False)
+    graph = graph_of(net, torch.randn(2, 3))
+    assert {graph.names[box] for box in graph.parameters} == {"0/bias", "1/weight", "1/bias"}
+    assert isinstance(graph["0/weight"], fg.Constant)
+    with torch.no_grad():
+        net[0].bias += 1
+    assert not np.allclose(graph["0/bias"].value, net[0].bias.detach().numpy()), "the graph has copies"
+
+
+def test_dropout_that_trains_is_a_random_leaf():
+    graph = graph_of(nn.Dropout(0.25), torch.ones(1000))
+    (random,) = graph.randoms
+    first, again, other = (graph.fprop(input=np.ones(1000, np.float32), seed=seed).outputs[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert set(first) == {np.float32(0), np.float32(4 / 3)}
+
+
+def test_arguments_that_are_no_tensors_and_several_results():
+    def f(pair, scale, *, shift):
+        return {"a": pair[0] * scale, "b": (pair[1] + shift, 3)}
+
+    graph = graph_of(f, (torch.ones(2), torch.ones(3)), 2.0, shift=torch.ones(3))
+    assert len(graph.inputs) == 3
+    run = graph.fprop({box: np.full(box.shape, 5, box.dtype) for box in graph.inputs})
+    assert [one.tolist() for one in run.outputs] == [[10, 10], [10, 10, 10], 3]
+
+
+def test_an_opaque_box_has_values_gradients_a_name_and_a_picture():
+    graph = agrees(lambda x: torch.linalg.matrix_exp(x * 0.3) * 2, double(3, 3), opaque=["linalg_matrix_exp"])
+    assert graph["linalg_matrix_exp"].children
+    assert "linalg_matrix_exp" in graph.to_dot()
+    agrees(lambda x: torch.frexp(x), double(4), opaque=["frexp"])
+    agrees(
+        lambda x: torch.sort(x, 1).values * torch.kthvalue(x, 2).values[:, None],
+        double(3, 4),
+        opaque=["sort", "kthvalue"],
+    )
+
+
+def test_a_picture_of_a_module_is_one_call(tmp_path):
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    path = fg.render(net, torch.ones(2, 3), tmp_path / "net.svg")
+    assert "weight" in path.read_text()
+    assert "tanh" in fg.render(torch.tanh, torch.ones(3), tmp_path / "function.dot").read_text()
+
+
+def test_what_no_graph_stands_for_is_an_error():
+    def branches(x):
+        return x if x.sum() > 0 else -x
+
+    for call, words in (
+        (lambda: graph_of(branches, torch.ones(3)), "torch.export cannot export branches"),
+        (lambda: graph_of(lambda x: x + torch.rand(3), torch.ones(3)), "draws random numbers"),
+        (lambda: graph_of(3, torch.ones(3)), "found a int"),
+        (lambda: graph_of(nn.ReLU(), torch.ones(3, device="meta")), "found a tensor on meta"),
+        (lambda: graph_of(nn.ReLU(), torch.ones(3, dtype=torch.bfloat16)), "torch.bfloat16"),
+    ):
+        with pytest.raises((fg.FlowgraphError, TypeError), match=words), warnings.catch_warnings():
+            call()
+
+
+def test_a_rule_of_ones_own():
+    before = RULES.of(["aten.sinh"])
+    try:
+        rule_for("aten.sinh")(lambda a: (np.exp(a) - np.exp(-a)) / 2)
+        graph = agrees(torch.sinh, double(3))
+        assert any(isinstance(box, fg.Exp) for box in graph.boxes)
+        rule_for("aten.sinh")(lambda a: a[:1])
+        with pytest.raises(TypeError, match=r"the rule for aten.sinh.default gave the shape \(1,\), needs \(3,\)"):
+            graph_of(torch.sinh, double(3))
+    finally:
+        rule_for("aten.sinh")(before)
+
+
+def test_every_rule_is_for_an_operation_that_pytorch_has():
+    for name in RULES.names:
+        packet, _, overload = name.removeprefix("aten.").partition(".")
+        operation = getattr(torch.ops.aten, packet)
+        assert not overload or overload in operation.overloads(), name
