@@ -40,7 +40,7 @@ def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
                 f"values are drawn with run="
             )
         return known  # type: ignore[return-value]
-    maker = graph_maker_of((subject, *examples))
+    maker = graph_maker_of((subject, *_elements(examples)))
     if maker is not None:
         graph: Graph = maker(subject, *examples)
         return graph
@@ -50,6 +50,18 @@ def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
             f"arguments, or a network of PyTorch or JAX with such examples"
         )
     return trace(subject, **dict(zip(_names(subject, examples), examples, strict=True)))
+
+
+def _elements(examples: Sequence[Any]) -> list[Any]:
+    """What stands in containers, and in containers of these."""
+    found, waiting = [], list(examples)
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, dict | list | tuple):
+            waiting.extend(one.values() if isinstance(one, dict) else one)
+        else:
+            found.append(one)
+    return found
 
 
 def _names(function: Callable[..., Any], examples: Sequence[Any]) -> list[str]:

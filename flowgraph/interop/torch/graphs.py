@@ -18,6 +18,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.interop.fitting import fitted
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.exported import argument_names, exported
 from flowgraph.interop.torch.opaque import Place, TorchOperation
@@ -207,12 +208,5 @@ def _fitted(node: Node, made: Any) -> Any:
 def _fitted_one(node: Node, made: Any, expected: Any) -> Any:
     if not isinstance(expected, torch.Tensor):
         return made
-    box: Any = made if isinstance(made, Box) else Constant(made)
     dtype = numpy_dtype(expected.dtype, f"graph_of: {node.target}")
-    if tuple(box.shape) != tuple(expected.shape):
-        raise UnsupportedError(
-            f"graph_of: the rule for {node.target} gave the shape {tuple(box.shape)}, needs {tuple(expected.shape)}"
-        )
-    if box.dtype == dtype:
-        return box
-    return Constant(box.value.astype(dtype)) if isinstance(box, Constant) else box.astype(dtype)
+    return fitted(f"graph_of: the rule for {node.target}", made, expected.shape, dtype)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.boxes import Digamma, Erf, Erfc, GammaLn
+from flowgraph.interop.stop_gradient import StopGradient
 from flowgraph.interop.torch.rules import rule_for
 
 for _name, _function in {
@@ -38,7 +39,10 @@ rule_for("aten.max.other")(np.maximum)
 rule_for("aten.min.other")(np.minimum)
 
 
-@rule_for("aten.detach", "aten.alias", "aten.clone", "aten.contiguous", "aten.lift_fresh_copy")
+rule_for("aten.detach")(StopGradient)
+
+
+@rule_for("aten.alias", "aten.clone", "aten.contiguous", "aten.lift_fresh_copy")
 def same(a: Any, *, memory_format: Any = None) -> Any:
     """The same numbers."""
     return a

@@ -22,6 +22,11 @@ def per_axis(given: Any, axes: int) -> Any:
     return listed * axes if len(listed) == 1 else listed
 
 
+def shortest(numbers: Any) -> Any:
+    """One number where those of all axes are equal, as one would write them."""
+    return numbers[0] if isinstance(numbers, tuple) and len(set(numbers)) == 1 else numbers
+
+
 def channelwise(a: Any, axes: int) -> Any:
     """A number for each channel, before axes that follow."""
     return np.reshape(a, (-1, *(1 for _ in range(axes))))
@@ -33,9 +38,9 @@ def conv(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilat
     axes = len(w.shape) - 2
     batched = len(x.shape) == len(w.shape)
     settings = {
-        "stride": per_axis(stride, axes),
-        "padding": padding if isinstance(padding, str) else per_axis(padding, axes),
-        "dilation": per_axis(dilation, axes),
+        "stride": shortest(per_axis(stride, axes)),
+        "padding": padding if isinstance(padding, str) else shortest(per_axis(padding, axes)),
+        "dilation": shortest(per_axis(dilation, axes)),
         "groups": groups,
     }
     h = CONVOLUTIONS[len(w.shape)](x if batched else x[None], w, **settings)
@@ -78,7 +83,7 @@ def max_pool(a: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: An
     axes = len(size)
     step = per_axis(stride, axes) or tuple(size)
     pads = _pads(a, size, step, per_axis(padding, axes), per_axis(dilation, axes), ceil_mode)
-    return MaxPool(a, size=tuple(size), stride=step, padding=pads, dilation=per_axis(dilation, axes))
+    return MaxPool(a, **_window(size, step, pads), dilation=shortest(per_axis(dilation, axes)))
 
 
 @rule_for("aten.max_pool2d_with_indices", "aten.max_pool3d_with_indices")
@@ -99,9 +104,23 @@ def mean_pool(
     pads = _pads(a, size, step, pad, (1,) * axes, ceil_mode)
     if pads != tuple((one, one) for one in pad) and count_include_pad and any(pad):
         raise NoBoxesError("avg_pool with ceil_mode, padding and count_include_pad")
-    counts = count_include_pad and pads == tuple((one, one) for one in pad)
-    h: Any = MeanPool(a, size=tuple(size), stride=step, padding=pads, count_padding=counts or bool(divisor_override))
+    counts = (count_include_pad or divisor_override is not None) and pads == tuple((one, one) for one in pad)
+    h: Any = MeanPool(a, **_window(size, step, pads), count_padding=counts or not any(map(any, pads)))
     return h if divisor_override is None else h * (math.prod(size) / divisor_override)
+
+
+def _window(size: Any, step: Any, pads: Any) -> dict[str, Any]:
+    """The settings of a pooling, as one would write them; a number as size is one for two axes."""
+    return {
+        "size": shortest(tuple(size)) if len(size) == 2 else tuple(size),
+        "stride": None if tuple(step) == tuple(size) else shortest(step),
+        "padding": _short(pads),
+    }
+
+
+def _short(pads: Any) -> Any:
+    """The padding, one number for each axis where both ends are equal, one number where all are."""
+    return shortest(tuple(a if a == b else (a, b) for a, b in pads))
 
 
 def _pads(a: Any, size: Any, step: Any, pad: Any, gap: Any, ceil_mode: bool) -> tuple[tuple[int, int], ...]:

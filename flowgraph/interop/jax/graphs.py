@@ -1,0 +1,240 @@
+"""A function of JAX as a graph of boxes."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import Literal
+
+from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.naming import reopened
+from flowgraph.errors import DtypeError, UnsupportedError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.interop.fitting import fitted
+from flowgraph.interop.jax.opaque import JaxOperation
+from flowgraph.interop.jax.rules import PRIMITIVES
+from flowgraph.interop.rule_table import NoBoxesError
+from flowgraph.shapes.spec import Spec
+
+INLINED = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat2")
+"""Primitives that call a function, which becomes boxes itself."""
+
+OWN_DERIVATIVE = ("custom_jvp_call", "custom_vjp_call")
+"""Those of them whose function has a derivative of its own."""
+
+MOST_UNROLLED = 400
+"""Boxes of a scan, about, up to which its steps become boxes one after the other; a longer one is a single box."""
+
+_PACKAGE = jax.__file__.rpartition("/")[0]
+
+
+def graph_of(f: Callable[..., Any], *examples: Any, parameters: int | Iterable[int] = (), **named: Any) -> Graph:
+    """The graph of a function of JAX, from its jaxpr.
+
+    Parameters
+    ----------
+    f
+        A function of arrays, or of dicts, lists and tuples of arrays.
+    *examples, **named
+        What it is called with. Each array becomes an input of its shape and dtype, called as its argument and its path
+        in it: 'batch/x'.
+    parameters
+        The places of the arguments whose arrays are parameters of the graph instead, with these values, called by
+        their paths alone: 'layer1/W'.
+
+    Returns
+    -------
+    Graph
+        Its outputs are the arrays that the function returns. Functions under `jax.jit` and `jax.named_scope` are
+        scopes. Primitives that no box stands for, loops, and functions of yours with `jax.custom_vjp` or
+        `jax.custom_jvp` are boxes that call JAX (`JaxOperation`). A short `jax.lax.scan` is unrolled.
+
+    Raises
+    ------
+    UnsupportedError
+        Where the function draws random numbers: their keys are no arrays of NumPy.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from flowgraph.interop.jax.graphs import graph_of
+    >>> def net(layer, x):
+    ...     return jnp.tanh(x @ layer["W"])
+    >>> graph_of(net, {"W": jnp.ones((3, 2))}, jnp.ones((4, 3)), parameters=0)
+    <Graph of 4 boxes: tanh>
+    """
+    if not callable(f):
+        raise UsageError(f"graph_of: found a {type(f).__name__}, needs a function of JAX")
+    places = {parameters} if isinstance(parameters, int) else set(parameters)
+    strange = [place for place in places if place not in range(len(examples))]
+    if strange:
+        raise UsageError(f"graph_of: found parameters={strange[0]}, needs places of the {len(examples)} arguments")
+    closed = jax.make_jaxpr(f)(*examples, **named)
+    leaves = _leaves(f, examples, named, places, closed)
+    found = _Translation().run(closed.jaxpr, closed.consts, leaves, "")
+    return Graph(*(one if isinstance(one, Box) else Constant(one) for one in found))
+
+
+def _leaves(f: Any, examples: Any, named: Any, parameters: set[int], closed: Any) -> list[Box]:
+    """The leaf for each array of the arguments."""
+    names = _argument_names(f, len(examples))
+    flat, _ = jax.tree_util.tree_flatten_with_path((examples, named))
+    leaves: list[Box] = []
+    for (path, value), variable in zip(flat, closed.jaxpr.invars, strict=True):
+        place = path[1].idx if path[0].idx == 0 else None
+        parts = [_text(key) for key in path[2:]]
+        trained = place in parameters
+        if not trained or not parts:
+            parts.insert(0, _text(path[1]) if place is None else names[place])
+        *scopes, last = "/".join(parts).split("/")
+        dtype = _dtype_of(variable.aval, last)
+        with reopened("".join(f"{scope}/" for scope in scopes)):
+            if trained:
+                leaves.append(Parameter(np.array(value, dtype), name=last))
+            else:
+                leaves.append(Input(last, shape=tuple(variable.aval.shape), dtype=dtype))
+    return leaves
+
+
+def _argument_names(f: Any, count: int) -> list[str]:
+    """The names of positional arguments, x0, x1, ... where they have none."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return [*names[:count], *(f"x{place}" for place in range(len(names), count))]
+
+
+def _text(key: Any) -> str:
+    """One step of a path into a container."""
+    for attribute in ("key", "name", "idx"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)
+
+
+class _Translation:
+    """The boxes for the equations of a jaxpr and of those inside it."""
+
+    def __init__(self) -> None:
+        self._scopes: Counter[str] = Counter()
+
+    def run(self, jaxpr: Any, constants: Sequence[Any], arguments: Sequence[Any], scope: str) -> list[Any]:
+        """The outputs of a jaxpr at these arguments, boxes or numbers."""
+        known: dict[Any, Any] = dict(zip(jaxpr.constvars, map(_constant, constants), strict=True))
+        known.update(zip(jaxpr.invars, arguments, strict=True))
+
+        def read(variable: Any) -> Any:
+            if isinstance(variable, Literal):
+                return np.asarray(variable.val, variable.aval.dtype)[()]
+            return known[variable]
+
+        for equation in jaxpr.eqns:
+            path = scope + "".join(f"{part}/" for part in str(equation.source_info.name_stack).split("/") if part)
+            with reopened(path):
+                results = self._equation(jaxpr, equation, [*map(read, equation.invars)], path)
+            known.update(zip(equation.outvars, results, strict=True))
+        return [read(variable) for variable in jaxpr.outvars]
+
+    def _equation(self, jaxpr: Any, equation: Any, given: list[Any], path: str) -> Sequence[Any]:
+        """The results of one equation of a jaxpr."""
+        name, settings = equation.primitive.name, equation.params
+        inner = settings.get("jaxpr", settings.get("call_jaxpr"))
+        if name in INLINED and not (name in OWN_DERIVATIVE and not _is_of_jax(inner)):
+            whole = PRIMITIVES.of([f"function:{_name_of(inner)}"]) if _is_of_jax(inner) else None
+            if whole is not None:
+                return [_fitted(name, whole(*given), equation.outvars[0].aval)]
+            return self._inlined(inner, given, self._scope_of(path, settings.get("name"), inner))
+        if name == "scan" and settings["length"] * len(inner.jaxpr.eqns) <= MOST_UNROLLED:
+            return self._unrolled(settings, given, path)
+        rule = PRIMITIVES.of([name])
+        if rule is not None:
+            try:
+                made = rule(*given, **settings)
+                results = made if equation.primitive.multiple_results else [made]
+                return [_fitted(name, one, out.aval) for one, out in zip(results, equation.outvars, strict=True)]
+            except NoBoxesError:
+                pass
+        return _opaque(jaxpr, equation, given)
+
+    def _inlined(self, inner: Any, given: Sequence[Any], path: str) -> list[Any]:
+        jaxpr, constants = (inner.jaxpr, inner.consts) if hasattr(inner, "jaxpr") else (inner, ())
+        return self.run(jaxpr, constants, given, path)
+
+    def _scope_of(self, path: str, name: Any, inner: Any) -> str:
+        """A scope of its own for each call of a function that is more than one operation."""
+        jaxpr = getattr(inner, "jaxpr", inner)
+        if not isinstance(name, str) or name.startswith(("_", "<")) or len(jaxpr.eqns) < 2:
+            return path
+        self._scopes[path + name] += 1
+        number = self._scopes[path + name]
+        return f"{path}{name}{f'_{number}' if number > 1 else ''}/"
+
+    def _unrolled(self, settings: Any, given: Sequence[Any], path: str) -> list[Any]:
+        """The steps of a scan one after the other."""
+        first, last = settings["num_consts"], settings["num_consts"] + settings["num_carry"]
+        fixed, carry, sequences = given[:first], list(given[first:last]), given[last:]
+        steps: list[list[Any]] = []
+        order = range(settings["length"])
+        for step in reversed(order) if settings["reverse"] else order:
+            found = self._inlined(settings["jaxpr"], [*fixed, *carry, *(one[step] for one in sequences)], path)
+            carry = found[: len(carry)]
+            steps.append(found[len(carry) :])
+        steps = steps[::-1] if settings["reverse"] else steps
+        stacked = [np.stack(column) for column in zip(*steps, strict=True)]
+        return [*carry, *stacked]
+
+
+def _fitted(name: str, made: Any, aval: Any) -> Box:
+    return fitted(f"graph_of: the rule for {name}", made, aval.shape, _dtype_of(aval, name))
+
+
+def _constant(value: Any) -> Box:
+    return Constant(np.asarray(value))
+
+
+def _opaque(jaxpr: Any, equation: Any, given: Sequence[Any]) -> Sequence[Any]:
+    """A box that calls JAX."""
+    name = equation.primitive.name
+    if not equation.outvars:  # such as jax.debug.print
+        return ()
+    specs = tuple(Spec(tuple(out.aval.shape), _dtype_of(out.aval, name)) for out in equation.outvars)
+    read = {
+        variable: value
+        for variable, value in zip(equation.invars, given, strict=True)
+        if not isinstance(variable, Literal)
+    }
+    alone = jaxpr.replace(constvars=[], invars=list(read), outvars=equation.outvars, eqns=[equation])
+    box: Any = JaxOperation(*read.values(), jaxpr=alone, specs=specs, name=name)
+    return [box] if len(specs) == 1 else list(box)
+
+
+def _dtype_of(aval: Any, who: str) -> np.dtype[Any]:
+    """NumPy's dtype of an array."""
+    if jax.dtypes.issubdtype(aval.dtype, jax.dtypes.extended):
+        raise UnsupportedError(
+            f"graph_of: found {who} of {aval.dtype}, a key of random numbers, for which there is no box; draw outside "
+            f"of the function, and give it what was drawn"
+        )
+    dtype = np.dtype(aval.dtype)
+    if dtype.kind not in "biufc":
+        raise DtypeError(f"graph_of: found {who} of {dtype}, which NumPy computes nothing with; use float32 or float64")
+    return dtype
+
+
+def _name_of(inner: Any) -> str:
+    """The name of a function."""
+    return str(getattr(inner, "jaxpr", inner).debug_info.func_src_info).partition(" at ")[0]
+
+
+def _is_of_jax(inner: Any) -> bool:
+    """Whether a function is one of JAX's own, the derivative of which is that of what it computes."""
+    info = getattr(inner, "jaxpr", inner).debug_info
+    return str(info.func_src_info).rpartition(" at ")[2].startswith(_PACKAGE)
