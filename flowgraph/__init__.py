@@ -127,6 +127,7 @@ __all__ = [
     "he_uniform",
     "hessian",
     "hvp",
+    "interop",
     "jacobian",
     "jvp",
     "lbfgs",

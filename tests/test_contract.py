@@ -35,7 +35,10 @@ THROUGH_OTHERS = (
     OfParts.__name__,
 )
 
+OF_LIBRARIES = ("StopGradient", "TorchOperation", "JaxOperation")
+"""Those that are in the registry once the library is imported: tests/interop has functions of it."""
+
 
 def test_only_these_are_tested_through_other_boxes():
     own = {name: cls for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.")}
-    assert {name for name, cls in own.items() if cls.examples is None} == set(THROUGH_OTHERS)
+    assert {name for name, cls in own.items() if cls.examples is None} - set(OF_LIBRARIES) == set(THROUGH_OTHERS)

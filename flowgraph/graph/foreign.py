@@ -1,4 +1,4 @@
-"""Who makes graphs of the functions and networks of other libraries; each says so itself, and is imported when asked."""
+"""Who makes graphs of the functions and networks of other libraries: each registers itself, before it is imported."""
 
 from __future__ import annotations
 

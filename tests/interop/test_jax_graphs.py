@@ -8,7 +8,7 @@ import flowgraph as fg
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
-from flowgraph.interop.jax.graphs import MOST_UNROLLED, graph_of  # noqa: E402
+from flowgraph.interop.jax.graphs import MOST_UNROLLED, graph_of, leaves_of  # noqa: E402
 from flowgraph.interop.jax.opaque import JaxOperation  # noqa: E402
 from flowgraph.interop.jax.rules import PRIMITIVES, primitive_rule  # noqa: E402
 
@@ -35,7 +35,8 @@ def agrees(f, *examples, opaque=(), tolerance=1e-10):
         return jax.tree.leaves(f(*jax.tree.unflatten(tree, [every.get(i, one) for i, one in enumerate(flat)])))
 
     values, send = jax.vjp(of_floats, *(jnp.asarray(flat[place]) for place in floats))
-    leaves = [graph[name] if name in graph else None for name in names_of(graph_leaves(f, examples))]
+    known = {box.name: box for box in graph.inputs}
+    leaves = [known.get(name) for name in names_of_leaves(f, examples)]
     run = graph.fprop({box: one for box, one in zip(leaves, flat, strict=True) if box is not None})
     for array, expected in zip(run.outputs, values, strict=True):
         assert array.dtype == expected.dtype
@@ -63,16 +64,9 @@ def zero(value):
     return np.zeros(value.shape, jax.dtypes.float0)
 
 
-def graph_leaves(f, examples):
-    """Every leaf that graph_of makes, whether the outputs read it or not."""
-    closed = jax.make_jaxpr(f)(*examples)
-    from flowgraph.interop.jax.graphs import _leaves
-
-    return _leaves(f, examples, {}, set(), closed)
-
-
-def names_of(leaves):
-    return [box.name for box in leaves]
+def names_of_leaves(f, examples):
+    """The name of each array of the arguments, whether the outputs read it or not."""
+    return [leaf.name for leaf in leaves_of(f, examples, {}, set(), jax.make_jaxpr(f)(*examples))]
 
 
 X = normal(4, 5)

@@ -76,12 +76,12 @@ def graph_of(f: Callable[..., Any], *examples: Any, parameters: int | Iterable[i
     if strange:
         raise UsageError(f"graph_of: found parameters={strange[0]}, needs places of the {len(examples)} arguments")
     closed = jax.make_jaxpr(f)(*examples, **named)
-    leaves = _leaves(f, examples, named, places, closed)
+    leaves = leaves_of(f, examples, named, places, closed)
     found = _Translation().run(closed.jaxpr, closed.consts, leaves, "")
     return Graph(*(one if isinstance(one, Box) else Constant(one) for one in found))
 
 
-def _leaves(f: Any, examples: Any, named: Any, parameters: set[int], closed: Any) -> list[Box]:
+def leaves_of(f: Any, examples: Any, named: Any, parameters: set[int], closed: Any) -> list[Box]:
     """The leaf for each array of the arguments."""
     names = _argument_names(f, len(examples))
     flat, _ = jax.tree_util.tree_flatten_with_path((examples, named))
@@ -133,7 +133,7 @@ class _Translation:
 
         def read(variable: Any) -> Any:
             if isinstance(variable, Literal):
-                return np.asarray(variable.val, variable.aval.dtype)[()]
+                return np.asarray(variable.val, variable.aval.dtype)[()]  # type: ignore[attr-defined]
             return known[variable]
 
         for equation in jaxpr.eqns:
@@ -216,9 +216,9 @@ def _opaque(jaxpr: Any, equation: Any, given: Sequence[Any]) -> Sequence[Any]:
     return [box] if len(specs) == 1 else list(box)
 
 
-def _dtype_of(aval: Any, who: str) -> np.dtype[Any]:
+def _dtype_of(aval: Any, who: str) -> Any:
     """NumPy's dtype of an array."""
-    if jax.dtypes.issubdtype(aval.dtype, jax.dtypes.extended):
+    if jax.numpy.issubdtype(aval.dtype, jax.dtypes.extended):
         raise UnsupportedError(
             f"graph_of: found {who} of {aval.dtype}, a key of random numbers, for which there is no box; draw outside "
             f"of the function, and give it what was drawn"

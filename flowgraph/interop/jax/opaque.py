@@ -56,7 +56,7 @@ class JaxOperation(Box):
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """What JAX says of the results."""
-        return list(self.specs) if len(self.specs) > 1 else self.specs[0]  # type: ignore[no-any-return]
+        return list(self.specs) if len(self.specs) > 1 else self.specs[0]
 
     def _arriving(self, grad: Value) -> list[Any]:
         """What arrives at each result, False at one that has no gradient."""

@@ -6,9 +6,8 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
-import torch
 from torch import nn
 from torch.export import ExportedProgram, default_decompositions, export
 
@@ -32,8 +31,8 @@ def exported(target: Any, examples: Sequence[Any], named: dict[str, Any]) -> Exp
             ) from error
         table = default_decompositions()
         for operation in [one for one in table if has_rule(one)]:
-            table.pop(operation)
-        return program.run_decompositions(table)
+            table.pop(operation)  # type: ignore[no-untyped-call]
+        return cast(ExportedProgram, program.run_decompositions(table))
 
 
 def argument_names(target: Any, examples: Sequence[Any]) -> list[str]:

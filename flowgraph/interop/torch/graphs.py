@@ -192,7 +192,7 @@ def _opaque(node: Node, positional: Any, named: Any) -> Any:
     box = TorchOperation(*children, operation=operation, arguments=arguments, known=known, name=name)
     if value is listed[0]:
         return box
-    parts = iter(box if len(results) > 1 else [box])  # type: ignore[call-overload]
+    parts = iter(box if len(results) > 1 else [box])
     return tuple(next(parts) if isinstance(one, torch.Tensor) else None for one in listed)
 
 

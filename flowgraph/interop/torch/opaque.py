@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -62,10 +62,10 @@ class TorchOperation(Box):
         given, specs = self.known
         found = tuple(child.spec for child in self.children)
         if found != given:
-            metas = [torch.empty(one.shape, dtype=torch_dtype(one.dtype), device="meta") for one in found]
+            metas = [torch.empty(cast(Any, one.shape), dtype=torch_dtype(one.dtype), device="meta") for one in found]
             results = self._call(metas)
             specs = [Spec(tuple(one.shape), numpy_dtype(one.dtype, self.title)) for one in results]
-        return list(specs) if len(specs) > 1 else specs[0]  # type: ignore[no-any-return]
+        return list(specs) if len(specs) > 1 else specs[0]
 
     def _call(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The results that are tensors."""

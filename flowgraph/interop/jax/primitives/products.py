@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.boxes import Conv1d, Conv2d, Conv3d, MaxPool, MeanPool
+from flowgraph.interop.fitting import shortest, shortest_padding
 from flowgraph.interop.jax.rules import primitive_rule
 from flowgraph.interop.rule_table import NoBoxesError
 
@@ -49,9 +50,8 @@ def convolution(
         raise NoBoxesError("a convolution of a part of its input")
     of_x, of_w, of_h = dimension_numbers
     h = CONVOLUTIONS[len(x.shape)](
-        _in_order(x, of_x), _in_order(w, of_w), stride=tuple(window_strides),
-        padding=tuple((int(before), int(after)) for before, after in padding), dilation=tuple(rhs_dilation),
-        groups=feature_group_count,
+        _in_order(x, of_x), _in_order(w, of_w), stride=shortest(tuple(window_strides)),
+        padding=shortest_padding(padding), dilation=shortest(tuple(rhs_dilation)), groups=feature_group_count,
     )  # fmt: skip
     return _in_order(h, np.argsort(of_h).tolist())
 
@@ -85,5 +85,9 @@ def _pooled(
         raise NoBoxesError("padding of more than half of the window")
     order = [i for i in range(len(rows)) if i not in axes] + axes
     size, stride, pads, dilation = (tuple(rows[i][column] for i in axes) for column in range(4))
-    h = pooling(_in_order(a, order), size=size, stride=stride, padding=pads, dilation=dilation)
+    h = pooling(
+        _in_order(a, order), size=shortest(size) if len(size) == 2 else size,
+        stride=None if stride == size else shortest(stride), padding=shortest_padding(pads),
+        dilation=shortest(dilation),
+    )  # fmt: skip
     return _in_order(h, np.argsort(order).tolist())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Box
 from flowgraph.interop.jax.rules import primitive_rule
 from flowgraph.interop.rule_table import NoBoxesError
 
@@ -86,10 +87,10 @@ def padded(a: Any, value: Any, *, padding_config: Any, **settings: Any) -> Any:
         raise NoBoxesError("pad between elements")
     pairs = [(before, after) for before, after, _ in padding_config]
     around = [(max(before, 0), max(after, 0)) for before, after in pairs]
-    constant = getattr(value, "value", value)
-    if not isinstance(constant, np.ndarray | np.generic):
+    constant: Any = getattr(value, "value", value)
+    if isinstance(constant, Box):
         raise NoBoxesError("pad with a number that is computed")
-    whole = np.pad(a, around, constant_values=constant[()]) if any(map(any, around)) else a
+    whole = np.pad(a, around, constant_values=np.asarray(constant)[()]) if any(map(any, around)) else a
     cut = [slice(max(-before, 0), -max(-after, 0) or None) for before, after in pairs]
     return whole[tuple(cut)] if any(number < 0 for pair in pairs for number in pair) else whole
 

@@ -10,7 +10,7 @@ from flowgraph.boxes import Digamma, Erf, Erfc, GammaLn
 from flowgraph.interop.stop_gradient import StopGradient
 from flowgraph.interop.torch.rules import rule_for
 
-for _name, _function in {
+ONE_NUMBER: dict[str, Any] = {
     "neg": np.negative, "positive": np.positive, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log,
     "log2": np.log2, "log10": np.log10, "log1p": np.log1p, "sqrt": np.sqrt, "square": np.square,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
@@ -21,10 +21,9 @@ for _name, _function in {
     "isfinite": np.isfinite, "logical_not": np.logical_not, "bitwise_not": np.invert,
     "conj": np.conj, "_conj": np.conj, "conj_physical": np.conj, "resolve_conj": np.positive, "real": np.real,
     "imag": np.imag, "angle": np.angle,
-}.items():  # fmt: skip
-    rule_for(f"aten.{_name}")(_function)
+}  # fmt: skip
 
-for _name, _function in {
+TWO_NUMBERS: dict[str, Any] = {
     "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum, "fmax": np.fmax, "fmin": np.fmin,
     "atan2": np.arctan2, "hypot": np.hypot, "logaddexp": np.logaddexp, "logaddexp2": np.logaddexp2,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
@@ -32,7 +31,9 @@ for _name, _function in {
     "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
     "fmod": np.fmod, "remainder": np.remainder, "floor_divide": np.floor_divide, "copysign": np.copysign,
     "pow": np.power, "xlogy": lambda a, b: np.where(a == 0, 0, a * np.log(np.where(a == 0, 1, b))),
-}.items():  # fmt: skip
+}  # fmt: skip
+
+for _name, _function in (*ONE_NUMBER.items(), *TWO_NUMBERS.items()):
     rule_for(f"aten.{_name}")(_function)
 
 rule_for("aten.max.other")(np.maximum)

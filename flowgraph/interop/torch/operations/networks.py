@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.boxes import Conv1d, Conv2d, Conv3d, ConvInput, MaxPool, MeanPool, softmax
+from flowgraph.interop.fitting import shortest, shortest_padding
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
 from flowgraph.shapes.size import Size
@@ -20,11 +21,6 @@ def per_axis(given: Any, axes: int) -> Any:
     """A number for each axis."""
     listed = tuple(given) if isinstance(given, list | tuple) else (given,)
     return listed * axes if len(listed) == 1 else listed
-
-
-def shortest(numbers: Any) -> Any:
-    """One number where those of all axes are equal, as one would write them."""
-    return numbers[0] if isinstance(numbers, tuple) and len(set(numbers)) == 1 else numbers
 
 
 def channelwise(a: Any, axes: int) -> Any:
@@ -114,13 +110,8 @@ def _window(size: Any, step: Any, pads: Any) -> dict[str, Any]:
     return {
         "size": shortest(tuple(size)) if len(size) == 2 else tuple(size),
         "stride": None if tuple(step) == tuple(size) else shortest(step),
-        "padding": _short(pads),
+        "padding": shortest_padding(pads),
     }
-
-
-def _short(pads: Any) -> Any:
-    """The padding, one number for each axis where both ends are equal, one number where all are."""
-    return shortest(tuple(a if a == b else (a, b) for a, b in pads))
 
 
 def _pads(a: Any, size: Any, step: Any, pad: Any, gap: Any, ceil_mode: bool) -> tuple[tuple[int, int], ...]:

@@ -119,7 +119,7 @@ def _read(given: tuple[Any, ...], keepdim: bool) -> tuple[Any, Any, bool]:
     """Axes, whether the variance is unbiased and whether axes are kept, of `var(unbiased)` and `var(dim, unbiased)`."""
     if given and isinstance(given[0], bool):
         return None, given[0], keepdim
-    dim, unbiased, kept = (*given, *(None, None, None)[len(given) :])
+    dim, unbiased, kept = [*given, None, None, None][:3]
     return dim, unbiased, keepdim or bool(kept)
 
 
