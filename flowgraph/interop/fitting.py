@@ -8,13 +8,13 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.errors import UnsupportedError
-from flowgraph.shapes.spec import shape_text
+from flowgraph.shapes.spec import same, shape_text
 
 
 def fitted(who: str, made: Any, shape: Any, dtype: np.dtype[Any]) -> Box:
     """A box of that dtype: the one that was made, or what converts it; one of another shape is refused."""
     box: Any = made if isinstance(made, Box) else Constant(made)
-    if tuple(box.shape) != tuple(shape):
+    if len(box.shape) != len(shape) or not all(map(same, box.shape, shape)):
         raise UnsupportedError(f"{who} gave the shape {shape_text(box.shape)}, needs {shape_text(tuple(shape))}")
     if box.dtype == dtype:
         return box  # type: ignore[no-any-return]

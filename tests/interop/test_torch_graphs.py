@@ -268,6 +268,34 @@ def test_a_net_of_modules_folds_as_the_modules_do():
     assert len(dot.splitlines()) < len(graph.to_dot(collapse=False).splitlines()) / 2
 
 
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+        self.lstm = nn.LSTM(4, 3, batch_first=True)
+        self.norm = nn.GroupNorm(3, 3)
+
+    def forward(self, words):
+        return self.norm(self.lstm(self.encoder(words))[0].transpose(1, 2)).mean(2)
+
+
+@pytest.mark.parametrize(("make", "shape"), [(LeNet, (1, 16, 16)), (Recurrent, (3, 4))])
+def test_one_graph_for_every_batch_size(make, shape):
+    net = make().double().eval()
+    graph = graph_of(net, double(2, *shape), batch_axis="N")
+    assert graph.inputs[0].shape == ("N", *shape)
+    for count in (1, 2, 5):
+        x = double(count, *shape)
+        run = graph.fprop({graph.inputs[0]: x.numpy()})
+        found = net(x)
+        np.testing.assert_allclose(run.outputs[0], found.detach().numpy(), rtol=1e-10, atol=1e-10)
+        net.zero_grad()
+        found.sum().backward()
+        grads = run.bprop(np.ones_like(run.outputs[0]))
+        for name, one in net.named_parameters():
+            np.testing.assert_allclose(grads[name.replace(".", "/")], one.grad.numpy(), rtol=1e-9, atol=1e-10)
+
+
 def test_single_precision_agrees_to_its_rounding():
     agrees(LeNet().eval(), torch.randn(2, 1, 16, 16), tolerance=1e-4)
 

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+import torch
 from torch import nn
-from torch.export import ExportedProgram, default_decompositions, export
+from torch.export import Dim, ExportedProgram, default_decompositions, export
+from torch.utils import _pytree as pytree
 
 from flowgraph.errors import UsageError
 from flowgraph.interop.torch.rules import has_rule
@@ -18,12 +20,18 @@ ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assign
 """Warnings of PyTorch about its own code, which the user can do nothing about."""
 
 
-def exported(target: Any, examples: Sequence[Any], named: dict[str, Any]) -> ExportedProgram:
-    """The program of a module or a function, whose operations have rules as far as there are any."""
+def exported(
+    target: Any, examples: Sequence[Any], named: dict[str, Any], batch_axis: str | None = None
+) -> ExportedProgram:
+    """The program of a module or a function, whose operations have rules as far as there are any.
+
+    `batch_axis` lets the size of the first axis of every tensor vary, together.
+    """
     called = target if isinstance(target, nn.Module) else _Called(target)
     with _quiet():
         try:
-            program = export(called, tuple(examples), named or None)
+            sizes = None if batch_axis is None else _first_axes(called, examples, named, Dim(batch_axis))
+            program = export(called, tuple(examples), named or None, dynamic_shapes=sizes)
         except Exception as error:
             raise UsageError(
                 f"graph_of: torch.export cannot export {_name(target)} on these examples: "
@@ -47,6 +55,17 @@ def argument_names(target: Any, examples: Sequence[Any]) -> list[str]:
         star = inspect.signature(call).parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
         names += [f"{name}_{i}" for i in range(len(value))] if star else [name]
     return names
+
+
+def _first_axes(called: nn.Module, examples: Sequence[Any], named: dict[str, Any], size: Any) -> dict[str, Any]:
+    """For each argument which sizes vary: those of the first axes of its tensors."""
+    arguments = inspect.signature(called.forward).bind(*examples, **named).arguments
+
+    def axes(leaf: Any) -> Any:
+        return {0: size} if isinstance(leaf, torch.Tensor) and leaf.ndim else None
+
+    found = {name: pytree.tree_map(axes, value) for name, value in arguments.items()}
+    return {**found, **found.pop("named", {})} if isinstance(called, _Called) else found
 
 
 class _Called(nn.Module):

@@ -23,11 +23,13 @@ from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.exported import argument_names, exported
 from flowgraph.interop.torch.opaque import Place, TorchOperation
 from flowgraph.interop.torch.rules import RULES, names_of
+from flowgraph.interop.torch.symbolic_sizes import batch_of, shape_of, size_of
 from flowgraph.interop.torch.tensors import array_of, check_device, numpy_dtype
+from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec
 
 
-def graph_of(target: Any, *examples: Any, **named: Any) -> Graph:
+def graph_of(target: Any, *examples: Any, batch_axis: str | None = None, **named: Any) -> Graph:
     """The graph of a module or a function of PyTorch, as `torch.export` traces it on examples.
 
     Parameters
@@ -37,6 +39,9 @@ def graph_of(target: Any, *examples: Any, **named: Any) -> Graph:
     *examples, **named
         What it is called with. Tensors become inputs of their shape and dtype, called as the argument; everything else
         is fixed.
+    batch_axis
+        A name for the size of the first axis of every tensor, such as "N"; without it the graph is that of the shapes
+        of the examples. The examples need two rows or more.
 
     Returns
     -------
@@ -70,14 +75,17 @@ def graph_of(target: Any, *examples: Any, **named: Any) -> Graph:
     for tensor in pytree.tree_leaves((examples, named)):
         if isinstance(tensor, torch.Tensor):
             check_device("graph_of", tensor.device)
-    return _Translation(exported(target, examples, named), argument_names(target, examples)).graph()
+    program = exported(target, examples, named, batch_axis)
+    return _Translation(program, argument_names(target, examples), batch_axis).graph()
 
 
 class _Translation:
     """The boxes for the nodes of an exported program."""
 
-    def __init__(self, program: Any, names: Sequence[str]) -> None:
+    def __init__(self, program: Any, names: Sequence[str], batch_axis: str | None) -> None:
         self._program = program
+        self._batch_axis = batch_axis
+        self._batch: Box | None = None
         self._inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
         self._boxes: dict[Node, Any] = {}
         user = [one.arg.name for one in self._inputs.values() if one.kind == InputKind.USER_INPUT]
@@ -126,15 +134,21 @@ class _Translation:
         if not isinstance(value, torch.Tensor):
             return value
         name = self._called.get(node.name, node.name)
-        return Input(name, shape=tuple(value.shape), dtype=numpy_dtype(value.dtype, f"graph_of: {name!r}"))
+        shape = shape_of(value, self._batch_axis)
+        box = Input(name, shape=shape, dtype=numpy_dtype(value.dtype, f"graph_of: {name!r}"))
+        if self._batch is None and shape and isinstance(shape[0], Size):
+            self._batch = box
+        return box
 
     def _operation(self, node: Node) -> Any:
         """The box, or the tuple of boxes, for one call."""
         if node.target is operator.getitem:
             return self._boxes[node.args[0]][node.args[1]]  # type: ignore[index]
+        if isinstance(node.meta.get("val"), torch.SymInt):
+            return size_of(node.meta["val"], self._batch_axis)
         given = pytree.tree_map_only(Node, self._boxes.__getitem__, (node.args, node.kwargs))
-        with reopened(_scope(node)):
-            return _fitted(node, self._boxes_for(node, *given))
+        with reopened(_scope(node)), batch_of(self._batch):
+            return self._fitted(node, self._boxes_for(node, *given))
 
     def _boxes_for(self, node: Node, positional: Any, named: Any) -> Any:
         rule = RULES.of(names_of(node.target))
@@ -143,7 +157,21 @@ class _Translation:
                 return rule(*positional, **named)
             except NoBoxesError:
                 pass
-        return _opaque(node, positional, named)
+        return _opaque(node, positional, named, self._batch_axis)
+
+    def _fitted(self, node: Node, made: Any) -> Any:
+        """What a rule has made, of the shapes and dtypes that PyTorch gives."""
+        expected = node.meta.get("val")
+        if isinstance(expected, list | tuple):
+            pairs = zip(made, expected, strict=False)
+            return tuple(one if one is None else self._fitted_one(node, one, tensor) for one, tensor in pairs)
+        return self._fitted_one(node, made, expected)
+
+    def _fitted_one(self, node: Node, made: Any, expected: Any) -> Any:
+        if not isinstance(expected, torch.Tensor):
+            return made
+        dtype = numpy_dtype(expected.dtype, f"graph_of: {node.target}")
+        return fitted(f"graph_of: the rule for {node.target}", made, shape_of(expected, self._batch_axis), dtype)
 
     def _warn_of_changes(self) -> None:
         """Say which buffers a module changes when it is called, as the graph changes nothing."""
@@ -165,7 +193,7 @@ def _scope(node: Node) -> str:
     return "".join(f"{part}/" for part in path.split(".") if part)
 
 
-def _opaque(node: Node, positional: Any, named: Any) -> Any:
+def _opaque(node: Node, positional: Any, named: Any, batch_axis: str | None) -> Any:
     """A box that calls PyTorch."""
     operation: Any = node.target
     name = getattr(operation, "_opname", None)
@@ -187,26 +215,12 @@ def _opaque(node: Node, positional: Any, named: Any) -> Any:
     results = [one for one in listed if isinstance(one, torch.Tensor)]
     if not results:
         raise UnsupportedError(f"graph_of: found {operation}, which gives no tensor, so that no box stands for it")
-    specs = tuple(Spec(tuple(one.shape), numpy_dtype(one.dtype, f"graph_of: {operation}")) for one in results)
+    if any(isinstance(one, Size) for one in pytree.tree_leaves((positional, named))):
+        raise UnsupportedError(f"graph_of: found {operation} of a size that varies; leave batch_axis out")
+    specs = tuple(Spec(shape_of(one, batch_axis), numpy_dtype(one.dtype, f"graph_of: {operation}")) for one in results)
     known = (tuple(child.spec for child in children), specs)
     box = TorchOperation(*children, operation=operation, arguments=arguments, known=known, name=name)
     if value is listed[0]:
         return box
     parts = iter(box if len(results) > 1 else [box])
     return tuple(next(parts) if isinstance(one, torch.Tensor) else None for one in listed)
-
-
-def _fitted(node: Node, made: Any) -> Any:
-    """What a rule has made, of the shapes and dtypes that PyTorch gives."""
-    expected = node.meta.get("val")
-    if isinstance(expected, list | tuple):
-        pairs = zip(made, expected, strict=False)
-        return tuple(one if one is None else _fitted_one(node, one, tensor) for one, tensor in pairs)
-    return _fitted_one(node, made, expected)
-
-
-def _fitted_one(node: Node, made: Any, expected: Any) -> Any:
-    if not isinstance(expected, torch.Tensor):
-        return made
-    dtype = numpy_dtype(expected.dtype, f"graph_of: {node.target}")
-    return fitted(f"graph_of: the rule for {node.target}", made, expected.shape, dtype)

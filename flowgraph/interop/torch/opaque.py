@@ -61,7 +61,7 @@ class TorchOperation(Box):
         """What is known, or for other tensors what PyTorch says of them."""
         given, specs = self.known
         found = tuple(child.spec for child in self.children)
-        if found != given:
+        if found != given and all(isinstance(size, int) for one in found for size in one.shape):
             metas = [torch.empty(cast(Any, one.shape), dtype=torch_dtype(one.dtype), device="meta") for one in found]
             results = self._call(metas)
             specs = [Spec(tuple(one.shape), numpy_dtype(one.dtype, self.title)) for one in results]

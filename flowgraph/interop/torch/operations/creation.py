@@ -7,24 +7,25 @@ from typing import Any
 import numpy as np
 
 from flowgraph.interop.torch.rules import rule_for
+from flowgraph.interop.torch.symbolic_sizes import filled
 
 
 @rule_for("aten.full.default")
 def full(size: Any, value: Any, **settings: Any) -> Any:
     """The same number everywhere."""
-    return np.full(tuple(size), value)
+    return filled(size, value)
 
 
 @rule_for("aten.zeros.default", "aten.empty.memory_format")
 def zeros(size: Any, **settings: Any) -> Any:
     """Zeros."""
-    return np.zeros(tuple(size))
+    return filled(size, 0.0)
 
 
 @rule_for("aten.ones.default")
 def ones(size: Any, **settings: Any) -> Any:
     """Ones."""
-    return np.ones(tuple(size))
+    return filled(size, 1.0)
 
 
 @rule_for("aten.full_like")
@@ -48,19 +49,19 @@ def ones_like(a: Any, **settings: Any) -> Any:
 @rule_for("aten.new_zeros")
 def new_zeros(a: Any, size: Any, **settings: Any) -> Any:
     """Zeros."""
-    return np.zeros(tuple(size))
+    return filled(size, 0.0)
 
 
 @rule_for("aten.new_ones")
 def new_ones(a: Any, size: Any, **settings: Any) -> Any:
     """Ones."""
-    return np.ones(tuple(size))
+    return filled(size, 1.0)
 
 
 @rule_for("aten.new_full")
 def new_full(a: Any, size: Any, value: Any, **settings: Any) -> Any:
     """The same number everywhere."""
-    return np.full(tuple(size), value)
+    return filled(size, value)
 
 
 @rule_for("aten.arange.default")
