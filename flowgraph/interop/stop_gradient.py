@@ -19,9 +19,11 @@ class StopGradient(Box):
     examples = None  # it has no gradient: it is tested with functions of PyTorch and JAX
 
     def fprop(self, a: Value) -> Value:
+        """The same numbers."""
         return a
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        """Nothing is sent."""
         return (None,)
 
     def infer(self, a: Spec) -> Spec:

@@ -30,10 +30,12 @@ class JaxOperation(Box):
     examples = None  # it is tested with functions of JAX that have no boxes
 
     def fprop(self, *arrays: Value) -> Value:
+        """What JAX computes."""
         found = tuple(np.array(one)[()] for one in self._function(*arrays))
         return found if len(self.outputs) > 1 else found[0]
 
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
+        """What JAX sends back to each array of floats."""
         wanted = [place for place, one in enumerate(arrays) if one.dtype.kind in "fc"]
 
         def of_floats(*floats: Any) -> Any:

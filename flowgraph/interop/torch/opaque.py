@@ -32,12 +32,14 @@ class TorchOperation(Box):
     examples = None  # it is tested with operations that have no boxes
 
     def fprop(self, *tensors: Value) -> Value:
+        """What PyTorch computes."""
         with torch.no_grad():
             found = self._call([tensor_of(one) for one in tensors])
         arrays = tuple(one.numpy()[()] for one in found)
         return arrays if len(self.outputs) > 1 else arrays[0]
 
     def bprop(self, grad: Value, h: Value, *tensors: Value) -> tuple[Value, ...]:
+        """What PyTorch sends back to each tensor of floats."""
         leaves = [tensor_of(one) for one in tensors]
         wanted = [i for i, one in enumerate(leaves) if one.is_floating_point() or one.is_complex()]
         for place in wanted:

@@ -39,7 +39,7 @@ def dot_general(a: Any, b: Any, *, dimension_numbers: Any, **settings: Any) -> A
 
 
 @primitive_rule("conv_general_dilated")
-def convolution(
+def convolution(  # noqa: PLR0913  the parameters of the primitive
     x: Any, w: Any, *, window_strides: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any, dimension_numbers: Any,
     feature_group_count: int, batch_group_count: int, **settings: Any,
 ) -> Any:  # fmt: skip

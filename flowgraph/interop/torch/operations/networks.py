@@ -45,7 +45,7 @@ def conv(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilat
 
 
 @rule_for("aten.convolution")
-def convolution(
+def convolution(  # noqa: PLR0913  the arguments of the operation
     x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, out_padding: Any, groups: int
 ) -> Any:
     """A convolution, or a transposed one."""
