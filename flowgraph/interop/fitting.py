@@ -31,4 +31,5 @@ def shortest(numbers: Any) -> Any:
 
 def shortest_padding(pairs: Any) -> Any:
     """The padding before and after along each axis: one number where both are equal, one for all axes where all are."""
-    return shortest(tuple(before if before == after else (before, after) for before, after in pairs))
+    found = tuple(before if before == after else (before, after) for before, after in pairs)
+    return shortest(found) if all(isinstance(one, int) for one in found) else found
