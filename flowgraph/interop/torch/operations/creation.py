@@ -82,7 +82,7 @@ def linspace(start: Any, end: Any, steps: int, **settings: Any) -> Any:
     return np.linspace(start, end, steps)
 
 
-@rule_for("aten.scalar_tensor", "aten.lift_fresh_copy")
+@rule_for("aten.scalar_tensor")
 def number(value: Any, **settings: Any) -> Any:
     """One number."""
     return np.asarray(value)

@@ -9,7 +9,6 @@ import numpy as np
 from flowgraph.interop.torch.rules import rule_for
 
 rule_for("aten.squeeze")(np.squeeze)
-rule_for("aten.flatten")(np.ravel)
 rule_for("aten.roll")(np.roll)
 rule_for("aten.flip")(np.flip)
 rule_for("aten.tril")(np.tril)
