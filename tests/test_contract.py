@@ -27,6 +27,7 @@ THROUGH_OTHERS = (
     "Eig",
     "FullSVD",
     "GaugeInvarianceCheck",
+    "OfFunctions",
     "Part",
     "BpropOf",
     "SlopeOfBprop",

@@ -20,7 +20,10 @@ Function = Callable[..., Any]
 
 
 class OfFunctions(Box):
-    """The box of a function with its own derivative: its children are the arrays among the arguments."""
+    """The box of a function with its own derivative: its children are the arrays among the arguments.
+
+    h = f(arrays)        the gradients are those that the function's own bprop returns
+    """
 
     rule: Any
     structure: Any

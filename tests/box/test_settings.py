@@ -122,7 +122,8 @@ def test_settings_of_numpy_make_the_same_box(name):
 
 NOBODY_TELLS = {
     "BpropOf.box", "SlopeOfBprop.bprop_box", "TransposedBprop.bprop_box", "PerRow.box", "Cast.to", "Pad.mode",
-    "Pad.constant_values", "OfParts.given", "TorchOperation.operation", "TorchOperation.arguments",
+    "Pad.constant_values", "OfParts.given", "OfFunctions.rule",
+    "OfFunctions.structure", "TorchOperation.operation", "TorchOperation.arguments",
     "TorchOperation.known", "JaxOperation.jaxpr", "JaxOperation.specs",
 }  # fmt: skip
 
