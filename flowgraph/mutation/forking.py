@@ -192,9 +192,8 @@ def imported_by(path: str) -> list[str]:
     except (SyntaxError, ValueError):
         return []
     names = [alias.name for part in tree.body if isinstance(part, ast.Import) for alias in part.names]
-    return names + [
-        part.module for part in tree.body if isinstance(part, ast.ImportFrom) and not part.level and part.module
-    ]
+    sources = [part for part in tree.body if isinstance(part, ast.ImportFrom) and not part.level]
+    return names + [part.module for part in sources if part.module]
 
 
 def write_imported(before: set[str], place: Path) -> None:

@@ -27,7 +27,7 @@ MERCY = 2.0  # seconds in which a process may end its children
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant: "killed" by a failing command or a "timeout", "lived", "never imported", or "equivalent".
+    """What became of a mutant: "killed" by a failing command, "timeout", "lived", "never imported", or "equivalent".
 
     `answers` is a file with what the mutated backward passes answered to fg.check, where it was called.
     """
