@@ -25,7 +25,7 @@ from flowgraph.checking.compare import (
 )
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
-from flowgraph.checking.example_contract import ExampleContract, is_elementwise
+from flowgraph.checking.example_contract import ExampleContract, Excess, is_elementwise
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
@@ -130,7 +130,9 @@ class Examination:
             order.append((ranked[child], child is None, k))
         for _, _, k in sorted(order)[: max(MOST_OF_ONE_POINT, len(self.active))]:
             suspicion = suspicions[k]
-            if self.escalations > MOST_ESCALATIONS or self.known(suspicion) or self.noted(suspicion):
+            if self.escalations > MOST_ESCALATIONS or self.known(suspicion):
+                continue
+            if self.noted(suspicion) if suspicion.loud else self._noted_silently(suspicion):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
@@ -138,22 +140,47 @@ class Examination:
             self.settle(escalate(suspicion, self.rng, self.scope.without))
 
     def noted(self, suspicion: Suspicion) -> bool:
-        """Whether bprop refuses loudly what lies beyond the example: that is said, but is no mistake."""
-        if self.scope.strict or not suspicion.loud:
+        """Whether a mistake lies beyond the example, where bprop refuses loudly or fprop itself means nothing.
+
+        That is said, but is no mistake.
+        """
+        if self.scope.strict:
             return False
         point = suspicion.point
-        excesses = self.contract.beyond(point.inputs, point.output) or self.contract.hidden_ties(point)
+        excesses = self.contract.beyond(point.inputs, point.output)
+        if suspicion.loud:
+            excesses = excesses or self.contract.bound(point.inputs, self.answers)
+        elif not self._noted_before(suspicion, excesses):
+            excesses = self.contract.meaningless(point, excesses)
         if excesses:
-            self._note(
-                frozenset(excess.subject for excess in excesses), suspicion, ", ".join(e.words for e in excesses)
-            )
+            self._note(frozenset(one.subject for one in excesses), suspicion, ", ".join(e.words for e in excesses))
         return bool(excesses)
+
+    def answers(self, inputs: Inputs) -> bool | None:
+        """Whether bprop gives gradients of the right form there; None where fprop gives no value."""
+        try:
+            point = Point.at(self.runner, inputs, "another size", self.active)
+        except Illegal:
+            return None
+        gradients, faults = ask(point, np.ones(point.value.shape))
+        return gradients is not None and not any(fault.loud for fault in faults)
+
+    def _noted_silently(self, suspicion: Suspicion) -> bool:
+        """Whether it need not be confirmed, since what it would be said of is said already."""
+        point = suspicion.point
+        return not self.scope.strict and self._noted_before(suspicion, self.contract.beyond(point.inputs, point.output))
+
+    def _noted_before(self, suspicion: Suspicion, excesses: Sequence[Excess]) -> bool:
+        """Whether a note says already that these inputs mean nothing."""
+        subjects, about = {one.subject for one in excesses}, (suspicion.kind, suspicion.child)
+        return any(known <= subjects for known, *other in self.notes if tuple(other) == about)
 
     def _note(self, subjects: frozenset[str], suspicion: Suspicion, words: str) -> None:
         """Keeps a note, unless one about fewer respects, of the same kind and child, says it already."""
         about = (suspicion.kind, suspicion.child)
         if not any(known <= subjects for known, *other in self.notes if tuple(other) == about):
-            self.notes[subjects, *about] = f"fprop takes {words}, {suspicion.loud}"
+            answer = suspicion.loud or "bprop gives wrong numbers there"
+            self.notes[subjects, *about] = f"fprop takes {words}, {answer}"
 
     def beyond(self, point: Point) -> str:
         """In what a point goes beyond the example, for a failure that is found there."""
@@ -211,13 +238,17 @@ class Examination:
         )
 
     def leave_out_settings(self, point: Point) -> None:
-        """A Python float whose gradient is None is a setting."""
+        """A Python float whose gradient is None is a setting, and an array, as of targets, is left out with a note."""
         gradients, _ = ask(point, np.ones(point.value.shape))
-        if gradients is not None:
-            dropped = [
-                i for i, g in zip(self.active, gradients, strict=True) if g is None and type(self.inputs[i]) is float
-            ]
-            self.active = tuple(i for i in self.active if i not in dropped)
+        if gradients is None:
+            return
+        none = [i for i, g in zip(self.active, gradients, strict=True) if g is None]
+        dropped = [i for i in none if type(self.inputs[i]) is float]
+        if self.target.none_leaves_out and not self.scope.strict and len(none) < len(self.active):
+            for i in none:
+                self.notes[frozenset({"None"}), "none", i] = f"bprop gives None for {self.target.names[i]}"
+            dropped = none
+        self.active = tuple(i for i in self.active if i not in dropped)
 
     def find_slope(self, point: Point) -> None:
         """How steep the operation is at the example: a mismatch far below its rounding is none."""

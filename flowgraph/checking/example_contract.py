@@ -1,12 +1,14 @@
 """What the example says of a function's contract, and in what derived inputs go beyond it.
 
 Ranks stay, sizes that are equal in the example stay equal, no array is empty, settings keep their type and their sign.
-An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast.
+An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast. Beyond the contract
+a wrong number is a mistake where fprop means what it computes there: the example's values are no other ones for a stack
+of examples, or for axis=None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
@@ -17,19 +19,25 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.runner import Illegal, generator, parts
+from flowgraph.checking.runner import Illegal, flatten, generator, parts
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
 MOVE = 0.0371
+INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows; guards are at 1e-7 or less
+STEEP = 100.0
 
 
 @dataclass(frozen=True)
 class Excess:
-    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it."""
+    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it.
+
+    `of_range`: a number is beyond the range that the example's is taken from, as a power of 0 where it has 2.
+    """
 
     subject: str
     words: str
+    of_range: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,36 +52,72 @@ class ExampleContract:
     def beyond(self, inputs: Inputs, output: Value) -> list[Excess]:
         """In what these inputs go beyond the example; nothing within the contract."""
         names = self.target.names
-        found = [Excess(names[i], f"{names[i]}={_shown(inputs[i])}") for i in self._other_settings(inputs)]
+        found = [
+            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", type(inputs[i]) is type(self.example[i]) is float)
+            for i in self._other_settings(inputs)
+        ]
         found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
         if self._broadcasts(inputs, output) or self._tied(inputs, output):
             return found
         return [*found, self._of_shapes(inputs)]
 
-    def hidden_ties(self, point: Point) -> list[Excess]:
-        """Where a size was changed that cannot be the next larger number: something else than equality binds it.
+    def bound(self, inputs: Inputs, answers: Callable[[Inputs], bool | None]) -> list[Excess]:
+        """The shapes, where bprop refuses them since a size is bound: it `answers` nowhere but at the example's.
 
-        Four gates side by side are 4 n columns; a slice of one column beside n rows is then broadcast by chance.
+        A layer that was made for so many columns says so itself to whoever gives it others. A size of 1 is an edge, and
+        another rank is no other size. Of an elementwise function of arrays of equal shapes other ones that broadcast
+        are within the contract, since NumPy's functions broadcast.
         """
-        arrays = [i for i in self._arrays(point.inputs) if np.ndim(point.inputs[i]) == self.example[i].ndim]
-        changed = {
-            old
-            for i in arrays
-            for old, new in zip(self.example[i].shape, point.inputs[i].shape, strict=True)
-            if old != new
-        }
-        for size in sorted(changed):
-            inputs = list(point.inputs)
-            for i in arrays:
-                sizes = zip(self.example[i].shape, inputs[i].shape, strict=True)
-                shape = tuple(size + 1 if old == size else new for old, new in sizes)
-                if shape != inputs[i].shape:
-                    inputs[i] = resampled(inputs[i], shape, generator(0))
-            try:
-                point.runner.legal(tuple(inputs))
-            except Illegal:
-                return [self._of_shapes(point.inputs)]
-        return []
+        changed = {i for i in self._arrays(inputs) if np.shape(inputs[i]) != self.example[i].shape}
+        shapes, shown = ({np.shape(given[i]) for i in self.active} for given in (inputs, self.example))
+        if not changed or (self.elementwise and len(shapes) > 1 == len(shown)):
+            return []
+        sizes = self._sizes(inputs)
+        if sizes is None or any(1 in found for size, found in sizes.items() if size != 1):
+            return [self._of_shapes(inputs)]
+        moved = {size for size, found in sizes.items() if found != {size}}
+        probes = [answers(self._resized(moved, more)) for more in (1, 2)]
+        return [] if True in probes and None not in probes else [self._of_shapes(inputs)]
+
+    def _resized(self, moved: set[int], more: int) -> Inputs:
+        """The example where all axes of some sizes are longer."""
+        inputs = list(self.example)
+        for i in self._arrays(self.example):
+            shape = tuple(size + more if size in moved else size for size in self.example[i].shape)
+            if shape != self.example[i].shape:
+                inputs[i] = resampled(self.example[i], shape, generator(0))
+        return tuple(inputs)
+
+    def meaningless(self, point: Point, excesses: list[Excess]) -> list[Excess]:
+        """In what a point goes so far beyond the example that a wrong number there is no mistake; nothing otherwise."""
+        found = clipped(point, self.example, self.active)
+        shapes = [one for one in excesses if one.subject == "shapes"]
+        of_range = any(one.of_range for one in excesses)
+        return [*found, *excesses] if found or of_range or (shapes and not self._is_stack(point)) else []
+
+    def _is_stack(self, point: Point) -> bool:
+        """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
+        arrays = self._arrays(self.example)
+        more = [np.ndim(point.inputs[i]) - self.example[i].ndim for i in arrays]
+        if set(more) - {0, 1} and set(more) - {0, -1}:
+            return False
+        whole = point.inputs if 1 in more else self.example
+        stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
+        sizes = {len(whole[i]) for i in stacked}
+        if len(sizes) != 1 or sizes == {0}:
+            return False
+        try:
+            outputs = parts(point.runner.legal(whole))
+            for k in range(sizes.pop()):
+                slices = tuple(x[k] if i in stacked else x for i, x in enumerate(whole))
+                found = point.runner.legal(slices)
+                if 1 in more and not self._tied(slices, found):
+                    return False
+                if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
+                    return False
+        except (Illegal, IndexError, TypeError, ValueError):
+            return False
+        return True
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""
@@ -177,6 +221,44 @@ def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
     return True
 
 
+def clipped(point: Point, example: Inputs, active: tuple[int, ...]) -> list[Excess]:
+    """Inputs with values outside of [0, 1], or below 0, that fprop clips there to keep away from a singularity.
+
+    The example has none of these: the clip is the guard of a domain, as that of log(p), and no part of the function.
+    """
+    found = []
+    for i in active:
+        x, shown = np.asarray(point.inputs[i]), np.asarray(example[i])
+        if not x.size or not shown.size or shown.min() <= 0:
+            continue
+        most = 1.0 if shown.max() < 1 else np.inf
+        outside = (x <= 0) | (x >= most)
+        if np.any(outside) and _guards(point, i, np.clip(x, 0.0, most), outside):
+            found.append(Excess(f"values of {i}", f"values of {point.runner.target.names[i]} that it clips"))
+    return found
+
+
+def _guards(point: Point, i: int, edge: Any, outside: Any) -> bool:
+    """Whether fprop is the same at the edge, and changes much within the first millionths beside it."""
+    inside = np.where(outside, np.where(edge > 0, edge - INSIDE, INSIDE), edge)
+    values = []
+    for x in (edge, inside):
+        inputs = list(point.inputs)
+        inputs[i] = float(x) if type(inputs[i]) is float else np.asarray(x, dtype=np.asarray(inputs[i]).dtype)
+        try:
+            values.append(point.project(flatten(point.runner.legal(tuple(inputs)))))
+        except Illegal:
+            return False
+    at_edge, beside = values
+    if at_edge.shape != point.value.shape or not np.array_equal(at_edge, point.value):
+        return False
+    return bool(np.any(np.abs(beside - at_edge) > STEEP * INSIDE))
+
+
+def _close(one: Value, other: Value) -> bool:
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
 def _broadcast(inputs: Inputs, active: tuple[int, ...]) -> tuple[int, ...] | None:
     try:
         return np.broadcast_shapes(*(np.shape(inputs[i]) for i in active))
@@ -211,7 +293,7 @@ def _same_range(one: float, other: float) -> bool:
         return other < 0
     if isinstance(one, int) or one == 0:
         return other >= 0
-    return 0 < other < 1 if one < 1 else other > 0
+    return 0 < other < 1 if one < 1 else other > 0 and (other != 1 or one == 1)
 
 
 def fits(hint: object, value: Value) -> bool:

@@ -82,8 +82,7 @@ class Report:
         if not self.notes:
             return []
         rest = len(self.notes) - MOST_NOTES
-        refuses = f"{self.words[1]} refuses what lies beyond the example"
-        lines = [f"  notes: {refuses}; strict=True makes failures of these"]
+        lines = [f"  notes: {self.words[1]} beyond the example; strict=True makes failures of these"]
         lines += [f"    {note}" for note in self.notes[:MOST_NOTES]]
         return [*lines, f"    and {rest} more"] if rest > 0 else lines
 
