@@ -26,6 +26,7 @@ from flowgraph.checking.compare import (
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.example_contract import ExampleContract, Excess, is_elementwise
+from flowgraph.checking.meaning import meaningless
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
@@ -151,7 +152,7 @@ class Examination:
         if suspicion.loud:
             excesses = excesses or self.contract.bound(point.inputs, self.answers)
         elif not self._noted_before(suspicion, excesses):
-            excesses = self.contract.meaningless(point, excesses)
+            excesses = meaningless(self.contract, point, excesses)
         if excesses:
             self._note(frozenset(one.subject for one in excesses), suspicion, ", ".join(e.words for e in excesses))
         return bool(excesses)

@@ -19,13 +19,11 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.runner import Illegal, flatten, generator, parts
+from flowgraph.checking.runner import Illegal, generator, parts
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
 MOVE = 0.0371
-INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows; guards are at 1e-7 or less
-STEEP = 100.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class ExampleContract:
             for i in self._other_settings(inputs)
         ]
         found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
-        if self._broadcasts(inputs, output) or self._tied(inputs, output):
+        if self._broadcasts(inputs, output) or self.tied(inputs, output):
             return found
         return [*found, self._of_shapes(inputs)]
 
@@ -68,7 +66,7 @@ class ExampleContract:
         another rank is no other size. Of an elementwise function of arrays of equal shapes other ones that broadcast
         are within the contract, since NumPy's functions broadcast.
         """
-        changed = {i for i in self._arrays(inputs) if np.shape(inputs[i]) != self.example[i].shape}
+        changed = {i for i in self.arrays(inputs) if np.shape(inputs[i]) != self.example[i].shape}
         shapes, shown = ({np.shape(given[i]) for i in self.active} for given in (inputs, self.example))
         if not changed or (self.elementwise and len(shapes) > 1 == len(shown)):
             return []
@@ -82,42 +80,11 @@ class ExampleContract:
     def _resized(self, moved: set[int], more: int) -> Inputs:
         """The example where all axes of some sizes are longer."""
         inputs = list(self.example)
-        for i in self._arrays(self.example):
+        for i in self.arrays(self.example):
             shape = tuple(size + more if size in moved else size for size in self.example[i].shape)
             if shape != self.example[i].shape:
                 inputs[i] = resampled(self.example[i], shape, generator(0))
         return tuple(inputs)
-
-    def meaningless(self, point: Point, excesses: list[Excess]) -> list[Excess]:
-        """In what a point goes so far beyond the example that a wrong number there is no mistake; nothing otherwise."""
-        found = clipped(point, self.example, self.active)
-        shapes = [one for one in excesses if one.subject == "shapes"]
-        of_range = any(one.of_range for one in excesses)
-        return [*found, *excesses] if found or of_range or (shapes and not self._is_stack(point)) else []
-
-    def _is_stack(self, point: Point) -> bool:
-        """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
-        arrays = self._arrays(self.example)
-        more = [np.ndim(point.inputs[i]) - self.example[i].ndim for i in arrays]
-        if set(more) - {0, 1} and set(more) - {0, -1}:
-            return False
-        whole = point.inputs if 1 in more else self.example
-        stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
-        sizes = {len(whole[i]) for i in stacked}
-        if len(sizes) != 1 or sizes == {0}:
-            return False
-        try:
-            outputs = parts(point.runner.legal(whole))
-            for k in range(sizes.pop()):
-                slices = tuple(x[k] if i in stacked else x for i, x in enumerate(whole))
-                found = point.runner.legal(slices)
-                if 1 in more and not self._tied(slices, found):
-                    return False
-                if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
-                    return False
-        except (Illegal, IndexError, TypeError, ValueError):
-            return False
-        return True
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""
@@ -129,7 +96,7 @@ class ExampleContract:
         )
 
     def _of_shapes(self, inputs: Inputs) -> Excess:
-        changed = [i for i in self._arrays(inputs) if np.shape(inputs[i]) != np.shape(self.example[i])]
+        changed = [i for i in self.arrays(inputs) if np.shape(inputs[i]) != np.shape(self.example[i])]
         words = " and ".join(f"{self.target.names[i]} of shape {np.shape(inputs[i])}" for i in changed)
         return Excess("shapes", words or "what gives an empty value")
 
@@ -138,7 +105,7 @@ class ExampleContract:
 
         One row beside three labels is no case of a loss: what it answers there says nothing of its gradient.
         """
-        arrays = self._arrays(self.example)
+        arrays = self.arrays(self.example)
         floats = {n for i in arrays if i in self.active for n in self.example[i].shape}
         chosen = [i for i in arrays if i not in self.active and floats & set(self.example[i].shape)]
         if all(np.shape(inputs[i]) == np.shape(self.example[i]) for i in arrays):
@@ -162,7 +129,7 @@ class ExampleContract:
     def _sizes(self, inputs: Inputs) -> dict[int, set[int]] | None:
         """For each size in the example the sizes that have taken its place; None where a rank is another one."""
         sizes: dict[int, set[int]] = {}
-        for i in self._arrays(self.example):
+        for i in self.arrays(self.example):
             if np.ndim(inputs[i]) != self.example[i].ndim:
                 return None
             for old, new in zip(self.example[i].shape, np.shape(inputs[i]), strict=True):
@@ -180,7 +147,7 @@ class ExampleContract:
             if isinstance(inputs[i], np.ndarray) and inputs[i].dtype not in (given, np.dtype(np.float64)):
                 yield i
 
-    def _arrays(self, inputs: Inputs) -> list[int]:
+    def arrays(self, inputs: Inputs) -> list[int]:
         """Those whose shape may be another one: a size that only happens to be that of a layer ties nothing."""
         fixed = self.target.fixed_shapes
         return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and i not in fixed]
@@ -189,7 +156,7 @@ class ExampleContract:
         """Whether NumPy's contract covers these shapes: the differentiated inputs alone give the output's."""
         return self.elementwise and all(np.shape(part) == _broadcast(inputs, self.active) for part in parts(output))
 
-    def _tied(self, inputs: Inputs, output: Value) -> bool:
+    def tied(self, inputs: Inputs, output: Value) -> bool:
         """Whether ranks are those of the example, sizes equal there are equal, 1 stays 1, and nothing is empty."""
         if inputs is self.example:
             return True
@@ -221,44 +188,6 @@ def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
     return True
 
 
-def clipped(point: Point, example: Inputs, active: tuple[int, ...]) -> list[Excess]:
-    """Inputs with values outside of [0, 1], or below 0, that fprop clips there to keep away from a singularity.
-
-    The example has none of these: the clip is the guard of a domain, as that of log(p), and no part of the function.
-    """
-    found = []
-    for i in active:
-        x, shown = np.asarray(point.inputs[i]), np.asarray(example[i])
-        if not x.size or not shown.size or shown.min() <= 0:
-            continue
-        most = 1.0 if shown.max() < 1 else np.inf
-        outside = (x <= 0) | (x >= most)
-        if np.any(outside) and _guards(point, i, np.clip(x, 0.0, most), outside):
-            found.append(Excess(f"values of {i}", f"values of {point.runner.target.names[i]} that it clips"))
-    return found
-
-
-def _guards(point: Point, i: int, edge: Any, outside: Any) -> bool:
-    """Whether fprop is the same at the edge, and changes much within the first millionths beside it."""
-    inside = np.where(outside, np.where(edge > 0, edge - INSIDE, INSIDE), edge)
-    values = []
-    for x in (edge, inside):
-        inputs = list(point.inputs)
-        inputs[i] = float(x) if type(inputs[i]) is float else np.asarray(x, dtype=np.asarray(inputs[i]).dtype)
-        try:
-            values.append(point.project(flatten(point.runner.legal(tuple(inputs)))))
-        except Illegal:
-            return False
-    at_edge, beside = values
-    if at_edge.shape != point.value.shape or not np.array_equal(at_edge, point.value):
-        return False
-    return bool(np.any(np.abs(beside - at_edge) > STEEP * INSIDE))
-
-
-def _close(one: Value, other: Value) -> bool:
-    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-9, atol=1e-12)
-
-
 def _broadcast(inputs: Inputs, active: tuple[int, ...]) -> tuple[int, ...] | None:
     try:
         return np.broadcast_shapes(*(np.shape(inputs[i]) for i in active))
@@ -275,7 +204,7 @@ def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
 
 
 def _alike(one: Value, other: Value) -> bool:
-    """Whether a setting has the type of the example's, and a number its sign; a share between 0 and 1 stays one."""
+    """Whether a setting has the type of the example's, and a number its sign and its side of 1, as a share has."""
     if isinstance(one, np.ndarray):
         numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
         return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
@@ -293,7 +222,7 @@ def _same_range(one: float, other: float) -> bool:
         return other < 0
     if isinstance(one, int) or one == 0:
         return other >= 0
-    return 0 < other < 1 if one < 1 else other > 0 and (other != 1 or one == 1)
+    return 0 < other < 1 if one < 1 else other > 1 if one > 1 else other > 0
 
 
 def fits(hint: object, value: Value) -> bool:
