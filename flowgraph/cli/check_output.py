@@ -13,6 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
+from flowgraph.checking.module_targets import target_of
 from flowgraph.checking.report import Report
 
 WORST_FIRST = ("fail", "undecided", "pass")
@@ -72,7 +73,7 @@ def github_lines(place: str, thing: object, report: Report) -> list[str]:
 
 def _source(thing: object) -> str:
     """file=...,line=..., where the source of the target is known."""
-    target = thing[0] if isinstance(thing, tuple) else thing
+    target = target_of(thing)
     owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
     try:
         path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
