@@ -171,7 +171,10 @@ def test_the_inputs_of_a_graph_can_be_given(here):
         ("no_such_module:Box", "found no module 'no_such_module'"),
         ("nowhere.py:Box", "found no file 'nowhere.py'"),
         ("boxes_to_check:Wring", "boxes_to_check: has no 'Wring'; its boxes and graphs are Right, Wrong, graph, bad"),
-        ("boxes_to_check:number", "boxes_to_check:number is a int, needs a box class, a box, a graph, a tuple of a function"),
+        (
+            "boxes_to_check:number",
+            "boxes_to_check:number is a int, needs a box class, a box, a graph, a tuple of a function",
+        ),
         ("boxes_to_check:Path", "boxes_to_check:Path is a type, needs a box class"),
         ("boxes_to_check:loss", "is a function of a, and the command line has no values for them"),
         ("json", "json: defines no box class and no example"),
