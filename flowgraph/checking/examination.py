@@ -191,7 +191,9 @@ class Examination:
         """Whether derived inputs are among those that were asked for."""
         if not self.target.keeps_shapes(inputs):
             return False
-        if self.contract.contradicts_annotation(inputs) or (not self.scope.strict and self.contract.separates(inputs)):
+        if self.contract.contradicts_annotation(inputs):
+            return False
+        if not self.scope.strict and (self.contract.separates(inputs) or self.contract.leaves_held(inputs)):
             return False
         return self.scope.allows(self.target, self.inputs, inputs)
 

@@ -8,6 +8,7 @@ of examples, or for axis=None.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -19,7 +20,7 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.runner import Illegal, generator, parts
+from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
@@ -85,6 +86,25 @@ class ExampleContract:
             if shape != self.example[i].shape:
                 inputs[i] = resampled(self.example[i], shape, generator(0))
         return tuple(inputs)
+
+    def leaves_held(self, inputs: Inputs) -> bool:
+        """Whether an axis no longer has the size of an array that the function holds itself, as a loss its targets.
+
+        Compiled code that trusts both to be of one length would read and write beyond the shorter one.
+        """
+        for i in self.arrays(self.example):
+            old, new = self.example[i].shape, np.shape(inputs[i])
+            kept = len(old) == len(new) and all(a == b for a, b in zip(old, new, strict=True) if a in self.held)
+            if not kept and self.held & set(old):
+                return True
+        return False
+
+    @functools.cached_property
+    def held(self) -> frozenset[int]:
+        """The sizes of the arrays that the functions hold in closures, defaults, globals and objects, but 1."""
+        code = (self.target.fprop, self.target.bprop, *self.target.code)
+        found = (value for function in code for value in reachable_values(function))
+        return frozenset(n for value in found if isinstance(value, np.ndarray) for n in value.shape) - {1}
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""

@@ -16,8 +16,10 @@ from flowgraph.checking.example_contract import ExampleContract, Excess
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, flatten, parts
 
-INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows; guards are at 1e-7 or less
+GUARD = 1e-6  # where clips that keep off a singularity begin at most
+INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows
 STEEP = 100.0
+MOST = 24  # elements that are looked at
 
 
 def meaningless(contract: ExampleContract, point: Point, excesses: Sequence[Excess]) -> list[Excess]:
@@ -73,11 +75,21 @@ def _clipped(contract: ExampleContract, point: Point) -> Iterator[Excess]:
         x, shown = np.asarray(point.inputs[i]), np.asarray(contract.example[i])
         edges = [(0.0, INSIDE)] if shown.size and shown.min() > 0 else []
         edges += [(1.0, 1.0 - INSIDE)] if edges and shown.max() < 1 else []
-        for outside, (edge, _) in zip((x <= 0, x >= 1), edges, strict=False):
-            at_edge = _moved_to(point, i, outside, edge) if np.any(outside) else None
-            clips = at_edge is not None and np.array_equal(at_edge, point.value)
-            if clips and _is_singular(point, i, outside, edges):
+        for (edge, _), near in zip(edges, (x <= GUARD, x >= 1.0 - GUARD), strict=False):
+            outside = _unmoved(point, i, near, edge)
+            if np.any(outside) and _is_singular(point, i, outside, edges):
                 yield Excess(f"values of {i}", f"values of {contract.target.names[i]} that it clips")
+                break
+
+
+def _unmoved(point: Point, i: int, near: Any, edge: float) -> Any:
+    """Those of some elements that can be put at the edge without a change of the value."""
+    found = np.zeros(near.shape, bool)
+    for k in np.flatnonzero(near)[:MOST]:
+        one = np.arange(near.size).reshape(near.shape) == k
+        value = _moved_to(point, i, one, edge)
+        found |= one & (value is not None and np.array_equal(value, point.value))
+    return found
 
 
 def _is_singular(point: Point, i: int, outside: Any, edges: list[tuple[float, float]]) -> bool:

@@ -17,6 +17,7 @@ from flowgraph.checking.module_targets import target_of
 from flowgraph.checking.report import Report
 
 WORST_FIRST = ("fail", "undecided", "pass")
+COLOURS = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow"}
 LEVELS = {"fail": "error", "undecided": "warning"}
 
 
@@ -35,7 +36,7 @@ class Shown:
             for line in github_lines(place, thing, report):
                 click.echo(line)
         if self.form != "json":
-            click.echo(f"{place}: PASS" if report.passed and not alone else str(report))
+            click.echo(coloured(f"{place}: PASS" if report.passed and not alone else str(report)))
 
     def failed(self, text: str) -> None:
         """The check could not be made; what was found before is part of the JSON."""
@@ -60,6 +61,13 @@ class Shown:
     def _json(self, verdict: str, **more: str) -> str:
         reports = [{"target": place, **report.as_dict()} for place, report in self.reports]
         return json.dumps(_plain({"verdict": verdict, "seed": self.seed, **more, "reports": reports}), indent=2)
+
+
+def coloured(text: str) -> str:
+    """The text with its verdict in colour, which click takes out again where no terminal reads it."""
+    first, end, rest = text.partition("\n")
+    name, _, verdict = first.rpartition(": ")
+    return f"{name}: {click.style(verdict, fg=COLOURS.get(verdict), bold=True)}{end}{rest}"
 
 
 def github_lines(place: str, thing: object, report: Report) -> list[str]:

@@ -92,7 +92,7 @@ def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> A
 
 
 def _needed(function: Any) -> list[str]:
-    """The arguments without which it cannot be called: of a module of torch or an autograd.Function those of forward."""
+    """The arguments without which it cannot be called: those of forward where it has one."""
     forward = getattr(function, "forward", None)
     called = function if forward is None else forward
     needed = [
