@@ -25,8 +25,8 @@ from flowgraph.checking.compare import (
 )
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
-from flowgraph.checking.example_contract import ExampleContract, Excess, is_elementwise
-from flowgraph.checking.meaning import meaningless
+from flowgraph.checking.example_contract import ExampleContract, is_elementwise
+from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
@@ -54,7 +54,7 @@ class Examination:
     tally: Tally = field(default_factory=Tally)
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
-    notes: dict[tuple[frozenset[str], str, int | None], str] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
     skipped: dict[str, int] = field(default_factory=dict)
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     escalations: int = 0
@@ -133,55 +133,12 @@ class Examination:
             suspicion = suspicions[k]
             if self.escalations > MOST_ESCALATIONS or self.known(suspicion):
                 continue
-            if self.noted(suspicion) if suspicion.loud else self._noted_silently(suspicion):
+            if not self.scope.strict and self.notes.spares(suspicion, self.contract):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
             self.escalations += 1
             self.settle(escalate(suspicion, self.rng, self.scope.without))
-
-    def noted(self, suspicion: Suspicion) -> bool:
-        """Whether a mistake lies beyond the example, where bprop refuses loudly or fprop itself means nothing.
-
-        That is said, but is no mistake.
-        """
-        if self.scope.strict:
-            return False
-        point = suspicion.point
-        excesses = self.contract.beyond(point.inputs, point.output)
-        if suspicion.loud:
-            excesses = excesses or self.contract.bound(point.inputs, self.answers)
-        elif not self._noted_before(suspicion, excesses):
-            excesses = meaningless(self.contract, point, excesses)
-        if excesses:
-            self._note(frozenset(one.subject for one in excesses), suspicion, ", ".join(e.words for e in excesses))
-        return bool(excesses)
-
-    def answers(self, inputs: Inputs) -> bool | None:
-        """Whether bprop gives gradients of the right form there; None where fprop gives no value."""
-        try:
-            point = Point.at(self.runner, inputs, "another size", self.active)
-        except Illegal:
-            return None
-        gradients, faults = ask(point, np.ones(point.value.shape))
-        return gradients is not None and not any(fault.loud for fault in faults)
-
-    def _noted_silently(self, suspicion: Suspicion) -> bool:
-        """Whether it need not be confirmed, since what it would be said of is said already."""
-        point = suspicion.point
-        return not self.scope.strict and self._noted_before(suspicion, self.contract.beyond(point.inputs, point.output))
-
-    def _noted_before(self, suspicion: Suspicion, excesses: Sequence[Excess]) -> bool:
-        """Whether a note says already that these inputs mean nothing."""
-        subjects, about = {one.subject for one in excesses}, (suspicion.kind, suspicion.child)
-        return any(known <= subjects for known, *other in self.notes if tuple(other) == about)
-
-    def _note(self, subjects: frozenset[str], suspicion: Suspicion, words: str) -> None:
-        """Keeps a note, unless one about fewer respects, of the same kind and child, says it already."""
-        about = (suspicion.kind, suspicion.child)
-        if not any(known <= subjects for known, *other in self.notes if tuple(other) == about):
-            answer = suspicion.loud or "bprop gives wrong numbers there"
-            self.notes[subjects, *about] = f"fprop takes {words}, {answer}"
 
     def beyond(self, point: Point) -> str:
         """In what a point goes beyond the example, for a failure that is found there."""
@@ -207,7 +164,7 @@ class Examination:
         suspicion = ruling.suspicion
         if ruling.excuse:
             self.excused[ruling.excuse] += 1
-        if ruling.kind == "wrong" and self.noted(suspicion):
+        if ruling.kind == "wrong" and not self.scope.strict and self.notes.takes(suspicion, self.contract):
             return
         if ruling.kind == "wrong" and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))
@@ -249,7 +206,7 @@ class Examination:
         dropped = [i for i in none if type(self.inputs[i]) is float]
         if self.target.none_leaves_out and not self.scope.strict and len(none) < len(self.active):
             for i in none:
-                self.notes[frozenset({"None"}), "none", i] = f"bprop gives None for {self.target.names[i]}"
+                self.notes.of_none(i, self.target.names[i])
             dropped = none
         self.active = tuple(i for i in self.active if i not in dropped)
 

@@ -196,7 +196,7 @@ def report_of(examination: Examination, seed: int) -> Report:
         bprop_calls,
         seed,
         runner.watch.wall(),
-        list(examination.notes.values()),
+        examination.notes.texts(),
         checked,
         examination.target.role,
         others,
