@@ -42,14 +42,41 @@ def property_test(
     the interval (0, 1) where all lie in it, and a structure such as symmetry; what `valid` refuses, and where the value
     is not finite, is not used.
 
-    @fg.property_test(MyBox)
-    def test_my_box(case):
-        assert np.all(case.value >= 0)  # whatever else must hold; the body may be empty, and take no argument
+    The decorated function gets the case, and holds whatever else must be true of it; it may be empty, and take no
+    argument. Settings of Hypothesis (`@settings(max_examples=500, deadline=None)`) and `@example(case)` go above.
 
-    @fg.property_test(Swish, torch.randn(3, 4), 1.5)
-    def test_swish(): ...
+    Parameters
+    ----------
+    target
+        What is checked.
+    *inputs, **keywords
+        The example of its arguments, where it is a function.
+    bprop
+        The backward function of a pair in NumPy, `bprop(grad, output, *inputs)`.
+    order
+        2 checks second derivatives too.
+    dtypes
+        Of the children of a box class.
+    valid, names, framework
+        As in `fg.check`.
 
-    Settings of Hypothesis (`@settings(max_examples=500, deadline=None)`) and `@example(case)` go above it.
+    Returns
+    -------
+    A decorator that makes a test of Hypothesis.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be checked, and for arguments that a target does not have.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> @fg.property_test(np.sinh, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cosh(x),))
+    ... def test_sinh(case):
+    ...     assert np.all(case.value >= case.inputs["x0"])
+    >>> fg.property_test(fg.Softmax)(lambda case: None).__name__
+    '<lambda>'
     """
     if isinstance(target, type) and issubclass(target, Box):
         given = [bprop, valid, names, framework, *inputs, *keywords]

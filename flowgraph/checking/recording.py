@@ -1,5 +1,7 @@
-"""What a backward pass answers in a check, written down where the environment names a file: by this `flowgraph mutate`
-tells a mutant that fg.check cannot tell from the original."""
+"""What a backward pass answers in a check, written down where the environment names a file.
+
+By this `flowgraph mutate` tells a mutant that fg.check cannot tell from the original.
+"""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from flowgraph.graph import Graph
 
 
 def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
-    """The targets of a place with their names: one with a name after the colon, without it every box of the module,
-    and every example that it has at its top.
+    """The targets of a place with their names: one with a name after the colon, all of the module without it.
 
-    A function `with_arguments` is a target itself; without them it is called for one.
+    These are the boxes that it defines, and the examples that it has at its top. A function `with_arguments` is a
+    target itself; without them it is called for one.
     """
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
     module = load(where)

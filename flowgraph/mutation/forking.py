@@ -208,8 +208,10 @@ def write_imported(before: set[str], place: Path) -> None:
 
 
 def own_temporary_files() -> None:
-    """Copies of the open files that have no name, as those in which pytest keeps the output of a test: otherwise all
-    children would write to one place in them."""
+    """Copies of the open files that have no name, as those in which pytest keeps the output of a test.
+
+    Otherwise all children would write to one place in them.
+    """
     copies: dict[tuple[int, int], int] = {}
     try:
         numbers = sorted(int(name) for name in os.listdir("/dev/fd"))

@@ -24,8 +24,10 @@ PLAN = "FLOWGRAPH_MUTANTS"
 
 
 class MutantLoader(importlib.machinery.SourceFileLoader):
-    """Compiles what `choose` gives for the file under the name of the true file, without reading or writing byte code;
-    where it gives None, the file itself."""
+    """Compiles what `choose` gives for the file under the name of the true file; where it gives None, the file itself.
+
+    Byte code of a mutant is neither read nor written.
+    """
 
     def __init__(self, fullname: str, path: str, choose: Callable[[str, str], str | None]) -> None:
         super().__init__(fullname, path)
