@@ -52,7 +52,7 @@ class ExampleContract:
         """In what these inputs go beyond the example; nothing within the contract."""
         names = self.target.names
         found = [
-            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", type(inputs[i]) is type(self.example[i]) is float)
+            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", _is_of_range(self.example[i], inputs[i]))
             for i in self._other_settings(inputs)
         ]
         found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
@@ -235,6 +235,11 @@ def _alike(one: Value, other: Value) -> bool:
     if isinstance(one, bool) or not isinstance(one, int | float):
         return True
     return _same_range(one, other)
+
+
+def _is_of_range(one: Value, other: Value) -> bool:
+    """Whether one number stands for another: a share of 0 is none, which a share of 0.1 has as its limit."""
+    return type(one) is type(other) is float and not (other == 0 and 0 < one < 1)
 
 
 def _same_range(one: float, other: float) -> bool:
