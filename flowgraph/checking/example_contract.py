@@ -64,12 +64,13 @@ class ExampleContract:
         """The shapes, where bprop refuses them since a size is bound: it `answers` nowhere but at the example's.
 
         A layer that was made for so many columns says so itself to whoever gives it others. A size of 1 is an edge, and
-        another rank is no other size. Of an elementwise function of arrays of equal shapes other ones that broadcast
-        are within the contract, since NumPy's functions broadcast.
+        another rank is no other size. An elementwise function of arrays of equal shapes takes any that broadcast, as
+        NumPy's functions do, but for those without an axis, which NumPy makes numbers of.
         """
         changed = {i for i in self.arrays(inputs) if np.shape(inputs[i]) != self.example[i].shape}
-        shapes, shown = ({np.shape(given[i]) for i in self.active} for given in (inputs, self.example))
-        if not changed or (self.elementwise and len(shapes) > 1 == len(shown)):
+        shown = {np.shape(self.example[i]) for i in self.active}
+        broadcasts = self.elementwise and len(shown) == 1 and all(np.ndim(inputs[i]) for i in self.active)
+        if not changed or broadcasts:
             return []
         sizes = self._sizes(inputs)
         if sizes is None or any(1 in found for size, found in sizes.items() if size != 1):
