@@ -74,9 +74,10 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     defaults (`slope=0.1`) that fprop and bprop have in common.
 
     The example is the contract: ranks, sizes that are equal, the types and signs of settings, and annotations; an
-    elementwise function also broadcasts. A wrong number is a failure everywhere. Where `bprop` raises or returns
-    another shape beyond the example, that is a note of the report, and with `strict=True`, the default for box classes,
-    boxes and graphs, a failure.
+    elementwise function also broadcasts. A wrong number is a failure there, and beyond it where fprop means what it
+    computes, as for a stack of examples. Where it means nothing, and where `bprop` raises or returns another shape
+    beyond the example, that is a note of the report, and with `strict=True`, the default for box classes, boxes and
+    graphs, a failure.
 
     `valid(*inputs)` says which derived inputs are within the contract, where fprop does not raise outside of it; of a
     box it is called with the children, and with the settings that it names. `vary=` and `fixed=` choose what is varied:

@@ -1,4 +1,4 @@
-"""The box classes of a module as tests of pytest."""
+"""The box classes of a module, and its examples of other functions, as tests of pytest."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from flowgraph.box import Box, Leaf, registry
-from flowgraph.checking.check import check
+from flowgraph.checking.module_targets import NEEDED, checked, is_checkable, target_of, targets_of
 from flowgraph.checking.report import GradientError
 
 
@@ -27,17 +26,17 @@ class BoxModule(pytest.Collector):
         return []
 
 
-class BoxItem(pytest.Item):
-    """The test of one box class."""
+class TargetItem(pytest.Item):
+    """The test of one box class, or of one example."""
 
-    def __init__(self, *, box_class: type[Box], order: int, **keywords: Any) -> None:
+    def __init__(self, *, target: Any, order: int, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.box_class = box_class
+        self.target = target
         self.order = order
 
     def runtest(self) -> None:
-        """fg.check of the class."""
-        report = check(self.box_class, order=self.order)
+        """fg.check of the target."""
+        report = checked(self.target, order=self.order)
         report.raise_for_failure()
         if report.verdict == "undecided":
             pytest.skip(str(report))
@@ -49,24 +48,51 @@ class BoxItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """Where the class stands."""
+        """Where the class or the function stands."""
+        target = target_of(self.target)
+        owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
         try:
-            path, line = inspect.getsourcefile(self.box_class), inspect.getsourcelines(self.box_class)[1]
+            path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
         except (OSError, TypeError):
             return self.path, None, self.name
         return path or self.path, line, self.name
 
 
-def items_of(session: pytest.Session, module: str, order: int) -> list[pytest.Item]:
-    """One test for every box class of a module, a package with all its modules, or a file."""
-    modules = list(_modules(module, session.config.invocation_params.dir))
-    names = {one.__name__ for one in modules}
-    found = [cls for cls in registry.values() if cls.__module__ in names and not issubclass(cls, Leaf)]
-    classes = sorted((cls for cls in found if cls.examples is not None), key=_place)
-    if not classes:
-        raise pytest.UsageError(f"--check-boxes={module}: found no Box subclass there, needs one or more")
-    parent = BoxModule.from_parent(session, name=module, nodeid=module)
-    return [BoxItem.from_parent(parent, name=cls.__qualname__, box_class=cls, order=order) for cls in classes]
+def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Item]:
+    """One test for every target of a module, a package with all its modules, or a file; or for one, MODULE:NAME."""
+    where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
+    directory = session.config.invocation_params.dir
+    found: dict[str, Any] = {}
+    if name:
+        found = {name: _named(next(_modules(where, directory)), name, place)}
+    else:
+        for module in _modules(place, directory):
+            found |= {key if key not in found else f"{module.__name__}:{key}": one for key, one in _sorted(module)}
+    if not found:
+        raise pytest.UsageError(
+            f"--check-boxes={place}: found no Box subclass there, and no example of a function; needs {NEEDED}"
+        )
+    parent = BoxModule.from_parent(session, name=place, nodeid=place)
+    return [TargetItem.from_parent(parent, name=key, target=one, order=order) for key, one in found.items()]
+
+
+def _sorted(module: ModuleType) -> list[tuple[str, Any]]:
+    """The targets of a module, box classes in the order in which they are written."""
+    found = targets_of(module)
+    return sorted(found.items(), key=lambda one: _line(one[1]))
+
+
+def _named(module: ModuleType, name: str, place: str) -> Any:
+    """What a module calls by this name; a function without parameters gives it."""
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if inspect.isfunction(found) and not inspect.signature(found).parameters:
+        found = found()
+    if not is_checkable(found):
+        kind = "nothing" if found is None else f"a {type(found).__name__}"
+        raise pytest.UsageError(f"--check-boxes={place}: found {kind} there, needs {NEEDED}")
+    return found
 
 
 def _modules(name: str, directory: Path) -> Iterator[ModuleType]:
@@ -97,9 +123,9 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _place(cls: type[Box]) -> tuple[str, int]:
-    """In the order in which they are written."""
+def _line(target: Any) -> int:
+    """The line on which a class begins; after all of them for an example."""
     try:
-        return cls.__module__, inspect.getsourcelines(cls)[1]
+        return inspect.getsourcelines(target)[1] if inspect.isclass(target) else sys.maxsize
     except (OSError, TypeError):
-        return cls.__module__, 0
+        return 0

@@ -26,6 +26,7 @@ from flowgraph.checking.compare import (
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.example_contract import ExampleContract, is_elementwise
+from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
@@ -53,7 +54,7 @@ class Examination:
     tally: Tally = field(default_factory=Tally)
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
-    notes: dict[tuple[frozenset[str], str, int | None], str] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
     skipped: dict[str, int] = field(default_factory=dict)
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     escalations: int = 0
@@ -130,30 +131,14 @@ class Examination:
             order.append((ranked[child], child is None, k))
         for _, _, k in sorted(order)[: max(MOST_OF_ONE_POINT, len(self.active))]:
             suspicion = suspicions[k]
-            if self.escalations > MOST_ESCALATIONS or self.known(suspicion) or self.noted(suspicion):
+            if self.escalations > MOST_ESCALATIONS or self.known(suspicion):
+                continue
+            if not self.scope.strict and self.notes.spares(suspicion, self.contract):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
             self.escalations += 1
             self.settle(escalate(suspicion, self.rng, self.scope.without))
-
-    def noted(self, suspicion: Suspicion) -> bool:
-        """Whether bprop refuses loudly what lies beyond the example: that is said, but is no mistake."""
-        if self.scope.strict or not suspicion.loud:
-            return False
-        point = suspicion.point
-        excesses = self.contract.beyond(point.inputs, point.output) or self.contract.hidden_ties(point)
-        if excesses:
-            self._note(
-                frozenset(excess.subject for excess in excesses), suspicion, ", ".join(e.words for e in excesses)
-            )
-        return bool(excesses)
-
-    def _note(self, subjects: frozenset[str], suspicion: Suspicion, words: str) -> None:
-        """Keeps a note, unless one about fewer respects, of the same kind and child, says it already."""
-        about = (suspicion.kind, suspicion.child)
-        if not any(known <= subjects for known, *other in self.notes if tuple(other) == about):
-            self.notes[subjects, *about] = f"fprop takes {words}, {suspicion.loud}"
 
     def beyond(self, point: Point) -> str:
         """In what a point goes beyond the example, for a failure that is found there."""
@@ -163,7 +148,9 @@ class Examination:
         """Whether derived inputs are among those that were asked for."""
         if not self.target.keeps_shapes(inputs):
             return False
-        if self.contract.contradicts_annotation(inputs) or (not self.scope.strict and self.contract.separates(inputs)):
+        if self.contract.contradicts_annotation(inputs):
+            return False
+        if not self.scope.strict and (self.contract.separates(inputs) or self.contract.leaves_held(inputs)):
             return False
         return self.scope.allows(self.target, self.inputs, inputs)
 
@@ -177,7 +164,7 @@ class Examination:
         suspicion = ruling.suspicion
         if ruling.excuse:
             self.excused[ruling.excuse] += 1
-        if ruling.kind == "wrong" and self.noted(suspicion):
+        if ruling.kind == "wrong" and not self.scope.strict and self.notes.takes(suspicion, self.contract):
             return
         if ruling.kind == "wrong" and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))
@@ -211,13 +198,17 @@ class Examination:
         )
 
     def leave_out_settings(self, point: Point) -> None:
-        """A Python float whose gradient is None is a setting."""
+        """A Python float whose gradient is None is a setting, and an array, as of targets, is left out with a note."""
         gradients, _ = ask(point, np.ones(point.value.shape))
-        if gradients is not None:
-            dropped = [
-                i for i, g in zip(self.active, gradients, strict=True) if g is None and type(self.inputs[i]) is float
-            ]
-            self.active = tuple(i for i in self.active if i not in dropped)
+        if gradients is None:
+            return
+        none = [i for i, g in zip(self.active, gradients, strict=True) if g is None]
+        dropped = [i for i in none if type(self.inputs[i]) is float]
+        if self.target.none_leaves_out and not self.scope.strict and len(none) < len(self.active):
+            for i in none:
+                self.notes.of_none(i, self.target.names[i])
+            dropped = none
+        self.active = tuple(i for i in self.active if i not in dropped)
 
     def find_slope(self, point: Point) -> None:
         """How steep the operation is at the example: a mismatch far below its rounding is none."""

@@ -1,12 +1,15 @@
 """What the example says of a function's contract, and in what derived inputs go beyond it.
 
 Ranks stay, sizes that are equal in the example stay equal, no array is empty, settings keep their type and their sign.
-An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast.
+An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast. Beyond the contract
+a wrong number is a mistake where fprop means what it computes there: the example's values are no other ones for a stack
+of examples, or for axis=None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
@@ -17,7 +20,7 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.runner import Illegal, generator, parts
+from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
@@ -26,10 +29,14 @@ MOVE = 0.0371
 
 @dataclass(frozen=True)
 class Excess:
-    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it."""
+    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it.
+
+    `of_range`: a number is beyond the range that the example's is taken from, as a power of 0 where it has 2.
+    """
 
     subject: str
     words: str
+    of_range: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,36 +51,61 @@ class ExampleContract:
     def beyond(self, inputs: Inputs, output: Value) -> list[Excess]:
         """In what these inputs go beyond the example; nothing within the contract."""
         names = self.target.names
-        found = [Excess(names[i], f"{names[i]}={_shown(inputs[i])}") for i in self._other_settings(inputs)]
+        found = [
+            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", _is_of_range(self.example[i], inputs[i]))
+            for i in self._other_settings(inputs)
+        ]
         found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
-        if self._broadcasts(inputs, output) or self._tied(inputs, output):
+        if self._broadcasts(inputs, output) or self.tied(inputs, output):
             return found
         return [*found, self._of_shapes(inputs)]
 
-    def hidden_ties(self, point: Point) -> list[Excess]:
-        """Where a size was changed that cannot be the next larger number: something else than equality binds it.
+    def bound(self, inputs: Inputs, answers: Callable[[Inputs], bool | None]) -> list[Excess]:
+        """The shapes, where bprop refuses them since a size is bound: it `answers` nowhere but at the example's.
 
-        Four gates side by side are 4 n columns; a slice of one column beside n rows is then broadcast by chance.
+        A layer that was made for so many columns says so itself to whoever gives it others. A size of 1 is an edge, and
+        another rank is no other size. An elementwise function of arrays of equal shapes takes any that broadcast, as
+        NumPy's functions do, but for those without an axis, which NumPy makes numbers of.
         """
-        arrays = [i for i in self._arrays(point.inputs) if np.ndim(point.inputs[i]) == self.example[i].ndim]
-        changed = {
-            old
-            for i in arrays
-            for old, new in zip(self.example[i].shape, point.inputs[i].shape, strict=True)
-            if old != new
-        }
-        for size in sorted(changed):
-            inputs = list(point.inputs)
-            for i in arrays:
-                sizes = zip(self.example[i].shape, inputs[i].shape, strict=True)
-                shape = tuple(size + 1 if old == size else new for old, new in sizes)
-                if shape != inputs[i].shape:
-                    inputs[i] = resampled(inputs[i], shape, generator(0))
-            try:
-                point.runner.legal(tuple(inputs))
-            except Illegal:
-                return [self._of_shapes(point.inputs)]
-        return []
+        changed = {i for i in self.arrays(inputs) if np.shape(inputs[i]) != self.example[i].shape}
+        shown = {np.shape(self.example[i]) for i in self.active}
+        broadcasts = self.elementwise and len(shown) == 1 and all(np.ndim(inputs[i]) for i in self.active)
+        if not changed or broadcasts:
+            return []
+        sizes = self._sizes(inputs)
+        if sizes is None or any(1 in found for size, found in sizes.items() if size != 1):
+            return [self._of_shapes(inputs)]
+        moved = {size for size, found in sizes.items() if found != {size}}
+        probes = [answers(self._resized(moved, more)) for more in (1, 2)]
+        return [] if True in probes and None not in probes else [self._of_shapes(inputs)]
+
+    def _resized(self, moved: set[int], more: int) -> Inputs:
+        """The example where all axes of some sizes are longer."""
+        inputs = list(self.example)
+        for i in self.arrays(self.example):
+            shape = tuple(size + more if size in moved else size for size in self.example[i].shape)
+            if shape != self.example[i].shape:
+                inputs[i] = resampled(self.example[i], shape, generator(0))
+        return tuple(inputs)
+
+    def leaves_held(self, inputs: Inputs) -> bool:
+        """Whether an axis no longer has the size of an array that the function holds itself, as a loss its targets.
+
+        Compiled code that trusts both to be of one length would read and write beyond the shorter one.
+        """
+        for i in self.arrays(self.example):
+            old, new = self.example[i].shape, np.shape(inputs[i])
+            kept = len(old) == len(new) and all(a == b for a, b in zip(old, new, strict=True) if a in self.held)
+            if not kept and self.held & set(old):
+                return True
+        return False
+
+    @functools.cached_property
+    def held(self) -> frozenset[int]:
+        """The sizes of the arrays that the functions hold in closures, defaults, globals and objects, but 1."""
+        code = (self.target.fprop, self.target.bprop, *self.target.code)
+        found = (value for function in code for value in reachable_values(function))
+        return frozenset(n for value in found if isinstance(value, np.ndarray) for n in value.shape) - {1}
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""
@@ -85,7 +117,7 @@ class ExampleContract:
         )
 
     def _of_shapes(self, inputs: Inputs) -> Excess:
-        changed = [i for i in self._arrays(inputs) if np.shape(inputs[i]) != np.shape(self.example[i])]
+        changed = [i for i in self.arrays(inputs) if np.shape(inputs[i]) != np.shape(self.example[i])]
         words = " and ".join(f"{self.target.names[i]} of shape {np.shape(inputs[i])}" for i in changed)
         return Excess("shapes", words or "what gives an empty value")
 
@@ -94,7 +126,7 @@ class ExampleContract:
 
         One row beside three labels is no case of a loss: what it answers there says nothing of its gradient.
         """
-        arrays = self._arrays(self.example)
+        arrays = self.arrays(self.example)
         floats = {n for i in arrays if i in self.active for n in self.example[i].shape}
         chosen = [i for i in arrays if i not in self.active and floats & set(self.example[i].shape)]
         if all(np.shape(inputs[i]) == np.shape(self.example[i]) for i in arrays):
@@ -118,7 +150,7 @@ class ExampleContract:
     def _sizes(self, inputs: Inputs) -> dict[int, set[int]] | None:
         """For each size in the example the sizes that have taken its place; None where a rank is another one."""
         sizes: dict[int, set[int]] = {}
-        for i in self._arrays(self.example):
+        for i in self.arrays(self.example):
             if np.ndim(inputs[i]) != self.example[i].ndim:
                 return None
             for old, new in zip(self.example[i].shape, np.shape(inputs[i]), strict=True):
@@ -136,7 +168,7 @@ class ExampleContract:
             if isinstance(inputs[i], np.ndarray) and inputs[i].dtype not in (given, np.dtype(np.float64)):
                 yield i
 
-    def _arrays(self, inputs: Inputs) -> list[int]:
+    def arrays(self, inputs: Inputs) -> list[int]:
         """Those whose shape may be another one: a size that only happens to be that of a layer ties nothing."""
         fixed = self.target.fixed_shapes
         return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and i not in fixed]
@@ -145,7 +177,7 @@ class ExampleContract:
         """Whether NumPy's contract covers these shapes: the differentiated inputs alone give the output's."""
         return self.elementwise and all(np.shape(part) == _broadcast(inputs, self.active) for part in parts(output))
 
-    def _tied(self, inputs: Inputs, output: Value) -> bool:
+    def tied(self, inputs: Inputs, output: Value) -> bool:
         """Whether ranks are those of the example, sizes equal there are equal, 1 stays 1, and nothing is empty."""
         if inputs is self.example:
             return True
@@ -193,7 +225,7 @@ def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
 
 
 def _alike(one: Value, other: Value) -> bool:
-    """Whether a setting has the type of the example's, and a number its sign; a share between 0 and 1 stays one."""
+    """Whether a setting has the type of the example's, and a number its sign and its side of 1, as a share has."""
     if isinstance(one, np.ndarray):
         numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
         return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
@@ -206,12 +238,17 @@ def _alike(one: Value, other: Value) -> bool:
     return _same_range(one, other)
 
 
+def _is_of_range(one: Value, other: Value) -> bool:
+    """Whether one number stands for another: a share of 0 is none, which a share of 0.1 has as its limit."""
+    return type(one) is type(other) is float and not (other == 0 and 0 < one < 1)
+
+
 def _same_range(one: float, other: float) -> bool:
     if one < 0:
         return other < 0
     if isinstance(one, int) or one == 0:
         return other >= 0
-    return 0 < other < 1 if one < 1 else other > 0
+    return 0 < other < 1 if one < 1 else other > 1 if one > 1 else other > 0
 
 
 def fits(hint: object, value: Value) -> bool:

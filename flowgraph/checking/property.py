@@ -5,18 +5,19 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
 from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_box import with_findings
 from flowgraph.checking.check_target import examined, shielded
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.gradient_target import gradient_target
-from flowgraph.checking.report import GradientError, nothing, report_of
+from flowgraph.checking.report import GradientError, Report, nothing, report_of
+from flowgraph.checking.second_order import second_order
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError, install_hint
 
@@ -45,20 +46,48 @@ def _imported(name: str) -> Any:
         ) from error
 
 
-def make_property_test(cls: type[Box], cases: Any, order: int) -> Callable[[Callable[..., Any]], Any]:
+@dataclass(frozen=True)
+class Drawn:
+    """One case of a function: the arguments as NumPy arrays, flat, and settings; `target` has them as its example.
+
+    `say` puts a report in the words of the function's framework.
+    """
+
+    target: Target
+    say: Callable[[Report], Report] = field(repr=False)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The arguments by name."""
+        return dict(zip(self.target.names, self.target.inputs, strict=True))
+
+    @property
+    def value(self) -> Any:
+        """What the function gives for them."""
+        return self.target.fprop(*self.target.inputs)
+
+    def __repr__(self) -> str:
+        return f"{self.target.name}({', '.join(f'{name}={x!r}' for name, x in self.inputs.items())})"
+
+
+def make_property_test(name: str, cases: Any, order: int) -> Callable[[Callable[..., Any]], Any]:
     """A decorator for a function of a case, or of nothing."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         parameters = list(inspect.signature(function).parameters)
         if len(parameters) > 1:
             raise UsageError(
-                f"property_test({cls.__name__}): found the arguments {', '.join(parameters)} of {function.__name__}, "
-                f"needs one, which gets the case (.cls, .children, .settings, .box, .value), or none"
+                f"property_test({name}): found the arguments {', '.join(parameters)} of {function.__name__}, "
+                f"needs one, which gets the case (of a box .cls, .children, .settings, .box, .value, of a function "
+                f".inputs, .value), or none"
             )
 
-        def test(case: Case) -> None:
+        def test(case: Case | Drawn) -> None:
             with shielded():
-                check_drawn(case, order)
+                if isinstance(case, Drawn):
+                    check_function_at(case, order)
+                else:
+                    check_drawn(case, order)
             function(*((case,) if parameters else ()))
 
         test.__name__, test.__qualname__ = function.__name__, function.__qualname__
@@ -75,16 +104,16 @@ def make_property_test(cls: type[Box], cases: Any, order: int) -> Callable[[Call
 class DrawnError(GradientError):
     """A case drawn by Hypothesis is wrong. The report is made when it is read: of the smallest case, not of each."""
 
-    def __init__(self, examination: Examination, case: Case) -> None:
+    def __init__(self, examination: Examination, say: Callable[[Report], Report]) -> None:
         super().__init__()
         self.examination = examination
-        self.case = case
+        self.say = say
         self._text = ""
 
     def __str__(self) -> str:
         if not self._text:
             with shielded():
-                self._text = str(report_of(self.examination, 0))
+                self._text = str(self.say(report_of(self.examination, 0)))
         return self._text
 
 
@@ -94,23 +123,30 @@ def check_drawn(case: Case, order: int) -> None:
     if not differentiable(case):
         calls.fprop(*target.inputs)
     else:
-        _examine(target, case)
+        _examine(target)
         _right_form(target, case, calls)
     if order > 1 and differentiable(case):
         second = gradient_target(target, calls)
         if isinstance(second, Target):
-            _examine(second, case)
+            _examine(second)
     if calls.findings:
         raise GradientError(str(with_findings(nothing(target.name, f"on {case}", 0), calls)))
 
 
-def _examine(target: Target, case: Case) -> None:
+def check_function_at(case: Drawn, order: int) -> None:
+    """A function at its own arguments: raises where a gradient is wrong; a case that says nothing is rejected."""
+    _examine(case.target, case.say, order)
+
+
+def _examine(target: Target, say: Callable[[Report], Report] = lambda report: report, order: int = 1) -> None:
     try:
         examination = examined(target, 1, 0, regimes=False)
+        if order > 1 and not examination.wrong:
+            second_order(examination)
     except ValueError:  # not finite in float64
         hypothesis().reject()
-    if examination.wrong:
-        raise DrawnError(examination, case)
+    if examination.wrong or (examination.inner is not None and examination.inner.wrong):
+        raise DrawnError(examination, say)
 
 
 def _right_form(target: Target, case: Case, calls: BoxCalls) -> None:

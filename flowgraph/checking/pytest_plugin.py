@@ -19,7 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="MODULE",
-        help="test the gradients of every Box subclass of this module, package or file; may be given several times",
+        help="test the gradients of every Box subclass of this module, package or file, and of every example there: a "
+        "tuple of a function, a torch module or an autograd.Function and its arguments, or functools.partial(fg.check, "
+        "...); MODULE:NAME is one of them; may be given several times",
     )
     group.addoption(
         "--check-boxes-order",
@@ -32,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add a test for every box class; first, so that -k and --deselect see them."""
+    """Add a test for every box class and example; first, so that -k and --deselect see them."""
     modules = config.getoption("check_boxes")
     if modules:
         from flowgraph.checking.collecting import items_of

@@ -19,6 +19,7 @@ from flowgraph.checking.examination import Examination
 MOST_DESCRIBED = 6
 MOST_NOTES = 8
 EXPLAIN_SECONDS = 1.5
+WRONG = "wrong gradient"
 BLIND = (
     "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
     "few correct digits; let it compute in the type of its inputs"
@@ -63,7 +64,18 @@ class Report:
         """Raise GradientError with the report, unless nothing failed."""
         __tracebackhide__ = True  # pytest then shows the line of the test
         if self.verdict == "fail":
-            raise GradientError(str(self))
+            raise GradientError(f"{self.headline}\n{self}")
+
+    @property
+    def headline(self) -> str:
+        """One line, as the summary of pytest shows it: what is wrong, of what, and where."""
+        if not self.failures:
+            return f"{self.name}: {self.verdict}"
+        first, more = self.failures[0], len(self.failures) - 1
+        what = WRONG if first.message == "the gradient is wrong" else first.message
+        of = f" of {first.child}" if first.child is not None and what == WRONG else ""
+        rest = f", and {more} more failure{'s' * (more > 1)}" if more else ""
+        return f"{first.box}: {what}{of} ({first.diagnosis or first.regime}){rest}"
 
     def __bool__(self) -> bool:
         return self.passed
@@ -82,8 +94,7 @@ class Report:
         if not self.notes:
             return []
         rest = len(self.notes) - MOST_NOTES
-        refuses = f"{self.words[1]} refuses what lies beyond the example"
-        lines = [f"  notes: {refuses}; strict=True makes failures of these"]
+        lines = [f"  notes: {self.words[1]} beyond the example; strict=True makes failures of these"]
         lines += [f"    {note}" for note in self.notes[:MOST_NOTES]]
         return [*lines, f"    and {rest} more"] if rest > 0 else lines
 
@@ -119,13 +130,14 @@ class Report:
         rows = [
             f"<h4 style='margin:0'>{html.escape(self.name)}: <span style='color:{color}'>{self.verdict}</span></h4>"
         ]
-        rows += [f"<div>{html.escape(fact)}</div>" for fact in self._facts()]
+        rows.append(_folded(self._looked_at(), "<br>".join(map(html.escape, self._facts()[1:]))))
         for failure in self.failures:
-            rows.append(
-                f"<pre style='border-left:3px solid {color};padding-left:8px'>{html.escape(str(failure))}</pre>"
-            )
+            head, _, rest = str(failure).partition("\n")
+            style = f"border-left:3px solid {color};padding-left:8px;margin:4px 0"
+            rows.append(f"<div style='{style}'>{_folded(head, f'<pre>{html.escape(rest)}</pre>', is_open=True)}</div>")
         rows += [f"<div>warning: {html.escape(text)}</div>" for text in self.warnings]
-        rows += [f"<div>{html.escape(line)}</div>" for line in self._noted()]
+        if self.notes:
+            rows.append(_folded(self._noted()[0].strip(), "<br>".join(map(html.escape, self.notes))))
         return "<div>" + "\n".join(rows) + "</div>"
 
     def as_dict(self) -> dict[str, Any]:
@@ -145,6 +157,11 @@ def _described(examination: Examination) -> list[Failure]:
             one.deadline = time.process_time() + EXPLAIN_SECONDS
             failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
+
+
+def _folded(head: str, rest: str, is_open: bool = False) -> str:
+    """A line that a click opens, in HTML."""
+    return f"<details{' open' * is_open}><summary>{html.escape(head)}</summary>{rest}</details>"
 
 
 def report_of(examination: Examination, seed: int) -> Report:
@@ -179,7 +196,7 @@ def report_of(examination: Examination, seed: int) -> Report:
         bprop_calls,
         seed,
         runner.watch.wall(),
-        list(examination.notes.values()),
+        examination.notes.texts(),
         checked,
         examination.target.role,
         others,

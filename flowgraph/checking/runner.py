@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
+from flowgraph.checking.recording import recorded
 from flowgraph.checking.target import Array, Inputs, Target
 
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
@@ -32,6 +33,7 @@ class Runner:
 
     def __init__(self, target: Target, budget: int, seconds: float) -> None:
         self.target = target
+        self._bprop = recorded(target.name, target.bprop)
         self.budget = budget
         self.evaluations = 0
         self.bprop_calls = 0
@@ -103,7 +105,7 @@ class Runner:
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
             inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
-        return _call(self.target.bprop, grad, output, *self._own(inputs))
+        return _call(self._bprop, grad, output, *self._own(inputs))
 
     def legal(self, inputs: Inputs) -> Any:
         """The value of fprop, or Illegal."""

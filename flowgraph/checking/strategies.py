@@ -1,4 +1,4 @@
-"""Hypothesis strategies: arrays and settings for a box, whole graphs; and `property_test`, which checks with them.
+"""Hypothesis strategies: arrays and settings for a box, and whole graphs.
 
     from hypothesis import given
     from flowgraph.checking import strategies
@@ -13,7 +13,7 @@ All numbers and shapes are drawn by Hypothesis, so failures shrink, are kept in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -116,22 +116,6 @@ def cases(cls: type[Box], dtypes: Sequence[Any] = (np.float64, np.float32), layo
         raise TypeError(f"strategies.cases: found {cls!r}, needs a box class")
     strategy = st().composite(_case)(cls, tuple(dtypes), layouts)
     return strategy.filter(_legal)
-
-
-def property_test(
-    cls: type[Box], *, order: int = 1, dtypes: Sequence[Any] = (np.float64, np.float32)
-) -> Callable[[Callable[..., Any]], Any]:
-    """Make a test of a function: the gradients of the box are checked on cases that Hypothesis draws.
-
-    @fg.property_test(MyBox)
-    def test_my_box(case):
-        assert np.all(case.value >= 0)  # whatever else must hold; the body may be empty, and take no argument
-
-    Settings of Hypothesis (`@settings(max_examples=500, deadline=None)`) and `@example(case)` go above it.
-    """
-    from flowgraph.checking.property import make_property_test
-
-    return make_property_test(cls, cases(cls, dtypes), order)
 
 
 def graphs(*args: Any, **keywords: Any) -> Any:

@@ -45,7 +45,8 @@ class Target:
     called together, such as parameters; `beside` names what the operation reads and no gradient is asked of. The inputs
     at `fixed_shapes` have no other shape than in the example, since it is bound to what is not among the inputs, as of
     the parameters of a layer. `has_more_examples` says that an input without elements is checked in another example,
-    as those of a box, so that it counts as none that was missed.
+    as those of a box, so that it counts as none that was missed. `none_leaves_out` says that a gradient of None is the
+    answer that none is meant to be asked for, as by the targets of a loss, and not that it is 0.
     """
 
     fprop: Callable[..., Any]
@@ -70,6 +71,7 @@ class Target:
     beside: tuple[str, ...] = ()
     fixed_shapes: frozenset[int] = frozenset()
     has_more_examples: bool = False
+    none_leaves_out: bool = False
 
     @classmethod
     def of_functions(
@@ -108,6 +110,7 @@ class Target:
             second=second,
             code=code,
             annotations=annotations_of(fprop),
+            none_leaves_out=True,
         )
 
     def keeps_shapes(self, inputs: Inputs) -> bool:

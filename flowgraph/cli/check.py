@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from flowgraph.box import Box
 from flowgraph.checking.check import check as check_gradients
+from flowgraph.checking.module_targets import checked
 from flowgraph.checking.report import Report
 from flowgraph.checking.runner import generator
 from flowgraph.cli.check_inputs import arguments_of, draw_input, read_feeds
@@ -45,8 +47,9 @@ def check(
     """Are the gradients of TARGETS right, wherever their values are defined?
 
     A target is mymodule:MyBox, mymodule:graph, path/to/file.py:MyBox, a function without parameters that returns a
-    graph, or a tuple of what fg.check takes: a function, a torch module or an autograd.Function, and its arguments; a
-    function whose arguments are in --feeds; or a module or a file alone, for every box that it defines. Exit code 0 if
+    graph, or a tuple of what fg.check takes: a function, a torch module or an autograd.Function, and its arguments, or
+    functools.partial(fg.check, forward, x, bprop=backward); a function whose arguments are in --feeds; or a module or a
+    file alone, for every box that it defines and every such example. Exit code 0 if
     all pass, 1 if one fails, 2 if none fails but one is undecided, 3 if the check could not be made.
     """
     shown = Shown("json" if as_json else form, seed)
@@ -71,8 +74,8 @@ def _labelled(target: str, with_arguments: bool) -> list[tuple[str, Any]]:
 
 
 def _checked(thing: Any, arrays: Mapping[str, Any], order: int, seed: int) -> Report:
-    if isinstance(thing, tuple):
-        return check_gradients(*thing, order=order, seed=seed)
+    if isinstance(thing, tuple | functools.partial):
+        return checked(thing, order=order, seed=seed)
     if arrays and not isinstance(thing, Graph | Box) and not (isinstance(thing, type) and issubclass(thing, Box)):
         return check_gradients(thing, *arguments_of(thing, arrays), order=order, seed=seed)
     if not isinstance(thing, Graph):

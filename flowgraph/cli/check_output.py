@@ -13,9 +13,11 @@ from typing import Any
 import click
 import numpy as np
 
+from flowgraph.checking.module_targets import target_of
 from flowgraph.checking.report import Report
 
 WORST_FIRST = ("fail", "undecided", "pass")
+COLOURS = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow"}
 LEVELS = {"fail": "error", "undecided": "warning"}
 
 
@@ -34,7 +36,7 @@ class Shown:
             for line in github_lines(place, thing, report):
                 click.echo(line)
         if self.form != "json":
-            click.echo(f"{place}: PASS" if report.passed and not alone else str(report))
+            click.echo(coloured(f"{place}: PASS" if report.passed and not alone else str(report)))
 
     def failed(self, text: str) -> None:
         """The check could not be made; what was found before is part of the JSON."""
@@ -61,6 +63,13 @@ class Shown:
         return json.dumps(_plain({"verdict": verdict, "seed": self.seed, **more, "reports": reports}), indent=2)
 
 
+def coloured(text: str) -> str:
+    """The text with its verdict in colour, which click takes out again where no terminal reads it."""
+    first, end, rest = text.partition("\n")
+    name, _, verdict = first.rpartition(": ")
+    return f"{name}: {click.style(verdict, fg=COLOURS.get(verdict), bold=True)}{end}{rest}"
+
+
 def github_lines(place: str, thing: object, report: Report) -> list[str]:
     """A line for each failure, at the source of the target; one where it is undecided."""
     if report.verdict not in LEVELS:
@@ -72,7 +81,7 @@ def github_lines(place: str, thing: object, report: Report) -> list[str]:
 
 def _source(thing: object) -> str:
     """file=...,line=..., where the source of the target is known."""
-    target = thing[0] if isinstance(thing, tuple) else thing
+    target = target_of(thing)
     owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
     try:
         path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]

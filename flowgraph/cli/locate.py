@@ -10,19 +10,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from flowgraph.box import Box, Leaf, registry
+from flowgraph.checking.module_targets import NEEDED, classes_of, is_checkable, targets_of
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 
 
 def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
-    """The targets of a place with their names: one with a name after the colon, without it every box of the module.
+    """The targets of a place with their names: one with a name after the colon, all of the module without it.
 
-    A function `with_arguments` is a target itself; without them it is called for one.
+    These are the boxes that it defines, and the examples that it has at its top. A function `with_arguments` is a
+    target itself; without them it is called for one.
     """
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
     module = load(where)
-    return [(name, _named(module, where, name, with_arguments))] if name else _boxes_of(module, where)
+    return [(name, _named(module, where, name, with_arguments))] if name else _targets_of(module, where)
 
 
 def load(where: str) -> ModuleType:
@@ -70,19 +71,17 @@ def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> A
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            there = [f"{one.__qualname__}" for one in _classes(module)]
+            there = [f"{one.__qualname__}" for one in classes_of(module)]
             there += [key for key, value in vars(module).items() if isinstance(value, Graph)]
             raise UsageError(f"{where}: has no {name!r}; its boxes and graphs are {', '.join(there) or 'none'}")
         found = getattr(found, part)
-    if isinstance(found, Box | Graph) or (isinstance(found, type) and issubclass(found, Box)):
-        return found
-    if isinstance(found, tuple) and found and callable(found[0]):
+    if is_checkable(found) or (isinstance(found, tuple) and found and callable(found[0])):
         return found
     if with_arguments and callable(found):
         return found
-    if not callable(found) or isinstance(found, type):
-        raise UsageError(f"{where}:{name} is a {type(found).__name__}, needs a box class, a box, or a graph")
-    needed = [p.name for p in inspect.signature(found).parameters.values() if p.default is p.empty and p.kind.value < 2]
+    if not callable(found) or (inspect.isclass(found) and not hasattr(found, "forward")):
+        raise UsageError(f"{where}:{name} is a {type(found).__name__}, needs {NEEDED}")
+    needed = _needed(found)
     if needed:
         raise UsageError(
             f"{where}:{name} is a function of {', '.join(needed)}, and the command line has no values for them; "
@@ -92,23 +91,22 @@ def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> A
     return found()
 
 
-def _boxes_of(module: ModuleType, where: str) -> list[tuple[str, Any]]:
-    classes = _classes(module)
-    if not classes:
-        raise UsageError(f"{where}: defines no box class; name what is meant, {where}:graph")
-    return [(cls.__qualname__, cls) for cls in classes]
+def _needed(function: Any) -> list[str]:
+    """The arguments without which it cannot be called: those of forward where it has one."""
+    forward = getattr(function, "forward", None)
+    called = function if forward is None else forward
+    needed = [
+        one.name for one in inspect.signature(called).parameters.values() if one.default is one.empty
+        and one.kind.value < 3
+    ]  # fmt: skip
+    return needed[1:] if forward is not None and inspect.isclass(function) else needed
 
 
-def _classes(module: ModuleType) -> list[type[Box]]:
-    """The box classes that the module itself defines, in their order, those of a package in all its modules."""
-    inside = module.__name__ + "."
-    package = hasattr(module, "__path__")
-    return [
-        cls
-        for cls in registry.values()
-        if (cls.__module__ == module.__name__ or (package and cls.__module__.startswith(inside)))
-        and not issubclass(cls, Leaf)
-    ]
+def _targets_of(module: ModuleType, where: str) -> list[tuple[str, Any]]:
+    found = {cls.__qualname__: cls for cls in classes_of(module)} | targets_of(module)
+    if not found:
+        raise UsageError(f"{where}: defines no box class and no example; name what is meant, {where}:graph")
+    return list(found.items())
 
 
 def _put_first(directory: Path) -> None:

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flowgraph import starting
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.mutation.breaking import Mutant, mutants_of
-from flowgraph.mutation.court import Outcome
+from flowgraph.mutation.processes import Outcome
 from flowgraph.mutation.score import Score, score
 from flowgraph.mutation.sources import sources_of
 
@@ -119,7 +119,7 @@ def _shown(
         def show(outcome: Outcome) -> None:
             nonlocal alive
             finished.append(outcome)
-            alive += outcome.outcome not in ("killed", "timeout")
+            alive += outcome.outcome in ("lived", "never imported")
             progress.update(task, advance=1, description=f"{alive} lived")
 
         return score(mutants, command, timeout, jobs, show)
@@ -131,19 +131,25 @@ def _text(result: Score) -> str:
     unseen: set[Path] = set()
     for one in result.outcomes:
         if one.outcome == "lived":
-            lines.append(
-                f"lived: {_short(one.mutant.file)}:{one.mutant.line}: {one.mutant.backward}, {one.mutant.kind}"
-            )
+            lines.append(f"lived: {_title(one.mutant)}")
             lines += [f"  {line}" for line in one.mutant.diff.splitlines()]
         elif one.outcome == "never imported" and one.mutant.file not in unseen:
             unseen.add(one.mutant.file)
             lines.append(f"lived: all of {_short(one.mutant.file)}: the command never imported it")
-    boxes = len({(one.mutant.file, one.mutant.box) for one in result.outcomes})
+    if result.refused:
+        lines.append(f"slower, with a process for each mutant: {result.refused}")
+    lines += [f"equivalent: {_title(one)}" for one in result.equivalent]
+    backwards = len({(one.mutant.file, one.mutant.backward) for one in result.outcomes})
+    apart = f", {len(result.equivalent)} equivalent (they answer fg.check as the original does)"
     lines.append(
-        f"{total} mutants of {boxes} bprops: {result.killed} killed ({result.killed / total:.0%}), "
-        f"{len(result.lived)} lived; no file was changed"
+        f"{total} mutants of {backwards} backward pass{'es' * (backwards != 1)}: {result.killed} killed "
+        f"({result.rate:.0%}), {len(result.lived)} lived{apart if result.equivalent else ''}; no file was changed"
     )
     return "\n".join(lines)
+
+
+def _title(mutant: Mutant) -> str:
+    return f"{_short(mutant.file)}:{mutant.line}: {mutant.backward}, {mutant.kind}"
 
 
 def _short(file: Path) -> Path:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowgraph.mutation.answers import told_apart
 from flowgraph.mutation.breaking import Mutant
-from flowgraph.mutation.court import Court, Outcome
-
-SHORTEST = 10.0
-PATIENCE = 5.0
+from flowgraph.mutation.forking import WITHOUT
+from flowgraph.mutation.processes import PATIENCE, SHORTEST, Outcome, Processes
 
 
 @dataclass(frozen=True)
 class Score:
-    """The outcomes of all mutants, in the order of the source."""
+    """The outcomes of all mutants, in the order of the source; `seconds` without a mutant.
+
+    `forked` of them ran in forks of one process; `refused` says why it was not forked for the others.
+    """
 
     outcomes: tuple[Outcome, ...]
     seconds: float
+    forked: int = 0
+    refused: str = ""
 
     @property
     def lived(self) -> tuple[Mutant, ...]:
@@ -31,7 +36,18 @@ class Score:
     @property
     def killed(self) -> int:
         """How many it saw, those that ran out of time among them."""
-        return len(self.outcomes) - len(self.lived)
+        return len(self.outcomes) - len(self.lived) - len(self.equivalent)
+
+    @property
+    def equivalent(self) -> tuple[Mutant, ...]:
+        """The mutants that answer fg.check as the original does, whatever it asks: no test of gradients sees them."""
+        return tuple(one.mutant for one in self.outcomes if one.outcome == "equivalent")
+
+    @property
+    def rate(self) -> float:
+        """The share that it saw of those that can be seen; 1 where there is none."""
+        different = len(self.outcomes) - len(self.equivalent)
+        return self.killed / different if different else 1.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -39,6 +55,8 @@ class Score:
             "mutants": len(self.outcomes),
             "killed": self.killed,
             "lived": len(self.lived),
+            "equivalent": len(self.equivalent),
+            "forked": self.forked,
             "timeouts": sum(one.outcome == "timeout" for one in self.outcomes),
             "seconds_without_mutant": self.seconds,
             "outcomes": [
@@ -58,23 +76,48 @@ def score(
     timeout: float | None = None,
     jobs: int = 1,
     show: Callable[[Outcome], None] = lambda outcome: None,
+    fork: bool = True,
 ) -> Score:
-    """Run the command without a mutant, which must pass, then once per mutant; `show` hears of each.
+    """Run the command without a mutant, which must pass, then against each mutant; `show` hears of each.
 
-    The mutant is put in the place of the module in the memory of the processes that the command starts: no file of the
-    user is written, whenever this ends. Without `timeout` a mutant has five times as long as the command took.
+    The mutant is put in the place of the module in the memory of the process that the command starts: no file of the
+    user is written, whenever this ends. Where the system has `os.fork`, that process runs once up to the import of the
+    module, and is forked there for each mutant; where it may not be forked (JAX has computed already, the command
+    starts other processes that import the module), and with `fork=False`, the command is started for each mutant.
+    Without `timeout` a mutant has five times as long as the command took.
     """
     with tempfile.TemporaryDirectory(prefix="flowgraph-mutants-") as directory:
-        court = Court(Path(directory), list(command))
-        seconds = court.run_without_mutant()
-        limit = timeout or max(SHORTEST, PATIENCE * seconds)
-        outcomes: list[Outcome] = []
-        with ThreadPoolExecutor(jobs) as pool:
-            try:
-                for outcome in pool.map(lambda mutant: court.judge(mutant, limit), mutants):
-                    show(outcome)
-                    outcomes.append(outcome)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-                court.close()
-    return Score(tuple(outcomes), seconds)
+        processes = Processes(Path(directory), list(command))
+        found: dict[int, Outcome] = {}
+
+        def hear(number: int, outcome: Outcome) -> None:
+            found[number] = outcome
+            if number != WITHOUT:
+                show(outcome)
+
+        try:
+            if fork and hasattr(os, "fork"):
+                processes.fork(mutants, timeout, jobs, hear)
+            forked = len(found) - (WITHOUT in found)
+            seconds, original = _without(processes, found)
+            limit = timeout or max(SHORTEST, PATIENCE * seconds)
+            left = [number for number in range(len(mutants)) if number not in found]
+            with ThreadPoolExecutor(jobs) as pool:
+                try:
+                    each = pool.map(lambda number: processes.judge(mutants[number], limit), left)
+                    for number, outcome in zip(left, each, strict=True):
+                        hear(number, outcome)
+                finally:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    processes.close()
+        finally:
+            processes.close()
+        outcomes = told_apart([found[number] for number in range(len(mutants))], original)
+    return Score(tuple(outcomes), seconds, forked, processes.refused)
+
+
+def _without(processes: Processes, found: Mapping[int, Outcome]) -> tuple[float, Path | None]:
+    """The seconds of the command without a mutant, and its answers; run for it where no fork did."""
+    if WITHOUT in found:
+        return found[WITHOUT].seconds, found[WITHOUT].answers
+    return processes.run_without_mutant()

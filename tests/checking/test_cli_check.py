@@ -13,6 +13,9 @@ from flowgraph.cli import check as command
 from flowgraph.cli import main
 
 SOURCE = '''
+import functools
+from pathlib import Path
+
 import numpy as np
 import flowgraph as fg
 
@@ -60,6 +63,7 @@ def with_example():
 
 
 example = (square, np.array([0.5, 2.0]))
+pair = functools.partial(fg.check, square, np.array([0.5, 2.0]), bprop=lambda grad, y, x: (3 * grad * x,), order=1)
 
 
 def loss(a):
@@ -111,7 +115,9 @@ def test_a_file_alone_means_every_box_of_it(here):
     assert result.exit_code == 1
     assert "boxes_to_check.py:Right: PASS" in result.output
     assert "Wrong: FAIL" in result.output
-    assert result.output.endswith("1 pass, 1 fail\n")
+    assert "boxes_to_check.py:example: PASS" in result.output
+    assert "square: FAIL" in result.output
+    assert result.output.endswith("2 pass, 2 fail\n")
 
 
 def test_a_file_in_a_package_is_imported_under_its_full_name(here):
@@ -165,9 +171,13 @@ def test_the_inputs_of_a_graph_can_be_given(here):
         ("no_such_module:Box", "found no module 'no_such_module'"),
         ("nowhere.py:Box", "found no file 'nowhere.py'"),
         ("boxes_to_check:Wring", "boxes_to_check: has no 'Wring'; its boxes and graphs are Right, Wrong, graph, bad"),
-        ("boxes_to_check:number", "boxes_to_check:number is a int, needs a box class, a box, or a graph"),
+        (
+            "boxes_to_check:number",
+            "boxes_to_check:number is a int, needs a box class, a box, a graph, a tuple of a function",
+        ),
+        ("boxes_to_check:Path", "boxes_to_check:Path is a type, needs a box class"),
         ("boxes_to_check:loss", "is a function of a, and the command line has no values for them"),
-        ("json", "json: defines no box class"),
+        ("json", "json: defines no box class and no example"),
     ],
 )
 def test_what_cannot_be_checked_is_said(here, target, text):
@@ -231,6 +241,58 @@ def test_modules_and_autograd_functions(here):
     assert run("kept_torch:Doubled", "--feeds", "arguments.npz").exit_code == 1
     np.savez("arguments.npz", input=np.ones((4, 2)))
     assert run("kept_torch:unexampled", "--feeds", "arguments.npz").exit_code == 0
+
+
+def test_a_pair_of_numpy_functions_is_a_partial_call(here):
+    result = run("boxes_to_check:pair", "--format", "github")
+    assert result.exit_code == 1
+    assert "2 / 3 times" in result.output or "gradient of x" in result.output
+    assert "::error file=boxes_to_check.py,line=" in result.output
+
+
+JAX = """
+import jax
+import jax.numpy as jnp
+
+
+@jax.custom_vjp
+def cube(x):
+    return x**3
+
+
+cube.defvjp(lambda x: (x**3, x), lambda x, grad: (2 * x**2 * grad,))
+tanh = (jnp.tanh, jnp.array([0.5, -1.0]))
+cubes = (cube, jnp.array([0.5, -1.0]))
+"""
+
+
+def test_functions_of_jax(here):
+    pytest.importorskip("jax", reason="jax is not installed")
+    (here / "kept_jax.py").write_text(JAX)
+    assert run("kept_jax:tanh").exit_code == 0
+    result = run("kept_jax:cubes", "--json")
+    assert result.exit_code == 1
+    (report,) = json.loads(result.stdout)["reports"]
+    assert report["failures"][0]["backward"] == "vjp"
+    both = run("kept_jax.py")
+    assert both.exit_code == 1
+    assert both.output.endswith("1 pass, 1 fail\n")
+
+
+@pytest.mark.parametrize("name", ["unexampled", "Doubled"])
+def test_what_needs_arguments_is_told_how_to_give_them(here, name):
+    pytest.importorskip("torch", reason="torch is not installed")
+    (here / "kept_torch.py").write_text(TORCH)
+    result = run(f"kept_torch:{name}")
+    assert result.exit_code == 3
+    assert "the command line has no values for them; give them with --feeds arguments.npz" in result.output
+
+
+def test_an_extra_that_the_checked_module_lacks_is_no_wrong_gradient(here):
+    (here / "kept_extra.py").write_text("import no_such_framework\n")
+    result = run("kept_extra:example", "--json")
+    assert result.exit_code == 3
+    assert "no_such_framework" in json.loads(result.stdout)["error"]
 
 
 @pytest.mark.parametrize("targets", [["no_such_module:Box"], ["boxes_to_check:Right", "boxes_to_check:loss"], ["json"]])

@@ -217,3 +217,68 @@ def test_flags_beside_the_operands_of_an_elementwise_function_do_not_hide_that_i
     report = fg.check(np.where, flags, x, x + 1, bprop=backward)
     assert {failure.kind for failure in report.failures} == {"shape"}
     assert not any(failure.beyond for failure in report.failures)
+
+
+def test_an_array_that_the_function_holds_ties_its_sizes():
+    held, seen = np.array([0.5, -1.0, 2.0, 0.25, 1.0]), set()
+
+    def forward(raw):
+        seen.add(np.shape(raw))
+        return (raw - held[: len(raw)]) ** 2
+
+    assert fg.check(forward, held + 0.3, bprop=lambda grad, out, raw: (2 * grad * (raw - held[: len(raw)]),)).passed
+    assert seen == {(5,)}
+
+
+CLIPPED = np.array([0.2, 0.5, 0.7])
+
+
+def test_a_clip_that_guards_a_singularity_shows_the_domain():
+    def forward(p):
+        return np.log(np.clip(p, 1e-12, 1 - 1e-12))
+
+    report = fg.check(forward, CLIPPED, bprop=lambda grad, out, p: (grad / np.clip(p, 1e-12, 1 - 1e-12),))
+    assert report.passed
+    assert "fprop takes values of p that it clips, bprop gives wrong numbers there" in report.notes
+
+
+def test_a_clip_that_is_part_of_the_function_is_none():
+    report = fg.check(lambda p: np.clip(p, 0.0, 1.0), CLIPPED, bprop=lambda grad, out, p: (grad,))
+    assert report.verdict == "fail"
+
+
+@pytest.mark.parametrize(("x", "verdict"), [(np.array([0.3, -1.2]), "pass"), (np.array([0.3, 1.2]), "fail")])
+def test_a_positive_input_beside_one_of_both_signs_keeps_its_sign(x, verdict):
+    def forward(x, scale):
+        return x * np.abs(scale)
+
+    report = fg.check(forward, x, np.array(1.5), bprop=lambda grad, out, x, scale: (grad * scale, np.sum(grad * x)))
+    assert report.verdict == verdict
+
+
+def test_a_wrong_number_for_a_stack_is_a_mistake_where_fprop_maps_over_it_and_only_there():
+    def rows(x):
+        return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+    def rows_backward(grad, out, x):
+        axis = 1 if x.ndim == 2 else 0  # of a stack of matrices not the last one
+        return (
+            (grad - out * np.sum(grad * out, axis=axis, keepdims=True)) / np.linalg.norm(x, axis=-1, keepdims=True),
+        )
+
+    example = np.array([[0.5, -1.0, 2.0], [0.25, 1.0, -0.5]])
+    assert fg.check(rows, example, bprop=rows_backward).verdict == "fail"
+
+    def mean(x):
+        return np.sum(x**2) / len(x)
+
+    report = fg.check(mean, example[0], bprop=lambda grad, out, x: (2 * grad * x / x.size,))
+    assert report.passed
+    assert any("bprop gives wrong numbers there" in note for note in report.notes)
+
+
+def test_none_for_an_array_leaves_it_out_and_says_so():
+    report = fg.check(product, x, x + 1, bprop=lambda grad, out, a, b: (grad * b, None))
+    assert report.passed or report.failures
+    assert "bprop gives None for" in report.notes[0]
+    assert len(report.checked) == len(report.not_differentiated) == 1

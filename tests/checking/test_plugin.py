@@ -1,8 +1,13 @@
 """The pytest plugin, run inside pytest."""
 
+import contextlib
 import sys
 
 import pytest
+
+for framework in ("torch", "jax"):  # now, since pytester forgets what is imported while it runs, and C code bears no
+    with contextlib.suppress(ImportError):  # second import
+        __import__(framework)
 
 pytest_plugins = ["pytester"]
 
@@ -41,7 +46,7 @@ def project(pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     yield lambda *arguments: pytester.runpytest_inprocess("-p", "flowgraph.checking.pytest_plugin", *arguments)
     for name in set(sys.modules) - modules:
-        if name.split(".")[0] in ("mypackage", "only_good", "test_own"):
+        if name.split(".")[0] in ("mypackage", "only_good", "test_own", "kept_functions", "kept_torch", "kept_jax"):
             del sys.modules[name]
 
 
@@ -74,6 +79,74 @@ def test_a_module_without_boxes(project):
     result.stderr.fnmatch_lines(["*found no Box subclass there*"])
 
 
+FUNCTIONS = """
+import functools
+import numpy as np
+import flowgraph as fg
+
+
+def square(x):
+    return x * x
+
+
+right = functools.partial(fg.check, square, np.array([0.5, -2.0]), bprop=lambda grad, y, x: (2 * x * grad,))
+wrong = functools.partial(fg.check, square, np.array([0.5, -2.0]), bprop=lambda grad, y, x: (x * grad,))
+nothing = (square, square)
+
+
+def made():
+    return right
+"""
+TORCH = """
+import torch
+
+
+class Halved(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x / 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+halved = (Halved, torch.tensor([0.5, -1.0]))
+layer = (torch.nn.Linear(2, 3), torch.ones(4, 2))
+"""
+JAX = """
+import jax
+import jax.numpy as jnp
+
+tanh = (jax.jit(jnp.tanh), jnp.array([0.5, -1.0]))
+"""
+
+
+def test_examples_of_functions_are_tests(project, pytester):
+    pytester.makepyfile(kept_functions=FUNCTIONS)
+    result = project("--check-boxes=kept_functions", "-v")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["kept_functions::right PASSED*", "kept_functions::wrong FAILED*"])
+    project("--check-boxes=kept_functions:right", "--check-boxes=kept_functions:made").assert_outcomes(passed=2)
+    result = project("--check-boxes=kept_functions:nothing")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*kept_functions:nothing: found a tuple there, needs a box class*"])
+
+
+def test_examples_of_torch_are_tests(project, pytester):
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytester.makepyfile(kept_torch=TORCH)
+    result = project("--check-boxes=kept_torch", "-v")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["kept_torch::halved FAILED*", "*Halved: FAIL*", "*backward*"])
+
+
+def test_examples_of_jax_are_tests(project, pytester):
+    pytest.importorskip("jax", reason="jax is not installed")
+    pytester.makepyfile(kept_jax=JAX)
+    project("--check-boxes=kept_jax").assert_outcomes(passed=1)
+
+
 def test_the_fixture(project, pytester):
     pytester.makepyfile(
         test_own="""
@@ -92,7 +165,9 @@ def test_the_fixture(project, pytester):
     )
     result = project()
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["E*GradientError: Bad: FAIL", "test_own.py:*GradientError"])
+    result.stdout.fnmatch_lines(
+        ["E*GradientError: Bad: wrong gradient of a (*", "E*Bad: FAIL", "test_own.py:*GradientError"]
+    )
 
 
 def test_nothing_needs_to_be_configured(pytester):

@@ -102,7 +102,7 @@ def test_the_random_state_and_the_inputs_are_left_alone():
     ],
 )
 def test_the_diagnosis(words, fprop, bprop, inputs):
-    report = check(fprop, *inputs, bprop=bprop)
+    report = check(fprop, *inputs, bprop=bprop, strict=True)
     assert words in " / ".join(failure.diagnosis for failure in report.failures)
 
 

@@ -77,7 +77,7 @@ def test_a_good_suite_kills_every_mutant_and_no_file_is_touched(tiny):
     before = state(tiny)
     result = run("tiny.boxes", "--jobs", 2, *command("good.py"))
     assert result.exit_code == 0, result.output
-    assert "2 bprops" in result.output
+    assert "2 backward passes" in result.output
     assert "killed (100%), 0 lived; no file was changed" in result.output
     assert state(tiny) == before
 
@@ -139,7 +139,7 @@ def test_a_whole_package_is_broken_file_by_file(tiny):
     result = run("tiny", "--jobs", 2, *command("good.py"))
     assert result.exit_code == 1
     assert "lived: all of tiny/more.py: the command never imported it" in result.output
-    assert "4 bprops" in result.output
+    assert "4 backward passes" in result.output
     assert "tiny/boxes.py" not in result.output
 
 

@@ -27,7 +27,7 @@ PACKAGE = Path(fg.__file__).parent
 ELSEWHERE = {
     "saving/replacing.py",  # where it is done
     "plan/numba/cache.py",  # whole too: written under another name, then renamed
-    "mutation/court.py",  # into a folder of its own, for processes that it starts later
+    "mutation/processes.py",  # into a folder of its own, for processes that it starts later
 }
 
 

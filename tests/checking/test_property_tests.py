@@ -1,0 +1,136 @@
+"""`fg.property_test` of functions: NumPy pairs, autograd.Functions, modules of torch, functions of JAX."""
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+
+import flowgraph as fg
+from flowgraph.checking.property_tests import drawn
+from flowgraph.checking.target import Target
+
+QUICK = {"max_examples": 25, "database": None, "derandomize": True, "phases": [Phase.generate, Phase.shrink]}
+X = np.array([[0.5, -1.0], [2.0, 0.25]])
+
+
+def square(x):
+    return x * x
+
+
+def square_backward(grad, output, x):
+    return (2 * x * grad,)
+
+
+def square_of_positive(grad, output, x):
+    return (2 * np.abs(x) * grad,)
+
+
+@settings(**QUICK)
+@fg.property_test(square, X, bprop=square_backward)
+def test_a_pair_of_numpy_functions(case):
+    assert np.all(case.value >= 0)
+    assert case.inputs["x"].shape == X.shape
+
+
+def test_a_mistake_that_the_example_does_not_show():
+    @settings(**QUICK)
+    @fg.property_test(square, np.array([0.5, -2.0]), bprop=square_of_positive)
+    def test():
+        """Nothing more."""
+
+    with pytest.raises(AssertionError, match="square: FAIL"):
+        test()
+
+
+@pytest.mark.parametrize(
+    ("example", "holds"),
+    [
+        (np.array([0.2, 0.5]), lambda x: np.all((x > 0) & (x < 1))),
+        (np.array([2.0, 0.5]), lambda x: np.all(x > 0)),
+        (np.array([-2.0, -0.5]), lambda x: np.all(x < 0)),
+        (np.array([[2.0, 0.5], [0.5, 3.0]]), lambda x: np.array_equal(x, x.T) and np.linalg.eigvalsh(x).min() > 0),
+        (1.5, lambda x: type(x) is float and x > 0),
+    ],
+)
+def test_values_keep_the_domain_that_the_example_shows(example, holds):
+    target = Target.of_functions(square, square_backward, (example,))
+
+    @settings(**QUICK)
+    @given(drawn(target, lambda report: report))
+    def test(case):
+        assert holds(case.inputs["x"])
+
+    test()
+
+
+def test_autograd_functions_and_modules():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            ctx.save_for_backward(x)
+            ctx.factor = factor
+            return factor * x * x
+
+        @staticmethod
+        def backward(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return 2 * ctx.factor * x.abs() * grad, None
+
+    @settings(**QUICK)
+    @fg.property_test(Square, torch.tensor([0.5, -1.0]), 1.5)
+    def wrong():
+        """Nothing more."""
+
+    with pytest.raises(AssertionError, match="Square: FAIL") as caught:
+        wrong()
+    assert "backward" in str(caught.value)
+    assert "bprop" not in str(caught.value)
+
+    @settings(**QUICK)
+    @fg.property_test(torch.nn.Linear(2, 3), torch.ones(4, 2))
+    def right(case):
+        assert set(case.inputs) == {"input", "weight", "bias"}
+
+    right()
+
+
+def test_functions_of_jax():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jnp = jax.numpy
+
+    @jax.custom_vjp
+    def cube(x):
+        return x**3
+
+    cube.defvjp(lambda x: (x**3, x), lambda x, grad: (3 * x * jnp.abs(x) * grad,))
+
+    @settings(**{**QUICK, "max_examples": 10})
+    @fg.property_test(cube, jnp.array([0.5, -2.0]))
+    def wrong():
+        """Nothing more."""
+
+    with pytest.raises(AssertionError, match="cube: FAIL"):
+        wrong()
+
+    @settings(**{**QUICK, "max_examples": 5})
+    @fg.property_test(jnp.tanh, jnp.array([0.5, -2.0]))
+    def right():
+        """Nothing more."""
+
+    right()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "text"),
+    [
+        ((fg.Tanh, X), {}, "Tanh is a box class, whose cases are drawn from its declarations"),
+        ((3,), {}, "found int, needs a box class, or a function with its arguments"),
+        ((square, X), {}, "needs bprop= for a function of NumPy arrays"),
+        ((square, X), {"bprop": square_backward, "y": 1}, "found y=; with bprop= arguments go by place"),
+    ],
+)
+def test_what_cannot_be_tested_is_said(arguments, keywords, text):
+    with pytest.raises(fg.FlowgraphError) as caught:
+        fg.property_test(*arguments, **keywords)
+    assert text in str(caught.value)
