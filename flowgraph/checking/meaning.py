@@ -6,7 +6,7 @@ deviation gives one for a negative deviation. Neither says anything of its gradi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def _is_stack(contract: ExampleContract, point: Point) -> bool:
     more = [np.ndim(point.inputs[i]) - contract.example[i].ndim for i in arrays]
     if (set(more) - {0, 1} and set(more) - {0, -1}) or not any(more):
         return False
-    whole = point.inputs if 1 in more else contract.example
+    whole = point.inputs if 1 in more else _with_arrays(point.inputs, contract.example, arrays)
     stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
     sizes = {len(whole[i]) for i in stacked}
     if len(sizes) != 1 or sizes == {0}:
@@ -61,9 +61,16 @@ def _is_stack(contract: ExampleContract, point: Point) -> bool:
                 return False
             if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
                 return False
-    except (Illegal, IndexError, TypeError, ValueError):
+    except Illegal:  # a setting that no slice takes, as the last of three axes: nothing is known, so numbers count
+        return True
+    except (IndexError, TypeError, ValueError):
         return False
     return True
+
+
+def _with_arrays(inputs: Sequence[Any], example: Sequence[Any], arrays: Container[int]) -> tuple[Any, ...]:
+    """The arrays of the example beside the settings of a point."""
+    return tuple([example[i] if i in arrays else x for i, x in enumerate(inputs)])
 
 
 def _clipped(contract: ExampleContract, point: Point) -> Iterator[Excess]:
