@@ -16,9 +16,10 @@ from flowgraph.box import Box, Leaf
 from flowgraph.box.leaves import Input
 from flowgraph.checking.cases import Case, cases
 from flowgraph.graph import Graph
+from flowgraph.interop.jax import has_twin
 from flowgraph.interop.onnx.writing import is_exportable
 
-DOORS: Mapping[str, Callable[[Graph], bool]] = {"ONNX": is_exportable}
+DOORS: Mapping[str, Callable[[Graph], bool]] = {"JAX": has_twin, "ONNX": is_exportable}
 """Columns by their title."""
 
 
@@ -27,7 +28,7 @@ def marks(box: type[Box] | None) -> list[str]:
 
     >>> import flowgraph as fg
     >>> marks(fg.Tanh), marks(fg.Eigh)
-    (['yes'], [''])
+    (['yes', 'yes'], ['yes', ''])
     """
     if box is None or box.examples is None or issubclass(box, Leaf):
         return [""] * len(DOORS)

@@ -16,6 +16,7 @@ from flowgraph.box.arrays import Array, frozen_copy
 from flowgraph.box.construction import Construction
 from flowgraph.box.copying import Copying, is_code_pickled
 from flowgraph.box.declaration import check_setting_names, check_words, read_bprop, read_fprop, read_signature
+from flowgraph.box.foreign import is_foreign
 from flowgraph.box.immutability import Immutable
 from flowgraph.box.inference import try_dtype, try_fprop
 from flowgraph.box.node import Node
@@ -153,6 +154,9 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
             return cls(*values, **settings)
         box = cls._of_state({"children": (), "name": None, "scope": ""})
         box._set(settings)
+        foreign = next((value for value in values if is_foreign(value)), None)
+        if foreign is not None:
+            return foreign.computed(box, values)
         arrays = [np.asarray(value) for value in values]
         try:
             return box.fprop(*arrays)

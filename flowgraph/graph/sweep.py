@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box.foreign import is_foreign
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.errors import BpropError, FlowgraphError
@@ -63,7 +64,7 @@ def check_and_unbroadcast(part: Value, value: Value, box: Box, position: int, ow
         return part
     if part is None:
         raise _wrong(box, position, "None", "a gradient (None is for children declared in constant_children)")
-    if not isinstance(part, Box | np.ndarray | np.generic):
+    if not isinstance(part, Box | np.ndarray | np.generic) and not is_foreign(part):
         part = np.asarray(part)
     if part.shape != value.shape:
         if _undoes_broadcast(box, part.shape, value.shape):

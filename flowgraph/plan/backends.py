@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.errors import PlanError
+from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
 from flowgraph.plan.emitter import Emitter, RefusedError, emitter, emitter_of
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
 
-BackendName: TypeAlias = Literal["numpy", "numba", "javascript"]
+BackendName: TypeAlias = Literal["numpy", "numba", "jax", "javascript"]
 
 
 @emitter("numpy")
@@ -30,6 +30,19 @@ def _numba() -> Emitter:
     return NumbaEmitter()
 
 
+@emitter("jax")
+def _jax() -> Emitter:
+    try:
+        import jax  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'compile(backend="jax"): needs JAX, which is not installed; {install_hint("jax")}'
+        ) from error
+    from flowgraph.plan.jax.emitter import JaxEmitter
+
+    return JaxEmitter()
+
+
 @emitter("javascript")
 def _javascript() -> Emitter:
     from flowgraph.plan.javascript.emitter import JavaScriptEmitter
@@ -40,17 +53,24 @@ def _javascript() -> Emitter:
 class Backend:
     """Makes the functions of one plan: by the emitter of a name, and by that of NumPy once it has refused a graph."""
 
-    def __init__(self, name: BackendName) -> None:
+    def __init__(self, name: BackendName, placement: Any = None) -> None:
         self.name = name
-        self._emitter = emitter_of(name)
+        self._emitter: Any = emitter_of(name)
+        if placement is not None:
+            self._emitter = cast(Any, self._emitter).placed(placement)
         missing = self._emitter.why_missing()
         if missing:
             self._fall_back(missing)
 
+    def store(self, updates: Mapping[Parameter, Box]) -> Store:
+        """Where the parameters live that a plan updates."""
+        made: Store = getattr(self._emitter, "store", Store)(updates)
+        return made
+
     @property
     def standalone(self) -> bool:
         """Whether one function serves inputs of all shapes, whose text leaves Python."""
-        return self._emitter.standalone
+        return bool(self._emitter.standalone)
 
     def specialised(
         self, graph: Graph, store: Store, leaves: Mapping[Box, Box], reads: Sequence[Parameter], without: frozenset[str]

@@ -10,6 +10,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.plan.backends import BackendName
+from flowgraph.plan.emitter import emitter_of
 from flowgraph.plan.passes.simplify import PASSES
 from flowgraph.plan.plan import Plan
 from flowgraph.shapes.spec import same, shape_text
@@ -23,6 +24,8 @@ def compile(
     borrow: bool = False,
     without: Sequence[str] = (),
     backend: BackendName = "numpy",
+    mesh: Any = None,
+    devices: Any = None,
 ) -> Plan:
     """Compile boxes, and new values for parameters, into one function of NumPy calls on buffers.
 
@@ -33,6 +36,10 @@ def compile(
     `backend="numba"` (extra `native`) makes one machine function of the plan, for networks so small that the calls of
     NumPy take longer than their work; Numba needs seconds to compile it. A plan that Numba cannot make, or Numba
     missing, is said in a warning, and NumPy runs the plan.
+    `backend="jax"` (extra `jax`) lets XLA compile the plan, for CPUs, GPUs and TPUs; parameters stay on the device
+    between the calls. A box that JAX cannot compute is refused by name. `devices`, a number of them or a list, or
+    `mesh`, a `jax.sharding.Mesh` or a `flowgraph.interop.jax.Placement`, divide the batch among several devices: the
+    inputs whose first axis has the name that the first input's has. See docs/jax.md.
 
     >>> import numpy as np, flowgraph as fg
     >>> x, w = fg.Input("x", shape=("N",)), fg.Parameter(0.0, name="w")
@@ -50,6 +57,7 @@ def compile(
     unknown = set(without) - set(PASSES)
     if unknown:
         raise UsageError(f"compile: found without={sorted(unknown)[0]!r}, needs some of {', '.join(PASSES)}")
+    placement = _read_placement(backend, mesh, devices)
     return Plan(
         boxes,
         changed,
@@ -58,7 +66,21 @@ def compile(
         borrow=borrow,
         without=frozenset(without),
         backend=backend,
+        placement=placement,
     )
+
+
+def _read_placement(backend: BackendName, mesh: Any, devices: Any) -> Any:
+    """Which devices compute the plan, None where nothing was said."""
+    if mesh is None and devices is None:
+        return None
+    if backend != "jax":
+        what = "mesh" if mesh is not None else "devices"
+        raise UsageError(f'compile: found {what}= with backend={backend!r}, needs backend="jax", which runs on devices')
+    emitter_of(backend)  # which says what is missing
+    from flowgraph.plan.jax.placement import placement_of
+
+    return placement_of("compile", mesh, devices)
 
 
 def _read_outputs(outputs: object) -> tuple[list[Box], bool]:

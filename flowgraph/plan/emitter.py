@@ -28,6 +28,8 @@ class Request(NamedTuple):
     leaves: Sequence[Box]
     reads: Sequence[Parameter]
     without: frozenset[str]
+    given: Sequence[Box] = ()
+    """The leaves as the user has them, with names for sizes."""
 
     @property
     def returned(self) -> int:
@@ -47,6 +49,9 @@ class Emitter(Protocol):
     Its values must be those of the graph, to rounding, and it must write new values of parameters into the arrays
     `memory.new` and nothing else that outlives the call. A graph that it cannot compute it refuses with `RefusedError`,
     in any of its methods: NumPy runs that plan, and a warning says why.
+
+    A back end that keeps parameters in memory of its own has a method `store(updates)` too, which makes a `Store`; its
+    graphs are then run by nobody else, and it raises an error of flowgraph for what it cannot compute.
     """
 
     name: ClassVar[str]

@@ -14,7 +14,6 @@ from flowgraph.plan.backends import Backend, BackendName
 from flowgraph.plan.calling import make_call
 from flowgraph.plan.reading import KEYWORDS, MISSING, Inputs
 from flowgraph.plan.specialised import Specialised
-from flowgraph.plan.store import Store
 from flowgraph.plan.variants import Variants
 
 
@@ -47,14 +46,17 @@ class Plan(DrawnPlan):
         borrow: bool,
         without: frozenset[str],
         backend: BackendName = "numpy",
+        placement: Any = None,
     ) -> None:
         self._forward = Graph(*outputs, *updates.values())
         self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend}
+        self._settings |= {} if placement is None else {"placement": placement}
         self.inputs = tuple(inputs)
-        self.store = Store(updates)
+        computing = Backend(backend, placement)
+        self.store = computing.store(updates)
         self._read = Inputs(inputs, self._forward, self.store)
         self.input_names = self._read.names
-        self._variants = Variants(self._forward, self.store, self._read, Backend(backend), without)
+        self._variants = Variants(self._forward, self.store, self._read, computing, without)
         self.__call__ = make_call(self._variants, alone=alone, borrow=borrow)
         self.__signature__ = inspect.signature(self.__call__)
 

@@ -35,7 +35,7 @@ class Specialised:
         self.emitter = emitter
         self.leaves = leaves
         opened = open_composites(specialise(graph, leaves), emitter.has_rule, symbolic=emitter.standalone)
-        request = Request(opened, store, list(leaves.values()), reads, without)
+        request = Request(opened, store, list(leaves.values()), reads, without, list(leaves))
         self.schedule = emitter.schedule(request)
         self.graph = self.schedule.graph
         self.program = emitter.emit(request, self.schedule)

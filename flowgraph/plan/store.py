@@ -54,6 +54,14 @@ class Store:
             for p, start in zip(self.parameters, starts, strict=True)
         ]
 
+    def _write(self, place: int, value: Array) -> None:
+        """Let a parameter have this value."""
+        np.copyto(self.old[place], value)
+
+    def _copied(self, place: int) -> Array:
+        """A copy of the value of a parameter."""
+        return self.old[place].copy()
+
     def are_adjacent(self, boxes: Sequence[Box]) -> bool:
         """Whether these are parameters that are adjacent here, in this order."""
         return all(isinstance(box, Parameter) and box in self._places for box in boxes) and all(
@@ -99,7 +107,7 @@ class Store:
                     if busy is not None:
                         return busy
                 for place in away:
-                    np.copyto(self.old[place], self.parameters[place].value)
+                    self._write(place, self.parameters[place].value)
                     self._read.pop(place, None)
                     self.parameters[place].move((self, place))
                 self.complete = True
@@ -133,7 +141,7 @@ class Store:
         with self.lock:
             found = self._read.get(place)
             if found is None or found[0] != self.commits:
-                copy: Any = self.old[place].copy()
+                copy: Any = self._copied(place)
                 copy.setflags(write=False)
                 found = self._read[place] = (self.commits, copy)
             return found[1]

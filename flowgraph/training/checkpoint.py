@@ -21,6 +21,7 @@ from flowgraph.saving.json_values import MALFORMED, Reader, Writer
 from flowgraph.saving.limits import excerpt
 from flowgraph.saving.lock import Lock
 from flowgraph.training.callbacks import Callback
+from flowgraph.training.devices import agreed, is_writer
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.record import check_record
 from flowgraph.training.settings import read_number
@@ -64,17 +65,17 @@ class Checkpoint(Callback):
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
         """Take the lock of the file."""
-        if self._lock is not None:
+        if self._lock is not None and is_writer(trainer.placement):
             self._lock.acquire()
 
     def on_end(self, trainer: Trainer) -> None:
         """Give the lock back."""
-        if self._lock is not None:
+        if self._lock is not None and is_writer(trainer.placement):
             self._lock.release()
 
     def on_step(self, trainer: Trainer) -> None:
         """Write the state if the last time is `seconds` ago."""
-        if time.monotonic() - self._written >= self.seconds:
+        if agreed(trainer.placement, time.monotonic() - self._written >= self.seconds):
             save_checkpoint(self.path, trainer)
             self._written = time.monotonic()
 
@@ -84,8 +85,13 @@ class Checkpoint(Callback):
 
 
 def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer) -> Path:
-    """Write the state of a trainer, with fingerprints of its objective and data, into one file, atomically."""
+    """Write the state of a trainer, with fingerprints of its objective and data, into one file, atomically.
+
+    Where several hosts train together each calls this, and the first one writes.
+    """
     state = trainer.state()
+    if not is_writer(trainer.placement):
+        return Path(path)
     writer = Writer({})
     record = writer.value(state.record, "record")
     document = {"record": record, "fingerprints": _fingerprints(trainer)}

@@ -11,6 +11,7 @@ from flowgraph.graph import Graph
 from flowgraph.graph.backward_steps import replay
 from flowgraph.graph.order import Boxes
 from flowgraph.plan import compile
+from flowgraph.plan.backends import BackendName
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.problem import Problem
 
@@ -24,7 +25,8 @@ class Evaluator:
     They are evaluated in parts of 1024, and each part counts by its number of examples: the mean of an objective that
     is a mean over examples, regularizers aside, is its value on all of them at once. Of an objective that is none, a
     sum, it is the mean over the parts; up to 1024 examples are one part. `penalty` is what an update rule minimises
-    beside the objective; `averages` stand in place of the parameters they are of.
+    beside the objective; `averages` stand in place of the parameters they are of. `backend` and `mesh` are those of
+    `fg.compile`.
 
     >>> import numpy as np, flowgraph as fg
     >>> from flowgraph.training import Evaluator
@@ -34,13 +36,19 @@ class Evaluator:
     """
 
     def __init__(
-        self, problem: Problem, penalty: Box | None = None, *, averages: Mapping[Parameter, Parameter] | None = None
+        self,
+        problem: Problem,
+        penalty: Box | None = None,
+        *,
+        averages: Mapping[Parameter, Parameter] | None = None,
+        backend: BackendName = "numpy",
+        mesh: Any = None,
     ) -> None:
         self.problem = problem
         measures = problem.evaluated.with_penalty(penalty).by_name()
         self._measures = dict(zip(measures, averaged([*measures.values()], averages or {}), strict=True))
         boxes = Boxes(dict.fromkeys(self._measures.values()))
-        self._plan = compile(boxes)
+        self._plan = compile(boxes, backend=backend, mesh=mesh)
         self._places = {name: boxes.index(box) for name, box in self._measures.items()}
         self._inputs = Graph(*boxes).inputs
 

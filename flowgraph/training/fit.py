@@ -39,6 +39,8 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     updates: Mapping[Parameter, Box] | None = None,
     seed: int = 0,
     backend: BackendName = "numpy",
+    mesh: Any = None,
+    devices: Any = None,
     checks: bool = True,
     progress: bool | None = None,
     callbacks: Sequence[Any] = (),
@@ -90,6 +92,10 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     (trainer, epoch), or `fg.Callback`s. Ctrl-C ends training after the step, with the best parameters kept. `resume`
     goes on from a `trainer.state()`. `backend="numba"` compiles the step to machine code, see `fg.compile`.
 
+    `backend="jax"` trains on the devices of JAX; `devices=8` or `mesh=`, a `jax.sharding.Mesh` or a
+    `flowgraph.interop.jax.Placement`, divides each batch among several, on one host or, after
+    `jax.distributed.initialize()`, on many: see docs/jax.md.
+
     >>> import numpy as np, flowgraph as fg
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
     >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)
@@ -117,6 +123,8 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
         updates=updates,
         seed=seed,
         backend=backend,
+        mesh=mesh,
+        devices=devices,
         sample_weight=sample_weight,
         metrics=metrics,
         clip_norm=clip_norm,

@@ -15,6 +15,7 @@ from flowgraph.graph.order import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.clipping import norm_of
+from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.problem import Problem
 from flowgraph.training.rule import Rule, Updates
 
@@ -30,8 +31,15 @@ class Step:
     of Kingma and Ba 2015, Adam, section 7.2.
     """
 
-    def __init__(self, problem: Problem, rule: Rule, backend: BackendName, average: float | None = None) -> None:
-        self.problem = problem
+    def __init__(
+        self,
+        problem: Problem,
+        rule: Rule,
+        backend: BackendName,
+        average: float | None = None,
+        placement: Any = None,
+    ) -> None:
+        self.problem, self.backend, self.placement = problem, backend, placement
         grads: dict[Parameter, Box] = dict(
             zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
         )
@@ -49,7 +57,11 @@ class Step:
         self.averages = {} if average is None else {p: _average_of(p) for p in grads}
         updates |= _moved(self.averages, updates, average or 0.0)
         self.plan = compile(
-            [*watched, *norms.values()], updates | problem.updates, [*problem.inputs, rate], backend=backend
+            [*watched, *norms.values()],
+            updates | problem.updates,
+            [*problem.inputs, rate],
+            backend=backend,
+            mesh=placement,
         )
         self.parameters: dict[str, Parameter] = {problem.names[p]: p for p in (*grads, *problem.updates)}
         own = [parameter for parameter in updates if parameter not in grads]
@@ -62,6 +74,11 @@ class Step:
         norms = values[len(values) - len(self.layers) :]
         measured = {name: float(values[place]) for name, place in self.places.items()}
         return measured, {layer: float(norm) for layer, norm in zip(self.layers, norms, strict=True)}
+
+    def evaluator(self) -> Evaluator:
+        """What measures the model on validation examples: on the devices of the steps, if these are those of JAX."""
+        where: dict[str, Any] = {"backend": "jax", "mesh": self.placement} if self.backend == "jax" else {}
+        return Evaluator(self.problem, self.penalty, averages=self.averages, **where)
 
     def values(self) -> dict[str, Array]:
         """What a model is used with, by name: averages where they are taken, else the parameters themselves."""

@@ -18,8 +18,8 @@ from flowgraph.plan.backends import BackendName
 from flowgraph.training.batches import Nothing, Shuffled, Stream, as_stream
 from flowgraph.training.callbacks import Callback, Listeners
 from flowgraph.training.clipping import clipped_rule
+from flowgraph.training.devices import read_placement
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
-from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.examples import Fed, parted, read_examples
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.interrupt import interruption
@@ -64,6 +64,8 @@ class Trainer:
         updates: Mapping[Parameter, Box] | None = None,
         seed: int = 0,
         backend: BackendName = "numpy",
+        mesh: Any = None,
+        devices: Any = None,
         sample_weight: Any = None,
         metrics: Any = (),
         clip_norm: float | None = None,
@@ -85,6 +87,7 @@ class Trainer:
         self.rule = clipped_rule(find_rule(rule), clip_norm, clip_value)
         self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.backend = backend
+        self.placement = read_placement(backend, mesh, devices, self.batches)
         self.average = None if average is None else read_number("fit", "average", average, low=0, below=1)
         self.lookout = Lookout(find_stopping(early_stopping, self.problem, self.valid is not None))
         self.updates = self.epoch = 0
@@ -104,9 +107,9 @@ class Trainer:
         self.batch_size = data.batches.size
 
     def _build(self, metrics: object) -> None:
-        self._step = step = Step(self.problem, self.rule, self.backend, self.average)
+        self._step = step = Step(self.problem, self.rule, self.backend, self.average, self.placement)
         self.plan = step.plan
-        self._evaluator = None if self.valid is None else Evaluator(self.problem, step.penalty, averages=step.averages)
+        self._evaluator = None if self.valid is None else step.evaluator()
         self._metrics = Metrics(self.problem, metrics, step.averages) if metrics else None
         if self._metrics is not None and self.train is None and self.valid is None:
             raise UsageError("fit: found metrics= beside a stream of batches alone; needs valid=, examples to measure")

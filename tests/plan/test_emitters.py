@@ -20,6 +20,7 @@ class ByCalls:
     """The smallest back end: each box is a call of its fprop, in one interpreted loop."""
 
     name = "by calls"
+    standalone = False
     missing = None
 
     def why_missing(self):
@@ -93,7 +94,9 @@ def test_a_back_end_that_is_missing_is_replaced_by_numpy(by_calls, monkeypatch):
 
 
 def test_an_unknown_back_end_is_refused_and_the_others_are_listed(by_calls):
-    with pytest.raises(UsageError, match=r"found backend='abacus', needs 'numpy', 'numba' or 'by calls'"):
+    with pytest.raises(
+        UsageError, match=r"found backend='abacus', needs 'numpy', 'numba', 'jax', 'javascript' or 'by calls'"
+    ):
         fg.compile(fg.Input("x"), backend="abacus")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.example import example
+from flowgraph.box.foreign import is_foreign
 from flowgraph.errors import DtypeError, LabelError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -168,6 +169,9 @@ def check_labels(box: Box, labels: Value, classes: int) -> None:
 
 def refuse(box: Box, what: str, values: Value, wrong: Any, needed: str) -> None:
     """Name the first value that is wrong, and where it stands."""
+    if is_foreign(wrong):  # which has no numbers to look at yet
+        wrong.note_wrong()
+        return
     if not wrong.any():
         return
     place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)

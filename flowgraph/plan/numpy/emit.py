@@ -132,7 +132,7 @@ class Writer:
                     self._write(view)
                 waiting.clear()
         returned = ", ".join(self.numbers.get(box, self.texts[box]) for box in results)
-        body = [_beside(text, comment) for text, comment in self.lines]
+        body = [beside(text, comment) for text, comment in self.lines]
         arguments = ", ".join(self.source.names[box] for box in self.source.arguments)
         head = f"def step({arguments}):"
         body.append(f"    return ({returned},)" if len(results) == 1 else f"    return ({returned})")
@@ -276,5 +276,6 @@ def _takes_numbers(box: Box) -> bool:
     return writing is not None and writing.takes_numbers(box)
 
 
-def _beside(text: str, comment: str) -> str:
+def beside(text: str, comment: str) -> str:
+    """A line with a comment in a column of its own."""
     return f"{text:<60}  # {printable(comment)}" if comment else text

@@ -203,12 +203,12 @@ def _minus_at(box: MinusAt, names: Sequence[str], out: str) -> list[str]:
 @rule_for(Reshape)
 def _copied(box: Reshape, names: Sequence[str], out: str) -> list[str]:
     child = box.children[0]
-    return [f"copyto({out}.reshape({_tuple(shape_of(child))}), {names[0]})", out]
+    return [f"copyto({out}.reshape({tuple_text(shape_of(child))}), {names[0]})", out]
 
 
 @view_for(Transpose, suffix="T")
 def _transposed(box: Transpose, name: str) -> str:
-    return f"{name}.T" if box.axes is None else f"{name}.transpose({_tuple(axes_of(box, box.axes, box.ndim))})"
+    return f"{name}.T" if box.axes is None else f"{name}.transpose({tuple_text(axes_of(box, box.axes, box.ndim))})"
 
 
 def _kind_of_shape(box: Reshape) -> str:
@@ -225,17 +225,17 @@ def _shares_memory(box: Reshape, child: np.ndarray[Any, Any]) -> bool:
 def _reshaped(box: Reshape, name: str) -> str:
     if box.ndim == 2 and 1 in box.shape and box.shape == box.children[0].shape[::-1]:
         return f"{name}.T"  # the quicker way to the same view
-    return f"{name}.reshape({_tuple(shape_of(box))})"
+    return f"{name}.reshape({tuple_text(shape_of(box))})"
 
 
 @view_for(BroadcastTo, suffix="repeated")
 def _repeated(box: BroadcastTo, name: str) -> str:
-    return f"broadcast_to({name}, {_tuple(shape_of(box))})"
+    return f"broadcast_to({name}, {tuple_text(shape_of(box))})"
 
 
 @view_for(Index, suffix="part", fits=lambda box, child: ARRAY not in box.index)
 def _indexed(box: Index, name: str) -> str:
-    parts = [_index_text(part) for part in box.index]
+    parts = [index_text(part) for part in box.index]
     return f"{name}[{', '.join(parts) or '...'}]"
 
 
@@ -244,11 +244,13 @@ def _picked(box: Index, name: str) -> str:
     return _indexed(box, name) + ("[()]" if Ellipsis in box.index or not box.index else "")
 
 
-def _tuple(numbers: Sequence[int]) -> str:
+def tuple_text(numbers: Sequence[int]) -> str:
+    """A tuple of whole numbers as Python has it."""
     return f"({', '.join(str(int(number)) for number in numbers)}{',' if len(numbers) == 1 else ''})"
 
 
-def _index_text(part: Any) -> str:
+def index_text(part: Any) -> str:
+    """A part of an index without arrays as Python has it."""
     if isinstance(part, slice):
         ends = [("" if end is None else str(int(end))) for end in (part.start, part.stop)]
         return ":".join(ends) + ("" if part.step is None else f":{int(part.step)}")

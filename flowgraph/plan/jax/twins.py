@@ -1,0 +1,63 @@
+"""Which functions of JAX compute boxes: rules, each registered for classes of boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+from flowgraph.box import Box
+from flowgraph.errors import UnsupportedError
+from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.rules import Condition, Rules, always
+
+AnyTwin = TypeVar("AnyTwin", bound=Callable[..., Any])
+
+
+class Twin(NamedTuple):
+    """What computes boxes of a class: a function of the box and the arrays of its children."""
+
+    value: Callable[..., Any]
+    when: Condition = always
+
+
+TWINS: Rules[Twin] = Rules()
+
+
+def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyTwin], AnyTwin]:
+    """Register what computes boxes of these classes on arrays of JAX: a function of (box, *values of its children).
+
+    It is written with `jax.numpy`, and returns one array, or a tuple for a box of several outputs. Without one the
+    fprop of the box is called on the arrays. Gradients come from the bprop of the box in any case, second derivatives
+    of a function from JAX. `when(box)` says for which boxes of the classes the rule holds.
+
+    >>> import jax.numpy as jnp, numpy as np, flowgraph as fg
+    >>> from flowgraph.interop.jax import function, rule_for
+    >>> class Ramp(fg.Elementwise):
+    ...     def fprop(self, a):
+    ...         return np.vectorize(lambda one: max(one, 0), otypes=[a.dtype])(a)
+    ...     def bprop(self, grad, h, a):
+    ...         return (grad * (a > 0),)
+    >>> @rule_for(Ramp)
+    ... def ramp(box, a):
+    ...     return jnp.maximum(a, 0)
+    >>> f = function(fg.Graph(Ramp(fg.Input("a", shape=(2,), dtype=np.float32))))
+    >>> f({}, {"a": jnp.array([-1.0, 2.0])}).tolist()
+    [0.0, 2.0]
+    """
+
+    def register(value: AnyTwin) -> AnyTwin:
+        TWINS.add(classes, Twin(value, when))
+        return value
+
+    return register
+
+
+def refuse(box: Box, why: str, cause: Exception | None = None) -> NoReturn:
+    """Say which box of the user JAX cannot compute, why, and what to do."""
+    owner = owner_of(box)
+    cls = type(box).__name__
+    inside = "" if type(owner) is type(box) else f", which computes {cls}"
+    raise UnsupportedError(
+        f"{owner.title}{inside}: has no twin in JAX: {why}; register one with flowgraph.interop.jax.rule_for({cls}), "
+        f"or run this graph with NumPy\n  built at {owner.built_at}"
+    ) from cause

@@ -1,0 +1,185 @@
+"""Plans on JAX: the numbers of the graph, updates all together, source that can be read, values of parameters."""
+
+import copy
+import gc
+import pickle
+import re
+
+import jax
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.errors import DtypeError, LabelError, UnsupportedError, UsageError
+from tests.cases import cases
+from tests.interop.jax.test_every_box import OF_NUMBERS, built
+from tests.plan.agreement import assert_agree
+from tests.test_contract import BOXES
+
+X = np.random.default_rng(0).normal(size=(6, 4))
+Y = np.array([0, 1, 2, 0, 1, 2])
+EVERY = 5
+"""One box in so many is compiled as a plan; each of them runs under jit in tests/interop/jax."""
+
+
+def step_of(backend, dtype=float, **options):
+    x, y, rate = fg.Input("x", shape=("N", 4), dtype=dtype), fg.Input("y", shape=("N",), dtype=int), fg.Input("rate")
+    mlp = fg.MLP([4, 5, 3], rng=0, dtype=dtype)
+    loss = fg.mean(fg.SoftmaxCrossEntropy(mlp.logits(x), y, name="loss")) + 0.1 * fg.L2(*mlp.weights)
+    parameters = list(fg.Graph(loss).parameters)
+    grads = fg.gradient(loss, parameters)
+    updates = {p: p - rate.astype(dtype) * g for p, g in zip(parameters, grads, strict=True)}
+    return fg.compile([loss, mlp.logits(x)], updates, [x, y, rate], backend=backend, **options), parameters
+
+
+def test_steps_are_those_of_numpy():
+    (one, mine), (other, theirs) = step_of("jax"), step_of("numpy")
+    for n in (6, 4, 6, 5):
+        found, expected = one(X[:n], Y[:n], 0.1), other(X[:n], Y[:n], 0.1)
+        for a, b in zip(found, expected, strict=True):
+            assert_agree(a, b)
+    for a, b in zip(mine, theirs, strict=True):
+        assert type(a.value).__mro__[-2] is np.ndarray
+        assert_agree(np.asarray(a.value), np.asarray(b.value))
+
+
+def test_results_are_arrays_of_ones_own():
+    step, _ = step_of("jax")
+    loss, logits = step(X, Y, 0.1)
+    assert type(loss) is np.float64
+    assert type(logits) is np.ndarray
+    logits[:] = 0  # as it may be written to
+    assert np.abs(step(X, Y, 0.1)[1]).max() > 0
+
+
+def test_the_source_is_what_runs_in_jnp():
+    step, _ = step_of("jax")
+    step(X, Y, 0.1)
+    assert re.search(r"^def step\(x, y, rate, W1, b1, W2, b2\):$", step.source, re.MULTILINE)
+    for line in (r"h1 = jnp\.tanh\(a1\) +# \(6, 5\)", r"= x @ W1 +#", r"loss\w* = SoftmaxCrossEntropy\(a2, y\)",
+                 r"return \(\w+, a2,\), \(new_W1, new_b1, new_W2, new_b2,\)"):  # fmt: skip
+        assert re.search(line, step.source), f"{line}\n{step.source}"
+    assert [box.name for box in step.graph.outputs][:1] == [None]
+    assert step.bytes == 0
+
+
+def test_updates_are_applied_together():
+    a, b = fg.Parameter(1.0, name="a"), fg.Parameter(2.0, name="b")
+    swap = fg.compile([a + b], {a: b + 0.0, b: a + 0.0}, backend="jax")
+    for _ in range(3):
+        swap()
+    assert (float(a.value), float(b.value)) == (2.0, 1.0)
+    keep = fg.compile([a * 1], {a: b * 1, b: b * 1}, backend="jax")
+    keep()
+    assert (float(a.value), float(b.value)) == (1.0, 1.0)
+
+
+def test_a_parameter_may_be_assigned_and_moves_between_back_ends():
+    w = fg.Parameter(1.0, name="w")
+    on_jax, on_numpy = (fg.compile([w * 1], {w: w * 2}, backend=backend) for backend in ("jax", "numpy"))
+    assert [float(plan()[0]) for plan in (on_jax, on_numpy, on_jax)] == [1.0, 2.0, 4.0]
+    w.value = 5.0
+    assert float(on_jax()[0]) == 5.0
+    assert float(w.value) == 10.0
+
+
+def test_a_parameter_that_is_only_read_is_read_anew_when_it_changes():
+    x, w = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w")
+    plan = fg.compile([x * w], backend="jax")
+    assert plan(x=[1.0])[0].tolist() == [1.0]
+    w.value = 3.0
+    assert plan(x=[1.0])[0].tolist() == [3.0]
+
+
+def test_a_label_that_is_no_class_is_refused_as_in_the_graph_and_changes_nothing():
+    step, parameters = step_of("jax")
+    step(X, Y, 0.1)
+    before = [p.value.copy() for p in parameters]
+    with pytest.raises(LabelError, match=r"SoftmaxCrossEntropy.*: label 3 at index 2, needs 0 to 2"):
+        step(X, Y + 1, 0.1)
+    for old, parameter in zip(before, parameters, strict=True):
+        np.testing.assert_array_equal(old, parameter.value)
+
+
+def test_a_seed_draws_what_it_draws_in_the_graph():
+    noise = fg.Random(lambda g, shape: g.normal(size=shape), shape=(3,))
+    plan = fg.compile([noise * 2], backend="jax")
+    np.testing.assert_array_equal(plan(seed=7)[0], fg.Graph(noise * 2).fprop(seed=7).outputs[0])
+    assert not np.array_equal(plan()[0], plan()[0])
+
+
+def test_debug_mode_holds_a_call_against_the_graph():
+    step, _ = step_of("jax")
+    with fg.debug():
+        step(X, Y, 0.1)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
+def test_a_copy_has_parameters_of_its_own(copied):
+    step, parameters = step_of("jax", devices=1)
+    step(X, Y, 0.1)
+    other = copied(step)
+    before = parameters[0].value.copy()
+    expected = step_of("numpy")[0]
+    expected(X, Y, 0.1)
+    assert_agree(other(X, Y, 0.1)[0], expected(X, Y, 0.1)[0])
+    np.testing.assert_array_equal(parameters[0].value, before)
+
+
+def test_float32_stays_float32():
+    step, parameters = step_of("jax", np.float32)
+    loss, _ = step(X.astype(np.float32), Y, 0.1)
+    assert loss.dtype == np.float32
+    assert all(p.value.dtype == np.float32 for p in parameters)
+
+
+def test_wide_numbers_do_not_depend_on_the_mode_of_jax():
+    for wide in (False, True):
+        with jax.enable_x64(wide):
+            step, _ = step_of("jax")
+            assert step(X, Y, 0.1)[0].dtype == np.float64
+            assert jax.numpy.ones(1).dtype == (np.float64 if wide else np.float32)
+
+
+def test_a_plan_dies_with_its_last_reference():
+    step, parameters = step_of("jax")
+    step(X, Y, 0.1)
+    store = step.store
+    del step
+    gc.collect()
+    assert parameters[0].home[0] is store
+
+
+def test_what_cannot_be_compiled_is_refused_by_name_before_it_runs():
+    mask = fg.Input("x", shape=("N",))
+    plan = fg.compile([fg.sum(mask[mask > 0])], backend="jax")
+    with pytest.raises(
+        UnsupportedError, match=r"(?s)Index: has no twin in JAX: a mask takes.*np.where.*built at test_pl"
+    ):
+        plan(x=[1.0, -1.0])
+    if np.dtype(np.longdouble).itemsize > 8:
+        with pytest.raises(DtypeError, match="which JAX does not have"):
+            fg.compile([fg.Input("x", dtype=np.longdouble) * 2], backend="jax")(x=np.longdouble(1))
+    for options in ({"mesh": 1}, {"devices": 1}):
+        with pytest.raises(UsageError, match=f"{next(iter(options))}= with backend='numba'"):
+            fg.compile([mask * 2], backend="numba", **options)
+
+
+@pytest.mark.parametrize("name", [name for name in BOXES if name not in OF_NUMBERS][::EVERY])
+def test_forward_and_backward_of_a_box_are_those_of_its_graph(name):
+    case = next(iter(cases(BOXES[name])))
+    alone, leaves = built(case)
+    outputs = alone.outputs
+    wanted = (
+        [leaves[i] for i in case.floats if leaves[i] in alone] if any(o.dtype.kind in "fc" for o in outputs) else []
+    )
+    arriving = [fg.Input(f"arriving{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(outputs)]
+    graph = fg.Graph(*outputs, *(fg.gradients(outputs, wanted, arriving, unused="zeros") if wanted else []))
+    feeds = {leaf: value for leaf, value in zip(leaves, case.children, strict=True) if leaf in alone.inputs}
+    run = alone.fprop(feeds)
+    feeds |= {a: np.cos(np.arange(run[o].size).reshape(run[o].shape)).astype(o.dtype)
+              for a, o in zip(arriving, outputs, strict=True) if a in graph}  # fmt: skip
+    expected, found = graph.fprop(feeds).outputs, fg.compile(graph, backend="jax")(feeds)
+    for place, (one, other) in enumerate(zip(found, expected, strict=True)):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10, err_msg=f"{name} {case.settings}, output {place}")
