@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from flowgraph.checking.target import Array, Inputs
 
-if TYPE_CHECKING:
-    from flowgraph.checking.point import Direction, Point
-
-    Lines = Sequence[tuple[Direction, list[float]]]
-
-MOST_FAILURES = 3
+MOST_FAILURES = 3  # in a row: what vmap refuses once it mostly refuses again, and a refusal costs as much as a call
 SAME = 2.0  # roundings of a value that is computed well: a stack may be summed up in another order than one array
+
+Direction = dict[int, Array]
+Lines = Sequence[tuple[Direction, list[float]]]
 
 
 class Batches:
-    """The first row of every stack is the point itself: where it is not its known value, nothing is believed.
+    """The first row of every stack is the point itself: where it has not its known value, nothing is believed.
 
     `many(inputs, stacks)` is given a stack of rows for some of the inputs and gives a stack of each output; None where
     it has no batched form for such inputs. What fails three times in a row is not tried again.
@@ -29,37 +27,30 @@ class Batches:
         self.many = many
         self.failures = 0
 
-    def values(self, point: Point, lines: Lines) -> list[Array | None] | None:
-        """F(x + h d) along each line in turn; None where that has to be asked for one by one."""
+    def rows(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
+        """The elements of the outputs for each row of the stacks; None where that has to be asked for one by one.
+
+        `known` gives the rows in the form in which they are compared, None if the first is not the known value.
+        """
         if self.failures >= MOST_FAILURES:
             return None
-        stacks = stacked(point, lines)
         try:
-            parts = self.many(point.inputs, stacks)
+            parts = self.many(inputs, stacks)
             if parts is None:
                 return None
-            rows = _flat(parts)
+            found = known(_flat(parts))
         except Exception:  # vmap refuses control flow that depends on values, and a row may be outside of the domain
-            self.failures += 1
-            return None
-        rows = rows if point.projection is None else rows @ point.projection.T
-        room = SAME * point.rounding()
-        if rows.shape[1:] != point.value.shape or not (np.abs(rows[0] - point.value) <= room).all():
-            self.failures += 1
-            return None
-        self.failures = 0
-        legal = np.isfinite(rows).all(axis=1)
-        if point.runner.target.valid is not None:
-            legal &= [point.runner.accepts(_with_row(point.inputs, stacks, k)) for k in range(len(rows))]
-        return [row if fine else None for row, fine in zip(rows[1:], legal[1:].tolist(), strict=True)]
+            found = None
+        self.failures = 0 if found is not None else self.failures + 1
+        return found
 
 
-def stacked(point: Point, lines: Lines) -> dict[int, Array]:
+def stacked(inputs: Inputs, lines: Lines) -> dict[int, Array]:
     """For each input that is moved its value and that at every step, along a new first axis."""
     count = 1 + sum(len(steps) for _, steps in lines)
     stacks: dict[int, Array] = {}
     for i in dict.fromkeys(i for direction, _ in lines for i in direction):
-        x = np.asarray(point.inputs[i])
+        x = np.asarray(inputs[i])
         moves = next(direction[i] for direction, _ in lines if i in direction)
         stack = np.empty((count, *x.shape), np.result_type(x.dtype, np.asarray(moves).dtype))
         stack[...] = x
@@ -73,7 +64,8 @@ def stacked(point: Point, lines: Lines) -> dict[int, Array]:
     return stacks
 
 
-def _with_row(inputs: Inputs, stacks: dict[int, Array], k: int) -> Inputs:
+def with_row(inputs: Inputs, stacks: dict[int, Array], k: int) -> Inputs:
+    """The inputs of one row."""
     return tuple(stacks[i][k] if i in stacks else x for i, x in enumerate(inputs))
 
 

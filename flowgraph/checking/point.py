@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.batches import stacked
+from flowgraph.checking.batches import SAME, Direction, Lines, stacked, with_row
 from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
@@ -21,8 +21,6 @@ UNIT = 2.0**-53
 MANY_OUTPUTS = 4096
 SUMS = 8
 LEAST_BATCH = 3  # evaluations for which a batch pays
-
-Direction = dict[int, Array]
 
 
 @dataclass
@@ -79,18 +77,33 @@ class Point:
         """F(x + h d), None where that is outside the domain."""
         return self.along_all([(direction, [h])])[0][0]
 
-    def along_all(self, lines: Sequence[tuple[Direction, list[float]]]) -> list[list[Array | None]]:
+    def along_all(self, lines: Lines) -> list[list[Array | None]]:
         """F(x + h d) for the steps h of every direction; of a framework's function in one call where that can be."""
         count = sum(len(steps) for _, steps in lines)
-        if count >= LEAST_BATCH and self.runner.batches is not None:
-            flat = iter(self.runner.batch(self, lines) or ())
-            found = [list(islice(flat, len(steps))) for _, steps in lines]
-            if found[-1]:
-                return found
-        if count >= LEAST_BATCH and self.runner.is_plain:
-            flat = iter(self._rows(self.runner.outputs(self.inputs, stacked(self, lines), count)))
-            return [list(islice(flat, len(steps))) for _, steps in lines]
+        if count >= LEAST_BATCH:
+            stacks = stacked(self.inputs, lines)
+            found = self._batched(stacks)
+            if found is None and self.runner.is_plain:
+                found = self._rows(self.runner.outputs(self.inputs, stacks, count))
+            if found is not None:
+                flat = iter(found)
+                return [list(islice(flat, len(steps))) for _, steps in lines]
         return [[self._value(self.moved(direction, h)) for h in steps] for direction, steps in lines]
+
+    def _batched(self, stacks: dict[int, Array]) -> list[Array | None] | None:
+        """The values of all rows but the first in one call; None where that is not to be had."""
+        rows = self.runner.batch(self.inputs, stacks, self._known)
+        if rows is None:
+            return None
+        legal = np.isfinite(rows).all(axis=1)
+        if self.runner.target.valid is not None:
+            legal &= [self.runner.accepts(with_row(self.inputs, stacks, k)) for k in range(len(rows))]
+        return [row if fine else None for row, fine in zip(rows[1:], legal[1:].tolist(), strict=True)]
+
+    def _known(self, rows: Array) -> Array | None:
+        rows = rows if self.projection is None else rows @ self.projection.T
+        same = rows.shape[1:] == self.value.shape and (np.abs(rows[0] - self.value) <= SAME * self.rounding()).all()
+        return rows if same else None
 
     def _rows(self, outputs: list[Any]) -> list[Array | None]:
         """The elements of each output; None for what is missing, is not finite, or has another form."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,6 @@ from flowgraph.checking.recording import recorded
 from flowgraph.checking.batches import Batches
 from flowgraph.checking.scope import Stopwatch
 from flowgraph.checking.target import Array, Inputs, Target
-
-if TYPE_CHECKING:
-    from flowgraph.checking.batches import Lines
-    from flowgraph.checking.point import Point
 
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 NUMBERS = (np.ndarray, np.generic, float, int)
@@ -116,12 +112,12 @@ class Runner:
             inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self.target.fprop, *self._own(inputs))
 
-    def batch(self, point: Point, lines: Lines) -> list[Array | None] | None:
-        """The values along lines in one call; None where the target cannot, or writes into what it is given."""
+    def batch(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
+        """The rows of `Batches.rows`; None where the target cannot, or writes into what it is given."""
         if self.batches is None or self.shields or self.draws:
             return None
-        found = self.batches.values(point, lines)
-        self.evaluations += len(found or ())
+        found = self.batches.rows(inputs, stacks, known)
+        self.evaluations += 0 if found is None else len(found) - 1
         return found
 
     def bprop(self, grad: Value, output: Value, inputs: Inputs) -> Value:

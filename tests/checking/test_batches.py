@@ -32,14 +32,14 @@ def one_by_one(point, lines):
     return [point._value(point.moved(direction, h)) for direction, steps in lines for h in steps]
 
 
-def doubled(many=None):
-    return Target.of_functions(lambda a, b: np.exp(a) @ b, lambda g, y, a, b: (a, b), (X, W)), many
+def product():
+    return Target.of_functions(lambda a, b: np.exp(a) @ b, lambda g, y, a, b: (a, b), (X, W))
 
 
 def test_a_stack_holds_the_point_and_every_step():
-    point = point_of(doubled()[0])
+    point = point_of(product())
     lines = lines_of(point)
-    stacks = stacked(point, lines)
+    stacks = stacked(point.inputs, lines)
     rows = [point.moved(direction, h) for direction, steps in lines for h in steps]
     for i, x in enumerate(point.inputs):
         np.testing.assert_array_equal(stacks[i], np.stack([x, *(row[i] for row in rows)]))
@@ -70,7 +70,7 @@ def test_torch_functions_in_one_vmap(name):
     given = [torch.tensor(x) if isinstance(x, np.ndarray) else x for x in inputs]
     point = point_of(framework_target(function, given))
     lines = lines_of(point)
-    found = point.runner.batches.values(point, lines)
+    found = point._batched(stacked(point.inputs, lines))
     assert found is not None
     for row, needed in zip(found, one_by_one(point, lines), strict=True):
         np.testing.assert_allclose(row, needed, rtol=1e-13, atol=1e-14)
@@ -78,12 +78,12 @@ def test_torch_functions_in_one_vmap(name):
 
 def test_rows_that_valid_refuses_or_that_are_not_finite_are_left_out():
     point = point_of(Target.of_functions(lambda a: 1 / a, lambda g, y, a: (a,), (np.array([1.0]),)))
-    batches = Batches(lambda inputs, stacks: [1 / stacks[0]])
+    point.runner.batches = Batches(lambda inputs, stacks: [1 / stacks[0]])
     line = [({0: np.ones(1)}, [-1.0, 1.0])]
     with np.errstate(divide="ignore"):
-        assert batches.values(point, line)[0] is None
+        assert point._batched(stacked(point.inputs, line))[0] is None
     object.__setattr__(point.runner.target, "valid", lambda a: a < 1.5)
-    assert batches.values(point, [({0: np.ones(1)}, [0.25, 1.0])])[1] is None
+    assert point._batched(stacked(point.inputs, [({0: np.ones(1)}, [0.25, 1.0])]))[1] is None
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_rows_that_valid_refuses_or_that_are_not_finite_are_left_out():
 )
 def test_what_is_not_the_function_is_not_believed_and_not_asked_for_ever(many):
     asked = []
-    batches = Batches(lambda inputs, stacks: asked.append(1) or many(inputs, stacks))
-    point = point_of(doubled()[0])
+    point = point_of(product())
+    point.runner.batches = Batches(lambda inputs, stacks: asked.append(1) or many(inputs, stacks))
     for _ in range(5):
-        assert batches.values(point, lines_of(point)) is None
+        assert point._batched(stacked(point.inputs, lines_of(point))) is None
     assert len(asked) == MOST_FAILURES
 
 
