@@ -12,8 +12,8 @@ from flowgraph.checking.target import Array, Inputs
 MOST_FAILURES = 3  # in a row: what vmap refuses once it mostly refuses again, and a refusal costs as much as a call
 SAME = 2.0  # roundings of a value that is computed well: a stack may be summed up in another order than one array
 
-Direction = dict[int, Array]
-Lines = Sequence[tuple[Direction, list[float]]]
+Lines = Sequence[tuple[dict[int, Array], list[float]]]
+"""Directions, each with the steps along it."""
 
 
 class Batches:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.batches import SAME, Direction, Lines, stacked, with_row
+from flowgraph.checking.batches import SAME, Lines, stacked, with_row
 from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
@@ -21,6 +21,8 @@ UNIT = 2.0**-53
 MANY_OUTPUTS = 4096
 SUMS = 8
 LEAST_BATCH = 3  # evaluations for which a batch pays
+
+Direction = dict[int, Array]
 
 
 @dataclass
@@ -95,10 +97,12 @@ class Point:
         rows = self.runner.batch(self.inputs, stacks, self._known)
         if rows is None:
             return None
-        legal = np.isfinite(rows).all(axis=1)
-        if self.runner.target.valid is not None:
-            legal &= [self.runner.accepts(with_row(self.inputs, stacks, k)) for k in range(len(rows))]
-        return [row if fine else None for row, fine in zip(rows[1:], legal[1:].tolist(), strict=True)]
+        finite = np.isfinite(rows[1:]).all(axis=1).tolist()
+        accepts = self.runner.accepts if self.runner.target.valid is not None else lambda _: True
+        return [
+            row if fine and accepts(with_row(self.inputs, stacks, k)) else None
+            for k, (row, fine) in enumerate(zip(rows[1:], finite, strict=True), 1)
+        ]
 
     def _known(self, rows: Array) -> Array | None:
         rows = rows if self.projection is None else rows @ self.projection.T

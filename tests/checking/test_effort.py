@@ -41,6 +41,7 @@ def test_a_slow_function_keeps_to_the_seconds():
 def test_a_slow_function_of_a_framework_keeps_to_them():
     torch = pytest.importorskip("torch")
     x = torch.tensor([0.5, 1.5])
+    spent(torch.sin, x)  # what torch imports at its first gradient takes most of a second
     assert spent(slow, x) < 1.2 * EFFORTS["fast"].framework + SLACK
 
 
