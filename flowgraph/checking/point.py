@@ -97,7 +97,7 @@ class Point:
         rows = self.runner.batch(self.inputs, stacks, self._known)
         if rows is None:
             return None
-        finite = np.isfinite(rows[1:]).all(axis=1).tolist()
+        finite = [bool(np.isfinite(row).all()) for row in rows[1:]]
         accepts = self.runner.accepts if self.runner.target.valid is not None else lambda _: True
         return [
             row if fine and accepts(with_row(self.inputs, stacks, k)) else None
