@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.recording import recorded
 from flowgraph.checking.batches import Batches
+from flowgraph.checking.recording import recorded
 from flowgraph.checking.scope import Stopwatch
 from flowgraph.checking.target import Array, Inputs, Target
 
