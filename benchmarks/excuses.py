@@ -18,10 +18,10 @@ from typing import Any
 
 from benchmarks.kept import Kept
 from flowgraph.checking import Target
-from flowgraph.checking.check import with_defaults
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.escalate import EXCUSES
 from flowgraph.checking.scope import Scope
+from flowgraph.checking.settings import with_settings
 
 
 def judged(entry: Any, without: Iterable[str] = ()) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def judged(entry: Any, without: Iterable[str] = ()) -> dict[str, Any]:
         entry.fprop, entry.bprop, entry.inputs, valid=options["valid"], second=options["second"]
     )
     scope = Scope(strict=True, without=frozenset(without))
-    examination = examined(with_defaults(target), options["order"], scope=scope)
+    examination = examined(with_settings(target, {}, defaults=True), options["order"], scope=scope)
     inner = examination.inner
     wrong = bool(examination.wrong or (inner is not None and inner.wrong))
     return {"wrong": wrong, "excused": dict(examination.excused)}

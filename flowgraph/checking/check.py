@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowgraph.box import Box
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_box import check_built, check_case, check_class
 from flowgraph.checking.check_function import check_function
 from flowgraph.checking.check_graph import check_graph
-from flowgraph.checking.check_target import BUDGET, SECONDS, check_target, shielded
+from flowgraph.checking.check_target import check_target, shielded
 from flowgraph.checking.frameworks import check_framework
 from flowgraph.checking.report import Report
-from flowgraph.checking.reproduce import definition_of
-from flowgraph.checking.scope import Asked, Words
+from flowgraph.checking.scope import EFFORTS, Asked, Words
+from flowgraph.checking.settings import with_settings
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 
 if TYPE_CHECKING:
-    from flowgraph.checking.frameworks.recognition import FrameworkName
-
-
-class Effort(NamedTuple):
-    """How much one target may take: calls of fprop, and seconds of the processor.
-
-    Those are more where a framework runs the function, which may compile it for every shape.
-    """
-
-    budget: int
-    seconds: float
-    framework_seconds: float
-
-
-EFFORTS = {
-    "fast": Effort(2_000, 0.5, 1.0),
-    "normal": Effort(BUDGET, SECONDS, 12.0),
-    "thorough": Effort(300_000, 15.0, 60.0),
-}
+    from flowgraph.checking.frameworks.target import FrameworkName
 
 
 def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
@@ -81,10 +61,14 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
 
     `valid(*inputs)` says which derived inputs are within the contract, where fprop does not raise outside of it; of a
     box it is called with the children, and with the settings that it names. `vary=` and `fixed=` choose what is varied:
-    any of "values", "shapes", "settings", "dtypes", and names of inputs. `order=2` also checks the second derivative:
-    of boxes by their gradient graph, of functions through `second`, the bprop of bprop, if it is given. `budget` bounds
-    the calls of fprop. `effort` bounds them and the seconds of the processor for one target: "fast" (0.5 s, 1 s where a
-    framework runs it), "normal" (3 s, 12 s), "thorough" (15 s, 60 s); what is wrong takes up to 1.5 s more to explain.
+    any of "values", "shapes", "settings", "dtypes", and names of inputs. What is given by name, `axis=1`, is an
+    argument of the function; of one written in NumPy it is a setting, which its bprop is given too if it takes it.
+
+    `order=2` also checks the second derivative: of boxes by their gradient graph, of functions through `second`, the
+    bprop of bprop, if it is given. `budget` bounds the calls of fprop. `effort` bounds them and the seconds of the
+    processor: "fast" (0.5 s for a function, 1 s where a framework runs it or for a class of boxes, 4 s for a graph),
+    "normal" (3 s, 12 s, 6 s, 30 s), "thorough" (five times these); what is wrong takes up to 0.5 s, 1.5 s or 3 s more
+    to explain.
     Raises UsageError for what cannot be checked, and for options that a target does not have.
 
     >>> import numpy as np, flowgraph as fg
@@ -93,14 +77,12 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     """
     if effort not in EFFORTS:
         raise UsageError(f"check: effort={effort!r} is not known; there are {', '.join(EFFORTS)}")
-    limits = EFFORTS[effort]
-    budget = budget or (None if effort == "normal" else limits.budget)
-    asked = Asked(order, seed, budget, valid, names, strict, vary, fixed)
+    asked = Asked(order, seed, budget, valid, names, strict, vary, fixed, EFFORTS[effort])
     with shielded():
         if bprop is None:
-            return _of_its_own_kind(target, inputs, feeds, asked, framework, limits)
-        pair = Target.of_functions(target, bprop, inputs, names, valid, second)
-        return check_target(with_defaults(pair), order, seed, budget, limits.seconds, scope=asked.scope(strict=False))
+            return _of_its_own_kind(target, inputs, feeds, asked, framework)
+        pair = with_settings(Target.of_functions(target, bprop, inputs, names, valid, second), feeds, defaults=True)
+        return check_target(pair, order, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
 
 
 def _of_its_own_kind(
@@ -109,19 +91,20 @@ def _of_its_own_kind(
     feeds: Mapping[str, Any],
     asked: Asked,
     framework: str | None,
-    limits: Effort,
 ) -> Report:
     """Without a bprop: the target knows its own."""
     if isinstance(target, Graph):
         return check_graph(target, _feeds(inputs, feeds), asked)
     if callable(target) and not _is_of_boxes(target):
-        foreign = check_framework(target, inputs, feeds, asked, framework, limits.framework_seconds)
+        foreign = check_framework(target, inputs, feeds, asked, framework)
         if foreign is not None:
             return foreign
+    if callable(target) and not _is_of_boxes(target):
+        return check_function(target, inputs, feeds, asked)
     if feeds:
         raise UsageError(
-            f"check: found {next(iter(feeds))}=, but only the inputs of a graph and the arguments of a function of "
-            "torch, JAX, autograd or MyGrad are given by name"
+            f"check: found {next(iter(feeds))}=, but only the inputs of a graph and the arguments of a function are "
+            "given by name"
         )
     if isinstance(target, type) and issubclass(target, Box):
         _alone(target.__name__, inputs)
@@ -132,8 +115,6 @@ def _of_its_own_kind(
     if isinstance(target, Case):
         asked.refuse("a case is checked at its own values", "valid", "vary", "fixed", "names")
         return check_case(target, asked, vary=False, regimes=False)
-    if callable(target):
-        return check_function(target, inputs, asked)
     raise UsageError(f"check: found {type(target).__name__}, needs a box class, a box, a Graph, or a function")
 
 
@@ -153,65 +134,3 @@ def _alone(name: str, inputs: tuple[Any, ...]) -> None:
             f"check: found {len(inputs)} values beside {name}, which draws its own from its declarations; "
             f"add an example to the class for values of yours"
         )
-
-
-@dataclass(frozen=True)
-class WithSettings:
-    """A function whose last arguments go by name."""
-
-    function: Callable[..., Any]
-    names: tuple[str, ...]
-
-    def __call__(self, *arguments: Any) -> Any:
-        """The function's value, with its last arguments by name."""
-        count = len(arguments) - len(self.names)
-        return self.function(*arguments[:count], **dict(zip(self.names, arguments[count:], strict=True)))
-
-
-@dataclass(frozen=True)
-class WithoutSettings:
-    """A function of the inputs alone, which is given the settings that it names."""
-
-    function: Callable[..., Any]
-    names: tuple[str, ...]
-
-    def __call__(self, *inputs: Any) -> Any:
-        """The function's value, given those of the settings that it names."""
-        count = len(inputs) - len(self.names)
-        known = _defaults(self.function, 0)
-        settings = dict(zip(self.names, inputs[count:], strict=True))
-        return self.function(*inputs[:count], **{name: settings[name] for name in settings if name in known})
-
-
-def with_defaults(target: Target) -> Target:
-    """The target with the float defaults of its functions as further inputs; itself where it has none."""
-    count = len(target.inputs)
-    of_fprop, of_bprop = _defaults(target.fprop, count), _defaults(target.bprop, count + 2)
-    shared = {
-        name: value for name, value in of_bprop.items() if type(value) is float and of_fprop.get(name, None) == value
-    }
-    bound = any(name not in of_fprop for name in of_bprop)  # `lambda g, y, x, k2=k * k`: it would not follow k
-    if bound or not shared or target.second is not None or set(shared) & set(target.names):
-        return target
-    names = tuple(shared)
-    return replace(
-        target,
-        fprop=WithSettings(target.fprop, names),
-        bprop=WithSettings(target.bprop, names),
-        inputs=(*target.inputs, *shared.values()),
-        names=(*target.names, *names),
-        defaulted=len(names),
-        valid=None if target.valid is None else WithoutSettings(target.valid, names),
-        definition=(*definition_of("fprop", target.fprop), *definition_of("bprop", target.bprop)),
-    )
-
-
-def _defaults(function: Callable[..., Any], given: int) -> Mapping[str, Any]:
-    """The parameters that have a default, beyond the first `given` positions."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return {}
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    taken = {p.name for p in positional[:given]} | {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY}
-    return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in taken}

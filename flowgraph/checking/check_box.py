@@ -17,13 +17,11 @@ from flowgraph.checking.describe import Failure
 from flowgraph.checking.gradient_target import gradient_target
 from flowgraph.checking.report import Report, combined, nothing, with_failures
 from flowgraph.checking.runner import parts
-from flowgraph.checking.scope import Asked
+from flowgraph.checking.scope import NORMAL, Asked
 from flowgraph.checking.structure import made_positive_definite
 from flowgraph.checking.target import Array
 from flowgraph.errors import UsageError
 
-BUDGET = 60_000
-SECONDS = 6.0
 ROUNDING = 1e-6
 REDRAWS: tuple[Callable[[Array], Array], ...] = (
     lambda x: x,
@@ -55,8 +53,8 @@ def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = Tr
     if not usable:
         raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
     share_of = len(usable) * asked.order
-    share = replace(asked, budget=(asked.budget or BUDGET) // share_of)
-    reports = [check_case(case, share, SECONDS / share_of, vary=vary, title=name) for case in usable]
+    share = replace(asked, budget=asked.calls // share_of)
+    reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
     if len(usable) < len(found):
         reports[0].warnings.append(f"valid= refuses {len(found) - len(usable)} of {len(found)} examples")
     return combined(name, reports, asked.seed)
@@ -83,7 +81,7 @@ def _is_legal(case: Case, valid: Callable[..., Any] | None, vary: bool) -> bool:
 
 
 def check_case(
-    case: Case, asked: Asked, seconds: float = SECONDS, *, vary: bool = True, regimes: bool = True, title: str = ""
+    case: Case, asked: Asked, seconds: float = NORMAL.box, *, vary: bool = True, regimes: bool = True, title: str = ""
 ) -> Report:
     """One example; at order 2 its gradient graph too. Without `regimes` at its own values only."""
     plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)

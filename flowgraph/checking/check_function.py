@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from flowgraph.checking.check_target import check_target
 from flowgraph.checking.report import Report, combined
 from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.scope import Asked
+from flowgraph.checking.settings import with_settings
 from flowgraph.checking.target import Target, is_differentiable, name_of
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 
-SECONDS = 8.0
+IN_PLACE = 2  # times the seconds of a function, for the boxes of its graph
 
 
 @dataclass
@@ -28,13 +29,15 @@ class TracedFunction:
 
     function: Callable[..., Any]
     names: tuple[str, ...]
+    positional: int
     _graphs: dict[Hashable, tuple[Graph, tuple[Box, ...]]] = field(default_factory=dict)
 
     def graph(self, *inputs: Any) -> tuple[Graph, tuple[Box, ...]]:
         """The graph for arguments of these shapes, dtypes and settings, and its leaves."""
+        moved = self.differentiates
         try:
             key: Hashable = tuple(
-                (np.shape(x), np.asarray(x).dtype) if is_differentiable(x) else (type(x), x) for x in inputs
+                (np.shape(x), np.asarray(x).dtype) if moved(i, x) else (type(x), x) for i, x in enumerate(inputs)
             )
             if key not in self._graphs:
                 self._graphs[key] = self._traced(inputs)
@@ -42,11 +45,15 @@ class TracedFunction:
         except TypeError:  # a setting that cannot be hashed, such as an array
             return self._traced(inputs)
 
+    def differentiates(self, i: int, x: Value) -> bool:
+        """Whether it is by this argument: what is given by name is a setting."""
+        return i < self.positional and is_differentiable(x)
+
     def _traced(self, inputs: tuple[Any, ...]) -> tuple[Graph, tuple[Box, ...]]:
         leaves: list[Box] = []
         arguments: list[Any] = []
-        for name, x in zip(self.names, inputs, strict=True):
-            if is_differentiable(x):
+        for i, (name, x) in enumerate(zip(self.names, inputs, strict=True)):
+            if self.differentiates(i, x):
                 leaves.append(Input(name, shape=np.shape(x), dtype=np.asarray(x).dtype))
                 arguments.append(leaves[-1])
             else:
@@ -63,7 +70,7 @@ class TracedFunction:
 
     def feeds(self, graph: Graph, leaves: Sequence[Box], inputs: Sequence[Any]) -> dict[Any, Any]:
         """The values of the leaves that the graph reads."""
-        values = [np.asarray(x) for x in inputs if is_differentiable(x)]
+        values = [np.asarray(x) for i, x in enumerate(inputs) if self.differentiates(i, x)]
         return {leaf: value for leaf, value in zip(leaves, values, strict=True) if leaf in graph}
 
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
@@ -74,41 +81,37 @@ class TracedFunction:
         arriving = tuple(grad) if len(graph.outputs) > 1 else grad[0] if isinstance(grad, tuple | list) else grad
         found = run.bprop(arriving, wrt=read, unused="zeros") if read else {}
         left = iter(leaves)
-        return tuple(_own(found, next(left), x) if is_differentiable(x) else None for x in inputs)
+        own = inputs[: self.positional]
+        return tuple(_own(found, next(left), x) if is_differentiable(x) else None for x in own)
 
 
 def check_function(
     function: Callable[..., Any],
     inputs: tuple[Any, ...],
+    keywords: Mapping[str, Any],
     asked: Asked,
 ) -> Report:
     """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
     target = Target.of_functions(function, _no_bprop, inputs, asked.names, asked.valid)
-    traced = TracedFunction(function, tuple(name if name.strip() else "x" for name in target.names))
-    target = Target(
-        function,
-        traced.bprop,
-        target.inputs,
-        target.names,
-        target.name,
-        target.differentiated,
-        valid=asked.valid,
-        code=(function,),
-        may_share=True,
-        definition=_definition(function, target.inputs),
-    )
+    definition = _definition(function, target.inputs)
+    target = replace(with_settings(target, keywords), code=(function,), may_share=True, definition=definition)
+    names = tuple(name if name.strip() else "x" for name in target.names)
+    traced = TracedFunction(target.fprop, names, len(inputs))
+    target = replace(target, bprop=traced.bprop)
     seed = asked.seed
     graph, leaves = traced.graph(*target.inputs)
     read = [leaf for leaf in leaves if leaf in graph]
     run = graph.fprop(traced.feeds(graph, leaves, target.inputs))
-    boxes = boxes_in_place(graph, run, read, seed, SECONDS)
-    whole = check_target(target, 1, seed, asked.budget, scope=asked.scope(strict=False))
+    boxes = boxes_in_place(graph, run, read, seed, IN_PLACE * asked.effort.function)
+    whole = check_target(target, 1, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
     if whole.verdict == "fail" and not any(report.failures for report in boxes):
-        boxes = boxes_in_place(graph, run, read, seed, SECONDS, regimes=True)
+        boxes = boxes_in_place(graph, run, read, seed, IN_PLACE * asked.effort.function, regimes=True)
     report = joined(target.name, boxes, whole, seed)
     if asked.order < 2 or report.verdict == "fail":
         return report
-    second = check_graph(graph, traced.feeds(graph, leaves, target.inputs), Asked(asked.order, seed, asked.budget))
+    second = check_graph(
+        graph, traced.feeds(graph, leaves, target.inputs), Asked(asked.order, seed, asked.budget, effort=asked.effort)
+    )
     return combined(target.name, [report, second], seed)
 
 
@@ -119,10 +122,10 @@ def _definition(function: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[
         "import flowgraph as fg",
         *definition_of("fprop", function),
         "",
-        "def bprop(grad, output, *inputs):",
+        "def bprop(grad, output, *inputs, **settings):",
         f"    leaves = [fg.Parameter(x) if i in {positions} else x for i, x in enumerate(inputs)]",
         f"    wrt = [leaves[i] for i in {positions}]",
-        "    grads = fg.Graph(fprop(*leaves)).fprop().bprop(grad, wrt=wrt, unused='zeros')",
+        "    grads = fg.Graph(fprop(*leaves, **settings)).fprop().bprop(grad, wrt=wrt, unused='zeros')",
         f"    return [grads[leaf] if i in {positions} else None for i, leaf in enumerate(leaves)]",
     )
 

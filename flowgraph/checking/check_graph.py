@@ -13,18 +13,17 @@ from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.box_target import differentiable, target_of
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check_target import BUDGET, check_target
+from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import leaves_in_parts
 from flowgraph.checking.report import Report, combined, with_failures
-from flowgraph.checking.runner import Stopwatch
-from flowgraph.checking.scope import Asked, Scope
+from flowgraph.checking.scope import Asked, Scope, Stopwatch
 from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 
-SECONDS = 20.0
+IN_PLACE = 2 / 3  # of the seconds of a graph, for its boxes; the rest is for it as a whole
 BUDGET_OF_A_BOX = 6_000
 
 
@@ -34,25 +33,27 @@ def check_graph(graph: Graph, feeds: Mapping[Any, Any], asked: Asked) -> Report:
     asked.refuse("the boxes of a graph have names", "names")
     twin, leaves = in_double(graph)
     fed = {leaves.get(key, key) if isinstance(key, Box) else key: value for key, value in feeds.items()}
-    return _check(*leaves_in_parts(twin, fed), "graph", asked.order, asked.seed, asked.budget)
+    return _check(*leaves_in_parts(twin, fed), "graph", asked)
 
 
-def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, order: int, seed: int, budget: int | None) -> Report:
+def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, asked: Asked) -> Report:
+    order, seed = asked.order, asked.seed
     run = graph.fprop(feeds, seed=seed)
     wrt = tuple(graph.parameters) or tuple(box for box in graph.inputs if box.dtype.kind == "f")
     if not wrt:
         raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
-    share = (budget or BUDGET) / BUDGET
-    reports = boxes_in_place(graph, run, wrt, seed, SECONDS * share)
+    seconds = asked.effort.graph / order * asked.calls / asked.effort.budget
+    scope = replace(asked.scope(strict=True), strict=True)
+    reports = boxes_in_place(graph, run, wrt, seed, seconds * IN_PLACE)
     target = graph_target(graph, run, wrt, name)
-    whole = check_target(target, 1, seed, budget, SECONDS * share, regimes=False, scope=Scope(strict=True))
+    whole = check_target(target, 1, seed, asked.calls, seconds * (1 - IN_PLACE), regimes=False, scope=scope)
     report = joined(name, reports, whole, seed)
     if order < 2 or report.verdict == "fail":
         return report
     gradients = gradient(_total(graph), wrt)
     inner = Graph(*gradients)
     left = {key: value for key, value in feeds.items() if key in inner}
-    second = _check(inner, left, f"the gradient graph of {name}", order - 1, seed, budget)
+    second = _check(inner, left, f"the gradient graph of {name}", replace(asked, order=order - 1))
     return combined(name, [report, second], seed)
 
 
@@ -175,19 +176,21 @@ def boxes_in_place(
         if watch.seconds() > seconds:
             left += 1
             continue
-        report = _box_in_place(graph, run, box, seed, regimes)
+        report = _box_in_place(graph, run, box, seed, regimes, min(2.0, max(seconds - watch.seconds(), 0.1)))
         if report is not None:
             reports[box] = report
     found = [reports[box] for box in boxes if box in reports]
     if left and found:
-        text = f"the time was used up before {left} of {len(boxes)} boxes were looked at in place; give budget="
+        text = (
+            f"the time was used up before {left} of {len(boxes)} boxes were looked at in place; give effort='thorough'"
+        )
         last = found[-1]
         verdict = last.verdict if last.failures else "undecided"
         found[-1] = replace(last, verdict=verdict, warnings=[*last.warnings, text])
     return found
 
 
-def _box_in_place(graph: Graph, run: Run, box: Box, seed: int, regimes: bool) -> Report | None:
+def _box_in_place(graph: Graph, run: Run, box: Box, seed: int, regimes: bool, seconds: float) -> Report | None:
     """None for a box that has no gradient or reads several outputs; a tuple has no perturbation of its own."""
     values = [run[child] for child in box.children]
     if any(isinstance(value, tuple) for value in values):
@@ -198,7 +201,7 @@ def _box_in_place(graph: Graph, run: Run, box: Box, seed: int, regimes: bool) ->
         return None
     target, calls = target_of(case, vary=False, title=title)
     try:
-        report = check_target(target, 1, seed, BUDGET_OF_A_BOX, 2.0, regimes, Scope(strict=True))
+        report = check_target(target, 1, seed, BUDGET_OF_A_BOX, seconds, regimes, Scope(strict=True))
     except ValueError as reason:
         if "cannot be run" not in str(reason):
             raise

@@ -13,19 +13,17 @@ import numpy as np
 from flowgraph.checking.code_constants import numbers_in, sizes_in, words_in
 from flowgraph.checking.contract import contract
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.layout import side_effects
 from flowgraph.checking.point import Point
 from flowgraph.checking.precision import other_types
 from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import shape_regimes
 from flowgraph.checking.regimes_values import constant_regimes, value_regimes
 from flowgraph.checking.report import Report, report_of
-from flowgraph.checking.scope import EVERYTHING, Scope
+from flowgraph.checking.runner import OutOfTime
+from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.second_order import second_order
 from flowgraph.checking.target import Inputs, Target
 
-BUDGET = 60_000
-SECONDS = 3.0
 SLOW = 2e-3  # seconds of one fprop
 
 
@@ -34,7 +32,7 @@ def check_target(
     order: int = 1,
     seed: int = 0,
     budget: int | None = None,
-    seconds: float = SECONDS,
+    seconds: float = NORMAL.function,
     regimes: bool = True,
     scope: Scope = EVERYTHING,
 ) -> Report:
@@ -52,16 +50,20 @@ def examined(
     order: int = 1,
     seed: int = 0,
     budget: int | None = None,
-    seconds: float = SECONDS,
+    seconds: float = NORMAL.function,
     regimes: bool = True,
     scope: Scope = EVERYTHING,
 ) -> Examination:
     """The examination alone: what is wrong is known, but not yet made small and explained."""
     scope.demand_known(target)
     with shielded():
-        examination = Examination.begin(target, seed, budget or BUDGET, seconds, scope)
+        examination = Examination.begin(target, seed, budget or NORMAL.budget, seconds, scope)
         try:
             _phases(examination, order, regimes)
+        except OutOfTime:
+            examination.warn("budget", "the time was used up before all regimes were visited")
+            if not examination.visited:
+                examination.unchecked = "the time was used up at the example: give a higher effort="
         finally:
             examination.runner.restore_random_state()
     return examination
@@ -85,8 +87,7 @@ def shielded() -> Iterator[None]:
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:
     target, rng = examination.target, examination.rng
-    side_effects(examination, "the example", examination.inputs)
-    point = examination.point("the example", examination.inputs)
+    point = examination.watched_point("the example", examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))
         raise ValueError(
@@ -141,7 +142,6 @@ def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]
         if examination.runner.used() > share or examination.broken:
             examination.warn("budget", "the budget was used up before all regimes were visited")
             break
-        side_effects(examination, regime, inputs)
         if examination.visit(regime, inputs) is not None:
             legal.append(inputs)
         after_failure += bool(examination.wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
@@ -40,6 +41,11 @@ class ValueMismatch:
         """The input that it is about; None along a direction in several."""
         return next(iter(self.direction)) if len(self.direction) == 1 else None
 
+    @property
+    def clarity(self) -> float:
+        """How many tolerances it is large."""
+        return abs(self.analytic - self.numeric) / (self.tolerance + 1e-300)
+
     def clear(self, factor: float) -> bool:
         """Whether the mismatch is `factor` times the tolerance, away from kinks, so that little can explain it away."""
         gap = abs(self.analytic - self.numeric)
@@ -60,6 +66,8 @@ class FormFault:
     grad: Array | None = None
     child: int | None = None
     loud: str = ""
+
+    clarity: ClassVar[float] = math.inf
 
     def clear(self, factor: float) -> bool:
         """Nothing is known of how clear it is."""
@@ -144,8 +152,13 @@ def _fault_of_form(point: Point, i: int, gradient: Array | None) -> FormFault | 
 
 def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
     """bprop at a point, with whatever is wrong with the form of its answer."""
+    return ask_for(point, point.arriving(grad), grad)
+
+
+def ask_for(point: Point, arriving: Value, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
+    """The same for an incoming gradient in the structure of the output."""
     try:
-        result = point.gradients(grad)
+        result = point.runner.bprop(arriving, point.output, point.inputs)
     except OpenChoiceError:  # this gradient is of no loss that has one
         return None, []
     except Exception as error:
@@ -172,12 +185,17 @@ def gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, fl
     return found
 
 
-def compare(point: Point, grads: list[Array], directions: list[Direction], tally: Tally) -> list[Suspicion]:
-    """All grads against all directions; the slopes of a direction serve every grad."""
+Answered = tuple[Gradients | None, list[FormFault]]
+
+
+def compare(
+    point: Point, grads: list[Array], directions: list[Direction], tally: Tally, first: Answered | None = None
+) -> list[Suspicion]:
+    """All grads against all directions; the slopes of a direction serve every grad. `first` is a known answer."""
     suspicions: list[Suspicion] = []
     answers: list[tuple[Array, Gradients]] = []
-    for grad in grads:
-        gradients, faults = ask(point, grad)
+    for k, grad in enumerate(grads):
+        gradients, faults = first if first is not None and k == 0 else ask(point, grad)
         suspicions += faults
         if gradients is None:
             break
@@ -191,24 +209,35 @@ def compare(point: Point, grads: list[Array], directions: list[Direction], tally
         answers.append((grad, gradients))
     if not answers:
         return suspicions
-    for direction in directions:
-        slopes = point.slopes(direction)
+    for direction, slopes in zip(directions, _settled_slopes(point, directions), strict=True):
         if slopes is None:
             tally.undecided += 1
             continue
-        if _wide(slopes):
-            slopes = point.slopes(direction, depth=10) or slopes
-        for grad, gradients in answers:
-            suspicion = judge(point, grad, gradients, direction, slopes, tally)
-            if suspicion is not None:
-                suspicions.append(suspicion)
+        suspicions += _against(point, answers, direction, slopes, tally)
     return suspicions
 
 
+def _settled_slopes(point: Point, directions: list[Direction]) -> list[Slopes | None]:
+    """By few steps, by more of them where these do not tell the slope."""
+    found = point.slopes_of(directions)
+    wide = [k for k, slopes in enumerate(found) if slopes is not None and _wide(slopes)]
+    for k, slopes in zip(wide, point.slopes_of([directions[k] for k in wide], depth=10), strict=True):
+        found[k] = slopes or found[k]
+    return found
+
+
 def _wide(slopes: Slopes) -> bool:
-    typical = np.abs(slopes.value).max() if slopes.value.size else 0.0
-    smooth = ~slopes.kinked
-    return bool(np.any(slopes.error[smooth] > 1e-7 * (np.abs(slopes.value[smooth]) + 1e-3 * typical) + 1e-290))
+    size = np.abs(slopes.value)
+    room = 1e-7 * (size + 1e-3 * size.max(initial=0.0)) + 1e-290
+    return bool(((slopes.error > room) & ~slopes.kinked).any())
+
+
+def _against(
+    point: Point, answers: list[tuple[Array, Gradients]], direction: Direction, slopes: Slopes, tally: Tally
+) -> list[ValueMismatch]:
+    """Every answer against the slopes along one direction."""
+    found = [judge(point, grad, gradients, direction, slopes, tally) for grad, gradients in answers]
+    return [mismatch for mismatch in found if mismatch is not None]
 
 
 def judge(
@@ -234,70 +263,23 @@ def judge(
 
 def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tuple[float, float, float, float]:
     """(numeric, how far outside the hull the analytic slope is, tolerance, size of the summed terms)."""
-    used = grad != 0
-    g = grad[used].astype(np.float64)
-    value = slopes.value[used]
+    value, error = slopes.value, slopes.error
+    kinked = slopes.kinked.any()
+    typical = float(np.abs(value).max(initial=0.0))
+    used = grad.nonzero()[0]
+    if used.size < grad.size:
+        grad, value, error = grad[used], value[used], error[used]
+    g = grad.astype(np.float64, copy=False)
     weight = np.abs(g)
-    size = float((weight * np.abs(value)).sum())
-    numeric = float((g * value).sum())
-    least = most = numeric
-    if slopes.kinked.any():
+    size = float(weight @ np.abs(value))
+    numeric = least = most = float(g @ value)
+    if kinked:
         low, high = slopes.low[used], slopes.high[used]
         least = float(np.where(g > 0, g * low, g * high).sum())
         most = float(np.where(g > 0, g * high, g * low).sum())
-    typical = float(weight.max(initial=0.0)) * float(np.abs(slopes.value).max(initial=0.0))
-    tolerance = 4 * float((weight * slopes.error[used]).sum()) + 64 * UNIT * (terms + size + typical) + 1e-290
+    typical *= float(weight.max(initial=0.0))
+    tolerance = 4 * float(weight @ error) + 64 * UNIT * (terms + size + typical) + 1e-290
     excess = max(least - analytic, analytic - most, 0.0)
-    if not np.isfinite(excess) or not np.isfinite(tolerance):
+    if not math.isfinite(excess) or not math.isfinite(tolerance):
         return numeric, 0.0, np.inf, size
     return numeric, excess, tolerance, size
-
-
-def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
-    """All elements up at once, which shows what is counted twice at ties; random per input; single coordinates."""
-    chosen: list[Direction] = [
-        {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
-    ]
-    for i in point.active:
-        if point.size(i):
-            chosen.append({i: random_direction(point, i, rng)})
-    chosen = [direction for direction in chosen if direction]
-    total = [i for i in point.active for _ in range(point.size(i))]
-    if len(total) > 1:
-        picks = rng.permutation(len(total))[:coordinates]
-        starts = {i: total.index(i) for i in set(total)}
-        chosen += [coordinate(point, total[p], int(p) - starts[total[p]]) for p in picks]
-    return chosen
-
-
-def random_direction(point: Point, i: int, rng: np.random.Generator) -> Array:
-    """A random direction by one input, of its scale, within its structure."""
-    scales = point.scales(i)
-    d = scales * rng.uniform(0.5, 1.5, scales.shape) * rng.choice([-1.0, 1.0], scales.shape)
-    return within(point, i, np.asarray(d))
-
-
-def within(point: Point, i: int, d: Array) -> Array:
-    """A direction that stays within the structure that fprop insists on."""
-    tangent = point.runner.tangents.get(i)
-    return d if tangent is None or d.ndim == 0 else tangent(np.asarray(point.inputs[i]), d)
-
-
-def coordinate(point: Point, i: int, element: int) -> Direction:
-    """The direction along one element of an input, within its structure."""
-    scales = point.scales(i)
-    d = np.zeros(scales.size)
-    d[element] = scales.ravel()[element]
-    return {i: within(point, i, d.reshape(scales.shape))}
-
-
-def grads_for(point: Point, rng: np.random.Generator, single: int) -> list[Array]:
-    """Incoming gradients: random, and single outputs."""
-    count = point.value.size
-    chosen: list[Array] = [rng.normal(size=count)]
-    if count > 1:
-        for k in rng.permutation(count)[:single]:
-            one = np.zeros(count)
-            one[k] = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 2.0)
-            chosen.append(one)
-    return chosen

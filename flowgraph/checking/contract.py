@@ -11,11 +11,12 @@ from flowgraph.checking.code_constants import draws
 from flowgraph.checking.compare import ask, kept, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
-from flowgraph.checking.narrow import HALF
 from flowgraph.checking.point import Point
+from flowgraph.checking.roughness import HALF
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
 
+NOISE = 1e-14  # relative: what threads that add in another order may change is less
 SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)
 
 
@@ -47,9 +48,17 @@ def _deterministic(examination: Examination, point: Point, answer: Answer) -> No
         again = np.zeros(0)
     if again.shape != flatten(point.output).shape or not np.array_equal(point.project(again), point.value):
         gap = np.abs(point.project(again) - point.value) if again.size == flatten(point.output).size else np.inf
-        if np.any(gap > 1e-9 * np.abs(point.value).max(initial=0.0)):
+        size = np.abs(point.value).max(initial=0.0)
+        if np.any(gap > 1e-9 * size):
             examination.fail("determinism", point, "fprop gives another value for the same inputs")
             return
+        if np.any(gap > NOISE * size):
+            share = float(np.max(gap)) / float(size)
+            examination.warn(
+                "noise",
+                f"fprop varies by {share:.0e} of its value from call to call, and no seed fixes it: no mismatch below "
+                "what that does to a difference can be seen",
+            )
     for _ in range(2):
         gradients, _ = ask(point, answer.grad)
         if gradients is None or answer.differs(gradients, relative=1e-9) is not None:

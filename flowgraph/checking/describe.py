@@ -8,22 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.compare import (
-    Ruling,
-    Suspicion,
-    Tally,
-    ValueMismatch,
-    ask,
-    compare,
-    coordinate,
-    directions_for,
-    grads_for,
-    judge,
-)
+from flowgraph.checking.compare import Ruling, Suspicion, Tally, ValueMismatch, ask, compare, judge
 from flowgraph.checking.diagnosis import diagnose
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.point import Point
+from flowgraph.checking.point import Point, coordinate, directions_for, grads_for
 from flowgraph.checking.regimes_shapes import axis_groups
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Illegal, generator

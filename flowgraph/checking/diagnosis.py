@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from flowgraph.checking.compare import Gradients, Suspicion, ValueMismatch, ask, coordinate
-from flowgraph.checking.point import Point
+from flowgraph.checking.compare import Gradients, Suspicion, ValueMismatch, ask
+from flowgraph.checking.point import Point, coordinate
 from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 

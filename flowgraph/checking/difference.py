@@ -9,7 +9,7 @@ Source: Richardson (1911); Ridders, "Accurate computation of F'(x) and F'(x)F''(
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,23 +31,52 @@ class Slopes:
     kinked: Array
     one_sided: bool = False
 
+    def split(self, count: int) -> list[Slopes]:
+        """Those of `count` stencils that were put side by side."""
+        whole = (self.value, self.error, self.low, self.high, self.kinked)
+        value, error, low, high, kinked = (x.reshape(count, -1) for x in whole)
+        return [Slopes(value[k], error[k], low[k], high[k], kinked[k], self.one_sided) for k in range(count)]
+
 
 class Stencil:
-    """F along one line through x, evaluated at ±h0·4^-k as far as it was asked for."""
+    """F along one line through x, evaluated at ±h0·4^-k as far as it was asked for.
 
-    def __init__(self, along: Callable[[float], Array | None], base: Array, start: float = STEP) -> None:
+    `along` gives the values at a list of steps, None for each that is outside of the domain.
+    """
+
+    def __init__(self, along: Callable[[list[float]], list[Array | None]], base: Array, start: float = STEP) -> None:
         self.along = along
         self.base = base
         self.start = start
         self.plus: list[Array | None] = []
         self.minus: list[Array | None] = []
 
+    @classmethod
+    def side_by_side(cls, stencils: Sequence[Stencil]) -> Stencil:
+        """All outputs of several whose steps are the same and all legal, so that one tableau serves them."""
+        joint = cls(stencils[0].along, np.concatenate([one.base for one in stencils]), stencils[0].start)
+        depth = range(len(stencils[0].plus))
+        joint.plus = [np.concatenate([one.plus[k] for one in stencils]) for k in depth]
+        joint.minus = [np.concatenate([one.minus[k] for one in stencils]) for k in depth]
+        return joint
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every step is legal, to both sides."""
+        return all(value is not None for value in self.plus) and all(value is not None for value in self.minus)
+
+    def missing(self, depth: int) -> list[float]:
+        """The steps up to this depth that have not been evaluated, each to the right and to the left."""
+        return [side * self.start * SHRINK**-k for k in range(len(self.plus), depth) for side in (1, -1)]
+
+    def take(self, values: Sequence[Array | None]) -> None:
+        """The values at the steps that were missing."""
+        self.plus += values[::2]
+        self.minus += values[1::2]
+
     def extend(self, depth: int) -> None:
-        """Evaluate the steps that are not there yet, up to `depth` of them on both sides."""
-        for k in range(len(self.plus), depth):
-            h = self.start * SHRINK**-k
-            self.plus.append(self.along(h))
-            self.minus.append(self.along(-h))
+        """Evaluates what is missing."""
+        self.take(self.along(self.missing(depth)))
 
     @property
     def stands_alone(self) -> bool:

@@ -11,27 +11,25 @@ import numpy as np
 
 from flowgraph.checking.compare import (
     FormFault,
+    Gradients,
     Ruling,
     Suspicion,
     Tally,
-    ValueMismatch,
     ask,
     compare,
-    directions_for,
     gaps,
-    grads_for,
     kept,
-    random_direction,
 )
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.example_contract import ExampleContract, is_elementwise
 from flowgraph.checking.notes import Notes
-from flowgraph.checking.point import Point
+from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
 from flowgraph.checking.runner import Illegal, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
+from flowgraph.checking.side_effects import watched_answer, watched_point
 from flowgraph.checking.structure import Structure, structure_of
-from flowgraph.checking.target import Array, Inputs, Target, is_float_array
+from flowgraph.checking.target import Array, Inputs, Target, in_double
 
 MOST_ESCALATIONS = 150
 MOST_OF_ONE_POINT = 4
@@ -79,10 +77,21 @@ class Examination:
             self.skip("outside the declared domain")
             return None
         try:
-            return Point.at(self.runner, inputs, regime, self.active)
+            point, fault = watched_point(self.runner, inputs, regime, self.active)
         except Illegal as reason:
             self.skip(str(reason).split(":")[0])
             return None
+        if fault is not None:
+            self.pursue([fault])
+        return point
+
+    def watched_point(self, regime: str, inputs: Inputs) -> Point | None:
+        """A point at which bprop was asked once, so that whoever writes into what is given gets copies afterwards."""
+        point = self.point(regime, inputs)
+        if point is not None:
+            _, faults = watched_answer(point, np.ones(point.value.shape))
+            self.pursue([fault for fault in faults if fault.kind == "mutation"])
+        return point
 
     def within_domain(self, inputs: Inputs) -> bool:
         """Whether inputs are inside the declared domain."""
@@ -107,24 +116,24 @@ class Examination:
         self.visited += 1
         directions = directions_for(point, self.rng, coordinates)
         grads = grads_for(point, self.rng, single)
-        self.pursue(compare(point, grads, directions, self.tally))
-        self.ask_twice(point, grads[0])
+        gradients, faults = watched_answer(point, grads[0])
+        gradients = kept(gradients)
+        self.pursue(compare(point, grads, directions, self.tally, (gradients, faults)))
+        if gradients is not None:
+            self._ask_again(point, grads[0], gradients)
         return point
 
-    def ask_twice(self, point: Point, grad: Array) -> None:
+    def _ask_again(self, point: Point, grad: Array, first: Gradients) -> None:
         """A winner drawn by lot shows where there are ties, which is seldom at the example."""
-        first = kept(ask(point, grad)[0])
         again = ask(point, grad)[0]
-        if first is None or again is None:
-            return
-        if any(gap > 1e-9 * size for gap, size in gaps(first, again)):
+        if again is not None and any(gap > 1e-9 * size for gap, size in gaps(first, again)):
             self.fail("determinism", point, "bprop gives another gradient for the same arguments")
 
     def pursue(self, suspicions: Sequence[Suspicion]) -> None:
         """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few."""
         ranked: dict[int | None, int] = {}
         order: list[tuple[int, bool, int]] = []
-        suspicions = sorted(suspicions, key=lambda s: -_clarity(s))
+        suspicions = sorted(suspicions, key=lambda s: -s.clarity)
         for k, suspicion in enumerate(suspicions):
             child = suspicion.child
             ranked[child] = ranked.get(child, 0) + 1
@@ -183,6 +192,9 @@ class Examination:
             self.tally.kinks += 1
 
     def _lost_structure(self, point: Point) -> str:
+        """What the example's inputs have in common that those of a point lack; where `valid` is given, that decides."""
+        if self.target.valid is not None:
+            return ""
         for i, structure in self.structures.items():
             x = np.asarray(point.inputs[i])
             if x.dtype.kind == "f" and x.size and not structure.holds(x):
@@ -272,20 +284,7 @@ class Examination:
         self.settle(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
 
 
-def _clarity(suspicion: Suspicion) -> float:
-    if not isinstance(suspicion, ValueMismatch):
-        return np.inf
-    return abs(suspicion.analytic - suspicion.numeric) / (suspicion.tolerance + 1e-300)
-
-
 def _are_bfloat16(values: Array) -> bool:
     """Whether all are the upper half of a float32, a type that NumPy does not have."""
     narrow = values.astype(np.float32)
     return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
-
-
-def in_double(x: object) -> object:
-    """Numbers are compared in float64, whatever the example's type: differences need its digits."""
-    if is_float_array(x) and np.asarray(x).dtype != np.float64:
-        return np.asarray(x).astype(np.float64)
-    return x

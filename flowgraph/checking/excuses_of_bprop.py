@@ -7,15 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from flowgraph.checking.careful import careful_slopes, slope_scatter
-from flowgraph.checking.compare import ask, deviation, random_direction
+from flowgraph.checking.compare import ask, deviation
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.evidence import Evidence, Excuse, excess_of
-from flowgraph.checking.kink_ruling import within_other_settings
+from flowgraph.checking.evidence import Evidence, Excuse, excess_of, within_other_settings
 from flowgraph.checking.kinks import jumps_beside
-from flowgraph.checking.narrow import contradicts_coarse_slopes, is_resolved
 from flowgraph.checking.noise import analytic_noise, measured_noise
-from flowgraph.checking.point import UNIT, Point, analytic_slope
-from flowgraph.checking.roughness import is_left_of_cancelling, slope_room
+from flowgraph.checking.point import UNIT, Point, analytic_slope, random_direction
+from flowgraph.checking.roughness import contradicts_coarse_slopes, is_left_of_cancelling, is_resolved, slope_room
 from flowgraph.checking.runner import Illegal
 
 SMALL_MISMATCH = 3e-3

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from flowgraph.checking.batches import SAME, Lines, stacked, with_row
 from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
@@ -17,6 +20,7 @@ from flowgraph.checking.target import Array, Inputs
 UNIT = 2.0**-53
 MANY_OUTPUTS = 4096
 SUMS = 8
+LEAST_BATCH = 3  # evaluations for which a batch pays
 
 Direction = dict[int, Array]
 
@@ -73,10 +77,54 @@ class Point:
 
     def along(self, direction: Direction, h: float) -> Array | None:
         """F(x + h d), None where that is outside the domain."""
+        return self.along_all([(direction, [h])])[0][0]
+
+    def along_all(self, lines: Lines) -> list[list[Array | None]]:
+        """F(x + h d) for the steps h of every direction; of a framework's function in one call where that can be."""
+        count = sum(len(steps) for _, steps in lines)
+        if count >= LEAST_BATCH:
+            stacks = stacked(self.inputs, lines)
+            found = self._batched(stacks)
+            if found is None and self.runner.is_plain:
+                found = self._rows(self.runner.outputs(self.inputs, stacks, count))
+            if found is not None:
+                flat = iter(found)
+                return [list(islice(flat, len(steps))) for _, steps in lines]
+        return [[self._value(self.moved(direction, h)) for h in steps] for direction, steps in lines]
+
+    def _batched(self, stacks: dict[int, Array]) -> list[Array | None] | None:
+        """The values of all rows but the first in one call; None where that is not to be had."""
+        rows = self.runner.batch(self.inputs, stacks, self._known)
+        if rows is None:
+            return None
+        finite = [bool(np.isfinite(row).all()) for row in rows[1:]]
+        accepts = self.runner.accepts if self.runner.target.valid is not None else lambda _: True
+        return [
+            row if fine and accepts(with_row(self.inputs, stacks, k)) else None
+            for k, (row, fine) in enumerate(zip(rows[1:], finite, strict=True), 1)
+        ]
+
+    def _known(self, rows: Array) -> Array | None:
+        rows = rows if self.projection is None else rows @ self.projection.T
+        same = rows.shape[1:] == self.value.shape and (np.abs(rows[0] - self.value) <= SAME * self.rounding()).all()
+        return rows if same else None
+
+    def _rows(self, outputs: list[Any]) -> list[Array | None]:
+        """The elements of each output; None for what is missing, is not finite, or has another form."""
+        rows = [None if output is None else self.of_this_form(flatten(output)) for output in outputs]
+        known = [row for row in rows if row is not None]
+        finite = iter(np.isfinite(np.array(known)).all(axis=1).tolist() if known else ())
+        return [row if row is not None and next(finite) else None for row in rows]
+
+    def _value(self, inputs: Inputs) -> Array | None:
         try:
-            flat = flatten(self.runner.legal(self.moved(direction, h)))
+            flat = flatten(self.runner.legal(inputs))
         except Illegal:
             return None
+        return self.of_this_form(flat)
+
+    def of_this_form(self, flat: Array) -> Array | None:
+        """The elements of an output, or their sums, None where they are not as many as here."""
         moved = self.project(flat) if flat.size != self.value.size or self.projection is not None else flat
         return moved if moved.shape == self.value.shape else None
 
@@ -84,7 +132,7 @@ class Point:
         """The same one whenever the same direction is asked for: an escalation looks at it many times."""
         key = (id(direction), start)
         if key not in self._stencils:
-            made = Stencil(lambda h: self.along(direction, h), self.value, start)
+            made = Stencil(lambda steps: self.along_all([(direction, steps)])[0], self.value, start)
             self._stencils[key] = (direction, made)
         return self._stencils[key][1]
 
@@ -103,15 +151,36 @@ class Point:
             slopes = stencil.slopes(self.rounding())
         return slopes
 
+    def slopes_of(self, directions: Sequence[Direction], depth: int = 4) -> list[Slopes | None]:
+        """The slopes along several directions, evaluated together, with one tableau for all that are smooth to see."""
+        stencils = [self.stencil(direction) for direction in directions]
+        missing = [stencil.missing(depth) for stencil in stencils]
+        if any(missing):
+            lines = list(zip(directions, missing, strict=True))
+            for stencil, values in zip(stencils, self.along_all(lines), strict=True):
+                stencil.take(values)
+        whole = [stencil for stencil in stencils if stencil.is_whole and len(stencil.plus) == depth]
+        joint = None
+        if len(whole) > 1:
+            joint = Stencil.side_by_side(whole).slopes(np.tile(self.rounding(), len(whole)))
+        of_each = iter(joint.split(len(whole)) if joint is not None else ())
+        return [
+            next(of_each) if joint is not None and stencil in whole else self.slopes(direction, depth)
+            for stencil, direction in zip(stencils, directions, strict=True)
+        ]
+
     def _of_others(self) -> float:
         """How far an input of zeros may be moved: by 1, or as far as the others are from 0 where that is less."""
         sizes = [np.abs(x[x != 0]) for x in (np.asarray(self.inputs[i], dtype=np.float64) for i in self.active)]
         return min([1.0, *(float(np.median(size)) for size in sizes if size.size)])
 
+    def arriving(self, grad: Array) -> Any:
+        """An incoming gradient, given per element of `value`, in the structure of the output."""
+        return unflatten(grad if self.projection is None else grad @ self.projection, self.output)
+
     def gradients(self, grad: Array) -> Any:
-        """What bprop returns for `grad`, given per element of `value`."""
-        flat = grad if self.projection is None else grad @ self.projection
-        return self.runner.bprop(unflatten(flat, self.output), self.output, self.inputs)
+        """What bprop returns for it."""
+        return self.runner.bprop(self.arriving(grad), self.output, self.inputs)
 
     def size(self, i: int) -> int:
         """The number of elements of an input."""
@@ -145,3 +214,53 @@ def analytic_slope(gradients: list[Array | None], direction: Direction, active: 
             total += float(terms.sum())
             size += float(np.abs(terms).sum())
     return total, size
+
+
+def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
+    """All elements up at once, which shows what is counted twice at ties; random per input; single coordinates."""
+    chosen: list[Direction] = [
+        {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
+    ]
+    for i in point.active:
+        if point.size(i):
+            chosen.append({i: random_direction(point, i, rng)})
+    chosen = [direction for direction in chosen if direction]
+    total = [i for i in point.active for _ in range(point.size(i))]
+    if len(total) > 1:
+        picks = rng.permutation(len(total))[:coordinates]
+        starts = {i: total.index(i) for i in set(total)}
+        chosen += [coordinate(point, total[p], int(p) - starts[total[p]]) for p in picks]
+    return chosen
+
+
+def random_direction(point: Point, i: int, rng: np.random.Generator) -> Array:
+    """A random direction by one input, of its scale, within its structure."""
+    scales = point.scales(i)
+    d = scales * rng.uniform(0.5, 1.5, scales.shape) * rng.choice([-1.0, 1.0], scales.shape)
+    return within(point, i, np.asarray(d))
+
+
+def within(point: Point, i: int, d: Array) -> Array:
+    """A direction that stays within the structure that fprop insists on."""
+    tangent = point.runner.tangents.get(i)
+    return d if tangent is None or d.ndim == 0 else tangent(np.asarray(point.inputs[i]), d)
+
+
+def coordinate(point: Point, i: int, element: int) -> Direction:
+    """The direction along one element of an input, within its structure."""
+    scales = point.scales(i)
+    d = np.zeros(scales.size)
+    d[element] = scales.ravel()[element]
+    return {i: within(point, i, d.reshape(scales.shape))}
+
+
+def grads_for(point: Point, rng: np.random.Generator, single: int) -> list[Array]:
+    """Incoming gradients: random, and single outputs."""
+    count = point.value.size
+    chosen: list[Array] = [rng.normal(size=count)]
+    if count > 1:
+        for k in rng.permutation(count)[:single]:
+            one = np.zeros(count)
+            one[k] = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 2.0)
+            chosen.append(one)
+    return chosen

@@ -8,8 +8,12 @@ from flowgraph.checking.compare import FormFault, Gradients, ask
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import jittered, rounded_otherwise
 from flowgraph.checking.point import Point
+from flowgraph.checking.regimes_values import DRAWS, as_input
 from flowgraph.checking.runner import parts
 from flowgraph.checking.target import Array, Inputs
+
+FAR = ("large", "large negative", "×30")
+REPRESENTED = 1e30  # gradients that float32 has with room to spare
 
 
 def other_types(examination: Examination) -> None:
@@ -20,6 +24,32 @@ def other_types(examination: Examination) -> None:
     for dtype in (np.float32, np.float16):
         for regime, values in (("the example", inputs), ("half of it", halved)):
             _compare(examination, values, np.dtype(dtype), f"{regime} in {np.dtype(dtype).name}", rng)
+    for label in FAR:
+        drawn = tuple(
+            as_input(x, DRAWS[label](np.asarray(x), rng)) if i in examination.active else x
+            for i, x in enumerate(inputs)
+        )
+        if examination.allows(drawn):
+            _overflow(examination, drawn, f"{label} in float32", rng)
+
+
+def _overflow(examination: Examination, inputs: Inputs, regime: str, rng: np.random.Generator) -> None:
+    """Where bprop overflows on its way in float32, to a NaN or an infinity, though value and gradient do not."""
+    points = _in_both(examination, inputs, np.dtype(np.float32), regime)
+    if points is None:
+        return
+    large, small = points
+    grad = rng.normal(size=small.value.shape).astype(np.float32)
+    found, expected = ask(small, grad)[0], ask(large, grad.astype(np.float64))[0]
+    if found is None or expected is None:
+        return
+    for i, g, right in zip(small.active, found, expected, strict=True):
+        if g is None or right is None or not np.all(np.isfinite(right)) or g.dtype != np.float32:
+            continue
+        if np.abs(right).max(initial=0.0) < REPRESENTED and not np.all(np.isfinite(g)):
+            note = "bprop overflows in float32, where the value and the gradient are finite"
+            examination.fail("overflow", small, note, i)
+            return
 
 
 def _cast(inputs: Inputs, active: tuple[int, ...], dtype: np.dtype[np.floating]) -> Inputs:
@@ -28,19 +58,30 @@ def _cast(inputs: Inputs, active: tuple[int, ...], dtype: np.dtype[np.floating])
     )
 
 
-def _compare(
-    examination: Examination, inputs: Inputs, dtype: np.dtype[np.floating], regime: str, rng: np.random.Generator
-) -> None:
+def _in_both(
+    examination: Examination, inputs: Inputs, dtype: np.dtype[np.floating], regime: str
+) -> tuple[Point, Point] | None:
+    """The same numbers in float64 and in a narrow type; None where one is not legal, or fprop widens."""
     active = examination.active
     if not any(isinstance(inputs[i], np.ndarray) for i in active):
-        return
+        return None
     narrow = _cast(inputs, active, dtype)
     exact = tuple(x.astype(np.float64) if i in active and type(x) is not float else x for i, x in enumerate(narrow))
     large, small = examination.point(regime, exact), examination.point(regime, narrow)
     if small is None or large is None or small.value.shape != large.value.shape or not small.value.size:
-        return
+        return None
     if any(np.asarray(part).dtype != dtype for part in parts(small.output) if np.asarray(part).dtype.kind == "f"):
-        return  # fprop widens: what bprop returns is then a matter of taste
+        return None  # what bprop returns is then a matter of taste
+    return large, small
+
+
+def _compare(
+    examination: Examination, inputs: Inputs, dtype: np.dtype[np.floating], regime: str, rng: np.random.Generator
+) -> None:
+    points = _in_both(examination, inputs, dtype, regime)
+    if points is None:
+        return
+    large, small = points
     grad = rng.normal(size=small.value.shape).astype(dtype)
     found, faults = ask(small, grad)
     if dtype == np.float32:  # few functions are written for half precision: what they widen to is no mistake

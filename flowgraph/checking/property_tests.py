@@ -11,8 +11,8 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.interval import Interval
 from flowgraph.checking import strategies
+from flowgraph.checking.frameworks.check_framework import in_words_of
 from flowgraph.checking.frameworks.target import framework_code
-from flowgraph.checking.frameworks.words import in_words_of
 from flowgraph.checking.property import Drawn, make_property_test, st
 from flowgraph.checking.report import Report
 from flowgraph.checking.structure import structure_of
@@ -20,7 +20,7 @@ from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowgraph.checking.frameworks.recognition import FrameworkName
+    from flowgraph.checking.frameworks.target import FrameworkName
 
 
 def property_test(

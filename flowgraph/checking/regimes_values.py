@@ -45,6 +45,11 @@ def _log_uniform(x: Array, rng: np.random.Generator, low: float, high: float) ->
     return 10.0 ** rng.uniform(low, high, x.shape)
 
 
+def _beside(x: Array, rng: np.random.Generator) -> Array:
+    """Close enough to be of the same kind, but not symmetric: a transposition shows only there."""
+    return np.asarray(x + 0.1 * np.abs(x).max(initial=0.0) * rng.uniform(-1, 1, x.shape))
+
+
 DRAWS: dict[str, Draw] = {
     "normal": lambda x, rng: rng.normal(size=x.shape),
     "uniform (0, 1)": lambda x, rng: rng.uniform(0.02, 0.98, x.shape),
@@ -101,6 +106,8 @@ def value_regimes(
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, Inputs]]:
     """All differentiated inputs drawn alike, then one at a time, then equal to one another."""
+    if structures:
+        yield "a neighbour without structure", _drawn(inputs, active, _beside, rng)
     for label, draw in DRAWS.items():
         yield label, _drawn(inputs, active, draw, rng)
         if structures:

@@ -18,7 +18,6 @@ from flowgraph.checking.examination import Examination
 
 MOST_DESCRIBED = 6
 MOST_NOTES = 8
-EXPLAIN_SECONDS = 1.5
 WRONG = "wrong gradient"
 BLIND = (
     "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
@@ -154,7 +153,8 @@ def _described(examination: Examination) -> list[Failure]:
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
-            one.deadline = time.process_time() + EXPLAIN_SECONDS
+            one.runner.deadline = float("inf")
+            one.deadline = time.process_time() + examination.scope.explaining
             failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
 

@@ -39,7 +39,7 @@ def reproducing_code(
     lines += [
         f"output = fprop({_arguments(target, names)})",
         f"grad = {_grad_text(point, suspicion)}",
-        f"gradients = bprop(grad, output, {_arguments(target, names)})",
+        f"gradients = bprop(grad, output, {_arguments(target, names, taken=getattr(target.bprop, 'taken', None))})",
     ]
     if child is None or suspicion.grad is None:
         lines.append("print(gradients)")
@@ -74,13 +74,14 @@ def _numeric(target: Target, names: list[str], point: Point, child: int, index: 
     ]
 
 
-def _arguments(target: Target, names: list[str], changed: Mapping[str, str] | None = None) -> str:
-    """The inputs in a call, keywords by name; some of them `changed`."""
+def _arguments(
+    target: Target, names: list[str], changed: Mapping[str, str] | None = None, taken: frozenset[str] | None = None
+) -> str:
+    """The inputs in a call, keywords by name, of which a function may take some alone; some of them `changed`."""
     texts = [(changed or {}).get(name, name) for name in names]
     count = len(names) - target.defaulted
-    return ", ".join(
-        [*texts[:count], *(f"{name}={text}" for name, text in zip(names[count:], texts[count:], strict=True))]
-    )
+    own = zip(target.names[count:], texts[count:], strict=True)
+    return ", ".join([*texts[:count], *(f"{by}={text}" for by, text in own if taken is None or by in taken)])
 
 
 def _step(point: Point, child: int, index: tuple[int, ...]) -> float:

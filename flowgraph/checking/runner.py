@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import copy
 import random
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
+from flowgraph.checking.batches import Batches
 from flowgraph.checking.recording import recorded
+from flowgraph.checking.scope import Stopwatch
 from flowgraph.checking.target import Array, Inputs, Target
 
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
-PATIENCE = 10.0  # times longer by the clock on the wall, where code waits or the machine is given to others
-FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
+NUMBERS = (np.ndarray, np.generic, float, int)
+LATE = 1.1  # times the seconds: what is at work then may not end by itself
 OWN = 20_317
 
 
@@ -26,6 +27,10 @@ class Illegal(Exception):
 
 class Exited(Exception):
     """The code under test called sys.exit, which must not end the check."""
+
+
+class OutOfTime(BaseException):
+    """The seconds are used up. No Exception, since whatever the code under test raises is caught as one."""
 
 
 class Runner:
@@ -39,6 +44,7 @@ class Runner:
         self.bprop_calls = 0
         self.watch = Stopwatch()
         self.seconds = seconds
+        self.deadline = LATE * seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
         self.least = 0.0  # the least number of that type that has all its digits
@@ -46,6 +52,7 @@ class Runner:
         self.size = 0.0  # of the largest output there
         self.stairs = False  # whether the value keeps its bits there over the finest steps
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
+        self.batches = None if target.many is None else Batches(target.many)
         self._states = [(source, _state(source)) for source in _random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
@@ -90,8 +97,14 @@ class Runner:
         """The share of the budget that is spent."""
         return max(self.evaluations / self.budget, self.elapsed() / self.seconds)
 
+    def in_time(self) -> None:
+        """Ends the examination at its deadline, which phases seldom reach that look at how much is used themselves."""
+        if self.elapsed() > self.deadline:
+            raise OutOfTime
+
     def fprop(self, inputs: Inputs) -> Value:
         """One evaluation, counted, with the random state of the first."""
+        self.in_time()
         self.evaluations += 1
         if self._states or self._global_state is not None:
             self.restore_random_state()
@@ -99,13 +112,48 @@ class Runner:
             inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self.target.fprop, *self._own(inputs))
 
+    def batch(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
+        """The rows of `Batches.rows`; None where the target cannot, or writes into what it is given."""
+        if self.batches is None or self.shields or self.draws:
+            return None
+        found = self.batches.rows(inputs, stacks, known)
+        self.evaluations += 0 if found is None else len(found) - 1
+        return found
+
     def bprop(self, grad: Value, output: Value, inputs: Inputs) -> Value:
         """One call of bprop, counted."""
+        self.in_time()
         self.bprop_calls += 1
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
             inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self._bprop, grad, output, *self._own(inputs))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether fprop can be called as it is, with nothing to be put back, copied or asked before."""
+        guarded = self.shields or self._copies_inputs or self.target.valid is not None
+        return not (guarded or self._states or self._global_state is not None)
+
+    def outputs(self, inputs: Inputs, stacks: dict[int, Array], count: int) -> list[Any]:
+        """What a plain fprop gives for each row of the stacks but the first; None where it raises, or no numbers."""
+        function = self.target.fprop
+        self.evaluations += count
+        found: list[Any] = []
+        row, floats = list(inputs), [i for i in stacks if type(inputs[i]) is float]
+        for k in range(1, count + 1):
+            for i, stack in stacks.items():
+                row[i] = stack[k]
+            for i in floats:
+                row[i] = float(row[i])
+            self.in_time()
+            try:
+                output = _call(function, *row)
+            except Exception:
+                output = None
+            numbers = type(output) is np.ndarray or all(isinstance(part, NUMBERS) for part in parts(output))
+            found.append(output if numbers else None)
+        return found
 
     def legal(self, inputs: Inputs) -> Any:
         """The value of fprop, or Illegal."""
@@ -116,7 +164,7 @@ class Runner:
         except Exception as error:
             raise Illegal(f"fprop raised {type(error).__name__}: {error}") from error
         for part in parts(output):
-            if not isinstance(part, np.ndarray | np.generic | float | int):
+            if not isinstance(part, NUMBERS):
                 raise Illegal(f"fprop returned {type(part).__name__}")
             if not np.isfinite(part).all():
                 raise Illegal("fprop is not finite")
@@ -174,7 +222,8 @@ def _random_sources(target: Target) -> Iterator[Any]:
     seen: set[int] = set()
     for function in (target.fprop, target.bprop, *target.code):
         for value in reachable_values(function):
-            if isinstance(value, RANDOM_SOURCES) and id(value) not in seen:
+            stateless = isinstance(value, random.SystemRandom)  # nothing can be put back
+            if isinstance(value, RANDOM_SOURCES) and not stateless and id(value) not in seen:
                 seen.add(id(value))
                 yield value
 
@@ -233,28 +282,6 @@ def _restore(source: Any, state: Any) -> None:
         source.set_state(state)
     else:
         source.setstate(state)
-
-
-class Stopwatch:
-    """Runs from when it is made."""
-
-    def __init__(self) -> None:
-        self._wall = time.perf_counter()
-        self._processor = time.process_time()
-        self._read_at = 0.0
-        self._read = 0.0
-
-    def wall(self) -> float:
-        """Seconds by the clock on the wall."""
-        return time.perf_counter() - self._wall
-
-    def seconds(self) -> float:
-        """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
-        wall = self.wall()
-        if wall > self._read_at + FRESH:
-            self._read_at = wall
-            self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
-        return self._read
 
 
 def generator(seed: int) -> np.random.Generator:

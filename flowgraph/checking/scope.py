@@ -1,10 +1,11 @@
-"""What a check varies, and whether what bprop refuses beyond the example is a failure."""
+"""What a check varies, how long it may take, and whether what bprop refuses beyond the example is a failure."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,31 @@ from flowgraph.box.value import Value
 from flowgraph.checking.target import Inputs, Target, is_float_array
 from flowgraph.errors import UsageError
 
+
+class Effort(NamedTuple):
+    """How much a check may take: calls of fprop for one target, and seconds of the processor for the whole of it.
+
+    A function that a framework runs gets more of them, since it may have to be compiled, a class of boxes more for its
+    examples, a graph more for its boxes. `explaining` is for making small and telling what is wrong, beside the others.
+    """
+
+    budget: int
+    function: float
+    framework: float
+    box: float
+    graph: float
+    explaining: float
+
+
+EFFORTS = {
+    "fast": Effort(2_000, 0.5, 1.0, 1.0, 4.0, 0.5),
+    "normal": Effort(60_000, 3.0, 12.0, 6.0, 30.0, 1.5),
+    "thorough": Effort(300_000, 15.0, 60.0, 30.0, 150.0, 3.0),
+}
+NORMAL = EFFORTS["normal"]
+PATIENCE = 10.0  # times longer by the clock on the wall, where code waits or the machine is given to others
+FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
+SPARING = 30  # times what the latest reading took
 KINDS = ("values", "shapes", "settings", "dtypes")
 Words = str | Iterable[str] | None
 
@@ -21,13 +47,14 @@ class Scope:
     """What is varied, what is kept, and what is excused.
 
     `vary` and `fixed` hold words of KINDS and names of inputs; an empty `vary` is everything. `without` are the names
-    of excuses that are not made for a mismatch.
+    of excuses that are not made for a mismatch, `explaining` the seconds for making a failure small.
     """
 
     strict: bool = False
     vary: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
+    explaining: float = NORMAL.explaining
 
     def demand_known(self, target: Target) -> None:
         """Raise for a word that is neither a kind of change nor an input of this target."""
@@ -76,10 +103,17 @@ class Asked:
     strict: bool | None = None
     vary: Words = None
     fixed: Words = None
+    effort: Effort = NORMAL
+
+    @property
+    def calls(self) -> int:
+        """How often fprop may be called for one target."""
+        return self.budget or self.effort.budget
 
     def scope(self, strict: bool) -> Scope:
         """With what holds for this kind of target where `strict` was not given."""
-        return Scope(strict if self.strict is None else self.strict, _words(self.vary), _words(self.fixed))
+        chosen = strict if self.strict is None else self.strict
+        return Scope(chosen, _words(self.vary), _words(self.fixed), explaining=self.effort.explaining)
 
     def refuse(self, what: str, *options: str) -> None:
         """Raise where an option was given that means nothing here: to ignore it would promise what is not done."""
@@ -105,3 +139,26 @@ def _change(one: Value, other: Value) -> str:
     if type(one) is type(other) and one == other:
         return ""
     return "values" if type(one) is float and type(other) is float else "settings"
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._processor = time.process_time()
+        self._next = 0.0
+        self._read = 0.0
+
+    def wall(self) -> float:
+        """Seconds by the clock on the wall."""
+        return time.perf_counter() - self._wall
+
+    def seconds(self) -> float:
+        """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
+        wall = self.wall()
+        if wall > self._next:
+            self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
+            after = self.wall()
+            self._next = after + max(FRESH, SPARING * (after - wall))
+        return self._read

@@ -26,6 +26,13 @@ def is_differentiable(value: Value) -> bool:
     return is_float_array(value) or type(value) is float
 
 
+def in_double(x: object) -> object:
+    """Numbers are compared in float64, whatever the example's type: differences need its digits."""
+    if is_float_array(x) and np.asarray(x).dtype != np.float64:
+        return np.asarray(x).astype(np.float64)
+    return x
+
+
 @dataclass(frozen=True)
 class Target:
     """One operation to check.
@@ -46,7 +53,8 @@ class Target:
     at `fixed_shapes` have no other shape than in the example, since it is bound to what is not among the inputs, as of
     the parameters of a layer. `has_more_examples` says that an input without elements is checked in another example,
     as those of a box, so that it counts as none that was missed. `none_leaves_out` says that a gradient of None is the
-    answer that none is meant to be asked for, as by the targets of a loss, and not that it is 0.
+    answer that none is meant to be asked for, as by the targets of a loss, and not that it is 0. `many` evaluates
+    fprop for stacks of inputs (see `flowgraph.checking.batches`).
     """
 
     fprop: Callable[..., Any]
@@ -72,6 +80,7 @@ class Target:
     fixed_shapes: frozenset[int] = frozenset()
     has_more_examples: bool = False
     none_leaves_out: bool = False
+    many: Callable[[Inputs, dict[int, Array]], Sequence[Array] | None] | None = None
 
     @classmethod
     def of_functions(

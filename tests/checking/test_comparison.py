@@ -13,16 +13,13 @@ from flowgraph.checking.compare import (
     ask,
     compare,
     deviation,
-    directions_for,
     gaps,
-    grads_for,
     judge,
     kept,
-    random_direction,
     read_gradients,
 )
 from flowgraph.checking.difference import Slopes
-from flowgraph.checking.point import Point
+from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
 from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target
 from flowgraph.errors import OpenChoiceError

@@ -9,7 +9,7 @@ import flowgraph as fg
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.code_constants import words_in
 from flowgraph.checking.regimes_settings import alternatives
-from flowgraph.checking.runner import Stopwatch
+from flowgraph.checking.scope import Stopwatch
 from flowgraph.checking.target import Target
 
 rng = np.random.default_rng(5)

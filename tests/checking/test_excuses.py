@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from flowgraph.checking.check_target import examined
-from flowgraph.checking.compare import compare, directions_for
+from flowgraph.checking.compare import compare
 from flowgraph.checking.escalate import EXCUSES, escalate
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.point import directions_for
 from flowgraph.checking.runner import generator
 from flowgraph.checking.scope import Scope
 from flowgraph.checking.target import Target

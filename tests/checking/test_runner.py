@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.layout import side_effects
 from flowgraph.checking.runner import Exited, Illegal, Runner, flatten, parts, reachable_values, unflatten
 from flowgraph.checking.target import Target
 
@@ -194,7 +193,7 @@ def changed(fprop, bprop, *inputs):
     target = Target.of_functions(fprop, bprop, inputs, names="abc"[: len(inputs)])
     examination = Examination.begin(target, 0, 1000, 20.0)
     before = [np.copy(x) for x in examination.inputs]
-    side_effects(examination, "here", examination.inputs)
+    examination.watched_point("here", examination.inputs)
     for one, other in zip(before, examination.inputs, strict=True):
         np.testing.assert_array_equal(one, other)
     assert examination.runner.shields is bool(examination.wrong)

@@ -68,10 +68,14 @@ class Adapter(ABC):
         parts, pull = self.run(inputs)
         if not parts:
             raise TypeError(f"{self.framework}: the function returned no array of floats, which alone have gradients")
-        self._refused(inputs, parts, pull)
         output = parts[0] if len(parts) == 1 else tuple(parts)
+        self._refused(inputs, parts, pull)
         self._runs.append((output, pull))
         return output
+
+    def many(self, inputs: Inputs, stacks: dict[int, Any]) -> Sequence[Any] | None:
+        """The float arrays for stacks of some of the inputs; None where there is no such thing."""
+        return None
 
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients by the framework, None for what is not differentiated."""

@@ -1,17 +1,25 @@
-"""fg.check of a function that a framework differentiates."""
+"""fg.check of a function that a framework differentiates: in its words, and for every subset of inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
+import numpy as np
+
+from flowgraph.box.value import Value
 from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.frameworks.needs import failures_of_needs
+from flowgraph.checking.describe import Failure
+from flowgraph.checking.frameworks.adapter import Adapter
 from flowgraph.checking.frameworks.target import framework_code
-from flowgraph.checking.frameworks.words import in_words_of
 from flowgraph.checking.frameworks.writing import title
 from flowgraph.checking.report import Report, nothing, with_failures
+from flowgraph.checking.runner import flatten, generator, unflatten
 from flowgraph.checking.scope import Asked
+from flowgraph.checking.target import Target
 
 
 def check_framework(
@@ -20,7 +28,6 @@ def check_framework(
     keywords: Mapping[str, Any],
     asked: Asked,
     framework: str | None,
-    seconds: float,
 ) -> Report | None:
     """The report, or None where function and arguments belong to no framework that has been imported.
 
@@ -34,7 +41,125 @@ def check_framework(
         return None
     target, adapter = found
     scope = asked.scope(strict=False)
-    report = check_target(target, asked.order, asked.seed, asked.budget, seconds, scope=scope)
+    report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.framework, scope=scope)
     with shielded():
         report = with_failures(report, failures_of_needs(target, adapter, report))
     return in_words_of(adapter.framework, report)
+
+
+WORDS = {
+    "torch": ("forward", "backward"),
+    "jax": ("forward", "vjp"),
+    "autograd": ("forward", "vjp"),
+    "mygrad": ("forward", "backward"),
+}
+SCALED = re.compile(r"×(-?[\d.e+-]+)")
+
+
+def in_words_of(framework: str, report: Report) -> Report:
+    """The same report, which speaks of the framework's forward and backward pass instead of fprop and bprop."""
+    forward, backward = WORDS[framework]
+
+    def said(text: str) -> str:
+        text = re.sub(r"\bfprop\b", forward, re.sub(r"\bbprop\b", backward, text))
+        return SCALED.sub(r"inputs scaled by \1", text)
+
+    return replace(
+        report,
+        failures=[_said(failure, said, backward) for failure in report.failures],
+        warnings=[said(text) for text in report.warnings],
+        notes=[said(text) for text in report.notes],
+        skipped={said(reason): count for reason, count in report.skipped.items()},
+        words=(forward, backward),
+    )
+
+
+def _said(failure: Failure, said: Callable[[str], str], backward: str) -> Failure:
+    return replace(
+        failure,
+        regime=said(failure.regime),
+        diagnosis=said(failure.diagnosis),
+        message=said(failure.message),
+        code=said(failure.code),
+        backward=backward,
+    )
+
+
+ALL_SUBSETS = 3
+MOST = 16
+CLOSE = 1e-7
+
+
+def failures_of_needs(target: Target, adapter: Adapter, report: Report) -> list[Failure]:
+    """At the example, for subsets of the inputs: the gradients of each against those when all inputs need one."""
+    known = {failure.child for failure in report.failures}
+    if len(target.differentiated) < 2 or None in known:
+        return []
+    try:
+        whole = _gradients(adapter, target)
+    except Exception:  # said by the report
+        return []
+    failures = []
+    for subset in _subsets(target.differentiated):
+        for failure in _of_subset(target, adapter.of_subset(subset), subset, whole):
+            if failure.child not in known:
+                known.add(failure.child)
+                failures.append(failure)
+    return failures
+
+
+def _subsets(differentiated: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Every one of up to three inputs; of more each input alone, and all others without it."""
+    count = len(differentiated)
+    if count <= ALL_SUBSETS:
+        for size in range(1, count):
+            yield from combinations(differentiated, size)
+        return
+    for alone in differentiated[: MOST // 2]:
+        yield (alone,)
+        yield tuple(i for i in differentiated if i != alone)
+
+
+def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole: Sequence[Any]) -> Iterator[Failure]:
+    needed = " and ".join(target.names[i] for i in subset) if len(subset) < ALL_SUBSETS else "some inputs"
+    regime = f"the example, where only {needed} need{'s' if len(subset) == 1 else ''} a gradient"
+    try:
+        found = _gradients(adapter, target)
+    except NotImplementedError:
+        return  # no output depends on these inputs, as the framework sees it
+    except Exception as error:
+        yield _failure(
+            target, subset[0], None, (np.nan, np.nan), regime, f"bprop raised {type(error).__name__}: {error}"
+        )
+        return
+    for i in subset:
+        one, other = _dense(found[i], target.inputs[i]), _dense(whole[i], target.inputs[i])
+        if one.shape != other.shape:
+            words = f"the gradient has shape {one.shape}, {target.names[i]} has shape {other.shape}"
+            yield _failure(target, i, None, (np.nan, np.nan), regime, words)
+            continue
+        gap = np.abs(one - other)
+        if gap.size and not gap.max() <= CLOSE * (np.abs(other).max() + np.finfo(float).tiny):
+            index = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
+            words = "the gradient is another one where other inputs need none"
+            yield _failure(target, i, index, (float(one[index]), float(other[index])), regime, words)
+
+
+def _gradients(adapter: Adapter, target: Target) -> tuple[Any, ...]:
+    output = adapter.fprop(*target.inputs)
+    grad = generator(1).normal(size=flatten(output).shape)
+    return adapter.bprop(unflatten(grad, output), output, *target.inputs)
+
+
+def _dense(gradient: object, value: Value) -> Any:
+    return np.zeros(np.shape(value)) if gradient is None else np.asarray(gradient)
+
+
+def _failure(
+    target: Target, place: int, index: tuple[int, ...] | None, numbers: tuple[float, float], regime: str, message: str
+) -> Failure:
+    analytic, numeric = numbers
+    diagnosis = "what backward skips where an input needs no gradient is needed for another one"
+    return Failure(
+        target.name, target.names[place], index, "needs", analytic, numeric, 0.0, regime, diagnosis, message, ""
+    )

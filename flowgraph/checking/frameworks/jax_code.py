@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,13 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
 from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written
+from flowgraph.checking.frameworks.jax_program import Program
+from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Inputs
 
+QUICK = {"xla_backend_optimization_level": 0}
+STACK = 32  # rows of one run: a regime needs 8 for each of three or four directions
+CLOSE = 1e-9  # relative, of NumPy and XLA
 WITHOUT_KEY = re.compile(r"\[<flat index (\d+)>\]")
 
 
@@ -57,6 +63,27 @@ def _is_inexact(leaf: object) -> bool:
     return isinstance(leaf, jax.Array | np.ndarray) and bool(jax.numpy.issubdtype(leaf.dtype, np.inexact))
 
 
+def _raised(error: Exception) -> Exception | None:
+    """What the function raises for such shapes; None where it only cannot be traced, since it branches on values."""
+    return None if isinstance(error, sys.modules["jax"].errors.JAXTypeError) else error
+
+
+@contextlib.contextmanager
+def _plain_tracebacks() -> Iterator[None]:
+    """Without JAX's shortening of tracebacks, which takes longer than a trace where a shape is refused."""
+    config = sys.modules["jax"].config
+    before = config.jax_traceback_filtering
+    config.update("jax_traceback_filtering", "off")
+    try:
+        yield
+    finally:
+        config.update("jax_traceback_filtering", before)
+
+
+def _close(one: Any, other: Any) -> bool:
+    return bool(np.allclose(one, other, rtol=CLOSE, atol=CLOSE * np.abs(one).max(initial=0.0), equal_nan=True))
+
+
 JAX_ARRAYS = ArrayKind(to_numpy, opened)
 
 
@@ -67,12 +94,14 @@ class JaxCode(Adapter):
 
     def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
         super().__init__(function, arguments, differentiated)
-        self._compiled: dict[Hashable, Any] = {}
+        self._programs: dict[Hashable, Any] = {}
+        self._stacked: Any = None
+        self._by_numpy = False
 
     def of_subset(self, differentiated: tuple[int, ...]) -> JaxCode:
         """The same code, with a compilation of its own."""
         made = super().of_subset(differentiated)
-        made._compiled = {}
+        made._programs, made._stacked, made._by_numpy = {}, None, False
         return made
 
     def called(self, leaves: Sequence[Any]) -> Any:
@@ -86,35 +115,77 @@ class JaxCode(Adapter):
         jax = sys.modules["jax"]
         with jax.enable_x64(True):
             both = self._both(inputs)
-            active = [self._array(inputs[i]) for i in self.differentiated]
             if both is None:
+                active = [self._array(inputs[i]) for i in self.differentiated]
                 outputs = [np.asarray(y) for y in self._of_active(inputs)[1](*active)]
             else:
-                outputs = [np.asarray(y) for y in both(active, None)]
+                active = [wide_enough(inputs[i]) for i in self.differentiated]
+                outputs = [np.array(y) for y in both(active, None)]
 
         def pull(grads: tuple[Any, ...]) -> list[Any]:
             with jax.enable_x64(True):
-                arriving = [jax.numpy.asarray(np.conj(g), y.dtype) for g, y in zip(grads, outputs, strict=True)]
+                arriving = [np.asarray(np.conj(g), y.dtype) for g, y in zip(grads, outputs, strict=True)]
                 found = self._pullback(inputs)(arriving) if both is None else both(active, arriving)
-                return [np.asarray(g) for g in found]
+                return [np.array(g) for g in found]
 
         return outputs, pull
 
     def _both(self, inputs: Inputs) -> Any:
-        """One program for the value and the gradient, compiled once for these shapes, dtypes and settings.
+        """One program for the value and the gradient for these shapes, dtypes and settings.
 
-        None where the function cannot be compiled: it is then run as it stands, and what fails shows itself.
+        That of the example is compiled by XLA. All others are traced and run by NumPy where that has been seen to give
+        the same numbers for the example, which saves a compilation for each. None where the function cannot be traced:
+        it is then run as it stands, and what fails shows itself.
         """
-        key = tuple(
-            (x.shape, x.dtype) if i in self.differentiated else (x.shape, x.tobytes())
+        key = self._key(inputs)
+        if key not in self._programs:
+            with _plain_tracebacks():
+                self._programs[key] = self._traced(inputs) if self._by_numpy else self._compiled(inputs)
+                if len(self._programs) == 1:
+                    self._by_numpy = self._agree(inputs, self._programs[key])
+        if isinstance(self._programs[key], Exception):
+            raise self._programs[key]
+        return self._programs[key]
+
+    def _key(self, inputs: Inputs) -> Hashable:
+        return tuple(
+            (x.shape, x.dtype) if i in self.differentiated else (x.shape, x.dtype, x.tobytes())
             if isinstance(x, np.ndarray) else repr(x)
             for i, x in enumerate(inputs)
         )  # fmt: skip
-        if key not in self._compiled:
-            self._compiled[key] = self._compile(inputs)
-        return self._compiled[key]
 
-    def _compile(self, inputs: Inputs) -> Any:
+    def _compiled(self, inputs: Inputs) -> Any:
+        jax = sys.modules["jax"]
+        try:
+            function, active, arriving = self._value_and_gradient(inputs)
+        except Exception as error:
+            return _raised(error)
+        try:
+            program = jax.jit(function, compiler_options=QUICK)
+            program(active, arriving)
+        except Exception:
+            return None
+        return lambda values, grads: program(values, arriving)[0] if grads is None else program(values, grads)[1]
+
+    def _traced(self, inputs: Inputs) -> Any:
+        jax = sys.modules["jax"]
+        try:
+            function, active, arriving = self._value_and_gradient(inputs)
+        except Exception as error:
+            return _raised(error)
+        try:
+            program = Program(jax.make_jaxpr(function)(active, arriving), len(arriving))
+        except Exception:
+            return None
+
+        def both(values: Sequence[Any], grads: Sequence[Any] | None) -> list[Any]:
+            found = program.run([*values, *(arriving if grads is None else grads)], grads is not None)
+            return found if grads is None else found[len(arriving) :]
+
+        return both
+
+    def _value_and_gradient(self, inputs: Inputs) -> tuple[Any, list[Any], list[Any]]:
+        """The function to trace, and zeros in the form of its arguments."""
         jax = sys.modules["jax"]
         active, function = self._of_active(inputs)
 
@@ -122,13 +193,38 @@ class JaxCode(Adapter):
             outputs, pull = jax.vjp(function, *values)
             return outputs, pull(arriving)
 
+        return value_and_gradient, active, [np.zeros(y.shape, y.dtype) for y in jax.eval_shape(function, *active)]
+
+    def _agree(self, inputs: Inputs, compiled: Any) -> bool:
+        """Whether NumPy gives the numbers of XLA, for the value and for the gradient."""
+        traced = self._traced(inputs)
+        if not callable(compiled) or not callable(traced):
+            return False
+        active = [inputs[i] for i in self.differentiated]
         try:
-            arriving = [jax.numpy.zeros(y.shape, y.dtype) for y in jax.eval_shape(function, *active)]
-            program = jax.jit(value_and_gradient, compiler_options={"xla_backend_optimization_level": 0})
-            program(active, arriving)
+            values = [np.asarray(y) for y in compiled(active, None)]
+            grads = [np.asarray(generator(0).normal(size=y.shape), y.dtype) for y in values]
+            pairs = [*zip(values, traced(active, None), strict=True)]
+            pairs += zip(compiled(active, grads), traced(active, grads), strict=True)
+            return all(np.shape(a) == np.shape(b) and a.dtype == b.dtype and _close(np.asarray(a), b) for a, b in pairs)
         except Exception:
+            return False
+
+    def many(self, inputs: Inputs, stacks: dict[int, Any]) -> list[Any] | None:
+        """By jax.vmap under one jit, in stacks of one size, for the form of the example alone."""
+        jax = sys.modules["jax"]
+        if self._key(inputs) != next(iter(self._programs)):
             return None
-        return lambda values, grads: program(values, arriving)[0] if grads is None else program(values, grads)[1]
+        count = len(next(iter(stacks.values())))
+        whole = [stacks.get(i, np.broadcast_to(inputs[i], (count, *inputs[i].shape))) for i in self.differentiated]
+        found = []
+        with jax.enable_x64(True):
+            if self._stacked is None:
+                self._stacked = jax.jit(jax.vmap(self._of_active(inputs)[1]), compiler_options=QUICK)
+            for start in range(0, count, STACK):
+                rows = np.minimum(np.arange(start, start + STACK), count - 1)
+                found.append([np.asarray(y) for y in self._stacked(*(stack[rows] for stack in whole))])
+        return [np.concatenate(parts)[:count] for parts in zip(*found, strict=True)]
 
     def second(
         self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any

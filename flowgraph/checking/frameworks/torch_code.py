@@ -103,6 +103,20 @@ class TorchCode(Adapter):
 
         return [y.numpy(force=True) for y in outputs], pull
 
+    def many(self, inputs: Inputs, stacks: dict[int, Any]) -> list[Any]:
+        """By torch.func.vmap."""
+        leaves = self._leaves(inputs)
+
+        def one(*rows: Any) -> tuple[Any, ...]:
+            values = list(leaves)
+            for i, row in zip(stacks, rows, strict=True):
+                values[i] = row
+            return tuple(self._values(values))
+
+        with self.torch.no_grad():
+            found = self.torch.func.vmap(one)(*(self._tensor(stack) for stack in stacks.values()))
+        return [y.numpy(force=True) for y in found]
+
     def second(self, grads: Value, gradients: object, grad: Value, output: Value, *inputs: Any) -> tuple[Any, ...]:
         """The bprop of bprop, by torch.autograd.grad twice."""
         leaves = self._leaves(inputs)

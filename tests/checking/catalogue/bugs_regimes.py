@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from .entries import back, bug, fit, normal, uniform
+from .entries import back, bug, fit, need, normal, uniform
 
 A, B, P = normal(3, 4), normal(3, 4, seed=1), uniform(3, 4)
 
@@ -146,3 +146,32 @@ R("mode", lambda x, mode: x[1:] - x[:-1] if mode == "diff" else np.cumsum(x) if 
   lambda g, y, x, mode: (
     np.concatenate([-g[:1], -np.diff(g), g[-1:]]) if mode == "diff" else g[::-1].copy(), None), normal(5), "diff",
   valid=lambda x, mode: x.ndim == 1 and x.size > 1)
+
+
+# float32: an intermediate of bprop alone overflows
+def bounded_exp(x):
+    return np.exp(-np.clip(x, -500, 500))
+
+
+R("sigmoid by exp(-x), clipped for float64", lambda x: 1 / (1 + bounded_exp(x)), lambda g, y, x: (
+    g * bounded_exp(x) / (1 + bounded_exp(x)) ** 2 * (np.abs(x) < 500),), A)
+R("softplus: exp(x) / (1 + exp(x))", lambda x: np.logaddexp(0, np.clip(x, -500, 500)), lambda g, y, x: (
+    g * np.exp(np.clip(x, -500, 500)) / (1 + np.exp(np.clip(x, -500, 500))) * (np.abs(x) < 500),), A)
+
+# a symmetric example, although any matrix is valid
+POSITIVE = np.cov(normal(3, 9)) + np.eye(3)
+
+
+def solve(a, b):
+    need(a.ndim == 2 and a.shape == (b.size, b.size) and b.ndim == 1)
+    return np.linalg.solve(a, b)
+
+
+def well_conditioned(a, b):
+    return np.linalg.cond(a) < 1e4
+
+
+R("solve: transposition forgotten, any matrix is valid", solve, lambda g, y, a, b: (lambda z: (
+    -np.outer(z, y), z))(np.linalg.solve(a, g)), POSITIVE, normal(3), valid=well_conditioned)
+R("quadratic form: twice A x, any matrix is valid", lambda a, x: x @ a @ x, lambda g, y, a, x: (
+    g * np.outer(x, x), 2 * g * a @ x), POSITIVE, normal(3), valid=lambda a, x: a.shape == (x.size, x.size))

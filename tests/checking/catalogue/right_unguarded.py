@@ -1,5 +1,7 @@
 """Right operations written as a user would, with fewer guards: what regimes they refuse, NumPy refuses for them."""
 
+import random
+
 import numpy as np
 from scipy import special
 
@@ -158,3 +160,25 @@ ok("tuple with an index", lambda x: (x.max(), x.argmax()), lambda g, y, x: (g[0]
 ok("zero output", lambda x: 0.0 * x, lambda g, y, x: (0.0 * g,), normal(4))
 ok("norm without a guard", lambda x: np.sqrt((x * x).sum()), lambda g, y, x: (g * x / y,), normal(4),
   valid=lambda x: np.any(x))
+
+
+# what is beside the mistakes of bugs_regimes that float32 and unsymmetric neighbours show
+def bounded_sigmoid(x):
+    return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
+
+
+ok("sigmoid clipped for float64, by its value", bounded_sigmoid, lambda g, y, x: (
+    g * y * (1 - y) * (np.abs(x) < 500),), normal(3, 4))
+ok("softplus, clipped for float64", lambda x: np.logaddexp(0, np.clip(x, -500, 500)), lambda g, y, x: (
+    g * bounded_sigmoid(x) * (np.abs(x) < 500),), normal(3, 4))
+POSITIVE = np.cov(normal(3, 9)) + np.eye(3)
+ok("quadratic form of symmetric matrices", lambda a, x: x @ a @ x, lambda g, y, a, x: (
+    g * np.outer(x, x), 2 * g * a @ x), POSITIVE, normal(3), valid=lambda a, x: (
+    a.shape == (x.size, x.size) and np.allclose(a, a.T)))
+ok("solve, any matrix is valid", lambda a, b: np.linalg.solve(a, b), lambda g, y, a, b: (lambda z: (
+    -np.outer(z, y), z))(np.linalg.solve(a.T, g)), POSITIVE, normal(3), valid=lambda a, b: (
+    a.shape == (b.size, b.size) and b.ndim == 1 and np.linalg.cond(a) < 1e4))
+
+entropy = random.SystemRandom()  # what no seed fixes
+ok("square that varies by 1e-12", lambda x: x * x * (1 + 1e-12 * entropy.uniform(-1, 1)), lambda g, y, x: (
+    2 * g * x,), normal(4))

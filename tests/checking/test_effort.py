@@ -1,0 +1,94 @@
+"""`effort=` bounds the seconds of the processor, for every kind of target; arguments by name are settings."""
+
+import random
+import time
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.checking.scope import EFFORTS
+from flowgraph.errors import UsageError
+from tests.registry import unregister
+
+X = np.array([[0.3, -1.2], [0.5, 0.9]])
+SLACK = 0.25  # seconds: of a call that was at work at the end, and of a busy machine
+
+
+def busy(seconds):
+    """Works for so long, by the clock of the processor."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def slow(x):
+    busy(0.004)
+    return x * x
+
+
+def spent(target, *inputs, **options):
+    before = time.process_time()
+    report = fg.check(target, *inputs, effort="fast", **options)
+    assert report.verdict in ("pass", "undecided")
+    return time.process_time() - before
+
+
+def test_a_slow_function_keeps_to_the_seconds():
+    assert spent(slow, X, bprop=lambda g, y, x: (2 * g * x,)) < 1.2 * EFFORTS["fast"].function + SLACK
+
+
+def test_a_slow_function_of_a_framework_keeps_to_them():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([0.5, 1.5])
+    spent(torch.sin, x)  # what torch imports at its first gradient takes most of a second
+    assert spent(slow, x) < 1.2 * EFFORTS["fast"].framework + SLACK
+
+
+def test_boxes_and_graphs_keep_to_them():
+    @unregister
+    class Slow(fg.Elementwise):
+        """h = a²"""
+
+        def fprop(self, a):
+            return slow(a)
+
+        def bprop(self, grad, h, a):
+            return (2 * grad * a,)
+
+    assert spent(Slow) < 1.2 * EFFORTS["fast"].box + SLACK
+    w = fg.Parameter(X, name="w")
+    graph = fg.Graph(fg.sum(Slow(Slow(Slow(Slow(w))))))
+    assert spent(graph) < 1.2 * EFFORTS["fast"].graph + SLACK
+
+
+def fprop(x, *, axis):
+    return (x * x).sum(axis=axis)
+
+
+def bprop(g, y, x, *, axis):
+    return (2 * x * np.expand_dims(g, axis),)
+
+
+def test_arguments_by_name_are_settings_that_are_varied():
+    report = fg.check(fprop, X, bprop=bprop, axis=1)
+    assert report.passed
+    assert report.not_differentiated == ["axis"]
+    wrong = fg.check(fprop, X, bprop=lambda g, y, x: (2 * x * np.expand_dims(g, 1),), axis=1)
+    assert [failure.regime for failure in wrong.failures] != []
+    assert "axis" in str(wrong.failures[0])
+    assert fg.check(lambda x, power: x**power, X, power=2).passed
+
+
+def test_what_is_given_by_name_is_no_array_to_differentiate():
+    with pytest.raises(UsageError, match="by its position"):
+        fg.check(lambda x, w: x * w, X, bprop=lambda g, y, x, w: (g * w,), w=X)
+
+
+def test_noise_that_no_seed_fixes_is_said():
+    entropy = random.SystemRandom()
+    report = fg.check(lambda x: x * x * (1 + 1e-12 * entropy.random()), X, bprop=lambda g, y, x: (2 * g * x,))
+    assert report.verdict != "fail"
+    assert "no seed fixes it" in " ".join(report.warnings)
+    loud = fg.check(lambda x: x * x * (1 + entropy.random()), X, bprop=lambda g, y, x: (2 * g * x,))
+    assert loud.verdict == "fail"
