@@ -29,6 +29,10 @@ def fitted(**keywords):
     return fg.fit(fg.MLP([2, 2], rng=0), (rows, labels), epochs=1, seed=0, **keywords)
 
 
+def by_cosh(grad, output, a):
+    return (grad * np.cosh(a),)
+
+
 CALLS = {
     "EarlyStopping": fg.EarlyStopping,
     "Graph.render": lambda **keywords: fg.Graph(loss).render("unused.dot", **keywords),
@@ -49,6 +53,7 @@ CALLS = {
     "jacobian": lambda **keywords: fg.jacobian(loss, [x], **keywords),
     "jvp": lambda **keywords: fg.jvp(loss, [x], [np.ones(2)], **keywords),
     "newton": lambda **keywords: fg.newton(fg.MLP([2, 2], rng=0), (rows, labels), **keywords),
+    "property_test": lambda **keywords: fg.property_test(np.sinh, np.ones(2), bprop=by_cosh, **keywords)(lambda: None),
     "vjp": lambda **keywords: fg.vjp(loss, [x], 1.0, **keywords),
     **{
         f"functional.{name}": lambda name=name, **keywords: getattr(F, name)(cubed, **keywords)(np.ones(2))

@@ -12,7 +12,7 @@ from flowgraph.box import Box
 from flowgraph.box.interval import Interval
 from flowgraph.checking import strategies
 from flowgraph.checking.frameworks.check_framework import in_words_of
-from flowgraph.checking.frameworks.target import framework_code
+from flowgraph.checking.frameworks.target import KNOWN, framework_code
 from flowgraph.checking.property import Drawn, make_property_test, st
 from flowgraph.checking.report import Report
 from flowgraph.checking.structure import structure_of
@@ -121,6 +121,11 @@ def _target(
 ) -> tuple[Target, Callable[[Report], Report]]:  # fmt: skip
     """The target, and what says its report in the words of its framework."""
     if bprop is not None:
+        if framework is not None:
+            raise UsageError(
+                f"property_test: found bprop= and framework={framework!r}; needs bprop= alone, for a pair in NumPy, or "
+                f"framework= alone, one of {', '.join(KNOWN)}"
+            )
         if keywords:
             raise UsageError(f"property_test: found {next(iter(keywords))}=; with bprop= arguments go by place")
         return Target.of_functions(function, bprop, inputs, names, valid), lambda report: report
