@@ -170,7 +170,7 @@ def _driver(url: Any) -> str:
     """How the driver of a URL is installed."""
     if url.get_backend_name() == "postgresql" and url.get_driver_name() == "psycopg":
         return install_hint("postgresql")
-    return f"pip install {url.get_driver_name()}"
+    return f"its package is {url.get_driver_name()} on PyPI"
 
 
 def _said(error: BaseException, url: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import flowgraph as fg
 from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
+from flowgraph.plan.javascript.node import node_program
 from flowgraph.plan.numba import bind
 from flowgraph.plan.numpy import tiling
 from flowgraph.plan.passes import accumulation
@@ -165,7 +165,7 @@ BATCHES = (0, 1, 2, 7)
 
 def javascript(built: Built, rng: np.random.Generator) -> Path:
     """The module of JavaScript, run by Node.js; a program with a box that it refuses by name is not compared."""
-    if shutil.which("node") is None:
+    if node_program() is None:
         return SKIPPED
     try:
         fg.compile(list(built.kept), built.updates, backend="javascript").source  # noqa: B018  (it is written here)

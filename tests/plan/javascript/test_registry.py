@@ -1,16 +1,16 @@
 """Every registered box, forward and backward, in Node.js: the values of NumPy, or a refusal that names the box."""
 
 import re
-import shutil
 
 import pytest
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
+from flowgraph.plan.javascript.node import node_program
 from tests.cases import cases
 from tests.plan.test_registry import assert_plan_equals_graph
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="found no Node.js on PATH, which runs the modules")
+pytestmark = pytest.mark.skipif(node_program() is None, reason="found no Node.js, which runs the modules")
 
 BOXES = {name: cls for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.boxes.") and cases(cls)}
 
