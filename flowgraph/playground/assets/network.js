@@ -5,8 +5,8 @@ const BOX = 54;
 // Where everything stands, for a width in pixels.
 function layoutOf(learner, width) {
   const columns = learner.model.columns.map((column, k) => ({ ...column, k, units: unitsOf(learner, column) }));
-  const slots = columns.length + 2, step = Math.max(width / slots, 96), most = Math.max(2, ...columns.map((one) => one.units));
-  const tile = Math.max(18, Math.min(58, step - 62, 430 / most - 8));
+  const slots = columns.length + 2, step = Math.max(width / slots, 64), most = Math.max(2, ...columns.map((one) => one.units));
+  const tile = Math.max(18, Math.min(58, Math.max(step - 62, step / 2), 430 / most - 8));
   const height = most * (tile + 8) + 30, middle = height / 2 + 12;
   const place = (slot, unit, units) => ({ x: step * (slot + 0.5) - tile / 2, y: middle + (unit - (units - 1) / 2) * (tile + 8) - tile / 2 });
   const layers = [{ slot: 0, units: 2, tiles: [0, 1].map((unit) => place(0, unit, 2)) }];
