@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick coverage lint check pages bench mutants clean
+.PHONY: demo test quick coverage lint check pages docs bench mutants release-check clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -33,12 +33,21 @@ pages: .venv/dev
 	$(BIN)/python -m tools.boxes_stub > stub.pyi && mv stub.pyi flowgraph/boxes/__init__.pyi
 	$(BIN)/flowgraph gallery docs/gallery.md
 
+# The site, in docs/_build/html; -W makes an error of every warning.
+docs: .venv/docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "read docs/_build/html/index.html"
+
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
 # Takes hours; not in CI. See "Mutation testing" in CONTRIBUTING.md.
 mutants: .venv/mutants
 	$(BIN)/python -m tools.mutants --sample 150 --seed 1
+
+# A release without the upload; see RELEASING.md.
+release-check: .venv/release
+	$(BIN)/python -m tools.release_check
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -49,4 +58,4 @@ mutants: .venv/mutants
 	touch $@
 
 clean:
-	rm -rf .venv out build dist .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv out build dist docs/_build docs/reference/generated .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .hypothesis

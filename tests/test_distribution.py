@@ -15,6 +15,8 @@ from flowgraph.errors import DISTRIBUTION, install_hint
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+OF_DEVELOPERS = ("test", "dev", "mutants", "bench", "docs", "release")
+"""Extras of those who work on the package, which no user needs."""
 FOLDERS = ("flowgraph", "docs", "notebooks", "tests", "benchmarks", "tools", ".ci")
 COMMAND = re.compile(r"pip install(?![a-z])")
 """A command, not the verb."""
@@ -57,7 +59,7 @@ def test_extras_refer_to_the_distribution_itself():
             assert own[1] == DISTRIBUTION, f"{name}: {one}"
             assert set(own[2].split(",")) <= EXTRAS.keys(), f"{name}: {one}"
     assert everything("all") >= {
-        one for name in EXTRAS if name not in ("test", "dev", "mutants", "bench") for one in everything(name)
+        one for name in EXTRAS if name not in OF_DEVELOPERS for one in everything(name)
     }
     assert everything("hypothesis") == {"hypothesis"}
 
