@@ -58,4 +58,4 @@ release-check: .venv/release
 	touch $@
 
 clean:
-	rm -rf .venv out build dist docs/_build docs/reference/generated .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv out build dist docs/_build docs/generated .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .hypothesis

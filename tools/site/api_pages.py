@@ -1,0 +1,150 @@
+"""The reference of the Python names: what `flowgraph` exports by topic, its modules, and its boxes by family."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import flowgraph as fg
+from flowgraph.box import Box, Leaf
+
+MODULES = (
+    "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.search", "flowgraph.checking",
+    "flowgraph.mutation", "flowgraph.testing", "flowgraph.stats", "flowgraph.interop.autograd",
+    "flowgraph.interop.loggers", "flowgraph.interop.sklearn",
+)  # fmt: skip
+"""The modules that are imported by their own names, whose public names are those of `__all__`."""
+
+TOPICS = {
+    "box": "Boxes and leaves", "shapes": "Shapes", "graph": "Graphs and runs", "derivatives": "Derivatives",
+    "plan": "Plans", "functional": "Functions", "checking": "Checking", "saving": "Saving", "training": "Training",
+    "boxes": "Functions of boxes", "errors": "Errors",
+}  # fmt: skip
+"""What is said of the folder in which a public name stands, in the order of the page."""
+
+
+def api_pages() -> dict[str, str]:
+    """The pages by the name of their file."""
+    families = _families()
+    made = {
+        "api.rst": _names_page(),
+        "modules.rst": _index("Modules", "What is imported by the name of its module.", map(_page_name, MODULES)),
+        "boxes.rst": _index(
+            "Boxes by family",
+            "Every public box, with its formula, its settings and its picture; "
+            ":doc:`/coverage` says which function of NumPy builds which box.",
+            [f"boxes-{family}" for family in families],
+        ),
+    }
+    made |= {f"boxes-{family}.rst": _family_page(family, boxes) for family, boxes in families.items()}
+    return made | {f"{_page_name(module)}.rst": _module_page(module) for module in MODULES}
+
+
+def public_names() -> dict[str, Any]:
+    """The names of `flowgraph.__all__` but for operations of the DAG, on pages of their own, and the table of these."""
+    found = {name: getattr(fg, name) for name in sorted(fg.__all__) if name != "registry"}
+    return {name: one for name, one in found.items() if not _is_operation(one)}
+
+
+def public_boxes() -> list[type[Box]]:
+    """The operations of the DAG among the public names."""
+    return [one for name in sorted(fg.__all__) if _is_operation(one := getattr(fg, name))]
+
+
+def _is_operation(one: object) -> bool:
+    return isinstance(one, type) and issubclass(one, Box) and not issubclass(one, Leaf) and _family(one) is not None
+
+
+def _family(cls: type) -> str | None:
+    """The folder of a box under flowgraph/boxes/."""
+    parts = cls.__module__.split(".")
+    return parts[2] if parts[:2] == ["flowgraph", "boxes"] else None
+
+
+def _families() -> dict[str, list[type[Box]]]:
+    found: dict[str, list[type[Box]]] = {}
+    for cls in public_boxes():
+        found.setdefault(str(_family(cls)), []).append(cls)
+    return dict(sorted(found.items()))
+
+
+def _names_page() -> str:
+    by_topic: dict[str, list[str]] = {topic: [] for topic in TOPICS}
+    for name, one in public_names().items():
+        by_topic[_topic(one)].append(name)
+    lines = [*_title("Public names"), "``import flowgraph as fg``, and each of these is ``fg.<name>``.", ""]
+    for topic, names in by_topic.items():
+        lines += [*_title(TOPICS[topic], "-"), *_summary("flowgraph", names)] if names else []
+        if topic == "box":
+            lines += [".. autodata:: flowgraph.box.base.registry", "   :no-value:", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _topic(one: Any) -> str:
+    """The folder of the package in which it stands."""
+    where: str = one.__name__ if inspect.ismodule(one) else one.__module__
+    return where.split(".")[1]
+
+
+def _module_page(module: str) -> str:
+    found = importlib.import_module(module)
+    first = inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0].replace("`", "``")
+    lines = [*_title(f"``{module}``"), first, ""]
+    others = [name for name in sorted(found.__all__) if getattr(fg, name, None) is not getattr(found, name)]
+    if len(others) < len(found.__all__):
+        exported = sorted(set(found.__all__) - set(others))
+        lines += [f"Also in :doc:`api`: {', '.join(f'``{name}``' for name in exported)}.", ""]
+    return "\n".join([*lines, *_summary(module, others)]) + "\n"
+
+
+def _summary(module: str, names: Iterable[str]) -> list[str]:
+    return [
+        f".. currentmodule:: {module}", "", ".. autosummary::", "   :toctree: names", "   :nosignatures:", "",
+        *(f"   {name}" for name in names), "",
+    ]  # fmt: skip
+
+
+def _family_page(family: str, boxes: Iterable[type[Box]]) -> str:
+    lines = [*_title(family.replace("_", " ").capitalize()), ".. currentmodule:: flowgraph", ""]
+    for cls in boxes:
+        lines += [*_title(cls.__name__, "-"), f".. autoclass:: {cls.__name__}", "   :no-members:", ""]
+        lines += _declared(cls)
+    return "\n".join(lines) + "\n"
+
+
+def _declared(cls: type[Box]) -> list[str]:
+    """What the class declares, for readers: formulas, domain, kinks, and its picture."""
+    lines = []
+    for word, formula in (("value", cls.formula), ("derivative", cls.derivative)):
+        if formula:
+            lines.append(f":{word}: :math:`{formula}`")
+    facts: Mapping[str, object] = {"domain": cls.domain, "kinks": cls.kinks, "signature": cls.signature}
+    lines += [f":{word}: ``{_shown(fact)}``" for word, fact in facts.items() if fact]
+    if cls.constant_children:
+        lines.append(f":no gradient: by {', '.join(f'``{name}``' for name in sorted(cls.constant_children))}")
+    if cls.examples is not None:
+        lines += ["", f".. image:: /gallery/{cls.__name__}.svg", f"   :alt: {cls.__name__} as a graph"]
+    return [*lines, ""]
+
+
+def _shown(fact: object) -> str:
+    if isinstance(fact, Mapping):
+        return ", ".join(f"{name} in {interval}" for name, interval in fact.items())
+    if isinstance(fact, tuple):
+        return ", ".join(str(one) for one in fact)
+    return str(getattr(fact, "text", fact))
+
+
+def _index(title: str, text: str, names: Iterable[str]) -> str:
+    lines = [*_title(title), text, "", ".. toctree::", "   :maxdepth: 1", "", *(f"   {name}" for name in names)]
+    return "\n".join(lines) + "\n"
+
+
+def _page_name(module: str) -> str:
+    return f"module-{module.removeprefix('flowgraph.').replace('.', '-')}"
+
+
+def _title(text: str, mark: str = "=") -> list[str]:
+    return [text, mark * len(text), ""]

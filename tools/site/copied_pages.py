@@ -1,0 +1,42 @@
+"""Pages of the site that stand elsewhere in the repository: README, CONTRIBUTING, CHANGELOG, and the notebooks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = {"README.md": "tour", "CONTRIBUTING.md": "contributing", "CHANGELOG.md": "changelog"}
+"""The texts at the top of the repository that are pages, and the names of these."""
+SUFFIX = ".myst"
+"""Not .md, by which the tests of documents would find each page a second time and execute it again."""
+
+_LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+
+
+def copied_pages() -> dict[str, str]:
+    """The pages by the name of their file."""
+    found = {page + SUFFIX: _relinked((ROOT / name).read_text(encoding="utf-8")) for name, page in TEXTS.items()}
+    return found | {path.stem + SUFFIX: _notebook(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+
+
+def _relinked(text: str) -> str:
+    """The links as they lead from docs/generated/, where the page is written."""
+
+    def led(found: re.Match[str]) -> str:
+        target = found[1]
+        if target in TEXTS:
+            return f"]({TEXTS[target]}{SUFFIX}"
+        return f"](../{target.removeprefix('docs/')}" if target.startswith("docs/") else f"](../../{target}"
+
+    return _LINK.sub(led, text)
+
+
+def _notebook(path: Path) -> str:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    parts = []
+    for cell in cells:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    return "\n\n".join(parts) + "\n"
