@@ -16,7 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "numpydoc",
-    "tools.site",
+    "tools.site.extension",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown", ".myst": "markdown"}
 templates_path = ["_templates"]

@@ -18,6 +18,8 @@ EXTRAS = PROJECT["optional-dependencies"]
 OF_DEVELOPERS = ("test", "dev", "mutants", "bench", "docs", "release")
 """Extras of those who work on the package, which no user needs."""
 FOLDERS = ("flowgraph", "docs", "notebooks", "tests", "benchmarks", "tools", ".ci")
+MADE = {"_build", "generated"}
+"""Folders of docs/ that hold the same texts again, as the site shows them."""
 COMMAND = re.compile(r"pip install(?![a-z])")
 """A command, not the verb."""
 GOOD = re.compile(
@@ -30,7 +32,7 @@ def texts():
     """Every text of the repository that people read or run."""
     paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
     for path in [*ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml", *paths]:
-        if path.is_file() and path.suffix in ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html"):
+        if path.is_file() and not MADE & set(path.parts) and path.suffix in ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html"):
             yield path, path.read_text(errors="replace")
 
 

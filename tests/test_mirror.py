@@ -19,7 +19,7 @@ OTHERWISE = {
 
 WHOLE = {
     "choices", "contract", "distribution", "documents", "errors", "hostile_text", "layers", "lecture", "mirror",
-    "mistakes", "quick", "recipe", "sabotage", "types",
+    "mistakes", "quick", "recipe", "release", "sabotage", "site", "types",
 }  # fmt: skip
 """Tests of the package as a whole, of the modules beside its folders, and of what stands around it."""
 

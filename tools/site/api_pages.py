@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import flowgraph as fg
@@ -16,6 +18,9 @@ MODULES = (
     "flowgraph.interop.loggers", "flowgraph.interop.sklearn",
 )  # fmt: skip
 """The modules that are imported by their own names, whose public names are those of `__all__`."""
+
+NAMES = "names"
+"""The folder of the pages that autosummary writes, one per name."""
 
 TOPICS = {
     "box": "Boxes and leaves", "shapes": "Shapes", "graph": "Graphs and runs", "derivatives": "Derivatives",
@@ -43,9 +48,8 @@ def api_pages() -> dict[str, str]:
 
 
 def public_names() -> dict[str, Any]:
-    """The names of `flowgraph.__all__` but for operations of the DAG, on pages of their own, and the table of these."""
-    found = {name: getattr(fg, name) for name in sorted(fg.__all__) if name != "registry"}
-    return {name: one for name, one in found.items() if not _is_operation(one)}
+    """The names of `flowgraph.__all__` that are no operations of the DAG; those are on the pages of the families."""
+    return {name: one for name in sorted(fg.__all__) if not _is_operation(one := getattr(fg, name))}
 
 
 def public_boxes() -> list[type[Box]]:
@@ -77,14 +81,12 @@ def _names_page() -> str:
     lines = [*_title("Public names"), "``import flowgraph as fg``, and each of these is ``fg.<name>``.", ""]
     for topic, names in by_topic.items():
         lines += [*_title(TOPICS[topic], "-"), *_summary("flowgraph", names)] if names else []
-        if topic == "box":
-            lines += [".. autodata:: flowgraph.box.base.registry", "   :no-value:", ""]
     return "\n".join(lines) + "\n"
 
 
 def _topic(one: Any) -> str:
-    """The folder of the package in which it stands."""
-    where: str = one.__name__ if inspect.ismodule(one) else one.__module__
+    """The folder of the package in which it stands; the one table among the names is that of the boxes."""
+    where: str = one.__name__ if inspect.ismodule(one) else getattr(one, "__module__", "flowgraph.box")
     return where.split(".")[1]
 
 
@@ -100,10 +102,23 @@ def _module_page(module: str) -> str:
 
 
 def _summary(module: str, names: Iterable[str]) -> list[str]:
-    return [
-        f".. currentmodule:: {module}", "", ".. autosummary::", "   :toctree: names", "   :nosignatures:", "",
-        *(f"   {name}" for name in names), "",
-    ]  # fmt: skip
+    """A table of functions, classes and modules, each with a page of its own; then what is data, such as a dict."""
+    found = {name: getattr(importlib.import_module(module), name) for name in names}
+    data = [name for name, one in found.items() if not callable(one) and not inspect.ismodule(one)]
+    lines = [f".. currentmodule:: {module}", "", ".. autosummary::", f"   :toctree: {NAMES}", "   :nosignatures:", ""]
+    lines += [f"   {name}" for name in found if name not in data]
+    for name in data:
+        lines += ["", f".. autodata:: {_home(module, name)}.{name}", "   :no-value:"]
+    return [*lines, ""]
+
+
+def _home(module: str, name: str) -> str:
+    """The module that assigns a name, below which its text stands."""
+    for path in sorted(Path(fg.__file__).parent.rglob("*.py")):
+        where = ".".join(path.relative_to(Path(fg.__file__).parent.parent).with_suffix("").parts)
+        if where.startswith(f"{module}.") and re.search(rf"^{name}\b.* = ", path.read_text(encoding="utf-8"), re.M):
+            return where
+    return module
 
 
 def _family_page(family: str, boxes: Iterable[type[Box]]) -> str:

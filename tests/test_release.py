@@ -1,0 +1,137 @@
+"""What stands around the package agrees with it: workflows, targets of make, citation, changelog, the dry run."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import flowgraph as fg
+from tools import release_check
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([\w.%/-]+):", MAKEFILE, re.M))
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / ".github" / "pull_request_template.md"])
+
+
+def read(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def steps(workflow):
+    return [step for job in read(workflow)["jobs"].values() for step in job["steps"]]
+
+
+def is_target(name):
+    """Whether make knows it; `.venv/<extra>` is made by one rule for all extras."""
+    return name in TARGETS or (name.startswith(".venv/") and name.removeprefix(".venv/") in EXTRAS)
+
+
+def commands(text):
+    """The targets of every `make ...` that a text has as code."""
+    code = re.findall(r"`{1,3}([^`]+)`{1,3}", text)
+    return {name for part in code for name in re.findall(r"(?:^|\s)make ([a-z.][\w./-]*)", part)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_targets_that_a_page_names_exist(page):
+    unknown = {name for name in commands(page.read_text(encoding="utf-8")) if not is_target(name)}
+    assert not unknown, f"{page.name}: make has no target {sorted(unknown)}"
+
+
+def test_targets_that_are_no_files_are_phony():
+    phony = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.M)[1].split())
+    assert phony == {name for name in TARGETS if not name.startswith(".")}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_calls_only_targets_and_extras_that_exist(workflow):
+    found = 0
+    for step in steps(workflow):
+        for name in re.findall(r"make ([\w./-]+)", step.get("run", "")):
+            found += 1
+            assert is_target(name), f"{workflow.name}: make has no target {name}"
+        for extras in re.findall(r"\[([\w,]+)\]", " ".join(re.findall(r"install .*", step.get("run", "")))):
+            assert set(extras.split(",")) <= EXTRAS.keys()
+    assert found
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_only_read_and_ends_by_itself(workflow):
+    assert read(workflow)["permissions"] == {"contents": "read"}
+    for name, job in read(workflow)["jobs"].items():
+        assert job["timeout-minutes"] <= 180, f"{workflow.name}: {name}"
+
+
+def test_every_python_that_is_promised_is_tested():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = {one.rpartition(" ")[2] for one in project["classifiers"] if re.search(r":: 3\.\d+$", one)}
+    matrix = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"]["tests"]["strategy"]["matrix"]
+    assert promised == set(matrix["python"])
+    assert min(promised, key=lambda version: int(version[2:])) == project["requires-python"].removeprefix(">=")
+    systems = {one["os"].partition("-")[0] for one in matrix["include"]} | {matrix["os"][0].partition("-")[0]}
+    assert systems == {"ubuntu", "macos", "windows"}
+    assert {one["numpy"] for one in matrix["include"]} == {"lowest", "newest"}
+
+
+@pytest.mark.parametrize("form", [path for path in FORMS if path.stem != "config"], ids=lambda path: path.stem)
+def test_a_form_has_what_the_host_asks_for(form):
+    parts = read(form)
+    assert parts["name"]
+    assert parts["description"]
+    names = [part["id"] for part in parts["body"]]
+    assert len(names) == len(set(names)) > 1
+    assert all(part["attributes"]["label"] for part in parts["body"])
+
+
+def test_the_hooks_are_those_of_make_lint():
+    (local,) = read(ROOT / ".pre-commit-config.yaml")["repos"]
+    for hook in local["hooks"]:
+        tool, *_ = hook["entry"].removeprefix(".venv/bin/").split()
+        assert f"$(BIN)/{tool}" in MAKEFILE
+
+
+def test_the_citation_is_of_this_version():
+    citation = read(ROOT / "CITATION.cff")
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == fg.__version__
+    assert {"message", "title", "authors", "license"} <= citation.keys()
+
+
+def test_the_changelog_has_only_the_kinds_of_entries_that_there_are():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    kinds = re.findall(r"^### (.*)$", text, re.M)
+    assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    for section in text.split("\n## ")[1:]:
+        own = re.findall(r"^### (.*)$", section, re.M)
+        assert len(own) == len(set(own)), f"two sections of one kind under {section.splitlines()[0]}"
+
+
+def test_this_state_has_one_version():
+    assert release_check.checked_version(ROOT) == fg.__version__
+
+
+@pytest.mark.parametrize("name", ["flowgraph/__init__.py", "CITATION.cff", "CHANGELOG.md"])
+def test_a_version_that_is_not_the_same_everywhere_keeps_a_release_back(tmp_path, name):
+    for other in ("pyproject.toml", "flowgraph/__init__.py", "CITATION.cff", "CHANGELOG.md"):
+        text = (ROOT / other).read_text(encoding="utf-8")
+        text = text.replace(fg.__version__, "9.9.9").replace("Unreleased", "9.9.9") if other == name else text
+        (tmp_path / other).parent.mkdir(exist_ok=True)
+        (tmp_path / other).write_text(text, encoding="utf-8")
+    with pytest.raises(release_check.ReleaseError, match=re.escape(name)):
+        release_check.checked_version(tmp_path)
+
+
+def test_relative_links_without_a_public_address_are_noted(tmp_path):
+    (tmp_path / "CHANGELOG.md").write_text("## 1.0 - 2026-01-01\n", encoding="utf-8")
+    (tmp_path / "README.md").write_text("[a](docs/a.md) [b](https://b.example)", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.0"\n', encoding="utf-8")
+    (note,) = release_check.notes(tmp_path)
+    assert "1 relative links, such as docs/a.md" in note
+    (tmp_path / "pyproject.toml").write_text('[project.urls]\nHomepage = "https://b.example"\n', encoding="utf-8")
+    assert not release_check.notes(tmp_path)
