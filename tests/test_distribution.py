@@ -18,6 +18,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 OF_DEVELOPERS = ("test", "dev", "mutants", "bench", "docs", "release")
 """Extras of those who work on the package, which no user needs."""
 FOLDERS = ("flowgraph", "docs", "notebooks", "tests", "benchmarks", "tools", ".ci")
+SUFFIXES = ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html")
 MADE = {"_build", "generated"}
 """Folders of docs/ that hold the same texts again, as the site shows them."""
 COMMAND = re.compile(r"pip install(?![a-z])")
@@ -32,7 +33,7 @@ def texts():
     """Every text of the repository that people read or run."""
     paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
     for path in [*ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml", *paths]:
-        if path.is_file() and not MADE & set(path.parts) and path.suffix in ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html"):
+        if path.is_file() and path.suffix in SUFFIXES and not MADE & set(path.parts):
             yield path, path.read_text(errors="replace")
 
 
@@ -60,9 +61,7 @@ def test_extras_refer_to_the_distribution_itself():
                 continue
             assert own[1] == DISTRIBUTION, f"{name}: {one}"
             assert set(own[2].split(",")) <= EXTRAS.keys(), f"{name}: {one}"
-    assert everything("all") >= {
-        one for name in EXTRAS if name not in OF_DEVELOPERS for one in everything(name)
-    }
+    assert everything("all") >= {one for name in EXTRAS if name not in OF_DEVELOPERS for one in everything(name)}
     assert everything("hypothesis") == {"hypothesis"}
 
 

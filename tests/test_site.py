@@ -82,7 +82,7 @@ def test_links_of_copied_pages_lead_from_where_they_stand():
     [
         ("Of `a`.", ["Of ``a``."]),
         ("|a| and x_ and *args", [r"\|a\| and x\_ and \*args"]),
-        ("h = a²        dh/da = 2a", ["::", "", "    h = a²        dh/da = 2a", ""]),
+        ("h = a²        dh/da = 2a", ["::", "", "    h = a²", "    dh/da = 2a", ""]),
         (">>> f(*a)", [">>> f(*a)"]),
         ("Parameters\n----------\n*values : arrays\n    The |values|.",
          ["Parameters", "----------", "*values : arrays", r"    The \|values\|."]),

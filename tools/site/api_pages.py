@@ -124,7 +124,7 @@ def _home(module: str, name: str) -> str:
 def _family_page(family: str, boxes: Iterable[type[Box]]) -> str:
     lines = [*_title(family.replace("_", " ").capitalize()), ".. currentmodule:: flowgraph", ""]
     for cls in boxes:
-        lines += [*_title(cls.__name__, "-"), f".. autoclass:: {cls.__name__}", "   :no-members:", ""]
+        lines += [f".. autoclass:: {cls.__name__}", ""]
         lines += _declared(cls)
     return "\n".join(lines) + "\n"
 

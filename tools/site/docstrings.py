@@ -9,18 +9,18 @@ _CODE = re.compile(r"(`+)(.+?)\1")
 _RULE = re.compile(r"^-{3,}$")
 _PARAMETER = re.compile(r"^\*{0,2}\w[\w, *]*( : .*)?$")
 """The line of numpydoc that names a parameter."""
-_COLUMNS = re.compile(r"\S {3,}\S")
+_COLUMN = re.compile(r"(?<=\S) {3,}(?=\S)")
 _MARKS = re.compile(r"([*|\\]|(?<=\w)_(?!\w)|(?<!\w)_(?=\w))")
 """What means something in reStructuredText and stands for itself in a docstring."""
 
 
 def as_rst(lines: Sequence[str]) -> list[str]:
-    """The lines of a docstring, in which code stands between single backticks, and formulas in columns.
+    """The lines of a docstring, in which code stands between single backticks, and a formula beside its derivative.
 
     >>> as_rst(["The product a * b of `a`."])
     ['The product a \\\\* b of ``a``.']
     >>> as_rst(["h = a²        dh/da = 2a"])
-    ['::', '', '    h = a²        dh/da = 2a', '']
+    ['::', '', '    h = a²', '    dh/da = 2a', '']
     """
     found: list[str] = []
     in_section = False
@@ -49,8 +49,9 @@ def _paragraph(lines: list[str]) -> list[str]:
         return lines
     margins = [len(line) - len(line.lstrip()) for line in lines]
     is_list = lines[0].lstrip().startswith("- ") or any(line.startswith("- ") for line in lines)
-    if any(_COLUMNS.search(line) for line in lines) or margins[0] >= 4 or (max(margins) > margins[0] and not is_list):
-        return [f"{' ' * min(margins)}::", "", *(f"    {line}" for line in lines), ""]
+    if any(_COLUMN.search(line) for line in lines) or margins[0] >= 4 or (max(margins) > margins[0] and not is_list):
+        shown = _COLUMN.split(lines[0].strip()) if len(lines) == 1 else lines
+        return [f"{' ' * min(margins)}::", "", *(f"    {line}" for line in shown), ""]
     return [_escaped(line) for line in _list_apart(lines)]
 
 
