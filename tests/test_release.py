@@ -49,6 +49,12 @@ def test_targets_that_are_no_files_are_phony():
     assert phony == {name for name in TARGETS if not name.startswith(".")}
 
 
+def test_what_a_target_installs_is_an_extra():
+    needed = re.findall(r"^[\w-]+: \.venv/(\w+)$", MAKEFILE, re.M)
+    assert set(needed) <= EXTRAS.keys()
+    assert {"docs", "release"} <= set(needed)
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_calls_only_targets_and_extras_that_exist(workflow):
     found = 0

@@ -94,8 +94,8 @@ def test_a_docstring_means_the_same_in_the_site(text, rst):
 
 
 def test_docstrings_of_all_public_names_are_what_docutils_reads():
-    """Without a warning, as `make docs` asks; where docutils is installed."""
-    docutils = pytest.importorskip("docutils.core", reason="docutils is not installed; it comes with the extra docs")
+    """Without a warning, as `make docs` asks."""
+    docutils = pytest.importorskip("docutils.core", reason="docutils is not installed; it comes with the extra test")
     for name in fg.__all__:
         text = (getattr(fg, name).__doc__ or "").expandtabs()
         if name == "registry" or re.search(r"^\s*-{3,}$", text, re.M):  # numpydoc reads sections
