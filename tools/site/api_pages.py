@@ -92,13 +92,17 @@ def _topic(one: Any) -> str:
 
 def _module_page(module: str) -> str:
     found = importlib.import_module(module)
-    first = inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0].replace("`", "``")
-    lines = [*_title(f"``{module}``"), first, ""]
+    lines = [*_title(f"``{module}``"), _first_words(found), ""]
     others = [name for name in sorted(found.__all__) if getattr(fg, name, None) is not getattr(found, name)]
     if len(others) < len(found.__all__):
         exported = sorted(set(found.__all__) - set(others))
         lines += [f"Also in :doc:`api`: {', '.join(f'``{name}``' for name in exported)}.", ""]
     return "\n".join([*lines, *_summary(module, others)]) + "\n"
+
+
+def _first_words(module: Any) -> str:
+    """The first paragraph of what a module says of itself."""
+    return inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0].replace("`", "``")
 
 
 def _summary(module: str, names: Iterable[str]) -> list[str]:
@@ -122,7 +126,8 @@ def _home(module: str, name: str) -> str:
 
 
 def _family_page(family: str, boxes: Iterable[type[Box]]) -> str:
-    lines = [*_title(family.replace("_", " ").capitalize()), ".. currentmodule:: flowgraph", ""]
+    about = _first_words(importlib.import_module(f"flowgraph.boxes.{family}"))
+    lines = [*_title(family.replace("_", " ").capitalize()), about, "", ".. currentmodule:: flowgraph", ""]
     for cls in boxes:
         lines += [f".. autoclass:: {cls.__name__}", ""]
         lines += _declared(cls)

@@ -51,7 +51,7 @@ def _paragraph(lines: list[str]) -> list[str]:
     is_list = lines[0].lstrip().startswith("- ") or any(line.startswith("- ") for line in lines)
     if any(_COLUMN.search(line) for line in lines) or margins[0] >= 4 or (max(margins) > margins[0] and not is_list):
         shown = _COLUMN.split(lines[0].strip()) if len(lines) == 1 else lines
-        return [f"{' ' * min(margins)}::", "", *(f"    {line}" for line in shown), ""]
+        return [f"{' ' * min(margins)}::", "", *(f"    {line.replace('`', '')}" for line in shown), ""]
     return [_escaped(line) for line in _list_apart(lines)]
 
 
