@@ -57,6 +57,15 @@ def test_the_reference_has_every_public_name():
         assert f"   boxes-{family}\n" in made["boxes.rst"]
 
 
+def test_every_module_for_other_packages_is_in_the_reference():
+    folder = Path(fg.__file__).parent / "interop"
+    public = {path.stem for path in folder.glob("*.py") if "__all__" in path.read_text(encoding="utf-8")}
+    public |= {
+        path.parent.name for path in folder.glob("*/__init__.py") if "__all__" in path.read_text(encoding="utf-8")
+    }
+    assert {f"flowgraph.interop.{name}" for name in public} <= set(api_pages.MODULES)
+
+
 def test_every_error_of_the_package_is_explained_with_its_messages():
     page = errors_page.errors_page()
     names = {cls.__name__ for cls in errors_page.errors()}

@@ -14,8 +14,9 @@ from flowgraph.box import Box, Leaf
 
 MODULES = (
     "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.search", "flowgraph.checking",
-    "flowgraph.mutation", "flowgraph.testing", "flowgraph.stats", "flowgraph.interop.autograd",
-    "flowgraph.interop.loggers", "flowgraph.interop.sklearn",
+    "flowgraph.mutation", "flowgraph.testing", "flowgraph.stats", "flowgraph.interop.autograd", "flowgraph.interop.jax",
+    "flowgraph.interop.loggers", "flowgraph.interop.onnx", "flowgraph.interop.sklearn", "flowgraph.interop.torch",
+    "flowgraph.interop.widget",
 )  # fmt: skip
 """The modules that are imported by their own names, whose public names are those of `__all__`."""
 
@@ -25,7 +26,7 @@ NAMES = "names"
 TOPICS = {
     "box": "Boxes and leaves", "shapes": "Shapes", "graph": "Graphs and runs", "derivatives": "Derivatives",
     "plan": "Plans", "functional": "Functions", "checking": "Checking", "saving": "Saving", "training": "Training",
-    "boxes": "Functions of boxes", "errors": "Errors",
+    "boxes": "Functions of boxes", "rendering": "Pictures", "interop": "Other packages", "errors": "Errors",
 }  # fmt: skip
 """What is said of the folder in which a public name stands, in the order of the page."""
 
@@ -77,10 +78,10 @@ def _families() -> dict[str, list[type[Box]]]:
 def _names_page() -> str:
     by_topic: dict[str, list[str]] = {topic: [] for topic in TOPICS}
     for name, one in public_names().items():
-        by_topic[_topic(one)].append(name)
+        by_topic.setdefault(_topic(one), []).append(name)
     lines = [*_title("Public names"), "``import flowgraph as fg``, and each of these is ``fg.<name>``.", ""]
     for topic, names in by_topic.items():
-        lines += [*_title(TOPICS[topic], "-"), *_summary("flowgraph", names)] if names else []
+        lines += [*_title(TOPICS.get(topic, topic.capitalize()), "-"), *_summary("flowgraph", names)] if names else []
     return "\n".join(lines) + "\n"
 
 
