@@ -1,4 +1,4 @@
-"""Pages of the site that stand elsewhere in the repository: README, CONTRIBUTING, CHANGELOG, and the notebooks."""
+"""Pages of the site that stand elsewhere in the repository: README, CONTRIBUTING and others, and the notebooks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXTS = {"README.md": "tour", "CONTRIBUTING.md": "contributing", "CHANGELOG.md": "changelog"}
+TEXTS = {
+    "README.md": "tour", "CONTRIBUTING.md": "contributing", "RELEASING.md": "releasing", "CHANGELOG.md": "changelog",
+}  # fmt: skip
 """The texts at the top of the repository that are pages, and the names of these."""
 SUFFIX = ".myst"
 """Not .md, by which the tests of documents would find each page a second time and execute it again."""
