@@ -27,6 +27,7 @@ from flowgraph.graph.grads import Grads
 from flowgraph.graph.graph import Run
 from flowgraph.graph.opened import opened
 from flowgraph.graph.pictures import render
+from flowgraph.loops import scan
 from flowgraph.plan import Plan, compile
 from flowgraph.saving import load, save
 from flowgraph.training import (
@@ -140,6 +141,7 @@ __all__ = [
     "registry",
     "render",
     "save",
+    "scan",
     "schedules",
     "scope",
     "trace",

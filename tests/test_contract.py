@@ -29,10 +29,12 @@ THROUGH_OTHERS = (
     "GaugeInvarianceCheck",
     "OfFunctions",
     "Part",
+    "Body",
     "BpropOf",
     "SlopeOfBprop",
     "TransposedBprop",
     "PerRow",
+    "Scan",
     OfParts.__name__,
 )
 

@@ -12,6 +12,7 @@ import numpy as np
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.errors import UsageError
+from flowgraph.loops.body import Body
 from flowgraph.shapes.size import Size
 
 _PLAIN = frozenset({int, str, bool, type(None), type(...), complex, range, bytes})
@@ -127,11 +128,25 @@ def _object_key(value: Value, sizes: Sizes) -> Hashable:
         return kind, value.shape, value.dtype.char, value.tobytes()
     if isinstance(value, np.dtype):
         return kind, value.str
+    if isinstance(value, Body):
+        return kind, _graph_key(value, sizes)
     if isinstance(value, Box):
         return kind, tuple([sizes.of(child) for child in value.children]), state_key(value, sizes)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return kind, tuple([setting_key(getattr(value, field.name), sizes) for field in dataclasses.fields(value)])
     return Same(value)
+
+
+def _graph_key(body: Body, sizes: Sizes) -> Hashable:
+    """All boxes of the body of a loop, whose constants are the same in each call: those of one call stand outside."""
+    places: dict[Box, int] = {}
+    entries: list[Hashable] = []
+    for box in _children_first([body]):
+        places[box] = len(places)
+        value = setting_key(box.value, sizes) if isinstance(box, Constant) else None
+        children = tuple([places[child] for child in box.children])
+        entries.append((type(box), children, sizes.of(box), state_key(box, sizes), value))
+    return tuple(entries)
 
 
 class Same:

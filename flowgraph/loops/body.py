@@ -1,0 +1,154 @@
+"""The body of a loop: the graph of one step, from carries, elements of the inputs and what it reads from outside."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from flowgraph.box import Box, Constant, Value
+from flowgraph.box.leaves import Input
+from flowgraph.graph import Graph
+from flowgraph.graph.order import topological_order
+from flowgraph.plan.specialise import specialise
+from flowgraph.shapes.spec import Spec
+
+T = TypeVar("T")
+
+
+class CarryInput(Input):
+    """What one step of a loop hands to the next."""
+
+    symbol = "carry"
+    public = False
+
+    def __init__(self, name: str | None = None, *, shape: Any = (), dtype: Any = float) -> None:
+        super().__init__("step", shape=shape, dtype=dtype)
+        self._place(None, "")  # a loop may stand in a graph whose own inputs have any names
+
+
+class ElementInput(CarryInput):
+    """What one step of a loop takes from an input that is scanned."""
+
+    symbol = "element"
+    public = False
+
+
+class OuterInput(CarryInput):
+    """What every step of a loop reads from outside of it, such as a parameter."""
+
+    symbol = "outer"
+    public = False
+
+
+class Body(Box):
+    """The graph of one step, as one box: its children are the slots, which are leaves, and after them the outputs.
+
+    The slots are the carries, the elements and what is read from outside; the outputs are the new carries, and what
+    the loop stacks.
+    """
+
+    slots: int
+    carries: int
+    elements: int
+
+    symbol = "body"
+    public = False
+    examples = None  # it stands in the setting of a Scan and is never run itself
+    arithmetic = False
+
+    def fprop(self, *parts: Value) -> Value:
+        """The outputs."""
+        return parts[self.slots :]
+
+    def infer_from_children(self) -> Sequence[Spec]:
+        """Those of the outputs."""
+        return [child.spec for child in self.children[self.slots :]]
+
+    @property
+    def leaves(self) -> tuple[Box, ...]:
+        """The slots: carries, elements, what is read from outside."""
+        return self.children[: self.slots]
+
+    @property
+    def results(self) -> tuple[Box, ...]:
+        """The outputs: new carries, what is stacked."""
+        return self.children[self.slots :]
+
+
+def body_of(carries: Sequence[Box], elements: Sequence[Box], outers: Sequence[Box], results: Iterable[Box]) -> Body:
+    """The body of these slots and outputs."""
+    slots = (*carries, *elements, *outers)
+    return Body(*slots, *results, slots=len(slots), carries=len(carries), elements=len(elements))
+
+
+def fitted(body: Body, specs: Sequence[Spec]) -> Body:
+    """The body for slots of these shapes and dtypes: what followed a named size follows its number."""
+    if all(slot.spec == spec for slot, spec in zip(body.leaves, specs, strict=True)):
+        return body
+    return known_of(body, ("fitted", *specs), lambda: _fitted(body, specs))
+
+
+def _fitted(body: Body, specs: Sequence[Spec]) -> Body:
+    new = {
+        slot: slot if slot.spec == spec else type(slot)(shape=spec.shape, dtype=spec.dtype)
+        for slot, spec in zip(body.leaves, specs, strict=True)
+    }
+    results = on_leaves(body.results, new)
+    return Body(*new.values(), *results, **body.setting_values())
+
+
+def on_leaves(results: Sequence[Box], new: Mapping[Box, Box]) -> tuple[Box, ...]:
+    """The same boxes on other leaves, where what follows known shapes is fixed."""
+    return specialise(Graph(*results), new).outputs
+
+
+def with_outputs(body: Body, more: Iterable[Box]) -> Body:
+    """The body that stacks more than before."""
+    return Body(*body.children, *more, **body.setting_values())
+
+
+def replaced(results: Sequence[Box], new: Mapping[Box, Box]) -> list[Box]:
+    """The same boxes with others in the place of some that they read."""
+    stands = dict(new)
+    for box in topological_order(results):
+        if box not in stands and any(child in stands for child in box.children):
+            stands[box] = box.with_children(*[stands.get(child, child) for child in box.children])
+    return [stands.get(box, box) for box in results]
+
+
+def hoisted(results: Sequence[Box], slots: Iterable[Box]) -> tuple[list[Box], list[Box], list[Box]]:
+    """What the outputs read that no slot leads to: the boxes outside, the slots for them, the outputs that read these.
+
+    A constant stays where it is, unless it belongs to one call of a function that is being traced.
+    """
+    order = topological_order(results)
+    within = set(slots)
+    for box in order:
+        if any(child in within for child in box.children):
+            within.add(box)
+    edge = [child for box in order if box in within for child in box.children]
+    outside = [box for box in dict.fromkeys([*edge, *results]) if box not in within and type(box) is not Constant]
+    outers: list[Box] = [OuterInput(shape=box.shape, dtype=box.dtype) for box in outside]
+    return outside, outers, replaced(results, dict(zip(outside, outers, strict=True)))
+
+
+_known: dict[int, dict[Hashable, Any]] = {}
+"""What was made of each body that lives, by its id: boxes compare to boxes, so they are no keys of a weak dict."""
+
+
+def known_of(body: Body, key: Hashable, make: Callable[[], T]) -> T:
+    """What was made of a body under a key; made now, where it was not."""
+    known = _known.get(id(body))
+    if known is None:
+        known = _known[id(body)] = {}
+        weakref.finalize(body, _known.pop, id(body), None).atexit = False
+    if key not in known:
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known[key] = make()
+    return known[key]  # type: ignore[no-any-return]
+
+
+_MOST_KNOWN = 32
+"""Things that are kept of one body: more than the derivatives of one loop for a few shapes."""

@@ -1,0 +1,85 @@
+"""The body of the loop that runs backwards: the vector-Jacobian product of one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.derivatives import gradients
+from flowgraph.graph.order import topological_order
+from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced
+from flowgraph.loops.kept import worth_keeping
+
+
+class Reverse(NamedTuple):
+    """The body of a reverse loop, and what of the forward one it takes, by numbers.
+
+    Its carries are the gradients with respect to the carries `flowing`, and sums for what is read from outside
+    (`summed`); its elements the values `kept` of each step, which are carries before it and boxes of the forward body,
+    the elements `read`, and the gradients that arrive at what was stacked; what it reads from outside is `outers`. It
+    stacks the gradients of the elements `sent`.
+    """
+
+    body: Body
+    flowing: tuple[int, ...]
+    summed: tuple[int, ...]
+    kept: tuple[Box, ...]
+    read: tuple[int, ...]
+    outers: tuple[int, ...]
+    sent: tuple[int, ...]
+
+
+def reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]) -> Reverse:
+    """The reverse of a body, where gradients arrive at some stacked outputs, for the slots that want one."""
+    return known_of(body, ("reverse", arriving, wanted), lambda: _reverse_of(body, arriving, wanted))
+
+
+def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]) -> Reverse:
+    carries, elements = body.carries, body.elements
+    leaves, results = body.leaves, body.results
+    flowing = tuple(i for i in range(carries) if leaves[i].dtype.kind in "fc")
+    sent = tuple(i for i in range(elements) if wanted[carries + i])
+    summed = tuple(i for i in range(body.slots - carries - elements) if wanted[carries + elements + i])
+    stacked = [carries + i for i, arrives in enumerate(arriving) if arrives]
+    flow = [_slot(CarryInput, results[i]) for i in flowing]
+    arrived = [_slot(ElementInput, results[i]) for i in stacked]
+    wrt = [*flowing, *(carries + i for i in sent), *(carries + elements + i for i in summed)]
+    found = _gradients([results[i] for i in (*flowing, *stacked)], [leaves[i] for i in wrt], [*flow, *arrived])
+    sums = [_slot(CarryInput, leaves[carries + elements + i]) for i in summed]
+    of_flow, of_sent = found[: len(flowing)], found[len(flowing) : len(flowing) + len(sent)]
+    of_sums = [total + part for total, part in zip(sums, found[len(flowing) + len(sent) :], strict=True)]
+    raw = [*of_flow, *of_sums, *of_sent]
+    slot_of = {leaf: leaf for leaf in leaves[:carries]} | worth_keeping(body, raw)
+    slots = [*flow, *sums, *leaves, *arrived, *slot_of.values()]
+    outputs = on_leaves(replaced(raw, slot_of), {slot: slot for slot in slots})
+    reads = set(topological_order(outputs))
+    kept = tuple(box for box, slot in slot_of.items() if slot in reads)
+    read = tuple(i for i in range(elements) if leaves[carries + i] in reads)
+    if not (kept or read or stacked) and elements:
+        read = (0,)  # it says how many steps there are
+    outers = tuple(i for i in range(body.slots - carries - elements) if leaves[carries + elements + i] in reads)
+    new = body_of(
+        [*flow, *sums],
+        [*(slot_of[box] for box in kept), *(leaves[carries + i] for i in read), *arrived],
+        [leaves[carries + elements + i] for i in outers],
+        outputs,
+    )
+    return Reverse(new, flowing, summed, kept, read, outers, sent)
+
+
+def _slot(kind: type[CarryInput], like: Box) -> Box:
+    return kind(shape=like.shape, dtype=like.dtype)
+
+
+def _gradients(outputs: Sequence[Box], wrt: Sequence[Box], arriving: Sequence[Box]) -> list[Box]:
+    """What a bprop sends: the conjugate of the gradient that a user sees, of what is the conjugate of it too."""
+    found = gradients(outputs, wrt, [_conjugate(one) for one in arriving], unused="zeros")
+    return [_conjugate(one) for one in found]
+
+
+def _conjugate(box: Box) -> Box:
+    conjugate: Any = np.conjugate(cast(Any, box)) if box.dtype.kind == "c" else box
+    return cast(Box, conjugate)
