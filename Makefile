@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick coverage lint check pages bench mutants clean
+.PHONY: demo test quick coverage lint check pages notebooks bench mutants clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -35,6 +35,10 @@ pages: .venv/dev
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
+
+# The notebooks, executed, with their outputs.
+notebooks: .venv/dev
+	$(BIN)/python -m tools.notebooks
 
 # Takes hours; not in CI. See "Mutation testing" in CONTRIBUTING.md.
 mutants: .venv/mutants

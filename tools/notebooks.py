@@ -58,7 +58,9 @@ def _run(cell: Cell, names: dict[str, Any]) -> list[Cell]:
     if printed.getvalue():
         outputs.append({"name": "stdout", "output_type": "stream", "text": _lines(printed.getvalue())})
     if shown is not None:
-        outputs.append({"data": _shown(shown), "execution_count": None, "metadata": {}, "output_type": "execute_result"})
+        outputs.append(
+            {"data": _shown(shown), "execution_count": None, "metadata": {}, "output_type": "execute_result"}
+        )
     return outputs
 
 

@@ -38,15 +38,14 @@ def hint_of_error(error: Exception, arrays: Mapping[str, Any]) -> str:
 
 
 def told(failure: Failure, hint: str) -> str:
-    """One failure in one line: of which input, what it looks like, and both numbers where there are some."""
+    """One failure: of which input, what it looks like, and both numbers where there are some."""
     who = "bprop" if failure.child is None else f"gradient of {failure.child}"
     what = hint or _diagnosed(failure)
     if failure.kind == "value" and np.isfinite(failure.numeric):
         place = f"[{', '.join(map(str, failure.index))}]" if failure.index else ""
-        return (
-            f"{who}: {what} (at {failure.child}{place} bprop says {failure.analytic:.4g}, "
-            f"finite differences say {failure.numeric:.4g})"
-        )
+        analytic, numeric = failure.analytic + 0.0, failure.numeric + 0.0  # no minus in front of 0
+        numbers = f"bprop says {analytic:.4g}, finite differences say {numeric:.4g}"
+        return f"{who}: {what}\n  at {failure.child}{place} {numbers}"
     return f"{who}: {what}"
 
 
