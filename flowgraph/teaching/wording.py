@@ -19,6 +19,8 @@ def hint_of_shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) ->
     text = f"its shape is {found} and must be that of {name}, {wanted}"
     if len(found) == 2 and found == wanted[::-1]:
         return f"{text}: a transpose is missing, or one too many"
+    if found and found == (1, *wanted):
+        return f"{text}: an axis of length 1 is left over"
     if found and found[1:] == wanted:
         return f"{text}: a sum over the batch is missing, since every example reads the same {name}"
     if not found:
@@ -39,16 +41,11 @@ def hint_of_error(error: Exception, arrays: Mapping[str, Any]) -> str:
 
 def told(failure: Failure, hint: str) -> str:
     """One failure: of which input, what it looks like, and both numbers where there are some."""
-    who = "bprop" if failure.child is None else f"gradient of {failure.child}"
-    what = hint or _diagnosed(failure)
-    if failure.kind == "value" and np.isfinite(failure.numeric):
-        place = f"[{', '.join(map(str, failure.index))}]" if failure.index else ""
-        analytic, numeric = failure.analytic + 0.0, failure.numeric + 0.0  # no minus in front of 0
-        numbers = f"bprop says {analytic:.4g}, finite differences say {numeric:.4g}"
-        return f"{who}: {what}\n  at {failure.child}{place} {numbers}"
-    return f"{who}: {what}"
-
-
-def _diagnosed(failure: Failure) -> str:
-    """What the checker takes it for."""
-    return f"it looks like this: {failure.diagnosis}" if failure.diagnosis else failure.message
+    message = hint or failure.message
+    line = message if failure.child is None else f"gradient of {failure.child}: {message}"
+    if failure.kind != "value" or not np.isfinite(failure.numeric):
+        return line
+    place = f"[{', '.join(map(str, failure.index))}]" if failure.index else ""
+    analytic, numeric = failure.analytic + 0.0, failure.numeric + 0.0  # no minus in front of 0
+    line += f"\n  at {failure.child}{place} bprop says {analytic:.4g}, finite differences say {numeric:.4g}"
+    return line if hint or not failure.diagnosis else f"{line}\n  in this case it looks like: {failure.diagnosis}"

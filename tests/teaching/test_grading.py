@@ -28,6 +28,12 @@ WRONG = {
     "affine, no sum": ("affine", lambda g, a, x, W, b: (g @ W.T, x.T @ g, g), SUM),
     "affine, sign of b": ("affine", lambda g, a, x, W, b: (g @ W.T, x.T @ g, -g.sum(0)), "gradient of b: " + SIGN),
     "affine, two of three": ("affine", lambda g, a, x, W, b: (g @ W.T, x.T @ g), "one for each input"),
+    "affine, axis": ("affine", lambda g, a, x, W, b: (g @ W.T, x.T @ g, g.sum(0, keepdims=True)), "is left over"),
+    "affine, total": ("affine", lambda g, a, x, W, b: (g @ W.T, x.T @ g, g.sum()), "a sum is too many"),
+    "tanh, half": ("tanh", lambda g, h, a: (g * (1 - h * h) / 2,), "it should be 2 times as large"),
+    "tanh, text": ("tanh", lambda g, h, a: "no", "bprop returned str"),
+    "tanh, error": ("tanh", lambda g, h, a: g[7], "bprop stops with IndexError"),
+    "tanh, in place": ("tanh", lambda g, h, a: (np.multiply(g, 1 - h * h, out=g),), "in place"),
     "tanh, sign": ("tanh", lambda g, h, a: (-g * (1 - h * h),), SIGN),
     "tanh, variable": ("tanh", lambda g, h, a: (g * (1 - a * a),), VARIABLE),
     "tanh, nothing": ("tanh", lambda g, h, a: (None,), "does not depend on a"),
@@ -102,7 +108,15 @@ def test_a_box_class_is_graded_with_its_own_fprop():
         def bprop(self, grad, h, a):
             return (2 * grad * (1 - (h / 2) ** 2),)
 
+    class WrongShape(fg.Box):
+        def fprop(self, a):
+            return np.tanh(a).sum(axis=0)
+
+        def bprop(self, grad, h, a):
+            return (grad * (1 - np.tanh(a) ** 2),)
+
     assert teaching.grade(RightTanh, exercise="tanh").passed
+    assert "fprop gives a value of shape (3,)" in str(teaching.grade(WrongShape, exercise="tanh"))
     assert "fprop gives" in str(teaching.grade(WrongValue, exercise="tanh"))
 
 
@@ -125,6 +139,12 @@ def test_the_text_of_a_solution_is_its_code(name):
 
 
 def test_what_cannot_be_graded_is_refused():
+    class OnlyForward(fg.Elementwise):
+        def fprop(self, a):
+            return np.tanh(a)
+
+    with pytest.raises(fg.FlowgraphError, match="OnlyForward"):
+        teaching.grade(OnlyForward, exercise="tanh")
     with pytest.raises(fg.FlowgraphError, match="did you mean 'tanh'"):
         teaching.grade(np.tanh, exercise="tahn")
     with pytest.raises(fg.FlowgraphError, match="found int, needs a function"):
