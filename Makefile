@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick coverage lint check pages docs bench mutants release-check clean
+.PHONY: demo test quick coverage lint check pages docs notebooks bench mutants release-check clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -40,6 +40,10 @@ docs: .venv/docs
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
+
+# The notebooks, executed, with their outputs.
+notebooks: .venv/dev
+	$(BIN)/python -m tools.notebooks
 
 # Takes hours; not in CI. See "Mutation testing" in CONTRIBUTING.md.
 mutants: .venv/mutants

@@ -14,8 +14,8 @@ import flowgraph
 
 ORDER = (
     "printable", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
-    "loops", "functional", "numpy", "scipy", "stats", "checking", "testing", "rendering", "mutation", "data",
-    "training", "figures", "demo", "playground", "experiment", "search", "interop", "cli",
+    "loops", "functional", "numpy", "scipy", "stats", "checking", "testing", "teaching", "rendering", "mutation",
+    "data", "training", "figures", "demo", "playground", "experiment", "search", "interop", "cli",
 )  # fmt: skip
 ANYWHERE = ("starting", "__version__")
 """What imports nothing of flowgraph."""

@@ -213,4 +213,4 @@ def _draw(axes: Any, shown: Mapping[str, Any], labels: tuple[str, str]) -> None:
         axes.plot(path[:, 0], path[:, 1], marker="o", markersize=2.5, color=colour, label=name)
     axes.plot(*next(iter(shown["paths"].values()))[0], "s", color=COLOURS[-1], label="start")
     axes.set(xlabel=labels[0], ylabel=labels[1])
-    axes.legend(frameon=False)
+    axes.legend(facecolor="white", edgecolor="none", framealpha=0.85)

@@ -1,0 +1,66 @@
+"""What an exercise is: a given fprop, the bprop to be written, and the mistakes that are often made in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Array
+
+
+class Mistake(NamedTuple):
+    """A wrong bprop that students often write, and what to tell them."""
+
+    hint: str
+    bprop: Callable[..., tuple[Any, ...]]
+
+
+class Exercise:
+    """An exercise; a subclass that says its `name` is found by `grade`.
+
+    Attributes
+    ----------
+    name : str
+        What `grade` is given.
+    task : str
+        The formula of fprop, and what bprop is given.
+    inputs : tuple of str
+        Names of the inputs of fprop.
+    """
+
+    name: ClassVar[str] = ""
+    task: ClassVar[str] = ""
+    inputs: ClassVar[tuple[str, ...]] = ()
+    known: ClassVar[dict[str, type[Exercise]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls):
+            Exercise.known[cls.name] = cls
+
+    @staticmethod
+    def example(rng: np.random.Generator) -> tuple[Array, ...]:
+        """Inputs of fprop, drawn with sizes that differ, so that a wrong shape is seen."""
+        raise NotImplementedError
+
+    @staticmethod
+    def fprop(*inputs: Any) -> Any:
+        """The value of the box."""
+        raise NotImplementedError
+
+    @staticmethod
+    def solution(grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
+        """The bprop that is asked for."""
+        raise NotImplementedError
+
+    @classmethod
+    def mistakes(cls) -> tuple[Mistake, ...]:
+        """Those that are recognised by their numbers."""
+        return ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.task}"
+
+    __repr__ = __str__

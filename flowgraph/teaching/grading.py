@@ -1,0 +1,164 @@
+"""What is right and wrong in a student's answer: the checker decides, and its findings are put into simple words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box
+from flowgraph.box.leaves import Parameter
+from flowgraph.checking import Report, check
+from flowgraph.errors import UsageError
+from flowgraph.teaching.exercise import Exercise
+from flowgraph.teaching.exercises import exercise as exercise_of
+from flowgraph.teaching.wording import hint_of_error, hint_of_shape, told
+
+SEED = 0
+"""Of the example: a grade is the same each time."""
+
+
+@dataclass(frozen=True, repr=False)
+class Grade:
+    """Whether an answer is right, and what to look at where it is not; printed, it says so.
+
+    Attributes
+    ----------
+    exercise : str
+        Which one.
+    passed : bool
+        Whether the answer is right.
+    findings : tuple of str
+        What is wrong, one line for each mistake.
+    report : Report or None
+        What the checker says in full, with code that reproduces a failure; None where fprop is wrong already.
+    """
+
+    exercise: str
+    passed: bool
+    findings: tuple[str, ...]
+    report: Report | None = None
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        if self.passed:
+            checked = ", ".join(self.report.checked) if self.report else ""
+            return f"{self.exercise}: right. The gradient of {checked} agrees with finite differences."
+        return "\n".join([f"{self.exercise}: not right yet.", *(f"- {finding}" for finding in self.findings)])
+
+    __repr__ = __str__
+
+
+def grade(answer: Any, exercise: str) -> Grade:
+    """Grade the answer to an exercise: its bprop is checked against finite differences of its fprop.
+
+    Parameters
+    ----------
+    answer : callable or Box class
+        `bprop(grad, output, *inputs)`, which returns a gradient for each input; or a Box class, of which fprop is
+        looked at too.
+    exercise : str
+        One of `teaching.names()`; `teaching.exercise(name)` shows the task.
+
+    Returns
+    -------
+    Grade
+        True where the answer is right; printed, it says what is wrong.
+
+    Raises
+    ------
+    UsageError
+        If there is no such exercise, or the answer is neither of the two.
+
+    Examples
+    --------
+    >>> from flowgraph import teaching
+    >>> teaching.grade(lambda grad, h, a: (grad * (1 - h * h),), exercise="tanh")
+    tanh: right. The gradient of a agrees with finite differences.
+    >>> teaching.grade(lambda grad, h, a: (-grad * (1 - h * h),), exercise="tanh").passed
+    False
+    """
+    task = exercise_of(exercise)
+    example = task.example(np.random.default_rng(SEED))
+    fprop, bprop = _functions(answer, task, example)
+    wrong_value = _wrong_value(fprop, task, example)
+    if wrong_value:
+        return Grade(task.name, False, (wrong_value,))
+    report = check(fprop, *example, bprop=bprop, names=task.inputs, effort="fast", seed=SEED)
+    if report.passed:
+        return Grade(task.name, True, (), report)
+    return Grade(task.name, False, _findings(report, task, bprop, example), report)
+
+
+def _functions(answer: Any, task: Exercise, example: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The fprop and the bprop that are asked about: of a Box class its own, of a function the given fprop and it."""
+    if inspect.isclass(answer) and issubclass(answer, Box):
+        children = [
+            Parameter(one, name=name) if one.dtype.kind == "f" else one
+            for name, one in zip(task.inputs, example, strict=True)
+        ]
+        if not answer.has_bprop:
+            raise UsageError(f"teaching: found {answer.__name__} without a bprop, needs one to grade")
+        box = answer(*children)
+        return box.fprop, box.bprop
+    if inspect.isclass(answer) or not callable(answer):
+        kind = answer.__name__ if inspect.isclass(answer) else type(answer).__name__
+        raise UsageError(f"teaching: found {kind}, needs a function bprop(grad, output, *inputs) or a Box class")
+    return task.fprop, answer
+
+
+def _wrong_value(fprop: Callable[..., Any], task: Exercise, example: Any) -> str:
+    """What is wrong with the value of fprop, which no check of a gradient can see; "" if nothing is."""
+    if fprop is task.fprop:
+        return ""
+    right, value = np.asarray(task.fprop(*example)), np.asarray(fprop(*example))
+    if value.shape != right.shape:
+        return f"fprop gives a value of shape {value.shape}; shape {right.shape} is needed"
+    if np.allclose(value, right):
+        return ""
+    place = np.unravel_index(int(np.argmax(np.abs(value - right))), right.shape)
+    at = f"[{', '.join(map(str, place))}]" if place else ""
+    return f"fprop gives {value[place]:.4g} at element {at}; {right[place]:.4g} is right"
+
+
+def _findings(report: Report, task: Exercise, bprop: Callable[..., Any], example: Any) -> tuple[str, ...]:
+    """A line for each mistake: what is recognised by its numbers, by its shape, or else what the checker says."""
+    output = task.fprop(*example)
+    grad = np.random.default_rng(SEED + 1).uniform(0.5, 1.5, np.shape(output))
+    grad = np.asarray(grad * np.where(np.arange(grad.size).reshape(grad.shape) % 2, -1.0, 1.0))
+    try:
+        given = bprop(grad, output, *example)
+    except Exception as error:  # whatever the answer of a student raises is to be explained
+        return (hint_of_error(error, {"grad": grad, **dict(zip(task.inputs, example, strict=True))}),)
+    given = given if isinstance(given, tuple | list) else (given,)
+    if len(given) != len(task.inputs):
+        needed = ", ".join(task.inputs)
+        return (f"bprop returns {len(given)} gradients; one for each input is needed, in their order: {needed}",)
+    lines: list[str] = []
+    for failure in report.failures:
+        number = task.inputs.index(failure.child) if failure.child in task.inputs else None
+        hint = "" if number is None else _hint(number, task, given, (grad, output, *example))
+        line = told(failure, hint)
+        lines += [] if line in lines else [line]
+    return tuple(lines) or tuple(report.warnings)
+
+
+def _hint(number: int, task: Exercise, given: Any, arguments: tuple[Any, ...]) -> str:
+    """What the gradient of one input looks like: a wrong shape, or the numbers of a known mistake."""
+    found, wanted = given[number], task.solution(*arguments)[number]
+    if wanted is None:
+        return ""
+    if found is None:
+        return f"None says that the loss does not depend on {task.inputs[number]}, but it does"
+    if np.shape(found) != np.shape(wanted):
+        return hint_of_shape(task.inputs[number], np.shape(found), np.shape(wanted))
+    for mistake in task.mistakes():
+        wrong = mistake.bprop(*arguments)[number]
+        if wrong is not None and np.allclose(wrong, found) and not np.allclose(wrong, wanted):
+            return mistake.hint
+    return ""
