@@ -1,6 +1,7 @@
 """How many parameters of the package are annotated with a bare `Any`, by folder: `python -m tools.open_types`.
 
-What holds the value of a box says `Value`, an array in a run and a box in a gradient graph: it is counted apart.
+What holds the value of a box says `Value`, an array in a run and a box in a gradient graph: it is counted apart. So is
+`Foreign`, an object of a package that need not be installed.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.errors import UsageError
 from flowgraph.numpy.construction import asarray, holds_box
 
@@ -18,10 +19,10 @@ class Concatenation:
     (7,)
     """
 
-    def __init__(self, numpys: Any, axis: int, ndmin: int, trans1d: int) -> None:
+    def __init__(self, numpys: Value, axis: int, ndmin: int, trans1d: int) -> None:
         self._numpys, self._axis, self._ndmin, self._trans1d = numpys, axis, ndmin, trans1d
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Value) -> Any:
         parts = list(key) if isinstance(key, tuple) else [key]
         if not holds_box(parts):
             return self._numpys[key]
@@ -51,7 +52,7 @@ def _directive(text: str, axis: int, ndmin: int, trans1d: int) -> tuple[int, int
     return (*found, *(axis, ndmin, trans1d)[len(found) :])  # type: ignore[return-value]
 
 
-def _shaped(part: Any, ndmin: int, trans1d: int) -> Any:
+def _shaped(part: Value, ndmin: int, trans1d: int) -> Any:
     """A part with at least so many axes, as NumPy's class places the new ones."""
     array = np.r_[part] if isinstance(part, slice) else asarray(part)
     own = array.ndim

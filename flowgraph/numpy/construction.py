@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Constant
+from flowgraph.box.value import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
 
 
 def array(
-    object: Any, dtype: DTypeLike | None = None, *, copy: bool | None = True, order: Any = "K", subok: bool = False,
-    ndmin: int = 0, like: Any = None,
+    object: Value, dtype: DTypeLike | None = None, *, copy: bool | None = True, order: Value = "K", subok: bool = False,
+    ndmin: int = 0, like: Value = None,
 ) -> Any:  # fmt: skip
     """numpy.array, which also takes boxes in lists and tuples, however deeply nested, and joins them to one box.
 
@@ -48,8 +49,8 @@ def array(
 
 
 def asarray(
-    a: Any, dtype: DTypeLike | None = None, order: Any = None, *, device: Any = None, copy: bool | None = None,
-    like: Any = None,
+    a: Value, dtype: DTypeLike | None = None, order: Value = None, *, device: Value = None, copy: bool | None = None,
+    like: Value = None,
 ) -> Any:  # fmt: skip
     """numpy.asarray, which also takes boxes, by themselves and in lists and tuples."""
     if not holds_box(a):
@@ -58,8 +59,8 @@ def asarray(
 
 
 def asanyarray(
-    a: Any, dtype: DTypeLike | None = None, order: Any = None, *, device: Any = None, copy: bool | None = None,
-    like: Any = None,
+    a: Value, dtype: DTypeLike | None = None, order: Value = None, *, device: Value = None, copy: bool | None = None,
+    like: Value = None,
 ) -> Any:  # fmt: skip
     """numpy.asanyarray, which also takes boxes, by themselves and in lists and tuples."""
     if not holds_box(a):
@@ -67,7 +68,7 @@ def asanyarray(
     return array(a, dtype)
 
 
-def ascontiguousarray(a: Any, dtype: DTypeLike | None = None, *, like: Any = None) -> Any:
+def ascontiguousarray(a: Value, dtype: DTypeLike | None = None, *, like: Value = None) -> Any:
     """numpy.ascontiguousarray, which also takes boxes; of at least one axis, as NumPy's."""
     if not holds_box(a):
         return np.ascontiguousarray(a, dtype, like=like)
@@ -75,8 +76,8 @@ def ascontiguousarray(a: Any, dtype: DTypeLike | None = None, *, like: Any = Non
 
 
 def full(
-    shape: Any, fill_value: Any, dtype: DTypeLike | None = None, order: Any = "C", *, device: Any = None,
-    like: Any = None,
+    shape: Value, fill_value: Value, dtype: DTypeLike | None = None, order: Value = "C", *, device: Value = None,
+    like: Value = None,
 ) -> Any:  # fmt: skip
     """numpy.full, whose value may be a box, or a list with boxes in it, that broadcasts to the shape.
 
@@ -89,14 +90,14 @@ def full(
     return np.broadcast_to(array(fill_value, dtype), shape)
 
 
-def holds_box(value: Any) -> bool:
+def holds_box(value: Value) -> bool:
     """Whether a value is a box, or a list or tuple with one in it."""
     if isinstance(value, list | tuple):
         return any(holds_box(one) for one in value)
     return isinstance(value, Box)
 
 
-def _joined(value: Any) -> Any:
+def _joined(value: Value) -> Any:
     """One box of a list of what has one shape."""
     if isinstance(value, Box):
         if len(value.outputs) != 1:

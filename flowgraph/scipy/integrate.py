@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.errors import install_hint
 from flowgraph.functional import make_vjp
 from flowgraph.functional.custom import custom_vjp
@@ -16,7 +17,7 @@ from flowgraph.functional.flat import flatten
 Slope = Callable[..., Any]
 
 
-def odeint(func: Slope, y0: Any, t: Any, args: tuple[Any, ...] = (), **settings: Any) -> Any:
+def odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
     """scipy.integrate.odeint, which also takes boxes: gradients by the start, the times and the arguments of `func`.
 
     The backward pass integrates the adjoint equation from the last time to the first, so that memory does not grow with
@@ -49,7 +50,7 @@ def odeint(func: Slope, y0: Any, t: Any, args: tuple[Any, ...] = (), **settings:
     return _solution(func, y0, t, args, **settings)
 
 
-def _solved(func: Slope, y0: Any, t: Any, args: tuple[Any, ...] = (), **settings: Any) -> Any:
+def _solved(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
     try:
         integrate = importlib.import_module("scipy.integrate")
     except ImportError as missing:
@@ -62,7 +63,7 @@ _solution = custom_vjp(_solved, shape=lambda func, y0, t, args=(), **_: (*np.sha
 
 @_solution.bprop  # type: ignore[untyped-decorator]
 def _adjoint(
-    grad: Any, y: Any, func: Slope, y0: Any, t: Any, args: tuple[Any, ...] = (), **settings: Any
+    grad: Value, y: Value, func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value
 ) -> tuple[Any, ...]:
     """From the last time to the first: the gradient by the state runs back along the solution, and collects the rest.
 
@@ -90,7 +91,7 @@ def _augmented(func: Slope, unflatten: Callable[[Any], Any], size: int) -> Slope
     """The slopes of the state and of the three gradients."""
     product_at = make_vjp(lambda y, t, flat: func(y, t, *unflatten(flat)), (0, 1, 2))
 
-    def slopes(state: Any, t: Any, flat: Any) -> Any:
+    def slopes(state: Value, t: Value, flat: Value) -> Any:
         product, slope = product_at(state[:size], t, flat)
         by_state, by_time, by_args = product(-state[size : 2 * size])
         return np.hstack([slope, by_state, by_time, by_args])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.value import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
 
@@ -17,7 +18,7 @@ MODES = ("full", "valid", "same")
 Axes = Sequence[Sequence[int]]
 
 
-def convolve(A: Any, B: Any, axes: Axes | None = None, dot_axes: Axes | None = None, mode: str = "full") -> Any:
+def convolve(A: Value, B: Value, axes: Axes | None = None, dot_axes: Axes | None = None, mode: str = "full") -> Any:
     """Convolve two arrays or boxes along pairs of axes, and sum over others.
 
     Parameters
@@ -61,7 +62,7 @@ def convolve(A: Any, B: Any, axes: Axes | None = None, dot_axes: Axes | None = N
     return _slide(A, B, len(sums[0]), len(pairs[0]), mode)
 
 
-def _slide(A: Any, B: Any, summed: int, count: int, mode: str) -> Any:
+def _slide(A: Value, B: Value, summed: int, count: int, mode: str) -> Any:
     """The convolution of the last `count` axes, by one product for each place of the kernel B."""
     kernel, size = B.shape[B.ndim - count :], A.shape[A.ndim - count :]
     if mode != "valid":
@@ -83,7 +84,7 @@ def _slide(A: Any, B: Any, summed: int, count: int, mode: str) -> Any:
     return np.transpose(total, order)
 
 
-def _is_larger(A: Any, B: Any, count: int) -> bool:
+def _is_larger(A: Value, B: Value, count: int) -> bool:
     """Whether all of the last axes are at least as long as those of the other, and one is longer."""
     pairs = list(zip(A.shape[A.ndim - count :], B.shape[B.ndim - count :], strict=True))
     if any(a > b for a, b in pairs) and any(a < b for a, b in pairs):
@@ -94,7 +95,7 @@ def _is_larger(A: Any, B: Any, count: int) -> bool:
     return any(a > b for a, b in pairs)
 
 
-def _check(A: Any, B: Any, pairs: Sequence[Sequence[int]], sums: Sequence[Sequence[int]]) -> None:
+def _check(A: Value, B: Value, pairs: Sequence[Sequence[int]], sums: Sequence[Sequence[int]]) -> None:
     for a, axes, which in ((A, (*pairs[0], *sums[0]), "A"), (B, (*pairs[1], *sums[1]), "B")):
         if not all(isinstance(size, int) for size in a.shape):
             raise ShapeError(f"convolve: found {which} of shape {shape_text(a.shape)}, needs numbers for all sizes")

@@ -11,11 +11,12 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.numpy.construction import array, holds_box
 
 
-def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+def logsumexp(a: Value, axis: Value = None, b: Value = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     """scipy.special.logsumexp, which also takes boxes.
 
     Parameters
@@ -50,22 +51,22 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     return (found, np.sign(total)) if return_sign else found
 
 
-def softmax(x: Any, axis: Any = None) -> Any:
+def softmax(x: Value, axis: Value = None) -> Any:
     """scipy.special.softmax, which also takes a box."""
     return boxes.softmax(x, axis=axis) if isinstance(x, Box) else special().softmax(x, axis=axis)
 
 
-def log_softmax(x: Any, axis: Any = None) -> Any:
+def log_softmax(x: Value, axis: Value = None) -> Any:
     """scipy.special.log_softmax, which also takes a box."""
     return boxes.log_softmax(x, axis=axis) if isinstance(x, Box) else special().log_softmax(x, axis=axis)
 
 
-def polygamma(n: Any, x: Any) -> Any:
+def polygamma(n: Value, x: Value) -> Any:
     """scipy.special.polygamma, which also takes a box as x."""
     return boxes.polygamma(n, x) if isinstance(x, Box) or isinstance(n, Box) else special().polygamma(n, x)
 
 
-def multigammaln(a: Any, d: int) -> Any:
+def multigammaln(a: Value, d: int) -> Any:
     """scipy.special.multigammaln, which also takes a box as a."""
     if not isinstance(a, Box):
         return special().multigammaln(a, d)

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.stats.support import on_support, positive, standard, weak
 
 
-def logpdf(x: Any, a: Any, b: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logpdf(x: Value, a: Value, b: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the density at x of the beta distribution, minus infinity outside of [loc, loc + scale].
 
     Parameters
@@ -29,12 +30,12 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     return on_support(lambda y: special().xlog1py(b - 1, -y) + special().xlogy(a - 1, y) - constant, z, 0.0, 1.0, 0.5)
 
 
-def pdf(x: Any, a: Any, b: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def pdf(x: Value, a: Value, b: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Density at x of the beta distribution."""
     return np.exp(logpdf(x, a, b, loc, scale))
 
 
-def cdf(x: Any, a: Any, b: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def cdf(x: Value, a: Value, b: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Probability of a value up to x; its derivatives by a and b are not implemented."""
     z, _ = standard(x, loc, scale)
     return special().betainc(positive(a), positive(b), np.where(z < 0, 0.0, np.where(z > 1, 1.0, z)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowgraph.box.value import Value
 from flowgraph.stats import gamma
 from flowgraph.stats.support import read
 
 
-def logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logpdf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the density at x with df degrees of freedom, minus infinity below loc.
 
     >>> from flowgraph.stats import chi2
@@ -18,11 +19,11 @@ def logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     return gamma.logpdf(x, read(df) / 2, loc, 2 * read(scale))
 
 
-def pdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def pdf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Density at x with df degrees of freedom."""
     return gamma.pdf(x, read(df) / 2, loc, 2 * read(scale))
 
 
-def cdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def cdf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Probability of a value up to x; its derivative by df is not implemented."""
     return gamma.cdf(x, read(df) / 2, loc, 2 * read(scale))

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
 from flowgraph.stats.support import read
 
 
-def logpdf(x: Any, alpha: Any) -> Any:
+def logpdf(x: Value, alpha: Value) -> Any:
     """Logarithm of the density at the probabilities x.
 
     Parameters
@@ -48,12 +49,12 @@ def logpdf(x: Any, alpha: Any) -> Any:
     return np.sum(special().xlogy(weights, x), axis=0) - log_beta
 
 
-def pdf(x: Any, alpha: Any) -> Any:
+def pdf(x: Value, alpha: Value) -> Any:
     """Density at the probabilities x."""
     return np.exp(logpdf(x, alpha))
 
 
-def _check(x: Any, alpha: Any) -> None:
+def _check(x: Value, alpha: Value) -> None:
     if not isinstance(alpha, Box) and not np.all(alpha > 0):
         raise UsageError(f"dirichlet: found alpha = {np.min(alpha)}, needs concentrations above 0")
     if isinstance(x, Box):

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.stats.support import on_support, positive, standard, weak
 
 
-def logpdf(x: Any, a: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logpdf(x: Value, a: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the density at x of the gamma distribution of shape a, minus infinity below loc.
 
     Parameters
@@ -29,12 +30,12 @@ def logpdf(x: Any, a: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     return on_support(lambda y: special().xlogy(a - 1, y) - y - constant, z, 0.0, math.inf, 1.0)
 
 
-def pdf(x: Any, a: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def pdf(x: Value, a: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Density at x of the gamma distribution of shape a."""
     return np.exp(logpdf(x, a, loc, scale))
 
 
-def cdf(x: Any, a: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def cdf(x: Value, a: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Probability of a value up to x; its derivative by a is not implemented."""
     z, _ = standard(x, loc, scale)
     return special().gammainc(positive(a), np.where(z < 0, 0.0, z))

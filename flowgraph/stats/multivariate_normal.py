@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.value import Value
 from flowgraph.errors import ShapeError, UsageError, install_hint
 from flowgraph.shapes.spec import shape_text
 from flowgraph.stats.support import LOG_ROOT_2_PI
 
 
-def logpdf(x: Any, mean: Any = None, cov: Any = 1.0, allow_singular: bool = False) -> Any:
+def logpdf(x: Value, mean: Value = None, cov: Value = 1.0, allow_singular: bool = False) -> Any:
     """Logarithm of the density of N(mean, cov) at the rows of x.
 
     Parameters
@@ -60,12 +61,12 @@ def logpdf(x: Any, mean: Any = None, cov: Any = 1.0, allow_singular: bool = Fals
     return np.squeeze(np.reshape(found, offset.shape[:-1]))
 
 
-def pdf(x: Any, mean: Any = None, cov: Any = 1.0, allow_singular: bool = False) -> Any:
+def pdf(x: Value, mean: Value = None, cov: Value = 1.0, allow_singular: bool = False) -> Any:
     """Density of N(mean, cov) at the rows of x."""
     return np.exp(logpdf(x, mean, cov, allow_singular))
 
 
-def cdf(x: Any, mean: Any = None, cov: Any = 1.0, **settings: Any) -> Any:
+def cdf(x: Value, mean: Value = None, cov: Value = 1.0, **settings: Value) -> Any:
     """Probability of values up to x in every coordinate: of arrays, by SciPy's integration, whose settings it takes.
 
     It has no gradient; boxes are refused.
@@ -83,13 +84,13 @@ def cdf(x: Any, mean: Any = None, cov: Any = 1.0, **settings: Any) -> Any:
     return of_scipy.multivariate_normal.cdf(x, mean, cov, **settings)
 
 
-def entropy(mean: Any = None, cov: Any = 1.0) -> Any:
+def entropy(mean: Value = None, cov: Value = 1.0) -> Any:
     """Entropy in nats, which depends on the covariance alone."""
     _, mean, cov = _arguments(0.0, mean, cov)
     return mean.shape[0] * (0.5 + LOG_ROOT_2_PI) + np.sum(np.log(np.diagonal(_root(cov))))
 
 
-def _arguments(x: Any, mean: Any, cov: Any) -> tuple[Any, Any, Any]:
+def _arguments(x: Value, mean: Value, cov: Value) -> tuple[Any, Any, Any]:
     """Points, mean and covariance matrix, with the axes that each needs."""
     x, cov = [a if isinstance(a, Box) else np.asarray(a) for a in (x, cov)]
     mean = None if mean is None else mean if isinstance(mean, Box) else np.asarray(mean)
@@ -106,19 +107,19 @@ def _arguments(x: Any, mean: Any, cov: Any) -> tuple[Any, Any, Any]:
     return x, mean, cov
 
 
-def _root(cov: Any) -> Any:
+def _root(cov: Value) -> Any:
     """The Cholesky factor, of the symmetric part: else only the lower triangle would have a gradient."""
     return np.linalg.cholesky((cov + cov.T) / 2)
 
 
-def _points(x: Any, size: int) -> Any:
+def _points(x: Value, size: int) -> Any:
     """The points as rows: the last axis of x, which a vector of points on a line has not."""
     if not x.ndim:
         return np.reshape(x, (1,))
     return np.expand_dims(x, -1) if x.ndim == 1 and size == 1 else x
 
 
-def _of_singular(offset: Any, cov: Any) -> Any:
+def _of_singular(offset: Value, cov: Value) -> Any:
     """The log density within the range of a singular covariance, minus infinity outside."""
     values, vectors = np.linalg.eigh(cov)
     least = 1e6 * np.finfo(values.dtype).eps * np.max(np.abs(values))  # the tolerance of SciPy

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.stats.support import LOG_ROOT_2_PI, standard, weak
 
 
-def logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logpdf(x: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the density of N(loc, scale²) at x.
 
     Parameters
@@ -26,26 +27,26 @@ def logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     return -z * z / 2 - weak(np.log(scale)) - LOG_ROOT_2_PI
 
 
-def pdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def pdf(x: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Density of N(loc, scale²) at x."""
     return np.exp(logpdf(x, loc, scale))
 
 
-def cdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def cdf(x: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Probability of a value up to x."""
     return special().ndtr(standard(x, loc, scale)[0])
 
 
-def logcdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logcdf(x: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the probability of a value up to x, accurate far below the mean."""
     return special().log_ndtr(standard(x, loc, scale)[0])
 
 
-def sf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def sf(x: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Probability of a value above x."""
     return special().ndtr(-standard(x, loc, scale)[0])
 
 
-def logsf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logsf(x: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the probability of a value above x, accurate far above the mean."""
     return special().log_ndtr(-standard(x, loc, scale)[0])

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.stats.support import positive, read
 
 
-def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
+def logpmf(k: Value, mu: Value, loc: Value = 0) -> Any:
     """Logarithm of the probability of the count k, minus infinity where k is no count.
 
     Parameters
@@ -31,12 +32,12 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     return np.where(none & ~np.isnan(found), -math.inf, found)
 
 
-def pmf(k: Any, mu: Any, loc: Any = 0) -> Any:
+def pmf(k: Value, mu: Value, loc: Value = 0) -> Any:
     """Probability of the count k."""
     return np.exp(logpmf(k, mu, loc))
 
 
-def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
+def cdf(k: Value, mu: Value, loc: Value = 0) -> Any:
     """Probability of a count up to k, a function of mu alone as far as gradients go."""
     count = np.floor(read(k) - read(loc))
     found = special().gammaincc(np.where(count < 0, 0.0, count) + 1.0, positive(mu, closed=True))

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.value import Value
 
 LOG_ROOT_2_PI = math.log(2 * math.pi) / 2
 
 
-def read(a: Any) -> Any:
+def read(a: Value) -> Any:
     """A box or a Python number as it is, anything else as an array."""
     return a if isinstance(a, Box) or type(a) in (int, float) else np.asarray(a)
 
 
-def positive(a: Any, least: float = 0.0, closed: bool = False) -> Any:
+def positive(a: Value, least: float = 0.0, closed: bool = False) -> Any:
     """A parameter, NaN where it is not above its least value (nor equal to it, if that is allowed)."""
     a = read(a)
     if type(a) in (int, float):
@@ -26,19 +27,19 @@ def positive(a: Any, least: float = 0.0, closed: bool = False) -> Any:
     return np.where((a >= least) if closed else (a > least), a, math.nan)
 
 
-def standard(x: Any, loc: Any, scale: Any) -> tuple[Any, Any]:
+def standard(x: Value, loc: Value, scale: Value) -> tuple[Any, Any]:
     """The value in units of the scale, and the scale, both NaN where the scale is not positive."""
     scale = positive(scale)
     z = (read(x) - read(loc)) / scale
     return (np.float64(z) if type(z) is float else z), scale
 
 
-def weak(a: Any) -> Any:
+def weak(a: Value) -> Any:
     """What NumPy computed of Python's numbers, as such a number: it widens no array or box of another precision."""
     return float(a) if type(a) is np.float64 else a
 
 
-def on_support(density: Callable[[Any], Any], z: Any, low: float, high: float, inner: float) -> Any:
+def on_support(density: Callable[[Any], Any], z: Value, low: float, high: float, inner: float) -> Any:
     """A log density, minus infinity outside of the support, where its formula is not called; NaN stays NaN.
 
     `inner` is any value in the support; it stands for those outside, so that no gradient of theirs is NaN.

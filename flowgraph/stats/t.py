@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.stats import norm
 from flowgraph.stats.support import positive, standard, weak
 
 
-def logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logpdf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the density at x of Student's t with df degrees of freedom.
 
     Parameters
@@ -33,27 +34,27 @@ def logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
     return np.where(normal, norm.logpdf(z), _heavy_tailed(z, np.where(normal, 1.0, df))) - weak(np.log(scale))
 
 
-def pdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def pdf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Density at x of Student's t with df degrees of freedom."""
     return np.exp(logpdf(x, df, loc, scale))
 
 
-def cdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def cdf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Probability of a value up to x; its derivative by df is not implemented."""
     return _up_to(standard(x, loc, scale)[0], positive(df))
 
 
-def logcdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def logcdf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Logarithm of the probability of a value up to x; its derivative by df is not implemented."""
     return np.log(cdf(x, df, loc, scale))
 
 
-def sf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Any:
+def sf(x: Value, df: Value, loc: Value = 0.0, scale: Value = 1.0) -> Any:
     """Probability of a value above x; its derivative by df is not implemented."""
     return _up_to(-standard(x, loc, scale)[0], positive(df))
 
 
-def _up_to(z: Any, df: Any) -> Any:
+def _up_to(z: Value, df: Value) -> Any:
     """The distribution function in standard form."""
     if isinstance(df, int | float):
         return norm.cdf(z) if df == math.inf else special().stdtr(df, z)
@@ -61,7 +62,7 @@ def _up_to(z: Any, df: Any) -> Any:
     return np.where(normal, norm.cdf(z), special().stdtr(np.where(normal, 1.0, df), z))
 
 
-def _heavy_tailed(z: Any, df: Any) -> Any:
+def _heavy_tailed(z: Value, df: Value) -> Any:
     """The log density in standard form; the beta function keeps its digits where df is large."""
     constant = weak(-special().betaln(df / 2, 0.5) - np.log(df) / 2)
     return constant - (df + 1) / 2 * np.log1p(z * z / df)

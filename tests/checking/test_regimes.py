@@ -97,6 +97,7 @@ def test_inputs_are_drawn_together_then_one_at_a_time_then_equal_to_one_another(
     wanted = [f"{first}{label}{last}" for label in DRAWS for first, last in
               (("", ""), ("", ", keeping structure"), ("p ", ""), ("q ", ""))]  # fmt: skip
     wanted += [f"{x} {how} {y}" for x, y in ("pq", "qp") for how in ("equal to", "partly equal to")]
+    wanted += ["a neighbour without structure"]
     assert set(found) <= set(wanted)
     assert set(wanted) - set(found) <= {"q equal to p", "q partly equal to p"}  # a matrix is no vector
     for label, drawn in found.items():

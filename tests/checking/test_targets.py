@@ -87,7 +87,7 @@ def test_what_has_no_gradient_says_so():
             fg.Softmax,
             (),
             {"x": 1},
-            "only the inputs of a graph and the arguments of a function of",
+            "only the inputs of a graph and the arguments of a function are",
         ),
         (fg.Graph(fg.Input("x") * 2), (np.ones(3),), {}, "by name"),
     ],

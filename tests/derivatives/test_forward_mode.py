@@ -24,6 +24,7 @@ KINKS = frozenset()
 CALLS = OWN | {
     **dict.fromkeys(["arccosh", "acosh"], lambda f, x, v: f(x + 1.5)),
     "scipy.special.betainc": lambda f, x, v: f(1.5, 2.5, x),
+    "scipy.special.stdtr": lambda f, x, v: f(2.5, x),
     **dict.fromkeys(["scipy.special.gammainc", "scipy.special.gammaincc"], lambda f, x, v: f(1.5, x)),
     **dict.fromkeys([f"scipy.special.{name}" for name in ("jv", "yn", "iv", "ive", "expn")], lambda f, x, v: f(2, x)),
     "astype": lambda f, x, v: f(x, np.complex128),

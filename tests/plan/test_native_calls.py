@@ -167,7 +167,7 @@ def test_one_plan_from_many_threads_runs_one_call_after_the_other():
 
 
 def test_an_unknown_backend():
-    with pytest.raises(fg.FlowgraphError, match="found backend='cuda', needs 'numpy' or 'numba'"):
+    with pytest.raises(fg.FlowgraphError, match="found backend='cuda', needs 'numpy', 'numba', 'jax' or 'javascript'"):
         fg.compile(fg.Input("x", shape=(2,)) * 2, backend="cuda")
 
 

@@ -120,7 +120,7 @@ def test_a_scope_is_collapsed_by_name(tmp_path: Path) -> None:
     ("target", "said"),
     [
         (":nothing", "has no 'nothing'"),
-        (":number", "needs a box class, a box, or a graph"),
+        (":number", "functools.partial(fg.check, function, ...)"),
         ("", "defines several boxes"),
     ],
 )

@@ -68,7 +68,7 @@ def test_numba_trains_as_numpy_does():
         history = fg.fit(mlp, (X, Y), batch_size=None, epochs=20, backend=backend, **QUIET)
         found[backend] = [history["train_loss"], history["train_error"]]
     np.testing.assert_allclose(found["numba"], found["numpy"], rtol=1e-9)
-    with pytest.raises(UsageError, match=r"found backend='fortran', needs 'numpy' or 'numba'"):
+    with pytest.raises(UsageError, match=r"found backend='fortran', needs 'numpy', 'numba', 'jax' or 'javascript'"):
         fg.fit(mlp, (X, Y), backend="fortran", **QUIET)
 
 

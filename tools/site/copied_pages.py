@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = {
     "README.md": "tour", "CONTRIBUTING.md": "contributing", "RELEASING.md": "releasing", "CHANGELOG.md": "changelog",
+    "notebooks/README.md": "lecture",
 }  # fmt: skip
 """The texts at the top of the repository that are pages, and the names of these."""
 SUFFIX = ".myst"

@@ -219,8 +219,8 @@ class StudentCdf(Special):
 
     numpy = "scipy.special.stdtr"
     symbol = "F_t"
-    formula = r"\int_{-\infty}^{a} p(t; \mathit{df}) \, dt"
-    derivative = r"(1 + a^2/\mathit{df})^{-(\mathit{df} + 1)/2} / (\sqrt{\mathit{df}} \, B(\mathit{df}/2, 1/2))"
+    formula = r"\int_{-\infty}^{a} p(t; \mathrm{df}) \, dt"
+    derivative = r"(1 + a^2/\mathrm{df})^{-(\mathrm{df} + 1)/2} / (\sqrt{\mathrm{df}} \, B(\mathrm{df}/2, 1/2))"
     domain = {"df": _POSITIVE}
     constant_children = not_implemented_children = frozenset({"df"})
     analytic = False

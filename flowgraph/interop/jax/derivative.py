@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
-from flowgraph.box.value import Value
+from flowgraph.box.value import Foreign, Value
 from flowgraph.derivatives.backward_graph import gradients
 from flowgraph.graph import Graph, feeding
 from flowgraph.plan.jax.evaluation import evaluate, refuse_unfit
@@ -24,14 +24,14 @@ def differentiable(graph: Graph, leaves: Sequence[Box]) -> Callable[..., tuple[A
     def compute(*values: Value) -> tuple[Any, ...]:
         return _evaluated(graph, leaves, values)[3]
 
-    def forward(*primals: Any) -> tuple[tuple[Any, ...], Any]:
+    def forward(*primals: Foreign) -> tuple[tuple[Any, ...], Any]:
         of, own, known, found = _evaluated(graph, leaves, [primal.value for primal in primals])
         moved = [leaf for leaf, primal in zip(own, primals, strict=True) if primal.perturbed]
         backward = _Backward(of, own, [leaf for leaf in moved if leaf.dtype.kind in "fc"], known)
         kept: Any = jax.tree_util.Partial
         return found, kept(backward, backward.kept(known))
 
-    def backward(gradient: Any, arriving: Value) -> tuple[Any, ...]:
+    def backward(gradient: Foreign, arriving: Value) -> tuple[Any, ...]:
         found: tuple[Any, ...] = gradient(arriving)
         return found
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from flowgraph.box import Box, Built
-from flowgraph.box.value import Value
+from flowgraph.box.value import Foreign, Value
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.interop.jax.arguments import read_arrays
@@ -96,7 +96,7 @@ def has_twin(graph: Graph | Built) -> bool:
     return True
 
 
-def _graph(graph: Any) -> Graph:
+def _graph(graph: Foreign) -> Graph:
     if isinstance(graph, Box):
         return Graph(graph)
     if not isinstance(graph, Graph):
@@ -133,7 +133,7 @@ def _varying(values: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _axes_of(kind: Any) -> frozenset[str]:
+def _axes_of(kind: Foreign) -> frozenset[str]:
     """The axes of a mesh along which a value differs, by the name that they have in this JAX."""
     manual = getattr(kind, "manual_axis_type", None)
     found: frozenset[str] = getattr(kind, "vma", frozenset()) if manual is None else manual.varying

@@ -14,6 +14,7 @@ from jax.extend.core import Literal
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened
+from flowgraph.box.value import Foreign
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.fitting import fitted
@@ -34,7 +35,9 @@ MOST_UNROLLED = 400
 _PACKAGE = jax.__file__.rpartition("/")[0]
 
 
-def graph_of(f: Callable[..., Any], *examples: Any, parameters: int | Iterable[int] = (), **named: Any) -> Graph:
+def graph_of(
+    f: Callable[..., Any], *examples: Foreign, parameters: int | Iterable[int] = (), **named: Foreign
+) -> Graph:
     """The graph of a function of JAX, from its jaxpr.
 
     Parameters
@@ -81,7 +84,7 @@ def graph_of(f: Callable[..., Any], *examples: Any, parameters: int | Iterable[i
     return Graph(*(one if isinstance(one, Box) else Constant(one) for one in found))
 
 
-def leaves_of(f: Any, examples: Any, named: Any, parameters: set[int], closed: Any) -> list[Box]:
+def leaves_of(f: Foreign, examples: Foreign, named: Foreign, parameters: set[int], closed: Foreign) -> list[Box]:
     """The leaf for each array of the arguments."""
     names = _argument_names(f, len(examples))
     flat, _ = jax.tree_util.tree_flatten_with_path((examples, named))
@@ -102,7 +105,7 @@ def leaves_of(f: Any, examples: Any, named: Any, parameters: set[int], closed: A
     return leaves
 
 
-def _argument_names(f: Any, count: int) -> list[str]:
+def _argument_names(f: Foreign, count: int) -> list[str]:
     """The names of positional arguments, x0, x1, ... where they have none."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
@@ -112,7 +115,7 @@ def _argument_names(f: Any, count: int) -> list[str]:
     return [*names[:count], *(f"x{place}" for place in range(len(names), count))]
 
 
-def _text(key: Any) -> str:
+def _text(key: Foreign) -> str:
     """One step of a path into a container."""
     for attribute in ("key", "name", "idx"):
         if hasattr(key, attribute):
@@ -126,12 +129,12 @@ class _Translation:
     def __init__(self) -> None:
         self._scopes: Counter[str] = Counter()
 
-    def run(self, jaxpr: Any, constants: Sequence[Any], arguments: Sequence[Any], scope: str) -> list[Any]:
+    def run(self, jaxpr: Foreign, constants: Sequence[Any], arguments: Sequence[Any], scope: str) -> list[Any]:
         """The outputs of a jaxpr at these arguments, boxes or numbers."""
         known: dict[Any, Any] = dict(zip(jaxpr.constvars, map(_constant, constants), strict=True))
         known.update(zip(jaxpr.invars, arguments, strict=True))
 
-        def read(variable: Any) -> Any:
+        def read(variable: Foreign) -> Any:
             if isinstance(variable, Literal):
                 return np.asarray(variable.val, variable.aval.dtype)[()]  # type: ignore[attr-defined]
             return known[variable]
@@ -143,7 +146,7 @@ class _Translation:
             known.update(zip(equation.outvars, results, strict=True))
         return [read(variable) for variable in jaxpr.outvars]
 
-    def _equation(self, jaxpr: Any, equation: Any, given: list[Any], path: str) -> Sequence[Any]:
+    def _equation(self, jaxpr: Foreign, equation: Foreign, given: list[Any], path: str) -> Sequence[Any]:
         """The results of one equation of a jaxpr."""
         name, settings = equation.primitive.name, equation.params
         inner = settings.get("jaxpr", settings.get("call_jaxpr"))
@@ -164,20 +167,20 @@ class _Translation:
                 pass
         return _opaque(jaxpr, equation, given)
 
-    def _inlined(self, inner: Any, given: Sequence[Any], path: str) -> list[Any]:
+    def _inlined(self, inner: Foreign, given: Sequence[Any], path: str) -> list[Any]:
         jaxpr, constants = (inner.jaxpr, inner.consts) if hasattr(inner, "jaxpr") else (inner, ())
         return self.run(jaxpr, constants, given, path)
 
-    def _scope_of(self, path: str, name: Any, inner: Any) -> str:
+    def _scope_of(self, path: str, name: Foreign, inner: Foreign) -> str:
         """A scope of its own for each call of a function that is more than one operation."""
-        jaxpr = getattr(inner, "jaxpr", inner)
+        jaxpr: Foreign = getattr(inner, "jaxpr", inner)
         if not isinstance(name, str) or name.startswith(("_", "<")) or len(jaxpr.eqns) < 2:
             return path
         self._scopes[path + name] += 1
         number = self._scopes[path + name]
         return f"{path}{name}{f'_{number}' if number > 1 else ''}/"
 
-    def _unrolled(self, settings: Any, given: Sequence[Any], path: str) -> list[Any]:
+    def _unrolled(self, settings: Foreign, given: Sequence[Any], path: str) -> list[Any]:
         """The steps of a scan one after the other."""
         first, last = settings["num_consts"], settings["num_consts"] + settings["num_carry"]
         fixed, carry, sequences = given[:first], list(given[first:last]), given[last:]
@@ -192,15 +195,15 @@ class _Translation:
         return [*carry, *stacked]
 
 
-def _fitted(name: str, made: Any, aval: Any) -> Box:
+def _fitted(name: str, made: Foreign, aval: Foreign) -> Box:
     return fitted(f"graph_of: the rule for {name}", made, aval.shape, _dtype_of(aval, name))
 
 
-def _constant(value: Any) -> Box:
+def _constant(value: Foreign) -> Box:
     return Constant(np.asarray(value))
 
 
-def _opaque(jaxpr: Any, equation: Any, given: Sequence[Any]) -> Sequence[Any]:
+def _opaque(jaxpr: Foreign, equation: Foreign, given: Sequence[Any]) -> Sequence[Any]:
     """A box that calls JAX."""
     name = equation.primitive.name
     if not equation.outvars:  # such as jax.debug.print
@@ -216,7 +219,7 @@ def _opaque(jaxpr: Any, equation: Any, given: Sequence[Any]) -> Sequence[Any]:
     return [box] if len(specs) == 1 else list(box)
 
 
-def _dtype_of(aval: Any, who: str) -> Any:
+def _dtype_of(aval: Foreign, who: str) -> Any:
     """NumPy's dtype of an array."""
     if jax.numpy.issubdtype(aval.dtype, jax.dtypes.extended):
         raise UnsupportedError(
@@ -229,12 +232,13 @@ def _dtype_of(aval: Any, who: str) -> Any:
     return dtype
 
 
-def _name_of(inner: Any) -> str:
+def _name_of(inner: Foreign) -> str:
     """The name of a function."""
-    return str(getattr(inner, "jaxpr", inner).debug_info.func_src_info).partition(" at ")[0]
+    jaxpr: Foreign = getattr(inner, "jaxpr", inner)
+    return str(jaxpr.debug_info.func_src_info).partition(" at ")[0]
 
 
-def _is_of_jax(inner: Any) -> bool:
+def _is_of_jax(inner: Foreign) -> bool:
     """Whether a function is one of JAX's own, the derivative of which is that of what it computes."""
-    info = getattr(inner, "jaxpr", inner).debug_info
-    return str(info.func_src_info).rpartition(" at ")[2].startswith(_PACKAGE)
+    jaxpr: Foreign = getattr(inner, "jaxpr", inner)
+    return str(jaxpr.debug_info.func_src_info).rpartition(" at ")[2].startswith(_PACKAGE)

@@ -11,6 +11,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from flowgraph.box import Box, Value
+from flowgraph.box.value import Foreign
 from flowgraph.shapes.spec import Spec
 
 
@@ -38,7 +39,7 @@ class JaxOperation(Box):
         """What JAX sends back to each array of floats."""
         wanted = [place for place, one in enumerate(arrays) if one.dtype.kind in "fc"]
 
-        def of_floats(*floats: Any) -> Any:
+        def of_floats(*floats: Foreign) -> Any:
             given = dict(zip(wanted, floats, strict=True))
             found = self._function(*(given.get(place, one) for place, one in enumerate(arrays)))
             return [one for one in found if np.dtype(one.dtype).kind in "fc"]

@@ -13,6 +13,7 @@ from torch import nn
 from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.utils import _pytree as pytree
 
+from flowgraph.box.value import Foreign
 from flowgraph.errors import UsageError
 from flowgraph.interop.torch.rules import has_rule
 
@@ -21,7 +22,7 @@ ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assign
 
 
 def exported(
-    target: Any, examples: Sequence[Any], named: dict[str, Any], batch_axis: str | None = None
+    target: Foreign, examples: Sequence[Any], named: dict[str, Any], batch_axis: str | None = None
 ) -> ExportedProgram:
     """The program of a module or a function, whose operations have rules as far as there are any.
 
@@ -43,7 +44,7 @@ def exported(
         return cast(ExportedProgram, program.run_decompositions(table))
 
 
-def argument_names(target: Any, examples: Sequence[Any]) -> list[str]:
+def argument_names(target: Foreign, examples: Sequence[Any]) -> list[str]:
     """The names of the positional arguments of a function, as far as it has them."""
     call = target.forward if isinstance(target, nn.Module) else target
     try:
@@ -57,11 +58,11 @@ def argument_names(target: Any, examples: Sequence[Any]) -> list[str]:
     return names
 
 
-def _first_axes(called: nn.Module, examples: Sequence[Any], named: dict[str, Any], size: Any) -> dict[str, Any]:
+def _first_axes(called: nn.Module, examples: Sequence[Any], named: dict[str, Any], size: Foreign) -> dict[str, Any]:
     """For each argument which sizes vary: those of the first axes of its tensors."""
     arguments = inspect.signature(called.forward).bind(*examples, **named).arguments
 
-    def axes(leaf: Any) -> Any:
+    def axes(leaf: Foreign) -> Any:
         return {0: size} if isinstance(leaf, torch.Tensor) and leaf.ndim else None
 
     found = {name: pytree.tree_map(axes, value) for name, value in arguments.items()}
@@ -75,7 +76,7 @@ class _Called(nn.Module):
         super().__init__()
         self.function = function
 
-    def forward(self, *tensors: Any, **named: Any) -> Any:
+    def forward(self, *tensors: Foreign, **named: Foreign) -> Any:
         return self.function(*tensors, **named)
 
 
@@ -87,5 +88,5 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _name(target: Any) -> str:
+def _name(target: Foreign) -> str:
     return getattr(target, "__name__", type(target).__name__)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
+from flowgraph.box.value import Foreign
 from flowgraph.interop.torch.program import Pattern, Program
 from flowgraph.interop.torch.tensors import arrays_of, tensor_of
 
@@ -28,7 +28,7 @@ class _ProgramFunction(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, program: Program, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(ctx: Foreign, program: Program, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         wanted = tuple(place for place, needed in enumerate(ctx.needs_input_grad[1:]) if needed)
         gradient = program.gradient(Pattern(wanted, program.differentiable(wanted)))
         values = [tensor_of(value) for value in gradient.saving(*arrays_of(tensors))]
@@ -40,7 +40,7 @@ class _ProgramFunction(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Foreign, *grads: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         program, gradient = ctx.program, ctx.gradient
         count = len(program.leaves)
         leaves, kept = ctx.saved_tensors[:count], ctx.saved_tensors[count:]

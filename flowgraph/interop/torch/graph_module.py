@@ -11,6 +11,7 @@ from torch import nn
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Parameter
+from flowgraph.box.value import Foreign
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.interop.torch.function import apply
@@ -79,7 +80,7 @@ class GraphModule(nn.Module):
         self._concrete = any(isinstance(size, Size) and size.unknown for box in graph.outputs for size in box.shape)
         self._paths = [_register(self, graph.names[box], box) for box in graph.parameters]
 
-    def forward(self, *tensors: Any, **named: Any) -> Any:
+    def forward(self, *tensors: Foreign, **named: Foreign) -> Any:
         """The outputs: a tensor, or a tuple of several."""
         inputs = self._read(tensors, named)
         parameters = [self._parameter(path) for path in self._paths]
@@ -164,7 +165,7 @@ class GraphModule(nn.Module):
             return box
         return type(box)(box.name, shape=box.shape, dtype=self._floats)
 
-    def _cast_array(self, array: Any) -> Any:
+    def _cast_array(self, array: Foreign) -> Any:
         return array.astype(self._floats) if self._floats is not None and array.dtype.kind == "f" else array
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:

@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened
+from flowgraph.box.value import Foreign
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.fitting import fitted
@@ -29,7 +30,7 @@ from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec
 
 
-def graph_of(target: Any, *examples: Any, batch_axis: str | None = None, **named: Any) -> Graph:
+def graph_of(target: Foreign, *examples: Foreign, batch_axis: str | None = None, **named: Foreign) -> Graph:
     """The graph of a module or a function of PyTorch, as `torch.export` traces it on examples.
 
     Parameters
@@ -82,7 +83,7 @@ def graph_of(target: Any, *examples: Any, batch_axis: str | None = None, **named
 class _Translation:
     """The boxes for the nodes of an exported program."""
 
-    def __init__(self, program: Any, names: Sequence[str], batch_axis: str | None) -> None:
+    def __init__(self, program: Foreign, names: Sequence[str], batch_axis: str | None) -> None:
         self._program = program
         self._batch_axis = batch_axis
         self._batch: Box | None = None
@@ -150,7 +151,7 @@ class _Translation:
         with reopened(_scope(node)), batch_of(self._batch):
             return self._fitted(node, self._boxes_for(node, *given))
 
-    def _boxes_for(self, node: Node, positional: Any, named: Any) -> Any:
+    def _boxes_for(self, node: Node, positional: Foreign, named: Foreign) -> Any:
         rule = RULES.of(names_of(node.target))
         if rule is not None:
             try:
@@ -159,7 +160,7 @@ class _Translation:
                 pass
         return _opaque(node, positional, named, self._batch_axis)
 
-    def _fitted(self, node: Node, made: Any) -> Any:
+    def _fitted(self, node: Node, made: Foreign) -> Any:
         """What a rule has made, of the shapes and dtypes that PyTorch gives."""
         expected = node.meta.get("val")
         if isinstance(expected, list | tuple):
@@ -167,7 +168,7 @@ class _Translation:
             return tuple(one if one is None else self._fitted_one(node, one, tensor) for one, tensor in pairs)
         return self._fitted_one(node, made, expected)
 
-    def _fitted_one(self, node: Node, made: Any, expected: Any) -> Any:
+    def _fitted_one(self, node: Node, made: Foreign, expected: Foreign) -> Any:
         if not isinstance(expected, torch.Tensor):
             return made
         dtype = numpy_dtype(expected.dtype, f"graph_of: {node.target}")
@@ -193,7 +194,7 @@ def _scope(node: Node) -> str:
     return "".join(f"{part}/" for part in path.split(".") if part)
 
 
-def _opaque(node: Node, positional: Any, named: Any, batch_axis: str | None) -> Any:
+def _opaque(node: Node, positional: Foreign, named: Foreign, batch_axis: str | None) -> Any:
     """A box that calls PyTorch."""
     operation: Any = node.target
     name = getattr(operation, "_opname", None)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from flowgraph.box.value import Foreign
 from flowgraph.interop.rule_table import RuleTable, Translation
 
 RULES = RuleTable("flowgraph.interop.torch.operations")
@@ -25,12 +25,12 @@ def rule_for(*names: str) -> Callable[[Translation], Translation]:
     return RULES.rule_for(*names)
 
 
-def names_of(operation: Any) -> tuple[str, ...]:
+def names_of(operation: Foreign) -> tuple[str, ...]:
     """The names under which a rule for an operation may stand: with its overload, and without."""
     name = str(operation)
     return name, name.rpartition(".")[0]
 
 
-def has_rule(operation: Any) -> bool:
+def has_rule(operation: Foreign) -> bool:
     """Whether boxes stand for an operation."""
     return RULES.of(names_of(operation)) is not None

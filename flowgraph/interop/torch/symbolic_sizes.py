@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from flowgraph.box import Box
+from flowgraph.box.value import Foreign
 from flowgraph.errors import UnsupportedError
 from flowgraph.shapes.size import Size, fit
 
@@ -18,7 +19,7 @@ _SAMPLES = (3, 4, 7, 12)
 _batch: ContextVar[Box | None] = ContextVar("flowgraph_batch", default=None)
 
 
-def size_of(size: Any, name: str | None) -> Any:
+def size_of(size: Foreign, name: str | None) -> Any:
     """A size of a tensor: a number, or what is computed of the batch size, which has a name."""
     if not isinstance(size, torch.SymInt):
         return size
@@ -33,7 +34,7 @@ def size_of(size: Any, name: str | None) -> Any:
     raise UnsupportedError(f"graph_of: found the size {expression}, which does not follow from those of the inputs")
 
 
-def shape_of(tensor: Any, name: str | None) -> tuple[Any, ...]:
+def shape_of(tensor: Foreign, name: str | None) -> tuple[Any, ...]:
     """The shape of a tensor of an exported program."""
     return tuple(size_of(size, name) for size in tensor.shape)
 
@@ -48,7 +49,7 @@ def batch_of(box: Box | None) -> Iterator[None]:
         _batch.reset(token)
 
 
-def filled(size: Sequence[Any], value: Any) -> Any:
+def filled(size: Sequence[Any], value: Foreign) -> Any:
     """The same number everywhere; a size that has a name is taken from the box of the batch."""
     named = [place for place, one in enumerate(size) if isinstance(one, Size)]
     if not named:

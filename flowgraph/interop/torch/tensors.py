@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from flowgraph.box import Array, Box
+from flowgraph.box.value import Foreign
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
 
@@ -18,7 +19,7 @@ def array_of(tensor: torch.Tensor) -> Any:
     return tensor.detach().resolve_conj().resolve_neg().numpy()[()]
 
 
-def tensor_of(value: Any) -> torch.Tensor:
+def tensor_of(value: Foreign) -> torch.Tensor:
     """The tensor in the memory of an array, or in that of a copy where the array may not be written to."""
     array = np.asarray(value)
     if not array.flags.writeable or any(stride < 0 for stride in array.strides):
@@ -56,7 +57,7 @@ def check_device(who: str, device: torch.device) -> None:
         )
 
 
-def check_input(leaf: Box, name: str, tensor: Any) -> None:
+def check_input(leaf: Box, name: str, tensor: Foreign) -> None:
     """Refuse what is no dense tensor on the CPU of the dtype and the number of axes of an input."""
     who = f"module: the input {name!r}"
     if not isinstance(tensor, torch.Tensor):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, Erfinv, GammaLn, relu, sigmoid, silu
 from flowgraph.interop.jax.rules import primitive_rule
 from flowgraph.interop.stop_gradient import StopGradient
@@ -20,7 +21,7 @@ for _name, _function in {
     "stop_gradient": StopGradient,
 }.items():  # fmt: skip
 
-    def _unary(a: Any, *, function: Any = _function, **settings: Any) -> Any:
+    def _unary(a: Foreign, *, function: Foreign = _function, **settings: Foreign) -> Any:
         return function(a)
 
     primitive_rule(_name)(_unary)
@@ -31,7 +32,7 @@ for _name, _function in {
     "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }.items():  # fmt: skip
 
-    def _binary(a: Any, b: Any, *, function: Any = _function, **settings: Any) -> Any:
+    def _binary(a: Foreign, b: Foreign, *, function: Foreign = _function, **settings: Foreign) -> Any:
         return function(a, b)
 
     primitive_rule(_name)(_binary)
@@ -43,32 +44,32 @@ primitive_rule("function:logaddexp")(np.logaddexp)
 
 
 @primitive_rule("copy", "copy_p", "reduce_precision", "optimization_barrier", "convert_element_type", "pvary")
-def same(a: Any, **settings: Any) -> Any:
+def same(a: Foreign, **settings: Foreign) -> Any:
     """The same numbers, which are converted to the dtype of the result."""
     return a
 
 
 @primitive_rule("div")
-def div(a: Any, b: Any, **settings: Any) -> Any:
+def div(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
     """a / b, towards 0 for whole numbers."""
     whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
     return np.trunc(a / b) if whole else a / b
 
 
 @primitive_rule("integer_pow")
-def integer_pow(a: Any, *, y: int, **settings: Any) -> Any:
+def integer_pow(a: Foreign, *, y: int, **settings: Foreign) -> Any:
     """A power with a whole number."""
     return np.square(a) if y == 2 else 1 / a ** (-y) if y < 0 else a**y
 
 
 @primitive_rule("rsqrt")
-def rsqrt(a: Any, **settings: Any) -> Any:
+def rsqrt(a: Foreign, **settings: Foreign) -> Any:
     """1 / √a."""
     return 1 / np.sqrt(a)
 
 
 @primitive_rule("round")
-def rounded(a: Any, *, rounding_method: Any = None, **settings: Any) -> Any:
+def rounded(a: Foreign, *, rounding_method: Foreign = None, **settings: Foreign) -> Any:
     """To whole numbers: halves to even ones, or away from 0."""
     if int(rounding_method or 0) == 1:
         return np.rint(a)
@@ -76,31 +77,31 @@ def rounded(a: Any, *, rounding_method: Any = None, **settings: Any) -> Any:
 
 
 @primitive_rule("not")
-def negated(a: Any, **settings: Any) -> Any:
+def negated(a: Foreign, **settings: Foreign) -> Any:
     """Not, of truth values or of bits."""
     return np.logical_not(a) if a.dtype == bool else np.invert(a)
 
 
 @primitive_rule("and")
-def both(a: Any, b: Any, **settings: Any) -> Any:
+def both(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
     """And, of truth values or of bits."""
     return np.logical_and(a, b) if a.dtype == bool else np.bitwise_and(a, b)
 
 
 @primitive_rule("or")
-def either(a: Any, b: Any, **settings: Any) -> Any:
+def either(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
     """Or, of truth values or of bits."""
     return np.logical_or(a, b) if a.dtype == bool else np.bitwise_or(a, b)
 
 
 @primitive_rule("xor")
-def one_of(a: Any, b: Any, **settings: Any) -> Any:
+def one_of(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
     """Exclusive or, of truth values or of bits."""
     return np.logical_xor(a, b) if a.dtype == bool else np.bitwise_xor(a, b)
 
 
 @primitive_rule("select_n")
-def select(which: Any, *cases: Any, **settings: Any) -> Any:
+def select(which: Foreign, *cases: Foreign, **settings: Foreign) -> Any:
     """For each element the case of that number."""
     if which.dtype == bool:
         return np.where(which, cases[1], cases[0])
@@ -111,12 +112,12 @@ def select(which: Any, *cases: Any, **settings: Any) -> Any:
 
 
 @primitive_rule("clamp")
-def clamp(low: Any, a: Any, high: Any, **settings: Any) -> Any:
+def clamp(low: Foreign, a: Foreign, high: Foreign, **settings: Foreign) -> Any:
     """Between two bounds; the gradient passes inside them."""
     return np.where(a < low, low, np.where(a > high, high, a))
 
 
 @primitive_rule("complex")
-def complex_of(a: Any, b: Any, **settings: Any) -> Any:
+def complex_of(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
     """a + i b."""
     return a + 1j * b

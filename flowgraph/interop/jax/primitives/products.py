@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Foreign
 from flowgraph.boxes import Conv1d, Conv2d, Conv3d, MaxPool, MeanPool
 from flowgraph.interop.fitting import shortest, shortest_padding
 from flowgraph.interop.jax.rules import primitive_rule
@@ -18,7 +19,7 @@ CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
 
 
 @primitive_rule("dot_general")
-def dot_general(a: Any, b: Any, *, dimension_numbers: Any, **settings: Any) -> Any:
+def dot_general(a: Foreign, b: Foreign, *, dimension_numbers: Foreign, **settings: Foreign) -> Any:
     """The sum over some axes of products, for each index of others; a product of matrices where it is one."""
     (of_a, of_b), (each_a, each_b) = dimension_numbers
     last, before = len(a.shape) - 1, len(b.shape) - 2
@@ -40,8 +41,9 @@ def dot_general(a: Any, b: Any, *, dimension_numbers: Any, **settings: Any) -> A
 
 @primitive_rule("conv_general_dilated")
 def convolution(  # noqa: PLR0913  the parameters of the primitive
-    x: Any, w: Any, *, window_strides: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any, dimension_numbers: Any,
-    feature_group_count: int, batch_group_count: int, **settings: Any,
+    x: Foreign, w: Foreign, *, window_strides: Foreign,
+    padding: Foreign, lhs_dilation: Foreign, rhs_dilation: Foreign, dimension_numbers: Foreign,
+    feature_group_count: int, batch_group_count: int, **settings: Foreign,
 ) -> Any:  # fmt: skip
     """A convolution, its axes in any order."""
     if set(lhs_dilation) - {1} or batch_group_count != 1 or len(x.shape) not in CONVOLUTIONS:
@@ -56,25 +58,26 @@ def convolution(  # noqa: PLR0913  the parameters of the primitive
     return _in_order(h, np.argsort(of_h).tolist())
 
 
-def _in_order(a: Any, axes: Any) -> Any:
+def _in_order(a: Foreign, axes: Foreign) -> Any:
     return a if list(axes) == list(range(len(axes))) else np.transpose(a, tuple(axes))
 
 
 @primitive_rule("reduce_window_max")
-def largest(a: Any, **window: Any) -> Any:
+def largest(a: Foreign, **window: Foreign) -> Any:
     """The largest in each window."""
     return _pooled(MaxPool, a, **window)
 
 
 @primitive_rule("reduce_window_sum")
-def window_sum(a: Any, **window: Any) -> Any:
+def window_sum(a: Foreign, **window: Foreign) -> Any:
     """The sum of each window."""
     return _pooled(MeanPool, a, **window) * math.prod(window["window_dimensions"])
 
 
 def _pooled(
-    pooling: Any, a: Any, *, window_dimensions: Any, window_strides: Any, padding: Any, base_dilation: Any,
-    window_dilation: Any, **settings: Any,
+    pooling: Foreign, a: Foreign, *,
+    window_dimensions: Foreign, window_strides: Foreign, padding: Foreign, base_dilation: Foreign,
+    window_dilation: Foreign, **settings: Foreign,
 ) -> Any:  # fmt: skip
     """A pooling over the axes whose window is larger than 1, which are moved to the end."""
     rows = list(zip(window_dimensions, window_strides, padding, window_dilation, strict=True))

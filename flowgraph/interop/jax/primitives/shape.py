@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.box.value import Foreign
 from flowgraph.interop.jax.rules import primitive_rule
 from flowgraph.interop.rule_table import NoBoxesError
 
 
 @primitive_rule("broadcast_in_dim")
-def broadcast(a: Any, *dynamic: Any, shape: Any, broadcast_dimensions: Any, **settings: Any) -> Any:
+def broadcast(a: Foreign, *dynamic: Foreign, shape: Foreign, broadcast_dimensions: Foreign, **settings: Foreign) -> Any:
     """Axes at these places, repeated to the shape."""
     if dynamic:
         raise NoBoxesError("broadcast_in_dim to a shape that depends on values")
@@ -24,7 +25,7 @@ def broadcast(a: Any, *dynamic: Any, shape: Any, broadcast_dimensions: Any, **se
 
 
 @primitive_rule("reshape")
-def reshaped(a: Any, *dynamic: Any, new_sizes: Any, dimensions: Any = None, **settings: Any) -> Any:
+def reshaped(a: Foreign, *dynamic: Foreign, new_sizes: Foreign, dimensions: Foreign = None, **settings: Foreign) -> Any:
     """In rows, in another shape."""
     if dynamic:
         raise NoBoxesError("reshape to a shape that depends on values")
@@ -32,31 +33,33 @@ def reshaped(a: Any, *dynamic: Any, new_sizes: Any, dimensions: Any = None, **se
 
 
 @primitive_rule("squeeze")
-def squeezed(a: Any, *, dimensions: Any, **settings: Any) -> Any:
+def squeezed(a: Foreign, *, dimensions: Foreign, **settings: Foreign) -> Any:
     """Without some axes of size 1."""
     return np.squeeze(a, axis=tuple(dimensions)) if dimensions else a
 
 
 @primitive_rule("expand_dims")
-def expanded(a: Any, *, dimensions: Any, **settings: Any) -> Any:
+def expanded(a: Foreign, *, dimensions: Foreign, **settings: Foreign) -> Any:
     """With new axes of size 1."""
     return np.expand_dims(a, tuple(dimensions))
 
 
 @primitive_rule("transpose")
-def transposed(a: Any, *, permutation: Any, **settings: Any) -> Any:
+def transposed(a: Foreign, *, permutation: Foreign, **settings: Foreign) -> Any:
     """Axes in another order."""
     return np.transpose(a, tuple(permutation))
 
 
 @primitive_rule("rev")
-def reversed_along(a: Any, *, dimensions: Any, **settings: Any) -> Any:
+def reversed_along(a: Foreign, *, dimensions: Foreign, **settings: Foreign) -> Any:
     """Axes from behind."""
     return np.flip(a, tuple(dimensions))
 
 
 @primitive_rule("slice")
-def sliced(a: Any, *, start_indices: Any, limit_indices: Any, strides: Any = None, **settings: Any) -> Any:
+def sliced(
+    a: Foreign, *, start_indices: Foreign, limit_indices: Foreign, strides: Foreign = None, **settings: Foreign
+) -> Any:
     """From starts to limits, in steps."""
     steps = strides or (1,) * len(start_indices)
     bounds = zip(start_indices, limit_indices, steps, a.shape, strict=True)
@@ -69,19 +72,19 @@ def sliced(a: Any, *, start_indices: Any, limit_indices: Any, strides: Any = Non
 
 
 @primitive_rule("concatenate")
-def joined(*arrays: Any, dimension: int, **settings: Any) -> Any:
+def joined(*arrays: Foreign, dimension: int, **settings: Foreign) -> Any:
     """One after the other."""
     return np.concatenate(arrays, axis=dimension)
 
 
 @primitive_rule("split")
-def split(a: Any, *, sizes: Any, axis: int, **settings: Any) -> tuple[Any, ...]:
+def split(a: Foreign, *, sizes: Foreign, axis: int, **settings: Foreign) -> tuple[Any, ...]:
     """Pieces of these sizes."""
     return tuple(np.split(a, np.cumsum(sizes)[:-1].tolist(), axis=axis))
 
 
 @primitive_rule("pad")
-def padded(a: Any, value: Any, *, padding_config: Any, **settings: Any) -> Any:
+def padded(a: Foreign, value: Foreign, *, padding_config: Foreign, **settings: Foreign) -> Any:
     """A number around, or fewer elements where the padding is below 0."""
     if any(inside for _, _, inside in padding_config):
         raise NoBoxesError("pad between elements")
@@ -96,7 +99,7 @@ def padded(a: Any, value: Any, *, padding_config: Any, **settings: Any) -> Any:
 
 
 @primitive_rule("iota")
-def iota(*, shape: Any, dimension: int, **settings: Any) -> Any:
+def iota(*, shape: Foreign, dimension: int, **settings: Foreign) -> Any:
     """Numbers from 0 along an axis."""
     along = [1] * len(shape)
     along[dimension] = shape[dimension]
@@ -104,7 +107,9 @@ def iota(*, shape: Any, dimension: int, **settings: Any) -> Any:
 
 
 @primitive_rule("gather")
-def gathered(a: Any, indices: Any, *, dimension_numbers: Any, slice_sizes: Any, **settings: Any) -> Any:
+def gathered(
+    a: Foreign, indices: Foreign, *, dimension_numbers: Foreign, slice_sizes: Foreign, **settings: Foreign
+) -> Any:
     """Elements along some adjacent axes, at places that an array gives."""
     axes = tuple(dimension_numbers.start_index_map)
     first, after = axes[0], axes[-1] + 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Constant
+from flowgraph.box.value import Foreign
 from flowgraph.interop.onnx.reading.node import Node, content
 from flowgraph.shapes.size import Size, divide
 
@@ -33,7 +34,7 @@ def content_of(node: Node) -> Any:
         return None  # such as a quotient that is no polynomial: its value is known in the run
 
 
-def as_constant(known: Any, dtype: Any) -> Constant | None:
+def as_constant(known: Foreign, dtype: Foreign) -> Constant | None:
     """A constant in place of a value in which no size of an axis is left."""
     if known is None or any(isinstance(one, Size) for one in known.flat):
         return None
@@ -46,14 +47,14 @@ def _objects(values: Sequence[Any]) -> Any:
     return array
 
 
-def _quotient(one: Any, other: Any) -> Any:
+def _quotient(one: Foreign, other: Foreign) -> Any:
     found = divide(one, other) if isinstance(one, Size) or isinstance(other, Size) else int(one / other)
     if found is None:
         raise ValueError("the quotient is no polynomial")
     return found
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(one: Foreign, other: Foreign) -> bool:
     """Sizes are never negative; whether two others agree is not known."""
     if isinstance(one, Size) or isinstance(other, Size):
         if one == other and isinstance(one, Size) and isinstance(other, Size):
@@ -68,24 +69,24 @@ def _each(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return lambda node, a, b: np.frompyfunc(function, 2, 1)(a, b)
 
 
-def _gathered(node: Node, a: Any, places: Any) -> Any:
+def _gathered(node: Node, a: Foreign, places: Foreign) -> Any:
     return np.take(a, places.astype(int), axis=node.get("axis", 0))
 
 
-def _sliced(node: Node, a: Any, *_: Any) -> Any:
+def _sliced(node: Node, a: Foreign, *_: Foreign) -> Any:
     (start,), (stop,) = node.ints("starts", 1), node.ints("ends", 2)
     step = node.ints("steps", 4, (1,))[0]
     return a[start:stop:step]
 
 
-def _total(node: Node, a: Any, *_: Any) -> Any:
+def _total(node: Node, a: Foreign, *_: Foreign) -> Any:
     total: Any = 1
     for one in a.flat:
         total = total * one
     return np.reshape(np.array(total, object), (1,) * a.ndim if node.get("keepdims", 1) else ())
 
 
-def _where(node: Node, condition: Any, a: Any, b: Any) -> Any:
+def _where(node: Node, condition: Foreign, a: Foreign, b: Foreign) -> Any:
     return np.where(condition.astype(bool), a, b)
 
 

@@ -8,18 +8,19 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
+from flowgraph.box.value import Foreign
 from flowgraph.boxes.indexing.index import open_grid
 from flowgraph.interop.onnx.reading.node import Node
 from flowgraph.interop.onnx.reading.rules import reader_for
 from flowgraph.shapes.size import Size
 
 
-def _along(axis: int, item: Any) -> tuple[Any, ...]:
+def _along(axis: int, item: Foreign) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, item)
 
 
 @reader_for("Gather")
-def _(node: Node, a: Any, places: Any) -> Any:
+def _(node: Node, a: Foreign, places: Foreign) -> Any:
     axis = node.axis("axis", 0, len(a.shape))
     if isinstance(places, Constant) and not places.shape:
         return a[_along(axis, int(places.value))]
@@ -27,7 +28,7 @@ def _(node: Node, a: Any, places: Any) -> Any:
 
 
 @reader_for("GatherElements")
-def _(node: Node, a: Any, places: Any) -> Any:
+def _(node: Node, a: Foreign, places: Foreign) -> Any:
     axis = node.axis("axis", 0, len(a.shape))
     index = [slice(None) if i == axis or size == own else slice(0, size)
              for i, (size, own) in enumerate(zip(places.shape, a.shape, strict=True))]  # fmt: skip
@@ -35,7 +36,7 @@ def _(node: Node, a: Any, places: Any) -> Any:
 
 
 @reader_for("GatherND")
-def _(node: Node, a: Any, places: Any) -> Any:
+def _(node: Node, a: Foreign, places: Foreign) -> Any:
     batch, depth = node.get("batch_dims", 0), places.shape[-1]
     if isinstance(depth, Size):
         raise node.refuse("found places with as many numbers as a size of the batch")
@@ -44,7 +45,7 @@ def _(node: Node, a: Any, places: Any) -> Any:
 
 
 @reader_for("ScatterElements", "Scatter")
-def _(node: Node, a: Any, places: Any, updates: Any) -> Any:
+def _(node: Node, a: Foreign, places: Foreign, updates: Foreign) -> Any:
     axis = node.axis("axis", 0, len(a.shape))
     others = [i for i in range(len(a.shape)) if i != axis]
     index: list[Any] = open_grid(places, others, ndim=len(a.shape), at=others)
@@ -53,11 +54,11 @@ def _(node: Node, a: Any, places: Any, updates: Any) -> Any:
 
 
 @reader_for("ScatterND")
-def _(node: Node, a: Any, places: Any, updates: Any) -> Any:
+def _(node: Node, a: Foreign, places: Foreign, updates: Foreign) -> Any:
     return _scattered(node, a, tuple(places[..., i] for i in range(places.shape[-1])), updates)
 
 
-def _scattered(node: Node, a: Any, index: tuple[Any, ...], updates: Any) -> Any:
+def _scattered(node: Node, a: Foreign, index: tuple[Any, ...], updates: Foreign) -> Any:
     reduction = node.get("reduction", "none")
     if reduction == "none":
         return boxes.set_at(a, index, updates)
@@ -67,7 +68,7 @@ def _scattered(node: Node, a: Any, index: tuple[Any, ...], updates: Any) -> Any:
 
 
 @reader_for("Compress")
-def _(node: Node, a: Any, condition: Any) -> Any:
+def _(node: Node, a: Foreign, condition: Foreign) -> Any:
     if "axis" not in node.attributes:
         a = np.reshape(a, (-1,))
     axis = node.axis("axis", 0, len(a.shape))
@@ -78,7 +79,7 @@ def _(node: Node, a: Any, condition: Any) -> Any:
 
 
 @reader_for("OneHot")
-def _(node: Node, places: Any, depth: Any, values: Any) -> Any:
+def _(node: Node, places: Foreign, depth: Foreign, values: Foreign) -> Any:
     """A place below 0 counts from the end; one outside has no element that is on."""
     count = node.few(np.ravel(node.known(1))[0])
     axis = node.axis("axis", -1, len(places.shape) + 1)
@@ -88,6 +89,6 @@ def _(node: Node, places: Any, depth: Any, values: Any) -> Any:
 
 
 @reader_for("NonZero")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     found = np.nonzero(a)
     return np.stack(found if isinstance(found, tuple | list) else tuple(found))

@@ -14,6 +14,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened
+from flowgraph.box.value import Foreign
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.graph import Graph
 from flowgraph.interop.onnx.package import onnx
@@ -51,7 +52,7 @@ def graph_of_file(path: str | os.PathLike[str], known: Mapping[str, Any] | None 
         raise SavedFileError(f"{path}: {excerpt(error)}") from None
 
 
-def graph_of_model(model: Any, folder: Path | None = None, known: Mapping[str, Any] | None = None) -> Graph:
+def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[str, Any] | None = None) -> Graph:
     """The graph of a model; `known` gives values to inputs that operations need when the model is read."""
     if not model.HasField("graph") or not model.graph.output:
         raise SavedFileError("found no graph in it; needs an ONNX model")
@@ -67,7 +68,7 @@ def graph_of_model(model: Any, folder: Path | None = None, known: Mapping[str, A
         return reader.graph(model.graph)
 
 
-def _versions(model: Any) -> dict[str, int]:
+def _versions(model: Foreign) -> dict[str, int]:
     """The version of each operator set that the model imports."""
     versions = {("" if one.domain == "ai.onnx" else one.domain): one.version for one in model.opset_import}
     for domain, (low, high) in OPSETS.items():
@@ -93,7 +94,7 @@ class Reader:
         self.axes: dict[str, tuple[Box, int]] = {}
         self.scopes: dict[str, str] = {}
 
-    def graph(self, proto: Any) -> Graph:
+    def graph(self, proto: Foreign) -> Graph:
         """The graph: inputs, initialisers, operations, outputs."""
         if proto.sparse_initializer:
             raise SavedFileError("found a sparse initializer, needs dense ones")
@@ -110,7 +111,7 @@ class Reader:
             self._read(node, place)
         return Graph(*[self._output(info) for info in proto.output])
 
-    def _input(self, info: Any) -> Box:
+    def _input(self, info: Foreign) -> Box:
         if not info.type.HasField("tensor_type"):
             raise SavedFileError(f"the input {excerpt(info.name)!r} is no tensor; needs one")
         kind = info.type.tensor_type
@@ -128,7 +129,7 @@ class Reader:
                 self.axes.setdefault(size, (box, axis))
         return box
 
-    def _size(self, name: str, axis: int, dim: Any) -> Any:
+    def _size(self, name: str, axis: int, dim: Foreign) -> Any:
         """A number, or a name: that of the file where it can be one, else one made of the input and the axis."""
         if dim.HasField("dim_value"):
             return dim.dim_value
@@ -160,7 +161,7 @@ class Reader:
             self.values[name] = box
         return self.values[name]
 
-    def _read(self, proto: Any, place: int) -> None:
+    def _read(self, proto: Foreign, place: int) -> None:
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         who = f"operation {place}, {excerpt(proto.op_type)!r} of {excerpt(domain) or 'ai.onnx'}"
         who += f" {self.versions.get(domain, '(not imported)')}"
@@ -182,7 +183,7 @@ class Reader:
         except (*_MALFORMED, FlowgraphError) as error:
             raise SavedFileError(f"{who}: it does not fit what it reads ({excerpt(error)})") from error
 
-    def _node(self, proto: Any, domain: str) -> Node:
+    def _node(self, proto: Foreign, domain: str) -> Node:
         helper = onnx().helper
         attributes = {}
         for attribute in proto.attribute:
@@ -224,10 +225,10 @@ class Reader:
             box._place(_name(name), scope)
         return box
 
-    def _new_parameter(self, array: Any, name: str) -> Parameter:
+    def _new_parameter(self, array: Foreign, name: str) -> Parameter:
         return Parameter(array, name=_name(name))
 
-    def _output(self, info: Any) -> Box:
+    def _output(self, info: Foreign) -> Box:
         box = self.value(info.name)
         if box is None:
             raise SavedFileError("an output has no name")
@@ -242,7 +243,7 @@ class Reader:
                 )
         return box
 
-    def _scope_of(self, proto: Any) -> str:
+    def _scope_of(self, proto: Foreign) -> str:
         """The scope of a node: the modules that PyTorch wrote down, else the path of its name."""
         for entry in proto.metadata_props:
             if entry.key == "pkg.torch.onnx.name_scopes" and len(entry.value) < 4096:

@@ -10,6 +10,7 @@ import numpy as np
 from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.box.leaves import Parameter
+from flowgraph.box.value import Foreign
 from flowgraph.interop.onnx.reading.node import Attributes, Node
 from flowgraph.interop.onnx.reading.rules import is_old_training, reader_for
 from flowgraph.shapes.size import Size
@@ -29,7 +30,7 @@ class Window(NamedTuple):
         return [d * (k - 1) + 1 for k, d in zip(self.size, self.dilation, strict=True)]
 
 
-def window_of(node: Node, size: Any, shape: Any) -> Window:
+def window_of(node: Node, size: Foreign, shape: Foreign) -> Window:
     """The window of an operation over axes of these sizes."""
     count = len(size)
     stride, dilation = tuple(node.get("strides", (1,) * count)), tuple(node.get("dilations", (1,) * count))
@@ -53,7 +54,7 @@ def window_of(node: Node, size: Any, shape: Any) -> Window:
 
 
 @reader_for("Conv", light=False)
-def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
+def _(node: Node, x: Foreign, w: Foreign, bias: Foreign = None) -> Any:
     convolution = {3: boxes.Conv1d, 4: boxes.Conv2d, 5: boxes.Conv3d}.get(len(x.shape))
     if convolution is None:
         raise node.refuse(f"found a convolution over {len(x.shape) - 2} axes, needs 1 to 3")
@@ -64,13 +65,13 @@ def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
     return h if bias is None else h + _along_channels(bias, h)
 
 
-def _along_channels(values: Any, x: Any) -> Any:
+def _along_channels(values: Foreign, x: Foreign) -> Any:
     """A number per channel, which axis 1 counts."""
     return np.reshape(values, (-1,) + (1,) * (len(x.shape) - 2))
 
 
 @reader_for("ConvTranspose", light=False)
-def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
+def _(node: Node, x: Foreign, w: Foreign, bias: Foreign = None) -> Any:
     """What a convolution sends back to its input, whose shape the attributes give."""
     if len(x.shape) not in (3, 4, 5) or any(isinstance(size, Size) for size in x.shape[2:]):
         raise node.refuse(f"found an input of shape {tuple(x.shape)}, needs 1 to 3 axes of known sizes")
@@ -81,7 +82,7 @@ def _(node: Node, x: Any, w: Any, bias: Any = None) -> Any:
     return h if bias is None else h + _along_channels(bias, h)
 
 
-def _enlarged(node: Node, bare: Window, shape: Any) -> tuple[Any, list[int]]:
+def _enlarged(node: Node, bare: Window, shape: Foreign) -> tuple[Any, list[int]]:
     """The padding of a transposed convolution, and the sizes that it gives."""
     rest, auto = node.get("output_padding", (0,) * len(shape)), node.get("auto_pad", "NOTSET")
     wanted, pads = node.get("output_shape"), node.get("pads", (0,) * 2 * len(shape))
@@ -105,7 +106,7 @@ def _without_pads(node: Node) -> Node:
 
 
 @reader_for("MaxPool", "AveragePool", light=False)
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     size = node.get("kernel_shape")
     if node.outputs > 1 or node.get("storage_order", 0):
         raise node.refuse("found the places of the largest as a second output")
@@ -138,7 +139,7 @@ def _(node: Node, a: Any) -> Any:
     return boxes.MeanPool.apply(np.pad(a, around), **settings) / Constant(np.asarray(share))
 
 
-def _beyond(node: Node, window: Window, shape: Any) -> list[int]:
+def _beyond(node: Node, window: Window, shape: Foreign) -> list[int]:
     """What is added behind each axis, so that the last window that begins inside is whole."""
     rests = []
     for size, span, step, (before, after) in zip(shape, window.spans, window.stride, window.padding, strict=True):
@@ -152,13 +153,13 @@ def _beyond(node: Node, window: Window, shape: Any) -> list[int]:
 
 
 @reader_for("GlobalAveragePool", "GlobalMaxPool")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     function = np.mean if node.kind == "GlobalAveragePool" else np.max
     return function(a, axis=tuple(range(2, len(a.shape))), keepdims=True)
 
 
 @reader_for("BatchNormalization", idle=["momentum"])
-def _(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> Any:
+def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign, mean: Foreign, variance: Foreign) -> Any:
     """With the mean and the variance that the file has, which are not trained."""
     if node.get("training_mode", 0) or node.outputs > 1 or is_old_training(node) or not node.get("spatial", 1):
         raise node.refuse("found the batch normalisation of training, or one of every place by itself")
@@ -170,13 +171,13 @@ def _(node: Node, x: Any, scale: Any, shift: Any, mean: Any, variance: Any) -> A
 
 
 @reader_for("InstanceNormalization")
-def _(node: Node, x: Any, scale: Any, shift: Any) -> Any:
+def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign) -> Any:
     axes = tuple(range(2, len(x.shape)))
     return _along_channels(scale, x) * _normal(x, axes, node.get("epsilon", 1e-5)) + _along_channels(shift, x)
 
 
 @reader_for("GroupNormalization")
-def _(node: Node, x: Any, scale: Any, shift: Any) -> Any:
+def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign) -> Any:
     groups, channels = node.get("num_groups"), x.shape[1]
     parts = np.reshape(x, (x.shape[0], groups, channels // groups, *x.shape[2:]))
     h = _normal(parts, tuple(range(2, len(parts.shape))), node.get("epsilon", 1e-5))
@@ -185,13 +186,13 @@ def _(node: Node, x: Any, scale: Any, shift: Any) -> Any:
     return np.reshape(h * _along_channels(scale, h) + _along_channels(shift, h), x.shape)
 
 
-def _normal(x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
+def _normal(x: Foreign, axes: tuple[int, ...], epsilon: float) -> Any:
     apart = x - np.mean(x, axis=axes, keepdims=True)
     return apart / np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True) + epsilon)
 
 
 @reader_for("LRN", light=False)
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     size, channels = node.get("size"), x.shape[1]
     before = (size - 1) // 2
     squares = np.pad(x * x, [(0, 0), (before, size - 1 - before), *[(0, 0)] * (len(x.shape) - 2)])
@@ -201,7 +202,7 @@ def _(node: Node, x: Any) -> Any:
 
 
 @reader_for("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss")
-def _(node: Node, scores: Any, labels: Any, weights: Any = None) -> Any:
+def _(node: Node, scores: Foreign, labels: Foreign, weights: Foreign = None) -> Any:
     """Classes stand along axis 1; labels that are ignored count for nothing."""
     soft = node.kind == "SoftmaxCrossEntropyLoss"
     logs = boxes.LogSoftmax.apply(scores, axis=1) if soft else scores

@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph import boxes
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
+from flowgraph.box.value import Foreign
 from flowgraph.boxes.indexing.index import lifted
 from flowgraph.errors import SavedFileError
 from flowgraph.shapes.size import Size
@@ -26,7 +27,7 @@ class Attributes(dict[str, Any]):
         super().__init__(given)
         self.asked: set[str] = set()
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: Foreign = None) -> Any:
         """The attribute, or the default."""
         self.asked.add(name)
         return super().get(name, default)
@@ -55,7 +56,7 @@ class Node:
     axes: dict[str, tuple[Box, int]]
     parameter: Callable[[Any, str], Parameter]
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: Foreign = None) -> Any:
         """An attribute, or the default where the file leaves it out."""
         return self.attributes.get(name, default)
 
@@ -75,7 +76,7 @@ class Node:
         """Whether the file has an input at this place."""
         return place < len(self.inputs) and self.inputs[place] is not None
 
-    def ints(self, name: str, place: int, default: Any = None) -> Any:
+    def ints(self, name: str, place: int, default: Foreign = None) -> Any:
         """Whole numbers that older operator sets have as an attribute, newer ones as an input."""
         if name in self.attributes:
             return tuple(int(one) for one in self.attributes[name])
@@ -83,7 +84,7 @@ class Node:
             return tuple(_whole(one) for one in np.ravel(self.known(place)))
         return default
 
-    def number(self, name: str, place: int, default: Any = None) -> Any:
+    def number(self, name: str, place: int, default: Foreign = None) -> Any:
         """A number that older operator sets have as an attribute, newer ones as an input."""
         if name in self.attributes:
             return self.attributes[name]
@@ -104,7 +105,7 @@ class Node:
             raise SavedFileError(f"found the axis {axis} of an array with {ndim} axes")
         return int(axis) % max(ndim, 1)
 
-    def few(self, count: Any) -> int:
+    def few(self, count: Foreign) -> int:
         """A number of elements that are made when the file is read."""
         if isinstance(count, Size) or not 0 <= count <= MOST_MADE:
             raise SavedFileError(
@@ -116,7 +117,7 @@ class Node:
         """The error for what an operation can ask for and no box does."""
         return SavedFileError(f"{problem}; export the model without it")
 
-    def expanded(self, a: Any, shape: Sequence[Any]) -> Any:
+    def expanded(self, a: Foreign, shape: Sequence[Any]) -> Any:
         """The array repeated to a shape, whose sizes may be those of axes of other boxes."""
         lines = []
         for axis, size in enumerate(shape):
@@ -143,5 +144,5 @@ def _plain(shape: Sequence[Any]) -> bool:
     return not any(isinstance(size, Size) for size in shape)
 
 
-def _whole(number: Any) -> Any:
+def _whole(number: Foreign) -> Any:
     return number if isinstance(number, Size) else int(number)

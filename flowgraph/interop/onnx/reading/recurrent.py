@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
+from flowgraph.box.value import Foreign
 from flowgraph.interop.onnx.reading.node import Node
 from flowgraph.interop.onnx.reading.rules import reader_for
 
@@ -21,7 +22,7 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 @reader_for("LSTM", "GRU", "RNN", light=False)
-def _(node: Node, x: Any, w: Any, r: Any, *rest: Any) -> Any:
+def _(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreign) -> Any:
     """The states after each step, the last one, and of an LSTM its last cell; for each direction."""
     given: list[Any] = [*rest, *[None] * (5 - len(rest))]
     bias, lengths, h0, c0, peepholes = given
@@ -46,7 +47,7 @@ def _(node: Node, x: Any, w: Any, r: Any, *rest: Any) -> Any:
     return (states, last, cells) if node.kind == "LSTM" else (states, last)
 
 
-def _check(node: Node, lengths: Any, steps: int) -> None:
+def _check(node: Node, lengths: Foreign, steps: int) -> None:
     """Refuse what is read in no test."""
     if lengths is not None and np.any(np.asarray(node.known(4)) != steps):
         raise node.refuse("found sequences of several lengths")
@@ -63,11 +64,11 @@ def _functions(node: Node, direction: int) -> list[Callable[[Any], Any]]:
     return [_FUNCTIONS[name.lower()] for name in names]
 
 
-def _text(name: Any) -> str:
+def _text(name: Foreign) -> str:
     return name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
 
 
-def _run(cell: Any, x: Any, starts: Any, backwards: bool, hidden: int) -> Any:
+def _run(cell: Foreign, x: Foreign, starts: Foreign, backwards: bool, hidden: int) -> Any:
     """The states in the order of the sequence, and the last one with its cell."""
     zero = x[0][:, :1] * x.dtype.type(0) + Constant(np.zeros((1, hidden), x.dtype))
     h, c = (zero if start is None else start for start in starts)
@@ -79,7 +80,9 @@ def _run(cell: Any, x: Any, starts: Any, backwards: bool, hidden: int) -> Any:
     return states, (h, c)
 
 
-def _cell(node: Node, w: Any, r: Any, bias: Any, peepholes: Any, functions: list[Callable[[Any], Any]]) -> Any:
+def _cell(
+    node: Node, w: Foreign, r: Foreign, bias: Foreign, peepholes: Foreign, functions: list[Callable[[Any], Any]]
+) -> Any:
     """The function of one step: (x, h, c) to the next h and c."""
     gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[node.kind]
     hidden = node.get("hidden_size", r.shape[-1])
@@ -88,23 +91,23 @@ def _cell(node: Node, w: Any, r: Any, bias: Any, peepholes: Any, functions: list
     to, back = np.transpose(w), np.transpose(r)
     of_x, of_h = (None, None) if bias is None else (bias[: gates * hidden], bias[gates * hidden :])
 
-    def plus(a: Any, b: Any) -> Any:
+    def plus(a: Foreign, b: Foreign) -> Any:
         return a if b is None else a + b
 
-    def cut(a: Any) -> list[Any]:
+    def cut(a: Foreign) -> list[Any]:
         return [a[:, i * hidden : (i + 1) * hidden] for i in range(gates)]
 
-    def rnn(x: Any, h: Any, c: Any) -> Any:
+    def rnn(x: Foreign, h: Foreign, c: Foreign) -> Any:
         return functions[0](plus(x @ to, of_x) + plus(h @ back, of_h)), c
 
-    def lstm(x: Any, h: Any, c: Any) -> Any:
+    def lstm(x: Foreign, h: Foreign, c: Foreign) -> Any:
         p = [None] * 3 if peepholes is None else [peepholes[i * hidden : (i + 1) * hidden] for i in range(3)]
         i, o, f, g = cut(plus(x @ to, of_x) + plus(h @ back, of_h))
         i, f = (functions[0](a if q is None else a + q * c) for a, q in ((i, p[0]), (f, p[2])))
         c = f * c + i * functions[1](g)
         return functions[0](o if p[1] is None else o + p[1] * c) * functions[2](c), c
 
-    def gru(x: Any, h: Any, c: Any) -> Any:
+    def gru(x: Foreign, h: Foreign, c: Foreign) -> Any:
         z, reset, n = cut(plus(x @ to, of_x))
         if node.get("linear_before_reset", 0):
             kept, again, read = cut(plus(h @ back, of_h))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
+from flowgraph.box.value import Foreign
 from flowgraph.interop.onnx.reading.node import Node
 from flowgraph.interop.onnx.reading.rules import reader_for
 
@@ -26,7 +27,7 @@ REDUCTIONS: Mapping[str, Callable[..., Any]] = {
 
 
 @reader_for(*REDUCTIONS)
-def _(node: Node, a: Any, axes: Any = None) -> Any:
+def _(node: Node, a: Foreign, axes: Foreign = None) -> Any:
     none = () if node.get("noop_with_empty_axes", 0) else None
     along = node.ints("axes", 1) or none
     start = {"ReduceMax": -np.inf, "ReduceMin": np.inf}.get(node.kind)
@@ -40,7 +41,7 @@ def _(node: Node, a: Any, axes: Any = None) -> Any:
 
 
 @reader_for("ArgMax", "ArgMin")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     axis = node.axis("axis", 0, len(a.shape))
     function = np.argmax if node.kind == "ArgMax" else np.argmin
     last = node.get("select_last_index", 0)
@@ -51,7 +52,7 @@ def _(node: Node, a: Any) -> Any:
 
 
 @reader_for("TopK", idle=["sorted"])
-def _(node: Node, a: Any, k: Any = None) -> Any:
+def _(node: Node, a: Foreign, k: Foreign = None) -> Any:
     axis = node.axis("axis", -1, len(a.shape))
     (count,) = node.ints("k", 1)
     if a.dtype.kind == "u":
@@ -61,7 +62,7 @@ def _(node: Node, a: Any, k: Any = None) -> Any:
 
 
 @reader_for("CumSum", "CumProd")
-def _(node: Node, a: Any, axis: Any) -> Any:
+def _(node: Node, a: Foreign, axis: Foreign) -> Any:
     along = node.counted(int(node.number("axis", 1)), len(a.shape))
     lead = (slice(None),) * along
     if node.get("reverse", 0):
@@ -76,7 +77,7 @@ def _(node: Node, a: Any, axis: Any) -> Any:
 
 
 @reader_for("Softmax", "LogSoftmax", "Hardmax")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     """Before operator set 13 over all axes from the one that is named."""
     old = node.version < 13
     axis = node.axis("axis", 1 if old else -1, len(a.shape))
@@ -91,7 +92,7 @@ def _(node: Node, a: Any) -> Any:
 
 
 @reader_for("LpNormalization")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     axis, power = node.get("axis", -1), node.get("p", 2)
     size = np.sum(np.abs(a) if power == 1 else a * a, axis=axis, keepdims=True)
     length = size if power == 1 else np.sqrt(size)
@@ -99,7 +100,7 @@ def _(node: Node, a: Any) -> Any:
 
 
 @reader_for("LayerNormalization", idle=["stash_type"])
-def _(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
+def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign = None) -> Any:
     axes = tuple(range(node.axis("axis", -1, len(x.shape)), len(x.shape)))
     wide = _stashed(node, x)
     mean = np.mean(wide, axis=axes, keepdims=True)
@@ -110,20 +111,20 @@ def _(node: Node, x: Any, scale: Any, shift: Any = None) -> Any:
 
 
 @reader_for("RMSNormalization", idle=["stash_type"])
-def _(node: Node, x: Any, scale: Any) -> Any:
+def _(node: Node, x: Foreign, scale: Foreign) -> Any:
     axes = tuple(range(node.axis("axis", -1, len(x.shape)), len(x.shape)))
     wide = _stashed(node, x)
     root = np.sqrt(np.mean(wide * wide, axis=axes, keepdims=True) + node.get("epsilon", 1e-5))
     return (wide / root).astype(x.dtype) * scale
 
 
-def _stashed(node: Node, x: Any) -> Any:
+def _stashed(node: Node, x: Foreign) -> Any:
     """Halves are computed with in single precision, unless the file says otherwise."""
     return x.astype(np.float32) if x.dtype == np.float16 and node.get("stash_type", 1) == 1 else x
 
 
 @reader_for("MeanVarianceNormalization")
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     axes = tuple(node.get("axes", (0, 2, 3)))
     apart = x - np.mean(x, axis=axes, keepdims=True)
     return apart / (np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True)) + 1e-9)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
+from flowgraph.box.value import Foreign
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,6 +40,6 @@ def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = (), lig
     return register
 
 
-def is_old_training(node: Any) -> bool:
+def is_old_training(node: Foreign) -> bool:
     """Whether an operation is one of training because operator sets before 7 say so unless `is_test` is 1."""
     return bool(node.version < 7 and not node.get("is_test", 0))

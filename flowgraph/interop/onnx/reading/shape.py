@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
+from flowgraph.box.value import Foreign
 from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.reading.node import MOST_MADE, Node
@@ -28,16 +29,16 @@ def _(node: Node) -> Any:
 
 
 @reader_for("Shape")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     return shape_of(a, range(len(a.shape))[node.get("start", 0) : node.get("end")])
 
 
 @reader_for("Size")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     return np.prod(shape_of(a, range(len(a.shape))))
 
 
-def shape_of(a: Any, axes: Sequence[int]) -> Any:
+def shape_of(a: Foreign, axes: Sequence[int]) -> Any:
     """The sizes of some axes in a row, of which each may be known in the run only."""
     sizes = [a.shape[axis] for axis in axes]
     if not any(isinstance(size, Size) for size in sizes):
@@ -49,7 +50,7 @@ def shape_of(a: Any, axes: Sequence[int]) -> Any:
 
 
 @reader_for("Reshape")
-def _(node: Node, a: Any, shape: Any = None) -> Any:
+def _(node: Node, a: Foreign, shape: Foreign = None) -> Any:
     sizes = list(node.ints("shape", 1))
     if not node.get("allowzero", 0):
         sizes = [a.shape[i] if isinstance(size, int) and size == 0 else size for i, size in enumerate(sizes)]
@@ -57,7 +58,7 @@ def _(node: Node, a: Any, shape: Any = None) -> Any:
 
 
 @reader_for("Flatten")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     axis = node.get("axis", 1)
     axis += len(a.shape) * (axis < 0)
     rows: Any = 1
@@ -67,27 +68,27 @@ def _(node: Node, a: Any) -> Any:
 
 
 @reader_for("Transpose")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     return np.transpose(a, node.get("perm"))
 
 
 @reader_for("Squeeze")
-def _(node: Node, a: Any, axes: Any = None) -> Any:
+def _(node: Node, a: Foreign, axes: Foreign = None) -> Any:
     return np.squeeze(a, node.ints("axes", 1))
 
 
 @reader_for("Unsqueeze")
-def _(node: Node, a: Any, axes: Any = None) -> Any:
+def _(node: Node, a: Foreign, axes: Foreign = None) -> Any:
     return np.expand_dims(a, node.ints("axes", 1))
 
 
 @reader_for("Concat")
-def _(node: Node, *arrays: Any) -> Any:
+def _(node: Node, *arrays: Foreign) -> Any:
     return np.concatenate(arrays, axis=node.get("axis", 1))
 
 
 @reader_for("Split")
-def _(node: Node, a: Any, split: Any = None) -> Any:
+def _(node: Node, a: Foreign, split: Foreign = None) -> Any:
     axis = node.axis("axis", 0, len(a.shape))
     sizes = node.ints("split", 1)
     if sizes is None:
@@ -103,7 +104,7 @@ def _(node: Node, a: Any, split: Any = None) -> Any:
 
 
 @reader_for("Slice")
-def _(node: Node, a: Any, *_: Any) -> Any:
+def _(node: Node, a: Foreign, *_: Foreign) -> Any:
     starts, ends = node.ints("starts", 1), node.ints("ends", 2)
     axes = node.ints("axes", 3, tuple(range(len(starts))))
     steps = node.ints("steps", 4, (1,) * len(starts))
@@ -113,7 +114,7 @@ def _(node: Node, a: Any, *_: Any) -> Any:
     return a[tuple(index)]
 
 
-def _slice(size: Any, start: Any, end: Any, step: int) -> slice:
+def _slice(size: Foreign, start: Foreign, end: Foreign, step: int) -> slice:
     """As Python cuts; numbers beyond every size mean the ends."""
     far = 2**31 - 1
     if not isinstance(end, Size) and abs(end) >= far:
@@ -126,7 +127,7 @@ def _slice(size: Any, start: Any, end: Any, step: int) -> slice:
 
 
 @reader_for("Expand")
-def _(node: Node, a: Any, shape: Any) -> Any:
+def _(node: Node, a: Foreign, shape: Foreign) -> Any:
     sizes = list(node.ints("shape", 1))
     missing = max(len(a.shape) - len(sizes), 0)
     sizes = [1] * missing + sizes
@@ -142,18 +143,18 @@ def _(node: Node, a: Any, shape: Any) -> Any:
 
 
 @reader_for("Tile")
-def _(node: Node, a: Any, repeats: Any) -> Any:
+def _(node: Node, a: Foreign, repeats: Foreign) -> Any:
     return np.tile(a, node.ints("repeats", 1))
 
 
 @reader_for("ConstantOfShape")
-def _(node: Node, shape: Any) -> Any:
+def _(node: Node, shape: Foreign) -> Any:
     value = np.ravel(node.get("value", np.zeros(1, np.float32)))
     return node.expanded(Constant(value.reshape(())), node.ints("shape", 0))
 
 
 @reader_for("Range")
-def _(node: Node, *ends: Any) -> Any:
+def _(node: Node, *ends: Foreign) -> Any:
     start, limit, delta = (np.ravel(node.known(i))[0] for i in range(3))
     dtype = ends[0].dtype
     if isinstance(limit, Size) and start == 0 and delta == 1 and limit in node.axes:
@@ -166,7 +167,7 @@ def _(node: Node, *ends: Any) -> Any:
 
 
 @reader_for("Pad", idle=["value"])
-def _(node: Node, a: Any, *_: Any) -> Any:
+def _(node: Node, a: Foreign, *_: Foreign) -> Any:
     mode = node.get("mode", "constant")
     if mode not in ("constant", "edge", "reflect", "wrap"):
         raise node.refuse(f"found the mode {mode!r}")
@@ -186,12 +187,12 @@ def _(node: Node, a: Any, *_: Any) -> Any:
 
 
 @reader_for("Trilu")
-def _(node: Node, a: Any, k: Any = None) -> Any:
+def _(node: Node, a: Foreign, k: Foreign = None) -> Any:
     return (np.triu if node.get("upper", 1) else np.tril)(a, int(node.number("k", 1, 0)))
 
 
 @reader_for("EyeLike")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     dtype = dtype_of(node.get("dtype"), "what it makes") if "dtype" in node.attributes else a.dtype
     if any(isinstance(size, Size) for size in a.shape) or np.prod(a.shape, dtype=float) > MOST_MADE:
         raise node.refuse(f"found the shape {tuple(a.shape)}, needs numbers, and few elements")
@@ -199,7 +200,7 @@ def _(node: Node, a: Any) -> Any:
 
 
 @reader_for("DepthToSpace", "SpaceToDepth")
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     n, c, h, w = a.shape
     size, by_block = node.get("blocksize"), node.get("mode", "DCR") == "DCR"
     if node.kind == "SpaceToDepth":
@@ -214,7 +215,7 @@ def _(node: Node, a: Any) -> Any:
 
 
 @reader_for("Dropout", idle=["seed", "ratio"])
-def _(node: Node, a: Any, ratio: Any = None, training: Any = None) -> Any:
+def _(node: Node, a: Foreign, ratio: Foreign = None, training: Foreign = None) -> Any:
     if is_old_training(node) or (training is not None and bool(np.any(node.known(2)))):
         raise SavedFileError("found training_mode, which draws anew in every run; export the model for inference")
     return a, boxes.broadcast_like(Constant(np.array(True)), a)

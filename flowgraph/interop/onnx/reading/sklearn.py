@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
+from flowgraph.box.value import Foreign
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.reading.node import Node
 from flowgraph.interop.onnx.reading.rules import ML, reader_for
@@ -15,11 +16,11 @@ from flowgraph.interop.onnx.reading.rules import ML, reader_for
 MOST_KEYS = 1024
 
 
-def _floats(node: Node, name: str, default: Any = ()) -> Any:
+def _floats(node: Node, name: str, default: Foreign = ()) -> Any:
     return np.asarray(node.get(name, default), np.float32)
 
 
-def _transformed(node: Node, scores: Any) -> Any:
+def _transformed(node: Node, scores: Foreign) -> Any:
     """The scores after the post_transform of the node."""
     kind = node.get("post_transform", "NONE")
     if kind == "NONE":
@@ -31,7 +32,7 @@ def _transformed(node: Node, scores: Any) -> Any:
     raise node.refuse(f"found post_transform={kind!r}, needs NONE, LOGISTIC or SOFTMAX")
 
 
-def _linear(node: Node, x: Any, targets: int) -> Any:
+def _linear(node: Node, x: Foreign, targets: int) -> Any:
     """x W + b, with parameters that can be trained on."""
     weights = _floats(node, "coefficients")
     intercepts = _floats(node, "intercepts")
@@ -45,12 +46,12 @@ def _linear(node: Node, x: Any, targets: int) -> Any:
 
 
 @reader_for("LinearRegressor", domain=ML)
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     return _transformed(node, _linear(node, x, int(node.get("targets", 1))))
 
 
 @reader_for("LinearClassifier", domain=ML, idle=["multi_class"])
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     if node.get("classlabels_strings"):
         raise SavedFileError(
             "found classes called by strings, and arrays here hold numbers; export the classifier with its labels as "
@@ -63,18 +64,18 @@ def _(node: Node, x: Any) -> Any:
 
 
 @reader_for("ZipMap", domain=ML, idle=["classlabels_int64s", "classlabels_strings"])
-def _(node: Node, a: Any) -> Any:
+def _(node: Node, a: Foreign) -> Any:
     """The probabilities as the array that they were: a column for each class, where ONNX has a map for each row."""
     return a
 
 
 @reader_for("Scaler", domain=ML)
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     return (x.astype(np.float32) - Constant(_floats(node, "offset"))) * Constant(_floats(node, "scale"))
 
 
 @reader_for("Normalizer", domain=ML)
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     x, kind = x.astype(np.float32), node.get("norm", "MAX")
     size = {
         "MAX": lambda: np.max(x, axis=-1, keepdims=True),
@@ -85,24 +86,24 @@ def _(node: Node, x: Any) -> Any:
 
 
 @reader_for("Binarizer", domain=ML)
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     return (x > node.get("threshold", 0.0)).astype(x.dtype)
 
 
 @reader_for("ArrayFeatureExtractor", domain=ML)
-def _(node: Node, x: Any, places: Any) -> Any:
+def _(node: Node, x: Foreign, places: Foreign) -> Any:
     """Columns; of a row, its elements as one row."""
     found = x[..., np.reshape(places, (-1,))]
     return np.expand_dims(found, 0) if len(x.shape) == 1 else found
 
 
 @reader_for("FeatureVectorizer", domain=ML)
-def _(node: Node, *arrays: Any) -> Any:
+def _(node: Node, *arrays: Foreign) -> Any:
     return np.concatenate([one.astype(np.float32) for one in arrays], axis=1)
 
 
 @reader_for("Imputer", domain=ML)
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     if "imputed_value_floats" not in node.attributes:
         raise node.refuse("found no numbers to put in place of missing ones")
     missing = node.get("replaced_value_float", 0.0)
@@ -112,7 +113,7 @@ def _(node: Node, x: Any) -> Any:
 
 
 @reader_for("LabelEncoder", domain=ML, idle=["default_float", "default_int64", "default_string"])
-def _(node: Node, x: Any) -> Any:
+def _(node: Node, x: Foreign) -> Any:
     tables = {key: node.get(key) for key in node.attributes if key.startswith(("keys_", "values_"))}
     if any("string" in key or "tensor" in key for key in tables) or len(tables) != 2:
         raise node.refuse(f"found {', '.join(tables) or 'no table'}, needs keys and values that are numbers")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
+from flowgraph.box.value import Foreign
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.package import WRITTEN, onnx
 from flowgraph.printable import why_not_a_name
@@ -17,7 +18,7 @@ from flowgraph.saving.limits import check_shape, excerpt
 from flowgraph.saving.room import check_room
 
 
-def array_of(tensor: Any, folder: Path | None) -> Array:
+def array_of(tensor: Foreign, folder: Path | None) -> Array:
     """The array of a tensor; its dtype, its sizes and the place of its data are looked at first."""
     package = onnx()
     who = f"the tensor {excerpt(tensor.name)!r}"
@@ -48,7 +49,7 @@ def dtype_of(number: int, who: str) -> np.dtype[Any]:
     return dtype
 
 
-def _outside(tensor: Any, folder: Path | None, needed: int, who: str) -> bytes:
+def _outside(tensor: Foreign, folder: Path | None, needed: int, who: str) -> bytes:
     """The bytes of a tensor that stand in a file of the same folder, and in no other."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
@@ -71,7 +72,7 @@ def _outside(tensor: Any, folder: Path | None, needed: int, who: str) -> bytes:
         return stream.read(length)
 
 
-def check_size(box: Any) -> None:
+def check_size(box: Foreign) -> None:
     """Refuse a value that no memory holds, whatever the batch is."""
     for spec in box.outputs:
         check_shape(spec.shape)

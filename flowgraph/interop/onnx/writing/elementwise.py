@@ -9,11 +9,12 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box
+from flowgraph.box.value import Foreign
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
 from flowgraph.interop.onnx.writing.writer import Writer
 
 
-def same_name(operation: str, *, compared: bool = False, of: Any = None) -> Callable[..., Any]:
+def same_name(operation: str, *, compared: bool = False, of: Foreign = None) -> Callable[..., Any]:
     """A rule of one operation on all children, in the dtype of the box, or compared in their common dtype."""
 
     def rule(writer: Writer, box: Box, *names: str) -> Any:
@@ -122,22 +123,22 @@ def _(writer: Writer, box: Box, condition: str, a: str, b: str) -> Any:
 
 
 @rule_for(boxes.ConstantPower)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     return writer.op("Pow", writer.cast(a, box.dtype), writer.constant(box.exponent, box.dtype))
 
 
 @rule_for(boxes.Square)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     return writer.op("Mul", writer.cast(a, box.dtype), writer.cast(a, box.dtype))
 
 
 @rule_for(boxes.Fmod)
-def _(writer: Writer, box: Any, *names: str) -> Any:
+def _(writer: Writer, box: Foreign, *names: str) -> Any:
     return writer.op("Mod", *[writer.cast(name, box.dtype) for name in names], fmod=1)
 
 
 @rule_for(boxes.Remainder, when=lambda box: box.dtype.kind in "iu")
-def _(writer: Writer, box: Any, *names: str) -> Any:
+def _(writer: Writer, box: Foreign, *names: str) -> Any:
     return writer.op("Mod", *[writer.cast(name, box.dtype) for name in names])
 
 
@@ -147,59 +148,59 @@ def _in_single(name: str) -> Callable[[Any], bool]:
 
 
 @rule_for(boxes.ELU, when=_in_single("alpha"))
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     return writer.op("Elu", writer.cast(a, box.dtype), alpha=float(box.alpha))
 
 
 @rule_for(boxes.LeakyReLU, when=_in_single("slope"))
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     return writer.op("LeakyRelu", writer.cast(a, box.dtype), alpha=float(box.slope))
 
 
 @rule_for(boxes.GELU)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     return writer.op("Gelu", writer.cast(a, box.dtype), approximate=box.approximate)
 
 
 @parts_for(boxes.LeakyReLU)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     return np.where(a > 0, a, a * box.dtype.type(box.slope))
 
 
 @parts_for(boxes.ELU)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     return np.where(a > 0, a, np.expm1(np.minimum(a, box.dtype.type(0))) * box.dtype.type(box.alpha))
 
 
 @parts_for(boxes.SiLU)
-def _(box: Box, a: Any) -> Any:
+def _(box: Box, a: Foreign) -> Any:
     return a * boxes.Sigmoid(a)
 
 
 @parts_for(boxes.Clip)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     a = a if box.low == -np.inf else np.maximum(a, box.dtype.type(box.low))
     return a if box.high == np.inf else np.minimum(a, box.dtype.type(box.high))
 
 
 @parts_for(boxes.Round)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     scale = a.dtype.type(10.0 ** abs(box.decimals))
     return np.rint(a * scale) / scale if box.decimals >= 0 else np.rint(a / scale) * scale
 
 
 @parts_for(boxes.Trunc)
-def _(box: Box, a: Any) -> Any:
+def _(box: Box, a: Foreign) -> Any:
     return np.where(a < 0, np.ceil(a), np.floor(a))
 
 
 @parts_for(boxes.IsFinite, when=lambda box: box.children[0].dtype.kind == "f")
-def _(box: Box, a: Any) -> Any:
+def _(box: Box, a: Foreign) -> Any:
     return np.logical_not(np.isnan(a) | np.isinf(a))
 
 
 @parts_for(boxes.NanToNum)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     info = np.finfo(box.dtype)
     high = info.max if box.posinf is None else box.posinf
     low = info.min if box.neginf is None else box.neginf
@@ -209,13 +210,13 @@ def _(box: Any, a: Any) -> Any:
 
 
 @parts_for(boxes.Remainder)
-def _(box: Box, a: Any, b: Any) -> Any:
+def _(box: Box, a: Foreign, b: Foreign) -> Any:
     rest = np.fmod(a, b)
     return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)
 
 
 @parts_for(boxes.FloorDivide)
-def _(box: Box, a: Any, b: Any) -> Any:
+def _(box: Box, a: Foreign, b: Foreign) -> Any:
     """Of floats; by an infinite number -1 or 0, by zero what the quotient is."""
     if box.dtype.kind != "f":
         raise NotImplementedError
@@ -227,16 +228,16 @@ def _(box: Box, a: Any, b: Any) -> Any:
 
 
 @rule_for(boxes.FloorDivide, when=lambda box: box.dtype.kind in "iu")
-def _(writer: Writer, box: Any, *names: str) -> Any:
+def _(writer: Writer, box: Foreign, *names: str) -> Any:
     a, b = (writer.cast(name, box.dtype) for name in names)
     return writer.op("Div", writer.op("Sub", a, writer.op("Mod", a, b)), b)
 
 
 @parts_for(boxes.LeftShift, when=lambda box: box.dtype.kind in "iu")
-def _(box: Box, a: Any, b: Any) -> Any:
+def _(box: Box, a: Foreign, b: Foreign) -> Any:
     return a * np.power(box.dtype.type(2), b)
 
 
 @parts_for(boxes.RightShift, when=lambda box: box.dtype.kind in "iu")
-def _(box: Box, a: Any, b: Any) -> Any:
+def _(box: Box, a: Foreign, b: Foreign) -> Any:
     return a // np.power(box.dtype.type(2), b)

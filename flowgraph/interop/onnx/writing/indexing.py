@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box
+from flowgraph.box.value import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
 from flowgraph.interop.onnx.writing.shape import LAST
@@ -17,7 +18,7 @@ from flowgraph.shapes.size import Shape, Size, product
 
 
 @rule_for(boxes.Index)
-def _(writer: Writer, box: Any, a: str, *indices: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str, *indices: str) -> Any:
     dims = [len(child.shape) for child in box.children[1:]]
     return indexed(writer, a, len(box.children[0].shape), box.index, list(zip(indices, dims, strict=True)))
 
@@ -82,7 +83,7 @@ def _sliced(writer: Writer, a: str, items: Sequence[Any]) -> str:
                          writer.ints(*steps)))  # fmt: skip
 
 
-def _end(given: Any, default: int) -> Any:
+def _end(given: Foreign, default: int) -> Any:
     return default if given is None else given
 
 
@@ -118,7 +119,7 @@ def _stacked(writer: Writer, pairs: Sequence[tuple[str, int]]) -> tuple[str, int
 
 
 @rule_for(boxes.IndexAdd, boxes.SetAt)
-def _(writer: Writer, box: Any, *names: str) -> Any:
+def _(writer: Writer, box: Foreign, *names: str) -> Any:
     """By the flat place of every element: the places of all elements, of which the index takes some."""
     adds = isinstance(box, boxes.IndexAdd)
     dims = [len(child.shape) for child in box.children[2:]]
@@ -141,7 +142,7 @@ def _flat_places(writer: Writer, shape: Shape) -> str:
 
 
 @rule_for(boxes.TakeAlongAxis, when=lambda box: bool(box.shape))
-def _(writer: Writer, box: Any, a: str, indices: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str, indices: str) -> Any:
     axis = box.axis % len(box.shape)
     wanted = list(box.shape)
     names = []
@@ -152,14 +153,14 @@ def _(writer: Writer, box: Any, a: str, indices: str) -> Any:
 
 
 @rule_for(boxes.Nonzero)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     found = writer.op("NonZero", a, dtype=np.int64)
     lines = tuple(writer.op("Gather", found, writer.constant(i, np.int64), axis=0) for i in range(len(box.outputs)))
     return lines if len(lines) > 1 else lines[0]
 
 
 @parts_for(boxes.SearchSorted)
-def _(box: Any, a: Any, v: Any) -> Any:
+def _(box: Foreign, a: Foreign, v: Foreign) -> Any:
     """The number of elements below: those of a sorted row."""
     values = v[..., None]
     below = (a < values) if box.side == "left" else (a <= values)
@@ -167,7 +168,7 @@ def _(box: Any, a: Any, v: Any) -> Any:
 
 
 @parts_for(boxes.Digitize, when=lambda box: box.children[1].shape[0] != 0)
-def _(box: Any, x: Any, bins: Any) -> Any:
+def _(box: Foreign, x: Foreign, bins: Foreign) -> Any:
     """The number of edges below, or not above; of a row that descends those above, or not below."""
     values = x[..., None]
     rising, falling = (bins < values, bins >= values) if box.right else (bins <= values, bins > values)
@@ -175,7 +176,7 @@ def _(box: Any, x: Any, bins: Any) -> Any:
 
 
 @parts_for(boxes.Choose, when=lambda box: box.mode in ("raise", "wrap", "clip"))
-def _(box: Any, number: Any, *choices: Any) -> Any:
+def _(box: Foreign, number: Foreign, *choices: Foreign) -> Any:
     count = len(choices)
     if box.mode == "raise":
         number = np.where((number < 0) | (number >= count), count, number)  # which Gather refuses in the run

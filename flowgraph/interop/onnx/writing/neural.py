@@ -8,6 +8,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
+from flowgraph.box.value import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
@@ -31,19 +32,19 @@ def window(sliding: Sliding) -> dict[str, Any]:
 
 
 @rule_for(boxes.Conv1d, boxes.Conv2d, boxes.Conv3d, when=lambda box: box.dtype.kind == "f")
-def _(writer: Writer, box: Any, *names: str) -> Any:
+def _(writer: Writer, box: Foreign, *names: str) -> Any:
     given = [writer.cast(name, box.dtype) for name in names]
     return writer.op("Conv", *given, group=box.groups, **window(box.sliding(box.children[1].shape)))
 
 
 @rule_for(boxes.ConvInput, when=lambda box: box.dtype.kind == "f" and _rests(box) is not None)
-def _(writer: Writer, box: Any, g: str, w: str, like: str) -> Any:
+def _(writer: Writer, box: Foreign, g: str, w: str, like: str) -> Any:
     given = [writer.cast(name, box.dtype) for name in (g, w)]
     settings = window(box.sliding(box.children[1].shape))
     return writer.op("ConvTranspose", *given, group=box.groups, output_padding=_rests(box), **settings)
 
 
-def _rests(box: Any) -> list[int] | None:
+def _rests(box: Foreign) -> list[int] | None:
     """What the last place of the window leaves over along each axis, where that is a number."""
     g, w, like = box.children
     sliding = box.sliding(w.shape)
@@ -53,7 +54,7 @@ def _rests(box: Any) -> list[int] | None:
 
 
 @parts_for(boxes.ConvFilters)
-def _(box: Any, g: Any, x: Any, like: Any) -> Any:
+def _(box: Foreign, g: Foreign, x: Foreign, like: Foreign) -> Any:
     """A convolution in which examples are channels, steps and dilation change places."""
     sliding = box.sliding(like.shape)
     settings = {"stride": sliding.dilation, "dilation": sliding.stride, "padding": sliding.padding}
@@ -69,7 +70,7 @@ def _(box: Any, g: Any, x: Any, like: Any) -> Any:
 
 
 @rule_for(boxes.MaxPool, boxes.MeanPool, when=lambda box: box.dtype.kind == "f" and box.dtype.itemsize > 2)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     """Over images of one channel: the axes before the window are examples."""
     sliding, mean = box.sliding, isinstance(box, boxes.MeanPool)
     shape = box.children[0].shape
@@ -84,19 +85,19 @@ def _(writer: Writer, box: Any, a: str) -> Any:
     return found if images else reshaped(writer, found, box.shape)
 
 
-def as_places(labels: Any, classes: Any) -> Any:
+def as_places(labels: Foreign, classes: Foreign) -> Any:
     """Labels as places along the classes; one below 0 becomes one behind the last, which a run refuses as well."""
     return np.where(labels < 0, classes, labels)
 
 
-def picked(values: Any, labels: Any) -> Any:
+def picked(values: Foreign, labels: Foreign) -> Any:
     """The value at each label along the last axis."""
     places = as_places(labels.astype(np.int64), values.shape[-1])
     return np.take_along_axis(values, places[..., None], -1)[..., 0]
 
 
 @parts_for(boxes.SoftmaxCrossEntropy, when=lambda box: not isinstance(box.children[0].shape[-1], Size))
-def _(box: Any, logits: Any, targets: Any) -> Any:
+def _(box: Foreign, logits: Foreign, targets: Foreign) -> Any:
     low = boxes.LogSoftmax(logits, axis=-1)
     if len(targets.shape) < len(logits.shape):
         return -picked(low, targets)
@@ -105,7 +106,7 @@ def _(box: Any, logits: Any, targets: Any) -> Any:
 
 
 @parts_for(boxes.NegativeLogLikelihood, when=lambda box: not isinstance(box.children[0].shape[-1], Size))
-def _(box: Any, f: Any, targets: Any) -> Any:
+def _(box: Foreign, f: Foreign, targets: Foreign) -> Any:
     if len(targets.shape) < len(f.shape):
         return -np.log(picked(f, targets))
     t = targets.astype(box.dtype)
@@ -113,44 +114,44 @@ def _(box: Any, f: Any, targets: Any) -> Any:
 
 
 @parts_for(boxes.OneHot, when=lambda box: not isinstance(box.shape[-1], Size))
-def _(box: Any, labels: Any, like: Any) -> Any:
+def _(box: Foreign, labels: Foreign, like: Foreign) -> Any:
     """Rows of the identity."""
     classes = box.shape[-1]
     rows = Constant(np.eye(classes, dtype=box.dtype))
     return boxes.Index(rows, as_places(labels.astype(np.int64), classes), index=ROWS)
 
 
-def poisoned(value: Any, wrong: Any) -> Any:
+def poisoned(value: Foreign, wrong: Foreign) -> Any:
     """NaN for a target that the box refuses, as ONNX raises no errors of its own."""
     return np.where(wrong, value.dtype.type(np.nan), value)
 
 
 @parts_for(boxes.BinaryCrossEntropy)
-def _(box: Any, logits: Any, targets: Any) -> Any:
+def _(box: Foreign, logits: Foreign, targets: Foreign) -> Any:
     y = targets.astype(box.dtype)
     return poisoned(boxes.Softplus(logits) - logits * y, (y < 0) | (y > 1))
 
 
 @parts_for(boxes.Hinge)
-def _(box: Any, f: Any, targets: Any) -> Any:
+def _(box: Foreign, f: Foreign, targets: Foreign) -> Any:
     y = targets.astype(box.dtype)
     return poisoned(np.maximum(1 - f * y, box.dtype.type(0)), np.abs(y) != 1)
 
 
 @parts_for(boxes.SquaredError, boxes.AbsoluteError)
-def _(box: Any, f: Any, targets: Any) -> Any:
+def _(box: Foreign, f: Foreign, targets: Foreign) -> Any:
     apart = f - targets.astype(box.dtype)
     return apart * apart if isinstance(box, boxes.SquaredError) else np.abs(apart)
 
 
 @parts_for(boxes.MinusAt)
-def _(box: Any, a: Any, places: Any, amount: Any) -> Any:
+def _(box: Foreign, a: Foreign, places: Foreign, amount: Foreign) -> Any:
     sent = boxes.IndexAdd(broadcast_like(amount.astype(box.dtype), places), np.reshape(a, (-1,)), places, index=ROWS)
     return a - reshape_like(sent, a)
 
 
 @parts_for(boxes.Convolve, boxes.Correlate, when=lambda box: not isinstance(box.children[1].shape[0], Size))
-def _(box: Any, a: Any, v: Any) -> Any:
+def _(box: Foreign, a: Foreign, v: Foreign) -> Any:
     full = isinstance(box, boxes.Convolve)
     filters = np.flip(v) if full else v
     signals = (one.astype(box.dtype)[None, None, :] for one in (a, filters))
@@ -158,7 +159,7 @@ def _(box: Any, a: Any, v: Any) -> Any:
 
 
 @parts_for(boxes.PlacesOf, when=lambda box: not box.columns and not isinstance(box.children[1].shape[-1], Size))
-def _(box: Any, labels: Any, like: Any) -> Any:
+def _(box: Foreign, labels: Foreign, like: Foreign) -> Any:
     """Refused in the run: a place behind the last, for a label that is none."""
     classes = like.shape[-1]
     flat = np.reshape(labels.astype(np.int64), (-1,))

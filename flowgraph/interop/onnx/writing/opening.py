@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Leaf
+from flowgraph.box.value import Foreign
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.graph import Graph
 from flowgraph.graph.order import topological_order
@@ -68,7 +69,7 @@ def _built(box: Box) -> Box | None:
     return inside if _fits(inside, box) else None
 
 
-def _fits(inside: Any, box: Box) -> bool:
+def _fits(inside: Foreign, box: Box) -> bool:
     if not isinstance(inside, Box) or len(inside.outputs) != 1 or len(box.outputs) != 1 or type(inside) is type(box):
         return False
     return inside.dtype == box.dtype and _same_shape(inside.shape, box.shape)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
+from flowgraph.box.value import Foreign
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
 from flowgraph.interop.onnx.writing.writer import Writer
 from flowgraph.shapes.size import Shape, Size
@@ -24,14 +25,14 @@ def reshaped(writer: Writer, a: str, shape: Shape) -> str:
     return str(writer.op("Reshape", a, writer.shape(shape), allowzero=1))
 
 
-def cut(writer: Writer, a: str, axis: int, start: Any, stop: Any) -> str:
+def cut(writer: Writer, a: str, axis: int, start: Foreign, stop: Foreign) -> str:
     """The elements from start to stop along an axis."""
     ends = [name if isinstance(name, str) else writer.ints(name) for name in (start, stop)]
     return str(writer.op("Slice", a, *ends, writer.ints(axis)))
 
 
 @rule_for(boxes.Reshape, boxes.ExpandDims, boxes.Squeeze, boxes.ReshapeLike, boxes.RowsAs)
-def _(writer: Writer, box: Any, a: str, *_: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str, *_: str) -> Any:
     if isinstance(box, boxes.ExpandDims | boxes.Squeeze):
         count = len(box.axis) if isinstance(box.axis, tuple | list) else 1
         ndim = max(len(box.shape), len(box.children[0].shape))
@@ -42,17 +43,17 @@ def _(writer: Writer, box: Any, a: str, *_: str) -> Any:
 
 
 @rule_for(boxes.BroadcastTo, boxes.BroadcastLike, boxes.RepeatRows)
-def _(writer: Writer, box: Any, a: str, *_: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str, *_: str) -> Any:
     return writer.op("Expand", a, writer.shape(box.shape))
 
 
 @rule_for(boxes.BroadcastArrays)
-def _(writer: Writer, box: Any, *names: str) -> Any:
+def _(writer: Writer, box: Foreign, *names: str) -> Any:
     return tuple(writer.op("Expand", name, writer.shape(box.outputs[0].shape)) for name in names)
 
 
 @rule_for(boxes.SumLike)
-def _(writer: Writer, box: Any, a: str, like: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str, like: str) -> Any:
     shape = box.children[0].shape
     extra = len(shape) - len(box.shape)
     axes = [i for i, size in enumerate(shape) if i < extra or (box.shape[i - extra] == 1 and size != 1)]
@@ -62,7 +63,7 @@ def _(writer: Writer, box: Any, a: str, like: str) -> Any:
 
 
 @rule_for(boxes.CountLike)
-def _(writer: Writer, box: Any, like: str) -> Any:
+def _(writer: Writer, box: Foreign, like: str) -> Any:
     shape = box.children[0].shape
     axes = range(len(shape)) if box.axis is None else box.axis if isinstance(box.axis, tuple) else (box.axis,)
     total = writer.constant(1, np.int64)
@@ -72,20 +73,20 @@ def _(writer: Writer, box: Any, like: str) -> Any:
 
 
 @rule_for(boxes.ArangeLike)
-def _(writer: Writer, box: Any, like: str) -> Any:
+def _(writer: Writer, box: Foreign, like: str) -> Any:
     zero, one = writer.constant(0, np.int64), writer.constant(1, np.int64)
     return writer.op("Range", zero, writer.op("Squeeze", writer.size(box.shape[0])), one)
 
 
 @rule_for(boxes.Transpose)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     ndim = len(box.shape)
     axes = range(ndim)[::-1] if box.axes is None else [axis % ndim for axis in box.axes]
     return writer.op("Transpose", a, perm=list(axes)) if ndim else a
 
 
 @rule_for(boxes.Concatenate, boxes.Stack)
-def _(writer: Writer, box: Any, *names: str) -> Any:
+def _(writer: Writer, box: Foreign, *names: str) -> Any:
     axis = box.axis % len(box.shape)
     names = tuple(writer.cast(name, box.dtype) for name in names)
     if isinstance(box, boxes.Stack):
@@ -94,7 +95,7 @@ def _(writer: Writer, box: Any, *names: str) -> Any:
 
 
 @rule_for(boxes.Split, boxes.SplitLike)
-def _(writer: Writer, box: Any, a: str, *_: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str, *_: str) -> Any:
     axis = box.axis % len(box.outputs[0].shape)
     sizes = [writer.size(spec.shape[axis]) for spec in box.outputs]
     if len(sizes) == 1:
@@ -105,13 +106,13 @@ def _(writer: Writer, box: Any, a: str, *_: str) -> Any:
 
 
 @rule_for(boxes.Unstack)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     axis = int(box.axis)
     return tuple(writer.op("Gather", a, writer.constant(i, np.int64), axis=axis) for i in range(len(box.outputs)))
 
 
 @rule_for(boxes.Flip)
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     ndim = len(box.shape)
     given = range(ndim) if box.axis is None else box.axis if isinstance(box.axis, tuple) else (box.axis,)
     axes = [axis % ndim for axis in given]
@@ -123,7 +124,7 @@ def _(writer: Writer, box: Any, a: str) -> Any:
 
 
 @parts_for(boxes.Roll)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     if box.axis is None:
         return np.reshape(_rolled(np.reshape(a, (-1,)), box.shift, 0), a.shape)
     axes = box.axis if isinstance(box.axis, tuple) else (box.axis,)
@@ -134,7 +135,7 @@ def _(box: Any, a: Any) -> Any:
 
 
 @parts_for(boxes.FftShift)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     axes = range(len(a.shape)) if box.axes is None else box.axes if isinstance(box.axes, tuple) else (box.axes,)
     for axis in axes:
         half = a.shape[axis] // 2
@@ -142,7 +143,7 @@ def _(box: Any, a: Any) -> Any:
     return a
 
 
-def _rolled(a: Any, shift: int, axis: int) -> Any:
+def _rolled(a: Foreign, shift: int, axis: int) -> Any:
     """The last elements first."""
     size = a.shape[axis]
     place = shift % size if size else 0  # a size that follows the batch has no remainder, and is refused so
@@ -151,7 +152,7 @@ def _rolled(a: Any, shift: int, axis: int) -> Any:
 
 
 @rule_for(boxes.Tril, boxes.Triu, when=lambda box: box.dtype.kind in "fi")
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     return writer.op("Trilu", a, writer.constant(box.k, np.int64), upper=int(isinstance(box, boxes.Triu)))
 
 
@@ -159,7 +160,7 @@ _MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect", "wrap": 
 
 
 @rule_for(boxes.Pad, when=lambda box: box.mode in _MODES and _fits_once(box))
-def _(writer: Writer, box: Any, a: str) -> Any:
+def _(writer: Writer, box: Foreign, a: str) -> Any:
     if not box.shape:
         return a
     pads = writer.ints(*itertools.chain(*zip(*box.pad_width, strict=True)))
@@ -167,7 +168,7 @@ def _(writer: Writer, box: Any, a: str) -> Any:
     return writer.op("Pad", a, pads, *value, mode=_MODES[box.mode])
 
 
-def _fits_once(box: Any) -> bool:
+def _fits_once(box: Foreign) -> bool:
     """Whether no side needs more elements than the axis has, which ONNX leaves open."""
     if box.mode in ("constant", "edge"):
         return True
@@ -176,7 +177,7 @@ def _fits_once(box: Any) -> bool:
 
 
 @parts_for(boxes.FitLike)
-def _(box: Any, a: Any, like: Any) -> Any:
+def _(box: Foreign, a: Foreign, like: Foreign) -> Any:
     """With sizes in numbers: cut, or filled with zeros."""
     for axis, size in enumerate(box.shape):
         missing = size - a.shape[axis]
@@ -188,7 +189,7 @@ def _(box: Any, a: Any, like: Any) -> Any:
 
 
 @parts_for(boxes.Diag)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     """Of each row the element whose column lies k to the right, or zero."""
     n = a.shape[0] + abs(box.k)
     line = np.pad(a, ((max(box.k, 0), max(-box.k, 0)),))
@@ -197,7 +198,7 @@ def _(box: Any, a: Any) -> Any:
 
 
 @parts_for(boxes.Diagonal)
-def _(box: Any, a: Any) -> Any:
+def _(box: Foreign, a: Foreign) -> Any:
     axes = [axis % len(a.shape) for axis in (box.axis1, box.axis2)]
     a = np.moveaxis(a, axes, (-2, -1))
     places = np.arange(box.shape[-1])
@@ -205,7 +206,7 @@ def _(box: Any, a: Any) -> Any:
 
 
 @parts_for(boxes.OnDiagonal)
-def _(box: Any, a: Any, like: Any) -> Any:
+def _(box: Foreign, a: Foreign, like: Foreign) -> Any:
     axes = [axis % len(like.shape) for axis in (box.axis1, box.axis2)]
     shape = np.moveaxis(np.empty(like.shape, bool), axes, (-2, -1)).shape
     places = np.arange(a.shape[-1])

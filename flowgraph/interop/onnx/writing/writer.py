@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from flowgraph.box.value import Foreign
 from flowgraph.interop.onnx.package import element_type, onnx
 from flowgraph.shapes.size import Shape, Size
 
@@ -30,7 +31,9 @@ class Writer:
         self._base = ""
         self._counts: dict[str, int] = {}
 
-    def op(self, kind: str, *inputs: str, outputs: int = 1, dtype: DTypeLike | None = None, **attributes: Any) -> Any:
+    def op(
+        self, kind: str, *inputs: str, outputs: int = 1, dtype: DTypeLike | None = None, **attributes: Foreign
+    ) -> Any:
         """Add an operation; the name of its value, or a list of names for several outputs.
 
         The dtype of its values is that of its first input unless it is given. Attributes that are None are left out.
@@ -42,7 +45,7 @@ class Writer:
         self.dtypes.update(dict.fromkeys(names, found))
         return names if outputs > 1 else names[0]
 
-    def constant(self, value: Any, dtype: DTypeLike | None = None) -> str:
+    def constant(self, value: Foreign, dtype: DTypeLike | None = None) -> str:
         """The name of an array or a number, written once."""
         array = np.asarray(value, dtype)
         key = (array.dtype.str, array.shape, array.tobytes())
@@ -54,7 +57,7 @@ class Writer:
             self._base = base
         return self._constants[key]
 
-    def _constant(self, tensor: Any, dtype: np.dtype[Any]) -> str:
+    def _constant(self, tensor: Foreign, dtype: np.dtype[Any]) -> str:
         name = self.name("")
         node = onnx().helper.make_node("Constant", [], [name], name=name, value=tensor)
         self.nodes.append(node)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, GammaLn
 from flowgraph.interop.stop_gradient import StopGradient
 from flowgraph.interop.torch.rules import rule_for
@@ -44,37 +45,37 @@ rule_for("aten.detach")(StopGradient)
 
 
 @rule_for("aten.alias", "aten.clone", "aten.contiguous", "aten.lift_fresh_copy")
-def same(a: Any, *, memory_format: Any = None) -> Any:
+def same(a: Foreign, *, memory_format: Foreign = None) -> Any:
     """The same numbers."""
     return a
 
 
 @rule_for("aten._to_copy", "aten.to", "aten.type_as", "aten._assert_tensor_metadata")
-def converted(a: Any, *rest: Any, **settings: Any) -> Any:
+def converted(a: Foreign, *rest: Foreign, **settings: Foreign) -> Any:
     """The same numbers, which are converted to the dtype of the result."""
     return a
 
 
 @rule_for("aten.add")
-def add(a: Any, b: Any, *, alpha: Any = 1) -> Any:
+def add(a: Foreign, b: Foreign, *, alpha: Foreign = 1) -> Any:
     """a + alpha b."""
     return a + (b if alpha == 1 else alpha * b)
 
 
 @rule_for("aten.sub")
-def sub(a: Any, b: Any, *, alpha: Any = 1) -> Any:
+def sub(a: Foreign, b: Foreign, *, alpha: Foreign = 1) -> Any:
     """a - alpha b."""
     return a - (b if alpha == 1 else alpha * b)
 
 
 @rule_for("aten.rsub")
-def rsub(a: Any, b: Any, alpha: Any = 1) -> Any:
+def rsub(a: Foreign, b: Foreign, alpha: Foreign = 1) -> Any:
     """b - alpha a."""
     return b - (a if alpha == 1 else alpha * a)
 
 
 @rule_for("aten.div")
-def div(a: Any, b: Any, *, rounding_mode: Any = None) -> Any:
+def div(a: Foreign, b: Foreign, *, rounding_mode: Foreign = None) -> Any:
     """a / b, perhaps rounded down or towards 0."""
     if rounding_mode == "floor":
         return np.floor_divide(a, b)
@@ -82,49 +83,49 @@ def div(a: Any, b: Any, *, rounding_mode: Any = None) -> Any:
 
 
 @rule_for("aten.rsqrt")
-def rsqrt(a: Any) -> Any:
+def rsqrt(a: Foreign) -> Any:
     """1 / √a."""
     return 1 / np.sqrt(a)
 
 
 @rule_for("aten.round")
-def rounded(a: Any, *, decimals: int = 0) -> Any:
+def rounded(a: Foreign, *, decimals: int = 0) -> Any:
     """To so many decimals."""
     return np.round(a, decimals)
 
 
 @rule_for("aten.lerp")
-def lerp(a: Any, b: Any, weight: Any) -> Any:
+def lerp(a: Foreign, b: Foreign, weight: Foreign) -> Any:
     """From a to b."""
     return a + weight * (b - a)
 
 
 @rule_for("aten.addcmul")
-def addcmul(a: Any, b: Any, c: Any, *, value: Any = 1) -> Any:
+def addcmul(a: Foreign, b: Foreign, c: Foreign, *, value: Foreign = 1) -> Any:
     """a + value b c."""
     return a + value * b * c
 
 
 @rule_for("aten.addcdiv")
-def addcdiv(a: Any, b: Any, c: Any, *, value: Any = 1) -> Any:
+def addcdiv(a: Foreign, b: Foreign, c: Foreign, *, value: Foreign = 1) -> Any:
     """a + value b / c."""
     return a + value * b / c
 
 
 @rule_for("aten.where.self", "aten.where.ScalarOther", "aten.where.ScalarSelf")
-def where(condition: Any, a: Any, b: Any) -> Any:
+def where(condition: Foreign, a: Foreign, b: Foreign) -> Any:
     """a where the condition holds, else b."""
     return np.where(condition, a, b)
 
 
 @rule_for("aten.masked_fill")
-def masked_fill(a: Any, mask: Any, value: Any) -> Any:
+def masked_fill(a: Foreign, mask: Foreign, value: Foreign) -> Any:
     """The value where the mask holds, else a."""
     return np.where(mask, value, a)
 
 
 @rule_for("aten.clamp", "aten.clamp_min", "aten.clip")
-def clamp(a: Any, min: Any = None, max: Any = None) -> Any:
+def clamp(a: Foreign, min: Foreign = None, max: Foreign = None) -> Any:
     """What is below `min` or above `max` is set to these; the gradient passes where a is at a bound, as in PyTorch."""
     result = a
     if min is not None:
@@ -135,18 +136,18 @@ def clamp(a: Any, min: Any = None, max: Any = None) -> Any:
 
 
 @rule_for("aten.clamp_max")
-def clamp_max(a: Any, max: Any) -> Any:
+def clamp_max(a: Foreign, max: Foreign) -> Any:
     """What is above `max` is set to it."""
     return clamp(a, None, max)
 
 
 @rule_for("aten.hardtanh")
-def hardtanh(a: Any, min_val: Any = -1, max_val: Any = 1) -> Any:
+def hardtanh(a: Foreign, min_val: Foreign = -1, max_val: Foreign = 1) -> Any:
     """Between two bounds, where the gradient is 0."""
     return np.where(a <= min_val, min_val, np.where(a >= max_val, max_val, a))
 
 
 @rule_for("aten.nan_to_num")
-def nan_to_num(a: Any, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(a: Foreign, nan: Foreign = None, posinf: Foreign = None, neginf: Foreign = None) -> Any:
     """Numbers for what is none."""
     return np.nan_to_num(a, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)

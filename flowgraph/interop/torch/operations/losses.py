@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Foreign
 from flowgraph.boxes import log_softmax, softplus
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
@@ -14,7 +15,7 @@ NONE, MEAN, SUM = range(3)
 """How PyTorch numbers what is done with the losses of single examples."""
 
 
-def reduced(losses: Any, reduction: int) -> Any:
+def reduced(losses: Foreign, reduction: int) -> Any:
     """The losses, their mean or their sum."""
     if reduction == NONE:
         return losses
@@ -22,26 +23,26 @@ def reduced(losses: Any, reduction: int) -> Any:
 
 
 @rule_for("aten.mse_loss")
-def squared_error(a: Any, target: Any, reduction: int = MEAN) -> Any:
+def squared_error(a: Foreign, target: Foreign, reduction: int = MEAN) -> Any:
     """(a - target)²."""
     return reduced(np.square(a - target), reduction)
 
 
 @rule_for("aten.l1_loss")
-def absolute_error(a: Any, target: Any, reduction: int = MEAN) -> Any:
+def absolute_error(a: Foreign, target: Foreign, reduction: int = MEAN) -> Any:
     """|a - target|."""
     return reduced(np.abs(a - target), reduction)
 
 
 @rule_for("aten.huber_loss")
-def huber(a: Any, target: Any, reduction: int = MEAN, delta: float = 1.0) -> Any:
+def huber(a: Foreign, target: Foreign, reduction: int = MEAN, delta: float = 1.0) -> Any:
     """Squared for errors up to delta, linear beyond."""
     size = np.abs(a - target)
     return reduced(np.where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta)), reduction)
 
 
 @rule_for("aten.smooth_l1_loss")
-def smooth_l1(a: Any, target: Any, reduction: int = MEAN, beta: float = 1.0) -> Any:
+def smooth_l1(a: Foreign, target: Foreign, reduction: int = MEAN, beta: float = 1.0) -> Any:
     """The Huber loss over beta."""
     if beta == 0:
         return absolute_error(a, target, reduction)
@@ -50,13 +51,13 @@ def smooth_l1(a: Any, target: Any, reduction: int = MEAN, beta: float = 1.0) -> 
 
 
 @rule_for("aten.soft_margin_loss")
-def soft_margin(a: Any, target: Any, reduction: int = MEAN) -> Any:
+def soft_margin(a: Foreign, target: Foreign, reduction: int = MEAN) -> Any:
     """log(1 + exp(-target a))."""
     return reduced(softplus(-target * a), reduction)
 
 
 @rule_for("aten.kl_div")
-def divergence(a: Any, target: Any, reduction: int = MEAN, *, log_target: bool = False) -> Any:
+def divergence(a: Foreign, target: Foreign, reduction: int = MEAN, *, log_target: bool = False) -> Any:
     """target (log target - a), of the logarithms a."""
     if log_target:
         return reduced(np.exp(target) * (target - a), reduction)
@@ -65,14 +66,16 @@ def divergence(a: Any, target: Any, reduction: int = MEAN, *, log_target: bool =
 
 
 @rule_for("aten.binary_cross_entropy")
-def binary_cross_entropy(a: Any, target: Any, weight: Any = None, reduction: int = MEAN) -> Any:
+def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN) -> Any:
     """-target log a - (1 - target) log(1 - a); PyTorch keeps the logarithms above -100."""
     losses = -target * np.maximum(np.log(a), -100) - (1 - target) * np.maximum(np.log1p(-a), -100)
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
 @rule_for("aten.binary_cross_entropy_with_logits")
-def with_logits(a: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = MEAN) -> Any:
+def with_logits(
+    a: Foreign, target: Foreign, weight: Foreign = None, pos_weight: Foreign = None, reduction: int = MEAN
+) -> Any:
     """The same of σ(a)."""
     if pos_weight is None:
         losses = (1 - target) * a + softplus(-a)
@@ -83,7 +86,12 @@ def with_logits(a: Any, target: Any, weight: Any = None, pos_weight: Any = None,
 
 @rule_for("aten.cross_entropy_loss")
 def cross_entropy(
-    a: Any, target: Any, weight: Any = None, reduction: int = MEAN, ignore_index: int = -100, smoothing: float = 0.0
+    a: Foreign,
+    target: Foreign,
+    weight: Foreign = None,
+    reduction: int = MEAN,
+    ignore_index: int = -100,
+    smoothing: float = 0.0,
 ) -> Any:
     """-log softmax(a) at the target, a class for each example, or probabilities of the classes."""
     axis = min(1, len(a.shape) - 1)
@@ -102,7 +110,7 @@ def cross_entropy(
 
 @rule_for("aten.nll_loss", "aten.nll_loss_nd", "aten.nll_loss2d")
 def negative_log_likelihood(
-    log_p: Any, target: Any, weight: Any = None, reduction: int = MEAN, ignore_index: int = -100
+    log_p: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN, ignore_index: int = -100
 ) -> Any:
     """-log_p of the class of each example, weighted by the class; some examples may be left out."""
     axis = min(1, len(log_p.shape) - 1)
@@ -115,10 +123,10 @@ def negative_log_likelihood(
 
 
 @rule_for("aten.nll_loss_forward", "aten.nll_loss2d_forward")
-def nll_forward(log_p: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> tuple[Any, ...]:
+def nll_forward(log_p: Foreign, target: Foreign, weight: Foreign, reduction: int, ignore_index: int) -> tuple[Any, ...]:
     """As nll_loss; the second result is memory of PyTorch's own backward."""
     return negative_log_likelihood(log_p, target, weight, reduction, ignore_index), None
 
 
-def _classwise(weight: Any, a: Any, axis: int) -> Any:
+def _classwise(weight: Foreign, a: Foreign, axis: int) -> Any:
     return np.reshape(weight, (-1, *(1 for _ in a.shape[axis + 1 :])))

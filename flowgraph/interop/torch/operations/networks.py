@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Foreign
 from flowgraph.boxes import Conv1d, Conv2d, Conv3d, ConvInput, MaxPool, MeanPool, softmax
 from flowgraph.interop.fitting import shortest, shortest_padding
 from flowgraph.interop.rule_table import NoBoxesError
@@ -17,19 +18,27 @@ CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
 """By the number of axes of their input."""
 
 
-def per_axis(given: Any, axes: int) -> Any:
+def per_axis(given: Foreign, axes: int) -> Any:
     """A number for each axis."""
     listed = tuple(given) if isinstance(given, list | tuple) else (given,)
     return listed * axes if len(listed) == 1 else listed
 
 
-def channelwise(a: Any, axes: int) -> Any:
+def channelwise(a: Foreign, axes: int) -> Any:
     """A number for each channel, before axes that follow."""
     return np.reshape(a, (-1, *(1 for _ in range(axes))))
 
 
 @rule_for("aten.conv1d", "aten.conv2d", "aten.conv3d")
-def conv(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
+def conv(
+    x: Foreign,
+    w: Foreign,
+    b: Foreign = None,
+    stride: Foreign = 1,
+    padding: Foreign = 0,
+    dilation: Foreign = 1,
+    groups: int = 1,
+) -> Any:
     """A convolution of any number of axes; padding may be "same" or "valid"."""
     axes = len(w.shape) - 2
     batched = len(x.shape) == len(w.shape)
@@ -46,7 +55,15 @@ def conv(x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, dilat
 
 @rule_for("aten.convolution")
 def convolution(  # noqa: PLR0913  the arguments of the operation
-    x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, out_padding: Any, groups: int
+    x: Foreign,
+    w: Foreign,
+    b: Foreign,
+    stride: Foreign,
+    padding: Foreign,
+    dilation: Foreign,
+    transposed: bool,
+    out_padding: Foreign,
+    groups: int,
 ) -> Any:
     """A convolution, or a transposed one."""
     if transposed:
@@ -56,8 +73,9 @@ def convolution(  # noqa: PLR0913  the arguments of the operation
 
 @rule_for("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
 def conv_transpose(
-    x: Any, w: Any, b: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
-    dilation: Any = 1,
+    x: Foreign, w: Foreign, b: Foreign = None,
+    stride: Foreign = 1, padding: Foreign = 0, output_padding: Foreign = 0, groups: int = 1,
+    dilation: Foreign = 1,
 ) -> Any:  # fmt: skip
     """What a convolution sends back to its input, of which `like` gives the shape."""
     axes = len(w.shape) - 2
@@ -74,7 +92,14 @@ def conv_transpose(
 
 
 @rule_for("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
-def max_pool(a: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
+def max_pool(
+    a: Foreign,
+    size: Foreign,
+    stride: Foreign = (),
+    padding: Foreign = 0,
+    dilation: Foreign = 1,
+    ceil_mode: bool = False,
+) -> Any:
     """The largest in each window; of numbers that tie, each gets its share of the gradient, in PyTorch the first."""
     axes = len(size)
     step = per_axis(stride, axes) or tuple(size)
@@ -83,15 +108,16 @@ def max_pool(a: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: An
 
 
 @rule_for("aten.max_pool2d_with_indices", "aten.max_pool3d_with_indices")
-def max_pool_and_places(a: Any, *given: Any, **settings: Any) -> tuple[Any, ...]:
+def max_pool_and_places(a: Foreign, *given: Foreign, **settings: Foreign) -> tuple[Any, ...]:
     """The largest; the second result is memory of PyTorch's own backward."""
     return max_pool(a, *given, **settings), None
 
 
 @rule_for("aten.avg_pool1d", "aten.avg_pool2d", "aten.avg_pool3d")
 def mean_pool(
-    a: Any, size: Any, stride: Any = (), padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
-    divisor_override: Any = None,
+    a: Foreign, size: Foreign, stride: Foreign = (),
+    padding: Foreign = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+    divisor_override: Foreign = None,
 ) -> Any:  # fmt: skip
     """The mean of each window."""
     axes = len(size)
@@ -105,7 +131,7 @@ def mean_pool(
     return h if divisor_override is None else h * (math.prod(size) / divisor_override)
 
 
-def _window(size: Any, step: Any, pads: Any) -> dict[str, Any]:
+def _window(size: Foreign, step: Foreign, pads: Foreign) -> dict[str, Any]:
     """The settings of a pooling, as one would write them; a number as size is one for two axes."""
     return {
         "size": shortest(tuple(size)) if len(size) == 2 else tuple(size),
@@ -114,7 +140,9 @@ def _window(size: Any, step: Any, pads: Any) -> dict[str, Any]:
     }
 
 
-def _pads(a: Any, size: Any, step: Any, pad: Any, gap: Any, ceil_mode: bool) -> tuple[tuple[int, int], ...]:
+def _pads(
+    a: Foreign, size: Foreign, step: Foreign, pad: Foreign, gap: Foreign, ceil_mode: bool
+) -> tuple[tuple[int, int], ...]:
     """The padding at both ends; where a last window may begin inside and end outside, more at the end."""
     pairs = [(one, one) for one in pad]
     if ceil_mode:
@@ -127,7 +155,7 @@ def _pads(a: Any, size: Any, step: Any, pad: Any, gap: Any, ceil_mode: bool) -> 
 
 
 @rule_for("aten.adaptive_avg_pool1d", "aten.adaptive_avg_pool2d", "aten._adaptive_avg_pool2d")
-def adaptive_mean(a: Any, size: Any) -> Any:
+def adaptive_mean(a: Foreign, size: Foreign) -> Any:
     """Means of so many windows, of about equal size, along the last axes."""
     for i, count in enumerate(size):
         axis = len(a.shape) - len(size) + i
@@ -136,14 +164,14 @@ def adaptive_mean(a: Any, size: Any) -> Any:
 
 
 @rule_for("aten.adaptive_max_pool1d", "aten.adaptive_max_pool2d")
-def adaptive_max(a: Any, size: Any) -> tuple[Any, ...]:
+def adaptive_max(a: Foreign, size: Foreign) -> tuple[Any, ...]:
     """The largest of so many windows; the second result is memory of PyTorch's own backward."""
     for i, count in enumerate(size):
         a = _adaptive(a, len(a.shape) - len(size) + i, count, np.max)
     return a, None
 
 
-def _adaptive(a: Any, axis: int, count: Any, reduce: Any) -> Any:
+def _adaptive(a: Foreign, axis: int, count: Foreign, reduce: Foreign) -> Any:
     length = a.shape[axis]
     if count is None or count == length:
         return a
@@ -161,20 +189,22 @@ def _adaptive(a: Any, axis: int, count: Any, reduce: Any) -> Any:
 
 
 @rule_for("aten.layer_norm")
-def layer_norm(x: Any, shape: Any, w: Any = None, b: Any = None, eps: float = 1e-5, cudnn: bool = True) -> Any:
+def layer_norm(
+    x: Foreign, shape: Foreign, w: Foreign = None, b: Foreign = None, eps: float = 1e-5, cudnn: bool = True
+) -> Any:
     """Every example moved and scaled to mean 0 and variance 1 over the last axes."""
     return native_layer_norm(x, shape, w, b, eps)[0]
 
 
 @rule_for("aten.native_layer_norm")
-def native_layer_norm(x: Any, shape: Any, w: Any, b: Any, eps: float) -> tuple[Any, ...]:
+def native_layer_norm(x: Foreign, shape: Foreign, w: Foreign, b: Foreign, eps: float) -> tuple[Any, ...]:
     """As layer_norm; the other results are memory of PyTorch's own backward."""
     h = standardised(x, tuple(range(-len(shape), 0)), eps)
     return affine(h, w, b), None, None
 
 
 @rule_for("aten.rms_norm")
-def rms_norm(x: Any, shape: Any, w: Any = None, eps: Any = None) -> Any:
+def rms_norm(x: Foreign, shape: Foreign, w: Foreign = None, eps: Foreign = None) -> Any:
     """Every example scaled to a mean square of 1 over the last axes."""
     epsilon = np.finfo(x.dtype).eps if eps is None else eps
     square = np.mean(x * x, axis=tuple(range(-len(shape), 0)), keepdims=True)
@@ -182,7 +212,9 @@ def rms_norm(x: Any, shape: Any, w: Any = None, eps: Any = None) -> Any:
 
 
 @rule_for("aten.group_norm")
-def group_norm(x: Any, groups: int, w: Any = None, b: Any = None, eps: float = 1e-5, cudnn: bool = True) -> Any:
+def group_norm(
+    x: Foreign, groups: int, w: Foreign = None, b: Foreign = None, eps: float = 1e-5, cudnn: bool = True
+) -> Any:
     """Every group of channels of an example moved and scaled to mean 0 and variance 1."""
     apart = np.reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
     h = np.reshape(standardised(apart, tuple(range(2, len(apart.shape))), eps), x.shape)
@@ -190,7 +222,9 @@ def group_norm(x: Any, groups: int, w: Any = None, b: Any = None, eps: float = 1
 
 
 @rule_for("aten._native_batch_norm_legit_no_training")
-def batch_norm_in_use(x: Any, w: Any, b: Any, mean: Any, var: Any, momentum: float, eps: float) -> tuple[Any, ...]:
+def batch_norm_in_use(
+    x: Foreign, w: Foreign, b: Foreign, mean: Foreign, var: Foreign, momentum: float, eps: float
+) -> tuple[Any, ...]:
     """By the statistics that training has left; the other results are memory of PyTorch's own backward."""
     mean, var, w, b = channels(x, mean, var, w, b)
     return affine((x - mean) / np.sqrt(var + eps), w, b), None, None
@@ -198,7 +232,7 @@ def batch_norm_in_use(x: Any, w: Any, b: Any, mean: Any, var: Any, momentum: flo
 
 @rule_for("aten._native_batch_norm_legit_functional")
 def batch_norm_in_training(
-    x: Any, w: Any, b: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float
+    x: Foreign, w: Foreign, b: Foreign, mean: Foreign, var: Foreign, training: bool, momentum: float, eps: float
 ) -> tuple[Any, ...]:
     """By the statistics of the batch; the last results are those that training leaves."""
     if not training:
@@ -211,33 +245,35 @@ def batch_norm_in_training(
 
 
 @rule_for("aten._native_batch_norm_legit.no_stats")
-def batch_norm_alone(x: Any, w: Any, b: Any, training: bool, momentum: float, eps: float) -> tuple[Any, ...]:
+def batch_norm_alone(
+    x: Foreign, w: Foreign, b: Foreign, training: bool, momentum: float, eps: float
+) -> tuple[Any, ...]:
     """By the statistics of the batch, which nobody keeps."""
     axes = (0, *range(2, len(x.shape)))
     return affine(standardised(x, axes, eps), *channels(x, w, b)), None, None
 
 
-def standardised(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+def standardised(x: Foreign, axes: tuple[int, ...], eps: float) -> Any:
     """Moved and scaled to mean 0 and variance 1 over some axes."""
     apart = x - np.mean(x, axis=axes, keepdims=True)
     return apart / np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True) + eps)
 
 
-def affine(h: Any, w: Any, b: Any) -> Any:
+def affine(h: Foreign, w: Foreign, b: Foreign) -> Any:
     """h w + b, where they are given."""
     h = h if w is None else h * w
     return h if b is None else h + b
 
 
-def channels(x: Any, *numbers: Any) -> list[Any]:
+def channels(x: Foreign, *numbers: Foreign) -> list[Any]:
     """Numbers of channels in the shape in which they meet x."""
     return [None if one is None else channelwise(one, len(x.shape) - 2) for one in numbers]
 
 
 @rule_for("aten.scaled_dot_product_attention")
 def attention(
-    q: Any, k: Any, v: Any, mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False, *,
-    scale: Any = None, enable_gqa: bool = False,
+    q: Foreign, k: Foreign, v: Foreign, mask: Foreign = None, dropout_p: float = 0.0, is_causal: bool = False, *,
+    scale: Foreign = None, enable_gqa: bool = False,
 ) -> Any:  # fmt: skip
     """softmax(q kᵀ / √d) v, where a mask may take places out or add to the scores."""
     if dropout_p or enable_gqa:
@@ -253,7 +289,7 @@ def attention(
 
 
 @rule_for("aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec")
-def nearest(a: Any, size: Any, factors: Any = None) -> Any:
+def nearest(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
     """Every number as often as the result is larger than the input, where that is a whole number."""
     axes = len(a.shape) - 2
     for i in range(axes):
@@ -265,7 +301,7 @@ def nearest(a: Any, size: Any, factors: Any = None) -> Any:
 
 
 @rule_for("aten.pixel_shuffle")
-def pixel_shuffle(a: Any, factor: int) -> Any:
+def pixel_shuffle(a: Foreign, factor: int) -> Any:
     """Channels as places of a finer image."""
     *rest, c, h, w = a.shape
     apart = np.reshape(a, (*rest, c // factor**2, factor, factor, h, w))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Foreign
 from flowgraph.interop.torch.rules import rule_for
 
 for _name in ("mm", "bmm", "matmul", "mv"):
@@ -15,14 +16,14 @@ rule_for("aten.outer", "aten.ger")(np.outer)
 
 
 @rule_for("aten.linear")
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+def linear(x: Foreign, weight: Foreign, bias: Foreign = None) -> Any:
     """x weightᵀ + bias."""
     product = x @ np.transpose(weight)
     return product if bias is None else product + bias
 
 
 @rule_for("aten.addmm", "aten.baddbmm", "aten.addmv")
-def sum_and_product(a: Any, left: Any, right: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def sum_and_product(a: Foreign, left: Foreign, right: Foreign, *, beta: Foreign = 1, alpha: Foreign = 1) -> Any:
     """beta a + alpha left right."""
     product = left @ right
     product = product if alpha == 1 else alpha * product
@@ -32,13 +33,13 @@ def sum_and_product(a: Any, left: Any, right: Any, *, beta: Any = 1, alpha: Any 
 
 
 @rule_for("aten.einsum")
-def einsum(equation: str, tensors: Any, *, path: Any = None) -> Any:
+def einsum(equation: str, tensors: Foreign, *, path: Foreign = None) -> Any:
     """Sums of products of elements, by the letters of their axes."""
     return np.einsum(equation, *tensors)
 
 
 @rule_for("aten.bilinear")
-def bilinear(x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
+def bilinear(x: Foreign, y: Foreign, weight: Foreign, bias: Foreign = None) -> Any:
     """x weight y + bias, for each output."""
     product = np.einsum("...i,kij,...j->...k", x, weight, y)
     return product if bias is None else product + bias

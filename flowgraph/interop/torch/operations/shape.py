@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Foreign
 from flowgraph.interop.torch.rules import rule_for
 
 rule_for("aten.squeeze")(np.squeeze)
@@ -17,13 +18,13 @@ rule_for("aten.unbind")(np.unstack)
 
 
 @rule_for("aten.view.default", "aten.reshape", "aten._unsafe_view")
-def reshaped(a: Any, shape: Any) -> Any:
+def reshaped(a: Foreign, shape: Foreign) -> Any:
     """In rows, in another shape."""
     return np.reshape(a, tuple(shape))
 
 
 @rule_for("aten.flatten.using_ints")
-def flattened(a: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flattened(a: Foreign, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Some axes as one."""
     count = max(len(a.shape), 1)
     start, end = start_dim % count, end_dim % count
@@ -31,51 +32,51 @@ def flattened(a: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 @rule_for("aten.unflatten")
-def unflattened(a: Any, dim: int, sizes: Any) -> Any:
+def unflattened(a: Foreign, dim: int, sizes: Foreign) -> Any:
     """One axis as several."""
     dim %= len(a.shape)
     return np.reshape(a, (*a.shape[:dim], *sizes, *a.shape[dim + 1 :]))
 
 
 @rule_for("aten.permute")
-def permuted(a: Any, dims: Any) -> Any:
+def permuted(a: Foreign, dims: Foreign) -> Any:
     """Axes in another order."""
     return np.transpose(a, tuple(dims))
 
 
 @rule_for("aten.transpose.int", "aten.swapaxes", "aten.swapdims")
-def transposed(a: Any, one: int, other: int) -> Any:
+def transposed(a: Foreign, one: int, other: int) -> Any:
     """Two axes exchanged."""
     return np.swapaxes(a, one, other) if len(a.shape) else a
 
 
 @rule_for("aten.t", "aten.numpy_T", "aten.mT")
-def turned(a: Any) -> Any:
+def turned(a: Foreign) -> Any:
     """The last two axes exchanged."""
     return np.swapaxes(a, -1, -2) if len(a.shape) > 1 else a
 
 
 @rule_for("aten.movedim")
-def moved(a: Any, source: Any, destination: Any) -> Any:
+def moved(a: Foreign, source: Foreign, destination: Foreign) -> Any:
     """Axes at other places."""
     return np.moveaxis(a, source, destination)
 
 
 @rule_for("aten.unsqueeze")
-def unsqueezed(a: Any, dim: int) -> Any:
+def unsqueezed(a: Foreign, dim: int) -> Any:
     """A new axis of size 1."""
     return np.expand_dims(a, dim)
 
 
 @rule_for("aten.squeeze.dim", "aten.squeeze.dims")
-def squeezed(a: Any, dim: Any) -> Any:
+def squeezed(a: Foreign, dim: Foreign) -> Any:
     """Without those of these axes whose size is 1."""
     dims = dim if isinstance(dim, list | tuple) else (dim,)
     return np.squeeze(a, axis=tuple(one for one in dims if a.shape and a.shape[one] == 1))
 
 
 @rule_for("aten.expand")
-def expanded(a: Any, size: Any, *, implicit: bool = False) -> Any:
+def expanded(a: Foreign, size: Foreign, *, implicit: bool = False) -> Any:
     """Repeated along axes of size 1 and new ones; -1 keeps a size."""
     new = len(size) - len(a.shape)
     kept = (None,) * new + tuple(a.shape)
@@ -83,50 +84,50 @@ def expanded(a: Any, size: Any, *, implicit: bool = False) -> Any:
 
 
 @rule_for("aten.repeat")
-def repeated(a: Any, repeats: Any) -> Any:
+def repeated(a: Foreign, repeats: Foreign) -> Any:
     """Side by side so many times."""
     return np.tile(a, tuple(repeats))
 
 
 @rule_for("aten.repeat_interleave.self_int")
-def interleaved(a: Any, repeats: int, dim: Any = None, *, output_size: Any = None) -> Any:
+def interleaved(a: Foreign, repeats: int, dim: Foreign = None, *, output_size: Foreign = None) -> Any:
     """Each element so many times."""
     return np.repeat(a, repeats, axis=dim)
 
 
 @rule_for("aten.cat", "aten.concat")
-def joined(tensors: Any, dim: int = 0) -> Any:
+def joined(tensors: Foreign, dim: int = 0) -> Any:
     """One after the other; empty tensors of one axis join anything."""
     kept = [one for one in tensors if tuple(one.shape) != (0,)] or tensors
     return np.concatenate(kept, axis=dim)
 
 
 @rule_for("aten.stack")
-def stacked(tensors: Any, dim: int = 0) -> Any:
+def stacked(tensors: Foreign, dim: int = 0) -> Any:
     """Along a new axis."""
     return np.stack(tensors, axis=dim)
 
 
 @rule_for("aten.split.Tensor")
-def split(a: Any, size: int, dim: int = 0) -> tuple[Any, ...]:
+def split(a: Foreign, size: int, dim: int = 0) -> tuple[Any, ...]:
     """Pieces of so many elements, the last of what is left."""
     return tuple(np.split(a, range(size, a.shape[dim], size), axis=dim))
 
 
 @rule_for("aten.split_with_sizes", "aten.split.sizes")
-def split_with_sizes(a: Any, sizes: Any, dim: int = 0) -> tuple[Any, ...]:
+def split_with_sizes(a: Foreign, sizes: Foreign, dim: int = 0) -> tuple[Any, ...]:
     """Pieces of these sizes."""
     return tuple(np.split(a, np.cumsum(sizes)[:-1].tolist(), axis=dim))
 
 
 @rule_for("aten.chunk")
-def chunks(a: Any, count: int, dim: int = 0) -> tuple[Any, ...]:
+def chunks(a: Foreign, count: int, dim: int = 0) -> tuple[Any, ...]:
     """So many pieces, as equal as they can be."""
     return split(a, max(-(-a.shape[dim] // count), 1), dim)
 
 
 @rule_for("aten.slice.Tensor")
-def sliced(a: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Any:
+def sliced(a: Foreign, dim: int = 0, start: Foreign = None, end: Foreign = None, step: int = 1) -> Any:
     """From start to end along an axis."""
     if start in (None, 0) and step == 1 and (end is None or (isinstance(end, int) and end >= 2**62)):
         return a
@@ -136,35 +137,35 @@ def sliced(a: Any, dim: int = 0, start: Any = None, end: Any = None, step: int =
 
 
 @rule_for("aten.narrow")
-def narrowed(a: Any, dim: int, start: int, length: int) -> Any:
+def narrowed(a: Foreign, dim: int, start: int, length: int) -> Any:
     """So many elements from start on along an axis."""
     return a[_along(a, dim, slice(start, start + length))]
 
 
 @rule_for("aten.select.int")
-def selected(a: Any, dim: int, index: int) -> Any:
+def selected(a: Foreign, dim: int, index: int) -> Any:
     """One element along an axis, which goes."""
     return a[_along(a, dim, index)]
 
 
-def _along(a: Any, dim: int, index: Any) -> tuple[Any, ...]:
+def _along(a: Foreign, dim: int, index: Foreign) -> tuple[Any, ...]:
     return (*(slice(None) for _ in range(dim % len(a.shape))), index)
 
 
 @rule_for("aten.index.Tensor")
-def indexed(a: Any, indices: Any) -> Any:
+def indexed(a: Foreign, indices: Foreign) -> Any:
     """Elements at places that other tensors give."""
     return a[tuple(slice(None) if one is None else one for one in indices)]
 
 
 @rule_for("aten.index_select")
-def index_select(a: Any, dim: int, index: Any) -> Any:
+def index_select(a: Foreign, dim: int, index: Foreign) -> Any:
     """Elements along an axis."""
     return np.take(a, index, axis=dim)
 
 
 @rule_for("aten.gather")
-def gathered(a: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+def gathered(a: Foreign, dim: int, index: Foreign, *, sparse_grad: bool = False) -> Any:
     """For each place the element that an index names along an axis."""
     if any(one != other for i, (one, other) in enumerate(zip(a.shape, index.shape, strict=True)) if i != dim % a.ndim):
         a = a[tuple(slice(None) if i == dim % a.ndim else slice(0, n) for i, n in enumerate(index.shape))]
@@ -172,24 +173,24 @@ def gathered(a: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
 
 
 @rule_for("aten.embedding")
-def embedding(weight: Any, indices: Any, *rest: Any) -> Any:
+def embedding(weight: Foreign, indices: Foreign, *rest: Foreign) -> Any:
     """A row of the table for each number."""
     return weight[indices]
 
 
 @rule_for("aten.constant_pad_nd")
-def padded(a: Any, pad: Any, value: Any = 0) -> Any:
+def padded(a: Foreign, pad: Foreign, value: Foreign = 0) -> Any:
     """Numbers around the last axes, or fewer where `pad` is below 0."""
     return _padded(a, pad, "constant", value)
 
 
 @rule_for("aten.pad")
-def padded_as(a: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
+def padded_as(a: Foreign, pad: Foreign, mode: str = "constant", value: Foreign = None) -> Any:
     """Numbers around the last axes: constant, mirrored, repeated or in a circle."""
     return _padded(a, pad, mode, 0 if value is None else value)
 
 
-def _padded(a: Any, pad: Any, mode: str, value: Any) -> Any:
+def _padded(a: Foreign, pad: Foreign, mode: str, value: Foreign) -> Any:
     pairs = [(0, 0)] * (len(a.shape) - len(pad) // 2) + list(zip(pad[::2], pad[1::2], strict=True))[::-1]
     cut = tuple(slice(max(-before, 0), None if after >= 0 else after) for before, after in pairs)
     if any(number < 0 for number in pad):
@@ -202,6 +203,6 @@ def _padded(a: Any, pad: Any, mode: str, value: Any) -> Any:
 
 
 @rule_for("aten.diagonal")
-def diagonal(a: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+def diagonal(a: Foreign, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """A diagonal, as the last axis."""
     return np.diagonal(a, offset, dim1, dim2)
