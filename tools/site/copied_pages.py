@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from pathlib import Path
 
@@ -20,17 +21,22 @@ _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 def copied_pages() -> dict[str, str]:
     """The pages by the name of their file."""
-    found = {page + SUFFIX: _relinked((ROOT / name).read_text(encoding="utf-8")) for name, page in TEXTS.items()}
+    found = {
+        page + SUFFIX: _relinked((ROOT / name).read_text(encoding="utf-8"), name.rpartition("/")[0])
+        for name, page in TEXTS.items()
+    }
     return found | {path.stem + SUFFIX: _notebook(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 
 
-def _relinked(text: str) -> str:
-    """The links as they lead from docs/generated/, where the page is written."""
+def _relinked(text: str, folder: str) -> str:
+    """The links as they lead from docs/generated/, where the page is written; the text stands in `folder`."""
 
     def led(found: re.Match[str]) -> str:
-        target = found[1]
+        target = posixpath.normpath(posixpath.join(folder, found[1]))
         if target in TEXTS:
             return f"]({TEXTS[target]}{SUFFIX}"
+        if target.startswith("notebooks/"):
+            return f"]({Path(target).stem}{SUFFIX}"
         return f"](../{target.removeprefix('docs/')}" if target.startswith("docs/") else f"](../../{target}"
 
     return _LINK.sub(led, text)
