@@ -104,7 +104,9 @@ def test_inputs_are_drawn_together_then_one_at_a_time_then_equal_to_one_another(
         assert drawn[2:] == inputs[2:]
         if label.startswith("p "):
             np.testing.assert_array_equal(drawn[1], COLUMNS)
-        if label.endswith("structure") or (label[:2] in ("p ", "q ") and "equal to" not in label):
+        if label == "a neighbour without structure":
+            assert not np.allclose(drawn[0], drawn[0].T)
+        elif label.endswith("structure") or (label[:2] in ("p ", "q ") and "equal to" not in label):
             np.testing.assert_allclose(drawn[0], drawn[0].T)
     np.testing.assert_array_equal(found["p equal to q"][0], np.broadcast_to(COLUMNS, (3, 3)))
     mixed = found["p partly equal to q"][0]

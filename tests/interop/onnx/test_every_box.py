@@ -10,6 +10,7 @@ from flowgraph.checking.cases import cases, examples_of
 from flowgraph.errors import LabelError, SavedFileError, ShapeError, UnsupportedError
 from flowgraph.interop.onnx import graph_of_model, is_exportable, model_of
 from flowgraph.interop.onnx.writing.rules import OPERATIONS, PARTS
+from tests.commit import share_of_commit
 from tests.interop.onnx.runtime import close, outputs_of, quiet
 from tools.doors import graph_of
 
@@ -29,7 +30,7 @@ def exported(cls, dtype):
                 yield case, graph, feeds, model_of(graph)
 
 
-@pytest.mark.parametrize("name", BOXES)
+@pytest.mark.parametrize("name", share_of_commit(BOXES, 2))
 def test_onnxruntime_computes_the_value(name):
     for case, graph, feeds, model in exported(BOXES[name], np.float32):
         with quiet():
@@ -38,7 +39,7 @@ def test_onnxruntime_computes_the_value(name):
             assert close(value, run[output]), case
 
 
-@pytest.mark.parametrize("name", BOXES)
+@pytest.mark.parametrize("name", share_of_commit(BOXES, 2))
 def test_what_is_read_back_computes_the_value(name):
     """In double precision, in which onnxruntime lacks many operations."""
     for case, graph, feeds, model in exported(BOXES[name], np.float64):
