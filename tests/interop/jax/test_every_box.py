@@ -93,7 +93,7 @@ def test_what_has_no_twin_is_refused_by_name(name):
             function(graph)({}, feeds)
 
 
-ONE_IN = 3
+ONE_IN = 6
 """Boxes that a commit tries: XLA takes a second for each, and all of them would take four minutes."""
 
 

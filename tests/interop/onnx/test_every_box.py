@@ -30,7 +30,7 @@ def exported(cls, dtype):
                 yield case, graph, feeds, model_of(graph)
 
 
-@pytest.mark.parametrize("name", share_of_commit(BOXES, 2))
+@pytest.mark.parametrize("name", share_of_commit(BOXES, 4))
 def test_onnxruntime_computes_the_value(name):
     for case, graph, feeds, model in exported(BOXES[name], np.float32):
         with quiet():
@@ -39,7 +39,7 @@ def test_onnxruntime_computes_the_value(name):
             assert close(value, run[output]), case
 
 
-@pytest.mark.parametrize("name", share_of_commit(BOXES, 2))
+@pytest.mark.parametrize("name", share_of_commit(BOXES, 4))
 def test_what_is_read_back_computes_the_value(name):
     """In double precision, in which onnxruntime lacks many operations."""
     for case, graph, feeds, model in exported(BOXES[name], np.float64):
