@@ -13,7 +13,7 @@ BUDGET = 4_000
 
 
 def passes(graph, order=2, **feeds):
-    report = fg.check(graph, feeds, order=order, budget=BUDGET)
+    report = fg.check(graph, feeds, order=order, budget=BUDGET, effort="thorough")
     assert report.passed, report
     assert report.comparisons > 20 * order
     assert report.resolution < 1e-6
