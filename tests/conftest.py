@@ -25,7 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 UNMEASURED = frozenset(f"test_{name}.py" for name in (
-    "decompositions", "every_batch", "forward_mode", "roughness", "scale",
+    "decompositions", "devices", "every_batch", "forward_mode", "framework_modules", "roughness", "scale",
 ))  # fmt: skip
 """Files of tests whose lines of the package other tests run too; measuring takes 70 % more time."""
 
