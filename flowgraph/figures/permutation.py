@@ -81,6 +81,4 @@ def permuted_units(mlp: MLP, loss: Box, data: Any, seed: int = 0, points: int = 
 
 
 def _loss_at(run: Any, here: ParameterVector, vector: Any) -> float:
-    parts = np.split(vector, here.ends[:-1])
-    values = {p: part.reshape(p.value.shape).astype(p.dtype) for p, part in zip(here.parameters, parts, strict=True)}
-    return float(run.update(values).outputs[0])
+    return float(run.update(here.split(vector)).outputs[0])

@@ -141,12 +141,7 @@ class _Paths:
         self._model: tuple[float, Array, Array] | None = None
 
     def _at(self, run: Any, vector: Array) -> Any:
-        parts = np.split(vector, self.vector.ends[:-1])
-        values = {
-            p: part.reshape(p.value.shape).astype(p.dtype)
-            for p, part in zip(self.vector.parameters, parts, strict=True)
-        }
-        return run.update(values).outputs
+        return run.update(self.vector.split(vector)).outputs
 
     def loss_at(self, vector: Array) -> float:
         return float(self._at(self._loss, vector)[0])

@@ -27,7 +27,12 @@ class ParameterVector:
         """One array per parameter as a vector."""
         return np.concatenate([np.asarray(array, float).reshape(-1) for array in arrays])
 
+    def split(self, vector: Array) -> dict[Parameter, Array]:
+        """The part of the vector for each parameter, in its shape and dtype."""
+        pairs = zip(self.parameters, np.split(vector, self.ends[:-1]), strict=True)
+        return {p: part.reshape(p.value.shape).astype(p.dtype) for p, part in pairs}
+
     def write(self, vector: Array) -> None:
         """Give every parameter its part of the vector."""
-        for parameter, part in zip(self.parameters, np.split(vector, self.ends[:-1]), strict=True):
-            parameter.value = part.reshape(parameter.value.shape).astype(parameter.dtype)
+        for parameter, part in self.split(vector).items():
+            parameter.value = part
