@@ -9,23 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flowgraph.checking.compare import (
-    FormFault,
-    Gradients,
-    Ruling,
-    Suspicion,
-    Tally,
-    ask,
-    compare,
-    gaps,
-    kept,
-)
+from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
 from flowgraph.checking.example_contract import ExampleContract, is_elementwise
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
-from flowgraph.checking.runner import Illegal, Runner, generator
+from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.side_effects import watched_answer, watched_point
 from flowgraph.checking.structure import Structure, structure_of
@@ -130,7 +120,22 @@ class Examination:
             self.fail("determinism", point, "bprop gives another gradient for the same arguments")
 
     def pursue(self, suspicions: Sequence[Suspicion]) -> None:
-        """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few."""
+        """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few.
+
+        What looks wrong when the time is used up gets the seconds for explaining; where these do not do either, nothing
+        is known of it.
+        """
+        deadline = self.runner.deadline
+        self.runner.deadline += self.scope.explaining
+        try:
+            self._escalate(suspicions)
+        except OutOfTime:
+            self.unchecked = "the time was used up while a mismatch was looked at: give a higher effort="
+            raise
+        finally:
+            self.runner.deadline = deadline
+
+    def _escalate(self, suspicions: Sequence[Suspicion]) -> None:
         ranked: dict[int | None, int] = {}
         order: list[tuple[int, bool, int]] = []
         suspicions = sorted(suspicions, key=lambda s: -s.clarity)

@@ -1,5 +1,6 @@
 """`effort=` bounds the seconds of the processor, for every kind of target; arguments by name are settings."""
 
+import contextlib
 import random
 import time
 
@@ -7,7 +8,10 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.scope import EFFORTS
+from flowgraph.checking.check_target import check_target
+from flowgraph.checking.runner import LATE, Runner
+from flowgraph.checking.scope import EFFORTS, Scope
+from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from tests.registry import unregister
 
@@ -92,3 +96,28 @@ def test_noise_that_no_seed_fixes_is_said():
     assert "no seed fixes it" in " ".join(report.warnings)
     loud = fg.check(lambda x: x * x * (1 + entropy.random()), X, bprop=lambda g, y, x: (2 * g * x,))
     assert loud.verdict == "fail"
+
+
+WRONG_EVERYWHERE = {
+    "doubled": lambda g, y, x: (2 * g * np.cos(x),),
+    "of another sign": lambda g, y, x: (-g * np.cos(x),),
+    "not finite": lambda g, y, x: (g * np.cos(x) / np.zeros(x.shape),),
+    "raises": lambda g, y, x: 1 / 0,
+    "of a shape": lambda g, y, x: (np.sum(g * np.cos(x)),),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_EVERYWHERE)
+@pytest.mark.parametrize("explains", [True, False])
+def test_whenever_the_time_is_used_up_a_wrong_bprop_does_not_pass(name, explains, monkeypatch):
+    """The clock counts calls of the code under test; each tick of it is once the end."""
+    monkeypatch.setattr(Runner, "elapsed", lambda self: float(self.evaluations + self.bprop_calls))
+    verdicts = []
+    scope = Scope(explaining=1e9 if explains else 0.0)
+    for end in sorted({int(end) for end in np.geomspace(1, 3_000, 50)}):
+        target = Target.of_functions(np.sin, WRONG_EVERYWHERE[name], (X,))
+        with contextlib.suppress(ValueError):  # not even the example could be run
+            verdicts.append(check_target(target, seconds=end / LATE, scope=scope).verdict)
+    assert "pass" not in verdicts
+    assert "fail" in verdicts
+    assert explains or "undecided" in verdicts
