@@ -143,7 +143,7 @@ class Writer:
         result: Value,
     ) -> None:
         strangers: list[Any] = []
-        held = _held_arguments(function, method, inputs, keywords, result, self.places)
+        held = _held_arguments(function, method, inputs, result, self.places)
         arguments = tuple([
             _free(one) if i in held else self._pattern(one, strangers) for i, one in enumerate(inputs)
         ])  # fmt: skip
@@ -225,12 +225,11 @@ def _held_arguments(
     function: Callable[..., Any],
     method: str,
     inputs: Sequence[Any],
-    keywords: Mapping[str, Any],
     result: Value,
     places: Mapping[Box, int],
 ) -> list[int]:
     """The arguments, by number, that came to be constants of just their value."""
-    if keywords or method != "__call__" or not isinstance(result, Box) or len(result.children) != len(inputs):
+    if method != "__call__" or not isinstance(result, Box) or len(result.children) != len(inputs):
         return []
     if function not in _PRODUCTS and not (isinstance(function, np.ufunc) and isinstance(builder_of(function), type)):
         return []
