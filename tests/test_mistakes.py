@@ -137,7 +137,8 @@ def test_attributes(x, W):
     for name, texts in [
         ("meen", ("Input: a box has no 'meen'", "near it: mean", f"built at {HERE}")),
         ("median", (r"use np\.median\(box\)",)), ("grad", (r"run\.bprop\(\)\[box\]", r"fg\.gradient")),
-        ("value", (r"fprop\(\.\.\.\)\[box\]",)), ("nothing_like_it", ("use the NumPy function",)),
+        ("backward", (r"run\.bprop\(\)\[box\]", r"fg\.gradient")), ("eval", (r"fprop\(\.\.\.\)\[box\]",)),
+        ("value", (r"fprop\(\.\.\.\)\[box\]",)), ("data", (r"fprop\(\.\.\.\)\[box\]",)), ("nothing_like_it", ("use the NumPy function",)),
     ]:  # fmt: skip
         with refused(AttributeError, *texts):
             getattr(x, name)

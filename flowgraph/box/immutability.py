@@ -11,7 +11,7 @@ from flowgraph.box.node import Node
 from flowgraph.errors import FrozenError, UnknownAttributeError
 
 _ELSEWHERE = {
-    **dict.fromkeys(["value", "data", "numpy"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
+    **dict.fromkeys(["value", "data"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
     **dict.fromkeys(["grad", "backward"], "gradients come from a run: run.bprop()[box], or as boxes from fg.gradient"),
     "eval": "run the graph: fg.Graph(box).fprop(...)[box]",
 }

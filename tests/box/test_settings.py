@@ -153,6 +153,19 @@ def test_the_signature_shows_types_defaults_and_ranges():
     assert "Annotated[float, Interval(low=0.0, open=True)] = 1.0" in str(inspect.signature(fg.Huber))
     assert "approximate: Literal['none', 'tanh'] = 'none'" in str(inspect.signature(fg.GELU))
     assert str(inspect.signature(fg.Concatenate)) == "(*arrays, axis: int = 0, name=None)"
+
+
+def test_only_the_last_child_is_variadic():
+    class Weighted(fg.Box):
+        examples = None
+
+        def fprop(self, weight, *terms):
+            return weight * sum(terms)
+
+    assert str(inspect.signature(Weighted)) == "(weight, /, *terms, name=None)"
+
+
+def test_the_page_of_help_shows_the_signature():
     page = pydoc.render_doc(fg.LeakyReLU, renderer=pydoc.plaintext)
     assert "LeakyReLU(a, /, *, slope: float = 0.01, name=None)" in page
     assert "shape" in inspect.signature(fg.Input).parameters
