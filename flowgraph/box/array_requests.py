@@ -80,7 +80,7 @@ def _library_of(frame: FrameType) -> str:
     """The package that a frame belongs to, nothing for code of the user."""
     root = str(frame.f_globals.get("__name__", "")).partition(".")[0]
     site = f"{os.sep}site-packages{os.sep}" in frame.f_code.co_filename
-    return root if root in ("numpy", "scipy") or (site and root != "flowgraph") else ""
+    return root if root in ("numpy", "scipy") or site else ""
 
 
 def _of_library(frames: list[FrameType]) -> Asker:

@@ -68,7 +68,7 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
         if not box.not_implemented_children:
             continue
         for name, child in zip(box.names_of_children(), box.children, strict=True):
-            if name in box.not_implemented_children and leads[slots[child]] and child.outputs[0].dtype.kind in "fc":
+            if name in box.not_implemented_children and leads[slots[child]]:
                 way = child
                 while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
                     way = way.children[0]
