@@ -3,6 +3,7 @@
 `pytest --quick` has a profile of its own, and the tests of tests/quick.py alone.
 """
 
+import gc
 import os
 import signal
 
@@ -59,6 +60,13 @@ def pytest_collection_modifyitems(config, items):
 def compiled_plans(tmp_path_factory):
     """Native plans are compiled into a folder of the tests, not the user's."""
     os.environ["FLOWGRAPH_CACHE"] = str(tmp_path_factory.getbasetemp() / "native")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def old_objects():
+    """What earlier modules have left, tens of thousands of tests among it, is no longer looked at by `gc.collect`."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
