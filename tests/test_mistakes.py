@@ -138,7 +138,8 @@ def test_attributes(x, W):
         ("meen", ("Input: a box has no 'meen'", "near it: mean", f"built at {HERE}")),
         ("median", (r"use np\.median\(box\)",)), ("grad", (r"run\.bprop\(\)\[box\]", r"fg\.gradient")),
         ("backward", (r"run\.bprop\(\)\[box\]", r"fg\.gradient")), ("eval", (r"fprop\(\.\.\.\)\[box\]",)),
-        ("value", (r"fprop\(\.\.\.\)\[box\]",)), ("data", (r"fprop\(\.\.\.\)\[box\]",)), ("nothing_like_it", ("use the NumPy function",)),
+        ("value", (r"fprop\(\.\.\.\)\[box\]",)), ("data", (r"fprop\(\.\.\.\)\[box\]",)),
+        ("nothing_like_it", ("use the NumPy function",)),
     ]:  # fmt: skip
         with refused(AttributeError, *texts):
             getattr(x, name)
