@@ -2,6 +2,7 @@
 
 import re
 
+import numpy
 import numpy as np
 import pytest
 
@@ -47,6 +48,7 @@ def plus_input(x):
         (lambda: vjp(lambda x: {"a": "3"})(X, {"a": X}), UsageError, "returned a dict, which has no gradient"),
         (lambda: grad(lambda x: float(x) * x)(1.0), UsageError, "found float(x), which takes the numbers of a box"),
         (lambda: grad(lambda x: np.sum(np.asarray(x)))(X), UsageError, "found np.asarray(x), which takes"),
+        (lambda: grad(lambda x: np.sum(numpy.asarray(x)))(X), UsageError, "use the box itself, which computes as"),
         (lambda: grad(plus_input)(X), UsageError, "Input 'stranger'"),
         (lambda: jvp(lambda x: x)(X, X[:2]), FlowgraphError, "the vector"),
         (lambda: vjp(lambda x: x)(X, [X, X]), UsageError, "found 2 arrays in the vector"),

@@ -35,6 +35,11 @@ def test_a_box_of_several_outputs():
     np.testing.assert_array_equal(fg.Graph(fg.sum(minus)).fprop().bprop()[b], [-1.0, -1.0])
     (da,) = fg.gradient(fg.sum(plus * minus), [a])
     np.testing.assert_array_equal(fg.Graph(da).fprop().outputs[0], [2.0, 4.0])
+    often = fg.Graph(fg.sum(both[0] * both[1] + both[0] * 3.0 + both[1] * both[1]))  # each output, taken twice
+    for leaf in (a, b):
+        np.testing.assert_allclose(often.fprop().bprop()[leaf], numeric(often, leaf.name, {}), atol=1e-8)
+        (grad,) = fg.gradient(often.outputs[0], [leaf])
+        np.testing.assert_allclose(fg.Graph(grad).fprop().outputs[0], numeric(often, leaf.name, {}), atol=1e-8)
     whole = fg.Graph(both).fprop()
     np.testing.assert_array_equal(whole[both][1], [-2.0, -3.0])
     with pytest.raises(TypeError, match="has several parts"):
