@@ -50,13 +50,24 @@ def sum_as_product(make: Builder, box: Any) -> Box | None:
         return make.make(MatMul, *flat)
     if a.ndim == 1 and a.shape[0] <= _ONES and _in_rows(a, a):
         return make.make(MatMul, a, make.shared(Constant(np.ones(a.shape, a.dtype))))
-    if a.ndim != 2 or not _in_rows(a, a) or box.axis is None:
+    return _sum_of_matrix(make, box, a) if a.ndim > 1 and _in_rows(a, a) else None
+
+
+def _sum_of_matrix(make: Builder, box: Any, a: Box) -> Box | None:
+    """Σ over the first axes, or the last ones, is a product of ones with the matrix that the others make up."""
+    axes = tuple(sorted(box.axes(a.ndim)))
+    count = len(axes)
+    first = axes == tuple(range(count))
+    if count == a.ndim or not (first or axes == tuple(range(a.ndim - count, a.ndim))):
         return None
-    (axis,) = box.axes(2) if len(box.axes(2)) == 1 else (None,)
-    if axis is None:
+    summed = product(a.shape[axis] for axis in axes)
+    if a.ndim > 2 and summed > _ONES:
         return None
-    ones = make.shared(Constant(np.ones(a.shape[axis], a.dtype)))
-    return make.make(MatMul, ones, a) if axis == 0 else make.make(MatMul, a, ones)
+    rest = product(box.shape)
+    matrix = make.make(Reshape, a, to=(summed, rest) if first else (rest, summed))
+    ones = make.shared(Constant(np.ones(summed, a.dtype)))
+    found = make.make(MatMul, ones, matrix) if first else make.make(MatMul, matrix, ones)
+    return make.make(Reshape, found, to=box.shape)
 
 
 def _in_rows(child: Box, parent: Box) -> bool:
