@@ -28,14 +28,14 @@ from flowgraph.plan.store import flat_view
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Any] = {
     function.__name__: function
     for function in (
         np.add, np.multiply, np.maximum, np.minimum, np.matmul, np.copyto, np.concatenate, np.broadcast_to, in_threads,
         keep_where,
     )
-} | {"intp": np.intp}  # fmt: skip
-"""What lines call, whatever the boxes; ufuncs of the boxes come to them."""
+} | {"intp": np.intp, "inf": np.inf}  # fmt: skip
+"""What lines name, whatever the boxes; ufuncs of the boxes come to them."""
 
 
 @dataclass

@@ -8,7 +8,9 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Positive, Subtract
+from flowgraph.boxes.elementwise.comparison import Equal, GreaterEqual, LessEqual
 from flowgraph.boxes.elementwise.power import Square
+from flowgraph.boxes.elementwise.selection import Maximum, Minimum
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.reduction.sums import Sum
@@ -86,6 +88,17 @@ def square(make: Builder, box: Box) -> Box | None:
     return Square(a) if a is b and a.ndim and a.dtype.kind == "f" else None
 
 
+def at_extremum(make: Builder, box: Box) -> Box | None:
+    """a = max(a, b) is a ≥ b, which need not read the maximum."""
+    for a, h in (box.children, box.children[::-1]):
+        question = {Maximum: GreaterEqual, Minimum: LessEqual}.get(type(h))
+        if question is not None and a.dtype.kind in "iuf" and a.dtype == h.dtype:
+            for one, other in (h.children, h.children[::-1]):
+                if one is a and other.dtype == a.dtype:
+                    return make.make(question, one, other)
+    return None
+
+
 def same_axes(make: Builder, box: Box) -> Box | None:
     """A child that broadcasts along axes of size 1 only is read in the shape of the result: no loop over axes."""
     children = [
@@ -129,6 +142,7 @@ LABELS: dict[type[Box], list[Any]] = {Subtract: [minus_one_hot]}
 
 RULES: dict[type[Box], list[Any]] = {
     MatMul: [product_with_weights],
+    Equal: [at_extremum],
     Sum: [sum_as_product],
     Add: [written],
     Multiply: [written, square],
