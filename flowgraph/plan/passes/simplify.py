@@ -16,6 +16,7 @@ from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes import batch_one, idioms, repeated, scalars, shapes, transpose_layout
 from flowgraph.plan.passes.accumulation import accumulate
+from flowgraph.plan.passes.disjoint import join_slices
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
 
@@ -25,6 +26,7 @@ PASSES = (
     "scalars",
     "shapes",
     "repeated",
+    "slices",
     "labels",
     "scales",
     "transpose_layout",
@@ -47,6 +49,8 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     """
     if "repeated" not in without:
         graph = repeated.sum_before_product(graph, builder(without))
+    if "slices" not in without:
+        graph = join_slices(graph, builder(without))
     graph = reduce(graph, builder(without))
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
