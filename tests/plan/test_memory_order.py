@@ -114,3 +114,17 @@ def test_a_parameter_that_is_an_image_keeps_its_rows():
     step()
     assert_agree(image.value, right)
     assert image.value.flags.c_contiguous
+
+
+@pytest.mark.parametrize("limit", ["_MOST", "_SMALL_PRODUCT", "_CACHE"])
+def test_batches_that_are_gone_over_in_parts(monkeypatch, limit):
+    from flowgraph.boxes.neural import examples_last
+
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(37, 4, 7, 6)), rng.normal(size=(6, 2, 3, 2))
+    box = fg.Conv2d(fg.Input("x", shape=x.shape), fg.Input("w", shape=w.shape), groups=2, padding=1, stride=(2, 1))
+    graph = fg.Graph(box, *fg.gradient(fg.sum(np.sin(box)), box.children))
+    whole = graph.fprop(x=x, w=w).outputs
+    monkeypatch.setattr(examples_last, limit, {"_MOST": 500, "_SMALL_PRODUCT": 5000, "_CACHE": 10}[limit])
+    for one, other in zip(graph.fprop(x=x, w=w).outputs, whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
