@@ -93,3 +93,33 @@ def test_a_stack_times_a_matrix(threads, turned, monkeypatch):
     for one, other in zip(plan(feeds), expected, strict=True):
         assert_agree(one, other, scale=10)
     assert ("(36, 5)" in plan.source) == (threads == 2)
+
+
+def test_an_array_that_is_turned_is_copied_once_for_all_shapes():
+    x = fg.Input("x", shape=(2, 3, 4, 5))
+    turned = np.exp(x).transpose(0, 2, 1, 3)
+    outputs = [turned.reshape(2, 4, 15) * 2, turned.reshape(8, 15) * 3, turned.reshape(120) * 4]
+    views = np.exp(x).transpose(1, 0, 2, 3)
+    outputs += [views.reshape(3, 2, 20) * 2, views.reshape(3, 2, 2, 2, 5) * 3]
+    plan = fg.compile(outputs)
+    given_x = np.random.default_rng(0).normal(size=x.shape)
+    for one, other in zip(plan(x=given_x), fg.Graph(*outputs).fprop(x=given_x).outputs, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert plan.source.count("copyto(") == 1
+
+
+@pytest.mark.parametrize("rate", [1e-3, 0.5])
+def test_a_rate_that_is_known_makes_no_value_twice(rate):
+    """Attention: the gradient of the scores, scaled for the heads, is read by two products of weights."""
+    x, y = fg.Input("x", shape=(8, 6, 12)), fg.Input("y", shape=(8, 6, 12))
+    q, k = (fg.Parameter(np.random.default_rng(i).normal(size=(12, 12)), name=f"w{i}") for i in range(2))
+    scores = (x @ q).reshape(8, 6, 3, 4).transpose(0, 2, 1, 3) @ (x @ k).reshape(8, 6, 3, 4).transpose(0, 2, 3, 1) / 2.0
+    loss = fg.mean((fg.softmax(scores, axis=-1).sum(axis=1) @ x - y) ** 2)
+    grads = fg.gradient(loss, [q, k])
+    counts = []
+    for without in ((), ("scales",)):
+        updates = {p: p - rate * d for p, d in zip((q, k), grads, strict=True)}
+        plan = fg.compile([loss], updates=updates, without=without)
+        plan.prepare(x=np.ones(x.shape), y=np.ones(y.shape))
+        counts.append([type(box) for box in plan.graph].count(fg.MatMul))
+    assert counts[0] == counts[1]

@@ -16,6 +16,7 @@ from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes import batch_one, idioms, repeated, scalars, shapes, transpose_layout
 from flowgraph.plan.passes.accumulation import accumulate
+from flowgraph.plan.passes.copies import share_copies
 from flowgraph.plan.passes.disjoint import join_slices
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
@@ -61,6 +62,8 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
         graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
     if "batch_one" not in without:
         graph = reduce(graph, Builder(_late_rules("batch_one", _classes()), share))
+    if "common" not in without:
+        graph = share_copies(graph)
     return graph if "accumulation" in without else accumulate(graph)
 
 
