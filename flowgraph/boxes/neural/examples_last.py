@@ -30,7 +30,7 @@ The second convolution of LeNet takes 0.8 of the time for 64 examples in two hal
 """
 
 
-def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Array:
+def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[Any]) -> Array:
     """The convolution of x (N, C, ...) with filters w (F, C / groups, ...), a view of an array with the examples last.
 
     `count` are the places of the window along each axis.
@@ -74,8 +74,9 @@ def of_input(g: Array, w: Array, shape: tuple[int, ...], sliding: Sliding, group
             columns = filters @ sent[some]
             columns = columns.reshape(len(columns), channels, *sliding.size, *count[1:], number)
             for offsets in itertools.product(*map(range, sliding.size)):
+                read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
                 first, *others = _places(sliding, offsets, (some, *map(slice, count[1:])))
-                h[(first, slice(None), *others, part)] += columns[(slice(None), slice(None), *offsets)]
+                h[(first, slice(None), *others, part)] += columns[read]
     return examples_first(h[_inside(sizes, sliding)])
 
 

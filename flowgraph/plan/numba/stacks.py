@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +12,6 @@ from flowgraph.plan.blas import routine
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import Place, flat_text, is_rows, own_index, rows_of
 from flowgraph.plan.rebuild import elements, shape_of
-from flowgraph.shapes.size import product
 
 if TYPE_CHECKING:
     from flowgraph.box import Box
@@ -60,7 +60,7 @@ def _are_rows(writer: Writer, box: Box) -> bool:
 def _write_whole(writer: Writer, box: MatMul) -> None:
     """All rows of the stack times the matrix."""
     left, right = box.children
-    rows = product(shape_of(box)[:-1])
+    rows = math.prod(shape_of(box)[:-1])
     a = writer.shaped(writer.places[left].base, (rows, shape_of(left)[-1]))
     out = writer.shaped(box, (rows, shape_of(box)[-1]))
     writer.lines.append(f"    product({writer.address('product', box.dtype)}, {a}, {writer.matrix(right)}, {out})")

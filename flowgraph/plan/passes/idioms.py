@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from flowgraph.plan.blas import count_threads
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.passes.scalars import as_written
-from flowgraph.plan.rebuild import sizes_known
+from flowgraph.plan.rebuild import shape_of, sizes_known
 from flowgraph.shapes.size import product
 
 _ONES = 4096
@@ -67,7 +68,7 @@ def _sum_of_matrix(make: Builder, box: Any, a: Box) -> Box | None:
     first = axes == tuple(range(count))
     if count == a.ndim or not (first or axes == tuple(range(a.ndim - count, a.ndim))):
         return None
-    summed = product(a.shape[axis] for axis in axes)
+    summed = math.prod(shape_of(a)[axis] for axis in axes)
     if a.ndim > 2 and summed > _ONES:
         return None
     rest = product(box.shape)
@@ -88,10 +89,13 @@ def square(make: Builder, box: Box) -> Box | None:
     return Square(a) if a is b and a.ndim and a.dtype.kind == "f" else None
 
 
+_QUESTIONS: dict[type[Box], type[Box]] = {Maximum: GreaterEqual, Minimum: LessEqual}
+
+
 def at_extremum(make: Builder, box: Box) -> Box | None:
     """a = max(a, b) is a ≥ b, which need not read the maximum."""
     for a, h in (box.children, box.children[::-1]):
-        question = {Maximum: GreaterEqual, Minimum: LessEqual}.get(type(h))
+        question = _QUESTIONS.get(type(h))
         if question is not None and a.dtype.kind in "iuf" and a.dtype == h.dtype:
             for one, other in (h.children, h.children[::-1]):
                 if one is a and other.dtype == a.dtype:
@@ -126,10 +130,11 @@ def product_with_weights(make: Builder, box: Box) -> Box | None:
     left, right = box.children
     if left.ndim < 3 or right.ndim != 2 or not _known(box) or box.dtype not in (np.float32, np.float64):
         return None
-    if count_threads() > 1 and _in_rows(left, left) and left.shape[-2] > 1:
-        rows = make.make(Reshape, left, to=(product(left.shape[:-1]), left.shape[-1]))
+    *stack, between = shape_of(left)
+    if count_threads() > 1 and _in_rows(left, left) and stack[-1] > 1:
+        rows = make.make(Reshape, left, to=(math.prod(stack), between))
         return make.make(Reshape, make.make(MatMul, rows, right), to=box.shape)
-    if isinstance(right, Transpose) and product(left.shape[:-1]) >= _MANY * right.shape[1]:
+    if isinstance(right, Transpose) and math.prod(stack) >= _MANY * shape_of(right)[1]:
         return make.shared(MatMul(left, make.shared(Positive(right))))
     return None
 

@@ -15,7 +15,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import is_scalar, on_children, rebuild, sizes_known
+from flowgraph.plan.rebuild import is_scalar, on_children, rebuild, shape_of, sizes_known
 from flowgraph.shapes.size import product
 
 _FLOATS = (np.float32, np.float64)
@@ -44,7 +44,7 @@ def sum_with_repeated(make: Builder, box: Box) -> Box | None:
     repeated = right.children[0]
     if not isinstance(repeated, BroadcastTo) or repeated.ndim < 3 or not _known(box) or not _is_float(box):
         return None
-    *first, count, columns = repeated.shape
+    *first, count, columns = shape_of(repeated)
     source = _aligned(repeated.children[0], repeated.ndim)
     if right.shape[1] != columns or source[-1] != columns or source[-2] != 1 or count < 2:
         return None
