@@ -44,7 +44,7 @@ def affine(pool: Pool) -> str | None:
     return b and f"fg.Affine.apply({a}, {w}, {b})"
 
 
-@operation(weight=1, exact=True, named=False)
+@operation(weight=2, exact=True, named=False)
 def windows(pool: Pool) -> str | None:
     a = pool.pick("f", ndim=2, where=lambda one: min(one.shape) > 1 and one.dtype != np.float16)
     text = pool.line("""
