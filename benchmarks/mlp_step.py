@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -26,51 +25,11 @@ import numpy as np
 from benchmarks.peers.mlp import PEERS
 from benchmarks.peers.mlp.case import WIDTHS, Case, textbook
 from benchmarks.peers.mlp.report import plot, tables
-from benchmarks.peers.mlp.worker import STEPS, work
+from benchmarks.peers.turns import measure, memory, started
+from benchmarks.peers.worker import STEPS
 
 TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
 MEMORY_CASES = ("64: 784-128x8-10", "1024: 1024-1024-1024-10")
-
-
-class Peer:
-    """The near end of a peer's process."""
-
-    def __init__(self, name: str, threads: int) -> None:
-        self.name = name
-        context = multiprocessing.get_context("spawn")
-        self.connection, far = context.Pipe()
-        one = threads == 1 and hasattr(os, "sched_setaffinity")
-        cores = {max(os.sched_getaffinity(0))} if one else None
-        self.process = context.Process(target=work, args=(name, cores, far), daemon=True)
-        self.process.start()
-        far.close()
-
-    def ask(self, *request: Any) -> Any:
-        """Its answer; RuntimeError with what it says if it cannot."""
-        if request:
-            self.connection.send(request)
-        answer, error = self.connection.recv()
-        if error:
-            raise RuntimeError(error)
-        return answer
-
-    def end(self) -> None:
-        """No more questions."""
-        self.connection.close()
-        self.process.join(10)
-
-
-def started(names: list[str], threads: int) -> list[Peer]:
-    """Those that can be imported; the others are left out by name."""
-    peers = []
-    for name in names:
-        peer = Peer(name, threads)
-        try:
-            peer.ask()
-            peers.append(peer)
-        except (RuntimeError, EOFError) as error:
-            print(f"{name}: left out ({error})", flush=True)
-    return peers
 
 
 def proved(case: Case, name: str, answer: dict[str, Any]) -> None:
@@ -85,40 +44,6 @@ def proved(case: Case, name: str, answer: dict[str, Any]) -> None:
         allowed = rounding + tolerance * np.abs(right - first).max()
         np.testing.assert_allclose(found, right, rtol=0, atol=allowed, err_msg=name)
     np.testing.assert_allclose(answer["loss"], loss, rtol=tolerance, err_msg=name)
-
-
-def measure(case: Case, peers: list[Peer], rounds: int, seconds: float) -> dict[str, dict[str, float]]:
-    """Best seconds, seconds to compile and busy others of each peer on this case."""
-    results: dict[str, dict[str, float]] = {}
-    for peer in peers:
-        try:
-            answer = peer.ask("prepare", case)
-            proved(case, peer.name, answer)
-            results[peer.name] = {"seconds": np.inf, "compile": answer["compile"], "others": 0.0}
-        except (RuntimeError, AssertionError) as error:
-            print(f"{case.name} {case.dtype}, {peer.name}: left out ({str(error).strip()[:300]})", flush=True)
-    for _ in range(rounds):
-        for peer in peers:
-            if peer.name in results:
-                best, others = peer.ask("measure", seconds)
-                result = results[peer.name]
-                result["seconds"] = min(result["seconds"], best)
-                result["others"] += others / rounds
-    return results
-
-
-def memory(names: list[str], threads: int, dtype: str, cases: list[str]) -> dict[str, dict[str, Any]]:
-    """Peak bytes of each peer, every one in a fresh process."""
-    results: dict[str, dict[str, Any]] = {}
-    for case in cases:
-        for peer in started([name for name in names if name != "products"], threads):
-            try:
-                answer = peer.ask("memory", Case(case, dtype))
-                results.setdefault(case, {})[peer.name] = answer
-            except RuntimeError as error:
-                print(f"memory of {case}, {peer.name}: left out ({error})", flush=True)
-            peer.end()
-    return results
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -154,13 +79,14 @@ def main() -> None:
     steps: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for dtype in options.dtypes:
         for name in options.cases:
-            result = measure(Case(name, dtype), peers, options.rounds, options.seconds)
+            result = measure(Case(name, dtype), peers, options.rounds, options.seconds, proved)
             steps.setdefault(dtype, {})[name] = result
             print(f"{dtype} {name}: measured", flush=True)
     for peer in peers:
         peer.end()
     large = [] if options.no_memory else [name for name in options.cases if name in MEMORY_CASES]
-    peaks = memory([peer.name for peer in peers], options.threads, options.dtypes[0], large)
+    cases = [Case(name, options.dtypes[0]) for name in large]
+    peaks = memory([peer.name for peer in peers], options.threads, cases)
     print(tables(steps, peaks, options.threads))
     options.out.mkdir(exist_ok=True)
     path = options.out / "mlp_step.json"

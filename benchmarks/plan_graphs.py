@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mlp_step import measure as measure_steps
-from benchmarks.mlp_step import started
+from benchmarks.mlp_step import proved
 from benchmarks.peers.graphs import SECTIONS
 from benchmarks.peers.mlp.case import DEEP, Case
+from benchmarks.peers.turns import measure as measure_steps
+from benchmarks.peers.turns import started
 
 DEEP_PEERS = ("products", "by hand", "flowgraph", "torch", "jax", "autograd")
 _held: dict[str, Any] = {}
@@ -111,7 +112,7 @@ def main() -> None:
         _print(section, found[section], "first")
     name = next(iter(DEEP))
     peers = started(list(DEEP_PEERS), options.threads)
-    found[name] = measure_steps(Case(name, "float32"), peers, rounds, seconds)
+    found[name] = measure_steps(Case(name, "float32"), peers, rounds, seconds, proved)
     _print(f"training step, {name}", found[name], "compile")
     for peer in peers:
         peer.end()

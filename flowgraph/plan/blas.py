@@ -56,6 +56,27 @@ def routine(dtype: np.dtype[Any]) -> Routine | None:
     return None
 
 
+@functools.cache
+def _thread_counter() -> Callable[[], int] | None:
+    """What the library says of its threads; None where it is not asked for as OpenBLAS is."""
+    try:
+        library = ctypes.CDLL(importlib.import_module("numpy._core._multiarray_umath").__file__)
+    except (OSError, ImportError, AttributeError):
+        return None
+    for name in ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads"):
+        found = getattr(library, name, None)
+        if found is not None:
+            found.restype = ctypes.c_int
+            return found  # type: ignore[no-any-return]
+    return None
+
+
+def count_threads() -> int:
+    """Threads that a product may use now; 1 where the library does not say."""
+    counter = _thread_counter()
+    return 1 if counter is None else counter()
+
+
 def integer_bits(dtype: np.dtype[Any]) -> int:
     """Bits of the integers that the routine takes; 0 where it is not found."""
     found: Any = routine(dtype)

@@ -12,6 +12,7 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
+from flowgraph.plan.memory_order import Order, empty, order_of
 from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
 from flowgraph.plan.numpy.tiling import Chain, find_chains, local_boxes
 from flowgraph.plan.passes.sections import Section, find_sections
@@ -70,7 +71,8 @@ class Schedule:
     """The lines of a plan in their order, and where the value of each box is.
 
     `kinds` says how a value comes: "given" (a leaf from outside), "fixed" (a constant, parameters that the plan
-    updates), "number", "view", "fill" (a buffer is filled), "call" (fprop returns it).
+    updates), "number", "view", "fill" (a buffer is filled), "call" (fprop returns it). `orders` are those of values
+    that do not lie in rows.
     """
 
     graph: Graph
@@ -83,6 +85,7 @@ class Schedule:
     chains: dict[Box, Chain] = field(default_factory=dict)
     flat: FlatParameters = field(default_factory=FlatParameters)
     sections: dict[Box, Section] = field(default_factory=dict)
+    orders: dict[Box, Order] = field(default_factory=dict)
 
     def is_fixed(self, box: Box) -> bool:
         """Whether the value is at the same place in memory in every run, so that views of it are made once."""
@@ -95,16 +98,18 @@ def schedule(
     tiles: bool = True,
     flat: FlatParameters | None = None,
     copied_constants: bool = False,
+    ordered: bool = False,
 ) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
     Without `tiles`, large arrays are gone over whole, line by line. With `copied_constants`, constants are copied into
-    contiguous memory of the plan, of which a reshape of a strided view is no view.
+    contiguous memory of the plan, of which a reshape of a strided view is no view. Where `ordered`, values lie in the
+    order of those they are computed from.
     """
     plan = Schedule(graph, updated, flat=flat or FlatParameters())
-    _find_kinds(plan, copied_constants)
+    _find_kinds(plan, copied_constants, ordered)
     _find_last(plan)
-    for chain in find_chains(graph, plan.kinds, plan.bases) if tiles else ():
+    for chain in find_chains(graph, plan.kinds, plan.bases, plan.orders) if tiles else ():
         plan.chains.update(dict.fromkeys(chain.boxes, chain))
     find_sections(plan)
     _give_buffers(plan)
@@ -118,14 +123,17 @@ def kinds_of(graph: Graph, copied_constants: bool = False) -> dict[Box, str]:
     return plan.kinds
 
 
-def _find_kinds(plan: Schedule, copied_constants: bool) -> None:
+def _find_kinds(plan: Schedule, copied_constants: bool, ordered: bool = False) -> None:
     """Find the kinds; what is made of a constant that is read where it lies is a view, as it is made only once."""
     layouts: dict[Box, Array] = {}
     if copied_constants:
         layouts |= {box: np.empty(shape_of(box), box.dtype) for box in plan.graph.boxes if isinstance(box, Constant)}
+    in_rows = {*plan.updated.values(), *plan.flat.new, *plan.flat.joined}
     for box in plan.graph.boxes:
-        kind = _kind(plan, box, layouts)
-        plan.kinds[box] = kind
+        order = order_of(box, plan.orders) if ordered and box not in in_rows and _is_array(box) else None
+        kind = plan.kinds[box] = _kind(plan, box, layouts)
+        if order is not None and kind in ("fill", "call"):
+            plan.orders[box], layouts[box] = order, empty(shape_of(box), box.dtype, order)
         plan.bases[box] = plan.bases[box.children[0]] if kind == "view" else box
 
 
@@ -247,6 +255,7 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
             and child not in plan.sections
             and child.shape == box.shape
             and child.dtype == box.dtype
+            and plan.orders.get(child) == plan.orders.get(box)
             and not _aliased(plan, child, box.children)
             and (not plan.buffers[child].tile or box in local)
         ):

@@ -8,7 +8,7 @@ from benchmarks.mlp_step import parsed, proved
 from benchmarks.peers.mlp import PEERS
 from benchmarks.peers.mlp.case import RATE, WIDTHS, Case
 from benchmarks.peers.mlp.report import tables
-from benchmarks.peers.mlp.worker import STEPS
+from benchmarks.peers.worker import STEPS
 
 
 def steps(peer, case):

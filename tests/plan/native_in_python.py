@@ -20,6 +20,7 @@ def in_python(native):
     space |= {
         "product": lambda _, a, b, out: np.dot(a, b, out),
         "add_product": lambda _, a, b, out: np.add(out, a @ b, out),
+        "product_at": product_at,
     }
     space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
     exec(native.text, space)
@@ -36,6 +37,19 @@ def array_at(pointer, shape):
     address, number = pointer
     size = int(np.prod(shape)) * np.dtype(number).itemsize
     return np.frombuffer((ctypes.c_char * size).from_address(int(address)), number).reshape(shape)
+
+
+def product_at(_, one, sizes, a, b, out):
+    """The product of matrices at addresses, as gemm takes them."""
+    rows, columns, between = sizes
+
+    def matrix(address, step, turned, shape):
+        high, low = shape[::-1] if turned else shape
+        flat = array_at((address, type(one)), ((high - 1) * step + low,))
+        found = np.lib.stride_tricks.as_strided(flat, (high, low), (step * flat.itemsize, flat.itemsize))
+        return found.T if turned else found
+
+    matrix(*out, 0, (rows, columns))[...] = matrix(*a, (rows, between)) @ matrix(*b, (between, columns))
 
 
 def is_native(plan):

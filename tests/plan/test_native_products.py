@@ -82,3 +82,43 @@ def test_without_numpys_own_blas_numba_takes_that_of_scipy(monkeypatch, request,
     step(x=np.ones((25, 40)), g=np.ones((25, 30)))
     assert "    dot(" in step.source
     assert_agree(w.value, expected, step.source, 25)
+
+
+def stacks(dtype):
+    """Products of stacks of matrices, and the loops that stay where BLAS does not take them as they lie."""
+    shapes = {"a": (3, 2, 20, 16), "b": (3, 2, 16, 12), "heads": (3, 20, 2, 16), "w": (16, 12), "v": (12, 16)}
+    a, b, heads, w, v = (fg.Input(name, shape=shape, dtype=dtype) for name, shape in shapes.items())
+    turned = heads.transpose(0, 2, 1, 3)
+    yield "stacks", a @ b, True
+    yield "turned", turned @ a.transpose(0, 1, 3, 2), True
+    yield "one for all", a @ w, True
+    yield "its transpose", a @ v.T, True
+    yield "a stack of one", a @ b[:1, :1], True
+    yield "fewer axes", a @ b[0], True
+    yield "sections", a[:, :, 4:] @ b[:, :, :, 2:], True
+    yield "every second column", a @ b[..., ::2], False
+    yield "backwards", a[:, :, ::-1] @ b, False
+    yield "repeated rows", np.broadcast_to(a[:, :, :1], a.shape) @ b, None
+    yield "small", a[:, :, :2, :2] @ b[:, :, :2, :2], False
+    yield "a vector", a @ w[:, 0], None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("run_by", ["Python", "Numba"])
+def test_products_of_stacks(request, run_by, dtype):
+    if run_by == "Python":
+        request.getfixturevalue("interpreted")
+    rng = np.random.default_rng(0)
+    listed = list(stacks(dtype))
+    if run_by == "Numba":
+        boxes = [box for _, box, _ in listed]
+        plans = [(fg.compile(boxes, backend="numba"), boxes, None)]
+    else:
+        plans = [(fg.compile([box], backend="numba"), [box], by_blas) for _, box, by_blas in listed]
+    for plan, boxes, by_blas in plans:
+        feeds = {box.name: rng.normal(size=box.shape).astype(dtype) for box in fg.Graph(*boxes).inputs}
+        for one, other in zip(plan(feeds), fg.Graph(*boxes).fprop(feeds).outputs, strict=True):
+            assert_agree(one, other, plan.source, 10)
+        assert is_native(plan)
+        if by_blas is not None:
+            assert ("product_at(" in plan.source or " product(" in plan.source) == by_blas, plan.source

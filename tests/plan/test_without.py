@@ -39,6 +39,9 @@ def programs():
     yield [np.max(scores, axis=1), fg.sum(np.exp(scores - np.max(scores, axis=1)[:, None]))], {}
     square = fg.Input("square", shape=(100, 100))
     yield [np.sin(square @ square + np.cos(square))], {}
+    stack, z = fg.Input("stack", shape=(4, 8, 3)), fg.Input("z", shape=(3, 8))
+    yield [np.mean(stack @ v, axis=1)], {}
+    yield fg.gradient(fg.sum(np.sin(z[:, :4]) * z[:, 4:]), [z]), {}
     yield [np.where(y[:, None] == np.arange(4), x, 0.0), x[np.arange(6), y]], {}
 
 

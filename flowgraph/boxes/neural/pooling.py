@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
 from flowgraph.box.example import example
@@ -76,7 +75,7 @@ class MaxPool(Pooling):
     )
 
     def fprop(self, a: Value) -> Value:
-        return _largest(self, a)[1]
+        return _largest(self, a, self.sliding)[1]
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (SpreadToLargest.apply(grad, a, **self.setting_values()),)
@@ -111,16 +110,23 @@ class SpreadToLargest(Pooling):
     )
 
     def fprop(self, g: Value, source: Value) -> Value:
-        places, taken, shape = _taken(self, source)
-        share = g / _ties(taken, g.dtype)
-        h = np.zeros(shape, share.dtype)
-        apart = self.sliding.apart
+        sliding = self.sliding
+        places, taken, padded = _taken(self, source, sliding)
+        share = np.empty_like(taken[0], g.dtype)  # in the order in memory of the source
+        ties = _ties(taken)
+        if ties.size and ties.max() > 1:
+            np.divide(g, np.maximum(ties, 1), out=share, dtype=g.dtype)
+        else:
+            np.copyto(share, g)
+        apart = sliding.apart
+        covered = apart and sliding.covers(padded.shape)
+        h = np.empty_like(padded, g.dtype) if covered else np.zeros_like(padded, g.dtype)
         for place, one in zip(places, taken, strict=True):
             if apart:
                 np.multiply(share, one, out=h[place])
             else:
                 h[place] += share * one
-        return self.sliding.inside(h)
+        return sliding.inside(h)
 
     def bprop(self, grad: Value, h: Value, g: Value, source: Value) -> tuple[Value, ...]:
         return MeanOfLargest.apply(grad, source, **self.setting_values()), None
@@ -148,10 +154,11 @@ class MeanOfLargest(Pooling):
     )
 
     def fprop(self, a: Value, source: Value) -> Value:
-        places, taken, _ = _taken(self, source)
-        read = self.sliding.padded(a, 0)
+        sliding = self.sliding
+        places, taken, _ = _taken(self, source, sliding)
+        read = sliding.padded(a, 0)
         total = sum(read[place] * one for place, one in zip(places, taken, strict=True))
-        return total / _ties(taken, a.dtype)
+        return total / np.maximum(_ties(taken), 1).astype(a.dtype)
 
     def bprop(self, grad: Value, h: Value, a: Value, source: Value) -> tuple[Value, ...]:
         return SpreadToLargest.apply(grad, source, **self.setting_values()), None
@@ -240,30 +247,29 @@ class SpreadEvenly(Pooling):
         return product(shapes[0]) * (product(self.sliding.size) + 1)
 
 
-def _largest(box: Pooling, a: Value) -> tuple[Any, Any]:
-    """The array with padding that is never the largest, and the largest of each window."""
+def _largest(box: Pooling, a: Value, sliding: Sliding) -> tuple[Any, Any, list[Any]]:
+    """The array with padding that is never the largest, the largest of each window, the places of its elements."""
     low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min if a.dtype.kind in "iu" else False
-    padded = box.sliding.padded(a, low)
-    first, *others = box.sliding.places(box.pooled(a.shape)[-len(box.sliding.size) :])
-    largest = padded[first].copy()
-    for place in others:
+    padded = sliding.padded(a, low)
+    places = [*sliding.places(sliding.counts(box, a.shape[a.ndim - len(sliding.size) :]))]
+    largest = padded[places[0]].copy("K")
+    for place in places[1:]:
         np.maximum(largest, padded[place], out=largest)
-    return padded, largest
+    return padded, largest, places
 
 
-def _taken(box: Pooling, source: Value) -> tuple[list[Any], list[Any], tuple[int, ...]]:
-    """For each element of the window its places, and where it is the largest; the shape of the padded array."""
-    padded, largest = _largest(box, source)
-    places = [*box.sliding.places(largest.shape[-len(box.sliding.size) :])]
-    return places, [padded[place] == largest for place in places], padded.shape
+def _taken(box: Pooling, source: Value, sliding: Sliding) -> tuple[list[Any], list[Any], Any]:
+    """For each element of the window its places, and where it is the largest; the padded array."""
+    padded, largest, places = _largest(box, source, sliding)
+    return places, [padded[place] == largest for place in places], padded
 
 
-def _ties(taken: list[Any], dtype: DTypeLike | None) -> Any:
-    """How many are the largest in each window, at least 1, so that a NaN divides nothing by 0."""
+def _ties(taken: list[Any]) -> Any:
+    """How many are the largest in each window: none where one is NaN."""
     ties = taken[0].astype(np.uint8 if len(taken) < 256 else np.intp)
     for one in taken[1:]:
         ties += one
-    return np.maximum(ties, 1).astype(dtype)
+    return ties
 
 
 def _counted(box: Box, values: Value, count: Any, like: Value = None) -> Any:

@@ -43,6 +43,11 @@ class Sliding(NamedTuple):
         """Whether no two windows have an element in common."""
         return all(step >= span for step, span in zip(self.stride, self.spans, strict=True))
 
+    def covers(self, shape: Sequence[int]) -> bool:
+        """Whether windows that are apart leave no element of the last axes out, of which `shape` counts the padding."""
+        sizes = shape[len(shape) - len(self.size) :]
+        return self.stride == self.size and not any(size % step for size, step in zip(sizes, self.stride, strict=True))
+
     def counts(self, box: Box, shape: Shape) -> Shape:
         """How many places the window has along each axis of a shape; the box is named where it has none."""
         return tuple(

@@ -17,18 +17,13 @@ from flowgraph.plan.numba.numbers import cast, number_name
 from flowgraph.plan.numba.operands import product_index
 from flowgraph.plan.numba.places import Place, element, flat_text, own_index, rows_of
 from flowgraph.plan.numba.rules import RULES, block_for
+from flowgraph.plan.numba.stacks import LARGE, write_stack
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
 
 if TYPE_CHECKING:
     from flowgraph.plan.numba.emit import Writer
-
-LARGE = 1 << 10
-"""Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product.
-
-An estimate, which no benchmark has tuned.
-"""
 
 
 def write_block(writer: Writer, box: Box) -> None:
@@ -64,6 +59,8 @@ def _write_product(writer: Writer, box: MatMul) -> None:
     if box.ndim == left.ndim == right.ndim == 2 and _is_for_blas(writer, box, between):
         own = routine(box.dtype) is not None
         _write_blas(writer, "product" if own else "dot", box, left, right)
+        return
+    if write_stack(writer, box):
         return
     if elements(box) > 1 and _goes_along_rows(writer, box):
         _add_rows(writer, box, between)

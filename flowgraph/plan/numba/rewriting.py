@@ -17,7 +17,7 @@ from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.blas import routine
-from flowgraph.plan.numba.blocks import LARGE
+from flowgraph.plan.numba.stacks import LARGE
 from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known

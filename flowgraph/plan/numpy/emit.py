@@ -12,6 +12,7 @@ from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph.forward import as_values
 from flowgraph.plan.binding import Binding, Memory, constant
+from flowgraph.plan.memory_order import Order, in_order
 from flowgraph.plan.names import Names
 from flowgraph.plan.numpy.emit_flat import name_of_buffer, name_of_run, write_join
 from flowgraph.plan.numpy.emit_tiles import write_chain
@@ -27,14 +28,14 @@ from flowgraph.plan.store import flat_view
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Any] = {
     function.__name__: function
     for function in (
         np.add, np.multiply, np.maximum, np.minimum, np.matmul, np.copyto, np.concatenate, np.broadcast_to, in_threads,
         keep_where,
     )
-} | {"intp": np.intp}  # fmt: skip
-"""What lines call, whatever the boxes; ufuncs of the boxes come to them."""
+} | {"intp": np.intp, "inf": np.inf}  # fmt: skip
+"""What lines name, whatever the boxes; ufuncs of the boxes come to them."""
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Writer:
         self.plan = plan
         self.source = source
         self.lines: list[tuple[str, str]] = []
-        self.outs: dict[tuple[int, tuple[int, ...], str], str] = {}
+        self.outs: dict[tuple[int, tuple[int, ...], str, Order | None], str] = {}
         self.texts: dict[Box, str] = {}
         self.scope: str | None = None
         self.numbers: dict[Box, str] = {}
@@ -233,10 +234,11 @@ class Writer:
     def out(self, box: Box) -> str:
         """The name of the buffer as the array that the value is."""
         buffer = self.plan.buffers[box]
-        key = (id(buffer), shape_of(box), box.dtype.str)
+        order = self.plan.orders.get(box)
+        key = (id(buffer), shape_of(box), box.dtype.str, order)
         if key not in self.outs:
             name = name_of_buffer(self, buffer)
-            self.outs[key] = self.source.bind_new(name, lambda memory: _array(buffer, box, memory))
+            self.outs[key] = self.source.bind_new(name, lambda memory: _array(buffer, box, memory, order))
         return self.outs[key]
 
     def _spare(self, parameter: Parameter, box: Box) -> str:
@@ -258,13 +260,13 @@ class Writer:
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
 
 
-def _array(buffer: Buffer, box: Box, memory: Memory) -> Array:
+def _array(buffer: Buffer, box: Box, memory: Memory, order: Order | None = None) -> Array:
     """A buffer as the array that the value of a box is."""
     if buffer.tile:
         return np.empty((buffer.tile, *shape_of(box)[1:]), box.dtype)
     whole = buffer.whole
     if whole.spare_of is None:
-        return memory.array(buffer.start, box)
+        return in_order(memory.array(buffer.start, box), shape_of(box), order)
     new = flat_view([memory.new[parameter] for parameter in whole.spare_of])
     start = buffer.start // box.dtype.itemsize
     return new[start : start + elements(box)].reshape(box.shape)

@@ -44,7 +44,7 @@ class NumPyEmitter:
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
         early = _nearest_first(whole, [*new, *parts])
         graph = Graph(*kept, *_nearest_first(whole, new), along=(*kept, *early))
-        return schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat)
+        return schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat, ordered=True)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines; the text is what runs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from flowgraph.box import Box, Leaf
@@ -41,8 +41,10 @@ class Chain(NamedTuple):
     threads: bool
 
 
-def find_chains(graph: Graph, kinds: dict[Box, str], bases: dict[Box, Box]) -> list[Chain]:
-    """All chains of a graph whose boxes are computed in its order."""
+def find_chains(
+    graph: Graph, kinds: dict[Box, str], bases: dict[Box, Box], ordered: Collection[Box] = ()
+) -> list[Chain]:
+    """All chains of a graph whose boxes are computed in its order, of values in rows: none of those `ordered`."""
     chains: list[Chain] = []
     members: list[Box] = []
 
@@ -54,7 +56,7 @@ def find_chains(graph: Graph, kinds: dict[Box, str], bases: dict[Box, Box]) -> l
     for box in graph.boxes:
         if isinstance(box, Leaf) or kinds[box] in ("view", "fixed"):
             continue
-        fits = _is_member(box, kinds)
+        fits = _is_member(box, kinds) and box not in ordered
         if not fits or _reads_part(box, set(members), bases) or (members and box.shape != members[0].shape):
             end()
         if fits:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Subtract
+from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Positive, Subtract
+from flowgraph.boxes.elementwise.comparison import Equal, GreaterEqual, LessEqual
 from flowgraph.boxes.elementwise.power import Square
+from flowgraph.boxes.elementwise.selection import Maximum, Minimum
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import Reshape
+from flowgraph.plan.blas import count_threads
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.passes.scalars import as_written
-from flowgraph.plan.rebuild import sizes_known
+from flowgraph.plan.rebuild import shape_of, sizes_known
 from flowgraph.shapes.size import product
 
 _ONES = 4096
 """A row of at most so many numbers is added up as a product with ones, in 0.3 of the time of a reduction for any length
 (`python -m benchmarks thresholds`); beside a longer one the ones would be memory that counts."""
+
+_MANY = 2
+"""Rows of the product for each column, from which the copy of the matrix, of the size of some of them, is small."""
 
 
 def minus_one_hot(make: Builder, box: Box) -> Box | None:
@@ -50,13 +58,24 @@ def sum_as_product(make: Builder, box: Any) -> Box | None:
         return make.make(MatMul, *flat)
     if a.ndim == 1 and a.shape[0] <= _ONES and _in_rows(a, a):
         return make.make(MatMul, a, make.shared(Constant(np.ones(a.shape, a.dtype))))
-    if a.ndim != 2 or not _in_rows(a, a) or box.axis is None:
+    return _sum_of_matrix(make, box, a) if a.ndim > 1 and _in_rows(a, a) else None
+
+
+def _sum_of_matrix(make: Builder, box: Any, a: Box) -> Box | None:
+    """Σ over the first axes, or the last ones, is a product of ones with the matrix that the others make up."""
+    axes = tuple(sorted(box.axes(a.ndim)))
+    count = len(axes)
+    first = axes == tuple(range(count))
+    if count == a.ndim or not (first or axes == tuple(range(a.ndim - count, a.ndim))):
         return None
-    (axis,) = box.axes(2) if len(box.axes(2)) == 1 else (None,)
-    if axis is None:
+    summed = math.prod(shape_of(a)[axis] for axis in axes)
+    if a.ndim > 2 and summed > _ONES:
         return None
-    ones = make.shared(Constant(np.ones(a.shape[axis], a.dtype)))
-    return make.make(MatMul, ones, a) if axis == 0 else make.make(MatMul, a, ones)
+    rest = product(box.shape)
+    matrix = make.make(Reshape, a, to=(summed, rest) if first else (rest, summed))
+    ones = make.shared(Constant(np.ones(summed, a.dtype)))
+    found = make.make(MatMul, ones, matrix) if first else make.make(MatMul, matrix, ones)
+    return make.make(Reshape, found, to=box.shape)
 
 
 def _in_rows(child: Box, parent: Box) -> bool:
@@ -68,6 +87,20 @@ def square(make: Builder, box: Box) -> Box | None:
     """x * x has a function of its own, which reads x once."""
     a, b = box.children
     return Square(a) if a is b and a.ndim and a.dtype.kind == "f" else None
+
+
+_QUESTIONS: dict[type[Box], type[Box]] = {Maximum: GreaterEqual, Minimum: LessEqual}
+
+
+def at_extremum(make: Builder, box: Box) -> Box | None:
+    """a = max(a, b) is a ≥ b, which need not read the maximum."""
+    for a, h in (box.children, box.children[::-1]):
+        question = _QUESTIONS.get(type(h))
+        if question is not None and a.dtype.kind in "iuf" and a.dtype == h.dtype:
+            for one, other in (h.children, h.children[::-1]):
+                if one is a and other.dtype == a.dtype:
+                    return make.make(question, one, other)
+    return None
 
 
 def same_axes(make: Builder, box: Box) -> Box | None:
@@ -88,9 +121,33 @@ def written(make: Builder, box: Box) -> Box | None:
     return as_written(box, box.children)
 
 
+def product_with_weights(make: Builder, box: Box) -> Box | None:
+    """A stack of matrices times one matrix is one product of all rows, where BLAS has several threads for it.
+
+    On one core a stack is faster, whose products fit the kernels of small ones, if the matrix lies in rows: with one
+    that is turned, of 256 by 64 numbers, it takes twice as long as with its copy.
+    """
+    left, right = box.children
+    if left.ndim < 3 or right.ndim != 2 or not _known(box) or box.dtype not in (np.float32, np.float64):
+        return None
+    *stack, between = shape_of(left)
+    if count_threads() > 1 and _in_rows(left, left) and stack[-1] > 1:
+        rows = make.make(Reshape, left, to=(math.prod(stack), between))
+        return make.make(Reshape, make.make(MatMul, rows, right), to=box.shape)
+    if isinstance(right, Transpose) and math.prod(stack) >= _MANY * shape_of(right)[1]:
+        return make.shared(MatMul(left, make.shared(Positive(right))))
+    return None
+
+
+def _known(box: Box) -> bool:
+    return all(map(sizes_known, (box, *box.children)))
+
+
 LABELS: dict[type[Box], list[Any]] = {Subtract: [minus_one_hot]}
 
 RULES: dict[type[Box], list[Any]] = {
+    MatMul: [product_with_weights],
+    Equal: [at_extremum],
     Sum: [sum_as_product],
     Add: [written],
     Multiply: [written, square],

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Leaf
-from flowgraph.boxes.elementwise.arithmetic import Multiply
+from flowgraph.box import Box, Constant, Leaf
+from flowgraph.boxes.elementwise.arithmetic import Multiply, Negative
+from flowgraph.boxes.elementwise.comparison import GreaterEqual
+from flowgraph.boxes.elementwise.exponential import Exp
 from flowgraph.boxes.elementwise.power import ConstantPower, Square
+from flowgraph.boxes.elementwise.selection import Absolute, Maximum
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
+from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
@@ -108,9 +112,18 @@ def _tensordot(box: TensorDot, a: Box, b: Box) -> Box:
     return Reshape(MatMul(left, right), to=box.shape)
 
 
+def _sigmoid(box: Sigmoid, a: Box) -> Any:
+    """1 or exp(−|a|) over 1 + exp(−|a|): the larger of the two, where a choice would branch at every element."""
+    if a.dtype.kind != "f":
+        return box.fprop(a)
+    small = Exp(Negative(Absolute(a)))
+    return Maximum(GreaterEqual(a, Constant(np.zeros((), a.dtype))), small) / (1 + small)
+
+
 PARTS: dict[type[Box], Callable[..., Any]] = {
     Mean: _mean,
     Square: lambda box, a: Multiply(a, a),
     ConstantPower: _power,
     TensorDot: _tensordot,
+    Sigmoid: _sigmoid,
 }

@@ -26,7 +26,7 @@ def find_sections(plan: Schedule) -> None:
 
     What is joined stays alive as long as its sections are read, since they are the same memory.
     """
-    outside = {*plan.updated.values(), *plan.flat.new, *plan.chains}
+    outside = {*plan.updated.values(), *plan.flat.new, *plan.chains, *plan.orders}
     for box in plan.graph.boxes:
         if not _joins_rows(box) or plan.kinds[box] != "fill" or box in outside:
             continue

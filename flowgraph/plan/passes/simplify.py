@@ -14,8 +14,10 @@ from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.passes import batch_one, idioms, scalars, shapes, transpose_layout
+from flowgraph.plan.passes import batch_one, idioms, repeated, scalars, shapes, transpose_layout
 from flowgraph.plan.passes.accumulation import accumulate
+from flowgraph.plan.passes.copies import share_copies
+from flowgraph.plan.passes.disjoint import join_slices
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
 
@@ -24,6 +26,8 @@ PASSES = (
     "constants",
     "scalars",
     "shapes",
+    "repeated",
+    "slices",
     "labels",
     "scales",
     "transpose_layout",
@@ -44,6 +48,10 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
 
     The last `updated` outputs are new values of parameters.
     """
+    if "repeated" not in without:
+        graph = repeated.sum_before_product(graph, builder(without))
+    if "slices" not in without:
+        graph = join_slices(graph, builder(without))
     graph = reduce(graph, builder(without))
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
@@ -54,6 +62,8 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
         graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
     if "batch_one" not in without:
         graph = reduce(graph, Builder(_late_rules("batch_one", _classes()), share))
+    if "common" not in without:
+        graph = share_copies(graph)
     return graph if "accumulation" in without else accumulate(graph)
 
 
@@ -90,7 +100,8 @@ def _early_rules(
         for cls in classes:
             rules.setdefault(cls, []).append(folded)
     of_scalars = scalars.OF_CHANGES if of_changes else scalars.RULES
-    listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("labels", idioms.LABELS)]
+    listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("repeated", repeated.RULES)]
+    listed_rules += [("labels", idioms.LABELS)]
     if not of_changes and "scalars" not in without:
         listed_rules += [("scalars", scalars.GATHERING), ("shapes", shapes.GATHERING)]
     for name, some in listed_rules:

@@ -35,6 +35,21 @@ def by_transposes(pool: Pool) -> str | None:
     return b and str(text).format(a=a, b=b)
 
 
+@operation(np.matmul, weight=3, exact=True)
+def stacks(pool: Pool) -> str | None:
+    """Stacks of matrices times one matrix, rows that are summed afterwards or that were repeated."""
+    a = pool.pick("f", ndim=2)
+    b = a and pool.pick("f", ndim=2, where=lambda one: one.shape[0] == pool[a].shape[1])
+    text = pool.line("""
+        np.sum(np.stack([{a}, 0.5 * {a}, {a}], 1) @ {b}, axis=1)
+        np.sum(np.stack([{a}, {a}], 1) @ {b} + np.stack([{a} @ {b}, {a} @ {b}], 1), axis=-2)
+        np.stack([{a}, -{a}], 1) @ {b}
+        np.sum(np.broadcast_to({a}[:, None], ({a}.shape[0], 2, {a}.shape[1])) @ {b}, axis=1)
+        np.stack([{a}, 2 * {a}], 1) @ np.stack([{b}.T, {b}.T], 0).transpose((0, 2, 1))[0]
+    """)
+    return b and str(text).format(a=a, b=b)
+
+
 @operation(
     np.inner, np.outer, np.vdot, np.vecdot, np.tensordot, np.kron, np.einsum, np.linalg.outer, np.linalg.tensordot,
     np.linalg.vecdot, np.linalg.matmul, np.matvec, np.vecmat, weight=3, exact=True,

@@ -44,7 +44,7 @@ def affine(pool: Pool) -> str | None:
     return b and f"fg.Affine.apply({a}, {w}, {b})"
 
 
-@operation(weight=1, exact=True, named=False)
+@operation(weight=2, exact=True, named=False)
 def windows(pool: Pool) -> str | None:
     a = pool.pick("f", ndim=2, where=lambda one: min(one.shape) > 1 and one.dtype != np.float16)
     text = pool.line("""
@@ -52,6 +52,8 @@ def windows(pool: Pool) -> str | None:
         fg.Conv1d.apply({a}[None], {a}[:1, None, :2].repeat({n}, 1))
         fg.Conv2d.apply({a}[None, None], {a}[None, None, :2, :1], padding=1, stride=2)
         fg.MaxPool.apply({a}[None, None], size=2)
+        np.maximum(fg.Conv2d.apply({a}[:, None, None], {a}[:2, None, None, :2]), 0) * 2
+        fg.MaxPool.apply(fg.Conv2d.apply({a}[:, None, None], {a}[:1, None, None, :1]), size=(1, 2)).reshape(-1)
         fg.Conv3d.apply({a}[None, None, None], {a}[None, None, None, :2, :2])
         fg.MeanPool.apply({a}[None, None], size=2)
         fg.MaxPool.apply({a}[None, None], size=(1, 2), stride=1)

@@ -15,20 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.mlp import PEERS
-from benchmarks.peers.mlp.case import RATE, Case
+from benchmarks.peers.mlp.case import RATE
 
 STEPS = 3
 BATCH_SECONDS = 2e-3
 
 
-def work(peer: str, cores: set[int] | None, connection: Any) -> None:
+def work(room: str, peer: str, cores: set[int] | None, connection: Any) -> None:
     """Answer (name of a method of Worker, its arguments) until there is no more."""
     warnings.simplefilter("ignore")
     everywhere = os.sched_getaffinity(0) if cores else set()
     if cores:
         os.sched_setaffinity(0, cores)  # pools of threads take their size from this
-    worker = Worker(peer)
+    worker = Worker(room, peer)
     connection.send(_attempt(worker.start))
     for thread in os.listdir("/proc/self/task") if cores else ():
         os.sched_setaffinity(int(thread), everywhere)  # and may run wherever a core is free
@@ -46,19 +45,20 @@ def _attempt(function: Any, *arguments: Any) -> tuple[Any, str | None]:
 
 
 class Worker:
-    """One peer; one case at a time."""
+    """One peer of a folder beside this file; one case at a time."""
 
-    def __init__(self, peer: str) -> None:
+    def __init__(self, room: str, peer: str) -> None:
+        self.room = room
         self.peer = peer
         self.calls = 1
 
     def start(self) -> str:
         """Import the peer, and let its threads and its compiler start on a case of no account."""
-        module, name = PEERS[self.peer]
-        self.build = getattr(importlib.import_module(f"benchmarks.peers.mlp.{module}"), name)
+        module, name = importlib.import_module(f"benchmarks.peers.{self.room}").PEERS[self.peer]
+        self.build = getattr(importlib.import_module(f"benchmarks.peers.{self.room}.{module}"), name)
         return self.peer
 
-    def prepare(self, case: Case) -> dict[str, Any]:
+    def prepare(self, case: Any) -> dict[str, Any]:
         """Build the step and do the first ones: seconds to compile, the parameters and loss to be proved."""
         x, y = case.data()
         self.step: Any = None
@@ -75,7 +75,7 @@ class Worker:
         found = getattr(self.step, "parameters", list)()
         result = {"loss": float(losses[-1]), "parameters": [np.array(p, float) for p in found]}
         self.calls = max(1, int(BATCH_SECONDS / once))
-        return {**result, "compile": max(0.0, first - once)}
+        return {**result, "compile": max(0.0, first - once), "source": getattr(self.step, "source", "")}
 
     def measure(self, seconds: float) -> tuple[float, float]:
         """Seconds of a step, the best of what fits in `seconds`; cores that others used meanwhile."""
@@ -90,7 +90,7 @@ class Worker:
             if now - start > seconds:
                 return best, max(0.0, _others() - before) / (now - start)
 
-    def memory(self, case: Case) -> dict[str, float | None]:
+    def memory(self, case: Any) -> dict[str, float | None]:
         """Bytes above those before it was built: of the process at most, and of NumPy's arrays at most.
 
         It is built once before, and forgotten: what compilers and pools keep for themselves is not counted.
