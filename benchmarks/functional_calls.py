@@ -10,6 +10,7 @@ At last, derivatives beside the plan of the same gradients (`fg.compile`), calle
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
     python -m benchmarks functional_calls --plans
+    python -m benchmarks functional_calls --vmap
 """
 
 from __future__ import annotations
@@ -242,6 +243,36 @@ def beside_plans() -> dict[str, Any]:
     return found
 
 
+def per_example() -> None:
+    """Microseconds of the gradients of every example: by `vmap`, by a loop, and by JAX where it is installed."""
+    from flowgraph.functional import grad, vmap
+
+    network = SMALL
+    x, targets = network.x[: network.batch], network.targets[: network.batch]
+
+    def of_one(np: Any) -> Callable[..., Any]:
+        return lambda params, x, t: network.loss(np, params, x.reshape((1, -1)), t.reshape((1, -1)))
+
+    each, slope = vmap(grad(of_one(onp)), (None, 0, 0)), grad(of_one(onp))
+    calls: dict[str, Call] = {
+        "vmap": lambda: each(network.params, x, targets),
+        "loop": lambda: [
+            onp.stack(one)
+            for one in zip(*[slope(network.params, a, t) for a, t in zip(x, targets, strict=True)], strict=True)
+        ],
+    }
+    try:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        theirs = jax.jit(jax.vmap(jax.grad(of_one(jax.numpy)), (None, 0, 0)))
+        calls["jax"] = lambda: [onp.asarray(one) for one in theirs(network.params, x, targets)]
+    except ImportError as error:
+        print(f"jax: left out ({error})")
+    micros = in_turn(calls, 150, 40, 0.01)
+    print("gradients of 32 examples, 10-16-3" + "".join(f"   {name} {micros[name]:9.1f} µs" for name in micros))
+
+
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
@@ -274,6 +305,9 @@ def main() -> None:
     """Print the table, and the same as JSON."""
     if "--plans" in sys.argv:
         beside_plans()
+        return
+    if "--vmap" in sys.argv:
+        per_example()
         return
     libraries = ["flowgraph", "autograd"]
     try:

@@ -95,7 +95,8 @@ def text_of(structure: Any, parts: Iterator[str], names: dict[str, Any]) -> str:
     """
     if structure is LEAF:
         return next(parts)
-    kind, inner = structure
+    kind: Any = structure[0]
+    inner = structure[1]
     if kind in (dict, tuple, list):
         if kind is dict:
             listed = [f"{_named(key, names)}: {text_of(part, parts, names)}, " for key, part in inner]
