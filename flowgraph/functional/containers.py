@@ -14,7 +14,9 @@ LEAF = "leaf"
 
 ARRAYS = (np.ndarray, np.generic, float, complex, Box)
 
-_PLAIN = frozenset({dict, list, tuple})
+_BRACKETS = {dict: ("{", "}"), tuple: ("(", ")"), list: ("[", "]")}
+
+_PLAIN = frozenset(_BRACKETS)
 """Containers that are known at a glance: to ask `isinstance` of five classes first takes 0.3 microseconds."""
 
 
@@ -95,14 +97,13 @@ def text_of(structure: Any, parts: Iterator[str], names: dict[str, Any]) -> str:
     """
     if structure is LEAF:
         return next(parts)
-    kind: Any = structure[0]
-    inner = structure[1]
-    if kind in (dict, tuple, list):
+    kind, inner = structure
+    if kind in _BRACKETS:
         if kind is dict:
             listed = [f"{_named(key, names)}: {text_of(part, parts, names)}, " for key, part in inner]
         else:
             listed = [f"{text_of(part, parts, names)}, " for part in inner]
-        opening, closing = {dict: "{}", tuple: "()", list: "[]"}[kind]
+        opening, closing = _BRACKETS[kind]
         return opening + "".join(listed) + closing
     count = len(_leaves_of(structure))
     leaves = "".join([f"{next(parts)}, " for _ in range(count)])

@@ -77,7 +77,7 @@ class Leaf(NamedTuple):
 
     path: str
     value: Any
-    axis: int | None
+    axis: Any
 
 
 def value(subject: Subject) -> Any:
@@ -152,8 +152,9 @@ class Mapped(Derived):
         rows: dict[Box, Box] = {}
         given: list[Any] = []
         first: tuple[str, Any] | None = None
-        for path, leaf, axis in leaves:
-            if not isinstance(leaf, ARRAYS):
+        for path, one, axis in leaves:
+            leaf: Any = one
+            if not isinstance(one, ARRAYS):
                 if axis is not None and isinstance(leaf, int):
                     raise self._without_axis(path, axis, "a number")
                 continue

@@ -39,6 +39,8 @@ def programs():
     yield [np.max(scores, axis=1), fg.sum(np.exp(scores - np.max(scores, axis=1)[:, None]))], {}
     square = fg.Input("square", shape=(100, 100))
     yield [np.sin(square @ square + np.cos(square))], {}
+    table = fg.Parameter(np.ones((2000, 8)), name="table")
+    yield [], {table: table - rate * fg.gradient(fg.sum(table[y] ** 2), [table])[0]}
     yield [np.where(y[:, None] == np.arange(4), x, 0.0), x[np.arange(6), y]], {}
 
 

@@ -31,6 +31,7 @@ PASSES = (
     "batch_one",
     "accumulation",
     "flat_parameters",
+    "sparse_rows",
     "tiling",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
