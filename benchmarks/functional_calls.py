@@ -5,8 +5,12 @@ objective, rebind what it reads, or make the derivative anew. Both libraries mak
 turn, several rounds, the best of each; their gradients are compared first. Memory is measured in a
 separate process for each library and idiom: resident bytes after 1,100 calls less those after 100.
 
+At last, derivatives beside the plan of the same gradients (`fg.compile`), called with the same arrays in turn.
+
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
+    python -m benchmarks functional_calls --plans
+    python -m benchmarks functional_calls --vmap
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ class Network:
         return -np.mean(np.sum(targets * log_f, axis=1))
 
 
-SMALL, LARGE = Network((10, 16, 3), 32), Network((784, 100, 10), 256, 20)
+TINY, SMALL, LARGE = Network((5, 8, 3), 16), Network((10, 16, 3), 32), Network((784, 100, 10), 256, 20)
 
 
 def unused(network: Network) -> Maker:
@@ -187,21 +191,86 @@ def calls_of(library: str, idiom: str) -> Call:
 
 
 def timed(idiom: str, libraries: list[str]) -> dict[str, float]:
-    """Microseconds per call, the best round of each."""
-    calls = {library: calls_of(library, idiom) for library in libraries}
-    for _ in range(20):  # the first calls of both, compared
+    """Microseconds per call of an idiom in each library."""
+    return in_turn({library: calls_of(library, idiom) for library in libraries}, warm=150)
+
+
+def in_turn(calls: dict[str, Call], warm: int, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, float]:
+    """Microseconds per call, the best round of each, after as many calls as it takes until a plan is compiled."""
+    for _ in range(warm):  # the first calls of both, compared
         results = [[onp.ravel(part) for part in _listed(call())] for call in calls.values()]
         for other in results[1:]:
             onp.testing.assert_allclose(onp.concatenate(other), onp.concatenate(results[0]), rtol=1e-9, atol=1e-12)
     best = dict.fromkeys(calls, onp.inf)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for library, call in calls.items():
             start, count = time.perf_counter(), 0
-            while time.perf_counter() - start < SECONDS:
+            while time.perf_counter() - start < seconds:
                 call()
                 count += 1
             best[library] = min(best[library], (time.perf_counter() - start) / count * 1e6)
     return best
+
+
+def plan_and_derivative(network: Network) -> dict[str, Call]:
+    """The gradient of a network by `grad` of a function of a dict, and by a plan of the same boxes."""
+    import flowgraph as fg
+    from flowgraph.functional import grad
+
+    params = dict(zip(("W1", "b1", "W2", "b2"), network.params, strict=True))
+    x, targets = network.x[: network.batch], network.targets[: network.batch]
+
+    def loss(params: Any, x: Any, targets: Any) -> Any:
+        return network.loss(onp, params.values(), x, targets)
+
+    boxes = {name: fg.Input(name, shape=value.shape) for name, value in params.items()}
+    x_box, targets_box = fg.Input("x", shape=x.shape), fg.Input("targets", shape=targets.shape)
+    gradients = fg.gradient(loss(boxes, x_box, targets_box), list(boxes.values()))
+    plan = fg.compile(gradients, inputs=[*boxes.values(), x_box, targets_box])
+    slope, given = grad(loss), [*params.values(), x, targets]
+    return {"grad": lambda: list(slope(params, x, targets).values()), "plan": lambda: plan(*given)}
+
+
+def beside_plans() -> dict[str, Any]:
+    """Microseconds of a call of `grad` and of a plan of the same, and their ratio."""
+    found: dict[str, Any] = {}
+    networks = {"5-8-3, 16": TINY, "10-16-3, 32": SMALL, "784-100-10, 256": LARGE}
+    for name, network in networks.items():
+        micros = in_turn(plan_and_derivative(network), 150, 100, 0.004)  # short rounds: other work disturbs few
+        found[f"{name}, beside its plan"] = {"microseconds": micros}
+        print(f"grad of {name:<28}   grad {micros['grad']:9.1f} µs   plan {micros['plan']:9.1f} µs", end="")
+        print(f"   {micros['grad'] / micros['plan']:5.2f} x", flush=True)
+    return found
+
+
+def per_example() -> None:
+    """Microseconds of the gradients of every example: by `vmap`, by a loop, and by JAX where it is installed."""
+    from flowgraph.functional import grad, vmap
+
+    network = SMALL
+    x, targets = network.x[: network.batch], network.targets[: network.batch]
+
+    def of_one(np: Any) -> Callable[..., Any]:
+        return lambda params, x, t: network.loss(np, params, x.reshape((1, -1)), t.reshape((1, -1)))
+
+    each, slope = vmap(grad(of_one(onp)), (None, 0, 0)), grad(of_one(onp))
+    calls: dict[str, Call] = {
+        "vmap": lambda: each(network.params, x, targets),
+        "loop": lambda: [
+            onp.stack(one)
+            for one in zip(*[slope(network.params, a, t) for a, t in zip(x, targets, strict=True)], strict=True)
+        ],
+    }
+    try:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        theirs = jax.jit(jax.vmap(jax.grad(of_one(jax.numpy)), (None, 0, 0)))
+        calls["jax"] = lambda: [onp.asarray(one) for one in theirs(network.params, x, targets)]
+    except ImportError as error:
+        print(f"jax: left out ({error})")
+    micros = in_turn(calls, 150, 40, 0.01)
+    print("gradients of 32 examples, 10-16-3" + "".join(f"   {name} {micros[name]:9.1f} µs" for name in micros))
 
 
 def _listed(value: Any) -> Any:
@@ -234,6 +303,12 @@ def growths(idiom: str, libraries: list[str]) -> Iterator[tuple[str, float]]:
 
 def main() -> None:
     """Print the table, and the same as JSON."""
+    if "--plans" in sys.argv:
+        beside_plans()
+        return
+    if "--vmap" in sys.argv:
+        per_example()
+        return
     libraries = ["flowgraph", "autograd"]
     try:
         import autograd  # noqa: F401
@@ -250,7 +325,7 @@ def main() -> None:
         ratio = f"   {micros['flowgraph'] / micros['autograd']:5.2f} x" if "autograd" in micros else ""
         growth = "".join(f"   {library} {memory[library]:+6.1f} MB" for library in memory)
         print(f"{idiom:<36}{columns}{ratio}{growth}", flush=True)
-    print(json.dumps(found))
+    print(json.dumps(found | beside_plans()))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,23 @@ GOOD = re.compile(
 )
 """The distribution, with extras or without; a clone; pip itself."""
 
+IMPORT = """
+import sys
+import flowgraph as fg
+later = ("checking", "training", "data", "debugging")
+loaded = [name for name in sys.modules if name.startswith(tuple(f"flowgraph.{one}" for one in later))]
+assert not loaded, loaded
+assert set(fg.__all__) <= set(dir(fg))
+for name in later:
+    assert getattr(fg, name).__name__ == f"flowgraph.{name}"
+space = {}
+exec("from flowgraph import *", space)
+assert set(fg.__all__) <= set(space)
+from flowgraph.training.fit import fit
+assert space["fit"] is fg.fit is fit and vars(fg)["fit"] is fit
+"""
+"""What an import of the package loads, and that every name is there all the same."""
+
 
 def texts():
     """Every text of the repository that people read or run."""
@@ -101,3 +118,13 @@ def test_no_text_sends_to_another_package():
             f"{path.relative_to(ROOT)}: an extra of another package"
         )
     assert seen > 500
+
+
+def test_packages_that_take_long_are_loaded_when_they_are_named():
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="module 'flowgraph' has no attribute 'nothing'"):
+        _ = fg.nothing

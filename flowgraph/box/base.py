@@ -171,7 +171,10 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
                 f"{type(self).__name__}: found {len(children)} children, needs {'at least ' * self.variadic}"
                 f"{fixed} ({', '.join(self.child_names)}); settings are given by keyword"
             )
-        if all(isinstance(child, Box) for child in children):
+        for child in children:
+            if not isinstance(child, Box):
+                break
+        else:
             return tuple(children)
         return tuple(
             child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(child, children))

@@ -7,6 +7,7 @@ from flowgraph.box.axes import Axes
 from flowgraph.boxes.elementwise.selection import Absolute as Absolute
 from flowgraph.boxes.neural.elementwise_loss import AbsoluteError as AbsoluteError
 from flowgraph.boxes.elementwise.arithmetic import Add as Add
+from flowgraph.boxes.indexing.scatter import AddAtRows as AddAtRows
 from flowgraph.boxes.linear_algebra.products import AddMatMul as AddMatMul
 from flowgraph.boxes.linear_algebra.products import Affine as Affine
 from flowgraph.boxes.reduction.extremes import AllTrue as AllTrue

@@ -25,6 +25,7 @@ from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.boxes.shape.arrangement import Flip, Transpose
 from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import ExpandDims, Reshape, Squeeze
+from flowgraph.errors import ShapeError
 from flowgraph.graph.order import topological_order
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -80,7 +81,10 @@ def _aligned(child: Box, ndim: int, found: Mapping[Box, Box]) -> Any:
 
 
 def _elementwise(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    return box.with_children(*[_aligned(child, len(box.shape), found) for child in box.children])
+    try:
+        return box.with_children(*[_aligned(child, len(box.shape), found) for child in box.children])
+    except ShapeError:  # of a loss, which never broadcasts
+        return box.with_children(*[lifted(child, found, some) for child in box.children])
 
 
 @rule_for(SumLike)
@@ -170,6 +174,8 @@ def _reshape(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
 def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     left, right = box.children
     ndim = max(len(left.shape), len(right.shape), 2)
+    if left in found and right not in found and (len(left.shape), len(right.shape)) == (1, 2):
+        return MatMul(found[left], right)  # one product of matrices for all rows
     vectors = len(left.shape) == 1, len(right.shape) == 1
     a: Any = found.get(left, left)
     b: Any = found.get(right, right)
@@ -232,9 +238,19 @@ def _einsum(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
 @rule_for(Index)
 def _index(box: Box, found: Mapping[Box, Box], some: Box) -> Box | None:
     a, *indices = box.children
-    if any(one in found for one in indices) or _apart(box.index):
+    if any(one in found for one in indices):
+        return _lookup(a, indices, box.index, found)
+    if _apart(box.index):
         return None
     return Index(found[a], *indices, index=(slice(None), *box.index))
+
+
+def _lookup(a: Box, indices: Sequence[Box], index: Sequence[Any], found: Mapping[Box, Box]) -> Box | None:
+    """Rows of one table by an index array of each row, which comes first; None for any other index."""
+    others_are_slices = all(isinstance(one, slice) for one in index[1:])
+    if len(indices) != 1 or a in found or not isinstance(index[0], str) or not others_are_slices:
+        return None
+    return Index(a, found[indices[0]], index=tuple(index))
 
 
 @rule_for(IndexAdd)

@@ -1,4 +1,4 @@
-"""Derivatives of Python functions written in NumPy, as functions.
+"""Derivatives of Python functions written in NumPy, as functions; `vmap`, a function of one example over many.
 
 Each of these takes a function and gives another, called as the first is; arguments may be arrays, floats, and dicts,
 lists, tuples and dataclasses of them, and gradients come in the same containers. All take the same settings:
@@ -22,6 +22,7 @@ from flowgraph.functional import transforms
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.custom import checkpoint, custom_vjp
 from flowgraph.functional.flat import flatten, flatten_func
+from flowgraph.functional.mapping import vmap
 from flowgraph.functional.trace import trace
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "trace",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 Function = Callable[..., Any]

@@ -27,6 +27,8 @@ from flowgraph.functional.transforms import Subject, as_boxes
 _MOST_SHAPES = 32
 """Kinds of arguments whose leaves are at hand."""
 
+_ONLY_ARRAYS = frozenset({np.ndarray})
+
 _UNCHANGING = frozenset({int, str, bool, type(None), bytes, type(...), range})
 
 
@@ -85,7 +87,8 @@ class Derived:
         leaves: list[Any] = []
         others: list[Any] = []
         structure = flatten((args, keywords), leaves, others)
-        if concrete_values.current() is not None or any(isinstance(leaf, Box) for leaf in leaves):
+        only_arrays = set(map(type, leaves)) == _ONLY_ARRAYS
+        if concrete_values.current() is not None or (not only_arrays and any(isinstance(leaf, Box) for leaf in leaves)):
             return self._on_boxes(args, keywords)
         arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
         shapes = tuple([(a.shape, a.dtype) for a in arrays])
@@ -95,7 +98,7 @@ class Derived:
         if found is None:
             return self._anew(Call(args, keywords, structure, arrays, shapes, others, kind))
         program, values = found
-        return program(arrays, values)
+        return program.runs(arrays, values)
 
     def __reduce__(self) -> Any:
         """Pickled and copied without what it remembers."""
@@ -132,7 +135,7 @@ class Derived:
             found = _followed(latest, steps.sources(ending.roots), trace)
         program, sources, values = found or self._found(call, subject, trace, leaves, ending)
         self._programs.used(program, (self._transform, call.shapes))
-        result = program(call.arrays, values)
+        result = program.runs(call.arrays, values)
         if memory is not None and before is not None:
             memory.end(call.kind, before, Binding(program, sources, values, ending.said, trace.randoms))
         return result
@@ -156,12 +159,15 @@ class Derived:
         record = read_record(ending.roots, leaves)
         values = values_of(record.sources, trace)
         key = ending.frame, record.key
+        made = functools.partial(
+            Program, record, values, subject, self._transform, ending.asked, ending.frame, self._programs.room
+        )
         try:
             program = self._programs.find(key, values)
         except TypeError:  # what the function returned holds something that cannot be hashed
-            return Program(record, values, subject, self._transform, ending.asked, ending.frame), record.sources, values
+            return made(), record.sources, values
         if program is None:
-            program = Program(record, values, subject, self._transform, ending.asked, ending.frame)
+            program = made()
             self._programs.add(key, call.shapes, program)
             self._programs.note(self._f, self._transform.__name__, self._numbers(call))
         if isinstance(trace.steps, Writer):

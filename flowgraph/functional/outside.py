@@ -49,6 +49,8 @@ class Outside:
         self._spaces: list[Mapping[str, Any]] = []
         self._globals: dict[int, tuple[Mapping[str, Any], set[str]]] = {}
         self._sizes: list[steady.Sized] = []
+        self._all_spaces: list[Mapping[str, Any]] = []
+        self._lengths: list[int] = []
         self._objects: list[Any] = []
         self._classes: dict[type, Mapping[str, Any]] = {}
         self._known: dict[int, Any] = {}
@@ -69,7 +71,7 @@ class Outside:
         if self.blind:
             return False
         try:
-            if any(map(steady.has_grown, self._sizes)):
+            if list(map(len, self._all_spaces)) != self._lengths and any(map(steady.has_grown, self._sizes)):
                 return False
             now = self._read()
         except Exception:  # such as that of a container that another thread changes
@@ -98,6 +100,7 @@ class Outside:
             used = self._used if BY_TEXT.isdisjoint(self._used) else None
             read = [*((space, used) for space in self._spaces), *self._globals.values()]
             self._sizes = [steady.sized(space, names) for space, names in read]
+            self._all_spaces, self._lengths = [space for space, _ in read], [one.size for one in self._sizes]
 
     def _read(self) -> list[Any]:
         found = [space.get(name, _ABSENT) for space, name in self._names.values()]

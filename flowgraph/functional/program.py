@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ import numpy as np
 from flowgraph.box import Box, Constant, concrete_values
 from flowgraph.box.leaves import Parameter
 from flowgraph.functional.captured import Captured, twin_of
-from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild
+from flowgraph.functional.containers import flatten, mapped
+from flowgraph.functional.evaluation import Evaluation
+from flowgraph.functional.planned import Planned
 from flowgraph.functional.record import Record
 from flowgraph.functional.script import Script
 from flowgraph.functional.transforms import Subject
-from flowgraph.graph import Graph
-from flowgraph.graph.forward import forward
 
 Kind = Callable[[Any], Any]
 
@@ -28,12 +29,13 @@ class Program:
 
     It is derived on twins of the boxes of that call, so that it keeps none of their values. `asked` are the boxes that
     control flow asked for their values. `frame` is all that the derivation follows from beside boxes: its kind, the
-    containers, at last the kinds of answers. A later call may follow the `script` of one that was `noted`.
+    containers, at last the kinds of answers. `runs` gives the derivative for the arguments and sources of a call. A
+    later call may follow the `script` of one that was `noted`.
     """
 
     def __init__(
         self, record: Record, values: Sequence[Any], subject: Subject, transform: Callable[[Subject], Any],
-        asked: Sequence[Box], frame: tuple[Any, ...],
+        asked: Sequence[Box], frame: tuple[Any, ...], room: deque[Planned],
     ) -> None:  # fmt: skip
         twins = _twins(record, values)
         self._places = {twins[source]: i for i, source in enumerate(record.sources)}
@@ -48,9 +50,9 @@ class Program:
         with concrete_values.traced(None):
             result = transform(subject._replace(**own))
         outputs: list[Any] = []
-        self._structure: Any = flatten(result, outputs)
+        structure = flatten(result, outputs)
         outputs = [one if isinstance(one, Box) else Constant(one) for one in outputs]
-        self._evaluation = Evaluation(outputs, self._arguments, self._places)
+        self.runs = Planned(outputs, self._arguments, self._places, values, room, structure)
         settled = [(i, twin.settle()) for twin, i in self._places.items() if isinstance(twin, Captured)]
         self._conditions = [(i, conditions) for i, conditions in settled if conditions]
 
@@ -66,11 +68,6 @@ class Program:
                 return False
         return True
 
-    def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> Any:
-        """The derivative for these arguments and these values of the sources."""
-        found = [np.array(value)[()] for value in self._evaluation(arrays, values)]
-        return found[0] if self._structure is LEAF else rebuild(self._structure, iter(found))
-
     def answers(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
         """What control flow would be told; an exception where a box has no value on another branch."""
         if self._guard is None:
@@ -78,31 +75,6 @@ class Program:
         with np.errstate(all="ignore"):
             found = self._guard(arrays, values)
         return [kind(value) for kind, value in zip(self.kinds, found, strict=True)]
-
-
-class Evaluation:
-    """The steps from arguments and sources to some boxes."""
-
-    def __init__(self, outputs: Sequence[Box], arguments: Mapping[Box, int], sources: Mapping[Box, int]) -> None:
-        graph = Graph(*outputs)
-        self._graph = graph
-        self._fed = [(arguments[box], graph.slots[box]) for box in graph.inputs]
-        self._read = [(sources[box], slot) for box, slot in graph.slots.items() if box in sources]
-        self._outputs = [graph.slots[box] for box in outputs]
-        self._steps = graph.fsteps(frozenset(self._outputs))
-        self._constants = [
-            box.value[()] if isinstance(box, Constant) and box not in sources else None for box in graph.boxes
-        ]
-
-    def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-        """The outputs, of the arguments and of the values of the sources."""
-        slots = self._constants.copy()
-        for i, slot in self._fed:
-            slots[slot] = arrays[i]
-        for i, slot in self._read:
-            slots[slot] = values[i]
-        forward(self._graph, self._steps, slots)
-        return [slots[slot] for slot in self._outputs]
 
 
 def values_of(sources: Sequence[Any], trace: concrete_values.Trace) -> list[Any]:

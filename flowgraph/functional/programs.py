@@ -6,7 +6,7 @@ import functools
 import threading
 import warnings
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from flowgraph.box.leaves import Input
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional.arguments import name_of, unread_in
+from flowgraph.functional.planned import Planned
 from flowgraph.functional.program import Program
 
 MOST_WAYS = 16
@@ -38,12 +39,13 @@ class Programs:
     """The programs of one function by their keys: several of a key, where derivations asked for values.
 
     `inputs` are the leaves for arguments of some shapes, with the names that the function has for them; `latest` are
-    the programs that ran last for such.
+    the programs that ran last for such; `room` has those that run as plans.
     """
 
     def __init__(self, unread: frozenset[int] = frozenset()) -> None:
         self.inputs: dict[Hashable, list[Input]] = {}
         self.latest: dict[Hashable, Program] = {}
+        self.room: deque[Planned] = deque()
         self._unread = unread
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, Kept] = OrderedDict()

@@ -24,13 +24,17 @@ class Memory:
     """What the names of a function are made of.
 
     `arena` has the bytes that the program asked for, the same for both functions of it; `old` are the arrays from which
-    this one reads the parameters that it updates, `new` those into which it writes them. Names bound before are items.
+    this one reads the parameters that it updates, `new` those into which it writes them, both of the `store`. Names
+    bound before are items.
     """
 
-    def __init__(self, arena: Array, old: Mapping[Parameter, Array], new: Mapping[Parameter, Array]) -> None:
+    def __init__(
+        self, arena: Array, old: Mapping[Parameter, Array], new: Mapping[Parameter, Array], store: Store
+    ) -> None:
         self.arena = arena
         self.old = old
         self.new = new
+        self.store = store
         self.space: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -76,7 +80,7 @@ def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:
     code = _compiled(program)
     arena = aligned_bytes(program.bytes)
     sides = [dict(zip(store.parameters, buffers, strict=True)) for buffers in store.buffers]
-    return tuple(_function(program, code, Memory(arena, sides[now], sides[1 - now])) for now in (0, 1))
+    return tuple(_function(program, code, Memory(arena, sides[now], sides[1 - now], store)) for now in (0, 1))
 
 
 def _function(program: Program, code: types.CodeType, memory: Memory) -> Callable[..., Any]:

@@ -35,7 +35,7 @@ def call(*_given, {signature}seed=_seed, prepare=False, **_unknown):
             _enter()
         try:
             _store.running = True
-            _function = _found.functions[_store.commits & 1]
+{begun}            _function = _found.functions[_store.commits & 1]
             try:
                 _results = _function({arguments})
             except _underflows as _error:
@@ -80,6 +80,10 @@ _NUMBER = """\
 """A number as NumPy's number of the dtype, which takes longer to make than to find again while it stays the same."""
 
 
+_BEGUN = "            _store.begun += 1\n"
+"""Where rows of a table may change alone, steps are counted, also those that fail."""
+
+
 def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[..., Any]:
     """The function that a call of the plan is.
 
@@ -96,12 +100,13 @@ def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[...,
     }  # fmt: skip
     for place, box in enumerate(boxes):
         space |= {f"_dtype{place}": box.dtype, f"_type{place}": box.dtype.type, f"_last{place}": [(None, None)]}
-    exec(compile(_text(names, boxes, variants.takes_more, alone, borrow), "<call of a plan>", "exec"), space)
+    exec(compile(_text(names, boxes, variants, alone, borrow), "<call of a plan>", "exec"), space)
     call: Callable[..., Any] = space.pop("call")
     return call
 
 
-def _text(names: Sequence[str], boxes: Sequence[Box], more: bool, alone: bool, borrow: bool) -> str:
+def _text(names: Sequence[str], boxes: Sequence[Box], variants: Variants, alone: bool, borrow: bool) -> str:
+    more = variants.takes_more
     listed = "".join(f"{name}, " for name in names)
     plain = _BY_POSITION.format(count=len(names), is_all=" is ".join([*names, ""]), names=listed) if names else ""
     strange = shapes = ""
@@ -120,6 +125,7 @@ def _text(names: Sequence[str], boxes: Sequence[Box], more: bool, alone: bool, b
         shapes=shapes,
         rest=_MORE if more else _SEED,
         arguments=listed + ("*_rest" if more else ""),
+        begun=_BEGUN if variants.changes_rows else "",
         copies=""
         if borrow
         else "            if True in _found.copied:\n                _results = _copies(_results, _found.copied)\n",

@@ -31,6 +31,9 @@ class Store:
     taken from it under the locks of both, so never between the beginning of a step and its commit: two plans that
     update one parameter do so one after the other. Who needs two locks waits for each while holding none, so that no
     two plans wait for each other.
+
+    Where only rows of a table change, `differing` has the rows in which its two buffers differ, and the number of the
+    step, `begun`, that wrote them; any other step, which may have written all rows, is known by its number.
     """
 
     def __init__(self, updates: Mapping[Parameter, Box]) -> None:
@@ -39,7 +42,8 @@ class Store:
         self._places = layout_of(updates)
         self.order = tuple(self._places)
         self.buffers: tuple[list[Array], list[Array]] = (self._allocated(), self._allocated())
-        self.commits = 0
+        self.commits = self.begun = 0
+        self.differing: dict[Box, tuple[int, Array]] = {}
         self.complete = False
         self.running = False
         self._read: dict[int, tuple[int, Array]] = {}
@@ -56,6 +60,7 @@ class Store:
 
     def _write(self, place: int, value: Array) -> None:
         """Let a parameter have this value."""
+        self.differing.pop(self.parameters[place], None)
         np.copyto(self.old[place], value)
 
     def _copied(self, place: int) -> Array:

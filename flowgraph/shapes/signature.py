@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import broadcast, same
 
 _GROUP = re.compile(r"\(([^()]*)\)")
+
+
+_MOST_SAMPLES = 256
+"""Numbers of axes for which a signature remembers its smallest arrays."""
 
 
 class SignatureMismatchError(ValueError):
@@ -27,6 +32,25 @@ class Signature:
     children: tuple[tuple[str, ...], ...]
     outputs: tuple[tuple[str, ...], ...]
 
+    @functools.cached_property
+    def _bare(self) -> tuple[tuple[str, ...], ...]:
+        """The core axes of the children without the mark of those that may be missing."""
+        return tuple(tuple(axis.rstrip("?") for axis in core) for core in self.children)
+
+    @functools.cached_property
+    def _bare_outputs(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(axis.rstrip("?") for axis in core) for core in self.outputs)
+
+    @functools.cached_property
+    def _numbers(self) -> frozenset[str]:
+        """The axes that are numbers."""
+        return frozenset(axis for core in (*self._bare, *self._bare_outputs) for axis in core if axis.isdigit())
+
+    @functools.cached_property
+    def _samples(self) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
+        """What `sampled` has found, by the axes that the children have and the size."""
+        return {}
+
     @classmethod
     def parse(cls, text: str) -> Signature:
         """Read the notation; an axis that may be missing, as in NumPy's matmul, ends in "?"."""
@@ -42,12 +66,13 @@ class Signature:
         owner: dict[str, str] = {}
         loops = []
         missing: set[str] = set()
-        for core, shape, name in zip(self.children, shapes, names, strict=True):
-            present = self._present(core, shape, name, missing)
+        numbers = self._numbers
+        for core, bare, shape, name in zip(self.children, self._bare, shapes, names, strict=True):
+            present = bare if len(core) <= len(shape) else self._present(core, shape, name, missing)
             cut = len(shape) - len(present)
             loops.append(shape[:cut])
             for axis, size in zip(present, shape[cut:], strict=True):
-                if axis.isdigit():
+                if axis in numbers:
                     if not same(int(axis), size):
                         raise SignatureMismatchError(f"child {name!r} has the size {size} where it needs {axis}")
                     sizes[axis] = int(axis)
@@ -62,16 +87,25 @@ class Signature:
         if loop is None:
             raise SignatureMismatchError(f"the axes in front of the core, {loops}, do not broadcast")
         return tuple(
-            loop + tuple(_size(axis.rstrip("?"), sizes) for axis in core if axis.rstrip("?") not in missing)
-            for core in self.outputs
+            loop + tuple([int(axis) if axis in numbers else sizes[axis] for axis in core if axis not in missing])
+            for core in self._bare_outputs
         )
 
     def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
         """For children of such shapes the smallest arrays to try the signature on: `size` for what has a name."""
+        key = (size, *[len(shape) for shape in shapes])
+        known = self._samples.get(key)
+        if known is None:
+            if len(self._samples) >= _MOST_SAMPLES:
+                self._samples.clear()
+            known = self._samples[key] = self._sampled(shapes, size)
+        return known
+
+    def _sampled(self, shapes: Sequence[Shape], size: int) -> list[tuple[int, ...]]:
         cores = []
-        for core, shape in zip(self.children, shapes, strict=True):
-            present = self._present(core, shape, "", set()) if len(core) > len(shape) else core
-            cores.append(tuple(int(axis) if axis.isdigit() else size for axis in (a.rstrip("?") for a in present)))
+        for core, bare, shape in zip(self.children, self._bare, shapes, strict=True):
+            present = self._present(core, shape, "", set()) if len(core) > len(shape) else bare
+            cores.append(tuple(int(axis) if axis in self._numbers else size for axis in present))
         return cores
 
     def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
@@ -96,7 +130,3 @@ class Signature:
                 f"child {name!r} has {len(shape)} axes but needs at least {len(present)} ({','.join(core)})"
             )
         return present
-
-
-def _size(axis: str, sizes: Mapping[str, int | Size]) -> int | Size:
-    return int(axis) if axis.isdigit() else sizes[axis]

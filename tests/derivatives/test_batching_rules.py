@@ -15,7 +15,10 @@ from tests.cases import cases
 ROWS = 3
 RULES = [*(cls for cls in _rules if cls not in (GaugeInvarianceCheck, Part)), fg.Multiply, fg.Divide, fg.Where]
 ONE_BY_ONE = {
-    "CumSum": lambda box, chosen: box.axis is None,
+    **dict.fromkeys(
+        ("CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
+        lambda box, chosen: box.axis is None or not box.children[0].shape,
+    ),
     "TensorDot": lambda box, chosen: chosen == (0, 1),
     "Solve": lambda box, chosen: 0 in chosen or box.children[1].ndim == 1,
     "Index": lambda box, chosen: len(box.index) == 3 and isinstance(box.index[2], str),

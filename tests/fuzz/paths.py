@@ -19,6 +19,7 @@ from tests.fuzz.attempts import attempt, error_text
 from tests.fuzz.built import SKIPPED, Built, Path
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import with_new_values
+from tests.fuzz.functional_path import functional
 from tests.fuzz.plan_paths import (
     BATCHES,
     bare_plan,
@@ -190,6 +191,7 @@ OWN: dict[str, Callable[[Built, np.random.Generator], Path]] = {
     "native in Python": interpreted,
     "native": native,
     "javascript": javascript,
+    "functional": functional,
     "batches": batches,
     "loaded": loaded,
     "copied": copied,

@@ -15,7 +15,7 @@ from flowgraph.plan import PASSES
 from flowgraph.plan.javascript.node import node_program
 from flowgraph.plan.numba import bind
 from flowgraph.plan.numpy import tiling
-from flowgraph.plan.passes import accumulation
+from flowgraph.plan.passes import accumulation, sparse_rows
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.attempts import attempt
 from tests.fuzz.built import SKIPPED, Built, Path
@@ -139,7 +139,10 @@ def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
             setattr(module, name, value)
 
 
-SMALL = {(tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8}
+SMALL = {
+    (tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8,
+    (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
+}  # fmt: skip
 """Sizes from which plans take other ways, made so small that small arrays take them."""
 
 

@@ -42,6 +42,8 @@ def programs():
     stack, z = fg.Input("stack", shape=(4, 8, 3)), fg.Input("z", shape=(3, 8))
     yield [np.mean(stack @ v, axis=1)], {}
     yield fg.gradient(fg.sum(np.sin(z[:, :4]) * z[:, 4:]), [z]), {}
+    table = fg.Parameter(np.ones((2000, 8)), name="table")
+    yield [], {table: table - rate * fg.gradient(fg.sum(table[y] ** 2), [table])[0]}
     yield [np.where(y[:, None] == np.arange(4), x, 0.0), x[np.arange(6), y]], {}
 
 

@@ -32,7 +32,15 @@ def set_at(a, value, *indices, index):
     return h
 
 
+def add_at_rows(a, change, rows):
+    h = a.copy()
+    for row, number in zip(rows.ravel(), change.reshape(rows.size, *a.shape[1:]), strict=True):
+        h[row] += number
+    return h
+
+
 VALUES = {
+    "AddAtRows": add_at_rows,
     "SetAt": set_at,
     "Index": index,
     "IndexAdd": index_add,

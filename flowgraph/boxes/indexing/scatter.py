@@ -14,7 +14,48 @@ from flowgraph.boxes.indexing.index import Index, check_index, filled, get, inde
 from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError
 from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same, shape_text
+
+
+class AddAtRows(Box):
+    """An array with rows added to some of its own: a table after a step that has looked up few of its rows.
+
+    h = a, h[rows] += change        da = the gradient, dchange = its rows
+
+    A row that is named twice receives both. Plans make it of the change of a parameter by the gradient of
+    `table[rows]`.
+    """
+
+    public = False
+    symbol = "add at rows"
+    formula = r"h_{rows} \mathrel{+}= change"
+    constant_children = frozenset({"rows"})
+    slopes = "share"
+    examples = (
+        example((5, 3), (4, 3), np.array([0, 4, -1, 4])),
+        example((4,), (2, 3), np.array([[1, 1], [-1, 3]])[:, [0, 1, 0]]),
+        example((3, 2, 2), (1, 2, 2), np.array([2])),
+    )
+
+    def fprop(self, a: Value, change: Value, rows: Value) -> Value:
+        return a + index_add(change, a, rows, index=(ARRAY,))
+
+    def bprop(self, grad: Value, h: Value, a: Value, change: Value, rows: Value) -> tuple[Value, ...]:
+        return grad, index(grad, rows, index=(ARRAY,)), None
+
+    def infer(self, a: Spec, change: Spec, rows: Spec) -> Spec:
+        """The shape of a; the change has that of the rows."""
+        shape = indexed(self, a.shape, (ARRAY,), [rows])
+        if len(shape) != len(change.shape) or not all(map(same, shape, change.shape)):
+            raise self.shape_error(
+                f"the rows have the shape {shape_text(shape)}, the change {shape_text(change.shape)}"
+            )
+        return Spec(a.shape, np.result_type(a.dtype, change.dtype))
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """One per element of the change."""
+        return product(shapes[1])
 
 
 class SetAt(Box):

@@ -12,10 +12,12 @@ from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.new_values import with_new_values
+from flowgraph.plan.numpy import sparse_rows as sparse_rows
 from flowgraph.plan.numpy.emit import emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.simplify import simplify
+from flowgraph.plan.passes.sparse_rows import add_at_rows
 from flowgraph.plan.schedule import FlatParameters, Schedule, schedule
 
 
@@ -39,6 +41,8 @@ class NumPyEmitter:
         small, flat = (
             flatten_parameters(small, request.store) if "flat_parameters" not in without else (small, FlatParameters())
         )
+        if "sparse_rows" not in without:
+            small = add_at_rows(small, dict(zip(parameters, small.outputs[request.returned :], strict=True)))
         whole = with_new_values(small, parameters, flat)
         kept, new = whole.outputs[: request.returned], whole.outputs[request.returned :]
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]

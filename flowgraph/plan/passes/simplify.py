@@ -35,6 +35,7 @@ PASSES = (
     "batch_one",
     "accumulation",
     "flat_parameters",
+    "sparse_rows",
     "tiling",
 )
 """What `fg.compile(..., without=[...])` can leave out."""

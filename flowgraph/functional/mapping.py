@@ -1,0 +1,251 @@
+"""A function of one example as a function of many: every box that it builds is taken over all examples at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, Value, concrete_values
+from flowgraph.box.leaves import Input, Random
+from flowgraph.derivatives.batching import over_rows
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.functional.arguments import argument_names, name_of
+from flowgraph.functional.calls import Derived
+from flowgraph.functional.containers import ARRAYS, LEAF, flatten, paths, rebuild
+from flowgraph.functional.transforms import Subject
+from flowgraph.graph.order import topological_order
+from flowgraph.shapes.spec import same, shape_text
+
+
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, cache: bool = True) -> Mapped:
+    """A function of one example as a function of many, without a loop: `jax.vmap` of NumPy code.
+
+    vmap(f)(x)[i] = f(x[i])
+
+    `f` is called once, on boxes for one example; each box that it builds is then taken over all examples, by the rules
+    that Jacobians use, and a box without a rule runs example by example. Derivatives go both ways: `vmap(grad(f))` has
+    a gradient per example, `grad` of a loss over `vmap(f)` sums them.
+
+    Parameters
+    ----------
+    f : function
+        Of arrays, and of dicts, lists, tuples and dataclasses of arrays. What it draws by `fg.Random` would be one
+        draw for all, and is refused: draw outside. It cannot branch on the value of an example: use `np.where`.
+    in_axes : int, None, or a tuple or list of one for each positional argument
+        The axis of the examples, None for an argument that is the same for all. In place of an axis there may be a
+        dict, list or tuple of such for the parts of an argument. Arguments by keyword have their examples in axis 0.
+    out_axes : int, None, or a container of such
+        The axis of the examples in the result; None for what is the same for all, which is then given once.
+    cache : bool
+        False calls `f` in every call, as in `grad`.
+
+    Returns
+    -------
+    function
+        Its arrays have one more axis than those of `f`.
+
+    Raises
+    ------
+    ShapeError
+        If the numbers of examples differ, or an array has no such axis.
+    UsageError
+        If no argument has examples, axes do not fit the containers, or the result is no array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph.functional import grad, vmap
+    >>> w, x = np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> vmap(lambda w, x: np.tanh(w @ x) ** 2, in_axes=(None, 0))(w, x).shape
+    (3,)
+    >>> vmap(grad(lambda w, x: (w @ x) ** 2), (None, 0))(w, x)
+    array([[2., 0.],
+           [0., 4.],
+           [6., 6.]])
+    """
+    return Mapped(f, in_axes, out_axes, cache)
+
+
+_NO_NUMBER = "has no number in a function that is differentiated"
+"""What an error says of a box that was asked for its value and has none: that of an example has none."""
+
+
+class Leaf(NamedTuple):
+    """An array, or what is none, in the arguments or the result: how one writes it, and its axis of examples."""
+
+    path: str
+    value: Any
+    axis: Any
+
+
+def value(subject: Subject) -> Any:
+    """What the function returned."""
+    return subject.output
+
+
+class Mapped(Derived):
+    """A function of one example, called with many: it is traced once, and its boxes get a further axis in front."""
+
+    def __init__(self, f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, cache: bool = True) -> None:
+        super().__init__(f, (), value, False, None, None, cache)
+        self.__name__ = f"vmap_{getattr(f, '__name__', 'f')}"
+        self._in_axes, self._out_axes, self._cache = in_axes, out_axes, cache
+        self._who = f"vmap of {name_of(f)}"
+
+    def __reduce__(self) -> Any:
+        """Pickled and copied without what it remembers."""
+        return Mapped, (self._f, self._in_axes, self._out_axes, self._cache)
+
+    def __repr__(self) -> str:
+        return f"<{self._who}>"
+
+    def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
+        """The outputs for all examples; there is nothing by which they are differentiated."""
+        leaves = self._arguments(args, keywords)
+        rows, given = self._examples(leaves)
+        structure = flatten((tuple(args), dict(keywords)), [])
+        trace = concrete_values.current()
+        drawn = set() if trace is None else set(trace.randoms)
+        one_args, one_keywords = rebuild(structure, iter(given))
+        try:
+            result = self._called(one_args, one_keywords)
+        except UsageError as error:
+            if _NO_NUMBER in str(error):
+                error.add_note(f"in {self._who}: one call stands for all examples, which may differ; see np.where")
+            raise
+        return Subject(self._f, self._over_examples(result, rows, drawn), (), None, None)
+
+    def _arguments(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> list[Leaf]:
+        """The leaves of the arguments with their axes; those by keyword have the first axis."""
+        names, axes = argument_names(self._f, len(args)), self._in_axes
+        if not isinstance(axes, tuple | list):
+            axes = [axes] * len(args)
+        if len(axes) != len(args):
+            raise UsageError(
+                f"{self._who}: found in_axes={self._in_axes!r} and {len(args)} positional arguments, needs an axis, "
+                f"or None, for each"
+            )
+        given = [*zip(names, args, axes, strict=True), *[(name, one, 0) for name, one in keywords.items()]]
+        return [leaf for name, one, axis in given for leaf in self._spread("in_axes", name, one, axis)]
+
+    def _spread(self, setting: str, path: str, one: Value, axes: Any) -> Iterator[Leaf]:
+        """The leaves of a container with the axes of another, in which a number or None stands for all of a part."""
+        if axes is None or (isinstance(axes, int | np.integer) and not isinstance(axes, bool)):
+            yield from (Leaf(where, leaf, axes) for where, leaf in paths(one, path))
+            return
+        if isinstance(axes, dict) and isinstance(one, dict) and axes.keys() == one.keys():
+            for key, part in one.items():
+                yield from self._spread(setting, f"{path}[{key!r}]", part, axes[key])
+        elif isinstance(axes, tuple | list) and isinstance(one, tuple | list) and len(axes) == len(one):
+            for i, (part, axis) in enumerate(zip(one, axes, strict=True)):
+                yield from self._spread(setting, f"{path}[{i}]", part, axis)
+        else:
+            raise UsageError(
+                f"{self._who}: found {setting}={axes!r} for {path}, {_kind_of(one)}; needs a whole number, "
+                f"None, or a dict, list or tuple of such as large as {path}"
+            )
+
+    def _examples(self, leaves: Sequence[Leaf]) -> tuple[dict[Box, Box], list[Any]]:
+        """For each mapped array the leaf of one example and the array with its examples in front; all as f gets it."""
+        rows: dict[Box, Box] = {}
+        given: list[Any] = []
+        first: tuple[str, Any] | None = None
+        for path, one, axis in leaves:
+            leaf: Any = one
+            if not isinstance(one, ARRAYS):
+                if axis is not None and isinstance(leaf, int):
+                    raise self._without_axis(path, axis, "a number")
+                continue
+            if axis is None:
+                given.append(leaf)
+                continue
+            if not -leaf.ndim <= axis < leaf.ndim:
+                raise self._without_axis(path, axis, f"an array of shape {shape_text(leaf.shape)}")
+            size = leaf.shape[axis]
+            first = first or (path, size)
+            if not same(first[1], size):
+                raise ShapeError(
+                    f"{self._who}: found {first[1]} examples in {first[0]} and {size} in {path}, needs as many in each"
+                )
+            moved: Any = np.moveaxis(leaf, axis, 0) if axis % leaf.ndim else leaf
+            example: Any = Input(path, shape=moved.shape[1:], dtype=moved.dtype)._twin(of_a_call=True)
+            rows[example] = moved
+            given.append(example)
+        if not rows:
+            raise UsageError(
+                f"{self._who}: found no array to map over with in_axes={self._in_axes!r}, needs an axis of one or more"
+            )
+        return rows, given
+
+    def _without_axis(self, path: str, axis: int, what: str) -> ShapeError:
+        return ShapeError(
+            f"{self._who}: found {path}, {what}, which has no axis {axis} of examples; give it None in in_axes where "
+            f"it is the same for all"
+        )
+
+    def _over_examples(self, result: Value, rows: Mapping[Box, Box], drawn: set[Any]) -> Any:
+        """The result for all examples, in its containers."""
+        result = _with_arrays(result)
+        leaves = list(self._spread("out_axes", "result", result, self._out_axes))
+        boxes = [leaf.value if isinstance(leaf.value, Box) else self._constant(leaf) for leaf in leaves]
+        for box in topological_order(boxes):
+            if isinstance(box, Random) and box not in drawn:
+                raise UsageError(
+                    f"{self._who}: found {box.title}, built at {box.built_at}, which draws once for all examples; draw "
+                    f"outside, with an axis of examples, and give it as an argument"
+                )
+        found: list[Any] = []
+        for leaf, box, over in zip(leaves, boxes, over_rows(boxes, rows), strict=True):
+            found.append(self._placed(leaf, box, over, rows))
+        return rebuild(flatten(result, []), iter(found))
+
+    def _constant(self, leaf: Leaf) -> Box:
+        if not isinstance(leaf.value, ARRAYS):
+            raise UsageError(f"{self._who}: returned {leaf.value!r} as {leaf.path}, needs arrays and floats")
+        return Constant(leaf.value)
+
+    def _placed(self, leaf: Leaf, box: Box, over: Any, rows: Mapping[Box, Box]) -> Any:
+        """An output with its axis of examples where it is wanted."""
+        if leaf.axis is None:
+            if any(one in rows for one in topological_order([box])):
+                raise UsageError(
+                    f"{self._who}: found out_axes=None for {leaf.path}, which differs between the examples; needs the "
+                    f"axis that these are to have"
+                )
+            return box
+        if not -over.ndim <= leaf.axis < over.ndim:
+            raise ShapeError(
+                f"{self._who}: found out_axes={leaf.axis} for {leaf.path}, which has the shape "
+                f"{shape_text(over.shape)} over all examples; needs an axis of it"
+            )
+        return np.moveaxis(over, 0, leaf.axis) if leaf.axis % over.ndim else over
+
+
+def _kind_of(one: Value) -> str:
+    return "an array" if isinstance(one, ARRAYS) else f"a {type(one).__name__}"
+
+
+def _with_arrays(result: Value) -> Any:
+    """A result whose whole numbers and truth values are arrays, as those of jax.vmap."""
+    leaves: list[Any] = []
+    structure = flatten(result, leaves)
+    whole: list[Any] = []
+    return rebuild(_numbers_as_leaves(structure, iter(leaves), whole), iter(whole))
+
+
+def _numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -> Any:
+    """The structure in which whole numbers are leaves; all leaves are appended to `whole`."""
+    if structure is LEAF:
+        whole.append(next(leaves))
+        return LEAF
+    kind, parts = structure
+    if kind == "static":
+        if not isinstance(parts.value, int):
+            return structure
+        whole.append(np.asarray(parts.value))
+        return LEAF
+    if issubclass(kind, list | tuple):
+        return kind, tuple([_numbers_as_leaves(part, leaves, whole) for part in parts])
+    return kind, tuple([(key, _numbers_as_leaves(part, leaves, whole)) for key, part in parts])
