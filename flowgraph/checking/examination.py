@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.escalate import escalate
@@ -70,6 +71,8 @@ class Examination:
             point, fault = watched_point(self.runner, inputs, regime, self.active)
         except Illegal as reason:
             self.skip(str(reason).split(":")[0])
+            if "overflow" not in self.warnings and overflows_on_the_way(self.runner, inputs, self.active, reason):
+                self.warn("overflow", f"fprop overflows on its way ({regime}), though its value fits into float64")
             return None
         if fault is not None:
             self.pursue([fault])

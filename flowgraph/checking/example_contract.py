@@ -18,6 +18,7 @@ import numpy as np
 
 from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
+from flowgraph.checking.code_constants import numbers_in
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
@@ -106,6 +107,11 @@ class ExampleContract:
         code = (self.target.fprop, self.target.bprop, *self.target.code)
         found = (value for function in code for value in reachable_values(function))
         return frozenset(n for value in found if isinstance(value, np.ndarray) for n in value.shape) - {1}
+
+    @functools.cached_property
+    def constants(self) -> list[float]:
+        """The numbers in the code, and where it is declared to have kinks."""
+        return [*self.target.kinks, *numbers_in(self.target.code)]
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""

@@ -1,7 +1,8 @@
 """Where fprop gives numbers that mean nothing, so that a wrong one of bprop is no mistake: far beyond the example.
 
 A function of rows that adds up all elements gives a number for a stack of matrices too, and one that divides by a
-deviation gives one for a negative deviation. Neither says anything of its gradient.
+deviation gives one for a negative deviation. Neither says anything of its gradient. Nor does what is left of a value
+that overflowed on its way, or that has saturated at inputs much larger than the example's.
 """
 
 from __future__ import annotations
@@ -12,19 +13,28 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
+from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.example_contract import ExampleContract, Excess
-from flowgraph.checking.point import Point
+from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
 from flowgraph.checking.runner import Illegal, flatten, parts
+from flowgraph.checking.target import Array
 
+RANGE = "range"
 GUARD = 1e-6  # where clips that keep off a singularity begin at most
 INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows
 STEEP = 100.0
 MOST = 24  # elements that are looked at
+REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
+AROUND = (0.4, 1.8)  # times a number in the code: where regimes lie that look for a branch at it
+FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
+HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
+NUDGE = 1e-3  # of an element
 
 
-def meaningless(contract: ExampleContract, point: Point, excesses: Sequence[Excess]) -> list[Excess]:
+def meaningless(contract: ExampleContract, suspicion: Suspicion, excesses: Sequence[Excess]) -> list[Excess]:
     """In what a point goes beyond what fprop means; nothing where a wrong number is a mistake."""
-    found = [*_other_signs(contract, point), *_clipped(contract, point)]
+    point = suspicion.point
+    found = [*_other_signs(contract, point), *_clipped(contract, point), *out_of_range(contract, suspicion)]
     shapes = any(one.subject == "shapes" for one in excesses)
     if found or any(one.of_range for one in excesses) or (shapes and not _is_stack(contract, point)):
         return [*found, *excesses]
@@ -39,6 +49,105 @@ def _other_signs(contract: ExampleContract, point: Point) -> Iterator[Excess]:
         other = np.asarray(point.inputs[i])
         if mixed and other.size and ((x.min() > 0 >= other.min()) or (x.max() < 0 <= other.max())):
             yield Excess(f"sign of {i}", f"{contract.target.names[i]} of another sign")
+
+
+def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Values at which fprop has overflowed on its way, or saturated far beyond the example.
+
+    1 / (1 + exp(-x)) is 0 at -800 since exp(800) is infinite, and log(p + 2e-16) no longer moves with p = 1e-30: IEEE
+    arithmetic and guards give fprop a value there that its formula, and its gradient, do not have.
+    """
+    point = suspicion.point
+    if not _is_far(contract, point):
+        return
+    if isinstance(suspicion, ValueMismatch):
+        if _saturates(suspicion):
+            yield Excess(RANGE, "values so large that it saturates")
+    elif suspicion.kind in ("nonfinite", "overflow") and suspicion.child is not None:
+        yield from _without_end(point, suspicion.child, suspicion.grad)
+
+
+def _without_end(point: Point, child: int, grad: Array | None) -> Iterator[Excess]:
+    """For a gradient with a NaN or an infinity."""
+    gradients, _ = ask(point, np.ones(point.value.shape) if grad is None else grad)
+    found = None if gradients is None else gradients[point.active.index(child)]
+    if found is None:
+        return
+    bad = [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(found))[:MOST]]
+    flat = all(_is_flat(point, one) for one in bad)
+    huge = float(np.abs(point.value).max(initial=0.0)) > HUGE
+    if (huge or flat) and _overflows(point):
+        yield Excess(RANGE, "values so large that it overflows on its way")
+    elif flat and not np.isnan(found).any():
+        yield Excess(RANGE, "values so large that it saturates")
+
+
+def _is_far(contract: ExampleContract, point: Point) -> bool:
+    """Whether an element is much larger than any in the example, and not around a number in the code."""
+    for i in contract.active:
+        x, shown = np.abs(np.ravel(point.inputs[i])), np.abs(np.ravel(contract.example[i])).max(initial=1.0)
+        beyond = x[x > REACH * shown]
+        known = [(beyond > AROUND[0] * abs(c)) & (beyond < AROUND[1] * abs(c)) for c in contract.constants]
+        if beyond.size and not np.all(np.any(known, axis=0) if known else False):
+            return True
+    return False
+
+
+def _overflows(point: Point) -> bool:
+    """Whether an infinity comes up within fprop, though its value is finite."""
+    with np.errstate(over="raise"):
+        try:
+            point.runner.fprop(point.inputs)
+        except FloatingPointError:
+            return True
+        except Exception:
+            return False
+    return False
+
+
+def _is_flat(point: Point, one: Direction) -> bool:
+    """Whether a small move of one element leaves the value where it is."""
+    size = max(float(np.abs(point.value).max(initial=0.0)), point.runner.size)
+    moved = [value for h in (NUDGE, -NUDGE) if (value := point.along(one, h)) is not None]
+    return bool(moved) and all(np.all(np.abs(value - point.value) <= FLAT * NUDGE * size) for value in moved)
+
+
+def _saturates(mismatch: ValueMismatch) -> bool:
+    """Whether each element with another slope than bprop says has none, or loses it further out.
+
+    What differs by a millionth of the largest slope does not count: a sum of which a small term has saturated.
+    """
+    point, grad = mismatch.point, mismatch.grad
+    gradients, _ = ask(point, grad)
+    if gradients is None:
+        return False
+    elements = [(i, int(k)) for i, d in mismatch.direction.items() for k in np.flatnonzero(d)][:MOST]
+    found = []
+    for i, k in elements:
+        one = coordinate(point, i, k)
+        slopes = point.slopes(one)
+        if slopes is None:
+            return False
+        found.append((one, analytic_slope(gradients, one, point.active)[0], float((grad * slopes.value).sum())))
+    largest = max((abs(analytic) for _, analytic, _ in found), default=0.0)
+    wrong = [
+        (one, a) for one, a, numeric in found if abs(a - numeric) > FLAT * largest and abs(numeric) > FLAT * abs(a)
+    ]
+    return all(_flattens(point, grad, one, FLAT * abs(a)) for one, a in wrong)
+
+
+def _flattens(point: Point, grad: Array, one: Direction, room: float) -> bool:
+    """Whether the slope along an element is gone where it is as far out again as the largest one."""
+    reach = max(
+        float(np.abs(np.asarray(point.inputs[i])).max(initial=0.0)) / float(np.abs(d).max()) for i, d in one.items()
+    )
+    for side in (1.0, -1.0):
+        ends = [point.along(one, 2 * side * reach * (1 + h)) for h in (0.0, NUDGE)]
+        if ends[0] is None or ends[1] is None:
+            continue
+        if abs(float((grad * (ends[1] - ends[0])).sum())) <= room * 2 * reach * NUDGE:
+            return True
+    return False
 
 
 def _is_stack(contract: ExampleContract, point: Point) -> bool:

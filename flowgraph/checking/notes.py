@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.checking.compare import Suspicion, ask
 from flowgraph.checking.example_contract import ExampleContract, Excess
-from flowgraph.checking.meaning import meaningless
+from flowgraph.checking.meaning import RANGE, meaningless, out_of_range
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Inputs
@@ -33,7 +33,10 @@ class Notes:
         """Whether a suspicion need not be confirmed: it is a refusal that is noted, or said already."""
         if suspicion.loud:
             return self.takes(suspicion, contract)
-        return self._known(suspicion, contract.beyond(suspicion.point.inputs, suspicion.point.output))
+        excesses = contract.beyond(suspicion.point.inputs, suspicion.point.output)
+        if any(RANGE in known for known, *_ in self.found):
+            excesses += out_of_range(contract, suspicion)
+        return self._known(suspicion, excesses)
 
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
         """Whether a mistake lies so far beyond the example that it is none; then it is noted."""
@@ -42,7 +45,7 @@ class Notes:
         if suspicion.loud:
             excesses = excesses or contract.bound(point.inputs, lambda inputs: answers(point, inputs))
         elif not self._known(suspicion, excesses):
-            excesses = meaningless(contract, point, excesses)
+            excesses = meaningless(contract, suspicion, excesses)
         if excesses:
             subjects = frozenset(one.subject for one in excesses)
             self._keep(subjects, suspicion, ", ".join(one.words for one in excesses))
@@ -57,7 +60,8 @@ class Notes:
         """Unless one about fewer respects, of the same kind and child, says it already."""
         about = (suspicion.kind, suspicion.child)
         if not any(known <= subjects for known, *other in self.found if tuple(other) == about):
-            answer = suspicion.loud or "bprop gives wrong numbers there"
+            said = "a NaN or infinity" if suspicion.kind in ("nonfinite", "overflow") else "wrong numbers"
+            answer = suspicion.loud or f"bprop gives {said} there"
             self.found[subjects, *about] = f"fprop takes {words}, {answer}"
 
 
