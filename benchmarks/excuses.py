@@ -24,9 +24,9 @@ from typing import Any
 from benchmarks.kept import Kept
 from flowgraph.checking import Target
 from flowgraph.checking.check_target import examined
-from flowgraph.checking.escalate import EXCUSES
 from flowgraph.checking.scope import Scope
 from flowgraph.checking.settings import with_settings
+from flowgraph.checking.settle import EXCUSES
 
 GROUPS = ("catalogue", "textbook", "outside")
 

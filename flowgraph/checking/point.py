@@ -129,7 +129,7 @@ class Point:
         return moved if moved.shape == self.value.shape else None
 
     def stencil(self, direction: Direction, start: float = STEP) -> Stencil:
-        """The same one whenever the same direction is asked for: an escalation looks at it many times."""
+        """The same one whenever the same direction is asked for: what settles a mismatch looks at it many times."""
         key = (id(direction), start)
         if key not in self._stencils:
             made = Stencil(lambda steps: self.along_all([(direction, steps)])[0], self.value, start)
