@@ -18,7 +18,7 @@ from flowgraph.checking.runner import Illegal, generator
 from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs
 
-TRIES = 40
+TRIES = 40  # attempts at smaller inputs, which the seconds for explaining bound too
 CLEAR = 1e3  # times the tolerance
 OF_ESCALATION = 500  # calls of fprop
 

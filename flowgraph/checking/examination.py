@@ -22,8 +22,8 @@ from flowgraph.checking.side_effects import watched_answer, watched_point
 from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
-MOST_SETTLED = 150
-MOST_OF_ONE_POINT = 4
+MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
+MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
 FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
 CALLS_OF_VISIT = 40  # that one regime needs
 

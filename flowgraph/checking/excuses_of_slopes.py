@@ -14,7 +14,7 @@ from flowgraph.checking.roughness import below_rounding, on_a_stair, three_in_tu
 from flowgraph.checking.target import Array
 
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
-COARSE = 16.0
+COARSE = 16.0  # times STEP: 0.6 of the size of an element, the largest step that keeps its sign
 SCALES_APART = ((1e-4, 20.0), (3e-3, 1000.0))  # how near on one scale, and how many times farther on a finer one
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 FALL = 100.0  # times, to which a mismatch must shrink before it is called noise

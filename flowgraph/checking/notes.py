@@ -23,7 +23,7 @@ from flowgraph.checking.target import Array, Inputs
 RANGE = "range"
 GUARD = 1e-6  # where clips that keep off a singularity begin at most
 INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows
-STEEP = 100.0
+STEEP = 100.0  # times the move: log(p) is steeper below 0.01
 MOST = 24  # elements that are looked at
 REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
 AROUND = (0.4, 1.8)  # times a number in the code: where regimes lie that look for a branch at it

@@ -17,9 +17,9 @@ from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
 
-UNIT = 2.0**-53
-MANY_OUTPUTS = 4096
-SUMS = 8
+UNIT = 2.0**-53  # rounding of float64
+MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than a megabyte
+SUMS = 8  # random sums of signs, each of which has every output in it
 LEAST_BATCH = 3  # evaluations for which a batch pays
 
 Direction = dict[int, Array]

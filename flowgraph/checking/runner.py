@@ -18,7 +18,7 @@ from flowgraph.checking.target import Array, Inputs, Target
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 NUMBERS = (np.ndarray, np.generic, float, int)
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
-OWN = 20_317
+OWN = 20_317  # any number that nobody seeds with
 NOT_FINITE = "fprop is not finite"
 
 
