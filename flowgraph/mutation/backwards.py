@@ -42,7 +42,7 @@ Function = ast.FunctionDef | ast.Lambda
 def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> Iterator[Backward]:
     """Functions of the source that backward passes call, and these in turn, where nothing else does."""
     calls = list(_calls(tree))
-    named = {one.name: one.body for one in _named(tree)}
+    named = dict(_named(tree))
     known, waiting = outer | {id(one.body) for one in backwards}, list(backwards)
     while waiting:
         backward = waiting.pop(0)
@@ -58,14 +58,14 @@ def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> It
                 yield found
 
 
-def _named(tree: ast.Module) -> Iterator[Backward]:
+def _named(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Functions by their name and methods by that of their class before it, as `_called` writes them."""
     classes = [part for part in ast.walk(tree) if isinstance(part, ast.ClassDef)]
     methods = {id(part): owner.name for owner in classes for part in owner.body}
     for part in ast.walk(tree):
         if isinstance(part, ast.FunctionDef):
             owner = methods.get(id(part), "")
-            yield Backward(owner, f"{owner}.{part.name}" if owner else part.name, part, frozenset())
+            yield f"{owner}.{part.name}" if owner else part.name, part
 
 
 def _calls(
