@@ -51,7 +51,7 @@ def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> It
             if body is None or id(body) in known or not any(one is backward.body for one in callers):
                 continue
             others = [around for other, _, around in calls if other == name]
-            if all(known & {id(one) for one in around} for around in others):
+            if all((known | {id(body)}) & {id(one) for one in around} for around in others):
                 known.add(id(body))
                 found = Backward(backward.owner, name, body, _received(body, call, backward.gradients))
                 waiting.append(found)

@@ -113,8 +113,8 @@ def through(g, x):
     return spread(g * 2, x.shape) * slope(x)
 
 
-def spread(g, shape):
-    return np.broadcast_to(g, shape)
+def spread(g, shape, times=1):
+    return np.broadcast_to(g, shape) if times else spread(g, shape, times + 1)
 
 
 def reported(text):
