@@ -27,7 +27,6 @@ EXCUSES: tuple[Excuse, ...] = (
     of_slopes.WithinErrorBar(),
     of_slopes.WideErrorBar(),
     of_slopes.Iterated(),
-    of_slopes.AnotherScale(),
     of_slopes.ShrinksWithTheStep(),
     of_slopes.StillMoving(),
     of_bprop.RightInWiderType(),
