@@ -10,8 +10,7 @@ decide no entry cost time for nothing; those without which no right operation is
     python -m benchmarks excuses --quick     every seventh entry
     python -m benchmarks excuses --keep FILE a run that was stopped goes on where it was
 
-Packages are those of benchmarks/outside that are open, in NumPy and installed: run it in that environment. A catalogue
-takes twenty minutes of a quiet core for each seed.
+Packages are those of benchmarks/outside that are open, in NumPy and installed: run it in that environment.
 """
 
 from __future__ import annotations
