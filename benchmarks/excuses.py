@@ -1,80 +1,132 @@
-"""What each excuse of the checker decides on the catalogue, and what is said without it.
+"""What each excuse of the checker decides: on the catalogue, the textbook layers, and packages of other authors.
 
-An excuse is a reason for which a right gradient can look wrong at a point (flowgraph/checking/escalate.py). Those that
+An excuse is a reason for which a right gradient can look wrong at a point (flowgraph/checking/settle.py). Those that
 decide no entry cost time for nothing; those without which no right operation is called wrong may go.
 
-    python -m benchmarks.excuses             how many entries each excuse decides something of
-    python -m benchmarks.excuses --names     which
-    python -m benchmarks.excuses --off kink  the verdicts of those entries with the excuse and without it
-    python -m benchmarks.excuses --quick     every seventh entry
-    python -m benchmarks.excuses --keep FILE a run that was stopped goes on where it was
+    python -m benchmarks excuses             how many entries each excuse decides something of
+    python -m benchmarks excuses --seeds 10  at the seeds 0 to 9; an entry counts once
+    python -m benchmarks excuses --names     which
+    python -m benchmarks excuses --off kink  the verdicts of those entries with the excuse and without it
+    python -m benchmarks excuses --quick     every seventh entry
+    python -m benchmarks excuses --keep FILE a run that was stopped goes on where it was
+
+Packages are those of benchmarks/outside that are open, in NumPy and installed: run it in that environment.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.kept import Kept
 from flowgraph.checking import Target
 from flowgraph.checking.check_target import examined
-from flowgraph.checking.escalate import EXCUSES
 from flowgraph.checking.scope import Scope
 from flowgraph.checking.settings import with_settings
+from flowgraph.checking.settle import EXCUSES
+
+GROUPS = ("catalogue", "textbook", "outside")
 
 
-def judged(entry: Any, without: Iterable[str] = ()) -> dict[str, Any]:
-    """Whether the entry is found wrong, and how often each excuse explained a mismatch."""
-    options = {"valid": None, "second": None, "order": 1, **entry.options}
-    target = Target.of_functions(
-        entry.fprop, entry.bprop, entry.inputs, valid=options["valid"], second=options["second"]
-    )
-    scope = Scope(strict=True, without=frozenset(without))
-    examination = examined(with_settings(target, {}, defaults=True), options["order"], scope=scope)
-    inner = examination.inner
-    wrong = bool(examination.wrong or (inner is not None and inner.wrong))
-    return {"wrong": wrong, "excused": dict(examination.excused)}
+@dataclass(frozen=True)
+class Subject:
+    """One pair of functions with its example; `make` is the case of an entry of benchmarks/outside."""
+
+    group: str
+    name: str
+    right: bool
+    entry: Any
+
+    @property
+    def title(self) -> str:
+        """What tells it from all others."""
+        return f"{self.group}: {self.name}"
+
+    def judged(self, seed: int, without: Iterable[str] = ()) -> dict[str, Any]:
+        """Whether it is found wrong, and how often each excuse explained a mismatch."""
+        fprop, bprop, inputs, options = self._case()
+        options = {"valid": None, "second": None, "order": 1, **options}
+        target = Target.of_functions(fprop, bprop, inputs, valid=options["valid"], second=options["second"])
+        scope = Scope(strict=self.group == "catalogue", without=frozenset(without))
+        examination = examined(with_settings(target, {}, defaults=True), options["order"], seed, scope=scope)
+        inner = examination.inner
+        wrong = bool(examination.wrong or (inner is not None and inner.wrong))
+        return {"wrong": wrong, "excused": dict(examination.excused)}
+
+    def _case(self) -> tuple[Any, Any, tuple[Any, ...], dict[str, Any]]:
+        entry = self.entry
+        if self.group == "catalogue":
+            return entry.fprop, entry.bprop, entry.inputs, entry.options
+        if self.group == "textbook":
+            return entry.forward, entry.backward, entry.inputs, {}
+        case = entry.make()
+        return case.function, case.bprop, case.inputs, {}
 
 
-def table(entries: list[Any], found: list[dict[str, Any]], names: bool) -> str:
-    """A row for each excuse: right operations and mistakes in which it decided something."""
-    lines = [f"{'excuse':<30}{'verdict':>10}{'cost':>6}{'right':>7}{'mistakes':>10}"]
+def subjects() -> Iterator[Subject]:
+    """All of them, the fastest group last."""
+    from benchmarks.outside.entry import packages
+    from tests.checking.scoring import ENTRIES
+    from tests.checking.textbook import dense, images, sequences
+
+    for entry in sorted(ENTRIES, key=lambda entry: (entry.family != "ok", entry.family, entry.name)):
+        yield Subject("catalogue", f"[{entry.family}] {entry.name}", entry.family == "ok", entry)
+    for layer in (*dense.LAYERS, *sequences.LAYERS, *images.LAYERS):
+        yield Subject("textbook", layer.name, True, layer)
+    for package in packages():
+        if package.framework == "numpy" and not package.held_out and package.installed():
+            for entry in package.entries:
+                yield Subject("outside", entry.title, entry.judgement == "right", entry)
+
+
+Found = list[tuple[Subject, list[dict[str, Any]]]]
+
+
+def table(found: Found, names: bool) -> str:
+    """A row for each excuse: right functions of each group, and mistakes, in which it decided something."""
+    lines = [f"{'excuse':<30}{'verdict':>10}{'cost':>6}" + "".join(f"{name:>11}" for name in (*GROUPS, "mistakes"))]
     for excuse in EXCUSES:
-        decided = [entry for entry, one in zip(entries, found, strict=True) if excuse.name in one["excused"]]
-        right = sum(entry.family == "ok" for entry in decided)
-        lines.append(f"{excuse.name:<30}{excuse.verdict:>10}{excuse.cost:>6}{right:>7}{len(decided) - right:>10}")
-        lines += [f"    [{entry.family}] {entry.name}" for entry in decided if names]
+        decided = [one for one, answers in found if any(excuse.name in answer["excused"] for answer in answers)]
+        counts = [sum(one.right and one.group == group for one in decided) for group in GROUPS]
+        counts.append(sum(not one.right for one in decided))
+        lines.append(
+            f"{excuse.name:<30}{excuse.verdict:>10}{excuse.cost:>6}" + "".join(f"{count:>11}" for count in counts)
+        )
+        lines += [f"    {one.title}" for one in decided if names]
     return "\n".join(lines)
 
 
-def without(name: str, entries: list[Any], found: list[dict[str, Any]], kept: Kept) -> str:
+def without(name: str, found: Found, kept: Kept) -> str:
     """The entries that an excuse decides, whose verdict is another one without it."""
     if name not in {excuse.name for excuse in EXCUSES}:
         raise SystemExit(f"no excuse is called {name!r}; there are {', '.join(one.name for one in EXCUSES)}")
     lines = [f"without {name!r}:"]
-    for entry, one in zip(entries, found, strict=True):
-        if name not in one["excused"]:
-            continue
-        other = kept(f"without {name}: [{entry.family}] {entry.name}", lambda e=entry: judged(e, [name]))
-        if other["wrong"] != one["wrong"]:
-            said = "called wrong" if other["wrong"] else "no longer called wrong"
-            lines.append(f"    [{entry.family}] {entry.name}: {said}")
+    for one, answers in found:
+        for seed, answer in enumerate(answers):
+            if name not in answer["excused"]:
+                continue
+            other = kept(f"without {name}: {seed}: {one.title}", lambda o=one, s=seed: o.judged(s, [name]))
+            if other["wrong"] != answer["wrong"]:
+                said = "called wrong" if other["wrong"] else "no longer called wrong"
+                lines.append(f"    {one.title} (seed {seed}): {said}")
     return "\n".join(lines if len(lines) > 1 else [*lines, "    every verdict stays"])
 
 
 def main() -> None:
     """Print the table, and what changes without an excuse."""
-    from tests.checking.scoring import ENTRIES
-
     arguments = sys.argv
     kept = Kept(arguments)
-    entries = sorted(ENTRIES, key=lambda entry: (entry.family, entry.name))
-    entries = entries[::7] if "--quick" in arguments else entries
-    found = [kept(f"[{entry.family}] {entry.name}", lambda e=entry: judged(e)) for entry in entries]
-    print(table(entries, found, "--names" in arguments))
+    seeds = range(int(arguments[arguments.index("--seeds") + 1]) if "--seeds" in arguments else 1)
+    chosen = list(subjects())
+    chosen = chosen[::7] if "--quick" in arguments else chosen
+    found = [
+        (one, [kept(f"{seed}: {one.title}", lambda o=one, s=seed: o.judged(s)) for seed in seeds]) for one in chosen
+    ]
+    print(table(found, "--names" in arguments))
     if "--off" in arguments:
-        print(without(arguments[arguments.index("--off") + 1], entries, found, kept))
+        print(without(arguments[arguments.index("--off") + 1], found, kept))
 
 
 if __name__ == "__main__":

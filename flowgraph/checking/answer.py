@@ -12,7 +12,7 @@ from flowgraph.checking.noise import jittered, rounded_otherwise, slope_rounding
 from flowgraph.checking.point import UNIT, Point
 from flowgraph.checking.target import Array
 
-DRAWS = 24
+DRAWS = 24  # a rounding that one draw in five shows is then missed once in 200 times
 
 
 HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for

@@ -24,7 +24,7 @@ from flowgraph.graph.backward_steps import derived_bprop
 from flowgraph.graph.forward import as_values
 from flowgraph.graph.sweep import check_and_unbroadcast
 
-LARGEST_CACHE = 256
+LARGEST_CACHE = 256  # boxes kept for the shapes and settings that regimes repeat; beyond, memory grows for nothing
 
 
 @dataclass

@@ -11,14 +11,14 @@ import numpy as np
 from flowgraph.checking.difference import SHRINK, STEP, Slopes, extrapolate, trusted_by_finer
 from flowgraph.checking.noise import jittered, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point
-from flowgraph.checking.runner import Illegal, parts
-from flowgraph.checking.target import Array
+from flowgraph.checking.runner import NOT_FINITE, Illegal, Runner, parts
+from flowgraph.checking.target import Array, Inputs
 
-DEPTH = 20
-JITTERS = 6
-TINY = 1e-30
-OBLIQUE = 1e-5 * (0.6 + 0.8j)
-AGREEMENT = 1e-7
+DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
+JITTERS = 6  # six draws span 0.7 of the range of a uniform scatter on average; the range is taken four times
+TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
+OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, below AGREEMENT; no axis of the complex plane
+AGREEMENT = 1e-7  # an error of h² = 1e-10 with derivatives a thousand times the slope
 
 
 def careful_slopes(point: Point, direction: Direction, noise: Array, start: float) -> Slopes | None:
@@ -91,6 +91,20 @@ def widened(point: Point) -> Point | None:
         for part in parts(wide.output)
     )
     return wide if carried and wide.value.shape == point.value.shape else None
+
+
+def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...], reason: Illegal) -> bool:
+    """Whether a value that is not finite is finite in long double, and fits into float64: a stable form gives it."""
+    doubles = all(np.asarray(inputs[i]).dtype == np.float64 for i in active)
+    if not HAS_LONGDOUBLE or not doubles or str(reason) != NOT_FINITE:
+        return False
+    wide = tuple(np.asarray(x).astype(np.longdouble)[()] if i in active else x for i, x in enumerate(inputs))
+    try:
+        found = [np.asarray(part) for part in parts(runner.legal(wide))]
+    except Illegal:
+        return False
+    carried = all(part.dtype == np.longdouble for part in found)
+    return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in found)
 
 
 def disagrees(point: Point, wide: Point) -> bool:

@@ -19,7 +19,7 @@ from flowgraph.checking.target import Array
 from flowgraph.shapes.size import Shape, evaluate
 from flowgraph.shapes.spec import Spec
 
-NAMED_SIZES = (4, 3, 5, 2, 6)
+NAMED_SIZES = (4, 3, 5, 2, 6)  # of the names of a signature in their order: all differ, so that no transposition fits
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from flowgraph.checking.structure import made_positive_definite
 from flowgraph.checking.target import Array
 from flowgraph.errors import UsageError
 
-ROUNDING = 1e-6
+ROUNDING = 1e-6  # of a second derivative: what bprop cancels, of which the values of fprop show nothing
 REDRAWS: tuple[Callable[[Array], Array], ...] = (
     lambda x: x,
     np.abs,

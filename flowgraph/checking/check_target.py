@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.code_constants import numbers_in, sizes_in, words_in
+from flowgraph.checking.code_constants import sizes_in, words_in
 from flowgraph.checking.contract import contract
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
@@ -105,7 +105,7 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
         other_types(examination)
     structures = examination.structures
     _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.4)
-    constants = [*target.kinks, *numbers_in(target.code)]
+    constants = examination.contract.constants
     _visit(examination, constant_regimes(inputs, active, constants, rng), 0.52)
     words = words_in(target.code, inputs)
     settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)

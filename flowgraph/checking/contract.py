@@ -17,7 +17,12 @@ from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
 
 NOISE = 1e-14  # relative: what threads that add in another order may change is less
-SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)
+SCALES = (
+    -1.0,
+    2.0**-10,
+    32.0,
+    2.0**20,
+)  # powers of two, by which a product is exact; the last shows a clipped gradient
 
 
 def contract(examination: Examination, regime: str, inputs: Inputs) -> None:

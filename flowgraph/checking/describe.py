@@ -10,15 +10,15 @@ import numpy as np
 
 from flowgraph.checking.compare import Ruling, Suspicion, Tally, ValueMismatch, ask, compare, judge
 from flowgraph.checking.diagnosis import diagnose
-from flowgraph.checking.escalate import escalate
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point, coordinate, directions_for, grads_for
 from flowgraph.checking.regimes_shapes import axis_groups
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Illegal, generator
+from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs
 
-TRIES = 40
+TRIES = 40  # attempts at smaller inputs, which the seconds for explaining bound too
 CLEAR = 1e3  # times the tolerance
 OF_ESCALATION = 500  # calls of fprop
 
@@ -26,7 +26,7 @@ OF_ESCALATION = 500  # calls of fprop
 def shrunk(examination: Examination, suspicion: Suspicion) -> tuple[Point, Suspicion]:
     """Greedy: whatever simpler input still shows the same kind of mistake of the same child is taken.
 
-    A clear mismatch is believed at once, so that this stays fast where an escalation is slow, and confirmed at the end.
+    A clear mismatch is believed at once, so that this stays fast where settling is slow, and confirmed at the end.
     """
     for believe in (True, False):
         best = _smallest(examination, suspicion, believe)
@@ -74,7 +74,7 @@ def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs,
 
 
 def _confirmed(suspicion: Suspicion) -> Suspicion | None:
-    ruling = escalate(suspicion, generator(0))
+    ruling = settle(suspicion, generator(0))
     if ruling.kind != "wrong":
         return None
     if isinstance(ruling.suspicion, ValueMismatch) and np.isfinite(ruling.numeric):

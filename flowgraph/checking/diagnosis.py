@@ -12,7 +12,7 @@ from flowgraph.checking.point import Point, coordinate
 from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 
-MOST_ELEMENTS = 64
+MOST_ELEMENTS = 64  # each costs a slope of its own
 
 
 def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:

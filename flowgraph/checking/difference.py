@@ -17,7 +17,7 @@ import numpy as np
 from flowgraph.checking.target import Array
 
 STEP = 0.0371  # not a power of two, so that x ± h falls on no grid the code may have
-SHRINK = 4.0
+SHRINK = 4.0  # the factor between steps: three of them cover what six halvings do, with half of the calls
 
 
 @dataclass

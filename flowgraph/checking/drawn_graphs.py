@@ -21,7 +21,7 @@ from flowgraph.errors import FlowgraphError
 from flowgraph.graph import Graph
 
 SHAPES = [(3,), (), (1,), (2, 3), (2, 1), (3, 2), (4, 2, 3)]
-LARGEST = 30.0
+LARGEST = 30.0  # exp(30) is 1e13: what comes of another exp is no float64
 STRUCTURAL = ("Sum", "Mean", "MatMul", "Transpose", "LogSumExp", "Var", "Softmax", "LogSoftmax", "CumSum", "Flip")
 MEET = ("FloorDivide", "Fmod", "Remainder", "Maximum", "Minimum", "Fmax", "Fmin", "AbsoluteError", "Huber")
 """Boxes with a jump or a kink where their children meet, which no declared number says."""

@@ -1,4 +1,4 @@
-"""One run of the checker: visits regimes, escalates what looks wrong, keeps what was found and what could be seen."""
+"""One run of the checker: visits regimes, settles what looks wrong, keeps what was found and what could be seen."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.escalate import escalate
 from flowgraph.checking.example_contract import ExampleContract, is_elementwise
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
+from flowgraph.checking.settle import settle
 from flowgraph.checking.side_effects import watched_answer, watched_point
 from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
-MOST_ESCALATIONS = 150
-MOST_OF_ONE_POINT = 4
+MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
+MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
 FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
 CALLS_OF_VISIT = 40  # that one regime needs
 
@@ -45,7 +46,7 @@ class Examination:
     notes: Notes = field(default_factory=Notes)
     skipped: dict[str, int] = field(default_factory=dict)
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
-    escalations: int = 0
+    settled: int = 0  # suspicions
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
@@ -70,6 +71,8 @@ class Examination:
             point, fault = watched_point(self.runner, inputs, regime, self.active)
         except Illegal as reason:
             self.skip(str(reason).split(":")[0])
+            if "overflow" not in self.warnings and overflows_on_the_way(self.runner, inputs, self.active, reason):
+                self.warn("overflow", f"fprop overflows on its way ({regime}), though its value fits into float64")
             return None
         if fault is not None:
             self.pursue([fault])
@@ -120,7 +123,7 @@ class Examination:
             self.fail("determinism", point, "bprop gives another gradient for the same arguments")
 
     def pursue(self, suspicions: Sequence[Suspicion]) -> None:
-        """Escalates suspicions: of each child the clearest first, then those of several, and no more than a few.
+        """Settles suspicions: of each child the clearest first, then those of several, and no more than a few.
 
         What looks wrong when the time is used up gets the seconds for explaining; where these do not do either, nothing
         is known of it.
@@ -128,14 +131,14 @@ class Examination:
         deadline = self.runner.deadline
         self.runner.deadline += self.scope.explaining
         try:
-            self._escalate(suspicions)
+            self._settle_each(suspicions)
         except OutOfTime:
             self.unchecked = "the time was used up while a mismatch was looked at: give a higher effort="
             raise
         finally:
             self.runner.deadline = deadline
 
-    def _escalate(self, suspicions: Sequence[Suspicion]) -> None:
+    def _settle_each(self, suspicions: Sequence[Suspicion]) -> None:
         ranked: dict[int | None, int] = {}
         order: list[tuple[int, bool, int]] = []
         suspicions = sorted(suspicions, key=lambda s: -s.clarity)
@@ -145,14 +148,14 @@ class Examination:
             order.append((ranked[child], child is None, k))
         for _, _, k in sorted(order)[: max(MOST_OF_ONE_POINT, len(self.active))]:
             suspicion = suspicions[k]
-            if self.escalations > MOST_ESCALATIONS or self.known(suspicion):
+            if self.settled > MOST_SETTLED or self.known(suspicion):
                 continue
             if not self.scope.strict and self.notes.spares(suspicion, self.contract):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
-            self.escalations += 1
-            self.settle(escalate(suspicion, self.rng, self.scope.without))
+            self.settled += 1
+            self.enter(settle(suspicion, self.rng, self.scope.without))
 
     def beyond(self, point: Point) -> str:
         """In what a point goes beyond the example, for a failure that is found there."""
@@ -173,7 +176,7 @@ class Examination:
         child = suspicion.child
         return any(kind == suspicion.kind and child in (known, None) for kind, known in self.wrong)
 
-    def settle(self, ruling: Ruling) -> None:
+    def enter(self, ruling: Ruling) -> None:
         """Enter a ruling: a failure, a warning, or one more comparison that is undecided."""
         suspicion = ruling.suspicion
         if ruling.excuse:
@@ -286,7 +289,7 @@ class Examination:
 
     def fail(self, kind: str, point: Point, note: str, child: int | None = None, loud: str = "") -> None:
         """Enter a failure that is not one of values."""
-        self.settle(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
+        self.enter(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
 
 
 def _are_bfloat16(values: Array) -> bool:

@@ -18,13 +18,14 @@ import numpy as np
 
 from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
+from flowgraph.checking.code_constants import numbers_in
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
-MOVE = 0.0371
+MOVE = 0.0371  # of an element: far above rounding, and not a power of two
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ class ExampleContract:
         code = (self.target.fprop, self.target.bprop, *self.target.code)
         found = (value for function in code for value in reachable_values(function))
         return frozenset(n for value in found if isinstance(value, np.ndarray) for n in value.shape) - {1}
+
+    @functools.cached_property
+    def constants(self) -> list[float]:
+        """The numbers in the code, and where it is declared to have kinks."""
+        return [*self.target.kinks, *numbers_in(self.target.code)]
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""

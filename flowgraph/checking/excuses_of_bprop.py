@@ -16,8 +16,8 @@ from flowgraph.checking.point import UNIT, Point, analytic_slope, random_directi
 from flowgraph.checking.roughness import contradicts_coarse_slopes, is_left_of_cancelling, is_resolved, slope_room
 from flowgraph.checking.runner import Illegal
 
-SMALL_MISMATCH = 3e-3
-TINY_MISMATCH = 1e-3
+SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
+TINY_MISMATCH = 1e-3  # of the slope: what an iteration leaves between two jumps; the gross has other causes
 ROUNDS = "bprop loses these digits to rounding"
 
 

@@ -10,12 +10,11 @@ from flowgraph.checking.evidence import Evidence, Excuse
 from flowgraph.checking.kinks import is_singular, still_moving
 from flowgraph.checking.noise import ill_conditioned
 from flowgraph.checking.point import UNIT
-from flowgraph.checking.roughness import below_rounding, on_a_stair, three_in_turn
+from flowgraph.checking.roughness import below_rounding, on_a_stair
 from flowgraph.checking.target import Array
 
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
-COARSE = 16.0
-SCALES_APART = ((1e-4, 20.0), (3e-3, 1000.0))  # how near on one scale, and how many times farther on a finer one
+COARSE = 16.0  # times STEP: 0.6 of the size of an element, the largest step that keeps its sign
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 FALL = 100.0  # times, to which a mismatch must shrink before it is called noise
 SPAN = 3  # steps, each four times the one before, over which it must do so at least
@@ -153,22 +152,6 @@ class Iterated(Excuse):
         value = float((np.abs(evidence.grad) * np.abs(evidence.point.value)).sum())
         room = UNSEEN * (abs(evidence.analytic) + abs(evidence.numeric_by(evidence.first)) + value)
         return "what is iterated can leave as much" if excess < room else None
-
-
-class AnotherScale(Excuse):
-    """Three consecutive steps give the analytic slope, although finer ones do not: rounding that has a slope itself."""
-
-    name, cost = "another scale", 20
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """The slope on one scale, and a much larger mismatch on a finer one."""
-        _, seen = _coarse_slopes(evidence, 10)
-        apart = abs(evidence.numeric_by(evidence.first) - evidence.analytic)
-        for relative, times in SCALES_APART:
-            room = max(relative, evidence.point.runner.unit) * abs(evidence.analytic)
-            if apart > times * room and three_in_turn(np.abs(seen - evidence.analytic) <= room):
-                return "the slope differs between scales: noise may be the function itself"
-        return None
 
 
 class ShrinksWithTheStep(Excuse):

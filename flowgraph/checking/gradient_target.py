@@ -21,7 +21,7 @@ from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.graph import Graph
 from flowgraph.graph.order import Boxes
 
-_OBLIQUE = 0.8 + 0.6j
+_OBLIQUE = 0.8 + 0.6j  # of modulus 1, and on no axis of the complex plane
 
 
 @dataclass

@@ -10,10 +10,10 @@ from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
-COARSE, FINE = 3e-4, 3e-6
-SETTLING = 12
-MOST_WINNERS = 32
-CLIMBS = 96
+COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
+SETTLING = 12  # steps, down to 2e-9, where rounding takes over
+MOST_WINNERS = 32  # elements, of four neighbours each
+CLIMBS = 96  # random steps, of one slope each
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 
 

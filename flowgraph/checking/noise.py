@@ -11,12 +11,12 @@ from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
-SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-GRID = 9
-ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)
+SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # of an element: the scales that steps of differences have
+GRID = 9  # points, of which differences of order 4 to 6 leave three at least
+ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)  # a few units in the last place, hundreds, and thousands
 ROUGHER = (1e-10, 1e-8)  # what an element of 1e-4 loses beside one of 100 changes only over such distances
-BESIDE = 1.7e-3
-STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)
+BESIDE = 1.7e-3  # of an element: wider than half of the widest grid, so that none reaches back to the point
+STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)  # spacings, each about a third of the one before
 
 
 def measured_noise(point: Point, direction: Direction) -> Array:

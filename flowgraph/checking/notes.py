@@ -1,18 +1,35 @@
-"""What is said and is no failure: what bprop refuses beyond the example, and where fprop itself means nothing."""
+"""What is said and is no failure: what bprop refuses beyond the example, and where fprop itself means nothing.
+
+A function of rows that adds up all elements gives a number for a stack of matrices too, and one that divides by a
+deviation gives one for a negative deviation. Neither says anything of its gradient. Nor does what is left of a value
+that overflowed on its way, or that has saturated at inputs much larger than the example's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.compare import Suspicion, ask
+from flowgraph.box.value import Value
+from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.example_contract import ExampleContract, Excess
-from flowgraph.checking.meaning import meaningless
-from flowgraph.checking.point import Point
-from flowgraph.checking.runner import Illegal
-from flowgraph.checking.target import Inputs
+from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
+from flowgraph.checking.runner import Illegal, flatten, parts
+from flowgraph.checking.target import Array, Inputs
+
+RANGE = "range"
+GUARD = 1e-6  # where clips that keep off a singularity begin at most
+INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows
+STEEP = 100.0  # times the move: log(p) is steeper below 0.01
+MOST = 24  # elements that are looked at
+REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
+AROUND = (0.4, 1.8)  # times a number in the code: where regimes lie that look for a branch at it
+FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
+HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
+NUDGE = 1e-3  # of an element
 
 
 @dataclass
@@ -33,7 +50,10 @@ class Notes:
         """Whether a suspicion need not be confirmed: it is a refusal that is noted, or said already."""
         if suspicion.loud:
             return self.takes(suspicion, contract)
-        return self._known(suspicion, contract.beyond(suspicion.point.inputs, suspicion.point.output))
+        excesses = contract.beyond(suspicion.point.inputs, suspicion.point.output)
+        if any(RANGE in known for known, *_ in self.found):
+            excesses += _out_of_range(contract, suspicion)
+        return self._known(suspicion, excesses)
 
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
         """Whether a mistake lies so far beyond the example that it is none; then it is noted."""
@@ -42,7 +62,7 @@ class Notes:
         if suspicion.loud:
             excesses = excesses or contract.bound(point.inputs, lambda inputs: answers(point, inputs))
         elif not self._known(suspicion, excesses):
-            excesses = meaningless(contract, point, excesses)
+            excesses = _meaningless(contract, suspicion, excesses)
         if excesses:
             subjects = frozenset(one.subject for one in excesses)
             self._keep(subjects, suspicion, ", ".join(one.words for one in excesses))
@@ -57,7 +77,8 @@ class Notes:
         """Unless one about fewer respects, of the same kind and child, says it already."""
         about = (suspicion.kind, suspicion.child)
         if not any(known <= subjects for known, *other in self.found if tuple(other) == about):
-            answer = suspicion.loud or "bprop gives wrong numbers there"
+            said = "a NaN or infinity" if suspicion.kind in ("nonfinite", "overflow") else "wrong numbers"
+            answer = suspicion.loud or f"bprop gives {said} there"
             self.found[subjects, *about] = f"fprop takes {words}, {answer}"
 
 
@@ -69,3 +90,205 @@ def answers(point: Point, inputs: Inputs) -> bool | None:
         return None
     gradients, faults = ask(other, np.ones(other.value.shape))
     return gradients is not None and not any(fault.loud for fault in faults)
+
+
+def _meaningless(contract: ExampleContract, suspicion: Suspicion, excesses: Sequence[Excess]) -> list[Excess]:
+    """In what a point goes beyond what fprop means; nothing where a wrong number is a mistake."""
+    point = suspicion.point
+    found = [*_other_signs(contract, point), *_clipped(contract, point), *_out_of_range(contract, suspicion)]
+    shapes = any(one.subject == "shapes" for one in excesses)
+    if found or any(one.of_range for one in excesses) or (shapes and not _is_stack(contract, point)):
+        return [*found, *excesses]
+    return []
+
+
+def _other_signs(contract: ExampleContract, point: Point) -> Iterator[Excess]:
+    """Inputs of one sign in the example, as a deviation or weights, beside one of both: that sign is no accident."""
+    example = {i: np.asarray(contract.example[i]) for i in contract.active if np.size(contract.example[i])}
+    mixed = {i for i, x in example.items() if x.min() < 0 < x.max()}
+    for i, x in example.items():
+        other = np.asarray(point.inputs[i])
+        if mixed and other.size and ((x.min() > 0 >= other.min()) or (x.max() < 0 <= other.max())):
+            yield Excess(f"sign of {i}", f"{contract.target.names[i]} of another sign")
+
+
+def _out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Values at which fprop has overflowed on its way, or saturated far beyond the example.
+
+    1 / (1 + exp(-x)) is 0 at -800 since exp(800) is infinite, and log(p + 2e-16) no longer moves with p = 1e-30: IEEE
+    arithmetic and guards give fprop a value there that its formula, and its gradient, do not have.
+    """
+    point = suspicion.point
+    if not _is_far(contract, point):
+        return
+    if isinstance(suspicion, ValueMismatch):
+        if _saturates(suspicion):
+            yield Excess(RANGE, "values so large that it saturates")
+    elif suspicion.kind in ("nonfinite", "overflow") and suspicion.child is not None:
+        yield from _without_end(point, suspicion.child, suspicion.grad)
+
+
+def _without_end(point: Point, child: int, grad: Array | None) -> Iterator[Excess]:
+    """For a gradient with a NaN or an infinity."""
+    gradients, _ = ask(point, np.ones(point.value.shape) if grad is None else grad)
+    found = None if gradients is None else gradients[point.active.index(child)]
+    if found is None:
+        return
+    bad = [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(found))[:MOST]]
+    flat = all(_is_flat(point, one) for one in bad)
+    huge = float(np.abs(point.value).max(initial=0.0)) > HUGE
+    if (huge or flat) and _overflows(point):
+        yield Excess(RANGE, "values so large that it overflows on its way")
+    elif flat and not np.isnan(found).any():
+        yield Excess(RANGE, "values so large that it saturates")
+
+
+def _is_far(contract: ExampleContract, point: Point) -> bool:
+    """Whether an element is much larger than any in the example, and not around a number in the code."""
+    for i in contract.active:
+        x, shown = np.abs(np.ravel(point.inputs[i])), np.abs(np.ravel(contract.example[i])).max(initial=1.0)
+        beyond = x[x > REACH * shown]
+        known = [(beyond > AROUND[0] * abs(c)) & (beyond < AROUND[1] * abs(c)) for c in contract.constants]
+        if beyond.size and not np.all(np.any(known, axis=0) if known else False):
+            return True
+    return False
+
+
+def _overflows(point: Point) -> bool:
+    """Whether an infinity comes up within fprop, though its value is finite."""
+    with np.errstate(over="raise"):
+        try:
+            point.runner.fprop(point.inputs)
+        except FloatingPointError:
+            return True
+        except Exception:
+            return False
+    return False
+
+
+def _is_flat(point: Point, one: Direction) -> bool:
+    """Whether a small move of one element leaves the value where it is."""
+    size = max(float(np.abs(point.value).max(initial=0.0)), point.runner.size)
+    moved = [value for h in (NUDGE, -NUDGE) if (value := point.along(one, h)) is not None]
+    return bool(moved) and all(np.all(np.abs(value - point.value) <= FLAT * NUDGE * size) for value in moved)
+
+
+def _saturates(mismatch: ValueMismatch) -> bool:
+    """Whether each element with another slope than bprop says has none, or loses it further out.
+
+    What differs by a millionth of the largest slope does not count: a sum of which a small term has saturated.
+    """
+    point, grad = mismatch.point, mismatch.grad
+    gradients, _ = ask(point, grad)
+    if gradients is None:
+        return False
+    elements = [(i, int(k)) for i, d in mismatch.direction.items() for k in np.flatnonzero(d)][:MOST]
+    found = []
+    for i, k in elements:
+        one = coordinate(point, i, k)
+        slopes = point.slopes(one)
+        if slopes is None:
+            return False
+        found.append((one, analytic_slope(gradients, one, point.active)[0], float((grad * slopes.value).sum())))
+    largest = max((abs(analytic) for _, analytic, _ in found), default=0.0)
+    wrong = [
+        (one, a) for one, a, numeric in found if abs(a - numeric) > FLAT * largest and abs(numeric) > FLAT * abs(a)
+    ]
+    return all(_flattens(point, grad, one, FLAT * abs(a)) for one, a in wrong)
+
+
+def _flattens(point: Point, grad: Array, one: Direction, room: float) -> bool:
+    """Whether the slope along an element is gone where it is as far out again as the largest one."""
+    reach = max(
+        float(np.abs(np.asarray(point.inputs[i])).max(initial=0.0)) / float(np.abs(d).max()) for i, d in one.items()
+    )
+    for side in (1.0, -1.0):
+        ends = [point.along(one, 2 * side * reach * (1 + h)) for h in (0.0, NUDGE)]
+        if ends[0] is None or ends[1] is None:
+            continue
+        if abs(float((grad * (ends[1] - ends[0])).sum())) <= room * 2 * reach * NUDGE:
+            return True
+    return False
+
+
+def _is_stack(contract: ExampleContract, point: Point) -> bool:
+    """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
+    arrays = contract.arrays(contract.example)
+    more = [np.ndim(point.inputs[i]) - contract.example[i].ndim for i in arrays]
+    if (set(more) - {0, 1} and set(more) - {0, -1}) or not any(more):
+        return False
+    whole = point.inputs if 1 in more else _with_arrays(point.inputs, contract.example, arrays)
+    stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
+    sizes = {len(whole[i]) for i in stacked}
+    if len(sizes) != 1 or sizes == {0}:
+        return False
+    try:
+        outputs = parts(point.runner.legal(whole))
+        for k in range(sizes.pop()):
+            slices = tuple(x[k] if i in stacked else x for i, x in enumerate(whole))
+            found = point.runner.legal(slices)
+            if 1 in more and not contract.tied(slices, found):
+                return False
+            if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
+                return False
+    except Illegal:  # a setting that no slice takes, as the last of three axes: nothing is known, so numbers count
+        return True
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _with_arrays(inputs: Sequence[Any], example: Sequence[Any], arrays: Container[int]) -> tuple[Any, ...]:
+    """The arrays of the example beside the settings of a point."""
+    return tuple([example[i] if i in arrays else x for i, x in enumerate(inputs)])
+
+
+def _clipped(contract: ExampleContract, point: Point) -> Iterator[Excess]:
+    """Inputs with values outside of [0, 1], or below 0, that fprop clips there to keep away from a singularity.
+
+    The example has none of these: the clip is the guard of a domain, as that of log(p), and no part of the function.
+    """
+    for i in contract.active:
+        x, shown = np.asarray(point.inputs[i]), np.asarray(contract.example[i])
+        edges = [(0.0, INSIDE)] if shown.size and shown.min() > 0 else []
+        edges += [(1.0, 1.0 - INSIDE)] if edges and shown.max() < 1 else []
+        for (edge, _), near in zip(edges, (x <= GUARD, x >= 1.0 - GUARD), strict=False):
+            outside = _unmoved(point, i, near, edge)
+            if np.any(outside) and _is_singular(point, i, outside, edges):
+                yield Excess(f"values of {i}", f"values of {contract.target.names[i]} that it clips")
+                break
+
+
+def _unmoved(point: Point, i: int, near: Any, edge: float) -> Any:
+    """Those of some elements that can be put at the edge without a change of the value."""
+    found = np.zeros(near.shape, bool)
+    for k in np.flatnonzero(near)[:MOST]:
+        one = np.arange(near.size).reshape(near.shape) == k
+        value = _moved_to(point, i, one, edge)
+        found |= one & (value is not None and np.array_equal(value, point.value))
+    return found
+
+
+def _is_singular(point: Point, i: int, outside: Any, edges: list[tuple[float, float]]) -> bool:
+    """Whether fprop changes much within the first millionths beside one of the edges."""
+    for pair in edges:
+        at_edge, beside = (_moved_to(point, i, outside, number) for number in pair)
+        if at_edge is not None and beside is not None and np.any(np.abs(beside - at_edge) > STEEP * INSIDE):
+            return True
+    return False
+
+
+def _moved_to(point: Point, i: int, chosen: Any, number: float) -> Any:
+    """The value with the chosen elements of one input at a number; None where there is none."""
+    inputs = list(point.inputs)
+    x = np.where(chosen, number, inputs[i])
+    inputs[i] = float(x) if type(inputs[i]) is float else np.asarray(x, dtype=np.asarray(inputs[i]).dtype)
+    try:
+        value = flatten(point.runner.legal(tuple(inputs)))
+    except Illegal:
+        return None
+    return point.project(value) if value.shape == flatten(point.output).shape else None
+
+
+def _close(one: Value, other: Value) -> bool:
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-9, atol=1e-12)

@@ -17,9 +17,9 @@ from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
 
-UNIT = 2.0**-53
-MANY_OUTPUTS = 4096
-SUMS = 8
+UNIT = 2.0**-53  # rounding of float64
+MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than a megabyte
+SUMS = 8  # random sums of signs, each of which has every output in it
 LEAST_BATCH = 3  # evaluations for which a batch pays
 
 Direction = dict[int, Array]
@@ -129,7 +129,7 @@ class Point:
         return moved if moved.shape == self.value.shape else None
 
     def stencil(self, direction: Direction, start: float = STEP) -> Stencil:
-        """The same one whenever the same direction is asked for: an escalation looks at it many times."""
+        """The same one whenever the same direction is asked for: what settles a mismatch looks at it many times."""
         key = (id(direction), start)
         if key not in self._stencils:
             made = Stencil(lambda steps: self.along_all([(direction, steps)])[0], self.value, start)

@@ -13,7 +13,7 @@ from flowgraph.checking.regimes_values import DRAWS, as_input
 from flowgraph.checking.structure import Structure
 from flowgraph.checking.target import Array, Inputs, is_float_array
 
-MOST_MOVED = 6
+MOST_MOVED = 6  # elements of an integer array, of four other values each
 MODES = (
     ("constant", "edge", "reflect", "symmetric", "wrap", "nearest", "mirror"),
     ("same", "valid", "full"),

@@ -12,7 +12,16 @@ from flowgraph.box.value import Value
 from flowgraph.checking.structure import Structure
 from flowgraph.checking.target import Inputs
 
-SIZES = (1, 2, 3, 5, 0, 7, 9, 40)
+SIZES = (
+    1,
+    2,
+    3,
+    5,
+    0,
+    7,
+    9,
+    40,
+)  # edges, odd and prime ones, and one beyond the blocks of 8, 16 and 32 that kernels have
 Shape = tuple[int, ...]
 Axis = tuple[int, int]
 

@@ -16,8 +16,8 @@ from flowgraph.checking.describe import Failure, describe, distinct
 from flowgraph.checking.evidence import NARROW
 from flowgraph.checking.examination import Examination
 
-MOST_DESCRIBED = 6
-MOST_NOTES = 8
+MOST_DESCRIBED = 6  # what a screen holds
+MOST_NOTES = 8  # what a screen holds
 WRONG = "wrong gradient"
 BLIND = (
     "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "

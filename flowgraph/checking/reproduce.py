@@ -19,7 +19,7 @@ from flowgraph.checking.point import Point
 from flowgraph.checking.runner import parts
 from flowgraph.checking.target import Target
 
-MOST_ELEMENTS = 200
+MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
 OWN_NAMES = (
     "np", "fprop", "bprop", "grad", "output", "gradients", "move", "step", "pairs",
     "function", "forward", "backward", "vjp", "outputs", "tensors", "called", "torch", "jax", "mygrad", "make_vjp",

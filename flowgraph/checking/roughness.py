@@ -16,17 +16,17 @@ from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope, ran
 from flowgraph.checking.runner import Illegal, flatten, generator
 from flowgraph.checking.target import Array
 
-NODES = 41
-DEGREE = 20
-HALVINGS = 3
-LINES = 6
+NODES = 41  # twice DEGREE, so that a residual is left
+DEGREE = 20  # of a function with its next singularity four reaches off, terms of degree 20 are 1e-18
+HALVINGS = 3  # of the reach, where it leaves the domain
+LINES = 6  # directions in which all inputs move
 FARTHER = 4  # times, where all inputs move: what one of them does may not change the number of turns
-COARSER, FINER = 5, 12
+COARSER, FINER = 5, 12  # steps from 38 times an element down to 9e-9 of it
 LEAST_STAIR, ROUNDING_STAIR = 1e-7, 1e-4  # of the value at the example
 SHARE = 30.0  # times the residual over the reach: the slope of so many turns is off by more than their value is
-FEW = 8
-TINY = 1e-100
-MULTIPLES = 16
+FEW = 8  # units in the last place
+TINY = 1e-100  # what underflows is squared on its way
+MULTIPLES = 16  # of the incoming gradient
 
 
 def on_a_stair(point: Point, grad: Array, direction: Direction, analytic: float) -> bool:
@@ -142,8 +142,8 @@ def _usual_size(point: Point) -> float:
 
 
 HALF = 1e-4  # a unit of half precision is larger
-COARSE = 4 * STEP
-STEPS = 3
+COARSE = 4 * STEP  # the coarsest that keeps the sign of most elements in a narrow type
+STEPS = 3  # finer ones are within the rounding of half precision
 APART = 3.0  # spreads of the slopes between them and what bprop says
 
 

@@ -18,7 +18,8 @@ from flowgraph.checking.target import Array, Inputs, Target
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 NUMBERS = (np.ndarray, np.generic, float, int)
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
-OWN = 20_317
+OWN = 20_317  # any number that nobody seeds with
+NOT_FINITE = "fprop is not finite"
 
 
 class Illegal(Exception):
@@ -167,7 +168,7 @@ class Runner:
             if not isinstance(part, NUMBERS):
                 raise Illegal(f"fprop returned {type(part).__name__}")
             if not np.isfinite(part).all():
-                raise Illegal("fprop is not finite")
+                raise Illegal(NOT_FINITE)
         return output
 
     def accepts(self, inputs: Inputs) -> bool:

@@ -27,9 +27,9 @@ from flowgraph.checking.layout import LAYOUTS
 from flowgraph.checking.property import hypothesis_numpy, st
 from flowgraph.checking.regimes_settings import alternatives
 
-SMALLEST, LARGEST = 1e-6, 1e4
-KINK_WIDTH = 1e-3
-MOST_ELEMENTS = 300
+SMALLEST, LARGEST = 1e-6, 1e4  # sizes of drawn numbers, 1e10 apart: differences resolve the least beside the largest
+KINK_WIDTH = 1e-3  # beside a declared kink: more than the finest steps
+MOST_ELEMENTS = 300  # of a drawn case, each of which Hypothesis shrinks
 
 
 def floats(domain: Interval | None = None, kinks: Sequence[float] = (), dtype: Any = np.float64) -> Any:

@@ -1,4 +1,8 @@
-"""Where a source has backward passes written by hand: bprop, backward, vjps by name, and what defvjp is given."""
+"""Where a source has backward passes written by hand: bprop, backward, vjps by name, what defvjp is given, and helpers.
+
+A helper is a function or a method that backward passes alone call: whoever breaks what a forward pass calls too has
+another function, whose gradient may well be right.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,80 @@ class Backward(NamedTuple):
 
 
 def backwards_of(tree: ast.Module) -> Iterator[Backward]:
-    """All of a source, each once, those in functions too."""
-    seen: set[int] = set()
+    """All of a source, each once, those in functions too, then what they call."""
+    seen: dict[int, Backward] = {}
+    outer: set[int] = set()
     for found in (*_of_definitions(tree), *_of_classes(tree), *_of_functions(tree)):
+        outer.add(id(found.body))
         for one in _innermost(found):
-            if id(one.body) not in seen:
-                seen.add(id(one.body))
-                yield one
+            seen.setdefault(id(one.body), one)
+    yield from seen.values()
+    yield from _helpers(tree, list(seen.values()), outer)
+
+
+Function = ast.FunctionDef | ast.Lambda
+
+
+def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> Iterator[Backward]:
+    """Functions of the source that backward passes call, and these in turn, where nothing else does."""
+    calls = list(_calls(tree))
+    named = dict(_named(tree))
+    known, waiting = outer | {id(one.body) for one in backwards}, list(backwards)
+    while waiting:
+        backward = waiting.pop(0)
+        for name, call, callers in calls:
+            body = named.get(name)
+            if body is None or id(body) in known or not any(one is backward.body for one in callers):
+                continue
+            others = [around for other, _, around in calls if other == name]
+            if all((known | {id(body)}) & {id(one) for one in around} for around in others):
+                known.add(id(body))
+                found = Backward(backward.owner, name, body, _received(body, call, backward.gradients))
+                waiting.append(found)
+                yield found
+
+
+def _named(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Functions by their name and methods by that of their class before it, as `_called` writes them."""
+    classes = [part for part in ast.walk(tree) if isinstance(part, ast.ClassDef)]
+    methods = {id(part): owner.name for owner in classes for part in owner.body}
+    for part in ast.walk(tree):
+        if isinstance(part, ast.FunctionDef):
+            owner = methods.get(id(part), "")
+            yield f"{owner}.{part.name}" if owner else part.name, part
+
+
+def _calls(
+    tree: ast.AST, owner: str = "", callers: tuple[Function, ...] = ()
+) -> Iterator[tuple[str, ast.Call, tuple[Function, ...]]]:
+    """Every call by a name of the source, with the functions around it; `self.f` is a method of the class around."""
+    for part in ast.iter_child_nodes(tree):
+        inside = (*callers, part) if isinstance(part, ast.FunctionDef | ast.Lambda) else callers
+        if isinstance(part, ast.Call) and (name := _called(part.func, owner)):
+            yield name, part, callers
+        yield from _calls(part, part.name if isinstance(part, ast.ClassDef) else owner, inside)
+
+
+def _called(function: ast.expr, owner: str) -> str:
+    if isinstance(function, ast.Name):
+        return function.id
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        value = function.value.id
+        return f"{owner if value in ('self', 'cls') else value}.{function.attr}"
+    return ""
+
+
+def _received(body: ast.FunctionDef, call: ast.Call, gradients: frozenset[str]) -> frozenset[str]:
+    """The parameters that are handed an incoming gradient, as it is or in an expression."""
+    names = [argument.arg for argument in body.args.args]
+    if names[:1] in (["self"], ["cls"]):
+        names = names[1:]
+    given = [*zip(names, call.args, strict=False), *((word.arg, word.value) for word in call.keywords if word.arg)]
+    return frozenset(
+        name
+        for name, value in given
+        if any(isinstance(part, ast.Name) and part.id in gradients for part in ast.walk(value))
+    )
 
 
 def _of_classes(tree: ast.Module) -> Iterator[Backward]:

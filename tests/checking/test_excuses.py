@@ -9,11 +9,11 @@ import pytest
 
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.compare import compare
-from flowgraph.checking.escalate import EXCUSES, escalate
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import directions_for
 from flowgraph.checking.runner import generator
 from flowgraph.checking.scope import Scope
+from flowgraph.checking.settle import EXCUSES, settle
 from flowgraph.checking.target import Target
 
 NAMES = [excuse.name for excuse in EXCUSES]
@@ -61,7 +61,7 @@ def mismatches_at_the_example(fprop, bprop, x):
 def test_an_excuse_that_is_switched_off_is_not_made():
     for mismatch in mismatches_at_the_example(rippled, exp_backward, X):
         off = set()
-        while (ruling := escalate(mismatch, generator(1), off)).kind != "wrong":
+        while (ruling := settle(mismatch, generator(1), off)).kind != "wrong":
             assert ruling.excuse not in off
             off.add(ruling.excuse)
         assert off
@@ -72,4 +72,4 @@ def test_no_excuse_explains_a_gross_mistake(excuse):
     for bprop in (lambda g, y, x: (2 * g * y,), lambda g, y, x: (-g * y,), lambda g, y, x: (g * x,)):
         for mismatch in mismatches_at_the_example(np.exp, bprop, X):
             others = [name for name in NAMES if name != excuse.name]
-            assert escalate(mismatch, generator(0), others).kind == "wrong"
+            assert settle(mismatch, generator(0), others).kind == "wrong"

@@ -93,6 +93,83 @@ def test_backward_passes_are_found_with_their_incoming_gradients(kind):
     assert found == expected
 
 
+HELPED = """
+import numpy as np
+
+
+def columns(x):
+    return x.T
+
+
+def squash(x):
+    return np.tanh(x)
+
+
+def slope(x):
+    return 1 - squash(x) ** 2
+
+
+def through(g, x):
+    return spread(g * 2, x.shape) * slope(x)
+
+
+def spread(g, shape, times=1):
+    return np.broadcast_to(g, shape) if times else spread(g, shape, times + 1)
+
+
+def reported(text):
+    return len(text) + 1
+
+
+def f_forward(x):
+    return squash(x)
+
+
+def f_backward(dout, x):
+    return through(dout, columns(columns(x)))
+
+
+class Layer:
+    def forward(self, x):
+        return self.scale(x)
+
+    def backward(self, grad):
+        return self.scale(self.undo(grad=grad))
+
+    def scale(self, x):
+        return 3 * x
+
+    def undo(self, grad):
+        return grad + 0
+
+
+reported("a module")
+"""
+
+
+def test_what_backward_passes_alone_call_is_broken_too():
+    found = {one.name: set(one.gradients) for one in backwards_of(ast.parse(HELPED))}
+    assert found.pop("f_backward") == {"dout"}
+    assert found.pop("Layer.backward") == {"grad"}
+    assert found == {"columns": set(), "slope": set(), "through": {"g"}, "spread": {"g"}, "Layer.undo": {"grad"}}
+
+
+def test_mutants_of_helpers_change_no_forward_pass(tmp_path):
+    file = tmp_path / "source.py"
+    file.write_text(HELPED)
+    x = np.linspace(-1, 2, 6).reshape(2, 3)
+
+    def of(source):
+        names = {}
+        exec(source, names)
+        return names["f_forward"](x), names["Layer"]().forward(x)
+
+    right, broken = of(HELPED), {mutant.backward: mutant for mutant in mutants_of(file)}
+    assert {"slope", "through", "spread", "Layer.undo"} <= broken.keys()
+    for mutant in mutants_of(file):
+        assert all(np.array_equal(a, b) for a, b in zip(of(mutant.source), right, strict=True))
+
+
 @pytest.mark.parametrize("kind", FOUND)
 def test_each_is_broken_in_its_sign_and_its_incoming_gradient(kind, tmp_path):
     source, expected = FOUND[kind]

@@ -34,7 +34,11 @@ def _von_mises() -> Case:
     return Case(lambda x: distrax.VonMises(0.3, 2.0).cdf(x), (x,))
 
 
-@PACKAGE.right("VonMises.log_prob")
+@PACKAGE.wrong(
+    "VonMises.log_prob",
+    "seen by fg.check: at concentration 0, the uniform distribution, the slope is cos(x - loc), 0.955 at x = 0 and "
+    "loc = 0.3; grad gives -0.045, since the gradient of JAX's i0 at 0 is 1",
+)
 def _log_prob() -> Case:
     x, scale = jaxed(uniform(4)), jaxed(2.0)
     import distrax

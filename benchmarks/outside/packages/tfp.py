@@ -28,5 +28,12 @@ def _function(name: str) -> Case:
     return Case(lambda *arrays: function(*settings, *arrays), tuple(x for x in inputs if not isinstance(x, float)))
 
 
+AT_ZERO = {
+    "bessel_ive": "seen by fg.check: at z = 0 it is 0, and its slope to the right too, as of z^1.5; grad gives NaN",
+    "bessel_iv_ratio": "seen by fg.check: beside z = 0 it is z / 3, by the series of I_1.5 and I_0.5; grad gives NaN",
+}
 for _name in FUNCTIONS:
-    PACKAGE.add(_name, lambda name=_name: _function(name))
+    if _name in AT_ZERO:
+        PACKAGE.add(_name, lambda name=_name: _function(name), "wrong", AT_ZERO[_name])
+    else:
+        PACKAGE.add(_name, lambda name=_name: _function(name))

@@ -15,7 +15,7 @@ from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.arguments import Arguments
 from flowgraph.checking.target import Inputs, is_float_array
 
-KEPT = 16
+KEPT = 16  # runs whose graphs are kept; what is older is run again
 REFUSAL = re.compile(
     r"not (yet |currently )?(implemented|supported)|only .* (is|are) supported|can't handle"
     r"|reverse-mode differentiation does not work",

@@ -85,9 +85,9 @@ def _said(failure: Failure, said: Callable[[str], str], backward: str) -> Failur
     )
 
 
-ALL_SUBSETS = 3
-MOST = 16
-CLOSE = 1e-7
+ALL_SUBSETS = 3  # inputs, of which there are six subsets; of four there would be fourteen
+MOST = 16  # subsets of more inputs
+CLOSE = 1e-7  # the same code on the same numbers, added in another order
 
 
 def failures_of_needs(target: Target, adapter: Adapter, report: Report) -> list[Failure]:

@@ -36,7 +36,7 @@ PADDED = (
     "lgamma digamma polygamma erf erfc erf_inv bessel_i0e bessel_i1e igamma igammac igamma_grad_a zeta "
     "random_gamma_grad regularized_incomplete_beta"
 )
-LEAST_PADDED = 64
+LEAST_PADDED = 64  # sizes are powers of two from here on, so that few are compiled
 INNER = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 
 

@@ -1,4 +1,4 @@
-"""Nothing is reported before it is escalated: every excuse for which a right bprop can look wrong is tried first."""
+"""Settles whether what looks wrong is: every excuse for which a right bprop can look wrong is tried first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ EXCUSES: tuple[Excuse, ...] = (
     of_slopes.WithinErrorBar(),
     of_slopes.WideErrorBar(),
     of_slopes.Iterated(),
-    of_slopes.AnotherScale(),
     of_slopes.ShrinksWithTheStep(),
     of_slopes.StillMoving(),
     of_bprop.RightInWiderType(),
@@ -50,7 +49,7 @@ EXCUSES: tuple[Excuse, ...] = (
 """In the order in which they are asked: the cheap first, and each relies on what those before have ruled out."""
 
 
-def escalate(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
+def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
     """What comes of a suspicion; the excuses whose names are in `off` are not tried."""
     if isinstance(suspicion, ValueMismatch):
         return _of_values(suspicion, rng, off)

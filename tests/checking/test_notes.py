@@ -1,0 +1,87 @@
+"""Far beyond the example, where a value overflows or saturates, numbers are noted; those that count fail as before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+
+x = np.array([0.4, -1.3, 2.1])
+logits = np.array([[0.3, -1.2, 0.8], [1.5, 0.4, -0.7]])
+labels = np.eye(3)[[2, 0]]
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+GUARDED = (lambda z: -np.sum(labels * np.log(softmax(z) + 2e-16)), lambda g, y, z: (g * (softmax(z) - labels),), logits)
+CUT = (lambda x: np.exp(np.minimum(x, 700.0)).sum(), lambda g, y, x: (g * np.exp(x),), x)
+SATURATED = (logistic, lambda g, y, x: (g * np.exp(-x) / (1 + np.exp(-x)) ** 2,), x)
+
+
+@pytest.mark.parametrize("case", [GUARDED, SATURATED], ids=["guard of a logarithm", "exp(800)"])
+def test_where_a_value_saturates_far_beyond_the_example_a_wrong_number_is_noted(case):
+    fprop, bprop, example = case
+    report = fg.check(fprop, example, bprop=bprop)
+    assert report.passed, str(report)
+    assert any("fprop takes values so large that it" in note for note in report.notes)
+    assert fg.check(fprop, example, bprop=bprop, strict=True).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    "case", [GUARDED, SATURATED, CUT], ids=["guard of a logarithm", "exp(800)", "number in the code"]
+)
+@pytest.mark.parametrize("factor", [1.01, -1.0])
+def test_a_mistake_at_the_examples_own_size_fails_whatever_happens_far_out(case, factor):
+    fprop, bprop, example = case
+    report = fg.check(fprop, example, bprop=lambda *arguments: (factor * bprop(*arguments)[0],))
+    assert report.verdict == "fail"
+
+
+@pytest.mark.parametrize("edge", [3.0, 40.0, 300.0])
+def test_a_clip_that_is_written_in_the_code_is_looked_at_however_large_its_number(edge):
+    report = fg.check(lambda x: np.clip(x, -edge, edge), x, bprop=lambda g, y, x: (g,))
+    assert report.verdict == "fail", str(report)
+
+
+def test_a_value_that_moves_is_not_saturated():
+    report = fg.check(lambda x: x**3, x, bprop=lambda g, y, x: (g * 3 * np.minimum(x**2, 1e4),))
+    assert report.verdict == "fail"
+
+
+def test_an_overflow_that_is_of_bprop_alone_fails():
+    def slope(g, y, x):
+        return (g * np.exp(x) / (1 + np.exp(x)) ** 2,)
+
+    assert "nonfinite" in [one.kind for one in fg.check(logistic, x, bprop=slope).failures]
+
+
+@pytest.mark.parametrize(
+    ("fprop", "bprop"),
+    [
+        (lambda x: np.log1p(np.exp(x)), lambda g, y, x: (g * logistic(x),)),
+        (lambda x: np.sqrt(1 + np.exp(x)), lambda g, y, x: (g * np.exp(x) / (2 * y),)),
+    ],
+)
+def test_an_overflow_that_another_form_avoids_is_a_warning(fprop, bprop):
+    report = fg.check(fprop, x, bprop=bprop)
+    assert report.passed, str(report)
+    assert any("fprop overflows on its way" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("size", [1.0, 40.0])
+def test_a_value_that_float64_has_no_place_for_is_no_overflow_on_the_way(size):
+    report = fg.check(np.exp, size * x, bprop=lambda g, y, x: (g * y,))
+    assert not any("overflows" in warning for warning in report.warnings)
+
+
+def test_outside_of_a_domain_nothing_overflows():
+    report = fg.check(np.log, np.abs(x), bprop=lambda g, y, x: (g / x,))
+    assert not any("overflows" in warning for warning in report.warnings)
