@@ -26,7 +26,10 @@ BLIND = (
 
 
 class GradientError(AssertionError):
-    """A bprop is not the gradient of its fprop, or breaks the contract; the text is the report."""
+    """A bprop is not the gradient of its fprop, or breaks the contract; the text is the report.
+
+    Cause: a mistake in bprop, or in fprop. Cure: run the code at the end of the report, which shows it.
+    """
 
 
 @dataclass

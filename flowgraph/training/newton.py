@@ -26,11 +26,17 @@ SEED = 0
 
 
 class SaddleError(FlowgraphError, ArithmeticError):
-    """A Hessian that is not positive definite, where Newton's step may go up."""
+    """A Hessian that is not positive definite, where Newton's step may go up.
+
+    Cause: a saddle, or a network far from a minimum. Cure: `not_convex="damp"`, or `fg.lbfgs`.
+    """
 
 
 class TooLargeError(FlowgraphError, MemoryError):
-    """A Hessian that does not fit in memory."""
+    """A Hessian that does not fit in memory.
+
+    Cause: too many parameters, as the matrix has their square. Cure: `fg.lbfgs`, or a larger `memory=`.
+    """
 
 
 @strict_keywords

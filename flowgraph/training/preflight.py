@@ -21,11 +21,17 @@ LOOKED_AT = 256
 
 
 class PreflightError(FlowgraphError, ValueError):
-    """A check before training that leaves no sense in training."""
+    """A check before training that leaves no sense in training.
+
+    Cause: NaN in the data, labels that do not fit, gradients that are not finite. Cure: the message says what to do.
+    """
 
 
 class PreflightWarning(UserWarning):
-    """A check before training that failed, though training is possible."""
+    """A check before training that failed, though training is possible.
+
+    Cause: units that are dead, a loss that starts too high, and others. Cure: the message says what to do.
+    """
 
 
 @dataclass(frozen=True)
