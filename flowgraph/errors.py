@@ -1,4 +1,4 @@
-"""What a person meets when something is wrong: who, what was found, what is needed, the way out."""
+"""Every exception and warning; a message says who, what was found, what is needed, and how to fix it."""
 
 from __future__ import annotations
 

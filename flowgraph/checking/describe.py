@@ -1,4 +1,4 @@
-"""A confirmed mistake, made small and told: where, how large, what it looks like, and code that shows it."""
+"""Description of a confirmed mismatch: where, how large, what it looks like, and code that reproduces it."""
 
 from __future__ import annotations
 

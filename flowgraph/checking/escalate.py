@@ -1,4 +1,4 @@
-"""Nothing is reported before it is escalated: every excuse for which a right bprop can look wrong is tried first."""
+"""Rules out numerical causes before a mismatch is reported."""
 
 from __future__ import annotations
 

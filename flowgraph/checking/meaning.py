@@ -1,4 +1,4 @@
-"""Where fprop gives numbers that mean nothing, so that a wrong one of bprop is no mistake: far beyond the example.
+"""Regions where the values of fprop are meaningless, so that a wrong gradient is no mistake: far beyond the example.
 
 A function of rows that adds up all elements gives a number for a stack of matrices too, and one that divides by a
 deviation gives one for a negative deviation. Neither says anything of its gradient.

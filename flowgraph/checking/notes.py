@@ -1,4 +1,4 @@
-"""What is said and is no failure: what bprop refuses beyond the example, and where fprop itself means nothing."""
+"""Notes, which are no failures: what bprop refuses beyond the example, and where fprop is meaningless."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A container of arrays as one vector, for optimisers that know nothing else, and back."""
+"""A container of arrays as one vector, for optimisers that take vectors, and back."""
 
 from __future__ import annotations
 

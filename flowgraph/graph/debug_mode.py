@@ -1,4 +1,4 @@
-"""Debug mode: the postconditions that are too dear for every run are executed."""
+"""Debug mode: postconditions that are too expensive for every run are checked."""
 
 from __future__ import annotations
 

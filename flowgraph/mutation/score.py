@@ -1,4 +1,4 @@
-"""Runs a command against each mutant, and counts those that it did not see."""
+"""The mutation score: runs a command against each mutant, and counts the survivors."""
 
 from __future__ import annotations
 

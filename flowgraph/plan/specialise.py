@@ -1,4 +1,4 @@
-"""A graph with names for sizes becomes one with numbers: each input has a shape, and what follows shapes is fixed."""
+"""Specialisation: a graph with named sizes becomes one with numbers, and what depends on shapes is constant."""
 
 from __future__ import annotations
 

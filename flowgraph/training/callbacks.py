@@ -1,4 +1,4 @@
-"""Callbacks: what is told of a training while it runs, and may stop it."""
+"""Callbacks, which are called during a training and may stop it."""
 
 from __future__ import annotations
 

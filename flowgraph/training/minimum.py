@@ -1,4 +1,4 @@
-"""What a method that sees all examples at once gives back: its steps, and why it ended."""
+"""The result of a full-batch method: its steps, and why it ended."""
 
 from __future__ import annotations
 

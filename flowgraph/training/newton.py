@@ -1,4 +1,4 @@
-"""Newton's method with the exact Hessian: it solves, it never inverts, and it says when it stands at a saddle."""
+"""Newton's method with the exact Hessian: a linear system is solved in each step, and saddles are detected."""
 
 from __future__ import annotations
 

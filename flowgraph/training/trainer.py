@@ -1,4 +1,4 @@
-"""The trainer: steps, epochs, and a state from which another trainer goes on as if nothing had been in between."""
+"""The trainer: steps, epochs, and a state from which training resumes with the same bits."""
 
 from __future__ import annotations
 

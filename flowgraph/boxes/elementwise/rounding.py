@@ -1,4 +1,4 @@
-"""Rounding, element by element: staircases, flat between their jumps."""
+"""Rounding, element by element: piecewise constant functions."""
 
 from __future__ import annotations
 

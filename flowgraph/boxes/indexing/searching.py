@@ -1,4 +1,4 @@
-"""Places, as integers, which no gradient passes: in a sorted array, between bins, of what is not 0."""
+"""Positions as integers, not differentiable: in a sorted array, between bins, of nonzero elements."""
 
 from __future__ import annotations
 

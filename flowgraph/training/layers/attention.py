@@ -1,4 +1,4 @@
-"""Attention: every place of a sequence reads all places of another, by how well a query of its own meets their keys."""
+"""Multi-head attention: each position of a sequence reads all positions of another, weighted by query and key."""
 
 from __future__ import annotations
 
