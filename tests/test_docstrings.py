@@ -97,6 +97,8 @@ def faults(name, one):
     if gives_something(one) and not {"Returns", "Yields"} & found.keys():
         yield "no Returns"
     told = found.get("Raises", "")
+    if name in AS_ELSEWHERE:
+        told += sections(inspect.getdoc(PUBLIC[AS_ELSEWHERE[name]])).get("Raises", "")
     yield from (f"no {error} in Raises" for error in sorted(raised(one)) if error not in told)
     if ">>>" not in text and not is_error(one):
         yield "no example"

@@ -74,7 +74,7 @@ def type_text(annotation: Any) -> str:
 
 def _plain(annotation: Any) -> str:
     named = {Any: "object", types.NoneType: "None", np.ndarray: "ndarray"}
-    return named.get(annotation) or getattr(annotation, "__name__", str(annotation))
+    return named[annotation] if annotation in named else str(getattr(annotation, "__name__", annotation))
 
 
 def _bounds(interval: Interval) -> str:

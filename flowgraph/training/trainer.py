@@ -43,11 +43,6 @@ class Trainer:
     `updates` counts the steps, `epoch` the complete epochs, `position` the examples seen in the next. Order and dropout
     follow from the seed and these counts, so `state()` is all that `restore` needs.
 
-    Raises
-    ------
-    UsageError
-        If a setting does not fit.
-
     Examples
     --------
     >>> import numpy as np, flowgraph as fg
@@ -256,10 +251,7 @@ class Trainer:
         return self._step.values()
 
     def put_back_best(self) -> None:
-        """Give the model the parameters of the best epoch, if validation data showed one, and free it of the plan.
-
-        Parameters in the memory of the plan would keep it. What averages stand in for is set aside for another run.
-        """
+        """Give the model the best parameters, in memory of its own, and set aside what averages stand in for."""
         now = self.values()
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():

@@ -13,10 +13,10 @@ import flowgraph as fg
 from flowgraph.box import Box, Leaf
 
 MODULES = (
-    "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.search", "flowgraph.checking",
-    "flowgraph.mutation", "flowgraph.testing", "flowgraph.stats", "flowgraph.interop.autograd", "flowgraph.interop.jax",
-    "flowgraph.interop.loggers", "flowgraph.interop.onnx", "flowgraph.interop.sklearn", "flowgraph.interop.torch",
-    "flowgraph.interop.widget",
+    "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.experiment", "flowgraph.search",
+    "flowgraph.checking", "flowgraph.mutation", "flowgraph.testing", "flowgraph.teaching", "flowgraph.figures",
+    "flowgraph.stats", "flowgraph.interop.autograd", "flowgraph.interop.jax", "flowgraph.interop.loggers",
+    "flowgraph.interop.onnx", "flowgraph.interop.sklearn", "flowgraph.interop.torch", "flowgraph.interop.widget",
 )  # fmt: skip
 """The modules that are imported by their own names, whose public names are those of `__all__`."""
 

@@ -64,7 +64,7 @@ def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[st
 
     Returns
     -------
-    Graph of the operations as boxes
+    Graph
 
     Raises
     ------
@@ -73,10 +73,9 @@ def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[st
 
     Examples
     --------
-    >>> import flowgraph as fg
-    >>> from flowgraph.interop.onnx import graph_of_model, model_of
-    >>> graph_of_model(model_of(fg.Graph(fg.Input("x", shape=("N",)) + 1.0))).inputs
-    (<Input 'x': (N,) float64>,)
+    >>> import flowgraph as fg, flowgraph.interop.onnx as onnx
+    >>> onnx.graph_of_model(onnx.model_of(fg.Graph(fg.Input("x") + 1.0))).inputs
+    (<Input 'x': () float64>,)
     """
     if not model.HasField("graph") or not model.graph.output:
         raise SavedFileError("found no graph in it; needs an ONNX model")
