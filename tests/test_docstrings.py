@@ -128,6 +128,26 @@ def test_a_box_describes_its_children_and_settings_with_an_example_that_is_true(
     assert not doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed
 
 
+BROADCASTING = [cls for cls in BOXES if "broadcasts with the other children" in cls.__doc__]
+
+
+@pytest.mark.parametrize("cls", BROADCASTING, ids=lambda cls: cls.__name__)
+def test_children_that_are_said_to_broadcast_do(cls):
+    """With floats, or with what else the box takes; a loss, which works element by element too, refuses it."""
+    shapes = [(2, 1), (3,), (1, 1)][: len(cls.child_names)]
+    settings = next((one.settings for one in cls.examples), {})
+    refused = []
+    for dtype in (float, int, bool):
+        try:
+            box = cls(*(fg.Input(f"x{i}", shape=shape, dtype=dtype) for i, shape in enumerate(shapes)), **settings)
+        except fg.FlowgraphError as error:
+            refused.append(str(error))
+        else:
+            assert box.shape == (2, 3)
+            return
+    raise AssertionError(refused)
+
+
 @pytest.mark.parametrize("cls", [cls for cls in BOXES if cls.role == "loss"], ids=lambda cls: cls.__name__)
 def test_a_loss_says_its_unit(cls):
     assert "- Unit: " in sections(cls.__doc__)["Notes"]

@@ -18,6 +18,9 @@ _MOST = 24
 _LONGEST = 300
 """Characters of a child, which take four lines."""
 
+_DIGITS = 8
+"""Characters of a number that is written as it is."""
+
 _WIDTH = 88
 """Characters of a line, as of a terminal."""
 
@@ -61,7 +64,8 @@ def _plain(cls: type[Any]) -> list[Example]:
 def _child(cls: type[Any], position: int, given: Any) -> _Child:
     """An array as it is; for a shape, numbers of the domain, other ones for each child."""
     if not isinstance(given, tuple):
-        return _Child(_shown(np.asarray(given)), np.asarray(given))
+        array = _short(np.asarray(given))
+        return _Child(_shown(array), array)
     count = int(np.prod(given))
     low, high = _range(cls, position, count)
     numbers = np.linspace(low, high, count)
@@ -69,6 +73,12 @@ def _child(cls: type[Any], position: int, given: Any) -> _Child:
         return _Child(f"np.linspace({low}, {high}, {count}).reshape{given}", numbers.reshape(given))
     rounded = np.round(numbers, 2).reshape(given)
     return _Child(_shown(rounded), rounded)
+
+
+def _short(array: Value) -> Value:
+    """The array, with two decimals where it has numbers of many, such as 1/3."""
+    is_long = array.dtype == np.float64 and any(len(repr(number)) > _DIGITS for number in array.ravel().tolist())
+    return np.round(array, 2) if is_long else array
 
 
 def _range(cls: type[Any], position: int, count: int) -> tuple[float, float]:

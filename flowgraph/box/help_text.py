@@ -92,11 +92,14 @@ def _shape(cls: type[Any], position: int, prose: str) -> str:
         return f"shape ({', '.join(['...', *cls.signature.children[position]])})"
     if len(cls.child_names) == 1 or "like" in cls.child_names[position]:
         return "any shape"
-    return "any shape that broadcasts with the other children" if _is_elementwise(cls) else "an array"
+    if _is_elementwise(cls):
+        return "any shape that broadcasts with the other children"
+    return "of the shape that is given above" if "Shapes:" in prose else "an array"
 
 
 def _is_elementwise(cls: type[Any]) -> bool:
-    return any(base.__name__ == "Elementwise" for base in cls.__mro__)
+    """Whether the children broadcast; a loss, which works element by element too, has a rule of its own."""
+    return any(base.__name__ == "Elementwise" and cls.infer is base.infer for base in cls.__mro__)
 
 
 def interval_text(interval: Any) -> str:
