@@ -99,7 +99,7 @@ def _shape(cls: type[Any], position: int, prose: str) -> str:
 
 def _is_elementwise(cls: type[Any]) -> bool:
     """Whether the children broadcast; a loss, which works element by element too, has a rule of its own."""
-    return any(base.__name__ == "Elementwise" and cls.infer is base.infer for base in cls.__mro__)
+    return any(base.__name__ == "Elementwise" and cls.infer is vars(base)["infer"] for base in cls.__mro__)
 
 
 def interval_text(interval: Any) -> str:
