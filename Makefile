@@ -33,9 +33,9 @@ pages: .venv/dev
 	$(BIN)/python -m tools.boxes_stub > stub.pyi && mv stub.pyi flowgraph/boxes/__init__.pyi
 	$(BIN)/flowgraph gallery docs/gallery.md
 
-# The site, in docs/_build/html; -W makes an error of every warning.
+# The site, in docs/_build/html; -W makes an error of every warning, -E finds pages of new names.
 docs: .venv/docs
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "read docs/_build/html/index.html"
 
 bench: .venv/bench

@@ -79,6 +79,14 @@ def test_every_error_of_the_package_is_explained_with_its_messages():
     assert "- ``…: found … children, needs …" in page.partition("\nUsageError\n")[2]
 
 
+@pytest.mark.parametrize("cls", errors_page.errors()[1:], ids=lambda cls: cls.__name__)
+def test_an_error_says_its_cause_and_its_cure(cls):
+    if cls.__name__ == "DrawnError":  # a GradientError, whose report a user reads
+        return
+    assert "Cause: " in cls.__doc__
+    assert "Cure: " in cls.__doc__
+
+
 def test_links_of_copied_pages_lead_from_where_they_stand():
     for name, text in copied_pages.copied_pages().items():
         for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):

@@ -1,4 +1,4 @@
-"""Who asks a box for its numbers, in the words of the code that does, and what to write there instead."""
+"""Errors for code that asks a box for numbers: what the code called, and what to write instead."""
 
 from __future__ import annotations
 

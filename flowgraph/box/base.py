@@ -17,6 +17,7 @@ from flowgraph.box.construction import Construction
 from flowgraph.box.copying import Copying, is_code_pickled
 from flowgraph.box.declaration import check_setting_names, check_words, read_bprop, read_fprop, read_signature
 from flowgraph.box.foreign import is_foreign
+from flowgraph.box.help_text import HelpText
 from flowgraph.box.immutability import Immutable
 from flowgraph.box.inference import try_dtype, try_fprop
 from flowgraph.box.node import Node
@@ -49,6 +50,34 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
     Two boxes are equal only if they are one object; `==` builds a comparison, as on arrays.
 
     Source: Larochelle, Training neural networks, "flow graph".
+
+    Parameters
+    ----------
+    *children : box or array_like
+        What the box reads, in the order of the parameters of `fprop`; numbers and arrays become constants.
+    name : str, optional
+        Name of the node, in tables, pictures and errors; a graph numbers boxes that have none.
+    **settings
+        The annotated fields of the class, by keyword.
+
+    Raises
+    ------
+    UsageError
+        If the number of children does not fit `fprop`, or a setting is unknown or not of its type.
+    ShapeError
+        If the shapes of the children do not fit; raised on the line that builds the box.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> class Scaled(fg.Box):
+    ...     factor: float = 2.0
+    ...     def fprop(self, a):
+    ...         return self.factor * a
+    >>> w = fg.Parameter([1.0, 2.0], name="w")
+    >>> fg.Graph(fg.sum(Scaled(w, factor=3.0))).fprop().bprop()[w].tolist()
+    [3.0, 3.0]
+    >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Scaled)]
     """
 
     __signature__: ClassVar[Any] = BoxSignature()
@@ -58,6 +87,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         super().__init_subclass__(**keywords)
         own = {n: a for n, a in vars(cls).get("__annotations__", {}).items() if "ClassVar" not in str(a)}
         check_setting_names(cls, own)
+        written = vars(cls).get("__doc__")
         dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
         cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
         if abstract:
@@ -72,6 +102,8 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)
         registry[registry_name(cls)] = cls
+        if cls.__init__ is Box.__init__ and not isinstance(written, HelpText):
+            type.__setattr__(cls, "__doc__", HelpText(written))
         if "numpy" in vars(cls):
             numpy_dispatch.register(cls, cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,))
 
@@ -192,7 +224,23 @@ an array passes the type checker; it is refused at run time."""
 
 
 class Leaf(Box, abstract=True):
-    """A box without children: its value comes from outside the graph."""
+    """A box without children: its value comes from outside the graph.
+
+    Parameters
+    ----------
+    *children
+        None: a leaf reads no other box.
+    name : str, optional
+        Name of the node, in tables, pictures and errors.
+    **settings
+        Those of the class of leaf: `Input`, `Parameter`, `Constant` or `Random`.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> isinstance(fg.Input("x"), fg.Leaf), fg.Input("x").children
+    (True, ())
+    """
 
     def fprop(self) -> Any:
         """A leaf reads nothing: the run gives it its value."""
@@ -210,7 +258,21 @@ class Leaf(Box, abstract=True):
 
 
 class Constant(Leaf):
-    """An array that never changes; it is made wherever an array or a number is given as a child."""
+    """An array that never changes; it is made wherever an array or a number is given as a child.
+
+    Parameters
+    ----------
+    value : array_like
+        The number or array; it is copied and made read-only.
+    dtype, name : dtype_like and str, optional
+        Dtype of the copy, by default the one that NumPy gives, and name of the node.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.Constant([1.0, 2.0], name="c")
+    <Constant 'c', value=array([1.0, 2.0]): (2,) float64>
+    """
 
     value: Array
 

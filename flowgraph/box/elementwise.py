@@ -17,7 +17,37 @@ _SCALARS = (bool, int, float, complex)
 
 
 class Elementwise(Box, abstract=True):
-    """A box that works element by element: children broadcast, and the engine sums their gradients back."""
+    """A box that works element by element: children broadcast, and the engine sums their gradients back.
+
+    Parameters
+    ----------
+    *children : box or array_like
+        What the box reads, of shapes that broadcast; a Python number takes the dtype of what it meets.
+    name : str, optional
+        Name of the node, in tables, pictures and errors.
+    **settings
+        The annotated fields of the class, by keyword.
+
+    Raises
+    ------
+    UsageError
+        If the number of children does not fit `fprop`, or a setting is unknown or not of its type.
+    ShapeError
+        If the shapes of the children do not broadcast; raised on the line that builds the box.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> class Cube(fg.Elementwise):
+    ...     def fprop(self, a):
+    ...         return a * a * a
+    ...     def bprop(self, grad, h, a):
+    ...         return (3 * grad * a * a,)
+    >>> w = fg.Parameter([1.0, 2.0], name="w")
+    >>> fg.Graph(fg.sum(Cube(w))).fprop().bprop()[w].tolist()
+    [3.0, 12.0]
+    >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Cube)]
+    """
 
     def infer(self, *specs: Any) -> Spec:
         """The broadcast shape, the dtype of a trial fprop on one element."""

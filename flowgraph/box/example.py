@@ -16,5 +16,26 @@ class Example:
 
 
 def example(*children: Any, **settings: Any) -> Example:
-    """An example of a box: `example((3, 4), axis=1)`, `example((5, 3), np.array([0, 2, 1, 1, 0]))`."""
+    """An example of a box: `example((3, 4), axis=1)`, `example((5, 3), np.array([0, 2, 1, 1, 0]))`.
+
+    Parameters
+    ----------
+    *children : tuple of int, or array_like
+        One per child: a shape, for which numbers of the domain are drawn, or an array, which is taken as it is.
+    **settings
+        Settings of the box.
+
+    Returns
+    -------
+    Example
+        An entry of `Box.examples`.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.example((3, 4), axis=1).settings
+    {'axis': 1}
+    >>> fg.example((5, 3), np.array([0, 2, 1, 1, 0])).children[0]
+    (5, 3)
+    """
     return Example(children, settings)

@@ -1,4 +1,4 @@
-"""Arrays of other libraries on which the methods of boxes run: what they have to answer beside NumPy's calls."""
+"""The interface that arrays of other libraries need so that the methods of boxes run on them."""
 
 from __future__ import annotations
 

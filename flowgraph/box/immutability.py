@@ -1,4 +1,4 @@
-"""A box never changes: what is said of an assignment, and of an attribute that it does not have."""
+"""Boxes are immutable: errors for assignments, and for attributes that a box does not have."""
 
 from __future__ import annotations
 

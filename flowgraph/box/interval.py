@@ -8,7 +8,28 @@ from math import inf
 
 @dataclass(frozen=True)
 class Interval:
-    """The real numbers from `low` to `high`; the ends belong to it unless `open`."""
+    """The real numbers from `low` to `high`; the ends belong to it unless `open`.
+
+    Parameters
+    ----------
+    low : float, default -inf
+        The lower end.
+    high : float, default inf
+        The upper end, above `low`.
+    open : bool, default False
+        Whether the ends are left out.
+
+    Raises
+    ------
+    ValueError
+        If `low` is not below `high`.
+
+    Examples
+    --------
+    >>> from flowgraph import Interval
+    >>> 0.0 in Interval(0, 1), 0.0 in Interval(0, 1, open=True)
+    (True, False)
+    """
 
     low: float = -inf
     high: float = inf

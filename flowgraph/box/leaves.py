@@ -22,6 +22,22 @@ class Input(Leaf):
 
     Axes of the same name have the same size in a run, whichever input they belong to.
 
+    Parameters
+    ----------
+    name : str
+        The keyword by which `Graph.fprop` takes the array.
+    shape : int, str or tuple of int and str, default ()
+        A size per axis: a number, or a name such as "N" for a size that varies.
+    dtype : dtype_like, default float
+        Dtype of the array; what is fed is converted where that loses nothing.
+
+    Raises
+    ------
+    DtypeError
+        If the dtype is one that NumPy cannot compute with.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.Input("x", shape=("N", 784))
     <Input 'x': (N, 784) float64>
@@ -59,6 +75,22 @@ class Parameter(Leaf):
     `value` is read-only, so that an array changed in place between fprop and bprop cannot go unnoticed; assign a new
     array of the same shape and dtype to change it. Python numbers become float64.
 
+    Parameters
+    ----------
+    value : array_like
+        The first value; it is copied.
+    name : str, optional
+        Name of the node, by which `grads["W1"]` and files find it.
+    dtype : dtype_like, optional
+        Dtype of the value; by default that of the array, float64 for Python numbers.
+
+    Raises
+    ------
+    DtypeError
+        If the value is an array of integers, truth values or texts, which have no gradient.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> b = fg.Parameter([0.0, 0.0], name="b")
     >>> b.value = [1.0, 2.0]
@@ -151,6 +183,24 @@ class Random(Leaf):
 
     `draw(generator, shape)` gets a `numpy.random.Generator` and the shape in numbers.
 
+    Parameters
+    ----------
+    draw : function
+        `draw(generator, shape)` returns an array of that shape; `generator` is a `numpy.random.Generator`.
+    shape : int, str or tuple of int and str, default ()
+        A size per axis: a number, or a name such as "N" for a size that varies.
+    dtype : dtype_like, default float
+        Dtype of the array.
+    name : str, optional
+        Name of the node, in tables, pictures and errors.
+
+    Raises
+    ------
+    ShapeError
+        If a size of the shape depends on values.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> noise = fg.Random(lambda g, shape: g.normal(size=shape), shape=(2,), name="noise")
     >>> graph = fg.Graph(noise)

@@ -1,4 +1,4 @@
-"""Locks that a forked child process finds free: the threads that held them are not in it."""
+"""Locks that are free in a forked child process, where the threads that held them do not exist."""
 
 from __future__ import annotations
 

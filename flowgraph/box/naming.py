@@ -54,6 +54,22 @@ def scope(name: str) -> Iterator[None]:
 
     `name` is printable text without "/" and without spaces at its ends; scopes may stand inside each other.
 
+    Parameters
+    ----------
+    name : str
+        Printable text without "/" and without spaces at its ends.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UsageError
+        If the name is no such text.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> with fg.scope("layer1"):
     ...     W = fg.Parameter([[1.0]], name="W")

@@ -1,4 +1,4 @@
-"""Boxes made of the state of another one, and the few things that the engine writes on boxes that it has just made."""
+"""Boxes made from the state of another box, and the two attributes that the engine sets on a new box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A number too small for its dtype is 0 or denormal, also where NumPy was told to raise an error about it.
+"""Underflow gives 0 or a denormal number, also where NumPy is set to raise an error for it.
 
 The stable formulas (softmax, softplus, log-sum-exp) underflow where their result is exact, and moving averages of
 gradients do in any long training. What is computed is therefore computed once more without that error where it is

@@ -13,7 +13,7 @@ from flowgraph.boxes.linear_algebra.products import Affine as Affine
 from flowgraph.boxes.reduction.extremes import AllTrue as AllTrue
 from flowgraph.boxes.elementwise.complex_numbers import Angle as Angle
 from flowgraph.boxes.reduction.extremes import AnyTrue as AnyTrue
-from flowgraph.boxes.indexing.index import ArangeLike as ArangeLike
+from flowgraph.boxes.indexing.places import ArangeLike as ArangeLike
 from flowgraph.boxes.elementwise.trigonometric import Arccos as Arccos
 from flowgraph.boxes.elementwise.hyperbolic import Arccosh as Arccosh
 from flowgraph.boxes.elementwise.trigonometric import Arcsin as Arcsin
@@ -263,9 +263,9 @@ from flowgraph.boxes.reduction.variance import Var as Var
 from flowgraph.boxes.elementwise.selection import Where as Where
 from flowgraph.boxes.special.entropy import XLog1pY as XLog1pY
 from flowgraph.boxes.special.entropy import XLogY as XLogY
-from flowgraph.boxes.indexing.index import arange_like as arange_like
+from flowgraph.boxes.indexing.places import arange_like as arange_like
 from flowgraph.boxes.engine.shape_like import count_like as count_like
-from flowgraph.boxes.special.gamma_function import polygamma as polygamma
+from flowgraph.boxes.special.polygamma import polygamma as polygamma
 
 @overload
 def add_at(a: Box, index: Any, value: Any) -> Box: ...

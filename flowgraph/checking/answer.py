@@ -1,4 +1,4 @@
-"""What bprop answers at a point, with how far rounding may move it: other ways to ask for it are held against that."""
+"""The VJP at one point with its rounding error: the reference for the consistency checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slopes as sure as they can be made: all steps, two noise models, long double, the complex step.
+"""Robust directional derivatives: all step sizes, two noise models, long double, the complex step.
 
 F'd = Im F(x + i h d) / h, in which nothing is subtracted, so that h may be as small as 1e-30.
 Source: Squire, Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40 (1998).

@@ -24,7 +24,24 @@ NAMED_SIZES = (4, 3, 5, 2, 6)  # of the names of a signature in their order: all
 
 @dataclass(frozen=True)
 class Case:
-    """A box class, arrays for its children, settings."""
+    """A box class, arrays for its children, settings.
+
+    Parameters
+    ----------
+    cls : type of Box
+        The class.
+    children : tuple of ndarray
+        Values of the children.
+    settings : dict
+        Settings of the box.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> from flowgraph.testing import Case
+    >>> Case(fg.Tanh, (np.zeros(2),), {}).children[0].shape
+    (2,)
+    """
 
     cls: type[Box]
     children: tuple[Array, ...]
@@ -61,7 +78,25 @@ class Case:
 
 
 def cases(cls: type[Box]) -> list[Case]:
-    """Every example of the class, and for an elementwise box broadcasts and 0-d arrays."""
+    """Every example of the class, and for an elementwise box broadcasts and 0-d arrays.
+
+    Parameters
+    ----------
+    cls : type of Box
+        The class.
+
+    Returns
+    -------
+    list of Case
+        Arrays and settings.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> from flowgraph.testing import cases
+    >>> len(cases(fg.Tanh)) > 0
+    True
+    """
     return list(_cases(cls))
 
 

@@ -69,8 +69,51 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     processor: "fast" (0.5 s for a function, 1 s where a framework runs it or for a class of boxes, 4 s for a graph),
     "normal" (3 s, 12 s, 6 s, 30 s), "thorough" (five times these); what is wrong takes up to 0.5 s, 1.5 s or 3 s more
     to explain.
-    Raises UsageError for what cannot be checked, and for options that a target does not have.
 
+    Parameters
+    ----------
+    target : type of Box, Box, Graph or function
+        What is checked.
+    *inputs : array_like
+        The example: arguments of a function.
+    bprop : function, optional
+        `bprop(grad, output, *inputs)` returns one gradient per input; without it `target` is differentiated by its
+        framework.
+    order : {1, 2}, default 1
+        Whether the second derivative is checked too.
+    seed : int, default 0
+        What fixes the draws.
+    budget : int, optional
+        Largest number of calls of fprop.
+    valid : function, optional
+        Says which derived inputs are within the contract.
+    names : sequence of str, optional
+        Names of the inputs, in messages.
+    second : function, optional
+        The bprop of bprop.
+    framework : {'numpy', 'torch', 'jax', 'autograd', 'mygrad'}, optional
+        Whose function it is; by default it is recognised.
+    strict : bool, optional
+        Whether what fails beyond the example is a failure, and not a note.
+    vary, fixed : str or sequence of str, optional
+        What is varied, and what is not: "values", "shapes", "settings", "dtypes", names of inputs.
+    effort : {'fast', 'normal', 'thorough'}, default 'normal'
+        How long it may take.
+    **feeds
+        Inputs of a graph, or settings of a function, by name.
+
+    Returns
+    -------
+    Report
+        `passed`, `verdict`, `failures`; `print` shows it.
+
+    Raises
+    ------
+    UsageError
+        For what cannot be checked, and for options that a target does not have.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
     'pass'

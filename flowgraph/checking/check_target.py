@@ -39,6 +39,37 @@ def check_target(
     """fg.check for a Target, which can also declare domain, kinks and constant inputs.
 
     Without `regimes` it is looked at on its example alone.
+
+    Parameters
+    ----------
+    target : Target
+        The operation.
+    order : {1, 2}, default 1
+        Whether the second derivative is checked too.
+    seed : int, default 0
+        What fixes the draws.
+    budget : int, optional
+        Largest number of calls of fprop.
+    seconds : float, default 3.0
+        Largest time of the processor, in seconds.
+    regimes : bool, default True
+        Whether other values, shapes and settings than those of the example are tried.
+    scope : Scope
+        What is varied, and how strict the verdict is.
+
+    Returns
+    -------
+    Report
+        The verdict, and what it rests on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph.checking import Target, check_target
+    >>> half = (np.array([0.5]),)
+    >>> target = Target(np.log, lambda grad, h, x: (grad / x,), half, ("x",), "log", (0,), domain={0: (0, 9)})
+    >>> check_target(target, regimes=False).verdict
+    'pass'
     """
     examination = examined(target, order, seed, budget, seconds, regimes, scope)
     with shielded():

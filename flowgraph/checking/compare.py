@@ -1,4 +1,4 @@
-"""The cheap comparison at one point: what bprop says against slopes with error bars. A mismatch is only a suspicion."""
+"""The fast comparison at one point: bprop against slopes with error bars; a mismatch is then confirmed or explained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A confirmed mistake, made small and told: where, how large, what it looks like, and code that shows it."""
+"""Description of a confirmed mismatch: where, how large, what it looks like, and code that reproduces it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,46 @@ def _simpler(inputs: Inputs, active: tuple[int, ...]) -> Iterator[Inputs]:
 
 @dataclass
 class Failure:
-    """One mistake. `analytic` is what bprop says of element `index` of `child`, `numeric` ± `error` what is true."""
+    """One mistake. `analytic` is what bprop says of element `index` of `child`, `numeric` ± `error` what is true.
+
+    Parameters
+    ----------
+    box : str
+        The box or function whose gradient is wrong.
+    child : str or None
+        The input by which it is wrong.
+    index : tuple of int or None
+        The element of that input.
+    kind : str
+        What kind of mistake it is: value, shape, dtype, second derivative, and others.
+    analytic : float
+        What bprop says.
+    numeric : float
+        What differences of fprop say.
+    error : float
+        Error bar of `numeric`, in the same unit.
+    regime : str
+        The values, shapes and settings at which it was seen.
+    diagnosis : str
+        What the mistake looks like, such as a factor of 2.
+    message : str
+        The whole text.
+    code : str
+        Python that shows the mistake.
+    beyond : str, default ''
+        In which respect it lies beyond the example, if it does.
+    oracle : str, default ''
+        What the gradient was compared with, where that is no difference quotient.
+    backward : str, default 'bprop'
+        What the backward pass is called.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> report = fg.check(np.sin, np.array([0.5]), bprop=lambda grad, output, x: (-grad * np.cos(x),))
+    >>> report.failures[0].child
+    'x'
+    """
 
     box: str
     child: str | None

@@ -1,4 +1,4 @@
-"""What is measured about a mismatch of values, each when it is first asked for, and the form of an excuse."""
+"""Measurements about a mismatch of values, each computed on first use, and the interface of a numerical cause."""
 
 from __future__ import annotations
 

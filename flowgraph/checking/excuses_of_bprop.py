@@ -1,4 +1,4 @@
-"""Excuses that lie in bprop, or in what is around the point: rounding, kinks, small jumps, neighbours."""
+"""Numerical causes of a mismatch in bprop or near the point: rounding, kinks, small jumps, neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Excuses that lie in fprop: where no difference of its values can tell a right gradient from a wrong one."""
+"""Numerical causes of a mismatch in fprop: differences of its values that cannot decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: its layout changes no gradient."""
+"""The memory layout of arguments must not change a gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backward pass answers in a check, written down where the environment names a file.
+"""The results of backward passes in a check, written to a file that an environment variable names.
 
 By this `flowgraph mutate` tells a mutant that fg.check cannot tell from the original.
 """

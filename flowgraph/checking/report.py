@@ -26,12 +26,41 @@ BLIND = (
 
 
 class GradientError(AssertionError):
-    """A bprop is not the gradient of its fprop, or breaks the contract; the text is the report."""
+    """A bprop is not the gradient of its fprop, or breaks the contract; the text is the report.
+
+    Cause: a mistake in bprop, or in fprop. Cure: run the code at the end of the report, which shows it.
+    """
 
 
 @dataclass
 class Report:
-    """`verdict` is pass, fail or undecided. `resolution` is the relative error that would have been seen."""
+    """`verdict` is pass, fail or undecided. `resolution` is the relative error that would have been seen.
+
+    Parameters
+    ----------
+    name, verdict, role : str
+        What was checked, how it went, and what the differentiated inputs are called together.
+    failures : list of Failure
+        What is wrong.
+    warnings, notes : list of str
+        What should be looked at, and what is beyond the contract of the example.
+    skipped : dict of str to int
+        Regimes that were left out, by reason, and how many.
+    resolution, seconds : float
+        Relative error that would have been seen, and how long it took.
+    comparisons, weak, undecided : int
+        Derivatives that were compared, those that could not show an error of that size, and those left undecided.
+    kinks, regimes, evaluations, bprop_calls, seed : int
+        Points where no derivative exists, sets of values, shapes and settings that were tried, calls, the seed.
+    checked, not_differentiated, words : sequence of str
+        What was varied, the inputs whose gradient was not asked for, and what forward and backward pass are called.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.check(fg.Tanh).passed
+    True
+    """
 
     name: str
     verdict: str

@@ -1,4 +1,4 @@
-"""Values that no difference resolves: steps, small jumps, tails in which rounding swallows what is left.
+"""Values that no difference quotient resolves: steps, small jumps, tails below the rounding error.
 
 An iteration that stops at a tolerance jumps by that much wherever it takes one turn more: between two jumps it is
 smooth, with the slope of so many turns, and only across many of them with the slope of what it goes to.

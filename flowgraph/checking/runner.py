@@ -1,4 +1,4 @@
-"""Calls of the code under test: counted, shielded, with its random state put back before every fprop."""
+"""Calls of the code under test: counted, with exceptions caught and the random state restored before every fprop."""
 
 from __future__ import annotations
 

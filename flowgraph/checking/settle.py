@@ -1,4 +1,4 @@
-"""Settles whether what looks wrong is: every excuse for which a right bprop can look wrong is tried first."""
+"""Rules out numerical causes, excuse by excuse, before a mismatch is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that fprop and bprop are given may be written to: looked at in every regime, at the first call of each."""
+"""fprop and bprop must not write to their arguments: checked in every regime, at the first call of each."""
 
 from __future__ import annotations
 

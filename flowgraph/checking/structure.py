@@ -1,4 +1,4 @@
-"""What an example's arrays have in common that random ones lack: a contract its author may rely on silently."""
+"""Structure that the arrays of an example share and random ones lack: a contract its author may rely on."""
 
 from __future__ import annotations
 

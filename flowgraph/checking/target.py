@@ -37,24 +37,64 @@ def in_double(x: object) -> object:
 class Target:
     """One operation to check.
 
-    fprop(*inputs) gives an array, a number, or a tuple of them; bprop(grad, output, *inputs) gives one gradient
-    per input. `differentiated` are the positions of the inputs whose gradient is compared, `constant` those whose
-    gradient must be None although they are floats. `domain` bounds the values of an input by position, `kinks` are
-    values where a slope may jump, `valid` says whether derived inputs are still within the contract. `second` is the
-    bprop of bprop, `second(grads, gradients, grad, output, *inputs)`, with one gradient per argument of bprop.
-    `code` are the functions in which branches and thresholds are looked for. `strict_types` makes a gradient wider than
-    its float32 input a failure instead of a warning. `definition` are the lines of Python that define fprop and bprop
-    in the code that reproduces a mistake, where the functions do not tell themselves. `may_share`: a
-    gradient may share memory with what was given, since nobody will write to it. The last `defaulted` inputs are
-    keywords of fprop and bprop with a default, for which bprop returns nothing. The first `arriving` inputs are
-    themselves incoming gradients, of a bprop that is checked as an operation. `annotations` are the types of
-    inputs by name: settings of another type are outside of the contract. `role` is what the differentiated inputs are
-    called together, such as parameters; `beside` names what the operation reads and no gradient is asked of. The inputs
-    at `fixed_shapes` have no other shape than in the example, since it is bound to what is not among the inputs, as of
-    the parameters of a layer. `has_more_examples` says that an input without elements is checked in another example,
-    as those of a box, so that it counts as none that was missed. `none_leaves_out` says that a gradient of None is the
-    answer that none is meant to be asked for, as by the targets of a loss, and not that it is 0. `many` evaluates
-    fprop for stacks of inputs (see `flowgraph.checking.batches`).
+    Parameters
+    ----------
+    fprop : function
+        `fprop(*inputs)` gives an array, a number, or a tuple of them.
+    bprop : function
+        `bprop(grad, output, *inputs)` gives one gradient per input.
+    inputs : tuple
+        The example.
+    names : tuple of str
+        Names of the inputs.
+    name : str
+        Name of the operation.
+    differentiated : tuple of int
+        Positions of the inputs whose gradient is compared.
+    constant : frozenset of int
+        Positions of those whose gradient must be None although they are floats.
+    domain : mapping of int to (float, float)
+        Bounds of the values of an input, by position.
+    kinks : tuple of float
+        Values at which a slope may jump.
+    valid : function, optional
+        It says whether derived inputs are still within the contract.
+    second : function, optional
+        The bprop of bprop, `second(grads, gradients, grad, output, *inputs)`, with one gradient per argument of bprop.
+    code : tuple of function
+        Functions in which branches and thresholds are looked for.
+    strict_types : bool
+        Whether a gradient wider than its float32 input is a failure, and not a warning.
+    definition : tuple of str
+        Lines of Python that define fprop and bprop in the code that reproduces a mistake.
+    may_share : bool
+        Whether a gradient may share memory with what was given, since nobody will write to it.
+    defaulted : int
+        Number of last inputs that are keywords with a default, for which bprop returns nothing.
+    arriving : int
+        Number of first inputs that are incoming gradients, of a bprop that is checked as an operation.
+    annotations : mapping of str to type
+        Types of inputs; settings of another type are outside of the contract.
+    role : str
+        What the differentiated inputs are called together, such as parameters.
+    beside : tuple of str
+        What the operation reads and no gradient is asked of.
+    fixed_shapes : frozenset of int
+        Positions of inputs whose shape is bound to what is not among the inputs, as of the parameters of a layer.
+    has_more_examples : bool
+        Whether an input without elements is checked in another example.
+    none_leaves_out : bool
+        Whether a gradient of None means that none is to be asked for, and not that it is 0.
+    many : function, optional
+        It evaluates fprop for stacks of inputs (see `flowgraph.checking.batches`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph.checking import Target, check_target
+    >>> target = Target(np.exp, lambda grad, h, x: (grad * h,), (np.array([0.5]),), ("x",), "exp", (0,))
+    >>> check_target(target).verdict
+    'pass'
     """
 
     fprop: Callable[..., Any]

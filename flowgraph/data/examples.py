@@ -20,6 +20,26 @@ class Examples:
     `columns` names the columns of x, `name` the set in errors. What is not finite, does not fit or is out of range is
     refused with its row and column, counted from 0 as in NumPy. Unpacks as `x, y = examples`.
 
+    Parameters
+    ----------
+    x : array_like, shape (N, ...)
+        Inputs, one row per example.
+    y : array_like, shape (N,) or (N, D)
+        Labels from 0, as whole numbers, or targets as floats.
+    columns : tuple of str, default ()
+        Names of the columns of x.
+    classes : tuple of str, default ()
+        Names of the classes; none for targets that are numbers.
+    name : str, default 'examples'
+        What errors call the set.
+
+    Raises
+    ------
+    DataError
+        If a value is not finite, a label is no class, or the numbers of rows differ.
+
+    Examples
+    --------
     >>> from flowgraph.data import Examples
     >>> Examples([[0.0, 1.0], [1.0, 0.0]], [0, 1], classes=("no", "yes"))
     <Examples: 2 rows of 2 columns, 2 classes>

@@ -9,13 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.data.bundled import BUNDLED
 from flowgraph.data.examples import Examples
+from flowgraph.data.targets import read_targets
 from flowgraph.data.toys import circles, moons, spirals
 from flowgraph.errors import DataError
 from flowgraph.saving.room import check_room
@@ -35,6 +35,31 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
 
     `target` is the column, or the array in an NPZ, that is to be predicted. `kind` says what the targets are: classes
     or numbers; "auto" takes texts and whole numbers for classes.
+
+    Parameters
+    ----------
+    source : str
+        The path of a .csv, .tsv or .npz file, or the name of a set, such as 'digits' or 'moons'.
+    target : str, optional
+        The column or array that is to be predicted; needed for a file.
+    kind : {'auto', 'classes', 'numbers'}, default 'auto'
+        What the targets are; 'auto' takes texts and whole numbers for classes.
+
+    Returns
+    -------
+    examples of flowgraph.data
+        Inputs and targets.
+
+    Raises
+    ------
+    DataError
+        If `source` is neither a file nor a known set, or has no such target.
+
+    Examples
+    --------
+    >>> from flowgraph.data import load_examples
+    >>> load_examples("iris")
+    <Examples: 150 rows of 4 columns, 3 classes>
     """
     if kind not in KINDS:
         raise DataError(f"load_examples: found kind={kind!r}, needs one of {', '.join(KINDS)}")
@@ -56,6 +81,29 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
 
     Commas, semicolons or tabs, whichever the first line has most of.
 
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    target : str
+        Name of the column that is to be predicted.
+    kind : {'auto', 'classes', 'numbers'}, default 'auto'
+        What the targets are; 'auto' takes texts and whole numbers for classes.
+
+    Returns
+    -------
+    examples of flowgraph.data
+        The other columns as floats, and the targets.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or a cell is empty or no number; its row and column are named.
+    MissingPathError
+        If there is no such file.
+
+    Examples
+    --------
     >>> import pathlib, tempfile
     >>> from flowgraph.data import load_csv
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "fruit.csv"
@@ -81,7 +129,35 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
 
 
 def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
-    """The numbers of these columns of a CSV file, in this order; other columns may stand beside them."""
+    """The numbers of these columns of a CSV file, in this order; other columns may stand beside them.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    columns : sequence of str
+        Names of the columns, in the order that is wanted.
+
+    Returns
+    -------
+    ndarray, shape (N, len(columns))
+        The numbers.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or a cell is empty or no number.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from flowgraph.data import load_inputs
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fruit.csv"
+    >>> _ = path.write_text("weight,round\\n120,1\\n90,0\\n")
+    >>> load_inputs(path, ["round", "weight"])
+    array([[  1., 120.],
+           [  0.,  90.]])
+    """
     header, rows, lines = rows_of(Path(path))
     missing = [column for column in columns if column not in header]
     if missing:
@@ -91,7 +167,38 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
 
 
 def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
-    """Two arrays of an .npz file: `target`, and `inputs`, which may be left out if there is only one other array."""
+    """Two arrays of an .npz file: `target`, and `inputs`, which may be left out if there is only one other array.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    target : str
+        Name of the array that is to be predicted.
+    inputs : str, optional
+        Name of the array of inputs; it may be left out if there is only one other array.
+    kind : {'auto', 'classes', 'numbers'}, default 'auto'
+        What the targets are; 'auto' takes texts and whole numbers for classes.
+
+    Returns
+    -------
+    examples of flowgraph.data
+        Inputs and targets.
+
+    Raises
+    ------
+    DataError
+        If an array is missing, or the file is none of NumPy's.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from flowgraph.data import load_npz
+    >>> path = tempfile.mkdtemp() + "/data.npz"
+    >>> np.savez(path, X=np.eye(3), y=[0, 1, 1])
+    >>> load_npz(path, "y")
+    <Examples: 3 rows of 3 columns, 2 classes>
+    """
     arrays = read_npz(path)
     others = [name for name in arrays if name != target]
     if target not in arrays or (inputs or "") not in ("", *others):
@@ -172,43 +279,3 @@ def _refuse_cell(path: str | os.PathLike[str], line: int, columns: Sequence[str]
                 f"{path}: line {line}, column {column!r}: found {cell!r}, needs a finite number; drop the line, fill "
                 f"the value in, or turn words into numbers (one column per word, 0 or 1)"
             )
-
-
-def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
-    """Labels and the names of their classes, or numbers and no names."""
-    numbers: Any = None
-    try:
-        numbers = values.astype(float)
-    except ValueError:
-        if kind == "numbers":
-            word = next(str(value) for value in values if not _is_number(value))
-            raise DataError(f"{where}: found {word!r}, needs numbers; kind='classes' takes words") from None
-    if numbers is not None and not np.all(np.isfinite(numbers)):
-        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
-        raise DataError(f"{where}: found {numbers[row]} in row {row}, needs finite numbers")
-    whole = numbers is not None and np.array_equal(numbers, np.floor(numbers))
-    if kind == "numbers" or (kind == "auto" and numbers is not None and not whole):
-        return numbers, ()
-    if whole:
-        found, labels = np.unique(numbers, return_inverse=True)
-        classes = tuple(str(int(number)) for number in found)
-    else:
-        found, labels = np.unique(values if values.dtype == object else values.astype(str), return_inverse=True)
-        classes = tuple(map(str, found))
-    if len(classes) < 2:
-        raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")
-    # a class of which most have fewer than three examples is rather a name, a date, or a number in words
-    if kind == "auto" and len(classes) > max(20, len(values) // 3):
-        raise DataError(
-            f"{where}: found {len(classes)} different values in {len(values)} rows; say which they are, "
-            f"kind='classes' or kind='numbers' (--kind)"
-        )
-    return labels, classes
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

@@ -17,6 +17,15 @@ class Standardiser:
 
     Works on arrays and on boxes, so that a saved network can hold it and read raw inputs.
 
+    Parameters
+    ----------
+    mean : ndarray, shape (D,)
+        What is subtracted, in the units of the columns.
+    scale : ndarray, shape (D,)
+        What is divided by, in the units of the columns.
+
+    Examples
+    --------
     >>> from flowgraph.data import Standardiser
     >>> standardise = Standardiser.of([[0.0, 5.0], [2.0, 5.0]])
     >>> standardise([[4.0, 6.0]])

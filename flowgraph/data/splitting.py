@@ -16,7 +16,24 @@ from flowgraph.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples to learn from, examples to choose by, and a test set that opens once."""
+    """Examples to learn from, examples to choose by, and a test set that opens once.
+
+    Parameters
+    ----------
+    train : Examples
+        What parameters are learnt from.
+    valid : Examples
+        What settings are chosen by.
+    test : TestSet
+        What is opened once, at the end.
+
+    Examples
+    --------
+    >>> from flowgraph.data import moons, split
+    >>> parts = split(moons(100), seed=1)
+    >>> len(parts.train), len(parts.valid)
+    (60, 20)
+    """
 
     train: Examples
     valid: Examples
@@ -42,6 +59,26 @@ def split(examples: Examples, *, valid: float = 0.2, test: float = 0.2, stratify
     `valid` and `test` are shares between 0 and 1, or numbers of examples (int). Stratified, each part has the classes
     in the proportions of the whole, as nearly as whole examples allow.
 
+    Parameters
+    ----------
+    examples : Examples
+        What is split.
+    valid : float or int, default 0.2
+        Share of the validation examples, or their number.
+    test : float or int, default 0.2
+        Share of the test examples, or their number.
+    stratify : bool, default False
+        Whether each part has the classes in the proportions of the whole.
+    seed : int, default 0
+        What fixes the order.
+
+    Returns
+    -------
+    Split
+        The parts: train, valid, test.
+
+    Examples
+    --------
     >>> from flowgraph.data import moons, split
     >>> split(moons(100, seed=0), stratify=True, seed=1)
     <Split: 60 to train, 20 to validate, 20 to test>

@@ -28,6 +28,20 @@ class TestSet:
     standardised versions too; with `record`, the path of a file, in other processes as well. The same `model`, a text
     that tells it apart such as a checksum, may be tested again: nothing is chosen by that.
 
+    Parameters
+    ----------
+    examples : Examples
+        The examples.
+    record : str or path, optional
+        A file that says in other processes too whether the set was opened.
+
+    Raises
+    ------
+    TestSetError
+        By `open`, if the set was opened before, for another model.
+
+    Examples
+    --------
     >>> from flowgraph.data import Examples, TestSet
     >>> test = TestSet(Examples([[0.0], [1.0]], [0, 1], classes=("a", "b")))
     >>> test

@@ -14,6 +14,26 @@ from flowgraph.errors import DataError
 def spirals(count: int = 300, *, classes: int = 2, turns: float = 1.0, noise: float = 0.1, seed: int = 0) -> Examples:
     """Arms of a spiral, one per class; the angle grows with the radius.
 
+    Parameters
+    ----------
+    count : int, default 300
+        Number of examples.
+    classes : int, default 2
+        Number of arms.
+    turns : float, default 1.0
+        Turns of each arm.
+    noise : float, default 0.1
+        Standard deviation of the noise.
+    seed : int, default 0
+        What fixes the noise.
+
+    Returns
+    -------
+    examples of flowgraph.data
+        x (count, 2), y from 0 to classes - 1.
+
+    Examples
+    --------
     >>> from flowgraph.data import spirals
     >>> spirals(300, classes=3)
     <Examples: 300 rows of 2 columns, 3 classes>
@@ -26,7 +46,28 @@ def spirals(count: int = 300, *, classes: int = 2, turns: float = 1.0, noise: fl
 
 
 def moons(count: int = 300, *, noise: float = 0.1, seed: int = 0) -> Examples:
-    """Two half circles that reach into each other."""
+    """Two half circles that reach into each other.
+
+    Parameters
+    ----------
+    count : int, default 300
+        Number of examples.
+    noise : float, default 0.1
+        Standard deviation of the noise on each coordinate; the half circles have the radius 1.
+    seed : int, default 0
+        What fixes the noise.
+
+    Returns
+    -------
+    examples of flowgraph.data
+        x (count, 2), y 0 or 1.
+
+    Examples
+    --------
+    >>> from flowgraph.data import moons
+    >>> moons(100)
+    <Examples: 100 rows of 2 columns, 2 classes>
+    """
     y, rng = _labels("moons", count, 2, noise, seed)
     angle = np.pi * rng.random(count)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -35,7 +76,30 @@ def moons(count: int = 300, *, noise: float = 0.1, seed: int = 0) -> Examples:
 
 
 def circles(count: int = 300, *, factor: float = 0.5, noise: float = 0.1, seed: int = 0) -> Examples:
-    """A circle inside another, of `factor` times its radius."""
+    """A circle inside another, of `factor` times its radius.
+
+    Parameters
+    ----------
+    count : int, default 300
+        Number of examples.
+    factor : float, default 0.5
+        Radius of the inner circle; that of the outer one is 1.
+    noise : float, default 0.1
+        Standard deviation of the noise on each coordinate.
+    seed : int, default 0
+        What fixes the noise.
+
+    Returns
+    -------
+    examples of flowgraph.data
+        x (count, 2), y 0 or 1.
+
+    Examples
+    --------
+    >>> from flowgraph.data import circles
+    >>> circles(100)
+    <Examples: 100 rows of 2 columns, 2 classes>
+    """
     y, rng = _labels("circles", count, 2, noise, seed)
     angle = 2 * np.pi * rng.random(count)
     radius = np.where(y == 0, 1.0, factor)

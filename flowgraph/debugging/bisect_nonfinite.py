@@ -1,4 +1,4 @@
-"""Which bad element of what a function read made an element of its result bad: found by trying, not by rules."""
+"""Which non-finite input element made an output element non-finite: found by bisection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `run.explain_nan` answers: the element that went bad first, what fed it, where it went, what helps."""
+"""The result of `run.explain_nan`: the first non-finite element, its inputs, where it went, how to fix it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The usual way out of a NaN or an infinity: what the box that made it declares, or what follows from its domain."""
+"""The usual fix for a NaN or an infinity: what the box declares, or what follows from its domain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `grads.why_zero` answers: where the gradient of a box is lost, and what helps."""
+"""The result of `grads.why_zero`: where the gradient of a box is lost, and how to fix it."""
 
 from __future__ import annotations
 

@@ -38,6 +38,33 @@ def gradient(
     has no derivative: to differentiate it again raises an error that names it, unless `fallback="central differences"`
     is given; then its derivative is that of a difference quotient, with about 9 digits in float64.
 
+    Parameters
+    ----------
+    output : box
+        What is differentiated; a scalar, unless `grad` is given.
+    wrt : box or iterable of boxes
+        With respect to what.
+    grad : box or array_like, optional
+        The cotangent of the output, of its shape; 1 by default.
+    fallback : {'central differences'}, optional
+        How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.
+
+    Returns
+    -------
+    list of Box
+        One gradient per box of `wrt`, of its shape.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If no gradient is defined on the way, such as through integers.
+    UnknownBoxError
+        If the output does not depend on a box of `wrt`.
+    UsageError
+        If the output is no scalar and `grad` is not given.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> x = fg.Input("x")
     >>> dx, = fg.gradient(x * x * x, [x])
@@ -58,6 +85,33 @@ def gradients(
 ) -> list[Box]:
     """The gradient of the sum over outputs of <grad, output>, as boxes; zeros for a box no output depends on, if asked.
 
+    Parameters
+    ----------
+    outputs : sequence of boxes
+        What is differentiated.
+    wrt : box or iterable of boxes
+        With respect to what.
+    grads : sequence of boxes or array_like
+        The cotangent of each output, of its shape.
+    fallback : {'central differences'}, optional
+        How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.
+    unused : {'raise', 'zeros'}, default 'raise'
+        What is done with a box of `wrt` on which no output depends: refuse it, or give zeros.
+
+    Returns
+    -------
+    list of Box
+        One gradient per box of `wrt`, of its shape.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If no gradient is defined on the way, such as through integers.
+    UnknownBoxError
+        If no output depends on a box of `wrt`, unless `unused="zeros"`.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(2,))
     >>> dx, = fg.gradients([np.sin(x), fg.sum(x)], [x], [[1.0, 2.0], 3.0])

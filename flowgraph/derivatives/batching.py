@@ -1,4 +1,4 @@
-"""A graph over rows: boxes that read something with an axis of rows become boxes over all rows at once."""
+"""Batching: boxes that read something with an axis of rows become boxes over all rows at once."""
 
 from __future__ import annotations
 

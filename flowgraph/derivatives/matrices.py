@@ -32,6 +32,29 @@ def jacobian(
     does not depend on them is computed once, and memory grows with the number of rows. An element without a derivative
     (a root of a negative number) is NaN and leaves the zeros beside it.
 
+    Parameters
+    ----------
+    output : box
+        What is differentiated, any shape.
+    wrt : box or iterable of boxes
+        With respect to what.
+    mode : {'rows', 'columns'}, optional
+        Backward from each element of the output, or forward from each element of `wrt`; by default the fewer.
+    fallback : {'central differences'}, optional
+        How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.
+
+    Returns
+    -------
+    list of Box
+        One per box of `wrt`, shape (*output.shape, *box.shape).
+
+    Raises
+    ------
+    UsageError
+        If `mode` is unknown.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(2,))
     >>> J, = fg.jacobian(np.stack([x[0] * x[1], np.sin(x[1])]), [x])
@@ -61,6 +84,22 @@ def hessian(output: Built, wrt: Built | Iterable[Built], *, fallback: Fallback |
     Row and column i belong to the i-th element when the boxes are flattened and joined. The rows of a block are
     evaluated at once; of a block and its mirror image the one with fewer rows is computed, the other is its transpose.
 
+    Parameters
+    ----------
+    output : box
+        A scalar.
+    wrt : box or iterable of boxes
+        With respect to what, n elements together.
+    fallback : {'central differences'}, optional
+        How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.
+
+    Returns
+    -------
+    Box
+        The symmetric matrix, shape (n, n).
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x, y = fg.Input("x", shape=(2,)), fg.Input("y")
     >>> H = fg.hessian(fg.sum(x * x) * y, [x, y])

@@ -1,4 +1,4 @@
-"""A bprop that does not run on boxes, as a box: right at first order, and never silently wrong at second."""
+"""A bprop that does not run on boxes, as a box: correct at first order, refused at second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any box over rows, one row at a time: what serves where no faster rule is known."""
+"""Any box over rows, one row at a time: the fallback where there is no batching rule."""
 
 from __future__ import annotations
 

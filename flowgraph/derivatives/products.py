@@ -20,6 +20,24 @@ from flowgraph.shapes.spec import same, shape_text
 def vjp(output: Built, wrt: Built | Iterable[Built], grad: Value, *, fallback: Fallback | None = None) -> list[Box]:
     """The vector-Jacobian product Jᵀ grad, one box per box of `wrt`: what `bprop` is for a whole graph.
 
+    Parameters
+    ----------
+    output : box
+        What is differentiated, any shape.
+    wrt : box or iterable of boxes
+        With respect to what.
+    grad : box or array_like
+        The cotangent of the output, of its shape.
+    fallback : {'central differences'}, optional
+        How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.
+
+    Returns
+    -------
+    list of Box
+        Jᵀ grad, one part per box of `wrt`, of its shape.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(2,))
     >>> dx, = fg.vjp(x * x, [x], np.array([1.0, 10.0]))
@@ -37,6 +55,24 @@ def jvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: 
     so it reads the values of the graph and nothing of the backward pass; its cost is a small multiple of fprop. It is
     zeros where the output is flat (np.sign, np.floor, the gradient of np.abs).
 
+    Parameters
+    ----------
+    output : box
+        What is differentiated, any shape.
+    wrt : box or iterable of boxes
+        With respect to what.
+    along : box or array_like, or a sequence of such
+        The vector v: one array per box of `wrt`, of its shape.
+    fallback : {'central differences'}, optional
+        How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.
+
+    Returns
+    -------
+    Box
+        J v, of the shape of the output.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(2,))
     >>> slope = fg.jvp(x * x, [x], [np.array([1.0, 10.0])])
@@ -64,6 +100,24 @@ def hvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: 
 
     It costs a small multiple of a gradient, whatever the number of parameters.
 
+    Parameters
+    ----------
+    output : box
+        A scalar.
+    wrt : box or iterable of boxes
+        With respect to what.
+    along : box or array_like, or a sequence of such
+        The vector v: one array per box of `wrt`, of its shape.
+    fallback : {'central differences'}, optional
+        How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.
+
+    Returns
+    -------
+    list of Box
+        The parts of H v, one per box of `wrt`, of its shape.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(2,))
     >>> Hv, = fg.hvp(fg.sum(x * x * x), [x], [np.array([1.0, 0.0])])

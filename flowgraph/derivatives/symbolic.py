@@ -1,4 +1,4 @@
-"""A bprop called on boxes: believed where it is flowgraph's own, held against numbers where it is a user's."""
+"""A bprop called on boxes: trusted for built-in boxes, verified numerically for boxes of users."""
 
 from __future__ import annotations
 

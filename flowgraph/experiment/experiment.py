@@ -33,6 +33,22 @@ class Experiment:
     `predictor` is the graph from raw inputs to probabilities or numbers: it holds the standardisation, so that what is
     saved reads what the user's file has.
 
+    Parameters
+    ----------
+    settings : TrainSettings
+        What fixes the training.
+    examples : Examples, optional
+        The examples; by default those that `settings.source` names.
+    raw : Split, optional
+        Their parts, where they are split already.
+
+    Raises
+    ------
+    UsageError
+        If the settings do not fit the examples.
+
+    Examples
+    --------
     >>> from flowgraph.experiment import Experiment, TrainSettings
     >>> experiment = Experiment(TrainSettings("iris", hidden=(8,), epochs=5))
     >>> history = experiment.trainer().run(5)

@@ -22,7 +22,21 @@ FORMAT = 1
 
 
 class RunFolder:
-    """config.json, history.csv, model.safetensors, checkpoint.safetensors, pictures and report.html of a training."""
+    """config.json, history.csv, model.safetensors, checkpoint.safetensors, pictures and report.html of a training.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder.
+    test_record : str or path, optional
+        The file that says whether the test examples were opened; by default one in the folder.
+
+    Examples
+    --------
+    >>> from flowgraph.experiment import RunFolder
+    >>> RunFolder("run").model.name
+    'model.safetensors'
+    """
 
     def __init__(self, path: str | os.PathLike[str], test_record: Any = None) -> None:
         self.path = Path(path)

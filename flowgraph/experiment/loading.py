@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from flowgraph.data import BUNDLED, Examples, load_examples, split
-from flowgraph.data.files import TOYS, read_targets
+from flowgraph.data.files import TOYS
 from flowgraph.data.preparation import Preparation, without_missing
 from flowgraph.data.tables import read_table
+from flowgraph.data.targets import read_targets
 from flowgraph.errors import DataError
 from flowgraph.experiment.settings import TrainSettings
 

@@ -40,12 +40,58 @@ TYPES: Mapping[str, tuple[type[Any], ...]] = {
 class TrainSettings:
     """What fixes a training: with the same settings and data it ends with the same bits.
 
-    `source` is a .csv, .tsv, .parquet or .npz file, or the name of a bundled set, `target` the column to predict.
-    `hidden` are the sizes of the hidden layers. `learning_rate` None is the usual one of the rule; `decay` is δ in
-    α / (1 + δt). `patience` None trains to the end. `watch` says by what of the validation examples the best epoch is
-    chosen: the objective, which is minimised, the loss without the regularizers, or the error. `batch_size` None takes
-    all. Of a table `drop_missing` leaves out rows that lack a value, `impute`, "mean" or "median", fills values in by
-    those of the training rows, and `one_hot` makes a column of 0 and 1 of each word.
+    Parameters
+    ----------
+    source : str
+        A .csv, .tsv, .parquet or .npz file, or the name of a bundled set.
+    target : str, optional
+        The column to predict.
+    kind : {'auto', 'classes', 'numbers'}, default 'auto'
+        What the targets are.
+    hidden : tuple of int, default (64,)
+        Units of each hidden layer.
+    activation : str, default 'relu'
+        Activation of the hidden layers.
+    dropout : float, default 0.0
+        Probability with which a hidden unit is dropped in training.
+    rule : str, default 'adam'
+        The update rule.
+    learning_rate : float, optional
+        The rate; by default the usual one of the rule.
+    decay : float, default 0.0
+        δ in the rate α / (1 + δt) of update t.
+    batch_size : int or None, default 32
+        Examples of a step; None for all.
+    epochs : int, default 100
+        Largest number of epochs.
+    patience : int or None, default 10
+        Epochs without improvement after which training stops; None trains to the end.
+    watch : {'objective', 'loss', 'error'}, default 'objective'
+        The measure of the validation examples by which the best epoch is chosen.
+    l1, l2 : float, default 0.0
+        Strengths of the penalties on the weights.
+    valid, test : float, default 0.2
+        Shares of the validation and the test examples.
+    stratify : bool, default False
+        Whether each part has the classes in the proportions of the whole.
+    standardise : bool, default True
+        Whether columns are scaled to mean 0 and standard deviation 1 of the training examples.
+    dtype : {'float64', 'float32'}, default 'float64'
+        Dtype of the network.
+    seed : int, default 0
+        What fixes the split, the weights, the order and the draws.
+    drop_missing : bool, default False
+        Whether rows of a table that lack a value are left out.
+    impute : {'none', 'mean', 'median'}, default 'none'
+        What fills missing values in, by the training rows.
+    one_hot : bool, default False
+        Whether each word of a column becomes a column of 0 and 1.
+
+    Examples
+    --------
+    >>> from flowgraph.experiment import TrainSettings
+    >>> TrainSettings("iris", hidden=(16,)).epochs
+    100
     """
 
     source: str

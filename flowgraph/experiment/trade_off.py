@@ -35,6 +35,31 @@ def trade_off(
     first weights, through all epochs. The truth is the target, one row per example with a 1 for its class: what no
     input tells of it counts as squared bias. The test examples stay closed.
 
+    Parameters
+    ----------
+    settings : TrainSettings
+        The settings that stay.
+    name : str
+        The setting that is varied.
+    values : iterable
+        Its values.
+    training_sets : int, default 20
+        Number of resampled training sets.
+    on_training : function, optional
+        It is called before each training.
+
+    Returns
+    -------
+    BiasVariance
+        A decomposition for each value.
+
+    Raises
+    ------
+    UsageError
+        If the setting cannot be varied, since it says what is compared.
+
+    Examples
+    --------
     >>> from flowgraph.experiment import TrainSettings, trade_off
     >>> settings = TrainSettings("moons", epochs=4, learning_rate=0.01)
     >>> found = trade_off(settings, "hidden", [(1,), (16,)], training_sets=4)

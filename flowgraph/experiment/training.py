@@ -26,6 +26,28 @@ class Outcome:
     """What came out: `test_error` is None after an interruption, and where the test set was opened for another model.
 
     Errors are shares of wrong classes, or for numbers the root of the mean squared error in their own unit.
+
+    Parameters
+    ----------
+    history : History
+        What was measured after each epoch.
+    valid_error, test_error : float
+        Errors of the best network on the validation and test examples.
+    classes : tuple of str
+        Names of the classes; none for targets that are numbers.
+    interrupted : bool
+        Whether training was interrupted.
+    note : str, optional
+        What should be known beside.
+    files : tuple of Path, default ()
+        Files that were written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from flowgraph.experiment import TrainSettings, train
+    >>> train(TrainSettings("moons", epochs=2), tempfile.mkdtemp() + "/run").interrupted
+    False
     """
 
     history: History
@@ -49,7 +71,34 @@ def train(
     callbacks: Sequence[Any] = (),
     seconds: float = 5.0,
 ) -> Outcome:
-    """Train into a new folder, alone. A checkpoint is written at most every so many `seconds`, and at the end."""
+    """Train into a new folder, alone. A checkpoint is written at most every so many `seconds`, and at the end.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        What fixes the training.
+    folder : str or path
+        The run folder, which must be new.
+    checks : bool, default True
+        Whether data and model are checked first.
+    callbacks : sequence, default ()
+        Callbacks, as in `fg.fit`.
+    seconds : float, default 5.0
+        Least time between two checkpoints, in seconds.
+
+    Returns
+    -------
+    Outcome
+        Errors, history, and the files that were written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from flowgraph.experiment import TrainSettings, train
+    >>> outcome = train(TrainSettings("moons", epochs=2), tempfile.mkdtemp() + "/run")
+    >>> len(outcome.history)
+    2
+    """
     experiment = Experiment(settings)
     run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
     with run.held():
@@ -59,7 +108,33 @@ def train(
 def resume_training(
     folder: str | PathLike[str], *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0
 ) -> Outcome:
-    """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted."""
+    """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted.
+
+    Parameters
+    ----------
+    folder : str or path
+        The run folder.
+    epochs : int, optional
+        Another largest number of epochs.
+    callbacks : sequence, default ()
+        Callbacks, as in `fg.fit`.
+    seconds : float, default 5.0
+        Least time between two checkpoints, in seconds.
+
+    Returns
+    -------
+    Outcome
+        Errors, history, and the files that were written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from flowgraph.experiment import TrainSettings, resume_training, train
+    >>> folder = tempfile.mkdtemp() + "/run"
+    >>> _ = train(TrainSettings("moons", epochs=2), folder)
+    >>> len(resume_training(folder, epochs=3).history)
+    3
+    """
     run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
     run.read()  # what is no run stays as it is
     with run.held():

@@ -31,6 +31,11 @@ def difference_errors(function: Any, at: float = 1.0) -> Figure:
     Figure
         `data` has the arrays "step", "one-sided" and "central".
 
+    Raises
+    ------
+    UsageError
+        If the function gives no scalar box.
+
     References
     ----------
     Larochelle, Training neural networks, "gradient checking".

@@ -18,6 +18,17 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#A8437A", "#E69F00", "#7B8794")
 class Figure:
     """A picture by matplotlib and the numbers in it, `data`; a notebook shows it.
 
+    Parameters
+    ----------
+    draw : function
+        It draws on a figure of matplotlib.
+    data : mapping of str to array
+        The numbers that are shown.
+    size : (float, float), default (6.2, 4)
+        Width and height in inches.
+
+    Examples
+    --------
     >>> from flowgraph import figures, schedules
     >>> shown = figures.learning_rates({"α/t": schedules.InverseTime(0.1, delta=1.0)}, updates=3)
     >>> shown.data["α/t"].round(3)

@@ -38,6 +38,11 @@ def permuted_units(mlp: MLP, loss: Box, data: Any, seed: int = 0, points: int = 
     Figure
         `data` has "share" from 0 to 1 and "loss".
 
+    Raises
+    ------
+    UsageError
+        If the network has no hidden layer.
+
     References
     ----------
     Larochelle, Training neural networks, "local optimum, global optimum, and plateau".

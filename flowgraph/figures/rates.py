@@ -28,6 +28,11 @@ def learning_rates(schedules: Mapping[str, Schedule], updates: int = 1000) -> Fi
     Figure
         Its `data` has an array of the rates by name.
 
+    Raises
+    ------
+    UsageError
+        If there is no schedule.
+
     References
     ----------
     Larochelle, Training neural networks, "learning rate"; Robbins and Monro 1951.

@@ -37,6 +37,11 @@ def shrinkage(x: Any, y: Any, factors: Sequence[float] | None = None) -> Figure:
     Figure
         `data` has "factors", and under "L1" and "L2" an array (factors, D) of weights.
 
+    Raises
+    ------
+    DataError
+        If x and y do not fit each other.
+
     References
     ----------
     Larochelle, Training neural networks, "regularization"; Parikh and Boyd 2014, Proximal algorithms.

@@ -56,6 +56,11 @@ def loss_surface(
         `data` has "paths" (by method an array (steps + 1, 2) of coordinates), "losses" (by method), "grid" (the two
         axes), "surface" and "model" (points, points).
 
+    Raises
+    ------
+    UsageError
+        If the loss is no scalar, or a method is unknown.
+
     References
     ----------
     Larochelle, Training neural networks, "Newton's method"; Li et al. 2018, Visualizing the loss landscape of

@@ -1,18 +1,13 @@
 """Derivatives of Python functions written in NumPy, as functions; `vmap`, a function of one example over many.
 
 Each of these takes a function and gives another, called as the first is; arguments may be arrays, floats, and dicts,
-lists, tuples and dataclasses of them, and gradients come in the same containers. All take the same settings:
-
-- `argnums` says by which positional arguments: a place, or a tuple of places for a tuple of gradients. autograd's name
-  for it, `argnum`, is taken too.
-- `seed` repeats what `fg.Random` and `fg.dropout` in the function draw; without it every call draws anew.
-- `cache=False` calls the function in every call, where it reads something that cannot be seen from its code.
-- `fallback="central differences"` is for what has no second derivative, as in `fg.gradient`.
+lists, tuples and dataclasses of them, and gradients come in the same containers. The settings are the same for all, and
+described by each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flowgraph.box.random_draws import Seed
@@ -21,6 +16,7 @@ from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.custom import checkpoint, custom_vjp
+from flowgraph.functional.described import described, read_argnums
 from flowgraph.functional.flat import flatten, flatten_func
 from flowgraph.functional.mapping import vmap
 from flowgraph.functional.trace import trace
@@ -62,6 +58,7 @@ _CALLED_HERE = {
 """Names of other libraries that stand for what is here under another."""
 
 
+@described("Called as `f`, it gives the gradient, in the container of the argument.")
 def grad(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -78,9 +75,10 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return Derived(f, _argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed, cache)
+    return Derived(f, read_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed, cache)
 
 
+@described("Called as `f`, it gives the pair (value, gradient).")
 def value_and_grad(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -90,12 +88,19 @@ def value_and_grad(
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
-    """The value and the gradient, for the price of one run."""
+    """The value and the gradient, for the price of one run.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import value_and_grad
+    >>> value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    """
     return Derived(
-        f, _argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed, cache
+        f, read_argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed, cache
     )
 
 
+@described("Called as `f`, it gives the derivatives, of the shape of the argument.")
 def elementwise_grad(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -113,10 +118,11 @@ def elementwise_grad(
     array([1., 1.])
     """
     return Derived(
-        f, _argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed, cache
+        f, read_argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed, cache
     )
 
 
+@described("Called as `f`, it gives the array of derivatives, shape (*result.shape, *argument.shape).")
 def jacobian(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -126,10 +132,18 @@ def jacobian(
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
-    """All derivatives of the result, of shape (*result.shape, *argument.shape)."""
-    return Derived(f, _argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed, cache)
+    """All derivatives of the result, of shape (*result.shape, *argument.shape).
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import jacobian
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return Derived(f, read_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed, cache)
 
 
+@described("Called as `f`, it gives the second derivatives, shape (*argument.shape, *argument.shape).")
 def hessian(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -139,10 +153,18 @@ def hessian(
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
-    """The second derivatives of a scalar, of shape (*argument.shape, *argument.shape); of containers, by pairs."""
-    return Derived(f, _argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed, cache)
+    """The second derivatives of a scalar, of shape (*argument.shape, *argument.shape); of containers, by pairs.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import hessian
+    >>> hessian(lambda x: np.prod(x))(np.array([2.0, 3.0]))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    return Derived(f, read_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed, cache)
 
 
+@described("Called with the arguments of `f`, then a cotangent of the shape of the result, it gives Jᵀ times that.")
 def vjp(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -152,10 +174,17 @@ def vjp(
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
-    """The vector-Jacobian product: a function of the arguments, then of a vector of the shape of the result."""
-    return Derived(f, _argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed, cache)
+    """The vector-Jacobian product: a function of the arguments, then of a vector of the shape of the result.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import vjp
+    >>> vjp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 10.0]))
+    array([ 2., 60.])
+    """
+    return Derived(f, read_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed, cache)
 
 
+@described("Called with the arguments of `f`, then a vector like the argument, it gives J times that.")
 def jvp(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -172,9 +201,10 @@ def jvp(
     >>> jvp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
     array([2., 0.])
     """
-    return Derived(f, _argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed, cache)
+    return Derived(f, read_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed, cache)
 
 
+@described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
 def hvp(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -184,10 +214,17 @@ def hvp(
     cache: bool = True,
     **unknown: Any,
 ) -> Derived:
-    """The Hessian-vector product: a function of the arguments, then of a vector like those that are differentiated."""
-    return Derived(f, _argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed, cache)
+    """The Hessian-vector product: a function of the arguments, then of a vector like those that are differentiated.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import hvp
+    >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
+    array([6., 0.])
+    """
+    return Derived(f, read_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed, cache)
 
 
+@described("Called as `f`, it gives the pair (gradient, second result).")
 def grad_and_aux(
     f: Function,
     argnums: Any = 0,
@@ -204,10 +241,11 @@ def grad_and_aux(
     >>> grad_and_aux(lambda x: (np.sum(x**2), {"largest": np.max(x)}))(np.array([1.0, 2.0]))
     (array([2., 4.]), {'largest': np.float64(2.0)})
     """
-    places = _argnums("grad_and_aux", argnums, unknown)
+    places = read_argnums("grad_and_aux", argnums, unknown)
     return Derived(f, places, transforms.grad_and_aux, False, fallback, seed, cache)
 
 
+@described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
 def hessian_vector_product(f: Function, argnums: Any = 0, **settings: Any) -> Derived:
     """`hvp` under the name that autograd has for it: a function of the arguments, then of the vector.
 
@@ -219,10 +257,9 @@ def hessian_vector_product(f: Function, argnums: Any = 0, **settings: Any) -> De
     return hvp(f, argnums, **settings)
 
 
+@described("Called as `f`, it gives the pair (function of a cotangent, value).")
 def make_vjp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., tuple[Function, Any]]:
     """At some arguments: the function from a vector to the vector-Jacobian product, and the value.
-
-    The settings are those of `vjp`.
 
     >>> import numpy as np
     >>> from flowgraph.functional import make_vjp
@@ -238,10 +275,9 @@ def make_vjp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., tu
     return at
 
 
+@described("Called as `f`, it gives a function of a vector, which gives the pair (value, J times the vector).")
 def make_jvp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., Function]:
     """At some arguments: the function from a vector to the value and the Jacobian-vector product.
-
-    The settings are those of `jvp`.
 
     >>> import numpy as np
     >>> from flowgraph.functional import make_jvp
@@ -254,18 +290,6 @@ def make_jvp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., Fu
         return lambda vector: (f(*args, **keywords), derived(*args, vector, **keywords))
 
     return at
-
-
-def _argnums(who: str, argnums: Any, unknown: Mapping[str, Any]) -> Any:
-    """The places that are differentiated by, also under autograd's name; any other keyword is refused."""
-    for name in unknown:
-        if name != "argnum":
-            raise UsageError(f"{who}: found {name}=, needs argnums=, fallback=, seed= or cache=")
-    if "argnum" not in unknown:
-        return argnums
-    if argnums != 0:
-        raise UsageError(f"{who}: found argnums={argnums!r} and argnum={unknown['argnum']!r}, needs one of them")
-    return unknown["argnum"]
 
 
 def __getattr__(name: str) -> Any:

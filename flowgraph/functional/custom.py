@@ -130,6 +130,11 @@ def custom_vjp(f: Function | None = None, *, bprop: Function | None = None, shap
         `shape(*arguments)` is the shape of the one result, of arguments with shapes and no values. Without it the shape
         is found by calling `f` on arrays of the shapes of the arguments, with numbers that are not theirs.
 
+    Returns
+    -------
+    CustomVjp
+        A function that is called as `f` is; without `f`, a decorator.
+
     Raises
     ------
     UsageError
@@ -156,6 +161,18 @@ def checkpoint(f: Function) -> CustomVjp:
 
     It saves memory for time: of `f` only arguments and result stay. Values and gradients are those of `f`.
 
+    Parameters
+    ----------
+    f : function
+        Written in NumPy.
+
+    Returns
+    -------
+    CustomVjp
+        A function that is called as `f` is.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from flowgraph.functional import checkpoint, grad
     >>> layer = checkpoint(lambda x: np.tanh(np.tanh(x)))

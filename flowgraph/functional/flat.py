@@ -1,4 +1,4 @@
-"""A container of arrays as one vector, for optimisers that know nothing else, and back."""
+"""A container of arrays as one vector, for optimisers that take vectors, and back."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def flatten(value: Any) -> tuple[Any, Callable[[Any], Any]]:
     >>> unflatten(np.arange(5.0))["W"]
     array([[0., 1.],
            [2., 3.]])
+
+    Raises
+    ------
+    ShapeError
+        By `unflatten`, if the vector has another number of elements.
     """
     leaves: list[Any] = []
     build = _taken_apart(value, leaves)
@@ -59,6 +64,24 @@ def flatten_func(f: Callable[..., Any], example: Any) -> tuple[Callable[..., Any
 
     What `f` returns becomes a vector too, of one entry where it is a number.
 
+    Parameters
+    ----------
+    f : function
+        A function of a container.
+    example : array, number, or container of such
+        What it is called with.
+
+    Returns
+    -------
+    function : function
+        `f` as a function of a vector.
+    unflatten : function
+        It makes the container of a vector.
+    start : ndarray, shape (n,)
+        The example as a vector.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from flowgraph.functional import flatten_func, grad
     >>> f, unflatten, start = flatten_func(lambda p: p["a"] * p["b"], {"a": 2.0, "b": 3.0})

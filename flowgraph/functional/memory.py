@@ -1,4 +1,4 @@
-"""Calls that need not be made: what they would build is known, as long as nothing that the function reads changes."""
+"""A cache of traced graphs: a call is skipped while nothing that the function reads has changed."""
 
 from __future__ import annotations
 

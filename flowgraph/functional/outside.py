@@ -1,4 +1,4 @@
-"""What a function reads besides its arguments, to see when it is no longer the same."""
+"""Detects changes of what a function reads besides its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graphs that came of the calls of a function: found again by what a call built; the last ones are kept."""
+"""A cache of graphs by what a call built; the most recent ones are kept."""
 
 from __future__ import annotations
 

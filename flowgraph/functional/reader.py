@@ -1,4 +1,4 @@
-"""Follows a script: where a call goes as the one that was noted, boxes are copied.
+"""Replays a recorded script of NumPy calls: boxes are copied as long as the calls agree.
 
 The functions of a call are compared with the notes; where they are the same, on boxes that came about in the same way,
 what came of them is copied. From the first difference on everything is built as ever.

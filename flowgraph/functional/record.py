@@ -1,4 +1,4 @@
-"""What a call of a function built of boxes: a key, equal for equal graphs, and what differs from call to call."""
+"""The key of what a call built, equal for equal graphs, and the values that differ from call to call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a call went: which functions of NumPy were called on which boxes, and what came of it.
+"""A recording of a call: which NumPy functions were called on which boxes, and the results.
 
 To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. Another call
 that goes the same way may copy what came of it.

@@ -1,4 +1,4 @@
-"""What gives the same in each call: modules, types and names that a function may use without being called anew."""
+"""Objects that are treated as constant: modules, types and names that a function may use without a new trace."""
 
 from __future__ import annotations
 

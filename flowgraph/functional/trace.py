@@ -25,6 +25,27 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
     Control flow that asks a box for its value is refused, since the graph would follow one branch only. A derivative
     (`fg.trace(grad(f), x=X)`) is a function too; the vector of vjp, jvp and hvp may have any name.
 
+    Parameters
+    ----------
+    f : function
+        Written in NumPy; it is called once, on boxes.
+    shapes : dict of str to tuple, optional
+        Shapes with names for sizes that vary, by argument.
+    **examples
+        Arguments by name; arrays in them become inputs.
+
+    Returns
+    -------
+    Graph
+        Its outputs are what `f` returns.
+
+    Raises
+    ------
+    UsageError
+        If the result does not depend on an array, or a shape does not fit its example.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> graph = fg.trace(lambda x, w: np.tanh(x @ w), {"x": ("N", 3)}, x=np.ones((2, 3)), w=np.ones(3))
     >>> graph.inputs[0]

@@ -1,4 +1,4 @@
-"""The sweep of a run: on arrays, with the postconditions of debug mode, and anew where it has met a NaN."""
+"""The backward sweep on arrays, with the postconditions of debug mode, repeated with masks where it meets a NaN."""
 
 from __future__ import annotations
 

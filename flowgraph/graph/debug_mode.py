@@ -1,4 +1,4 @@
-"""Debug mode: the postconditions that are too dear for every run are executed."""
+"""Debug mode: postconditions that are too expensive for every run are checked."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ def debug(on: bool = True) -> Iterator[None]:
 
     The environment variable FLOWGRAPH_DEBUG=1 turns it on for a whole process.
 
+    Parameters
+    ----------
+    on : bool, default True
+        Whether the checks are made inside; False turns them off in a part.
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> x = fg.Input("x", shape=("N",))
     >>> with fg.debug():

@@ -1,4 +1,4 @@
-"""From what a user gives to a graph to the values of its leaves: dtype, shape, and the sizes that names stand for."""
+"""Conversion of what a user gives to values of leaves: dtype, shape, and the sizes that names stand for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who makes graphs of the functions and networks of other libraries: each registers itself, before it is imported."""
+"""A registry of converters from functions and networks of other libraries, filled without importing these."""
 
 from __future__ import annotations
 

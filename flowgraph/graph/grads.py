@@ -15,7 +15,18 @@ from flowgraph.printable import printable
 
 
 class Grads(ExplainedGrads, Mapping[Any, Array]):
-    """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes."""
+    """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes.
+
+    Gradients are made by `Run.bprop`, and not by hand.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> w = fg.Parameter([1.0, 2.0], name="w")
+    >>> grads = fg.Graph(fg.sum(w * w)).fprop().bprop()
+    >>> grads[w].tolist(), [box.name for box in grads]
+    ([2.0, 4.0], ['w'])
+    """
 
     def __init__(
         self, graph: Topology, grads: dict[Box, Any], wrt: tuple[Box, ...], values: list[Any], seeds: list[Any]

@@ -33,6 +33,22 @@ class Graph(CachedSteps, DrawnGraph):
     which holds the values; the run's `bprop` visits them in the reverse order. The graph itself never changes.
     `along` are boxes that the outputs read, in the order in which they are wanted early.
 
+    Parameters
+    ----------
+    *outputs : Box
+        The boxes whose values are wanted; everything that they read belongs to the graph.
+    along : iterable of Box, default ()
+        Boxes that the outputs read, in the order in which they are wanted early.
+
+    Raises
+    ------
+    UsageError
+        If there is no output, or one is no box.
+    DuplicateNameError
+        If two inputs or two parameters have one name.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=("N", 2))
     >>> w = fg.Parameter([1.0, -1.0], name="w")
@@ -119,6 +135,16 @@ class Run(ExplainedRun):
     """What `Graph.fprop` computed: `run[box]` or `run["name"]` is a value, `run.bprop()` gives the gradients.
 
     A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
+
+    A run is made by `Graph.fprop`, and not by hand.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> w = fg.Parameter([1.0, 2.0], name="w")
+    >>> run = fg.Graph(fg.sum(w * w)).fprop()
+    >>> float(run), run["w"].tolist(), run.bprop()["w"].tolist()
+    (5.0, [1.0, 2.0], [2.0, 4.0])
     """
 
     def __init__(

@@ -15,6 +15,23 @@ def opened(box: Box) -> Graph:
 
     A box whose fprop is one call of NumPy, or does not run on boxes, stands in its graph alone.
 
+    Parameters
+    ----------
+    box : Box
+        The box that is looked into.
+
+    Returns
+    -------
+    Graph
+        What its fprop builds when it is called on boxes.
+
+    Raises
+    ------
+    UsageError
+        If the argument is no box.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> h, W, b = fg.Input("h", shape=("N", 3)), fg.Input("W", shape=(3, 2)), fg.Input("b", shape=(2,))
     >>> [type(part).__name__ for part in fg.opened(fg.Affine(h, W, b)) if part.children]

@@ -26,12 +26,24 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Any:
 
     Parameters
     ----------
-    subject
-        A `Graph`, a box, a list of boxes, a plan, or a function: of NumPy, of PyTorch (or an `nn.Module`), of JAX.
-    *examples_and_path
+    subject : Graph, Box, list of Box, Plan or function
+        What is drawn; a function may be one of NumPy, PyTorch (or an `nn.Module`) or JAX.
+    *examples_and_path : array_like, then str or path
         What a function is called with, then the path, whose suffix says the format: .svg, .png, .pdf, .html or .dot.
     **settings
         Those of `Graph.render`: `view`, `run`, `grads`, `collapse`, `theme`, `engine` and others.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    UsageError
+        If the suffix of the path is no format.
+    RenderError
+        If a program or package is missing that the format needs.
 
     Examples
     --------

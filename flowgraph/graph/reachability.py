@@ -1,4 +1,4 @@
-"""Which boxes lead from the outputs to what a gradient is asked for, and where a path is cut."""
+"""Reachability: which boxes lead from the outputs to `wrt`, and where a path is cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrives at the outputs: the gradients that a backward pass begins with."""
+"""The cotangents of the outputs, with which a backward pass begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backward sweep: each bprop in reverse order, broadcasting undone and fan-out added up, on arrays or on boxes."""
+"""The backward sweep: each bprop in reverse order, un-broadcasting and accumulation, on arrays or on boxes."""
 
 from __future__ import annotations
 

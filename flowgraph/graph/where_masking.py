@@ -1,4 +1,4 @@
-"""A branch that is not taken gets an exact 0: no NaN of np.log(0) behind np.where leaks into a gradient."""
+"""A branch that np.where does not take gets a gradient of exactly 0, so no NaN of it leaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule makes: of the shape and dtype that the other library gives, with settings as one would write them."""
+"""Checks and conversions of what a conversion rule returns: shape and dtype of the other library."""
 
 from __future__ import annotations
 

@@ -27,6 +27,13 @@ _STRANGE = re.compile(r"[^\w.\-/ ]", re.ASCII)
 class TensorBoard(Callback):
     """Writes event files into a folder, which `tensorboard --logdir` shows.
 
+    Parameters
+    ----------
+    folder : str or path
+        Where the event files are written.
+
+    Examples
+    --------
     >>> from flowgraph.interop.loggers import TensorBoard
     >>> board = TensorBoard("runs/first")            # fg.fit(..., callbacks=[board])
     """
@@ -63,6 +70,13 @@ class MLflow(Callback):
     `settings` is given to `mlflow.start_run` for a run of its own: `MLflow(run_name="first", tags={"data": "iris"})`.
     The settings of the training are logged as parameters.
 
+    Parameters
+    ----------
+    **settings
+        What `mlflow.start_run` takes.
+
+    Examples
+    --------
     >>> from flowgraph.interop.loggers import MLflow
     >>> logger = MLflow(run_name="first")            # fg.fit(..., callbacks=[logger])
     """
@@ -95,6 +109,13 @@ class WandB(Callback):
 
     `settings` is given to `wandb.init` for a run of its own: `WandB(project="iris", mode="offline")`.
 
+    Parameters
+    ----------
+    **settings
+        What `wandb.init` takes.
+
+    Examples
+    --------
     >>> from flowgraph.interop.loggers import WandB
     >>> logger = WandB(project="iris")               # fg.fit(..., callbacks=[logger])
     """

@@ -1,4 +1,4 @@
-"""A loop of loops: only the carries between segments are kept for the backward pass, which runs each one again."""
+"""Checkpointing: only carries between segments are stored, and the backward pass reruns each segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which values of a step are stacked for the reverse loop, so that it need not compute them again."""
+"""Which values of a step are stored for the reverse loop, and not recomputed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which mutants fg.check cannot tell from the original: they pass, and answer like it all that both are asked."""
+"""Equivalent mutants: those that fg.check passes with the gradients of the original."""
 
 from __future__ import annotations
 

@@ -17,6 +17,32 @@ class Mutant:
     """One wrong backward pass: of which class or function, what kind of mistake, on which line.
 
     `backward` is its whole name, `MyBox.bprop`; `source` is the whole source that has it.
+
+    Parameters
+    ----------
+    file : Path
+        The file that has the backward pass.
+    box : str
+        The class or function.
+    kind : str
+        What kind of mistake it is.
+    line : int
+        Line of the change, counted from 1.
+    diff : str
+        The change as a unified diff.
+    source : str
+        The whole source with the mistake.
+    backward : str
+        Whole name of the backward pass, `MyBox.bprop`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from flowgraph.mutation import mutants_of
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "boxes.py"
+    >>> _ = file.write_text("class A:\\n    def bprop(self, grad, h, a):\\n        return (grad * h,)\\n")
+    >>> mutants_of(file)[0].backward
+    'A.bprop'
     """
 
     file: Path
@@ -32,7 +58,32 @@ class Mutant:
 
 
 def mutants_of(file: Path) -> list[Mutant]:
-    """Every mutant of every backward pass that is written in the file."""
+    """Every mutant of every backward pass that is written in the file.
+
+    Parameters
+    ----------
+    file : Path
+        A file of Python.
+
+    Returns
+    -------
+    list of Mutant
+        In the order of the source.
+
+    Raises
+    ------
+    UsageError
+        If the file is no Python.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from flowgraph.mutation import mutants_of
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "boxes.py"
+    >>> _ = file.write_text("class A:\\n    def bprop(self, grad, h, a):\\n        return (grad * h,)\\n")
+    >>> len(mutants_of(file)) > 1
+    True
+    """
     source = file.read_text(encoding="utf-8")
     try:
         tree = ast.parse(source)

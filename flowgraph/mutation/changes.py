@@ -1,4 +1,4 @@
-"""The mistakes that are planted: where in a bprop, which kind, and what stands there instead."""
+"""Mutation operators: where in a bprop a mistake is made, of which kind, and its replacement."""
 
 from __future__ import annotations
 

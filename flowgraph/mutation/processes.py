@@ -30,6 +30,23 @@ class Outcome:
     """What became of a mutant: "killed" by a failing command, "timeout", "lived", "never imported", or "equivalent".
 
     `answers` is a file with what the mutated backward passes answered to fg.check, where it was called.
+
+    Parameters
+    ----------
+    mutant : Mutant
+        The mutant.
+    outcome : {'killed', 'timeout', 'lived', 'never imported', 'equivalent'}
+        What became of it.
+    seconds : float
+        How long the command ran.
+    answers : Path, optional
+        A file with the gradients that the mutant gave to `fg.check`.
+
+    Examples
+    --------
+    >>> from flowgraph.mutation import Mutant, Outcome
+    >>> Outcome(Mutant("boxes.py", "A", "sign", 3, "", "", "A.bprop"), "killed", 0.5).outcome
+    'killed'
     """
 
     mutant: Mutant

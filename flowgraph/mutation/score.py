@@ -1,4 +1,4 @@
-"""Runs a command against each mutant, and counts those that it did not see."""
+"""The mutation score: runs a command against each mutant, and counts the survivors."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ class Score:
     """The outcomes of all mutants, in the order of the source; `seconds` without a mutant.
 
     `forked` of them ran in forks of one process; `refused` says why it was not forked for the others.
+
+    Parameters
+    ----------
+    outcomes : tuple of Outcome
+        One per mutant, in the order of the source.
+    seconds : float
+        How long the command runs without a mutant.
+    forked : int, default 0
+        Number of mutants that ran in forks of one process.
+    refused : str, default ''
+        Why the process was not forked for the others.
+
+    Examples
+    --------
+    >>> from flowgraph.mutation import Mutant, Outcome, Score
+    >>> score = Score((Outcome(Mutant("boxes.py", "A", "sign", 3, "", "", "A.bprop"), "killed", 0.5),), 1.0)
+    >>> len(score.outcomes)
+    1
     """
 
     outcomes: tuple[Outcome, ...]
@@ -85,6 +103,40 @@ def score(
     module, and is forked there for each mutant; where it may not be forked (JAX has computed already, the command
     starts other processes that import the module), and with `fork=False`, the command is started for each mutant.
     Without `timeout` a mutant has five times as long as the command took.
+
+    Parameters
+    ----------
+    mutants : sequence of Mutant
+        The mutants.
+    command : sequence of str
+        What runs the tests, such as ["pytest", "tests"].
+    timeout : float, optional
+        Seconds for a mutant; by default five times what the command takes without one.
+    jobs : int, default 1
+        Number of processes.
+    show : function, optional
+        It is called with each outcome.
+    fork : bool, default True
+        Whether one process is forked for the mutants where that can be done.
+
+    Returns
+    -------
+    Score
+        An outcome per mutant.
+
+    Raises
+    ------
+    UsageError
+        If the command fails without a mutant.
+
+    Examples
+    --------
+    >>> import pathlib, sys, tempfile
+    >>> from flowgraph.mutation import mutants_of, score
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "boxes.py"
+    >>> _ = file.write_text("class A:\\n    def bprop(self, grad, h, a):\\n        return (grad * h,)\\n")
+    >>> score(mutants_of(file)[:1], [sys.executable, "-c", "pass"]).outcomes[0].outcome
+    'never imported'
     """
     with tempfile.TemporaryDirectory(prefix="flowgraph-mutants-") as directory:
         processes = Processes(Path(directory), list(command))

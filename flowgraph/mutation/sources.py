@@ -12,7 +12,29 @@ from flowgraph.errors import UsageError
 
 
 def sources_of(target: str) -> list[Path]:
-    """The files of `package.module`, of all modules of a package, or the file of that path."""
+    """The files of `package.module`, of all modules of a package, or the file of that path.
+
+    Parameters
+    ----------
+    target : str
+        A module, a package, or the path of a file.
+
+    Returns
+    -------
+    list of Path
+        The files of Python.
+
+    Raises
+    ------
+    UsageError
+        If there is no such module or file.
+
+    Examples
+    --------
+    >>> from flowgraph.mutation import sources_of
+    >>> [path.name for path in sources_of("flowgraph.boxes.elementwise.hyperbolic")]
+    ['hyperbolic.py']
+    """
     path = Path(target)
     if target.endswith(".py") or path.is_dir():
         if not path.exists():

@@ -1,4 +1,4 @@
-"""The postcondition of a plan, executed in debug mode: its values are those of the graph."""
+"""Debug mode of plans: their values are compared with those of the graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes made while a graph is simplified: the same operation on the same children is one box, and each is reduced."""
+"""Boxes made during simplification: equal operations on equal children are one box (common subexpressions)."""
 
 from __future__ import annotations
 

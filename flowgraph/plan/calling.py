@@ -1,4 +1,4 @@
-"""The call of a plan: inputs looked at, the function for their shapes found, run alone, its new values committed."""
+"""The call of a plan: read inputs, choose the function for their shapes, run it, commit new values."""
 
 from __future__ import annotations
 

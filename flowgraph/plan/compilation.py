@@ -41,6 +41,39 @@ def compile(
     `mesh`, a `jax.sharding.Mesh` or a `flowgraph.interop.jax.Placement`, divide the batch among several devices: the
     inputs whose first axis has the name that the first input's has. See docs/jax.md.
 
+    Parameters
+    ----------
+    outputs : Box, sequence of Box, or Graph
+        The boxes whose values a call returns; a single box is returned alone.
+    updates : mapping of Parameter to Box, optional
+        New values for parameters, all computed from the old ones and applied together.
+    inputs : sequence of Box, optional
+        Order of the arguments that are given by position.
+    borrow : bool, default False
+        Whether results are arrays of the plan's own memory, which the next call overwrites.
+    without : sequence of str, default ()
+        Passes of the optimiser that are left out, from `flowgraph.plan.PASSES`.
+    backend : {'numpy', 'numba', 'jax', 'javascript'}, default 'numpy'
+        What runs the plan.
+    mesh : jax.sharding.Mesh or Placement, optional
+        The devices among which JAX divides the batch.
+    devices : int or list, optional
+        Their number, or the devices themselves, in place of `mesh`.
+
+    Returns
+    -------
+    Plan
+        A function of the inputs, by name or by position.
+
+    Raises
+    ------
+    UsageError
+        If an argument does not fit, such as an update for what is no parameter.
+    PlanError
+        If the back end cannot run one of the boxes.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x, w = fg.Input("x", shape=("N",)), fg.Parameter(0.0, name="w")
     >>> loss = fg.mean((x - w) ** 2)

@@ -1,4 +1,4 @@
-"""Names for the values of a plan, as one would write them by hand: 'layer1/a' is a1."""
+"""Names for the values of a plan, as in hand-written code: 'layer1/a' becomes a1."""
 
 from __future__ import annotations
 

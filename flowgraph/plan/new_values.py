@@ -1,4 +1,4 @@
-"""New values of parameters, each in memory of its own, so that a plan writes them nowhere else."""
+"""New values of parameters, each in memory of its own."""
 
 from __future__ import annotations
 

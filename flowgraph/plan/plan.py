@@ -28,6 +28,16 @@ class Plan(DrawnPlan):
 
     Plans may run in any threads; calls of one plan, and of plans that update one parameter, run one after the other. A
     copy by `copy.deepcopy` or pickle has parameters of its own, and is compiled anew.
+
+    A plan is made by `fg.compile`, and not by hand.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> x, w = fg.Input("x", shape=("N",)), fg.Parameter(2.0, name="w")
+    >>> step = fg.compile(fg.sum(x * w))
+    >>> float(step(x=[1.0, 3.0]))
+    8.0
     """
 
     # Python looks for `__call__` in the class of what is called: there it finds the place in which each plan has a

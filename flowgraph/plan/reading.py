@@ -1,4 +1,4 @@
-"""What a call of a plan is given, as arrays and numbers of its inputs."""
+"""Conversion of the arguments of a call to arrays and numbers of the inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a back end knows of single boxes: rules, each registered for classes of boxes."""
+"""Rules of a back end, each registered for classes of boxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where each value of a plan is kept: as a number, as a view, in a buffer that is given on when the value has died."""
+"""Memory plan: each value is a scalar, a view, or a buffer that is reused after the last read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A graph with names for sizes becomes one with numbers: each input has a shape, and what follows shapes is fixed."""
+"""Specialisation: a graph with named sizes becomes one with numbers, and what depends on shapes is constant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
-from flowgraph.boxes.indexing.index import ArangeLike
+from flowgraph.boxes.indexing.places import ArangeLike
 from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph

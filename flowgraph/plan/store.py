@@ -1,4 +1,4 @@
-"""Where the parameters that a plan updates live between its steps: two buffers each, exchanged in one instant."""
+"""Double-buffered storage of parameters that a plan updates, swapped atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions of one plan: one for each set of shapes that its inputs have had."""
+"""The compiled functions of one plan, one per set of input shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine that is always there: the built-in layout, written as SVG."""
+"""The built-in engine: its layout, written as SVG."""
 
 from __future__ import annotations
 

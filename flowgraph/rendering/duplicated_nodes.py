@@ -1,4 +1,4 @@
-"""Nodes that are drawn twice: a link over many columns ends at a copy of its child, by name, beside the reader."""
+"""Duplicated nodes: a link over many columns ends at a copy of its child beside the reader."""
 
 from __future__ import annotations
 

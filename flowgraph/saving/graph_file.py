@@ -34,6 +34,27 @@ def save(path: str | os.PathLike[str], graph: Graph | Box) -> Path:
     constants as arrays that any reader of safetensors finds by their names. The file is replaced as a whole: whoever
     reads it meets the old graph or the new one. The same graph gives the same bytes.
 
+    Parameters
+    ----------
+    path : str or path
+        The file that is written; its suffix .onnx asks for an ONNX model.
+    graph : Graph or Box
+        What is written, or the output whose graph is.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    UsageError
+        If a box cannot be written, such as one that is no registered class.
+    FileWriteError
+        If the file cannot be written.
+
+    Examples
+    --------
     >>> import tempfile, numpy as np, flowgraph as fg
     >>> x, w = fg.Input("x", shape=("N", 2)), fg.Parameter([1.0, -1.0], name="w")
     >>> path = fg.save(tempfile.mkdtemp() + "/net.safetensors", fg.Graph(np.tanh(x @ w)))
@@ -57,6 +78,30 @@ def load(path: str | os.PathLike[str]) -> Graph:
 
     A file that is truncated, damaged, newer or not flowgraph's is refused with the reason. Boxes of your own are
     found if the module that defines them was imported before. A path that ends in .onnx is read as an ONNX model.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    Graph
+        A new graph with parameters of its own.
+
+    Raises
+    ------
+    SavedFileError
+        If the file is truncated, damaged, newer, or not flowgraph's.
+    MissingPathError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile, flowgraph as fg
+    >>> path = fg.save(tempfile.mkdtemp() + "/net.safetensors", fg.sum(fg.Parameter([1.0], name="w")))
+    >>> fg.load(path)["w"].value
+    array([1.])
     """
     other = format_of(path)
     if other is not None:

@@ -1,4 +1,4 @@
-"""One process at a time writes a run: a lock file says which, and outlives it only until somebody looks."""
+"""A lock file: one process at a time writes a run, and a stale lock is removed."""
 
 from __future__ import annotations
 

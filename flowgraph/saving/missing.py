@@ -1,4 +1,4 @@
-"""A file to read that is not there: said with what stands near its name."""
+"""The error for a file that does not exist, with similar names in its folder."""
 
 from __future__ import annotations
 

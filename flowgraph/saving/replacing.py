@@ -1,4 +1,4 @@
-"""Writing a file so that at every instant the old one or the new one stands there whole."""
+"""Atomic replacement of files."""
 
 from __future__ import annotations
 

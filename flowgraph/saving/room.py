@@ -1,4 +1,4 @@
-"""Whether what a file or a setting asks for fits into the memory of this machine."""
+"""Checks whether what a file or a setting asks for fits into memory."""
 
 from __future__ import annotations
 

@@ -20,6 +20,29 @@ class Trial:
 
     A pruned trial has the best value that it had reached; `round` counts the refinements before it, `reason` says why
     it failed.
+
+    Parameters
+    ----------
+    number : int
+        Number of the trial, counted from 0.
+    settings : dict
+        The settings that were tried.
+    state : {'complete', 'pruned', 'failed', 'running'}
+        What became of it.
+    value : float or None
+        What is minimised, in the unit of the measure.
+    round : int
+        Number of refinements before it.
+    seconds : float, optional
+        How long it took.
+    reason : str, default ''
+        Why it failed.
+
+    Examples
+    --------
+    >>> from flowgraph.search import Trial
+    >>> Trial(0, {"l2": 1e-4}, "complete", 0.25, 0).value
+    0.25
     """
 
     number: int
@@ -32,7 +55,24 @@ class Trial:
 
 
 class SearchResult:
-    """The trials of a search; `best` is the complete one with the smallest value."""
+    """The trials of a search; `best` is the complete one with the smallest value.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The trials, in order.
+    spaces : sequence of Space
+        The space of each round.
+    measure : str, default 'value'
+        What the value is called in tables.
+
+    Examples
+    --------
+    >>> from flowgraph.search import Choice, search
+    >>> result = search(lambda settings, attempt: settings["a"] ** 2, {"a": Choice((1, 2))}, sampler="grid", trials=2)
+    >>> result.best.settings, result.best.value
+    ({'a': 1}, 1.0)
+    """
 
     def __init__(self, trials: Sequence[Trial], spaces: Sequence[Space], measure: str = "value") -> None:
         self.trials = list(trials)

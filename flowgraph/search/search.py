@@ -15,7 +15,8 @@ from flowgraph.saving.lock import has_ended, this_process
 from flowgraph.search.database import Turns, check_storage
 from flowgraph.search.engine import agree, fail_stale, finite, optuna, sampler_of, study_of
 from flowgraph.search.result import SearchResult, Trial
-from flowgraph.search.space import Space, space_of_record, space_record
+from flowgraph.search.space import Space
+from flowgraph.search.space_record import space_of_record, space_record
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.early_stopping import check_watch
 from flowgraph.training.history import Epoch
@@ -37,7 +38,23 @@ WAIT = 0.25
 
 
 class Attempt(Callback):
-    """One trial as the function that trains sees it: a callback that reports each epoch, and stops what is hopeless."""
+    """One trial as the function that trains sees it: a callback that reports each epoch, and stops what is hopeless.
+
+    Parameters
+    ----------
+    trial : optuna.trial.Trial
+        The trial of Optuna.
+    watch : {'loss', 'error', 'objective'}, default 'loss'
+        The measure of the validation data that is reported after each epoch.
+
+    Examples
+    --------
+    >>> from flowgraph.search import Uniform, search
+    >>> def train(settings, attempt):                # attempt is given to fg.fit as a callback
+    ...     return (settings["a"] - 0.5) ** 2
+    >>> len(search(train, {"a": Uniform(0.0, 1.0)}, trials=3).trials)
+    3
+    """
 
     def __init__(self, trial: OptunaTrial, watch: str = "loss") -> None:
         self.number: int = trial.number
@@ -90,6 +107,47 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     and in several processes or machines at the same time shares the work: together they do as many trials as are asked
     for. `record` is what they must have in common. No password of a URL is written anywhere.
 
+    Parameters
+    ----------
+    train : function
+        `train(settings, attempt)` returns the number that is minimised.
+    space : dict
+        A range or choice by setting; or a list of such.
+    trials : int or None, default 30
+        Number of trials of each round; None for all points of a grid.
+    sampler : str or optuna sampler, default 'tpe'
+        'tpe', 'random', 'grid', 'quasi-random', 'gp', or one of Optuna's.
+    pruner : str or optuna pruner, default 'median'
+        What stops trials that are worse than the others.
+    refine : int, default 0
+        Number of further rounds, in ranges narrowed around the best.
+    zoom : float, default 0.3
+        The factor by which a round narrows the ranges.
+    storage : str, optional
+        Path of a SQLite file, or URL of a database.
+    name : str, default 'search'
+        Name of the study in the storage.
+    seed : int, default 0
+        What fixes the draws of the sampler.
+    watch : {'loss', 'error', 'objective'}, default 'loss'
+        The measure by which a training is compared with others.
+    record : mapping, optional
+        What the processes that share a storage must have in common.
+    on_trial : function, optional
+        It is called with the result after each trial.
+
+    Returns
+    -------
+    SearchResult
+        The trials; `best` is the complete one with the smallest value.
+
+    Raises
+    ------
+    UsageError
+        If the space or a setting does not fit.
+
+    Examples
+    --------
     >>> from flowgraph.search import LogUniform, search
     >>> result = search(lambda settings, attempt: (settings["a"] - 0.1) ** 2, {"a": LogUniform(1e-3, 1.0, points=4)},
     ...                 sampler="grid", refine=1, zoom=0.5)

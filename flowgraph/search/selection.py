@@ -63,6 +63,47 @@ def select(
     error if `base` watches it. `jobs` processes share the trials; a script that asks for several guards its main part
     by `if __name__ == "__main__":`, as they import it. No trial sees the test examples: they are opened once, for the
     best network, and the folder keeps that they were.
+
+    Parameters
+    ----------
+    base : TrainSettings
+        The settings of the experiment that are not searched.
+    space : dict
+        A range or choice by setting, as in `search`.
+    folder : str or path
+        Where study, trials, picture and best network are written.
+    storage : str, optional
+        A database in place of study.db.
+    jobs : int, default 1
+        Number of processes.
+    callbacks : sequence, default ()
+        Callbacks of every training.
+    on_trial : function, optional
+        It is called with the result after each trial.
+    on_wait : function, optional
+        It is called with a text while other processes are waited for.
+    **settings
+        Further settings of `search`: trials, sampler, pruner, refine, zoom, seed.
+
+    Returns
+    -------
+    Selection
+        The trials, and the measures of the best network on the test examples.
+
+    Raises
+    ------
+    UsageError
+        If a setting does not fit, or the folder is that of another search.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from flowgraph.experiment.settings import TrainSettings
+    >>> from flowgraph.search import Uniform, select
+    >>> base = TrainSettings(source="moons", epochs=2)
+    >>> found = select(base, {"l2": Uniform(0.0, 0.1)}, tempfile.mkdtemp(), trials=2)
+    >>> len(found.result.trials)
+    2
     """
     for name in space:
         if name in FIXED:

@@ -6,13 +6,12 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
-from flowgraph.saving.json_values import MALFORMED
+from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.saving.limits import excerpt
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import read_count, read_number
@@ -24,7 +23,19 @@ POINTS = 5
 @strict_settings
 @dataclass(frozen=True)
 class Choice:
-    """One of these values."""
+    """One of these values.
+
+    Parameters
+    ----------
+    values : tuple
+        The values, each as likely.
+
+    Examples
+    --------
+    >>> from flowgraph.search import Choice
+    >>> Choice((16, 64))
+    Choice(values=(16, 64))
+    """
 
     values: tuple[Any, ...]
 
@@ -113,11 +124,43 @@ class Range:
 
 
 class Uniform(Range):
-    """A number from `low` to `high`, each as likely."""
+    """A number from `low` to `high`, each as likely.
+
+    Parameters
+    ----------
+    low : float
+        The smallest number.
+    high : float
+        The largest number.
+    points : int, default 5
+        Number of points that a grid takes.
+
+    Examples
+    --------
+    >>> from flowgraph.search import Uniform
+    >>> Uniform(0.0, 0.5)
+    Uniform(low=0.0, high=0.5, points=5)
+    """
 
 
 class LogUniform(Range):
-    """A number from `low` to `high` whose logarithm is uniform: for what counts by factors, as learning rates."""
+    """A number from `low` to `high` whose logarithm is uniform: for what counts by factors, as learning rates.
+
+    Parameters
+    ----------
+    low : float, above 0
+        The smallest number.
+    high : float
+        The largest number.
+    points : int, default 5
+        Number of points that a grid takes.
+
+    Examples
+    --------
+    >>> from flowgraph.search import LogUniform
+    >>> LogUniform(1e-4, 1e-1).points
+    5
+    """
 
     log = True
 
@@ -125,7 +168,25 @@ class LogUniform(Range):
 @strict_settings
 @dataclass(frozen=True)
 class Whole(Range):
-    """A whole number from `low` to `high`, both among them; by factors if `log`."""
+    """A whole number from `low` to `high`, both among them; by factors if `log`.
+
+    Parameters
+    ----------
+    low : int
+        The smallest number.
+    high : int
+        The largest number.
+    points : int, default 5
+        Number of points that a grid takes.
+    log : bool, default False
+        Whether its logarithm is uniform.
+
+    Examples
+    --------
+    >>> from flowgraph.search import Whole
+    >>> Whole(16, 128, log=True).log
+    True
+    """
 
     log: bool = False
 
@@ -149,7 +210,6 @@ class Whole(Range):
 
 
 Space = Mapping[str, Any]
-_KINDS = {kind.__name__: kind for kind in (Choice, Uniform, LogUniform, Whole)}
 _RANGE = re.compile(r"(log:)?([^|]+?)\.\.([^|:]+)(?::(\d+))?")
 
 
@@ -158,6 +218,23 @@ def read_space(texts: Sequence[str]) -> dict[str, Any]:
 
     Numbers without a point are whole numbers; log: means by factors; :7 at the end makes a grid take 7 points.
 
+    Parameters
+    ----------
+    texts : sequence of str
+        One "name=range" per setting.
+
+    Returns
+    -------
+    dict
+        A range or a choice by setting.
+
+    Raises
+    ------
+    UsageError
+        If a text is no range.
+
+    Examples
+    --------
     >>> from flowgraph.search import read_space
     >>> read_space(["dropout=0.0..0.5", "hidden=16|64,32"])
     {'dropout': Uniform(low=0.0, high=0.5, points=5), 'hidden': Choice(values=(16, (64, 32)))}
@@ -173,41 +250,6 @@ def read_space(texts: Sequence[str]) -> dict[str, Any]:
         match = _RANGE.fullmatch(content)
         space[name] = _range(text, *match.groups()) if match else Choice(tuple(map(_value, content.split("|"))))
     return space
-
-
-def space_record(space: Space) -> dict[str, Any]:
-    """A space as JSON has it."""
-    record = {name: {"kind": type(part).__name__, **asdict(part)} for name, part in space.items()}
-    return dict(json.loads(json.dumps(record)))
-
-
-def space_of_record(record: Any, first: Space) -> dict[str, Any]:
-    """The space that `space_record` wrote, in a round after the first; one that is no part of that is refused."""
-    try:
-        space = {name: _part_of_record(part) for name, part in record.items()}
-        inside = space.keys() == first.keys() and all(_is_inside(space[name], first[name]) for name in first)
-    except (*MALFORMED, FlowgraphError) as error:
-        raise SavedFileError(
-            f"study: the space that it keeps is none ({excerpt(error)}); begin another study"
-        ) from None
-    if not inside:
-        raise SavedFileError("study: the space that it keeps is no part of the first one; begin another study")
-    return space
-
-
-def _part_of_record(part: Any) -> Any:
-    values = {key: value for key, value in part.items() if key != "kind"}
-    if part["kind"] == "Choice":
-        values["values"] = tuple(tuple(v) if isinstance(v, list) else v for v in values["values"])
-    return _KINDS[part["kind"]](**values)
-
-
-def _is_inside(part: Any, first: Any) -> bool:
-    """Whether a range lies in another of its kind, with as many points; whether a set is the same."""
-    if type(part) is not type(first) or isinstance(part, Choice):
-        return bool(part == first)
-    alike = (part.points, part.log) == (first.points, first.log)
-    return bool(alike and first.low <= part.low <= part.high <= first.high)
 
 
 def _range(text: str, log: str | None, low: str, high: str, points: str | None) -> Any:

@@ -26,6 +26,21 @@ class Signature:
     """Core axes per child and per output; axes in front of them broadcast, as in NumPy's generalised ufuncs.
 
     An axis is a name, which stands for one size, or a number, which is its size.
+
+    Parameters
+    ----------
+    text : str
+        The notation, such as "(m,k),(k,n)->(m,n)".
+    children : tuple of tuple of str
+        The core axes of each child.
+    outputs : tuple of tuple of str
+        The core axes of each output.
+
+    Examples
+    --------
+    >>> from flowgraph import Signature
+    >>> Signature.parse("(m,k),(k,n)->(m,n)").result([(5, 2, 3), (3, 4)], ["left", "right"])
+    ((5, 2, 4),)
     """
 
     text: str

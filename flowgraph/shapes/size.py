@@ -19,6 +19,18 @@ class Size(str):
 
     An axis has an int where its number is known and a Size where it follows a batch of any size. A Size whose name
     starts with "?" depends on values or on a case distinction; it fits every other size and is checked in the run.
+
+    Parameters
+    ----------
+    terms : str or mapping
+        A name, or the coefficients of the polynomial by monomial.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> x = fg.Input("x", shape=("N", 784))
+    >>> x.shape[0] * 784 - 1
+    '784*N-1'
     """
 
     terms: dict[Monomial, int]

@@ -12,7 +12,21 @@ from flowgraph.shapes.size import Shape, Size, unknown
 
 
 class Spec(NamedTuple):
-    """Shape and dtype of an array; a size is an int, or a Size where it follows the batch."""
+    """Shape and dtype of an array; a size is an int, or a Size where it follows the batch.
+
+    Parameters
+    ----------
+    shape : tuple of int and Size
+        One size per axis, in elements.
+    dtype : numpy.dtype
+        The dtype.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.Input("x", shape=("N", 2)).spec
+    Spec(shape=('N', 2), dtype=dtype('float64'))
+    """
 
     shape: Shape
     dtype: np.dtype[Any]

@@ -11,7 +11,21 @@ from flowgraph.box import Array
 
 
 class Mistake(NamedTuple):
-    """A wrong bprop that students often write, and what to tell them."""
+    """A wrong bprop that students often write, and what to tell them.
+
+    Parameters
+    ----------
+    hint : str
+        What a student is told.
+    bprop : function
+        The wrong bprop.
+
+    Examples
+    --------
+    >>> from flowgraph.teaching import Mistake
+    >>> Mistake("h is not squared", lambda grad, h, a: (grad * (1 - h),)).hint
+    'h is not squared'
+    """
 
     hint: str
     bprop: Callable[..., tuple[Any, ...]]
@@ -28,6 +42,12 @@ class Exercise:
         The formula of fprop, and what bprop is given.
     inputs : tuple of str
         Names of the inputs of fprop.
+
+    Examples
+    --------
+    >>> from flowgraph import teaching
+    >>> teaching.exercise("affine").inputs
+    ('x', 'W', 'b')
     """
 
     name: ClassVar[str] = ""

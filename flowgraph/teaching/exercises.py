@@ -235,6 +235,12 @@ class L2(Exercise):
 def names() -> tuple[str, ...]:
     """The names of all exercises.
 
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
     >>> from flowgraph import teaching
     >>> teaching.names()
     ('affine', 'tanh', 'sigmoid', 'ReLU', 'softmax cross-entropy', 'L2')
@@ -245,6 +251,23 @@ def names() -> tuple[str, ...]:
 def exercise(name: str) -> Exercise:
     """The exercise of a name, which shows its task.
 
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+
+    Returns
+    -------
+    Exercise
+        Printed, it shows its task.
+
+    Raises
+    ------
+    UsageError
+        If there is no such exercise.
+
+    Examples
+    --------
     >>> from flowgraph import teaching
     >>> teaching.exercise("tanh")
     tanh: h = tanh(a), element by element; write bprop(grad, h, a)
@@ -259,6 +282,17 @@ def exercise(name: str) -> Exercise:
 def solution(name: str) -> str:
     """The text of the solution of an exercise.
 
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
     >>> from flowgraph import teaching
     >>> print(teaching.solution("tanh").splitlines()[-1].strip())
     return (grad * (1 - h**2),)

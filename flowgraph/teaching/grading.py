@@ -35,6 +35,13 @@ class Grade:
         What is wrong, one line for each mistake.
     report : Report or None
         What the checker says in full, with code that reproduces a failure; None where fprop is wrong already.
+
+    Examples
+    --------
+    >>> from flowgraph import teaching
+    >>> grade = teaching.grade(lambda grad, h, a: (grad * (1 - h * h),), exercise="tanh")
+    >>> grade.passed
+    True
     """
 
     exercise: str

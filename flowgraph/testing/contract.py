@@ -29,6 +29,21 @@ class Check:
 
     `name` says which property it is, `needed` what it asks for; `on_case` is the same on one set of arrays and
     settings, and raises an AssertionError.
+
+    Parameters
+    ----------
+    on_case : function
+        `on_case(case)` raises an AssertionError where the property fails.
+    name : str
+        Which property it is.
+    needed : str
+        What it asks for.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> from flowgraph.testing import CHECKS
+    >>> CHECKS[0](fg.Tanh)                           # raises where it fails
     """
 
     on_case: Callable[[Case], None] = field(repr=False)
@@ -79,7 +94,24 @@ CHECKS: tuple[Check, ...] = tuple(
 
 
 def checks(formulas: Formulas | None = None) -> tuple[Check, ...]:
-    """The checks; with formulas also that of the value, which then needs one for each class, by its name."""
+    """The checks; with formulas also that of the value, which then needs one for each class, by its name.
+
+    Parameters
+    ----------
+    formulas : mapping of str to function, optional
+        As in `check_box_class`.
+
+    Returns
+    -------
+    tuple of Check
+        The checks, in the order in which they are made.
+
+    Examples
+    --------
+    >>> from flowgraph.testing import checks
+    >>> checks()[0].name
+    'shape_and_dtype_as_built'
+    """
     if formulas is None:
         return CHECKS
     by_formula = value_by_an_independent_formula
@@ -89,11 +121,21 @@ def checks(formulas: Formulas | None = None) -> tuple[Check, ...]:
 def check_box_class(box_class: type[Box], *, formulas: Formulas | None = None) -> None:
     """Hold a box class to the contract of every box, on its `examples`; no pytest is needed.
 
-    Parameters: the class; `formulas`, a function of arrays and settings for each name of a class, computes the value in
-    another way than `fprop` does. Without it a wrong `fprop` whose `bprop` fits it is not noticed.
+    Parameters
+    ----------
+    box_class : type of Box
+        The class.
+    formulas : mapping of str to function, optional
+        For the name of each class a function of arrays and settings that computes the value in another way than `fprop`
+        does. Without it a wrong `fprop` whose `bprop` fits it is not noticed.
 
-    Raises a BoxContractError that lists each check that fails, or the first of a box that cannot be built.
+    Raises
+    ------
+    BoxContractError
+        If a check fails; it lists each that does, or the first of a box that cannot be built.
 
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> from flowgraph.testing import check_box_class
     >>> check_box_class(fg.Tanh)

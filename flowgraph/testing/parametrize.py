@@ -19,15 +19,35 @@ Boxes = str | ModuleType | Iterable[type[Box]]
 def parametrize_with_checks(boxes: Boxes, *, formulas: Formulas | None = None) -> Any:
     """A decorator of pytest that gives a test every pair of `box_class` and `check`, as scikit-learn's does.
 
-        @parametrize_with_checks("mypackage.boxes")
-        def test_boxes(box_class, check):
-            check(box_class)
+    The tests are called `MyBox-second_derivative`, so `pytest -k MyBox` runs those of one class.
 
-    Parameters: the box classes, or a module or package (or its name), of which all modules are imported and all
-    registered box classes taken; `formulas` as in `check_box_class`. The tests are called `MyBox-second_derivative`,
-    so `pytest -k MyBox` runs those of one class.
+    Parameters
+    ----------
+    boxes : iterable of box classes, module, or str
+        Classes, or a module or package (or its name), of which all modules are imported and all registered box classes
+        taken.
+    formulas : mapping of str to function, optional
+        As in `check_box_class`.
 
-    Raises an ImportError without pytest, a UsageError where there is no box class.
+    Returns
+    -------
+    function
+        The decorator.
+
+    Raises
+    ------
+    ImportError
+        If pytest is not installed.
+    UsageError
+        If there is no box class.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> from flowgraph.testing import parametrize_with_checks
+    >>> @parametrize_with_checks([fg.Tanh])
+    ... def test_boxes(box_class, check):
+    ...     check(box_class)
     """
     try:
         import pytest
@@ -49,6 +69,27 @@ def box_classes(boxes: Boxes) -> list[type[Box]]:
     """The box classes of an iterable, or those that a package registers.
 
     None is abstract, a leaf, or has `examples = None`, by which a class says that other boxes test it.
+
+    Parameters
+    ----------
+    boxes : iterable of box classes, module, or str
+        Classes, or a module or package (or its name), of which all modules are imported.
+
+    Returns
+    -------
+    list of type
+        The classes, each once.
+
+    Raises
+    ------
+    UsageError
+        If there is no box class.
+
+    Examples
+    --------
+    >>> from flowgraph.testing import box_classes
+    >>> [cls.__name__ for cls in box_classes("flowgraph.boxes.elementwise.hyperbolic")][:2]
+    ['Sinh', 'Cosh']
     """
     if not isinstance(boxes, str | ModuleType):
         return list(boxes)

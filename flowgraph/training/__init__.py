@@ -20,8 +20,9 @@ from flowgraph.training.newton import SaddleError, TooLargeError, newton
 from flowgraph.training.objective import objective
 from flowgraph.training.preflight import Preflight, PreflightError, PreflightWarning, preflight
 from flowgraph.training.problem import Problem
+from flowgraph.training.proximal import Proximal
 from flowgraph.training.rule import Rule
-from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, Proximal, RMSProp
+from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, RMSProp
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 

@@ -48,7 +48,26 @@ class Decomposition:
 
 
 class BiasVariance:
-    """The decompositions of all settings; `print` shows a table, `plot` draws the curve of each part."""
+    """The decompositions of all settings; `print` shows a table, `plot` draws the curve of each part.
+
+    Parameters
+    ----------
+    rows : iterable of Decomposition
+        Squared bias, variance and noise for each setting, in the squared unit of the targets.
+    training_sets : int
+        Number of training sets over which they were taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph.training import bias_variance
+    >>> def fit(X, y, setting, seed):
+    ...     return lambda x: np.full(len(x), y.mean() * setting)
+    >>> x = np.linspace(0, 1, 20)
+    >>> found = bias_variance(fit, [0.0, 1.0], (x, 1 + x), x, 1 + x, training_sets=5)
+    >>> len(found), found.best.setting
+    (2, 1.0)
+    """
 
     def __init__(self, rows: Iterable[Decomposition], training_sets: int) -> None:
         self.rows = tuple(rows)
@@ -113,6 +132,39 @@ def bias_variance(
     bias: the variance divides by one less than the number of sets, and the share of it that the mean prediction of
     so many sets still has is taken off the squared bias.
 
+    Parameters
+    ----------
+    fit : function
+        `fit(X, y, setting, seed)` returns a function from points to predictions.
+    settings : iterable
+        What is varied, such as sizes of a hidden layer.
+    training : function or (X, y)
+        What draws a training set, or the examples from which sets are drawn with replacement.
+    x : array_like, shape (P, D)
+        The points at which the error is decomposed.
+    truth : array_like, shape (P,) or (P, C)
+        What the predictions should be there, without noise.
+    noise : float, optional
+        Variance of the targets, in their squared unit.
+    training_sets : int, default 50
+        Number of training sets.
+    seed : int, default 0
+        What fixes the training sets, and the seeds that `fit` gets.
+
+    Returns
+    -------
+    BiasVariance
+        A decomposition for each setting.
+
+    Raises
+    ------
+    UsageError
+        If there is no setting, or predictions are not finite or not of the shape of `truth`.
+    DataError
+        If a training set has not as many targets as inputs.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from flowgraph.training import bias_variance
     >>> def draw(generator):

@@ -1,4 +1,4 @@
-"""Callbacks: what is told of a training while it runs, and may stop it."""
+"""Callbacks, which are called during a training and may stop it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ class Callback:
 
     A plain function is a callback too: it is called with the trainer and the epoch, after each epoch. Either may call
     `trainer.stop("why")`, and read `trainer.state()`.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> class Stop(fg.Callback):
+    ...     def on_epoch(self, trainer, epoch):
+    ...         if epoch.train_objective < 1.0:
+    ...             trainer.stop("good enough")
+    >>> mlp = fg.MLP([2, 2], rng=0)
+    >>> fg.fit(mlp, (np.eye(2), [0, 1]), callbacks=[Stop()], checks=False, progress=False).ended
+    'ended: good enough'
     """
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:

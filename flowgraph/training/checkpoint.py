@@ -47,6 +47,17 @@ class Checkpoint(Callback):
     from it, and ends with the same bits as a training that was never interrupted. Two trainings do not share a file:
     the second is refused, by a lock beside it. `lock=False` leaves that to who holds the folder.
 
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    seconds : float, default 5.0
+        Least time between two writes, in seconds.
+    lock : bool, default True
+        Whether a second training is kept from the same file.
+
+    Examples
+    --------
     >>> import tempfile, numpy as np, flowgraph as fg
     >>> from flowgraph.training import Checkpoint, load_checkpoint
     >>> path = tempfile.mkdtemp() + "/checkpoint.safetensors"
@@ -88,6 +99,26 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer) -> Path:
     """Write the state of a trainer, with fingerprints of its objective and data, into one file, atomically.
 
     Where several hosts train together each calls this, and the first one writes.
+
+    Parameters
+    ----------
+    path : str or path
+        The file that is written.
+    trainer : Trainer
+        The training whose state is written.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> from flowgraph.training import save_checkpoint
+    >>> trainer = fg.Trainer(fg.MLP([3, 3], rng=0), (np.eye(3), np.arange(3)))
+    >>> save_checkpoint(tempfile.mkdtemp() + "/checkpoint.safetensors", trainer).name
+    'checkpoint.safetensors'
     """
     state = trainer.state()
     if not is_writer(trainer.placement):
@@ -99,12 +130,67 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer) -> Path:
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> State:
-    """The state in a file, for `fg.fit(..., resume=...)` or `trainer.restore`; what is not whole is refused."""
+    """The state in a file, for `fg.fit(..., resume=...)` or `trainer.restore`; what is not whole is refused.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `Checkpoint` or `save_checkpoint` wrote.
+
+    Returns
+    -------
+    State
+        Where the training stood.
+
+    Raises
+    ------
+    SavedFileError
+        If the file is no whole checkpoint.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> from flowgraph.training import load_checkpoint, save_checkpoint
+    >>> trainer = fg.Trainer(fg.MLP([3, 3], rng=0), (np.eye(3), np.arange(3)))
+    >>> _ = trainer.run(2)
+    >>> path = save_checkpoint(tempfile.mkdtemp() + "/checkpoint.safetensors", trainer)
+    >>> load_checkpoint(path).record["epoch"]
+    2
+    """
     return _read(path)[0]
 
 
 def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:
-    """Give a trainer with the same objective, data and settings the state in a file; `trainer.run` goes on from it."""
+    """Give a trainer with the same objective, data and settings the state in a file; `trainer.run` goes on from it.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `Checkpoint` or `save_checkpoint` wrote.
+    trainer : Trainer
+        A trainer with the same objective, data and settings.
+
+    Returns
+    -------
+    Trainer
+        The trainer that was given.
+
+    Raises
+    ------
+    UsageError
+        If the file is that of another objective or of other data.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> from flowgraph.training import resume, save_checkpoint
+    >>> data = np.eye(3), np.arange(3)
+    >>> trainer = fg.Trainer(fg.MLP([3, 3], rng=0), data)
+    >>> _ = trainer.run(2)
+    >>> path = save_checkpoint(tempfile.mkdtemp() + "/checkpoint.safetensors", trainer)
+    >>> resume(path, fg.Trainer(fg.MLP([3, 3], rng=1), data)).epoch
+    2
+    """
     state, written = _read(path)
     for what, found in _fingerprints(trainer).items():
         if found != written.get(what):

@@ -26,6 +26,22 @@ class Clipped(Rule):
     `value` limits each number of the gradient to ±value. `norm` limits the Euclidean norm of all gradients together:
     g becomes g · norm / max(‖g‖, norm), which keeps its direction. Given both, values are clipped first.
 
+    Parameters
+    ----------
+    rule : Rule
+        The rule that gets the clipped gradients.
+    norm : float, optional
+        Largest Euclidean norm of all gradients together.
+    value : float, optional
+        Largest absolute value of each number of the gradients.
+
+    Raises
+    ------
+    UsageError
+        If neither `norm` nor `value` is given, or `rule` is no rule.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.Clipped(fg.SGD(), norm=1.0)
     Clipped(rule=SGD(), norm=1.0, value=None)

@@ -38,6 +38,29 @@ def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
     The mask is drawn by the run from its seed: the same seed gives the same mask. For predictions build a graph
     without dropout on the same parameters.
 
+    Parameters
+    ----------
+    h : Box
+        Hidden units, any shape, of floats.
+    rate : float
+        Probability with which a number becomes 0, from 0 up to 1.
+    name : str, optional
+        Name of the mask.
+
+    Returns
+    -------
+    Box
+        A box of the shape of `h`; `h` itself for a rate of 0.
+
+    Raises
+    ------
+    UsageError
+        If `rate` is not from 0 up to 1, or `h` is no box.
+    DtypeError
+        If `h` is not of floats.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> h = fg.Input("h", shape=("N", 4))
     >>> run = fg.Graph(fg.dropout(h, 0.5)).fprop(h=np.ones((2, 4)), seed=3)

@@ -40,6 +40,21 @@ class EarlyStopping:
     early, and the best parameters are kept all the same.
 
     Source: Larochelle, Training neural networks, "early stopping", with look-ahead.
+
+    Parameters
+    ----------
+    patience : int or None, default 10
+        Epochs without improvement after which training stops; None never stops it.
+    watch : {'objective', 'loss', 'error'}, default 'objective'
+        What is watched on the validation data.
+    minimum_improvement : float, default 0.0
+        What an improvement must exceed, in the unit of what is watched.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.EarlyStopping(patience=5, watch="error")
+    EarlyStopping(patience=5, watch='error', minimum_improvement=0.0)
     """
 
     patience: int | None = 10

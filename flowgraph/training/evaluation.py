@@ -15,6 +15,9 @@ from flowgraph.plan.backends import BackendName
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.problem import Problem
 
+DRAWS_OF_EVALUATION = 1 << 39
+"""What tells the draws of random leaves in an evaluation from those of the steps, which are counted from 1."""
+
 BATCH = 1024
 """Examples that are evaluated at once: calls of NumPy then cost little, and layers stay in the cache."""
 
@@ -28,6 +31,21 @@ class Evaluator:
     beside the objective; `averages` stand in place of the parameters they are of. `backend` and `mesh` are those of
     `fg.compile`.
 
+    Parameters
+    ----------
+    problem : Problem
+        What is watched.
+    penalty : Box, optional
+        What an update rule minimises beside the objective.
+    averages : mapping of Parameter to Parameter, optional
+        Averages that stand in place of the parameters they are of.
+    backend : {'numpy', 'numba', 'jax'}, default 'numpy'
+        What runs the plan; see `fg.compile`.
+    mesh : jax.sharding.Mesh or Placement, optional
+        The devices among which JAX divides each part.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> from flowgraph.training import Evaluator
     >>> x, w = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w")

@@ -54,48 +54,98 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
 ) -> History:
     """Train a model on examples, and return the history; the model is left with the best parameters.
 
-    `model` is an `fg.MLP`, which is trained by its cross entropy (softmax and sigmoid outputs) or squared error, plus
-    `l1` · Σ |W| + `l2` · Σ W² of its weights; or a scalar objective box of your own, or a `Problem`, which says what
-    to show as well.
+    The best parameters are those of the epoch with the smallest validation objective: the number that is minimised,
+    regularizers included. `early_stopping=fg.EarlyStopping(watch="error")` chooses by the share of wrong classes
+    instead, `watch="loss"` by the objective without regularizers.
 
-    `data` is a pair (X, y), examples of `flowgraph.data`, or a dict of inputs (or their names) to arrays, the first
-    axis of each counting the examples. `valid` is the same, or the share of the data to hold out, 0.1; or `data` is a
-    pair of both. The best parameters are then those of the epoch with the smallest validation objective: the number
-    that is minimised, regularizers included. `early_stopping=fg.EarlyStopping(watch="error")` chooses by the share of
-    wrong classes instead, `watch="loss"` by the objective without regularizers; a number there is a patience.
-
-    `evaluate` is the objective as it is evaluated on validation data, where that is another graph: without dropout, or
-    with running statistics. `updates` maps parameters that are not trained, such as these statistics, to boxes of
-    their new values, which each step takes over; see `Problem`. An MLP is evaluated without its dropout by itself.
-
-    Each epoch uses each example once, in an order that `seed` fixes; `batch_size=1` is stochastic gradient descent
-    example by example, `batch_size=None` uses all at once. The last batch of an epoch may be smaller.
-
-    `sample_weight` has a number from 0 on for each example of `data`: the loss of an example, and its error, count so
-    many times; the weights are divided by their mean, so that only their proportions matter. Weights of validation
-    examples are given with them, `valid=(X, y, sample_weight)`; held out with `valid=0.1` each keeps its own.
-
-    `metrics` are functions of (targets, predictions), scikit-learn's or your own, or a dict of names to them, measured
-    after each epoch on the validation examples, without any on the training examples: `history["valid_f1_score"]`.
-    One whose second parameter is called `y_score` or `y_proba` gets probabilities.
-
-    `clip_norm` limits the norm of the gradient, `clip_value` each number of it, see `fg.Clipped`. `average=0.999`
-    keeps an exponential moving average of the parameters, by which the model is validated, and with which it is left.
+    Each epoch uses each example once, in an order that `seed` fixes. The last batch of an epoch may be smaller. Ctrl-C
+    ends training after the step, with the best parameters kept.
 
     Where `data` are a function that returns an iterator over batches, each (X, y) or a dict, it is called for each
     epoch; a loader that can be gone through again and again will do too. An iterator goes on from epoch to epoch,
     `steps_per_epoch` batches in each. `batch_size` says nothing then. An `np.memmap` is left where it is, and only the
     rows of a batch are read.
 
-    Before training `checks` look at data and model, see `fg.preflight`. `progress` shows a bar in terminals and
-    notebooks, and logs lines elsewhere; True prints the lines, False shows nothing. `callbacks` are functions of
-    (trainer, epoch), or `fg.Callback`s. Ctrl-C ends training after the step, with the best parameters kept. `resume`
-    goes on from a `trainer.state()`. `backend="numba"` compiles the step to machine code, see `fg.compile`.
+    Parameters
+    ----------
+    model : MLP, Box or Problem
+        A network, which is trained by its cross entropy in nats per example (softmax and sigmoid outputs) or squared
+        error, plus `l1` · Σ |W| + `l2` · Σ W² of its weights; or a scalar objective box of your own, or a `Problem`,
+        which says what to show as well.
+    data : pair of arrays, Examples, dict, function or iterator
+        The training examples: (X, y), examples of `flowgraph.data`, or inputs (or their names) to arrays, the first
+        axis of each counting the examples; or a pair of training and validation examples; or batches.
+    valid : as `data`, or float, optional
+        The validation examples, or the share of the data to hold out, such as 0.1.
+    epochs : int, default 100
+        Largest number of epochs.
+    rule : str or Rule, default 'adam'
+        The update rule: 'sgd', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw', or one that was made.
+    learning_rate : float or Schedule, optional
+        The rate per step; by default one that suits the rule.
+    batch_size : int or None, default 32
+        Examples of a step: 1 is stochastic gradient descent example by example, None uses all at once.
+    l1, l2 : float, default 0.0
+        Strengths of the penalties on the weights of an MLP.
+    early_stopping : EarlyStopping or int, optional
+        When to stop; a number is a patience, in epochs.
+    evaluate : Box, optional
+        The objective on validation data, where that is another graph; see `Problem`. An MLP is evaluated without its
+        dropout by itself.
+    updates : mapping of Parameter to Box, optional
+        New values of parameters that are not trained, such as running statistics; see `Problem`.
+    seed : int, default 0
+        What fixes the order of the examples and the draws of dropout.
+    backend : {'numpy', 'numba', 'jax'}, default 'numpy'
+        What runs the step; see `fg.compile`.
+    mesh : jax.sharding.Mesh or Placement, optional
+        The devices among which JAX divides each batch, on one host or, after `jax.distributed.initialize()`, on many.
+    devices : int or list, optional
+        Their number, or the devices themselves, in place of `mesh`.
+    checks : bool, default True
+        Whether data and model are looked at before training; see `fg.preflight`.
+    progress : bool, optional
+        True prints lines, False shows nothing; by default a bar in terminals and notebooks, and log lines elsewhere.
+    callbacks : sequence of functions or Callback, default ()
+        What is called with (trainer, epoch) after each epoch.
+    resume : State, optional
+        Where to go on: a `trainer.state()`, or `load_checkpoint(path)`.
+    sample_weight : array_like, optional
+        A number from 0 on for each example of `data`: its loss, and its error, count so many times. The numbers are
+        divided by their mean. Weights of validation examples are given with them, `valid=(X, y, sample_weight)`; held
+        out with `valid=0.1` each keeps its own.
+    metrics : sequence of functions, or dict, default ()
+        Functions of (targets, predictions), scikit-learn's or your own, measured after each epoch on the validation
+        examples, without any on the training examples: `history["valid_f1_score"]`. One whose second parameter is
+        called `y_score` or `y_proba` gets probabilities.
+    clip_norm, clip_value : float, optional
+        Largest norm of the gradient, and largest absolute value of each number of it; see `fg.Clipped`.
+    average : float, optional
+        Decay of an exponential moving average of the parameters, such as 0.999, by which the model is validated, and
+        with which it is left.
+    steps_per_epoch : int, optional
+        Batches of an epoch, for data that are an iterator.
 
-    `backend="jax"` trains on the devices of JAX; `devices=8` or `mesh=`, a `jax.sharding.Mesh` or a
-    `flowgraph.interop.jax.Placement`, divides each batch among several, on one host or, after
-    `jax.distributed.initialize()`, on many: see docs/jax.md.
+    Returns
+    -------
+    History
+        What was measured after each epoch, why training ended, and which epoch was the best.
 
+    Raises
+    ------
+    UsageError
+        If a setting does not fit; an unknown one is named with the nearest known.
+    FeedError
+        If the data do not fit the inputs of the model.
+    PreflightError
+        If a check before training finds what makes it useless, such as NaN in the data.
+
+    References
+    ----------
+    Larochelle, Training neural networks, "stochastic gradient descent".
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
     >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)
@@ -103,8 +153,6 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     >>> history = fg.fit(mlp, (X[:150], y[:150]), (X[150:], y[150:]), learning_rate=0.01, early_stopping=20)
     >>> history.best.valid_error < 0.1
     True
-
-    Source: Larochelle, Training neural networks, "stochastic gradient descent".
     """
     epochs = read_count("fit", "epochs", epochs)
     if not isinstance(callbacks, Iterable):

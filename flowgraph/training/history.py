@@ -26,6 +26,31 @@ class Epoch:
     `gradient_norms` has one number per layer, the mean over the steps; `learning_rate` is that of the last step.
     `metrics` holds those of `fg.fit(metrics=...)`, of the validation examples where there are any, "valid_f1_score".
     What does not apply is None.
+
+    Parameters
+    ----------
+    number : int
+        Number of the epoch, counted from 0.
+    updates : int
+        Steps since training began.
+    learning_rate : float
+        The rate of the last step.
+    seconds : float
+        Time that the epoch took, in seconds.
+    train_objective, train_loss, train_error : float
+        Means over the batches, as they were trained on; losses of classes in nats per example.
+    valid_objective, valid_loss, valid_error : float, optional
+        Those of the validation examples at the end of the epoch.
+    gradient_norms : dict of str to float
+        Mean Euclidean norm of the gradient of each layer over the steps.
+    metrics : dict of str to float
+        What `fg.fit(metrics=...)` measured.
+
+    Examples
+    --------
+    >>> from flowgraph.training import Epoch
+    >>> Epoch(0, updates=7, learning_rate=0.1, seconds=0.5, train_objective=1.2, train_loss=1.1).train_loss
+    1.1
     """
 
     number: int
@@ -66,6 +91,24 @@ class History:
 
     `history["valid_objective"]` is a list of that measure; `print(history)` shows a table, `plot` draws the curves,
     `to_csv` and `to_frame` export them. Table and picture leave out the loss where it is the objective.
+
+    Parameters
+    ----------
+    epochs : iterable of Epoch, default ()
+        What was measured after each epoch.
+    best_epoch : int, optional
+        Number of the best one, counted from 0.
+    ended : str, default ''
+        Why training ended.
+    watch : {'objective', 'loss', 'error'}, default 'objective'
+        The measure of the validation data by which it was the best.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> history = fg.fit(fg.MLP([2, 2], rng=0), (np.eye(2), [0, 1]), epochs=3, checks=False, progress=False)
+    >>> len(history), len(history["train_objective"])
+    (3, 3)
     """
 
     def __init__(

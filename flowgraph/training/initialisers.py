@@ -23,6 +23,24 @@ def glorot_uniform(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLi
 
     `rng` is a seed or a NumPy generator; None draws differently every time.
 
+    Parameters
+    ----------
+    fan_in : int
+        Rows: units of the layer below.
+    fan_out : int
+        Columns: units of the layer.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the array.
+
+    Returns
+    -------
+    ndarray
+        Weights, shape (fan_in, fan_out).
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.glorot_uniform(784, 128, rng=0).shape
     (784, 128)
@@ -38,6 +56,28 @@ def he_uniform(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike |
     """Uniform on [-b, b] with b = √(6 / fan_in), for rectified linear units.
 
     Source: He et al. 2015, Delving deep into rectifiers.
+
+    Parameters
+    ----------
+    fan_in : int
+        Rows: units of the layer below.
+    fan_out : int
+        Columns: units of the layer.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the array.
+
+    Returns
+    -------
+    ndarray
+        Weights, shape (fan_in, fan_out).
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> bool(np.abs(fg.he_uniform(6, 50, rng=0)).max() <= 1.0)
+    True
     """
     shape = _shape("he_uniform", fan_in, fan_out)
     return _uniform(math.sqrt(6 / max(shape[0], 1)), shape, rng, dtype)
@@ -48,6 +88,28 @@ def he_normal(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | 
     """Normal of variance 2 / fan_in, for rectified linear units.
 
     Source: He et al. 2015, Delving deep into rectifiers.
+
+    Parameters
+    ----------
+    fan_in : int
+        Rows: units of the layer below.
+    fan_out : int
+        Columns: units of the layer.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the array.
+
+    Returns
+    -------
+    ndarray
+        Weights, shape (fan_in, fan_out).
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.he_normal(200, 50, rng=0).std().round(2)
+    np.float64(0.1)
     """
     shape = _shape("he_normal", fan_in, fan_out)
     drawn: Array = read_generator("he_normal", rng).normal(0, math.sqrt(2 / max(shape[0], 1)), shape)
@@ -59,6 +121,28 @@ def zeros(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None
     """Zeros: with tanh no gradient reaches the first layer, so that nothing is learnt there.
 
     Source: Larochelle, Training neural networks, "initialization".
+
+    Parameters
+    ----------
+    fan_in : int
+        Rows: units of the layer below.
+    fan_out : int
+        Columns: units of the layer.
+    rng : int or numpy.random.Generator, optional
+        Not used.
+    dtype : dtype_like, default float
+        Dtype of the array.
+
+    Returns
+    -------
+    ndarray
+        Weights, shape (fan_in, fan_out).
+
+    Examples
+    --------
+    >>> from flowgraph.training import zeros
+    >>> zeros(1, 2)
+    array([[0., 0.]])
     """
     return np.zeros(_shape("zeros", fan_in, fan_out), dtype)
 
@@ -67,6 +151,18 @@ def zeros(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None
 def constant(value: float) -> Initialiser:
     """The initialiser that sets all weights to one value: all hidden units stay the same for ever.
 
+    Parameters
+    ----------
+    value : float
+        The value of every weight.
+
+    Returns
+    -------
+    function
+        An initialiser: a function of (fan_in, fan_out), with the keywords rng and dtype.
+
+    Examples
+    --------
     >>> from flowgraph.training import constant
     >>> constant(0.5)(1, 2)
     array([[0.5, 0.5]])

@@ -1,4 +1,4 @@
-"""Ctrl-C during a training: asked for once it ends after the step, asked for twice at once."""
+"""Ctrl-C during a training: the first ends it after the step, the second at once."""
 
 from __future__ import annotations
 

@@ -27,6 +27,33 @@ def lbfgs(
     Objective and gradient are one plan. Steps end when no number of the gradient is above `tolerance`; `memory` is
     how many steps the approximation of the Hessian remembers.
 
+    Parameters
+    ----------
+    model : MLP, Box or Problem
+        What is minimised, as in `fg.fit`.
+    data : pair of arrays, Examples or dict
+        All examples, as in `fg.fit`.
+    steps : int, default 200
+        Largest number of steps.
+    tolerance : float, default 1e-5
+        The steps end when no number of the gradient exceeds it, in the unit of the gradient.
+    l2 : float, default 0.0
+        Strength of the penalty on the squared weights of an MLP.
+    memory : int, default 10
+        Number of steps that the approximation of the Hessian remembers.
+
+    Returns
+    -------
+    Minimum
+        The objective that was reached, and why the method ended.
+
+    Raises
+    ------
+    ImportError
+        If SciPy is not installed.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> X = np.random.default_rng(0).normal(size=(100, 2))
     >>> mlp = fg.MLP([2, 8, 2], rng=0)

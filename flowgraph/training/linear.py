@@ -20,6 +20,21 @@ class Linear:
 
     Called on a box, it builds the pre-activation; every call shares `W` and `b`.
 
+    Parameters
+    ----------
+    fan_in : int
+        Features of the input.
+    fan_out : int
+        Features of the output.
+    init : str or function, default 'glorot_uniform'
+        What draws the weights: a name, or a function of (fan_in, fan_out).
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the weights; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> with fg.scope("layer1"):
     ...     layer = fg.Linear(784, 128, rng=0)

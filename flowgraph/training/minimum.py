@@ -1,4 +1,4 @@
-"""What a method that sees all examples at once gives back: its steps, and why it ended."""
+"""The result of a full-batch method: its steps, and why it ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,27 @@ class Step:
 
 @dataclass(frozen=True)
 class Minimum:
-    """Where a method ended: `converged` if the gradient vanished at what is no saddle."""
+    """Where a method ended: `converged` if the gradient vanished at what is no saddle.
+
+    Parameters
+    ----------
+    objective : float
+        The value that was reached.
+    gradient_norm : float
+        Norm of the gradient there.
+    converged : bool
+        Whether the gradient vanished, at what is no saddle.
+    ended : str
+        Why the method ended.
+    steps : tuple of Step
+        The steps, in order.
+
+    Examples
+    --------
+    >>> from flowgraph.training import Minimum
+    >>> Minimum(0.5, 1e-9, True, "the gradient vanishes", ()).converged
+    True
+    """
 
     objective: float
     gradient_norm: float

@@ -14,7 +14,7 @@ from flowgraph.box import Box
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import reopened, scope
-from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
+from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError
 from flowgraph.training.dropout import dropout
@@ -46,6 +46,31 @@ class MLP:
     layer. `init` draws the weights; biases start at 0. `rng` is a seed or a NumPy generator. `dropout` is the rate, or
     one rate per hidden layer, at which hidden units are dropped in what is built with `training=True`.
 
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of each layer: inputs, hidden layers, outputs.
+    hidden : str, function, or sequence of such, default 'tanh'
+        Activation of the hidden layers: 'linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'elu', 'softplus', 'gelu',
+        'silu', or a function of a box.
+    output : str or function, default 'softmax'
+        Activation of the last layer: one of these, 'softmax' or 'log_softmax'.
+    init : str or function, default 'glorot_uniform'
+        What draws the weights: a name, or a function of (fan_in, fan_out).
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the weights; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+    dropout : float or sequence of float, default 0.0
+        Probability with which a hidden unit is dropped in training, from 0 up to 1.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two sizes, or an activation, a rate or an initialiser is unknown.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> mlp = fg.MLP([784, 128, 10], hidden="tanh", output="softmax", rng=0)
     >>> x = fg.Input("x", shape=("N", 784))

@@ -1,4 +1,4 @@
-"""Newton's method with the exact Hessian: it solves, it never inverts, and it says when it stands at a saddle."""
+"""Newton's method with the exact Hessian: a linear system is solved in each step, and saddles are detected."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ SEED = 0
 
 
 class SaddleError(FlowgraphError, ArithmeticError):
-    """A Hessian that is not positive definite, where Newton's step may go up."""
+    """A Hessian that is not positive definite, where Newton's step may go up.
+
+    Cause: a saddle, or a network far from a minimum. Cure: `not_convex="damp"`, or `fg.lbfgs`.
+    """
 
 
 class TooLargeError(FlowgraphError, MemoryError):
-    """A Hessian that does not fit in memory."""
+    """A Hessian that does not fit in memory.
+
+    Cause: too many parameters, as the matrix has their square. Cure: `fg.lbfgs`, or a larger `memory=`.
+    """
 
 
 @strict_keywords
@@ -51,6 +57,39 @@ def newton(
     `not_convex="refuse"` raises a `SaddleError`. Steps end when the norm of the gradient is at most `tolerance`.
     `memory` is the number of bytes it may use, by default what the machine has free.
 
+    Parameters
+    ----------
+    model : MLP, Box or Problem
+        What is minimised, as in `fg.fit`.
+    data : pair of arrays, Examples or dict
+        All examples, as in `fg.fit`.
+    steps : int, default 50
+        Largest number of steps.
+    not_convex : {'damp', 'refuse'}, default 'damp'
+        What is done where the Hessian is not positive definite.
+    tolerance : float, default 1e-8
+        The steps end when the norm of the gradient is at most that, in the unit of the gradient.
+    l2 : float, default 0.0
+        Strength of the penalty on the squared weights of an MLP.
+    memory : int, optional
+        Bytes that it may use; by default what the machine has free.
+
+    Returns
+    -------
+    Minimum
+        The objective that was reached, and why the method ended.
+
+    Raises
+    ------
+    UsageError
+        If `not_convex` is unknown.
+    SaddleError
+        If the Hessian is not positive definite and `not_convex="refuse"`.
+    TooLargeError
+        If the Hessian does not fit into `memory`.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",))
     >>> w = fg.Parameter(np.zeros(2), name="w")

@@ -20,6 +20,31 @@ def objective(
     `losses` has one number per example. `regularizer` is a scalar box of the weights, `fg.L2(W1, W2)` or another;
     biases are left out by not naming them. It needs a strength, from 0 on.
 
+    Parameters
+    ----------
+    losses : Box, shape (N,)
+        One loss per example, in nats for the losses of classes.
+    regularizer : Box, optional
+        A scalar box of the weights, such as `fg.L2(W1, W2)`; biases are left out by not naming them.
+    strength : float, optional
+        Its weight λ, from 0 on; needed with a regularizer.
+    name : str, default 'objective'
+        Name of the sum.
+
+    Returns
+    -------
+    Box
+        A scalar to minimise.
+
+    Raises
+    ------
+    UsageError
+        If an argument is no box, or one of regularizer and strength is missing.
+    ShapeError
+        If the regularizer is no scalar.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> x, y = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N",), dtype=int)
     >>> mlp = fg.MLP([4, 5, 3], rng=0)

@@ -21,11 +21,17 @@ LOOKED_AT = 256
 
 
 class PreflightError(FlowgraphError, ValueError):
-    """A check before training that leaves no sense in training."""
+    """A check before training that leaves no sense in training.
+
+    Cause: NaN in the data, labels that do not fit, gradients that are not finite. Cure: the message says what to do.
+    """
 
 
 class PreflightWarning(UserWarning):
-    """A check before training that failed, though training is possible."""
+    """A check before training that failed, though training is possible.
+
+    Cause: units that are dead, a loss that starts too high, and others. Cure: the message says what to do.
+    """
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The findings of all checks; those after a fatal one are not made."""
+    """The findings of all checks; those after a fatal one are not made.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        The finding of each check, in order.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> found = fg.preflight(fg.MLP([2, 2], rng=0), (np.eye(2), [0, 1]))
+    >>> [finding.check for finding in found.findings][:2]
+    ['data', 'loss at the start']
+    """
 
     findings: tuple[Finding, ...]
 
@@ -75,6 +94,22 @@ def preflight(model: object, data: object, *, seed: int = 0) -> Preflight:
     The data are finite and the labels fit the outputs; the loss at the start is near log C for C classes; gradients
     are finite; no layer is dead or saturated; a few examples can be learnt by heart.
 
+    Parameters
+    ----------
+    model : MLP, Box or Problem
+        What will be trained, as in `fg.fit`.
+    data : pair of arrays, Examples or dict
+        The training examples, as in `fg.fit`.
+    seed : int, default 0
+        What draws the examples that are learnt by heart.
+
+    Returns
+    -------
+    Preflight
+        A finding for each check; `print` shows them.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> rng = np.random.default_rng(0)
     >>> X, y = rng.normal(size=(100, 5)), rng.integers(0, 3, 100)

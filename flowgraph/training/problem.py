@@ -12,7 +12,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from flowgraph.boxes.engine.shape_like import reshape_like
-from flowgraph.boxes.neural.activation import sigmoid
+from flowgraph.boxes.neural.activation_functions import sigmoid
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
@@ -29,32 +29,34 @@ from flowgraph.training.weights import weights_of
 
 @strict_settings
 class Problem:
-    """An objective to minimise over its parameters, and what is watched meanwhile.
+    """An objective to minimise over its parameters, and what is watched: means over examples, regularizers aside.
 
-    `evaluate` is the objective as it is evaluated on validation data, where that is another graph than the one that is
-    trained: without dropout, or with running statistics in place of those of the batch. By default it is the objective.
-    Both are watched: what is shown of them, and what the best epoch is chosen by, is the number that is minimised.
+    Parameters
+    ----------
+    objective : Box
+        The scalar that is minimised: a mean loss, plus regularizers.
+    evaluate : Box, optional
+        The objective on validation data, where that is another graph: without dropout, or with running statistics.
+    loss, error : Box, optional
+        Scalars to show; by default the objective without its regularizers, and the share of wrong classes.
+    updates : mapping of Parameter to Box, optional
+        New values of parameters that are not trained, such as running statistics, which every step takes over.
+    sample_weight : Input, optional
+        One number per example, by which its loss and error are multiplied; `fg.fit` divides them by their mean.
+    losses : iterable of Box, default ()
+        The boxes with a loss of each example, where these are graphs of your own.
 
-    `loss` and `error` are further scalars to show. By default the loss is the objective without its regularizers (the
-    terms of its sum that no input enters), and the error, where one loss of classes is in the graph, the share of the
-    examples whose class is wrong. All of them should be means over the examples, regularizers aside: then what is
-    shown of many examples, which are evaluated in parts, is the value on all of them at once.
+    Raises
+    ------
+    UsageError
+        If the objective is no scalar box of floats, or has no parameters.
 
-    `updates` maps parameters that are not trained, such as running statistics, to boxes of their new values, as in
-    `fg.compile`. They are changed with every step, from the values before it, on its batch.
-
-    `sample_weight` is an input with one number per example, by which every loss of an example in the objective is
-    multiplied, and the error too. `fg.fit` divides the numbers that it is given for it by their mean. `losses` are the
-    boxes with a loss of each example where these are no losses of `fg`, but graphs of your own.
-
-    `measures` are those of the objective, which a step gives for its batch, `evaluated` those of `evaluate`.
-
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x, y, w = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=("N",)), fg.Parameter(np.zeros(3), name="w")
-    >>> problem = fg.Problem(fg.mean(fg.SquaredError(x @ w, y)) + 0.1 * fg.L2(w))
-    >>> feeds = {x: np.ones((2, 3)), y: [1.0, 3.0]}
-    >>> [float(fg.Graph(box, problem.objective).fprop(feeds)[box]) for box in problem.measures if box is not None]
-    [5.0, 5.0]
+    >>> fg.Problem(fg.mean(fg.SquaredError(x @ w, y)) + 0.1 * fg.L2(w)).parameters[0].name
+    'w'
     """
 
     def __init__(

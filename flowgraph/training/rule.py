@@ -24,6 +24,16 @@ class Rule:
 
     What a rule remembers from step to step (a velocity, a mean of squares) are parameters too, and so updated by the
     same plan. A rule of your own gives in `change` the new value of one parameter, and of its own state.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> from flowgraph.training import Rule
+    >>> class Signed(Rule):
+    ...     def change(self, rate, parameter, gradient):
+    ...         return parameter - rate * fg.Sign(gradient), {}
+    >>> isinstance(Signed(), Rule)
+    True
     """
 
     default_rate: ClassVar[float] = 0.01

@@ -10,11 +10,9 @@ import numpy as np
 
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.value import Value
-from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.rule import Rule, Updates
-from flowgraph.training.settings import read_number
 from flowgraph.training.weight_rule import OnWeights
 
 
@@ -25,11 +23,17 @@ class SGD(Rule):
 
     theta becomes theta − α ∇
 
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.SGD().graph()
     <Graph of 5 boxes: −>
 
     Source: Larochelle, Training neural networks, "stochastic gradient descent".
+
+    >>> import flowgraph as fg
+    >>> fg.SGD()
+    SGD()
     """
 
     default_rate = 0.1
@@ -64,6 +68,17 @@ class Momentum(_WithVelocity):
     v becomes ∇ + β v, theta becomes theta − α v
 
     Source: Larochelle, Training neural networks, "momentum".
+
+    Parameters
+    ----------
+    beta : float, default 0.9
+        The part of the velocity that a step keeps, from 0 up to 1.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.Momentum(0.5)
+    Momentum(beta=0.5)
     """
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
@@ -81,6 +96,17 @@ class Nesterov(_WithVelocity):
     v becomes ∇ + β v, theta becomes theta − α (∇ + β v), with the new v
 
     Source: Sutskever et al. 2013, On the importance of initialization and momentum in deep learning.
+
+    Parameters
+    ----------
+    beta : float, default 0.9
+        The part of the velocity that a step keeps, from 0 up to 1.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.Nesterov(0.5)
+    Nesterov(beta=0.5)
     """
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
@@ -98,6 +124,19 @@ class RMSProp(Rule):
     s becomes ρ s + (1 − ρ) ∇², theta becomes theta − α ∇ / (√s + ε)
 
     Source: Tieleman and Hinton 2012, Neural networks for machine learning, lecture 6.5.
+
+    Parameters
+    ----------
+    rho : float, default 0.9
+        Decay per step of the mean square of the gradient, from 0 up to 1.
+    epsilon : float, default 1e-8
+        What keeps the quotient finite, in the unit of the gradient.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.RMSProp(rho=0.99)
+    RMSProp(rho=0.99, epsilon=1e-08)
     """
 
     rho: float = 0.9
@@ -121,6 +160,21 @@ class Adam(Rule):
     theta becomes theta − α m̂ / (√ŝ + ε) with m̂ = m / (1 − β₁ᵗ), ŝ = s / (1 − β₂ᵗ) at step t
 
     Source: Kingma and Ba 2015, Adam: a method for stochastic optimization.
+
+    Parameters
+    ----------
+    beta1 : float, default 0.9
+        Decay per step of the mean of the gradient, from 0 up to 1.
+    beta2 : float, default 0.999
+        Decay per step of the mean of its square, from 0 up to 1.
+    epsilon : float, default 1e-8
+        What keeps the quotient finite, in the unit of the gradient.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.Adam(beta1=0.8)
+    Adam(beta1=0.8, beta2=0.999, epsilon=1e-08)
     """
 
     beta1: float = 0.9
@@ -152,6 +206,25 @@ class AdamW(Adam, OnWeights):
     on the inputs, whatever its shape.
 
     Source: Loshchilov and Hutter 2019, Decoupled weight decay regularization.
+
+    Parameters
+    ----------
+    beta1 : float, default 0.9
+        Decay per step of the mean of the gradient, from 0 up to 1.
+    beta2 : float, default 0.999
+        Decay per step of the mean of its square, from 0 up to 1.
+    epsilon : float, default 1e-8
+        What keeps the quotient finite, in the unit of the gradient.
+    decay : float, default 0.01
+        Weight decay, multiplied by the learning rate in each step.
+    parameters : sequence of Parameter, optional
+        The weights that decay; by default those that `fg.fit` finds.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.AdamW(decay=0.1).decay
+    0.1
     """
 
     decay: float = 0.01
@@ -167,66 +240,6 @@ class AdamW(Adam, OnWeights):
         if self.acts_on(parameter):
             moved: Any = found[parameter]
             found[parameter] = moved - (rate * self.decay) * parameter
-        return found
-
-
-@strict_settings
-@dataclass(frozen=True)
-class Proximal(OnWeights):
-    """A rule, then the proximal step of l1 · Σ |W|, which sets small weights to exactly 0; biases are left alone.
-
-    W becomes sign(W') max(|W'| − α l1 g, 0), as W' less W' clipped to ±α l1 g, where W' is what the rule gives and g
-    its gain: 1 for SGD, 1 / (1 − β) for Momentum and Nesterov. The objective is given without L1; what is minimised,
-    and so shown and watched as the objective, is the sum of both.
-
-    The weights are `parameters`, or else what `fg.fit` finds to be a factor of a product with something that depends
-    on the inputs, whatever its shape. `l1=0` leaves the rule as it is.
-
-    >>> import numpy as np, flowgraph as fg
-    >>> x, y = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=("N",))
-    >>> w, b = fg.Parameter(np.zeros(3), name="w"), fg.Parameter(0.0, name="b")
-    >>> X = np.random.default_rng(0).normal(size=(50, 3))
-    >>> _ = fg.fit(fg.mean(fg.SquaredError(x @ w + b, y)), (X, 2 * X[:, 0]), rule=fg.Proximal(fg.SGD(), l1=0.5),
-    ...            batch_size=None, epochs=200, progress=False)
-    >>> w.value.round(1)
-    array([1.8, 0. , 0. ])
-
-    Source: Parikh and Boyd 2014, Proximal algorithms, "soft thresholding".
-    """
-
-    rule: Rule
-    l1: float
-
-    @property
-    def strength(self) -> float:
-        """The factor l1."""
-        return self.l1
-
-    @property
-    def penalty(self) -> Any:
-        """l1 · Σ |W|, None while it acts on nothing."""
-        return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
-
-    def read(self, setting: str, found: object) -> Any:
-        """A setting as it is kept: l1 at least 0, a rule with a gain."""
-        if setting == "l1":
-            return read_number(self.name, setting, found, low=0)
-        if setting != "rule":
-            return super().read(setting, found)
-        if not isinstance(found, Rule) or found.gain is None:
-            what = found.name if isinstance(found, Rule) else repr(found)
-            raise UsageError(
-                f"Proximal: found the rule {what}, whose steps have no fixed rate; needs SGD, Momentum or Nesterov"
-            )
-        return found
-
-    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """The step of the rule, then the proximal step of a weight."""
-        found = self.rule.change(parameter, grad, rate, count)
-        if self.acts_on(parameter):
-            moved: Any = found[parameter]
-            threshold = rate * (self.l1 * (self.rule.gain or 1.0))
-            found[parameter] = moved - np.minimum(np.maximum(moved, -threshold), threshold)
         return found
 
 

@@ -11,7 +11,10 @@ from flowgraph.training.settings import read_count, read_number, set_frozen
 
 
 class ConvergenceWarning(UserWarning):
-    """A schedule of learning rates under which convergence is not certain."""
+    """A schedule of learning rates under which convergence is not certain.
+
+    Cause: a rate that falls too fast or not at all. Cure: `fg.schedules.Power` with 0.5 < delta <= 1.
+    """
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,22 @@ if TYPE_CHECKING:
 
 
 class State(NamedTuple):
-    """Where a training stands: arrays by name, and a record of what JSON holds."""
+    """Where a training stands: arrays by name, and a record of what JSON holds.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        Parameters, and what the rule remembers, by name.
+    record : dict
+        Counts, sums of the epoch, early stopping and history, as JSON holds them.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> trainer = fg.Trainer(fg.MLP([3, 3], rng=0), (np.eye(3), np.arange(3)))
+    >>> trainer.run(1).ended, trainer.state().record["epoch"]
+    ('ended after 1 epoch', 1)
+    """
 
     arrays: dict[str, Array]
     record: dict[str, Any]

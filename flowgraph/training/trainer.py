@@ -1,4 +1,4 @@
-"""The trainer: steps, epochs, and a state from which another trainer goes on as if nothing had been in between."""
+"""The trainer: steps, epochs, and a state from which training resumes with the same bits."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from flowgraph.training.callbacks import Callback, Listeners
 from flowgraph.training.clipping import clipped_rule
 from flowgraph.training.devices import read_placement
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
+from flowgraph.training.evaluation import DRAWS_OF_EVALUATION
 from flowgraph.training.examples import Fed, parted, read_examples
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.interrupt import interruption
@@ -34,18 +35,19 @@ from flowgraph.training.state import State, check_arrays, check_identity, check_
 from flowgraph.training.step import Step
 from flowgraph.training.training_data import has_weights, training_data
 
-EVALUATION = 1 << 39
-"""What tells the draws of random leaves in an evaluation from those of the steps, which are counted from 1."""
-
 
 @strict_settings
 class Trainer:
-    """Trains a model step by step; `run` goes on to a number of epochs. Model, data and settings are those of `fg.fit`.
+    """Trains a model step by step by one plan, `plan`; model, data (here `train`) and settings are those of `fg.fit`.
 
-    The step is one plan, `plan`: objective, gradients, update rule and the updates of the problem, all parameters
-    together. `updates` counts the steps, `epoch` the epochs that are complete, `position` the examples seen in the one
-    that is not. Order and dropout are fixed by the seed and these counts, so `state()` is all that `restore` needs:
-    parameters, what the rule remembers, the counts, sums of this epoch, early stopping, the history.
+    `updates` counts the steps, `epoch` the complete epochs, `position` the examples seen in the next. Order and dropout
+    follow from the seed and these counts, so `state()` is all that `restore` needs.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> len(fg.Trainer(fg.MLP([3, 3], rng=0), (np.eye(3), np.arange(3))).run(2))
+    2
     """
 
     def __init__(  # noqa: PLR0913  a keyword for each setting of a training
@@ -198,7 +200,7 @@ class Trainer:
         """The measures of the steps of this epoch, and those of the validation examples; metrics of these if any."""
         found: dict[str, Any] = {f"train_{name}": total / self.position for name, total in self._sums.items()}
         if self._evaluator is not None:
-            seed = (self.seed << 40) + EVALUATION + (self.epoch << 20)
+            seed = (self.seed << 40) + DRAWS_OF_EVALUATION + (self.epoch << 20)
             measured = self._evaluator.measure(self.valid, seed=seed)
             found |= {f"valid_{name}": value for name, value in measured.items()}
         examples, part = (self.train, "train") if self.valid is None else (self.valid, "valid")
@@ -249,10 +251,7 @@ class Trainer:
         return self._step.values()
 
     def put_back_best(self) -> None:
-        """Give the model the parameters of the best epoch, if validation data showed one, and free it of the plan.
-
-        Parameters in the memory of the plan would keep it. What averages stand in for is set aside for another run.
-        """
+        """Give the model the best parameters, in memory of its own, and set aside what averages stand in for."""
         now = self.values()
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():

@@ -88,6 +88,16 @@ def test_the_picture_of_the_readme_plays() -> None:
     assert "docs/pictures/lecture.svg" in (docs.parent / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_code_of_the_readme_makes_its_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the boxes and the steps of both: how they are drawn may change before the picture is made anew."""
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", (root / "README.md").read_text("utf-8"), re.M | re.S))
+    exec(compile(code.partition("class Swish")[0], "README.md", "exec"), {})
+    made, shown = ((folder / "lecture.svg").read_text("utf-8") for folder in (tmp_path, root / "docs" / "pictures"))
+    assert set(re.findall(r'id="((?:box|words)-[^"]*)"', made)) == set(re.findall(r'id="((?:box|words)-[^"]*)"', shown))
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
 def test_it_plays_in_a_browser(tmp_path: Path) -> None:
     script = """

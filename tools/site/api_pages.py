@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ import flowgraph as fg
 from flowgraph.box import Box, Leaf
 
 MODULES = (
-    "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.search", "flowgraph.checking",
-    "flowgraph.mutation", "flowgraph.testing", "flowgraph.stats", "flowgraph.interop.autograd", "flowgraph.interop.jax",
-    "flowgraph.interop.loggers", "flowgraph.interop.onnx", "flowgraph.interop.sklearn", "flowgraph.interop.torch",
-    "flowgraph.interop.widget",
+    "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.experiment", "flowgraph.search",
+    "flowgraph.checking", "flowgraph.mutation", "flowgraph.testing", "flowgraph.teaching", "flowgraph.figures",
+    "flowgraph.stats", "flowgraph.interop.autograd", "flowgraph.interop.jax", "flowgraph.interop.loggers",
+    "flowgraph.interop.onnx", "flowgraph.interop.sklearn", "flowgraph.interop.torch", "flowgraph.interop.widget",
 )  # fmt: skip
 """The modules that are imported by their own names, whose public names are those of `__all__`."""
 
@@ -136,26 +136,12 @@ def _family_page(family: str, boxes: Iterable[type[Box]]) -> str:
 
 
 def _declared(cls: type[Box]) -> list[str]:
-    """What the class declares, for readers: formulas, domain, kinks, and its picture."""
-    lines = []
-    for word, formula in (("value", cls.formula), ("derivative", cls.derivative)):
-        if formula:
-            lines.append(f":{word}: :math:`{formula}`")
-    facts: Mapping[str, object] = {"domain": cls.domain, "kinks": cls.kinks, "signature": cls.signature}
-    lines += [f":{word}: ``{_shown(fact)}``" for word, fact in facts.items() if fact]
-    if cls.constant_children:
-        lines.append(f":no gradient: by {', '.join(f'``{name}``' for name in sorted(cls.constant_children))}")
+    """The formulas and the picture of a box; its docstring says what else the class declares."""
+    formulas = {"value": cls.formula, "derivative": cls.derivative}
+    lines = [f":{word}: :math:`{formula}`" for word, formula in formulas.items() if formula]
     if cls.examples is not None:
         lines += ["", f".. image:: /gallery/{cls.__name__}.svg", f"   :alt: {cls.__name__} as a graph"]
     return [*lines, ""]
-
-
-def _shown(fact: object) -> str:
-    if isinstance(fact, Mapping):
-        return ", ".join(f"{name} in {interval}" for name, interval in fact.items())
-    if isinstance(fact, tuple):
-        return ", ".join(str(one) for one in fact)
-    return str(getattr(fact, "text", fact))
 
 
 def _index(title: str, text: str, names: Iterable[str]) -> str:

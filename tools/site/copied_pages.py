@@ -1,4 +1,4 @@
-"""Pages of the site that stand elsewhere in the repository: README, CONTRIBUTING and others, and the notebooks."""
+"""Pages of the site that stand elsewhere in the repository: CONTRIBUTING and others, and the notebooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = {
-    "README.md": "tour", "CONTRIBUTING.md": "contributing", "RELEASING.md": "releasing", "CHANGELOG.md": "changelog",
+    "CONTRIBUTING.md": "contributing", "RELEASING.md": "releasing", "CHANGELOG.md": "changelog",
     "notebooks/README.md": "lecture",
 }  # fmt: skip
 """The texts at the top of the repository that are pages, and the names of these."""

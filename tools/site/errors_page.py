@@ -21,7 +21,8 @@ Errors by name
 
 Every error of flowgraph is a ``FlowgraphError``, and one of Python's own as well, as its second base says;
 ``GradientError`` is an ``AssertionError``, which test runners show. A message says who, what was found, what is needed,
-and the way out. Under each name stand the messages that the package raises it with; … stands for what is filled in.
+and the way out. Under each name stand what causes it and what to do, then the messages that the package raises it with;
+… stands for what is filled in.
 """
 
 
@@ -88,6 +89,7 @@ def _is_ours(cls: object) -> bool:
 def _meaning(cls: type[BaseException]) -> list[str]:
     bases = ", ".join(f"``{base.__name__}``" for base in cls.__bases__)
     text = inspect.cleandoc(cls.__doc__ or "").partition(">>>")[0].strip()
+    text = re.sub(r"\s*\b(Cause|Cure): ", r"\n\n**\1:** ", text)
     return [re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", text), "", f"Bases: {bases}", ""]
 
 

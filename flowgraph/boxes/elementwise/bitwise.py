@@ -1,4 +1,4 @@
-"""Logic on masks and on the bits of integers: the operators & | ^ ~ << >> of NumPy; no gradient passes them."""
+"""Logic on masks and on the bits of integers: the operators & | ^ ~ << >> of NumPy; not differentiable."""
 
 from __future__ import annotations
 

@@ -18,6 +18,11 @@ class Cast(Elementwise):
     """The same numbers in another dtype; box.astype(dtype) builds it.
 
     h = a        dh/da = 1 between real and to complex numbers, converted back; no gradient passes integers and masks
+
+    Parameters
+    ----------
+    to : dtype_like
+        The dtype of the value, such as `"float32"`.
     """
 
     to: Any

@@ -1,4 +1,4 @@
-"""Comparisons and logic, element by element: their values are true or false, and no gradient passes them."""
+"""Comparisons and logic, element by element: Boolean values, not differentiable."""
 
 from __future__ import annotations
 

@@ -62,6 +62,11 @@ class ConstantPower(Elementwise):
     h = a^p        dh/da = p a^(p-1)
 
     Exact at a = 0 and for a < 0, as no logarithm is taken: a ** 0 has the derivative 0 and a ** 1 has 1 everywhere.
+
+    Parameters
+    ----------
+    exponent : int or float
+        The power p, dimensionless.
     """
 
     exponent: int | float

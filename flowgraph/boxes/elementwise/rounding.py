@@ -1,4 +1,4 @@
-"""Rounding, element by element: staircases, flat between their jumps."""
+"""Rounding, element by element: piecewise constant functions."""
 
 from __future__ import annotations
 
@@ -87,6 +87,11 @@ class Round(Staircase):
     """The nearest number of so many decimals, the even one in the middle.
 
     h = a, rounded        dh/da = 0
+
+    Parameters
+    ----------
+    decimals : int, default 0
+        Number of decimal places; below 0 it rounds to tens, hundreds and so on.
     """
 
     decimals: int = 0

@@ -159,6 +159,13 @@ class Clip(Elementwise):
 
     At a limit the gradient passes. np.clip with an array or a box as a limit is np.minimum(np.maximum(a, low), high),
     where at a tie the limit takes half of it.
+
+    Parameters
+    ----------
+    low : float, default -inf
+        The lower limit, in the unit of `a`.
+    high : float, default inf
+        The upper limit, in the unit of `a`.
     """
 
     low: int | float = -inf
@@ -256,6 +263,15 @@ class NanToNum(Elementwise):
     """Numbers for what is none: NaN and the infinities are replaced.
 
     h = a where finite, else the replacement        dh/da = 1 where finite, else 0
+
+    Parameters
+    ----------
+    nan : float, default 0.0
+        What replaces NaN.
+    posinf : float or None, default None
+        What replaces +∞; None for the largest number of the dtype.
+    neginf : float or None, default None
+        What replaces −∞; None for the lowest number of the dtype.
     """
 
     nan: float = 0.0

@@ -1,4 +1,4 @@
-"""The parts of a number that are no digits: its sign, from another number, and its power of two; and the step at 0."""
+"""Sign, copysign, frexp and ldexp, and the Heaviside step."""
 
 from __future__ import annotations
 

@@ -164,7 +164,26 @@ def count(shape: Shape, axis: Axes | None) -> int:
 
 @public
 def sum_like(a: Value, like: Value) -> Any:
-    """SumLike on boxes, its value on arrays; `a` itself where the shapes agree already."""
+    """SumLike on boxes, its value on arrays; `a` itself where the shapes agree already.
+
+    Parameters
+    ----------
+    a : box or array_like
+        What is summed, of a shape to which that of `like` broadcasts.
+    like : box or array_like
+        What has the shape; its values are not read.
+
+    Returns
+    -------
+    box or ndarray
+        `a` summed to the shape of `like`; a box where an argument is one.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.sum_like(np.ones((3, 2)), np.zeros(2))
+    array([3., 3.])
+    """
     if isinstance(a, Box) and a.shape == like.shape:
         return a
     return SumLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else summed_to(a, like.shape)
@@ -172,7 +191,26 @@ def sum_like(a: Value, like: Value) -> Any:
 
 @public
 def broadcast_like(a: Value, like: Value) -> Any:
-    """BroadcastLike on boxes, its value on arrays; a setting of the shape where it is known in numbers."""
+    """BroadcastLike on boxes, its value on arrays; a setting of the shape where it is known in numbers.
+
+    Parameters
+    ----------
+    a : box or array_like
+        What is repeated, of a shape that broadcasts to that of `like`.
+    like : box or array_like
+        What has the shape; its values are not read.
+
+    Returns
+    -------
+    box or ndarray
+        `a` in the shape of `like`; a box where an argument is one.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.broadcast_like(np.ones(2), np.zeros((3, 2))).shape
+    (3, 2)
+    """
     if isinstance(a, Box) and a.shape == like.shape:
         return a
     return BroadcastLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else np.broadcast_to(a, like.shape)
@@ -180,7 +218,26 @@ def broadcast_like(a: Value, like: Value) -> Any:
 
 @public
 def reshape_like(a: Value, like: Value) -> Any:
-    """ReshapeLike on boxes, its value on arrays."""
+    """ReshapeLike on boxes, its value on arrays.
+
+    Parameters
+    ----------
+    a : box or array_like
+        The elements, as many as `like` has.
+    like : box or array_like
+        What has the shape; its values are not read.
+
+    Returns
+    -------
+    box or ndarray
+        `a` in the shape of `like`; a box where an argument is one.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.reshape_like(np.ones(6), np.zeros((3, 2))).shape
+    (3, 2)
+    """
     if isinstance(a, Box) and a.shape == like.shape:
         return a
     return ReshapeLike(a, like) if isinstance(a, Box) or isinstance(like, Box) else np.reshape(a, like.shape)
@@ -188,7 +245,28 @@ def reshape_like(a: Value, like: Value) -> Any:
 
 @public
 def fit_like(a: Value, like: Value, axes: tuple[int, ...]) -> Any:
-    """FitLike on boxes, its value on arrays."""
+    """FitLike on boxes, its value on arrays.
+
+    Parameters
+    ----------
+    a : box or array_like
+        What is cut or padded with zeros at the ends of the axes.
+    like : box or array_like
+        What has the sizes; its values are not read.
+    axes : tuple of int
+        The axes that take the sizes of `like`.
+
+    Returns
+    -------
+    box or ndarray
+        A box where an argument is one, else an array.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.fit_like(np.ones(2), np.zeros(3), axes=(0,))
+    array([1., 1., 0.])
+    """
     if all(size == needed and not isinstance(size, Size) for size, needed in zip(a.shape, like.shape, strict=True)):
         return a
     return FitLike.apply(a, like, axes=axes)
@@ -196,7 +274,26 @@ def fit_like(a: Value, like: Value, axes: tuple[int, ...]) -> Any:
 
 @public
 def count_like(like: Value, axis: Axes | None = None) -> Any:
-    """The number of elements along the axes: a number where it is known, a box where it follows the batch."""
+    """The number of elements along the axes: a number where it is known, a box where it follows the batch.
+
+    Parameters
+    ----------
+    like : box or array_like
+        What has the axes; its values are not read.
+    axis : int or tuple of int or None, default None
+        The axes whose elements are counted; None for all.
+
+    Returns
+    -------
+    int or box
+        A number where the sizes are known, else a box.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> int(fg.count_like(np.zeros((3, 2)), axis=0))
+    3
+    """
     if not isinstance(like, Box):
         return like.dtype.type(count(like.shape, axis))
     number = count(like.shape, axis)

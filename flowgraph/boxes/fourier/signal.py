@@ -86,6 +86,13 @@ class Unwrap(Box):
     h = p, and a multiple of the period        dp = the gradient, also at a jump
 
     A step is too large from `discont` on, half a period for None.
+
+    Parameters
+    ----------
+    discont : float or None, default None
+        From which step on a period is added, in the unit of the period; None for half a period.
+    period : float, default 2π
+        The size of a whole turn: 2π for radians, 360 for degrees.
     """
 
     discont: float | None = None

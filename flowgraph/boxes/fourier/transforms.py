@@ -244,6 +244,11 @@ class FftShift(Box):
     """The elements along axes rolled by half of the size, so that frequency 0 stands in the middle, or back.
 
     h = a, rolled by ⌊n/2⌋, by −⌊n/2⌋ for `inverse`        da = the gradient, rolled back
+
+    Parameters
+    ----------
+    inverse : bool, default False
+        Whether the shift is undone.
     """
 
     axes: Axes | None = None

@@ -10,8 +10,8 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Value, numpy_dispatch
 from flowgraph.box.example import example
-from flowgraph.box.exports import public
 from flowgraph.boxes.engine.output_of import part
+from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
 from flowgraph.shapes import indexing as index_shape
 from flowgraph.shapes.indexing import ARRAY, ArrayIndex, IndexMismatchError
@@ -26,6 +26,11 @@ class Index(Box):
 
     `index` is a tuple of slices, integers, None, Ellipsis, and "array" for each of the children `indices`, which hold
     integers or truth values. Shapes: NumPy's; what a mask or the first k of an axis N leave is known in a run.
+
+    Parameters
+    ----------
+    index : tuple, default ()
+        One entry per axis, as NumPy indexes: a slice, an int, None, Ellipsis, or "array" for the next of `indices`.
     """
 
     index: tuple[Any, ...] = ()
@@ -105,35 +110,6 @@ class IndexAdd(Box):
         return product(shapes[0])
 
 
-class ArangeLike(Box):
-    """The places 0, 1, 2 ... along one axis of an array, as integers: np.arange(N) where N follows the batch.
-
-    h_i = i; no gradient, as it depends on the shape alone
-
-    >>> import flowgraph as fg
-    >>> from flowgraph.boxes.indexing.index import ArangeLike
-    >>> x, y = fg.Input("x", shape=("N", 10)), fg.Input("y", shape=("N",), dtype=int)
-    >>> x[ArangeLike(y), y].shape
-    ('N',)
-    """
-
-    axis: int = 0
-
-    symbol = "arange"
-    arithmetic = False
-    constant_children = frozenset({"like"})
-    examples = (example((3, 4)), example((3, 4), axis=-1))
-
-    def fprop(self, like: Value) -> Value:
-        return np.arange(like.shape[self.axis])
-
-    def infer(self, like: Spec) -> Spec:
-        """The size of the axis."""
-        if not -len(like.shape) <= self.axis < len(like.shape):
-            raise self.shape_error(f"axis = {self.axis} of an array with {len(like.shape)} axes")
-        return Spec((like.shape[self.axis],), np.dtype(int))
-
-
 def index(a: Value, *indices: Any, index: tuple[Any, ...]) -> Any:
     """Index on boxes, its value on arrays."""
     if any(isinstance(value, Box) for value in (a, *indices)):
@@ -146,13 +122,6 @@ def index_add(a: Value, like: Value, *indices: Any, index: tuple[Any, ...]) -> A
     if any(isinstance(value, Box) for value in (a, like, *indices)):
         return IndexAdd(a, like, *indices, index=index)
     return _index_add(a, like.shape, index, indices)
-
-
-@public
-def arange_like(like: Value, axis: int = 0) -> Any:
-    """ArangeLike on boxes whose axis follows the batch, its value where the size is known."""
-    size = like.shape[axis]
-    return np.arange(size) if isinstance(size, int) else ArangeLike(like, axis=axis)
 
 
 def open_grid(

@@ -65,6 +65,11 @@ class SetAt(Box):
                                        0 for a value that another one replaced
 
     `index` as in Index; value has the shape of a[index]. fg.set_at broadcasts it.
+
+    Parameters
+    ----------
+    index : tuple, default ()
+        One entry per axis, as NumPy indexes: a slice, an int, None, Ellipsis, or "array" for the next of `indices`.
     """
 
     index: tuple[Any, ...] = ()
@@ -122,6 +127,22 @@ def set_at(a: Value, index: Any, value: Value) -> Any:
 
     Where an index names a place twice, the last value is taken, and gets the gradient.
 
+    Parameters
+    ----------
+    a : box or array_like
+        The array; it stays as it is.
+    index : int, slice, array_like, box, or tuple of such
+        Where, as NumPy indexes.
+    value : box or array_like
+        The new values; they broadcast to the shape of a[index].
+
+    Returns
+    -------
+    box or ndarray
+        A box of the shape of `a`, or an array where no argument is a box.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(3,))
     >>> h = fg.set_at(x, slice(1, None), 0.0)
@@ -142,6 +163,22 @@ def add_at(a: Value, index: Any, value: Value) -> Any:
 
     Where an index names a place twice, both values are added.
 
+    Parameters
+    ----------
+    a : box or array_like
+        The array; it stays as it is.
+    index : int, slice, array_like, box, or tuple of such
+        Where, as NumPy indexes.
+    value : box or array_like
+        What is added; it broadcasts to the shape of a[index].
+
+    Returns
+    -------
+    box or ndarray
+        A box of the shape of `a`, or an array where no argument is a box.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=(3,))
     >>> h = fg.add_at(x, [0, 2, 2], 10.0)

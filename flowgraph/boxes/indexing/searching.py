@@ -1,4 +1,4 @@
-"""Places, as integers, which no gradient passes: in a sorted array, between bins, of what is not 0."""
+"""Positions as integers, not differentiable: in a sorted array, between bins, of nonzero elements."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ class SearchSorted(Box):
     """Where numbers belong in a sorted array: before the numbers that are equal to them, or after, by `side`.
 
     h = the number of elements below v, or not above it; no gradient
+
+    Parameters
+    ----------
+    side : {'left', 'right'}, default 'left'
+        Whether a number belongs before or after the elements that are equal to it.
     """
 
     side: Literal["left", "right"] = "left"
@@ -45,6 +50,11 @@ class Digitize(Box):
     """The number of the bin in which numbers lie, between edges that ascend or descend; `right` closes it there.
 
     h = i with bins[i-1] ≤ x < bins[i]; no gradient
+
+    Parameters
+    ----------
+    right : bool, default False
+        Whether a bin contains its right edge instead of its left one.
     """
 
     right: bool = False

@@ -26,6 +26,11 @@ class Choose(Elementwise):
     h = choices[number]        the gradient goes to the array that was chosen, an exact 0 to the others
 
     A number outside 0 to n - 1 is refused in a run, or taken modulo n, or clipped, by `mode`.
+
+    Parameters
+    ----------
+    mode : {'raise', 'wrap', 'clip'}, default 'raise'
+        What is done with a number outside 0 to n - 1: refuse it, take it modulo n, or take the nearest.
     """
 
     mode: Literal["raise", "wrap", "clip"] = "raise"

@@ -19,6 +19,15 @@ class Diagonal(Box):
     """The diagonals of the matrices on two axes, along a new last axis.
 
     h_i = a_{i, i + offset}        da = the gradient on the diagonal of zeros
+
+    Parameters
+    ----------
+    offset : int, default 0
+        Which diagonal: 0 is the main one, a positive offset lies above it, a negative one below it.
+    axis1 : int, default 0
+        Axis of the rows.
+    axis2 : int, default 1
+        Axis of the columns.
     """
 
     offset: int = 0
@@ -97,6 +106,11 @@ class Diag(Box):
     """The matrix with a vector on its diagonal, or on the k-th above it.
 
     h_{i, i + k} = a_i, else 0        da = the k-th diagonal of the gradient
+
+    Parameters
+    ----------
+    k : int, default 0
+        Which diagonal: 0 is the main one, k > 0 lies above it, k < 0 below it.
     """
 
     k: int = 0
@@ -144,6 +158,11 @@ class Tril(Triangle):
     """The lower triangle, up to the k-th diagonal, zeros above.
 
     h_ij = a_ij where j <= i + k, else 0        da = the same part of the gradient
+
+    Parameters
+    ----------
+    k : int, default 0
+        The last diagonal that is kept: 0 is the main one, k > 0 lies above it, k < 0 below it.
     """
 
     numpy = np.tril
@@ -161,6 +180,11 @@ class Triu(Triangle):
     """The upper triangle, from the k-th diagonal, zeros below.
 
     h_ij = a_ij where j >= i + k, else 0        da = the same part of the gradient
+
+    Parameters
+    ----------
+    k : int, default 0
+        The first diagonal that is kept: 0 is the main one, k > 0 lies above it, k < 0 below it.
     """
 
     numpy = np.triu

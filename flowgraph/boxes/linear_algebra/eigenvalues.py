@@ -40,6 +40,11 @@ class Eigh(OfMatrices):
     The elements of the triangle that is not read have the gradient 0, those beside the diagonal of the other stand for
     both. Equal eigenvalues leave the basis of their vectors open, in complex vectors the phase is: a loss that depends
     on it is refused in the run of its gradient.
+
+    Parameters
+    ----------
+    UPLO : {'L', 'U', 'l', 'u'}, default 'L'
+        Which triangle of the matrices is read: the lower or the upper one.
     """
 
     UPLO: Literal["L", "U", "l", "u"] = "L"
@@ -78,6 +83,14 @@ class Eig(OfMatrices):
     NumPy gives real arrays where no eigenvalue has an imaginary part; a box has one dtype whatever the values are.
     Equal eigenvalues leave the basis of their vectors open, and a matrix without a full set of eigenvectors leaves some
     open: a loss that depends on them is refused in the run of its gradient.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> import numpy as np
+    >>> w, v = np.linalg.eig(fg.Parameter([[2.0, 1.0], [0.0, 3.0]], name="a"))
+    >>> fg.Graph(w).fprop()[w].real.tolist()
+    [2.0, 3.0]
     """
 
     symbol = "eig"

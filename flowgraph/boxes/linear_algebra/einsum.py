@@ -27,6 +27,13 @@ class Einsum(Box):
 
     `subscripts` names every axis, "ij,jk->ik"; np.einsum also understands "...", an output left out, and lists of
     axes. A label twice in an operand takes its diagonal; an axis of size 1 broadcasts.
+
+    Parameters
+    ----------
+    subscripts : str
+        Labels of the axes of every operand and of the value, such as "ij,jk->ik".
+    optimize : bool or str or tuple, default True
+        The order in which the products are made, as in `numpy.einsum`.
     """
 
     subscripts: str

@@ -36,6 +36,11 @@ class Cholesky(OfMatrices):
 
     The elements of the triangle that is not read have the gradient 0, those beside the diagonal of the other stand for
     both.
+
+    Parameters
+    ----------
+    upper : bool, default False
+        Whether the upper triangle is read, and the factor is upper triangular.
     """
 
     upper: bool = False
@@ -125,6 +130,14 @@ class CompleteQR(QR):
     q, r = qr(a)        as for QR; the further columns of q turn against the others
 
     The further columns of q are some basis of a null space: a loss may depend on the space alone.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> import numpy as np
+    >>> q, r = np.linalg.qr(fg.Parameter([[3.0], [4.0]], name="a"), mode="complete")
+    >>> q.shape, r.shape
+    ((2, 2), (2, 1))
     """
 
     complete = True

@@ -1,4 +1,4 @@
-"""A look at whether a loss depends on what a factorisation leaves open: a phase, a basis of a null space."""
+"""Detects whether a loss depends on a gauge choice of a factorisation: a phase, or a basis of a null space."""
 
 from __future__ import annotations
 

@@ -39,6 +39,12 @@ class Pinv(OfMatrices):
     Without `rcond` it is the rounding error of the dtype times the larger size. The derivative is that along matrices
     of one rank: where the rank changes, the inverse jumps. For an `rcond` that leaves out more than rounding errors the
     gradient is one of divided differences of 1/s, the singular values that are left out included.
+
+    Parameters
+    ----------
+    rcond : float or None, default 1e-15
+        Singular values up to this part of the largest count as 0; None for the rounding error of the dtype times the
+        larger size of the matrix.
     """
 
     rcond: float | None = 1e-15

@@ -41,6 +41,11 @@ class PNorm(Reduction):
     """Norm of order p along axes, p any real number but 0.
 
     h = (Σ |a|^p)^(1/p)        dh/da = sign(a) (|a| / h)^(p - 1), 0 where a = 0 or h = 0
+
+    Parameters
+    ----------
+    p : int or float, default 3.0
+        The order of the norm, any number but 0.
     """
 
     p: int | float = 3.0

@@ -75,6 +75,14 @@ class FullSVD(SVD):
     u, s, vh = svd(a)        as for SVD; the further vectors turn against the others
 
     The further columns of u and rows of vh are some basis of a null space: a loss may depend on the space alone.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> import numpy as np
+    >>> u, s, vh = np.linalg.svd(fg.Parameter([[3.0], [4.0]], name="a"))
+    >>> u.shape, s.shape, vh.shape
+    ((2, 2), (1,), (1, 1))
     """
 
     full = True

@@ -9,7 +9,6 @@ import numpy as np
 
 from flowgraph.box import Elementwise, Value
 from flowgraph.box.example import example
-from flowgraph.box.exports import public
 from flowgraph.boxes.engine.real_setting import refuse_not_finite
 from flowgraph.boxes.neural.normal import NormalCdf
 from flowgraph.shapes.size import Shape, product
@@ -70,6 +69,11 @@ class LeakyReLU(Elementwise):
     """Rectified linear unit with a slope on the left.
 
     h = a where a > 0, else slope · a        dh/da = 1 where a > 0, else slope; slope at the kink a = 0
+
+    Parameters
+    ----------
+    slope : float, default 0.01
+        Slope for a < 0, dimensionless.
     """
 
     slope: float = 0.01
@@ -96,6 +100,11 @@ class ELU(Elementwise):
     """Exponential linear unit.
 
     h = a where a > 0, else α (exp(a) − 1)        dh/da = 1 where a > 0, else α exp(a); α at a = 0
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        The value that is approached for a → −∞ is −alpha; dimensionless.
     """
 
     alpha: float = 1.0
@@ -154,6 +163,11 @@ class GELU(Elementwise):
 
     Φ and φ are the standard normal distribution and density. `approximate="tanh"` takes
     Φ(a) ≈ ½ + ½ tanh(√(2/π) (a + 0.044715 a³)), off by less than 0.0005, as many trained models have it.
+
+    Parameters
+    ----------
+    approximate : {'none', 'tanh'}, default 'none'
+        The exact function, or its approximation by tanh.
     """
 
     approximate: Literal["none", "tanh"] = "none"
@@ -210,54 +224,3 @@ class SiLU(Elementwise):
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A sigmoid and a product."""
         return 4 * product(shape)
-
-
-@public
-def linear(a: Value) -> Any:
-    """The linear activation: the pre-activation itself, no box at all.
-
-    Source: Larochelle, Neural networks, "linear activation function".
-    """
-    return a
-
-
-@public
-def sigmoid(a: Value) -> Any:
-    """Sigmoid of a box, or of an array."""
-    return Sigmoid.apply(a)
-
-
-@public
-def relu(a: Value) -> Any:
-    """ReLU of a box, or of an array."""
-    return ReLU.apply(a)
-
-
-@public
-def leaky_relu(a: Value, slope: float = 0.01) -> Any:
-    """LeakyReLU of a box, or of an array."""
-    return LeakyReLU.apply(a, slope=slope)
-
-
-@public
-def elu(a: Value, alpha: float = 1.0) -> Any:
-    """ELU of a box, or of an array."""
-    return ELU.apply(a, alpha=alpha)
-
-
-@public
-def softplus(a: Value) -> Any:
-    """Softplus of a box, or of an array."""
-    return Softplus.apply(a)
-
-
-@public
-def gelu(a: Value, approximate: Literal["none", "tanh"] = "none") -> Any:
-    """GELU of a box, or of an array."""
-    return GELU.apply(a, approximate=approximate)
-
-
-@public
-def silu(a: Value) -> Any:
-    """SiLU of a box, or of an array."""
-    return SiLU.apply(a)

@@ -43,6 +43,10 @@ class SquaredError(ElementwiseLoss):
     h = (f − y)²        df = 2 (f − y), dy = −2 (f − y) where the targets are floats
 
     Shapes: f and targets of one shape, h too.
+
+    Notes
+    -----
+    - Unit: the square of that of f and y, one value per element.
     """
 
     symbol = "squared error"
@@ -67,6 +71,10 @@ class AbsoluteError(ElementwiseLoss):
     h = |f − y|        df = sign(f − y), dy = −sign(f − y) where the targets are floats; 0 at the kink f = y
 
     Shapes: f and targets of one shape, h too.
+
+    Notes
+    -----
+    - Unit: that of f and y, one value per element.
     """
 
     symbol = "absolute error"
@@ -88,6 +96,15 @@ class Huber(ElementwiseLoss):
     h = ½ (f − y)² where |f − y| ≤ δ, else δ (|f − y| − ½ δ)        df = clip(f − y, −δ, δ), dy = −df
 
     Shapes: f and targets of one shape, h too.
+
+    Parameters
+    ----------
+    delta : float, above 0, default 1.0
+        Where the loss changes from quadratic to linear, in the unit of f − y.
+
+    Notes
+    -----
+    - Unit: that of (f − y)², one value per element; for a mean per example divide by the number of examples.
     """
 
     delta: Annotated[float, Interval(0.0, inf, open=True)] = 1.0
@@ -115,6 +132,10 @@ class BinaryCrossEntropy(ElementwiseLoss):
     The targets are constant.
 
     Shapes: logits and targets of one shape, h too.
+
+    Notes
+    -----
+    - Unit: nats, one value per example.
     """
 
     symbol = "binary cross entropy"
@@ -140,6 +161,10 @@ class Hinge(ElementwiseLoss):
     The targets are constant. Labels 0 and 1 are refused; 2 y - 1 makes -1 and 1 of them.
 
     Shapes: f and targets of one shape, h too.
+
+    Notes
+    -----
+    - Unit: that of the margin y f, one value per example.
     """
 
     symbol = "hinge"

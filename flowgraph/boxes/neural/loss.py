@@ -42,6 +42,10 @@ class NegativeLogLikelihood(ClassLoss):
     Shapes: f (..., C), targets (...) for integer labels or (..., C) for probabilities, h (...).
 
     Source: Larochelle, Training neural networks, "loss function" and "loss gradient at output".
+
+    Notes
+    -----
+    - Unit: nats, one value per example; divide by ln 2 for bits.
     """
 
     symbol = "-log"
@@ -83,6 +87,10 @@ class SoftmaxCrossEntropy(ClassLoss):
     Shapes: logits (..., C), targets (...) for integer labels or (..., C) for probabilities, h (...).
 
     Source: Larochelle, Training neural networks, "loss gradient at output pre-activation".
+
+    Notes
+    -----
+    - Unit: nats, one value per example; divide by ln 2 for bits.
     """
 
     symbol = "cross entropy"

@@ -176,6 +176,11 @@ class MeanPool(Pooling):
     h = mean of the window        each gets the gradient over the number that counts
 
     Shapes: a (..., H, W), images of any number of channels and examples.
+
+    Parameters
+    ----------
+    count_padding : bool, default True
+        Whether zeros of the padding count in the mean.
     """
 
     count_padding: bool = True

@@ -85,11 +85,49 @@ def _below_zero(a: Value, axis: Axes | None) -> Any:
 
 @public
 def softmax(a: Value, axis: Axes | None = -1) -> Any:
-    """Softmax of a box, or of an array."""
+    """Softmax of a box, or of an array.
+
+    Parameters
+    ----------
+    a : box or array_like, shape (..., C)
+        Scores, in nats.
+    axis : int or tuple of int or None, default -1
+        Axis or axes of the classes; None for all.
+
+    Returns
+    -------
+    box or ndarray
+        Probabilities of the shape of `a`, which sum to 1 along the axis.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.softmax([0.0, 1.0]).round(4)
+    array([0.2689, 0.7311])
+    """
     return Softmax.apply(a, axis=axis)
 
 
 @public
 def log_softmax(a: Value, axis: Axes | None = -1) -> Any:
-    """LogSoftmax of a box, or of an array."""
+    """LogSoftmax of a box, or of an array.
+
+    Parameters
+    ----------
+    a : box or array_like, shape (..., C)
+        Scores, in nats.
+    axis : int or tuple of int or None, default -1
+        Axis or axes of the classes; None for all.
+
+    Returns
+    -------
+    box or ndarray
+        Logarithms of probabilities, in nats, of the shape of `a`.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.log_softmax([0.0, 1.0]).round(4)
+    array([-1.3133, -0.3133])
+    """
     return LogSoftmax.apply(a, axis=axis)

@@ -1,4 +1,4 @@
-"""The arguments of a NumPy function, boxes among arrays, as the functions made of boxes read them."""
+"""Argument conversion shared by the NumPy functions that are made of boxes."""
 
 from __future__ import annotations
 

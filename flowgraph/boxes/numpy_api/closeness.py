@@ -1,4 +1,4 @@
-"""Whether numbers are close, equal, real, or infinite of one sign: truth values, which no gradient passes."""
+"""Boolean predicates, such as isclose and isreal; not differentiable."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.example import example
 from flowgraph.box.inference import try_fprop
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.indexing.index import arange_like
+from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, in_precision_of
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product

@@ -1,4 +1,4 @@
-"""Reductions that pass over NaN, made of those that do not; what is passed over gets an exact 0 as its gradient."""
+"""Reductions that ignore NaN, made of those that do not; an ignored element has a gradient of exactly 0."""
 
 from __future__ import annotations
 

@@ -123,6 +123,11 @@ class CumSum(Running):
     """Sum of an element and all before it; of all after it for `reverse`.
 
     h_i = Σ_{j ≤ i} a_j        da_j = Σ_{i ≥ j} grad_i, the running sum from the other end
+
+    Parameters
+    ----------
+    reverse : bool, default False
+        Whether the sum runs from the last element to the first.
     """
 
     reverse: bool = False

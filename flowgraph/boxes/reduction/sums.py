@@ -200,13 +200,55 @@ def positive(number: Any) -> Any:
 
 @public
 def sum(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any:
-    """np.sum of a box, an array or a number."""
+    """np.sum of a box, an array or a number.
+
+    Parameters
+    ----------
+    a : box or array_like, any shape
+        The numbers.
+    axis : int or tuple of int or None, default None
+        Axis or axes that are reduced; None for all.
+    keepdims : bool, default False
+        Whether the reduced axes stay, with size 1.
+
+    Returns
+    -------
+    box or ndarray
+        A box for a box, else the value, in the unit of `a`.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.sum(np.array([[1.0, 3.0], [5.0, 7.0]]), axis=0)
+    array([ 6., 10.])
+    """
     return Sum.apply(a, axis=axis, keepdims=keepdims)
 
 
 @public
 def mean(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any:
-    """np.mean of a box, an array or a number."""
+    """np.mean of a box, an array or a number.
+
+    Parameters
+    ----------
+    a : box or array_like, any shape
+        The numbers.
+    axis : int or tuple of int or None, default None
+        Axis or axes that are reduced; None for all.
+    keepdims : bool, default False
+        Whether the reduced axes stay, with size 1.
+
+    Returns
+    -------
+    box or ndarray
+        A box for a box, else the value, in the unit of `a`.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> fg.mean(np.array([[1.0, 3.0], [5.0, 7.0]]), axis=0)
+    array([3., 5.])
+    """
     return Mean.apply(a, axis=axis, keepdims=keepdims)
 
 
@@ -214,6 +256,22 @@ def mean(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any:
 def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any:
     """ln Σ exp(a) along axes, of a box, an array or a number, without overflow.
 
+    Parameters
+    ----------
+    a : box or array_like, any shape
+        The exponents, in nats.
+    axis : int or tuple of int or None, default None
+        Axis or axes that are reduced; None for all.
+    keepdims : bool, default False
+        Whether the reduced axes stay, with size 1.
+
+    Returns
+    -------
+    box or ndarray
+        A box for a box, else the value, in nats.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> float(fg.logsumexp([1000.0, 1000.0]).round(3))
     1000.693

@@ -81,6 +81,11 @@ class Roll(Box):
     """The elements moved by `shift` places along axes, the last ones to the front; in rows for axis None.
 
     h_i = a_{i - shift}        da = the gradient, rolled back
+
+    Parameters
+    ----------
+    shift : int or tuple of int
+        By how many places the elements move, for all axes or for each.
     """
 
     shift: int | tuple[int, ...]

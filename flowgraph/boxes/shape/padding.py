@@ -10,7 +10,8 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.example import example
-from flowgraph.boxes.indexing.index import arange_like, index, index_add, lifted
+from flowgraph.boxes.indexing.index import index, index_add, lifted
+from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.boxes.shape.padding_modes import STATISTICS, pad_constant, pad_odd, pad_ramp, pad_statistic
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY
@@ -29,6 +30,15 @@ class Pad(Box):
     h = a, with a frame        da = the gradient without the frame; where the frame repeats elements, they receive it
 
     `pad_width` has a pair (before, after) per axis.
+
+    Parameters
+    ----------
+    pad_width : tuple of (int, int)
+        For each axis the numbers of elements before and after it.
+    mode : str, default 'constant'
+        Where the elements come from, as in `numpy.pad`: 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'.
+    constant_values : float, default 0
+        The elements that are added in mode 'constant'.
     """
 
     pad_width: tuple[tuple[int, int], ...]

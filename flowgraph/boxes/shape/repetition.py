@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.value import Value
 from flowgraph.boxes.engine.shape_like import count_like
-from flowgraph.boxes.indexing.index import arange_like
+from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import as_box, expand_along
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Size

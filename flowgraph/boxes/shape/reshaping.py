@@ -25,6 +25,11 @@ class Reshape(Box):
 
     A size in `to` is a number, -1 for what is left, or a range of axes of the child for the product of their sizes:
     so one graph reshapes every batch. np.reshape(box, (box.shape[0], -1)) finds them by itself.
+
+    Parameters
+    ----------
+    to : tuple
+        The shape of the value: for each axis an int, -1 for what is left, or a range of axes of the child.
     """
 
     to: tuple[Any, ...]
@@ -136,6 +141,11 @@ class BroadcastTo(Box):
     """Repeat an array along new axes and axes of size 1, to a shape; -1 leaves an axis as it is.
 
     h = a, repeated        da = Σ of the gradient over the repeated axes
+
+    Parameters
+    ----------
+    to : tuple of int
+        The shape of the value; -1 keeps the size of that axis of the child.
     """
 
     to: tuple[int, ...]

@@ -27,6 +27,13 @@ class Split(Box):
     """An array cut along an axis, at places or into equal sections; `uneven` lets the first ones be longer.
 
     h = (a[:i], a[i:j], ..., a[k:])        da = the gradients of the parts, joined
+
+    Parameters
+    ----------
+    at : int or tuple of int
+        The number of sections, or the places at which the array is cut.
+    uneven : bool, default False
+        Whether sections may differ in length, the first ones being longer.
     """
 
     at: int | tuple[int, ...]

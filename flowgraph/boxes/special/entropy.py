@@ -69,6 +69,10 @@ class Entr(Special):
     """Entropy of a part: summed over probabilities it is their entropy.
 
     h = −x ln x, 0 at 0, −∞ below        dh/dx = −ln x − 1, ∞ at 0, NaN below
+
+    Notes
+    -----
+    - Unit: nats, one value per element.
     """
 
     numpy = "scipy.special.entr"
@@ -90,6 +94,10 @@ class RelEntr(Special):
     h = x ln(x / y), 0 where x = 0, ∞ for a negative number or y = 0        ∂h/∂x = ln(x / y) + 1, ∂h/∂y = −x / y
 
     At x = 0 they are −∞ and 0; where h is infinite, NaN.
+
+    Notes
+    -----
+    - Unit: nats, one value per element.
     """
 
     numpy = "scipy.special.rel_entr"
@@ -114,6 +122,10 @@ class KlDiv(Special):
     h = x ln(x / y) − x + y, y where x = 0        ∂h/∂x = ln(x / y), ∂h/∂y = (y − x) / y
 
     At x = 0 they are −∞ and 1; where h is infinite, NaN.
+
+    Notes
+    -----
+    - Unit: nats, one value per element.
     """
 
     numpy = "scipy.special.kl_div"

@@ -108,6 +108,11 @@ class Exprel(Ratio):
     """The exponential less one over its argument, exact near 0, and its derivatives.
 
     h = (exp(a) − 1) / a, 1 at 0        the derivative of order k is ∫₀¹ tᵏ exp(a t) dt
+
+    Parameters
+    ----------
+    order : int, at least 0, at most 170, default 0
+        Which derivative of (exp(a) − 1) / a the value is; 0 is the function itself.
     """
 
     numpy = "scipy.special.exprel"
@@ -134,6 +139,11 @@ class LogRatio(Ratio):
     """The logarithm of one plus a number over that number, exact near 0, and its derivatives.
 
     h = ln(1 + a) / a, 1 at 0        the derivative of order k is (−1)ᵏ k! ∫₀¹ tᵏ / (1 + a t)^(k+1) dt
+
+    Parameters
+    ----------
+    order : int, at least 0, at most 170, default 0
+        Which derivative of ln(1 + a) / a the value is; 0 is the function itself.
     """
 
     symbol = "log(1 + a)/a"

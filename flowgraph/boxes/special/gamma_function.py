@@ -8,13 +8,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Value
 from flowgraph.box.example import example
-from flowgraph.box.exports import public
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.special.entropy import XLog1pY, XLogY
 from flowgraph.boxes.special.scipy_special import Special, special
-from flowgraph.errors import UsageError
 
 _POSITIVE = Interval(0, inf, open=True)
 
@@ -125,6 +123,11 @@ class Polygamma(Special):
     """Derivative of order n of the digamma function; fg.polygamma(n, a) builds it, n a whole number.
 
     h = ψ⁽ⁿ⁾(a)        dh/da = ψ⁽ⁿ⁺¹⁾(a)
+
+    Parameters
+    ----------
+    n : int, at least 0, default 1
+        The order of the derivative of the digamma function.
     """
 
     n: Annotated[int, Interval(0)] = 1
@@ -271,19 +274,6 @@ class GammaIncC(Special):
 
     def bprop(self, grad: Value, h: Value, a: Value, x: Value) -> tuple[Value, ...]:
         return None, -grad * _gamma_density(a, x)
-
-
-@public
-def polygamma(n: int, x: Value) -> Any:
-    """scipy.special.polygamma of a box, an array or a number, n a whole number.
-
-    >>> import flowgraph as fg
-    >>> float(fg.polygamma(1, 1.0).round(6))
-    1.644934
-    """
-    if isinstance(n, Box):
-        raise UsageError(f"polygamma: found {n.title} as the order, needs a whole number")
-    return Polygamma.apply(x, n=n)
 
 
 def _of_log_beta(grad: Value, a: Value, b: Value, needs: tuple[bool, ...]) -> tuple[Any, ...]:

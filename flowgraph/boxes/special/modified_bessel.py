@@ -26,6 +26,11 @@ class ModifiedBessel(Elementwise):
     h = I_n(a)        dh/da = (I_{n-1}(a) + I_{n+1}(a)) / 2, I_1(a) for n = 0
 
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 9.6.10, 9.6.26, 9.7.1.
+
+    Parameters
+    ----------
+    order : int, at least 0, at most 8, default 0
+        The order n.
     """
 
     order: Annotated[int, Interval(0, 8)] = 0

@@ -10,7 +10,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import count_like
-from flowgraph.boxes.indexing.index import arange_like
+from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import (
     as_box,
     as_box_or_array,

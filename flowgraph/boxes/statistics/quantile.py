@@ -12,7 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.inference import small_shape, try_fprop
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.gather import add_along_axis
-from flowgraph.boxes.indexing.index import arange_like
+from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import expand_along, take_axis
 from flowgraph.boxes.statistics.quantile_methods import METHODS, Method, places
 from flowgraph.errors import UsageError
@@ -115,6 +115,13 @@ class Quantile(OrderStatistic):
     The place i and the weight w follow from q by `method`, one of NumPy's; w = 0 for those that take one number. Equal
     numbers are in order as they come. A line with a NaN is NaN, unless `ignore_nan` passes over it.
     Source: Hyndman and Fan, Sample quantiles in statistical packages (1996).
+
+    Parameters
+    ----------
+    q : float or tuple of float, default 0.5
+        The part of the numbers that lies below, from 0 to 1; several give a new first axis.
+    method : str, default 'linear'
+        How a quantile between two numbers is taken: one of the methods of `numpy.quantile`.
     """
 
     q: float | tuple[float, ...] = 0.5

@@ -17,6 +17,29 @@ def check_grads(f: Callable[..., Any], modes: Sequence[str] = MODES, order: int 
     `modes` and `order` are autograd's: both modes run the same boxes here, and `fg.check` checks second derivatives
     with the first ones, so they choose nothing. `fg.check(f, *arguments)` returns a report instead.
 
+    Parameters
+    ----------
+    f : function
+        What is checked.
+    modes : sequence of {'fwd', 'rev'}, default ('fwd', 'rev')
+        Taken for autograd's sake.
+    order : int, default 2
+        Taken for autograd's sake.
+
+    Returns
+    -------
+    function
+        Called with arguments of `f`, it returns None.
+
+    Raises
+    ------
+    UsageError
+        If a mode is unknown.
+    AssertionError
+        By the function, if a derivative is wrong.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from flowgraph.interop.autograd import check_grads
     >>> check_grads(lambda x: np.sum(np.tanh(x)), modes=["rev"])(np.ones(3))

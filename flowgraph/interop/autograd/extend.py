@@ -16,6 +16,18 @@ Maker = Callable[..., Callable[[Any], Any]]
 def primitive(f: Callable[..., Any]) -> CustomVjp:
     """A function that is not looked into: one box in a graph, whose gradients `defvjp` gives.
 
+    Parameters
+    ----------
+    f : function
+        A function of arrays.
+
+    Returns
+    -------
+    CustomVjp
+        The function, to which `defvjp` gives gradients.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from flowgraph.functional import grad
     >>> from flowgraph.interop.autograd import defvjp, primitive
@@ -47,6 +59,15 @@ def defvjp(f: CustomVjp, *makers: Maker | None, argnums: Sequence[int] | None = 
     ------
     UsageError
         If `f` is no primitive, or the numbers of makers and arguments differ.
+
+    Examples
+    --------
+    >>> from flowgraph.functional import grad
+    >>> from flowgraph.interop.autograd import defvjp, primitive
+    >>> cube = primitive(lambda x: x**3)
+    >>> defvjp(cube, lambda value, x: lambda g: 3 * g * x**2)
+    >>> float(grad(cube)(2.0))
+    12.0
     """
     if not isinstance(f, CustomVjp):
         raise UsageError(f"defvjp: found {name_of(f)}, needs a primitive; define it under the decorator @primitive")

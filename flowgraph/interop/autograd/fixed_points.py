@@ -40,6 +40,11 @@ def fixed_point(f: Iteration, a: Any, x0: Any, distance: Callable[[Any, Any], An
     ...     return fixed_point(lambda a: lambda x: (x + a / x) / 2, a, 1.0, lambda x, y: abs(x - y), 1e-9)
     >>> round(float(grad(root)(4.0)), 6)
     0.25
+
+    Returns
+    -------
+    array or number
+        The fixed point.
     """
     return _fixed_point(f, a, x0, distance, tol)
 

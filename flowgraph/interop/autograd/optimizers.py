@@ -35,8 +35,11 @@ def sgd(
 
     Returns
     -------
-    x, in the containers of x0
+    array, number, or container of such
+        Where it ends, in the container of `x0`.
 
+    Examples
+    --------
     >>> from flowgraph.functional import grad
     >>> from flowgraph.interop.autograd import sgd
     >>> round(float(sgd(grad(lambda x, i: (x - 3) ** 2), 0.0)), 3)
@@ -59,6 +62,30 @@ def rmsprop(
 
     `gamma` is how much of the average is kept from step to step; it starts at 1.
 
+    Parameters
+    ----------
+    grad : function
+        `grad(x, i)` is the gradient at x in step i.
+    x0 : array, number, or container of such
+        Where it starts.
+    callback : function, optional
+        It is called with (x, i, gradient) in each step.
+    num_iters : int, default 100
+        Number of steps.
+    step_size : float, default 0.1
+        The learning rate.
+    gamma : float, default 0.9
+        Decay per step of the average of the squared gradients.
+    eps : float, default 1e-8
+        What keeps the quotient finite.
+
+    Returns
+    -------
+    array, number, or container of such
+        Where it ends, in the container of `x0`.
+
+    Examples
+    --------
     >>> from flowgraph.functional import grad
     >>> from flowgraph.interop.autograd import rmsprop
     >>> round(float(rmsprop(grad(lambda x, i: (x - 3) ** 2), 0.0)), 1)
@@ -81,6 +108,30 @@ def adam(
 
     `b1` and `b2` are how much is kept from step to step of the averages of gradients and of their squares.
 
+    Parameters
+    ----------
+    grad : function
+        `grad(x, i)` is the gradient at x in step i.
+    x0 : array, number, or container of such
+        Where it starts.
+    callback : function, optional
+        It is called with (x, i, gradient) in each step.
+    num_iters : int, default 100
+        Number of steps.
+    step_size : float, default 0.001
+        The learning rate.
+    b1, b2 : float
+        Decays per step of the averages of the gradients and of their squares.
+    eps : float, default 1e-8
+        What keeps the quotient finite.
+
+    Returns
+    -------
+    array, number, or container of such
+        Where it ends, in the container of `x0`.
+
+    Examples
+    --------
     >>> from flowgraph.functional import grad
     >>> from flowgraph.interop.autograd import adam
     >>> round(float(adam(grad(lambda x, i: (x - 3) ** 2), 0.0, num_iters=500, step_size=0.1)), 3)

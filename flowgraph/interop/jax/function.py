@@ -22,6 +22,18 @@ from flowgraph.shapes.size import Size, evaluate
 def parameters(graph: Graph | Built) -> dict[str, Any]:
     """The values of the parameters of a graph by name, as arrays of JAX: the first argument of its function.
 
+    Parameters
+    ----------
+    graph : Graph or Box
+        The graph.
+
+    Returns
+    -------
+    dict of str to jax.Array
+        One array per parameter.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> from flowgraph.interop.jax import parameters
     >>> x, w = fg.Input("x"), fg.Parameter([1.0, 2.0], name="w", dtype="float32")
@@ -45,6 +57,23 @@ def function(graph: Graph | Built) -> Callable[..., Any]:
 
     Raises an UnsupportedError for a box that JAX cannot compute: it names the box and its line, before anything runs.
 
+    Parameters
+    ----------
+    graph : Graph or Box
+        The graph.
+
+    Returns
+    -------
+    function
+        `f(parameters, inputs, key=None)`, pure, as JAX needs it.
+
+    Raises
+    ------
+    UnsupportedError
+        If JAX cannot compute a box; it is named with its line.
+
+    Examples
+    --------
     >>> import jax, numpy as np, flowgraph as fg
     >>> from flowgraph.interop.jax import function, parameters
     >>> x = fg.Input("x", shape=("N", 2), dtype=np.float32)
@@ -78,6 +107,18 @@ def function(graph: Graph | Built) -> Callable[..., Any]:
 def has_twin(graph: Graph | Built) -> bool:
     """Whether JAX computes every box of a graph, as it says when it traces it; a size with a name counts as 4.
 
+    Parameters
+    ----------
+    graph : Graph or Box
+        The graph.
+
+    Returns
+    -------
+    bool
+        Whether `function` takes it.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> from flowgraph.interop.jax import has_twin
     >>> a = fg.Input("a", shape=("N",))

@@ -60,6 +60,8 @@ def graph_of(
 
     Raises
     ------
+    UsageError
+        If a place in `parameters` is none of the arguments.
     UnsupportedError
         Where the function draws random numbers: their keys are no arrays of NumPy.
 

@@ -33,6 +33,25 @@ def save(path: str | os.PathLike[str], graph: Graph) -> Path:
     Composite boxes are opened into operations. Inputs, parameters and boxes keep their names and scopes, a size that
     follows the batch its name. The file is replaced as a whole, and the same graph gives the same bytes.
 
+    Parameters
+    ----------
+    path : str or path
+        The file that is written.
+    graph : Graph
+        What is written.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    UnsupportedError
+        If a box cannot be written; it is named, and nothing is.
+
+    Examples
+    --------
     >>> import tempfile, numpy as np, flowgraph as fg
     >>> x, W = fg.Input("x", shape=("N", 2)), fg.Parameter([[1.0], [-1.0]], name="W")
     >>> path = fg.save(tempfile.mkdtemp() + "/net.onnx", fg.Graph(np.tanh(x @ W)))
@@ -50,5 +69,32 @@ def load(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -
 
     `known` gives values to inputs of the model on which the shape of a value depends, such as the shape of a Reshape:
     flowgraph knows shapes before a run, and such an input is then none of the graph's.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    known : mapping of str to array_like, optional
+        Values of inputs on which shapes depend.
+
+    Returns
+    -------
+    Graph
+        A graph with parameters of its own.
+
+    Raises
+    ------
+    SavedFileError
+        If the file is damaged.
+    UnsupportedError
+        If there is no reader for an operation.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> from flowgraph.interop.onnx import load, save
+    >>> path = save(tempfile.mkdtemp() + "/net.onnx", fg.Graph(np.tanh(fg.Input("x", shape=("N", 2)))))
+    >>> load(path).inputs
+    (<Input 'x': (N, 2) float64>,)
     """
     return graph_of_file(path, known)

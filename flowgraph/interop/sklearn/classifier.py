@@ -29,6 +29,47 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
     `early_stopping` is a patience, an `fg.EarlyStopping`, or True for a patience of 10; it looks at `eval_set`, or else
     at the share `validation_fraction` of the examples, which is held out. All else is as in `fg.fit`.
 
+    Parameters
+    ----------
+    hidden_layer_sizes : sequence of int, default (100,)
+        Units of each hidden layer.
+    activation : str, function, or sequence of such, default 'relu'
+        Activation of the hidden layers.
+    dropout : float or sequence of float, default 0.0
+        Probability with which a hidden unit is dropped in training.
+    loss : function, optional
+        Losses of a box of scores and one of classes; by default the cross entropy, in nats per example.
+    rule : str or Rule, default 'adam'
+        The update rule.
+    learning_rate : float or Schedule, optional
+        The rate per step.
+    batch_size : int, 'auto' or None, default 'auto'
+        Examples of a step; 'auto' for scikit-learn's min(200, N), None for all.
+    epochs : int, default 200
+        Largest number of epochs.
+    l1, l2 : float, default 0.0
+        Strengths of the penalties on the weights.
+    clip_norm : float, optional
+        Largest norm of the gradient.
+    average : float, optional
+        Decay of an exponential moving average of the parameters.
+    early_stopping : bool, int or EarlyStopping, default False
+        When to stop.
+    validation_fraction : float, default 0.1
+        Share of the examples that is held out for early stopping.
+    metrics, callbacks : sequence, default ()
+        As in `fg.fit`.
+    warm_start : bool, default False
+        Whether `fit` goes on from the parameters of the last call.
+    random_state : int, RandomState or None, default None
+        What fixes weights, order and draws.
+    backend : {'numpy', 'numba', 'jax'}, default 'numpy'
+        What runs the step.
+    class_weight : 'balanced', dict or None, default None
+        Weights of the classes.
+
+    Examples
+    --------
     >>> from sklearn.datasets import load_iris
     >>> from flowgraph.interop.sklearn import FlowgraphClassifier
     >>> X, y = load_iris(return_X_y=True)

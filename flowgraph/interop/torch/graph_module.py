@@ -67,6 +67,24 @@ class GraphModule(nn.Module):
     `graph` is the graph as it was given; `copy_to_graph()` assigns the values of the module to its parameters.
     `module.to(dtype)` lets the whole graph compute in floats of that dtype, inputs and constants included. Copies,
     pickles and `state_dict` hold the parameters; plans are compiled again when they are needed.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph whose parameters and inputs the module takes.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to compute, or names of parameters clash.
+
+    Examples
+    --------
+    >>> import numpy as np, torch, flowgraph as fg
+    >>> from flowgraph.interop.torch import GraphModule
+    >>> x, w = fg.Input("x", shape=("N", 2)), fg.Parameter([1.0, -1.0], name="w")
+    >>> GraphModule(fg.Graph(x @ w))(x=torch.ones((3, 2), dtype=torch.float64)).tolist()
+    [0.0, 0.0, 0.0]
     """
 
     def __init__(self, graph: Graph) -> None:

@@ -16,6 +16,18 @@ def rule_for(*names: str) -> Callable[[Translation], Translation]:
     The rule takes the arguments of the operation with boxes for tensors. It may compute in other dtypes than PyTorch,
     since its result is converted to the dtype that PyTorch gives.
 
+    Parameters
+    ----------
+    *names : str
+        Names of operations of PyTorch.
+
+    Returns
+    -------
+    function
+        A decorator, which returns the rule as it is.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from flowgraph.interop.torch import rule_for
     >>> @rule_for("aten.logaddexp")

@@ -38,6 +38,19 @@ class GraphWidget(anywidget.AnyWidget):
     ----------
     selected : str
         The name of the box that was clicked, "" for none; `observe` it to act on clicks. Assigning a name marks it.
+
+    Raises
+    ------
+    UsageError
+        If settings of the picture are unknown, or inputs are missing.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> from flowgraph.interop.widget import GraphWidget
+    >>> w = fg.Parameter([1.0, 2.0], name="w")
+    >>> GraphWidget(fg.Graph(fg.sum(w * w))).selected
+    ''
     """
 
     _esm = HERE / "graph.js"

@@ -42,6 +42,11 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
 
     >>> from flowgraph.interop.widget import TrainingWidget
     >>> live = TrainingWidget()            # fg.fit(..., callbacks=[live])
+
+    Raises
+    ------
+    UsageError
+        If `watch` or `every` does not fit.
     """
 
     _esm = HERE / "training.js"

@@ -11,7 +11,8 @@ from flowgraph.boxes.engine.output_of import Part
 from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
 from flowgraph.boxes.indexing.gather import ArgSort, TakeAlongAxis
-from flowgraph.boxes.indexing.index import ArangeLike, Index, IndexAdd
+from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.indexing.places import ArangeLike
 from flowgraph.boxes.indexing.scatter import SetAt
 from flowgraph.boxes.linear_algebra.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.shape.arrangement import Flip, Roll, Transpose

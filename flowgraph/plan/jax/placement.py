@@ -26,6 +26,19 @@ class Placement:
     `jax.sharding.PartitionSpec` by which they are divided; the others lie on every device. A batch that the number of
     devices does not divide is refused, or with `uneven=True` computed by every device, whole.
 
+    Parameters
+    ----------
+    mesh : jax.sharding.Mesh
+        The devices.
+    weights : mapping of Parameter to PartitionSpec, optional
+        How parameters are divided; others lie on every device.
+    axis : str, default ''
+        Name of the axis of the mesh along which the batch is divided; its first by default.
+    uneven : bool, default False
+        Whether a batch that the number of devices does not divide is computed whole by each.
+
+    Examples
+    --------
     >>> import jax, numpy as np
     >>> from flowgraph.interop.jax import Placement
     >>> mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("data",))

@@ -30,6 +30,20 @@ def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyTwin
     fprop of the box is called on the arrays. Gradients come from the bprop of the box in any case, second derivatives
     of a function from JAX. `when(box)` says for which boxes of the classes the rule holds.
 
+    Parameters
+    ----------
+    *classes : type of Box
+        The classes.
+    when : function, optional
+        `when(box)` says for which boxes the rule holds; by default for all.
+
+    Returns
+    -------
+    function
+        A decorator, which returns the rule as it is.
+
+    Examples
+    --------
     >>> import jax.numpy as jnp, numpy as np, flowgraph as fg
     >>> from flowgraph.interop.jax import function, rule_for
     >>> class Ramp(fg.Elementwise):

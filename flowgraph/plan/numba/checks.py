@@ -1,4 +1,4 @@
-"""Boxes that refuse some values of a child: the native function stops, and the box itself says what is wrong."""
+"""Boxes that refuse some values: the native function stops, and the box raises its error."""
 
 from __future__ import annotations
 

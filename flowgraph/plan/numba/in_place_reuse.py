@@ -1,4 +1,4 @@
-"""Arrays that are written over those which the same loop reads for the last time, element over element."""
+"""In-place reuse: an output may overwrite an input that the same loop reads for the last time."""
 
 from __future__ import annotations
 

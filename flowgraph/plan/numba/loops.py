@@ -1,4 +1,4 @@
-"""Boxes of one shape that read one another element by element share a loop."""
+"""Loop fusion: elementwise boxes of one shape that read each other share a loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the elements of a value lie: every view is an offset and strides in the array of another box."""
+"""Memory layout of values: every view is an offset and strides in the array of another box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of a chain: a loop over tiles of the arrays, in threads where the arrays are large enough to gain."""
+"""The source of a tiled chain of elementwise lines, with threads where the arrays are large enough."""
 
 from __future__ import annotations
 

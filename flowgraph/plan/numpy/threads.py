@@ -1,4 +1,4 @@
-"""Work on tiles of large arrays, shared by a thread for each core: NumPy lets go of the interpreter meanwhile."""
+"""Multithreading over tiles of large arrays; NumPy releases the GIL in its loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that work element by element on large arrays, one after another, go over them in tiles that fit the cache."""
+"""Tiling: consecutive elementwise lines on large arrays run tile by tile, so that a tile stays in the cache."""
 
 from __future__ import annotations
 

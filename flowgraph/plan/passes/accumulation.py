@@ -1,4 +1,4 @@
-"""A product that is only added to something is added while it is made, in one pass over the result instead of two."""
+"""Fusion of a matrix product with the sum that it is added to (gemm with beta = 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch of one: what has one element is computed as a number, which Python does faster than NumPy an array."""
+"""Batch of one: arrays of one element are computed as Python scalars, which have less overhead."""
 
 from __future__ import annotations
 

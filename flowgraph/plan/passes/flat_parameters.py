@@ -1,4 +1,4 @@
-"""Flat parameters: several small ones that are updated in the same way are updated at once, as one flat array."""
+"""Multi-tensor fusion: small parameters with equal updates are updated at once, as one flat array."""
 
 from __future__ import annotations
 

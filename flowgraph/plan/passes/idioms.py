@@ -1,4 +1,4 @@
-"""What an expert writes instead: labels by their places, sums as products of matrices, short rows as columns."""
+"""Idioms of hand-written code: labels as indices, sums as matrix products, short rows as columns."""
 
 from __future__ import annotations
 

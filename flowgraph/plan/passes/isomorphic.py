@@ -1,4 +1,4 @@
-"""Isomorphic updates: which boxes of the new values of adjacent parameters do the same to each of them."""
+"""Isomorphic updates: matching expressions of the new values of adjacent parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When numbers may be gathered: where no step overflows, vanishes or loses digits that did not do so before.
+"""Range analysis: when scalar factors may be combined without overflow, underflow or loss of digits.
 
 Floating-point numbers are not associative at the edges of their range: (x * 1e200) * 1e-200 overflows for a large x,
 x * (1e200 * 1e-200) does not. A rule here is given the numbers that are known when the plan is made, and answers for

@@ -1,4 +1,4 @@
-"""Sums, differences and products with numbers: what changes nothing goes, factors are gathered where that is safe."""
+"""Simplification of operations with scalars: identities are removed, factors combined where that is safe."""
 
 from __future__ import annotations
 

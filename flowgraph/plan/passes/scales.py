@@ -1,4 +1,4 @@
-"""In the change of a parameter a number moves to where it scales little: -lr * (hᵀ @ g) scales g, not the weights."""
+"""Placement of scalar factors at the smallest array: -lr * (hᵀ @ g) scales g, not the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views and repetitions that a graph can do without: what is repeated is computed once, views of views are one."""
+"""Elimination of redundant views and broadcasts: a view of a view is one view."""
 
 from __future__ import annotations
 

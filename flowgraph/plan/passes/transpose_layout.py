@@ -1,4 +1,4 @@
-"""Scores of few classes for many examples are kept with the classes first, as NumPy is slow along short rows."""
+"""Layout: scores of few classes for many examples are stored with the classes first."""
 
 from __future__ import annotations
 

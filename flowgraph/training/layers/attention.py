@@ -1,4 +1,4 @@
-"""Attention: every place of a sequence reads all places of another, by how well a query of its own meets their keys."""
+"""Multi-head attention: each position of a sequence reads all positions of another, weighted by query and key."""
 
 from __future__ import annotations
 
@@ -28,6 +28,24 @@ class MultiHeadAttention(Layer):
 
     Shapes: x (N, T, size), keys and values (N, S, size), h (N, T, size).
 
+    Parameters
+    ----------
+    size : int
+        Features of the input and the output.
+    heads : int
+        Number of heads, a divisor of `size`.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the weights; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Raises
+    ------
+    UsageError
+        If `heads` does not divide `size`.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x = fg.Input("x", shape=("N", 10, 16))
     >>> fg.MultiHeadAttention(16, 4, rng=0)(x, mask=np.tri(10, dtype=bool))

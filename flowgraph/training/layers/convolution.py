@@ -29,6 +29,34 @@ class ConvLayer(Layer):
 
     Shapes: x (N, channels, ...), a (N, filters, ...).
 
+    Parameters
+    ----------
+    channels : int
+        Channels of the input.
+    filters : int
+        Channels of the output.
+    size : int or sequence of int
+        Size of the filters in elements, one number per axis; one number alone is a square for images.
+    stride : int or tuple of int, default 1
+        Steps between windows, in elements.
+    padding : int, tuple or 'same', default 0
+        Zeros around each spatial axis, in elements.
+    dilation : int or tuple of int, default 1
+        Distance between the elements of a window, in elements.
+    groups : int, default 1
+        Number of groups of channels that are convolved separately; it divides both numbers of channels.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the filters; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Raises
+    ------
+    UsageError
+        If `size` has more than three numbers, or `groups` does not divide the channels.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.ConvLayer(3, 8, 5, padding="same", rng=0)(fg.Input("x", shape=("N", 3, 32, 32)))
     <Add 'a': (N, 8, 32, 32) float64>

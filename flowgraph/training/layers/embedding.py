@@ -18,6 +18,19 @@ class Embedding(Layer):
 
     Shapes: numbers (...) of whole numbers, h (..., size).
 
+    Parameters
+    ----------
+    count : int
+        Number of rows of the table.
+    size : int
+        Length of a row.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the table; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the table.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> words = fg.Input("words", shape=("N", 7), dtype=int)
     >>> fg.Embedding(1000, 16, rng=0)(words)

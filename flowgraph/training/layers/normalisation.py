@@ -25,6 +25,19 @@ class BatchNorm(Layer):
 
     Shapes: x (N, features) or (N, features, ...), h as x.
 
+    Parameters
+    ----------
+    features : int
+        Size of axis 1.
+    momentum : float, default 0.1
+        The part of the batch in the running statistics, per step.
+    epsilon : float, default 1e-5
+        What is added to the variance, in its unit.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Examples
+    --------
     >>> import numpy as np, flowgraph as fg
     >>> x, y = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N",), dtype=int)
     >>> with fg.scope("hidden"):
@@ -98,6 +111,17 @@ class LayerNorm(Layer):
 
     Shapes: x (..., *shape), h as x.
 
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Sizes of the last axes, over which mean and variance are taken.
+    epsilon : float, default 1e-5
+        What is added to the variance, in its unit.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.LayerNorm(8)(fg.Input("x", shape=("N", 5, 8)))
     <Add 'h': (N, 5, 8) float64>

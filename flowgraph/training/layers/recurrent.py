@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.neural.activation import relu, sigmoid
+from flowgraph.boxes.neural.activation_functions import relu, sigmoid
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer, uniform
@@ -80,6 +80,26 @@ class RNN(_Recurrent):
 
     Shapes: x (N, T, inputs), h_0 (N, hidden), h (N, T, hidden); T is a number.
 
+    Parameters
+    ----------
+    inputs : int
+        Features of the input.
+    hidden : int
+        Size of the state.
+    activation : {'tanh', 'relu'}, default 'tanh'
+        The function g.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the weights; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Raises
+    ------
+    UsageError
+        If the activation is unknown.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.RNN(3, 5, rng=0)(fg.Input("x", shape=("N", 7, 3)))
     <Stack 'h', axis=1: (N, 7, 5) float64>
@@ -114,6 +134,19 @@ class LSTM(_Recurrent):
 
     Shapes: x (N, T, inputs), h_0 and c_0 (N, hidden), h (N, T, hidden); T is a number.
 
+    Parameters
+    ----------
+    inputs : int
+        Features of the input.
+    hidden : int
+        Size of the state.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the weights; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.LSTM(3, 5, rng=0)(fg.Input("x", shape=("N", 7, 3)))
     <Stack 'h', axis=1: (N, 7, 5) float64>
@@ -145,6 +178,19 @@ class GRU(_Recurrent):
 
     Shapes: x (N, T, inputs), h_0 (N, hidden), h (N, T, hidden); T is a number.
 
+    Parameters
+    ----------
+    inputs : int
+        Features of the input.
+    hidden : int
+        Size of the state.
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the weights; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Examples
+    --------
     >>> import flowgraph as fg
     >>> fg.GRU(3, 5, rng=0)(fg.Input("x", shape=("N", 7, 3)))
     <Stack 'h', axis=1: (N, 7, 5) float64>

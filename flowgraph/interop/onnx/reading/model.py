@@ -21,8 +21,8 @@ from flowgraph.interop.onnx.package import onnx
 from flowgraph.interop.onnx.reading.contents import as_constant, content_of
 from flowgraph.interop.onnx.reading.node import MOST_MADE, Attributes, Node
 from flowgraph.interop.onnx.reading.rules import ML, READERS, Rule
+from flowgraph.interop.onnx.reading.scopes import checked_name, scope_of_parts
 from flowgraph.interop.onnx.reading.tensors import array_of, check_size, dtype_of
-from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt
 from flowgraph.saving.missing import reading
 from flowgraph.shapes.size import Size
@@ -53,7 +53,30 @@ def graph_of_file(path: str | os.PathLike[str], known: Mapping[str, Any] | None 
 
 
 def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[str, Any] | None = None) -> Graph:
-    """The graph of a model; `known` gives values to inputs that operations need when the model is read."""
+    """The graph of a model that is in memory.
+
+    Parameters
+    ----------
+    model, folder : onnx.ModelProto and Path, optional
+        The model, and where arrays lie that it keeps in other files.
+    known : mapping of str to array_like, optional
+        Values of inputs on which shapes depend.
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    SavedFileError
+        If the model is damaged, or there is no reader for an operation.
+
+    Examples
+    --------
+    >>> import flowgraph as fg, flowgraph.interop.onnx as onnx
+    >>> onnx.graph_of_model(onnx.model_of(fg.Graph(fg.Input("x") + 1.0))).inputs
+    (<Input 'x': () float64>,)
+    """
     if not model.HasField("graph") or not model.graph.output:
         raise SavedFileError("found no graph in it; needs an ONNX model")
     if model.functions:
@@ -117,12 +140,12 @@ class Reader:
         kind = info.type.tensor_type
         dtype = dtype_of(kind.elem_type, f"the input {excerpt(info.name)!r}")
         if info.name in self.known:
-            return Constant(np.asarray(self.known[info.name], dtype), name=_name(info.name))
+            return Constant(np.asarray(self.known[info.name], dtype), name=checked_name(info.name))
         if not kind.HasField("shape"):
             raise SavedFileError(f"the input {excerpt(info.name)!r} has no shape; export the model with one")
         shape = tuple(self._size(info.name, axis, dim) for axis, dim in enumerate(kind.shape.dim))
         check_shape(shape)
-        box = Input(_name(info.name), shape=shape, dtype=dtype)
+        box = Input(checked_name(info.name), shape=shape, dtype=dtype)
         check_size(box)
         for axis, size in enumerate(box.shape):
             if isinstance(size, Size):
@@ -155,8 +178,8 @@ class Reader:
             if name not in self.arrays:
                 raise SavedFileError(f"it reads {excerpt(name)!r}, which nothing before it makes")
             array = array_of(self.arrays[name], self.folder)
-            trained = array.dtype.kind == "f" and array.ndim
-            box: Box = Parameter(array, name=_name(name)) if trained else Constant(array, name=_name(name))
+            kind = Parameter if array.dtype.kind == "f" and array.ndim else Constant
+            box: Box = kind(array, name=checked_name(name))
             box._place(box.name, self._scope_of_parameter(name))
             self.values[name] = box
         return self.values[name]
@@ -222,11 +245,11 @@ class Reader:
         """The box with the name of the file, if it is new."""
         inputs = {one for one in node.inputs if one is not None}
         if box not in inputs and box.name is None:
-            box._place(_name(name), scope)
+            box._place(checked_name(name), scope)
         return box
 
     def _new_parameter(self, array: Foreign, name: str) -> Parameter:
-        return Parameter(array, name=_name(name))
+        return Parameter(array, name=checked_name(name))
 
     def _output(self, info: Foreign) -> Box:
         box = self.value(info.name)
@@ -249,7 +272,7 @@ class Reader:
             if entry.key == "pkg.torch.onnx.name_scopes" and len(entry.value) < 4096:
                 return self._modules(re.findall(r"'([^']*)'", entry.value)[:-1])
         parts = [part for part in proto.name.split("/")[:-1] if part]
-        return _scope(parts)
+        return scope_of_parts(parts)
 
     def _modules(self, names: list[str]) -> str:
         """The path of modules, each of which is written with all those around it."""
@@ -258,15 +281,15 @@ class Reader:
         for name in filter(None, names):
             path.append(name.removeprefix(f"{before}.") if before else name)
             before = name
-            self.scopes.setdefault(name, _scope(path))
-        return _scope(path)
+            self.scopes.setdefault(name, scope_of_parts(path))
+        return scope_of_parts(path)
 
     def _scope_of_parameter(self, name: str) -> str:
         """That of the module whose name stands before its own, else the path of its name."""
         module = name.rpartition(".")[0]
         if module in self.scopes:
             return self.scopes[module]
-        return _scope([part for part in name.split("/")[:-1] if part])
+        return scope_of_parts([part for part in name.split("/")[:-1] if part])
 
 
 def _folded(box: Box) -> Box:
@@ -276,14 +299,3 @@ def _folded(box: Box) -> Box:
         return box
     with np.errstate(all="ignore"):
         return Constant(Graph(box).fprop()[box])
-
-
-def _name(text: str) -> str:
-    problem = why_not_a_name(text)
-    if problem is not None:
-        raise SavedFileError(f"found the name {excerpt(repr(text))}, {problem}")
-    return text
-
-
-def _scope(parts: list[str]) -> str:
-    return "".join(f"{_name(part)}/" for part in parts[:32])

@@ -31,6 +31,29 @@ def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = (), lig
     An input that the file leaves out is None; what the node itself says, its attributes and inputs whose values are
     known, is asked of `node`. An operation with an attribute that its reader does not ask for is refused, but for those
     in `idle`, which change nothing in inference. A `light` operation on constants is computed when the file is read.
+
+    Parameters
+    ----------
+    *operations : str
+        Names of the operations.
+    domain : str, default ''
+        Domain of the operations; "" is that of ONNX itself.
+    idle : iterable of str, default ()
+        Attributes that change nothing in inference.
+    light : bool, default True
+        Whether an operation on constants is computed when the file is read.
+
+    Returns
+    -------
+    function
+        A decorator, which returns the reader as it is.
+
+    Examples
+    --------
+    >>> from flowgraph.interop.onnx import reader_for
+    >>> @reader_for("Twice", domain="mine")
+    ... def twice(node, a):
+    ...     return 2 * a
     """
 
     def register(function: F) -> F:

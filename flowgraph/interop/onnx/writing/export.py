@@ -30,6 +30,28 @@ def model_of(graph: Graph) -> Any:
     """The ONNX model of a graph, checked by `onnx.checker` in full.
 
     Inputs, parameters, outputs and boxes keep their names; parameters are initialisers, other arrays Constant nodes.
+
+    Parameters
+    ----------
+    graph : Graph
+        What is written.
+
+    Returns
+    -------
+    onnx.ModelProto
+        The model.
+
+    Raises
+    ------
+    UnsupportedError
+        If a box cannot be written; it is named.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> from flowgraph.interop.onnx import model_of
+    >>> [node.op_type for node in model_of(fg.Graph(np.tanh(fg.Input("x", shape=("N", 2))))).graph.node]
+    ['Tanh']
     """
     package = onnx()
     opened = open_boxes(graph)
@@ -60,7 +82,25 @@ def model_of(graph: Graph) -> Any:
 
 
 def is_exportable(graph: Graph) -> bool:
-    """Whether every box of the graph is written as ONNX operations, itself or opened."""
+    """Whether every box of the graph is written as ONNX operations, itself or opened.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+
+    Returns
+    -------
+    bool
+        Whether `save` writes it.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> from flowgraph.interop.onnx import is_exportable
+    >>> is_exportable(fg.Graph(np.tanh(fg.Input("x", shape=("N", 2)))))
+    True
+    """
     return not _unwritten(open_boxes(graph))
 
 

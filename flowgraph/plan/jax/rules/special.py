@@ -51,6 +51,33 @@ def on_host(box: Box, *values: Value) -> Any:
 
     It serves boxes that JAX cannot compute, at the price of a copy to the host and back in each call:
     `rule_for(MyBox)(on_host)`.
+
+    Parameters
+    ----------
+    box : Box
+        The box.
+    *values : jax.Array
+        Values of its children.
+
+    Returns
+    -------
+    jax.Array
+        The value, or a tuple for a box of several outputs.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> from flowgraph.interop.jax import function, on_host, rule_for
+    >>> class Slow(fg.Elementwise):
+    ...     def fprop(self, a):
+    ...         return np.array([float(one) for one in a.ravel()], a.dtype).reshape(a.shape)
+    ...     def bprop(self, grad, h, a):
+    ...         return (grad,)
+    >>> _ = rule_for(Slow)(on_host)
+    >>> f = function(fg.Graph(Slow(fg.Input("a", shape=(2,), dtype=np.float32))))
+    >>> f({}, {"a": np.array([3.0, 1.0], np.float32)}).tolist()
+    [3.0, 1.0]
+    >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Slow)]
     """
     specs = box.infer(*[Spec(tuple(value.shape), np.dtype(value.dtype)) for value in values])
     listed = [specs] if isinstance(specs, Spec) else list(specs)

@@ -1,0 +1,20 @@
+"""Names and scopes of a model, refused where they are no printable text."""
+
+from __future__ import annotations
+
+from flowgraph.errors import SavedFileError
+from flowgraph.printable import why_not_a_name
+from flowgraph.saving.limits import excerpt
+
+
+def checked_name(text: str) -> str:
+    """The name, if it is one that flowgraph takes."""
+    problem = why_not_a_name(text)
+    if problem is not None:
+        raise SavedFileError(f"found the name {excerpt(repr(text))}, {problem}")
+    return text
+
+
+def scope_of_parts(parts: list[str]) -> str:
+    """The scope of a path of modules, of which the outer 32 are kept."""
+    return "".join(f"{checked_name(part)}/" for part in parts[:32])
