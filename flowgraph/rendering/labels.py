@@ -15,6 +15,7 @@ from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.summaries import size_text, summary
 from flowgraph.rendering.wording import dtype_text, exact_text, number_text, shape_text, shortened
 
 
@@ -48,26 +49,24 @@ def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:
 
 
 def value_rows(subject: Subject, box: Box) -> list[Row]:
-    """A histogram of the value and its mean and spread."""
+    """A histogram of the value between its ends, and its mean and spread."""
     if not box.outputs[0].shape and subject.array(box) is not None:
         return []
     found = subject.value(box)
     if found is None:
-        return [Row((Span("value not computed", "no gradient"),))]
+        return []
     if box.dtype.kind != "f":
         return [Row((Span(f"{number_text(found.low)} … {number_text(found.high)}", "muted"),))]
-    return [_strip("value", found), Row((Span(_spread(found), "muted"),))]
+    return [*_strip("value", found), Row((Span(summary(found), "muted"),))]
 
 
 def gradient_rows(subject: Subject, box: Box) -> list[Row]:
-    """A histogram of the gradient and its size."""
-    if box not in subject.receivers:
-        return []
-    found = subject.gradient(box)
+    """A histogram of the gradient between its ends, and its mean and spread; a number with its sign."""
+    found = subject.gradient(box) if box in subject.receivers else None
     if found is None:
-        return [Row((Span("∂ not computed", "no gradient"),))]
-    text = Row((Span(f"rms ∂ {number_text(found.rms)}", "gradient"),))
-    return [_strip("gradient", found), text] if box.outputs[0].shape else [text]
+        return []
+    text = Row((Span(f"∂ {summary(found)}", "gradient"),))
+    return [*_strip("gradient", found), text] if box.outputs[0].shape else [text]
 
 
 def derivative_row(subject: Subject, box: Box, local_name: str) -> Row:
@@ -78,27 +77,30 @@ def derivative_row(subject: Subject, box: Box, local_name: str) -> Row:
     words = [f"∂L/∂{shortened(printable(shown))}"]
     found = subject.gradient(box)
     if found is not None:
-        words.append(f"rms {number_text(found.rms)}")
-    elif subject.run is not None or subject.grads is not None:
-        words.append("not computed")
+        words.append(summary(found))
     return Row((Span("  ".join(words), "gradient"),))
 
 
 def heat_of(subject: Subject, box: Box) -> str:
     """The role of the fill that shows the size of a gradient against that of the output layer."""
-    found = subject.gradient(box)
-    if found is None or subject.reference is None:
-        return "not computed" if found is None or found.finite else "not a number"
+    return heat_of_statistics(subject.gradient(box), subject.reference)
+
+
+def heat_of_statistics(found: Statistics | None, reference: float | None) -> str:
+    """The role of the fill for a gradient of which this is known; zero and NaN need no reference."""
+    if found is None:
+        return "not computed"
+    if not found.finite:
+        return heat_role(math.nan)
     if found.rms == 0:
         return heat_role(-math.inf)
-    return heat_role(math.log10(found.rms / subject.reference) if found.finite else math.nan)
+    return "not computed" if reference is None else heat_role(math.log10(found.rms / reference))
 
 
 def heat_rows(subject: Subject, box: Box, ink: str) -> list[Row]:
     """The size of the gradient in a number, and how many units are saturated or dead."""
     found = subject.gradient(box)
-    text = "not computed" if found is None else "exactly 0" if found.rms == 0 else number_text(found.rms)
-    rows = [Row((Span(f"∂ {text}", ink),))]
+    rows = [Row((Span(f"∂ {'not computed' if found is None else size_text(found)}", ink),))]
     value, read = (subject.array(one) for one in (box, box.children[0])) if box.saturates else (None, None)
     share = None if value is None or read is None else share_flat(box, value, read)
     if share is not None and round(100 * share):
@@ -116,7 +118,7 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
         ink = ink_on(fill)
     found = subject.gradient(leaf)
     if found is not None and subject.view != "forward":
-        words.append(f"∂ {number_text(found.rms)}")
+        words.append(f"∂ {size_text(found) if subject.view == 'gradients' else summary(found)}")
     items = [Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)]
     items += [Span(badge, "line regularizer", size=9) for badge in badges]
     return Row(tuple(items), fill)
@@ -140,10 +142,9 @@ def tooltip(subject: Subject, box: Box) -> str:
     lines += [f"shape {shapes}"]
     value, gradient = subject.value(box), subject.gradient(box)
     if value is not None:
-        low, high = number_text(value.low), number_text(value.high)
-        lines.append(f"value mean {number_text(value.mean)}, std {number_text(value.std)}, min {low}, max {high}")
+        lines.append(f"value {_described(value)}")
     if gradient is not None:
-        lines.append(f"gradient rms {number_text(gradient.rms)}")
+        lines.append(f"gradient {_described(gradient)}")
     elif subject.view != "forward" and box not in subject.receivers:
         lines.append("no gradient needed")
     return "\n".join(printable(line) for line in [*lines, f"built at {box.built_at}"])
@@ -180,9 +181,19 @@ def _shape_or_value(subject: Subject, box: Box) -> str:
     return ", ".join(shape_text(spec.shape, subject.sizes) for spec in box.outputs)
 
 
-def _strip(name: str, found: Statistics) -> Row:
-    return Row((Strip(tuple(f"{name} {level}" for level in found.histogram)),))
+def _strip(name: str, found: Statistics) -> list[Row]:
+    """A histogram around zero, with the numbers at its ends; none where there is nothing to spread."""
+    most = max(abs(found.low), abs(found.high))
+    if not found.finite or not most:
+        return []
+    ends = (Span(number_text(sign * most), "muted", size=9) for sign in (-1, 1))
+    return [Row((next(ends), Strip(tuple(f"{name} {level}" for level in found.histogram)), next(ends)))]
 
 
-def _spread(found: Statistics) -> str:
-    return f"{number_text(found.mean)} ± {number_text(found.std)}"
+def _described(found: Statistics) -> str:
+    if found.size == 1:
+        return number_text(found.mean)
+    named = zip(
+        ("mean", "std", "rms", "min", "max"), (found.mean, found.std, found.rms, found.low, found.high), strict=True
+    )
+    return ", ".join(f"{name} {number_text(number)}" for name, number in named)

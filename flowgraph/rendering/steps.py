@@ -18,6 +18,7 @@ from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.summaries import size_text, summary
 from flowgraph.rendering.wording import number_text, shape_text
 
 
@@ -106,18 +107,18 @@ class _Teller:
         sent, gradients, texts = [], {}, []
         for slot in dict.fromkeys(child for _, child in step.wanted):
             child = self.graph.boxes[slot]
-            rms = _rms(grads[slot])
+            size = _size(grads[slot])
             name = self._name(child)
             made = self.lines.sent(box, [place for place, one in step.wanted if one == slot])
             if before[slot] is None:
-                texts.append(f"∂L/∂{name}{made and f' = {made}'} (rms {rms}) to {name}")
+                texts.append(f"∂L/∂{name}{made and f' = {made}'} ({size}) to {name}")
             else:
-                texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now of rms {rms}")
+                texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now {size}")
             sent.append((self.owners[child], self.owners[box]))
-            gradients[self.owners[child]] = f"∂L/∂{name}  rms {rms}"
+            gradients[self.owners[child]] = f"∂L/∂{name}  {_summary(grads[slot])}"
         reached = {slot for _, slot in step.wanted}
         spared = [c for c in dict.fromkeys(box.children) if self.graph.slots[c] not in reached]
-        words = f"gets ∂L/∂{self._name(box)} (rms {_rms(grads[step.slot])}); sends {_listed(texts)}"
+        words = f"gets ∂L/∂{self._name(box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
         if spared:
             verb = "needs" if len(spared) == 1 else "need"
             words += f"; {_listed([self._name(c) for c in spared])} {verb} none"
@@ -141,13 +142,19 @@ class _Teller:
             return ", ".join(shape_text(spec.shape, self.subject.sizes) for spec in box.outputs)
         if np.ndim(value) == 0:
             return number_text(value)
-        spread = f"{number_text(found.mean)} ± {number_text(found.std)}"
-        return f"{shape_text(np.shape(value))} of {spread}"
+        return f"{shape_text(np.shape(value))} of {summary(found)}"
 
 
-def _rms(grad: Value) -> str:
+def _size(grad: Value) -> str:
+    """A gradient in words: the number, or the root mean square."""
     found = None if isinstance(grad, tuple) or grad is None else describe(grad)
-    return "?" if found is None else number_text(found.rms)
+    return "?" if found is None else size_text(found)
+
+
+def _summary(grad: Value) -> str:
+    """A gradient on a tile: the number, or mean and spread."""
+    found = None if isinstance(grad, tuple) or grad is None else describe(grad)
+    return "?" if found is None else summary(found)
 
 
 def _listed(words: list[str]) -> str:

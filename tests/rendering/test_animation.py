@@ -14,6 +14,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
+from flowgraph.rendering.wording import number_text
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -61,8 +62,8 @@ def test_gradients_add_up_to_those_of_bprop() -> None:
     grads = run.bprop()
     steps = told(page(graph, run, grads))
     last = {id: text for step in steps for id, text in step["gradients"].items()}
-    rms = np.sqrt(np.mean(grads["W1"] ** 2))
-    assert last["W1"] == f"∂L/∂W1  rms {rms:.3g}"
+    mean, std = np.mean(grads["W1"]), np.std(grads["W1"])
+    assert last["W1"] == f"∂L/∂W1  {number_text(mean)} ± {number_text(std)}"
     parts = [step["words"] for step in steps if "W1" in step["gradients"]]
     assert len(parts) == 2
     assert "adds up" in parts[1]
@@ -141,7 +142,7 @@ def test_steps_say_what_is_sent_with_the_names_of_the_graph() -> None:
     made = {step["title"]: step["formula"] for step in told(lecture_page())}
     assert "sends ∂L/∂a1 = ∂L/∂h1 ⊙ (1 - h1²) (rms 0.0483) to a1." in words["h1.bprop"]
     assert "∂L/∂h1 = ∂L/∂a2 W2ᵀ (rms" in words["a2.bprop"]
-    assert "h1ᵀ ∂L/∂a2 to W2, where it adds up: ∂L/∂W2 is now of rms" in words["a2.bprop"]
+    assert "h1ᵀ ∂L/∂a2 to W2, where it adds up: ∂L/∂W2 is now rms" in words["a2.bprop"]
     assert made["h1.fprop"] == "h1 = tanh(a1)"
     assert made["R.fprop"] == "R = 0.001 L2"
 
