@@ -99,7 +99,7 @@ class _Composer:
     def _tile(self, box: Box) -> Tile:
         subject, kind = self.subject, self.subject.kind[box]
         backward = subject.view in ("backward", "both", "gradients")
-        faded = subject.fades and backward and box not in subject.receivers
+        faded = not subject.stepped and backward and box not in subject.receivers
         fill = "faded fill" if faded else f"fill {kind}"
         if subject.view == "gradients" and not faded and kind != "loss" and box not in subject.totals:
             fill = labels.heat_of(subject, box)
@@ -126,6 +126,8 @@ class _Composer:
         subject = self.subject
         if len(box.outputs) != 1:
             return []
+        if subject.stepped:
+            return labels.stepped_rows(subject, box)
         if subject.view == "values":
             return [*labels.value_rows(subject, box), *labels.gradient_rows(subject, box)]
         if subject.view in ("backward", "both") and box not in self.graph.outputs:

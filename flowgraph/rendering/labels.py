@@ -69,6 +69,18 @@ def gradient_rows(subject: Subject, box: Box) -> list[Row]:
     return [*_strip("gradient", found), text] if box.outputs[0].shape else [text]
 
 
+def stepped_rows(subject: Subject, box: Box) -> list[Row]:
+    """What an animation shows once it is computed: the value, then the gradient."""
+    found = subject.value(box)
+    rows = value_rows(subject, box) if found is not None and found.size > 1 else []
+    if found is not None and found.size == 1:
+        rows = [Row((Span(f"= {summary(found)}", "value"),))]
+    rows = [dataclasses.replace(row, since="value") for row in rows]
+    if box in subject.receivers:
+        rows.append(Row((Span("", "gradient"),), since="gradient"))
+    return rows
+
+
 def derivative_row(subject: Subject, box: Box, local_name: str) -> Row:
     """The name of the gradient that bprop sends to a box, with its size where it is known."""
     if box not in subject.receivers:
@@ -113,6 +125,8 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
     fill = f"fill {subject.kind[leaf]}"
     ink = "ink"
     words = [shape_text(leaf.shape, subject.sizes)]
+    if subject.stepped:
+        return Row((Span(shortened(printable(local_name)), ink, bold=True), Span(words[0], ink)), fill)
     if subject.view == "gradients" and leaf in subject.receivers:
         fill = heat_of(subject, leaf)
         ink = ink_on(fill)
@@ -175,7 +189,7 @@ def _setting_text(value: Value) -> str:
 
 
 def _shape_or_value(subject: Subject, box: Box) -> str:
-    array = subject.array(box)
+    array = None if subject.stepped else subject.array(box)
     if array is not None and not isinstance(array, tuple) and np.ndim(array) == 0:
         return number_text(array[()] if isinstance(array, np.ndarray) else array)
     return ", ".join(shape_text(spec.shape, subject.sizes) for spec in box.outputs)

@@ -30,7 +30,9 @@ def module_tile(subject: Subject, module: Module, id: str) -> Tile:
     if subject.view == "values":
         values = value_range(subject, module)
         rows += values.rows("", extremes_text(values), "muted")
-    if gradients and subject.view != "forward":
+    if subject.stepped:
+        rows += [Row((Span("", role),), since=role) for role in ("value", "gradient")]
+    elif gradients and subject.view != "forward":
         rows += gradients.rows("∂ ", rms_text(gradients), "gradient" if ink == "ink" else ink)
         if subject.view == "gradients" and gradients.stages and not gradients.every:
             rows.append(Row((Span("∂ not computed", ink),)))

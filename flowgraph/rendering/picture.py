@@ -36,10 +36,14 @@ class Swatch:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a tile or of the caption: its items from left to right."""
+    """A line of a tile or of the caption: its items from left to right.
+
+    `since` says when an animation shows it: "value" once the box is computed, "gradient" once one has reached it.
+    """
 
     items: tuple[Span | Strip | Swatch, ...]
     fill: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,15 @@ from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.summaries import size_text, summary
-from flowgraph.rendering.wording import number_text, shape_text
+from flowgraph.rendering.wording import number_text, shape_text, shortened
 
 
 @dataclass
 class Step:
-    """One moment of the animation: what is said, which tiles have values by it, what is sent along which links."""
+    """One moment of the animation: what is said, which tiles have values by it, what is sent along which links.
+
+    `values` and `gradients` are what is written on tiles from then on; a box's own tile has its value on it already.
+    """
 
     phase: str
     title: str
@@ -34,6 +37,7 @@ class Step:
     formula: str = ""
     tiles: list[str] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
     finished: list[str] = field(default_factory=list)
 
@@ -76,7 +80,8 @@ class _Teller:
         made = self.lines.value(box)
         formula = f"{self._name(box)} = {made}" if made else ""
         id = self.owners[box]
-        return Step("fprop", f"{self._name(box)}.fprop", words, place, id, formula, tiles=[id])
+        values = {id: f"{self._on_tile(box)}  {self._spread(box)}"} if _is_module(id) else {}
+        return Step("fprop", f"{self._name(box)}.fprop", words, place, id, formula, tiles=[id], values=values)
 
     def _bprops(self) -> list[Step]:
         graph = self.graph
@@ -104,7 +109,7 @@ class _Teller:
 
     def _bprop(self, step: Bstep, before: Mapping[int, Any], grads: list[Any], place: str) -> Step:
         box = step.box
-        sent, gradients, texts = [], {}, []
+        sent, gradients, texts = [], self._arrived(box, grads[step.slot]), []
         for slot in dict.fromkeys(child for _, child in step.wanted):
             child = self.graph.boxes[slot]
             size = _size(grads[slot])
@@ -115,7 +120,7 @@ class _Teller:
             else:
                 texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now {size}")
             sent.append((self.owners[child], self.owners[box]))
-            gradients[self.owners[child]] = f"∂L/∂{name}  {_summary(grads[slot])}"
+            gradients[self.owners[child]] = f"∂L/∂{self._on_tile(child)}  {_summary(grads[slot])}"
         reached = {slot for _, slot in step.wanted}
         spared = [c for c in dict.fromkeys(box.children) if self.graph.slots[c] not in reached]
         words = f"gets ∂L/∂{self._name(box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
@@ -124,10 +129,23 @@ class _Teller:
             words += f"; {_listed([self._name(c) for c in spared])} {verb} none"
         formula = f"derivative: {printable(plain_formula(type(box).derivative))}" if type(box).derivative else ""
         id = self.owners[box]
-        return Step("bprop", f"{self._name(box)}.bprop", words + ".", place, id, formula, [], sent, gradients)
+        return Step(
+            "bprop", f"{self._name(box)}.bprop", words + ".", place, id, formula, sent=sent, gradients=gradients
+        )
 
     def _name(self, box: Box) -> str:
         return printable(self.graph.names[box])
+
+    def _arrived(self, box: Box, grad: Value) -> dict[str, str]:
+        """The gradient that bprop begins with, for the tile of an output."""
+        if box not in self.graph.outputs:
+            return {}
+        return {self.owners[box]: f"∂L/∂{self._on_tile(box)}  {_summary(grad)}"}
+
+    def _on_tile(self, box: Box) -> str:
+        """The name without the frames around the tile that shows the box."""
+        name = self.graph.names[box]
+        return shortened(printable(name if _is_module(self.owners[box]) else name.removeprefix(box.scope)))
 
     def _with_shape(self, box: Box) -> str:
         if not box.outputs[0].shape:
@@ -137,12 +155,20 @@ class _Teller:
     def _seen(self, box: Box) -> str:
         """A value in words: the number, or shape, mean and spread."""
         value = self.values[self.graph.slots[box]]
+        spread = self._spread(box)
+        shape = ", ".join(shape_text(spec.shape, self.subject.sizes) for spec in box.outputs)
+        return shape if not spread else spread if np.ndim(value) == 0 else f"{shape} of {spread}"
+
+    def _spread(self, box: Box) -> str:
+        """A number, or mean and spread; "" where there is neither."""
+        value = self.values[self.graph.slots[box]]
         found = None if isinstance(value, tuple) else describe(value)
-        if found is None:
-            return ", ".join(shape_text(spec.shape, self.subject.sizes) for spec in box.outputs)
-        if np.ndim(value) == 0:
-            return number_text(value)
-        return f"{shape_text(np.shape(value))} of {summary(found)}"
+        return "" if found is None else number_text(value) if np.ndim(value) == 0 else summary(found)
+
+
+def _is_module(tile: str) -> bool:
+    """Whether the tile of that identifier stands for a folded module."""
+    return tile.endswith("@")
 
 
 def _size(grad: Value) -> str:

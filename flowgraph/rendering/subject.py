@@ -35,14 +35,15 @@ class Memory:
 class Subject:
     """A graph, the view of it, and what was computed; everything read from it is found once.
 
-    `fades` says whether views of gradients draw pale what needs none; `memory` is drawn where the graph is a plan's.
+    `stepped` is the subject of an animation, which shows values and gradients when they are computed; `memory` is drawn
+    where the graph is a plan's.
     """
 
     graph: Graph
     view: str = "forward"
     run: Run | None = None
     grads: Grads | None = None
-    fades: bool = True
+    stepped: bool = False
     memory: Memory | None = None
     _statistics: dict[tuple[str, Box], Statistics | None] = field(default_factory=dict)
 

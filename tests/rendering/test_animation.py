@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +12,8 @@ import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
 from flowgraph.rendering.wording import number_text
+from tests.rendering.browser import BROWSER, in_browser
 from tests.rendering.graphs import deep, feeds, lecture, nasty
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-def in_browser(path: Path, query: str, folder: Path) -> str:
-    """What a browser makes of a page, once its script has run."""
-    command = [
-        str(BROWSER),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}",
-        "--dump-dom",
-        path.as_uri() + query,
-    ]
-    return html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120).stdout)
 
 
 def told(text: str) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from flowgraph.errors import UsageError
+from tests.rendering.browser import BROWSER, in_browser
 from tests.rendering.graphs import feeds, lecture, nasty
-from tests.rendering.test_animation import BROWSER, in_browser
 
 
 def playing(folder: Path, theme: str = "auto") -> str:

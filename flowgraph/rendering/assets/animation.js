@@ -18,15 +18,22 @@ function show(index) {
   const past = steps.slice(0, now + 1);
   const computed = new Set(past.filter((s) => s.phase !== "bprop").flatMap((s) => s.tiles));
   const sent = new Set(past.flatMap((s) => s.sent.map(([tail, head]) => key(tail, head))));
-  const texts = new Map(past.flatMap((s) => Object.entries(s.gradients)));
+  const written = { value: new Map(), gradient: new Map() };
+  for (const s of past) {
+    for (const [id, text] of Object.entries(s.values)) written.value.set(id, text);
+    for (const [id, text] of Object.entries(s.gradients)) written.gradient.set(id, text);
+  }
   const finished = new Set(past.flatMap((s) => s.finished));
   for (const [id, box] of boxes) {
     box.classList.toggle("waiting", !computed.has(id) && !id.includes("@"));
     box.classList.toggle("now", step.current === id);
-    box.classList.toggle("reached", texts.has(id));
+    box.classList.toggle("computed", computed.has(id));
+    box.classList.toggle("reached", written.gradient.has(id));
     box.classList.toggle("finished", finished.has(id));
-    const row = box.querySelector(".gradient");
-    if (row && texts.has(id)) row.textContent = texts.get(id);
+    for (const [kind, texts] of Object.entries(written)) {
+      const row = box.querySelector(`.${kind} text`);
+      if (row && texts.has(id)) row.textContent = texts.get(id);
+    }
   }
   for (const link of links) {
     const { tail, head } = link.dataset;
