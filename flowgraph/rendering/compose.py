@@ -63,7 +63,7 @@ class _Composer:
 
     def picture(self, direction: str) -> Picture:
         tiles = tuple(self._tiles())
-        outputs = ", ".join(printable(self.graph.names[box]) for box in self.graph.outputs[:4])
+        outputs = ", ".join(printable(self.subject.names[box]) for box in self.graph.outputs[:4])
         return Picture(
             title=f"flow graph of {outputs}",
             tiles=tiles,
@@ -105,9 +105,8 @@ class _Composer:
             fill = labels.heat_of(subject, box)
         ink = "no gradient" if faded else ink_on(fill)
         muted = "muted" if ink == "ink" else ink
-        name = self._local_name(box)
-        rows = [labels.title_row(box, name, ink, muted), labels.shape_row(subject, box, muted)]
-        rows += self._rows_of_view(box, name, faded, ink)
+        rows = [labels.title_row(subject, box, ink, muted), labels.shape_row(subject, box, muted)]
+        rows += self._rows_of_view(box, faded, ink)
         rows += self._rows_inside(box)
         rows += labels.memory_rows(subject, box)
         return Tile(
@@ -122,7 +121,7 @@ class _Composer:
             frame=scope_path(box),
         )
 
-    def _rows_of_view(self, box: Box, name: str, faded: bool, ink: str) -> list[Row]:
+    def _rows_of_view(self, box: Box, faded: bool, ink: str) -> list[Row]:
         subject = self.subject
         if len(box.outputs) != 1:
             return []
@@ -131,7 +130,7 @@ class _Composer:
         if subject.view == "values":
             return [*labels.value_rows(subject, box), *labels.gradient_rows(subject, box)]
         if subject.view in ("backward", "both") and box not in self.graph.outputs:
-            return [labels.derivative_row(subject, box, name)]
+            return [labels.derivative_row(subject, box)]
         if subject.view == "gradients" and not faded and subject.kind[box] != "loss":
             return labels.heat_rows(subject, box, ink)
         return []
@@ -145,7 +144,8 @@ class _Composer:
             if child in self.inside and not is_number(child):
                 readers = self.subject.parents[child]
                 badges = [type(b).symbol for b in readers if self.subject.kind[b] == "regularizer"]
-                rows.append(labels.parameter_row(self.subject, child, self._local_name(child, box), badges))
+                name = self.subject.names[child].removeprefix(box.scope)
+                rows.append(labels.parameter_row(self.subject, child, name, badges))
         return rows
 
     def _links(self) -> list[Link]:
@@ -223,7 +223,3 @@ class _Composer:
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
         )
-
-    def _local_name(self, box: Box, seen_from: Box | None = None) -> str:
-        """The name without the frames that are drawn around it."""
-        return self.graph.names[box].removeprefix((box if seen_from is None else seen_from).scope)

@@ -7,36 +7,29 @@ import math
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box
 from flowgraph.debugging.saturation import share_flat
 from flowgraph.printable import printable
-from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.notation import gradient_name
+from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.summaries import size_text, summary
-from flowgraph.rendering.wording import dtype_text, exact_text, number_text, shape_text, shortened
+from flowgraph.rendering.wording import dtype_text, number_text, shape_text, shortened
 
 
-def operation(box: Box) -> str:
-    """What a box does: its symbol with the numbers that it reads, and settings that are not the usual ones."""
-    symbol = type(box).symbol
-    numbers = [(place, exact_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]
-    if numbers and len(numbers) < len(box.children):
-        place, number = numbers[0]
-        symbol = f"{number} {symbol}" if place == 0 and not symbol[0].isalpha() else f"{symbol} {number}"
-    return printable("  ".join([symbol, *shown_settings(box)]))
-
-
-def title_row(box: Box, local_name: str, ink: str = "ink", muted: str = "muted") -> Row:
-    """The name in bold and the operation; the operation in bold for a box that nobody named."""
+def title_row(subject: Subject, box: Box, ink: str = "ink", muted: str = "muted") -> Row:
+    """The name in bold and the operation; the operation in bold for a box without a name."""
+    name = Span(shortened(printable(subject.local_name(box))), ink, bold=True, size=12)
     if not box.children:
-        return Row((Span(shortened(printable(local_name)), ink, bold=True, size=12),))
-    if box.name is None:
-        return Row((Span(shortened(operation(box)), ink, bold=True, size=12),))
-    name = Span(shortened(printable(local_name)), ink, bold=True, size=12)
-    return Row((name, Span(shortened(operation(box)), muted)))
+        return Row((name,))
+    child = box.children[0]
+    does = shortened(operation(box, subject.local_name(child) if subject.is_named(child) else ""))
+    if not subject.is_named(box):
+        return Row((Span(does, ink, bold=True, size=12),))
+    return Row((name, Span(does, muted)))
 
 
 def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:
@@ -81,12 +74,11 @@ def stepped_rows(subject: Subject, box: Box) -> list[Row]:
     return rows
 
 
-def derivative_row(subject: Subject, box: Box, local_name: str) -> Row:
+def derivative_row(subject: Subject, box: Box) -> Row:
     """The name of the gradient that bprop sends to a box, with its size where it is known."""
     if box not in subject.receivers:
         return Row((Span("no gradient", "no gradient"),))
-    shown = local_name if box.name is not None else type(box).symbol
-    words = [f"∂L/∂{shortened(printable(shown))}"]
+    words = [gradient_name(subject.local_name(box) if subject.is_named(box) else "")]
     found = subject.gradient(box)
     if found is not None:
         words.append(summary(found))
@@ -149,8 +141,8 @@ def tooltip(subject: Subject, box: Box) -> str:
     """Everything that is known of a box, a line each."""
     declared = type(box)
     shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {dtype_text(spec.dtype)}" for spec in box.outputs)
-    lines = [f"{subject.graph.names[box]}: {declared.__name__}"]
-    lines += [f"{name} = {_setting_text(value)}" for name, value in box.setting_values().items()]
+    lines = [f"{subject.names[box]}: {declared.__name__}"]
+    lines += [f"{name} = {setting_text(value)}" for name, value in box.setting_values().items()]
     lines += [f"formula {declared.formula}"] if declared.formula else []
     lines += [f"derivative {declared.derivative}"] if declared.derivative else []
     lines += [f"shape {shapes}"]
@@ -162,30 +154,6 @@ def tooltip(subject: Subject, box: Box) -> str:
     elif subject.view != "forward" and box not in subject.receivers:
         lines.append("no gradient needed")
     return "\n".join(printable(line) for line in [*lines, f"built at {box.built_at}"])
-
-
-def shown_settings(box: Box) -> list[str]:
-    """The first two settings that differ from their defaults, where they are short."""
-    texts = []
-    for name, field in box.settings.items():
-        value = getattr(box, name)
-        default = field.default if field.default is not dataclasses.MISSING else None
-        text = f"{name}={_setting_text(value)}"
-        if not (value is default or _equal(value, default)) and len(text) < 18:
-            texts.append(text)
-    return texts[:2]
-
-
-def _equal(value: Value, default: object) -> bool:
-    return type(value) is type(default) and not isinstance(value, np.ndarray) and bool(value == default)
-
-
-def _setting_text(value: Value) -> str:
-    if isinstance(value, float):
-        return exact_text(value)
-    if isinstance(value, np.ndarray):
-        return f"array {shape_text(value.shape)}"
-    return repr(value)
 
 
 def _shape_or_value(subject: Subject, box: Box) -> str:

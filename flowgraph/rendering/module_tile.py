@@ -61,6 +61,6 @@ def _operations(module: Module) -> str:
 
 
 def _tooltip(subject: Subject, module: Module) -> str:
-    names = [printable(subject.graph.names[box]) for box in module.boxes]
+    names = [printable(subject.names[box]) for box in module.boxes]
     listed = ", ".join(names[:12]) + (f", … {len(names) - 12} more" if len(names) > 12 else "")
     return f"{module.title}: {len(names)} boxes\n{listed}\nbuilt at {module.tail[-1].built_at}"

@@ -15,6 +15,7 @@ from flowgraph.graph.sweep import sweep
 from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
 from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.notation import gradient_name
 from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
@@ -56,7 +57,7 @@ class _Teller:
         self.subject = subject
         self.graph = subject.graph
         self.owners = owners
-        self.lines = PlainLines(subject.graph.names)
+        self.lines = PlainLines(subject.names)
         self.values = [subject.array(box) for box in self.graph.boxes]
         wrt = subject.grads.wrt if subject.grads is not None else self.graph.parameters
         self.bsteps = self.graph.bsteps(wrt) if wrt else ()
@@ -120,7 +121,7 @@ class _Teller:
             else:
                 texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now {size}")
             sent.append((self.owners[child], self.owners[box]))
-            gradients[self.owners[child]] = f"∂L/∂{self._on_tile(child)}  {_summary(grads[slot])}"
+            gradients[self.owners[child]] = f"{gradient_name(self._on_tile(child))}  {_summary(grads[slot])}"
         reached = {slot for _, slot in step.wanted}
         spared = [c for c in dict.fromkeys(box.children) if self.graph.slots[c] not in reached]
         words = f"gets ∂L/∂{self._name(box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
@@ -134,18 +135,19 @@ class _Teller:
         )
 
     def _name(self, box: Box) -> str:
-        return printable(self.graph.names[box])
+        return printable(self.subject.names[box])
 
     def _arrived(self, box: Box, grad: Value) -> dict[str, str]:
         """The gradient that bprop begins with, for the tile of an output."""
         if box not in self.graph.outputs:
             return {}
-        return {self.owners[box]: f"∂L/∂{self._on_tile(box)}  {_summary(grad)}"}
+        return {self.owners[box]: f"{gradient_name(self._on_tile(box))}  {_summary(grad)}"}
 
     def _on_tile(self, box: Box) -> str:
-        """The name without the frames around the tile that shows the box."""
-        name = self.graph.names[box]
-        return shortened(printable(name if _is_module(self.owners[box]) else name.removeprefix(box.scope)))
+        """The name without the frames around the tile that shows the box; none for a box whose tile shows none."""
+        if _is_module(self.owners[box]):
+            return shortened(printable(self.subject.names[box]))
+        return shortened(printable(self.subject.local_name(box))) if self.subject.is_named(box) else ""
 
     def _with_shape(self, box: Box) -> str:
         if not box.outputs[0].shape:

@@ -12,6 +12,7 @@ from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.graph.pictures import View
 from flowgraph.rendering import kinds
+from flowgraph.rendering.assigned import assigned_names
 from flowgraph.rendering.statistics import Statistics, describe
 
 if TYPE_CHECKING:
@@ -59,6 +60,24 @@ class Subject:
     def kind(self) -> dict[Box, str]:
         """What each box is to a reader."""
         return kinds.kinds(self.graph)
+
+    @cached_property
+    def assigned(self) -> dict[Box, str]:
+        """The names of boxes that nobody named, after the variables of the source to which they are assigned."""
+        return assigned_names(self.graph.boxes, self.graph.names)
+
+    @cached_property
+    def names(self) -> dict[Box, str]:
+        """What a picture calls each box: its name, else its variable, else its symbol with a number."""
+        return {**self.graph.names, **self.assigned}
+
+    def is_named(self, box: Box) -> bool:
+        """Whether a box has a name of its user, given or by a variable."""
+        return box.name is not None or box in self.assigned
+
+    def local_name(self, box: Box) -> str:
+        """The name without the scopes that are drawn around the box."""
+        return self.names[box].removeprefix(box.scope)
 
     @cached_property
     def spine(self) -> list[Box]:

@@ -41,7 +41,7 @@ def test_gradients_add_up_to_those_of_bprop() -> None:
     steps = told(page(graph, run, grads))
     last = {id: text for step in steps for id, text in step["gradients"].items()}
     mean, std = np.mean(grads["W1"]), np.std(grads["W1"])
-    assert last["W1"] == f"∂L/∂W1  {number_text(mean)} ± {number_text(std)}"
+    assert last["W1"] == f"∇W⁽¹⁾  {number_text(mean)} ± {number_text(std)}"
     parts = [step["words"] for step in steps if "W1" in step["gradients"]]
     assert len(parts) == 2
     assert "adds up" in parts[1]
