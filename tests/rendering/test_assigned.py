@@ -98,10 +98,12 @@ def test_forms_of_assignment(text: str, names: list[str]) -> None:
     assert names_of(text, *variables) == names
 
 
-def test_a_loop_numbers_its_boxes_in_order() -> None:
-    space = run_source("h = x\nfor _ in range(3):\n    h = np.tanh(h) @ y\n    keep.append(h)")
+@pytest.mark.parametrize("expression", ["np.tanh(h) @ y", "np.rot90(h)"])  # the second builds two boxes
+def test_a_loop_numbers_its_boxes_in_order(expression: str) -> None:
+    space = run_source(f"h = x\nfor _ in range(3):\n    h = {expression}\n    keep.append(h)")
     subject = Subject(fg.Graph(space["h"]))
     assert [subject.names[box] for box in space["keep"]] == ["h₁", "h₂", "h₃"]
+    assert len(subject.assigned) == 3
 
 
 def test_source_that_is_gone_or_no_python_gives_no_names() -> None:
