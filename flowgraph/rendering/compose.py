@@ -116,7 +116,7 @@ class _Composer:
             tooltip=labels.tooltip(subject, box),
             fill=fill,
             line="no gradient" if faded else f"line {kind}",
-            width=3.0 if kind == "loss" else 1.4,
+            width=3.0 if kind == "loss" else 2.4 if kind == "backward" and box in self.graph.outputs else 1.4,
             square=kind == "parameter",
             frame=scope_path(box),
         )
@@ -170,7 +170,8 @@ class _Composer:
         if subject.memory is not None and subject.memory.in_place.get(box) is child:
             return Link(**ends, role="value", width=3.2)
         if subject.view in ("forward", "values"):
-            return Link(**ends, role="line regularizer" if penalty else "line", dashed=penalty)
+            role = "gradient" if box in subject.backward else "line regularizer" if penalty else "line"
+            return Link(**ends, role=role, dashed=penalty)
         if not (passes and child in subject.receivers and box in subject.receivers):
             return Link(**ends, flow="none", role="no gradient", dotted=True)
         if subject.view == "both":

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.debugging.saturation import share_flat
 from flowgraph.printable import printable
-from flowgraph.rendering.notation import gradient_name
+from flowgraph.rendering.gradient_names import gradient_name
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
@@ -35,7 +35,7 @@ def title_row(subject: Subject, box: Box, ink: str = "ink", muted: str = "muted"
 def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:
     """Kind of leaf, shape or scalar value, and the dtype where it is not the one of the caption."""
     kind = subject.kind[box]
-    words = [kind] if kind in ("input", "target", "constant", "random") else []
+    words = [kind] if kind in ("input", "target", "constant", "random", "backward") else []
     words.append(_shape_or_value(subject, box))
     other = [name for spec in box.outputs if (name := dtype_text(spec.dtype)) != subject.dtype]
     return Row((Span("  ".join([*words, *dict.fromkeys(other)]), muted),))

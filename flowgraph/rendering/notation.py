@@ -9,10 +9,8 @@ from flowgraph.box import Box, Constant
 from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import shortened
 
 _WORD = re.compile(r"([^\W\d_]+)_?(\d*)(?:_(\w+))?")
-_RAISED = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _NUMBERED = re.compile(r"(.*?)([₀-₉]+)")
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -61,14 +59,6 @@ def name_latex(name: str) -> str:
     if base is None:
         return text_latex(name) if scope or index else text_latex(word) + _raised(above)
     return base + (f"_{{{text_latex(index)}}}" if index else "") + _raised(above)
-
-
-def gradient_name(name: str) -> str:
-    """The gradient of a box as the lecture writes it, in plain signs: ∇W⁽¹⁾ for W1, ∇ for a box without a name."""
-    match = _WORD.fullmatch(name)
-    if match is None or not match[2] or match[3] or _letter(match[1]) is None:
-        return f"∇{shortened(printable(name))}"
-    return f"∇{match[1]}" + f"({match[2]})".translate(_RAISED)
 
 
 def text_latex(text: str) -> str:

@@ -31,6 +31,8 @@ def operation(box: Box, child_name: str = "") -> str:
     if symbol == "[ ]":
         parts = ", ".join(map(index_text, box.setting_values()["index"]))
         return printable(f"[{parts}]".replace("-", "−"))
+    if symbol == "T" and (box.setting_values()["axes"] is None or len(box.shape) == 2):
+        return printable(f"{child_name if child_name and len(child_name) <= _LONGEST_BASE else '( )'}ᵀ")
     numbers = [(place, exact_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]
     if numbers and len(numbers) < len(box.children):
         place, number = numbers[0]

@@ -15,7 +15,7 @@ from flowgraph.graph.sweep import sweep
 from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
 from flowgraph.rendering.formulas import plain_formula
-from flowgraph.rendering.notation import gradient_name
+from flowgraph.rendering.gradient_names import gradient_name
 from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject

@@ -13,6 +13,7 @@ from flowgraph.errors import UsageError
 from flowgraph.graph.pictures import View
 from flowgraph.rendering import kinds
 from flowgraph.rendering.assigned import assigned_names
+from flowgraph.rendering.backward_boxes import backward_boxes, gradient_names
 from flowgraph.rendering.statistics import Statistics, describe
 
 if TYPE_CHECKING:
@@ -58,8 +59,13 @@ class Subject:
 
     @cached_property
     def kind(self) -> dict[Box, str]:
-        """What each box is to a reader."""
-        return kinds.kinds(self.graph)
+        """What each box is to a reader; what `fg.gradient` has built is the backward pass, whatever else it may be."""
+        return {**kinds.kinds(self.graph), **dict.fromkeys(self.backward, "backward")}
+
+    @cached_property
+    def backward(self) -> set[Box]:
+        """The boxes of a gradient graph that compute derivatives."""
+        return backward_boxes(self.graph.boxes)
 
     @cached_property
     def assigned(self) -> dict[Box, str]:
@@ -71,13 +77,23 @@ class Subject:
         """What a picture calls each box: its name, else its variable, else its symbol with a number."""
         return {**self.graph.names, **self.assigned}
 
+    @cached_property
+    def gradients(self) -> dict[Box, str]:
+        """The names of gradients in a gradient graph, "" for those of boxes without a name."""
+        return gradient_names(self.backward, {name: box for box, name in self.graph.names.items()}, self._given_names())
+
+    def _given_names(self) -> dict[Box, str]:
+        return {box: self.names[box] for box in self.graph.boxes if box.name is not None or box in self.assigned}
+
     def is_named(self, box: Box) -> bool:
         """Whether a box has a name of its user, given or by a variable."""
+        if box in self.gradients:
+            return self.gradients[box] != ""
         return box.name is not None or box in self.assigned
 
     def local_name(self, box: Box) -> str:
         """The name without the scopes that are drawn around the box."""
-        return self.names[box].removeprefix(box.scope)
+        return (self.gradients.get(box) or self.names[box]).removeprefix(box.scope)
 
     @cached_property
     def spine(self) -> list[Box]:
