@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,12 @@ _BODY = """<div class="controls" role="group" aria-label="steps">
 <span id="place" class="place"></span>
 </div>
 <div id="words" class="words" aria-live="polite"></div>
-<div id="stage" class="stage">{svg}</div>
+<div id="stage" class="stage" style="--wide:{wide}px;--high:{high}px">{svg}</div>
+<div id="line" class="line"></div>
 <p class="help">← → step, space plays, a click on a box jumps to its next step.</p>
 <script type="application/json" id="steps">{steps}</script>"""
+
+_SIZE = re.compile(r'<svg[^>]* width="(\d+)" height="(\d+)"')
 
 
 def animate(
@@ -81,5 +85,7 @@ def _with_widest(row: Row, texts: list[str]) -> Row:
 def _page(picture: Picture, told: list[Step], theme: str) -> str:
     listed = json.dumps([asdict(step) for step in told], ensure_ascii=False, separators=(",", ":"))
     svg = draw_builtin(picture, drawn_theme(theme))
-    body = _BODY.format(svg=adaptive(svg) if theme == "auto" else svg, steps=listed.replace("<", "\\u003c"))
+    wide, high = _SIZE.findall(svg)[0]
+    shown = adaptive(svg) if theme == "auto" else svg
+    body = _BODY.format(svg=shown, wide=wide, high=high, steps=listed.replace("<", "\\u003c"))
     return html_page(picture.title, "animation", body, "animation", theme=theme)

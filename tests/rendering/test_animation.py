@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
+from flowgraph.rendering.mathml import mathml
 from flowgraph.rendering.wording import number_text
-from tests.rendering.browser import BROWSER, in_browser
+from tests.rendering.browser import BROWSER, in_browser, reported
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 
@@ -113,6 +115,65 @@ def test_search_in_a_browser(tmp_path: Path) -> None:
     shown = in_browser(path, "?find=softmax", tmp_path)
     assert ">1 of " in shown
     assert 'class="box output found"' in shown
+
+
+_EARLY = """
+const found = [];
+const shows = (row) => getComputedStyle(row).visibility === "visible" && row.textContent;
+for (let i = 0; i < steps.length; i++) {
+  show(i);
+  const computed = new Set(steps.slice(0, i + 1).flatMap((s) => s.phase === "bprop" ? [] : s.tiles));
+  const reached = new Set(steps.slice(0, i + 1).flatMap((s) => Object.keys(s.gradients)));
+  for (const [id, box] of boxes) {
+    for (const row of box.querySelectorAll(".value, .gradient")) {
+      const due = (row.classList.contains("value") ? computed : reached).has(id);
+      if (Boolean(shows(row)) !== due) found.push(`step ${i}: ${id} ${row.textContent}`);
+    }
+  }
+}
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@pytest.mark.parametrize("graph", [lecture(), deep(50)], ids=len)
+def test_a_number_is_seen_once_it_is_computed_and_not_before(graph: fg.Graph, tmp_path: Path) -> None:
+    run = graph.fprop(feeds() if "y" in [box.name for box in graph.inputs] else {"x": np.ones((2, 4))})
+    assert reported(page(graph, run, run.bprop(keep="all")), _EARLY, tmp_path) == []
+    text = page(graph, run)
+    assert "scalar" in re.sub(r"<title>.*?</title>", "", text, flags=re.S)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@pytest.mark.parametrize("size", [(390, 844), (800, 600), (1400, 800), (1920, 1080)])
+def test_the_picture_fills_the_window_and_can_be_read(size: tuple[int, int], tmp_path: Path) -> None:
+    script = """
+    show(5);
+    const [svg, area] = [stage.querySelector("svg").getBoundingClientRect(), stage.getBoundingClientRect()];
+    const sizes = [...stage.querySelectorAll(".box text")].map((text) => text.getBoundingClientRect().height);
+    const found = [svg.width / area.width, Math.min(...sizes), document.documentElement.scrollHeight - innerHeight];
+    """
+    wide, least, beyond = reported(lecture_page(), script, tmp_path, size)
+    assert wide > 0.98
+    assert least > 8
+    assert beyond < 2
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+def test_the_line_of_the_derivation_stands_under_the_picture(tmp_path: Path) -> None:
+    script = """
+    const found = steps.map((step, i) => { show(i); return i + " " + line.textContent; });
+    """
+    lines = reported(lecture_page(), script, tmp_path)
+    assert lines[3] == "3 h(1)=tanh(a(1))"
+    assert sum("∇W(2)←∇W(2)+h(1)T∇a(2)" in one.replace("\u2062", "") for one in lines) == 1
+
+
+def test_without_latex2mathml_steps_have_plain_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
+    mathml.cache_clear()
+    steps = told(lecture_page())
+    assert not any(step["lines"] for step in steps)
+    assert sum(step["formula"] != "" for step in steps) > 15
 
 
 def test_steps_say_what_is_sent_with_the_names_of_the_graph() -> None:
