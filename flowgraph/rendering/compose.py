@@ -17,6 +17,7 @@ from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
+from flowgraph.rendering.repetition import line_starts
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import identifier, shortened
 
@@ -44,8 +45,10 @@ def compose(
     if wrap is not None and (isinstance(wrap, bool) or not isinstance(wrap, int) or wrap < 0):
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
-    picture = replace(_Composer(subject, rows, modules(subject, collapse)).picture(direction), wrap=wrap)
-    return with_duplicated_nodes(picture) if stubs else picture
+    composer = _Composer(subject, rows, modules(subject, collapse))
+    picture = replace(composer.picture(direction), wrap=wrap)
+    picture = with_duplicated_nodes(picture) if stubs else picture
+    return replace(picture, steps=line_starts(subject, picture, composer.ids)) if wrap is None else picture
 
 
 class _Composer:

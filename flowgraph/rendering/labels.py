@@ -117,8 +117,10 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
     fill = f"fill {subject.kind[leaf]}"
     ink = "ink"
     words = [shape_text(leaf.shape, subject.sizes)]
+    readers = [box for box in subject.parents[leaf] if subject.kind[box] != "regularizer"]
+    words += [f"shared by {len(readers)}"] if len(readers) > 1 and not subject.backward else []
     if subject.stepped:
-        return Row((Span(shortened(printable(local_name)), ink, bold=True), Span(words[0], ink)), fill)
+        return Row((Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)), fill)
     if subject.view == "gradients" and leaf in subject.receivers:
         fill = heat_of(subject, leaf)
         ink = ink_on(fill)

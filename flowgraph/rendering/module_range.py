@@ -106,7 +106,7 @@ def _stages(module: Module) -> list[list[Box]]:
     depth = module.paths[0].count("/") + 1
     stages: dict[str, list[Box]] = {path: [] for path in module.paths}
     for box in boxes:
-        stages["/".join(scope_path(box).split("/")[:depth])].append(box)
+        stages[module.of.get(box) or "/".join(scope_path(box).split("/")[:depth])].append(box)
     return list(stages.values())
 
 
