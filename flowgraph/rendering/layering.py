@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from flowgraph.rendering.alignment import aligned
+from flowgraph.rendering.line_breaks import lines_of
 
 GAP = 16.0
 """Between two members of a column."""
@@ -219,7 +220,7 @@ def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None, steps
         starts = [0.0, *(edges[step][0] - edges[steps[0]][0] for step in steps[1:])]
         arrangement.line_of = [max(0, bisect_right(steps, column) - 1) for column in range(len(edges))]
     else:
-        starts, arrangement.line_of = _lines(edges, _height(every), wrap)
+        starts, arrangement.line_of = lines_of(edges, _height(every), wrap, _passing(arrangement))
     ups, downs = [0.0] * len(starts), [0.0] * len(starts)
     for member in every:
         line = arrangement.line_of[member.column]
@@ -240,40 +241,10 @@ def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None, steps
     arrangement.up, arrangement.down = ups[0], base + downs[-1]
 
 
-def _lines(edges: Sequence[tuple[float, float]], height: float, wrap: int | None) -> tuple[list[float], list[int]]:
-    """Where the lines of a level start, and the line of each column."""
-    if wrap:
-        return [left for left, _ in edges[::wrap]], [column // wrap for column in range(len(edges))]
-    total = edges[-1][1] if edges else 0.0
-    count = 1
-    if wrap is None and _too_wide(total, height):
-        count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
-    return _break(edges, count)
-
-
-def _too_wide(width: float, height: float) -> bool:
-    """Whether a level does not fit a screen and is flat, or would give a picture flatter than 1:12 with its caption."""
-    return (width > 2600 and width > 10 * height) or width + 36 > 11.5 * (height + 92)
-
-
-def _break(edges: Sequence[tuple[float, float]], count: int) -> tuple[list[float], list[int]]:
-    """The starts of at most `count` lines, of which the longest is as short as it can be; the line of each column."""
-    low, high = max((right - left for left, right in edges), default=0.0), edges[-1][1] if edges else 0.0
-    rights = [right for _, right in edges]
-    while high - low > 1:
-        middle = (low + high) / 2
-        low, high = (low, middle) if len(_fill(edges, rights, middle)) <= count else (middle, high)
-    firsts = _fill(edges, rights, high)
-    line_of = [line for line, (first, last) in enumerate(pairwise([*firsts, len(edges)])) for _ in range(first, last)]
-    return [edges[first][0] if first else 0.0 for first in firsts], line_of
-
-
-def _fill(edges: Sequence[tuple[float, float]], rights: Sequence[float], width: float) -> list[int]:
-    """The first column of each line, where lines have that width."""
-    firsts = [0]
-    while True:
-        start = edges[firsts[-1]][0] if firsts[-1] else 0.0
-        following = max(bisect_right(rights, start + width + 1e-6), firsts[-1] + 1)
-        if following >= len(edges):
-            return firsts
-        firsts.append(following)
+def _passing(arrangement: Arrangement) -> list[int]:
+    """For each column the links that lead past the room before it."""
+    passing = [0] * len(arrangement.edges)
+    for route in arrangement.routes:
+        for column in range(route[0].column + 1, route[-1].column + 1):
+            passing[column] += 1
+    return passing

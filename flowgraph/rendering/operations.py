@@ -28,6 +28,8 @@ def operation(box: Box, child_name: str = "") -> str:
     symbol = type(box).symbol
     if symbol == "^p":
         return printable(_power(child_name, box.setting_values()["exponent"]))
+    if symbol == "²":
+        return printable(_power(child_name, 2))
     if symbol == "[ ]":
         parts = ", ".join(map(index_text, box.setting_values()["index"]))
         return printable(f"[{parts}]".replace("-", "−"))
