@@ -15,7 +15,7 @@ from typing import Any
 
 from flowgraph.errors import install_hint
 
-LAYERS = (170, 500, 670, 1700, 5000)
+LAYERS = (170, 500, 670, 1700, 6670)
 FRAMES = 60
 _SCRIPT = """async ([kind, frames]) => {
   const area = stage.getBoundingClientRect();

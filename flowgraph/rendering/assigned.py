@@ -12,7 +12,7 @@ from flowgraph.plan.provenance import has_owner
 from flowgraph.printable import why_not_a_name
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_Place = tuple[int, int, int, int]
+_Place = tuple[int, ...]
 
 
 def assigned_names(boxes: Iterable[Box], names: Mapping[Box, str]) -> dict[Box, str]:

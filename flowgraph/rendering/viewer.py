@@ -72,8 +72,10 @@ def viewer_page(subject: Subject, picture: Picture, theme: str = "auto") -> str:
     details = panel_script(panel_data(subject, picture))
     if not picture.lids:
         body = _BODY.format(svg=svg, modules="", details=details, plan="", keys=_KEYS)
-        return html_page(picture.title, "viewer", body, "viewer", "panel", "asked", theme=theme)
+        return html_page(picture.title, "viewer", body, "viewer", "panel", "large", "asked", theme=theme)
     data = json.dumps(relayout_data(placer), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     plan = f'\n<script type="application/json" id="plan">{data}</script>'
     body = _BODY.format(svg=svg, modules=_MODULES, details=details, plan=plan, keys=_KEYS)
-    return html_page(picture.title, "viewer", body, "viewer", "panel", "relayout", "modules", "asked", theme=theme)
+    return html_page(
+        picture.title, "viewer", body, "viewer", "panel", "relayout", "modules", "large", "asked", theme=theme
+    )

@@ -7,6 +7,7 @@ const MOST_HITS = 200; /* lines of the list; more words find fewer boxes */
 const haystack = new Map();
 let found = [];
 let at = -1;
+let marked = new Set();
 let chosen = null;
 
 function make(tag, className, text) {
@@ -88,7 +89,7 @@ function choose(box) {
 
 stage.addEventListener("click", (event) => {
   if (moved) return;
-  const box = event.target.closest(".box");
+  const box = boxUnder(event);
   choose(box && !box.closest(".lid") ? box : null);
 });
 
@@ -102,12 +103,16 @@ function searched(box) {
 
 /* Marks and lists what the words of the search field find; each word must be there. */
 function list() {
+  listing = null;
   const words = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
   found = words.length
     ? boxes.filter((box) => !box.closest(".lid") && words.every((word) => searched(box).includes(word))) : [];
-  const marked = new Set(found);
-  for (const box of boxes) box.classList.toggle("found", marked.has(box));
+  const now = new Set(found);
+  for (const box of marked) if (!now.has(box)) box.classList.remove("found");
+  for (const box of now) if (!marked.has(box)) box.classList.add("found");
+  marked = now;
   stage.classList.toggle("searching", words.length > 0);
+  onMarked();
   at = -1;
   count.textContent = words.length ? (found.length ? `${found.length} found` : "none") : "";
   hits.hidden = !found.length;
@@ -135,11 +140,17 @@ function look(step) {
   if (found.length) show((at + step + found.length) % found.length);
 }
 
-search.addEventListener("input", list);
+let listing = null;
+search.addEventListener("input", () => {
+  clearTimeout(listing);
+  if (boxes.length > 1000) listing = setTimeout(list, 150); /* not for each letter, where it takes longer than a frame */
+  else list();
+});
 search.addEventListener("keydown", (event) => {
   const steps = { Enter: event.shiftKey ? -1 : 1, ArrowDown: 1, ArrowUp: -1 };
   if (!(event.key in steps)) return;
   event.preventDefault();
+  if (listing !== null) { clearTimeout(listing); listing = null; list(); }
   look(steps[event.key]);
 });
 document.addEventListener("keydown", (event) => {

@@ -22,6 +22,20 @@ const pointers = new Map();
 let moved = false;
 let waiting = null;
 let reveal = () => {};
+let placeOf = null; /* where modules have moved a box to; null for one that is hidden */
+let onSettled = () => {}, onMoved = () => {}, onMarked = () => {};
+let boxUnder = (event) => event.target.closest(".box");
+const rects = new Map();
+
+/* Where a box stands in the picture; null where a closed module hides it. */
+function rectOf(box) {
+  if (!rects.has(box)) {
+    const rect = box.querySelector("rect");
+    const drawnAt = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
+    rects.set(box, placeOf ? placeOf(box) : drawnAt);
+  }
+  return rects.get(box);
+}
 
 function scaleOf([, , width, height]) { return Math.min(stage.clientWidth / width, stage.clientHeight / height); }
 
@@ -42,6 +56,7 @@ function draw() {
   const scale = scaleOf(view), ratio = scale / scaleOf(drawn);
   const [x, y] = [(drawn[0] - view[0]) * scale, (drawn[1] - view[1]) * scale];
   svg.style.transform = `translate(${x}px, ${y}px) scale(${ratio})`;
+  onMoved(svg.style.transform);
   clearTimeout(waiting);
   waiting = setTimeout(settleView, 140);
 }
@@ -56,6 +71,7 @@ function settleView() {
   svg.setAttribute("viewBox", [x - SPARE * width, y - SPARE * height, (1 + 2 * SPARE) * width, (1 + 2 * SPARE) * height].join(" "));
   svg.style.transform = "";
   stage.classList.toggle("far", lastScale < 0.3);
+  onSettled();
 }
 
 function fit() {
@@ -94,11 +110,8 @@ function point(event) {
 function go(box) {
   reveal(box);
   if (!hasSize()) return;
-  settleView();
   fitted = false;
-  const area = box.getBoundingClientRect(), stageArea = stage.getBoundingClientRect(), scale = scaleOf(view);
-  const [wide, high] = [area.width / scale, area.height / scale];
-  const [x, y] = [view[0] + (area.left - stageArea.left) / scale, view[1] + (area.top - stageArea.top) / scale];
+  const [x, y, wide, high] = rectOf(box);
   const width = Math.max(500, wide * 4);
   const height = width * stage.clientHeight / stage.clientWidth;
   view = [x + wide / 2 - width / 2, y + high / 2 - height / 2, width, height];
