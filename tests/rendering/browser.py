@@ -54,7 +54,7 @@ def in_browser(path: Path, query: str, folder: Path, size: tuple[int, int] = (14
 def reported(page: str, script: str, folder: Path, size: tuple[int, int] = (1400, 800)) -> Any:
     """What a script finds in a page, as `found`, a list without repetitions."""
     path = folder / "probe.html"
-    path.write_text(f"{page}<script>{script}{_REPORT}</script>", encoding="utf-8")
+    path.write_text(f'<meta charset="utf-8">{page}<script>{script}{_REPORT}</script>', encoding="utf-8")
     answer = re.search("REPORT(.*)END", in_browser(path, "", folder, size), re.S)
     assert answer is not None, "the script did not come to its end"
     return json.loads(answer[1])

@@ -56,7 +56,7 @@ class Browser:
     def open(self, page: str, folder: Path, size: tuple[int, int] = (1400, 800), dark: bool = False) -> None:
         """Show the text of a page in a window of this size."""
         path = folder / "page.html"
-        path.write_text(page, encoding="utf-8")
+        path.write_text(f'<meta charset="utf-8">{page}', encoding="utf-8")
         wide, high = size
         self.ask("Emulation.setDeviceMetricsOverride", width=wide, height=high, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
