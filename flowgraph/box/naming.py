@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import CodeType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +18,21 @@ from flowgraph.printable import why_not_a_name
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
+_places: dict[int, tuple[CodeType, list[tuple[int | None, ...]]]] = {}
+"""For code that built boxes, by its identity: hashing code takes longer than building a box."""
+
+_MOST_PLACES = 1000
+"""Of code objects whose places are kept: code that is made anew for each call must not pile up."""
+
 _scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
 
 
 class Line(NamedTuple):
-    """A line of the user's code."""
+    """A line of the user's code, and the expression there: its first and last line, its first and last column."""
 
     path: str
     number: int
+    expression: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{os.path.basename(self.path)}:{self.number}"
@@ -35,7 +43,18 @@ def users_line() -> Line:
     frame = sys._getframe(1)
     while _is_inside(frame.f_code.co_filename) and frame.f_back is not None:
         frame = frame.f_back
-    return Line(frame.f_code.co_filename, frame.f_lineno)
+    return Line(frame.f_code.co_filename, frame.f_lineno, _expression(frame.f_code, frame.f_lasti))
+
+
+def _expression(code: CodeType, instruction: int) -> tuple[int, ...]:
+    """The place of the expression that an instruction belongs to; () where Python keeps none."""
+    known = _places.get(id(code))
+    if known is None or known[0] is not code:
+        if len(_places) > _MOST_PLACES:
+            _places.clear()
+        known = _places[id(code)] = code, list(code.co_positions())
+    place = known[1][instruction // 2]
+    return () if None in place else place  # type: ignore[return-value]
 
 
 def is_inside_flowgraph(path: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from flowgraph.errors import UsageError
 from flowgraph.rendering.autoplay import playing_svg
 from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.compose import compose
+from flowgraph.rendering.metrics import text_width
 from flowgraph.rendering.page import html_page
-from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.picture import Picture, Row, Span, Tile
 from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
@@ -30,9 +32,12 @@ _BODY = """<div class="controls" role="group" aria-label="steps">
 <span id="place" class="place"></span>
 </div>
 <div id="words" class="words" aria-live="polite"></div>
-<div id="stage" class="stage">{svg}</div>
+<div id="stage" class="stage" style="--wide:{wide}px;--high:{high}px">{svg}</div>
+<div id="line" class="line"></div>
 <p class="help">← → step, space plays, a click on a box jumps to its next step.</p>
 <script type="application/json" id="steps">{steps}</script>"""
+
+_SIZE = re.compile(r'<svg[^>]* width="(\d+)" height="(\d+)"')
 
 
 def animate(
@@ -55,13 +60,32 @@ def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **se
 
 
 def _told(graph: Graph, run: Any, grads: Any, **settings: Any) -> tuple[Picture, list[Step]]:
-    subject = Subject(graph, "both", run, grads, fades=False)
+    subject = Subject(graph, "both", run, grads, stepped=True)
     picture = compose(subject, stubs=False, **settings)
-    return picture, steps(subject, {box: picture.owners[name] for box, name in graph.names.items()})
+    told = steps(subject, {box: picture.owners[name] for box, name in graph.names.items()})
+    return replace(picture, tiles=tuple(_with_room(tile, told) for tile in picture.tiles)), told
+
+
+def _with_room(tile: Tile, told: list[Step]) -> Tile:
+    """The tile with the widest text that a step writes on it, so that its size holds each of them."""
+    written = {
+        "value": [step.values[tile.id] for step in told if tile.id in step.values],
+        "gradient": [step.gradients[tile.id] for step in told if tile.id in step.gradients],
+    }
+    return replace(tile, rows=tuple(_with_widest(row, written.get(row.since, [])) for row in tile.rows))
+
+
+def _with_widest(row: Row, texts: list[str]) -> Row:
+    span = row.items[0]
+    if not texts or not isinstance(span, Span):
+        return row
+    return replace(row, items=(replace(span, text=max(texts, key=lambda text: text_width(text, span.size))),))
 
 
 def _page(picture: Picture, told: list[Step], theme: str) -> str:
-    listed = json.dumps([dataclasses.asdict(step) for step in told], ensure_ascii=False, separators=(",", ":"))
+    listed = json.dumps([asdict(step) for step in told], ensure_ascii=False, separators=(",", ":"))
     svg = draw_builtin(picture, drawn_theme(theme))
-    body = _BODY.format(svg=adaptive(svg) if theme == "auto" else svg, steps=listed.replace("<", "\\u003c"))
+    wide, high = _SIZE.findall(svg)[0]
+    shown = adaptive(svg) if theme == "auto" else svg
+    body = _BODY.format(svg=shown, wide=wide, high=high, steps=listed.replace("<", "\\u003c"))
     return html_page(picture.title, "animation", body, "animation", theme=theme)

@@ -64,17 +64,21 @@ class _Player:
                 if element.tag.endswith("rect") and (now := [i for i, s in enumerate(self.told) if s.current == id]):
                     self._add(element, self._marked(now, element.get("stroke-width", "1")))
                     break
-            self._gradients(group, id)
+            self._rewritten(group, "value", [(i, s.values[id]) for i, s in enumerate(self.told) if id in s.values])
+            self._rewritten(
+                group, "gradient", [(i, s.gradients[id]) for i, s in enumerate(self.told) if id in s.gradients]
+            )
+            for row in (one for one in group if one.get("class") == "value" and since):
+                self._add(row, self._shown("opacity", 0, 1, since, self.length))
 
-    def _gradients(self, group: ElementTree.Element, id: str) -> None:
-        """The row of the gradient once for each text that it has, each shown in its time."""
-        changes = [(i, step.gradients[id]) for i, step in enumerate(self.told) if id in step.gradients]
-        row = next((one for one in group if one.get("class") == "gradient"), None)
+    def _rewritten(self, group: ElementTree.Element, kind: str, changes: Sequence[tuple[int, str]]) -> None:
+        """A row once for each text that the steps write on it, each shown in its time."""
+        row = next((one for one in group if one.get("class") == kind), None)
         if row is None or not changes:
             return
         ends = [*(i for i, _ in changes[1:]), self.length]
         for (since, text), until in zip(changes, ends, strict=True):
-            copy = ElementTree.SubElement(group, row.tag, dict(row.attrib))
+            copy = ElementTree.SubElement(group, row[0].tag, dict(row[0].attrib))
             copy.text = text
             copy.set("class", self._shown("opacity", 0, 1, since, until))
             if until < self.length:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.graph.flops import Flops, total_flops
-from flowgraph.rendering.palette import HEAT, KINDS
+from flowgraph.rendering.palette import HEAT, KINDS, LEVELS
 from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import amount_text
@@ -21,6 +21,8 @@ def caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:
     rows = [Row((Span(" · ".join(_facts(subject)), size=11),)), _legend(subject, tiles)]
     if subject.view == "gradients":
         rows.append(_scale())
+    if subject.view == "values":
+        rows += [_strips(subject), *_of_modules(subject, tiles), *_missing(subject)]
     if subject.memory is not None:
         rows.append(Row((Span(subject.memory.summary, "value"),)))
     return tuple(rows)
@@ -69,6 +71,39 @@ def _legend(subject: Subject, tiles: Sequence[Tile]) -> Row:
 
 def _border(kind: str) -> float:
     return 2.0 if kind == "loss" else 1.0
+
+
+def _strips(subject: Subject) -> Row:
+    """What the strips of tiles are, of those that occur."""
+    items: list[Span | Strip | Swatch] = []
+    for name, known in (("value", subject.run), ("gradient", subject.grads)):
+        if known is not None:
+            items.append(Strip(tuple(f"{name} {level}" for level in (1, 5, 9, LEVELS, 9, 5, 1))))
+            items.append(Span(f"how many elements of the {name} lie where, around 0   "))
+    return Row((*items, Span("± standard deviation" if items else "no values: draw with run= and grads=")))
+
+
+def _of_modules(subject: Subject, tiles: Sequence[Tile]) -> list[Row]:
+    """What the strips of folded modules are, where there are any."""
+    if subject.run is None or not any(tile.stacked for tile in tiles):
+        return []
+    scale = Strip(tuple(f"value {level}" for level in range(0, LEVELS + 1, 3)))
+    words = "largest, over three powers of ten or more; NaN and exact zero win"
+    return [Row((Span("in a module, from first to last: rms from smallest"), scale, Span(words)))]
+
+
+def _missing(subject: Subject) -> list[Row]:
+    """How many boxes have no value or gradient in a picture that shows those of others."""
+    rows = []
+    boxes = [box for box in subject.graph.boxes if len(box.outputs) == 1]
+    if subject.run is not None and not subject.run.has_all_values:
+        count = sum(subject.array(box) is None for box in boxes)
+        rows.append(f"values of {count} of {len(boxes)} boxes not computed or not kept: fprop(keep='all')")
+    receivers = [box for box in boxes if box in subject.receivers]
+    if subject.grads is not None:
+        count = sum(box not in subject.grads for box in receivers)
+        rows += [f"∂ of {count} of {len(receivers)} boxes not kept: bprop(keep='all')"] if count else []
+    return [Row((Span(text),)) for text in rows]
 
 
 def _scale() -> Row:

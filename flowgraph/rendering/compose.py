@@ -17,6 +17,7 @@ from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
+from flowgraph.rendering.repetition import line_starts
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import identifier, shortened
 
@@ -44,8 +45,10 @@ def compose(
     if wrap is not None and (isinstance(wrap, bool) or not isinstance(wrap, int) or wrap < 0):
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
-    picture = replace(_Composer(subject, rows, modules(subject, collapse)).picture(direction), wrap=wrap)
-    return with_duplicated_nodes(picture) if stubs else picture
+    composer = _Composer(subject, rows, modules(subject, collapse))
+    picture = replace(composer.picture(direction), wrap=wrap)
+    picture = with_duplicated_nodes(picture) if stubs else picture
+    return replace(picture, steps=line_starts(subject, picture, composer.ids)) if wrap is None else picture
 
 
 class _Composer:
@@ -63,7 +66,7 @@ class _Composer:
 
     def picture(self, direction: str) -> Picture:
         tiles = tuple(self._tiles())
-        outputs = ", ".join(printable(self.graph.names[box]) for box in self.graph.outputs[:4])
+        outputs = ", ".join(printable(self.subject.names[box]) for box in self.graph.outputs[:4])
         return Picture(
             title=f"flow graph of {outputs}",
             tiles=tiles,
@@ -99,15 +102,14 @@ class _Composer:
     def _tile(self, box: Box) -> Tile:
         subject, kind = self.subject, self.subject.kind[box]
         backward = subject.view in ("backward", "both", "gradients")
-        faded = subject.fades and backward and box not in subject.receivers
+        faded = not subject.stepped and backward and box not in subject.receivers
         fill = "faded fill" if faded else f"fill {kind}"
         if subject.view == "gradients" and not faded and kind != "loss" and box not in subject.totals:
             fill = labels.heat_of(subject, box)
         ink = "no gradient" if faded else ink_on(fill)
         muted = "muted" if ink == "ink" else ink
-        name = self._local_name(box)
-        rows = [labels.title_row(box, name, ink, muted), labels.shape_row(subject, box, muted)]
-        rows += self._rows_of_view(box, name, faded, ink)
+        rows = [labels.title_row(subject, box, ink, muted), labels.shape_row(subject, box, muted)]
+        rows += self._rows_of_view(box, faded, ink)
         rows += self._rows_inside(box)
         rows += labels.memory_rows(subject, box)
         return Tile(
@@ -117,19 +119,21 @@ class _Composer:
             tooltip=labels.tooltip(subject, box),
             fill=fill,
             line="no gradient" if faded else f"line {kind}",
-            width=3.0 if kind == "loss" else 1.4,
+            width=3.0 if kind == "loss" else 2.4 if kind == "backward" and box in self.graph.outputs else 1.4,
             square=kind == "parameter",
             frame=scope_path(box),
         )
 
-    def _rows_of_view(self, box: Box, name: str, faded: bool, ink: str) -> list[Row]:
+    def _rows_of_view(self, box: Box, faded: bool, ink: str) -> list[Row]:
         subject = self.subject
         if len(box.outputs) != 1:
             return []
+        if subject.stepped:
+            return labels.stepped_rows(subject, box)
         if subject.view == "values":
             return [*labels.value_rows(subject, box), *labels.gradient_rows(subject, box)]
         if subject.view in ("backward", "both") and box not in self.graph.outputs:
-            return [labels.derivative_row(subject, box, name)]
+            return [labels.derivative_row(subject, box)]
         if subject.view == "gradients" and not faded and subject.kind[box] != "loss":
             return labels.heat_rows(subject, box, ink)
         return []
@@ -143,7 +147,8 @@ class _Composer:
             if child in self.inside and not is_number(child):
                 readers = self.subject.parents[child]
                 badges = [type(b).symbol for b in readers if self.subject.kind[b] == "regularizer"]
-                rows.append(labels.parameter_row(self.subject, child, self._local_name(child, box), badges))
+                name = self.subject.names[child].removeprefix(box.scope)
+                rows.append(labels.parameter_row(self.subject, child, name, badges))
         return rows
 
     def _links(self) -> list[Link]:
@@ -168,7 +173,8 @@ class _Composer:
         if subject.memory is not None and subject.memory.in_place.get(box) is child:
             return Link(**ends, role="value", width=3.2)
         if subject.view in ("forward", "values"):
-            return Link(**ends, role="line regularizer" if penalty else "line", dashed=penalty)
+            role = "gradient" if box in subject.backward else "line regularizer" if penalty else "line"
+            return Link(**ends, role=role, dashed=penalty)
         if not (passes and child in subject.receivers and box in subject.receivers):
             return Link(**ends, flow="none", role="no gradient", dotted=True)
         if subject.view == "both":
@@ -221,7 +227,3 @@ class _Composer:
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
         )
-
-    def _local_name(self, box: Box, seen_from: Box | None = None) -> str:
-        """The name without the frames that are drawn around it."""
-        return self.graph.names[box].removeprefix((box if seen_from is None else seen_from).scope)

@@ -57,7 +57,7 @@ def derive(graph: Graph, wrt: Iterable[Any] | None = None) -> Derivation:
     gradients = [writer.gradient(box) for box in reversed(graph.boxes) if box in writer.receivers]
     lines = [line.right for line in (*values, *gradients)]
     spared = [line.left for line, box in zip(given, writer.leaves, strict=True) if box not in writer.receivers]
-    names = ", ".join(printable(graph.names[box]) for box in graph.outputs[:4])
+    names = ", ".join(printable(writer.subject.names[box]) for box in graph.outputs[:4])
     return Derivation(f"Backpropagation of {names}", given, values, gradients, spared, writer.signs(lines))
 
 
@@ -124,7 +124,7 @@ class _Writer:
         return ", ".join(shape_latex(spec.shape) for spec in box.outputs)
 
     def _name(self, box: Box) -> str:
-        return printable(self.graph.names[box])
+        return printable(self.subject.names[box])
 
 
 def shape_latex(shape: Sequence[Any]) -> str:

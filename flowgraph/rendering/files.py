@@ -1,4 +1,4 @@
-"""A graph becomes a file, by the best engine that the machine has."""
+"""A graph becomes a file: SVG and pages by the built-in layout, PNG and PDF by the best engine of the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import RenderWarning, UsageError
 from flowgraph.rendering import engines
-from flowgraph.rendering.builtin import MOST_TILES, draw_builtin, too_long_for_dot, turns
+from flowgraph.rendering.builtin import MOST_TILES, draw_builtin, turns
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, PDF_REMEDY, REMEDY, EngineError
@@ -68,11 +68,12 @@ def check_choices(theme: str, engine: str) -> None:
 
 
 def svg_of(picture: Picture, theme: str = "auto", engine: str = "auto", timeout: float = 20) -> str:
-    """The picture as SVG; where the engine fails, by the built-in layout, with a warning."""
+    """The picture as SVG by the built-in layout, the same on every machine, unless another engine is named.
+
+    Where that engine fails, it is the built-in layout all the same, with a warning.
+    """
     drawn = drawn_theme(theme)
-    svg = None
-    if engine != "builtin" and not (engine == "auto" and too_long_for_dot(picture)):
-        svg = _try_engine(picture, drawn, engine, timeout)
+    svg = _try_engine(picture, drawn, engine, timeout) if engine not in ("auto", "builtin") else None
     if svg is None:
         svg = draw_builtin(picture, drawn)
     return adaptive(svg) if theme == "auto" else svg
@@ -84,10 +85,9 @@ def dot_of(picture: Picture, theme: str) -> str:
 
 
 def _try_engine(picture: Picture, theme: str, engine: str, timeout: float) -> str | None:
-    found = engines.find("dot" if engine == "auto" else engine)  # the port measures no room for a reader's own font
+    found = engines.find(engine)
     if found is None:
-        if engine != "auto":
-            _warn(f"the engine {engine!r} is not on this machine", "drawn by the built-in layout instead")
+        _warn(f"the engine {engine!r} is not on this machine", "drawn by the built-in layout instead")
         return None
     try:
         return engines.draw(found[1], dot_of(picture, theme), "svg", timeout).decode()

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value
-from flowgraph.rendering.labels import shown_settings
+from flowgraph.box import Box, Elementwise
 from flowgraph.rendering.notation import number_latex, text_latex
+from flowgraph.rendering.operations import index_text, shown_settings
 from flowgraph.shapes.size import Size, product
 
 ALSO = {"targets": "y", "logits": "a", "labels": "y", "weights": "W", "lmbda": r"\lambda"}
@@ -146,7 +146,7 @@ def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> 
         elif isinstance(value, str):
             by[name] = text_latex(value)
         elif name == "index":
-            by[name] = text_latex(", ".join(map(_index_text, value)))
+            by[name] = text_latex(", ".join(map(index_text, value)))
     by |= {sign: by[name] for sign, name in SETTINGS.items() if name in by}
     names = [name.partition("[")[0] for name in box.names_of_children()]
     for name in dict.fromkeys(names):
@@ -156,14 +156,6 @@ def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> 
         if name in ALSO and ALSO[name] not in cls.child_names:
             by[ALSO[name]] = by[name]
     return by
-
-
-def _index_text(part: Value) -> str:
-    """A part of an index as it is written between brackets."""
-    if not isinstance(part, slice):
-        return "…" if part is Ellipsis else str(part)
-    ends = ["" if one is None else str(one) for one in (part.start, part.stop, part.step)]
-    return ":".join(ends[: 2 + (part.step is not None)])
 
 
 def _averaged(box: Box) -> str:

@@ -7,98 +7,104 @@ import math
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box
 from flowgraph.debugging.saturation import share_flat
 from flowgraph.printable import printable
-from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.gradient_names import gradient_name
+from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import dtype_text, exact_text, number_text, shape_text, shortened
+from flowgraph.rendering.summaries import size_text, summary
+from flowgraph.rendering.wording import dtype_text, number_text, shape_text, shortened
 
 
-def operation(box: Box) -> str:
-    """What a box does: its symbol with the numbers that it reads, and settings that are not the usual ones."""
-    symbol = type(box).symbol
-    numbers = [(place, exact_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]
-    if numbers and len(numbers) < len(box.children):
-        place, number = numbers[0]
-        symbol = f"{number} {symbol}" if place == 0 and not symbol[0].isalpha() else f"{symbol} {number}"
-    return printable("  ".join([symbol, *shown_settings(box)]))
-
-
-def title_row(box: Box, local_name: str, ink: str = "ink", muted: str = "muted") -> Row:
-    """The name in bold and the operation; the operation in bold for a box that nobody named."""
+def title_row(subject: Subject, box: Box, ink: str = "ink", muted: str = "muted") -> Row:
+    """The name in bold and the operation; the operation in bold for a box without a name."""
+    name = Span(shortened(printable(subject.local_name(box))), ink, bold=True, size=12)
     if not box.children:
-        return Row((Span(shortened(printable(local_name)), ink, bold=True, size=12),))
-    if box.name is None:
-        return Row((Span(shortened(operation(box)), ink, bold=True, size=12),))
-    name = Span(shortened(printable(local_name)), ink, bold=True, size=12)
-    return Row((name, Span(shortened(operation(box)), muted)))
+        return Row((name,))
+    child = box.children[0]
+    does = shortened(operation(box, subject.local_name(child) if subject.is_named(child) else ""))
+    if not subject.is_named(box):
+        return Row((Span(does, ink, bold=True, size=12),))
+    return Row((name, Span(does, muted)))
 
 
 def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:
     """Kind of leaf, shape or scalar value, and the dtype where it is not the one of the caption."""
     kind = subject.kind[box]
-    words = [kind] if kind in ("input", "target", "constant", "random") else []
+    words = [kind] if kind in ("input", "target", "constant", "random", "backward") else []
     words.append(_shape_or_value(subject, box))
     other = [name for spec in box.outputs if (name := dtype_text(spec.dtype)) != subject.dtype]
     return Row((Span("  ".join([*words, *dict.fromkeys(other)]), muted),))
 
 
 def value_rows(subject: Subject, box: Box) -> list[Row]:
-    """A histogram of the value and its mean and spread."""
+    """A histogram of the value between its ends, and its mean and spread."""
     if not box.outputs[0].shape and subject.array(box) is not None:
         return []
     found = subject.value(box)
     if found is None:
-        return [Row((Span("value not computed", "no gradient"),))]
+        return []
     if box.dtype.kind != "f":
         return [Row((Span(f"{number_text(found.low)} … {number_text(found.high)}", "muted"),))]
-    return [_strip("value", found), Row((Span(_spread(found), "muted"),))]
+    return [*_strip("value", found), Row((Span(summary(found), "muted"),))]
 
 
 def gradient_rows(subject: Subject, box: Box) -> list[Row]:
-    """A histogram of the gradient and its size."""
-    if box not in subject.receivers:
-        return []
-    found = subject.gradient(box)
+    """A histogram of the gradient between its ends, and its mean and spread; a number with its sign."""
+    found = subject.gradient(box) if box in subject.receivers else None
     if found is None:
-        return [Row((Span("∂ not computed", "no gradient"),))]
-    text = Row((Span(f"rms ∂ {number_text(found.rms)}", "gradient"),))
-    return [_strip("gradient", found), text] if box.outputs[0].shape else [text]
+        return []
+    text = Row((Span(f"∂ {summary(found)}", "gradient"),))
+    return [*_strip("gradient", found), text] if box.outputs[0].shape else [text]
 
 
-def derivative_row(subject: Subject, box: Box, local_name: str) -> Row:
+def stepped_rows(subject: Subject, box: Box) -> list[Row]:
+    """What an animation shows once it is computed: the value, then the gradient."""
+    found = subject.value(box)
+    rows = value_rows(subject, box) if found is not None and found.size > 1 else []
+    if found is not None and found.size == 1:
+        rows = [Row((Span(f"= {summary(found)}", "value"),))]
+    rows = [dataclasses.replace(row, since="value") for row in rows]
+    if box in subject.receivers:
+        rows.append(Row((Span("", "gradient"),), since="gradient"))
+    return rows
+
+
+def derivative_row(subject: Subject, box: Box) -> Row:
     """The name of the gradient that bprop sends to a box, with its size where it is known."""
     if box not in subject.receivers:
         return Row((Span("no gradient", "no gradient"),))
-    shown = local_name if box.name is not None else type(box).symbol
-    words = [f"∂L/∂{shortened(printable(shown))}"]
+    words = [gradient_name(subject.local_name(box) if subject.is_named(box) else "")]
     found = subject.gradient(box)
     if found is not None:
-        words.append(f"rms {number_text(found.rms)}")
-    elif subject.run is not None or subject.grads is not None:
-        words.append("not computed")
+        words.append(summary(found))
     return Row((Span("  ".join(words), "gradient"),))
 
 
 def heat_of(subject: Subject, box: Box) -> str:
     """The role of the fill that shows the size of a gradient against that of the output layer."""
-    found = subject.gradient(box)
-    if found is None or subject.reference is None:
-        return "not computed" if found is None or found.finite else "not a number"
+    return heat_of_statistics(subject.gradient(box), subject.reference)
+
+
+def heat_of_statistics(found: Statistics | None, reference: float | None) -> str:
+    """The role of the fill for a gradient of which this is known; zero and NaN need no reference."""
+    if found is None:
+        return "not computed"
+    if not found.finite:
+        return heat_role(math.nan)
     if found.rms == 0:
         return heat_role(-math.inf)
-    return heat_role(math.log10(found.rms / subject.reference) if found.finite else math.nan)
+    return "not computed" if reference is None else heat_role(math.log10(found.rms / reference))
 
 
 def heat_rows(subject: Subject, box: Box, ink: str) -> list[Row]:
     """The size of the gradient in a number, and how many units are saturated or dead."""
     found = subject.gradient(box)
-    text = "not computed" if found is None else "exactly 0" if found.rms == 0 else number_text(found.rms)
-    rows = [Row((Span(f"∂ {text}", ink),))]
+    rows = [Row((Span(f"∂ {'not computed' if found is None else size_text(found)}", ink),))]
     value, read = (subject.array(one) for one in (box, box.children[0])) if box.saturates else (None, None)
     share = None if value is None or read is None else share_flat(box, value, read)
     if share is not None and round(100 * share):
@@ -111,12 +117,16 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
     fill = f"fill {subject.kind[leaf]}"
     ink = "ink"
     words = [shape_text(leaf.shape, subject.sizes)]
+    readers = [box for box in subject.parents[leaf] if subject.kind[box] != "regularizer"]
+    words += [f"shared by {len(readers)}"] if len(readers) > 1 and not subject.backward else []
+    if subject.stepped:
+        return Row((Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)), fill)
     if subject.view == "gradients" and leaf in subject.receivers:
         fill = heat_of(subject, leaf)
         ink = ink_on(fill)
     found = subject.gradient(leaf)
     if found is not None and subject.view != "forward":
-        words.append(f"∂ {number_text(found.rms)}")
+        words.append(f"∂ {size_text(found) if subject.view == 'gradients' else summary(found)}")
     items = [Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)]
     items += [Span(badge, "line regularizer", size=9) for badge in badges]
     return Row(tuple(items), fill)
@@ -133,56 +143,41 @@ def tooltip(subject: Subject, box: Box) -> str:
     """Everything that is known of a box, a line each."""
     declared = type(box)
     shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {dtype_text(spec.dtype)}" for spec in box.outputs)
-    lines = [f"{subject.graph.names[box]}: {declared.__name__}"]
-    lines += [f"{name} = {_setting_text(value)}" for name, value in box.setting_values().items()]
+    lines = [f"{subject.names[box]}: {declared.__name__}"]
+    lines += [f"{name} = {setting_text(value)}" for name, value in box.setting_values().items()]
     lines += [f"formula {declared.formula}"] if declared.formula else []
     lines += [f"derivative {declared.derivative}"] if declared.derivative else []
     lines += [f"shape {shapes}"]
     value, gradient = subject.value(box), subject.gradient(box)
     if value is not None:
-        low, high = number_text(value.low), number_text(value.high)
-        lines.append(f"value mean {number_text(value.mean)}, std {number_text(value.std)}, min {low}, max {high}")
+        lines.append(f"value {_described(value)}")
     if gradient is not None:
-        lines.append(f"gradient rms {number_text(gradient.rms)}")
+        lines.append(f"gradient {_described(gradient)}")
     elif subject.view != "forward" and box not in subject.receivers:
         lines.append("no gradient needed")
     return "\n".join(printable(line) for line in [*lines, f"built at {box.built_at}"])
 
 
-def shown_settings(box: Box) -> list[str]:
-    """The first two settings that differ from their defaults, where they are short."""
-    texts = []
-    for name, field in box.settings.items():
-        value = getattr(box, name)
-        default = field.default if field.default is not dataclasses.MISSING else None
-        text = f"{name}={_setting_text(value)}"
-        if not (value is default or _equal(value, default)) and len(text) < 18:
-            texts.append(text)
-    return texts[:2]
-
-
-def _equal(value: Value, default: object) -> bool:
-    return type(value) is type(default) and not isinstance(value, np.ndarray) and bool(value == default)
-
-
-def _setting_text(value: Value) -> str:
-    if isinstance(value, float):
-        return exact_text(value)
-    if isinstance(value, np.ndarray):
-        return f"array {shape_text(value.shape)}"
-    return repr(value)
-
-
 def _shape_or_value(subject: Subject, box: Box) -> str:
-    array = subject.array(box)
+    array = None if subject.stepped else subject.array(box)
     if array is not None and not isinstance(array, tuple) and np.ndim(array) == 0:
         return number_text(array[()] if isinstance(array, np.ndarray) else array)
     return ", ".join(shape_text(spec.shape, subject.sizes) for spec in box.outputs)
 
 
-def _strip(name: str, found: Statistics) -> Row:
-    return Row((Strip(tuple(f"{name} {level}" for level in found.histogram)),))
+def _strip(name: str, found: Statistics) -> list[Row]:
+    """A histogram around zero, with the numbers at its ends; none where there is nothing to spread."""
+    most = max(abs(found.low), abs(found.high))
+    if not found.finite or not most:
+        return []
+    ends = (Span(number_text(sign * most), "muted", size=9) for sign in (-1, 1))
+    return [Row((next(ends), Strip(tuple(f"{name} {level}" for level in found.histogram)), next(ends)))]
 
 
-def _spread(found: Statistics) -> str:
-    return f"{number_text(found.mean)} ± {number_text(found.std)}"
+def _described(found: Statistics) -> str:
+    if found.size == 1:
+        return number_text(found.mean)
+    named = zip(
+        ("mean", "std", "rms", "min", "max"), (found.mean, found.std, found.rms, found.low, found.high), strict=True
+    )
+    return ", ".join(f"{name} {number_text(number)}" for name, number in named)

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from flowgraph.rendering.alignment import aligned
+from flowgraph.rendering.line_breaks import lines_of
+
 GAP = 16.0
 """Between two members of a column."""
 
@@ -72,16 +75,20 @@ class Arrangement:
         return len(self.lines) > 1
 
 
-def arrange(members: list[Member], ties: Sequence[Tie], wrap: int | None = None) -> Arrangement:
-    """Places for members whose ties have no cycle; `wrap` as in `compose`."""
+def arrange(
+    members: list[Member], ties: Sequence[Tie], wrap: int | None = None, steps: Sequence[int] = ()
+) -> Arrangement:
+    """Places for members whose ties have no cycle; `wrap` as in `compose`, `steps` begin what is to stand aligned."""
     assign_columns(members, ties)
     passers: list[Member] = []
     routes = [_route(members[tie.tail], members[tie.head], tie.spine, passers) for tie in ties]
     every = [*members, *passers]
     _assign_heights(every, ties, routes)
     arrangement = Arrangement(members, routes)
-    _assign_widths(arrangement, every)
-    _fold(arrangement, every, wrap)
+    widths, gaps = _column_sizes(arrangement, every)
+    starts = aligned(widths, gaps, [members[step].column for step in steps], _height(every))
+    _assign_widths(arrangement, every, widths, gaps)
+    _fold(arrangement, every, wrap, starts)
     return arrangement
 
 
@@ -174,8 +181,8 @@ def _stack(column: list[Member], order: Sequence[int], wanted: list[float], edge
         edge = member.y + member.down + GAP
 
 
-def _assign_widths(arrangement: Arrangement, every: list[Member]) -> None:
-    """Columns from left to right; more room between two where more links climb."""
+def _column_sizes(arrangement: Arrangement, every: list[Member]) -> tuple[list[float], list[float]]:
+    """The widths of columns, and the room after each: more where more links climb."""
     count = 1 + max((member.column for member in every), default=0)
     widths = [0.0] * count
     climbing = [0] * (count + 1)
@@ -184,20 +191,36 @@ def _assign_widths(arrangement: Arrangement, every: list[Member]) -> None:
     for route in arrangement.routes:
         for left, right in pairwise(route):
             climbing[left.column] += abs(left.y - right.y) > 30
+    return widths, [COLUMN_GAP + min(30.0, 3.0 * climbing[column]) for column in range(count)]
+
+
+def _height(every: list[Member]) -> float:
+    """How high all is in one line."""
+    up = max((member.up - member.y for member in every), default=0.0)
+    return up + max((member.down + member.y for member in every), default=0.0)
+
+
+def _assign_widths(arrangement: Arrangement, every: list[Member], widths: list[float], gaps: list[float]) -> None:
+    """Columns from left to right."""
     start = 0.0
-    for column, width in enumerate(widths):
+    for width, gap in zip(widths, gaps, strict=True):
         arrangement.edges.append((start, start + width))
-        start += width + COLUMN_GAP + min(30.0, 3.0 * climbing[column])
+        start += width + gap
     for member in every:
         member.x = (sum(arrangement.edges[member.column]) - member.width) / 2
 
 
-def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> None:
-    """Break a level of more columns than `wrap`, or one that is far wider than high, into lines."""
+def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None, steps: Sequence[int]) -> None:
+    """Break a level of more columns than `wrap`, or one that is far wider than high, into lines.
+
+    Lines that begin with `steps` are indented by what stands before the first.
+    """
     edges = arrangement.edges
-    up = max((member.up - member.y for member in every), default=0.0)
-    down = max((member.down + member.y for member in every), default=0.0)
-    starts, arrangement.line_of = _lines(edges, up + down, wrap)
+    if steps:
+        starts = [0.0, *(edges[step][0] - edges[steps[0]][0] for step in steps[1:])]
+        arrangement.line_of = [max(0, bisect_right(steps, column) - 1) for column in range(len(edges))]
+    else:
+        starts, arrangement.line_of = lines_of(edges, _height(every), wrap, _passing(arrangement))
     ups, downs = [0.0] * len(starts), [0.0] * len(starts)
     for member in every:
         line = arrangement.line_of[member.column]
@@ -218,40 +241,10 @@ def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> No
     arrangement.up, arrangement.down = ups[0], base + downs[-1]
 
 
-def _lines(edges: Sequence[tuple[float, float]], height: float, wrap: int | None) -> tuple[list[float], list[int]]:
-    """Where the lines of a level start, and the line of each column."""
-    if wrap:
-        return [left for left, _ in edges[::wrap]], [column // wrap for column in range(len(edges))]
-    total = edges[-1][1] if edges else 0.0
-    count = 1
-    if wrap is None and _too_wide(total, height):
-        count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
-    return _break(edges, count)
-
-
-def _too_wide(width: float, height: float) -> bool:
-    """Whether a level does not fit a screen and is flat, or would give a picture flatter than 1:12 with its caption."""
-    return (width > 2600 and width > 10 * height) or width + 36 > 11.5 * (height + 92)
-
-
-def _break(edges: Sequence[tuple[float, float]], count: int) -> tuple[list[float], list[int]]:
-    """The starts of at most `count` lines, of which the longest is as short as it can be; the line of each column."""
-    low, high = max((right - left for left, right in edges), default=0.0), edges[-1][1] if edges else 0.0
-    rights = [right for _, right in edges]
-    while high - low > 1:
-        middle = (low + high) / 2
-        low, high = (low, middle) if len(_fill(edges, rights, middle)) <= count else (middle, high)
-    firsts = _fill(edges, rights, high)
-    line_of = [line for line, (first, last) in enumerate(pairwise([*firsts, len(edges)])) for _ in range(first, last)]
-    return [edges[first][0] if first else 0.0 for first in firsts], line_of
-
-
-def _fill(edges: Sequence[tuple[float, float]], rights: Sequence[float], width: float) -> list[int]:
-    """The first column of each line, where lines have that width."""
-    firsts = [0]
-    while True:
-        start = edges[firsts[-1]][0] if firsts[-1] else 0.0
-        following = max(bisect_right(rights, start + width + 1e-6), firsts[-1] + 1)
-        if following >= len(edges):
-            return firsts
-        firsts.append(following)
+def _passing(arrangement: Arrangement) -> list[int]:
+    """For each column the links that lead past the room before it."""
+    passing = [0] * len(arrangement.edges)
+    for route in arrangement.routes:
+        for column in range(route[0].column + 1, route[-1].column + 1):
+            passing[column] += 1
+    return passing

@@ -103,7 +103,8 @@ class Placer:
         for (tail, head), links in level.links.items():
             below = self._below(tail, links[0].tail), self._below(head, links[0].head)
             ties.append(Tie(index[tail], index[head], any(link.spine for link in links), *below))
-        arrangement = arrange(list(members.values()), ties, self.picture.wrap)
+        steps = [index[name] for name in self.picture.steps if name in index] if not path else []
+        arrangement = arrange(list(members.values()), ties, self.picture.wrap, steps)
         self.result.folded |= arrangement.folded
         self.arranged[path] = level, arrangement, members
 

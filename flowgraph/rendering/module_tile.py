@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from flowgraph.printable import printable
-from flowgraph.rendering import labels
+from flowgraph.rendering.module_range import extremes_text, gradient_range, rms_text, value_range
 from flowgraph.rendering.modules import Module
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Row, Span, Tile
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import number_text, shape_text, shortened
+from flowgraph.rendering.wording import shape_text, shortened
 
 _MOST = 4
 """Operations that are named on the tile; the tooltip has all boxes."""
 
 
 def module_tile(subject: Subject, module: Module, id: str) -> Tile:
-    """A module as one tile, filled by the gradient of its last box in the view of gradients."""
+    """A module as one tile, filled by the worst gradient of all its boxes in the view of gradients."""
     last = module.tail[-1]
-    views_gradients = subject.view == "gradients" and last in subject.receivers
-    fill = labels.heat_of(subject, last) if views_gradients else "fill box"
+    receives = subject.view not in ("forward", "values") or subject.grads is not None
+    gradients = gradient_range(subject, module) if receives else None
+    fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else "fill box"
     ink = ink_on(fill)
     muted = "muted" if ink == "ink" else ink
     title = [Span(shortened(module.title), ink, bold=True, size=12)]
@@ -26,10 +27,15 @@ def module_tile(subject: Subject, module: Module, id: str) -> Tile:
         title.append(Span(f"×{len(module.paths)}", "gradient" if ink == "ink" else ink, bold=True, size=12))
     shapes = ", ".join(shape_text(spec.shape, subject.sizes) for spec in last.outputs)
     rows = [Row(tuple(title)), Row((Span(_operations(module), muted),)), Row((Span(f"→ {shapes}", muted),))]
-    found = subject.gradient(last)
-    if subject.view != "forward" and last in subject.receivers:
-        text = "not computed" if found is None else number_text(found.rms)
-        rows.append(Row((Span(f"rms ∂ {text}", "gradient" if ink == "ink" else ink),)))
+    if subject.view == "values":
+        values = value_range(subject, module)
+        rows += values.rows("", extremes_text(values), "muted")
+    if subject.stepped:
+        rows += [Row((Span("", role),), since=role) for role in ("value", "gradient")]
+    elif gradients and subject.view != "forward":
+        rows += gradients.rows("∂ ", rms_text(gradients), "gradient" if ink == "ink" else ink)
+        if subject.view == "gradients" and gradients.stages and not gradients.every:
+            rows.append(Row((Span("∂ not computed", ink),)))
     count = sum(box.value.size for box in module.boxes if subject.kind[box] == "parameter")
     if count:
         rows.append(Row((Span(f"{count:,} parameters", "ink"),), "fill parameter"))
@@ -55,6 +61,6 @@ def _operations(module: Module) -> str:
 
 
 def _tooltip(subject: Subject, module: Module) -> str:
-    names = [printable(subject.graph.names[box]) for box in module.boxes]
+    names = [printable(subject.names[box]) for box in module.boxes]
     listed = ", ".join(names[:12]) + (f", … {len(names) - 12} more" if len(names) > 12 else "")
     return f"{module.title}: {len(names)} boxes\n{listed}\nbuilt at {module.tail[-1].built_at}"

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.rendering.kinds import scope_path
+from flowgraph.rendering.repetition import steps_of
 from flowgraph.rendering.subject import Subject
 
 COLLAPSE_BEYOND = 120
 """Boxes that a picture shows one by one."""
 
 
+FOLD_BEYOND = 600
+"""Boxes of a graph without scopes whose equal steps are one tile; those of a smaller one stand under each other."""
+
+
 @dataclass
 class Module:
-    """The boxes of a scope, or of several equal scopes one after the other."""
+    """The boxes of a scope, or of several equal scopes one after the other.
+
+    `of` has the path of each box where that is no scope, but a step of a repetition.
+    """
 
     paths: list[str]
     boxes: list[Box]
     tail: list[Box]
+    of: dict[Box, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -36,6 +45,8 @@ class Module:
 def modules(subject: Subject, collapse: str | bool | Iterable[str] = "auto") -> list[Module]:
     """The scopes to draw as one tile: all, none, those named, or, with "auto", as deep as a large graph allows."""
     scopes = {scope_path(box) for box in subject.graph.boxes} - {""}
+    if not scopes and collapse in ("auto", True) and len(subject.graph) > FOLD_BEYOND:
+        return _repeated(subject)
     if collapse is False or (collapse == "auto" and len(subject.graph) <= COLLAPSE_BEYOND) or not scopes:
         return []
     if not isinstance(collapse, str | bool):
@@ -50,6 +61,22 @@ def modules(subject: Subject, collapse: str | bool | Iterable[str] = "auto") -> 
         if len(subject.graph) - hidden <= COLLAPSE_BEYOND:
             break
     return found
+
+
+def _repeated(subject: Subject) -> list[Module]:
+    """The equal steps of a graph without scopes as modules, where they become few."""
+    of = {box: f"step{number}" for number, step in enumerate(steps_of(subject), 1) for box in step}
+    tangled = _tangled(subject, of)
+    found: dict[str, Module] = {}
+    for box, path in of.items():
+        if path not in tangled:
+            module = found.setdefault(path, Module([path], [], []))
+            module.boxes.append(box)
+            module.tail += [box] if box.children else []
+    merged = _merged(subject, list(found.values()))
+    for module in merged:
+        module.of = {box: of[box] for box in module.boxes}
+    return merged if len(merged) <= COLLAPSE_BEYOND else []
 
 
 def _named(scopes: set[str], names: Iterable[str]) -> set[str]:

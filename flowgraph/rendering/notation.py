@@ -11,6 +11,8 @@ from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.subject import Subject
 
 _WORD = re.compile(r"([^\W\d_]+)_?(\d*)(?:_(\w+))?")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_NUMBERED = re.compile(r"(.*?)([₀-₉]+)")
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 TEXT = re.compile(r"\\text\{((?:\\[a-z]+\{\}|\\.|[^{}\\])*)\}")
 """What `text_latex` writes, and what formulas declare in words."""
@@ -25,17 +27,17 @@ def letters(subject: Subject) -> dict[Box, str]:
     found: dict[Box, str] = {}
     taken: set[str] = set()
     count = 0
-    for box in sorted(subject.graph.boxes, key=lambda box: box.name is None):
+    for box in sorted(subject.graph.boxes, key=lambda box: (box.name is None) + (not subject.is_named(box))):
         if isinstance(box, Constant) and is_number(box):
             found[box] = number_latex(box.value.item())
             continue
-        if box.name is None:
+        if not subject.is_named(box):
             while (latex := f"u_{{{(count := count + 1)}}}") in taken:
                 pass
         else:
-            latex = name_latex(subject.graph.names[box])
+            latex = name_latex(subject.names[box])
             if latex in taken:
-                latex = text_latex(subject.graph.names[box])
+                latex = text_latex(subject.names[box])
         taken.add(latex)
         found[box] = latex
     return found
@@ -43,6 +45,9 @@ def letters(subject: Subject) -> dict[Box, str]:
 
 def name_latex(name: str) -> str:
     """A name as a letter with its number above: `W1`, `layer1/W` and `W_1` are W^{(1)}; others as they are written."""
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered is not None:
+        return f"{name_latex(numbered[1])}_{{{numbered[2].translate(_LOWERED)}}}"
     scope, _, last = name.rpartition("/")
     match = _WORD.fullmatch(last)
     if match is None:

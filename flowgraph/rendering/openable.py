@@ -22,7 +22,7 @@ def openable(subject: Subject, *, collapse: Any = "auto", **settings: Any) -> Pi
     """The picture in which modules can be opened; those that `collapse` names are closed to begin with."""
     if len(subject.graph) > MOST_BOXES:
         return compose(subject, collapse=collapse, **settings)
-    closed = modules(subject, collapse)
+    closed = [module for module in modules(subject, collapse) if not module.of]  # steps have no frame to open
     picture = compose(subject, collapse=False, **settings)
     rows = [module for module in closed if len(module.paths) > 1]
     lids = {path: _lid(subject, path, module) for path, module in _scopes(subject).items() if module.tail}

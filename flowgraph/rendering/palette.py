@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-KINDS = ("input", "target", "constant", "random", "parameter", "box", "output", "regularizer", "loss")
+KINDS = ("input", "target", "constant", "random", "parameter", "box", "backward", "output", "regularizer", "loss")
 """What a box is to a reader, in the order of the legend."""
 
 LEVELS = 15
@@ -19,6 +19,7 @@ _FILLS = {
     "target": ("#EEF1F4", "#252C34"),
     "parameter": ("#FDEBC8", "#46340A"),
     "box": ("#FFFFFF", "#232B34"),
+    "backward": ("#FFF3E9", "#3A2415"),
     "output": ("#D9F1E8", "#0B3D30"),
     "regularizer": ("#F6E1EC", "#45213A"),
     "loss": ("#FBDDD0", "#4B2411"),
@@ -28,6 +29,7 @@ _LINES = {
     "target": ("#7B8794", "#8A96A3"),
     "parameter": ("#B87800", "#E69F00"),
     "box": ("#3E4C59", "#8A96A3"),
+    "backward": ("#C2560A", "#F0A060"),
     "output": ("#009E73", "#2FC79A"),
     "regularizer": ("#A8437A", "#E08FBB"),
     "loss": ("#D55E00", "#F0864A"),

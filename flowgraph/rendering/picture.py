@@ -36,10 +36,14 @@ class Swatch:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a tile or of the caption: its items from left to right."""
+    """A line of a tile or of the caption: its items from left to right.
+
+    `since` says when an animation shows it: "value" once the box is computed, "gradient" once one has reached it.
+    """
 
     items: tuple[Span | Strip | Swatch, ...]
     fill: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Picture:
     """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below.
 
     `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins.
+    `steps` are tiles that begin equal steps, which stand under each other where the picture is folded.
     `lids` has for frames that can be closed the tile that then stands for them, `closed` those that are to begin with.
     """
 
@@ -103,5 +108,6 @@ class Picture:
     hosts: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     wrap: int | None = None
+    steps: tuple[str, ...] = ()
     lids: Mapping[str, Tile] = field(default_factory=dict)
     closed: tuple[str, ...] = ()

@@ -14,16 +14,24 @@ from flowgraph.graph.steps import Step as Bstep
 from flowgraph.graph.sweep import sweep
 from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
+from flowgraph.rendering.derivation_lines import DerivationLines
 from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.gradient_names import gradient_name
+from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.plain_lines import PlainLines
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import number_text, shape_text
+from flowgraph.rendering.summaries import size_text, summary
+from flowgraph.rendering.wording import number_text, shape_text, shortened
 
 
 @dataclass
 class Step:
-    """One moment of the animation: what is said, which tiles have values by it, what is sent along which links."""
+    """One moment of the animation: what is said, which tiles have values by it, what is sent along which links.
+
+    `lines` are those of the derivation, as MathML; `values` and `gradients` are what is written on tiles from then on,
+    where a box's own tile has its value on it already.
+    """
 
     phase: str
     title: str
@@ -33,6 +41,8 @@ class Step:
     formula: str = ""
     tiles: list[str] = field(default_factory=list)
     sent: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
     finished: list[str] = field(default_factory=list)
 
@@ -51,7 +61,8 @@ class _Teller:
         self.subject = subject
         self.graph = subject.graph
         self.owners = owners
-        self.lines = PlainLines(subject.graph.names)
+        self.plain = PlainLines(subject.names)
+        self.derivation = DerivationLines(subject)
         self.values = [subject.array(box) for box in self.graph.boxes]
         wrt = subject.grads.wrt if subject.grads is not None else self.graph.parameters
         self.bsteps = self.graph.bsteps(wrt) if wrt else ()
@@ -72,10 +83,13 @@ class _Teller:
     def _fprop(self, box: Box, place: str) -> Step:
         children = list(dict.fromkeys(box.children))
         words = f"reads {_listed([self._with_shape(child) for child in children])}; gives {self._seen(box)}."
-        made = self.lines.value(box)
+        made = self.plain.value(box)
         formula = f"{self._name(box)} = {made}" if made else ""
         id = self.owners[box]
-        return Step("fprop", f"{self._name(box)}.fprop", words, place, id, formula, tiles=[id])
+        values = {id: f"{self._on_tile(box)}  {self._spread(box)}"} if _is_module(id) else {}
+        lines = self.derivation.value(box)
+        title = f"{self._name(box)}.fprop"
+        return Step("fprop", title, words, place, id, formula, tiles=[id], lines=lines, values=values)
 
     def _bprops(self) -> list[Step]:
         graph = self.graph
@@ -103,30 +117,47 @@ class _Teller:
 
     def _bprop(self, step: Bstep, before: Mapping[int, Any], grads: list[Any], place: str) -> Step:
         box = step.box
-        sent, gradients, texts = [], {}, []
-        for slot in dict.fromkeys(child for _, child in step.wanted):
+        sent, gradients, texts = [], self._arrived(box, grads[step.slot]), []
+        positions: dict[int, list[int]] = {}
+        for position, slot in step.wanted:
+            positions.setdefault(slot, []).append(position)
+        for slot in positions:
             child = self.graph.boxes[slot]
-            rms = _rms(grads[slot])
+            size = _size(grads[slot])
             name = self._name(child)
-            made = self.lines.sent(box, [place for place, one in step.wanted if one == slot])
+            made = self.plain.sent(box, positions[slot])
             if before[slot] is None:
-                texts.append(f"∂L/∂{name}{made and f' = {made}'} (rms {rms}) to {name}")
+                texts.append(f"∂L/∂{name}{made and f' = {made}'} ({size}) to {name}")
             else:
-                texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now of rms {rms}")
+                texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now {size}")
             sent.append((self.owners[child], self.owners[box]))
-            gradients[self.owners[child]] = f"∂L/∂{name}  rms {rms}"
-        reached = {slot for _, slot in step.wanted}
-        spared = [c for c in dict.fromkeys(box.children) if self.graph.slots[c] not in reached]
-        words = f"gets ∂L/∂{self._name(box)} (rms {_rms(grads[step.slot])}); sends {_listed(texts)}"
+            gradients[self.owners[child]] = f"{gradient_name(self._on_tile(child))}  {_summary(grads[slot])}"
+        others = (child for child in dict.fromkeys(box.children) if not is_number(child))
+        spared = [child for child in others if self.graph.slots[child] not in positions]
+        words = f"gets ∂L/∂{self._name(box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
         if spared:
             verb = "needs" if len(spared) == 1 else "need"
             words += f"; {_listed([self._name(c) for c in spared])} {verb} none"
         formula = f"derivative: {printable(plain_formula(type(box).derivative))}" if type(box).derivative else ""
-        id = self.owners[box]
-        return Step("bprop", f"{self._name(box)}.bprop", words + ".", place, id, formula, [], sent, gradients)
+        arrivals = [(self.graph.boxes[slot], at, before[slot] is not None) for slot, at in positions.items()]
+        lines = self.derivation.sent(box, arrivals)
+        id, title = self.owners[box], f"{self._name(box)}.bprop"
+        return Step("bprop", title, f"{words}.", place, id, formula, sent=sent, lines=lines, gradients=gradients)
 
     def _name(self, box: Box) -> str:
-        return printable(self.graph.names[box])
+        return printable(self.subject.names[box])
+
+    def _arrived(self, box: Box, grad: Value) -> dict[str, str]:
+        """The gradient that bprop begins with, for the tile of an output."""
+        if box not in self.graph.outputs:
+            return {}
+        return {self.owners[box]: f"{gradient_name(self._on_tile(box))}  {_summary(grad)}"}
+
+    def _on_tile(self, box: Box) -> str:
+        """The name without the frames around the tile that shows the box; none for a box whose tile shows none."""
+        if _is_module(self.owners[box]):
+            return shortened(printable(self.subject.names[box]))
+        return shortened(printable(self.subject.local_name(box))) if self.subject.is_named(box) else ""
 
     def _with_shape(self, box: Box) -> str:
         if not box.outputs[0].shape:
@@ -136,18 +167,32 @@ class _Teller:
     def _seen(self, box: Box) -> str:
         """A value in words: the number, or shape, mean and spread."""
         value = self.values[self.graph.slots[box]]
+        spread = self._spread(box)
+        shape = ", ".join(shape_text(spec.shape, self.subject.sizes) for spec in box.outputs)
+        return shape if not spread else spread if np.ndim(value) == 0 else f"{shape} of {spread}"
+
+    def _spread(self, box: Box) -> str:
+        """A number, or mean and spread; "" where there is neither."""
+        value = self.values[self.graph.slots[box]]
         found = None if isinstance(value, tuple) else describe(value)
-        if found is None:
-            return ", ".join(shape_text(spec.shape, self.subject.sizes) for spec in box.outputs)
-        if np.ndim(value) == 0:
-            return number_text(value)
-        spread = f"{number_text(found.mean)} ± {number_text(found.std)}"
-        return f"{shape_text(np.shape(value))} of {spread}"
+        return "" if found is None else number_text(value) if np.ndim(value) == 0 else summary(found)
 
 
-def _rms(grad: Value) -> str:
+def _is_module(tile: str) -> bool:
+    """Whether the tile of that identifier stands for a folded module."""
+    return tile.endswith("@")
+
+
+def _size(grad: Value) -> str:
+    """A gradient in words: the number, or the root mean square."""
     found = None if isinstance(grad, tuple) or grad is None else describe(grad)
-    return "?" if found is None else number_text(found.rms)
+    return "?" if found is None else size_text(found)
+
+
+def _summary(grad: Value) -> str:
+    """A gradient on a tile: the number, or mean and spread."""
+    found = None if isinstance(grad, tuple) or grad is None else describe(grad)
+    return "?" if found is None else summary(found)
 
 
 def _listed(words: list[str]) -> str:

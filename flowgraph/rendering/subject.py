@@ -12,6 +12,8 @@ from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.graph.pictures import View
 from flowgraph.rendering import kinds
+from flowgraph.rendering.assigned import assigned_names
+from flowgraph.rendering.backward_boxes import backward_boxes, gradient_names
 from flowgraph.rendering.statistics import Statistics, describe
 
 if TYPE_CHECKING:
@@ -35,14 +37,15 @@ class Memory:
 class Subject:
     """A graph, the view of it, and what was computed; everything read from it is found once.
 
-    `fades` says whether views of gradients draw pale what needs none; `memory` is drawn where the graph is a plan's.
+    `stepped` is the subject of an animation, which shows values and gradients when they are computed; `memory` is drawn
+    where the graph is a plan's.
     """
 
     graph: Graph
     view: str = "forward"
     run: Run | None = None
     grads: Grads | None = None
-    fades: bool = True
+    stepped: bool = False
     memory: Memory | None = None
     _statistics: dict[tuple[str, Box], Statistics | None] = field(default_factory=dict)
 
@@ -56,8 +59,41 @@ class Subject:
 
     @cached_property
     def kind(self) -> dict[Box, str]:
-        """What each box is to a reader."""
-        return kinds.kinds(self.graph)
+        """What each box is to a reader; what `fg.gradient` has built is the backward pass, whatever else it may be."""
+        return {**kinds.kinds(self.graph), **dict.fromkeys(self.backward, "backward")}
+
+    @cached_property
+    def backward(self) -> set[Box]:
+        """The boxes of a gradient graph that compute derivatives."""
+        return backward_boxes(self.graph.boxes)
+
+    @cached_property
+    def assigned(self) -> dict[Box, str]:
+        """The names of boxes that nobody named, after the variables of the source to which they are assigned."""
+        return assigned_names(self.graph.boxes, self.graph.names)
+
+    @cached_property
+    def names(self) -> dict[Box, str]:
+        """What a picture calls each box: its name, else its variable, else its symbol with a number."""
+        return {**self.graph.names, **self.assigned}
+
+    @cached_property
+    def gradients(self) -> dict[Box, str]:
+        """The names of gradients in a gradient graph, "" for those of boxes without a name."""
+        return gradient_names(self.backward, {name: box for box, name in self.graph.names.items()}, self._given_names())
+
+    def _given_names(self) -> dict[Box, str]:
+        return {box: self.names[box] for box in self.graph.boxes if box.name is not None or box in self.assigned}
+
+    def is_named(self, box: Box) -> bool:
+        """Whether a box has a name of its user, given or by a variable."""
+        if box in self.gradients:
+            return self.gradients[box] != ""
+        return box.name is not None or box in self.assigned
+
+    def local_name(self, box: Box) -> str:
+        """The name without the scopes that are drawn around the box."""
+        return (self.gradients.get(box) or self.names[box]).removeprefix(box.scope)
 
     @cached_property
     def spine(self) -> list[Box]:

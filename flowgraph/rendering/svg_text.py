@@ -72,7 +72,8 @@ class _Writer:
             if row.fill:
                 band = f'x="{at.x + 6:.1f}" y="{y:.1f}" width="{at.width - 12:.1f}" height="{height:.1f}"'
                 parts.append(f'<rect {band} fill="{self.colours[row.fill]}"/>')
-            parts += self._row(row, at.x + measure.PADDING[0], y, height)
+            items = self._row(row, at.x + measure.PADDING[0], y, height)
+            parts += [f'<g class="{row.since}">', *items, "</g>"] if row.since else items
             y += height
         return "".join([*parts, "</g>"])
 
@@ -133,7 +134,6 @@ class _Writer:
         colours = self.colours
         if isinstance(item, Span):
             bold = ' font-weight="bold"' if item.bold else ""
-            bold += ' class="gradient"' if item.role == "gradient" and not item.bold else ""
             return (
                 f'<text x="{x:.1f}" y="{y + height / 2 + 0.35 * item.size:.1f}" font-size="{item.size}"{bold} '
                 f'fill="{colours[item.role]}" xml:space="preserve">{escape(item.text)}</text>'

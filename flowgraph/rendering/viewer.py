@@ -1,4 +1,4 @@
-"""A page to move about in a picture: pan, zoom, search, modules to close and open; no network."""
+"""A page to move about in a picture: pan, zoom, search, a panel for each box, modules to close and open; no network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowgraph.rendering.layout import Placer
 from flowgraph.rendering.openable import openable
 from flowgraph.rendering.page import html_page
+from flowgraph.rendering.panel import panel_data, panel_script
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.relayout import relayout_data
 from flowgraph.rendering.subject import Memory, Subject
@@ -22,12 +23,18 @@ if TYPE_CHECKING:
 
 _BODY = """<div class="controls" role="group" aria-label="view">
 <input id="search" type="search" placeholder="find a box" aria-label="find a box by name, operation or shape">
-<span id="count" aria-live="polite"></span>
+<span id="count" aria-live="polite"></span><span class="gap"></span>
 <button id="out" type="button" aria-label="zoom out">−</button>
 <button id="in" type="button" aria-label="zoom in">+</button>
 <button id="fit" type="button">whole</button>{modules}
 </div>
-<div id="stage">{svg}</div>{plan}"""
+<div id="main">
+<ol id="hits" role="listbox" aria-label="boxes that were found" hidden></ol>
+<div id="stage" tabindex="0" role="application" aria-label="{keys}">{svg}</div>
+<aside id="panel" aria-label="the box" aria-live="polite" hidden></aside>
+</div>{details}{plan}"""
+
+_KEYS = "the graph; arrows move it, plus and minus zoom, 0 shows all, slash searches, escape closes"
 
 _MODULES = """
 <button id="close" type="button">close all</button>
@@ -53,19 +60,22 @@ def interactive(
 ) -> Interactive:  # fmt: skip
     """A graph to move about in, for a notebook; settings as in `render`."""
     subject = Subject(graph, view, run, grads, memory=memory)
-    return Interactive(viewer_page(openable(subject, **settings), theme), height)
+    return Interactive(viewer_page(subject, openable(subject, **settings), theme), height)
 
 
-def viewer_page(picture: Picture, theme: str = "auto") -> str:
+def viewer_page(subject: Subject, picture: Picture, theme: str = "auto") -> str:
     """The text of the page."""
     check_theme(theme)
     placer = Placer(picture)
     svg = svg_text(picture, placer.layout(), drawn_theme(theme))
     svg = adaptive(svg) if theme == "auto" else svg
+    details = panel_script(panel_data(subject, picture))
     if not picture.lids:
-        body = _BODY.format(svg=svg, modules="", plan="")
-        return html_page(picture.title, "viewer", body, "viewer", "asked", theme=theme)
+        body = _BODY.format(svg=svg, modules="", details=details, plan="", keys=_KEYS)
+        return html_page(picture.title, "viewer", body, "viewer", "panel", "large", "asked", theme=theme)
     data = json.dumps(relayout_data(placer), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     plan = f'\n<script type="application/json" id="plan">{data}</script>'
-    body = _BODY.format(svg=svg, modules=_MODULES, plan=plan)
-    return html_page(picture.title, "viewer", body, "viewer", "relayout", "modules", "asked", theme=theme)
+    body = _BODY.format(svg=svg, modules=_MODULES, details=details, plan=plan, keys=_KEYS)
+    return html_page(
+        picture.title, "viewer", body, "viewer", "panel", "relayout", "modules", "large", "asked", theme=theme
+    )

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import html
 import json
 import re
-import shutil
-import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +12,10 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
+from flowgraph.rendering.mathml import mathml
+from flowgraph.rendering.wording import number_text
+from tests.rendering.browser import BROWSER, in_browser, reported
 from tests.rendering.graphs import deep, feeds, lecture, nasty
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-def in_browser(path: Path, query: str, folder: Path) -> str:
-    """What a browser makes of a page, once its script has run."""
-    command = [
-        str(BROWSER),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}",
-        "--dump-dom",
-        path.as_uri() + query,
-    ]
-    return html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120).stdout)
 
 
 def told(text: str) -> list[dict[str, Any]]:
@@ -61,8 +42,8 @@ def test_gradients_add_up_to_those_of_bprop() -> None:
     grads = run.bprop()
     steps = told(page(graph, run, grads))
     last = {id: text for step in steps for id, text in step["gradients"].items()}
-    rms = np.sqrt(np.mean(grads["W1"] ** 2))
-    assert last["W1"] == f"∂L/∂W1  rms {rms:.3g}"
+    mean, std = np.mean(grads["W1"]), np.std(grads["W1"])
+    assert last["W1"] == f"∇W⁽¹⁾  {number_text(mean)} ± {number_text(std)}"
     parts = [step["words"] for step in steps if "W1" in step["gradients"]]
     assert len(parts) == 2
     assert "adds up" in parts[1]
@@ -121,7 +102,7 @@ def test_in_a_browser(tmp_path: Path, step: int) -> None:
 def test_a_page_to_move_about_in(tmp_path: Path) -> None:
     path = nasty().render(tmp_path / "net.html")
     text = path.read_text(encoding="utf-8")
-    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"https?://(?!www\.w3\.org/)", text)
     assert "<script>alert" not in text
     shown = lecture().interactive(theme="dark")._repr_html_()
     assert shown.startswith("<iframe srcdoc=")
@@ -133,7 +114,66 @@ def test_search_in_a_browser(tmp_path: Path) -> None:
     path = lecture().render(tmp_path / "net.html")
     shown = in_browser(path, "?find=softmax", tmp_path)
     assert ">1 of " in shown
-    assert 'class="box output found"' in shown
+    assert 'class="box output found chosen"' in shown
+
+
+_EARLY = """
+const found = [];
+const shows = (row) => getComputedStyle(row).visibility === "visible" && row.textContent;
+for (let i = 0; i < steps.length; i++) {
+  show(i);
+  const computed = new Set(steps.slice(0, i + 1).flatMap((s) => s.phase === "bprop" ? [] : s.tiles));
+  const reached = new Set(steps.slice(0, i + 1).flatMap((s) => Object.keys(s.gradients)));
+  for (const [id, box] of boxes) {
+    for (const row of box.querySelectorAll(".value, .gradient")) {
+      const due = (row.classList.contains("value") ? computed : reached).has(id);
+      if (Boolean(shows(row)) !== due) found.push(`step ${i}: ${id} ${row.textContent}`);
+    }
+  }
+}
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@pytest.mark.parametrize("graph", [lecture(), deep(50)], ids=len)
+def test_a_number_is_seen_once_it_is_computed_and_not_before(graph: fg.Graph, tmp_path: Path) -> None:
+    run = graph.fprop(feeds() if "y" in [box.name for box in graph.inputs] else {"x": np.ones((2, 4))})
+    assert reported(page(graph, run, run.bprop(keep="all")), _EARLY, tmp_path) == []
+    text = page(graph, run)
+    assert "scalar" in re.sub(r"<title>.*?</title>", "", text, flags=re.S)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@pytest.mark.parametrize("size", [(390, 844), (800, 600), (1400, 800), (1920, 1080)])
+def test_the_picture_fills_the_window_and_can_be_read(size: tuple[int, int], tmp_path: Path) -> None:
+    script = """
+    show(5);
+    const [svg, area] = [stage.querySelector("svg").getBoundingClientRect(), stage.getBoundingClientRect()];
+    const sizes = [...stage.querySelectorAll(".box text")].map((text) => text.getBoundingClientRect().height);
+    const found = [svg.width / area.width, Math.min(...sizes), document.documentElement.scrollHeight - innerHeight];
+    """
+    wide, least, beyond = reported(lecture_page(), script, tmp_path, size)
+    assert wide > 0.98
+    assert least > 8
+    assert beyond < 2
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+def test_the_line_of_the_derivation_stands_under_the_picture(tmp_path: Path) -> None:
+    script = """
+    const found = steps.map((step, i) => { show(i); return i + " " + line.textContent; });
+    """
+    lines = reported(lecture_page(), script, tmp_path)
+    assert lines[3] == "3 h(1)=tanh(a(1))"
+    assert sum("∇W(2)←∇W(2)+h(1)T∇a(2)" in one.replace("\u2062", "") for one in lines) == 1
+
+
+def test_without_latex2mathml_steps_have_plain_formulas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
+    mathml.cache_clear()
+    steps = told(lecture_page())
+    assert not any(step["lines"] for step in steps)
+    assert sum(step["formula"] != "" for step in steps) > 15
 
 
 def test_steps_say_what_is_sent_with_the_names_of_the_graph() -> None:
@@ -141,7 +181,7 @@ def test_steps_say_what_is_sent_with_the_names_of_the_graph() -> None:
     made = {step["title"]: step["formula"] for step in told(lecture_page())}
     assert "sends ∂L/∂a1 = ∂L/∂h1 ⊙ (1 - h1²) (rms 0.0483) to a1." in words["h1.bprop"]
     assert "∂L/∂h1 = ∂L/∂a2 W2ᵀ (rms" in words["a2.bprop"]
-    assert "h1ᵀ ∂L/∂a2 to W2, where it adds up: ∂L/∂W2 is now of rms" in words["a2.bprop"]
+    assert "h1ᵀ ∂L/∂a2 to W2, where it adds up: ∂L/∂W2 is now rms" in words["a2.bprop"]
     assert made["h1.fprop"] == "h1 = tanh(a1)"
     assert made["R.fprop"] == "R = 0.001 L2"
 

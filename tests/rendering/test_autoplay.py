@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from flowgraph.errors import UsageError
+from tests.rendering.browser import BROWSER, in_browser
 from tests.rendering.graphs import feeds, lecture, nasty
-from tests.rendering.test_animation import BROWSER, in_browser
 
 
 def playing(folder: Path, theme: str = "auto") -> str:
@@ -40,7 +40,7 @@ def test_it_stands_still_at_the_end_where_less_motion_is_wanted(tmp_path: Path) 
     before, moving = svg.split("@media (prefers-reduced-motion:no-preference){", 1)
     assert "animation" not in before
     assert moving.index("@keyframes") < moving.index("</style>")
-    shown = [row.text for row in box(svg, "W1") if "∂L" in (row.text or "") and row.get("opacity") is None]
+    shown = [row.text for row in box(svg, "W1") if "∇" in (row.text or "") and row.get("opacity") is None]
     assert len(shown) == 1
     last = re.search(r"#words-(\d+)\{opacity:1\}", before)
     assert last is not None
@@ -53,7 +53,7 @@ def test_a_box_appears_when_it_is_computed_and_a_gradient_adds_up(tmp_path: Path
     assert " s" not in str(box(svg, "x").get("class"))
     since = [int(re.search(r" s(\d+)-", str(box(svg, name).get("class")))[1]) for name in ("a1", "h1", "objective")]  # type: ignore[index]
     assert since == sorted(since)
-    parts = [row for row in box(svg, "W1") if "∂L/∂W1" in (row.text or "")]
+    parts = [row for row in box(svg, "W1") if "∇W⁽¹⁾" in (row.text or "")]
     assert len(parts) == 2
     first, second = (str(row.get("class")) for row in parts)
     assert first.split("-")[1] == second.split("-")[0].removeprefix("s")

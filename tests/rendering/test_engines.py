@@ -62,6 +62,15 @@ def test_svg_needs_no_engine(no_engine: None, tmp_path: Path) -> None:
     assert {"W1", "softmax", "scalar"} <= set(texts(path.read_text()).split())
 
 
+@pytest.mark.parametrize("graph", [lecture(), deep(50), nasty()], ids=len)
+def test_an_svg_is_the_same_on_a_machine_with_dot(graph: fg.Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = graph.to_svg(engine="builtin")
+    monkeypatch.setattr(engines, "every", lambda engine: [("dot", "dot")])
+    monkeypatch.setattr(engines, "draw", lambda *a: b"<svg>by another engine</svg>")
+    assert graph.to_svg() == without
+    assert "by another engine" in graph.to_svg(engine="dot")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for dot is a script")
 @pytest.mark.parametrize(
     ("body", "said"),
@@ -77,7 +86,7 @@ def test_an_engine_that_fails_costs_a_warning_not_the_picture(
 ) -> None:
     broken(body)  # type: ignore[operator]
     with pytest.warns(RenderWarning, match=said) as caught:
-        lecture().render(tmp_path / "net.svg", timeout=1.0)
+        lecture().render(tmp_path / "net.svg", engine="dot", timeout=1.0)
     assert len(caught) == 1
     assert "graphviz.org" in str(caught[0].message)
     assert "W1" in texts((tmp_path / "net.svg").read_text())

@@ -115,8 +115,8 @@ def test_a_formula_that_is_an_equation_is_a_condition() -> None:
     assert derive(fg.Graph(*np.linalg.qr(a))).values[0].right == r"\text{such that } {a} = q r"
     assert derive(fg.Graph(a > fg.Input("b", shape=(3, 3)))).values[0].right == r"\left({a} > {b}\right)"
     assert [line.right for line in derive(fg.Graph(*np.linalg.qr(a))).values[1:]] == [
-        r"\text{part}(u_{1}, \text{index=0})",
-        r"\text{part}(u_{1}, \text{index=1})",
+        r"\text{part}(u_{1}, \text{index 0})",
+        r"\text{part}(u_{1}, \text{index 1})",
     ]
 
 

@@ -5,6 +5,7 @@ const play = document.getElementById("play");
 const words = document.getElementById("words");
 const place = document.getElementById("place");
 const stage = document.getElementById("stage");
+const line = document.getElementById("line");
 const boxes = new Map([...stage.querySelectorAll(".box")].map((box) => [box.id.slice(4), box]));
 const links = [...stage.querySelectorAll(".link")];
 let now = 0;
@@ -18,15 +19,22 @@ function show(index) {
   const past = steps.slice(0, now + 1);
   const computed = new Set(past.filter((s) => s.phase !== "bprop").flatMap((s) => s.tiles));
   const sent = new Set(past.flatMap((s) => s.sent.map(([tail, head]) => key(tail, head))));
-  const texts = new Map(past.flatMap((s) => Object.entries(s.gradients)));
+  const written = { value: new Map(), gradient: new Map() };
+  for (const s of past) {
+    for (const [id, text] of Object.entries(s.values)) written.value.set(id, text);
+    for (const [id, text] of Object.entries(s.gradients)) written.gradient.set(id, text);
+  }
   const finished = new Set(past.flatMap((s) => s.finished));
   for (const [id, box] of boxes) {
     box.classList.toggle("waiting", !computed.has(id) && !id.includes("@"));
     box.classList.toggle("now", step.current === id);
-    box.classList.toggle("reached", texts.has(id));
+    box.classList.toggle("computed", computed.has(id));
+    box.classList.toggle("reached", written.gradient.has(id));
     box.classList.toggle("finished", finished.has(id));
-    const row = box.querySelector(".gradient");
-    if (row && texts.has(id)) row.textContent = texts.get(id);
+    for (const [kind, texts] of Object.entries(written)) {
+      const row = box.querySelector(`.${kind} text`);
+      if (row && texts.has(id)) row.textContent = texts.get(id);
+    }
   }
   for (const link of links) {
     const { tail, head } = link.dataset;
@@ -39,16 +47,23 @@ function show(index) {
   const title = document.createElement("b");
   title.textContent = step.title;
   words.append(title, ": " + step.words);
-  if (step.formula) {
-    const formula = document.createElement("span");
-    formula.className = "formula";
-    formula.textContent = step.formula;
-    words.append(formula);
-  }
+  line.innerHTML = step.lines.map((one) => `<div>${one}</div>`).join("");
+  if (!step.lines.length) line.textContent = step.formula;
+  follow(boxes.get(step.current));
   slider.value = now;
   slider.setAttribute("aria-valuetext", step.title);
   place.textContent = step.place;
   if (now === steps.length - 1) stop();
+}
+
+/* Where the picture is wider or higher than the window, the box of the step comes into its middle. */
+function follow(box) {
+  if (!box) { stage.scrollTo(0, 0); return; }
+  const [at, area] = [box.getBoundingClientRect(), stage.getBoundingClientRect()];
+  const left = stage.scrollLeft + at.left + at.width / 2 - area.left - area.width / 2;
+  const top = stage.scrollTop + at.top + at.height / 2 - area.top - area.height / 2;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  stage.scrollTo({ left, top, behavior: calm ? "instant" : "smooth" });
 }
 
 function stop() {

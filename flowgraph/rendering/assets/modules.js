@@ -158,7 +158,15 @@ function drawBoxes({ places, frames }) {
   }
 }
 
+placeOf = (box) => {
+  const id = box.id.slice(4), place = settled?.places.get(id);
+  if (!place || outermostClosed(id) !== null) return null;
+  const { x, y, width, height } = back(place);
+  return [x, y, width, height];
+};
+
 function relayout() {
+  rects.clear();
   const measured = new Map();
   for (const level of plan.levels) measured.set(level.path, measure(level, measured));
   settled = settle(measured);

@@ -1,0 +1,122 @@
+"""What a box does, as mathematics is written: a², [:, 3], mean over the last axis."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from flowgraph.box import Box, Value
+from flowgraph.printable import printable
+from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.wording import exact_text, shape_text
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_SHORT = 18
+"""Characters of a setting that a tile shows."""
+
+_LONGEST_BASE = 6
+"""Letters of a name that is written as the base of a power."""
+
+
+def operation(box: Box, child_name: str = "") -> str:
+    """What a box does: its symbol with the numbers that it reads, and the settings that say more.
+
+    `child_name` is the name of its child where that has one, the base of a power.
+    """
+    symbol = type(box).symbol
+    if symbol == "^p":
+        return printable(_power(child_name, box.setting_values()["exponent"]))
+    if symbol == "²":
+        return printable(_power(child_name, 2))
+    if symbol == "[ ]":
+        parts = ", ".join(map(index_text, box.setting_values()["index"]))
+        return printable(f"[{parts}]".replace("-", "−"))
+    if symbol == "T" and (box.setting_values()["axes"] is None or len(box.shape) == 2):
+        return printable(f"{child_name if child_name and len(child_name) <= _LONGEST_BASE else '( )'}ᵀ")
+    numbers = [(place, exact_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]
+    if numbers and len(numbers) < len(box.children):
+        place, number = numbers[0]
+        symbol = f"{number} {symbol}" if place == 0 and not symbol[0].isalpha() else f"{symbol} {number}"
+    return printable("  ".join([symbol, *shown_settings(box)]))
+
+
+def index_text(part: Value) -> str:
+    """A part of an index as it is written between brackets; an array of places is a dot."""
+    if part is None or part is Ellipsis or isinstance(part, str):
+        return "None" if part is None else "…" if part is Ellipsis else "·"
+    if not isinstance(part, slice):
+        return str(part)
+    ends = ["" if one is None else str(one) for one in (part.start, part.stop, part.step)]
+    return ":".join(ends[: 2 + (part.step is not None)])
+
+
+def shown_settings(box: Box) -> list[str]:
+    """The first two settings that differ from their defaults and that the shape does not tell, where they are short."""
+    texts = []
+    for name, field in box.settings.items():
+        value = getattr(box, name)
+        default = field.default if field.default is not dataclasses.MISSING else None
+        if value is default or _equal(value, default):
+            continue
+        text = _IN_WORDS[name](box, value) if name in _IN_WORDS else f"{name} {setting_text(value)}"
+        if text and len(text) <= _SHORT:
+            texts.append(text)
+    return texts[:2]
+
+
+def setting_text(value: Value) -> str:
+    """A setting as its user wrote it."""
+    if isinstance(value, float):
+        return exact_text(value)
+    if isinstance(value, np.ndarray):
+        return f"array {shape_text(value.shape)}"
+    return repr(value)
+
+
+def _power(base: str, exponent: float) -> str:
+    base = base if base and len(base) <= _LONGEST_BASE else "( )"
+    if exponent == 0.5:
+        return f"√{base}"
+    if exponent == -1:
+        return f"1 / {base}"
+    if float(exponent).is_integer():
+        return f"{base}{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return f"{base}^{exact_text(exponent)}"
+
+
+def _axis(box: Box, value: Value) -> str:
+    """Over which axes a box reduces, or along which it works."""
+    lead = "over" if "keepdims" in box.settings else "along"
+    axes = list(value) if isinstance(value, tuple) else [value]
+    if len(axes) > 1:
+        return f"{lead} axes {', '.join(map(str, axes)).replace('-', '−')}"
+    rank = len(box.children[0].outputs[0].shape)
+    last = axes[0] in (-1, rank - 1) and rank > 1
+    return f"{lead} the last axis" if last else f"{lead} axis {str(axes[0]).replace('-', '−')}"
+
+
+def _axes(box: Box, value: Value) -> str:
+    """The order of axes, or those that two children share."""
+    return "" if value is None else str(value)
+
+
+def _nothing(box: Box, value: Value) -> str:
+    """For what the shape of the value tells."""
+    return ""
+
+
+_IN_WORDS: dict[str, Callable[[Box, Value], str]] = {
+    "axis": _axis,
+    "axes": _axes,
+    "keepdims": _nothing,
+    "to": _nothing,
+    "low": lambda box, value: f"from {setting_text(value)}",
+    "high": lambda box, value: f"to {setting_text(value)}",
+}
+"""How settings are said that mathematics has its own words for."""
+
+
+def _equal(value: Value, default: object) -> bool:
+    return type(value) is type(default) and not isinstance(value, np.ndarray) and bool(value == default)

@@ -1,0 +1,99 @@
+"""Repetition that no scope tells of: the steps of a loop, layers written one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flowgraph.box import Box
+from flowgraph.rendering.duplicated_nodes import columns
+from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.subject import Subject
+
+_LONGEST_STEP = 60
+"""Boxes of a step along the spine; a step is looked for at each length up to it, so this bounds the time."""
+
+_LEAST_STEPS = 3
+"""Of what is called a repetition."""
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A part of the spine in which the same boxes come again and again: where it begins, its period, how often."""
+
+    start: int
+    period: int
+    count: int
+
+
+def repetition(spine: Sequence[Box]) -> Repetition | None:
+    """The repetition that covers most of a chain of boxes, of the shortest period; None where there is none."""
+    signs = [_sign(box) for box in spine]
+    best: Repetition | None = None
+    covered = 0
+    for period in range(1, min(_LONGEST_STEP, len(signs) // _LEAST_STEPS) + 1):
+        start, length = _longest_run([signs[i] == signs[i + period] for i in range(len(signs) - period)])
+        count = length // period + 1
+        if count >= _LEAST_STEPS and count * period > covered:
+            best, covered = Repetition(start, period, count), count * period
+    return best
+
+
+def steps_of(subject: Subject) -> list[list[Box]]:
+    """The boxes of each step: those on the spine, and those that only one step reads, as far as they lead to it."""
+    spine = subject.spine
+    found = repetition(spine)
+    if found is None:
+        return []
+    step: dict[Box, int] = {}
+    for place in range(found.start, found.start + found.period * found.count):
+        step[spine[place]] = (place - found.start) // found.period
+    for box in reversed(subject.graph.boxes):
+        readers = {step.get(reader, -1) for reader in subject.parents[box]}
+        given = subject.kind[box] in ("input", "target", "random")
+        if box not in step and not given and len(readers) == 1 and -1 not in readers:
+            step[box] = readers.pop()
+    steps: list[list[Box]] = [[] for _ in range(found.count)]
+    for box in subject.graph.boxes:
+        if box in step:
+            steps[step[box]].append(box)
+    return steps
+
+
+def line_starts(subject: Subject, picture: Picture, ids: Mapping[Box, str]) -> tuple[str, ...]:
+    """The tiles with which steps begin, where steps can stand under each other; they begin where fewest links pass."""
+    spine = [box for box in subject.spine if ids[box] in {tile.id for tile in picture.tiles}]
+    found = None if picture.frames else repetition(spine)
+    if found is None:
+        return ()
+    column = columns(picture)
+    places = [column[ids[box]] for box in spine[found.start : found.start + found.period * found.count]]
+    width = places[found.period] - places[0]
+    if any(later - one != width for one, later in zip(places, places[found.period :], strict=False)):
+        return ()
+    ties = [(column[link.tail], column[link.head]) for link in picture.links]
+    middle = places[found.period * (found.count // 2)]
+
+    def passing(phase: int) -> tuple[int, int]:
+        cut = middle + places[phase] - places[0]
+        return sum(tail < cut <= head for tail, head in ties), phase
+
+    phase = min(range(found.period), key=passing)
+    first = found.start + phase
+    return tuple(ids[spine[first + k * found.period]] for k in range(found.count - (phase > 0)))
+
+
+def _sign(box: Box) -> Hashable:
+    """What makes two boxes of a chain alike; which element is taken may differ from step to step."""
+    settings = {name: value for name, value in box.setting_values().items() if name != "index"}
+    return type(box), box.outputs, tuple(map(repr, settings.values())), len(box.children)
+
+
+def _longest_run(same: Sequence[bool]) -> tuple[int, int]:
+    """Start and length of the longest run of True."""
+    best, start = (0, 0), 0
+    for place, one in enumerate([*same, False]):
+        if not one:
+            best = max(best, (start, place - start), key=lambda run: run[1])
+            start = place + 1
+    return best

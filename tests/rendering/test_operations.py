@@ -1,0 +1,53 @@
+"""What a box does is written as mathematics is, and never as keyword arguments of Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.box import Box
+from flowgraph.rendering.gallery import _drawn, box_graph
+from flowgraph.rendering.operations import operation
+
+a = fg.Input("a", shape=("N", 4, 5, 6))
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        (a**2, "a²"),
+        (np.square(a), "a²"),
+        (a**-3, "a⁻³"),
+        (a**0.5, "√a"),
+        (a**-1, "1 / a"),
+        (a**0.3, "a^0.3"),
+        (a[:, 3], "[:, 3]"),
+        (a[..., None], "[…, None]"),
+        (a[:, ::2, -1], "[:, ::2, −1]"),
+        (a[:, [0, 2]], "[:, ·]"),
+        (np.mean(a, axis=-1, keepdims=True), "mean  over the last axis"),
+        (np.sum(a, axis=(1, 2)), "Σ  over axes 1, 2"),
+        (np.max(a, axis=0), "max  over axis 0"),
+        (np.mean(a, axis=3), "mean  over the last axis"),
+        (np.transpose(a, (0, 2, 1, 3)), "T  (0, 2, 1, 3)"),
+        (np.reshape(a, (-1, 120)), "reshape"),
+        (np.concatenate([a, a], axis=1), "concatenate  along axis 1"),
+        (np.clip(a, 0.0, 6.5), "clip  from 0  to 6.5"),
+        (2.0 - a, "2 −"),
+        (a / 2.0, "÷ 2"),
+    ],
+)
+def test_operations(box: Box, words: str) -> None:
+    assert operation(box, "a") == words
+
+
+def test_a_power_of_what_has_no_short_name() -> None:
+    assert operation(a**2) == "( )²"
+    assert operation(a**2, "encoder_output") == "( )²"
+
+
+def test_no_box_shows_keyword_arguments() -> None:
+    boxes = [box for _, cls in _drawn() for box in box_graph(cls).boxes if box.children]
+    assert len(boxes) > 240
+    assert not [words for box in boxes if "=" in (words := operation(box)).removeprefix(type(box).symbol)]
