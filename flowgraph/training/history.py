@@ -9,6 +9,7 @@ from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_table
+from flowgraph.training.diagnosis import Diagnosis, diagnose
 
 MEASURES = ("objective", "loss", "error")
 PARTS = ("train", "valid")
@@ -112,6 +113,11 @@ class History:
         if not self.epochs:
             raise UsageError("History: found no epoch; train for one at least")
         return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the curves say: whether training converged, whether it over-fits, what to try next."""
+        return diagnose(self)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per epoch."""

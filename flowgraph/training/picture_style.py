@@ -28,6 +28,19 @@ def figure_bytes(figure: Figure, suffix: str) -> bytes:
     return content.getvalue()
 
 
+def logarithmic(axis: Any, ratio: float) -> None:
+    """Make an axis of matplotlib logarithmic, with numbers such as 0.05 at its ticks.
+
+    `ratio` is how many times its smallest value the largest is: under two decades 2 and 5 are marked too.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    {"x": axis.axes.set_xscale, "y": axis.axes.set_yscale}[axis.axis_name]("log")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio < 100 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def check_suffix(path: Path) -> None:
     """Refuse a file of another format."""
     if path.suffix not in SUFFIXES:
