@@ -27,6 +27,7 @@ BACK = {
     ("training.history_plot", "training.history"): "a history draws itself, and its picture reads it",
     ("training.bias_variance_plot", "training.bias_variance"): "a decomposition draws itself, and its picture reads it",
     ("training.diagnosis", "training.history"): "a history says what its curves mean, and what says it reads them",
+    ("search.diagnosis", "search.result"): "a result says what its trials mean, and what says it reads them",
     ("search.plots", "search.result"): "a result draws itself, and its picture reads it",
     ("training.state", "training.trainer"): "a trainer keeps its state, which is read from the trainer",
     ("training.callbacks", "training.trainer"): "a trainer calls callbacks, which are given the trainer",

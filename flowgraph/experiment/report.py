@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.training.diagnosis import Advice, advice_html, findings_html
 from flowgraph.training.history import History
 from flowgraph.training.history_plot import picture
+
+MOST_DROPOUT = 0.5
+"""The largest rate that is advised: the one at which as many units are dropped as are kept."""
 
 Tested = tuple[Array, Examples]
 """The output for the test examples, and these."""
@@ -45,7 +49,7 @@ def write_report(
         ("Test examples", _test_section(experiment, tested)),
         ("Flow graph", figure(graph, "graph", "flow graph")
          + folded("all boxes as a table", scrolling_table(HEADINGS, graph_rows(experiment.predictor), 4))),
-        ("Settings", _settings(settings)),
+        ("Settings", settings_section(settings)),
     ]  # fmt: skip
     links = [(path.name, what) for path, what in (
         (run.history, "Every epoch as a table"), (run.curve_picture, "Learning curve"),
@@ -86,8 +90,9 @@ def _options(advice: Advice, settings: TrainSettings) -> str:
     else:
         value = f"{found * advice.factor if found else advice.start:.3g}"
     if advice.setting == "dropout":
-        value = f"{min(float(value), 0.5):.3g}"
-    return f"--{advice.setting.replace('_', '-')} {value}" if value else ""
+        value = f"{min(float(value), MOST_DROPOUT):.3g}"
+    unchanged = not value or value == f"{found}"
+    return "" if unchanged else f"--{advice.setting.replace('_', '-')} {value}"
 
 
 def _test_section(experiment: Experiment, tested: Tested | None) -> str:
@@ -104,14 +109,13 @@ def _test_section(experiment: Experiment, tested: Tested | None) -> str:
     return f'<p class="muted">{text(told)}</p>' + scrolling_table(("of", "error at most"), rows, 1)
 
 
-def _settings(settings: TrainSettings) -> str:
-    """The settings that were chosen, and folded away all others."""
+def settings_section(settings: TrainSettings, without: Collection[str] = ()) -> str:
+    """The settings that were chosen, and folded away all others; those in `without` are left out."""
     shown: dict[str, Any] = settings.as_dict()
     usual = {field.name: field.default for field in fields(settings)}
     if settings.learning_rate is None:
         shown["learning_rate"] = f"{settings.update_rule.default_rate:g}, the usual one of {settings.rule}"
-    chosen = [name for name in shown if getattr(settings, name) != usual[name]]
-    others = [(name, value) for name, value in shown.items() if name not in chosen]
-    return settings_table((name, shown[name]) for name in chosen) + folded(
-        "all others, at their defaults", settings_table(others)
-    )
+    names = [name for name in shown if name not in without]
+    chosen = [(name, shown[name]) for name in names if getattr(settings, name) != usual[name]]
+    others = [(name, shown[name]) for name in names if getattr(settings, name) == usual[name]]
+    return settings_table(chosen) + folded("all others, at their defaults", settings_table(others))

@@ -11,7 +11,9 @@ from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_table
+from flowgraph.search.diagnosis import diagnose_search
 from flowgraph.search.space import Space
+from flowgraph.training.diagnosis import Diagnosis
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class SearchResult:
                 if min(best - low, high - best) < 0.02 * (high - low):
                     found.append(name)
         return found
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Which trial was best and why, how clearly, and where to look next."""
+        return diagnose_search(self)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per trial, the best first, those without a value last."""

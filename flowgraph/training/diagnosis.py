@@ -245,7 +245,7 @@ class _Curves:
         return Finding(
             "Do all layers learn?", f"{least} hardly does.",
             f"In the last epoch the norm of its gradient was {norms[least]:.2g}, that of {most} {norms[most]:.2g}.",
-            False, (Advice("rectified linear units, whose gradients do not vanish with depth"),),
+            False, (Advice("an activation, initialisation or normalisation by which gradients keep their size"),),
         )  # fmt: skip
 
 
