@@ -1,7 +1,8 @@
-"""Tables in HTML that stay well formed and of bounded size whatever text and however many rows they are given."""
+"""Pieces of HTML that stay well formed whatever text, rows or pictures they are given."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -56,6 +57,13 @@ def table(
 def folded(head: str, content: str, is_open: bool = False) -> str:
     """A line of text that a click opens; the content is HTML."""
     return f"<details{' open' * is_open}><summary>{text(head)}</summary>{content}</details>"
+
+
+def inline(svg: str, prefix: str) -> str:
+    """An SVG file as an element of a page: without its prologue, its ids apart from those of other pictures."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', element)
+    return re.sub(r'(href="|url\()#', rf"\1#{prefix}-", element)
 
 
 def _ends(lines: list[Sequence[str]], most: int | None) -> list[Sequence[str]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-from flowgraph.markup import table, text
+from flowgraph.markup import inline, table, text
 from flowgraph.rendering.page import styled_page
 
 STYLE = """
@@ -71,13 +70,6 @@ def figure(svg: str, prefix: str, said: str, caption: str = "") -> str:
     """A picture in a frame that scrolls where the window is narrower than its text can be read at."""
     below = f"<figcaption>{caption}</figcaption>" if caption else ""
     return f'<figure tabindex="0" aria-label="{text(said)}">{below}{inline(svg, prefix)}</figure>'
-
-
-def inline(svg: str, prefix: str) -> str:
-    """An SVG file as an element of a page: without its prologue, its ids apart from those of other pictures."""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', element)
-    return re.sub(r'(href="|url\()#', rf"\1#{prefix}-", element)
 
 
 def scrolling_table(headings: Sequence[str], rows: Iterable[Sequence[str]], first_number: int | None = None) -> str:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from flowgraph.markup import inline
 from flowgraph.reports.confusion import confusion_counts, confusion_table
-from flowgraph.reports.page import figure, inline, report_page, settings_table
+from flowgraph.reports.page import figure, report_page, settings_table
 from tests.hostile import TEXTS
 from tests.reports.browser import cut, in_a_browser
 from tests.reports.wellformed import check_page, read

@@ -11,6 +11,7 @@ from typing import Any
 
 import flowgraph as fg
 from flowgraph.box import Box, Leaf
+from flowgraph.rendering.function_curve import curves_of
 
 MODULES = (
     "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.search", "flowgraph.checking",
@@ -146,8 +147,12 @@ def _declared(cls: type[Box]) -> list[str]:
     if cls.constant_children:
         lines.append(f":no gradient: by {', '.join(f'``{name}``' for name in sorted(cls.constant_children))}")
     if cls.examples is not None:
-        lines += ["", f".. image:: /gallery/{cls.__name__}.svg", f"   :alt: {cls.__name__} as a graph"]
+        lines += ["", f".. image:: /gallery/{cls.__name__}.svg", f"   :alt: {_drawn_as(cls)}"]
     return [*lines, ""]
+
+
+def _drawn_as(cls: type[Box]) -> str:
+    return f"{cls.__name__}{': value and derivative' if curves_of(cls)[1] else ' as a graph'}"
 
 
 def _shown(fact: object) -> str:
