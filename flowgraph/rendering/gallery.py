@@ -54,7 +54,7 @@ def topics() -> list[Topic]:
         if cls.__module__.startswith("flowgraph.boxes.") and not issubclass(cls, Leaf) and cls.examples is not None:
             found.setdefault(cls.__module__, []).append((name, cls))
     return [
-        Topic(*module.split(".")[2:4], _first_line(sys.modules[module]), tuple(boxes))
+        Topic(module.split(".")[2], module.split(".")[-1], _first_line(sys.modules[module]), tuple(boxes))
         for module, boxes in sorted(found.items())
     ]
 
