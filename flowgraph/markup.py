@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -59,9 +60,13 @@ def folded(head: str, content: str, is_open: bool = False) -> str:
     return f"<details{' open' * is_open}><summary>{text(head)}</summary>{content}</details>"
 
 
-def inline(svg: str, prefix: str) -> str:
-    """An SVG file as an element of a page: without its prologue, its ids apart from those of other pictures."""
+def inline(svg: str, prefix: str = "") -> str:
+    """An SVG file as an element of a page: without its prologue, its ids apart from those of other pictures.
+
+    Without a prefix one is made of the content, so that pictures in any cells of a notebook stay apart.
+    """
     element = svg[svg.index("<svg") :]
+    prefix = prefix or f"p{zlib.crc32(svg.encode()):x}"
     element = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', element)
     return re.sub(r'(href="|url\()#', rf"\1#{prefix}-", element)
 

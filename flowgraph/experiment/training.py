@@ -15,13 +15,14 @@ from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.report import write_report
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
+from flowgraph.markup import text
 from flowgraph.saving.graph_file import save
 from flowgraph.training.checkpoint import Checkpoint, resume
 from flowgraph.training.history import History
 from flowgraph.training.preflight import examine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What came out: `test_error` is None after an interruption, and where the test set was opened for another model.
 
@@ -35,6 +36,13 @@ class Outcome:
     interrupted: bool
     note: str | None = None
     files: tuple[Path, ...] = ()
+
+    def __repr__(self) -> str:
+        errors = f"validation error {self.words(self.valid_error)}, test error {self.words(self.test_error)}"
+        return f"<Outcome of {len(self.history)} epochs: {errors}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div><p><b>{text(repr(self).strip('<>'))}</b></p>{self.history._repr_html_()}</div>"
 
     def words(self, error: float | None) -> str:
         """An error as one reads it."""

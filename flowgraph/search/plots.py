@@ -11,7 +11,7 @@ from flowgraph.saving.replacing import replace_file
 from flowgraph.search.diagnosis import with_values
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.training.history_plot import DECADE
-from flowgraph.training.picture_style import GREY, STYLE, check_suffix, figure_bytes, logarithmic
+from flowgraph.training.picture_style import GREY, MOST_POINTS, STYLE, check_suffix, figure_bytes, logarithmic, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -105,18 +105,22 @@ def _slice(axes: Any, result: SearchResult, shown: list[Trial], name: str) -> No
 
 
 def _points(axes: Any, shown: list[Trial], places: list[Any]) -> None:
-    for trial, place in zip(shown, places, strict=True):
+    """Marks of all trials, those of one look together."""
+    looks: dict[tuple[str, str], list[int]] = {}
+    for number, trial in enumerate(shown):
         colour = COLOURS[trial.round % len(COLOURS)]
-        face = colour if trial.state == "complete" else "none"
-        axes.scatter(place, trial.value, s=18, facecolors=face, edgecolors=colour)
+        looks.setdefault((colour, colour if trial.state == "complete" else "none"), []).append(number)
+    for (colour, face), numbers in looks.items():
+        at = [places[number] for number in numbers], [shown[number].value for number in numbers]
+        axes.scatter(*at, s=18, facecolors=face, edgecolors=colour, rasterized=len(shown) > MOST_POINTS)
 
 
 def _dress(axes: Plot, across: str, up: str) -> None:
     axes.set_visible(True)
-    axes.set(xlabel=across, ylabel=up)
+    axes.set(xlabel=plain(across), ylabel=plain(up))
     axes.spines[["top", "right"]].set_visible(False)
     axes.patch.set_alpha(0)
 
 
 def _label(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return plain(",".join(map(str, value)) if isinstance(value, tuple) else value)

@@ -21,6 +21,7 @@ from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.loading import load
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.experiment.training import Outcome, begin, go_on
+from flowgraph.markup import text
 from flowgraph.saving.replacing import make_folder
 from flowgraph.search.database import check_storage
 from flowgraph.search.report import write_search_report
@@ -36,13 +37,20 @@ PATIENCE = 5.0
 """Seconds that a helper has to end by itself."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """The trials, and what came of training the best settings once more and testing them."""
 
     result: SearchResult
     outcome: Outcome
     files: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        outcome = self.outcome
+        return f"<Selection from {self.result!r}: test error {outcome.words(outcome.test_error)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div><p><b>{text(repr(self).strip('<>'))}</b></p>{self.result._repr_html_()}</div>"
 
 
 def select(

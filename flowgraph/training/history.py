@@ -10,6 +10,7 @@ from typing import Any
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_table
 from flowgraph.training.diagnosis import Diagnosis, diagnose
+from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
 
 MEASURES = ("objective", "loss", "error")
 PARTS = ("train", "valid")
@@ -153,6 +154,15 @@ class History:
             for line in ([*names, ""], *lines)
         ]
         return "\n".join([*table, self.ended] if self.ended else table)
+
+    def _repr_html_(self) -> str:
+        from flowgraph.training.history_plot import picture
+
+        if not len(self):
+            return cell_html(self, None)
+        drawn = drawn_or_none(lambda: picture(self, ".svg"))
+        epochs = numbers_table(self.columns, [row.values() for row in self.rows()])
+        return cell_html(self, drawn, self.diagnosis._repr_html_(), details=("epochs", epochs))
 
     def __repr__(self) -> str:
         return f"<History of {len(self)} epoch{'s' * (len(self) != 1)}: {self.ended or 'not ended'}>"

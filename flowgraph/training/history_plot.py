@@ -16,6 +16,7 @@ from flowgraph.training.picture_style import (
     check_suffix,
     figure_bytes,
     logarithmic,
+    plain,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _draw(axes: Plot, history: History, label: str, curves: dict[str, list[Any]]
     numbers = history["number"]
     for name, values in curves.items():
         shown = [100 * value for value in values] if label == "error" else values
-        said, settings = _LINES.get(name, (name, {"linewidth": 1.0}))
+        said, settings = _LINES.get(name, (plain(name), {"linewidth": 1.0}))
         axes.plot(numbers, shown, label=said, marker="." if len(numbers) == 1 else None, **settings)
     if history.best_epoch is not None:
         best = f"best {history.watch}: epoch {history.best_epoch}"
@@ -83,7 +84,9 @@ def _draw(axes: Plot, history: History, label: str, curves: dict[str, list[Any]]
     axes.set_ylabel(_UNITS.get(label, label))
     if label == "gradient norm":
         lines = axes.get_lines()[: len(curves)]
-        axes.legend(lines[:MOST_LAYERS], list(curves)[:MOST_LAYERS], frameon=False, fontsize="small", ncols=3)
+        axes.legend(
+            lines[:MOST_LAYERS], list(map(plain, curves))[:MOST_LAYERS], frameon=False, fontsize="small", ncols=3
+        )
     axes.spines[["top", "right"]].set_visible(False)
     axes.patch.set_alpha(0)
 

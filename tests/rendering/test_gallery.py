@@ -48,7 +48,7 @@ def test_leaves_are_no_pictures_of_their_own() -> None:
 
 def test_the_page_has_them_all_and_links_them(html: str) -> None:
     text = html
-    check_page(text)
+    check_page(text, scripts=1)
     for cls in DRAWN:
         assert f'id="{cls.__name__}"' in text
         assert f'href="#{cls.__name__}"' in text

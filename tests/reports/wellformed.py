@@ -1,4 +1,4 @@
-"""Whether a piece of HTML is well formed, and which addresses it names."""
+"""Whether a piece of HTML is well formed and runs nothing, and which addresses it names."""
 
 from html.parser import HTMLParser
 
@@ -14,6 +14,7 @@ class _Reader(HTMLParser):
         names = [name for name, _ in attrs]
         if len(names) != len(set(names)):
             self.wrong.append(f"<{tag}> has an attribute twice")
+        self.wrong += [f"<{tag} {name}>" for name in names if name.startswith("on")] + ["<script>"] * (tag == "script")
         self.addresses += [value for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
         self.ids += [value for name, value in attrs if name == "id"]
         if tag not in VOID:
@@ -39,10 +40,10 @@ def read(page):
     return reader
 
 
-def check_page(page, folder=None):
-    """Well formed; what it names is in the page, in its text, or a file in `folder`."""
+def check_page(page, folder=None, scripts=0):
+    """Well formed, with so many scripts; what it names is in the page, in its text, or a file in `folder`."""
     found = read(page)
-    assert not found.wrong
+    assert found.wrong == ["<script>"] * scripts
     for address in found.addresses:
         if address.startswith("#"):
             assert address[1:] in found.ids, address
