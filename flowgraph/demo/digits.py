@@ -57,8 +57,11 @@ def load_split(seed: int) -> Split:
     order = np.random.default_rng(seed).permutation(len(images))
     train, valid, test = np.split(order, [len(order) - VALID - TEST, len(order) - TEST])
     mean_image = images[train].mean(axis=0)
-    parts = [Examples((images[part] - mean_image) / SCALE, digits[part]) for part in (train, valid, test)]
-    return Split(*parts, mean_image)
+
+    def part(rows: Array) -> Examples:
+        return Examples((images[rows] - mean_image) / SCALE, digits[rows])
+
+    return Split(part(train), part(valid), part(test), mean_image)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from flowgraph.data import Examples
 from flowgraph.errors import TestSetError, UsageError
 from flowgraph.experiment.experiment import Experiment, error_of, predict
 from flowgraph.experiment.folder import RunFolder
-from flowgraph.experiment.report import write_report
+from flowgraph.experiment.report import Tested, write_report
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.markup import text
@@ -130,7 +130,7 @@ def _tested(experiment: Experiment, run: RunFolder, predictor: Graph) -> tuple[t
     return (predict(predictor, test.x), test), None
 
 
-def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: object) -> tuple[Path, ...]:
+def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: Tested | None) -> tuple[Path, ...]:
     """The files that a person looks at; where no epoch is complete there is nothing to show."""
     files = [run.config, run.checkpoint, run.model]
     history = outcome.history

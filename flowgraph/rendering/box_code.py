@@ -39,14 +39,17 @@ def code_of(box: Box) -> list[str]:
 
 def _functions(cls: type[Box]) -> Iterator[tuple[str, Callable[..., Any]]]:
     """The functions that may build a box of a class, with what one writes."""
-    declared = cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,)
+    declared: tuple[Any, ...] = cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,)
     for one in declared:
         if isinstance(one, str):
             module, _, name = one.rpartition(".")
             with contextlib.suppress(ImportError, AttributeError):
                 yield one, getattr(importlib.import_module(module), name)
-        elif getattr(np, getattr(one, "__name__", ""), None) is one:
-            yield f"np.{one.__name__}", one
+            continue
+        name = getattr(one, "__name__", "")
+        function = getattr(np, name, None)
+        if callable(function) and function is one:
+            yield f"np.{name}", function
     word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
     for name in dict.fromkeys((word, word.replace("_", ""))):
         function = getattr(boxes, name, None)

@@ -71,7 +71,7 @@ def _of_loss(cls: type[Box], settings: Any, xs: Array) -> list[Curve]:
         def build(x: Any) -> Box:
             others = Constant(np.zeros((len(xs), 1)))
             scores = np.concatenate([np.reshape(x, (len(xs), 1)), others], axis=1)
-            return cls(scores, Constant(np.zeros(len(xs), int)), **settings)  # type: ignore[arg-type]
+            return cls(scores, Constant(np.zeros(len(xs), int)), **settings)
 
         found = [_curve("of the true class, of two", cls, xs, build, cls.child_names[0])]
     else:

@@ -67,6 +67,6 @@ def _draw_curve(axes: Plot, found: BiasVariance, places: list[Any], name: str, c
     spread = [row.uncertainty[key] for row in found]
     lower = [value - one for value, one in zip(values, spread, strict=True)]
     upper = [value + one for value, one in zip(values, spread, strict=True)]
-    marks = {"marker": "o", "markersize": 4} if len(places) <= MOST_POINTS else {}
+    marks: dict[str, Any] = {"marker": "o", "markersize": 4} if len(places) <= MOST_POINTS else {}
     axes.plot(places, values, color=colour, label=name, **marks)
     axes.fill_between(places, lower, upper, color=colour, alpha=0.2, linewidth=0)
