@@ -133,7 +133,8 @@ def main() -> None:
     entries = entries[::7] if "--quick" in sys.argv else entries
     scores = measure(entries, Kept(sys.argv))
     print(table(entries, scores))
-    print(json.dumps({name: asdict(score) for name, score in scores.items()}))
+    counts = {family: sum(entry.family == family for entry in entries) for family in (*FAMILIES, "ok")}
+    print(json.dumps({"counts": counts, "checkers": {name: asdict(score) for name, score in scores.items()}}))
 
 
 if __name__ == "__main__":

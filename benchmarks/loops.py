@@ -10,6 +10,7 @@ All compute the same numbers, which is looked at first, in the same run and in t
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -193,21 +194,24 @@ def least(calls: dict[str, Call]) -> dict[str, float]:
     return best
 
 
-def growth() -> None:
-    """Print how the first call grows with the steps; before the peers are imported, which slow it."""
+def growth() -> dict[str, dict[str, float]]:
+    """Print, and return, how the first call grows with the steps; before the peers are imported, which slow it."""
     print("first call less a call, by the number of steps (least of 5)")
+    grown: dict[str, dict[str, float]] = {}
     for name, make in (("numbers", of_numbers), ("array of 2", of_arrays)):
         for steps in (30, 300, 3000, 30000):
             found = []
             for _ in range(5):
                 call, first = first_call(functools.partial(make, steps))
                 found.append(first - least({"one": call})["one"])
+            grown.setdefault(name, {})[str(steps)] = min(found)
             print(f"  {name:12} {steps:6} steps {min(found):8.1f} ms")
+    return grown
 
 
 def main() -> None:
-    """Print how the first call grows with the steps, then milliseconds per call."""
-    growth()
+    """Print how the first call grows with the steps, then milliseconds per call, and the same as JSON."""
+    results: dict[str, Any] = {"growth": growth(), "cases": {}}
     print(f"\n{'loop':32} {'contender':10} {'first call':>11} {'per call':>9} {'ratio':>7}   milliseconds")
     for case in CASES:
         made = {"flowgraph": first_call(case.own)} | {name: first_call(make) for name, make in case.others.items()}
@@ -216,9 +220,11 @@ def main() -> None:
         for name, call in calls.items():
             np.testing.assert_allclose(flat(call()), needed, rtol=1e-8, err_msg=name)
         best = least(calls)
+        results["cases"][case.name] = {name: {"first": first, "call": best[name]} for name, (_, first) in made.items()}
         for name, (_, first) in made.items():
             ratio = best[name] / best["flowgraph"]
             print(f"{case.name:32} {name:10} {first:11.1f} {best[name]:9.2f} {ratio:6.2f}x")
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import pytest
 import flowgraph
 
 ORDER = (
-    "printable", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
+    "printable", "markup", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
     "loops", "functional", "numpy", "scipy", "stats", "checking", "testing", "teaching", "rendering", "mutation",
-    "data", "training", "figures", "demo", "playground", "experiment", "search", "interop", "cli",
+    "data", "training", "figures", "reports", "demo", "playground", "experiment", "search", "interop", "cli",
 )  # fmt: skip
 ANYWHERE = ("starting", "__version__")
 """What imports nothing of flowgraph."""
@@ -26,6 +26,8 @@ UPWARD = {"graph/pictures.py"}
 BACK = {
     ("training.history_plot", "training.history"): "a history draws itself, and its picture reads it",
     ("training.bias_variance_plot", "training.bias_variance"): "a decomposition draws itself, and its picture reads it",
+    ("training.diagnosis", "training.history"): "a history says what its curves mean, and what says it reads them",
+    ("search.diagnosis", "search.result"): "a result says what its trials mean, and what says it reads them",
     ("search.plots", "search.result"): "a result draws itself, and its picture reads it",
     ("training.state", "training.trainer"): "a trainer keeps its state, which is read from the trainer",
     ("training.callbacks", "training.trainer"): "a trainer calls callbacks, which are given the trainer",
@@ -76,7 +78,7 @@ def test_a_file_imports_its_own_folder_and_those_before_it(file):
 
 def test_the_order_names_each_folder_and_nothing_else():
     rooms = {path.name for path in HOME.iterdir() if (path / "__init__.py").exists()}
-    assert rooms == set(ORDER) - {"errors", "printable"}
+    assert rooms == set(ORDER) - {"errors", "markup", "printable"}
     assert {file for file in UPWARD if (HOME / file).exists()} == UPWARD
 
 

@@ -59,7 +59,7 @@ def search(  # noqa: PLR0913  click gives each option by its name
     best network is trained.
 
     The same command goes on where a search ended, and run in several shells, or on machines that share --storage, it
-    shares the work. The folder gets study.db, trials.csv, search.svg and best/, a run folder.
+    shares the work. The folder gets report.html, study.db, trials.csv, search.svg and best/, a run folder.
 
     Exit code 0 if the search came to its end, 1 if it could not, 2 for options that are wrong, 130 after Ctrl-C.
     """

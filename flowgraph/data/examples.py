@@ -11,6 +11,10 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import DataError
+from flowgraph.markup import table, text
+
+_MOST_ROWS, _MOST_COLUMNS = 10, 20
+"""Rows and columns that a notebook shows of a table, from both ends: enough to see what the columns hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +103,21 @@ class Examples:
     def __repr__(self) -> str:
         what = f"{len(self.classes)} classes" if self.classes else "numbers as targets"
         return f"<Examples: {len(self)} rows of {self.x.shape[1]} columns, {what}>"
+
+    def _repr_html_(self) -> str:
+        columns = min(len(self.columns), _MOST_COLUMNS)
+        left = len(self.columns) - columns
+        names = ["", *self.columns[:columns], *([f"{left:,} more"] if left else []), "target"]
+        half, rows = _MOST_ROWS // 2, range(len(self))
+        kept = [*rows] if len(self) <= _MOST_ROWS else [*rows[:half], *rows[-half:]]
+        cells = [
+            [f"{row:,}", *(f"{one:.4g}" for one in self.x[row, :columns]), *[""] * bool(left), self._target(row)]
+            for row in kept
+        ]
+        return f"<div><b>{text(repr(self).strip('<>'))}</b>{table(names, cells, 0)}</div>"
+
+    def _target(self, row: int) -> str:
+        return self.classes[int(self.y[row])] if self.classes else f"{self.y[row]:.4g}"
 
 
 def _inputs(x: object, columns: Sequence[str], name: str) -> Array:

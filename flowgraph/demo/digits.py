@@ -14,8 +14,11 @@ from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.graph import Graph
 from flowgraph.training import MLP
 
-PIXELS, CLASSES = 64, 10
+SIDE = 8
+PIXELS, CLASSES = SIDE * SIDE, 10
 VALID, TEST = 300, 300
+SCALE = 8.0
+"""What pixels are divided by, so that they are about 1 in size."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,17 @@ class Split:
     train: Examples
     valid: Examples
     test: Examples
+    mean_image: Array
+
+    def scanned(self, images: Array) -> Array:
+        """Images as they were scanned, pixels from 0 to 16, of images as the network is fed them."""
+        return SCALE * images + self.mean_image
 
 
 def load_split(seed: int) -> Split:
     """The 1,797 digits in an order that the seed fixes: the last 300 for the test, 300 before them to validate.
 
-    Pixels go from 0 to 16; the mean of the training images is subtracted, and 8 makes them about 1 in size.
+    Pixels go from 0 to 16; the mean of the training images is subtracted, and they are divided by 8.
     """
     from sklearn.datasets import load_digits
 
@@ -49,7 +57,11 @@ def load_split(seed: int) -> Split:
     order = np.random.default_rng(seed).permutation(len(images))
     train, valid, test = np.split(order, [len(order) - VALID - TEST, len(order) - TEST])
     mean_image = images[train].mean(axis=0)
-    return Split(*(Examples((images[part] - mean_image) / 8, digits[part]) for part in (train, valid, test)))
+
+    def part(rows: Array) -> Examples:
+        return Examples((images[rows] - mean_image) / SCALE, digits[rows])
+
+    return Split(part(train), part(valid), part(test), mean_image)
 
 
 @dataclass(frozen=True)
@@ -67,10 +79,14 @@ class Network:
         """Objective and probabilities in one graph."""
         return Graph(self.objective, self.f)
 
+    def probabilities(self, examples: Examples) -> Array:
+        """The probability of each digit, shape (examples, 10)."""
+        f: Array = Graph(self.f).fprop({self.x: examples.images}).outputs[0]
+        return f
+
     def error(self, examples: Examples) -> float:
         """The share of the examples whose most probable class is not theirs."""
-        f = Graph(self.f).fprop({self.x: examples.images}).outputs[0]
-        return float(np.mean(f.argmax(axis=1) != examples.digits))
+        return float(np.mean(self.probabilities(examples).argmax(axis=1) != examples.digits))
 
 
 def build_network(hidden: int, regularization: float, seed: int) -> Network:

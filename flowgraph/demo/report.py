@@ -1,92 +1,116 @@
-"""The report of the demo: one self-contained page, for light and dark screens."""
+"""The report of the demo: the digits, the mistakes, what the first layer looks at, the curves, the other pages."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from html import escape
-from typing import Any
+from dataclasses import asdict
 
-from flowgraph.checking import Report
-from flowgraph.graph.table import HEADINGS
-from flowgraph.printable import printable
-from flowgraph.rendering.page import styled_page
+import numpy as np
 
-STYLE = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1f2933; --muted: #66717d; --line: #cbd2d9; --tile: #f6f8fa;
-  --good: #007a5a; --bad: #b3440b }
-@media (prefers-color-scheme: dark) { :root { --paper: #12161b; --ink: #e6eaee; --muted: #9aa5b1; --line: #36404b;
-  --tile: #1a2027; --good: #2fc79a; --bad: #f0864a } }
-body { margin: 0 auto; max-width: 64rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 system-ui, sans-serif }
-h1 { font-size: 1.7rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem }
-p { max-width: 44rem } .muted { color: var(--muted) } .good { color: var(--good) } .bad { color: var(--bad) }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 1.5rem 0 }
-.tile { background: var(--tile); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem }
-.tile b { display: block; font-size: 1.35rem; line-height: 1.3; white-space: nowrap }
-.tile span { color: var(--muted); font-size: .85rem }
-figure { margin: 0; overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; padding: 1rem }
-figure svg { display: block; margin: auto; max-width: 100%; height: auto }
-.scroll { overflow-x: auto } table { border-collapse: collapse; font-size: .88rem; width: 100% }
-th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap }
-th { color: var(--muted); font-weight: 500 } .number { text-align: right; font-variant-numeric: tabular-nums }
-"""
+from flowgraph.box import Array
+from flowgraph.demo.digits import CLASSES, SIDE, Examples, Network, Split
+from flowgraph.demo.summary import Settings, Summary
+from flowgraph.graph.table import HEADINGS, graph_rows
+from flowgraph.markup import folded, text
+from flowgraph.reports.confusion import confusion_table
+from flowgraph.reports.images import image, ink, signed
+from flowgraph.reports.page import figure, report_page, scrolling_table, settings_table
+from flowgraph.training.diagnosis import findings_html
+
+SHOWN = 40
+"""Test examples that the page shows, the first of them: none is picked."""
+
+DARKEST = 16.0
+"""The largest value of a pixel in the data."""
+
+PAGES = {
+    "steps.html": "Step through fprop and bprop",
+    "backprop.html": "The derivation of every gradient",
+    "values.svg": "Values and gradients in the graph",
+    "gradients.svg": "Where gradients vanish or explode",
+    "graph.svg": "Flow graph",
+    "steps.svg": "fprop and bprop, animated",
+    "learning_curve.svg": "Learning curve",
+}
+"""What lies beside the page."""
 
 
-def report_html(
-    title: str,
-    summary: Sequence[tuple[str, str]],
-    graph_svg: str,
-    curve_svg: str,
-    rows: Iterable[Sequence[str]],
-    check: Report,
-    settings: dict[str, Any],
-) -> str:
-    """The page as text; both pictures are part of it, and nothing is loaded from elsewhere."""
-    tiles = "".join(
-        f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in summary
+def demo_page(network: Network, split: Split, settings: Settings, summary: Summary, pictures: dict[str, str]) -> str:
+    """The page as text; `pictures` are SVG by the names of their files, "graph.svg" and "learning_curve.svg"."""
+    f = network.probabilities(split.test)
+    counts = " / ".join(f"{len(part):,}" for part in (split.train, split.valid, split.test))
+    tiles = [
+        ("test error", f"{summary.test_error:.1%}"),
+        (f"validation error, epoch {summary.best.number}", f"{summary.best.valid_error:.1%}"),
+        ("examples to train, validate, test", counts),
+        ("comparisons of gradients, none wrong", f"{summary.check.comparisons:,}"),
+        ("checking and training", f"{summary.seconds:.1f} s"),
+    ]
+    sections = [
+        ("Digits", digits(split, f)),
+        ("Mistakes", mistakes(split, f)),
+        ("What the first layer looks at", first_layer(network.mlp.weights[0].value, network.mlp.weights[1].value)),
+        ("Learning curve", figure(pictures["learning_curve.svg"], "curve", "learning curve")
+         + findings_html(summary.history.diagnosis.findings)),
+        ("Flow graph", figure(pictures["graph.svg"], "graph", "flow graph")
+         + folded("all boxes as a table", scrolling_table(HEADINGS, graph_rows(network.graph), 4))),
+        ("Gradient check", _CHECKED + summary.check._repr_html_()),
+        ("Settings", settings_table(asdict(settings).items())),
+    ]  # fmt: skip
+    return report_page("flowgraph demo: handwritten digits", _LEAD, tiles, PAGES.items(), sections)
+
+
+_LEAD = """A network with one hidden layer learns to read handwritten digits. Every operation is a box with
+<code>fprop</code> and <code>bprop</code>; gradients flow through the graph below in the reverse of its order."""
+
+_CHECKED = """<p>Before training, each box was checked where it stands, then each parameter through the whole graph:
+slopes along random directions by <code>bprop</code> and by central differences, each with its own error bar.</p>"""
+
+
+def digits(split: Split, f: Array) -> str:
+    """The first test examples with the predicted digit and its probability."""
+    shown = [_digit(split, f, place) for place in range(min(SHOWN, len(split.test)))]
+    return (
+        f'<p class="muted">The first {len(shown)} of the {len(split.test)} test images, {SIDE} x {SIDE} pixels each, '
+        f'with the predicted digit and its probability.</p><ul class="images">{"".join(shown)}</ul>'
     )
-    boxes = table(HEADINGS, rows, first_number=4)
-    chosen = table(("setting", "value"), [(name.replace("_", " "), str(value)) for name, value in settings.items()], 1)
-    body = f"""<h1>{escape(title)}</h1>
-<p class="muted">A network with one hidden layer learns to read handwritten digits. Every operation is a box with
-<code>fprop</code> and <code>bprop</code>; gradients flow through the graph below in the reverse of its order.</p>
-<div class="tiles">{tiles}</div>
-<h2>Flow graph</h2>
-<figure>{inline(graph_svg, "graph")}</figure>
-<h2>Learning curve</h2>
-<figure>{inline(curve_svg, "curve")}</figure>
-<h2>Boxes</h2>
-<div class="scroll">{boxes}</div>
-<h2>Gradient check</h2>
-<p>Before training, each box was checked where it stands, then each parameter through the whole graph: slopes along
-random directions by <code>bprop</code> and by central differences, each with its own error bar.</p>
-{check._repr_html_()}
-<h2>Settings</h2>
-<div class="scroll">{chosen}</div>"""
-    return styled_page(title, STYLE, body)
 
 
-def inline(svg: str, prefix: str) -> str:
-    """An SVG file as an element of a page: without its prologue, its ids apart from those of other pictures."""
-    element = svg[svg.index("<svg") :]
-    element = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', element)
-    return re.sub(r'(href="|url\()#', rf"\1#{prefix}-", element)
+def mistakes(split: Split, f: Array) -> str:
+    """All test examples whose predicted digit is wrong, and the table of confusions."""
+    predicted, test = f.argmax(axis=1), split.test
+    wrong = [_digit(split, f, int(place)) for place in np.flatnonzero(predicted != test.digits)]
+    found = (
+        f"All {len(wrong)} test images whose predicted digit is wrong, with the probability of the prediction."
+        if wrong
+        else "No test image is predicted wrongly."
+    )
+    confusions = confusion_table([str(digit) for digit in range(CLASSES)], test.digits, predicted)
+    return f'<p class="muted">{found}</p><ul class="images">{"".join(wrong)}</ul>{confusions}'
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], first_number: int) -> str:
-    """A table whose columns from `first_number` on stand to the right."""
+def first_layer(weights: Array, outgoing: Array) -> str:
+    """The weights into each hidden unit as an image, the units with the largest outgoing weights first."""
+    influence = np.linalg.norm(outgoing, axis=1)
+    shown = [
+        f"<li>{image(signed(weights[:, unit].reshape(SIDE, SIDE)), f'weights into hidden unit {unit}', 48)}</li>"
+        for unit in np.argsort(-influence, kind="stable")
+    ]
+    return (
+        f'<p class="muted">An image for each of the {len(shown)} hidden units: its weights from the {SIDE} x {SIDE} '
+        f"pixels, orange where ink raises the unit, blue where ink lowers it; the largest weight of a unit has full "
+        f"colour. Units with the largest weights to the output come first.</p>"
+        f'<ul class="images weights">{"".join(shown)}</ul>'
+    )
 
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{_class(cell, column >= first_number)}>{escape(printable(cell))}</{tag}>"
-            for column, cell in enumerate(cells)
-        )
 
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    return f"<table><thead><tr>{line(headings, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+def _digit(split: Split, f: Array, place: int) -> str:
+    """A test example: its image, its digit and, where it is another, the predicted one."""
+    truth, read = int(split.test.digits[place]), int(f[place].argmax())
+    said = f"{truth}" if read == truth else f'<span class="bad">{truth} read as {read}</span>'
+    shown = image(ink(pixels(split, split.test, place), DARKEST), f"a handwritten {truth}", 48, "ink")
+    return f"<li>{shown}{said}<br><small>{text(f'{f[place, read]:.0%}')}</small></li>"
 
 
-def _class(cell: str, number: bool) -> str:
-    names = [*(["number"] if number else []), *{"passed": ["good"], "failed": ["bad"]}.get(cell, [])]
-    return f' class="{" ".join(names)}"' if names else ""
+def pixels(split: Split, examples: Examples, place: int) -> Array:
+    """The image of an example as it was scanned, from 0 to 16."""
+    return split.scanned(examples.images[place]).reshape(SIDE, SIDE)

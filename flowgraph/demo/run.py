@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flowgraph.checking import Report, check
 from flowgraph.demo.digits import Network, Split, build_network, load_split
 from flowgraph.demo.pictures import write_pictures
-from flowgraph.demo.report import report_html
-from flowgraph.graph.table import graph_rows
+from flowgraph.demo.report import demo_page
+from flowgraph.demo.summary import Settings, Summary
 from flowgraph.saving.lock import held_folder
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
 from flowgraph.training.history_plot import picture
 
 CHECKED_EXAMPLES = 20  # twice as many as there are classes
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the demo can be told; the seed fixes the split, the first weights and the order of the examples."""
-
-    seed: int = 0
-    epochs: int = 40
-    hidden: int = 128
-    batch_size: int = 32
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    regularization: float = 1e-3
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What came out: the error on the test examples at the epoch with the best validation error."""
-
-    test_error: float
-    history: History
-    check: Report
-    seconds: float
-    files: tuple[Path, ...]
-
-    @property
-    def best(self) -> Epoch:
-        """The epoch with the smallest validation error."""
-        return self.history.best
 
 
 def run_demo(settings: Settings, out: Path, on_epoch: Callable[[Epoch], Any] = lambda epoch: None) -> Summary:
@@ -93,27 +64,12 @@ def train(network: Network, split: Split, settings: Settings, on_epoch: Callable
 
 
 def write(network: Network, split: Split, settings: Settings, summary: Summary, out: Path) -> tuple[Path, ...]:
-    """Write the pictures and the report that shows two of them."""
+    """Write the pictures and the report that shows two of them and links the others."""
     drawn = network.graph.to_svg()
     graph = replace_text(out / "graph.svg", drawn)
     others = write_pictures(network, split.test, out)
     curve = picture(summary.history, ".svg")
-    counts = (len(split.train), len(split.valid), len(split.test))
-    tiles = [
-        ("test error", f"{summary.test_error:.1%}"),
-        (f"validation error, epoch {summary.best.number}", f"{summary.best.valid_error:.1%}"),
-        ("examples to train, validate, test", " / ".join(f"{count:,}" for count in counts)),
-        ("comparisons of gradients, none wrong", f"{summary.check.comparisons:,}"),
-        ("checking and training", f"{summary.seconds:.1f} s"),
-    ]
-    page = report_html(
-        "flowgraph demo: handwritten digits",
-        tiles,
-        drawn,
-        curve.decode(),
-        graph_rows(network.graph),
-        summary.check,
-        asdict(settings),
-    )
+    pictures = {"graph.svg": drawn, "learning_curve.svg": curve.decode()}
+    page = demo_page(network, split, settings, summary, pictures)
     written = replace_file(out / "learning_curve.svg", curve), replace_text(out / "report.html", page)
     return graph, *others, *written

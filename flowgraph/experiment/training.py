@@ -12,16 +12,17 @@ from flowgraph.data import Examples
 from flowgraph.errors import TestSetError, UsageError
 from flowgraph.experiment.experiment import Experiment, error_of, predict
 from flowgraph.experiment.folder import RunFolder
-from flowgraph.experiment.report import write_report
+from flowgraph.experiment.report import Tested, write_report
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
+from flowgraph.markup import text
 from flowgraph.saving.graph_file import save
 from flowgraph.training.checkpoint import Checkpoint, resume
 from flowgraph.training.history import History
 from flowgraph.training.preflight import examine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What came out: `test_error` is None after an interruption, and where the test set was opened for another model.
 
@@ -57,6 +58,13 @@ class Outcome:
     interrupted: bool
     note: str | None = None
     files: tuple[Path, ...] = ()
+
+    def __repr__(self) -> str:
+        errors = f"validation error {self.words(self.valid_error)}, test error {self.words(self.test_error)}"
+        return f"<Outcome of {len(self.history)} epochs: {errors}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div><p><b>{text(repr(self).strip('<>'))}</b></p>{self.history._repr_html_()}</div>"
 
     def words(self, error: float | None) -> str:
         """An error as one reads it."""
@@ -197,7 +205,7 @@ def _tested(experiment: Experiment, run: RunFolder, predictor: Graph) -> tuple[t
     return (predict(predictor, test.x), test), None
 
 
-def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: object) -> tuple[Path, ...]:
+def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: Tested | None) -> tuple[Path, ...]:
     """The files that a person looks at; where no epoch is complete there is nothing to show."""
     files = [run.config, run.checkpoint, run.model]
     history = outcome.history

@@ -61,5 +61,8 @@ class Figure:
             figure.patch.set_alpha(0)
             return figure_bytes(figure, suffix)
 
+    def __repr__(self) -> str:
+        return f"<Figure of {', '.join(map(str, self.data))}>"
+
     def _repr_svg_(self) -> str:
         return self._bytes(".svg").decode()

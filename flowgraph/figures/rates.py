@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.errors import UsageError
 from flowgraph.figures.drawing import COLOURS, Figure
+from flowgraph.training.picture_style import logarithmic
 from flowgraph.training.schedule import Schedule
 from flowgraph.training.settings import read_count
 
@@ -56,7 +57,10 @@ def learning_rates(schedules: Mapping[str, Schedule], updates: int = 1000) -> Fi
             total = "Σα = ∞" if conditions.sum_is_infinite else "Σα < ∞"
             squares = "Σα² < ∞" if conditions.squares_are_finite else "Σα² = ∞"
             axes.plot(t, rates, color=colour, label=f"{name}: {total}, {squares}{', converges' if conditions else ''}")
-        axes.set(xlabel="update t", ylabel="learning rate α", yscale="log")
+        axes.set(xlabel="update t", ylabel="learning rate α")
+        shown = np.concatenate(list(data.values()))
+        if shown.max() > shown.min() > 0:
+            logarithmic(axes.yaxis, float(shown.max() / shown.min()))
         axes.legend(frameon=False)
 
     return Figure(draw, data)

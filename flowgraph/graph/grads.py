@@ -11,7 +11,11 @@ from flowgraph.box import Array, Box, Built, Value
 from flowgraph.errors import UnknownBoxError
 from flowgraph.graph.pictures import ExplainedGrads
 from flowgraph.graph.topology import Topology
+from flowgraph.graph.value_table import values_html
 from flowgraph.printable import printable
+
+_NAMED = 40
+"""Boxes that the text of gradients names."""
 
 
 class Grads(ExplainedGrads, Mapping[Any, Array]):
@@ -57,7 +61,12 @@ class Grads(ExplainedGrads, Mapping[Any, Array]):
         return isinstance(box, Box) and box in self._grads
 
     def __repr__(self) -> str:
-        return f"<Grads of {', '.join(printable(self.graph.names[box]) for box in self._grads)}>"
+        names = [printable(self.graph.names[box]) for box in self._grads]
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        return f"<Grads of {', '.join(names[:_NAMED])}{more}>"
+
+    def _repr_html_(self) -> str:
+        return values_html(self.graph, self._grads, f"Grads of {len(self):,} boxes")
 
 
 def read_only(value: Value) -> Any:

@@ -20,6 +20,7 @@ from flowgraph.graph.postconditions import assert_values
 from flowgraph.graph.reachability import refuse_cut
 from flowgraph.graph.seeds import array_seeds
 from flowgraph.graph.table import graph_table
+from flowgraph.graph.value_table import values_html
 from flowgraph.printable import printable
 
 _KEYWORDS: dict[str, Any] = {"keep": "all", "seed": None}
@@ -238,7 +239,12 @@ class Run(ExplainedRun):
             raise UsageError(f"{what}: needs the values of every box; run fprop with keep='all'")
 
     def __repr__(self) -> str:
-        return f"<Run of {self.graph!r}>"
+        sizes = "".join(f", {name} = {size}" for name, size in self.sizes.items())
+        return f"<Run of {self.graph!r}{sizes}>"
+
+    def _repr_html_(self) -> str:
+        kept = {box: self._values[slot] for box, slot in self.graph.slots.items() if self._values[slot] is not None}
+        return values_html(self.graph, kept, repr(self).strip("<>"))
 
 
 def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:

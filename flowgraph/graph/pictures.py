@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from flowgraph.box import Box
 from flowgraph.box.value import Value
+from flowgraph.markup import folded, inline, text
+from flowgraph.printable import printable
 
 if TYPE_CHECKING:
     from flowgraph.debugging import NanExplanation, ZeroReport
     from flowgraph.graph.grads import Grads
     from flowgraph.graph.graph import Run
+
+MOST_LINES = 300
+"""Lines of the code of a plan that a notebook shows, folded away."""
 
 View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
@@ -149,6 +154,24 @@ class ExplainedGrads:
 
 class DrawnPlan:
     """What a plan can be drawn as."""
+
+    def __repr__(self: Any) -> str:
+        inputs = ", ".join(map(printable, self.input_names))
+        ran = "not run yet" if self.last is None else f"{len(self.graph)} boxes, {self.bytes:,} bytes of buffers"
+        return f"<Plan of {inputs or 'no inputs'}: {ran}>"
+
+    def _repr_html_(self: Any) -> str:
+        from flowgraph import rendering
+
+        head = f"<b>{text(repr(self).strip('<>'))}</b>"
+        if self.last is None:
+            return f"<div>{head}</div>"
+        lines = self.source.splitlines()
+        more = [f"... {len(lines) - MOST_LINES:,} more lines ..."] if len(lines) > MOST_LINES else []
+        code = "\n".join(text(line) for line in [*lines[:MOST_LINES], *more])
+        drawn = rendering.notebook_svg(self.graph)
+        picture = "" if drawn is None else inline(drawn)
+        return f"<div>{head}{folded('its code', f'<pre>{code}</pre>')}{picture}</div>"
 
     def render(self: Any, path: str | os.PathLike[str], **settings: Any) -> Any:
         """Draw the graph of the function that ran last, with its buffers and what is written in place."""

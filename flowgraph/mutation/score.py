@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowgraph.markup import MOST_ROWS, table, text
 from flowgraph.mutation.answers import told_apart
 from flowgraph.mutation.breaking import Mutant
 from flowgraph.mutation.forking import WITHOUT
 from flowgraph.mutation.processes import PATIENCE, SHORTEST, Outcome, Processes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Score:
     """The outcomes of all mutants, in the order of the source; `seconds` without a mutant.
 
@@ -66,6 +67,18 @@ class Score:
         """The share that it saw of those that can be seen; 1 where there is none."""
         different = len(self.outcomes) - len(self.equivalent)
         return self.killed / different if different else 1.0
+
+    def __repr__(self) -> str:
+        return f"<Score: {self.killed} of {len(self.outcomes)} mutants seen, {len(self.equivalent)} equivalent>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (one.outcome, f"{one.mutant.file}:{one.mutant.line}", one.mutant.box, one.mutant.kind)
+            for one in self.outcomes
+            if one.outcome != "killed"
+        ]
+        names = ("outcome", "place", "box", "kind")
+        return f"<div><b>{text(repr(self).strip('<>'))}</b>{table(names, rows, most=MOST_ROWS)}</div>"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +15,48 @@ import numpy as np
 from flowgraph.box import Box, Constant, Leaf, registry
 from flowgraph.box.example import Example
 from flowgraph.box.leaves import Input
-from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.errors import FlowgraphError, RenderError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.printable import printable
+from flowgraph.markup import inline, text
+from flowgraph.rendering.box_code import code_of
 from flowgraph.rendering.builtin import draw_builtin
+from flowgraph.rendering.curve_picture import curves_svg
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.function_curve import curves_of
+from flowgraph.rendering.mathml import mathml
+from flowgraph.rendering.page import html_page
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.theming import adaptive
 from flowgraph.saving.replacing import make_folder, replace_text
 
-_STYLE = """:root{color-scheme:light dark}
-body{margin:24px auto;max-width:1100px;padding:0 16px;font:15px/1.5 Helvetica,Arial,sans-serif}
-article{border-top:1px solid #8886;padding:12px 0}h2{font-size:17px;margin:0}p{margin:2px 0 8px}
-svg{max-width:100%;height:auto}"""
+_INTRODUCTION = """Each box with the code that builds it, its formula, its derivative and its picture. A function of one
+number, and a loss, is drawn as its curve, blue, and its derivative, orange; every other box as a graph, black arrows
+for fprop, orange ones for the gradients that bprop sends. The value of a box is h."""
 
-_INTRODUCTION = """# The boxes of flowgraph
+_MADE = "Written by `flowgraph gallery docs/gallery.md` from the declarations of the boxes."
 
-Each box with its formula, its derivative and its picture: black arrows for fprop, orange ones for the gradients that
-bprop sends. The value of a box is h. Written by `flowgraph gallery docs/gallery.md` from the declarations of the boxes.
-"""
+
+@dataclass(frozen=True)
+class Topic:
+    """The boxes of one file: its folder, its name, what its docstring says of it, and the boxes by name."""
+
+    folder: str
+    name: str
+    about: str
+    boxes: tuple[tuple[str, type[Box]], ...]
+
+
+def topics() -> list[Topic]:
+    """The boxes of flowgraph that can be drawn, by folder and file, in alphabetical order."""
+    found: dict[str, list[tuple[str, type[Box]]]] = {}
+    for name, cls in sorted(registry.items()):
+        if cls.__module__.startswith("flowgraph.boxes.") and not issubclass(cls, Leaf) and cls.examples is not None:
+            found.setdefault(cls.__module__, []).append((name, cls))
+    return [
+        Topic(module.split(".")[2], module.split(".")[-1], _first_line(sys.modules[module]), tuple(boxes))
+        for module, boxes in sorted(found.items())
+    ]
 
 
 def box_graph(cls: type[Box]) -> Graph:
@@ -49,11 +72,17 @@ def box_graph(cls: type[Box]) -> Graph:
         box = cls(*map(_input, names, first.children), **first.settings)
     except FlowgraphError:  # it asks for the values of a child when it is built
         box = cls(*map(_given, names, first.children), **first.settings)
-    return Graph(box.named("a" if "h" in names else "h"))
+    return Graph(box.named(_value_name(cls)))
 
 
 def box_svg(cls: type[Box]) -> str:
-    """The picture of one box with the gradients that it sends; tooltips and caption are left out."""
+    """The picture of one box: its curves where it has some, else the graph with the gradients that it sends.
+
+    Tooltips and caption of the graph are left out.
+    """
+    name, curves = curves_of(cls)
+    if curves:
+        return curves_svg(cls.__name__, name, curves, _value_name(cls))
     graph = box_graph(cls)
     picture = picture_of(graph, view="both" if Subject(graph).receivers else "forward")
     tiles = tuple(replace(tile, tooltip=tile.tooltip.partition("\n")[0]) for tile in picture.tiles)
@@ -64,12 +93,7 @@ def gallery(path: str | os.PathLike[str]) -> Path:
     """Write every box of flowgraph: one page (.html), or a page of the docs (.md) with the pictures beside it."""
     target = Path(path)
     if target.suffix == ".html":
-        articles = "".join(_article(name, cls) for name, cls in _drawn())
-        replace_text(
-            target,
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>The boxes of flowgraph</title>'
-            f"<style>{_STYLE}</style></head><body><h1>The boxes of flowgraph</h1>{articles}</body></html>\n",
-        )
+        replace_text(target, _page())
     elif target.suffix == ".md":
         _write_docs(target)
     else:
@@ -77,39 +101,115 @@ def gallery(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _drawn() -> Iterator[tuple[str, type[Box]]]:
-    for name, cls in sorted(registry.items()):
-        if cls.__module__.startswith("flowgraph.boxes.") and not issubclass(cls, Leaf) and cls.examples is not None:
-            yield name, cls
+def _page() -> str:
+    """All boxes on one page, with contents and a search."""
+    contents, chapters = [], []
+    for folder, found in groupby(topics(), key=lambda topic: topic.folder):
+        heading = f"<h2>{_heading(folder)}</h2>"
+        listed, sections = [heading], [heading]
+        for topic in found:
+            links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in topic.boxes)
+            listed.append(f'<p><a href="#{_place(topic)}"><b>{_heading(topic.name)}</b></a> {links}</p>')
+            head = f"<h3>{_heading(topic.name)}</h3><p>{text(topic.about)}</p>"
+            articles = "".join(_article(name, cls) for name, cls in topic.boxes)
+            sections.append(f'<section id="{_place(topic)}">{head}{articles}</section>')
+        contents.append("".join(listed))
+        chapters.append(f'<div class="family">{"".join(sections)}</div>')
+    body = (
+        f'<header><h1>The boxes of flowgraph</h1><p>{_INTRODUCTION}</p><p class="find"><input id="find" type="search" '
+        f'placeholder="find a box: name, formula, code" aria-label="find a box"> <span id="count" aria-live="polite">'
+        f"</span></p></header><details><summary>Contents</summary><nav>{''.join(contents)}</nav></details>"
+        f"<main>{''.join(chapters)}</main>"
+    )
+    return html_page("The boxes of flowgraph", "gallery", body, "gallery")
+
+
+def _article(name: str, cls: type[Box]) -> str:
+    graph = box_graph(cls)
+    code = "".join(f"<code>{text(line)}</code>" for line in code_of(graph.outputs[0]))
+    formulas = [f"<p>{_value_name(cls)} = {_formula(cls.formula)}</p>"] if cls.formula else []
+    formulas += [f"<p>derivative: {_formula(cls.derivative)}</p>"] if cls.derivative else []
+    return (
+        f'<article id="{escape(name)}"><h4>{escape(name)}</h4><p>{text(_about(cls))}</p>'
+        f'<p class="code">{code}</p>{"".join(formulas)}{inline(box_svg(cls), name)}</article>'
+    )
+
+
+def _formula(latex: str) -> str:
+    """A formula typeset, or as plain text where what typesets it is not installed."""
+    try:
+        return mathml(latex)
+    except RenderError:
+        return text(plain_formula(latex))
 
 
 def _write_docs(target: Path) -> None:
-    """The page, family by family, and its pictures in a folder of the page's name."""
+    """The page, by folder and file, and its pictures in a folder of the page's name."""
     folder = target.with_suffix("")
     make_folder(folder)
     left = {old.stem for old in folder.glob("*.svg")}
-    families: dict[str, list[str]] = {}
-    for name, cls in _drawn():
-        replace_text(folder / f"{name}.svg", box_svg(cls))
-        left.discard(name)
-        families.setdefault(cls.__module__.rpartition(".")[2], []).append(_entry(name, cls, folder.name))
+    anchors, contents, chapters = _Anchors(), [], []
+    anchors.of("The boxes of flowgraph"), anchors.of("Contents")
+    family = ""
+    for topic in topics():
+        if topic.folder != family:
+            family = topic.folder
+            contents.append(f"\n**[{_heading(family)}](#{anchors.of(_heading(family))})**\n")
+            chapters.append(f"## {_heading(family)}\n")
+        links = [f"[{_heading(topic.name)}](#{anchors.of(_heading(topic.name))}):"]
+        chapters.append(f"### {_heading(topic.name)}\n\n{topic.about}\n")
+        for name, cls in topic.boxes:
+            replace_text(folder / f"{name}.svg", box_svg(cls))
+            left.discard(name)
+            links.append(f"[{name}](#{anchors.of(name)})")
+            chapters.append(_entry(name, cls, folder.name))
+        contents.append(f"- {' '.join(links)}")
     for name in left:
         (folder / f"{name}.svg").unlink()
-    sections = [f"## {_heading(family)}\n\n" + "\n".join(entries) for family, entries in sorted(families.items())]
-    replace_text(target, _INTRODUCTION + "\n" + "\n".join(sections))
+    listed = "\n".join(contents)
+    start = f"# The boxes of flowgraph\n\n{_INTRODUCTION}\n{_MADE}\n\n## Contents\n{listed}\n"
+    replace_text(target, start + "\n" + "\n".join(chapters))
+
+
+class _Anchors:
+    """The anchors that GitHub and MyST give to headings: in small letters, the second of a name with -1."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+
+    def of(self, heading: str) -> str:
+        """The anchor of the next heading."""
+        word = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        count = self.seen.get(word, 0)
+        self.seen[word] = count + 1
+        return f"{word}-{count}" if count else word
+
+
+def _place(topic: Topic) -> str:
+    return f"{topic.folder}-{topic.name}"
 
 
 def _heading(family: str) -> str:
     return family.replace("_", " ").capitalize()
 
 
+def _first_line(module: object) -> str:
+    return (module.__doc__ or "").strip().partition("\n")[0]
+
+
+def _value_name(cls: type[Box]) -> str:
+    """What formulas call the value of a box: h, or a where a child is called h."""
+    return "a" if "h" in cls.child_names else "h"
+
+
 def _entry(name: str, cls: type[Box], folder: str) -> str:
-    text = f"### {name}\n\n{_about(cls)}\n\n![{name}]({folder}/{name}.svg)\n"
+    code = "\n".join(code_of(box_graph(cls).outputs[0]))
+    entry = f"#### {name}\n\n{_about(cls)}\n\n```python\n{code}\n```\n\n![{name}]({folder}/{name}.svg)\n"
     if cls.formula:
-        text += f"\n${'a' if 'h' in cls.child_names else 'h'} = {_safe(cls.formula)}$\n"
+        entry += f"\n${_value_name(cls)} = {_safe(cls.formula)}$\n"
     if cls.derivative:
-        text += f"\nderivative: ${_safe(cls.derivative)}$\n"
-    return text
+        entry += f"\nderivative: ${_safe(cls.derivative)}$\n"
+    return entry
 
 
 def _safe(latex: str) -> str:
@@ -119,13 +219,6 @@ def _safe(latex: str) -> str:
 
 def _about(cls: type[Box]) -> str:
     return (cls.__doc__ or "").strip().partition("\n")[0]
-
-
-def _article(name: str, cls: type[Box]) -> str:
-    formulas = [f"h = {plain_formula(cls.formula)}"] if cls.formula else []
-    formulas += [f"derivative: {plain_formula(cls.derivative)}"] if cls.derivative else []
-    said = printable(" ".join([_about(cls), *(f"{formula}." for formula in formulas)]))
-    return f'<article id="{escape(name)}"><h2>{escape(name)}</h2><p>{escape(said)}</p>{box_svg(cls)}</article>'
 
 
 def _input(name: str, child: Box) -> Box:

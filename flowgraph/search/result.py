@@ -11,7 +11,10 @@ from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_table
+from flowgraph.search.diagnosis import diagnose_search, with_values
 from flowgraph.search.space import Space
+from flowgraph.training.diagnosis import Diagnosis
+from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ class SearchResult:
                     found.append(name)
         return found
 
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """Which trial was best and why, how clearly, and where to look next."""
+        return diagnose_search(self)
+
     def rows(self) -> list[dict[str, Any]]:
         """One dict per trial, the best first, those without a value last."""
         order = sorted(self.trials, key=lambda t: (t.state != "complete", _number(t.value), t.number))
@@ -135,6 +143,16 @@ class SearchResult:
         from flowgraph.search.plots import plot_search
 
         return plot_search(self, Path(path))
+
+    def _repr_html_(self) -> str:
+        from flowgraph.search.plots import search_picture
+
+        if not with_values(self):
+            return cell_html(self, None, self.diagnosis._repr_html_())
+        rows = self.rows()
+        trials = numbers_table(list(rows[0]), [map(_cell, row.values()) for row in rows])
+        drawn = drawn_or_none(lambda: search_picture(self, ".svg"))
+        return cell_html(self, drawn, self.diagnosis._repr_html_(), details=("trials", trials))
 
     def __repr__(self) -> str:
         states = [trial.state for trial in self.trials]

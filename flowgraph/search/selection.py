@@ -21,8 +21,10 @@ from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.loading import load
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.experiment.training import Outcome, begin, go_on
+from flowgraph.markup import text
 from flowgraph.saving.replacing import make_folder
 from flowgraph.search.database import check_storage
+from flowgraph.search.report import write_search_report
 from flowgraph.search.result import SearchResult
 from flowgraph.search.search import Attempt, search
 from flowgraph.search.space import Space
@@ -35,13 +37,20 @@ PATIENCE = 5.0
 """Seconds that a helper has to end by itself."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """The trials, and what came of training the best settings once more and testing them."""
 
     result: SearchResult
     outcome: Outcome
     files: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        outcome = self.outcome
+        return f"<Selection from {self.result!r}: test error {outcome.words(outcome.test_error)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div><p><b>{text(repr(self).strip('<>'))}</b></p>{self.result._repr_html_()}</div>"
 
 
 def select(
@@ -58,11 +67,11 @@ def select(
 ) -> Selection:
     """Search the settings of an experiment by its validation examples; settings as in `search`.
 
-    The folder gets study.db unless `storage` names another database, trials.csv, search.svg, and best/, the run folder
-    of the best network. Trials are compared by the validation loss, the objective without its regularizers, or by the
-    error if `base` watches it. `jobs` processes share the trials; a script that asks for several guards its main part
-    by `if __name__ == "__main__":`, as they import it. No trial sees the test examples: they are opened once, for the
-    best network, and the folder keeps that they were.
+    The folder gets study.db unless `storage` names another database, trials.csv, search.svg, report.html, and best/,
+    the run folder of the best network. Trials are compared by the validation loss, the objective without its
+    regularizers, or by the error if `base` watches it. `jobs` processes share the trials; a script that asks for
+    several guards its main part by `if __name__ == "__main__":`, as they import it. No trial sees the test examples:
+    they are opened once, for the best network, and the folder keeps that they were.
 
     Parameters
     ----------
@@ -119,7 +128,8 @@ def select(
         _search(base, space, settings, on_trial)
     result = _search(base, space, settings)  # what the helpers ended meanwhile is in the database
     outcome = _train_best(base.with_values(result.best.settings), folder, callbacks, on_wait)
-    files = [result.to_csv(folder / "trials.csv"), result.plot(folder / "search.svg"), *outcome.files]
+    report = write_search_report(result, outcome, base, folder / "report.html")
+    files = [result.to_csv(folder / "trials.csv"), result.plot(folder / "search.svg"), report, *outcome.files]
     return Selection(result, outcome, tuple(files))
 
 

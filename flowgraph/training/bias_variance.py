@@ -13,6 +13,7 @@ import numpy as np
 from flowgraph.box import Array, Value
 from flowgraph.errors import DataError, UsageError
 from flowgraph.saving.replacing import replace_table
+from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import read_count, read_number
 
@@ -92,6 +93,16 @@ class BiasVariance:
         from flowgraph.training.bias_variance_plot import plot
 
         return plot(self, Path(path), label, log)
+
+    def __repr__(self) -> str:
+        return f"<BiasVariance of {len(self)} settings, {self.training_sets} training sets>"
+
+    def _repr_html_(self) -> str:
+        from flowgraph.training.bias_variance_plot import picture
+
+        names = ("setting", *PARTS)
+        rows = numbers_table(names, [[str(row.setting), *(getattr(row, part) for part in PARTS)] for row in self])
+        return cell_html(self, drawn_or_none(lambda: picture(self, ".svg", "setting", False)), rows)
 
     def __iter__(self) -> Iterator[Decomposition]:
         return iter(self.rows)

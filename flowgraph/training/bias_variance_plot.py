@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import install_hint
 from flowgraph.saving.replacing import replace_file
-from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix, figure_bytes
+from flowgraph.training.picture_style import (
+    BLUE,
+    GREY,
+    MOST_LABELS,
+    MOST_POINTS,
+    STYLE,
+    VERMILION,
+    check_suffix,
+    figure_bytes,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -20,6 +30,11 @@ GREEN = "#009E73"
 def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
     """Write the picture; bands are one standard error wide on both sides, the best setting is marked."""
     check_suffix(path)
+    return replace_file(path, picture(found, path.suffix, label, log))
+
+
+def picture(found: BiasVariance, suffix: str, label: str, log: bool) -> bytes:
+    """The content of that file, by its suffix."""
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -33,17 +48,17 @@ def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
         for name, colour in (("squared bias", BLUE), ("variance", VERMILION), ("error", GREEN)):
             _draw_curve(axes, found, places, name, colour)
         best = places[found.rows.index(found.best)]
-        axes.axvline(best, color=GREY, linestyle=":", label=f"smallest error: {found.best.setting}")
-        axes.set(xlabel=label, ylabel="squared error", xscale="log" if log and numbers else "linear")
+        axes.axvline(best, color=GREY, linestyle=":", label=f"smallest error: {plain(found.best.setting)}")
+        axes.set(xlabel=plain(label), ylabel="squared error", xscale="log" if log and numbers else "linear")
         axes.set_ylim(0)
         if not numbers:
-            axes.set_xticks(places, [str(row.setting) for row in found])
+            every = -(-len(places) // MOST_LABELS)
+            axes.set_xticks(places[::every], [plain(row.setting) for row in found][::every])
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.patch.set_alpha(0)
         figure.patch.set_alpha(0)
-        content = figure_bytes(figure, path.suffix)
-    return replace_file(path, content)
+        return figure_bytes(figure, suffix)
 
 
 def _draw_curve(axes: Plot, found: BiasVariance, places: list[Any], name: str, colour: str) -> None:
@@ -52,5 +67,6 @@ def _draw_curve(axes: Plot, found: BiasVariance, places: list[Any], name: str, c
     spread = [row.uncertainty[key] for row in found]
     lower = [value - one for value, one in zip(values, spread, strict=True)]
     upper = [value + one for value, one in zip(values, spread, strict=True)]
-    axes.plot(places, values, color=colour, marker="o", markersize=4, label=name)
+    marks: dict[str, Any] = {"marker": "o", "markersize": 4} if len(places) <= MOST_POINTS else {}
+    axes.plot(places, values, color=colour, label=name, **marks)
     axes.fill_between(places, lower, upper, color=colour, alpha=0.2, linewidth=0)

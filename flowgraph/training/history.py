@@ -9,6 +9,8 @@ from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_table
+from flowgraph.training.diagnosis import Diagnosis, diagnose
+from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
 
 MEASURES = ("objective", "loss", "error")
 PARTS = ("train", "valid")
@@ -156,6 +158,11 @@ class History:
             raise UsageError("History: found no epoch; train for one at least")
         return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
 
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the curves say: whether training converged, whether it over-fits, what to try next."""
+        return diagnose(self)
+
     def rows(self) -> list[dict[str, Any]]:
         """One dict per epoch."""
         return [epoch.row() for epoch in self.epochs]
@@ -190,6 +197,15 @@ class History:
             for line in ([*names, ""], *lines)
         ]
         return "\n".join([*table, self.ended] if self.ended else table)
+
+    def _repr_html_(self) -> str:
+        from flowgraph.training.history_plot import picture
+
+        if not len(self):
+            return cell_html(self, None)
+        drawn = drawn_or_none(lambda: picture(self, ".svg"))
+        epochs = numbers_table(self.columns, [row.values() for row in self.rows()])
+        return cell_html(self, drawn, self.diagnosis._repr_html_(), details=("epochs", epochs))
 
     def __repr__(self) -> str:
         return f"<History of {len(self)} epoch{'s' * (len(self) != 1)}: {self.ended or 'not ended'}>"

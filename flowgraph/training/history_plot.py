@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_file
 from flowgraph.training.history import MEASURES
-from flowgraph.training.picture_style import BLUE, GREY, STYLE, VERMILION, check_suffix, figure_bytes
+from flowgraph.training.picture_style import (
+    BLUE,
+    GREY,
+    STYLE,
+    VERMILION,
+    check_suffix,
+    figure_bytes,
+    logarithmic,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
@@ -17,6 +26,9 @@ if TYPE_CHECKING:
 
 DECADE = 10
 """How many times the smallest value the largest is where a logarithmic axis shows more than a linear one."""
+
+MOST_LAYERS = 12
+"""Layers that a legend names; more would cover their curves."""
 
 
 def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
@@ -37,13 +49,14 @@ def picture(history: History, suffix: str, *, width: float = 7.0, log: bool = Tr
         raise ImportError(f"plot: needs matplotlib; run: {install_hint('training')}") from None
     panels = _panels(history)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, 2.1 * len(panels) + 0.6), layout="constrained")
+        figure = Figure(figsize=(width, 1.9 * len(panels) + 0.8), layout="constrained")
         rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (label, curves) in zip(rows, panels.items(), strict=True):
             _draw(axes, history, label, curves)
-            values = [value for values in curves.values() for value in values]
+            values = [value for values in curves.values() for value in values if value is not None]
             if label != "error" and log and min(values) > 0 and max(values) >= DECADE * min(values):
-                axes.set_yscale("log")
+                logarithmic(axes.yaxis, max(values) / min(values))
+        figure.legend(*rows[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
         rows[-1].set_xlabel("epoch")
         rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.patch.set_alpha(0)
@@ -59,17 +72,29 @@ def _panels(history: History) -> dict[str, dict[str, list[Any]]]:
 
 def _draw(axes: Plot, history: History, label: str, curves: dict[str, list[Any]]) -> None:
     numbers = history["number"]
-    colors = {"train": BLUE, "valid": VERMILION}
     for name, values in curves.items():
         shown = [100 * value for value in values] if label == "error" else values
-        settings = {"color": colors[name]} if name in colors else {"linewidth": 1.0}
-        axes.plot(numbers, shown, label=name, marker="." if len(numbers) == 1 else None, **settings)
-    if history.best_epoch is not None and label != "gradient norm":
+        said, settings = _LINES.get(name, (plain(name), {"linewidth": 1.0}))
+        axes.plot(numbers, shown, label=said, marker="." if len(numbers) == 1 else None, **settings)
+    if history.best_epoch is not None:
         best = f"best {history.watch}: epoch {history.best_epoch}"
         axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=best)
     if label == "error":
         axes.set_ylim(bottom=0)
-    axes.set_ylabel("error in %" if label == "error" else label)
-    axes.legend(frameon=False)
+    axes.set_ylabel(_UNITS.get(label, label))
+    if label == "gradient norm":
+        lines = axes.get_lines()[: len(curves)]
+        axes.legend(
+            lines[:MOST_LAYERS], list(map(plain, curves))[:MOST_LAYERS], frameon=False, fontsize="small", ncols=3
+        )
     axes.spines[["top", "right"]].set_visible(False)
     axes.patch.set_alpha(0)
+
+
+_LINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "train": ("train (mean over the epoch)", {"color": BLUE}),
+    "valid": ("valid (at its end)", {"color": VERMILION}),
+}
+"""What is said of the two curves: the first starts above the second, because parameters improve during an epoch."""
+
+_UNITS = {"error": "error in %", "gradient norm": "gradient norm\n(mean over steps)"}

@@ -9,6 +9,7 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import current_scope, reopened
 from flowgraph.boxes.linear_algebra.products import Affine
+from flowgraph.training.display import cell_html, parameters_table
 from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.settings import Rng, read_count, read_generator
@@ -63,6 +64,9 @@ class Linear:
         """The layer applied: h @ W + b, (N, fan_out) of (N, fan_in)."""
         with reopened(self.scope):
             return Affine(h, self.W, self.b, name="a")
+
+    def _repr_html_(self) -> str:
+        return cell_html(self, None, parameters_table([self.W, self.b]))
 
     def __repr__(self) -> str:
         fan_in, fan_out = self.W.shape

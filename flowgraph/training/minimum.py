@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from flowgraph.training.display import cell_html, numbers_table
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Step:
     positive_definite: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Minimum:
     """Where a method ended: `converged` if the gradient vanished at what is no saddle.
 
@@ -52,3 +54,10 @@ class Minimum:
     def __str__(self) -> str:
         reached = f"objective {self.objective:.6g}, gradient {self.gradient_norm:.2g}"
         return f"{reached} after {len(self.steps)} step{'s' * (len(self.steps) != 1)}: {self.ended}"
+
+    def __repr__(self) -> str:
+        return f"<Minimum: {self}>"
+
+    def _repr_html_(self) -> str:
+        steps = numbers_table([entry.name for entry in fields(Step)], [vars(step).values() for step in self.steps])
+        return cell_html(self, None, details=("steps", steps))

@@ -12,11 +12,14 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
 from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
-from flowgraph.box.leaves import Parameter
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened, scope
 from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError
+from flowgraph.graph import Graph
+from flowgraph.rendering import notebook_svg
+from flowgraph.training.display import cell_html, parameters_table
 from flowgraph.training.dropout import dropout
 from flowgraph.training.initialisers import Initialiser, InitialiserName
 from flowgraph.training.keywords import strict_settings
@@ -140,6 +143,11 @@ class MLP:
         if is_pickled_by(sys._getframe()):
             refuse_unpicklable(self, vars(self), protocol)
         return super().__reduce_ex__(protocol)
+
+    def _repr_html_(self) -> str:
+        x = Input("x", shape=("N", self.sizes[0]), dtype=self.layers[0].W.dtype)
+        drawn = notebook_svg(Graph(self(x)))
+        return cell_html(self, drawn, details=("parameters", parameters_table(self.parameters)))
 
     def __repr__(self) -> str:
         count = sum(math.prod(parameter.value.shape) for parameter in self.parameters)

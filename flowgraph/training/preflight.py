@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flowgraph.errors import FlowgraphError
+from flowgraph.markup import table
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.preflight_data import check_data
@@ -85,6 +86,13 @@ class Preflight:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings))
+
+    def _repr_html_(self) -> str:
+        looks = ("passed", "failed")
+        rows = [
+            (looks[not one.passed], one.check, one.found, "" if one.passed else one.advice) for one in self.findings
+        ]
+        return table(("", "check", "found", "advice"), rows, classes=looks)
 
 
 @strict_keywords

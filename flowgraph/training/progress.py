@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
+from flowgraph.markup import text
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.history import Epoch
 
 if TYPE_CHECKING:
     from flowgraph.training.trainer import Trainer
+
+RENEWED = 0.1
+"""Seconds between two states of a bar in a notebook: more are not seen, and each is a message to the browser."""
 
 logger = logging.getLogger("flowgraph.training")
 
@@ -23,7 +28,9 @@ def progress_callback(wanted: bool | None, console: Any = None) -> Callback:
     except ImportError:
         return Lines(wanted is True)
     console = Console() if console is None else console
-    if console.is_terminal or console.is_jupyter:
+    if console.is_jupyter:
+        return Cell()
+    if console.is_terminal:
         return Bar(console)
     return Lines(wanted is True, console.print)
 
@@ -50,6 +57,39 @@ class Bar(Callback):
     def on_end(self, trainer: Trainer) -> None:
         """Leave the bar as it is."""
         self.progress.stop()
+
+
+class Cell(Callback):
+    """A bar in a cell of a notebook, as HTML that is renewed in its place: nothing but IPython is needed."""
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Show the bar."""
+        from IPython.display import display
+
+        self.epochs, self.done, self.said, self.shown = epochs, trainer.epoch, "training", time.monotonic()
+        self.handle: Any = display(self, display_id=True)  # type: ignore[no-untyped-call]
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Move the bar on, with the measures of the epoch beside it, unless it has just been renewed."""
+        self.done, self.said = epoch.number, describe(epoch)
+        if time.monotonic() - self.shown > RENEWED:
+            self._renew()
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Leave the bar at the last epoch."""
+        self._renew()
+
+    def _renew(self) -> None:
+        self.shown = time.monotonic()
+        if self.handle is not None:  # None where IPython runs outside of a notebook
+            self.handle.update(self)
+
+    def __repr__(self) -> str:
+        return f"epoch {self.done}/{self.epochs}: {self.said}"
+
+    def _repr_html_(self) -> str:
+        bar = f'<progress value="{self.done}" max="{self.epochs}"></progress>'
+        return f"<div>{bar} {text(repr(self))}</div>"
 
 
 class Lines(Callback):

@@ -8,15 +8,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sklearn.datasets import load_digits
 
 import flowgraph as fg
 from flowgraph.cli import main
 from flowgraph.demo.digits import load_split
-from flowgraph.demo.report import inline, report_html
+from flowgraph.demo.report import PAGES, SHOWN, digits, mistakes
 from flowgraph.errors import install_hint
+from flowgraph.reports.images import ink
+from tests.reports.browser import cut, in_a_browser
+from tests.reports.wellformed import check_page
 
 PICTURES = ("graph.svg", "values.svg", "gradients.svg", "steps.svg", "learning_curve.svg")
-REPORT = fg.check(lambda a: a * 2.0, 1.0, bprop=lambda grad, h, a: (grad * 2.0,))
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +43,52 @@ def test_the_pictures_are_svg(short):
         assert ElementTree.parse(out / name).getroot().tag.endswith("svg")
 
 
-def test_the_report_is_self_contained(short):
-    page = (short[0] / "report.html").read_text(encoding="utf-8")
-    assert page.count("<svg") == 2
-    assert not re.search(r'(src|href)="(?!#)', page)
+def test_the_report_is_self_contained_and_links_what_was_written(short):
+    out, _ = short
+    page = (out / "report.html").read_text(encoding="utf-8")
+    check_page(page, out)
+    assert {path.name for path in out.iterdir()} - {"report.html"} == set(PAGES)
+    assert all(f'href="{name}"' in page for name in PAGES)
     assert "@import" not in page
     assert "prefers-color-scheme: dark" in page
     for text in ("layer1/W", "SoftmaxCrossEntropy", "objective", "learning rate", "test error", "comparisons"):
         assert text in page
-    ids = re.findall(r'\bid="([^"]+)"', page)
-    assert len(ids) == len(set(ids))
+
+
+def test_the_report_shows_digits_mistakes_and_weights(short):
+    out, result = short
+    page = (out / "report.html").read_text(encoding="utf-8")
+    wrong = round(300 * float(re.search(r"test error: ([\d.]+)%", result.output)[1]) / 100)
+    section = page[page.index("<h2>Mistakes") : page.index("<h2>What the first layer")]
+    assert section.count("<img") == section.count(" read as ") == wrong > 0
+    digits = page[page.index("<h2>Digits") : page.index("<h2>Mistakes")]
+    assert digits.count("<img") == SHOWN
+    weights = page[page.index("<h2>What the first layer") : page.index("<h2>Learning curve")]
+    assert weights.count("<img") == 128
+    assert page.count("<svg") == 2
+
+
+def test_images_in_the_report_are_the_examples_as_scanned():
+    split = load_split(0)
+    images, _ = load_digits(return_X_y=True)
+    scanned = split.scanned(split.test.images)
+    np.testing.assert_allclose(scanned, np.rint(scanned), atol=1e-12)
+    assert {tuple(row) for row in np.rint(scanned)} <= {tuple(row) for row in images}
+    assert ink(scanned[7].reshape(8, 8), 16.0) in digits(split, np.eye(10)[split.test.digits])
+
+
+def test_what_the_network_gets_right_is_no_mistake():
+    split = load_split(0)
+    truth = np.eye(10)[split.test.digits]
+    assert "<img" not in mistakes(split, truth)
+    other = truth.copy()
+    other[3] = np.eye(10)[(split.test.digits[3] + 1) % 10]
+    assert mistakes(split, other).count("<img") == 1
+
+
+@in_a_browser
+def test_nothing_in_the_report_is_cut(short, tmp_path):
+    assert cut((short[0] / "report.html").read_text(encoding="utf-8"), tmp_path) == []
 
 
 def test_the_same_seed_gives_the_same_pictures(short, tmp_path):
@@ -92,13 +131,3 @@ def test_a_missing_extra_is_named(module, extra, tmp_path):
     assert install_hint(extra) in found.stderr
     assert module in found.stderr
     assert "Traceback" not in found.stderr
-
-
-def test_text_in_the_report_is_escaped():
-    page = report_html("<b>", [("&", "<1")], "<svg/>", "<svg/>", [("<", *[""] * 5)], REPORT, {"a_b": "<i>"})
-    assert "<title>&lt;b&gt;</title>" in page
-    assert "<td>a b</td>" in page
-    assert "<i>" not in page
-    assert inline('<?xml?><svg id="a"><use href="#a"/><g clip-path="url(#a)"/></svg>', "p") == (
-        '<svg id="p-a"><use href="#p-a"/><g clip-path="url(#p-a)"/></svg>'
-    )

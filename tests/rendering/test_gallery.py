@@ -9,13 +9,26 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.formulas import plain_formula
-from flowgraph.rendering.gallery import box_graph, box_svg, gallery
+from flowgraph.rendering.gallery import box_graph, box_svg, gallery, topics
+from tests.reports.browser import cut, in_a_browser
+from tests.reports.wellformed import check_page
 
 DRAWN = [
     cls
     for cls in fg.registry.values()
     if cls.__module__.startswith("flowgraph.boxes.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
 ]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the docs, its pictures beside it."""
+    return gallery(tmp_path_factory.mktemp("docs") / "gallery.md")
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return gallery(tmp_path_factory.mktemp("page") / "boxes.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("cls", DRAWN, ids=lambda cls: cls.__name__)
@@ -33,31 +46,58 @@ def test_leaves_are_no_pictures_of_their_own() -> None:
         box_graph(fg.Input)
 
 
-def test_the_page_has_them_all(tmp_path: Path) -> None:
-    text = gallery(tmp_path / "boxes.html").read_text(encoding="utf-8")
-    assert all(f'id="{cls.__name__}"' in text for cls in DRAWN)
+def test_the_page_has_them_all_and_links_them(html: str) -> None:
+    text = html
+    check_page(text, scripts=1)
+    for cls in DRAWN:
+        assert f'id="{cls.__name__}"' in text
+        assert f'href="#{cls.__name__}"' in text
+    assert "<code>np.tanh(a)</code><code>fg.Tanh(a)</code>" in text
+    assert text.count("<math") > len(DRAWN)
+    assert len(text) < 1_500_000
 
 
-def test_the_page_of_the_docs_has_them_all_with_their_pictures(tmp_path: Path) -> None:
-    text = gallery(tmp_path / "gallery.md").read_text(encoding="utf-8")
-    assert all(f"### {cls.__name__}\n" in text for cls in DRAWN)
+@in_a_browser
+def test_nothing_on_the_page_is_cut(html: str, tmp_path: Path) -> None:
+    assert cut(html, tmp_path) == []
+
+
+def test_topics_hold_each_box_once() -> None:
+    names = [name for topic in topics() for name, _ in topic.boxes]
+    assert sorted(names) == sorted(cls.__name__ for cls in DRAWN)
+    assert all(topic.about.endswith(".") for topic in topics())
+
+
+def test_the_page_of_the_docs_has_them_all_with_their_pictures(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert all(f"#### {cls.__name__}\n" in text for cls in DRAWN)
     pictures = re.findall(r"!\[\w+\]\((gallery/\w+\.svg)\)", text)
-    assert len(pictures) == len(DRAWN) == len(list((tmp_path / "gallery").iterdir()))
-    assert sum((tmp_path / name).stat().st_size for name in pictures) < 4000 * len(pictures)
+    assert len(pictures) == len(DRAWN) == len(list((page.parent / "gallery").iterdir()))
+    assert sum((page.parent / name).stat().st_size for name in pictures) < 4000 * len(pictures)
     assert r"$h = \tanh(a)$" in text
     assert r"$a = h W + b$" in text
-    assert gallery(tmp_path / "gallery.md").read_text(encoding="utf-8") == text
     with pytest.raises(UsageError, match=r"\.html or \.md"):
         gallery(tmp_path / "gallery.txt")
 
 
-def test_the_kept_page_is_what_the_boxes_declare(tmp_path: Path) -> None:
-    made, kept = tmp_path / "gallery.md", Path(__file__).parents[2] / "docs" / "gallery.md"
-    gallery(made)
+def test_the_contents_of_the_page_of_the_docs_lead_to_its_headings(page: Path) -> None:
+    """By the anchors of GitHub: the heading in small letters, and a number where an earlier one has the same."""
+    text = page.read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for heading in re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M):
+        found.setdefault(re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-"), []).append(heading)
+    anchors = {f"{a}-{k}" if k else a: heading for a, same in found.items() for k, heading in enumerate(same)}
+    links = re.findall(r"\[([^\]]+)\]\(#([^)]+)\)", text)
+    assert len(links) > len(DRAWN)
+    assert all(anchors[anchor] == said for said, anchor in links)
+
+
+def test_the_kept_page_is_what_the_boxes_declare(page: Path) -> None:
+    kept = Path(__file__).parents[2] / "docs" / "gallery.md"
     old = f"{kept.parent.name}/{kept.name} and its pictures are old; `make pages` writes them anew"
-    assert kept.read_text(encoding="utf-8") == made.read_text(encoding="utf-8"), old
+    assert kept.read_text(encoding="utf-8") == page.read_text(encoding="utf-8"), old
     pictures = {path.name: path.read_bytes() for path in (kept.parent / "gallery").iterdir()}
-    assert pictures == {path.name: path.read_bytes() for path in (tmp_path / "gallery").iterdir()}, old
+    assert pictures == {path.name: path.read_bytes() for path in (page.parent / "gallery").iterdir()}, old
 
 
 @pytest.mark.parametrize(

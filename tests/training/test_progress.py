@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 import flowgraph as fg
-from flowgraph.training.progress import Bar, Lines, progress_callback
+from flowgraph.training.progress import Bar, Cell, Lines, progress_callback
+from tests.reports.wellformed import read
 
 X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
 
@@ -25,6 +26,42 @@ def test_a_terminal_gets_a_bar():
     train(False, callbacks=[bar])
     assert "20/20" in out.getvalue()
     assert "objective" in out.getvalue()
+
+
+class Notebook:
+    """What IPython.display has: cells that are shown, and renewed by their handles."""
+
+    def __init__(self):
+        self.shown = []
+
+    def display(self, what, display_id):
+        assert display_id
+        self.update(what)
+        return self
+
+    def update(self, what):
+        self.shown.append(what._repr_html_())
+
+
+def test_a_notebook_gets_a_bar_without_widgets(monkeypatch):
+    notebook = Notebook()
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    bar = progress_callback(None, Console(file=io.StringIO(), force_jupyter=True))
+    assert isinstance(bar, Cell)
+    train(False, callbacks=[bar])
+    assert '<progress value="0" max="20">' in notebook.shown[0]
+    assert '<progress value="20" max="20">' in notebook.shown[-1]
+    assert "epoch 20/20: objective 0." in notebook.shown[-1]
+    assert not any(read(page).wrong for page in notebook.shown)
+    assert len(notebook.shown) <= 22
+
+
+def test_a_notebook_without_handles_goes_on(monkeypatch):
+    silent = Notebook()
+    silent.display = lambda what, display_id: None
+    monkeypatch.setitem(sys.modules, "IPython.display", silent)
+    train(False, callbacks=[Cell()])
 
 
 def test_a_log_gets_a_line_for_every_tenth(caplog):

@@ -11,6 +11,7 @@ from typing import Any
 
 import flowgraph as fg
 from flowgraph.box import Box, Leaf
+from flowgraph.rendering.function_curve import curves_of
 
 MODULES = (
     "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.experiment", "flowgraph.search",
@@ -140,8 +141,12 @@ def _declared(cls: type[Box]) -> list[str]:
     formulas = {"value": cls.formula, "derivative": cls.derivative}
     lines = [f":{word}: :math:`{formula}`" for word, formula in formulas.items() if formula]
     if cls.examples is not None:
-        lines += ["", f".. image:: /gallery/{cls.__name__}.svg", f"   :alt: {cls.__name__} as a graph"]
+        lines += ["", f".. image:: /gallery/{cls.__name__}.svg", f"   :alt: {_drawn_as(cls)}"]
     return [*lines, ""]
+
+
+def _drawn_as(cls: type[Box]) -> str:
+    return f"{cls.__name__}{': value and derivative' if curves_of(cls)[1] else ' as a graph'}"
 
 
 def _index(title: str, text: str, names: Iterable[str]) -> str:

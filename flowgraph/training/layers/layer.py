@@ -14,6 +14,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.naming import current_scope, reopened
 from flowgraph.errors import ShapeError, UsageError
+from flowgraph.training.display import cell_html, parameters_table
 
 
 class Layer:
@@ -37,6 +38,9 @@ class Layer:
             raise ShapeError(f"{who}: found {x.title} of shape {x.shape}, needs {axes} axes")
         with reopened(self.scope):
             yield
+
+    def _repr_html_(self) -> str:
+        return cell_html(self, None, parameters_table(self.parameters))
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{(one.name or '').rpartition('/')[2]} {one.value.shape}" for one in self.parameters)

@@ -1,0 +1,76 @@
+"""Which command prints the figures of a page, and where the page tells them.
+
+A page holds what is said between `<!-- measured: NAME -->` and `<!-- end of NAME -->`; `python -m benchmarks all`
+writes it there. What was measured stands in docs/measured.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quoting import texts
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MEASURED = ROOT / "docs" / "measured.json"
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """One command, the options that it is run with, and what one page says of its numbers.
+
+    `quick` are the further options of a quick run. The numbers are the last line that the command prints, JSON, or the
+    file of this name in its folder `--out`; `keep` makes of them what docs/measured.json holds.
+    """
+
+    page: str
+    command: tuple[str, ...]
+    say: Callable[[Any, str], str]
+    quick: tuple[str, ...] = ()
+    file: str = ""
+    keep: Callable[[Any], Any] = lambda numbers: numbers
+
+
+STEP = ("mlp_step", "--dtypes", "float32", "--no-memory")
+
+QUOTES: dict[str, Quoted] = {
+    "overhead": Quoted("README.md", ("overhead",), texts.overhead),
+    "mlp_step": Quoted("README.md", STEP, texts.mlp_step, ("--quick",), "mlp_step.json"),
+    "functional_calls": Quoted("docs/functions.md", ("functional_calls",), texts.functional_calls),
+    "loops": Quoted("docs/loops.md", ("loops",), texts.loops),
+    "rendering": Quoted("docs/rendering.md", ("rendering",), texts.rendering, ("--quick",)),
+    "page_frames": Quoted("docs/rendering.md", ("page_frames",), texts.page_frames),
+    "checking": Quoted("README.md", ("checking",), texts.checking, keep=texts.condensed),
+}
+"""By name, in the order in which they are measured."""
+
+
+def measured() -> dict[str, Any]:
+    """What docs/measured.json holds: by name the date, the machine, the command and the numbers."""
+    return dict(json.loads(MEASURED.read_text(encoding="utf-8"))) if MEASURED.exists() else {}
+
+
+def text_of(name: str, entry: Any) -> str:
+    """What the page says of a measurement."""
+    busy = f", a load of {entry['load']:.1f}" if entry["load"] > 1 else ""
+    machine = f"Measured on {entry['date']} ({entry['processor']}, {entry['cores']} cores{busy})"
+    return QUOTES[name].say(entry["numbers"], machine)
+
+
+def block(name: str) -> re.Pattern[str]:
+    """The place in a page where a measurement is told."""
+    return re.compile(rf"(?<=<!-- measured: {name} -->\n).*?(?=<!-- end of {name} -->)", re.S)
+
+
+def write(name: str, entry: Any) -> None:
+    """Tell a measurement in its page."""
+    path = ROOT / QUOTES[name].page
+    page = path.read_text(encoding="utf-8")
+    told, count = block(name).subn(lambda found: f"\n{text_of(name, entry)}\n\n", page)
+    if count != 1:
+        raise SystemExit(f"{QUOTES[name].page}: needs <!-- measured: {name} --> and <!-- end of {name} --> once")
+    path.write_text(told, encoding="utf-8")

@@ -1,0 +1,186 @@
+"""What a page says of the numbers that a benchmark has printed; `machine` says when and where they were measured."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import numpy as np
+
+Numbers = dict[str, Any]
+WIDTH = 120
+
+
+def overhead(found: Numbers, machine: str) -> str:
+    """Time per box beside peers."""
+    base = found["flowgraph"]
+    peers = [f"{name} {times_text(found[name] / base)}" for name in ("micrograd", "torch", "autograd") if name in found]
+    anew = times_text(found["flowgraph, built anew"] / base)
+    return _prose(
+        f"{machine}: the same chain took {_listed(peers)} times as long as a graph of flowgraph that stands "
+        f"({base:.2f} µs a box). Building it anew in each call, as the peers do, costs flowgraph {anew} times its run: "
+        f"build once, run often."
+    )
+
+
+def mlp_step(found: Numbers, machine: str) -> str:
+    """Microseconds of a training step by library."""
+    steps = found["steps"]["float32"]
+    heads = {"products": "products", "by hand": "by hand", "flowgraph": "flowgraph", "flowgraph native": "with numba",
+             "jax": "jax", "torch": "torch"}  # fmt: skip
+    peers = [name for name in heads if any(name in row for row in steps.values())]
+    lines = ["".join([" " * 24, *(f"{heads[name]:>12}" for name in peers)])]
+    for case, row in steps.items():
+        cells = (f"{row[name]['seconds'] * 1e6:12.1f}" if name in row else f"{'':12}" for name in peers)
+        lines.append("".join([f"{case:24}", *cells]))
+    told = [
+        f"{times_text(_mean_ratio(steps, 'jax', name))} times as long as {words}"
+        for name, words in (("flowgraph", "a plan in NumPy"), ("flowgraph native", "one through Numba"))
+    ]
+    return _joined(
+        _prose(f"{machine}, in float32, microseconds a step:"),
+        _code(lines),
+        _prose(
+            '"products" is the time of the matrix products alone, "by hand" the best NumPy we can write. In the '
+            f"geometric mean JAX takes {_listed(told)}. Numba takes seconds to compile a plan, once."
+        ),
+    )
+
+
+def functional_calls(found: Numbers, machine: str) -> str:
+    """Microseconds of a call of a gradient, and the growth of the process."""
+    lines = [f"{'':36}{'flowgraph':>10}{'autograd':>10}"]
+    for idiom, row in found.items():
+        cells = (f"{row['microseconds'][name]:10.0f}" for name in ("flowgraph", "autograd"))
+        lines.append(f"{idiom:36}{''.join(cells)}")
+    most = max(0.0, *(grown for row in found.values() for grown in row["megabytes"].values()))
+    return _joined(
+        _prose(
+            f"{machine}, a call took, in microseconds, for networks of 10-16-3 units with 32 examples and of "
+            f"784-100-10 with 256:"
+        ),
+        _code(lines),
+        _prose(f"In a thousand calls with numbers that never come again no process grew by more than {most:.1f} MB."),
+    )
+
+
+def loops(found: Numbers, machine: str) -> str:
+    """Milliseconds of loops beside peers."""
+    lines = ["| loop | contender | first call | per call |", "| --- | --- | --- | --- |"]
+    for case, row in found["cases"].items():
+        for place, (peer, one) in enumerate(row.items()):
+            name = "" if place else case
+            lines.append(f"| {name} | {peer} | {number_text(one['first'])} | {number_text(one['call'])} |")
+    growths = [value for row in found["growth"].values() for value in row.values()]
+    return _joined(
+        _prose(f"{machine}, in milliseconds for the loss and its gradients, float64, one thread:"),
+        "\n".join(lines),
+        _prose(
+            'The import of JAX and of PyTorch is in their first "first call". The first call of flowgraph less a '
+            f"later one took {min(growths):.0f} to {max(growths):.0f} ms, for 30 steps as for 30,000."
+        ),
+    )
+
+
+def rendering(found: Numbers, machine: str) -> str:
+    """Seconds of the processor, bytes and shape of pictures beside peers."""
+    tools = ["flowgraph", "flowgraph, scopes", "Graphviz alone", "torchviz", "torchview", "Netron"]
+    lines = [f"| | {' | '.join(tools)} |", f"|{' --- |' * (len(tools) + 1)}"]
+    told = []
+    for case, row in found.items():
+        if set(row) == {"flowgraph"}:
+            told.append(f"{case} {row['flowgraph']['cpu']:.2f} s")
+        else:
+            lines.append(f"| {case} | {' | '.join(_drawn(row.get(tool), tool != 'Netron') for tool in tools)} |")
+    head = f"{machine}, of Netron the seconds of the clock until its page shows the graph; "
+    head += '"none" is no picture in 60 s of the clock:'
+    return _joined(_prose(head), "\n".join(lines), _prose(f"Every box of larger graphs: {_listed(told)}."))
+
+
+def _drawn(one: Any, shaped: bool) -> str:
+    if one is None:
+        return ""
+    if "failed" in one:
+        return "none"
+    long, short = sorted((one["width"], one["height"]), reverse=True)
+    aspect = f", 1:{number_text(long / short)}" if short and shaped else ""
+    return f"{one['cpu']:.2f} s, {one['bytes'] / 1e6:.2f} MB{aspect}"
+
+
+def page_frames(found: Numbers, machine: str) -> str:
+    """Milliseconds of a frame in the page, by what is done."""
+    kinds = ("pan", "zoom", "hover", "module")
+    lines = ["| boxes | pan | zoom | hover | close and open a module |", "| --- | --- | --- | --- | --- |"]
+    for boxes, row in found.items():
+        cells = (f"{row[kind][0]:.1f} / {row[kind][1]:.1f}" for kind in kinds)
+        lines.append(f"| {int(boxes):,} | {' | '.join(cells)} |")
+    head = f"{machine}, milliseconds of a frame in headless Chromium, median / 95 %; one at 60 Hz has 16.7:"
+    return _joined(_prose(head), "\n".join(lines))
+
+
+def checking(found: Numbers, machine: str) -> str:
+    """Mistakes that each checker sees in the catalogue, by family, and its false alarms."""
+    counts = found["counts"]
+    families = [family for family in counts if family != "ok"]
+    wrong = sum(counts[family] for family in families)
+    heads = [*(f"{family} ({counts[family]})" for family in families), f"caught of {wrong}"]
+    heads += [f"alarms of {counts['ok']}", "calls", "median s"]
+    lines = ["".join([f"{'checker':22}", *(f"{head:>{len(head) + 2}}" for head in heads)])]
+    for name, row in found["checkers"].items():
+        caught = [row["caught"].get(family, 0) for family in families]
+        cells = [*map(str, [*caught, sum(caught), row["alarms"], row["calls"]]), f"{row['median']:.3f}"]
+        parts = (f"{cell:>{len(head) + 2}}" for cell, head in zip(cells, heads, strict=True))
+        lines.append(f"{name:22}{''.join(parts)}")
+    return _joined(
+        _code(lines),
+        _prose(
+            f"{machine}. Mistakes: V wrong values at the example, S shapes, R wrong in another regime only, E far "
+            f"below usual tolerances, C broken contract, 2 second derivatives; alarms are those on right operations. "
+            f"Calls of `fprop` and seconds of the processor are medians."
+        ),
+    )
+
+
+def condensed(found: Numbers) -> Numbers:
+    """Of the checkers the counts, in place of the seconds and calls of every entry."""
+    checkers = {
+        name: {
+            "caught": row["caught"],
+            "alarms": len(row["alarms"]),
+            "calls": int(np.median(row["calls"])),
+            "median": float(np.median(row["seconds"])),
+        }
+        for name, row in found["checkers"].items()
+    }
+    return {"counts": found["counts"], "checkers": checkers}
+
+
+def number_text(number: float) -> str:
+    """A number to three digits: 0.042, 1.86, 1,936."""
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def times_text(ratio: float) -> str:
+    """How many times: 1.37, 5.9, 22."""
+    return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def _mean_ratio(steps: Numbers, one: str, other: str) -> float:
+    ratios = [row[one]["seconds"] / row[other]["seconds"] for row in steps.values() if one in row and other in row]
+    return float(np.exp(np.mean(np.log(ratios))))
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _prose(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _code(lines: list[str]) -> str:
+    return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(parts)
