@@ -111,7 +111,8 @@ SHOWN = {
 TEXT_ALONE = {
     "Box": "its text is one line, and `fg.Graph(box)` draws it",
     "Derived": "a function, whose text names what it is the derivative of",
-    "CustomVjp": "a function", "TestSet": "stays closed",
+    "CustomVjp": "a function", "Mapped": "a function, whose text names what it maps", "TestSet": "stays closed",
+    "Exercise": "its text is the task",
     "GraphModule": "PyTorch shows its modules",
     "FlowgraphClassifier": "scikit-learn shows it", "FlowgraphRegressor": "scikit-learn shows it",
     "Trainer": "its history shows itself",

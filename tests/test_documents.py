@@ -30,7 +30,11 @@ def blocks(page):
 SLOW = {"gradient-tests-in-ci.md"}
 """Pages that check functions of every framework, in several seconds."""
 
-MARKED = [pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else ()) for page in PAGES]
+MARKED = [
+    pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else ())
+    for page in PAGES
+    if page.name != "gallery.md"  # the lines of its boxes are tried in tests/rendering/test_box_code.py
+]
 
 
 @pytest.mark.parametrize("page", MARKED, ids=lambda page: page.relative_to(ROOT).as_posix().removeprefix("docs/"))

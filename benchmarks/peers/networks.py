@@ -97,6 +97,15 @@ def long_rows(dtype: str, rows: int = 4096, width: int = 512) -> Network:
     return Network(fg.mean(h), make.parameters, {"x": make.rng.standard_normal((rows, width)).astype(dtype)})
 
 
+def lookups(dtype: str, words: int = 10_000, width: int = 32, batch: int = 32, length: int = 4) -> Network:
+    """The mean of the scores of a few words, by their vectors; without decay, so that most of the table stays."""
+    make = _Maker(dtype)
+    x, y = fg.Input("x", shape=("N", length), dtype=int), fg.Input("y", shape=("N",), dtype=int)
+    scores = (make("E", (words, width), 1)[x] @ make("W", (width, CLASSES), width)).mean(axis=1)
+    fed = {"x": make.rng.integers(0, words, (batch, length)), "y": make.rng.integers(0, CLASSES, batch)}
+    return Network(fg.mean(fg.SoftmaxCrossEntropy(scores, y)), make.parameters, fed)
+
+
 class _Maker:
     """Makes the parameters of a network, and keeps them."""
 
@@ -156,6 +165,7 @@ STEPS: dict[str, Callable[..., Step]] = {
     "LeNet": lambda dtype, **options: sgd(lenet(dtype), **options),
     "LSTM": lambda dtype, **options: sgd(lstm(dtype), **options),
     "attention": lambda dtype, **options: sgd(attention(dtype), **options),
+    "lookups 10000x32": lambda dtype, **options: sgd(lookups(dtype), **options),
     "elementwise 4096x512": lambda dtype, **options: sgd(long_rows(dtype), **options),
 }
 """Training steps by name: a function of the dtype and of options of `fg.compile` gives the plan and a call of it."""

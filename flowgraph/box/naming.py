@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,11 +19,8 @@ from flowgraph.printable import why_not_a_name
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
-_places: dict[int, tuple[CodeType, list[tuple[int | None, ...]]]] = {}
-"""For code that built boxes, by its identity: hashing code takes longer than building a box."""
-
-_MOST_PLACES = 1000
-"""Of code objects whose places are kept: code that is made anew for each call must not pile up."""
+_places: dict[int, tuple[weakref.ref[CodeType], list[tuple[int | None, ...]]]] = {}
+"""For code that built boxes, by its identity as long as it lives: hashing code takes longer than building a box."""
 
 _scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
 
@@ -49,12 +47,17 @@ def users_line() -> Line:
 def _expression(code: CodeType, instruction: int) -> tuple[int, ...]:
     """The place of the expression that an instruction belongs to; () where Python keeps none."""
     known = _places.get(id(code))
-    if known is None or known[0] is not code:
-        if len(_places) > _MOST_PLACES:
-            _places.clear()
-        known = _places[id(code)] = code, list(code.co_positions())
+    if known is None or known[0]() is not code:
+        forget = functools.partial(_forget, id(code))
+        known = _places[id(code)] = weakref.ref(code, forget), list(code.co_positions())
     place = known[1][instruction // 2]
     return () if None in place else place  # type: ignore[return-value]
+
+
+def _forget(place: int, code: weakref.ref[CodeType]) -> None:
+    """Let go of the places of code that is gone, unless other code has come to stand there."""
+    if place in _places and _places[place][0] is code:
+        del _places[place]
 
 
 def is_inside_flowgraph(path: str) -> bool:

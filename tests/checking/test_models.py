@@ -9,7 +9,7 @@ from flowgraph.training.mlp import HIDDEN
 rng = np.random.default_rng(11)
 X, X_TEST = rng.normal(size=(3, 3)), rng.normal(size=(2, 3))
 LABELS, SIGNS, SHARES = np.array([0, 2, 1]), np.array([1.0, -1.0, 1.0]), rng.uniform(0.1, 0.9, (3, 2))
-BUDGET = 4_000
+BUDGET = 8_000
 
 
 def passes(graph, order=2, **feeds):

@@ -166,7 +166,7 @@ def test_the_table_counts_parameters_and_operations(net):
     assert text.splitlines()[-1].split()[:2] == [str(len(net)), "boxes"]
     assert " 12 " in text.splitlines()[-1]
     assert repr(net) == "<Graph of 10 boxes: mean>"
-    assert repr(net.fprop(x=X)) == "<Run of <Graph of 10 boxes: mean>>"
+    assert repr(net.fprop(x=X)) == "<Run of <Graph of 10 boxes: mean>, N = 2>"
     assert repr(net.fprop(x=X).bprop()) == "<Grads of W, b>"
 
 
