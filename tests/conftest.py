@@ -28,7 +28,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 UNMEASURED = frozenset(f"test_{name}.py" for name in (
-    "decompositions", "devices", "every_batch", "forward_mode", "framework_modules", "roughness", "scale",
+    "decompositions", "devices", "edges", "effort", "every_batch", "forward_mode", "framework_modules", "models",
+    "replay", "roughness", "scale", "strategies", "textbook", "what_was_checked",
 ))  # fmt: skip
 """Files of tests whose lines of the package other tests run too; measuring takes 70 % more time."""
 MANY, MEASURED = 12, 4

@@ -37,6 +37,7 @@ MARKED = [
 ]
 
 
+@pytest.mark.no_cover  # what pages show has tests of its own
 @pytest.mark.parametrize("page", MARKED, ids=lambda page: page.relative_to(ROOT).as_posix().removeprefix("docs/"))
 def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

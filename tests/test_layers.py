@@ -87,11 +87,17 @@ def test_what_is_above_is_seen(tmp_path):
     assert list(imported(ast.parse(code))) == ["plan.bind", "rendering"]
 
 
+@functools.cache
+def names_imported(tree):
+    """The same at once, which is asked for again for each edge."""
+    return tuple(imported(tree))
+
+
 def circle_in(trees, left_out=()):
     """Files that import each other in a circle, where there are any; `trees` has the code of each by dotted name."""
     imports = {}
     for file, tree in trees.items():
-        files = (name if name in trees else name.rpartition(".")[0] for name in imported(tree))
+        files = (name if name in trees else name.rpartition(".")[0] for name in names_imported(tree))
         imports[file] = {each for each in files if each in trees and each != file and (file, each) not in left_out}
     try:
         TopologicalSorter(imports).prepare()

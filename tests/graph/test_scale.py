@@ -42,13 +42,13 @@ def test_a_layer_cake_of_300_diamonds():
     assert graph.fprop().bprop()[w] == 1.0
 
 
-def test_a_wide_sum_of_100_000_terms():
+def test_a_wide_sum_of_30_000_terms():
     w = fg.Parameter(np.ones(2), name="w")
-    terms = [np.negative(w) for _ in range(100_000)]
+    terms = [np.negative(w) for _ in range(30_000)]
     while len(terms) > 1:
         terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)] + terms[len(terms) // 2 * 2 :]
     run = fg.Graph(fg.sum(terms[0])).fprop()
-    np.testing.assert_array_equal(run.bprop()[w], [-100_000.0, -100_000.0])
+    np.testing.assert_array_equal(run.bprop()[w], [-30_000.0, -30_000.0])
 
 
 def test_a_box_with_100_000_children():
