@@ -32,8 +32,8 @@ UNMEASURED = frozenset(f"test_{name}.py" for name in (
     "replay", "roughness", "scale", "strategies", "textbook", "what_was_checked",
 ))  # fmt: skip
 """Files of tests whose lines of the package other tests run too; measuring takes 70 % more time."""
-MANY, MEASURED = 12, 4
-"""Of a test with so many cases, one in four is measured: all go through the same lines, but for the box at hand."""
+MANY, MEASURED = 12, 3
+"""Of a test with so many cases, one in three is measured: all go through the same lines, but for the box at hand."""
 
 
 def pytest_addoption(parser):

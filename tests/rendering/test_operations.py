@@ -7,7 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box import Box
-from flowgraph.rendering.gallery import _drawn, box_graph
+from flowgraph.rendering.gallery import box_graph, topics
 from flowgraph.rendering.operations import operation
 
 a = fg.Input("a", shape=("N", 4, 5, 6))
@@ -48,6 +48,6 @@ def test_a_power_of_what_has_no_short_name() -> None:
 
 
 def test_no_box_shows_keyword_arguments() -> None:
-    boxes = [box for _, cls in _drawn() for box in box_graph(cls).boxes if box.children]
+    boxes = [box for topic in topics() for _, cls in topic.boxes for box in box_graph(cls).boxes if box.children]
     assert len(boxes) > 240
     assert not [words for box in boxes if "=" in (words := operation(box)).removeprefix(type(box).symbol)]
