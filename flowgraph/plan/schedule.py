@@ -256,17 +256,21 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
             and child.shape == box.shape
             and child.dtype == box.dtype
             and plan.orders.get(child) == plan.orders.get(box)
-            and not _aliased(plan, child, box.children)
+            and not _aliased(plan, child, box.children, writing.in_place)
             and (not plan.buffers[child].tile or box in local)
         ):
             return child
     return None
 
 
-def _aliased(plan: Schedule, child: Box, children: Sequence[Box]) -> bool:
-    """Whether another child is a view of the same buffer, so that writing over one would spoil the other."""
+def _aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequence[int]) -> bool:
+    """Whether writing over a child spoils another one: a view of its buffer, or the child itself at another place.
+
+    A sum x + x reads each element before it is written over; in x + x @ x the product reads those that are.
+    """
     buffer = plan.buffers[child]
-    others = [plan.buffers.get(plan.bases[other]) for other in children if other is not child]
+    read_on = [one for place, one in enumerate(children) if one is not child or place not in in_place]
+    others = [plan.buffers.get(plan.bases[other]) for other in read_on]
     return any(other is not None and _is_part(other, buffer) for other in others)
 
 

@@ -130,4 +130,13 @@ FOUND = [
     case("the same where one line has a number", [leaf("x", [[np.nan, 1.0], [-np.inf, np.nan]])],
          "v = np.nanargmax(x, axis=1)"),
     case("the sign of a NaN", [leaf("x", [np.nan, 0.0, -2.0])], "v = np.signbit(x * 0.5 - x)"),
+    case(
+        "a product of an array with itself, added to that array",
+        [leaf("x", [1.0, -0.5, 2.0], "input", "f4")],
+        "v = x[..., None] + x",
+        "w = v @ v + v",
+        outputs=("w",),
+    ),
+    case("the gradient of a product without axes", [leaf("x", [1.0, 2.0], "parameter")],
+         "v = np.tensordot(x, x, axes=[[0], [0]])"),
 ]  # fmt: skip

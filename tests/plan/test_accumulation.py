@@ -77,3 +77,23 @@ def test_a_product_that_is_read_twice_is_made_once(monkeypatch):
     plan = fg.compile([product + x, product * 2]).prepare(x=np.ones((3, 3)))
     assert plan.source.count(".dot(") == 1
     assert "add_product" not in plan.source
+
+
+PRODUCTS_OF_ITSELF = {
+    "x @ x + x": lambda x, y: x @ x + x,
+    "y + x @ y": lambda x, y: y + x @ y,
+    "x.T @ x + x": lambda x, y: x.T @ x + x,
+    "x @ x.T + x.T": lambda x, y: x @ x.T + x.T,
+    "x[::-1] @ y + x": lambda x, y: x[::-1] @ y + x,
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", PRODUCTS_OF_ITSELF)
+@pytest.mark.parametrize("size", [3, 401])  # in blocks, a large product reads rows that others have been added to
+def test_a_factor_is_not_written_over_by_the_sum(name, size, dtype, monkeypatch):
+    monkeypatch.setattr(accumulation, "LARGE", 1)
+    a = fg.Input("a", shape=(size,), dtype=dtype)
+    value = PRODUCTS_OF_ITSELF[name](np.add(a[:, None], a), np.multiply(a[:, None], a))
+    given = np.random.default_rng(0).normal(size=size).astype(dtype)
+    assert_agree(fg.compile(value)(a=given), fg.Graph(value).fprop(a=given).outputs[0], name, scale=size)

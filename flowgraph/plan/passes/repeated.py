@@ -61,7 +61,7 @@ def _columns(left: Box) -> Box | None:
     if isinstance(left, Transpose) and left.ndim == 2:
         return left.children[0]
     turned = left.children[0] if isinstance(left, Reshape) and left.ndim == 2 else None
-    if not isinstance(turned, Transpose) or turned.shape[0] != left.shape[0]:
+    if not isinstance(turned, Transpose) or turned.shape[:1] != left.shape[:1]:
         return None
     order = axes_of(turned, turned.axes, turned.ndim) if turned.axes is not None else ()
     return turned.children[0] if order == (turned.ndim - 1, *range(turned.ndim - 1)) else None
