@@ -72,6 +72,11 @@ def sizes_known(box: Box) -> bool:
     return all(isinstance(size, int) for spec in box.outputs for size in spec.shape)
 
 
+def all_sizes_known(box: Box) -> bool:
+    """Whether every size of the value and of what it is computed from is a number."""
+    return all(map(sizes_known, (box, *box.children)))
+
+
 def shape_of(box: Box) -> tuple[int, ...]:
     """The shape in numbers; -1 for a size that depends on values."""
     return tuple([size if isinstance(size, int) else -1 for size in box.shape])

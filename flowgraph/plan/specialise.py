@@ -14,7 +14,7 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
 from flowgraph.plan.provenance import of_shape
-from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
+from flowgraph.plan.rebuild import all_sizes_known, on_children, rebuild
 from flowgraph.shapes.size import evaluate
 
 
@@ -37,7 +37,7 @@ def specialise(graph: Graph, leaves: Mapping[Box, Box]) -> Graph:
 
 def in_numbers(box: Box) -> Box:
     """A box that follows the shape of a child becomes one with that shape as a setting, if it is known."""
-    if not sizes_known(box) or not all(map(sizes_known, box.children)):
+    if not all_sizes_known(box):
         return box
     if isinstance(box, CountLike):
         return Constant(box.dtype.type(count(box.children[0].shape, box.axis)))

@@ -21,8 +21,6 @@ Initialiser: TypeAlias = Callable[..., Array]
 def glorot_uniform(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
     """Uniform on [-b, b] with b = √6 / √(fan_in + fan_out).
 
-    `rng` is a seed or a NumPy generator; None draws differently every time.
-
     Parameters
     ----------
     fan_in : int

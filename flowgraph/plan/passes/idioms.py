@@ -21,7 +21,7 @@ from flowgraph.plan.blas import count_threads
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.passes.scalars import as_written
-from flowgraph.plan.rebuild import shape_of, sizes_known
+from flowgraph.plan.rebuild import all_sizes_known, shape_of, sizes_known
 from flowgraph.shapes.size import product
 
 _ONES = 4096
@@ -128,7 +128,7 @@ def product_with_weights(make: Builder, box: Box) -> Box | None:
     that is turned, of 256 by 64 numbers, it takes twice as long as with its copy.
     """
     left, right = box.children
-    if left.ndim < 3 or right.ndim != 2 or not _known(box) or box.dtype not in (np.float32, np.float64):
+    if left.ndim < 3 or right.ndim != 2 or not all_sizes_known(box) or box.dtype not in (np.float32, np.float64):
         return None
     *stack, between = shape_of(left)
     if count_threads() > 1 and _in_rows(left, left) and stack[-1] > 1:
@@ -137,10 +137,6 @@ def product_with_weights(make: Builder, box: Box) -> Box | None:
     if isinstance(right, Transpose) and math.prod(stack) >= _MANY * shape_of(right)[1]:
         return make.shared(MatMul(left, make.shared(Positive(right))))
     return None
-
-
-def _known(box: Box) -> bool:
-    return all(map(sizes_known, (box, *box.children)))
 
 
 LABELS: dict[type[Box], list[Any]] = {Subtract: [minus_one_hot]}

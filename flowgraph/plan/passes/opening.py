@@ -19,7 +19,7 @@ from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.lines import is_written
-from flowgraph.plan.rebuild import on_children, rebuild, sizes_known
+from flowgraph.plan.rebuild import all_sizes_known, on_children, rebuild
 from flowgraph.plan.specialise import in_numbers
 from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import Spec
@@ -41,7 +41,7 @@ def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: boo
     """
     if not box.children or has_rule(box):
         return box
-    if not symbolic and not all(map(sizes_known, (box, *box.children))):
+    if not symbolic and not all_sizes_known(box):
         return box
     inside = _built(box)
     if inside is None:

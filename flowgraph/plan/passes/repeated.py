@@ -15,7 +15,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import is_scalar, on_children, rebuild, shape_of, sizes_known
+from flowgraph.plan.rebuild import all_sizes_known, is_scalar, on_children, rebuild, shape_of
 from flowgraph.shapes.size import product
 
 _FLOATS = (np.float32, np.float64)
@@ -26,7 +26,7 @@ _MOST_TERMS = 8
 def product_of_repeated(make: Builder, box: Box) -> Box | None:
     """The product of a matrix whose rows are repeated is that of each row once, repeated."""
     left, right = box.children
-    if not isinstance(left, BroadcastTo) or left.ndim < 2 or right.ndim != 2 or not _known(box):
+    if not isinstance(left, BroadcastTo) or left.ndim < 2 or right.ndim != 2 or not all_sizes_known(box):
         return None
     shape = _aligned(left.children[0], left.ndim)
     if shape[-1] != left.shape[-1] or shape == left.shape:
@@ -42,7 +42,7 @@ def sum_with_repeated(make: Builder, box: Box) -> Box | None:
     if x is None or not isinstance(right, Reshape) or box.ndim != 2:
         return None
     repeated = right.children[0]
-    if not isinstance(repeated, BroadcastTo) or repeated.ndim < 3 or not _known(box) or not _is_float(box):
+    if not isinstance(repeated, BroadcastTo) or repeated.ndim < 3 or not all_sizes_known(box) or not _is_float(box):
         return None
     *first, count, columns = shape_of(repeated)
     source = _aligned(repeated.children[0], repeated.ndim)
@@ -70,7 +70,7 @@ def _columns(left: Box) -> Box | None:
 def sum_of_repeated(make: Builder, box: Any) -> Box | None:
     """Σ over what is repeated n times is n times the sum of what is there once."""
     (a,) = box.children
-    if not isinstance(a, BroadcastTo) or is_scalar(a.children[0]) or not _known(box) or not _is_float(box):
+    if not isinstance(a, BroadcastTo) or is_scalar(a.children[0]) or not all_sizes_known(box) or not _is_float(box):
         return None
     shape = _aligned(a.children[0], a.ndim)
     again = [axis for axis in box.axes(a.ndim) if shape[axis] == 1 != a.shape[axis]]
@@ -137,7 +137,9 @@ def _terms(a: Box, readers: dict[Box, int]) -> list[Box]:
 
 def _sums_rows(box: Any) -> bool:
     a = box.children[0]
-    return a.ndim > 2 and _known(box) and _is_float(box) and box.axes(a.ndim) == (a.ndim - 2,) and a.shape[-2] > 1
+    return (
+        a.ndim > 2 and all_sizes_known(box) and _is_float(box) and box.axes(a.ndim) == (a.ndim - 2,) and a.shape[-2] > 1
+    )
 
 
 def _is_product(box: Box) -> bool:
@@ -163,10 +165,6 @@ def _power(count: int) -> float:
 
 def _aligned(box: Box, ndim: int) -> tuple[Any, ...]:
     return (1,) * (ndim - box.ndim) + tuple(box.shape)
-
-
-def _known(box: Box) -> bool:
-    return all(map(sizes_known, (box, *box.children)))
 
 
 def _is_float(box: Box) -> bool:

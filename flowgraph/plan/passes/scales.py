@@ -14,7 +14,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import elements, is_scalar, on_children, placed, shape_of, sizes_known
+from flowgraph.plan.rebuild import all_sizes_known, elements, is_scalar, on_children, placed, shape_of
 
 _MOST_MOVES = 8
 _MOST_FACTORS = 16
@@ -82,7 +82,7 @@ def _work(graph: Graph) -> int:
 
 
 def _own_work(box: Box) -> int:
-    if isinstance(box, _VIEWS) or not all(map(sizes_known, (box, *box.children))):
+    if isinstance(box, _VIEWS) or not all_sizes_known(box):
         return 0
     return elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
 
