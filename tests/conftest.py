@@ -34,6 +34,8 @@ UNMEASURED = frozenset(f"test_{name}.py" for name in (
 """Files of tests whose lines of the package other tests run too; measuring takes 70 % more time."""
 MANY, MEASURED = 12, 3
 """Of a test with so many cases, one in three is measured: all go through the same lines, but for the box at hand."""
+WHOLE = ("box", "graph")
+"""Folders of tests in which every case is measured: every line of what they test has to be reached."""
 
 
 def pytest_addoption(parser):
@@ -53,7 +55,7 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_collection_modifyitems(config, items):
     cases = Counter(item.nodeid.partition("[")[0] for item in items)
     for item in items:
-        many = cases[item.nodeid.partition("[")[0]] >= MANY
+        many = cases[item.nodeid.partition("[")[0]] >= MANY and item.path.parent.name not in WHOLE
         if item.path.name in UNMEASURED or (many and crc32(item.nodeid.encode()) % MEASURED):
             item.add_marker(pytest.mark.no_cover)
     if config.getoption("--quick"):
