@@ -48,6 +48,17 @@ def test_the_sign_of_a_zero_excuses_nothing_else(made, found, exact):
     assert difference(made, found, exact) is not None
 
 
+def test_a_sum_that_overflows_may_be_added_in_more_digits():
+    x = fg.Parameter(np.array([[1e30, 1e30, -1e30]], np.float32), name="x")
+    sums = x @ np.array([[1e20], [1e20], [3e20]], np.float32)  # infinity less infinity, or less than any number
+    box = sums - sums @ np.array([[-1.0]], np.float32)
+    graph = fg.Graph(box)
+    with np.errstate(all="ignore"):
+        rounding = Rounding(graph, graph.fprop())
+        assert np.isnan(rounding.run[box])
+        assert rounding.difference(box, np.array([[-np.inf]], np.float32)) is None
+
+
 def outcome(path, program):
     """What a path yields for a program, and what it returns."""
     found, texts = path(Built(program, np.random.default_rng(0)), np.random.default_rng(0)), []
