@@ -139,4 +139,9 @@ FOUND = [
     ),
     case("the gradient of a product without axes", [leaf("x", [1.0, 2.0], "parameter")],
          "v = np.tensordot(x, x, axes=[[0], [0]])"),
+    case("a power that NumPy computes as a root", [leaf("p", [-np.inf, -0.0, 4.0], "parameter")], "v = p ** 1.5",
+         "w = p ** 0.5", outputs=("v", "w")),
+    case("the same of a number", [leaf("p", -np.inf, "parameter")], "v = p ** 0.5"),
+    case("a section of a new value that is less than a parameter", [leaf("p", np.ones((2, 3)), "parameter", "f4")],
+         "v0 = p * -1", "v1 = np.diff(v0, axis=0)"),
 ]  # fmt: skip
