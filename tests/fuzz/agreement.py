@@ -21,6 +21,9 @@ from flowgraph.plan.passes.opening import open_composites
 from flowgraph.plan.specialise import concrete_leaves, specialise
 
 RUNS = 8
+MORE_RUNS = 64
+"""Runs where a value differs from all of a few: of a sine of 1e8 in float32 every rounding gives another number."""
+
 EXACT_RUNS = 32
 """Runs of a program whose numbers are exact: nothing is rounded, and what a plan may change is the sign of a zero."""
 
@@ -40,7 +43,7 @@ class Rounding:
         self.graph = graph
         self.run = run
         self.exact = exact
-        self._samples: list[dict[Any, Any] | None] | None = None
+        self._samples: list[dict[Any, Any] | None] = []
 
     def difference(self, box: Any, found: Any) -> str | None:
         """What is wrong with a value that another path found for a box; None where rounding explains it."""
@@ -52,17 +55,23 @@ class Rounding:
         plain = disagreement(found, needed, ())
         if plain is None:
             return plain
-        samples = [sample[box] for sample in self.samples() if sample is not None]
-        if len(samples) < len(self.samples()) // 2:
-            return None  # a matrix that is singular to rounding: some of these runs raise
-        return disagreement(found, needed, samples)
+        for number in (EXACT_RUNS,) if self.exact else (RUNS, MORE_RUNS):
+            runs = self.samples(number)
+            samples = [sample[box] for sample in runs if sample is not None]
+            if len(samples) < len(runs) // 2:
+                return None  # a matrix that is singular to rounding: some of these runs raise
+            plain = disagreement(found, needed, samples)
+            if plain is None:
+                return None
+        return plain
 
-    def samples(self) -> list[dict[Any, Any] | None]:
-        """The values of the outputs in runs with other rounding, None for a run that raised."""
-        if self._samples is None:
+    def samples(self, number: int) -> list[dict[Any, Any] | None]:
+        """The values of the outputs in so many runs with other rounding, None for a run that raised."""
+        if len(self._samples) < number:
             inner, given = self._opened()
-            runs = range(1, 2 * EXACT_RUNS, 2) if self.exact else range(RUNS)
-            self._samples = [self._sample(inner, given, np.random.default_rng(i), i) for i in runs]
+            for i in range(len(self._samples), number):
+                sample = 2 * i + 1 if self.exact else i
+                self._samples.append(self._sample(inner, given, np.random.default_rng(sample), sample))
         return self._samples
 
     def _opened(self) -> tuple[fg.Graph, dict[Any, Any]]:
