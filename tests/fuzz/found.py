@@ -142,6 +142,8 @@ FOUND = [
     case("a power that NumPy computes as a root", [leaf("p", [-np.inf, -0.0, 4.0], "parameter")], "v = p ** 1.5",
          "w = p ** 0.5", outputs=("v", "w")),
     case("the same of a number", [leaf("p", -np.inf, "parameter")], "v = p ** 0.5"),
+    case("the shape of what cannot be computed", [leaf("x", [1.0, 2.0], named=True)], "v = np.max(2 * x, axis=-1)",
+         "w = np.ones_like(v) * x"),
     case("a section of a new value that is less than a parameter", [leaf("p", np.ones((2, 3)), "parameter", "f4")],
          "v0 = p * -1", "v1 = np.diff(v0, axis=0)"),
 ]  # fmt: skip
