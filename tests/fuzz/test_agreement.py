@@ -75,6 +75,21 @@ def test_a_choice_that_is_left_open_is_not_compared():
     assert outcome(outside.autograd, open_choice) == ([], SKIPPED)
 
 
+def test_where_kinks_meet_a_product_of_slopes_may_be_no_slope():
+    pytest.importorskip("jax", reason="JAX is not installed")
+    kinks = case(
+        "kinks", [leaf("x", [1.0, -1.0, 0.5])], "v0 = np.max(x * x, axis=-1)", "v1 = np.clip(v0 - x, 0.25, 2.0)",
+        "v2 = np.ediff1d(v1)", "v3 = v2[None, 0]"
+    )  # fmt: skip
+    assert outcome(outside.jax, kinks) == ([], None)
+
+
+def test_what_is_exact_here_may_be_rounded_by_another_formula():
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    quotient = case("quotient", [leaf("x", 0.8935124518717775)], "v0 = x / x", "v1 = (v0 / 0.25) * 3e10")
+    assert outcome(outside.torch, quotient) == ([], None)
+
+
 @pytest.mark.parametrize("wrong", [False, True])
 def test_elements_that_tie_may_share_a_slope_otherwise(wrong, monkeypatch):
     """Ours goes to one of them, autograd's to another; a slope that no point near by has is a mistake."""
