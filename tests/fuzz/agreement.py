@@ -85,7 +85,7 @@ class Rounding:
     def _sample(
         self, inner: fg.Graph, given: dict[Any, Any], rng: np.random.Generator, sample: int
     ) -> dict[Any, Any] | None:
-        values = dict(given)
+        values = {box: _of_other_nans(value, rng) if sample % 2 else value for box, value in given.items()}
         with np.errstate(all="ignore"):
             for box in inner.boxes:
                 if box in values:
@@ -99,6 +99,14 @@ class Rounding:
                 except Exception:
                     return None
         return {box: values[made] for box, made in zip(self.graph.outputs, inner.outputs, strict=True)}
+
+
+def _of_other_nans(value: Any, rng: np.random.Generator) -> Any:
+    """A value with the signs of its NaNs drawn by lot: a parameter becomes one, and which it is carries no meaning."""
+    array = np.asarray(value) if not isinstance(value, tuple) else np.zeros(0)
+    if array.dtype.kind != "f" or not np.isnan(array).any():
+        return value
+    return np.where(np.isnan(array) & (rng.random(array.shape) < 0.5), -array, array)[()]
 
 
 def resigned(box: Any, children: Sequence[Any], rng: np.random.Generator) -> Any:
