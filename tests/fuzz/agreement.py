@@ -123,7 +123,8 @@ def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, sample: i
         return box.value[()]
     if isinstance(box, Elementwise):
         value = np.asarray(box.fprop(*children))[()]
-        return _move(value, rng, None if elsewhere else _exact(box, value, children), sample)
+        exact = None if elsewhere else _exact(box, value, children)
+        return _move(value, rng, exact, sample, _coarseness(box, value, children))
     if _only_moves(box, children):
         value = box.fprop(*children)
         parts = value if isinstance(value, tuple) else (value,)
@@ -200,7 +201,15 @@ def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
     return None
 
 
-def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
+def _coarseness(box: Any, value: Any, children: Sequence[Any]) -> float:
+    """How many units of the value the steps inside a box may round by: float32 ones where only the result is wider."""
+    if value.dtype.kind != "f" or ufunc_of(box) is not None:
+        return 1.0
+    units = [float(np.finfo(c.dtype).eps) for c in map(np.asarray, children) if c.dtype.kind == "f"]
+    return max([1.0, *(unit / float(np.finfo(value.dtype).eps) for unit in units)])
+
+
+def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int, coarseness: float = 1.0) -> Any:
     """Numbers moved by a few units in the last place, but for exact ones; in every second sample signs of 0 and NaN."""
     if isinstance(value, tuple) or np.asarray(value).dtype.kind not in "fc":
         return value
@@ -210,7 +219,7 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
     new = []
     for part in parts:
         size = part if array.dtype.kind == "f" else np.where(np.isfinite(array), np.abs(array), part)
-        step = size * (UNITS * info.eps * rng.uniform(-1, 1, part.shape)).astype(part.dtype)
+        step = size * (UNITS * coarseness * info.eps * rng.uniform(-1, 1, part.shape)).astype(part.dtype)
         tiny = np.abs(part) < info.tiny * 4  # a relative step would vanish there
         step = np.where(tiny & (part != 0), rng.integers(-4, 5, part.shape) * info.smallest_subnormal, step)
         step = np.where(np.isfinite(part), step, 0)

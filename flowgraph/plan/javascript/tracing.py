@@ -115,7 +115,6 @@ class Lines:
 
     def __init__(self) -> None:
         self.statements: dict[str, str] = {}
-        self.of_arrays = True
 
     def keep(self, pattern: str, operands: list[Any], of: np.dtype[Any]) -> Number:
         """A name for the value of an expression."""
@@ -150,8 +149,6 @@ class Lines:
         if result.kind not in "fiub":
             raise Untranslatable(f"{ufunc.__name__} of dtype {result}")
         name = ufunc.__name__
-        if name == "power" and self.of_arrays and _written(operands[1]) == "0.5":
-            return self.call(np.sqrt, operands[:1])  # as NumPy does: at -inf it is NaN, and the power is infinite
         kinds = {one.kind for one in read}
         table = _OF_TRUTH if kinds == {"b"} else _OF_WHOLE if kinds <= set("iub") else {}
         pattern = table.get(name) or _UFUNCS.get(name)
@@ -276,7 +273,6 @@ def _operand(
 
 
 def _traced(box: Box, lines: Lines, operands: Sequence[Any]) -> Any:
-    lines.of_arrays = box.shape != ()
     with np.errstate(all="ignore"):
         result = box.fprop(*operands)
     if isinstance(result, Number) and result.dtype == box.dtype:

@@ -66,8 +66,6 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
         return of_method(*inputs, **keywords)
     if "axis" in keywords or "keepdims" in keywords:
         raise NoTwinError(f"it calls {ufunc.__name__} with axis=, which JAX does not have")
-    if ufunc is np.power and type(inputs[1]) in _SCALARS and inputs[1] == 0.5 and jnp.ndim(inputs[0]):
-        return jnp.sqrt(in_dtypes_of(ufunc, inputs, keywords.get("dtype"))[0])  # as NumPy does: at -inf it is NaN
     return twin(*in_dtypes_of(ufunc, inputs, keywords.get("dtype")))
 
 
