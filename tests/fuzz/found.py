@@ -147,6 +147,8 @@ FOUND = [
          "v = fg.BinaryCrossEntropy.apply(i, t)"),
     case("the sign of a parameter that became NaN", [leaf("p", -0.0, "parameter")], "v = (p * p) / p",
          "w = np.signbit(p)", outputs=("w", "v")),
+    case("an array and its transposed view in one chain of tiles", [leaf("p", np.ones((3, 3)), "parameter", "f4")],
+         "v0 = p.T @ p", "v1 = v0.T", "v2 = np.multiply(v1, v0)"),
     case("the shape of what cannot be computed", [leaf("x", [1.0, 2.0], named=True)], "v = np.max(2 * x, axis=-1)",
          "w = np.ones_like(v) * x"),
     case("a section of a new value that is less than a parameter", [leaf("p", np.ones((2, 3)), "parameter", "f4")],
