@@ -34,8 +34,22 @@ def _method(function: Callable[..., Any]) -> _Method:
         made: Made = function(self, *arguments, **settings)
         return made
 
-    method.__name__, method.__doc__ = function.__name__, f"np.{function.__name__} of the box."
+    method.__name__, method.__doc__ = function.__name__, _METHOD.format(name=function.__name__)
     return method
+
+
+_METHOD = """np.{name} of the box.
+
+Parameters
+----------
+*arguments, **settings
+    Those of `np.{name}` after the array.
+
+Returns
+-------
+Box
+    The box that `np.{name}(box, ...)` builds.
+"""
 
 
 class ArrayMethods(Node, Operators[Made]):
@@ -64,7 +78,7 @@ class ArrayMethods(Node, Operators[Made]):
 
     @property
     def size(self) -> int | Size:
-        """The number of elements: an int, or a Size where it follows the batch."""
+        """The number of elements: an int, or a `Size` such as 784*N where it depends on a named axis."""
         return product(self.shape)
 
     @property
@@ -119,32 +133,98 @@ class ArrayMethods(Node, Operators[Made]):
     astype = _method(np.astype)
 
     def reshape(self, *shape: Any, **settings: Any) -> Made:
-        """np.reshape of the box; sizes may be given one by one."""
+        """np.reshape of the box.
+
+        Parameters
+        ----------
+        *shape : int or tuple of int
+            The new shape, as a tuple or one size at a time; one size may be -1.
+        **settings
+            Those of `np.reshape`, such as `order`.
+
+        Returns
+        -------
+        Box
+            The same elements in that shape.
+        """
         return self._made_by(np.reshape, shape[0] if len(shape) == 1 else shape, **settings)
 
     def transpose(self, *axes: Any) -> Made:
-        """np.transpose of the box; axes may be given one by one."""
+        """np.transpose of the box.
+
+        Parameters
+        ----------
+        *axes : int or tuple of int
+            The order of the axes, as a tuple or one at a time; by default reversed.
+
+        Returns
+        -------
+        Box
+            The same elements with permuted axes.
+        """
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
         return self._made_by(np.transpose, order)
 
     def compress(self, condition: Any, axis: Any = None) -> Made:
-        """np.compress of the box."""
+        """np.compress of the box.
+
+        Parameters
+        ----------
+        condition : array_like of bool, shape (n,)
+            Which slices to keep.
+        axis : int, optional
+            The axis of the slices; by default the box is flattened.
+
+        Returns
+        -------
+        Box
+            The slices that are kept.
+        """
         return cast(Made, np.compress(condition, cast(Any, self), axis=axis))
 
     def nonzero(self) -> tuple[Made, ...]:
-        """np.nonzero of the box: the places along each axis."""
+        """np.nonzero of the box.
+
+        Returns
+        -------
+        tuple of Box
+            For each axis the indices of the elements that are not zero.
+        """
         return cast("tuple[Made, ...]", np.nonzero(cast(Any, self)))
 
     def copy(self) -> Made:
-        """The box itself, which nothing changes."""
+        """The box itself, which is immutable.
+
+        Returns
+        -------
+        Box
+            The same object.
+        """
         return cast(Made, self)
 
     def item(self, *place: Any) -> NoReturn:
-        """Refused: a box has no value before a run."""
+        """Refuse: a box has no value before a run.
+
+        Parameters
+        ----------
+        *place : int
+            Not read.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
         self._refuse("item()", _AS_A_NUMBER, ".item()")
 
     def tolist(self) -> NoReturn:
-        """Refused: a box has no value before a run."""
+        """Refuse: a box has no value before a run.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
         self._refuse("tolist()", "iterate over the box itself: [one for one in box]", ".tolist()")
 
     def __getitem__(self, index: object) -> Made:

@@ -50,14 +50,43 @@ class Elementwise(Box, abstract=True):
     """
 
     def infer(self, *specs: Any) -> Spec:
-        """The broadcast shape, the dtype of a trial fprop on one element."""
+        """The shapes of the children broadcast together, and the dtype of a trial fprop on one element.
+
+        Parameters
+        ----------
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec
+            Shape and dtype of the value.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes do not broadcast.
+        """
         shape = broadcast([spec.shape for spec in specs])
         if shape is None:
             raise self.shape_error("the shapes of the children do not broadcast")
         return Spec(shape, try_dtype(self, specs, None))
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """One per element."""
+        """One operation for each element of the value.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the value.
+        *shapes : tuple of int
+            Shape of each child.
+
+        Returns
+        -------
+        int
+            The number of elements.
+        """
         return product(shape)
 
     def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:

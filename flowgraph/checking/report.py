@@ -89,7 +89,13 @@ class Report:
         return self.verdict == "pass"
 
     def raise_for_failure(self) -> None:
-        """Raise GradientError with the report, unless nothing failed."""
+        """Raise an error with the report if the verdict is "fail", as a test does.
+
+        Raises
+        ------
+        GradientError
+            If the verdict is "fail".
+        """
         __tracebackhide__ = True  # pytest then shows the line of the test
         if self.verdict == "fail":
             raise GradientError(f"{self.headline}\n{self}")
@@ -169,7 +175,13 @@ class Report:
         return "<div>" + "\n".join(rows) + "</div>"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """The report, for JSON.
+
+        Returns
+        -------
+        dict
+            The fields by name, with `passed`; `failures` as a list of dicts.
+        """
         return {
             **{k: v for k, v in vars(self).items() if k != "failures"},
             "passed": self.passed,

@@ -67,7 +67,18 @@ class Outcome:
         return f"<div><p><b>{text(repr(self).strip('<>'))}</b></p>{self.history._repr_html_()}</div>"
 
     def words(self, error: float | None) -> str:
-        """An error as one reads it."""
+        """An error rate or a squared error as text.
+
+        Parameters
+        ----------
+        error : float or None
+            The error.
+
+        Returns
+        -------
+        str
+            A percentage for classes, else four digits; "none" for None.
+        """
         return "none" if error is None else f"{error:.2%}" if self.classes else f"{error:.4g}"
 
 

@@ -64,13 +64,26 @@ class Attempt(Callback):
         self._trial = trial
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Report the watched measure on the validation examples; a hopeless trial stops."""
+        """Report the watched measure on the validation examples, and stop the trial if the pruner says so."""
         value = epoch.valid(self.watch)
         if value is not None and self.report(epoch.number, value):
             trainer.stop("pruned: other trials were better at this epoch")
 
     def report(self, step: int, value: float) -> bool:
-        """Tell the value after a step, and hear whether to stop."""
+        """Report an intermediate value to the study.
+
+        Parameters
+        ----------
+        step : int
+            The epoch.
+        value : float
+            The measure, smaller is better.
+
+        Returns
+        -------
+        bool
+            Whether the trial should stop.
+        """
         self._trial.report(finite(value), step)
         self.pruned = self.pruned or bool(self._trial.should_prune())
         return self.pruned

@@ -31,19 +31,53 @@ class Callback:
     """
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
-        """Before the first step; training goes on until `epochs` epochs are complete."""
+        """Called before the first step.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        epochs : int
+            The number of epochs after which the training ends.
+        """
 
     def on_step(self, trainer: Trainer) -> None:
-        """After each step."""
+        """Called after each step.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        """
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """After each epoch, when it has been measured."""
+        """Called after each epoch, once it has been measured.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        epoch : Epoch
+            The measures of the epoch.
+        """
 
     def on_stop(self, trainer: Trainer) -> None:
-        """After the last step, before the best parameters are put back: the state is that to go on from."""
+        """Called after the last step, while the model still has its last parameters, not yet the best ones.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer; `trainer.state()` is the state from which training can continue.
+        """
 
     def on_end(self, trainer: Trainer) -> None:
-        """At the very end, after an error too: the place to close what is open."""
+        """Called at the very end, also after an error: the place to close files.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        """
 
 
 class _OfFunction(Callback):

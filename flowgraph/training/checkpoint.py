@@ -80,18 +80,18 @@ class Checkpoint(Callback):
             self._lock.acquire()
 
     def on_end(self, trainer: Trainer) -> None:
-        """Give the lock back."""
+        """Release the lock of the file."""
         if self._lock is not None and is_writer(trainer.placement):
             self._lock.release()
 
     def on_step(self, trainer: Trainer) -> None:
-        """Write the state if the last time is `seconds` ago."""
+        """Write the state if the last write was `seconds` ago."""
         if agreed(trainer.placement, time.monotonic() - self._written >= self.seconds):
             save_checkpoint(self.path, trainer)
             self._written = time.monotonic()
 
     def on_stop(self, trainer: Trainer) -> None:
-        """Write the last state."""
+        """Write the final state."""
         save_checkpoint(self.path, trainer)
 
 

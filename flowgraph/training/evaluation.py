@@ -76,7 +76,20 @@ class Evaluator:
         return found["loss"], found.get("error")
 
     def measure(self, data: object, *, seed: int = 0) -> dict[str, float]:
-        """Objective, loss, and the error where there is one, by name; `seed` fixes what random leaves draw."""
+        """The objective, the loss and the error, averaged over examples.
+
+        Parameters
+        ----------
+        data : Examples or tuple of array_like
+            The examples; they are computed in parts.
+        seed : int, default 0
+            Seed of what random leaves draw.
+
+        Returns
+        -------
+        dict of str to float
+            Means over the examples by the name of the measure; loss and objective in the unit of the loss.
+        """
         examples: Fed = read_examples(self.problem, data)
         totals = dict.fromkeys(self._measures, 0.0)
         for number, (count, feeds) in enumerate(examples.parts(BATCH)):

@@ -75,7 +75,13 @@ class Preflight:
         return all(finding.passed for finding in self.findings)
 
     def tell(self) -> None:
-        """Raise an error for what is fatal, warn of what else failed."""
+        """Raise an error for a fatal finding, warn about the others that failed.
+
+        Raises
+        ------
+        PreflightError
+            If a finding is fatal.
+        """
         for finding in self.findings:
             if finding.passed:
                 continue

@@ -107,11 +107,33 @@ class Problem:
         return self.evaluated.error
 
     def weights(self, who: str) -> list[Parameter]:
-        """The parameters that are trained and enter the objective as weights, not as biases; `who` asks for them."""
+        """The parameters that are trained and count as weights, not as biases.
+
+        Parameters
+        ----------
+        who : str
+            Who asks, for the error.
+
+        Returns
+        -------
+        list of Parameter
+            The weights.
+        """
         return weights_of(self.graph, self.parameters, who)
 
     def layer_of(self, parameter: Box) -> str:
-        """The scope of a parameter, its name where it has none."""
+        """The layer of a parameter.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            A parameter of the model.
+
+        Returns
+        -------
+        str
+            Its scope; its name if it has none.
+        """
         scope, _, name = self.graph.names[parameter].rpartition("/")
         return scope or name
 

@@ -79,12 +79,24 @@ class GraphWidget(anywidget.AnyWidget):
             self._draw()
 
     def run(self, **feeds: Any) -> None:
-        """Run the graph anew with these inputs; the picture and the value of the selected box follow."""
+        """Run the graph on other inputs, and update the picture and the value of the selected box.
+
+        Parameters
+        ----------
+        **feeds : array_like
+            Inputs by name.
+        """
         self._run, self._grads = self._graph.fprop(**feeds), None
         self._draw()
 
     def select(self, box: str | Box) -> None:
-        """Select a box, given by itself or its name."""
+        """Select a box, whose value is then shown.
+
+        Parameters
+        ----------
+        box : str or Box
+            The box or its name.
+        """
         self.selected = box if isinstance(box, str) else self._name_of(box)
 
     @property

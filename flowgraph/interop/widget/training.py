@@ -71,14 +71,14 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
         self._draw()
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
-        """Begin with what the trainer has measured before."""
+        """Show what the trainer has measured before."""
         self.stop_asked, self._running = False, True
         self.points = [_point(epoch, self._measure) for epoch in trainer.history]
         self._status = f"epoch {trainer.epoch} of {epochs}"
         self._epochs = epochs
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Lengthen the curve, draw the graph, and end the training if the button was pressed."""
+        """Extend the curve, draw the graph, and stop the training if the button was pressed."""
         self.points = [*self.points, _point(epoch, self._measure)]
         self._status = f"epoch {epoch.number} of {self._epochs}"
         if epoch.number % self._every == 0:
@@ -87,7 +87,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
             trainer.stop("stopped by the button of the widget")
 
     def on_end(self, trainer: Trainer) -> None:
-        """Say how it ended."""
+        """Show why the training ended."""
         self._running = False
         self._status = f"ended after epoch {trainer.epoch}{': ' + trainer.stopped if trainer.stopped else ''}"
         self._draw()
