@@ -89,7 +89,7 @@ class DrawnGraph:
             `direction` ("right" or "down"), `detail` ("auto", "boxes" or "rows": parameters as tiles or inside the
             boxes that read them), `collapse` (scopes drawn as one tile: "auto", True, False or names), `wrap` (columns
             before the picture continues below; 0 never), `stubs` (repeat a distant child beside its reader), `theme`
-            ("auto", "light" or "dark"), `engine` and `timeout` (seconds) of the layout program.
+            ("auto", "light", "dark" or "print"), `engine` and `timeout` (seconds) of the layout program.
 
         Returns
         -------
