@@ -241,16 +241,18 @@ class ArrayMethods(Node, Operators[Made]):
         if len(self.outputs) != 1:
             return len(self.outputs)
         if not self.shape:
-            raise UsageError(f"{self.title}: len() of a box without axes")
+            raise UsageError(f"{self.title}: found len() of a box of shape (), which has no first axis; box.size is 1")
         if not isinstance(self.shape[0], int):
             raise UsageError(
-                f"{self.title}: len() is {self.shape[0]}, which has no number before a run; use box.shape[0]"
+                f"{self.title}: found len(), which is {self.shape[0]} and has no number before a run; use box.shape[0]"
             )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Made]:
         if len(self.outputs) == 1 and not self.shape:
-            raise UsageError(f"{self.title}: iteration over a box without axes")
+            raise UsageError(
+                f"{self.title}: found iteration over a box of shape (), which has no first axis; use the box itself"
+            )
         if len(self.outputs) == 1 and not isinstance(self.shape[0], int):
             raise UsageError(
                 f"{self.title}: iteration over an axis of {self.shape[0]}, which has no number before a run; "
@@ -299,7 +301,7 @@ class ArrayMethods(Node, Operators[Made]):
         return str(self)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
-        """Whole numbers and truth values, which have no gradient, while a function is traced; else refused."""
+        """Whole numbers and booleans, which have no gradient, while a function is traced; else refused."""
         if concrete_values.current() is None or len(self.outputs) > 1 or self.dtype.kind not in "biu":
             self._refuse_to(who_asks("np.asarray() or np.array()", _ITSELF))
         shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _ITSELF)

@@ -346,7 +346,10 @@ class Leaf(Box, abstract=True):
         UsageError
             In every call.
         """
-        raise UsageError(f"{self.title}: a leaf has no fprop; its value is given to the run")
+        raise UsageError(
+            f"{self.title}: found a call of fprop, but a leaf has none: its value is given to the run, "
+            f"graph.fprop(x=...)"
+        )
 
     def _read(self, shape: Shape, dtype: DTypeLike) -> None:
         """What a leaf has in place of children and inference."""

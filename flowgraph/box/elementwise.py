@@ -69,7 +69,9 @@ class Elementwise(Box, abstract=True):
         """
         shape = broadcast([spec.shape for spec in specs])
         if shape is None:
-            raise self.shape_error("the shapes of the children do not broadcast")
+            raise self.shape_error(
+                "the shapes of the children do not broadcast; needs equal sizes or 1 along each axis, from the last on"
+            )
         return Spec(shape, try_dtype(self, specs, None))
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:

@@ -49,7 +49,7 @@ class Input(Leaf):
         self._start(name)
         self._read(read_shape(shape, self.title), dtype)
         if self.dtype.kind not in "biufc":
-            raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or truth values")
+            raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or booleans")
 
 
 moving = new_lock()
@@ -87,7 +87,7 @@ class Parameter(Leaf):
     Raises
     ------
     DtypeError
-        If the value is an array of integers, truth values or texts, which have no gradient.
+        If the value is an array of integers, booleans or texts, which have no gradient.
 
     Examples
     --------

@@ -71,7 +71,9 @@ class Node:
         UsageError
             If the class declares no `fprop`.
         """
-        raise UsageError(f"{type(self).__name__}: has no fprop; a box declares one")
+        raise UsageError(
+            f"{type(self).__name__}: declares no fprop; define fprop(self, *values of the children) in the class"
+        )
 
     @property
     def spec(self) -> Spec:

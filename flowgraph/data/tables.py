@@ -58,7 +58,7 @@ class Table:
 
 
 def number(cell: Any) -> float | None:
-    """A finite number, or None; truth values are 0 and 1."""
+    """A finite number, or None; booleans are 0 and 1."""
     try:
         found = float(cell)
     except (TypeError, ValueError):

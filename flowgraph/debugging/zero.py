@@ -111,7 +111,7 @@ def _cut(graph: Graph, parent: Box, label: str, child: Box) -> Cause:
     below = f"{type(child).__name__} {graph.names[child]!r}"
     dtype = parent.outputs[0].dtype
     if isinstance(parent, Cast):
-        kind, text = "integer cast", f"{below} becomes {dtype} here, and no gradient passes integers or truth values"
+        kind, text = "integer cast", f"{below} becomes {dtype} here, and no gradient passes integers or booleans"
     elif dtype.kind not in "fc":
         kind, text = "no gradient passes", f"its value has dtype {dtype}, which depends on {below} in jumps"
     else:

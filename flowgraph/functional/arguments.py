@@ -93,7 +93,10 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
                     f"values have a gradient; give floats, {path}.astype(float) or {path}=1.0, or other argnums"
                 )
         if not found:
-            raise UsageError(f"{name_of(f)}: found no array in {names[place]}, which is differentiated")
+            raise UsageError(
+                f"{name_of(f)}: found no array in {names[place]}, which is differentiated; needs arrays or floats "
+                f"in it, or other argnums"
+            )
 
 
 def _is_differentiable(value: Value) -> bool:

@@ -48,7 +48,10 @@ class Captured(Constant, abstract=True):
         """The value in this call."""
         held: Array | None = self.__dict__["held"]
         if held is None:
-            raise UsageError(f"{self.title}: its value belongs to a call of the traced function, which is over")
+            raise UsageError(
+                f"{self.title}: its value belongs to a call of the traced function that has ended; return what is "
+                f"needed from the function"
+            )
         return held
 
     def holds(self, predicate: Callable[[Array], bool]) -> bool:
@@ -95,8 +98,8 @@ def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:
     for array, some in lent:
         if _some_of(array) != some:
             raise UsageError(
-                f"{name_of(f)}: found an array of shape {shape_text(array.shape)} that it reads and then changes in "
-                f"place; change a copy, or before the call"
+                f"{name_of(f)}: found an array of shape {shape_text(array.shape)} that it reads and later changes in "
+                f"place; change a copy of it, or change it before the call"
             )
 
 

@@ -228,7 +228,7 @@ def _kind_of(one: Value) -> str:
 
 
 def _with_arrays(result: Value) -> Any:
-    """A result whose whole numbers and truth values are arrays, as those of jax.vmap."""
+    """A result whose whole numbers and booleans are arrays, as those of jax.vmap."""
     leaves: list[Any] = []
     structure = flatten(result, leaves)
     whole: list[Any] = []

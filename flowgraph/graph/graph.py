@@ -194,7 +194,9 @@ class Run(ExplainedRun):
     def __float__(self) -> float:
         values = [self._values[self.graph.slots[box]] for box in self.graph.outputs]
         if len(values) != 1 or values[0].shape != ():
-            raise UsageError("float(run): the graph has not one scalar output; take the value you mean, run[box]")
+            raise UsageError(
+                f"float(run): found {self.graph!r}, needs one scalar output; take the value of a box, float(run[box])"
+            )
         return float(values[0])
 
     def update(self, feeds: Mapping[Any, Any] | None = None, /, **named: Any) -> Run:
@@ -272,7 +274,10 @@ class Run(ExplainedRun):
         """
         self._needs_all("bprop")
         if keep not in ("wrt", "all") or unused not in ("raise", "zeros"):
-            raise UsageError("bprop: keep is 'wrt' or 'all', unused is 'raise' or 'zeros'")
+            raise UsageError(
+                f"bprop: found keep={keep!r} and unused={unused!r}, needs keep='wrt' or 'all', unused='raise' or "
+                f"'zeros'"
+            )
         boxes = self._wrt(wrt)
         seeds = self._seeds(grad)
         if unused == "raise":
@@ -283,7 +288,9 @@ class Run(ExplainedRun):
     def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
         if wrt is None:
             if not self.graph.parameters:
-                raise UsageError("bprop: the graph has no parameters; say with respect to what, wrt=[box, ...]")
+                raise UsageError(
+                    "bprop: found no parameters in the graph; say what to differentiate by, wrt=[box, ...]"
+                )
             return self.graph.parameters
         listed = [wrt] if isinstance(wrt, str | Box) else list(wrt)
         return tuple(dict.fromkeys(self.graph.box(box) for box in listed))

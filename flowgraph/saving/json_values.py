@@ -86,7 +86,7 @@ class Writer:
 
     def _array(self, value: Any, name: str) -> str:
         if value.dtype.kind not in "biufc":
-            raise UsageError(f"fg.save: found an array of dtype {value.dtype} in {name}, needs numbers or truth values")
+            raise UsageError(f"fg.save: found an array of dtype {value.dtype} in {name}, needs numbers or booleans")
         return self.array(name, value)
 
 
@@ -170,10 +170,10 @@ class Reader:
 
 
 def dtype_of(text: object) -> np.dtype[Any]:
-    """A dtype of numbers or truth values."""
+    """A dtype of numbers or booleans."""
     dtype = np.dtype(_text(text))
     if dtype.kind not in "biufc":
-        raise TypeError(f"found the dtype {text!r}, needs numbers or truth values")
+        raise TypeError(f"found the dtype {text!r}, needs numbers or booleans")
     return dtype
 
 

@@ -13,7 +13,7 @@ from flowgraph.shapes.size import Shape, Size, divide, unknown
 from flowgraph.shapes.spec import broadcast, same, shape_text
 
 ARRAY = "array"
-"""In the setting `index` of a box: the place of the next child that holds integers or truth values."""
+"""In the setting `index` of a box: the place of the next child that holds integers or booleans."""
 
 BEYOND = sys.maxsize
 """A place after the end of every axis."""

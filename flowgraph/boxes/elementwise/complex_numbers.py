@@ -94,7 +94,7 @@ class Angle(Elementwise):
 
 @implements(np.conjugate)
 def conj(x: Value) -> Any:
-    """np.conj of a box; of truth values whole numbers, as NumPy has it."""
+    """np.conj of a box; of booleans integers, as in NumPy."""
     return x.astype(np.int8) if x.dtype.kind == "b" else conjugate(x)
 
 

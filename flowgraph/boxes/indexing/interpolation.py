@@ -41,7 +41,7 @@ class Interp(Box):
     def fprop(self, x: Value, xp: Value, fp: Value) -> Value:
         if np.any(xp[1:] < xp[:-1]):
             raise UsageError(
-                f"{self.title}: found places that do not ascend, needs xp in order; sort xp, and fp with it"
+                f"{self.title}: found xp that is not increasing, needs ascending xp; sort xp, and fp in the same order"
             )
         return np.asarray(np.interp(x, xp, fp))
 
@@ -59,7 +59,7 @@ class Interp(Box):
     def infer(self, x: Spec, xp: Spec, fp: Spec) -> Spec:
         """One height per x, in double precision."""
         if len(xp.shape) != 1 or len(fp.shape) != 1 or not same(xp.shape[0], fp.shape[0]):
-            raise self.shape_error("needs as many places as heights, along one axis each")
+            raise self.shape_error("needs xp and fp with one axis each and of the same length")
         return Spec(x.shape, np.dtype(np.float64))
 
 

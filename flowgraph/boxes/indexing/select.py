@@ -87,7 +87,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Value = 
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         if as_box_or_array(condition).dtype.kind != "b":
             raise DtypeError(
-                f"np.select: found a condition of dtype {as_box_or_array(condition).dtype}, needs truth values"
+                f"np.select: found a condition of dtype {as_box_or_array(condition).dtype}, needs booleans"
             )
         result = np.where(as_box(condition), choice, result)
     return result

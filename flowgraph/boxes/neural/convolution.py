@@ -68,7 +68,9 @@ class Convolution(Convolving, abstract=True):
             raise self.shape_error(f"needs x of shape (N, C, {axes}) and w of shape (F, C / groups, ...), same axes")
         filters, channels = w.shape[:2]
         if not isinstance(filters, Size) and filters % self.groups:
-            raise self.shape_error(f"{filters} filters do not split into {self.groups} groups")
+            raise self.shape_error(
+                f"found {filters} filters in {self.groups} groups, needs a multiple of the number of groups"
+            )
         if not same(x.shape[1], channels * self.groups):
             raise self.shape_error(
                 f"x has {x.shape[1]} channels, the filters read {channels} in each of {self.groups} groups"

@@ -61,5 +61,5 @@ def one_of(ddof: Any, correction: Any) -> Any:
     if correction is None:
         return ddof
     if ddof != 0:
-        raise UsageError(f"found both ddof={ddof} and correction={correction}, needs one of them")
+        raise UsageError(f"np.var, np.std: found both ddof={ddof} and correction={correction}, needs one of them")
     return correction

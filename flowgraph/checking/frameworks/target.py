@@ -115,13 +115,15 @@ def framework_code(
     arrays are two inputs, the parameters of a module come last.
     """
     if framework is not None and framework not in KNOWN:
-        raise ValueError(f"check: framework={framework!r} is not known; there are {', '.join(KNOWN)}")
+        raise ValueError(f"check: found framework={framework!r}, needs one of {', '.join(KNOWN)}")
     keywords = keywords or {}
     framework = framework or framework_of(function, [*given, *keywords.values()])
     if framework is None:
         return None
     if framework not in sys.modules:
-        raise ImportError(f"check: framework={framework!r} was asked for, but {framework} has not been imported")
+        raise ImportError(
+            f"check: found framework={framework!r}, but {framework} has not been imported; import it first"
+        )
     name, function = title(function), _of_apply(function)
     adapter = _adapter(framework, function, given, keywords, name)
     arguments = adapter.arguments

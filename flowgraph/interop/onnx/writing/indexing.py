@@ -66,7 +66,7 @@ def _places(writer: Writer, name: str, axes: int) -> list[Any]:
     if writer.dtypes[name] != np.bool_:
         return [(writer.cast(name, np.int64), axes)]
     if not axes:
-        raise LookupError("its index is a single truth value")
+        raise LookupError("its index is a single boolean, which ONNX cannot express; use an array of booleans")
     found = writer.op("NonZero", name, dtype=np.int64)
     return [(writer.op("Gather", found, writer.constant(i, np.int64), axis=0), 1) for i in range(axes)]
 
