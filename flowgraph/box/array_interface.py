@@ -67,7 +67,7 @@ class ArrayMethods(Node, Operators[Made]):
         return call_function(function, args, keywords)
 
     def _made_by(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Made:
-        """What a function of NumPy makes of the box; NumPy's annotations say that it is an array."""
+        """Call a NumPy function on the box; the box that it builds is an array by NumPy's annotations."""
         made: Made = function(self, *arguments, **settings)
         return made
 
@@ -308,7 +308,7 @@ class ArrayMethods(Node, Operators[Made]):
         return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
 
     def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str) -> Any:
-        """What the value behind a box says while a function is traced; refused anywhere else."""
+        """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
         trace = concrete_values.current()
         answer = None if trace is None else trace.answer(self, kind)
         if answer is None and trace is not None:

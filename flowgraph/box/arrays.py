@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
-    """A read-only array of one's own, of numbers or booleans."""
+    """A read-only copy as an array of numbers or booleans."""
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":

@@ -310,7 +310,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         )
 
     def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
-        """None keeps the dtype that NumPy gives to what is no Python number."""
+        """The dtype of the constant made of a Python number; None keeps NumPy's."""
         return None
 
 
@@ -352,7 +352,7 @@ class Leaf(Box, abstract=True):
         )
 
     def _read(self, shape: Shape, dtype: DTypeLike) -> None:
-        """What a leaf has in place of children and inference."""
+        """Set shape and dtype of a leaf, which has no children and no inference."""
         found = np.dtype(dtype)
         native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
         self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)

@@ -1,4 +1,4 @@
-"""The box that works element by element: its children broadcast, and numbers take the dtype of what they meet."""
+"""The base class of elementwise boxes: children broadcast, and Python numbers take the dtype of the arrays."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Elementwise(Box, abstract=True):
         return product(shape)
 
     def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
-        """A Python number takes the dtype of what it meets, so it never widens float32."""
+        """A Python number takes the dtype of the other children, so it never widens float32."""
         if type(number) not in _SCALARS:
             return None
         if len(children) == 2 and type(number) is not complex:
@@ -106,7 +106,7 @@ class Elementwise(Box, abstract=True):
         return dtype
 
     def _dtype_beyond(self, number: int, met: Sequence[np.dtype[Any]]) -> Any:
-        """The dtype of a whole number that is beyond the integers that it meets.
+        """The dtype of an integer that the integer dtype of the other children cannot hold.
 
         As in NumPy, floats where the box computes with floats, and any that holds it where the box only compares.
         """

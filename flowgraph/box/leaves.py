@@ -18,7 +18,7 @@ from flowgraph.shapes.spec import shape_text
 
 
 class Input(Leaf):
-    """What a graph is fed with: an array of a given shape, or of a shape with names for the sizes that vary.
+    """An input of a graph: an array of a given shape, in which a name stands for a size that varies.
 
     Axes of the same name have the same size in a run, whichever input they belong to.
 

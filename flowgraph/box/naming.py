@@ -1,4 +1,4 @@
-"""Where a box stands in the user's code and in the user's words: the line that built it, the scope, a unique name."""
+"""The origin and name of a box: the line of the user's code that built it, its scope, a unique name."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _expression(code: CodeType, instruction: int) -> tuple[int, ...]:
 
 
 def _forget(place: int, code: weakref.ref[CodeType]) -> None:
-    """Let go of the places of code that is gone, unless other code has come to stand there."""
+    """Drop cached positions of code objects that no longer exist."""
     if place in _places and _places[place][0] is code:
         del _places[place]
 

@@ -16,7 +16,7 @@ from flowgraph.shapes.spec import Spec, shape_text
 
 
 class Node:
-    """A node of the DAG: what a box declares and holds, and the words for it, made of that.
+    """A node of the DAG: the declarations of a box, its attributes, and texts made of both.
 
     The files that a box is put together from read it as a node, so none of them needs the class `Box`.
     """

@@ -1,4 +1,4 @@
-"""Boxes made from the state of another box, and the two attributes that the engine sets on a new box."""
+"""Boxes made from the state of another box, without the constructor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Twins:
-    """What is made past the constructor. No other file writes to a box: a box that a user has seen never changes."""
+    """Construction without the constructor. No other file writes to a box, so a box that a user has never changes."""
 
     is_derivative: bool = False
 

@@ -114,6 +114,6 @@ def predictions(output: Array, classes: list[str], *, raw: bool = False) -> str:
 
 
 class _Lines(list[str]):
-    """What a writer of the module csv writes to, line by line."""
+    """A file object for a writer of the csv module that passes on whole lines."""
 
     write = list[str].append

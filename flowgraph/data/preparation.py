@@ -66,7 +66,7 @@ class Preparation:
     def fit(
         cls, table: Table, names: Sequence[str], *, rows: Sequence[int], one_hot: bool = False, impute: str = "none"
     ) -> Preparation:
-        """For these columns of a table; what stands for missing values is taken of the training rows alone.
+        """The preparation of these columns of a table; values for imputation come from the training rows only.
 
         A number or date is filled in by the mean or median, a word by the most frequent one.
         """

@@ -22,7 +22,7 @@ class Look(NamedTuple):
 
 
 class TestSet:
-    """Examples that `open()` gives once: what is chosen after a look at them is chosen by them.
+    """Examples that `open()` gives once, so that no choice of a model can depend on them.
 
     It shows nothing but its size before. A second `open` is refused and says where the first was, in copies and
     standardised versions too; with `record`, the path of a file, in other processes as well. The same `model`, a text

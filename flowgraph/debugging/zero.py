@@ -68,7 +68,7 @@ def _causes(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box,
 def _losses(
     graph: Graph, steps: Sequence[Step], values: Sequence[Any], grads: Sequence[Any], slot: int, whole: bool
 ) -> tuple[list[Cause], list[Cause]]:
-    """Where all of a gradient is lost, and where a part; from the box upwards, as far as nothing but zeros arrives."""
+    """Where all or part of a gradient is lost, going up from the box while only zeros arrive."""
     losses: list[Cause] = []
     partial: list[Cause] = []
     starved = {slot}

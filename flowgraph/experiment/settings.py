@@ -38,7 +38,7 @@ TYPES: Mapping[str, tuple[type[Any], ...]] = {
 @strict_settings
 @dataclass(frozen=True)
 class TrainSettings:
-    """What fixes a training: with the same settings and data it ends with the same bits.
+    """The settings that determine a training: same settings and data give bitwise the same results.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ class TrainSettings:
 
     @property
     def early_stopping(self) -> EarlyStopping:
-        """When to stop, and what the best epoch is."""
+        """The early stopping that the settings ask for."""
         return EarlyStopping(self.patience, cast(Watched, self.watch))
 
     def with_values(self, values: Mapping[str, Any]) -> TrainSettings:

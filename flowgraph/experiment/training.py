@@ -127,7 +127,7 @@ def train(
 def resume_training(
     folder: str | PathLike[str], *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0
 ) -> Outcome:
-    """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted.
+    """Continue the run in a folder, optionally to more epochs, with bitwise the results of an uninterrupted run.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def begin(
 
 
 def go_on(run: RunFolder, *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0) -> Outcome:
-    """Go on with the run in a folder that is held."""
+    """Continue the run in a folder whose lock is held."""
     settings, fingerprint = run.read()
     run.remove_leftovers()
     if epochs is not None:

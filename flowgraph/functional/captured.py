@@ -36,7 +36,7 @@ class Captured(Constant, abstract=True):
 
     @property
     def value(self) -> Array:  # type: ignore[override]
-        """The value in this call; it is the whole of what is to stay the same where a derivation asks for it."""
+        """The value in this call; reading it makes the trace depend on all of it."""
         held = self.held
         conditions = self.__dict__["conditions"]
         if conditions is not None:
@@ -85,7 +85,7 @@ class _Equals:
 
 
 def twin_of(source: Box, value: Array) -> Captured:
-    """A constant or a parameter as a constant for a derivation, which keeps what is asked of its value."""
+    """A constant or parameter as a constant of the trace, which records what is read of its value."""
     state = {name: getattr(source, name) for name in ("children", "name", "scope", "built_at", "outputs")}
     return Captured._of_state(state, shape=source.shape, dtype=source.dtype, held=value, conditions=[])
 
@@ -104,7 +104,7 @@ def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:
 
 
 def held_of(value: Value, dtype: DTypeLike | None) -> Array:
-    """What a constant of one call holds of a value: a copy, or a large array that the trace lends as it is."""
+    """The value that a constant of the trace keeps: a copy, or a large array itself."""
     if type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype):
         return _held_of_large(value)
     return frozen_copy(value, dtype)

@@ -129,7 +129,7 @@ class Graph(CachedSteps, DrawnGraph):
         )
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """What pickle and copy build the graph from: its boxes, which outputs they are, what a subclass has added."""
+        """The state for pickle and copy: the boxes, which of them are outputs, and the attributes of a subclass."""
         places = [self.slots[box] for box in self.outputs]
         added = {name: value for name, value in vars(self).items() if name not in _DERIVED}
         return _graph, (type(self), tuple(self.boxes), places), added or None

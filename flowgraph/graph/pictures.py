@@ -1,4 +1,4 @@
-"""How graphs, runs and plans are drawn and explained: by rooms above this one, which are imported when they are asked.
+"""The methods that draw and explain graphs, runs and plans; they import the packages above this one when called.
 
 This is the only file that imports what stands above its own folder. `self` is the graph, run or plan that a class here
 is mixed into.
@@ -63,7 +63,7 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Any:
 
 
 class DrawnGraph:
-    """What a graph can be drawn as."""
+    """The methods of a graph that draw it."""
 
     def render(
         self: Any,
@@ -252,7 +252,7 @@ class DrawnGraph:
 
 
 class ExplainedRun:
-    """What a run can say of its values."""
+    """The methods of a run that explain its values."""
 
     def explain_nan(self: Any, box: Box | None = None, grad: Value = None) -> NanExplanation:
         """The first NaN or infinity that a box depends on: which box made it, from which elements, and a remedy.
@@ -307,7 +307,7 @@ class ExplainedGrads:
 
 
 class DrawnPlan:
-    """What a plan can be drawn as."""
+    """The methods of a plan that draw it."""
 
     def __repr__(self: Any) -> str:
         inputs = ", ".join(map(printable, self.input_names))

@@ -70,7 +70,7 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
 
 
 def _functions(variant: dict[str, Any]) -> str:
-    """The functions of a network, taken out of what the page is told of it."""
+    """The functions of a network, taken out of its description for the page."""
     bodies = {name: variant.pop(name) for name in ("forward", "losses", "learn")}
     return "{ " + ", ".join(f"{name}: (() => {{\n{body}\nreturn step;\n}})()" for name, body in bodies.items()) + " }"
 
@@ -109,7 +109,7 @@ def _layers(depth: int, activation: type[Box]) -> tuple[Network, dict[Box, str]]
 
 
 def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
-    """What the page is told of a network."""
+    """The description of a network for the page."""
     modules = modules_of(network)
     places: dict[Box | None, int] = {one: number for number, one in enumerate(network.adjustable)}
     return {

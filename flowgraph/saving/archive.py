@@ -77,7 +77,7 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any
 
 
 def _header(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
-    """The header of a safetensors file, with as many bytes behind it as it promises."""
+    """The header of a safetensors file; the file must have as many bytes as it says."""
     foreign = f"{path}: not a file of flowgraph; needs one that fg.save wrote (safetensors)"
     if len(content) < 9:
         raise SavedFileError(

@@ -91,7 +91,7 @@ class Writer:
 
 
 class Reader:
-    """JSON to values; what is malformed raises a ValueError, TypeError or LookupError."""
+    """Reads values from JSON; malformed input raises ValueError, TypeError or LookupError."""
 
     def __init__(self, arrays: Mapping[str, Array], boxes: list[Box]) -> None:
         self.arrays = arrays

@@ -99,7 +99,7 @@ class SearchResult:
 
     @property
     def at_the_edge(self) -> list[str]:
-        """Settings whose best value is nearly at an end of the first range: better ones may lie outside."""
+        """Settings whose best value is close to an end of the first range, so that better ones may be outside."""
         found = []
         for name, part in self.spaces[0].items():
             if hasattr(part, "low") and part.high > part.low:

@@ -39,7 +39,7 @@ WAIT = 0.25
 
 
 class Attempt(Callback):
-    """One trial as the function that trains sees it: a callback that reports each epoch, and stops what is hopeless.
+    """One trial as the training function sees it: a callback that reports each epoch and stops pruned trials.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def _take_up_again(trial: OptunaTrial) -> None:
 
 
 def _finished(study: Study, number: int) -> set[Any]:
-    """The points of a round whose trials came to an end, failures among them; not those whose process died."""
+    """The points of a round whose trials ended, also in failure; not those whose process was killed."""
     return {
         point_of(trial)
         for trial in study.get_trials(deepcopy=False)
@@ -263,7 +263,7 @@ def _finished(study: Study, number: int) -> set[Any]:
 
 
 def _taken(study: Any, number: int) -> set[Any]:
-    """The points of a round whose trials came to an end or are running, as far as can be seen from here."""
+    """The points of a round whose trials ended or are running, as far as this process knows."""
     running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
     return _finished(study, number) | {
         point_of(trial)

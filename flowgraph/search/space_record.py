@@ -44,7 +44,7 @@ def _part_of_record(part: Any) -> Any:
 
 
 def _is_inside(part: Any, first: Any) -> bool:
-    """Whether a range lies in another of its kind, with as many points; whether a set is the same."""
+    """Whether a range is inside another of its kind with as many points; whether two sets are equal."""
     if type(part) is not type(first) or isinstance(part, Choice):
         return bool(part == first)
     alike = (part.points, part.log) == (first.points, first.log)

@@ -25,7 +25,7 @@ COLUMNS = ("squared_bias", "variance", "squared_error")
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The parts for one setting, as means over the points: error = squared bias + variance, and noise beside them.
+    """The parts for one setting, as means over the points: error = squared bias + variance; and the noise.
 
     `error` is the mean squared distance to the truth; against noisy targets it is larger by `noise`. Each part has
     its standard error by the jackknife over the training sets, in `uncertainty`.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """What is told of a training; a subclass overrides what it wants to hear.
+    """The base class of callbacks; a subclass overrides the events that it needs.
 
     A plain function is a callback too: it is called with the trainer and the epoch, after each epoch. Either may call
     `trainer.stop("why")`, and read `trainer.state()`.
@@ -100,7 +100,7 @@ def as_callback(given: object) -> Callback:
 
 
 class Listeners(Callback):
-    """Several callbacks as one, which are told in turn."""
+    """Several callbacks as one, called in order."""
 
     def __init__(self, given: Sequence[object]) -> None:
         self.callbacks = [as_callback(one) for one in given]

@@ -66,12 +66,12 @@ class Clipped(Rule):
 
     @property
     def needs_weights(self) -> bool:
-        """Whether the rule inside has to be told the weights."""
+        """Whether the inner rule needs to know the weights."""
         return self.rule.needs_weights
 
     @property
     def penalty(self) -> Any:
-        """The penalty that the rule inside minimises beside the objective."""
+        """The penalty that the inner rule minimises besides the objective."""
         return self.rule.penalty
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:

@@ -1,4 +1,4 @@
-"""What is measured of a model on examples, in parts, so that memory does not grow with their number."""
+"""Measures of a model on examples, computed in parts so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = 1024
 
 
 class Evaluator:
-    """Evaluates what is watched of a problem, `problem.evaluated`, on many examples.
+    """Evaluates the measures of a problem, `problem.evaluated`, on many examples.
 
     They are evaluated in parts of 1024, and each part counts by its number of examples: the mean of an objective that
     is a mean over examples, regularizers aside, is its value on all of them at once. Of an objective that is none, a

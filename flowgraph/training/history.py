@@ -20,7 +20,7 @@ BY_NAME = ("gradient_norms", "metrics")
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is measured after an epoch.
+    """The measures after an epoch.
 
     The objective is what is minimised, the loss is the objective without its regularizers (or what `fg.Problem` was
     told to show), the error the share of examples whose class is wrong. Those of the training examples are means over
@@ -167,7 +167,7 @@ class History:
 
     @property
     def columns(self) -> list[str]:
-        """The names of what is measured."""
+        """The names of the columns."""
         if not self.epochs:
             return [entry.name for entry in fields(Epoch) if entry.name not in BY_NAME]
         return list(self.epochs[0].row())
@@ -205,7 +205,7 @@ class History:
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What the curves say: whether training converged, whether it over-fits, what to try next."""
+        """Whether training converged, whether it over-fits, and what to try next."""
         return diagnose(self)
 
     def rows(self) -> list[dict[str, Any]]:

@@ -109,7 +109,7 @@ class MLP:
 
     @property
     def weights(self) -> list[Parameter]:
-        """The matrices W of all layers: what a regularizer takes."""
+        """The weight matrices W of all layers, for a regularizer."""
         return [layer.W for layer in self.layers]
 
     @property

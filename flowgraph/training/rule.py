@@ -1,4 +1,4 @@
-"""What an update rule is: from parameters, their gradients, the learning rate and the rule's state to new values."""
+"""The base class of update rules: from parameters, gradients, the learning rate and the rule's state to new values."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Rule:
 
     @property
     def needs_weights(self) -> bool:
-        """Whether the rule has still to be told which parameters are weights."""
+        """Whether the rule does not know yet which parameters are weights."""
         return False
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:
@@ -97,7 +97,7 @@ class Rule:
 
     @property
     def penalty(self) -> Any:
-        """What the rule minimises beside the objective: a scalar box, None where it minimises the objective alone."""
+        """What the rule minimises besides the objective: a scalar box, or None."""
         return None
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:

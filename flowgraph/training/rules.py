@@ -91,7 +91,7 @@ class Momentum(_WithVelocity):
 @strict_settings
 @dataclass(frozen=True)
 class Nesterov(_WithVelocity):
-    """Momentum that looks ahead: the gradient counts once more, as if it had been taken after the move.
+    """Nesterov's momentum: the step contains the gradient once more, as if it had been computed after the move.
 
     v becomes ∇ + β v, theta becomes theta − α (∇ + β v), with the new v
 

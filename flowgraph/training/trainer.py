@@ -1,4 +1,4 @@
-"""The trainer: steps, epochs, and a state from which training resumes with the same bits."""
+"""The trainer: steps, epochs, and a state from which training resumes with bitwise the same results."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ class Trainer:
             listener.on_epoch(self, self.end_epoch())
 
     def _has_data(self) -> bool:
-        """Whether an epoch can go on; a stream that cannot be gone through again ends the training."""
+        """Whether the epoch can continue; a stream that cannot be iterated again ends the training."""
         if not self.batches.more and self.position == 0:
             self.stopped = f"the data ended after epoch {self.epoch}; a function that returns them gives them again"
         return self.stopped is None
@@ -316,7 +316,7 @@ class Trainer:
         return self._step.values()
 
     def put_back_best(self) -> None:
-        """Give the model the best parameters, in memory of its own, and set aside what averages stand in for."""
+        """Give the model copies of the best parameters, and set aside the parameters that averages replace."""
         now = self.values()
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():

@@ -1,4 +1,4 @@
-"""What update rules have in common that change weights in another way than biases."""
+"""Base class of update rules that treat weights differently from biases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OnWeights(Rule):
 
     @property
     def needs_weights(self) -> bool:
-        """Whether it acts on weights that it was not told."""
+        """Whether the rule acts on weights but does not know them."""
         return self.strength > 0 and self.parameters is None
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:

@@ -48,7 +48,7 @@ class Convolve(Box):
 
 
 class Correlate(Box):
-    """Discrete correlation of a signal with one that is not longer, where it lies inside.
+    """Discrete correlation of a signal with a shorter or equally long one, where both overlap completely.
 
     h_k = Σ_j a_{k+j} v_j        da_i = Σ_j grad_{i-j} v_j, a convolution; dv_j = Σ_k grad_k a_{k+j}, a correlation
 

@@ -65,7 +65,7 @@ class Interp(Box):
 
 @implements(np.interp)
 def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = None, period: Value = None) -> Any:
-    """np.interp of boxes: heights, places, and what is left and right of them may all be boxes."""
+    """np.interp of boxes: x, xp, fp, left and right may all be boxes."""
     x, xp, fp = as_box_or_array(x), as_box_or_array(xp), as_box_or_array(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):
         raise UnsupportedError("np.interp: found complex numbers, needs real ones; interpolate each part by itself")
@@ -81,7 +81,7 @@ def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = No
 
 
 def _ends(h: Value, x: Value, xp: Value, left: Value, right: Value) -> Any:
-    """What lies outside of the points, where it was given."""
+    """The values of left and right, if they are given."""
     if left is not None:
         h = np.where(x < xp[0], left, h)
     return h if right is None else np.where(x > xp[-1], right, h)
