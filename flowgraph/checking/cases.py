@@ -49,7 +49,7 @@ class Case:
 
     @property
     def box(self) -> Box:
-        """The box on these arrays as constants; its fprop and bprop are what is tested."""
+        """The box on these arrays as constants; its fprop and bprop are tested."""
         return self.cls(*self.children, **self.settings)
 
     @property
@@ -136,7 +136,7 @@ def _cases(cls: type[Box]) -> Iterator[Case]:
 
 
 def examples_of(cls: type[Box]) -> tuple[Example, ...]:
-    """What the class declares; a box of floats that declares none gets shapes of its signature, or one for all."""
+    """The declared examples; a box without any gets shapes that fit its signature, or one shape for all children."""
     if cls.examples:
         return cls.examples
     if cls.signature is None:

@@ -1,4 +1,4 @@
-"""What the checker says, as data, as text and as HTML; and many reports as one."""
+"""Reports of the checker, as data, text and HTML; and several reports as one."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Report:
 
     @property
     def headline(self) -> str:
-        """One line, as the summary of pytest shows it: what is wrong, of what, and where."""
+        """One line for the summary of pytest: the mistake, its target and its place."""
         if not self.failures:
             return f"{self.name}: {self.verdict}"
         first, more = self.failures[0], len(self.failures) - 1
@@ -190,7 +190,7 @@ class Report:
 
 
 def _described(examination: Examination) -> list[Failure]:
-    """What was found, made small and explained as far as time allows."""
+    """The failures, reduced and explained within the time that is left."""
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
@@ -298,7 +298,7 @@ def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
 
 
 def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
-    """The report with failures that were found beside it, first."""
+    """The report with further failures first."""
     found = distinct([*failures, *report.failures])
     return replace(report, failures=found, verdict="fail" if found else report.verdict)
 

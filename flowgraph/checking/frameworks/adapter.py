@@ -49,7 +49,7 @@ class Adapter(ABC):
         return made
 
     def called(self, leaves: Sequence[Any]) -> Any:
-        """What the function gives for these leaves, in the framework's own types."""
+        """The result of the function for these leaves, in the framework's own types."""
         positional, keywords, _ = self.arguments.put_together(leaves)
         return self.function(*positional, **keywords)
 
@@ -81,7 +81,7 @@ class Adapter(ABC):
         return None
 
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
-        """The gradients by the framework, None for what is not differentiated."""
+        """The gradients by the framework, None for inputs that are not differentiated."""
         pull = next((pull for known, pull in self._runs if known is output), None)
         if pull is None:
             _, pull = self.run(inputs)

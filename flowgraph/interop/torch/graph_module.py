@@ -183,7 +183,7 @@ class GraphModule(nn.Module):
         return {box: tuple(one.shape) for box, one in zip(self.graph.inputs, inputs, strict=True)}
 
     def _drawn(self, sizes: dict[str, int]) -> list[torch.Tensor]:
-        """What the random leaves draw in this call, from the seed of PyTorch."""
+        """The draws of the random leaves in this call, from PyTorch's seed."""
         if not self.graph.randoms:
             return []
         seed = int(torch.randint(2**62, ()))

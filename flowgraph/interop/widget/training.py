@@ -93,7 +93,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
         self._draw()
 
     def _draw(self) -> None:
-        """The picture of the graph, with what it computes of the examples now."""
+        """Draw the graph with its current values on the examples."""
         graph = self._graph
         if graph is None:
             return
@@ -106,7 +106,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
 
 
 def _point(epoch: Epoch, measure: str) -> dict[str, Any]:
-    """What the curve shows of an epoch; what is not finite is left out, as JSON has no word for it."""
+    """One point of the curve; values that are not finite are left out, as JSON cannot hold them."""
     found = {"train": getattr(epoch, f"train_{measure}"), "valid": epoch.valid(measure)}
     return {"epoch": epoch.number} | {
         part: float(value) if value is not None and math.isfinite(value) else None for part, value in found.items()

@@ -17,7 +17,7 @@ MOST = 4096
 
 
 def content_of(node: Node) -> Any:
-    """What the value of an operation holds, an array of objects with sizes in it; None where that is not known."""
+    """The known value of an operation, an array of objects that may contain symbolic sizes; None if unknown."""
     if node.kind == "Shape" and node.inputs[0] is not None:
         return _objects(node.inputs[0].shape)[node.get("start", 0) : node.get("end")]
     rule = FOLLOWED.get(node.kind)

@@ -17,7 +17,7 @@ from flowgraph.shapes.size import Size
 
 
 class Window(NamedTuple):
-    """What a window reads, how it moves, and what is added around."""
+    """A sliding window: its size, stride, dilation and padding."""
 
     size: tuple[int, ...]
     stride: tuple[int, ...]
@@ -140,7 +140,7 @@ def _(node: Node, a: Foreign) -> Any:
 
 
 def _beyond(node: Node, window: Window, shape: Foreign) -> list[int]:
-    """What is added behind each axis, so that the last window that begins inside is whole."""
+    """The padding at the end of each axis that completes the last window."""
     rests = []
     for size, span, step, (before, after) in zip(shape, window.spans, window.stride, window.padding, strict=True):
         if isinstance(size, Size):

@@ -48,7 +48,7 @@ def _(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreign) -> Any:
 
 
 def _check(node: Node, lengths: Foreign, steps: int) -> None:
-    """Refuse what is read in no test."""
+    """Refuse options that no test covers."""
     if lengths is not None and np.any(np.asarray(node.known(4)) != steps):
         raise node.refuse("found sequence_lens with different lengths")
     if "clip" in node.attributes or node.get("input_forget", 0):

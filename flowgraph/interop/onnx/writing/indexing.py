@@ -24,7 +24,7 @@ def _(writer: Writer, box: Foreign, a: str, *indices: str) -> Any:
 
 
 def indexed(writer: Writer, a: str, ndim: int, index: Sequence[Any], arrays: Sequence[tuple[str, int]]) -> str:
-    """What an index of NumPy takes of a value with so many axes; `arrays` are the arrays in it, with their axes."""
+    """The operations for a NumPy index of a value with so many axes; `arrays` are the arrays in it with their axes."""
     items = _per_axis(writer, ndim, index, arrays)
     new = [i for i, item in enumerate(items) if item is None]
     if new:
