@@ -114,6 +114,6 @@ def predictions(output: Array, classes: list[str], *, raw: bool = False) -> str:
 
 
 class _Lines(list[str]):
-    """A file object for a writer of the csv module that passes on whole lines."""
+    """A list of lines with the method `write` that csv.writer calls."""
 
     write = list[str].append

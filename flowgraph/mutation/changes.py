@@ -54,7 +54,7 @@ def _results(bprop: ast.FunctionDef) -> Iterator[ast.expr]:
 
 
 def _parts(body: Sequence[ast.AST]) -> Iterator[ast.expr]:
-    """All expressions except conditions on `needs` and error messages."""
+    """All expressions but shapes, conditions on `needs` and error messages."""
     stack: list[ast.AST] = list(body)
     while stack:
         part = stack.pop(0)
