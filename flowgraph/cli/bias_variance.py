@@ -13,7 +13,7 @@ from flowgraph.cli.options import settings_of, settings_options
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.experiment.trade_off import trade_off
 from flowgraph.saving.lock import held_folder
-from flowgraph.search.space import read_space
+from flowgraph.search.space_text import read_space
 
 
 @click.command("bias-variance")
