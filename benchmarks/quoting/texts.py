@@ -114,7 +114,7 @@ def page_frames(found: Numbers, machine: str) -> str:
     for boxes, row in found.items():
         cells = (f"{row[kind][0]:.1f} / {row[kind][1]:.1f}" for kind in kinds)
         lines.append(f"| {int(boxes):,} | {' | '.join(cells)} |")
-    head = f"{machine}, milliseconds of a frame in headless Chromium, median / 95 %; a frame at 60 Hz has 16.7 ms:"
+    head = f"{machine}, milliseconds of a frame in headless Chromium, median / 95 %; one at 60 Hz has 16.7:"
     return _joined(_prose(head), "\n".join(lines))
 
 

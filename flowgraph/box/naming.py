@@ -55,7 +55,7 @@ def _expression(code: CodeType, instruction: int) -> tuple[int, ...]:
 
 
 def _forget(place: int, code: weakref.ref[CodeType]) -> None:
-    """Drop cached positions of code objects that no longer exist."""
+    """Let go of the places of code that is gone, unless other code has come to stand there."""
     if place in _places and _places[place][0] is code:
         del _places[place]
 

@@ -12,7 +12,7 @@ from flowgraph.errors import UsageError
 
 
 def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
-    """The values of all settings: those given, checked against their annotations, else the defaults."""
+    """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
     unknown = given.keys() - cls.settings.keys()
     if unknown:
         raise UsageError(

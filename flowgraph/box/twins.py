@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Twins:
-    """Construction without the constructor. No other file writes to a box, so a box that a user has never changes."""
+    """What is made past the constructor. No other file writes to a box: a box that a user has seen never changes."""
 
     is_derivative: bool = False
 

@@ -254,7 +254,7 @@ class Examination:
             self.runner.unit, self.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
 
     def find_contract(self, point: Point) -> None:
-        """The contract that the example implies; an elementwise function must broadcast."""
+        """What the example shows; an elementwise function broadcasts by NumPy's contract."""
         elementwise = is_elementwise(point, generator(0))
         self.contract = ExampleContract(self.inputs, self.target, self.active, elementwise)
 

@@ -245,7 +245,7 @@ def _alike(one: Value, other: Value) -> bool:
 
 
 def _is_of_range(one: Value, other: Value) -> bool:
-    """Whether a number is of the kind of another: 0 is not, if it means "none", though 0.1 may approach it."""
+    """Whether one number stands for another: a share of 0 is none, which a share of 0.1 has as its limit."""
     return type(one) is type(other) is float and not (other == 0 and 0 < one < 1)
 
 

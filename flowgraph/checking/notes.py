@@ -212,7 +212,7 @@ def _flattens(point: Point, grad: Array, one: Direction, room: float) -> bool:
 
 
 def _is_stack(contract: ExampleContract, point: Point) -> bool:
-    """Whether fprop maps over a new or removed axis: on each slice it gives the slice of the whole result."""
+    """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
     arrays = contract.arrays(contract.example)
     more = [np.ndim(point.inputs[i]) - contract.example[i].ndim for i in arrays]
     if (set(more) - {0, 1} and set(more) - {0, -1}) or not any(more):
@@ -239,7 +239,7 @@ def _is_stack(contract: ExampleContract, point: Point) -> bool:
 
 
 def _with_arrays(inputs: Sequence[Any], example: Sequence[Any], arrays: Container[int]) -> tuple[Any, ...]:
-    """The arrays of the example with the settings of a point."""
+    """The arrays of the example beside the settings of a point."""
     return tuple([example[i] if i in arrays else x for i, x in enumerate(inputs)])
 
 

@@ -70,7 +70,7 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
 
 
 def _functions(variant: dict[str, Any]) -> str:
-    """The functions of a network, taken out of its description for the page."""
+    """The functions of a network, taken out of what the page is told of it."""
     bodies = {name: variant.pop(name) for name in ("forward", "losses", "learn")}
     return "{ " + ", ".join(f"{name}: (() => {{\n{body}\nreturn step;\n}})()" for name, body in bodies.items()) + " }"
 
