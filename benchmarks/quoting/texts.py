@@ -135,7 +135,8 @@ def checking(found: Numbers, machine: str) -> str:
         _code(lines),
         _prose(
             f"{machine}. Mistakes: V wrong values at the example, S shapes, R wrong in other test cases only, E far "
-            f"below usual tolerances, C broken contract, 2 second derivatives; alarms are failures of correct operations. "
+            f"below usual tolerances, C broken contract, 2 second derivatives; alarms are failures of correct "
+            f"operations. "
             f"Calls of `fprop` and seconds of processor time are medians."
         ),
     )

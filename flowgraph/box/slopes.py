@@ -1,4 +1,4 @@
-"""What a box class declares about its derivatives, so that NaNs of branches that are not taken stay out of gradients."""
+"""What a box class declares about its derivatives, which keeps NaNs of branches not taken out of gradients."""
 
 from __future__ import annotations
 
