@@ -38,7 +38,7 @@ def optuna() -> Any:
 
 
 def sampler_of(given: Any, seed: int) -> Any:
-    """The sampler: the seed and the number of a trial fix what it draws, whichever process runs it."""
+    """The sampler; its draws depend on the seed and the number of the trial, not on the process."""
     samplers = optuna().samplers
     if isinstance(given, samplers.BaseSampler):
         return given

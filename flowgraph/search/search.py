@@ -39,7 +39,7 @@ WAIT = 0.25
 
 
 class Attempt(Callback):
-    """One trial as the function that trains sees it: a callback that reports each epoch, and stops what is hopeless.
+    """One trial as the training function sees it: a callback that reports each epoch and stops pruned trials.
 
     Parameters
     ----------
@@ -64,13 +64,26 @@ class Attempt(Callback):
         self._trial = trial
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Report the watched measure on the validation examples; a hopeless trial stops."""
+        """Report the watched measure on the validation examples, and stop the trial if the pruner says so."""
         value = epoch.valid(self.watch)
         if value is not None and self.report(epoch.number, value):
             trainer.stop("pruned: other trials were better at this epoch")
 
     def report(self, step: int, value: float) -> bool:
-        """Tell the value after a step, and hear whether to stop."""
+        """Report an intermediate value to the study.
+
+        Parameters
+        ----------
+        step : int
+            The epoch.
+        value : float
+            The measure, smaller is better.
+
+        Returns
+        -------
+        bool
+            Whether the trial should stop.
+        """
         self._trial.report(finite(value), step)
         self.pruned = self.pruned or bool(self._trial.should_prune())
         return self.pruned
@@ -241,7 +254,7 @@ def _take_up_again(trial: OptunaTrial) -> None:
 
 
 def _finished(study: Study, number: int) -> set[Any]:
-    """The points of a round whose trials came to an end, failures among them; not those whose process died."""
+    """The points of a round whose trials ended, also in failure; not those whose process was killed."""
     return {
         point_of(trial)
         for trial in study.get_trials(deepcopy=False)
@@ -250,7 +263,7 @@ def _finished(study: Study, number: int) -> set[Any]:
 
 
 def _taken(study: Any, number: int) -> set[Any]:
-    """The points of a round whose trials came to an end or are running, as far as can be seen from here."""
+    """The points of a round whose trials ended or are running, as far as this process knows."""
     running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
     return _finished(study, number) | {
         point_of(trial)

@@ -167,7 +167,7 @@ def _written(operand: Any) -> str:
     value = np.asarray(operand)
     if value.shape or value.dtype.kind not in "fiub":
         raise Untranslatable(f"the constant {operand!r}")
-    text = literal(int(value) if value.dtype.kind == "b" else value.item())  # a truth value is the number 0 or 1
+    text = literal(int(value) if value.dtype.kind == "b" else value.item())  # a boolean is the number 0 or 1
     return f"({text})" if text.startswith("-") else text
 
 
