@@ -62,7 +62,8 @@ def steps_of(subject: Subject) -> list[list[Box]]:
 
 def line_starts(subject: Subject, picture: Picture, ids: Mapping[Box, str]) -> tuple[str, ...]:
     """The tiles with which steps begin, where steps can stand under each other; they begin where fewest links pass."""
-    spine = [box for box in subject.spine if ids[box] in {tile.id for tile in picture.tiles}]
+    drawn = {tile.id for tile in picture.tiles}
+    spine = [box for box in subject.spine if ids[box] in drawn]
     found = None if picture.frames else repetition(spine)
     if found is None:
         return ()

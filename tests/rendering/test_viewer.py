@@ -6,7 +6,6 @@ import html
 import re
 from typing import Any
 
-import numpy as np
 import pytest
 
 import flowgraph as fg
@@ -16,7 +15,7 @@ from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 pytestmark = in_a_browser
 
-_TOOLS = """
+TOOLS = """
 const frames = async (n) => { for (let i = 0; i < n; i++) await new Promise((done) => requestAnimationFrame(done)); };
 const press = (key, target = document.body) => target.dispatchEvent(
   new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
@@ -26,7 +25,7 @@ const click = (box) => box.dispatchEvent(new MouseEvent("click", { bubbles: true
 
 def answered(page: str, script: str, size: tuple[int, int] = (1400, 800)) -> Any:
     """What the body of an asynchronous function returns in a page."""
-    return answered_in(page, _TOOLS + script, size)
+    return answered_in(page, TOOLS + script, size)
 
 
 def viewer(graph: fg.Graph | None = None) -> str:
@@ -187,50 +186,3 @@ def test_controls_panel_and_list_stay_inside_the_window(size: tuple[int, int]) -
 
 def test_the_page_needs_no_network() -> None:
     assert re.findall(r"https?://(?!www\.w3\.org)", viewer()) == []
-
-
-def large(boxes: int = 2600) -> str:
-    """A page of more boxes than are drawn one by one from afar."""
-    h: Any = fg.Input("x", shape=("N", 4))
-    for place in range(boxes):
-        h = np.tanh(h) if place % 3 else np.exp(h)
-    return fg.Graph(h).interactive(collapse=False).text
-
-
-def test_of_many_boxes_those_out_of_view_are_left_out_and_from_afar_all_are_a_drawing() -> None:
-    script = """
-    const drawn_boxes = () => boxes.filter((box) => box.getClientRects().length).length;
-    const far = [canvas.hidden, drawn_boxes()];
-    const ink = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-    let dots = 0;
-    for (let i = 3; i < ink.length; i += 4) dots += ink[i] > 0;
-    go(boxes[1300]); await frames(3);
-    const near = [canvas.hidden, drawn_boxes(), boxes[1300].getClientRects().length];
-    pan(0.4, 0); settleView(); await frames(3);
-    const inView = boxes.every((box) => {
-      const [x, y, width, height] = rectOf(box);
-      const seen = x < view[0] + view[2] && view[0] < x + width && y < view[1] + view[3] && view[1] < y + height;
-      return !seen || box.getClientRects().length;
-    });
-    fit(); await frames(3);
-    return [far, dots, near, inView, canvas.hidden, errors];
-    """
-    far, dots, near, in_view, hidden, errors = answered(large(), script)
-    assert far == [False, 0]
-    assert dots > 2600
-    assert near[0] is True
-    assert 1 <= near[1] < 200
-    assert near[2] == 1
-    assert in_view
-    assert hidden is False
-    assert errors == []
-
-
-def test_a_click_from_afar_finds_the_box_under_it() -> None:
-    script = """
-    const [x, y, width, height] = rectOf(boxes[700]), scale = scaleOf(view), at = stage.getBoundingClientRect();
-    const clientX = at.left + (x + width / 2 - view[0]) * scale, clientY = at.top + (y + height / 2 - view[1]) * scale;
-    stage.dispatchEvent(new MouseEvent("click", { bubbles: true, clientX, clientY }));
-    return [chosen === boxes[700], panel.hidden, errors];
-    """
-    assert answered(large(), script) == [True, False, []]

@@ -6,10 +6,17 @@ const levelOf = new Map(plan.levels.map((level) => [level.path, level]));
 const heldBy = new Map(Object.entries(plan.inside));
 for (const [path, [parent]] of Object.entries(plan.frames)) heldBy.set("frame " + path, parent);
 
+const covers = new Map(); /* of a frame the outermost closed one that holds it; forgotten when one is closed or opened */
+
 function outermostClosed(name) {
-  let found = null;
-  for (let path = heldBy.get(name); path; path = plan.frames[path][0]) if (closed.has(path)) found = path;
-  return found;
+  const held = heldBy.get(name);
+  if (!held || !closed.size) return null;
+  if (!covers.has(held)) {
+    let found = null;
+    for (let path = held; path; path = plan.frames[path][0]) if (closed.has(path)) found = path;
+    covers.set(held, found);
+  }
+  return covers.get(held);
 }
 
 function lidSize(path) {
@@ -91,7 +98,8 @@ function measure(level, measured) {
     one.column = c;
   });
   const width = edges.reduce((most, edge) => Math.max(most, edge[1]), 0);
-  return { now, edges, lines, turns: {}, width, up: ups[0], down: base + downs[count - 1] };
+  const named = new Map(level.members.map(([name], i) => [name, now[i]]));
+  return { now, named, edges, lines, turns: {}, width, up: ups[0], down: base + downs[count - 1] };
 }
 
 function settle(measured) {
@@ -135,8 +143,8 @@ function visible(id) {
 }
 
 function way(tail, head, passers, level, sums, origin) {
-  const members = new Map(level.members.map(([name], i) => [name, sums.now[i]]));
-  const route = [members.get(tail.member), ...passers.map((i) => sums.now[level.members.length + i]), members.get(head.member)];
+  const { named, now } = sums;
+  const route = [named.get(tail.member), ...passers.map((i) => now[level.members.length + i]), named.get(head.member)];
   const points = [[tail.place.x + tail.place.width, tail.place.y + tail.place.height / 2]];
   for (let i = 0; i + 1 < route.length; i++) {
     const [left, right] = [route[i], route[i + 1]];
@@ -167,7 +175,7 @@ function straight(tail, head) {
 
 function spread(routes, places) {
   const arriving = new Map();
-  for (const one of routes) arriving.set(one.head, [...(arriving.get(one.head) ?? []), one]);
+  for (const one of routes) arriving.has(one.head) ? arriving.get(one.head).push(one) : arriving.set(one.head, [one]);
   for (const [head, found] of arriving) {
     if (found.length < 2) continue;
     found.sort((one, other) => one.points[one.points.length - 2][1] - other.points[other.points.length - 2][1]);
