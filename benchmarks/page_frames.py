@@ -15,7 +15,7 @@ from typing import Any
 
 from tools.chromium import AVAILABLE, MISSING, chromium
 
-LAYERS = (1700, 6670)
+LAYERS = (170, 670, 1700, 6670)
 FRAMES = 60
 KINDS = ("pan", "zoom", "hover", "search", "near pan", "near zoom", "near hover", "settled", "across")
 _FIRST = "performance.getEntriesByType('navigation')[0].loadEventEnd"

@@ -41,8 +41,8 @@ _MODULES = """
 <button id="open" type="button">open all</button>"""
 
 
-MANY = 2500
-"""Tiles that a browser paints in a frame of 16.7 ms with a margin of two; of more, a page holds those in view."""
+MANY = 300
+"""Tiles that a browser moves in a frame of 16.7 ms while their texts are large; of more, a page holds those in view."""
 
 
 class Interactive:

@@ -2,14 +2,14 @@
 /* Pages of thousands of boxes: what is in view is in the page, found by a grid; where that is much, a canvas shows it. */
 const CELL = 512; /* pixels of the picture; a window with its margin is some tens of cells */
 const MOST_CELLS = 64; /* of one part; what spans more is looked at in every query */
-const MOST_SHOWN = 1200; /* boxes that are drawn one by one */
+const MOST_SHOWN = 800; /* boxes that are drawn one by one */
 const QUICK = 8; /* milliseconds; what is drawn anew within half a frame is drawn anew while the view moves */
 const canvas = document.createElement("canvas");
 const colours = new Map();
 const samples = new Map();
 const grid = new Map();
 const inPage = new Set();
-const looks = new Map(), ends = new Map();
+const looks = new Map(), ways = new Map();
 const holder = document.createElementNS("http://www.w3.org/2000/svg", "g");
 const partOf = (box) => box.closest(".lid") ?? box;
 const frames = [...svg.querySelectorAll(".frame")];
@@ -38,10 +38,19 @@ function around(points) {
 /* Where a part stands; null where a closed module hides it. */
 function spanOfPart(i) {
   if (i >= firstBox) return rectOf(boxes[i - firstBox]);
-  if (spanOf) return spanOf(parts[i]);
-  if (i < frames.length) return ["x", "y", "width", "height"].map((name) => Number(parts[i].querySelector("rect").getAttribute(name)));
-  const numbers = [...parts[i].querySelectorAll("path")].flatMap((path) => path.getAttribute("d").match(/-?[\d.]+/g).map(Number));
-  return around(numbers.flatMap((x, at) => (at % 2 ? [] : [[x, numbers[at + 1]]])));
+  if (i < frames.length) return frameAt ? frameAt(parts[i]) : rectOf(parts[i]);
+  const points = wayOf(parts[i]);
+  return points ? around(points) : null;
+}
+
+/* The points that a link leads through, or by which it is bent. */
+function wayOf(link) {
+  if (waysOf) return waysOf(link);
+  if (!ways.has(link)) {
+    const numbers = link.querySelector("path").getAttribute("d").match(/-?[\d.]+/g).map(Number);
+    ways.set(link, numbers.flatMap((x, at) => (at % 2 ? [] : [[x, numbers[at + 1]]])));
+  }
+  return ways.get(link);
 }
 
 function keyOf(x, y) { return x * 65536 + y; }
@@ -121,35 +130,40 @@ function paint(found) {
   const context = canvas.getContext("2d");
   context.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
   context.lineWidth = 1 / scale;
+  paintFrames(context, found);
   paintLinks(context, found);
   paintBoxes(context, found, scale);
 }
 
-function endsOf(link) {
-  if (!ends.has(link)) ends.set(link, [byId.get(link.dataset.tail), byId.get(link.dataset.head)]);
-  return ends.get(link);
-}
-
-function lookOf(box) {
-  if (!looks.has(box)) {
-    const border = box.querySelector("rect");
-    looks.set(box, ["stroke", "fill"].map((name) => name + " " + border.getAttribute(name)));
+/* The colours of a box or a frame, and of a link that of its line. */
+function lookOf(part) {
+  if (!looks.has(part)) {
+    const border = part.querySelector("rect, path");
+    looks.set(part, ["stroke", "fill"].map((name) => name + " " + border.getAttribute(name)));
   }
-  return looks.get(box);
+  return looks.get(part).map(colourOf);
 }
 
+function paintFrames(context, found) {
+  for (const i of found) {
+    if (i >= frames.length) return;
+    [context.strokeStyle, context.fillStyle] = lookOf(parts[i]);
+    context.fillRect(...spans[i]);
+    context.strokeRect(...spans[i]);
+  }
+}
+
+/* One path for each colour. */
 function paintLinks(context, found) {
-  context.strokeStyle = getComputedStyle(count).color;
-  context.globalAlpha = stage.classList.contains("searching") ? 0.2 : 0.7;
-  context.beginPath();
+  const lines = new Map();
   for (const i of found) {
     if (i < frames.length || i >= firstBox) continue;
-    const [tail, head] = endsOf(parts[i]), one = tail && rectOf(tail), other = head && rectOf(head);
-    if (!one || !other) continue;
-    context.moveTo(one[0] + one[2], one[1] + one[3] / 2);
-    context.lineTo(other[0], other[1] + other[3] / 2);
+    const [stroke] = lookOf(parts[i]), points = wayOf(parts[i]);
+    if (!lines.has(stroke)) lines.set(stroke, new Path2D());
+    points.forEach(([x, y], at) => (at ? lines.get(stroke).lineTo(x, y) : lines.get(stroke).moveTo(x, y)));
   }
-  context.stroke();
+  context.globalAlpha = stage.classList.contains("searching") ? 0.2 : 0.7;
+  for (const [stroke, line] of lines) { context.strokeStyle = stroke; context.stroke(line); }
 }
 
 function paintBoxes(context, found, scale) {
@@ -159,8 +173,8 @@ function paintBoxes(context, found, scale) {
     const box = boxes[i - firstBox], [stroke, fill] = lookOf(box), [x, y, width, height] = spans[i];
     const marked = box === chosen || (searching && box.classList.contains("found"));
     context.globalAlpha = marked || !searching ? 1 : 0.25;
-    context.strokeStyle = colourOf(stroke);
-    context.fillStyle = marked || height * scale < 6 ? context.strokeStyle : colourOf(fill);
+    context.strokeStyle = stroke;
+    context.fillStyle = marked || height * scale < 6 ? stroke : fill;
     context.fillRect(x, y, Math.max(least, width), Math.max(least, height));
     context.strokeRect(x, y, Math.max(least, width), Math.max(least, height));
   }
@@ -168,7 +182,7 @@ function paintBoxes(context, found, scale) {
 
 function arrange() {
   const start = performance.now(), found = within(area());
-  const afar = lastScale < FAR || found.length - found.findIndex((i) => i >= firstBox) > MOST_SHOWN;
+  const afar = found.filter((i) => i >= firstBox).length > MOST_SHOWN;
   if (afar) paint(found);
   else exchange(found);
   canvas.hidden = !afar;

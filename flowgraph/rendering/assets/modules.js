@@ -182,15 +182,12 @@ placeOf = (box) => {
   return [x, y, width, height];
 };
 
-/* A frame or a link that is shown: the rectangle that holds it. */
-spanOf = (part) => {
-  if (part.classList.contains("frame")) {
-    const place = settled?.frames.get(part.dataset.frame);
-    return place ? Object.values(back(place)) : null;
-  }
-  const points = routed.get(part);
-  return points ? around(points) : null;
+frameAt = (part) => {
+  const place = settled?.frames.get(part.dataset.frame);
+  return place ? ["x", "y", "width", "height"].map((name) => back(place)[name]) : null;
 };
+
+waysOf = (link) => routed.get(link) ?? null;
 
 /* The sums of a level change with what is closed in it, and so do those of the levels around it. */
 function switched(path) {

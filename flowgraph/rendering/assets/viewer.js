@@ -12,7 +12,6 @@ for (const link of links) {
   for (const end of [link.dataset.tail, link.dataset.head]) linksOf.has(end) ? linksOf.get(end).push(link) : linksOf.set(end, [link]);
 }
 const SPARE = 0.25; /* of the stage, drawn on each side beyond it, so that moving shows what is drawn already */
-const FAR = 0.3; /* the scale below which no text is drawn */
 let whole = svg.getAttribute("viewBox").split(" ").map(Number);
 let view = [...whole];
 let drawn = [...whole];
@@ -25,7 +24,7 @@ let moved = false;
 let waiting = null;
 let reveal = () => {};
 let placeOf = null; /* where modules have moved a box to; null for one that is hidden */
-let spanOf = null; /* the same of a frame or a link */
+let frameAt = null, waysOf = null; /* the same of a frame, and the points that a link leads through */
 let onSettled = () => {}, onMoved = () => {}, onMarked = () => {}, onLaidOut = () => {};
 let boxUnder = (event) => event.target.closest(".box");
 const rects = new Map();
@@ -80,7 +79,7 @@ function settleView() {
   const [x, y, width, height] = view;
   svg.setAttribute("viewBox", [x - SPARE * width, y - SPARE * height, (1 + 2 * SPARE) * width, (1 + 2 * SPARE) * height].join(" "));
   svg.style.transform = "";
-  stage.classList.toggle("far", lastScale < FAR);
+  stage.classList.toggle("far", lastScale < 0.3);
   onSettled();
 }
 
