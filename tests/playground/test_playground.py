@@ -72,7 +72,6 @@ def test_every_part_of_the_page_works(address, tmp_path):
     script = """
         const said = { wide: document.documentElement.scrollWidth, settings: { ...settings } };
         for (const name of Object.keys(LESSONS)) { lesson(name); play(false); }
-        onhashchange();
         for (let i = 0; i < 30; i++) learner.update();
         setView("gradients");
         addPoint([0.5, 0.5], 1); addPoint([-0.5, -0.5], 0);
@@ -92,19 +91,6 @@ def test_every_part_of_the_page_works(address, tmp_path):
     assert said["same"]
     assert said["formulas"]
     assert said["settings"]["rate"] == 0.03
-
-
-@in_a_browser
-def test_the_address_repeats_a_state(tmp_path):
-    page = playground(tmp_path / "a.html")
-    script = """
-        for (let i = 0; i < 25; i++) learner.update();
-        return [toAddress(settings), Array.from(learner.parameters[0].data)];
-    """
-    address, values = told(page, script, '#data="xor"&seed=7&l2=0.003')
-    again, same = told(page, script, f"#{address}")
-    assert again == address
-    assert values == same
 
 
 @in_a_browser

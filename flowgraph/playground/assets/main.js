@@ -3,9 +3,9 @@
 const $ = (id) => document.getElementById(id);
 const SPEEDS = [1, 2, 5, 15, 60, 240, 600, 1500, 4000];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-let settings = fromAddress(location.hash), learner = new Learner(settings);
-const state = { playing: false, view: "values", unit: null, walk: null, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
-let fields = fieldsOf(learner), seen = null, last = 0, wordsAt = 0, curvesAt = 0, spokenAt = 0;
+let settings = structuredClone(DEFAULTS), learner = new Learner(settings), replay = null;
+const state = { units: null, playing: false, view: "values", unit: null, walk: null, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
+let fields = null, seen = null, last = 0, wordsAt = 0, curvesAt = 0, spokenAt = 0, unitsAt = 0, addressAt = 0;
 
 function look() {
   const rows = learner.rows ?? Array.from({ length: Math.min(learner.train.count, 50) }, (_, i) => i);
@@ -15,6 +15,10 @@ function look() {
 function draw(now = performance.now(), everything = true) {
   fields = fieldsOf(learner);
   if (state.view === "gradients" || everything || now - wordsAt > 240) look();
+  if (everything || now - unitsAt > 120) {
+    state.units = unitsSeen(learner);
+    unitsAt = now;
+  }
   state.layout = drawNetwork($("net"), learner, fields, seen, state);
   drawPlane($("plane"), learner, fields, state);
   if (everything || now - curvesAt > 80) {
@@ -37,6 +41,13 @@ function draw(now = performance.now(), everything = true) {
   }
 }
 
+// The address follows, no more often than browsers let it.
+function keepAddress(now = performance.now()) {
+  const address = learner.address;
+  history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
+  addressAt = now;
+}
+
 // Updates that are due since the last frame, as many as fit into its time.
 function frame(now) {
   if (!state.playing) return;
@@ -47,45 +58,72 @@ function frame(now) {
     learner.update();
     state.due--;
     if (learner.isOver) {
-      learner.parameters = learner.best.parameters;
+      learner.act("best");
       play(false);
       return;
     }
   }
   draw(now, false);
+  if (now - addressAt > 2000) keepAddress(now);
   requestAnimationFrame(frame);
 }
 
-function play(on) {
+function press(on) {
   state.playing = on;
   $("play").textContent = on ? "Pause" : "Play";
   $("play").setAttribute("aria-pressed", String(on));
-  last = performance.now();
-  if (on) requestAnimationFrame(frame);
-  else draw();
 }
 
-function restart(keep = false) {
-  const { updates } = learner;
+function play(on) {
+  replay?.stop();
+  press(on);
+  last = performance.now();
+  if (on) requestAnimationFrame(frame);
+  else shown();
+}
+
+// Draws what stands, and says it in the address.
+function shown() {
+  draw();
+  keepAddress();
+}
+
+function restart() {
+  replay?.stop();
   learner = new Learner(settings);
-  if (keep) for (let i = 0; i < Math.min(updates, 2000); i++) learner.update();
   closeWalk();
   state.unit = null;
 }
 
+// Repeats what an address says.
+function open(address) {
+  const { settings: own, updates, acts } = fromAddress(address);
+  replay?.stop();
+  press(false);
+  settings = own;
+  restart();
+  let drawn = -Infinity;
+  replay = new Replay(learner, updates, acts, (found) => {
+    showReplay(found);
+    settings = learner.settings;
+    const now = performance.now();
+    if (found.over) refresh();
+    else if (now - drawn > 250) { draw(now); drawn = now; }
+  });
+}
+
 function refresh() {
-  buildControls(settings, change, lesson, state.told);
+  buildControls(settings, change, lesson, state.told, learner.refused);
   $("seed").textContent = `Seed ${settings.seed}`;
-  const address = toAddress(settings);
-  history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
-  draw();
+  shown();
 }
 
 function change(name, value, group) {
+  replay?.stop();
   settings = { ...settings, [name]: value };
   if (LIVE.has(name)) {
-    learner.settings = settings;
-    learner.order = [];
+    learner.act(name, value);
+    settings = learner.settings;
   } else restart();
   refresh();
   const focused = group && document.querySelector(`[aria-label="${group}"] [aria-checked="true"]`);
@@ -135,8 +173,9 @@ function goWalk(by) {
 }
 
 function takeStep() {
-  learner.update(state.walk.example);
+  learner.act("row", state.walk.row);
   openWalk(state.walk.row);
+  keepAddress();
 }
 
 function closeWalk() {
@@ -147,11 +186,10 @@ function closeWalk() {
 }
 
 function addPoint([u, v], y) {
-  settings = { ...settings, added: [...settings.added, [u, v, y]].slice(-500) };
-  const point = packed([[u, v, y]]), join = (one, other) => Float64Array.from([...one, ...other]);
-  learner.settings = settings;
-  learner.train = { x: join(learner.train.x, point.x), y: join(learner.train.y, point.y), count: learner.train.count + 1 };
-  learner.order = [];
+  if (settings.added.length >= 500) return;
+  replay?.stop();
+  learner.act("point", [...[u, v].map((one) => Number(one.toFixed(3))), y]);
+  settings = learner.settings;
   refresh();
 }
 
@@ -195,18 +233,19 @@ function tileAt(event) {
 function lookAt(unit) {
   if (JSON.stringify(unit) === JSON.stringify(state.unit)) return;
   state.unit = unit;
-  $("planeTitle").textContent = unit && unit[0] ? `layer ${unit[0]}, unit ${unit[1] + 1}` : "f(x)";
+  $("planeTitle").textContent = unit && unit[0] ? `layer ${unit[0]}, unit ${unit[1] + 1}${unitText(state.units, unit)}` : "f(x)";
   if (!state.playing) draw();
 }
 
 $("play").onclick = () => play(!state.playing);
-$("step").onclick = () => (play(false), learner.update(), draw());
+$("step").onclick = () => (play(false), learner.update(), shown());
 $("epoch").onclick = () => {
   play(false);
-  for (let i = learner.perEpoch - (learner.updates % learner.perEpoch); i > 0; i--) learner.update();
-  draw();
+  for (const { passes } = learner; learner.train.count && learner.passes === passes; ) learner.update();
+  shown();
 };
-$("reset").onclick = () => (play(false), restart(), draw());
+$("reset").onclick = () => (play(false), restart(), refresh());
+$("stop").onclick = () => replay?.stop();
 $("seed").onclick = () => change("seed", settings.seed + 1);
 $("explain").onclick = () => (state.walk ? (closeWalk(), draw()) : openWalk());
 $("viewValues").onclick = () => setView("values");
@@ -230,17 +269,13 @@ document.onkeydown = (event) => {
   const keys = {
     " ": () => (state.walk ? goWalk(1) : play(!state.playing)), ArrowRight: () => (state.walk ? goWalk(1) : $(event.shiftKey ? "epoch" : "step").click()),
     ArrowLeft: () => state.walk && goWalk(-1), r: () => $("reset").click(), R: () => $("seed").click(),
-    g: () => setView(state.view === "values" ? "gradients" : "values"), e: () => $("explain").click(), Escape: () => state.walk && (closeWalk(), draw()),
+    g: () => setView(state.view === "values" ? "gradients" : "values"), e: () => $("explain").click(), Escape: () => (replay && !replay.over ? replay.stop() : state.walk && (closeWalk(), draw())),
   };
   if (!keys[event.key]) return;
   event.preventDefault();
   keys[event.key]();
 };
-window.onhashchange = () => {
-  settings = fromAddress(location.hash);
-  restart();
-  refresh();
-};
+window.onhashchange = () => open(location.hash);
 new ResizeObserver(() => requestAnimationFrame(() => !state.playing && draw())).observe(document.querySelector("main"));
 $("speed").oninput();
-refresh();
+open(location.hash);
