@@ -22,6 +22,7 @@ from flowgraph.playground.modules import modules_of, newton_module
 from flowgraph.playground.network import Network, read_network
 from flowgraph.rendering.mathml import mathml
 from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.shown import ShownFile
 from flowgraph.shapes.size import Size
 
 _ACTIVATIONS = {"tanh": boxes.Tanh, "sigmoid": boxes.Sigmoid, "relu": boxes.ReLU}
@@ -53,7 +54,7 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
 
     Source: Larochelle, Training neural networks, the demo of a network that trains.
     """
-    target = Path(path)
+    target = ShownFile(path)
     if target.suffix != ".html":
         raise UsageError(f"playground: found the path {target}, needs one that ends in .html")
     variants = {"own": _own(graph)} if graph is not None else _family()
