@@ -17,6 +17,7 @@ from flowgraph.rendering.layout import place
 from flowgraph.rendering.subject import Subject
 from tests.browser import answered, in_a_browser, shown
 from tests.rendering.graphs import deep, lecture
+from tests.rendering.test_repetition import lstm
 
 REPORT = """
 const shown = [...document.querySelectorAll(".box")].filter((box) => box.getClientRects().length);
@@ -56,7 +57,8 @@ def reported(graph: fg.Graph, script: str, **settings: Any) -> Any:
 
 @in_a_browser
 @pytest.mark.parametrize("direction", ["right", "down"])
-@pytest.mark.parametrize("graph", [nested(), deep(60)], ids=["nested", "folded"])
+@pytest.mark.parametrize("graph", [nested(), deep(60), lstm(12, scopes=("model", "encoder"))],
+                         ids=["nested", "folded", "aligned"])  # fmt: skip
 def test_with_all_open_the_script_finds_the_places_of_the_layout(graph: fg.Graph, direction: str) -> None:
     found = reported(graph, "relayout();", collapse=False, direction=direction)
     assert found["moved"] < 0.2

@@ -67,6 +67,17 @@ function heights(level, now) {
   }
 }
 
+/* Columns at the same place of equal steps, which stand under each other, are as wide as the widest. */
+function equalise(widths, steps) {
+  if (!steps) return;
+  const [first, period, count] = steps;
+  for (let place = first; place < first + period; place++) {
+    const same = Array.from({ length: count }, (_, k) => place + k * period).filter((c) => c < widths.length);
+    const most = Math.max(...same.map((c) => widths[c]));
+    for (const c of same) widths[c] = most;
+  }
+}
+
 function measure(level, measured) {
   const now = level.members.map((member) => memberSize(member, measured));
   for (let i = 0; i < level.passers.length; i++) now.push({ width: 0, up: 5, down: 5 });
@@ -74,9 +85,12 @@ function measure(level, measured) {
   const column = (i) => (i < level.members.length ? level.members[i][1] : level.passers[i - level.members.length][0]);
   const widths = level.lines.map(() => 0);
   now.forEach((one, i) => { widths[column(i)] = Math.max(widths[column(i)], one.width); });
+  equalise(widths, level.steps);
   const edges = [];
   widths.forEach((width, c) => {
-    const left = c && level.lines[c] === level.lines[c - 1] ? edges[c - 1][1] + level.gaps[c - 1] : 0;
+    const goesOn = c && level.lines[c] === level.lines[c - 1];
+    const begin = () => (c && level.steps ? edges[level.steps[0]][0] : level.margin);
+    const left = goesOn ? edges[c - 1][1] + level.gaps[c - 1] : begin();
     edges.push([left, left + width]);
   });
   const count = level.lines.length ? level.lines[level.lines.length - 1] + 1 : 1;
@@ -97,7 +111,7 @@ function measure(level, measured) {
     one.y += lines[level.lines[c]][0];
     one.column = c;
   });
-  const width = edges.reduce((most, edge) => Math.max(most, edge[1]), 0);
+  const width = edges.reduce((most, edge) => Math.max(most, edge[1]), 0) + level.margin;
   const named = new Map(level.members.map(([name], i) => [name, now[i]]));
   return { now, named, edges, lines, turns: {}, width, up: ups[0], down: base + downs[count - 1] };
 }
