@@ -114,3 +114,14 @@ def test_an_address_of_anything_does_no_harm(address, page):
     )
     assert rate in (0.03, 0.1)
     assert finite
+
+
+def test_the_best_epoch_is_that_of_the_least_validation_loss(page):
+    script = """
+        for (let i = 0; i < 300; i++) learner.update();
+        const losses = learner.history.map((point) => point.held.loss), now = learner.measure(learner.held).loss;
+        learner.act("best");
+        return [Math.min(...losses), learner.measure(learner.held).loss, now];
+    """
+    best, kept, before = told(page, script, '#data="moons"&noise=0.6&examples=40&rate=0.3')
+    assert kept == best < before
