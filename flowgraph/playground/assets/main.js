@@ -20,6 +20,7 @@ function draw(now = performance.now(), everything = true) {
     unitsAt = now;
   }
   state.layout = drawNetwork($("net"), learner, fields, seen, state);
+  $("beside").textContent = besideText(state.layout);
   drawPlane($("plane"), learner, fields, state);
   if (everything || now - curvesAt > 80) {
     drawCurves(learner);
@@ -29,8 +30,8 @@ function draw(now = performance.now(), everything = true) {
     showWords(learner, seen);
     $("count").textContent = `epoch ${Math.floor(learner.epoch)}`;
     $("count").title = `${learner.updates.toLocaleString("en")} updates`;
-    const count = learner.parameters.reduce((total, one) => total + one.data.length, 0);
-    $("netNote").textContent = `${count} parameters, float64`;
+    const count = flat(learner.parameters).length;
+    showNote();
     $("net").setAttribute("aria-label", `The network: ${learner.model.columns.length - 1} hidden layers, ${count} parameters; ${sentences(learner, seen).join(" ")}`);
     wordsAt = now;
   }
@@ -39,6 +40,11 @@ function draw(now = performance.now(), everything = true) {
     $("live").textContent = `Epoch ${Math.floor(learner.epoch)}: mean loss ${short(train.loss)}, validation ${short(held.loss)}.`;
     spokenAt = now;
   }
+}
+
+// Of the unit that is looked at, else of the network.
+function showNote() {
+  $("netNote").textContent = unitText(state.units, state.unit) || `${flat(learner.parameters).length} parameters, float64`;
 }
 
 // The address follows, no more often than browsers let it.
@@ -102,6 +108,7 @@ function open(address) {
   press(false);
   settings = own;
   restart();
+  showControls();
   let drawn = -Infinity;
   replay = new Replay(learner, updates, acts, (found) => {
     showReplay(found);
@@ -113,9 +120,13 @@ function open(address) {
 }
 
 function refresh() {
+  showControls();
+  shown();
+}
+
+function showControls() {
   buildControls(settings, change, lesson, state.told, learner.refused);
   $("seed").textContent = `Seed ${settings.seed}`;
-  shown();
 }
 
 function change(name, value, group) {
@@ -233,7 +244,8 @@ function tileAt(event) {
 function lookAt(unit) {
   if (JSON.stringify(unit) === JSON.stringify(state.unit)) return;
   state.unit = unit;
-  $("planeTitle").textContent = unit && unit[0] ? `layer ${unit[0]}, unit ${unit[1] + 1}${unitText(state.units, unit)}` : "f(x)";
+  $("planeTitle").textContent = unit && unit[0] ? `layer ${unit[0]}, unit ${unit[1] + 1}` : "f(x)";
+  showNote();
   if (!state.playing) draw();
 }
 

@@ -1,6 +1,6 @@
 // Repeats the updates of an address, a few milliseconds in each frame, until it has all of them or is stopped.
 
-const PART = 12; // milliseconds of a frame
+const PART = 30; // milliseconds of a frame, which leaves some for what the user does
 
 class Replay {
   constructor(learner, updates, acts, shown) {

@@ -20,9 +20,15 @@ function unitsSeen(learner) {
 }
 
 // What is said of a unit that is looked at.
-function unitText(units, [layer, unit]) {
-  const found = units?.[layer - 1]?.[unit];
-  return found ? `, ∂loss/∂h ${short(found.mean)} in the mean, rms ${short(found.size)}, saturated for ${Math.round(100 * found.saturated)} % of the examples` : "";
+function unitText(units, looked) {
+  const [layer, unit] = looked ?? [0, 0], found = units?.[layer - 1]?.[unit];
+  return found ? `layer ${layer}, unit ${unit + 1}: ∂loss/∂h ${short(found.mean).replace("-", "−")} (rms ${short(found.size)}), saturated for ${Math.round(100 * found.saturated)} % of the examples` : "";
+}
+
+// What stands beside the units, for the legend.
+function besideText(layout) {
+  if (layout && !besideWidth(layout)) return "bar beside a unit: the share of examples for which it is not saturated";
+  return "beside a unit: grey where it is saturated; a dot is an example, its colour the sign of ∂loss/∂h; above it the mean of that";
 }
 
 // How wide the square beside a tile is; 0 where links leave it no room.
