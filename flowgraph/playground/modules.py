@@ -29,6 +29,7 @@ class Modules(NamedTuple):
     kernels: tuple[str, ...]
     forward_names: list[str]
     learn_names: list[str]
+    slope_names: list[str]
     refused: str = ""
 
 
@@ -42,11 +43,13 @@ def modules_of(network: Network) -> Modules:
     shown |= {f"h{k}": column.value for k, column in enumerate(network.columns, 1)}
     learn = {"loss": mean, "objective": objective, "f": network.probabilities, **shown}
     learn |= _step(network, shown, objective, settings)
-    forward = {"f": network.probabilities, **shown, **_slopes(network)}
+    forward = {"f": network.probabilities, **shown}
+    slopes = _slopes(network)
     wanted = {
         "forward": list(forward.values()),
         "losses": [network.losses, network.probabilities],
         "learn": list(learn.values()),
+        **({"slopes": list(slopes.values())} if slopes else {}),
     }
     functions, kernels = _emitted(network, wanted)
     refused = ""
@@ -56,7 +59,7 @@ def modules_of(network: Network) -> Modules:
         kernels |= more
     except FlowgraphError as error:
         refused = f"the loss has no second derivative here: {str(error).splitlines()[0]}"
-    return Modules(functions, tuple(kernels), list(forward), list(learn), refused)
+    return Modules(functions, tuple(kernels), list(forward), list(learn), list(slopes), refused)
 
 
 def newton_module() -> tuple[str, tuple[str, ...]]:

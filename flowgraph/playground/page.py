@@ -137,6 +137,7 @@ def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
         "kernels": modules.kernels,
         "forward_names": modules.forward_names,
         "learn_names": modules.learn_names,
+        "slope_names": modules.slope_names,
         "refused": modules.refused,
         "targets": network.y.dtype.name,
         "x": network.x.name,

@@ -17,12 +17,7 @@ function fieldsOf(learner) {
     return Array.from({ length: count }, (_, unit) => everyOf(h.data, count, unit));
   });
   const f = everyOf(values.f.data, values.f.data.length / GRID.count, values.f.data.length / GRID.count - 1);
-  const slopes = learner.model.columns.map((_, k) => {
-    const s = values[`s${k + 1}`], count = s?.shape[1] ?? 1;
-    return s && Array.from({ length: count }, (_, unit) => everyOf(s.data, count, unit));
-  });
-  const steepest = slopes.map((one) => one && Math.max(...one.map(scaleOf)));
-  return { units, f, slopes, steepest };
+  return { units, f };
 }
 
 // Every so many elements from one on.

@@ -70,6 +70,11 @@ class Learner {
     return named(this.plan.forward(this.given(examples)).values, this.model.forward_names);
   }
 
+  // The slope of each activation, h'(a), at some examples.
+  slopes(examples) {
+    return this.plan.slopes ? named(this.plan.slopes(this.given(examples)).values, this.model.slope_names) : {};
+  }
+
   // Values and gradients of some examples, and the parameters after an update on them; nothing changes.
   look(examples, parameters = this.parameters) {
     const { momentum, l1, l2 } = this.settings, number = (value) => array([value], []);

@@ -15,7 +15,7 @@ function look() {
 function draw(now = performance.now(), everything = true) {
   fields = fieldsOf(learner);
   if (state.view === "gradients" || everything || now - wordsAt > 240) look();
-  if (everything || now - unitsAt > 120) {
+  if (everything || now - unitsAt > 300) {
     state.units = unitsSeen(learner);
     unitsAt = now;
   }

@@ -33,7 +33,7 @@ function drawNetwork(canvas, learner, fields, seen, state) {
       c.strokeStyle = focus ? colour("--plus") : ink;
       rounded(c, spot.x, spot.y, layout.tile, layout.tile, 5);
       c.stroke();
-      if (place) drawBeside(c, learner, fields, state.units?.[place - 1]?.[unit], layout, spot, [place, unit], colours);
+      if (place) drawBeside(c, learner, state.units?.[place - 1]?.[unit], layout, spot, colours);
       if (place && layer.bias !== null) drawBias(c, learner, layer, spot, unit, layout, colours);
       if (place && state.view === "gradients" && !unitGradient(seen, place, unit)) label(c, "∂ = 0", spot.x + layout.tile / 2, spot.y + layout.tile / 2, muted, 10);
     });

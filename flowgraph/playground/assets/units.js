@@ -6,15 +6,16 @@ const DOTS = 120;
 // Of every hidden unit the slopes ∂loss/∂h at the training examples, their mean and rms, and the share that is saturated.
 function unitsSeen(learner) {
   if (!learner.train.count) return null;
-  const seen = learner.look(learner.train), slopes = learner.values(learner.train), count = learner.train.count;
+  const seen = learner.look(learner.train), slopes = learner.slopes(learner.train), plane = learner.slopes(GRID), count = learner.train.count;
   return learner.model.columns.map((column, i) => {
-    const grad = seen[`dh${i + 1}`], own = slopes[`s${i + 1}`];
+    const grad = seen[`dh${i + 1}`], own = slopes[`s${i + 1}`], everywhere = plane[`s${i + 1}`];
     if (!own) return null;
-    const units = grad.shape[1] ?? 1, steepest = Math.max(scaleOf(own.data), 1e-12);
+    const units = grad.shape[1] ?? 1, steepest = Math.max(scaleOf(own.data), 1e-12), scale = scaleOf(everywhere.data);
     return Array.from({ length: units }, (_, unit) => {
       const asked = everyOf(grad.data, units, unit).map((one) => one * count), passed = everyOf(own.data, units, unit);
       const mean = asked.reduce((total, one) => total + one, 0) / count;
-      return { asked, mean, size: rms({ data: asked }), saturated: passed.filter((one) => Math.abs(one) < SATURATED * steepest).length / count };
+      const saturated = passed.filter((one) => Math.abs(one) < SATURATED * steepest).length / count;
+      return { asked, mean, size: rms({ data: asked }), saturated, field: everyOf(everywhere.data, units, unit), scale, image: null };
     });
   });
 }
@@ -36,33 +37,38 @@ function besideWidth({ step, tile }) {
   return step - tile >= 62 ? Math.round(Math.min(tile * 0.6, (step - tile) / 2.6)) : 0;
 }
 
-// Paper where the unit lets gradient pass, grey where it does not; a dot is an example, its colour the sign of ∂loss/∂h.
-function drawBeside(c, learner, fields, found, layout, spot, [place, unit], colours) {
-  const field = fields.slopes[place - 1]?.[unit], side = besideWidth(layout);
-  if (!field || !found) return;
-  const x = spot.x + layout.tile + 3;
+// The square and the number above it; the square is made once for all frames until units are looked at again.
+function drawBeside(c, learner, found, layout, spot, colours) {
+  const side = besideWidth(layout), x = spot.x + layout.tile + 3;
+  if (!found) return;
   if (!side) {
     drawMeter(c, found, layout, spot, x);
     return;
   }
-  const y = spot.y + layout.tile - side, most = Math.max(...found.asked.map(Math.abs)) || 1;
+  found.image ??= squareOf(learner, found, side, colours);
+  c.drawImage(found.image, x, spot.y + layout.tile - side, side, side);
+  if (layout.tile - side >= 11) label(c, short(found.mean).replace("-", "−"), x, spot.y + (layout.tile - side) / 2, colour("--grad"), side < 32 ? 8 : 9, "left");
+}
+
+// Paper where the unit lets gradient pass, grey where it does not; a dot is an example, its colour the sign of ∂loss/∂h.
+function squareOf(learner, found, side, colours) {
+  const density = Math.min(window.devicePixelRatio || 1, 2), square = new OffscreenCanvas(side * density, side * density), c = square.getContext("2d");
+  const most = scaleOf(found.asked), every = Math.max(1, Math.ceil(learner.train.count / DOTS));
+  c.scale(density, density);
+  rounded(c, 0.5, 0.5, side - 1, side - 1, 3);
   c.save();
-  rounded(c, x, y, side, side, 3);
   c.clip();
-  c.drawImage(picture(field, fields.steepest[place - 1], { ...colours, plus: colours.paper, minus: colours.paper, paper: channels(colour("--line")) }), x, y, side, side);
-  const every = Math.max(1, Math.ceil(learner.train.count / DOTS));
-  for (let i = 0; i < learner.train.count; i += every) {
+  c.drawImage(picture(found.field, found.scale, { plus: colours.paper, minus: colours.paper, paper: channels(colour("--line")) }), 0, 0, side, side);
+  for (let i = 0; i < Math.min(learner.train.count, found.asked.length); i += every) {
     const [u, v] = toPixels(learner.train.x[2 * i], learner.train.x[2 * i + 1], side), share = Math.abs(found.asked[i]) / most;
     if (share < 0.05) continue;
     c.fillStyle = `rgba(${(found.asked[i] < 0 ? colours.minus : colours.plus).join()},${0.25 + 0.75 * share})`;
-    c.fillRect(x + u - 1, y + v - 1, 2.2, 2.2);
+    c.fillRect(u - 1, v - 1, 2.2, 2.2);
   }
   c.restore();
-  c.lineWidth = 1;
   c.strokeStyle = colour("--muted");
-  rounded(c, x, y, side, side, 3);
   c.stroke();
-  if (layout.tile - side >= 11) label(c, short(found.mean).replace("-", "−"), x, spot.y + (layout.tile - side) / 2, colour("--grad"), side < 32 ? 8 : 9, "left");
+  return square;
 }
 
 // Where there is no room for a square: a bar as high as the share of examples for which the unit is not saturated.
