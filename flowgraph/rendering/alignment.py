@@ -17,17 +17,17 @@ _BETWEEN = 46.0
 
 
 class Steps(NamedTuple):
-    """Equal steps of a level by their columns: the first, how many columns each has, how many steps in a line."""
+    """Equal steps of a level by their columns: the first, how many each has, how many steps there are and in a line."""
 
     first: int
     period: int
-    count: int
+    number: int
     in_a_line: int
 
     @property
     def starts(self) -> list[int]:
         """The columns with which lines begin."""
-        return [self.first + k * self.period for k in range(0, self.count, self.in_a_line)]
+        return [self.first + k * self.period for k in range(0, self.number, self.in_a_line)]
 
 
 def aligned(widths: list[float], gaps: list[float], steps: Sequence[int], height: float) -> Steps | None:
