@@ -93,10 +93,11 @@ def test_closing_all_and_opening_all_comes_back() -> None:
 
 
 @in_a_browser
-def test_a_large_graph_begins_closed_and_search_opens_what_it_finds() -> None:
-    begun = reported(deep(50), "")
-    assert set(begun["boxes"]) == {"x", "layer1//layer50@lid", "loss"}
-    seen = shown(deep(50).interactive().text, address="?find=layer7/h")
+@pytest.mark.parametrize("layers", [50, 150])
+def test_a_large_graph_begins_closed_and_search_opens_what_it_finds(layers: int) -> None:
+    begun = reported(deep(layers), "")
+    assert set(begun["boxes"]) == {"x", f"layer1//layer{layers}@lid", "loss"}
+    seen = shown(deep(layers).interactive().text, address="?find=layer7/h")
     assert seen.tell("count.textContent") == "1 of 1"
     assert seen.tell("[...marked].map((box) => [box.id, box.getClientRects().length])") == [["box-layer7/h", 1]]
 
