@@ -34,6 +34,7 @@ THROUGH_OTHERS = (
     "SlopeOfBprop",
     "TransposedBprop",
     "PerRow",
+    "Recomputed",
     "Scan",
     OfParts.__name__,
 )

@@ -47,7 +47,7 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
     flow = [_slot(CarryInput, results[i]) for i in flowing]
     arrived = [_slot(ElementInput, results[i]) for i in stacked]
     wrt = [*flowing, *(carries + i for i in sent), *(carries + elements + i for i in summed)]
-    found = _gradients([results[i] for i in (*flowing, *stacked)], [leaves[i] for i in wrt], [*flow, *arrived])
+    found = gradients_of([results[i] for i in (*flowing, *stacked)], [leaves[i] for i in wrt], [*flow, *arrived])
     sums = [_slot(CarryInput, leaves[carries + elements + i]) for i in summed]
     of_flow, of_sent = found[: len(flowing)], found[len(flowing) : len(flowing) + len(sent)]
     of_sums = [total + part for total, part in zip(sums, found[len(flowing) + len(sent) :], strict=True)]
@@ -74,7 +74,7 @@ def _slot(kind: type[CarryInput], like: Box) -> Box:
     return kind(shape=like.shape, dtype=like.dtype)
 
 
-def _gradients(outputs: Sequence[Box], wrt: Sequence[Box], arriving: Sequence[Box]) -> list[Box]:
+def gradients_of(outputs: Sequence[Box], wrt: Sequence[Box], arriving: Sequence[Box]) -> list[Box]:
     """What a bprop sends: the conjugate of the gradient that a user sees, of what is the conjugate of it too."""
     found = gradients(outputs, wrt, [_conjugate(one) for one in arriving], unused="zeros")
     return [_conjugate(one) for one in found]

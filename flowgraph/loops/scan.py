@@ -10,8 +10,8 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, hoisted
-from flowgraph.loops.checkpoints import in_segments
 from flowgraph.loops.looping import looped
+from flowgraph.loops.segments import in_segments
 from flowgraph.shapes.spec import same
 
 
