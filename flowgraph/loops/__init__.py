@@ -2,5 +2,6 @@
 
 from flowgraph.loops.checkpoint import checkpoint
 from flowgraph.loops.scan import scan
+from flowgraph.loops.while_loop import while_loop
 
-__all__ = ["checkpoint", "scan"]
+__all__ = ["checkpoint", "scan", "while_loop"]

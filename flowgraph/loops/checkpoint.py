@@ -12,6 +12,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.errors import UsageError
 from flowgraph.loops.body import CarryInput, body_of, hoisted
 from flowgraph.loops.checkpoint_box import Recomputed
+from flowgraph.loops.tracing import name_of
 
 
 class ArgumentInput(CarryInput):
@@ -84,7 +85,7 @@ def _without_boxes(function: Callable[..., Any], args: Any, keywords: Any) -> An
     read = next(_boxes(returned), None)
     if read is not None:
         raise UsageError(
-            f"checkpoint: {_name(function)} returned {read.title} of arguments without a box, needs one that it is "
+            f"checkpoint: {name_of(function)} returned {read.title} of arguments without a box, needs one that it is "
             f"computed from again; give the boxes that it reads as arguments\n  built at {read.built_at}"
         )
     return returned
@@ -124,7 +125,7 @@ def _results(function: Callable[..., Any], returned: Any) -> list[Box]:
     for one in _leaves(returned):
         if not isinstance(one, Box) and one is not None and np.asarray(one).dtype.kind not in "biufc":
             raise UsageError(
-                f"checkpoint: {_name(function)} returned a {type(one).__name__}, needs boxes, alone or in tuples, "
+                f"checkpoint: {name_of(function)} returned a {type(one).__name__}, needs boxes, alone or in tuples, "
                 f"lists and dicts"
             )
     return [box for box in _boxes(returned) if not isinstance(box, Constant)]
@@ -136,7 +137,3 @@ def _leaves(container: Any) -> Iterator[Any]:
             yield from _leaves(one)
     else:
         yield container
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", None) or type(function).__name__

@@ -15,17 +15,21 @@ from flowgraph.loops.scan_box import Scan
 def looped(body: Body, children: Sequence[Any], length: int | None, reverse: bool) -> list[Any]:
     """The last carries and what the body stacks: boxes, or arrays where all children are arrays."""
     count = len(body.results)
-    keeping = known_of(body, "keeping", lambda: _keeping(body)) if any(isinstance(c, Box) for c in children) else body
+    keeping = keeping_of(body) if any(isinstance(c, Box) for c in children) else body
     found = Scan.apply(*children, body=keeping, length=length, reverse=reverse)
     return [found] if len(keeping.results) == 1 else [found[i] for i in range(count)]
 
 
-def _keeping(body: Body) -> Body:
+def keeping_of(body: Body, counted: bool = False) -> Body:
     """The body that stacks the carries which its reverse reads; a body that has none stacks nothing more."""
+    return known_of(body, ("keeping", counted), lambda: _keeping(body, counted))
+
+
+def _keeping(body: Body, counted: bool) -> Body:
     free = tuple([slot.dtype.kind in "fc" for slot in body.leaves])
     arriving = tuple([one.dtype.kind in "fc" for one in body.results[body.carries :]])
     try:
-        kept = reverse_of(body, arriving, free).kept
+        kept = reverse_of(body, arriving, free, counted).kept
     except FlowgraphError:  # said by whoever asks for the gradient
         return body
     return with_outputs(body, [box for box in kept if box not in set(body.results[body.carries :])])

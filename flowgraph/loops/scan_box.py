@@ -8,8 +8,8 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
-from flowgraph.loops.body import Body, fitted, with_outputs
-from flowgraph.loops.reverse import Reverse, reverse_of
+from flowgraph.loops.body import Body, fits, fitted, with_outputs
+from flowgraph.loops.reverse import by_child, reverse_of
 from flowgraph.loops.running import run
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
@@ -66,18 +66,14 @@ class Scan(Box):
             length=self._length_of(elements),
             reverse=not self.reverse,
         )
-        return _sorted(body, reverse, found, wanted)
+        return by_child(body, reverse, found, wanted)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the new carries, and of what is stacked, with the steps as the first axis."""
         specs = [child.spec for child in self.children]
         body = fitted(self.body, self._of_step(specs))
         for slot, result in zip(body.leaves, body.results[: body.carries], strict=False):
-            if (
-                slot.dtype != result.dtype
-                or len(slot.shape) != len(result.shape)
-                or not all(map(same, slot.shape, result.shape))
-            ):
+            if not fits(slot.spec, result.spec):
                 raise self.shape_error(f"found a carry {slot.spec} whose next value is {result.spec}, needs the same")
         steps = self._length(specs[body.carries : body.carries + body.elements])
         stacked = [Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]
@@ -130,13 +126,3 @@ class Scan(Box):
             places = {slot: body.carries + i for i, slot in enumerate(again.results[body.carries :])}
             h = Scan.apply(*values, body=again, length=self.length, reverse=self.reverse)
         return [h[places[box]] for box in kept]
-
-
-def _sorted(body: Body, reverse: Reverse, found: Value, wanted: tuple[bool, ...]) -> tuple[Value, ...]:
-    """What a reverse loop returns, child by child."""
-    count = len(reverse.body.results)
-    parts = [found] if count == 1 else [found[i] for i in range(count)]
-    outers = body.carries + body.elements
-    places = [*reverse.flowing, *(outers + i for i in reverse.summed), *(body.carries + i for i in reverse.sent)]
-    by_child = dict(zip(places, parts, strict=True))
-    return tuple([by_child.get(i) if wanted[i] else None for i in range(body.slots)])
