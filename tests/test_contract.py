@@ -36,6 +36,7 @@ THROUGH_OTHERS = (
     "PerRow",
     "Recomputed",
     "Scan",
+    "While",
     OfParts.__name__,
 )
 
