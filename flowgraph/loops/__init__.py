@@ -3,5 +3,11 @@
 from flowgraph.loops.checkpoint import checkpoint
 from flowgraph.loops.scan import scan
 from flowgraph.loops.while_loop import while_loop
+from flowgraph.plan.emitter import rules_of
 
 __all__ = ["checkpoint", "scan", "while_loop"]
+
+
+@rules_of("jax")
+def _rules_of_jax() -> None:
+    import flowgraph.loops.in_jax  # noqa: F401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from flowgraph.box import Box
@@ -10,6 +10,8 @@ from flowgraph.errors import FlowgraphError
 from flowgraph.loops.body import Body, known_of, with_outputs
 from flowgraph.loops.reverse import reverse_of
 from flowgraph.loops.scan_box import Scan
+from flowgraph.loops.while_box import While
+from flowgraph.plan.passes.unread import fewer_for
 
 
 def looped(body: Body, children: Sequence[Any], length: int | None, reverse: bool) -> list[Any]:
@@ -18,6 +20,18 @@ def looped(body: Body, children: Sequence[Any], length: int | None, reverse: boo
     keeping = keeping_of(body) if any(isinstance(c, Box) for c in children) else body
     found = Scan.apply(*children, body=keeping, length=length, reverse=reverse)
     return [found] if len(keeping.results) == 1 else [found[i] for i in range(count)]
+
+
+@fewer_for(Scan)
+@fewer_for(While)
+def _of_outputs_read(box: Scan | While, places: Set[int]) -> Mapping[int, Box]:
+    """The loop that stacks what is read; all carries go through it anyway."""
+    body = box.body
+    kept = tuple([i for i in range(len(box.outputs)) if i < body.carries or i in places])
+    settings, results = body.setting_values(), [body.results[i] for i in kept]
+    fewer = known_of(body, ("outputs", kept), lambda: Body(*body.leaves, *results, **settings))
+    found: Any = type(box)(*box.children, **{**box.setting_values(), "body": fewer})
+    return {i: found if len(kept) == 1 else found[place] for place, i in enumerate(kept)}
 
 
 def keeping_of(body: Body, counted: bool = False) -> Body:

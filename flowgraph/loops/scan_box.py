@@ -39,14 +39,14 @@ class Scan(Box):
         if any(isinstance(value, Box) for value in values):
             return Scan(*values, **self.setting_values())
         arrays = [np.asarray(value) for value in values]
-        body = fitted(self.body, self._of_step([Spec(a.shape, a.dtype) for a in arrays]))
+        body = fitted(self.body, self.of_step([Spec(a.shape, a.dtype) for a in arrays]))
         first = arrays[body.carries : body.carries + body.elements]
         results = run(body, arrays, len(first[0]) if first else self._steps(), self.reverse)
         return results[0] if len(results) == 1 else results
 
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the same steps in the other order, of the vector-Jacobian product of one."""
-        body = fitted(self.body, self._of_step([Spec(value.shape, value.dtype) for value in values]))
+        body = fitted(self.body, self.of_step([Spec(value.shape, value.dtype) for value in values]))
         arrived = grad if isinstance(grad, tuple) else (grad,)
         free = self._differentiable(body)
         wanted = free if needs is None else tuple([a and b for a, b in zip(free, needs, strict=True)])
@@ -71,7 +71,7 @@ class Scan(Box):
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the new carries, and of what is stacked, with the steps as the first axis."""
         specs = [child.spec for child in self.children]
-        body = fitted(self.body, self._of_step(specs))
+        body = fitted(self.body, self.of_step(specs))
         for slot, result in zip(body.leaves, body.results[: body.carries], strict=False):
             if not fits(slot.spec, result.spec):
                 raise self.shape_error(f"found a carry {slot.spec} whose next value is {result.spec}, needs the same")
@@ -80,7 +80,7 @@ class Scan(Box):
         found = [*specs[: body.carries], *stacked]
         return found if len(found) > 1 else found[0]
 
-    def _of_step(self, specs: Sequence[Spec]) -> list[Spec]:
+    def of_step(self, specs: Sequence[Spec]) -> list[Spec]:
         """What one step sees of the children."""
         body = self.body
         if len(specs) != body.slots:
