@@ -8,6 +8,11 @@ from flowgraph.plan.emitter import rules_of
 __all__ = ["checkpoint", "scan", "while_loop"]
 
 
+@rules_of("javascript")
+def _rules_of_javascript() -> None:
+    import flowgraph.loops.in_javascript  # noqa: F401
+
+
 @rules_of("jax")
 def _rules_of_jax() -> None:
     import flowgraph.loops.in_jax  # noqa: F401

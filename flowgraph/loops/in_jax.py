@@ -10,13 +10,14 @@ import jax.numpy as jnp
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import UnsupportedError
-from flowgraph.graph.order import topological_order
-from flowgraph.loops.body import Body, fitted
+from flowgraph.graph import Graph
+from flowgraph.loops.body import Body, fitted, known_of
 from flowgraph.loops.scan_box import Scan
 from flowgraph.loops.while_box import While
 from flowgraph.plan.jax.array import noted
 from flowgraph.plan.jax.evaluation import evaluate
 from flowgraph.plan.jax.twins import rule_for
+from flowgraph.plan.passes.unread import without_unread
 from flowgraph.plan.provenance import owner_of
 from flowgraph.shapes.spec import Spec
 
@@ -46,9 +47,9 @@ def _while(box: While, *given: Value) -> Any:
     if len(body.results) > body.carries:
         who = owner_of(box)
         raise UnsupportedError(
-            f"{who.title}: found a gradient through fg.while_loop, which reads as many carries as a run takes steps, and "
-            f"JAX compiles for given sizes; use backend=\"numpy\", or fg.scan with length= the most steps and np.where "
-            f"for those that are not needed\n  built at {who.built_at}"
+            f"{who.title}: found a while loop that keeps the carries of its steps for a gradient, and JAX compiles for "
+            f'a given number of them; use backend="numpy", or fg.scan with length= the most steps and '
+            f"np.where for those that are not needed\n  built at {who.built_at}"
         )
     values = [jnp.asarray(one) for one in given]
     specs = [Spec(one.shape, one.dtype) for one in values]
@@ -69,9 +70,10 @@ def _while(box: While, *given: Value) -> Any:
 
 def _results(body: Body, slots: Sequence[Any]) -> tuple[Any, ...]:
     """What one step makes of these values of the slots, in the dtypes that the body says."""
+    graph = known_of(body, "read", lambda: without_unread(Graph(*body.results)))
     values: dict[Box, Any] = dict(zip(body.leaves, slots, strict=True))
-    evaluate(topological_order(body.results), values)
-    return tuple([jnp.asarray(values[one]) for one in body.results])
+    evaluate(graph.boxes, values)
+    return tuple([jnp.asarray(values[one]) for one in graph.outputs])
 
 
 def _returned(results: tuple[Any, ...]) -> Any:

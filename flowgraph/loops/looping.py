@@ -30,7 +30,9 @@ def _of_outputs_read(box: Scan | While, places: Set[int]) -> Mapping[int, Box]:
     kept = tuple([i for i in range(len(box.outputs)) if i < body.carries or i in places])
     settings, results = body.setting_values(), [body.results[i] for i in kept]
     fewer = known_of(body, ("outputs", kept), lambda: Body(*body.leaves, *results, **settings))
-    found: Any = type(box)(*box.children, **{**box.setting_values(), "body": fewer})
+    found: Any = box
+    if len(kept) < len(box.outputs):
+        found = type(box)(*box.children, **{**box.setting_values(), "body": fewer})
     return {i: found if len(kept) == 1 else found[place] for place, i in enumerate(kept)}
 
 
