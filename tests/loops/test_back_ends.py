@@ -105,6 +105,19 @@ def test_jax_refuses_the_gradient_of_a_while_loop_with_a_way_out():
         fg.compile(fg.gradient(counted(a)[0], [a]), backend="jax")(a=3.0)
 
 
+def test_onnx_opens_checkpoints_and_refuses_loops(tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    x = fg.Input("x", shape=("N", 3), dtype=np.float32)
+    graph = fg.Graph(*fg.checkpoint(lambda x: (np.tanh(x) * 2, fg.sum(x)))(x))
+    session = runtime.InferenceSession(fg.save(tmp_path / "net.onnx", graph))
+    given = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for one, other in zip(session.run(None, {"x": given}), graph.fprop(x=given).outputs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    with pytest.raises(UnsupportedError, match="While: no operation stands for it"):
+        fg.save(tmp_path / "loop.onnx", fg.while_loop(lambda c: np.max(c) > 1, lambda c: c * np.float32(0.5), x))
+
+
 def test_numba_leaves_loops_to_numpy_and_says_so():
     pytest.importorskip("numba", reason="numba is not installed")
     a = fg.Input("a")
