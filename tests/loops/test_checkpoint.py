@@ -244,6 +244,22 @@ def test_saving_copying_and_pickling_keep_the_body(tmp_path):
         assert not set(again.parameters) & set(graph.parameters)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "javascript"])
+def test_a_plan_writes_into_no_box_of_a_body(backend):
+    """Else a copy would meet the box of the plan, from which it came, inside of itself."""
+    _, loss, weights = layers(fg.checkpoint, count=2, width=3)
+    last, _ = fg.scan(
+        lambda c, _: (fg.while_loop(lambda c: fg.sum(c * c) > 1.0, lambda c: c * 0.5, c), c), weights[0], length=2
+    )
+    loss = loss + fg.sum(last * 2.0)
+    boxes = [loss, *fg.gradient(loss, weights)]
+    held = [box for box in fg.Graph(*boxes) if hasattr(box, "body")]
+    bodies = [one for box in held for one in fg.Graph(*box.body.results)]
+    before = [dict(box.__dict__) for box in bodies]
+    fg.compile(boxes, backend=backend).prepare(x=np.ones((2, 3)))
+    assert all(box.__dict__.keys() == held.keys() for box, held in zip(bodies, before, strict=True))
+
+
 def test_the_checker_passes_it_and_its_box():
     loss, _, fed = chained(7, (2,), fg.checkpoint)
     report = fg.check(fg.Graph(loss), fed)

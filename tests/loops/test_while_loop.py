@@ -223,6 +223,10 @@ def test_an_endless_loop_is_an_error_with_what_is_known_of_it(loop, text):
 
 def test_the_most_steps_are_allowed():
     assert halved(8.0, max_steps=3) == 1.0
+    assert halved(0.5, max_steps=0) == 0.5
+    for steps in (0, 1, 2):
+        with pytest.raises(StepLimitError, match=f"true after {steps} steps"):
+            halved(8.0, max_steps=steps)
 
 
 X = fg.Input("x", shape=(2,))
