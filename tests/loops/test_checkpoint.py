@@ -106,6 +106,22 @@ def test_the_sweep_on_arrays_holds_fewer_values():
     assert bytes_at_most(fg.checkpoint) < bytes_at_most(lambda f: f) / 2
 
 
+def test_a_pass_through_the_body_drops_what_nothing_reads_any_more():
+    def chain(h):
+        for _ in range(40):
+            h = np.tanh(h)
+        return h
+
+    x = fg.Input("x", shape=(50_000,))
+    graph = fg.Graph(fg.checkpoint(chain)(x))
+    graph.fprop(x=np.ones(50_000))
+    tracemalloc.start()
+    graph.fprop(x=np.ones(50_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 50_000 * 8
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("updating", [False, True])
 def test_a_plan_has_fewer_bytes_of_buffers(updating, backend):
