@@ -122,7 +122,10 @@ def test_a_pass_through_the_body_drops_what_nothing_reads_any_more():
     assert peak < 8 * 50_000 * 8
 
 
-@pytest.mark.parametrize(("updating", "backend"), [(False, "numpy"), (True, "numpy"), (False, "numba")])
+@pytest.mark.parametrize(
+    ("updating", "backend"),
+    [(False, "numpy"), (True, "numpy"), pytest.param(False, "numba", marks=pytest.mark.slow)],  # it compiles long
+)
 def test_a_plan_has_fewer_bytes_of_buffers(updating, backend):
     pytest.importorskip(backend, reason=f"{backend} is not installed")
     found = {}
