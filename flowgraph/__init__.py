@@ -29,7 +29,7 @@ from flowgraph.graph.grads import Grads
 from flowgraph.graph.graph import Run
 from flowgraph.graph.opened import opened
 from flowgraph.graph.pictures import render
-from flowgraph.loops import scan
+from flowgraph.loops import checkpoint, scan, while_loop
 from flowgraph.plan import Plan, compile
 from flowgraph.saving import load, save
 
@@ -121,6 +121,7 @@ __all__ = [
     "Spec",
     "Trainer",
     "check",
+    "checkpoint",
     "compile",
     "debug",
     "dropout",
@@ -152,6 +153,7 @@ __all__ = [
     "scope",
     "trace",
     "vjp",
+    "while_loop",
 ]
 __all__ += boxes.__all__
 

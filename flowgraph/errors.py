@@ -164,6 +164,14 @@ class PlanError(FlowgraphError, RuntimeError):
     """
 
 
+class StepLimitError(FlowgraphError, RuntimeError):
+    """A loop whose condition still holds after the most steps that it may take.
+
+    Cause: a condition that never becomes false, or not for these values, such as a tolerance below rounding errors.
+    Cure: compare with what the carry reaches, count steps in the carry, or give `fg.while_loop` a larger `max_steps`.
+    """
+
+
 class LabelError(FlowgraphError, ValueError):
     """A label outside the classes of a loss.
 

@@ -34,7 +34,9 @@ THROUGH_OTHERS = (
     "SlopeOfBprop",
     "TransposedBprop",
     "PerRow",
+    "Recomputed",
     "Scan",
+    "While",
     OfParts.__name__,
 )
 

@@ -24,6 +24,7 @@ from flowgraph.boxes.elementwise.hyperbolic import Arctanh as Arctanh
 from flowgraph.boxes.reduction.extremes import ArgMax as ArgMax
 from flowgraph.boxes.reduction.extremes import ArgMin as ArgMin
 from flowgraph.boxes.indexing.gather import ArgSort as ArgSort
+from flowgraph.boxes.engine.barrier import Barrier as Barrier
 from flowgraph.boxes.special.bessel import BesselI as BesselI
 from flowgraph.boxes.special.bessel import BesselI0 as BesselI0
 from flowgraph.boxes.special.bessel import BesselI0e as BesselI0e

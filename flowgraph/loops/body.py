@@ -11,7 +11,7 @@ from flowgraph.box.leaves import Input
 from flowgraph.graph import Graph
 from flowgraph.graph.order import topological_order
 from flowgraph.plan.specialise import specialise
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import Spec, same
 
 T = TypeVar("T")
 
@@ -87,6 +87,12 @@ def fitted(body: Body, specs: Sequence[Spec]) -> Body:
     if all(slot.spec == spec for slot, spec in zip(body.leaves, specs, strict=True)):
         return body
     return known_of(body, ("fitted", *specs), lambda: _fitted(body, specs))
+
+
+def fits(before: Spec, after: Spec) -> bool:
+    """Whether a carry may be the next one: it has the same dtype, and sizes that may be the same numbers."""
+    alike = before.dtype == after.dtype and len(before.shape) == len(after.shape)
+    return alike and all(map(same, before.shape, after.shape))
 
 
 def _fitted(body: Body, specs: Sequence[Spec]) -> Body:

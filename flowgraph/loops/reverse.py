@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.derivatives import gradients
 from flowgraph.graph.order import topological_order
 from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced
@@ -32,12 +32,15 @@ class Reverse(NamedTuple):
     sent: tuple[int, ...]
 
 
-def reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]) -> Reverse:
-    """The reverse of a body, where gradients arrive at some stacked outputs, for the slots that want one."""
-    return known_of(body, ("reverse", arriving, wanted), lambda: _reverse_of(body, arriving, wanted))
+def reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...], counted: bool = False) -> Reverse:
+    """The reverse of a body, where gradients arrive at some stacked outputs, for the slots that want one.
+
+    Where the steps are `counted` by a run, it takes at least one element, which says how many there are.
+    """
+    return known_of(body, ("reverse", arriving, wanted, counted), lambda: _reverse_of(body, arriving, wanted, counted))
 
 
-def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]) -> Reverse:
+def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...], counted: bool) -> Reverse:
     carries, elements = body.carries, body.elements
     leaves, results = body.leaves, body.results
     flowing = tuple(i for i in range(carries) if leaves[i].dtype.kind in "fc")
@@ -47,7 +50,7 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
     flow = [_slot(CarryInput, results[i]) for i in flowing]
     arrived = [_slot(ElementInput, results[i]) for i in stacked]
     wrt = [*flowing, *(carries + i for i in sent), *(carries + elements + i for i in summed)]
-    found = _gradients([results[i] for i in (*flowing, *stacked)], [leaves[i] for i in wrt], [*flow, *arrived])
+    found = gradients_of([results[i] for i in (*flowing, *stacked)], [leaves[i] for i in wrt], [*flow, *arrived])
     sums = [_slot(CarryInput, leaves[carries + elements + i]) for i in summed]
     of_flow, of_sent = found[: len(flowing)], found[len(flowing) : len(flowing) + len(sent)]
     of_sums = [total + part for total, part in zip(sums, found[len(flowing) + len(sent) :], strict=True)]
@@ -60,6 +63,8 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
     read = tuple(i for i in range(elements) if leaves[carries + i] in reads)
     if not (kept or read or stacked) and elements:
         read = (0,)  # it says how many steps there are
+    if not (kept or read or stacked) and counted:
+        kept = (min(leaves[:carries], key=lambda leaf: len(leaf.shape)),)
     outers = tuple(i for i in range(body.slots - carries - elements) if leaves[carries + elements + i] in reads)
     new = body_of(
         [*flow, *sums],
@@ -70,11 +75,21 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
     return Reverse(new, flowing, summed, kept, read, outers, sent)
 
 
+def by_child(body: Body, reverse: Reverse, found: Value, wanted: tuple[bool, ...]) -> tuple[Value, ...]:
+    """What a reverse loop returns, child by child of the forward one."""
+    count = len(reverse.body.results)
+    parts = [found] if count == 1 else [found[i] for i in range(count)]
+    outers = body.carries + body.elements
+    places = [*reverse.flowing, *(outers + i for i in reverse.summed), *(body.carries + i for i in reverse.sent)]
+    sent = dict(zip(places, parts, strict=True))
+    return tuple([sent.get(i) if wanted[i] else None for i in range(body.slots)])
+
+
 def _slot(kind: type[CarryInput], like: Box) -> Box:
     return kind(shape=like.shape, dtype=like.dtype)
 
 
-def _gradients(outputs: Sequence[Box], wrt: Sequence[Box], arriving: Sequence[Box]) -> list[Box]:
+def gradients_of(outputs: Sequence[Box], wrt: Sequence[Box], arriving: Sequence[Box]) -> list[Box]:
     """What a bprop sends: the conjugate of the gradient that a user sees, of what is the conjugate of it too."""
     found = gradients(outputs, wrt, [_conjugate(one) for one in arriving], unused="zeros")
     return [_conjugate(one) for one in found]

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
-from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.box import Box
+from flowgraph.errors import ShapeError, UsageError
 from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, hoisted
-from flowgraph.loops.checkpoints import in_segments
 from flowgraph.loops.looping import looped
+from flowgraph.loops.segments import in_segments
+from flowgraph.loops.tracing import check_carry, found_text, like, listed, name_of, returned_boxes
 from flowgraph.shapes.spec import same
 
 
@@ -70,25 +71,15 @@ def scan(
     """
     if not callable(body):
         raise UsageError(f"scan: found a {type(body).__name__} as the body, needs a function of carry and element")
-    carries = _listed("carry", carry)
-    elements = [] if inputs is None else _listed("inputs", inputs)
+    carries = listed("scan", "carry", carry)
+    elements = [] if inputs is None else listed("scan", "inputs", inputs)
     steps = _length(elements, length)
     traced, outside, stacked = _traced(body, carry, carries, inputs, elements)
     if checkpoint is None:
         found = looped(traced, [*carries, *elements, *outside], steps, reverse)
     else:
         found = in_segments(traced, [*carries, *elements, *outside], steps, reverse, checkpoint)
-    return _like(carry, found[: len(carries)]), _like(stacked, found[len(carries) :])
-
-
-def _listed(what: str, given: Any) -> list[Any]:
-    """The boxes and arrays of a carry or of inputs."""
-    parts = list(given) if isinstance(given, tuple | list) else [given]
-    read = [part if isinstance(part, Box) else np.asarray(part) for part in parts]
-    for part in read:
-        if not isinstance(part, Box) and part.dtype.kind not in "biufc":
-            raise UsageError(f"scan: found an array of dtype {part.dtype} in {what}, needs boxes or arrays of numbers")
-    return read
+    return like(carry, found[: len(carries)]), like(stacked, found[len(carries) :])
 
 
 def _length(elements: Sequence[Any], length: int | None) -> int | None:
@@ -114,62 +105,14 @@ def _traced(
     """The body as a graph, what it reads from outside, and what it returned to be stacked."""
     of_carries: list[Box] = [CarryInput(shape=one.shape, dtype=one.dtype) for one in carries]
     of_elements: list[Box] = [ElementInput(shape=one.shape[1:], dtype=one.dtype) for one in elements]
-    returned = body(_like(carry, of_carries), _like(inputs, of_elements))
+    returned = body(like(carry, of_carries), like(inputs, of_elements))
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise UsageError(
-            f"scan: {_name(body)} returned {_found(returned)}, needs a tuple of two: the next carry, and what is "
+            f"scan: {name_of(body)} returned {found_text(returned)}, needs a tuple of two: the next carry, and what is "
             f"stacked, None for nothing"
         )
     after, stacked = returned
-    new, more = _boxes(body, after), _boxes(body, stacked)
-    _check_carry(body, of_carries, new)
+    new, more = returned_boxes("scan", body, after), returned_boxes("scan", body, stacked)
+    check_carry("scan", body, of_carries, new)
     outside, outers, results = hoisted([*new, *more], [*of_carries, *of_elements])
     return body_of(of_carries, of_elements, outers, results), outside, stacked
-
-
-def _boxes(body: Callable[..., Any], given: Any) -> list[Box]:
-    """What the body returned, as boxes; an array of its own is a constant."""
-    parts = [] if given is None else list(given) if isinstance(given, tuple | list) else [given]
-    try:
-        return [part if isinstance(part, Box) else Constant(part) for part in parts]
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"scan: {_name(body)} returned {_found(given)}, needs boxes, in a tuple or alone ({error})"
-        ) from None
-
-
-def _check_carry(body: Callable[..., Any], before: Sequence[Box], after: Sequence[Box]) -> None:
-    """Refuse a step after which the next one would not fit."""
-    if len(before) != len(after):
-        raise UsageError(
-            f"scan: {_name(body)} returned a carry of {len(after)} arrays, needs {len(before)}, as the first one has"
-        )
-    for i, (old, new) in enumerate(zip(before, after, strict=True)):
-        which = f"carry[{i}]" if len(before) > 1 else "carry"
-        line = f"\n  built at {new.built_at}"
-        if len(old.shape) != len(new.shape) or not all(map(same, old.shape, new.shape)):
-            raise ShapeError(
-                f"scan: {_name(body)} makes of {which} {old.spec} one of {new.spec}, needs the same shape after each "
-                f"step; give the first carry the shape that it has later{line}"
-            )
-        if old.dtype != new.dtype:
-            raise DtypeError(
-                f"scan: {_name(body)} makes of {which} {old.spec} one of {new.spec}, needs the same dtype after each "
-                f"step; give the first carry with dtype {str(new.dtype)!r}, or convert the next one with "
-                f".astype({str(old.dtype)!r}){line}"
-            )
-
-
-def _like(container: Any, parts: Sequence[Any]) -> Any:
-    """The parts as they were given: alone, in a tuple, or None for nothing."""
-    if container is None:
-        return None
-    return tuple(parts) if isinstance(container, tuple | list) else parts[0]
-
-
-def _name(body: Callable[..., Any]) -> str:
-    return getattr(body, "__qualname__", None) or type(body).__name__
-
-
-def _found(value: Any) -> str:
-    return f"{len(value)} things" if isinstance(value, tuple | list) else f"a {type(value).__name__}"

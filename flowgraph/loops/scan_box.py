@@ -8,8 +8,8 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
-from flowgraph.loops.body import Body, fitted, with_outputs
-from flowgraph.loops.reverse import Reverse, reverse_of
+from flowgraph.loops.body import Body, fits, fitted, with_outputs
+from flowgraph.loops.reverse import by_child, reverse_of
 from flowgraph.loops.running import run
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
@@ -39,14 +39,14 @@ class Scan(Box):
         if any(isinstance(value, Box) for value in values):
             return Scan(*values, **self.setting_values())
         arrays = [np.asarray(value) for value in values]
-        body = fitted(self.body, self._of_step([Spec(a.shape, a.dtype) for a in arrays]))
+        body = fitted(self.body, self.of_step([Spec(a.shape, a.dtype) for a in arrays]))
         first = arrays[body.carries : body.carries + body.elements]
         results = run(body, arrays, len(first[0]) if first else self._steps(), self.reverse)
         return results[0] if len(results) == 1 else results
 
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the same steps in the other order, of the vector-Jacobian product of one."""
-        body = fitted(self.body, self._of_step([Spec(value.shape, value.dtype) for value in values]))
+        body = fitted(self.body, self.of_step([Spec(value.shape, value.dtype) for value in values]))
         arrived = grad if isinstance(grad, tuple) else (grad,)
         free = self._differentiable(body)
         wanted = free if needs is None else tuple([a and b for a, b in zip(free, needs, strict=True)])
@@ -66,25 +66,21 @@ class Scan(Box):
             length=self._length_of(elements),
             reverse=not self.reverse,
         )
-        return _sorted(body, reverse, found, wanted)
+        return by_child(body, reverse, found, wanted)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the new carries, and of what is stacked, with the steps as the first axis."""
         specs = [child.spec for child in self.children]
-        body = fitted(self.body, self._of_step(specs))
+        body = fitted(self.body, self.of_step(specs))
         for slot, result in zip(body.leaves, body.results[: body.carries], strict=False):
-            if (
-                slot.dtype != result.dtype
-                or len(slot.shape) != len(result.shape)
-                or not all(map(same, slot.shape, result.shape))
-            ):
+            if not fits(slot.spec, result.spec):
                 raise self.shape_error(f"found a carry {slot.spec} whose next value is {result.spec}, needs the same")
         steps = self._length(specs[body.carries : body.carries + body.elements])
         stacked = [Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]
         found = [*specs[: body.carries], *stacked]
         return found if len(found) > 1 else found[0]
 
-    def _of_step(self, specs: Sequence[Spec]) -> list[Spec]:
+    def of_step(self, specs: Sequence[Spec]) -> list[Spec]:
         """What one step sees of the children."""
         body = self.body
         if len(specs) != body.slots:
@@ -130,13 +126,3 @@ class Scan(Box):
             places = {slot: body.carries + i for i, slot in enumerate(again.results[body.carries :])}
             h = Scan.apply(*values, body=again, length=self.length, reverse=self.reverse)
         return [h[places[box]] for box in kept]
-
-
-def _sorted(body: Body, reverse: Reverse, found: Value, wanted: tuple[bool, ...]) -> tuple[Value, ...]:
-    """What a reverse loop returns, child by child."""
-    count = len(reverse.body.results)
-    parts = [found] if count == 1 else [found[i] for i in range(count)]
-    outers = body.carries + body.elements
-    places = [*reverse.flowing, *(outers + i for i in reverse.summed), *(body.carries + i for i in reverse.sent)]
-    by_child = dict(zip(places, parts, strict=True))
-    return tuple([by_child.get(i) if wanted[i] else None for i in range(body.slots)])

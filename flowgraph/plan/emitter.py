@@ -93,9 +93,25 @@ def emitter(name: str) -> Callable[[Loader], Loader]:
     return register
 
 
+_rules: dict[str, list[Callable[[], None]]] = {}
+
+
+def rules_of(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register what imports more rules of a back end; it is called when the back end is first asked for."""
+
+    def register(load: Callable[[], None]) -> Callable[[], None]:
+        _rules.setdefault(name, []).append(load)
+        return load
+
+    return register
+
+
 def emitter_of(name: str) -> Emitter:
     """The emitter of that name."""
     if name not in _loaders:
         *most, last = map(repr, _loaders)
         raise UsageError(f"compile: found backend={name!r}, needs {', '.join(most)} or {last}")
-    return _loaders[name]()
+    made = _loaders[name]()
+    while _rules.get(name):
+        _rules[name].pop()()
+    return made

@@ -27,3 +27,11 @@ def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatPar
             outputs[place] = Positive(box)
         seen.add(box)
     return Graph(*outputs)
+
+
+def nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
+    """Boxes in the order in which backpropagation comes to them: what they read can die early."""
+    depth: dict[Box, int] = {}
+    for box in graph.boxes:
+        depth[box] = 1 + max((depth[child] for child in box.children), default=0)
+    return sorted(new, key=depth.__getitem__)

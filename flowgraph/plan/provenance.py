@@ -46,7 +46,13 @@ def of_shape(leaf: Box, shape: tuple[Any, ...]) -> Box:
     """A leaf as it is when its sizes are numbers."""
     if leaf.shape == shape:
         return leaf
+    twin = twin_of(leaf)
+    twin.__dict__.update(outputs=(Spec(shape, leaf.dtype),), shape=shape)
+    return twin
+
+
+def twin_of(leaf: Box) -> Box:
+    """A leaf that holds what another one does, for plans to write into."""
     twin = object.__new__(type(leaf))
     twin.__dict__.update(leaf.__dict__)
-    twin.__dict__.update(outputs=(Spec(shape, leaf.dtype),), shape=shape)
     return twin

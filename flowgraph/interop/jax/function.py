@@ -13,6 +13,7 @@ from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.interop.jax.arguments import read_arrays
 from flowgraph.interop.jax.derivative import differentiable
+from flowgraph.loops import in_jax  # noqa: F401  (it registers rules)
 from flowgraph.plan.jax.array import struct_of
 from flowgraph.plan.jax.draws import drawn
 from flowgraph.plan.jax.evaluation import refuse_unfit

@@ -95,7 +95,7 @@ class Writer:
             key = quoted(name_of(leaf))
             read = f'readInput({key}, given[{key}], sizes, {shape}, "{of}")'
             if isinstance(leaf, Random) and hasattr(leaf.draw, "javascript"):
-                drawn = f'drawn(uniform, {leaf.draw.javascript()}, {_numbers(leaf.shape)}, "{of}")'
+                drawn = f'drawn(uniform, {leaf.draw.javascript()}, {shape_in_numbers(leaf.shape)}, "{of}")'
                 read = f"given[{key}] === undefined ? {drawn} : {read}"
             lines.append(f"const {name} = {read};")
         return lines
@@ -190,7 +190,7 @@ def _text(size: int | Size) -> str:
     return f'"{size}"' if isinstance(size, Size) else str(size)
 
 
-def _numbers(shape: Shape) -> str:
+def shape_in_numbers(shape: Shape) -> str:
     """A shape in numbers, of the names that inputs have given."""
     return f"[{', '.join(_polynomial(size) for size in shape)}]"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from flowgraph.box import Box, Elementwise
+from flowgraph.graph import Graph
 from flowgraph.plan.binding import Binding, Memory, Program
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.javascript.emit import Writer, module, name_of
@@ -32,7 +33,7 @@ class JavaScriptEmitter:
 
     def schedule(self, request: Request) -> Schedule:
         """The simplified graph; values live as long as JavaScript keeps them."""
-        small = simplify(request.graph, request.without | _LEFT_OUT, len(request.store.parameters))
+        small = in_lines(request.graph, request.without, len(request.store.parameters))
         new = small.outputs[request.returned :]
         return Schedule(small, dict(zip(request.store.parameters, new, strict=True)))
 
@@ -59,6 +60,11 @@ class JavaScriptEmitter:
         names = ", ".join(f"a{place}" for place in range(len(leaves) + len(reads)))
         call = f"def step({names}):\n    return _call({names})\n"
         return Program(text, call, [Binding("_call", make)], 0, (False,) * len(kept))
+
+
+def in_lines(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0) -> Graph:
+    """The simplified graph, of which each box is a line; the last `updated` outputs are new values of parameters."""
+    return simplify(graph, without | _LEFT_OUT, updated)
 
 
 def _as_returned(value: Any, box: Box) -> Any:

@@ -6,7 +6,7 @@ import functools
 import re
 from importlib import resources
 
-_FILES = ("arrays", "numbers", "shapes", "indexing", "reductions", "products", "neural", "random")
+_FILES = ("arrays", "numbers", "shapes", "indexing", "reductions", "products", "neural", "random", "loops")
 _START = re.compile(r"^(?:function|const) (\w+)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 

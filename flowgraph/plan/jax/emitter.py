@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 
 from flowgraph.box import Box, Constant
@@ -100,8 +101,8 @@ class _Writer:
         self.graph = schedule.graph
         self.returned = request.returned
         self.arguments = list(dict.fromkeys([*request.leaves, *request.store.parameters, *request.reads]))
-        self.space: dict[str, Any] = {"jnp": jnp}
-        self.taken = Names({"jnp", "step"})
+        self.space: dict[str, Any] = {"jnp": jnp, "optimization_barrier": jax.lax.optimization_barrier}
+        self.taken = Names({*self.space, "step"})
         self.names = self.taken.of_values(list(dict.fromkeys([*self.arguments, *self.graph.boxes])))
         for parameter, box in schedule.updated.items():
             if box.children:

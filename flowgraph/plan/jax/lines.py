@@ -12,6 +12,7 @@ from flowgraph.box import Box
 from flowgraph.box.axes import axes_of
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.elementwise.selection import Where
+from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.loss import ClassLoss
@@ -111,6 +112,11 @@ def _cast(box: Cast, texts: Sequence[str]) -> str:
 def _concatenate(box: Concatenate, texts: Sequence[str]) -> str:
     same = len({child.dtype for child in box.children}) == 1
     return f"jnp.concatenate(({', '.join(texts)},), axis={int(box.axis)})" if same else ""
+
+
+@_line_for(Barrier)
+def _behind(box: Barrier, texts: Sequence[str]) -> str:
+    return f"optimization_barrier(({', '.join(texts)},))[0]"
 
 
 @_line_for(Transpose)

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from flowgraph.box import Box, Leaf
 from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
 from flowgraph.plan.emitter import RefusedError, Request
-from flowgraph.plan.new_values import with_new_values
+from flowgraph.plan.new_values import nearest_first, with_new_values
 from flowgraph.plan.numba.bind import program
 from flowgraph.plan.numba.checks import CHECKS, checked_child
 from flowgraph.plan.numba.emit import emit
@@ -49,6 +50,8 @@ class NumbaEmitter:
         parameters = request.store.parameters
         small = simplify(in_parts(request.graph), request.without | OF_NUMPY, len(parameters))
         whole = add_products(_with_own_results(with_new_values(small, parameters)), len(parameters))
+        if any(isinstance(box, Barrier) for box in whole.boxes):  # each gradient while its values are there
+            whole = Graph(*whole.outputs, along=nearest_first(whole, whole.outputs))
         if len(whole.boxes) > LARGEST:
             raise RefusedError(
                 f"the plan has {len(whole.boxes)} boxes, more than the {LARGEST} that are compiled at once"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Leaf
+from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.graph import Graph
@@ -34,6 +35,8 @@ class Loops:
     stored: set[Box] = field(default_factory=set)
     last: dict[Box, int] = field(default_factory=dict)
     roles: dict[Box, str] = field(default_factory=dict)
+    behind: dict[Box, int] = field(default_factory=dict)
+    """The first loop that may read a view through a barrier."""
 
 
 def find_loops(graph: Graph, places: Mapping[Box, Place], kept: Collection[Box]) -> Loops:
@@ -45,6 +48,7 @@ def find_loops(graph: Graph, places: Mapping[Box, Place], kept: Collection[Box])
     reads: dict[Box, dict[Box, bool]] = {}
     for box in graph.boxes:
         if isinstance(box, Leaf) or (places[box].base is not box and not isinstance(box, AddMatMul)):
+            _view(loops, box)
             continue
         role = role_of(box)
         role = loops.roles[box] = "block" if role == "element" and is_called(box, places) else role
@@ -55,6 +59,16 @@ def find_loops(graph: Graph, places: Mapping[Box, Place], kept: Collection[Box])
     for box, read in reads.items():
         _store(loops, box, read)
     return loops
+
+
+def _view(loops: Loops, box: Box) -> None:
+    """Note of a view which loop may be the first to read it: a barrier is behind the loops of what it waits for."""
+    behind = [loops.behind[child] for child in box.children if child in loops.behind]
+    if isinstance(box, Barrier):
+        bases = [loops.places[child].base for child in box.children[1:]]
+        behind += [loops.of[base] for base in bases if base in loops.of]
+    if behind:
+        loops.behind[box] = max(behind)
 
 
 def _sink(loops: Loops, reads: Mapping[Box, Mapping[Box, bool]]) -> None:
@@ -94,6 +108,7 @@ def _ready(loops: Loops, box: Box, role: str, sizes: Sequence[int]) -> tuple[int
         base = loops.places[child].base
         local = role != "block" and is_local(loops, child, index, sizes)
         reads[base] = reads.get(base, True) and local
+        first = max(first, loops.behind.get(child, 0))
         if base in loops.of:
             first = max(first, loops.of[base] + (not local))
         return "_"

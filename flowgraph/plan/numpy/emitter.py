@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from flowgraph.box import Box
@@ -11,7 +10,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
 from flowgraph.plan.emitter import Request
-from flowgraph.plan.new_values import with_new_values
+from flowgraph.plan.new_values import nearest_first, with_new_values
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
 from flowgraph.plan.numpy.emit import emit
 from flowgraph.plan.numpy.lines import is_written
@@ -46,8 +45,8 @@ class NumPyEmitter:
         whole = with_new_values(small, parameters, flat)
         kept, new = whole.outputs[: request.returned], whole.outputs[request.returned :]
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
-        early = _nearest_first(whole, [*new, *parts])
-        graph = Graph(*kept, *_nearest_first(whole, new), along=(*kept, *early))
+        early = nearest_first(whole, [*new, *parts])
+        graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
         return schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat, ordered=True)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
@@ -57,11 +56,3 @@ class NumPyEmitter:
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         return Program(source.text, source.text, source.bindings, lay_out(buffers.values()), copied)
-
-
-def _nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
-    """Boxes in the order in which backpropagation comes to them: what they read can die early."""
-    depth: dict[Box, int] = {}
-    for box in graph.boxes:
-        depth[box] = 1 + max((depth[child] for child in box.children), default=0)
-    return sorted(new, key=depth.__getitem__)

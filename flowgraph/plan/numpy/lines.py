@@ -11,6 +11,7 @@ from flowgraph.box import Box
 from flowgraph.box.axes import axes_of
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.elementwise.selection import Maximum, Minimum, Where
+from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
@@ -225,6 +226,16 @@ def _minus_at(box: MinusAt, names: Sequence[str], out: str) -> list[str]:
 def _copied(box: Reshape, names: Sequence[str], out: str) -> list[str]:
     child = box.children[0]
     return [f"copyto({out}.reshape({tuple_text(shape_of(child))}), {names[0]})", out]
+
+
+@view_for(Barrier, suffix="again")
+def _behind(box: Barrier, name: str) -> str:
+    return name
+
+
+@number_for(Barrier)
+def _number_behind(box: Barrier, names: Sequence[str]) -> str:
+    return names[0]
 
 
 @view_for(Transpose, suffix="T")

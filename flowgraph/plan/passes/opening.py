@@ -13,6 +13,7 @@ from flowgraph.boxes.elementwise.comparison import GreaterEqual
 from flowgraph.boxes.elementwise.exponential import Exp
 from flowgraph.boxes.elementwise.power import ConstantPower, Square
 from flowgraph.boxes.elementwise.selection import Absolute, Maximum
+from flowgraph.boxes.engine.output_of import Part
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum
@@ -30,7 +31,35 @@ def open_composites(graph: Graph, has_rule: Callable[[Box], bool] = is_written, 
 
     Where sizes stay names, boxes whose sizes are such names are opened too (`symbolic`).
     """
-    return rebuild(graph, lambda box, children: opened(on_children(box, children), has_rule, symbolic))
+    parts: dict[Box, tuple[Box, ...]] = {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        if isinstance(box, Part) and box.children[0] in parts:
+            return parts[box.children[0]][box.index]
+        found = on_children(box, children)
+        if len(box.outputs) > 1:
+            inside = _outputs_of(found, has_rule, symbolic)
+            parts.update({box: inside} if inside else {})
+            return found
+        return opened(found, has_rule, symbolic)
+
+    return rebuild(graph, rule)
+
+
+def _outputs_of(box: Box, has_rule: Callable[[Box], bool], symbolic: bool) -> tuple[Box, ...]:
+    """What stands for each output of a box of several; nothing where it stays one call of its fprop."""
+    if not box.children or has_rule(box) or not (symbolic or all_sizes_known(box)):
+        return ()
+    try:
+        inside = box.fprop(*box.children)
+    except Exception:  # whatever a fprop raises on boxes, on arrays it may run
+        return ()
+    if not isinstance(inside, tuple) or not all(isinstance(one, Box) for one in inside):
+        return ()
+    if [one.outputs for one in inside] != [(spec,) for spec in box.outputs]:
+        return ()
+    new = _opened_parts(inside, box, has_rule, symbolic)
+    return () if new is None else tuple([new[one] for one in inside])
 
 
 def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Box:
@@ -44,19 +73,25 @@ def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: boo
     if not symbolic and not all_sizes_known(box):
         return box
     inside = _built(box)
-    if inside is None:
-        return box
+    new = None if inside is None else _opened_parts([inside], box, has_rule, symbolic)
+    return box if inside is None or new is None else new[inside]
+
+
+def _opened_parts(
+    inside: Sequence[Box], box: Box, has_rule: Callable[[Box], bool], symbolic: bool
+) -> dict[Box, Box] | None:
+    """What stands for each part of a box, opened in its turn; None where a part is a box of the same kind."""
     new: dict[Box, Box] = {child: child for child in box.children}
     for part in _parts(inside, box.children):
         if isinstance(part, Leaf):
             new[part] = part
         elif type(part) is type(box):
-            return box
+            return None
         else:
             new[part] = opened(
                 in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic
             )
-    return new[inside]
+    return new
 
 
 def _built(box: Box) -> Box | None:
@@ -70,11 +105,11 @@ def _built(box: Box) -> Box | None:
     return inside if fits and Spec(inside.shape, inside.dtype) == Spec(box.shape, box.dtype) else None
 
 
-def _parts(inside: Box, children: Sequence[Box]) -> list[Box]:
-    """The boxes from the children, not counted, up to the one inside, children before parents."""
+def _parts(inside: Sequence[Box], children: Sequence[Box]) -> list[Box]:
+    """The boxes from the children, not counted, up to those inside, children before parents."""
     order: list[Box] = []
     seen = set(children)
-    stack = [(inside, False)]
+    stack = [(one, False) for one in reversed(inside)]
     while stack:
         box, done = stack.pop()
         if done:

@@ -15,6 +15,7 @@ from flowgraph.graph import Graph
 from flowgraph.graph.order import topological_order
 from flowgraph.interop.onnx.package import WRITTEN
 from flowgraph.interop.onnx.writing.rules import OPERATIONS, PARTS
+from flowgraph.plan.passes.opening import open_composites
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.spec import same
 
@@ -24,7 +25,8 @@ DEEPEST = 40
 
 def open_boxes(graph: Graph) -> Graph:
     """The graph with each box without a rule replaced by what its fprop builds on boxes, where that can be written."""
-    return rebuild(graph, lambda box, children: _opened(on_children(box, children), DEEPEST))
+    single = open_composites(graph, lambda box: len(box.outputs) == 1 or is_written(box), symbolic=True)
+    return rebuild(single, lambda box, children: _opened(on_children(box, children), DEEPEST))
 
 
 def is_written(box: Box) -> bool:

@@ -1,0 +1,80 @@
+"""Loops on arrays of JAX: by `jax.lax.scan` and `jax.lax.while_loop`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from flowgraph.box import Box, Value
+from flowgraph.errors import UnsupportedError
+from flowgraph.graph import Graph
+from flowgraph.loops.body import Body, fitted, known_of
+from flowgraph.loops.scan_box import Scan
+from flowgraph.loops.while_box import While
+from flowgraph.plan.jax.array import noted
+from flowgraph.plan.jax.evaluation import evaluate
+from flowgraph.plan.jax.twins import rule_for
+from flowgraph.plan.passes.unread import without_unread
+from flowgraph.plan.provenance import owner_of
+from flowgraph.shapes.spec import Spec
+
+
+@rule_for(Scan)
+def _scan(box: Scan, *given: Value) -> Any:
+    """The carries are those of the loop of JAX; what the body stacks is what that stacks."""
+    values = [jnp.asarray(one) for one in given]
+    body = fitted(box.body, box.of_step([Spec(one.shape, one.dtype) for one in values]))
+    inner = body.carries + body.elements
+    outers = values[inner:]
+
+    def step(carry: Any, elements: Any) -> Any:
+        results = _results(body, [*carry, *elements, *outers])
+        return results[: body.carries], results[body.carries :]
+
+    elements = tuple(values[body.carries : inner])
+    length = None if elements else box.length
+    last, stacks = jax.lax.scan(step, tuple(values[: body.carries]), elements, length, box.reverse)
+    return _returned((*last, *stacks))
+
+
+@rule_for(While)
+def _while(box: While, *given: Value) -> Any:
+    """The carries of the loop of JAX, which counts the steps; one that does not end is refused, and NumPy says why."""
+    body = box.body
+    if len(body.results) > body.carries:
+        who = owner_of(box)
+        raise UnsupportedError(
+            f"{who.title}: found a while loop that keeps the carries of its steps for a gradient, and JAX compiles for "
+            f'a given number of them; use backend="numpy", or fg.scan with length= the most steps and '
+            f"np.where for those that are not needed\n  built at {who.built_at}"
+        )
+    values = [jnp.asarray(one) for one in given]
+    specs = [Spec(one.shape, one.dtype) for one in values]
+    body, condition = fitted(body, specs), fitted(box.condition, specs)
+    outers = values[body.carries :]
+
+    def holds(state: Any) -> Any:
+        return _results(condition, [*state[1], *outers])[0]
+
+    def step(state: Any) -> Any:
+        return state[0] + 1, _results(body, [*state[1], *outers])
+
+    first = (jnp.asarray(0), tuple(values[: body.carries]))
+    last = jax.lax.while_loop(lambda state: (state[0] < box.max_steps) & holds(state), step, first)
+    noted([holds(last)])
+    return _returned(last[1])
+
+
+def _results(body: Body, slots: Sequence[Any]) -> tuple[Any, ...]:
+    """What one step makes of these values of the slots, in the dtypes that the body says."""
+    graph = known_of(body, "read", lambda: without_unread(Graph(*body.results)))
+    values: dict[Box, Any] = dict(zip(body.leaves, slots, strict=True))
+    evaluate(graph.boxes, values)
+    return tuple([jnp.asarray(values[one]) for one in graph.outputs])
+
+
+def _returned(results: tuple[Any, ...]) -> Any:
+    return results[0] if len(results) == 1 else results

@@ -1,0 +1,105 @@
+"""The box of a loop that runs for as long as a condition holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from flowgraph.box import Box, Value
+from flowgraph.errors import StepLimitError, UsageError
+from flowgraph.loops.body import Body, fits, fitted, known_of, with_outputs
+from flowgraph.loops.reverse import by_child, reverse_of
+from flowgraph.loops.scan_box import Scan
+from flowgraph.loops.while_running import WhileRunner
+from flowgraph.shapes.size import unknown
+from flowgraph.shapes.spec import Spec
+
+
+class While(Box):
+    """A loop: the body runs on its own result for as long as the condition holds.
+
+    cₜ₊₁, yₜ = body(cₜ, p) while condition(cₜ, p)        the value is the last c, and the y stacked
+
+    The children are the first carries, and what every step reads from outside. The number of steps is known in a run.
+    `fg.while_loop` builds it.
+
+    Source: Bradbury et al., JAX, `jax.lax.while_loop`; Griewank and Walther, Evaluating Derivatives, chapter 3.2
+    (reverse mode of a sequence of steps).
+    """
+
+    body: Body
+    condition: Body
+    max_steps: int
+
+    symbol = "while"
+    public = False
+    examples = None  # it holds graphs; tests/loops tests it with random ones
+
+    def fprop(self, *values: Value) -> Value:
+        """The last carries and what was stacked."""
+        if any(isinstance(value, Box) for value in values):
+            return While(*values, **self.setting_values())
+        arrays = [np.asarray(value) for value in values]
+        specs = [Spec(array.shape, array.dtype) for array in arrays]
+        body, condition = fitted(self.body, specs), fitted(self.condition, specs)
+        runner = known_of(body, ("while", id(condition)), lambda: WhileRunner(body, condition))
+        results, why = runner(arrays, self.max_steps)
+        if results is None:
+            raise StepLimitError(
+                f"{self.title}: found the condition true after {self.max_steps:,} steps, needs one that becomes false"
+                f"{why}; give while_loop a larger max_steps= if the loop needs more\n"
+                f"  built at {self.__dict__.get('built_at', 'this call')}"
+            )
+        return results[0] if len(results) == 1 else results
+
+    def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
+        """A loop over the steps that were taken, in the other order, of the vector-Jacobian product of one."""
+        body = fitted(self.body, [Spec(value.shape, value.dtype) for value in values])
+        arrived = grad if isinstance(grad, tuple) else (grad,)
+        free = [slot.dtype.kind in "fc" for slot in body.leaves]
+        wanted = tuple(free if needs is None else [a and b for a, b in zip(free, needs, strict=True)])
+        stacked = arrived[body.carries :]
+        reverse = reverse_of(body, tuple([part is not None for part in stacked]), wanted, counted=True)
+        outers = values[body.carries :]
+        first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in reverse.flowing]
+        found = Scan.apply(
+            *first,
+            *[np.zeros_like(outers[i]) for i in reverse.summed],
+            *self._kept(body, reverse.kept, h, values),
+            *[part for part in stacked if part is not None],
+            *[outers[i] for i in reverse.outers],
+            body=reverse.body,
+            reverse=True,
+        )
+        return by_child(body, reverse, found, wanted)
+
+    def infer_from_children(self) -> Spec | Sequence[Spec]:
+        """Those of the carries, and of what is stacked, with as many steps as a run takes as the first axis."""
+        specs = [child.spec for child in self.children]
+        if len(specs) != self.body.slots or self.condition.slots != self.body.slots or self.max_steps < 0:
+            raise UsageError(
+                f"{self.title}: found {len(specs)} children and max_steps={self.max_steps}, needs {self.body.slots}, "
+                f"as its body and its condition have slots, and a number from 0"
+            )
+        body = fitted(self.body, specs)
+        (holds,) = fitted(self.condition, specs).results
+        new = [one.spec for one in body.results[: body.carries]]
+        if not all(map(fits, specs, new)) or holds.spec != Spec((), np.dtype(bool)):
+            raise self.shape_error(
+                f"found a body that makes {', '.join(map(str, new))} of its carries and a condition {holds.spec}, "
+                f"needs the same carries, and a bool without axes"
+            )
+        steps = unknown()
+        found = [*new, *[Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]]
+        return found if len(found) > 1 else found[0]
+
+    def _kept(self, body: Body, kept: Sequence[Box], h: Value, values: Sequence[Value]) -> list[Value]:
+        """Values of each step, the carries before it among them: stacked by the loop, else by one that runs anew."""
+        places = {slot: body.carries + i for i, slot in enumerate(body.results[body.carries :])}
+        missing = [box for box in kept if box not in places]
+        if missing:
+            again = with_outputs(body, missing)
+            places = {slot: body.carries + i for i, slot in enumerate(again.results[body.carries :])}
+            h = While.apply(*values, body=again, condition=self.condition, max_steps=self.max_steps)
+        return [h[places[box]] for box in kept]
