@@ -132,9 +132,34 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
 
     def with_children(self, *children: Any) -> Box:
         """The same operation on other children, at the same place of the user's code."""
+        if self._specs_stay(children):
+            return self._on(children)
         twin = type(self)(*children, **self.setting_values())
         twin._place(self.name, self.scope, self.built_at)
         return twin
+
+    def _specs_stay(self, children: Sequence[Any]) -> bool:
+        """Whether shape and dtype of the value are those that were inferred, so that nothing has to be checked again.
+
+        A constant may be held against an axis by its numbers, as an index is; and a size that is known in a run only
+        has another name for other children.
+        """
+        mine = self.children
+        if len(children) != len(mine) or type(self).__init__ is not Box.__init__:
+            return False
+        for new, old in zip(children, mine, strict=False):
+            if new is not old and (
+                not isinstance(new, Box)
+                or new.outputs != old.outputs
+                or isinstance(new, Constant)
+                or isinstance(old, Constant)
+            ):
+                return False
+        for spec in self.outputs:
+            for size in spec[0]:
+                if not isinstance(size, int) and size.unknown:
+                    return False
+        return True
 
     def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
         """Shape and dtype by a given signature, for a box that has one per case."""

@@ -27,7 +27,8 @@ def has_owner(box: Box) -> bool:
 
 def built_for(box: Box, old: Box) -> None:
     """Note that a box was made in place of another, whose line and scope it takes over."""
-    box.__dict__.update({"built_at": old.built_at, "scope": old.scope, _OWNER: old})
+    state = box.__dict__
+    state["built_at"], state["scope"], state[_OWNER] = old.built_at, old.scope, old
 
 
 def named_after(box: Box, old: Box) -> None:
