@@ -122,7 +122,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value; every child but that of a Part has one output."""
-        return self.infer(*[child.spec for child in self.children])
+        return self.infer(*[outputs[0] if len(outputs := one.outputs) == 1 else one.spec for one in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop."""
@@ -223,7 +223,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
     def _adopt(self, children: Sequence[Any]) -> tuple[Box, ...]:
         """The children as boxes; numbers and arrays become constants."""
         fixed = len(self.child_names) - self.variadic
-        if len(children) < fixed or (len(children) > fixed and not self.variadic):
+        if len(children) != fixed and (len(children) < fixed or not self.variadic):
             raise UsageError(
                 f"{type(self).__name__}: found {len(children)} children, needs {'at least ' * self.variadic}"
                 f"{fixed} ({', '.join(self.child_names)}); settings are given by keyword"
@@ -275,7 +275,8 @@ class Leaf(Box, abstract=True):
         """What a leaf has in place of children and inference."""
         found = np.dtype(dtype)
         native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
-        self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
+        state = self.__dict__
+        state["children"], state["outputs"], state["shape"], state["dtype"] = (), (Spec(shape, native),), shape, native
 
     def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
         """The leaf itself, which never changes, unless the copy has something of its own."""

@@ -51,10 +51,16 @@ class Elementwise(Box, abstract=True):
 
     def infer(self, *specs: Any) -> Spec:
         """The broadcast shape, the dtype of a trial fprop on one element."""
-        shape = broadcast([spec.shape for spec in specs])
+        first, *others = specs
+        shape = first.shape
+        for other in others:
+            if other.shape != shape:
+                shape = broadcast([spec.shape for spec in specs])
+                break
         if shape is None:
             raise self.shape_error("the shapes of the children do not broadcast")
-        return Spec(shape, try_dtype(self, specs, None))
+        dtype = try_dtype(self, specs, None)
+        return first if shape is first.shape and dtype is first.dtype else Spec(shape, dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """One per element."""
