@@ -109,16 +109,10 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
 
     def __init__(self, *children: Any, name: str | None = None, **settings: Any) -> None:
         self._start(name)
-        state = self.__dict__
         if self.settings or settings:
             self._set(settings)
-        state["children"] = self._adopt(children)
-        outputs = self.infer_from_children()
-        if type(outputs) is Spec:
-            state["outputs"] = (outputs,)
-            state["shape"], state["dtype"] = outputs
-        else:
-            state["outputs"] = tuple(outputs)
+        self.__dict__["children"] = self._adopt(children)
+        self._infer()
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value; every child but that of a Part has one output."""
@@ -134,9 +128,23 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         """The same operation on other children, at the same place of the user's code."""
         if self._specs_stay(children):
             return self._on(children)
-        twin = type(self)(*children, **self.setting_values())
+        if type(self).__init__ is Box.__init__:
+            twin = self._on(self._adopt(children), anew=True)
+            twin._infer()
+        else:
+            twin = type(self)(*children, **self.setting_values())
         twin._place(self.name, self.scope, self.built_at)
         return twin
+
+    def _infer(self) -> None:
+        """Find out shape and dtype of the value."""
+        state = self.__dict__
+        outputs = self.infer_from_children()
+        if type(outputs) is Spec:
+            state["outputs"] = (outputs,)
+            state["shape"], state["dtype"] = outputs
+        else:
+            state["outputs"] = tuple(outputs)
 
     def _specs_stay(self, children: Sequence[Any]) -> bool:
         """Whether shape and dtype of the value are those that were inferred, so that nothing has to be checked again.

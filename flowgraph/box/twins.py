@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from flowgraph.box.naming import current_scope
 from flowgraph.box.node import Node
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class Twins(Node):
         """A box of the same state, but for the changes."""
         return self._of_state(self.__dict__, **changes)
 
-    def _on(self, children: tuple[Any, ...]) -> Self:
-        """A box that differs in its children alone; what is known of the value stays."""
+    def _on(self, children: tuple[Any, ...], anew: bool = False) -> Self:
+        """A box that differs in its children alone; where `anew`, what is known of the value is to be inferred."""
         twin = object.__new__(type(self))
         state = twin.__dict__
         state.update(self.__dict__)
@@ -44,6 +45,10 @@ class Twins(Node):
         if len(state) > len(self.settings) + (7 if "shape" in state else 5):
             for name in state.keys() - _OF_ALL - self.settings.keys():
                 del state[name]
+        if anew:
+            for name in ("outputs", "shape", "dtype"):
+                state.pop(name, None)
+            state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
         return twin
 
     def _place(self, name: str | None, scope: str, built_at: Line | None = None) -> None:

@@ -13,6 +13,7 @@ from flowgraph.boxes.elementwise.comparison import GreaterEqual
 from flowgraph.boxes.elementwise.exponential import Exp
 from flowgraph.boxes.elementwise.power import ConstantPower, Square
 from flowgraph.boxes.elementwise.selection import Absolute, Maximum
+from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum
@@ -39,7 +40,7 @@ def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: boo
     The box itself where the back end has a rule for it, where its fprop does not run on boxes, and where it has several
     outputs or a size that depends on values: such a box stays one call of its fprop.
     """
-    if not box.children or has_rule(box):
+    if not box.children or isinstance(box, _OF_ARRAYS) or has_rule(box):
         return box
     if not symbolic and not all_sizes_known(box):
         return box
@@ -57,6 +58,11 @@ def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: boo
                 in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic
             )
     return new[inside]
+
+
+_OF_ARRAYS = (IndexAdd,)
+"""Boxes whose fprop fills an array of its own, and runs on no box: it need not be asked, which a gradient of many parts
+would do many times."""
 
 
 def _built(box: Box) -> Box | None:
