@@ -126,6 +126,9 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
 
     def with_children(self, *children: Any) -> Box:
         """The same operation on other children, at the same place of the user's code."""
+        return self._with(children)
+
+    def _with(self, children: tuple[Any, ...]) -> Box:
         if self._specs_stay(children):
             return self._on(children)
         if type(self).__init__ is Box.__init__:

@@ -30,7 +30,7 @@ def rebuild(graph: Graph, rule: Rule) -> Graph:
 
 def on_children(box: Box, children: Sequence[Box]) -> Box:
     """The same operation on these children; the box itself, if they are its own."""
-    return box if all(map(is_, children, box.children)) else box.with_children(*children)
+    return box if all(map(is_, children, box.children)) else box._with(tuple(children))
 
 
 def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
@@ -38,6 +38,10 @@ def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
 
     What stands in the graph already, the box itself or one that is equal, stays as it is.
     """
+    if found.children is children and children:  # made here, of nothing but the new children
+        built_for(found, old)
+        named_after(found, old)
+        return found
     if found in graph.slots or _is_given(found) or any(map(is_, children, repeat(found))):
         return found
     if not has_owner(found):
