@@ -20,7 +20,6 @@ from flowgraph.graph.debug_mode import debugging
 from flowgraph.plan.binding import Program, bind
 from flowgraph.plan.emitter import Request, emitter_of
 from flowgraph.plan.passes.opening import open_composites
-from flowgraph.plan.specialise import specialise
 from flowgraph.plan.store import Store
 
 RUNS, FEWEST = 128, 16
@@ -169,7 +168,7 @@ class _Function:
                 given.append(leaves[box])
         emitter = emitter_of("numpy")
         self._store = Store({})
-        opened = open_composites(specialise(Graph(*outputs), leaves), emitter.has_rule)
+        opened = open_composites(Graph(*outputs), emitter.has_rule, leaves=leaves)
         request = Request(opened, self._store, given, (), frozenset(), given)
         self._program = emitter.emit(request, emitter.schedule(request))
         function: Any = bind(self._program, self._store)[0]

@@ -14,7 +14,6 @@ from flowgraph.graph import Graph
 from flowgraph.plan.binding import bind
 from flowgraph.plan.emitter import Emitter, Request
 from flowgraph.plan.passes.opening import open_composites
-from flowgraph.plan.specialise import specialise
 from flowgraph.plan.store import Store
 
 
@@ -34,7 +33,7 @@ class Specialised:
     ) -> None:
         self.emitter = emitter
         self.leaves = leaves
-        opened = open_composites(specialise(graph, leaves), emitter.has_rule, symbolic=emitter.standalone)
+        opened = open_composites(graph, emitter.has_rule, symbolic=emitter.standalone, leaves=leaves)
         request = Request(opened, store, list(leaves.values()), reads, without, list(leaves))
         self.schedule = emitter.schedule(request)
         self.graph = self.schedule.graph

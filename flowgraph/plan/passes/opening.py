@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,26 @@ from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import Spec
 
 
-def open_composites(graph: Graph, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Graph:
+def open_composites(
+    graph: Graph,
+    has_rule: Callable[[Box], bool] = is_written,
+    symbolic: bool = False,
+    leaves: Mapping[Box, Box] | None = None,
+) -> Graph:
     """The graph in which no box is left that calls of NumPy on boxes can stand for.
 
-    Where sizes stay names, boxes whose sizes are such names are opened too (`symbolic`).
+    Where sizes stay names, boxes whose sizes are such names are opened too (`symbolic`). With `leaves`, the graph is
+    specialised for them on the way, box by box: every box is built anew once, not twice.
     """
-    return rebuild(graph, lambda box, children: opened(on_children(box, children), has_rule, symbolic))
+    of_leaves = leaves or {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        if not children:
+            return of_leaves.get(box, box)
+        same = on_children(box, children)
+        return opened(same if leaves is None else in_numbers(same), has_rule, symbolic)
+
+    return rebuild(graph, rule)
 
 
 def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Box:
