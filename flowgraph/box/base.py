@@ -159,12 +159,11 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         if len(children) != len(mine) or type(self).__init__ is not Box.__init__:
             return False
         for new, old in zip(children, mine, strict=False):
-            if new is not old and (
-                not isinstance(new, Box)
-                or new.outputs != old.outputs
-                or isinstance(new, Constant)
-                or isinstance(old, Constant)
-            ):
+            if new is old:
+                continue
+            if not isinstance(new, Box) or isinstance(new, Constant) or isinstance(old, Constant):
+                return False
+            if new.outputs is not old.outputs and new.outputs != old.outputs:
                 return False
         for spec in self.outputs:
             for size in spec[0]:

@@ -43,8 +43,10 @@ def topological_order(outputs: Iterable[Box]) -> Boxes:
             for child in children:
                 if child not in seen:
                     seen.add(child)
-                    stack.append((child, iter(child.children)))
-                    break
+                    if child.children:
+                        stack.append((child, iter(child.children)))
+                        break
+                    order.append(child)
             else:
                 order.append(box)
                 stack.pop()
