@@ -18,12 +18,16 @@ def ufunc_of(box: Box) -> np.ufunc | None:
     cls = type(box)
     if cls.settings or not issubclass(cls, Elementwise):
         return None
-    ufunc, dtype = _computing(cls, tuple([c.dtype for c in box.children]))
+    children = box.children
+    if len(children) == 2:
+        ufunc, dtype = _computing(cls, children[0].dtype, children[1].dtype)
+    else:
+        ufunc, dtype = _computing(cls, *[child.dtype for child in children])
     return ufunc if dtype is box.dtype else None
 
 
 @functools.cache
-def _computing(cls: type[Box], dtypes: tuple[np.dtype[Any], ...]) -> tuple[np.ufunc | None, np.dtype[Any] | None]:
+def _computing(cls: type[Box], *dtypes: np.dtype[Any]) -> tuple[np.ufunc | None, np.dtype[Any] | None]:
     """The ufunc of a class, and the dtype that it gives for arrays of these dtypes."""
     ufunc = _declared(cls)
     if ufunc is None:
