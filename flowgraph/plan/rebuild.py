@@ -100,7 +100,7 @@ def shape_of(box: Box) -> tuple[int, ...]:
     for size in shape:
         if not isinstance(size, int):
             return tuple([one if isinstance(one, int) else -1 for one in shape])
-    return shape
+    return shape  # type: ignore[return-value]
 
 
 def elements(box: Box) -> int:
