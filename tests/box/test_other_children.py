@@ -25,9 +25,9 @@ def leaves(case, dtype=None):
 
 
 def known(box):
-    """What is inferred, and what a box holds beside its children."""
+    """What is inferred, and what a box holds beside its children; a size of a run has another name each time."""
     rest = box.__dict__.keys() - {"children", "built_at", "differentiable_wrt", "outputs", "shape"}
-    outputs = [re.sub(r"\?\d+", "?", str(spec)) for spec in box.outputs]  # a size known in a run has another name each time
+    outputs = [re.sub(r"\?\d+", "?", str(spec)) for spec in box.outputs]
     return {name: box.__dict__[name] for name in rest} | {"outputs": outputs, "wrt": box.differentiable_wrt}
 
 
