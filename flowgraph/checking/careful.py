@@ -53,7 +53,7 @@ def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
 
 
 def slope_scatter(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
-    """How far apart the slopes lie if the inputs differ by a few units in their last place.
+    """The spread of the slopes when the inputs change by a few units in the last place.
 
     A solve of an ill-conditioned system answers with the digits of a system close by: as a function of the right side
     that is smooth, only of another system, and no difference along this line shows it as noise.

@@ -1,4 +1,4 @@
-"""What the example says of a function's contract, and in what derived inputs go beyond it.
+"""The contract that the example of a function implies, and how derived inputs go beyond it.
 
 Ranks stay, sizes that are equal in the example stay equal, no array is empty, settings keep their type and their sign.
 An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast. Beyond the contract
@@ -258,7 +258,7 @@ def _same_range(one: float, other: float) -> bool:
 
 
 def fits(hint: object, value: Value) -> bool:
-    """Whether a setting is of an annotated type, as far as plain types tell: what is not understood allows anything."""
+    """Whether a setting has an annotated type; annotations that are not understood allow anything."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(fits(one, value) for one in arguments)

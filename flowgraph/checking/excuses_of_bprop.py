@@ -79,7 +79,7 @@ class RoughBprop(Excuse):
 
 
 class LeftOfCancelling(Excuse):
-    """The slope is 0, and what bprop says is gone for most multiples of the incoming gradient: cancellation error."""
+    """The slope is 0, and the analytic one vanishes for most multiples of the incoming gradient: cancellation error."""
 
     name, cost, verdict = "left of cancelling", 0, "rounding"
 

@@ -105,7 +105,7 @@ def below_rounding(mismatch: ValueMismatch) -> bool:
 
 
 def is_left_of_cancelling(mismatch: ValueMismatch, numeric: float, rng: np.random.Generator) -> bool:
-    """Whether the slope is 0, and the mismatch is gone or of the other sign for multiples of the incoming gradient.
+    """Whether the slope is 0, and the mismatch vanishes or changes sign for multiples of the incoming gradient.
 
     What cancels to 0 or to a unit of what it is made of may be 0 in all draws beside one point, and a unit there.
     """

@@ -30,7 +30,7 @@ class WithSettings:
 
 
 def with_settings(target: Target, keywords: Mapping[str, Any], defaults: bool = False) -> Target:
-    """The target with what is given by name as further inputs, which are settings; itself where there are none.
+    """The target with keyword arguments as further inputs, which are settings; itself if there are none.
 
     With `defaults` also the floats that fprop and bprop both have as a default. bprop is given what it takes, and
     returns no gradient for any of them.

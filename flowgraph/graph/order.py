@@ -63,7 +63,7 @@ def assert_topological(order: Sequence[Box]) -> None:
 
 
 def unique_names(order: Iterable[Box]) -> dict[Box, str]:
-    """A name for each box: its own, else its scope and symbol; a number is added to what is taken."""
+    """A name for each box: its own, else its scope and symbol, with a number added if the name is taken."""
     boxes = list(order)
     names = refuse_equal_names([box for box in boxes if not box.children])
     taken = set(names.values())

@@ -130,4 +130,5 @@ class CountNonzero(Reduction):
     examples = (*Reduction.examples, example(np.array([[1.0, 0.0], [0.0, 0.0]]), axis=1))
 
     def fprop(self, a: Value) -> Value:
-        return np.count_nonzero(a, axis=self.axis, keepdims=self.keepdims)
+        count = np.count_nonzero(a, axis=self.axis, keepdims=self.keepdims)
+        return np.intp(count) if isinstance(count, int) else count  # an int of Python before NumPy 2.3
