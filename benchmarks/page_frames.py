@@ -1,6 +1,9 @@
 """Frame times in the page of `graph.render("net.html")`: pan, zoom, hover, search, closing and opening modules.
 
-A chain of layers with every box shown, in headless Chromium; a frame at 60 Hz takes 16.7 ms.
+A chain of layers with every box shown, in headless Chromium; a frame at 60 Hz takes 16.7 ms. "near" is the same with
+the boxes so large that their texts are read; in "settled" each frame moves by two fifths of the window and is drawn
+sharp, which the page does once the view rests; "across" zooms from the whole to the texts and back. "first" is the
+milliseconds until the page has loaded and drawn the whole.
 
     python -m benchmarks page_frames
 """
@@ -8,15 +11,14 @@ A chain of layers with every box shown, in headless Chromium; a frame at 60 Hz t
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from flowgraph.errors import install_hint
+from tools.chromium import AVAILABLE, MISSING, chromium
 
-LAYERS = (170, 500, 670, 1700, 6670)
+LAYERS = (170, 670, 1700, 6670)
 FRAMES = 60
+KINDS = ("pan", "zoom", "hover", "search", "near pan", "near zoom", "near hover", "settled", "across")
+_FIRST = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 _SCRIPT = """async ([kind, frames]) => {
   const area = stage.getBoundingClientRect();
   const [x, y] = [area.left + area.width / 2, area.top + area.height / 2];
@@ -32,19 +34,27 @@ _SCRIPT = """async ([kind, frames]) => {
     },
     search: (i) => { search.value = "layer" + i; search.dispatchEvent(new Event("input")); },
     module: (i) => toggle(Object.keys(plan.lids)[0]),
+    settled: (i) => { pan(i % 20 < 10 ? 0.4 : -0.4, 0); settleView(); },
+    across: (i) => { zoom(i % 20 < 10 ? 0.5 : 2, ...centreOf(middle)); settleView(); },
   };
+  const [how, far] = kind.split(" ").reverse();
+  const middle = boxes[Math.floor(boxes.length / 2)];
+  const centreOf = (box) => [0, 1].map((axis) => rectOf(box)[axis] + rectOf(box)[2 + axis] / 2);
+  fit();
+  if (far || how === "settled") go(middle);
+  await new Promise((done) => setTimeout(done, 300));
   stage.setPointerCapture = () => {};
-  if (kind === "pan") send(stage, "pointerdown", [x, y]);
+  if (how === "pan") send(stage, "pointerdown", [x, y]);
   const times = [];
   let last = performance.now();
   for (let i = 0; i < frames; i++) {
-    acts[kind](i);
+    acts[how](i);
     await new Promise((done) => requestAnimationFrame(done));
     const now = performance.now();
     times.push(now - last);
     last = now;
   }
-  if (kind === "pan") send(stage, "pointerup", [x, y]);
+  if (how === "pan") send(stage, "pointerup", [x, y]);
   times.sort((one, other) => one - other);
   return [0.5, 0.95, 1].map((share) => times[Math.min(frames - 1, Math.floor(share * frames))]);
 }"""
@@ -65,33 +75,25 @@ def graph_of(layers: int) -> Any:
 
 def main() -> None:
     """Print median, 95 % and worst frame of each movement, and the same as JSON."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        print(f"page_frames: left out; it needs playwright: {install_hint('bench')}")
-        return
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser_path is None:
-        print("page_frames: left out; there is no Chromium on this machine")
+    if not AVAILABLE:
+        print(f"page_frames: left out; {MISSING}")
         return
     results: dict[str, Any] = {}
-    with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
-        browser = play.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+    with chromium() as page:
         for layers in LAYERS:
             graph = graph_of(layers)
-            path = graph.render(Path(folder) / "net.html", collapse=False, detail="boxes")
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.goto(path.as_uri())
-            page.wait_for_timeout(500)
-            print(f"{len(graph):,} boxes, {path.stat().st_size / 1e6:.1f} MB")
-            modules = page.evaluate("document.getElementById('plan') !== null")  # those of larger graphs stay closed
-            for kind in ("pan", "zoom", "hover", "search", *["module"] * modules):
-                found = page.evaluate(_SCRIPT, [kind, FRAMES])
-                results.setdefault(str(len(graph)), {})[kind] = found
+            text = graph.interactive(collapse=False, detail="boxes").text
+            page.show(text, (1280, 800))
+            print(f"{len(graph):,} boxes, {len(text.encode()) / 1e6:.1f} MB")
+            modules = page.tell("document.getElementById('plan') !== null")
+            found = page.tell(_FIRST)
+            print(f"  first      {found:.0f} ms")
+            results[str(len(graph))] = {"first": found}
+            for kind in (*KINDS, *["module"] * modules):
+                found = page.tell(f"({_SCRIPT})({json.dumps([kind, FRAMES])})")
+                results[str(len(graph))][kind] = found
                 median, most, worst = found
-                print(f"  {kind:<8} median {median:6.1f} ms   95 % {most:6.1f} ms   worst {worst:6.1f} ms")
-            page.close()
-        browser.close()
+                print(f"  {kind:<10} median {median:6.1f} ms   95 % {most:6.1f} ms   worst {worst:6.1f} ms")
     print(json.dumps(results))
 
 

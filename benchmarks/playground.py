@@ -9,13 +9,12 @@ four widths of the window. Chromium draws without a GPU here, so frames on a scr
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from flowgraph.errors import install_hint
 from flowgraph.playground import playground
+from tools.chromium import AVAILABLE, MISSING, Page, chromium
 
 WIDTHS = (390, 800, 1400, 1920)
 _ADDRESS = "#depth=3&units=[8,8,8,8]"
@@ -43,36 +42,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks playground", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3.0)
     arguments, _ = parser.parse_known_args()
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        print(f"playground: left out; it needs playwright: {install_hint('bench')}")
+    if not AVAILABLE:
+        print(f"playground: left out; {MISSING}")
         return
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser_path is None:
-        print("playground: left out; there is no Chromium on this machine")
-        return
-    with sync_playwright() as started, tempfile.TemporaryDirectory() as folder:
-        browser = started.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+    with chromium() as page, tempfile.TemporaryDirectory() as folder:
         path = playground(Path(folder) / "playground.html")
         print(f"page: {path.stat().st_size / 1e3:.0f} kB")
         for width in WIDTHS:
-            _one_width(browser, path, width, arguments.seconds)
-        browser.close()
+            _one_width(page, path, width, arguments.seconds)
 
 
-def _one_width(browser: Any, path: Path, width: int, seconds: float) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.goto(path.as_uri() + _ADDRESS)
-    page.wait_for_timeout(300)
-    print(f"{width:5} px: first picture after {page.evaluate(_FIRST):.0f} ms")
+def _one_width(page: Page, path: Path, width: int, seconds: float) -> None:
+    page.visit(path.as_uri() + _ADDRESS, (width, 900))
+    print(f"{width:5} px: first picture after {page.tell(_FIRST):.0f} ms")
     for view in ("values", "gradients"):
-        frames, median, most, updates = page.evaluate(_FRAMES, [view, seconds])
+        frames, median, most, updates = page.tell(f"({_FRAMES})({json.dumps([view, seconds])})")
         print(
             f"          {view:<9} {frames:5.1f} frames/s, median {median:5.1f} ms, 95 % {most:5.1f} ms, "
             f"{updates:.0f} updates/s"
         )
-    page.close()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ per child. flowgraph draws every box; with scopes it draws the layers as it woul
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +23,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from tools.chromium import Page, chromium
 
 WIDTH = 8
 CASES = {
@@ -146,26 +149,38 @@ def by_netron(kind: str, size: int) -> Callable[[], str]:
     It asks once whether it may report its use; what it would report to is not reached.
     """
     import netron
-    from playwright.sync_api import sync_playwright
 
     import flowgraph as fg
 
     graph = flowgraph_mlp(size, False) if kind == "mlp" else flowgraph_rnn(size)
     path = fg.save(Path(tempfile.mkdtemp()) / "net.onnx", graph)
     host, port = netron.start(str(path), ("localhost", 0), browse=False)
-    browser = sync_playwright().start().chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.route(lambda url: f"//{host}:" not in url, lambda route: route.abort())
-    page.goto(f"http://{host}:{port}")
-    page.get_by_role("button", name="Accept").click()
-    page.wait_for_selector("#target .node", state="attached")
+    page = _browser()
+    page.visit(f"http://{host}:{port}", (1280, 800))
+    page.tell(_when("[...document.querySelectorAll('button')].find((one) => one.textContent.trim() === 'Accept')"))
+    page.tell("[...document.querySelectorAll('button')].find((one) => one.textContent.trim() === 'Accept').click()")
+    page.tell(_when("document.querySelector('#target .node')"))
 
     def draw() -> str:
-        page.goto(f"http://{host}:{port}")
-        page.wait_for_selector("#target .edge-path", state="attached", timeout=0)
-        return f"<svg>{page.locator('#target').inner_html()}</svg>"
+        page.visit(f"http://{host}:{port}", (1280, 800))
+        page.tell(_when("document.querySelector('#target .edge-path')"))
+        drawn = page.tell("document.querySelector('#target').innerHTML")
+        return f"<svg>{drawn}</svg>"
 
     return draw
+
+
+def _browser() -> Page:
+    """A browser that ends with this process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(chromium())
+
+
+def _when(condition: str) -> str:
+    """A promise that is kept in the frame in which something is there."""
+    wait = f"const look = () => ({condition}) ? done() : requestAnimationFrame(look)"
+    return f"new Promise((done) => {{ {wait}; look(); }})"
 
 
 CLOCKED = ("Netron",)

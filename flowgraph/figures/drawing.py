@@ -9,6 +9,7 @@ from typing import Any
 
 from flowgraph.errors import install_hint
 from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.shown import ShownFile
 from flowgraph.training.picture_style import STYLE, check_suffix, figure_bytes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#A8437A", "#E69F00", "#7B8794")
@@ -60,7 +61,7 @@ class Figure:
         """
         target = Path(path)
         check_suffix(target)
-        return replace_file(target, self._bytes(target.suffix))
+        return ShownFile(replace_file(target, self._bytes(target.suffix)))
 
     def _bytes(self, suffix: str) -> bytes:
         try:

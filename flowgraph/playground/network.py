@@ -1,25 +1,20 @@
-"""A network of two inputs as modules of JavaScript: what the page calls for fields, losses, gradients, updates."""
+"""The parts of a network of two inputs that the page draws and trains."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Container, Sequence
+from typing import NamedTuple
 
 import flowgraph.boxes as boxes
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.arithmetic import Add
 from flowgraph.boxes.linear_algebra.products import Affine, MatMul
 from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy
 from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.softmax import Softmax
-from flowgraph.boxes.reduction.sums import Mean
-from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.plan import compile
-from flowgraph.plan.javascript.emit import AFTER_KERNELS
-from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.spec import shape_text
 
 MOST_UNITS = 16
@@ -114,66 +109,3 @@ def _columns(graph: Graph, scores: Box, adjustable: Container[Box]) -> list[Colu
 
 def _is_activation(box: Box) -> bool:
     return (isinstance(box, Elementwise) and len(box.children) == 1) or isinstance(box, Softmax)
-
-
-class Modules(NamedTuple):
-    """Bodies of functions over the kernels, and the names of what each returns, in their order."""
-
-    forward: str
-    losses: str
-    learn: str
-    kernels: str
-    forward_names: list[str]
-    learn_names: list[str]
-
-
-def modules_of(network: Network) -> Modules:
-    """Forward values at any points, losses of given examples, and a step: values, gradients, new parameters.
-
-    A step is that of the lecture: v = βv − α∇, then θ + v, of the mean loss plus l1 Σ|W| + l2 ΣW² of the weights.
-    """
-    rate, momentum, l1, l2 = (Input(name, shape=()) for name in ("rate", "momentum", "l1", "l2"))
-    mean = Mean(network.losses)
-    weights = [column.weights for column in network.columns if column.weights is not None]
-    objective: Any = mean
-    for penalty, factor in ((boxes.L1, l1), (boxes.L2, l2)):
-        objective = objective + factor * penalty(*weights)
-    shown = {f"a{k}": column.pre_activation for k, column in enumerate(network.columns, 1)}
-    shown |= {f"h{k}": column.value for k, column in enumerate(network.columns, 1)}
-    listed = list(dict.fromkeys([*shown.values(), *network.adjustable]))
-    grads = dict(zip(listed, gradient(objective, listed), strict=True))
-    outputs: dict[str, Any] = {"loss": mean, "objective": objective, "f": network.probabilities, **shown}
-    outputs |= {f"d{name}": grads[box] for name, box in shown.items()}
-    for number, one in enumerate(network.adjustable):
-        velocity = Input(f"v{number}", shape=one.shape)
-        new = momentum * velocity - rate * grads[one]
-        outputs |= {f"dp{number}": grads[one], f"new_v{number}": new, f"new_p{number}": one + new}
-    forward = {"f": network.probabilities, **shown}
-    kernels: dict[str, None] = {}
-    bodies = []
-    for wanted in (forward, {"losses": network.losses, "f": network.probabilities}, outputs):
-        text = compile(_as_inputs(list(wanted.values()), network), backend="javascript").source
-        head, body = text.split(f"\n\n{AFTER_KERNELS}\n")
-        kernels |= dict.fromkeys(head.split("\n\n"))
-        bodies.append(body.replace("export ", ""))
-    values, losses, learn = bodies
-    return Modules(values, losses, learn, "\n\n".join(kernels), list(forward), list(outputs))
-
-
-def _as_inputs(wanted: Sequence[Box], network: Network) -> list[Box]:
-    """The boxes with an input in place of every parameter, so that the page keeps the values."""
-    names = names_of(network)
-    stand: Mapping[Box, Box] = {
-        one: Input(names[one], shape=one.shape, dtype=one.dtype)
-        for one in network.adjustable
-        if isinstance(one, Parameter)
-    }
-    graph = rebuild(
-        Graph(*wanted), lambda box, children: stand.get(box, box) if not children else on_children(box, children)
-    )
-    return list(graph.outputs)
-
-
-def names_of(network: Network) -> dict[Box, str]:
-    """The name by which the page gives each adjustable leaf."""
-    return {one: f"p{number}" for number, one in enumerate(network.adjustable)}

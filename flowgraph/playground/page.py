@@ -18,16 +18,24 @@ from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.data.examples import Examples
 from flowgraph.errors import DataError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.playground.network import Network, modules_of, read_network
+from flowgraph.playground.modules import modules_of, newton_module
+from flowgraph.playground.network import Network, read_network
 from flowgraph.rendering.mathml import mathml
 from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.shown import ShownFile
 from flowgraph.shapes.size import Size
 
 _ACTIVATIONS = {"tanh": boxes.Tanh, "sigmoid": boxes.Sigmoid, "relu": boxes.ReLU}
 DEPTHS = range(5)
 """Numbers of hidden layers that the page of the lecture's network offers."""
 
-_SCRIPTS = ("data", "learner", "fields", "network", "plane", "curves", "words", "explain", "controls", "main")
+MOST_NEWTON = 64
+"""Parameters of a network that Newton's method is offered for: a step takes a product with the Hessian for each."""
+
+_SCRIPTS = (
+    "data", "newton", "learner", "fields", "units", "network", "plane", "curves", "words", "explain", "controls",
+    "address", "replay", "main",
+)  # fmt: skip
 
 
 def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: Any = None) -> Path:
@@ -46,20 +54,29 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
 
     Source: Larochelle, Training neural networks, the demo of a network that trains.
     """
-    target = Path(path)
+    target = ShownFile(path)
     if target.suffix != ".html":
         raise UsageError(f"playground: found the path {target}, needs one that ends in .html")
     variants = {"own": _own(graph)} if graph is not None else _family()
-    kernels = dict.fromkeys(part for one in variants.values() for part in one.pop("kernels"))
-    modules = ",\n".join(f"{json.dumps(key)}: {_functions(one)}" for key, one in variants.items())
-    given = {"variants": variants, "examples": _examples(data), "formulas": _formulas(), "fixed": graph is not None}
+    newton, kernels_of_newton = newton_module()
+    listed = [*(part for one in variants.values() for part in one.pop("kernels")), *kernels_of_newton]
+    kernels = dict.fromkeys(listed)
+    bodies = {key: one.pop("functions") for key, one in variants.items()}
+    modules = ",\n".join(f"{json.dumps(key)}: {_functions(one)}" for key, one in bodies.items())
+    given = {
+        "variants": variants,
+        "examples": _examples(data),
+        "formulas": _formulas(),
+        "fixed": graph is not None,
+        "mostNewton": MOST_NEWTON,
+    }
     assets = files("flowgraph.playground") / "assets"
     parts = [
         '"use strict";',
         "// Functions that the plans call, and the plans, written by flowgraph.",
-        "const { MODULES, array, zeros, asArray } = (() => {",
+        "const { MODULES, NEWTON, array, zeros, asArray } = (() => {",
         "\n\n".join(kernels),
-        f"return {{ MODULES: {{\n{modules}\n}}, array, zeros, asArray }};\n}})();",
+        f"return {{ MODULES: {{\n{modules}\n}}, NEWTON: {_function(newton)}, array, zeros, asArray }};\n}})();",
         f"const GIVEN = {json.dumps(given).replace('<', chr(92) + 'u003c')};",
         *[(assets / f"{name}.js").read_text("utf-8") for name in _SCRIPTS],
     ]
@@ -69,10 +86,13 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
     return target
 
 
-def _functions(variant: dict[str, Any]) -> str:
-    """The functions of a network, taken out of what the page is told of it."""
-    bodies = {name: variant.pop(name) for name in ("forward", "losses", "learn")}
-    return "{ " + ", ".join(f"{name}: (() => {{\n{body}\nreturn step;\n}})()" for name, body in bodies.items()) + " }"
+def _functions(bodies: Mapping[str, str]) -> str:
+    """The functions of a network as an object."""
+    return "{ " + ", ".join(f"{name}: {_function(body)}" for name, body in bodies.items()) + " }"
+
+
+def _function(body: str) -> str:
+    return f"(() => {{\n{body}\nreturn step;\n}})()"
 
 
 def _own(graph: Graph) -> dict[str, Any]:
@@ -113,8 +133,12 @@ def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
     modules = modules_of(network)
     places: dict[Box | None, int] = {one: number for number, one in enumerate(network.adjustable)}
     return {
-        **modules._asdict(),
-        "kernels": modules.kernels.split("\n\n"),
+        "functions": modules.functions,
+        "kernels": modules.kernels,
+        "forward_names": modules.forward_names,
+        "learn_names": modules.learn_names,
+        "slope_names": modules.slope_names,
+        "refused": modules.refused,
         "targets": network.y.dtype.name,
         "x": network.x.name,
         "y": network.y.name,
@@ -164,6 +188,7 @@ def _formulas() -> dict[str, str]:
         "dW": r"\nabla_W = h \nabla_a^\top",
         "db": r"\nabla_b = \nabla_a",
         "dh": r"\nabla_h = W \nabla_a",
+        "newton": r"(H + \mu I) \, \Delta = -\nabla, \quad \theta \leftarrow \theta + \Delta",
         "update": r"v \leftarrow \beta v - \alpha \nabla, \quad \theta \leftarrow \theta + v",
     }
     for cls in (*_ACTIVATIONS.values(), boxes.LeakyReLU, boxes.Softplus, boxes.GELU, boxes.ELU, boxes.SiLU):

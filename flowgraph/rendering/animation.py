@@ -20,6 +20,7 @@ from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -51,7 +52,7 @@ def animate(
     check_theme(theme)
     picture, told = _told(graph, run, grads, **settings)
     text = playing_svg(picture, told, theme) if suffix == ".svg" else _page(picture, told, theme)
-    return replace_text(target, text)
+    return ShownFile(replace_text(target, text))
 
 
 def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> str:

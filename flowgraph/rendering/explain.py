@@ -15,6 +15,7 @@ from flowgraph.rendering.mathml import mathml
 from flowgraph.rendering.notation import text_latex
 from flowgraph.rendering.page import html_page
 from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -35,7 +36,7 @@ def explain(graph: Graph, path: str | os.PathLike[str], wrt: Iterable[Any] | Non
     written = {".html": _html, ".md": _markdown, ".tex": _tex}.get(target.suffix.lower())
     if written is None:
         raise UsageError(f"explain: found {target.name!r}, needs a name that ends in .html, .md or .tex")
-    return replace_text(target, written(derive(graph, wrt)))
+    return ShownFile(replace_text(target, written(derive(graph, wrt))))
 
 
 def _sections(derivation: Derivation) -> list[tuple[str, list[Line]]]:

@@ -18,6 +18,7 @@ from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.viewer import interactive
 from flowgraph.saving.replacing import replace_file, replace_text
+from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -51,13 +52,13 @@ def render(
         raise UsageError(f"render: found {target.name!r}, needs a name that ends in .{', .'.join(FORMATS)}")
     check_choices(theme, engine)
     if format == "html":
-        return replace_text(target, interactive(graph, theme=theme, **settings).text)
+        return ShownFile(replace_text(target, interactive(graph, theme=theme, **settings).text))
     picture = picture_of(graph, **settings)
     if format == "dot":
         return replace_text(target, dot_of(picture, drawn_theme(theme)))
     if format == "svg":
-        return replace_text(target, svg_of(picture, theme, engine, timeout))
-    return _write_binary(picture, target, format, theme, engine, timeout)
+        return ShownFile(replace_text(target, svg_of(picture, theme, engine, timeout)))
+    return ShownFile(_write_binary(picture, target, format, theme, engine, timeout))
 
 
 def check_choices(theme: str, engine: str) -> None:

@@ -48,7 +48,7 @@ def value_rows(subject: Subject, box: Box) -> list[Row]:
     found = subject.value(box)
     if found is None:
         return []
-    if box.dtype.kind != "f":
+    if box.dtype.kind not in "fc":
         return [Row((Span(f"{number_text(found.low)} … {number_text(found.high)}", "muted"),))]
     return [*_strip("value", found), Row((Span(summary(found), "muted"),))]
 
@@ -168,7 +168,7 @@ def _shape_or_value(subject: Subject, box: Box) -> str:
 def _strip(name: str, found: Statistics) -> list[Row]:
     """A histogram around zero, with the numbers at its ends; none where there is nothing to spread."""
     most = max(abs(found.low), abs(found.high))
-    if not found.finite or not most:
+    if not found.finite or not most or found.absolute:
         return []
     ends = (Span(number_text(sign * most), "muted", size=9) for sign in (-1, 1))
     return [Row((next(ends), Strip(tuple(f"{name} {level}" for level in found.histogram)), next(ends)))]
@@ -176,8 +176,9 @@ def _strip(name: str, found: Statistics) -> list[Row]:
 
 def _described(found: Statistics) -> str:
     if found.size == 1:
-        return number_text(found.mean)
+        return number_text(found.alone if found.absolute else found.mean)
     named = zip(
         ("mean", "std", "rms", "min", "max"), (found.mean, found.std, found.rms, found.low, found.high), strict=True
     )
-    return ", ".join(f"{name} {number_text(number)}" for name, number in named)
+    words = ", ".join(f"{name} {number_text(number)}" for name, number in named)
+    return f"of |·|: {words}" if found.absolute else words

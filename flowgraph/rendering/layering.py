@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from flowgraph.rendering.alignment import aligned
+from flowgraph.rendering.alignment import Steps, aligned
 from flowgraph.rendering.line_breaks import lines_of
 
 GAP = 16.0
@@ -68,11 +68,21 @@ class Arrangement:
     line_of: list[int] = field(default_factory=list)
     lines: list[tuple[float, float]] = field(default_factory=list)
     turns: dict[int, int] = field(default_factory=dict)
+    steps: Steps | None = None
+    margin: float = 0.0
 
     @property
     def folded(self) -> bool:
         """Whether the columns are wrapped into several lines."""
         return len(self.lines) > 1
+
+    def widen(self, margin: float) -> None:
+        """Leave so much room on the left and on the right."""
+        self.margin = margin
+        self.width += 2 * margin
+        self.edges = [(left + margin, right + margin) for left, right in self.edges]
+        for member in self.members:
+            member.x += margin
 
 
 def arrange(
@@ -86,9 +96,9 @@ def arrange(
     _assign_heights(every, ties, routes)
     arrangement = Arrangement(members, routes)
     widths, gaps = _column_sizes(arrangement, every)
-    starts = aligned(widths, gaps, [members[step].column for step in steps], _height(every))
+    arrangement.steps = aligned(widths, gaps, [members[step].column for step in steps], _height(every))
     _assign_widths(arrangement, every, widths, gaps)
-    _fold(arrangement, every, wrap, starts)
+    _fold(arrangement, every, wrap)
     return arrangement
 
 
@@ -210,13 +220,14 @@ def _assign_widths(arrangement: Arrangement, every: list[Member], widths: list[f
         member.x = (sum(arrangement.edges[member.column]) - member.width) / 2
 
 
-def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None, steps: Sequence[int]) -> None:
+def _fold(arrangement: Arrangement, every: list[Member], wrap: int | None) -> None:
     """Break a level of more columns than `wrap`, or one that is far wider than high, into lines.
 
-    Lines that begin with `steps` are indented by what stands before the first.
+    Lines that begin with steps are indented by what stands before the first.
     """
     edges = arrangement.edges
-    if steps:
+    if arrangement.steps:
+        steps = arrangement.steps.starts
         starts = [0.0, *(edges[step][0] - edges[steps[0]][0] for step in steps[1:])]
         arrangement.line_of = [max(0, bisect_right(steps, column) - 1) for column in range(len(edges))]
     else:

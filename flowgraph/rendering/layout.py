@@ -19,6 +19,9 @@ MARGIN = 10.0
 TITLE = 20.0
 """For the title of a frame."""
 
+TURNS = 18.0
+"""On both sides of the lines of a frame, for the links that turn from one to the next."""
+
 Point = tuple[float, float]
 
 
@@ -103,9 +106,11 @@ class Placer:
         for (tail, head), links in level.links.items():
             below = self._below(tail, links[0].tail), self._below(head, links[0].head)
             ties.append(Tie(index[tail], index[head], any(link.spine for link in links), *below))
-        steps = [index[name] for name in self.picture.steps if name in index] if not path else []
+        steps = [index[name] for name in self.picture.steps if name in index]
         arrangement = arrange(list(members.values()), ties, self.picture.wrap, steps)
         self.result.folded |= arrangement.folded
+        if path and arrangement.folded:
+            arrangement.widen(TURNS)
         self.arranged[path] = level, arrangement, members
 
     def _member(self, name: str) -> Member:

@@ -14,8 +14,8 @@ from flowgraph.rendering.picture import Frame, Picture, Tile
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import identifier
 
-MOST_BOXES = 6000
-"""Of a graph whose modules a page can open; those of a larger one stay closed, as in any other picture."""
+MOST_BOXES = 25_000
+"""Of a graph whose modules a page can open, some 30 MB; those of a larger one stay closed, as in any other picture."""
 
 
 def openable(subject: Subject, *, collapse: Any = "auto", **settings: Any) -> Picture:

@@ -50,7 +50,9 @@ def _typeset(latex: str) -> str:
 
 def _histograms(subject: Subject, box: Box) -> dict[str, list[Any]]:
     both = {"value": subject.value(box), "gradient": subject.gradient(box)}
-    return {name: _bars(found) for name, found in both.items() if found is not None and found.size > 1}
+    return {
+        name: _bars(found) for name, found in both.items() if found is not None and found.histogram and found.size > 1
+    }
 
 
 def _bars(found: Statistics) -> list[Any]:

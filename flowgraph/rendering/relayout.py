@@ -65,6 +65,8 @@ def _level(
         "ties": ties,
         "gaps": _gaps(arrangement),
         "lines": arrangement.line_of,
+        "margin": arrangement.margin,
+        "steps": arrangement.steps and arrangement.steps[:3],
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowgraph.box import Box
 from flowgraph.rendering.duplicated_nodes import columns
@@ -61,16 +61,29 @@ def steps_of(subject: Subject) -> list[list[Box]]:
 
 
 def line_starts(subject: Subject, picture: Picture, ids: Mapping[Box, str]) -> tuple[str, ...]:
-    """The tiles with which steps begin, where steps can stand under each other; they begin where fewest links pass."""
-    spine = [box for box in subject.spine if ids[box] in {tile.id for tile in picture.tiles}]
-    found = None if picture.frames else repetition(spine)
+    """The tiles with which steps begin, in each frame and around them, where steps can stand under each other."""
+    frame = {tile.id: tile.frame for tile in picture.tiles}
+    around = {one.parent for one in picture.frames}  # steps that hold frames are not compared
+    found: list[str] = []
+    for path in ("", *(one.path for one in picture.frames)):
+        spine = [box for box in subject.spine if frame.get(ids[box]) == path]
+        if path not in around and len(spine) >= _LEAST_STEPS:
+            tiles = tuple(tile for tile in picture.tiles if tile.frame == path)
+            links = tuple(link for link in picture.links if frame[link.tail] == path == frame[link.head])
+            found += _starts_within(spine, replace(picture, tiles=tiles, links=links), ids)
+    return tuple(found)
+
+
+def _starts_within(spine: Sequence[Box], picture: Picture, ids: Mapping[Box, str]) -> list[str]:
+    """The same of a part of the picture, of which the spine is given; steps begin where fewest links pass."""
+    found = repetition(spine)
     if found is None:
-        return ()
+        return []
     column = columns(picture)
     places = [column[ids[box]] for box in spine[found.start : found.start + found.period * found.count]]
     width = places[found.period] - places[0]
     if any(later - one != width for one, later in zip(places, places[found.period :], strict=False)):
-        return ()
+        return []
     ties = [(column[link.tail], column[link.head]) for link in picture.links]
     middle = places[found.period * (found.count // 2)]
 
@@ -80,7 +93,7 @@ def line_starts(subject: Subject, picture: Picture, ids: Mapping[Box, str]) -> t
 
     phase = min(range(found.period), key=passing)
     first = found.start + phase
-    return tuple(ids[spine[first + k * found.period]] for k in range(found.count - (phase > 0)))
+    return [ids[spine[first + k * found.period]] for k in range(found.count - (phase > 0))]
 
 
 def _sign(box: Box) -> Hashable:

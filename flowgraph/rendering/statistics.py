@@ -19,7 +19,11 @@ _ENOUGH = 200_000
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean, standard deviation, extremes and root mean square of an array, and a histogram around zero."""
+    """Mean, standard deviation, extremes and root mean square of an array, and a histogram around zero.
+
+    Of complex numbers they are those of the absolute values, which have no histogram around zero; `alone` is the number
+    itself of an array that has no other.
+    """
 
     size: int
     mean: float
@@ -28,6 +32,8 @@ class Statistics:
     high: float
     rms: float
     histogram: tuple[int, ...]
+    absolute: bool = False
+    alone: complex = 0.0
 
     @property
     def finite(self) -> bool:
@@ -36,12 +42,13 @@ class Statistics:
 
 
 def describe(array: Value) -> Statistics | None:
-    """The statistics of an array; None for one without elements or without real numbers."""
+    """The statistics of an array; None for one without elements or without numbers."""
     values = np.asarray(array)
-    if values.size == 0 or values.dtype.kind not in "fiub":
+    if values.size == 0 or values.dtype.kind not in "fiubc":
         return None
-    flat = values.reshape(-1).astype(np.float64)
+    absolute = values.dtype.kind == "c"
     with np.errstate(all="ignore"):
+        flat = (np.abs(values) if absolute else values).reshape(-1).astype(np.float64)
         largest = float(np.max(np.abs(flat)))
         scale = largest if np.isfinite(largest) and largest > 0 else 1.0
         scaled = flat / scale
@@ -52,7 +59,9 @@ def describe(array: Value) -> Statistics | None:
             low=float(np.min(flat)),
             high=float(np.max(flat)),
             rms=float(np.sqrt(np.mean(scaled * scaled))) * scale,
-            histogram=_histogram(scaled),
+            histogram=() if absolute else _histogram(scaled),
+            absolute=absolute,
+            alone=values.reshape(-1)[0].item() if values.size == 1 else 0.0,
         )
 
 

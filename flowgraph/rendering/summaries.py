@@ -10,7 +10,12 @@ _ROUNDING = 1e-7
 
 
 def summary(found: Statistics) -> str:
-    """The number itself where there is one alone, else mean ± standard deviation; NaN and zeros by name."""
+    """The number itself where there is one alone, else mean ± standard deviation; NaN and zeros by name.
+
+    Of complex numbers mean and maximum of their absolute values.
+    """
+    if found.absolute:
+        return _named(found) or f"|·| {number_text(found.mean)}, max {number_text(found.high)}"
     mean = found.mean if abs(found.mean) > _ROUNDING * found.rms else 0.0
     return _named(found) or f"{number_text(mean)} ± {number_text(found.std)}"
 
@@ -22,7 +27,11 @@ def size_text(found: Statistics) -> str:
 
 def _named(found: Statistics) -> str:
     if not found.finite:
-        return number_text(found.mean if found.size == 1 else found.rms)
+        return number_text(_only(found) if found.size == 1 else found.rms)
     if found.rms == 0:
         return "exactly 0"
-    return number_text(found.mean) if found.size == 1 else ""
+    return number_text(_only(found)) if found.size == 1 else ""
+
+
+def _only(found: Statistics) -> complex:
+    return found.alone if found.absolute else found.mean

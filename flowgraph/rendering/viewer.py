@@ -41,6 +41,10 @@ _MODULES = """
 <button id="open" type="button">open all</button>"""
 
 
+MANY = 300
+"""Tiles that a browser moves in a frame of 16.7 ms while their texts are large; of more, a page holds those in view."""
+
+
 class Interactive:
     """The page in a cell of a notebook."""
 
@@ -69,6 +73,7 @@ def viewer_page(subject: Subject, picture: Picture, theme: str = "auto") -> str:
     placer = Placer(picture)
     svg = svg_text(picture, placer.layout(), drawn_theme(theme))
     svg = adaptive(svg) if theme == "auto" else svg
+    svg = f'<template id="kept">{svg}</template>' if len(picture.tiles) > MANY else svg
     details = panel_script(panel_data(subject, picture))
     if not picture.lids:
         body = _BODY.format(svg=svg, modules="", details=details, plan="", keys=_KEYS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.shown import ShownFile
 from flowgraph.search.diagnosis import with_values
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.training.history_plot import DECADE
@@ -25,7 +26,7 @@ MOST_SIGNS = 24
 def plot_search(result: SearchResult, path: Path) -> Path:
     """Write the picture: rounds in colours, pruned trials hollow, the best one ringed."""
     check_suffix(path)
-    return replace_file(path, search_picture(result, path.suffix))
+    return ShownFile(replace_file(path, search_picture(result, path.suffix)))
 
 
 def search_picture(result: SearchResult, suffix: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import install_hint
 from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.shown import ShownFile
 from flowgraph.training.picture_style import (
     BLUE,
     GREY,
@@ -30,7 +31,7 @@ GREEN = "#009E73"
 def plot(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
     """Write the picture; bands are one standard error wide on both sides, the best setting is marked."""
     check_suffix(path)
-    return replace_file(path, picture(found, path.suffix, label, log))
+    return ShownFile(replace_file(path, picture(found, path.suffix, label, log)))
 
 
 def picture(found: BiasVariance, suffix: str, label: str, log: bool) -> bytes:

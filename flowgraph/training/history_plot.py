@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.shown import ShownFile
 from flowgraph.training.history import MEASURES
 from flowgraph.training.picture_style import (
     BLUE,
@@ -34,7 +35,7 @@ MOST_LAYERS = 12
 def plot(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
     """Write the picture; the objective above, loss, error and gradient norms below, the best epoch marked."""
     check_suffix(path)
-    return replace_file(path, picture(history, path.suffix, width=width, log=log))
+    return ShownFile(replace_file(path, picture(history, path.suffix, width=width, log=log)))
 
 
 def picture(history: History, suffix: str, *, width: float = 7.0, log: bool = True) -> bytes:

@@ -16,7 +16,8 @@ from flowgraph.demo.digits import load_split
 from flowgraph.demo.report import PAGES, SHOWN, digits, mistakes
 from flowgraph.errors import install_hint
 from flowgraph.reports.images import ink
-from tests.reports.browser import cut, in_a_browser
+from tests.browser import in_a_browser
+from tests.reports.browser import cut
 from tests.reports.wellformed import check_page
 
 PICTURES = ("graph.svg", "values.svg", "gradients.svg", "steps.svg", "learning_curve.svg")
@@ -87,8 +88,8 @@ def test_what_the_network_gets_right_is_no_mistake():
 
 
 @in_a_browser
-def test_nothing_in_the_report_is_cut(short, tmp_path):
-    assert cut((short[0] / "report.html").read_text(encoding="utf-8"), tmp_path) == []
+def test_nothing_in_the_report_is_cut(short):
+    assert cut((short[0] / "report.html").read_text(encoding="utf-8")) == []
 
 
 def test_the_same_seed_gives_the_same_pictures(short, tmp_path):

@@ -9,7 +9,8 @@ from flowgraph.experiment import RunFolder, TrainSettings, train
 from flowgraph.experiment.report import _options, advice_of_run
 from flowgraph.training import Epoch, History
 from flowgraph.training.diagnosis import Advice
-from tests.reports.browser import cut, in_a_browser
+from tests.browser import in_a_browser
+from tests.reports.browser import cut
 from tests.reports.wellformed import check_page
 
 BASES = [
@@ -81,5 +82,5 @@ def test_the_page_answers_and_links_what_is_there(run):
 
 
 @in_a_browser
-def test_nothing_in_the_page_is_cut(run, tmp_path):
-    assert cut((run[1] / "report.html").read_text(encoding="utf-8"), tmp_path) == []
+def test_nothing_in_the_page_is_cut(run):
+    assert cut((run[1] / "report.html").read_text(encoding="utf-8")) == []

@@ -10,13 +10,11 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
-from tests.rendering.test_animation import BROWSER, in_browser
+from tests.browser import answered, in_a_browser
 
 pytest.importorskip("anywidget", reason="anywidget is not installed (the extra widget)")
 
 from flowgraph.interop.widget import GraphWidget, TrainingWidget
-
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
 
 X = np.arange(6.0).reshape(3, 2)
 W = np.array([[0.5, -1.0], [0.25, 2.0]])
@@ -141,7 +139,7 @@ const report = {};
 """
 
 
-def in_page(instance, script, folder):
+def in_page(instance, script):
     """What a script finds in a page that shows the widget, with a model that behaves as anywidget's."""
     module = instance._esm
     skipped = ("_model", "_view")
@@ -151,16 +149,8 @@ def in_page(instance, script, folder):
     }  # fmt: skip
     del state["_esm"], state["_css"]
     model = MODEL.replace("STATE", json.dumps(state).replace("</", "<\\/"))
-    code = module.replace("export default", "const widget =") + model + script
-    code += '\nconst out = document.createElement("div"); out.id = "report";'
-    code += "out.textContent = 'REPORT' + JSON.stringify(report) + 'END'; document.body.append(out);"
-    style = instance._css
-    page = folder / "page.html"
-    page.write_text(
-        f'<meta charset="utf-8"><style>{style}</style><body><div id="el"></div><script>{{{code}}}</script></body>',
-        encoding="utf-8",
-    )
-    return json.loads(re.search('<div id="report">REPORT(.*?)END</div>', in_browser(page, "", folder), re.S)[1])
+    code = module.replace("export default", "const widget =") + model + script + "\nreturn report;"
+    return answered(f'<style>{instance._css}</style><body><div id="el"></div></body>', code)
 
 
 CLICK = """
@@ -186,9 +176,9 @@ report.left = Object.values(heard).flat().length;
 """
 
 
-@needs_browser
-def test_in_a_browser_a_click_selects_and_what_python_selects_is_marked(tmp_path):
-    found = in_page(GraphWidget(network(), x=X), CLICK, tmp_path)
+@in_a_browser
+def test_in_a_browser_a_click_selects_and_what_python_selects_is_marked():
+    found = in_page(GraphWidget(network(), x=X), CLICK)
     assert found == {
         "clicked": ["h"], "marked": ["box-h"], "stroke": "3px", "byKey": "loss", "fromPython": ["box-W"],
         "details": "W: Parameter", "outside": "", "redrawn": 0, "left": 0,
@@ -217,9 +207,9 @@ report.picture = el.querySelectorAll(".picture g.box").length;
 """
 
 
-@needs_browser
-def test_in_a_browser_the_curve_grows_and_the_button_stops(tmp_path):
-    found = in_page(TrainingWidget(), GROW, tmp_path)
+@in_a_browser
+def test_in_a_browser_the_curve_grows_and_the_button_stops():
+    found = in_page(TrainingWidget(), GROW)
     assert found["empty"] == []
     assert found["lines"] == [5, 3]
     assert found["inside"]

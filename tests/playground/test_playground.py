@@ -1,10 +1,6 @@
 """The page computes what NumPy computes, and works in a browser; a graph that it cannot show is refused."""
 
-import html
-import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -12,31 +8,12 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import DataError, UsageError
 from flowgraph.playground import playground
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-in_a_browser = pytest.mark.skipif(BROWSER is None, reason="found no Chromium, in which the page is tried")
+from tests.browser import answered, in_a_browser
 
 
-def told(page, script, folder, address=""):
-    """What a script says at the end of the page, and the errors of the page."""
-    code = (
-        "<script>window.onerror = (text) => document.title += text;</script>",
-        f"<script>{{ const say = (() => {{ {script} }})(); document.body.append(Object.assign("
-        f'document.createElement("pre"), {{ id: "told", textContent: JSON.stringify(say) }})); }}</script>',
-    )
-    text = page.read_text("utf-8").replace("<head>", f"<head>{code[0]}").replace("</body>", f"{code[1]}</body>")
-    tried = folder / "tried.html"
-    tried.write_text(text, "utf-8")
-    command = [
-        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-        "--disable-background-networking",
-        f"--user-data-dir={folder / 'profile'}", "--window-size=1400,900", "--dump-dom", tried.as_uri() + address,
-    ]  # fmt: skip
-    dom = html.unescape(subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout)
-    found = re.search(r'<pre id="told">(.*?)</pre>', dom, re.S)
-    assert found, dom[-2000:]
-    assert "<title>A network that trains</title>" in dom, dom[:500]
-    return json.loads(found[1])
+def told(page, script, address=""):
+    """What a script says at the end of the page; an error of the page fails."""
+    return answered(page.read_text("utf-8"), script, (1400, 900), address)
 
 
 def own_graph():
@@ -67,7 +44,7 @@ def test_the_page_trains_as_numpy_does(tmp_path):
         return { first, batches, losses, last: learner.parameters.map(rows) };
     """
     page = playground(tmp_path / "a.html")
-    said = told(page, script, tmp_path, '#depth=2&units=[5,4,8,8]&data="moons"&l1=0.001&l2=0.003&momentum=0.8')
+    said = told(page, script, '#depth=2&units=[5,4,8,8]&data="moons"&l1=0.001&l2=0.003&momentum=0.8')
     x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
     first = [np.reshape(np.array(one["data"], float), one["shape"]) for one in said["first"]]
     values = [fg.Parameter(one, name=f"p{i}") for i, one in enumerate(first)]
@@ -95,7 +72,6 @@ def test_every_part_of_the_page_works(address, tmp_path):
     script = """
         const said = { wide: document.documentElement.scrollWidth, settings: { ...settings } };
         for (const name of Object.keys(LESSONS)) { lesson(name); play(false); }
-        onhashchange();
         for (let i = 0; i < 30; i++) learner.update();
         setView("gradients");
         addPoint([0.5, 0.5], 1); addPoint([-0.5, -0.5], 0);
@@ -110,24 +86,11 @@ def test_every_part_of_the_page_works(address, tmp_path):
         said.words = document.querySelectorAll("#words li").length;
         return said;
     """
-    said = told(playground(tmp_path / "a.html"), script, tmp_path, address)
+    said = told(playground(tmp_path / "a.html"), script, address)
     assert said["wide"] <= 1400
     assert said["same"]
     assert said["formulas"]
     assert said["settings"]["rate"] == 0.03
-
-
-@in_a_browser
-def test_the_address_repeats_a_state(tmp_path):
-    page = playground(tmp_path / "a.html")
-    script = """
-        for (let i = 0; i < 25; i++) learner.update();
-        return [toAddress(settings), Array.from(learner.parameters[0].data)];
-    """
-    address, values = told(page, script, tmp_path, '#data="xor"&seed=7&l2=0.003')
-    again, same = told(page, script, tmp_path, f"#{address}")
-    assert again == address
-    assert values == same
 
 
 @in_a_browser
@@ -140,7 +103,7 @@ def test_a_graph_of_ones_own_with_ones_own_points(tmp_path):
         const values = learner.parameters.map((one) => Array.from(one.data));
         return [values, learner.train.count + learner.held.count, learner.look(learner.minibatch()).loss.data[0]];
     """
-    values, count, loss = told(page, script, tmp_path)
+    values, count, loss = told(page, script)
     assert count == 60
     assert np.isfinite(loss)
     for one, found in zip(graph.parameters, values, strict=True):

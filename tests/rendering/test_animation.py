@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import re
 import sys
@@ -14,7 +15,7 @@ from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
 from flowgraph.rendering.mathml import mathml
 from flowgraph.rendering.wording import number_text
-from tests.rendering.browser import BROWSER, in_browser, reported
+from tests.browser import answered, in_a_browser, shown
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 
@@ -84,19 +85,19 @@ def test_a_graph_without_parameters_has_no_bprop() -> None:
     assert {step["phase"] for step in told(page(graph, graph.fprop(x=[0.0, 1.0])))} == {"start", "fprop"}
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@in_a_browser
 @pytest.mark.parametrize("step", [0, 3, 12, 99])
-def test_in_a_browser(tmp_path: Path, step: int) -> None:
+def test_in_a_browser(step: int) -> None:
     graph = lecture()
     run = graph.fprop(feeds())
-    path = graph.animate(tmp_path / "net.html", run, run.bprop(keep="all"))
-    shown = in_browser(path, f"?step={step}", tmp_path)
-    steps = told(path.read_text(encoding="utf-8"))
+    text = page(graph, run, run.bprop(keep="all"))
+    whole = html.unescape(shown(text, address=f"?step={step}").tell("document.documentElement.outerHTML"))
+    steps = told(text)
     now = steps[min(step, len(steps) - 1)]
-    assert f"{now['title']}</b>: {now['words']}" in shown
-    assert shown.count("link read") + shown.count("link sent") > 0 or step == 0
+    assert f"{now['title']}</b>: {now['words']}" in whole
+    assert whole.count("link read") + whole.count("link sent") > 0 or step == 0
     if step == 99:
-        assert shown.count("finished") >= 3
+        assert whole.count("finished") >= 3
 
 
 def test_a_page_to_move_about_in(tmp_path: Path) -> None:
@@ -109,12 +110,11 @@ def test_a_page_to_move_about_in(tmp_path: Path) -> None:
     assert "prefers-color-scheme:dark)" not in shown
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
-def test_search_in_a_browser(tmp_path: Path) -> None:
-    path = lecture().render(tmp_path / "net.html")
-    shown = in_browser(path, "?find=softmax", tmp_path)
-    assert ">1 of " in shown
-    assert 'class="box output found chosen"' in shown
+@in_a_browser
+def test_search_in_a_browser() -> None:
+    seen = shown(lecture().interactive().text, address="?find=softmax")
+    assert seen.tell("count.textContent").startswith("1 of ")
+    assert seen.tell("chosen.getAttribute('class')") == "box output found chosen"
 
 
 _EARLY = """
@@ -131,39 +131,40 @@ for (let i = 0; i < steps.length; i++) {
     }
   }
 }
+return found;
 """
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@in_a_browser
 @pytest.mark.parametrize("graph", [lecture(), deep(50)], ids=len)
-def test_a_number_is_seen_once_it_is_computed_and_not_before(graph: fg.Graph, tmp_path: Path) -> None:
+def test_a_number_is_seen_once_it_is_computed_and_not_before(graph: fg.Graph) -> None:
     run = graph.fprop(feeds() if "y" in [box.name for box in graph.inputs] else {"x": np.ones((2, 4))})
-    assert reported(page(graph, run, run.bprop(keep="all")), _EARLY, tmp_path) == []
+    assert answered(page(graph, run, run.bprop(keep="all")), _EARLY) == []
     text = page(graph, run)
     assert "scalar" in re.sub(r"<title>.*?</title>", "", text, flags=re.S)
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+@in_a_browser
 @pytest.mark.parametrize("size", [(390, 844), (800, 600), (1400, 800), (1920, 1080)])
-def test_the_picture_fills_the_window_and_can_be_read(size: tuple[int, int], tmp_path: Path) -> None:
+def test_the_picture_fills_the_window_and_can_be_read(size: tuple[int, int]) -> None:
     script = """
     show(5);
     const [svg, area] = [stage.querySelector("svg").getBoundingClientRect(), stage.getBoundingClientRect()];
     const sizes = [...stage.querySelectorAll(".box text")].map((text) => text.getBoundingClientRect().height);
-    const found = [svg.width / area.width, Math.min(...sizes), document.documentElement.scrollHeight - innerHeight];
+    return [svg.width / area.width, Math.min(...sizes), document.documentElement.scrollHeight - innerHeight];
     """
-    wide, least, beyond = reported(lecture_page(), script, tmp_path, size)
+    wide, least, beyond = answered(lecture_page(), script, size)
     assert wide > 0.98
     assert least > 8
     assert beyond < 2
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
-def test_the_line_of_the_derivation_stands_under_the_picture(tmp_path: Path) -> None:
+@in_a_browser
+def test_the_line_of_the_derivation_stands_under_the_picture() -> None:
     script = """
-    const found = steps.map((step, i) => { show(i); return i + " " + line.textContent; });
+    return steps.map((step, i) => { show(i); return i + " " + line.textContent; });
     """
-    lines = reported(lecture_page(), script, tmp_path)
+    lines = answered(lecture_page(), script)
     assert lines[3] == "3 h(1)=tanh(a(1))"
     assert sum("∇W(2)←∇W(2)+h(1)T∇a(2)" in one.replace("\u2062", "") for one in lines) == 1
 

@@ -10,7 +10,8 @@ import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.gallery import box_graph, box_svg, gallery, topics
-from tests.reports.browser import cut, in_a_browser
+from tests.browser import in_a_browser
+from tests.reports.browser import cut
 from tests.reports.wellformed import check_page
 
 DRAWN = [
@@ -59,7 +60,7 @@ def test_the_page_has_them_all_and_links_them(html: str) -> None:
 
 @in_a_browser
 def test_nothing_on_the_page_is_cut(html: str, tmp_path: Path) -> None:
-    assert cut(html, tmp_path) == []
+    assert cut(html) == []
 
 
 def test_topics_hold_each_box_once() -> None:

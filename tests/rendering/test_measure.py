@@ -12,12 +12,13 @@ from flowgraph.demo.digits import Examples, build_network
 from flowgraph.demo.pictures import write_pictures
 from flowgraph.rendering import measure
 from flowgraph.rendering.animation import page
-from tests.rendering.browser import BROWSER, texts_outside
+from tests.browser import in_a_browser
+from tests.rendering.browser import texts_outside
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 DOCS = Path(__file__).parents[2] / "docs"
 WIDTHS = [(390, 844), (1920, 1080)]
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+pytestmark = in_a_browser
 
 
 def nested(layers: int = 2) -> fg.Graph:
@@ -58,16 +59,16 @@ def pictures() -> str:
 
 
 @pytest.mark.parametrize("size", WIDTHS)
-def test_no_text_leaves_its_tile(pictures: str, size: tuple[int, int], tmp_path: Path) -> None:
-    assert texts_outside(pictures, tmp_path, size) == []
+def test_no_text_leaves_its_tile(pictures: str, size: tuple[int, int]) -> None:
+    assert texts_outside(pictures, size) == []
 
 
 @pytest.mark.parametrize("layers", [2, 50])
-def test_no_text_leaves_its_tile_in_any_step(layers: int, tmp_path: Path) -> None:
+def test_no_text_leaves_its_tile_in_any_step(layers: int) -> None:
     graph = nested(layers)
     rng = np.random.default_rng(0)
     run = graph.fprop(x=rng.normal(size=(5, 8)) * 1e-5, y=rng.integers(0, 4, 5))
-    assert texts_outside(page(graph, run, run.bprop(keep="all")), tmp_path, WIDTHS[0]) == []
+    assert texts_outside(page(graph, run, run.bprop(keep="all")), WIDTHS[0]) == []
 
 
 def test_no_text_leaves_its_tile_in_the_pictures_of_the_demo(tmp_path: Path) -> None:
@@ -75,11 +76,11 @@ def test_no_text_leaves_its_tile_in_the_pictures_of_the_demo(tmp_path: Path) -> 
     examples = Examples(rng.normal(size=(32, 64)), rng.integers(0, 10, 32))
     written = write_pictures(build_network(128, 0.001, 0), examples, tmp_path)
     still = [path.read_text(encoding="utf-8") for path in written if path.suffix == ".svg"]
-    assert texts_outside("".join(still), tmp_path) == []
+    assert texts_outside("".join(still)) == []
     (steps,) = (path for path in written if path.name == "steps.html")
-    assert texts_outside(steps.read_text(encoding="utf-8"), tmp_path) == []
+    assert texts_outside(steps.read_text(encoding="utf-8")) == []
 
 
-def test_a_text_that_does_leave_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_text_that_does_leave_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "text_width", lambda *text: 20.0)
-    assert any("softmax" in one for one in texts_outside(lecture().to_svg(engine="builtin"), tmp_path))
+    assert any("softmax" in one for one in texts_outside(lecture().to_svg(engine="builtin")))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import flowgraph as fg
@@ -54,6 +54,8 @@ def module_of(picture: Picture) -> tuple[Tile, str, list[Strip]]:
 def test_one_bad_gradient_anywhere_is_the_colour_the_words_and_a_cell_of_the_strip(
     layer: int, name: str, kind: str
 ) -> None:
+    measure = layer == LAYERS and name == "a"  # against the output layer's all others are coloured
+    assume(not measure or kind not in ("vanishing", "exploding"))
     value, words, role = BAD[kind]
     tile, said, (strip,) = module_of(compose(subject_of("gradients", "gradient", GRAPH[f"layer{layer}/{name}"], value)))
     assert tile.fill == role

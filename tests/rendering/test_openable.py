@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,18 @@ from flowgraph.rendering import openable
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.layout import place
 from flowgraph.rendering.subject import Subject
+from tests.browser import answered, in_a_browser, shown
 from tests.rendering.graphs import deep, lecture
-from tests.rendering.test_animation import BROWSER, in_browser
-
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no browser on this machine")
+from tests.rendering.test_repetition import lstm
 
 REPORT = """
-{
 const shown = [...document.querySelectorAll(".box")].filter((box) => box.getClientRects().length);
 const at = (box) => {
   const r = box.querySelector("rect").getBoundingClientRect();
   return [r.left, r.top, r.right, r.bottom];
 };
 const numbers = (text) => text.match(/-?[\\d.]+(e-?\\d+)?/g).map(Number);
-const report = {
+return {
   boxes: Object.fromEntries(shown.map((box) => [box.id.slice(4), at(box)])),
   links: links.filter((link) => link.style.display !== "none").length,
   moved: Math.max(0, ...[...document.querySelectorAll(".box[transform]")].flatMap(
@@ -37,8 +34,6 @@ const report = {
   width: whole[2],
   bent: [...document.querySelectorAll(".link path")].map((path) => numbers(path.getAttribute("d"))),
 };
-document.body.textContent = "REPORT" + JSON.stringify(report) + "END";
-}
 """
 
 
@@ -56,32 +51,28 @@ def nested() -> fg.Graph:
     return fg.Graph(fg.mean(out + x).named("loss"))
 
 
-def reported(graph: fg.Graph, script: str, folder: Path, **settings: Any) -> Any:
-    path = graph.render(folder / "net.html", **settings)
-    text = path.read_text(encoding="utf-8").replace("</body>", f"<script>{script}{REPORT}</script></body>")
-    path.write_text(text, encoding="utf-8")
-    return json.loads(re.search("REPORT(.*)END", in_browser(path, "", folder))[1])  # type: ignore[index]
+def reported(graph: fg.Graph, script: str, **settings: Any) -> Any:
+    return answered(graph.interactive(**settings).text, script + REPORT)
 
 
-@needs_browser
+@in_a_browser
 @pytest.mark.parametrize("direction", ["right", "down"])
-@pytest.mark.parametrize("graph", [nested(), deep(60)], ids=["nested", "folded"])
-def test_with_all_open_the_script_finds_the_places_of_the_layout(
-    graph: fg.Graph, direction: str, tmp_path: Path
-) -> None:
-    found = reported(graph, "relayout();", tmp_path, collapse=False, direction=direction)
+@pytest.mark.parametrize("graph", [nested(), deep(60), lstm(12, scopes=("model", "encoder"))],
+                         ids=["nested", "folded", "aligned"])  # fmt: skip
+def test_with_all_open_the_script_finds_the_places_of_the_layout(graph: fg.Graph, direction: str) -> None:
+    found = reported(graph, "relayout();", collapse=False, direction=direction)
     assert found["moved"] < 0.2
-    path = tmp_path / "net.html"
-    drawn = re.findall(r'<path d="([^"]*)"', path.read_text(encoding="utf-8"))
+    text = graph.interactive(collapse=False, direction=direction).text
+    drawn = re.findall(r'<path d="([^"]*)"', text)
     for before, after in zip(drawn, found["bent"], strict=True):
         numbers = [float(one) for one in re.findall(r"-?[\d.]+", before)]
         assert np.allclose(numbers, after, atol=0.35), (before, after)
 
 
-@needs_browser
-def test_a_closed_module_is_one_tile_and_the_rest_moves_together(tmp_path: Path) -> None:
-    whole = reported(nested(), "relayout();", tmp_path)
-    found = reported(nested(), "toggle('encoder/right'); toggle('decoder');", tmp_path)
+@in_a_browser
+def test_a_closed_module_is_one_tile_and_the_rest_moves_together() -> None:
+    whole = reported(nested(), "relayout();")
+    found = reported(nested(), "toggle('encoder/right'); toggle('decoder');")
     boxes = found["boxes"]
     assert {"encoder/right@lid", "decoder@lid", "encoder/left/h", "encoder/both", "x"} <= set(boxes)
     assert not {"encoder/right/h", "encoder/right/a", "decoder/out"} & set(boxes)
@@ -91,27 +82,24 @@ def test_a_closed_module_is_one_tile_and_the_rest_moves_together(tmp_path: Path)
         assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
-@needs_browser
-def test_closing_all_and_opening_all_comes_back(tmp_path: Path) -> None:
-    closed = reported(nested(), "toggleAll(true);", tmp_path)
+@in_a_browser
+def test_closing_all_and_opening_all_comes_back() -> None:
+    closed = reported(nested(), "toggleAll(true);")
     assert {"encoder@lid", "decoder@lid"} <= set(closed["boxes"])
     assert not any(id.startswith("encoder/") for id in closed["boxes"])
-    opened = reported(nested(), "toggleAll(true); toggleAll(false);", tmp_path)
+    opened = reported(nested(), "toggleAll(true); toggleAll(false);")
     assert opened["moved"] < 0.2
     assert not any(id.endswith("@lid") for id in opened["boxes"])
 
 
-@needs_browser
-def test_a_large_graph_begins_closed_and_search_opens_what_it_finds(tmp_path: Path) -> None:
-    begun = reported(deep(50), "", tmp_path)
-    assert set(begun["boxes"]) == {"x", "layer1//layer50@lid", "loss"}
-    path = deep(50).render(tmp_path / "net.html")
-    shown = in_browser(path, "?find=layer7/h", tmp_path)
-    assert ">1 of 1<" in shown
-    tag = re.search(r'<g id="box-layer7/h"[^>]*>', shown)
-    assert tag is not None
-    assert "found" in tag[0]
-    assert "none" not in tag[0]
+@in_a_browser
+@pytest.mark.parametrize("layers", [50, 150])
+def test_a_large_graph_begins_closed_and_search_opens_what_it_finds(layers: int) -> None:
+    begun = reported(deep(layers), "")
+    assert set(begun["boxes"]) == {"x", f"layer1//layer{layers}@lid", "loss"}
+    seen = shown(deep(layers).interactive().text, address="?find=layer7/h")
+    assert seen.tell("count.textContent") == "1 of 1"
+    assert seen.tell("[...marked].map((box) => [box.id, box.getClientRects().length])") == [["box-layer7/h", 1]]
 
 
 def test_equal_modules_in_a_row_have_a_frame_of_their_own() -> None:

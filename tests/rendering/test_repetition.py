@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,16 @@ from flowgraph.rendering.subject import Subject
 UNARY: tuple[Any, ...] = (np.tanh, np.exp, fg.sigmoid, np.sin, fg.relu)
 
 
-def lstm(steps: int, inputs: int = 4, hidden: int = 8) -> fg.Graph:
-    """A loop with shared weights, written by hand."""
+def lstm(steps: int, inputs: int = 4, hidden: int = 8, scopes: tuple[str, ...] = ()) -> fg.Graph:
+    """A loop with shared weights, written by hand, inside scopes."""
+    with contextlib.ExitStack() as inside:
+        for name in scopes:
+            inside.enter_context(fg.scope(name))
+        h = _loop(steps, inputs, hidden)
+    return fg.Graph(fg.mean(np.tanh(h)))
+
+
+def _loop(steps: int, inputs: int, hidden: int) -> Any:
     rng = np.random.default_rng(0)
     x = fg.Input("x", shape=("N", steps, inputs))
     W = fg.Parameter(rng.normal(size=(inputs, 4 * hidden)), name="W")
@@ -31,7 +40,7 @@ def lstm(steps: int, inputs: int = 4, hidden: int = 8) -> fg.Graph:
         f, i, o = (fg.sigmoid(z[:, k * hidden : (k + 1) * hidden]) for k in range(3))
         c = f * c + i * np.tanh(z[:, 3 * hidden :])
         h = o * np.tanh(c)
-    return fg.Graph(fg.mean(h))
+    return h
 
 
 def chain(layers: int) -> fg.Graph:
@@ -61,9 +70,10 @@ def test_a_repetition_is_found_wherever_it_stands(before: Any, step: Any, count:
         assert type(box) is type(boxes[place_])
 
 
+@pytest.mark.parametrize("scopes", [(), ("encoder",), ("model", "encoder")], ids=len)
 @pytest.mark.parametrize("steps", [8, 20])
-def test_the_steps_of_a_loop_stand_under_each_other(steps: int) -> None:
-    picture = compose(Subject(lstm(steps)))
+def test_the_steps_of_a_loop_stand_under_each_other(steps: int, scopes: tuple[str, ...]) -> None:
+    picture = compose(Subject(lstm(steps, scopes=scopes)), collapse=False)
     layout = place(picture)
     assert len(picture.steps) >= steps - 1
     corners = [(layout.tiles[id].x + layout.tiles[id].width / 2, layout.tiles[id].y) for id in picture.steps]
@@ -72,6 +82,9 @@ def test_the_steps_of_a_loop_stand_under_each_other(steps: int) -> None:
     places = {round(x) for x, _ in corners}
     assert len(places) <= -(-len(corners) // len(lines)) + 1
     assert 0.8 < layout.width / layout.height < 4
+    for frame in layout.frames.values():
+        routes = [points for link, points in layout.routes if {link.tail, link.head} <= set(picture.steps)]
+        assert all(frame.x < x < frame.x + frame.width for points in routes for x, _ in points)
 
 
 def test_boxes_that_are_alike_stand_in_the_same_columns() -> None:

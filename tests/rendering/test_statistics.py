@@ -46,7 +46,20 @@ def test_what_is_not_finite_is_said(bad: float) -> None:
 
 def test_what_has_no_statistics() -> None:
     assert describe(np.zeros((0, 3))) is None
-    assert describe(np.array([1j])) is None
+    assert describe(np.array(["a"])) is None
+
+
+def test_complex_numbers_have_the_statistics_of_their_absolute_values() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(5, 6)) + 1j * rng.normal(size=(5, 6))
+    found, size = describe(a), describe(np.abs(a))
+    assert found is not None
+    assert size is not None
+    assert found.absolute
+    assert not found.histogram
+    assert (found.mean, found.std, found.low, found.high, found.rms) == (
+        size.mean, size.std, size.low, size.high, size.rms,
+    )  # fmt: skip
 
 
 def test_sums_of_losses_are_not_coloured_as_exploding() -> None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import flowgraph as fg
-from tests.rendering.devtools import AVAILABLE, Browser, browser
+from tests.browser import answered as answered_in
+from tests.browser import in_a_browser, shown
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
-pytestmark = pytest.mark.skipif(not AVAILABLE, reason="no browser on this machine that can be asked")
+pytestmark = in_a_browser
 
-_TOOLS = """
+TOOLS = """
 const frames = async (n) => { for (let i = 0; i < n; i++) await new Promise((done) => requestAnimationFrame(done)); };
 const press = (key, target = document.body) => target.dispatchEvent(
   new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
@@ -25,17 +23,9 @@ const click = (box) => box.dispatchEvent(new MouseEvent("click", { bubbles: true
 """
 
 
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
-
-
-def answered(shown: Browser, page: str, script: str, folder: Path, size: tuple[int, int] = (1400, 800)) -> Any:
+def answered(page: str, script: str, size: tuple[int, int] = (1400, 800)) -> Any:
     """What the body of an asynchronous function returns in a page."""
-    errors = "<script>const errors = []; addEventListener('error', (event) => errors.push(event.message));</script>"
-    shown.open(errors + page, folder, size)
-    return shown.tell(f"(async () => {{ {_TOOLS} {script} }})()")
+    return answered_in(page, TOOLS + script, size)
 
 
 def viewer(graph: fg.Graph | None = None) -> str:
@@ -47,7 +37,8 @@ def viewer(graph: fg.Graph | None = None) -> str:
 @pytest.mark.parametrize("graph", [lecture(), deep(50)], ids=len)
 @pytest.mark.parametrize("hide", ["display:none", "height:30px", "width:0", "height:300px", "width:1px;height:1px"])
 def test_a_container_that_is_hidden_or_tiny_shows_the_whole_once_it_has_room(
-    graph: fg.Graph, hide: str, shown: Browser, tmp_path: Path
+    graph: fg.Graph,
+    hide: str,
 ) -> None:
     page = f'<iframe id="f" style="border:0;{hide}" srcdoc="{html.escape(viewer(graph))}"></iframe>'
     script = """
@@ -67,31 +58,32 @@ def test_a_container_that_is_hidden_or_tiny_shows_the_whole_once_it_has_room(
     }
     return seen;
     """
-    seen = answered(shown, page, script.replace("HIDE", f'"{hide}"'), tmp_path)
+    seen = answered(page, script.replace("HIDE", f'"{hide}"'))
     for numbers, _ in seen:
         assert all(number is not None and abs(number) < 1e6 for number in numbers), seen
     for _, (wide, high) in (seen[0], seen[2]):
         assert 0.97 < max(wide, high) < 1.03, seen
 
 
-def test_two_fingers_zoom_about_the_point_between_them(shown: Browser, tmp_path: Path) -> None:
-    def touch(kind: str, *points: tuple[int, int]) -> None:
-        shown.ask("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y} for x, y in points])
-        shown.frames(2)
+def test_two_fingers_zoom_about_the_point_between_them() -> None:
+    page = shown(viewer())
 
-    shown.open(viewer(), tmp_path)
-    before, under = shown.tell("[view[2], point({ clientX: 500, clientY: 300 })]")
+    def touch(kind: str, *points: tuple[int, int]) -> None:
+        page.ask("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y} for x, y in points])
+        page.frames(2)
+
+    before, under = page.tell("[view[2], point({ clientX: 500, clientY: 300 })]")
     touch("touchStart", (400, 300), (600, 300))
     touch("touchMove", (350, 310), (650, 310))
     touch("touchMove", (300, 320), (700, 320))
-    after, there = shown.tell("[view[2], point({ clientX: 500, clientY: 320 })]")
+    after, there = page.tell("[view[2], point({ clientX: 500, clientY: 320 })]")
     touch("touchEnd")
     assert before / after == pytest.approx(2, rel=0.02)
     assert there == pytest.approx(under, abs=3)
-    assert shown.tell("panel.hidden")
+    assert page.tell("panel.hidden")
 
 
-def test_keys_move_zoom_and_search(shown: Browser, tmp_path: Path) -> None:
+def test_keys_move_zoom_and_search() -> None:
     script = """
     const seen = {};
     for (const key of ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "+", "-"]) {
@@ -108,7 +100,7 @@ def test_keys_move_zoom_and_search(shown: Browser, tmp_path: Path) -> None:
     seen.typed = fitted;
     return seen;
     """
-    seen = answered(shown, viewer(), script, tmp_path)
+    seen = answered(viewer(), script)
     assert seen["ArrowRight"][0] > 0 > seen["ArrowLeft"][0]
     assert seen["ArrowDown"][1] > 0 > seen["ArrowUp"][1]
     assert seen["+"][2] < 1 < seen["-"][2]
@@ -117,7 +109,7 @@ def test_keys_move_zoom_and_search(shown: Browser, tmp_path: Path) -> None:
     assert seen["typed"]
 
 
-def test_a_click_opens_a_panel_that_says_what_is_known(shown: Browser, tmp_path: Path) -> None:
+def test_a_click_opens_a_panel_that_says_what_is_known() -> None:
     script = """
     click(byId.get("h1"));
     const said = panel.innerText;
@@ -125,7 +117,7 @@ def test_a_click_opens_a_panel_that_says_what_is_known(shown: Browser, tmp_path:
     click(stage);
     return [said, bars, math, panel.hidden, errors];
     """
-    said, bars, math, hidden, errors = answered(shown, viewer(), script, tmp_path)
+    said, bars, math, hidden, errors = answered(viewer(), script)
     for words in (
         "h1",
         "Tanh",
@@ -144,14 +136,14 @@ def test_a_click_opens_a_panel_that_says_what_is_known(shown: Browser, tmp_path:
     assert errors == []
 
 
-def test_names_inject_nothing_into_the_panel(shown: Browser, tmp_path: Path) -> None:
+def test_names_inject_nothing_into_the_panel() -> None:
     script = "for (const box of boxes) click(box); return [document.querySelectorAll('b, td').length, errors];"
-    count, errors = answered(shown, nasty().interactive().text, script, tmp_path)
+    count, errors = answered(nasty().interactive().text, script)
     assert count == 0
     assert errors == []
 
 
-def test_a_search_lists_what_it_finds_and_moves_only_when_asked(shown: Browser, tmp_path: Path) -> None:
+def test_a_search_lists_what_it_finds_and_moves_only_when_asked() -> None:
     script = """
     const type = (words) => { search.value = words; search.dispatchEvent(new Event("input", { bubbles: true })); };
     const before = [...view];
@@ -165,7 +157,7 @@ def test_a_search_lists_what_it_finds_and_moves_only_when_asked(shown: Browser, 
     type("nothing at all");
     return [listed, still, second, first, hits.hidden, count.textContent];
     """
-    listed, still, second, first, hidden, count = answered(shown, viewer(), script, tmp_path)
+    listed, still, second, first, hidden, count = answered(viewer(), script)
     assert len(listed) == 3
     assert any("h1" in one and "Tanh" in one for one in listed)
     assert still
@@ -177,7 +169,7 @@ def test_a_search_lists_what_it_finds_and_moves_only_when_asked(shown: Browser, 
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1400, 800)])
-def test_controls_panel_and_list_stay_inside_the_window(size: tuple[int, int], shown: Browser, tmp_path: Path) -> None:
+def test_controls_panel_and_list_stay_inside_the_window(size: tuple[int, int]) -> None:
     script = """
     search.value = "a"; list(); click(byId.get("h1")); await frames(5);
     const named = document.querySelectorAll("button, #search, #panel, #hits, #stage");
@@ -185,7 +177,7 @@ def test_controls_panel_and_list_stay_inside_the_window(size: tuple[int, int], s
     const [right, bottom] = ["right", "bottom"].map((side) => Math.max(...parts.map((at) => at[side])));
     return [right - innerWidth, bottom - innerHeight, stage.clientHeight, stage.clientWidth];
     """
-    right, bottom, high, wide = answered(shown, viewer(), script, tmp_path, size)
+    right, bottom, high, wide = answered(viewer(), script, size)
     assert right <= 0.5
     assert bottom <= 0.5
     assert high > 120
@@ -194,52 +186,3 @@ def test_controls_panel_and_list_stay_inside_the_window(size: tuple[int, int], s
 
 def test_the_page_needs_no_network() -> None:
     assert re.findall(r"https?://(?!www\.w3\.org)", viewer()) == []
-
-
-def large(boxes: int = 2600) -> str:
-    """A page of more boxes than are drawn one by one from afar."""
-    h: Any = fg.Input("x", shape=("N", 4))
-    for place in range(boxes):
-        h = np.tanh(h) if place % 3 else np.exp(h)
-    return fg.Graph(h).interactive(collapse=False).text
-
-
-def test_of_many_boxes_those_out_of_view_are_left_out_and_from_afar_all_are_a_drawing(
-    shown: Browser, tmp_path: Path
-) -> None:
-    script = """
-    const drawn_boxes = () => boxes.filter((box) => box.getClientRects().length).length;
-    const far = [canvas.hidden, drawn_boxes()];
-    const ink = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-    let dots = 0;
-    for (let i = 3; i < ink.length; i += 4) dots += ink[i] > 0;
-    go(boxes[1300]); await frames(3);
-    const near = [canvas.hidden, drawn_boxes(), boxes[1300].getClientRects().length];
-    pan(0.4, 0); settleView(); await frames(3);
-    const inView = boxes.every((box) => {
-      const [x, y, width, height] = rectOf(box);
-      const seen = x < view[0] + view[2] && view[0] < x + width && y < view[1] + view[3] && view[1] < y + height;
-      return !seen || box.getClientRects().length;
-    });
-    fit(); await frames(3);
-    return [far, dots, near, inView, canvas.hidden, errors];
-    """
-    far, dots, near, in_view, hidden, errors = answered(shown, large(), script, tmp_path)
-    assert far == [False, 0]
-    assert dots > 2600
-    assert near[0] is True
-    assert 1 <= near[1] < 200
-    assert near[2] == 1
-    assert in_view
-    assert hidden is False
-    assert errors == []
-
-
-def test_a_click_from_afar_finds_the_box_under_it(shown: Browser, tmp_path: Path) -> None:
-    script = """
-    const [x, y, width, height] = rectOf(boxes[700]), scale = scaleOf(view), at = stage.getBoundingClientRect();
-    const clientX = at.left + (x + width / 2 - view[0]) * scale, clientY = at.top + (y + height / 2 - view[1]) * scale;
-    stage.dispatchEvent(new MouseEvent("click", { bubbles: true, clientX, clientY }));
-    return [chosen === boxes[700], panel.hidden, errors];
-    """
-    assert answered(shown, large(), script, tmp_path) == [True, False, []]

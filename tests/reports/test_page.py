@@ -6,8 +6,9 @@ import pytest
 from flowgraph.markup import inline
 from flowgraph.reports.confusion import confusion_counts, confusion_table
 from flowgraph.reports.page import figure, report_page, settings_table
+from tests.browser import in_a_browser
 from tests.hostile import TEXTS
-from tests.reports.browser import cut, in_a_browser
+from tests.reports.browser import cut
 from tests.reports.wellformed import check_page, read
 
 SVG = '<svg><defs><clipPath id="a"/></defs><g clip-path="url(#a)"/><use href="#a"/></svg>'
@@ -53,4 +54,4 @@ def test_confusions_add_up():
 def test_the_browser_sees_what_is_cut(tmp_path):
     wide = "1" * 300
     page = report_page("title", "lead", [("short", "1")], [], [("wide", f'<div style="width:50px">{wide}</div>')])
-    assert any("cuts" in one for one in cut(page.replace("overflow-wrap: break-word", ""), tmp_path))
+    assert any("cuts" in one for one in cut(page.replace("overflow-wrap: break-word", "")))

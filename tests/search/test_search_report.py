@@ -9,7 +9,8 @@ from flowgraph.experiment import TrainSettings
 from flowgraph.search import Choice, LogUniform, SearchResult, Trial, Uniform, select
 from flowgraph.search.diagnosis import influences
 from flowgraph.search.space_text import read_space
-from tests.reports.browser import cut, in_a_browser
+from tests.browser import in_a_browser
+from tests.reports.browser import cut
 from tests.reports.wellformed import check_page, read
 
 SPACE = {"rate": LogUniform(1e-4, 1.0), "shift": Uniform(-1.0, 1.0), "kind": Choice(("a", "b"))}
@@ -112,5 +113,5 @@ def test_the_page_of_a_search(searched):
 
 
 @in_a_browser
-def test_nothing_in_the_page_is_cut(searched, tmp_path):
-    assert cut((searched[0] / "report.html").read_text(encoding="utf-8"), tmp_path) == []
+def test_nothing_in_the_page_is_cut(searched):
+    assert cut((searched[0] / "report.html").read_text(encoding="utf-8")) == []

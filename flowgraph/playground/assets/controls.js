@@ -1,8 +1,8 @@
-// Settings: what they are, the lessons that set them, the controls that show them, the address that keeps them.
+// Settings: what they are, the lessons that set them, the controls that show them.
 
 const DEFAULTS = {
   data: GIVEN.examples ? "own" : "spirals", examples: 200, noise: 0.12, depth: 2, units: [8, 8, 8, 8], activation: "tanh", initial: "glorot",
-  rate: 0.03, schedule: "constant", decay: 0.002, momentum: 0.9, batch: 10, l1: 0, l2: 0, patience: 0, seed: 1, added: [],
+  method: "sgd", rate: 0.03, schedule: "constant", decay: 0.002, momentum: 0.9, batch: 10, l1: 0, l2: 0, patience: 0, seed: 1, added: [],
 };
 
 const LESSONS = {
@@ -15,18 +15,20 @@ const LESSONS = {
   "too fast": [{ data: "moons", rate: 3, momentum: 0.9 }, "A learning rate that is too large: the loss jumps about and never settles."],
   overfit: [{ data: "moons", noise: 0.6, examples: 40, depth: 3, units: [8, 8, 8, 8], batch: 5 }, "Few, noisy examples and many units: the validation loss turns while the training loss still falls."],
   "weight decay": [{ data: "moons", noise: 0.6, examples: 40, depth: 3, units: [8, 8, 8, 8], batch: 5, l2: 0.01 }, "The same with λ ΣW²: smaller weights, a smoother boundary."],
+  Newton: [{ data: "moons", depth: 1, units: [6, 8, 8, 8], method: "newton" }, "Each update solves (H + μ I) Δ = −∇ on all examples: some twenty steps do what takes SGD thousands. Where the loss is not bowl-shaped, the damping μ grows."],
   "early stopping": [{ data: "moons", noise: 0.6, examples: 40, depth: 3, units: [8, 8, 8, 8], batch: 5, patience: 40 }, "The same, stopped 40 epochs after the best validation loss, of which the parameters are kept."],
 };
 
-const LIVE = new Set(["rate", "schedule", "momentum", "batch", "l1", "l2", "patience"]);
+const LIVE = new Set(["method", "rate", "schedule", "momentum", "batch", "l1", "l2", "patience"]);
 
 const powers = (values) => ({ values, text: (value) => (value === 0 ? "none" : String(value)) });
 const OPTIONS = [
   ["Data", [["data", "data", { choice: [...Object.keys(SHAPES), ...(GIVEN.examples ? ["own"] : []), "none"] }], ["examples", "training examples", { values: [20, 40, 60, 100, 150, 200, 300] }], ["noise", "noise", { values: [0, 0.05, 0.12, 0.2, 0.3, 0.45, 0.6] }]]],
   ["Network", [["depth", "hidden layers", { choice: [0, 1, 2, 3, 4] }], ["units", "units of each", "units"], ["activation", "activation g", { choice: ["tanh", "sigmoid", "relu"] }], ["initial", "initial weights", { choice: ["zero", "equal", "glorot"] }]]],
-  ["Training", [["rate", "learning rate α", { values: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1, 3] }], ["schedule", "schedule", { choice: ["constant", "hyperbolic", "power"], names: { hyperbolic: "α/(1+δt)", power: "α/tᵟ" } }], ["momentum", "momentum β", { values: [0, 0.5, 0.8, 0.9, 0.95] }], ["batch", "minibatch", { values: [1, 5, 10, 20, 50, 0], text: (v) => (v === 0 ? "all" : v === 1 ? "1: each example" : String(v)) }]]],
+  ["Training", [["method", "method", { choice: ["sgd", "newton"], names: { sgd: "SGD", newton: "Newton" } }], ["rate", "learning rate α", { values: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1, 3] }], ["schedule", "schedule", { choice: ["constant", "hyperbolic", "power"], names: { hyperbolic: "α/(1+δt)", power: "α/tᵟ" } }], ["momentum", "momentum β", { values: [0, 0.5, 0.8, 0.9, 0.95] }], ["batch", "minibatch", { values: [1, 5, 10, 20, 50, 0], text: (v) => (v === 0 ? "all" : v === 1 ? "1: each example" : String(v)) }]]],
   ["Regularisation", [["l1", "L1, λ Σ|W|", powers([0, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2])], ["l2", "L2, λ ΣW²", powers([0, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2])], ["patience", "early stopping, epochs", { values: [0, 10, 20, 40, 80], text: (v) => (v ? String(v) : "off") }]]],
 ];
+const OF_SGD = new Set(["rate", "schedule", "momentum", "batch"]);
 const HIDDEN_WHEN_FIXED = new Set(["depth", "units", "activation", "initial"]);
 
 function element(tag, settings = {}, ...children) {
@@ -35,24 +37,36 @@ function element(tag, settings = {}, ...children) {
   return made;
 }
 
-// The controls; `change(name, value)` is called for each change, `lesson(name)` for a lesson.
-function buildControls(settings, change, lesson, told) {
+// The controls; `change(name, value)` is called for each change, `lesson(name)` for a lesson. `refused` is why Newton's
+// method is not offered.
+function buildControls(settings, change, lesson, told, refused) {
   const chips = Object.keys(LESSONS).map((name) => element("button", { textContent: name, onclick: () => lesson(name) }));
   const lessons = element("fieldset", {}, element("legend", { textContent: "Try" }), element("div", { className: "chips" }, ...chips), element("p", { id: "lesson", textContent: told }));
   const groups = OPTIONS.map(([title, options]) => {
     const shown = options.filter(([name]) => !(GIVEN.fixed && HIDDEN_WHEN_FIXED.has(name)));
-    const rows = shown.map(([name, text, kind]) => (kind === "units" ? unitsControl(settings, change) : kind.choice ? choiceControl(settings, change, name, text, kind) : sliderControl(settings, change, name, text, kind)));
+    const used = shown.filter(([name]) => settings.method !== "newton" || refused || !OF_SGD.has(name));
+    const rows = used.map(([name, text, kind]) => (name === "method" ? methodControl(settings, change, refused, kind) : kind === "units" ? unitsControl(settings, change) : kind.choice ? choiceControl(settings, change, name, text, kind) : sliderControl(settings, change, name, text, kind)));
     return rows.length ? element("fieldset", {}, element("legend", { textContent: title }), ...rows) : "";
   });
   document.getElementById("controls").replaceChildren(...(GIVEN.fixed ? [] : [lessons]), ...groups);
 }
 
-function choiceControl(settings, change, name, text, { choice, names = {} }) {
+// SGD or Newton, and why not Newton or what it does.
+function methodControl(settings, change, refused, kind) {
+  const shown = refused ? { ...settings, method: "sgd" } : settings;
+  const control = choiceControl(shown, change, "method", "method", kind, refused ? ["newton"] : []);
+  const text = refused ? `Newton is not offered: ${refused}.` : shown.method === "newton" ? "All examples in each update, a step of full length, damped by μ." : "";
+  if (text) control.append(element("p", { className: "why", textContent: text }));
+  return control;
+}
+
+function choiceControl(settings, change, name, text, { choice, names = {} }, without = []) {
   const buttons = choice.map((value) => {
     const on = settings[name] === value;
     const button = element("button", { textContent: names[value] ?? String(value), tabIndex: on ? 0 : -1, onclick: () => change(name, value) });
     button.setAttribute("role", "radio");
     button.setAttribute("aria-checked", String(on));
+    button.disabled = without.includes(value);
     return button;
   });
   const group = element("div", { className: choice.length > 4 ? "chips" : "switch" }, ...buttons);
@@ -63,7 +77,8 @@ function choiceControl(settings, change, name, text, { choice, names = {} }) {
     if (!by) return;
     event.preventDefault();
     event.stopPropagation();
-    change(name, choice[(choice.indexOf(settings[name]) + by + choice.length) % choice.length], text);
+    const offered = choice.filter((value) => !without.includes(value));
+    change(name, offered[(offered.indexOf(settings[name]) + by + offered.length) % offered.length], text);
   };
   return element("div", { className: "option" }, element("span", {}, text), group);
 }
@@ -86,33 +101,4 @@ function unitsControl(settings, change) {
     return element("span", {}, less, ` ${count} `, more);
   });
   return element("div", { className: "option" }, element("span", {}, "units of each"), element("div", { className: "units" }, ...cells));
-}
-
-// Only what differs from the defaults stands in the address.
-function toAddress(settings) {
-  const changed = Object.entries(settings).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(DEFAULTS[name]));
-  return changed.map(([name, value]) => `${name}=${encodeURIComponent(JSON.stringify(value))}`).join("&");
-}
-
-function fromAddress(text) {
-  const found = structuredClone(DEFAULTS);
-  for (const part of text.replace(/^#/, "").split("&")) {
-    const [name, value] = part.split("=");
-    try {
-      const read = JSON.parse(decodeURIComponent(value));
-      if (isSetting(name, read)) found[name] = read;
-    } catch {
-      continue; // what is no setting says nothing
-    }
-  }
-  return found;
-}
-
-function isSetting(name, value) {
-  const option = OPTIONS.flatMap(([, options]) => options).find(([own]) => own === name)?.[2];
-  if (option?.choice) return option.choice.includes(value);
-  if (name === "units") return Array.isArray(value) && value.length === 4 && value.every((n) => Number.isInteger(n) && n >= 1 && n <= 8);
-  if (name === "added") return Array.isArray(value) && value.length <= 500 && value.every((p) => Array.isArray(p) && p.length === 3 && p.every(Number.isFinite));
-  if (name === "seed") return Number.isInteger(value) && value >= 0;
-  return name in DEFAULTS && Number.isFinite(value) && value >= 0;
 }

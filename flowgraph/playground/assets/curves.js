@@ -7,7 +7,8 @@ function drawCurves(learner) {
   const now = h.at(-1), percent = (part) => (Number.isNaN(part) ? "none" : `${(100 * part).toFixed(1)} %`);
   drawCurve("lossCurve", "mean loss", `train ${short(now.train.loss)}   validation ${short(now.held.loss)}`, at, lines("loss"), best);
   drawCurve("errorCurve", "error", `train ${percent(now.train.error)}   validation ${percent(now.held.error)}`, at, lines("error"), best);
-  drawCurve("rateCurve", "learning rate α", convergence(learner.settings), at, [{ values: h.map((one) => one.rate), tone: "--minus", dash: [] }]);
+  const newton = learner.newton;
+  drawCurve("rateCurve", newton ? "damping μ" : "learning rate α", newton ? short(learner.damping) : convergence(learner.settings), at, [{ values: h.map((one) => one.rate), tone: "--minus", dash: [] }]);
 }
 
 // The conditions of Robbins and Monro, under which the minimum of a convex loss is approached.

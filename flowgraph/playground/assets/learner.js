@@ -11,10 +11,23 @@ class Learner {
     this.velocities = this.parameters.map((one) => zeros(one.shape, one.dtype));
     ({ train: this.train, held: this.held } = examplesOf(settings));
     this.updates = 0;
+    this.passes = 0;
     this.order = [];
+    this.acts = [];
+    this.start = settings;
+    this.damping = FIRST_DAMPING;
     this.history = [];
     this.best = null;
     this.note();
+  }
+
+  // Why Newton's method is not offered; empty where it is.
+  get refused() {
+    return newtonRefused(this);
+  }
+
+  get newton() {
+    return this.settings.method === "newton" && !this.refused;
   }
 
   // The sizes of the units as the page has them, or those of the user's graph.
@@ -32,16 +45,13 @@ class Learner {
     return h;
   }
 
-  get perEpoch() {
-    return Math.max(1, Math.ceil(this.train.count / this.batch));
-  }
-
   get batch() {
-    return Math.min(this.settings.batch || this.train.count, this.train.count) || 1;
+    return Math.min(this.newton ? this.train.count : this.settings.batch || this.train.count, this.train.count) || 1;
   }
 
+  // Passes over the examples, with the part of the present one.
   get epoch() {
-    return this.updates / this.perEpoch;
+    return this.passes + (this.order.length ? 1 - this.order.length / Math.max(this.train.count, 1) : 0);
   }
 
   get rate() {
@@ -50,8 +60,8 @@ class Learner {
     return schedule === "power" ? rate / (t + 1) ** 0.6 : rate;
   }
 
-  given(examples) {
-    const parameters = Object.fromEntries(this.parameters.map((one, i) => [`p${i}`, one]));
+  given(examples, values = this.parameters) {
+    const parameters = Object.fromEntries(values.map((one, i) => [`p${i}`, one]));
     const y = this.model.rowsOfTargets === 2 ? [examples.count, 1] : [examples.count];
     return { ...parameters, [this.model.x]: array(examples.x, [examples.count, 2]), [this.model.y]: asArray(array(examples.y, y), this.model.targets) };
   }
@@ -60,12 +70,17 @@ class Learner {
     return named(this.plan.forward(this.given(examples)).values, this.model.forward_names);
   }
 
+  // The slope of each activation, h'(a), at some examples.
+  slopes(examples) {
+    return this.plan.slopes ? named(this.plan.slopes(this.given(examples)).values, this.model.slope_names) : {};
+  }
+
   // Values and gradients of some examples, and the parameters after an update on them; nothing changes.
-  look(examples) {
+  look(examples, parameters = this.parameters) {
     const { momentum, l1, l2 } = this.settings, number = (value) => array([value], []);
     const velocities = Object.fromEntries(this.velocities.map((one, i) => [`v${i}`, one]));
     const settings = { rate: number(this.rate), momentum: number(momentum), l1: number(l1), l2: number(l2) };
-    return named(this.plan.learn({ ...this.given(examples), ...velocities, ...settings }).values, this.model.learn_names);
+    return named(this.plan.learn({ ...this.given(examples, parameters), ...velocities, ...settings }).values, this.model.learn_names);
   }
 
   minibatch() {
@@ -74,13 +89,48 @@ class Learner {
     return rowsOf(this.train, this.rows);
   }
 
-  update(examples = this.minibatch()) {
+  // An update on the next minibatch, or on other examples than those of the present pass.
+  update(examples = null) {
     if (!this.train.count) return;
+    const taken = examples ?? this.minibatch();
+    if (this.newton && !examples) Object.assign(this, newtonUpdate(this, taken));
+    else this.descend(taken);
+    this.updates++;
+    if (examples || this.order.length) return;
+    this.passes++;
+    this.note();
+  }
+
+  descend(examples) {
     const found = this.look(examples);
     this.parameters = this.parameters.map((_, i) => found[`new_p${i}`]);
     this.velocities = this.velocities.map((_, i) => found[`new_v${i}`]);
-    this.updates++;
-    if (this.updates % this.perEpoch === 0) this.note();
+  }
+
+  // What is done while the net trains, and kept for the address: an act as `isAct` knows them.
+  act(what, value) {
+    const last = this.acts.at(-1);
+    if (last && last[0] === this.updates && last[1] === what && LIVE.has(what)) this.acts.pop();
+    this.acts.push(value === undefined ? [this.updates, what] : [this.updates, what, value]);
+    if (what === "point") this.add(value);
+    else if (what === "row") this.update(rowsOf(this.train, [Math.min(value, this.train.count - 1)]));
+    else if (what === "best") this.parameters = this.best.parameters;
+    else this.settings = { ...this.settings, [what]: value };
+    if (this.updates) return;
+    this.start = this.settings; // before the first update, it is as if it had been so from the beginning
+    this.acts = [];
+  }
+
+  add([u, v, y]) {
+    const point = packed([[u, v, y]]), join = (one, other) => Float64Array.from([...one, ...other]);
+    this.train = { x: join(this.train.x, point.x), y: join(this.train.y, point.y), count: this.train.count + 1 };
+    this.settings = { ...this.settings, added: [...this.settings.added, [u, v, y]] };
+  }
+
+  // The settings of update 0, the updates since, and what was done; where that is too much, the settings of now.
+  get address() {
+    const long = this.updates > MOST_UPDATES || this.acts.length > MOST_ACTS;
+    return long ? toAddress(this.settings) : toAddress(this.start, this.updates, this.acts);
   }
 
   measure(examples) {
@@ -98,7 +148,7 @@ class Learner {
 
   note() {
     const train = this.measure(this.train), held = this.measure(this.held);
-    this.history.push({ epoch: this.epoch, train, held, rate: this.rate });
+    this.history.push({ epoch: this.epoch, train, held, rate: this.newton ? this.damping : this.rate });
     if (this.history.length > 1200) this.history = this.history.filter((_, i) => i % 2 === 0 || i === this.history.length - 1);
     if (!(held.loss >= (this.best?.loss ?? Infinity))) this.best = { loss: held.loss, epoch: this.epoch, parameters: this.parameters, index: this.history.length };
   }

@@ -3,9 +3,9 @@
 const $ = (id) => document.getElementById(id);
 const SPEEDS = [1, 2, 5, 15, 60, 240, 600, 1500, 4000];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-let settings = fromAddress(location.hash), learner = new Learner(settings);
-const state = { playing: false, view: "values", unit: null, walk: null, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
-let fields = fieldsOf(learner), seen = null, last = 0, wordsAt = 0, curvesAt = 0, spokenAt = 0;
+let settings = structuredClone(DEFAULTS), learner = new Learner(settings), replay = null;
+const state = { units: null, playing: false, view: "values", unit: null, walk: null, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
+let fields = null, seen = null, last = 0, wordsAt = 0, curvesAt = 0, spokenAt = 0, unitsAt = 0, addressAt = 0;
 
 function look() {
   const rows = learner.rows ?? Array.from({ length: Math.min(learner.train.count, 50) }, (_, i) => i);
@@ -15,7 +15,12 @@ function look() {
 function draw(now = performance.now(), everything = true) {
   fields = fieldsOf(learner);
   if (state.view === "gradients" || everything || now - wordsAt > 240) look();
+  if (everything || now - unitsAt > 300) {
+    state.units = unitsSeen(learner);
+    unitsAt = now;
+  }
   state.layout = drawNetwork($("net"), learner, fields, seen, state);
+  $("beside").textContent = besideText(state.layout);
   drawPlane($("plane"), learner, fields, state);
   if (everything || now - curvesAt > 80) {
     drawCurves(learner);
@@ -25,8 +30,8 @@ function draw(now = performance.now(), everything = true) {
     showWords(learner, seen);
     $("count").textContent = `epoch ${Math.floor(learner.epoch)}`;
     $("count").title = `${learner.updates.toLocaleString("en")} updates`;
-    const count = learner.parameters.reduce((total, one) => total + one.data.length, 0);
-    $("netNote").textContent = `${count} parameters, float64`;
+    const count = flat(learner.parameters).length;
+    showNote();
     $("net").setAttribute("aria-label", `The network: ${learner.model.columns.length - 1} hidden layers, ${count} parameters; ${sentences(learner, seen).join(" ")}`);
     wordsAt = now;
   }
@@ -35,6 +40,18 @@ function draw(now = performance.now(), everything = true) {
     $("live").textContent = `Epoch ${Math.floor(learner.epoch)}: mean loss ${short(train.loss)}, validation ${short(held.loss)}.`;
     spokenAt = now;
   }
+}
+
+// Of the unit that is looked at, else of the network.
+function showNote() {
+  $("netNote").textContent = unitText(state.units, state.unit) || `${flat(learner.parameters).length} parameters, float64`;
+}
+
+// The address follows, no more often than browsers let it.
+function keepAddress(now = performance.now()) {
+  const address = learner.address;
+  history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
+  addressAt = now;
 }
 
 // Updates that are due since the last frame, as many as fit into its time.
@@ -47,45 +64,77 @@ function frame(now) {
     learner.update();
     state.due--;
     if (learner.isOver) {
-      learner.parameters = learner.best.parameters;
+      learner.act("best");
       play(false);
       return;
     }
   }
   draw(now, false);
+  if (now - addressAt > 2000) keepAddress(now);
   requestAnimationFrame(frame);
 }
 
-function play(on) {
+function press(on) {
   state.playing = on;
   $("play").textContent = on ? "Pause" : "Play";
   $("play").setAttribute("aria-pressed", String(on));
-  last = performance.now();
-  if (on) requestAnimationFrame(frame);
-  else draw();
 }
 
-function restart(keep = false) {
-  const { updates } = learner;
+function play(on) {
+  replay?.stop();
+  press(on);
+  last = performance.now();
+  if (on) requestAnimationFrame(frame);
+  else shown();
+}
+
+// Draws what stands, and says it in the address.
+function shown() {
+  draw();
+  keepAddress();
+}
+
+function restart() {
+  replay?.stop();
   learner = new Learner(settings);
-  if (keep) for (let i = 0; i < Math.min(updates, 2000); i++) learner.update();
   closeWalk();
   state.unit = null;
 }
 
+// Repeats what an address says.
+function open(address) {
+  const { settings: own, updates, acts } = fromAddress(address);
+  replay?.stop();
+  press(false);
+  settings = own;
+  restart();
+  showControls();
+  let drawn = -Infinity;
+  replay = new Replay(learner, updates, acts, (found) => {
+    showReplay(found);
+    settings = learner.settings;
+    const now = performance.now();
+    if (found.over) refresh();
+    else if (now - drawn > 250) { draw(now); drawn = now; }
+  });
+}
+
 function refresh() {
-  buildControls(settings, change, lesson, state.told);
+  showControls();
+  shown();
+}
+
+function showControls() {
+  buildControls(settings, change, lesson, state.told, learner.refused);
   $("seed").textContent = `Seed ${settings.seed}`;
-  const address = toAddress(settings);
-  history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
-  draw();
 }
 
 function change(name, value, group) {
+  replay?.stop();
   settings = { ...settings, [name]: value };
   if (LIVE.has(name)) {
-    learner.settings = settings;
-    learner.order = [];
+    learner.act(name, value);
+    settings = learner.settings;
   } else restart();
   refresh();
   const focused = group && document.querySelector(`[aria-label="${group}"] [aria-checked="true"]`);
@@ -135,8 +184,9 @@ function goWalk(by) {
 }
 
 function takeStep() {
-  learner.update(state.walk.example);
+  learner.act("row", state.walk.row);
   openWalk(state.walk.row);
+  keepAddress();
 }
 
 function closeWalk() {
@@ -147,11 +197,10 @@ function closeWalk() {
 }
 
 function addPoint([u, v], y) {
-  settings = { ...settings, added: [...settings.added, [u, v, y]].slice(-500) };
-  const point = packed([[u, v, y]]), join = (one, other) => Float64Array.from([...one, ...other]);
-  learner.settings = settings;
-  learner.train = { x: join(learner.train.x, point.x), y: join(learner.train.y, point.y), count: learner.train.count + 1 };
-  learner.order = [];
+  if (settings.added.length >= 500) return;
+  replay?.stop();
+  learner.act("point", [...[u, v].map((one) => Number(one.toFixed(3))), y]);
+  settings = learner.settings;
   refresh();
 }
 
@@ -196,17 +245,19 @@ function lookAt(unit) {
   if (JSON.stringify(unit) === JSON.stringify(state.unit)) return;
   state.unit = unit;
   $("planeTitle").textContent = unit && unit[0] ? `layer ${unit[0]}, unit ${unit[1] + 1}` : "f(x)";
+  showNote();
   if (!state.playing) draw();
 }
 
 $("play").onclick = () => play(!state.playing);
-$("step").onclick = () => (play(false), learner.update(), draw());
+$("step").onclick = () => (play(false), learner.update(), shown());
 $("epoch").onclick = () => {
   play(false);
-  for (let i = learner.perEpoch - (learner.updates % learner.perEpoch); i > 0; i--) learner.update();
-  draw();
+  for (const { passes } = learner; learner.train.count && learner.passes === passes; ) learner.update();
+  shown();
 };
-$("reset").onclick = () => (play(false), restart(), draw());
+$("reset").onclick = () => (play(false), restart(), refresh());
+$("stop").onclick = () => replay?.stop();
 $("seed").onclick = () => change("seed", settings.seed + 1);
 $("explain").onclick = () => (state.walk ? (closeWalk(), draw()) : openWalk());
 $("viewValues").onclick = () => setView("values");
@@ -230,17 +281,13 @@ document.onkeydown = (event) => {
   const keys = {
     " ": () => (state.walk ? goWalk(1) : play(!state.playing)), ArrowRight: () => (state.walk ? goWalk(1) : $(event.shiftKey ? "epoch" : "step").click()),
     ArrowLeft: () => state.walk && goWalk(-1), r: () => $("reset").click(), R: () => $("seed").click(),
-    g: () => setView(state.view === "values" ? "gradients" : "values"), e: () => $("explain").click(), Escape: () => state.walk && (closeWalk(), draw()),
+    g: () => setView(state.view === "values" ? "gradients" : "values"), e: () => $("explain").click(), Escape: () => (replay && !replay.over ? replay.stop() : state.walk && (closeWalk(), draw())),
   };
   if (!keys[event.key]) return;
   event.preventDefault();
   keys[event.key]();
 };
-window.onhashchange = () => {
-  settings = fromAddress(location.hash);
-  restart();
-  refresh();
-};
+window.onhashchange = () => open(location.hash);
 new ResizeObserver(() => requestAnimationFrame(() => !state.playing && draw())).observe(document.querySelector("main"));
 $("speed").oninput();
-refresh();
+open(location.hash);

@@ -33,6 +33,7 @@ function drawNetwork(canvas, learner, fields, seen, state) {
       c.strokeStyle = focus ? colour("--plus") : ink;
       rounded(c, spot.x, spot.y, layout.tile, layout.tile, 5);
       c.stroke();
+      if (place) drawBeside(c, learner, state.units?.[place - 1]?.[unit], layout, spot, colours);
       if (place && layer.bias !== null) drawBias(c, learner, layer, spot, unit, layout, colours);
       if (place && state.view === "gradients" && !unitGradient(seen, place, unit)) label(c, "∂ = 0", spot.x + layout.tile / 2, spot.y + layout.tile / 2, muted, 10);
     });
@@ -78,7 +79,7 @@ function drawLinks(c, learner, layout, place, state, colours) {
     for (let to = 0; to < units; to++) {
       const weight = weights.data[from * units + to], share = Math.abs(weight) / most;
       const near = !state.unit || (state.unit[0] === place && state.unit[1] === to) || (state.unit[0] === place - 1 && state.unit[1] === from);
-      const x = before.tiles[from].x + layout.tile, y = before.tiles[from].y + layout.tile / 2, u = layer.tiles[to].x, v = layer.tiles[to].y + layout.tile / 2;
+      const x = before.tiles[from].x + layout.tile + (place > 1 && before.activation !== "linear" ? besideWidth(layout) + 3 : 0), y = before.tiles[from].y + layout.tile / 2, u = layer.tiles[to].x, v = layer.tiles[to].y + layout.tile / 2;
       c.beginPath();
       c.moveTo(x, y);
       c.bezierCurveTo((x + u) / 2, y, (x + u) / 2, v, u, v);

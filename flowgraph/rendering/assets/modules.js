@@ -7,6 +7,9 @@ const paper = svg.querySelector(".paper");
 const caption = svg.querySelector(".caption");
 const drawnSize = [whole[2], whole[3]];
 const written = new Map();
+const measured = new Map();
+const routed = new Map();
+const stale = new Set(levelOf.keys()); /* levels whose sums have to be made anew */
 let settled = null;
 
 /* Sets what has changed: most parts of a picture stay where they are. */
@@ -23,13 +26,19 @@ function curveParts(part) {
   return { path: part.querySelector(":scope > path"), heads: [...part.querySelectorAll(":scope > polygon")] };
 }
 
-const partsOf = new Map(links.map((link) => {
-  const pair = [link.querySelector(":scope > .there"), link.querySelector(":scope > .back")];
-  return [link, (pair[0] ? pair : [link]).map((part) => {
-    const { path, heads } = curveParts(part);
-    return { path, heads, arrows: arrowsOf(path, heads) };
-  })];
-}));
+const partsOf = new Map();
+
+/* Its curves as they are first drawn: where they have arrows is read from them before they are changed. */
+function partsOfLink(link) {
+  if (!partsOf.has(link)) {
+    const pair = [link.querySelector(":scope > .there"), link.querySelector(":scope > .back")];
+    partsOf.set(link, (pair[0] ? pair : [link]).map((part) => {
+      const { path, heads } = curveParts(part);
+      return { path, heads, arrows: arrowsOf(path, heads) };
+    }));
+  }
+  return partsOf.get(link);
+}
 
 function axis(start, end, alongX) {
   return alongX ? [end[0] < start[0] ? -1 : 1, 0] : [0, end[1] < start[1] ? -1 : 1];
@@ -82,28 +91,27 @@ function arrowsOf(path, heads) {
   return [atEnd, heads.length > Number(atEnd)];
 }
 
-function drawLink(part, points, alongX) {
-  const turned = plan.turned ? points.map(([x, y]) => [y, x]) : points;
-  const along = alongX !== plan.turned;
-  const curves = partsOf.get(part);
+function drawLink(part, turned, along) {
+  put(part, "display", "");
+  const curves = partsOfLink(part);
   curves.forEach((one, i) => {
     const off = curves.length === 1 ? 0 : i ? -1.5 : 1.5;
     drawCurve(one, off ? turned.map(([x, y]) => (along ? [x, y + off] : [x + off, y])) : turned, along);
   });
 }
 
-function drawLinks({ places, origins }, measured) {
-  const routes = [], drawn = new Set(), shown = new Set();
+const linkOf = plan.links.map(([tail, head]) => linkParts.get(tail + " " + head));
+const levelled = new Set(plan.levels.flatMap((level) => level.ties.flatMap((tie) => tie[3]))); /* by a level; others join a leaf and its host */
+
+function drawLinks({ places, origins }) {
+  const routes = [], drawn = new Set();
   const show = (place, found) => {
     const [tail, head, spine] = plan.links[place];
     const ends = [visible(tail), visible(head)];
     if (ends[0] === ends[1] || drawn.has(ends.join(" "))) return;
     drawn.add(ends.join(" "));
-    const part = linkParts.get(tail + " " + head);
-    shown.add(part);
-    routes.push({ part, head: ends[1], spine, ...found(ends) });
+    routes.push({ part: linkOf[place], head: ends[1], spine, ...found(ends) });
   };
-  const routed = new Set(plan.levels.flatMap((level) => level.ties.flatMap((tie) => tie[3])));
   for (const level of plan.levels) {
     const origin = origins.get(level.path);
     if (!origin) continue;
@@ -120,12 +128,17 @@ function drawLinks({ places, origins }, measured) {
   }
   spread(routes, places);
   plan.links.forEach((_, place) => {
-    if (!routed.has(place)) {
+    if (!levelled.has(place)) {
       show(place, (ends) => ({ along: false, points: straight(places.get(ends[0]), places.get(ends[1])) }));
     }
   });
-  for (const { part, points, along } of routes) drawLink(part, points, along);
-  for (const part of links) put(part, "display", shown.has(part) ? "" : "none");
+  routed.clear();
+  for (const { part, points, along } of routes) {
+    const turned = plan.turned ? points.map(([x, y]) => [y, x]) : points;
+    routed.set(part, turned);
+    change(part, () => drawLink(part, turned, along !== plan.turned));
+  }
+  for (const part of links) if (!routed.has(part)) change(part, () => put(part, "display", "none"));
 }
 
 function back({ x, y, width, height }) {
@@ -136,26 +149,30 @@ function translated(x, y) { return `translate(${x.toFixed(2)} ${y.toFixed(2)})`;
 
 function drawBoxes({ places, frames }) {
   for (const [id, [, , x, y]] of Object.entries(plan.tiles)) {
-    const box = byId.get(id), place = places.get(id);
-    const hidden = !place || outermostClosed(id) !== null;
-    put(box, "display", hidden ? "none" : "");
-    if (!hidden) { const at = back(place); put(box, "transform", translated(at.x - x, at.y - y)); }
+    const box = byId.get(id), place = outermostClosed(id) === null && places.get(id);
+    change(box, () => {
+      put(box, "display", place ? "" : "none");
+      if (place) { const at = back(place); put(box, "transform", translated(at.x - x, at.y - y)); }
+    });
   }
-  for (const [path, part] of frameParts) {
-    const shown = frames.has(path);
-    put(part, "display", shown ? "" : "none");
-    if (!shown) continue;
-    const at = back(frames.get(path));
-    const [rect, text] = [part.querySelector("rect"), part.querySelector("text")];
-    for (const [name, value] of Object.entries(at)) put(rect, name, value.toFixed(1));
-    put(text, "x", (at.x + 10).toFixed(1));
-    put(text, "y", (at.y + 15).toFixed(1));
-  }
+  for (const [path, part] of frameParts) change(part, () => drawFrame(part, frames.get(path)));
   for (const [id] of lidFrame) {
     const group = byId.get(id).parentNode, place = places.get(id);
-    put(group, "display", place ? "" : "none");
-    if (place) { const at = back(place); put(group, "transform", translated(at.x, at.y)); }
+    change(group, () => {
+      put(group, "display", place ? "" : "none");
+      if (place) { const at = back(place); put(group, "transform", translated(at.x, at.y)); }
+    });
   }
+}
+
+function drawFrame(part, place) {
+  put(part, "display", place ? "" : "none");
+  if (!place) return;
+  const at = back(place);
+  const [rect, text] = [part.querySelector("rect"), part.querySelector("text")];
+  for (const [name, value] of Object.entries(at)) put(rect, name, value.toFixed(1));
+  put(text, "x", (at.x + 10).toFixed(1));
+  put(text, "y", (at.y + 15).toFixed(1));
 }
 
 placeOf = (box) => {
@@ -165,13 +182,34 @@ placeOf = (box) => {
   return [x, y, width, height];
 };
 
+frameAt = (part) => {
+  const place = settled?.frames.get(part.dataset.frame);
+  return place ? ["x", "y", "width", "height"].map((name) => back(place)[name]) : null;
+};
+
+waysOf = (link) => routed.get(link) ?? null;
+
+/* The sums of a level change with what is closed in it, and so do those of the levels around it. */
+function switched(path) {
+  covers.clear();
+  if (!closed.delete(path)) closed.add(path);
+  for (let level = plan.frames[path][0]; ; level = plan.frames[level][0]) {
+    stale.add(level);
+    if (level === "") return;
+  }
+}
+
 function relayout() {
   rects.clear();
-  const measured = new Map();
-  for (const level of plan.levels) measured.set(level.path, measure(level, measured));
+  for (const level of plan.levels) {
+    if (stale.has(level.path)) measured.set(level.path, measure(level, measured));
+    measured.get(level.path).turns = {};
+  }
+  stale.clear();
   settled = settle(measured);
   drawBoxes(settled);
-  drawLinks(settled, measured);
+  drawLinks(settled);
+  onLaidOut();
   const { width, up, down } = measured.get("");
   const size = plan.turned ? [up + down, width] : [width, up + down];
   put(caption, "transform", `translate(0 ${size[1] - plan.size[1]})`);
@@ -187,7 +225,7 @@ function corner(path) {
 /* The corner of the module stays where it is on the screen. */
 function toggle(path) {
   const before = corner(path);
-  if (!closed.delete(path)) closed.add(path);
+  switched(path);
   relayout();
   const after = corner(path);
   view = [view[0] + after[0] - before[0], view[1] + after[1] - before[1], view[2], view[3]];
@@ -195,8 +233,7 @@ function toggle(path) {
 }
 
 function toggleAll(shut) {
-  closed.clear();
-  if (shut) for (const path of Object.keys(plan.lids)) closed.add(path);
+  for (const path of Object.keys(plan.lids)) if (closed.has(path) !== shut) switched(path);
   relayout();
   fit();
 }
@@ -206,7 +243,7 @@ reveal = (box) => {
   const id = box.id.slice(4);
   let path = outermostClosed(id);
   if (path === null) return;
-  for (; path !== null; path = outermostClosed(id)) closed.delete(path);
+  for (; path !== null; path = outermostClosed(id)) switched(path);
   relayout();
 };
 
@@ -235,6 +272,6 @@ for (const [path, part] of frameParts) {
 }
 document.getElementById("close").addEventListener("click", () => toggleAll(true));
 document.getElementById("open").addEventListener("click", () => toggleAll(false));
-for (const path of plan.closed) closed.add(path);
+for (const path of plan.closed) if (!closed.has(path)) switched(path);
 relayout();
 fit();

@@ -6,10 +6,17 @@ const levelOf = new Map(plan.levels.map((level) => [level.path, level]));
 const heldBy = new Map(Object.entries(plan.inside));
 for (const [path, [parent]] of Object.entries(plan.frames)) heldBy.set("frame " + path, parent);
 
+const covers = new Map(); /* of a frame the outermost closed one that holds it; forgotten when one is closed or opened */
+
 function outermostClosed(name) {
-  let found = null;
-  for (let path = heldBy.get(name); path; path = plan.frames[path][0]) if (closed.has(path)) found = path;
-  return found;
+  const held = heldBy.get(name);
+  if (!held || !closed.size) return null;
+  if (!covers.has(held)) {
+    let found = null;
+    for (let path = held; path; path = plan.frames[path][0]) if (closed.has(path)) found = path;
+    covers.set(held, found);
+  }
+  return covers.get(held);
 }
 
 function lidSize(path) {
@@ -60,6 +67,17 @@ function heights(level, now) {
   }
 }
 
+/* Columns at the same place of equal steps, which stand under each other, are as wide as the widest. */
+function equalise(widths, steps) {
+  if (!steps) return;
+  const [first, period, count] = steps;
+  for (let place = first; place < first + period; place++) {
+    const same = Array.from({ length: count }, (_, k) => place + k * period).filter((c) => c < widths.length);
+    const most = Math.max(...same.map((c) => widths[c]));
+    for (const c of same) widths[c] = most;
+  }
+}
+
 function measure(level, measured) {
   const now = level.members.map((member) => memberSize(member, measured));
   for (let i = 0; i < level.passers.length; i++) now.push({ width: 0, up: 5, down: 5 });
@@ -67,9 +85,12 @@ function measure(level, measured) {
   const column = (i) => (i < level.members.length ? level.members[i][1] : level.passers[i - level.members.length][0]);
   const widths = level.lines.map(() => 0);
   now.forEach((one, i) => { widths[column(i)] = Math.max(widths[column(i)], one.width); });
+  equalise(widths, level.steps);
   const edges = [];
   widths.forEach((width, c) => {
-    const left = c && level.lines[c] === level.lines[c - 1] ? edges[c - 1][1] + level.gaps[c - 1] : 0;
+    const goesOn = c && level.lines[c] === level.lines[c - 1];
+    const begin = () => (c && level.steps ? edges[level.steps[0]][0] : level.margin);
+    const left = goesOn ? edges[c - 1][1] + level.gaps[c - 1] : begin();
     edges.push([left, left + width]);
   });
   const count = level.lines.length ? level.lines[level.lines.length - 1] + 1 : 1;
@@ -90,8 +111,9 @@ function measure(level, measured) {
     one.y += lines[level.lines[c]][0];
     one.column = c;
   });
-  const width = edges.reduce((most, edge) => Math.max(most, edge[1]), 0);
-  return { now, edges, lines, turns: {}, width, up: ups[0], down: base + downs[count - 1] };
+  const width = edges.reduce((most, edge) => Math.max(most, edge[1]), 0) + level.margin;
+  const named = new Map(level.members.map(([name], i) => [name, now[i]]));
+  return { now, named, edges, lines, turns: {}, width, up: ups[0], down: base + downs[count - 1] };
 }
 
 function settle(measured) {
@@ -135,8 +157,8 @@ function visible(id) {
 }
 
 function way(tail, head, passers, level, sums, origin) {
-  const members = new Map(level.members.map(([name], i) => [name, sums.now[i]]));
-  const route = [members.get(tail.member), ...passers.map((i) => sums.now[level.members.length + i]), members.get(head.member)];
+  const { named, now } = sums;
+  const route = [named.get(tail.member), ...passers.map((i) => now[level.members.length + i]), named.get(head.member)];
   const points = [[tail.place.x + tail.place.width, tail.place.y + tail.place.height / 2]];
   for (let i = 0; i + 1 < route.length; i++) {
     const [left, right] = [route[i], route[i + 1]];
@@ -167,7 +189,7 @@ function straight(tail, head) {
 
 function spread(routes, places) {
   const arriving = new Map();
-  for (const one of routes) arriving.set(one.head, [...(arriving.get(one.head) ?? []), one]);
+  for (const one of routes) arriving.has(one.head) ? arriving.get(one.head).push(one) : arriving.set(one.head, [one]);
   for (const [head, found] of arriving) {
     if (found.length < 2) continue;
     found.sort((one, other) => one.points[one.points.length - 2][1] - other.points[other.points.length - 2][1]);

@@ -1,6 +1,7 @@
 "use strict";
 const stage = document.getElementById("stage");
-const svg = stage.querySelector("svg");
+const kept = document.getElementById("kept"); /* a picture of thousands of parts, which large.js puts into the page as they come into view */
+const svg = (kept?.content ?? stage).querySelector("svg");
 const search = document.getElementById("search");
 const count = document.getElementById("count");
 const boxes = [...svg.querySelectorAll(".box")];
@@ -8,7 +9,7 @@ const byId = new Map(boxes.map((box) => [box.id.slice(4), box]));
 const links = [...svg.querySelectorAll(".link")];
 const linksOf = new Map();
 for (const link of links) {
-  for (const end of [link.dataset.tail, link.dataset.head]) linksOf.set(end, [...(linksOf.get(end) ?? []), link]);
+  for (const end of [link.dataset.tail, link.dataset.head]) linksOf.has(end) ? linksOf.get(end).push(link) : linksOf.set(end, [link]);
 }
 const SPARE = 0.25; /* of the stage, drawn on each side beyond it, so that moving shows what is drawn already */
 let whole = svg.getAttribute("viewBox").split(" ").map(Number);
@@ -23,9 +24,17 @@ let moved = false;
 let waiting = null;
 let reveal = () => {};
 let placeOf = null; /* where modules have moved a box to; null for one that is hidden */
-let onSettled = () => {}, onMoved = () => {}, onMarked = () => {};
+let frameAt = null, waysOf = null; /* the same of a frame, and the points that a link leads through */
+let onSettled = () => {}, onMoved = () => {}, onMarked = () => {}, onLaidOut = () => {};
 let boxUnder = (event) => event.target.closest(".box");
 const rects = new Map();
+const undrawn = new Map(); /* what is still to be changed in parts that are not in the page */
+
+/* Changes a part of the picture: now, or when it comes into the page. */
+function change(part, act) {
+  if (kept) undrawn.set(part, act);
+  else act();
+}
 
 /* Where a box stands in the picture; null where a closed module hides it. */
 function rectOf(box) {
