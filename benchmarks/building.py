@@ -1,4 +1,4 @@
-"""What it takes before anything runs: a box, a chain of 100,000 boxes, its graph, and the import of the package.
+"""What it takes before anything runs: a box, a chain of 100,000 boxes, its graph, plans, and the import of the package.
 
 The import is measured in processes of its own, from bytecode, without NumPy, which is imported before. Times are of the
 processor, the least of several rounds, so that other work counts little.
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import flowgraph as fg
+from benchmarks.peers.networks import lstm, sgd
 
 ROUNDS, CALLS, LENGTH, IMPORTS = 15, 2000, 100_000, 5
 
@@ -53,6 +54,18 @@ def micros(build: Callable[[], Any]) -> float:
     return float(best / CALLS * 1e6)
 
 
+def plan_seconds(steps: int) -> tuple[int, float]:
+    """Boxes of the plan of a recurrent network over so many steps, and seconds until it may run, loss to source."""
+    best, boxes = np.inf, 0
+    for _ in range(3):
+        start = time.process_time()
+        network = lstm("float32", steps=steps)
+        plan, _ = sgd(network)
+        plan.prepare(**network.feeds, lr=np.float32(0.1))
+        best, boxes = min(best, time.process_time() - start), len(plan.graph.boxes)
+    return boxes, float(best)
+
+
 def import_seconds() -> float:
     """Seconds of an import of flowgraph beyond that of NumPy."""
     with tempfile.TemporaryDirectory() as folder:
@@ -75,6 +88,9 @@ def main() -> None:
     graph = fg.Graph(total)
     print(f"{f'{len(graph.boxes):,} boxes':<24} {built - start:8.2f} s")
     print(f"{'their graph':<24} {time.process_time() - built:8.2f} s")
+    for steps in (20, 160):
+        boxes, seconds = plan_seconds(steps)
+        print(f"{f'plan of {boxes:,} boxes':<24} {seconds:8.2f} s")
     print(f"{'import beyond NumPy':<24} {import_seconds():8.3f} s")
 
 

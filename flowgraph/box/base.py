@@ -109,16 +109,10 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
 
     def __init__(self, *children: Any, name: str | None = None, **settings: Any) -> None:
         self._start(name)
-        state = self.__dict__
         if self.settings or settings:
             self._set(settings)
-        state["children"] = self._adopt(children)
-        outputs = self.infer_from_children()
-        if type(outputs) is Spec:
-            state["outputs"] = (outputs,)
-            state["shape"], state["dtype"] = outputs
-        else:
-            state["outputs"] = tuple(outputs)
+        self.__dict__["children"] = self._adopt(children)
+        self._infer()
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value; overridden by a box that reads a child with several outputs.
@@ -128,7 +122,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         Spec or sequence of Spec
             One for each output of the box.
         """
-        return self.infer(*[child.spec for child in self.children])
+        return self.infer(*[outputs[0] if len(outputs := one.outputs) == 1 else one.spec for one in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -165,9 +159,50 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         Box
             A new box.
         """
-        twin = type(self)(*children, **self.setting_values())
+        return self._with(children)
+
+    def _with(self, children: tuple[Any, ...]) -> Box:
+        if self._specs_stay(children):
+            return self._on(children)
+        if type(self).__init__ is Box.__init__:
+            twin = self._on(self._adopt(children), anew=True)
+            twin._infer()
+        else:
+            twin = type(self)(*children, **self.setting_values())
         twin._place(self.name, self.scope, self.built_at)
         return twin
+
+    def _infer(self) -> None:
+        """Find out shape and dtype of the value."""
+        state = self.__dict__
+        outputs = self.infer_from_children()
+        if type(outputs) is Spec:
+            state["outputs"] = (outputs,)
+            state["shape"], state["dtype"] = outputs
+        else:
+            state["outputs"] = tuple(outputs)
+
+    def _specs_stay(self, children: Sequence[Any]) -> bool:
+        """Whether shape and dtype of the value are those that were inferred, so that nothing has to be checked again.
+
+        A constant may be held against an axis by its numbers, as an index is; and a size that is known in a run only
+        has another name for other children.
+        """
+        mine = self.children
+        if len(children) != len(mine) or type(self).__init__ is not Box.__init__:
+            return False
+        for new, old in zip(children, mine, strict=False):
+            if new is old:
+                continue
+            if not isinstance(new, Box) or isinstance(new, Constant) or isinstance(old, Constant):
+                return False
+            if new.outputs is not old.outputs and new.outputs != old.outputs:
+                return False
+        for spec in self.outputs:
+            for size in spec[0]:
+                if not isinstance(size, int) and size.unknown:
+                    return False
+        return True
 
     def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
         """Shape and dtype by a given signature, for a box whose signature depends on its settings.
@@ -294,7 +329,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
     def _adopt(self, children: Sequence[Any]) -> tuple[Box, ...]:
         """The children as boxes; numbers and arrays become constants."""
         fixed = len(self.child_names) - self.variadic
-        if len(children) < fixed or (len(children) > fixed and not self.variadic):
+        if len(children) != fixed and (len(children) < fixed or not self.variadic):
             raise UsageError(
                 f"{type(self).__name__}: found {len(children)} children, needs {'at least ' * self.variadic}"
                 f"{fixed} ({', '.join(self.child_names)}); settings are given by keyword"
@@ -355,7 +390,8 @@ class Leaf(Box, abstract=True):
         """Set shape and dtype of a leaf, which has no children and no inference."""
         found = np.dtype(dtype)
         native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
-        self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
+        state = self.__dict__
+        state["children"], state["outputs"], state["shape"], state["dtype"] = (), (Spec(shape, native),), shape, native
 
     def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
         """The leaf itself, which never changes, unless the copy has something of its own."""

@@ -19,8 +19,10 @@ class Construction(Node):
 
     def _start(self, name: str | None) -> None:
         """Where in the user's code and under which name the box is built."""
-        scope = current_scope()
-        self.__dict__.update(built_at=users_line(), scope=scope, name=None if name is None else scope + _valid(name))
+        state = self.__dict__
+        state["built_at"] = users_line()
+        state["scope"] = scope = current_scope()
+        state["name"] = None if name is None else scope + _valid(name)
 
     def _set(self, given: dict[str, Any]) -> None:
         self.__dict__.update(read_settings(type(self), given))

@@ -67,12 +67,18 @@ class Elementwise(Box, abstract=True):
         ShapeError
             If the shapes do not broadcast.
         """
-        shape = broadcast([spec.shape for spec in specs])
+        first, *others = specs
+        shape = first.shape
+        for other in others:
+            if other.shape != shape:
+                shape = broadcast([spec.shape for spec in specs])
+                break
         if shape is None:
             raise self.shape_error(
                 "the shapes of the children do not broadcast; needs equal sizes or 1 along each axis, from the last on"
             )
-        return Spec(shape, try_dtype(self, specs, None))
+        dtype = try_dtype(self, specs, None)
+        return first if shape is first.shape and dtype is first.dtype else Spec(shape, dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """One operation for each element of the value.

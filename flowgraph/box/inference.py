@@ -50,14 +50,26 @@ def try_dtype(box: Node, specs: Sequence[Spec], signature: Signature | None) -> 
     else:
         cores = signature.sampled([spec.shape for spec in specs])
         key = tuple([(core, spec.dtype) for core, spec in zip(cores, specs, strict=True)])
-    dtype: np.dtype[Any] = _cached(box, key, lambda: _dtype_by_trial(box, key))
+    dtype: np.dtype[Any] = _cached(box, key, _dtype_by_trial)
     return dtype
 
 
 def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     """Shape and dtype of the value, from trials on arrays of several sizes for each name."""
-    result: Spec | tuple[Spec, ...] = _cached(box, tuple(specs), lambda: _from_trials(box, specs))
+    result: Spec | tuple[Spec, ...] = _cached(box, tuple(specs), _from_trials)
     return result
+
+
+def try_dtype_of_axes(box: Node, ndim: int, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the value, from a trial on an array of so many axes, two elements along the first ones."""
+    found: np.dtype[Any] = _cached(box, (ndim, dtype), _dtype_of_axes)
+    return found
+
+
+def _dtype_of_axes(box: Node, known: tuple[Any, ...]) -> np.dtype[Any]:
+    ndim, dtype = known
+    value: np.dtype[Any] = _trial(box, [Spec(small_shape(ndim), dtype)], {})[0].dtype
+    return value
 
 
 def _dtype_by_trial(box: Node, key: Sequence[Any]) -> np.dtype[Any]:
@@ -66,15 +78,17 @@ def _dtype_by_trial(box: Node, key: Sequence[Any]) -> np.dtype[Any]:
     return dtype
 
 
-def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
+    cls = type(box)
     try:
-        settings = tuple((type(v), v) for v in box.setting_values().values()) if box.settings else ()
-        key = (type(box), settings, known)
-        if key in _cache:
-            return _cache[key]
+        settings = tuple([(type(v), v) for v in box.setting_values().values()]) if cls.settings else ()
+        key = (cls, settings, known)
+        found = _cache.get(key)
     except TypeError:  # a setting that cannot be hashed, such as an array
-        return compute()
-    found = compute()
+        return compute(box, known)
+    if found is not None:
+        return found
+    found = compute(box, known)
     if len(_cache) >= _LARGEST_CACHE:
         _cache.clear()
     _cache[key] = found

@@ -19,8 +19,8 @@ from flowgraph.printable import why_not_a_name
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
-_places: dict[int, tuple[weakref.ref[CodeType], list[tuple[int | None, ...]]]] = {}
-"""For code that built boxes, by its identity as long as it lives: hashing code takes longer than building a box."""
+_known: dict[int, _Code] = {}
+"""Code that built boxes, by its identity as long as it lives: hashing code takes longer than building a box."""
 
 _scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
 
@@ -39,35 +39,53 @@ class Line(NamedTuple):
 def users_line() -> Line:
     """The innermost line of the call stack that is neither flowgraph's nor NumPy's."""
     frame = sys._getframe(1)
-    while _is_inside(frame.f_code.co_filename) and frame.f_back is not None:
+    inside = _inside
+    while inside[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
-    return Line(frame.f_code.co_filename, frame.f_lineno, _expression(frame.f_code, frame.f_lasti))
+    code = frame.f_code
+    known = _known.get(id(code))
+    if known is None or known.code() is not code:
+        known = _known[id(code)] = _Code(code)
+    line = known.lines.get(frame.f_lasti)
+    if line is None:
+        line = known.lines[frame.f_lasti] = known.line(code.co_filename, frame.f_lineno, frame.f_lasti)
+    return line
 
 
-def _expression(code: CodeType, instruction: int) -> tuple[int, ...]:
-    """The place of the expression that an instruction belongs to; () where Python keeps none."""
-    known = _places.get(id(code))
-    if known is None or known[0]() is not code:
-        forget = functools.partial(_forget, id(code))
-        known = _places[id(code)] = weakref.ref(code, forget), list(code.co_positions())
-    place = known[1][instruction // 2]
-    return () if None in place else place  # type: ignore[return-value]
+class _Code:
+    """Code that built boxes, and a line for each of its instructions that did."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = weakref.ref(code, functools.partial(_forget, id(code)))
+        self.lines: dict[int, Line] = {}
+        self._places = list(code.co_positions())
+
+    def line(self, path: str, number: int, instruction: int) -> Line:
+        """The line of an instruction, with the place of the expression that it belongs to, where Python keeps that."""
+        place = self._places[instruction // 2]
+        return Line(path, number, () if None in place else place)  # type: ignore[arg-type]
 
 
 def _forget(place: int, code: weakref.ref[CodeType]) -> None:
-    """Let go of the places of code that is gone, unless other code has come to stand there."""
-    if place in _places and _places[place][0] is code:
-        del _places[place]
+    """Let go of the lines of code that is gone, unless other code has come to stand there."""
+    if place in _known and _known[place].code is code:
+        del _known[place]
+
+
+class _Inside(dict[str, bool]):
+    """Whether a file is one of flowgraph's own, or of NumPy's: found out once for each."""
+
+    def __missing__(self, path: str) -> bool:
+        self[path] = path.startswith((_HERE, _NUMPY))
+        return self[path]
+
+
+_inside = _Inside()
 
 
 def is_inside_flowgraph(path: str) -> bool:
     """Whether a file is one of flowgraph's own."""
     return path.startswith(_HERE)
-
-
-@functools.cache
-def _is_inside(path: str) -> bool:
-    return path.startswith((_HERE, _NUMPY))
 
 
 @contextmanager

@@ -72,7 +72,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
     trace = concrete_values.current()
     if trace is not None and trace.steps is not None:
         return trace.steps.call(_call_ufunc, ufunc, method, inputs, keywords)
-    return _call_ufunc(ufunc, method, inputs, keywords)
+    builder = _builders.get(ufunc)
+    if builder is None or keywords or method != "__call__":
+        return _call_ufunc(ufunc, method, inputs, keywords)
+    return builder(*inputs)
 
 
 def _call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
@@ -199,6 +202,7 @@ def _first_out_of_place(function: Callable[..., Any], builder: Callable[..., Any
     return None
 
 
+@functools.cache
 def _takes(builder: Callable[..., Any], name: str) -> bool:
     """Whether a builder has an argument of this name; the binder of a class refuses unknown names itself."""
     if isinstance(builder, functools.partial):

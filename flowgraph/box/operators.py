@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from flowgraph.box.numpy_dispatch import call_ufunc
 from flowgraph.box.value import Value
 
 Made = TypeVar("Made")
 """What operators and methods build: `Box`, which its parts do not import, as it is put together from them."""
+
+_NUMBERS = (int, float, bool, complex)
+
+
+def _operator(ufunc: np.ufunc, name: str, reflected: bool = False) -> Callable[[Any, Any], Any]:
+    """NumPy's operator, which asks the other side first; of two boxes, or a box and a number, the box is built at once.
+
+    NumPy would come to the same box, since nobody else has a say in it.
+    """
+    asking: Callable[[Any, Any], Any] = getattr(NDArrayOperatorsMixin, name)
+
+    def operator(self: Any, other: Any) -> Any:
+        if isinstance(other, Operators) or type(other) in _NUMBERS:
+            return call_ufunc(ufunc, "__call__", (other, self) if reflected else (self, other), {})
+        return asking(self, other)
+
+    operator.__name__ = name
+    return operator
 
 
 class Operators(NDArrayOperatorsMixin, Generic[Made]):
@@ -56,12 +77,28 @@ class Operators(NDArrayOperatorsMixin, Generic[Made]):
         def __abs__(self) -> Made: ...
         def __invert__(self) -> Made: ...
 
+        __iadd__ = NDArrayOperatorsMixin.__add__
+        __isub__ = NDArrayOperatorsMixin.__sub__
+        __imul__ = NDArrayOperatorsMixin.__mul__
+        __itruediv__ = NDArrayOperatorsMixin.__truediv__
+        __imatmul__ = NDArrayOperatorsMixin.__matmul__
+        __ipow__ = NDArrayOperatorsMixin.__pow__
+
     __hash__ = object.__hash__  # two boxes are two nodes, whatever their values
 
+
+_COMPARING = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+_COMPUTING = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "matmul": np.matmul, "truediv": np.divide, "pow": np.power,
+    "floordiv": np.floor_divide, "mod": np.remainder,
+}  # fmt: skip
+
+for _name, _ufunc in (_COMPARING | _COMPUTING).items():
+    setattr(Operators, f"__{_name}__", _operator(_ufunc, f"__{_name}__"))
+for _name, _ufunc in _COMPUTING.items():
+    setattr(Operators, f"__r{_name}__", _operator(_ufunc, f"__r{_name}__", reflected=True))
+for _name in ("add", "sub", "mul", "matmul", "truediv", "pow"):
     # loss += penalty rebinds the name to a new box, as boxes are immutable
-    __iadd__ = NDArrayOperatorsMixin.__add__
-    __isub__ = NDArrayOperatorsMixin.__sub__
-    __imul__ = NDArrayOperatorsMixin.__mul__
-    __itruediv__ = NDArrayOperatorsMixin.__truediv__
-    __imatmul__ = NDArrayOperatorsMixin.__matmul__
-    __ipow__ = NDArrayOperatorsMixin.__pow__
+    setattr(Operators, f"__i{_name}__", getattr(Operators, f"__{_name}__"))

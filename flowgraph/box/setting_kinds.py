@@ -160,8 +160,14 @@ def _union(kinds: Sequence[Kind | None]) -> Kind | None:
         return None
 
     def read(value: object) -> Any:
-        found = [kind.read(value) for kind in known]
-        return next((one for one in found if one is value), next((one for one in found if one is not UNFIT), UNFIT))
+        fit = UNFIT
+        for kind in known:
+            found = kind.read(value)
+            if found is value:
+                return found
+            if fit is UNFIT:
+                fit = found
+        return fit
 
     words = [kind.needed for kind in known]
     return Kind(_listed(words if "a number" not in words else [one for one in words if one != "a whole number"]), read)
@@ -179,6 +185,8 @@ def _tuple(arguments: Sequence[Any]) -> Kind:
             return value if type(value) is tuple else tuple(value)
         if not repeated and len(value) != len(kinds):
             return UNFIT
+        if repeated and kinds[0] is None:
+            return value if isinstance(value, tuple) else tuple(value)
         each = kinds * len(value) if repeated else kinds
         parts = [one if kind is None else kind.read(one) for one, kind in zip(value, each, strict=True)]
         if any(part is UNFIT for part in parts):

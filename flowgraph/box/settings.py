@@ -13,15 +13,23 @@ from flowgraph.errors import UsageError
 
 def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
-    unknown = given.keys() - cls.settings.keys()
-    if unknown:
+    if not given.keys() <= cls.settings.keys():
+        unknown = given.keys() - cls.settings.keys()
         raise UsageError(
             f"{cls.__name__}: found {sorted(unknown)[0]}=, but its settings are "
             f"{', '.join(cls.settings) or 'none'}; children are given by position"
         )
     kinds = kinds_of(cls) if given else {}
-    read = {name: _read(cls, name, value, kinds[name]) for name, value in given.items()}
-    return {name: read[name] if name in read else _default(cls, field) for name, field in cls.settings.items()}
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        kind = kinds[name]
+        read[name] = value if kind is None else kind.read(value)
+        if read[name] is UNFIT and kind is not None:
+            way_out = _way_out(cls, cls.settings[name])
+            raise UsageError(f"{cls.__name__}: found {name}={_short(value)}, needs {kind.needed}{way_out}")
+    if len(read) < len(cls.settings):
+        read |= {name: _default(cls, field) for name, field in cls.settings.items() if name not in read}
+    return read
 
 
 def kinds_of(cls: type[Node]) -> dict[str, Kind | None]:
@@ -57,17 +65,6 @@ class BoxSignature:
             for name, field in cls.settings.items()
         ]
         return inspect.Signature([*children, *settings, kinds("name", kinds.KEYWORD_ONLY, default=None)])
-
-
-def _read(cls: type[Node], name: str, given: object, kind: Kind | None) -> Any:
-    if kind is None:
-        return given
-    value = kind.read(given)
-    if value is UNFIT:
-        raise UsageError(
-            f"{cls.__name__}: found {name}={_short(given)}, needs {kind.needed}{_way_out(cls, cls.settings[name])}"
-        )
-    return value
 
 
 def _default(cls: type[Node], field: dataclasses.Field[Any]) -> Any:

@@ -20,8 +20,6 @@ from flowgraph.graph.debug_mode import debugging
 from flowgraph.plan.binding import Program, bind
 from flowgraph.plan.emitter import Request, emitter_of
 from flowgraph.plan.passes.opening import open_composites
-from flowgraph.plan.passes.unread import without_unread
-from flowgraph.plan.specialise import specialise
 from flowgraph.plan.store import Store
 
 RUNS, FEWEST = 128, 16
@@ -170,8 +168,7 @@ class _Function:
                 given.append(leaves[box])
         emitter = emitter_of("numpy")
         self._store = Store({})
-        read = without_unread(specialise(Graph(*outputs), leaves))
-        opened = open_composites(read, emitter.has_rule)
+        opened = open_composites(Graph(*outputs), emitter.has_rule, leaves=leaves)
         request = Request(opened, self._store, given, (), frozenset(), given)
         self._program = emitter.emit(request, emitter.schedule(request))
         function: Any = bind(self._program, self._store)[0]

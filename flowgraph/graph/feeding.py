@@ -134,7 +134,7 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
     sizes: dict[str, int] = {}
     owner: dict[str, str] = {}
     for box, shape in shapes.items():
-        name = graph.names[box]
+        name = box.name or graph.names[box]
         for size, found in zip(box.shape, shape, strict=True):
             if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
                 sizes[size], owner[size] = found, name

@@ -68,7 +68,7 @@ class Graph(CachedSteps, DrawnGraph):
         if not outputs:
             raise UsageError("Graph: found no output, needs one box or more")
         super().__init__(cast("tuple[Box, ...]", outputs), along)
-        self._of_keywords = [box for box in self.inputs if self.names[box] in _KEYWORDS]
+        self._of_keywords = [box for box in self.inputs if box.name in _KEYWORDS]
         self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
 
     def fprop(
@@ -319,5 +319,5 @@ def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Gra
     return graph
 
 
-_DERIVED = frozenset(vars(Graph(Constant(0.0))))
-"""The attributes that every graph has."""
+_DERIVED = frozenset({*vars(Graph(Constant(0.0))), "names", "_by_name"})
+"""The attributes that every graph has, or has once it is asked for a name."""

@@ -43,8 +43,10 @@ def topological_order(outputs: Iterable[Box]) -> Boxes:
             for child in children:
                 if child not in seen:
                     seen.add(child)
-                    stack.append((child, iter(child.children)))
-                    break
+                    if child.children:
+                        stack.append((child, iter(child.children)))
+                        break
+                    order.append(child)
             else:
                 order.append(box)
                 stack.pop()
@@ -63,7 +65,7 @@ def assert_topological(order: Sequence[Box]) -> None:
 def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     """A name for each box: its own, else its scope and symbol, with a number added if the name is taken."""
     boxes = list(order)
-    names = _leaf_names(boxes)
+    names = refuse_equal_names([box for box in boxes if not box.children])
     taken = set(names.values())
     used: Counter[str] = Counter()
     result: dict[Box, str] = {}
@@ -80,11 +82,11 @@ def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     return {box: result[box] for box in boxes}
 
 
-def _leaf_names(boxes: Iterable[Box]) -> dict[Box, str]:
+def refuse_equal_names(leaves: Iterable[Box]) -> dict[Box, str]:
     """The names of the leaves as their user gave them: a graph is fed and read by them, so no two are the same."""
     owner: dict[str, Box] = {}
-    for box in boxes:
-        if box.children or box.name is None:
+    for box in leaves:
+        if box.name is None:
             continue
         other = owner.setdefault(box.name, box)
         if other is not box:

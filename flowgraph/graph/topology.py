@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.errors import UnknownBoxError
 from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.order import Boxes, assert_topological, topological_order, unique_names
+from flowgraph.graph.order import Boxes, assert_topological, refuse_equal_names, topological_order, unique_names
 
 
 class Topology:
@@ -23,12 +24,21 @@ class Topology:
         self.boxes = topological_order((*along, *self.outputs))
         if debugging():
             assert_topological(self.boxes)
-        self.slots = {box: slot for slot, box in enumerate(self.boxes)}
-        self.names = unique_names(self.boxes)
-        self.inputs = Boxes(box for box in self.boxes if isinstance(box, Input))
-        self.parameters = Boxes(box for box in self.boxes if isinstance(box, Parameter))
-        self.randoms = Boxes(box for box in self.boxes if isinstance(box, Random))
-        self._by_name = {name: box for box, name in self.names.items()}
+        self.slots = dict(zip(self.boxes, range(len(self.boxes)), strict=True))
+        leaves = [box for box in self.boxes if not box.children]
+        refuse_equal_names(leaves)
+        self.inputs = Boxes([box for box in leaves if isinstance(box, Input)])
+        self.parameters = Boxes([box for box in leaves if isinstance(box, Parameter)])
+        self.randoms = Boxes([box for box in leaves if isinstance(box, Random)])
+
+    @cached_property
+    def names(self) -> dict[Box, str]:
+        """The name of each box, made when one is asked for: the graphs between the passes of a plan need none."""
+        return unique_names(self.boxes)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Box]:
+        return {name: box for box, name in self.names.items()}
 
     def box(self, key: Built | str) -> Box:
         """The box of a name.

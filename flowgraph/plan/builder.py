@@ -73,8 +73,11 @@ def _as_long(one: Box, other: Box) -> bool:
 def _key(box: Box) -> Hashable:
     if isinstance(box, Constant):
         return (box.dtype.str, box.shape, box.value.tobytes()) if box.value.size <= _LARGEST_SHARED else None
-    settings = tuple(_frozen(value) for value in box.setting_values().values())
-    return None if None in settings else (type(box), settings, tuple(map(id, box.children)))
+    cls = type(box)
+    if not cls.settings:
+        return cls, *map(id, box.children)
+    settings = tuple([_frozen(value) for value in box.setting_values().values()])
+    return None if None in settings else (cls, settings, tuple(map(id, box.children)))
 
 
 def _frozen(value: object) -> Hashable:

@@ -22,9 +22,10 @@ class Names:
 
     def free(self, name: str) -> str:
         """The name, with a number that makes it its own."""
-        match = re.fullmatch(r"(.*?)(\d*)", name)
-        assert match is not None
-        stem, number = match.groups()
+        end = len(name)
+        while end and name[end - 1].isdecimal():
+            end -= 1
+        stem, number = name[:end], name[end:]
         if number and stem not in ("t", "c", "m"):
             stem, number = f"{name}_", ""
         candidate, count = name, self._counts.get(stem, int(number or 1))

@@ -8,7 +8,8 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.graph import Graph
-from flowgraph.plan.schedule import FlatParameters, kinds_of
+from flowgraph.plan.kinds import Kinds
+from flowgraph.plan.schedule import FlatParameters
 
 
 def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatParameters | None = None) -> Graph:
@@ -20,7 +21,7 @@ def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatPar
     kept = len(graph.outputs) - len(parameters)
     seen: set[Box] = set()
     outputs = list(graph.outputs)
-    kinds = kinds_of(graph)
+    kinds = Kinds()
     for place in range(kept, len(outputs)):
         box = outputs[place]
         if parameters[place - kept] not in together and (kinds[box] not in ("fill", "number") or box in seen):

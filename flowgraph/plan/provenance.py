@@ -15,9 +15,8 @@ _OWNER = "built_for"
 
 def owner_of(box: Box) -> Box:
     """The box of the user for which this one was built, by one pass or by several."""
-    while _OWNER in box.__dict__:
-        box = box.__dict__[_OWNER]
-    return box
+    owner: Box = box.__dict__.get(_OWNER, box)
+    return owner
 
 
 def has_owner(box: Box) -> bool:
@@ -26,8 +25,12 @@ def has_owner(box: Box) -> bool:
 
 
 def built_for(box: Box, old: Box) -> None:
-    """Note that a box was made in place of another, whose line and scope it takes over."""
-    box.__dict__.update({"built_at": old.built_at, "scope": old.scope, _OWNER: old})
+    """Note that a box was made in place of another, whose line and scope it takes over.
+
+    What is kept is the user's box behind that, so that the boxes between, of each pass, are let go of.
+    """
+    state = box.__dict__
+    state["built_at"], state["scope"], state[_OWNER] = old.built_at, old.scope, old.__dict__.get(_OWNER, old)
 
 
 def named_after(box: Box, old: Box) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from operator import is_
 from typing import Any
 
 from flowgraph.box import Box, Constant, Leaf
@@ -17,20 +19,18 @@ def rebuild(graph: Graph, rule: Rule) -> Graph:
     """The graph in which `rule(box, its new children)` stands for each box; the graph itself, if nothing changes."""
     new: dict[Box, Box] = {}
     for box in graph.boxes:
-        children = tuple([new[child] for child in box.children])
+        children = tuple(map(new.__getitem__, box.children))
         found = rule(box, children)
         new[box] = found if found is box else placed(found, box, children, graph)
     outputs = [new[output] for output in graph.outputs]
-    if all(one is other for one, other in zip(outputs, graph.outputs, strict=True)):
+    if all(map(is_, outputs, graph.outputs)):
         return graph
     return Graph(*outputs)
 
 
 def on_children(box: Box, children: Sequence[Box]) -> Box:
     """The same operation on these children; the box itself, if they are its own."""
-    if all(one is other for one, other in zip(children, box.children, strict=True)):
-        return box
-    return box.with_children(*children)
+    return box if all(map(is_, children, box.children)) else box._with(tuple(children))
 
 
 def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
@@ -38,23 +38,36 @@ def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
 
     What stands in the graph already, the box itself or one that is equal, stays as it is.
     """
-    known = {id(child) for child in children}
-    stack = [found]
-    while stack:
-        box = stack.pop()
-        if id(box) in known or box in graph.slots or (isinstance(box, Leaf) and not isinstance(box, Constant)):
-            continue
-        known.add(id(box))
-        if not has_owner(box):
-            built_for(box, old)
-            stack.extend(box.children)
-    if found not in graph.slots and not isinstance(found, Leaf) and id(found) not in _ids(children):
+    if found.children is children and children:  # made here, of nothing but the new children
+        built_for(found, old)
+        named_after(found, old)
+        return found
+    if found in graph.slots or _is_given(found) or any(map(is_, children, repeat(found))):
+        return found
+    if not has_owner(found):
+        built_for(found, old)
+        _place_parts(found, old, children, graph)
+    if not isinstance(found, Leaf):
         named_after(found, old)
     return found
 
 
-def _ids(boxes: Iterable[Box]) -> set[int]:
-    return {id(box) for box in boxes}
+def _place_parts(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> None:
+    """Say of what was made on the way to a box, from the new children, for which box it was made."""
+    stack = [child for child in found.children if not has_owner(child)]
+    if not stack:
+        return
+    known = {id(child) for child in children}
+    while stack:
+        box = stack.pop()
+        if id(box) not in known and box not in graph.slots and not _is_given(box) and not has_owner(box):
+            built_for(box, old)
+            stack.extend(box.children)
+
+
+def _is_given(box: Box) -> bool:
+    """Whether the value comes from outside, so that nothing else can stand for the box."""
+    return isinstance(box, Leaf) and not isinstance(box, Constant)
 
 
 def is_scalar(box: Box) -> bool:
@@ -69,7 +82,11 @@ def number_of(box: Box) -> Any:
 
 def sizes_known(box: Box) -> bool:
     """Whether every size of the value is a number."""
-    return all(isinstance(size, int) for spec in box.outputs for size in spec.shape)
+    for spec in box.outputs:
+        for size in spec.shape:
+            if not isinstance(size, int):
+                return False
+    return True
 
 
 def all_sizes_known(box: Box) -> bool:
@@ -79,7 +96,11 @@ def all_sizes_known(box: Box) -> bool:
 
 def shape_of(box: Box) -> tuple[int, ...]:
     """The shape in numbers; -1 for a size that depends on values."""
-    return tuple([size if isinstance(size, int) else -1 for size in box.shape])
+    shape = box.shape
+    for size in shape:
+        if not isinstance(size, int):
+            return tuple([one if isinstance(one, int) else -1 for one in shape])
+    return shape  # type: ignore[return-value]
 
 
 def elements(box: Box) -> int:

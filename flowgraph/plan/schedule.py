@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-import numpy as np
-
-from flowgraph.box import Array, Box, Constant, Leaf
+from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.plan.memory_order import Order, empty, order_of
-from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
+from flowgraph.plan.kinds import Kinds
+from flowgraph.plan.memory_order import Order
+from flowgraph.plan.numpy.lines import fill_of
 from flowgraph.plan.numpy.tiling import Chain, find_chains, local_boxes
 from flowgraph.plan.passes.sections import Section, find_sections
-from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.rebuild import elements
 
 
 class FlatParameters(NamedTuple):
@@ -70,14 +69,12 @@ class Buffer:
 class Schedule:
     """The lines of a plan in their order, and where the value of each box is.
 
-    `kinds` says how a value comes: "given" (a leaf from outside), "fixed" (a constant, parameters that the plan
-    updates), "number", "view", "fill" (a buffer is filled), "call" (fprop returns it). `orders` are those of values
-    that do not lie in rows.
+    `kinds` says how a value comes, of what kind it is; `orders` are those of values that do not lie in rows.
     """
 
     graph: Graph
     updated: Mapping[Parameter, Box]
-    kinds: dict[Box, str] = field(default_factory=dict)
+    kinds: Kinds = field(default_factory=Kinds)
     buffers: dict[Box, Buffer] = field(default_factory=dict)
     in_place: dict[Box, Box] = field(default_factory=dict)
     bases: dict[Box, Box] = field(default_factory=dict)
@@ -106,8 +103,11 @@ def schedule(
     contiguous memory of the plan, of which a reshape of a strided view is no view. Where `ordered`, values lie in the
     order of those they are computed from.
     """
-    plan = Schedule(graph, updated, flat=flat or FlatParameters())
-    _find_kinds(plan, copied_constants, ordered)
+    flat = flat or FlatParameters()
+    plan = Schedule(
+        graph, updated, kinds := Kinds(updated, flat.joined, copied_constants), flat=flat, orders=kinds.orders
+    )
+    _find_kinds(plan, ordered)
     _find_last(plan)
     for chain in find_chains(graph, plan.kinds, plan.bases, plan.orders) if tiles else ():
         plan.chains.update(dict.fromkeys(chain.boxes, chain))
@@ -116,52 +116,13 @@ def schedule(
     return plan
 
 
-def kinds_of(graph: Graph, copied_constants: bool = False) -> dict[Box, str]:
-    """How the value of each box comes, of a graph in which no parameter is updated."""
-    plan = Schedule(graph, {})
-    _find_kinds(plan, copied_constants)
-    return plan.kinds
-
-
-def _find_kinds(plan: Schedule, copied_constants: bool, ordered: bool = False) -> None:
-    """Find the kinds; what is made of a constant that is read where it lies is a view, as it is made only once."""
-    layouts: dict[Box, Array] = {}
-    if copied_constants:
-        layouts |= {box: np.empty(shape_of(box), box.dtype) for box in plan.graph.boxes if isinstance(box, Constant)}
+def _find_kinds(plan: Schedule, ordered: bool) -> None:
+    """Find the kinds; where `ordered`, also in which order the axes of a value lie."""
     in_rows = {*plan.updated.values(), *plan.flat.new, *plan.flat.joined}
+    kinds = plan.kinds
     for box in plan.graph.boxes:
-        order = order_of(box, plan.orders) if ordered and box not in in_rows and _is_array(box) else None
-        kind = plan.kinds[box] = _kind(plan, box, layouts)
-        if order is not None and kind in ("fill", "call"):
-            plan.orders[box], layouts[box] = order, empty(shape_of(box), box.dtype, order)
+        kind = kinds.in_order(box) if ordered and box not in in_rows else kinds[box]
         plan.bases[box] = plan.bases[box.children[0]] if kind == "view" else box
-
-
-def _kind(plan: Schedule, box: Box, layouts: dict[Box, Array]) -> str:
-    if isinstance(box, Leaf):
-        if not isinstance(box, Constant) and box.shape != ():
-            layouts[box] = np.empty(box.shape, box.dtype)
-        return "fixed" if isinstance(box, Constant) or box in plan.updated else "given"
-    if box in plan.flat.joined:
-        return "fixed"
-    if not sizes_known(box) or len(box.outputs) != 1:
-        return "call"
-    if box.shape == () and number_of(box) is not None:
-        return "number"
-    child = box.children[0]
-    view = view_of(box, layouts[child] if child in layouts else np.zeros(child.shape)) if _is_array(child) else None
-    if view is not None:
-        seen: Array = np.asarray(box.fprop(layouts[child])) if child in layouts else np.empty(box.shape, box.dtype)
-        layouts[box] = seen
-        return "view"
-    if fill_of(box) is not None:
-        layouts[box] = np.empty(box.shape, box.dtype)
-        return "fill"
-    return "call"
-
-
-def _is_array(box: Box) -> bool:
-    return len(box.outputs) == 1 and sizes_known(box)
 
 
 def _find_last(plan: Schedule) -> None:

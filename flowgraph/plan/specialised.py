@@ -14,8 +14,6 @@ from flowgraph.graph import Graph
 from flowgraph.plan.binding import bind
 from flowgraph.plan.emitter import Emitter, Request
 from flowgraph.plan.passes.opening import open_composites
-from flowgraph.plan.passes.unread import without_unread
-from flowgraph.plan.specialise import specialise
 from flowgraph.plan.store import Store
 
 
@@ -35,8 +33,7 @@ class Specialised:
     ) -> None:
         self.emitter = emitter
         self.leaves = leaves
-        read = without_unread(specialise(graph, leaves))
-        opened = open_composites(read, emitter.has_rule, symbolic=emitter.standalone)
+        opened = open_composites(graph, emitter.has_rule, symbolic=emitter.standalone, leaves=leaves)
         request = Request(opened, store, list(leaves.values()), reads, without, list(leaves))
         self.schedule = emitter.schedule(request)
         self.graph = self.schedule.graph

@@ -40,6 +40,9 @@ class Entry(NamedTuple):
 
 def indexed_shape(shape: Shape, index: Sequence[Any], arrays: Sequence[ArrayIndex]) -> Shape:
     """The shape of a[index] for `a` of this shape; `arrays` take the places marked in the index, in order."""
+    plain = None if arrays else _plainly_indexed(shape, index)
+    if plain is not None:
+        return plain
     entries = _entries(shape, index, arrays)
     fancy = any(isinstance(item, ArrayIndex) and (item.mask or item.shape) for item, _ in entries)
     result: list[int | Size] = []
@@ -68,10 +71,27 @@ def indexed_shape(shape: Shape, index: Sequence[Any], arrays: Sequence[ArrayInde
     return (*result[:at], *together, *result[at:])
 
 
+def _plainly_indexed(shape: Shape, index: Sequence[Any]) -> Shape | None:
+    """The same for slices and integers alone, which most indices are; None where there is anything else."""
+    if len(index) > len(shape):
+        return None
+    result: list[int | Size] = []
+    for item, size in zip(index, shape, strict=False):
+        if type(item) is slice:
+            result.append(sliced_size(size, item))
+        elif type(item) is int:
+            _check_range(item, item, size)
+        else:
+            return None
+    return (*result, *shape[len(index) :])
+
+
 def sliced_size(size: int | Size, item: slice) -> int | Size:
     """The number of elements that a slice takes of an axis; unknown where it is no polynomial of the size."""
     if isinstance(size, int):
         return len(range(*item.indices(size)))
+    if item.start is item.stop is item.step is None:
+        return size
     start, stop, step = item.start, item.stop, 1 if item.step is None else item.step
     if step < 0:  # the same elements, counted from the other end: i becomes -1 - i
         start, stop, step = None if start is None else ~start, None if stop is None else ~stop, -step

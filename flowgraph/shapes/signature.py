@@ -16,6 +16,9 @@ _GROUP = re.compile(r"\(([^()]*)\)")
 _MOST_SAMPLES = 256
 """Numbers of axes for which a signature remembers its smallest arrays."""
 
+_MOST_RESULTS = 1024
+"""Shapes of children for which a signature remembers the shapes of the outputs, some hundred bytes each."""
+
 
 class SignatureMismatchError(ValueError):
     """Shapes that a signature does not take; the box turns it into a ShapeError that names itself."""
@@ -66,6 +69,11 @@ class Signature:
         """What `sampled` has found, by the axes that the children have and the size."""
         return {}
 
+    @functools.cached_property
+    def _results(self) -> dict[tuple[Shape, ...], tuple[Shape, ...]]:
+        """What `result` has found, by the shapes of the children."""
+        return {}
+
     @classmethod
     def parse(cls, text: str) -> Signature:
         """Read a signature in gufunc notation.
@@ -111,6 +119,17 @@ class Signature:
         SignatureMismatchError
             If two sizes of one axis differ, or the leading axes do not broadcast.
         """
+        key = tuple(shapes)
+        known = self._results.get(key)
+        if known is None:
+            known = self._result(shapes, names)
+            if not any(isinstance(size, Size) and size.unknown for shape in (*shapes, *known) for size in shape):
+                if len(self._results) >= _MOST_RESULTS:
+                    self._results.clear()
+                self._results[key] = known
+        return known
+
+    def _result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
         sizes: dict[str, int | Size] = {}
         owner: dict[str, str] = {}
         loops = []

@@ -84,6 +84,8 @@ def unknown() -> Size:
 
 def add(left: int | Size, right: int | Size) -> int | Size:
     """The sum of two sizes."""
+    if isinstance(left, int) and isinstance(right, int):
+        return int(left + right)
     total = dict(_terms(left))
     for monomial, factor in _terms(right).items():
         total[monomial] = total.get(monomial, 0) + factor
@@ -92,6 +94,10 @@ def add(left: int | Size, right: int | Size) -> int | Size:
 
 def multiply(left: int | Size, right: int | Size) -> int | Size:
     """The product of two sizes."""
+    if isinstance(left, int):
+        left, right = right, left
+    if isinstance(right, int):
+        return int(left * right) if isinstance(left, int) else _scaled(left, right)
     total: dict[Monomial, int] = {}
     for (one, m), (two, n) in itertools.product(_terms(left).items(), _terms(right).items()):
         monomial = tuple(sorted(one + two))
@@ -109,6 +115,9 @@ def product(sizes: Iterable[int | Size]) -> int | Size:
 
 def divide(total: int | Size, part: int | Size) -> int | Size | None:
     """The size q with q * part = total, or None where there is no such polynomial."""
+    if isinstance(part, int) and part:
+        whole = all(factor % part == 0 for factor in _terms(total).values())
+        return _tidy({names: factor // part for names, factor in _terms(total).items()}) if whole else None
     rest, divisor = dict(_terms(total)), _terms(part)
     if not divisor:
         return None
@@ -148,6 +157,10 @@ def fit(samples: Sequence[tuple[Mapping[str, int], int]]) -> int | Size:
         if np.array_equal(table @ factors, numbers):
             return _tidy({m: int(f) for m, f in zip(monomials, factors, strict=True)})
     return unknown()
+
+
+def _scaled(size: Size, factor: int) -> int | Size:
+    return size if factor == 1 else _tidy({names: one * factor for names, one in size.terms.items()})
 
 
 def _degree(monomial: Monomial) -> tuple[int, Monomial]:

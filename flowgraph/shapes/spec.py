@@ -55,7 +55,7 @@ def broadcast(shapes: Iterable[Shape]) -> Shape | None:
     shapes = list(shapes)
     if shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
-    ndim = max(len(shape) for shape in shapes)
+    ndim = max(map(len, shapes))
     result: list[int | Size] = [1] * ndim
     for shape in shapes:
         for axis, size in enumerate(shape, ndim - len(shape)):
@@ -73,7 +73,7 @@ def sample(spec: Spec) -> np.ndarray[Any, Any]:
 
 
 def _broadcast_size(one: int | Size, other: int | Size) -> int | Size | None:
-    if one in (other, 1):
+    if one == 1 or one == other:
         return other
     if other == 1:
         return one

@@ -171,9 +171,11 @@ def get(box: Box, index: object) -> Any:
     """box[index]: an Index box; of a box with several outputs, one of them."""
     if len(box.outputs) != 1:
         return part(box, index)
+    items = index if isinstance(index, tuple) else (index,)
+    if all(map(_is_settled, items)):
+        return Index(box, index=items)
     template: list[Any] = []
     arrays: list[Any] = []
-    items = index if isinstance(index, tuple) else (index,)
     axes = [0 if item is None or item is ... else _axes_read(item) for item in items]
     axis = 0
     try:
@@ -187,6 +189,13 @@ def get(box: Box, index: object) -> Any:
     except IndexMismatchError as mismatch:
         raise IndexingError(f"{box.title}: {mismatch}") from None
     return Index(box, *arrays, index=tuple(template))
+
+
+def _is_settled(item: object) -> bool:
+    """Whether an entry of an index is a setting as it stands: an integer of Python, or a slice of such."""
+    if type(item) is slice:
+        return item.step != 0 and all(type(part) is int or part is None for part in (item.start, item.stop, item.step))
+    return type(item) is int
 
 
 def _plain(box: Box, item: object, axis: int) -> Any:

@@ -11,7 +11,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, is_of_number
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
-from flowgraph.box.inference import small_shape, try_fprop
+from flowgraph.box.inference import try_dtype_of_axes
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
@@ -51,17 +51,17 @@ class Reduction(Box, abstract=True):
         """The axes that are left; the dtype of a trial on two elements per axis."""
         axes = self.axes(len(a.shape))
         if self.keepdims:
-            shape: Shape = tuple(1 if i in axes else size for i, size in enumerate(a.shape))
+            shape: Shape = tuple([1 if i in axes else size for i, size in enumerate(a.shape)])
         else:
-            shape = tuple(size for i, size in enumerate(a.shape) if i not in axes)
-        trial = try_fprop(self, (Spec(small_shape(len(a.shape)), a.dtype),))
-        assert isinstance(trial, Spec)
-        return Spec(shape, trial.dtype)
+            shape = tuple([size for i, size in enumerate(a.shape) if i not in axes])
+        return Spec(shape, try_dtype_of_axes(self, len(a.shape), a.dtype))
 
     def axes(self, ndim: int) -> tuple[int, ...]:
         """The axes that are reduced, counted from the front."""
         if self.axis is None or (self.of_numbers and is_of_number(ndim, self.axis)):
             return tuple(range(ndim))
+        if type(self.axis) is int and -ndim <= self.axis < ndim:
+            return (self.axis % ndim,)
         try:
             return tuple(np.lib.array_utils.normalize_axis_tuple(self.axis, ndim))
         except (ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
 from flowgraph.plan.emitter import RefusedError, Request
+from flowgraph.plan.kinds import Kinds
 from flowgraph.plan.new_values import nearest_first, with_new_values
 from flowgraph.plan.numba.bind import program
 from flowgraph.plan.numba.checks import CHECKS, checked_child
@@ -22,7 +23,7 @@ from flowgraph.plan.numba.rules import RULES
 from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
-from flowgraph.plan.schedule import Schedule, kinds_of, schedule
+from flowgraph.plan.schedule import Schedule, schedule
 
 OF_NUMPY = frozenset({"transpose_layout", "products", "batch_one", "accumulation", "tiling"})
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
@@ -74,7 +75,7 @@ class NumbaEmitter:
 
 def _with_own_results(graph: Graph) -> Graph:
     """The graph whose outputs each fill memory of their own: a copy of what is a leaf or a view."""
-    kinds = kinds_of(graph, copied_constants=True)
+    kinds = Kinds(copied_constants=True)
     own = {
         box: Cast(box, to=box.dtype) if isinstance(box, Leaf) or is_view(box, kinds) else box for box in graph.outputs
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,8 +59,13 @@ def fill_of(box: Box) -> Fill | None:
     if len(box.outputs) != 1 or box.shape == ():
         return None
     if ufunc_of(box) is not None:
-        return Fill(_call_ufunc, tuple(range(len(box.children))))
+        return _ufunc_fill(len(box.children))
     return FILLS.of(box)
+
+
+@functools.cache
+def _ufunc_fill(children: int) -> Fill:
+    return Fill(_call_ufunc, tuple(range(children)))
 
 
 def view_of(box: Box, child: np.ndarray[Any, Any]) -> View | None:
@@ -70,7 +76,7 @@ def view_of(box: Box, child: np.ndarray[Any, Any]) -> View | None:
 
 def number_of(box: Box) -> Value | None:
     """The expression for a box whose value is one number, computed from numbers, None if there is none."""
-    return Value(_number_by_ufunc) if ufunc_of(box) is not None else NUMBERS.of(box)
+    return _UFUNC_NUMBER if ufunc_of(box) is not None else NUMBERS.of(box)
 
 
 def _number_by_ufunc(box: Box, names: Sequence[str]) -> str:
@@ -80,6 +86,9 @@ def _number_by_ufunc(box: Box, names: Sequence[str]) -> str:
     if sign is not None and len(names) == 2:
         return f"{names[0]} {sign} {names[1]}"
     return f"-{names[0]}" if ufunc is np.negative else f"{ufunc.__name__}({', '.join(names)})"
+
+
+_UFUNC_NUMBER = Value(_number_by_ufunc)
 
 
 @number_for(MatMul)

@@ -11,23 +11,33 @@ from flowgraph.box import Box, Elementwise
 
 
 def ufunc_of(box: Box) -> np.ufunc | None:
-    """The ufunc that computes the box from its children, None if there is none."""
-    if box.settings or not isinstance(box, Elementwise):
+    """The ufunc that computes the box from its children, None if there is none.
+
+    A box whose fprop gives another dtype than the ufunc computes something else.
+    """
+    cls = type(box)
+    if cls.settings or not issubclass(cls, Elementwise):
         return None
-    ufunc = _declared(type(box))
-    return ufunc if ufunc is None or _dtype(ufunc, tuple([c.dtype for c in box.children])) is box.dtype else None
+    children = box.children
+    if len(children) == 2:
+        ufunc, dtype = _computing(cls, children[0].dtype, children[1].dtype)
+    else:
+        ufunc, dtype = _computing(cls, *[child.dtype for child in children])
+    return ufunc if dtype is box.dtype else None
 
 
 @functools.cache
-def _dtype(ufunc: np.ufunc, dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any] | None:
-    """What the ufunc gives for arrays of these dtypes: a box whose fprop gives another computes something else."""
+def _computing(cls: type[Box], *dtypes: np.dtype[Any]) -> tuple[np.ufunc | None, np.dtype[Any] | None]:
+    """The ufunc of a class, and the dtype that it gives for arrays of these dtypes."""
+    ufunc = _declared(cls)
+    if ufunc is None:
+        return None, None
     try:
-        return ufunc.resolve_dtypes((*dtypes, None))[-1]
+        return ufunc, ufunc.resolve_dtypes((*dtypes, None))[-1]
     except TypeError:
-        return None
+        return None, None
 
 
-@functools.cache
 def _declared(cls: type[Box]) -> np.ufunc | None:
     """A ufunc that flowgraph's own class declares; a user's class is believed only what its fprop does."""
     declared = cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,)

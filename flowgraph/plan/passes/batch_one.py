@@ -47,7 +47,7 @@ def elementwise(make: Builder, box: Box) -> Box | None:
 
 def _beside_numbers(make: Builder, box: Box) -> Box | None:
     """A child that is a number in the shape of an array is read as the number."""
-    if not any(child.shape == box.shape for child in box.children):
+    if Reshape not in map(type, box.children) or not any(child.shape == box.shape for child in box.children):
         return None
     children = [_number(make, child) if _is_reshaped_number(child) else child for child in box.children]
     if all(one is other for one, other in zip(children, box.children, strict=True)):
@@ -56,7 +56,7 @@ def _beside_numbers(make: Builder, box: Box) -> Box | None:
 
 
 def _is_reshaped_number(box: Box) -> bool:
-    return _is_single(box) and isinstance(box, Reshape) and box.children[0].ndim == 0
+    return isinstance(box, Reshape) and _is_single(box) and box.children[0].ndim == 0
 
 
 def extreme(make: Builder, box: Box) -> Box | None:

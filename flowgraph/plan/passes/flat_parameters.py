@@ -9,6 +9,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
+from flowgraph.plan.kinds import Kinds
 from flowgraph.plan.passes.isomorphic import (
     LARGEST,
     Members,
@@ -23,7 +24,7 @@ from flowgraph.plan.passes.parameter_layout import bytes_of
 from flowgraph.plan.passes.sum_of_squares import Joined, join, join_squares, joined_once
 from flowgraph.plan.provenance import of_nobody
 from flowgraph.plan.rebuild import elements, shape_of
-from flowgraph.plan.schedule import FlatParameters, kinds_of
+from flowgraph.plan.schedule import FlatParameters
 from flowgraph.plan.store import Store
 
 
@@ -52,7 +53,7 @@ def flatten_parameters(graph: Graph, store: Store) -> tuple[Graph, FlatParameter
 def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[Run, Reading]:
     """Adjacent parameters with isomorphic new values, where one line for all saves time, and what matches in them."""
     inside = found_inside(graph, updated)
-    kinds = kinds_of(graph)
+    kinds = Kinds()
     kept: dict[Run, Reading] = {}
     owner: dict[Box, tuple[int, ...]] = {}
 

@@ -105,6 +105,12 @@ def at_extremum(make: Builder, box: Box) -> Box | None:
 
 def same_axes(make: Builder, box: Box) -> Box | None:
     """A child that broadcasts along axes of size 1 only is read in the shape of the result: no loop over axes."""
+    shape = box.shape
+    for child in box.children:
+        if child.shape != shape and child.shape:
+            break
+    else:
+        return None
     children = [
         make.make(Reshape, child, to=box.shape)
         if child.shape != box.shape and child.ndim and product(child.shape) == product(box.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,29 +14,43 @@ from flowgraph.boxes.elementwise.exponential import Exp
 from flowgraph.boxes.elementwise.power import ConstantPower, Square
 from flowgraph.boxes.elementwise.selection import Absolute, Maximum
 from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.lines import is_written
+from flowgraph.plan.passes.unread import has_unread, without_unread
 from flowgraph.plan.rebuild import all_sizes_known, on_children, rebuild
-from flowgraph.plan.specialise import in_numbers
+from flowgraph.plan.specialise import in_numbers, specialise
 from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import Spec
 
 
-def open_composites(graph: Graph, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Graph:
+def open_composites(
+    graph: Graph,
+    has_rule: Callable[[Box], bool] = is_written,
+    symbolic: bool = False,
+    leaves: Mapping[Box, Box] | None = None,
+) -> Graph:
     """The graph in which no box is left that calls of NumPy on boxes can stand for.
 
-    Where sizes stay names, boxes whose sizes are such names are opened too (`symbolic`).
+    Where sizes stay names, boxes whose sizes are such names are opened too (`symbolic`). With `leaves`, the graph is
+    specialised for them on the way, box by box: every box is built anew once, not twice.
     """
+    if leaves is not None and has_unread(graph):
+        graph, leaves = without_unread(specialise(graph, leaves)), None
+    of_leaves = leaves or {}
     parts: dict[Box, tuple[Box, ...]] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        if not children:
+            return of_leaves.get(box, box)
         if isinstance(box, Part) and box.children[0] in parts:
             return parts[box.children[0]][box.index]
-        found = on_children(box, children)
+        same = on_children(box, children)
+        found = same if leaves is None else in_numbers(same)
         if len(box.outputs) > 1:
             inside = _outputs_of(found, has_rule, symbolic)
             parts.update({box: inside} if inside else {})
@@ -68,7 +82,7 @@ def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: boo
     The box itself where the back end has a rule for it, where its fprop does not run on boxes, and where it has several
     outputs or a size that depends on values: such a box stays one call of its fprop.
     """
-    if not box.children or has_rule(box):
+    if not box.children or isinstance(box, _OF_ARRAYS) or has_rule(box):
         return box
     if not symbolic and not all_sizes_known(box):
         return box
@@ -92,6 +106,11 @@ def _opened_parts(
                 in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic
             )
     return new
+
+
+_OF_ARRAYS = (IndexAdd,)
+"""Boxes whose fprop fills an array of its own, and runs on no box: it need not be asked, which a gradient of many parts
+would do many times."""
 
 
 def _built(box: Box) -> Box | None:

@@ -128,7 +128,7 @@ def _floats(box: Box) -> bool:
 
 def without_repetition(make: Builder, box: Box) -> Box | None:
     """A child that was repeated is read as it was; where all children are, so is the result."""
-    if not isinstance(box, Elementwise) or not any(isinstance(child, BroadcastTo) for child in box.children):
+    if not isinstance(box, Elementwise) or BroadcastTo not in map(type, box.children):
         return None
     if type(box).infer is not Elementwise.infer:  # such as a loss, which does not broadcast
         return None

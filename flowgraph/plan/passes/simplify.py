@@ -126,7 +126,10 @@ def reduce(graph: Graph, make: Builder) -> Graph:
 
 def folded(make: Builder, box: Box) -> Box | None:
     """What is computed from constants is a constant."""
-    if isinstance(box, BroadcastTo) or not all(isinstance(child, Constant) for child in box.children):
+    for child in box.children:
+        if not isinstance(child, Constant):
+            return None
+    if isinstance(box, BroadcastTo):
         return None
     if (ufunc_of(box) is None and not isinstance(box, Cast)) or not sizes_known(box) or elements(box) > _LARGEST_FOLDED:
         return None

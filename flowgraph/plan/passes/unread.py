@@ -29,6 +29,11 @@ def fewer_for(cls: type[Box]) -> Callable[[AnyFewer], AnyFewer]:
     return register
 
 
+def has_unread(graph: Graph) -> bool:
+    """Whether the graph has boxes that may be made smaller."""
+    return any(type(box) in _fewer for box in graph.boxes)
+
+
 def without_unread(graph: Graph) -> Graph:
     """The graph in which boxes of several outputs compute those that are read: a loop keeps no carries for nobody."""
     read = _read(graph)

@@ -1,0 +1,90 @@
+"""How the value of each box of a plan comes: from outside, as a number, a view, a buffer that is filled, or a call."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+
+from flowgraph.box import Array, Box, Constant, Leaf
+from flowgraph.plan.memory_order import Order, empty, order_of
+from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
+from flowgraph.plan.numpy.rules import VIEWS
+from flowgraph.plan.rebuild import shape_of, sizes_known
+
+
+class Kinds(dict[Box, str]):
+    """The kind of each value, found when it is first asked for.
+
+    "given" is a leaf from outside, "fixed" a constant, or a leaf in memory of the plan (`fixed`), or a flat array of
+    parameters (`joined`); "number", "view", "fill" (a buffer is filled), "call" (fprop returns it). What is made of a
+    constant that is read where it lies is a view, as it is made only once. With `copied_constants`, constants are
+    copied into contiguous memory. `orders` are those of values that do not lie in rows; they are to be told by
+    `in_order` before what reads such a value is asked for.
+    """
+
+    def __init__(self, fixed: Container[Box] = (), joined: Container[Box] = (), copied_constants: bool = False) -> None:
+        super().__init__()
+        self.orders: dict[Box, Order] = {}
+        self._fixed = fixed
+        self._joined = joined
+        self._copied_constants = copied_constants
+        self._layouts: dict[Box, Array] = {}
+
+    def __missing__(self, box: Box) -> str:
+        chain = [box]
+        while _may_view(chain[-1]) and (child := chain[-1].children[0]) not in self:
+            chain.append(child)
+        for one in reversed(chain):
+            self[one] = self._found(one)
+        return self[box]
+
+    def in_order(self, box: Box) -> str:
+        """The kind of a box, whose value lies in the order of those that it is computed from."""
+        order = order_of(box, self.orders) if _is_array(box) else None
+        kind = self[box]
+        if order is not None and kind in ("fill", "call"):
+            self.orders[box], self._layouts[box] = order, empty(shape_of(box), box.dtype, order)
+        return kind
+
+    def _found(self, box: Box) -> str:
+        if isinstance(box, Leaf):
+            return "fixed" if isinstance(box, Constant) or box in self._fixed else "given"
+        if box in self._joined:
+            return "fixed"
+        if not _is_array(box):
+            return "call"
+        if box.shape == () and number_of(box) is not None:
+            return "number"
+        if _may_view(box) and self._views(box):
+            return "view"
+        return "call" if fill_of(box) is None else "fill"
+
+    def _views(self, box: Box) -> bool:
+        """Whether the value is a view of the child, as that lies in memory."""
+        child = box.children[0]
+        layout = self._layout(child)
+        if view_of(box, np.zeros(shape_of(child)) if layout is None else layout) is None:
+            return False
+        self._layouts[box] = np.empty(shape_of(box), box.dtype) if layout is None else np.asarray(box.fprop(layout))
+        return True
+
+    def _layout(self, box: Box) -> Array | None:
+        """An array of no account that lies in memory as the value does; None where that is not known."""
+        if box not in self._layouts:
+            constant = isinstance(box, Constant)
+            plain = constant and self._copied_constants
+            plain = plain or (isinstance(box, Leaf) and not constant and box.shape != ())
+            if not plain and (isinstance(box, Leaf) or self[box] != "fill"):
+                return None
+            self._layouts[box] = np.empty(shape_of(box), box.dtype)
+        return self._layouts[box]
+
+
+def _may_view(box: Box) -> bool:
+    """Whether there is a rule by which the value may be a view of the first child."""
+    return VIEWS.has(box) and box.shape != () and _is_array(box) and _is_array(box.children[0])
+
+
+def _is_array(box: Box) -> bool:
+    return len(box.outputs) == 1 and sizes_known(box)
