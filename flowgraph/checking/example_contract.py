@@ -11,17 +11,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import Annotated, Literal, Union, get_args, get_origin
 
 import numpy as np
 
-from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.code_constants import numbers_in
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
+from flowgraph.checking.settings import alike, fits, is_of_range
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
@@ -53,7 +51,7 @@ class ExampleContract:
         """In what these inputs go beyond the example; nothing within the contract."""
         names = self.target.names
         found = [
-            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", _is_of_range(self.example[i], inputs[i]))
+            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", is_of_range(self.example[i], inputs[i]))
             for i in self._other_settings(inputs)
         ]
         found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
@@ -165,7 +163,7 @@ class ExampleContract:
 
     def _other_settings(self, inputs: Inputs) -> Iterator[int]:
         for i, (one, other) in enumerate(zip(self.example, inputs, strict=True)):
-            if i not in self.active and one is not other and not _alike(one, other):
+            if i not in self.active and one is not other and not alike(one, other):
                 yield i
 
     def _other_types(self, inputs: Inputs) -> Iterator[int]:
@@ -228,53 +226,6 @@ def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
         return other is not None and np.broadcast_shapes(shape, other) == other
     except ValueError:
         return False
-
-
-def _alike(one: Value, other: Value) -> bool:
-    """Whether a setting has the type of the example's, and a number its sign and its side of 1, as a share has."""
-    if isinstance(one, np.ndarray):
-        numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
-        return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    if isinstance(one, bool) or not isinstance(one, int | float):
-        return True
-    return _same_range(one, other)
-
-
-def _is_of_range(one: Value, other: Value) -> bool:
-    """Whether one number stands for another: a share of 0 is none, which a share of 0.1 has as its limit."""
-    return type(one) is type(other) is float and not (other == 0 and 0 < one < 1)
-
-
-def _same_range(one: float, other: float) -> bool:
-    if one < 0:
-        return other < 0
-    if isinstance(one, int) or one == 0:
-        return other >= 0
-    return 0 < other < 1 if one < 1 else other > 1 if one > 1 else other > 0
-
-
-def fits(hint: object, value: Value) -> bool:
-    """Whether a setting is of an annotated type, as far as plain types tell: what is not understood allows anything."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return any(fits(one, value) for one in arguments)
-    if origin is Literal:
-        return any(type(one) is type(value) and one == value for one in arguments)
-    if origin is Annotated:
-        within = all(value in one for one in arguments[1:] if isinstance(one, Interval))
-        return fits(arguments[0], value) and within
-    if origin is tuple:
-        each = arguments[:1] * len(value) if arguments[1:] == (...,) and isinstance(value, tuple) else arguments
-        return isinstance(value, tuple) and len(value) == len(each) and all(map(fits, each, value))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint) if hint in (bool, str, tuple, list, NoneType) else True
 
 
 def _shown(value: Value) -> str:
