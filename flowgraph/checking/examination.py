@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.example_contract import ExampleContract, is_elementwise
+from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
@@ -254,8 +254,8 @@ class Examination:
             self.runner.unit, self.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
 
     def find_contract(self, point: Point) -> None:
-        """What the example shows; an elementwise function broadcasts by NumPy's contract."""
-        elementwise = is_elementwise(point, generator(0))
+        """What the example shows; an elementwise function that broadcasts does so by NumPy's contract."""
+        elementwise = is_elementwise(point, generator(0)) and broadcasts(point)
         self.contract = ExampleContract(self.inputs, self.target, self.active, elementwise)
 
     def find_tangents(self, point: Point) -> None:

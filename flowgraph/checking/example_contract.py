@@ -213,6 +213,29 @@ def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
     return True
 
 
+def broadcasts(point: Point) -> bool:
+    """Whether fprop takes each of the inputs with any axis cut to 1 that another has, as NumPy's functions do.
+
+    What writes into a copy of its first operand, as `y = a.copy(); y += b`, takes a row for b and none for a: its
+    operands are of one shape, and that it takes the row is an accident of how the sum is written.
+    """
+    shape = _broadcast(point.inputs, point.active)
+    for i in point.active:
+        x = np.asarray(point.inputs[i])
+        for axis in (axis for axis in range(x.ndim) if x.shape[axis] > 1):
+            inputs = list(point.inputs)
+            inputs[i] = np.take(x, [0], axis)
+            if _broadcast(tuple(inputs), point.active) != shape:
+                continue  # no other input has this axis
+            try:
+                found = point.runner.legal(tuple(inputs))
+            except Illegal:
+                return False
+            if any(np.shape(part) != shape for part in parts(found)):
+                return False
+    return True
+
+
 def _broadcast(inputs: Inputs, active: tuple[int, ...]) -> tuple[int, ...] | None:
     try:
         return np.broadcast_shapes(*(np.shape(inputs[i]) for i in active))
