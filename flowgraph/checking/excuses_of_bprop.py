@@ -13,11 +13,19 @@ from flowgraph.checking.evidence import Evidence, Excuse, excess_of, within_othe
 from flowgraph.checking.kinks import jumps_beside
 from flowgraph.checking.noise import analytic_noise, measured_noise
 from flowgraph.checking.point import UNIT, Point, analytic_slope, random_direction
-from flowgraph.checking.roughness import contradicts_coarse_slopes, is_left_of_cancelling, is_resolved, slope_room
+from flowgraph.checking.roughness import (
+    contradicts_coarse_slopes,
+    is_left_of_cancelling,
+    is_resolved,
+    jump_at_example,
+    small_jump,
+)
 from flowgraph.checking.runner import Illegal
 
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
 TINY_MISMATCH = 1e-3  # of the slope: what an iteration leaves between two jumps; the gross has other causes
+TURNS = 400.0  # times a jump: hundreds of turns are off by as much in their slope, each by as much as the last moves
+JUMPS = "the value has small jumps around here, as one found by iteration"
 ROUNDS = "bprop loses these digits to rounding"
 
 
@@ -189,15 +197,37 @@ class SmallJumps(Excuse):
     bprop has the slope of what it converges to.
     """
 
-    name, cost = "small jumps", 290
+    name, cost = "small jumps", 540
 
     def applies(self, evidence: Evidence) -> str | None:
-        """Below a thousandth of the slope."""
-        tiny = evidence.excess < TINY_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
-        if evidence.narrow or not evidence.smooth or not tiny:
+        """Jumps at the example count too: of inputs as small as its tolerance an iteration makes none."""
+        room = _room_of_jumps(evidence)
+        if evidence.narrow or not evidence.smooth or evidence.excess >= room:
             return None
-        room = slope_room(evidence.point, evidence.grad, evidence.direction, evidence.rng)
-        return "the value has small jumps around here, as one found by iteration" if evidence.excess < room else None
+        point, grad, rng = evidence.point, evidence.grad, evidence.rng
+        jump = float(np.abs(grad).max()) * jump_at_example(point.runner, point.active, rng)
+        if TURNS * jump <= evidence.excess:
+            jump = small_jump(point, grad, evidence.direction, rng, evidence.excess / TURNS)
+        return JUMPS if evidence.excess < TURNS * jump and jump < room else None
+
+
+class KnownJumps(Excuse):
+    """The same where the jumps at the example have been measured before: nothing else need be asked."""
+
+    name, cost = "known small jumps", 0
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """By the mismatch as it was first seen."""
+        jump = float(np.abs(evidence.grad).max()) * (evidence.point.runner.jump or 0.0)
+        gap, room = abs(evidence.analytic - evidence.mismatch.numeric), _room_of_jumps(evidence)
+        return JUMPS if gap < TURNS * jump and max(gap, jump) < room and not evidence.narrow else None
+
+
+def _room_of_jumps(evidence: Evidence) -> float:
+    """A thousandth of the slope, or of the value where an input is doubled: a slope of 0 has no thousandth."""
+    size = max(float(np.abs(evidence.point.value).max()), evidence.point.runner.size)
+    slopes = abs(evidence.mismatch.numeric) + abs(evidence.analytic)
+    return TINY_MISMATCH * (slopes + size * float(np.abs(evidence.grad).max()))
 
 
 class SlopeScatters(Excuse):

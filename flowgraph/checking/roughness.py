@@ -13,17 +13,18 @@ import numpy as np
 from flowgraph.checking.compare import ValueMismatch, ask
 from flowgraph.checking.difference import SHRINK, STEP
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope, random_direction
-from flowgraph.checking.runner import Illegal, flatten, generator
-from flowgraph.checking.target import Array
+from flowgraph.checking.runner import Illegal, Runner, flatten, generator
+from flowgraph.checking.target import Array, in_double
 
 NODES = 41  # twice DEGREE, so that a residual is left
 DEGREE = 20  # of a function with its next singularity four reaches off, terms of degree 20 are 1e-18
 HALVINGS = 3  # of the reach, where it leaves the domain
-LINES = 6  # directions in which all inputs move
-FARTHER = 4  # times, where all inputs move: what one of them does may not change the number of turns
+REACHES = (4, 16)  # times STEP, where all inputs move: one alone may not change the number of turns
+LINES = 3  # directions for each of these
+CONFINED = 36  # halvings, after which what a kink leaves is 1e-11 of what it was
+POLE = 10.0  # times what was left: that of a jump does not grow, but for what the polynomial had taken of it
 COARSER, FINER = 5, 12  # steps from 38 times an element down to 9e-9 of it
 LEAST_STAIR, ROUNDING_STAIR = 1e-7, 1e-4  # of the value at the example
-SHARE = 30.0  # times the residual over the reach: the slope of so many turns is off by more than their value is
 FEW = 8  # units in the last place
 TINY = 1e-100  # what underflows is squared on its way
 MULTIPLES = 16  # of the incoming gradient
@@ -58,28 +59,68 @@ def three_in_turn(near: Array) -> bool:
     return bool(np.any(near[:-2] & near[1:-1] & near[2:]))
 
 
-def slope_room(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
-    """How far the slope on this curve can be from that of the curve without its jumps; 0 where no reach is legal.
+def small_jump(
+    point: Point, grad: Array, direction: Direction, rng: np.random.Generator, enough: float = np.inf
+) -> float:
+    """The largest jump of the value on lines through the point, 0 where it has none; the first that is `enough`.
 
-    room = 30 |residual| / reach,   residual: of a polynomial of degree 20 through 41 Chebyshev nodes
+    An iteration takes another turn where its inputs differ by enough, which may be far: lines in which all inputs move
+    reach to half of each element and beyond.
     """
-    room = _room(point, grad, direction, STEP)
-    for _ in range(LINES):
+    found = _jump(point, grad, direction, STEP)
+    for reach in REACHES * LINES:
+        if found >= enough:
+            break
         dense = {i: random_direction(point, i, rng) for i in point.active}
-        room = max(room, _room(point, grad, dense, FARTHER * STEP))
-    return room
+        found = max(found, _jump(point, grad, dense, reach * STEP))
+    return found
 
 
-def _room(point: Point, grad: Array, direction: Direction, reach: float) -> float:
+def jump_at_example(runner: Runner, active: tuple[int, ...], rng: np.random.Generator) -> float:
+    """The same at the example, for an incoming gradient of ones of either sign; measured once."""
+    if runner.jump is None:
+        inputs = tuple(in_double(x) if i in active else x for i, x in enumerate(runner.target.inputs))
+        try:
+            point = Point.at(runner, inputs, "the example", active)
+        except Illegal:
+            return 0.0
+        grad = rng.choice([-1.0, 1.0], point.value.shape)
+        runner.jump = small_jump(point, grad, {i: random_direction(point, i, rng) for i in active}, rng)
+    return runner.jump
+
+
+def _jump(point: Point, grad: Array, direction: Direction, reach: float) -> float:
+    """Where a polynomial leaves the most between two of its Chebyshev nodes, as halving that interval confines it.
+
+    What is left of a smooth function and of a kink goes as the interval shrinks, that of a pole grows, the jump stays.
+    """
+
+    def value(at: float) -> float:
+        moved = point.along(direction, reach * at)
+        return float("nan") if moved is None else float((grad * moved).sum())
+
     nodes = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
     for _ in range(HALVINGS):
-        values = [point.along(direction, reach * float(node)) for node in nodes]
-        seen = np.array([float((grad * value).sum()) for value in values if value is not None])
-        if len(seen) == NODES:
-            fitted = np.polynomial.chebyshev.Chebyshev.fit(nodes, seen, DEGREE, domain=[-1, 1])
-            return SHARE * float(np.abs(seen - fitted(nodes)).max()) / reach
+        seen = np.array([value(float(node)) for node in nodes])
+        if np.isfinite(seen).all():
+            break
         reach /= 2
-    return 0.0
+    else:
+        return 0.0
+    fitted = np.polynomial.chebyshev.Chebyshev.fit(nodes, seen, DEGREE, domain=[-1, 1])
+    left = seen - fitted(nodes)
+    k = int(np.abs(np.diff(left)).argmax())
+    (low, high), (at_low, at_high) = nodes[k : k + 2], left[k : k + 2]
+    most = POLE * abs(at_high - at_low)
+    for _ in range(CONFINED):
+        middle = (low + high) / 2
+        at_middle = value(middle) - fitted(middle)
+        if abs(at_middle - at_low) > abs(at_high - at_middle):
+            high, at_high = middle, at_middle
+        else:
+            low, at_low = middle, at_middle
+    found = float(abs(at_high - at_low))
+    return found if found <= most else 0.0
 
 
 def below_rounding(mismatch: ValueMismatch) -> bool:

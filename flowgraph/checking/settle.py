@@ -18,6 +18,7 @@ from flowgraph.checking.runner import Illegal
 EXCUSES: tuple[Excuse, ...] = (
     of_slopes.BothZero(),
     of_slopes.BelowRounding(),
+    of_bprop.KnownJumps(),
     of_slopes.NoCorrectDigits(),
     of_slopes.IllConditioned(),
     of_slopes.ValueJumps(),
