@@ -17,7 +17,9 @@ from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.example_contract import ExampleContract, Excess
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
-from flowgraph.checking.runner import Illegal, flatten, parts
+from flowgraph.checking.regimes_shapes import resampled
+from flowgraph.checking.roughness import beyond_guard
+from flowgraph.checking.runner import Illegal, flatten, generator, parts
 from flowgraph.checking.target import Array, Inputs
 
 RANGE = "range"
@@ -96,6 +98,7 @@ def _meaningless(contract: ExampleContract, suspicion: Suspicion, excesses: Sequ
     """In what a point goes beyond what fprop means; nothing where a wrong number is a mistake."""
     point = suspicion.point
     found = [*_other_signs(contract, point), *_clipped(contract, point), *_out_of_range(contract, suspicion)]
+    found = found or list(_guarded(contract, suspicion))
     shapes = any(one.subject == "shapes" for one in excesses)
     if found or any(one.of_range for one in excesses) or (shapes and not _is_stack(contract, point)):
         return [*found, *excesses]
@@ -257,6 +260,17 @@ def _clipped(contract: ExampleContract, point: Point) -> Iterator[Excess]:
             if np.any(outside) and _is_singular(point, i, outside, edges):
                 yield Excess(f"values of {i}", f"values of {contract.target.names[i]} that it clips")
                 break
+
+
+def _guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Values beyond the guard of a singularity that is met within fprop, on the way from the example."""
+    point, grad = suspicion.point, suspicion.grad
+    start = list(contract.example)
+    for i in contract.active:
+        if np.shape(start[i]) != np.shape(point.inputs[i]):
+            start[i] = resampled(start[i], np.shape(point.inputs[i]), generator(0))
+    if beyond_guard(point, tuple(start), np.ones(point.value.shape) if grad is None else grad):
+        yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
 
 
 def _unmoved(point: Point, i: int, near: Any, edge: float) -> Any:
