@@ -9,8 +9,9 @@ of examples, or for axis=None.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -254,3 +255,39 @@ def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
 def _shown(value: Value) -> str:
     text = str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
     return text if len(text) < 40 else text[:37] + "..."
+
+
+def is_stack(contract: ExampleContract, point: Point) -> bool:
+    """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
+    arrays = contract.arrays(contract.example)
+    more = [np.ndim(point.inputs[i]) - contract.example[i].ndim for i in arrays]
+    if (set(more) - {0, 1} and set(more) - {0, -1}) or not any(more):
+        return False
+    whole = point.inputs if 1 in more else _with_arrays(point.inputs, contract.example, arrays)
+    stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
+    sizes = {len(whole[i]) for i in stacked}
+    if len(sizes) != 1 or sizes == {0}:
+        return False
+    try:
+        outputs = parts(point.runner.legal(whole))
+        for k in range(sizes.pop()):
+            slices = tuple(x[k] if i in stacked else x for i, x in enumerate(whole))
+            found = point.runner.legal(slices)
+            if 1 in more and not contract.tied(slices, found):
+                return False
+            if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
+                return False
+    except Illegal:  # a setting that no slice takes, as the last of three axes: nothing is known, so numbers count
+        return True
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _with_arrays(inputs: Sequence[Any], example: Sequence[Any], arrays: Container[int]) -> tuple[Any, ...]:
+    """The arrays of the example beside the settings of a point."""
+    return tuple([example[i] if i in arrays else x for i, x in enumerate(inputs)])
+
+
+def _close(one: Value, other: Value) -> bool:
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-9, atol=1e-12)
