@@ -44,8 +44,11 @@ def _unit_ratio(point: Point) -> float:
 
 
 def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
-    """Slopes in the wider type, None where they are not conclusive."""
-    found = careful_slopes(wide, direction, np.zeros(wide.value.shape), STEP)
+    """Slopes in the wider type, None where they are not conclusive.
+
+    Its noise is measured too: a wider type takes the rounding of fprop, not what a tolerance or a table leaves.
+    """
+    found = careful_slopes(wide, direction, measured_noise(wide, direction), STEP)
     if found is None or not np.all(np.isfinite(found.error)):
         return None
     value, error = np.asarray(found.value, np.float64), np.asarray(found.error, np.float64)

@@ -12,7 +12,6 @@ from flowgraph.checking.careful import careful_slopes, complex_slopes, widened, 
 from flowgraph.checking.compare import ValueMismatch, ask, deviation
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kinks import (
-    climbing_slopes,
     hull,
     is_smooth,
     neighbour_slopes,
@@ -248,8 +247,6 @@ def hull_at_kink(
         more = np.concatenate([few, neighbour_slopes(point, line, rng, 64), own_slopes(point, line)])
         if _outside(more, grad, analytic, tolerance):
             more = np.concatenate([more, winner_slopes(point, line, grad, rng)])
-        if _outside(more, grad, analytic, tolerance):
-            more = np.concatenate([more, climbing_slopes(point, line, grad, analytic, rng)])
         if _outside(more, grad, analytic, tolerance):
             low, high = hull(more, grad)
             return KinkHull(False, (high - low) / 2)
