@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from flowgraph.checking.compare import ValueMismatch, ask
+from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.difference import SHRINK, STEP
-from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope, random_direction
+from flowgraph.checking.point import UNIT, Direction, Point, random_direction
 from flowgraph.checking.runner import Illegal, Runner, flatten, generator
 from flowgraph.checking.target import Array, Inputs, in_double
 
@@ -32,7 +32,6 @@ COARSER, FINER = 5, 12  # steps from 38 times an element down to 9e-9 of it
 LEAST_STAIR, ROUNDING_STAIR = 1e-7, 1e-4  # of the value at the example
 FEW = 8  # units in the last place
 TINY = 1e-100  # what underflows is squared on its way
-MULTIPLES = 16  # of the incoming gradient
 
 
 def on_a_stair(point: Point, grad: Array, direction: Direction, analytic: float) -> bool:
@@ -191,25 +190,6 @@ def below_rounding(mismatch: ValueMismatch) -> bool:
         return False
     usual = min(_usual_size(point), length)
     return max(predicted, seen) <= max(FEW * UNIT * weight * usual, TINY)
-
-
-def is_left_of_cancelling(mismatch: ValueMismatch, numeric: float, rng: np.random.Generator) -> bool:
-    """Whether the slope is 0, and the mismatch is gone or of the other sign for multiples of the incoming gradient.
-
-    What cancels to 0 or to a unit of what it is made of may be 0 in all draws beside one point, and a unit there.
-    """
-    grad, direction = mismatch.grad, mismatch.direction
-    gap = mismatch.analytic - numeric
-    if abs(numeric) > 0.5 * abs(gap):
-        return False
-    stays = 0
-    for factor in rng.uniform(0.4, 2.5, MULTIPLES):
-        gradients, _ = ask(mismatch.point, grad * factor)
-        if gradients is None:
-            return False
-        analytic, _ = analytic_slope(gradients, direction, mismatch.point.active)
-        stays += (analytic - factor * numeric) / gap > 0.3
-    return stays < MULTIPLES - 2
 
 
 def _usual_size(point: Point) -> float:

@@ -53,8 +53,8 @@ def _toy(name: str) -> Case:
 for _name in PRIORS:
     PACKAGE.add(_name, lambda name=_name: _prior(name))
 TIP = (
-    "seen by fg.check: at (0, 0) the value is -50.92 = log N(0; 10, 1) and rises by 10 |h| to every side, so that 0 is a "
-    "subgradient; evaluateS1 multiplies 0 by -(0 - 10) / 0 and gives (NaN, NaN)"
+    "seen by fg.check: at (0, 0) the value is -50.92 = log N(0; 10, 1) and rises by 10 |h| to every side, so that 0 is "
+    "a subgradient; evaluateS1 multiplies 0 by -(0 - 10) / 0 and gives (NaN, NaN)"
 )
 for _name in TOYS:
     if _name == "AnnulusLogPDF":
