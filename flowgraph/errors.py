@@ -133,7 +133,7 @@ class BpropError(FlowgraphError, ValueError):
 
 
 class BoxContractError(FlowgraphError, AssertionError):
-    """A box class that does not keep what every box keeps: which check fails, on which example, what is needed.
+    """A box class fails a check of the contract: which one, on which example, and what is needed.
 
     Cause: a `bprop` that is wrong, writes to its arguments, or fails on empty arrays or other dtypes. Cure: the message
     names the check and the example; run `fg.check` on the class.
@@ -149,7 +149,7 @@ class NotDifferentiableError(FlowgraphError, TypeError):
 
 
 class OpenChoiceError(NotDifferentiableError):
-    """A gradient asked for of what a factorisation leaves open: a phase, the basis of a space.
+    """The loss depends on an arbitrary choice of a factorisation, such as a phase or a basis, so it has no gradient.
 
     Cause: a loss that depends on the sign of an eigenvector, or on the basis of equal eigenvalues. Cure: make the loss
     depend on what is determined, such as v vᵀ or the eigenvalues.
@@ -157,7 +157,7 @@ class OpenChoiceError(NotDifferentiableError):
 
 
 class PlanError(FlowgraphError, RuntimeError):
-    """A plan asked for what it cannot do as it stands.
+    """A plan cannot do what it was asked for, or its result differs from that of the graph.
 
     Cause: source or graph read before the shapes are known, a back end that is missing, a plan that calls itself.
     Cure: do what the message proposes, such as `plan.prepare(x=...)`.
@@ -221,7 +221,7 @@ class SavedFileError(FlowgraphError, ValueError):
 
 
 class FileWriteError(FlowgraphError, OSError):
-    """A file that could not be written: which, why, and how to go on; what stood there before still does.
+    """A file could not be written; the message says which, why and how to continue. Its old content is kept.
 
     Cause: no folder, no permission, or a full disk. Cure: make the folder or room that the message names; the old file
     is unchanged.

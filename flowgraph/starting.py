@@ -45,7 +45,7 @@ def say(text: str = "interrupted") -> None:
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether it is an interrupt, or came of one: databases and other libraries make errors of their own of it."""
+    """Whether an error is a KeyboardInterrupt, or was caused by one: databases and other libraries replace it."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, KeyboardInterrupt):
@@ -56,7 +56,7 @@ def is_interrupt(error: BaseException | None) -> bool:
 
 
 def ignore_interrupts() -> None:
-    """What is interrupted already, or done, is not interrupted again."""
+    """Ignore further interrupts once the process is ending."""
     if COMMAND:
         _handle_by(_signal.SIG_IGN)
 
@@ -89,7 +89,7 @@ def _end_by_error(kind: type[BaseException], error: BaseException, trace: Traceb
 
 
 def _pass_on(lost: Any) -> None:
-    """An interrupt in the middle of a destructor, where Python would show and forget it, comes once more, after it."""
+    """Raise an interrupt again that arrived in a destructor, where Python would print and discard it."""
     if not issubclass(lost.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
         return

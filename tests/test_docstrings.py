@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import doctest
+import functools
 import importlib
 import inspect
 import re
@@ -38,7 +39,26 @@ def public():
     return once
 
 
+def members():
+    """Every public method and property of the public classes, where a class of flowgraph defines it, each once.
+
+    The methods of dispatch (`__add__`, `__array_ufunc__`) are NumPy's and described there; those of a box of the
+    families are described at `Box`.
+    """
+    found = {}
+    for one in public().values():
+        for owner in one.__mro__ if isinstance(one, type) else ():
+            if owner.__module__.partition(".")[0] != "flowgraph":
+                continue
+            for name, member in vars(owner).items():
+                if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, METHODS)):
+                    found[f"{owner.__module__.removeprefix('flowgraph.')}.{owner.__qualname__}.{name}"] = owner, name
+    return found
+
+
+METHODS = (property, functools.cached_property, staticmethod, classmethod)
 PUBLIC = public()
+MEMBERS = members()
 BOXES = api_pages.public_boxes()
 
 
@@ -107,6 +127,41 @@ def faults(name, one):
         yield f"no word of {by}"
 
 
+def code_of(member):
+    """The function of a method or property."""
+    for attribute in ("fget", "func", "__func__"):
+        member = getattr(member, attribute, member)
+    return member
+
+
+def overridden(owner, name):
+    """The docstrings of a method, with those of the methods that it overrides, whose parameters it has too."""
+    return [vars(cls)[name] for cls in owner.__mro__ if name in vars(cls) and inspect.getdoc(vars(cls)[name])]
+
+
+def member_faults(owner, name):
+    """What the docstring of a method or property lacks; an override inherits the sections that it leaves out."""
+    member = vars(owner)[name]
+    if not (texts := [inspect.getdoc(one) for one in overridden(owner, name)]):
+        yield "no docstring"
+        return
+    if not re.match(r"[^\n]+\.(\n\n|$)", texts[0]):
+        yield "no summary of one line that ends in a full stop"
+    found = {}
+    for text in texts:
+        found = sections(text) | found
+    function = code_of(member)
+    if not isinstance(member, property | functools.cached_property):
+        told = described(found.get("Parameters", ""))
+        yield from (f"no parameter {missing!r}" for missing in parameters(function) if missing not in told)
+        own = described(sections(texts[0]).get("Parameters", ""))
+        yield from (f"{other!r} is no parameter" for other in sorted(own - set(parameters(function))))
+        if gives_something(function) and not {"Returns", "Yields"} & found.keys():
+            yield "no Returns"
+    told = found.get("Raises", "")
+    yield from (f"no {error} in Raises" for error in sorted(raised(function)) if error not in told)
+
+
 def is_error(one):
     """An error is raised by what is used wrongly; the message is its example, on the page of errors."""
     return isinstance(one, type) and issubclass(one, BaseException)
@@ -115,6 +170,11 @@ def is_error(one):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_name_describes_its_parameters_its_result_and_its_errors_with_an_example(name):
     assert not list(faults(name, PUBLIC[name]))
+
+
+@pytest.mark.parametrize("place", MEMBERS)
+def test_a_public_method_describes_its_parameters_its_result_and_its_errors(place):
+    assert not list(member_faults(*MEMBERS[place]))
 
 
 @pytest.mark.parametrize("cls", BOXES, ids=lambda cls: cls.__name__)
@@ -174,3 +234,51 @@ def test_what_a_docstring_lacks_is_seen():
     assert list(faults("broken", broken)) == [
         "no parameter 'axis'", "no Returns", "no ShapeError in Raises", "no example",
     ]  # fmt: skip
+
+
+class Base:
+    def first(self, values, axis=0):
+        """The first.
+
+        Parameters
+        ----------
+        values : array_like
+            The numbers.
+        axis : int, default 0
+            The axis.
+
+        Returns
+        -------
+        array
+            One of them.
+        """
+
+
+class Broken(Base):
+    def first(self, values, axis=0):
+        """The first of these."""
+
+    def second(self, values, axis=0):
+        """The second
+
+        Parameters
+        ----------
+        values : array_like
+            The numbers.
+        axes : tuple
+            The axes.
+        """
+        raise fg.ShapeError("second: found an axis")
+
+    @property
+    def third(self):
+        pass
+
+
+def test_what_the_docstring_of_a_method_lacks_is_seen():
+    assert not list(member_faults(Broken, "first"))
+    assert list(member_faults(Broken, "second")) == [
+        "no summary of one line that ends in a full stop",
+        "no parameter 'axis'", "'axes' is no parameter", "no Returns", "no ShapeError in Raises",
+    ]  # fmt: skip
+    assert list(member_faults(Broken, "third")) == ["no docstring"]

@@ -42,9 +42,9 @@ def page() -> str:
         "",
         f"Made by `python -m tools.coverage_page` with NumPy {numpy} and SciPy {scipy}: "
         f"{len(rows)} functions, called on boxes as on arrays.",
-        "A function without a box of its own is made of others. Whole numbers and truth values have no gradient.",
-        f"The last columns say which boxes pass the doors to other tools ({', '.join(DOORS)}); *some* where some of",
-        "its declared examples do. A function that is made of others passes where those do.",
+        "A function without a box of its own is composed of others. Integers and booleans have no gradient.",
+        f"The last columns say which boxes can be converted for other tools ({', '.join(DOORS)}); *some* where some of",
+        "its declared examples can. A function that is made of others can be converted where those can.",
     ]
     for module in [*MODULES, SPECIAL]:
         lines += ["", f"## {module}", "", *_head("function", "box", "its derivative")]

@@ -17,7 +17,7 @@ def overhead(found: Numbers, machine: str) -> str:
     peers = [f"{name} {times_text(found[name] / base)}" for name in ("micrograd", "torch", "autograd") if name in found]
     anew = times_text(found["flowgraph, built anew"] / base)
     return _prose(
-        f"{machine}: the same chain took {_listed(peers)} times as long as a graph of flowgraph that stands "
+        f"{machine}: the same chain took {_listed(peers)} times as long as a graph of flowgraph that was built once "
         f"({base:.2f} µs a box). Building it anew in each call, as the peers do, costs flowgraph {anew} times its run: "
         f"build once, run often."
     )
@@ -60,7 +60,7 @@ def functional_calls(found: Numbers, machine: str) -> str:
             f"784-100-10 with 256:"
         ),
         _code(lines),
-        _prose(f"In a thousand calls with numbers that never come again no process grew by more than {most:.1f} MB."),
+        _prose(f"In a thousand calls with numbers that never repeat, no process grew by more than {most:.1f} MB."),
     )
 
 
@@ -92,8 +92,8 @@ def rendering(found: Numbers, machine: str) -> str:
             told.append(f"{case} {row['flowgraph']['cpu']:.2f} s")
         else:
             lines.append(f"| {case} | {' | '.join(_drawn(row.get(tool), tool != 'Netron') for tool in tools)} |")
-    head = f"{machine}, of Netron the seconds of the clock until its page shows the graph; "
-    head += '"none" is no picture in 60 s of the clock:'
+    head = f"{machine}, for Netron the wall-clock time until its page shows the graph; "
+    head += '"none" means no picture within 60 s of wall-clock time:'
     return _joined(_prose(head), "\n".join(lines), _prose(f"Every box of larger graphs: {_listed(told)}."))
 
 
@@ -134,9 +134,10 @@ def checking(found: Numbers, machine: str) -> str:
     return _joined(
         _code(lines),
         _prose(
-            f"{machine}. Mistakes: V wrong values at the example, S shapes, R wrong in another regime only, E far "
-            f"below usual tolerances, C broken contract, 2 second derivatives; alarms are those on right operations. "
-            f"Calls of `fprop` and seconds of the processor are medians."
+            f"{machine}. Mistakes: V wrong values at the example, S shapes, R wrong in other test cases only, E far "
+            f"below usual tolerances, C broken contract, 2 second derivatives; alarms are failures of correct "
+            f"operations. "
+            f"Calls of `fprop` and seconds of processor time are medians."
         ),
     )
 

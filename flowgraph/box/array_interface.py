@@ -34,8 +34,22 @@ def _method(function: Callable[..., Any]) -> _Method:
         made: Made = function(self, *arguments, **settings)
         return made
 
-    method.__name__, method.__doc__ = function.__name__, f"np.{function.__name__} of the box."
+    method.__name__, method.__doc__ = function.__name__, _METHOD.format(name=function.__name__)
     return method
+
+
+_METHOD = """np.{name} of the box.
+
+Parameters
+----------
+*arguments, **settings
+    Those of `np.{name}` after the array.
+
+Returns
+-------
+Box
+    The box that `np.{name}(box, ...)` builds.
+"""
 
 
 class ArrayMethods(Node, Operators[Made]):
@@ -53,7 +67,7 @@ class ArrayMethods(Node, Operators[Made]):
         return call_function(function, args, keywords)
 
     def _made_by(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Made:
-        """What a function of NumPy makes of the box; NumPy's annotations say that it is an array."""
+        """Call a NumPy function on the box; the box that it builds is an array by NumPy's annotations."""
         made: Made = function(self, *arguments, **settings)
         return made
 
@@ -64,7 +78,7 @@ class ArrayMethods(Node, Operators[Made]):
 
     @property
     def size(self) -> int | Size:
-        """The number of elements: an int, or a Size where it follows the batch."""
+        """The number of elements: an int, or a `Size` such as 784*N where it depends on a named axis."""
         return product(self.shape)
 
     @property
@@ -119,32 +133,98 @@ class ArrayMethods(Node, Operators[Made]):
     astype = _method(np.astype)
 
     def reshape(self, *shape: Any, **settings: Any) -> Made:
-        """np.reshape of the box; sizes may be given one by one."""
+        """np.reshape of the box.
+
+        Parameters
+        ----------
+        *shape : int or tuple of int
+            The new shape, as a tuple or one size at a time; one size may be -1.
+        **settings
+            Those of `np.reshape`, such as `order`.
+
+        Returns
+        -------
+        Box
+            The same elements in that shape.
+        """
         return self._made_by(np.reshape, shape[0] if len(shape) == 1 else shape, **settings)
 
     def transpose(self, *axes: Any) -> Made:
-        """np.transpose of the box; axes may be given one by one."""
+        """np.transpose of the box.
+
+        Parameters
+        ----------
+        *axes : int or tuple of int
+            The order of the axes, as a tuple or one at a time; by default reversed.
+
+        Returns
+        -------
+        Box
+            The same elements with permuted axes.
+        """
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
         return self._made_by(np.transpose, order)
 
     def compress(self, condition: Any, axis: Any = None) -> Made:
-        """np.compress of the box."""
+        """np.compress of the box.
+
+        Parameters
+        ----------
+        condition : array_like of bool, shape (n,)
+            Which slices to keep.
+        axis : int, optional
+            The axis of the slices; by default the box is flattened.
+
+        Returns
+        -------
+        Box
+            The slices that are kept.
+        """
         return cast(Made, np.compress(condition, cast(Any, self), axis=axis))
 
     def nonzero(self) -> tuple[Made, ...]:
-        """np.nonzero of the box: the places along each axis."""
+        """np.nonzero of the box.
+
+        Returns
+        -------
+        tuple of Box
+            For each axis the indices of the elements that are not zero.
+        """
         return cast("tuple[Made, ...]", np.nonzero(cast(Any, self)))
 
     def copy(self) -> Made:
-        """The box itself, which nothing changes."""
+        """The box itself, which is immutable.
+
+        Returns
+        -------
+        Box
+            The same object.
+        """
         return cast(Made, self)
 
     def item(self, *place: Any) -> NoReturn:
-        """Refused: a box has no value before a run."""
+        """Refuse: a box has no value before a run.
+
+        Parameters
+        ----------
+        *place : int
+            Not read.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
         self._refuse("item()", _AS_A_NUMBER, ".item()")
 
     def tolist(self) -> NoReturn:
-        """Refused: a box has no value before a run."""
+        """Refuse: a box has no value before a run.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
         self._refuse("tolist()", "iterate over the box itself: [one for one in box]", ".tolist()")
 
     def __getitem__(self, index: object) -> Made:
@@ -161,16 +241,18 @@ class ArrayMethods(Node, Operators[Made]):
         if len(self.outputs) != 1:
             return len(self.outputs)
         if not self.shape:
-            raise UsageError(f"{self.title}: len() of a box without axes")
+            raise UsageError(f"{self.title}: found len() of a box of shape (), which has no first axis; box.size is 1")
         if not isinstance(self.shape[0], int):
             raise UsageError(
-                f"{self.title}: len() is {self.shape[0]}, which has no number before a run; use box.shape[0]"
+                f"{self.title}: found len(), which is {self.shape[0]} and has no number before a run; use box.shape[0]"
             )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Made]:
         if len(self.outputs) == 1 and not self.shape:
-            raise UsageError(f"{self.title}: iteration over a box without axes")
+            raise UsageError(
+                f"{self.title}: found iteration over a box of shape (), which has no first axis; use the box itself"
+            )
         if len(self.outputs) == 1 and not isinstance(self.shape[0], int):
             raise UsageError(
                 f"{self.title}: iteration over an axis of {self.shape[0]}, which has no number before a run; "
@@ -219,14 +301,14 @@ class ArrayMethods(Node, Operators[Made]):
         return str(self)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
-        """Whole numbers and truth values, which have no gradient, while a function is traced; else refused."""
+        """Whole numbers and booleans, which have no gradient, while a function is traced; else refused."""
         if concrete_values.current() is None or len(self.outputs) > 1 or self.dtype.kind not in "biu":
             self._refuse_to(who_asks("np.asarray() or np.array()", _ITSELF))
         shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _ITSELF)
         return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
 
     def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str) -> Any:
-        """What the value behind a box says while a function is traced; refused anywhere else."""
+        """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
         trace = concrete_values.current()
         answer = None if trace is None else trace.answer(self, kind)
         if answer is None and trace is not None:

@@ -1,4 +1,4 @@
-"""Errors for code that asks a box for numbers: what the code called, and what to write instead."""
+"""Errors for code that needs the numbers of a box: which call needs them, and what to write instead."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _INSTEAD = {
 
 
 class Asker(NamedTuple):
-    """A call that wants numbers, as the code has it, and the way out."""
+    """A call that needs the numbers of a box, as text, and what to write instead."""
 
     call: str
     instead: str
 
 
 def who_asks(default: str, instead: str) -> Asker:
-    """The call further up that asks a box for its numbers: of a library, else what stands in the line of the user."""
+    """The call on the stack that needs the numbers of a box: a library function, or the user's expression."""
     frames = list(_callers())
     inside = [frame for frame in frames if _library_of(frame)]
     if inside:
@@ -84,7 +84,7 @@ def _library_of(frame: FrameType) -> str:
 
 
 def _of_library(frames: list[FrameType]) -> Asker:
-    """The function of a library that was called, and the way out for it or for its package."""
+    """The library function that was called, and what to use instead."""
     root = _library_of(frames[-1])
     own = [frame for frame in frames if _library_of(frame) == root]
     name = _public_name(next((frame for frame in reversed(own) if _is_public(frame.f_code.co_name)), own[-1]))
@@ -109,7 +109,7 @@ def _is_public(name: str) -> bool:
 
 
 def _public_name(frame: FrameType) -> str:
-    """What a user calls the function of a frame: np.full, scipy.linalg.solve, np.r_[...]; of an operator its class."""
+    """The public name of the function of a frame: np.full, scipy.linalg.solve, np.r_[...]."""
     module, name = str(frame.f_globals.get("__name__", "")), frame.f_code.co_name
     owner = frame.f_locals.get("self")
     path = ".".join(part for part in module.split(".") if not part.startswith("_"))
@@ -128,7 +128,7 @@ def _public_name(frame: FrameType) -> str:
 
 
 def _expression(frame: FrameType) -> ast.expr | None:
-    """What the line of a frame is just evaluating, if its source is at hand."""
+    """The expression that a frame is evaluating, if its source is available."""
     positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
     first, last, start, end = positions
     if first is None or last is None or start is None or end is None:
@@ -145,7 +145,7 @@ def _expression(frame: FrameType) -> ast.expr | None:
 
 
 def _of_expression(expression: ast.expr, instead: str) -> Asker:
-    """What stands in the code of the user, with the way out for it."""
+    """An expression of the user's code as text, and what to write instead."""
     text = ast.unparse(expression)
     text = text if len(text) <= 60 else f"{text[:57]}..."
     if isinstance(expression, ast.Subscript):

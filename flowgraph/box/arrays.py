@@ -13,13 +13,11 @@ Array = np.ndarray[Any, Any]
 
 
 def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
-    """A read-only array of one's own, of numbers or truth values."""
+    """A read-only copy as an array of numbers or booleans."""
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
         dense = "; give matrix.toarray()" if hasattr(value, "toarray") else ""
-        raise DtypeError(
-            f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or truth values{dense}"
-        )
+        raise DtypeError(f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or booleans{dense}")
     array.setflags(write=False)
     return array

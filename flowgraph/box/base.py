@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, NoReturn, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -121,23 +121,74 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
             state["outputs"] = tuple(outputs)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value; every child but that of a Part has one output."""
+        """Shape and dtype of the value; overridden by a box that reads a child with several outputs.
+
+        Returns
+        -------
+        Spec or sequence of Spec
+            One for each output of the box.
+        """
         return self.infer(*[child.spec for child in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop."""
+        """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
+
+        Parameters
+        ----------
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec or sequence of Spec
+            One for each output of the box.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes of the children do not fit the signature, or `fprop` refuses them.
+        """
         if self.signature is None:
             return try_fprop(self, specs)
         return self.infer_by(self.signature, *specs)
 
     def with_children(self, *children: Any) -> Box:
-        """The same operation on other children, at the same place of the user's code."""
+        """The same operation with other children, under the same name and with the same line of the user's code.
+
+        Parameters
+        ----------
+        *children : Box or array_like
+            As many as the class takes.
+
+        Returns
+        -------
+        Box
+            A new box.
+        """
         twin = type(self)(*children, **self.setting_values())
         twin._place(self.name, self.scope, self.built_at)
         return twin
 
     def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
-        """Shape and dtype by a given signature, for a box that has one per case."""
+        """Shape and dtype by a given signature, for a box whose signature depends on its settings.
+
+        Parameters
+        ----------
+        signature : Signature
+            The signature, with one output.
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec
+            Shape by the signature, dtype by a trial fprop.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes do not fit the signature.
+        """
         try:
             (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
         except SignatureMismatchError as mismatch:
@@ -158,7 +209,18 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         )
 
     def slopes_of(self, position: int) -> Slopes:
-        """What is known of the slopes by one child: what the class declares, unless settings or constants decide."""
+        """What is known about the derivative with respect to one child: by default the `slopes` of the class.
+
+        Parameters
+        ----------
+        position : int
+            Number of the child, from 0 on.
+
+        Returns
+        -------
+        str
+            As the class variable `slopes`; "" where nothing is known.
+        """
         return self.slopes
 
     @property
@@ -167,21 +229,55 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         return tuple(name.partition("[")[0] in self.constant_children for name in self.names_of_children())
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """Floating-point operations of one fprop, given the shapes of the value and of the children.
+        """Floating-point operations of one fprop.
 
-        0 for a box that declares `arithmetic = False`, such as a transpose; None where there is no rule.
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the value.
+        *shapes : tuple of int
+            Shape of each child.
+
+        Returns
+        -------
+        int or None
+            0 for a box that declares `arithmetic = False`, such as a transpose; None where there is no rule.
         """
         return None if self.arithmetic else 0
 
     def named(self, name: str) -> Box:
-        """The same box under another name: a new box with the same children and settings."""
+        """A copy of the box under another name.
+
+        Parameters
+        ----------
+        name : str
+            The new name, without "/".
+
+        Returns
+        -------
+        Box
+            A new box with the same children and settings.
+        """
         twin = self._twin()
         twin._start(name)
         return twin
 
     @classmethod
     def apply(cls, *values: Any, **settings: Any) -> Any:
-        """The box on boxes, the value on arrays: what a function of both kinds is made of."""
+        """Build the box if a value is a box, else compute its value on arrays.
+
+        Parameters
+        ----------
+        *values : Box or array_like
+            One for each child.
+        **settings
+            The settings of the class.
+
+        Returns
+        -------
+        Box or array
+            A box if one of the values is a box, else the value of `fprop`.
+        """
         if any(isinstance(value, Box) for value in values):
             return cls(*values, **settings)
         box = cls._of_state({"children": (), "name": None, "scope": ""})
@@ -214,7 +310,7 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         )
 
     def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
-        """None keeps the dtype that NumPy gives to what is no Python number."""
+        """The dtype of the constant made of a Python number; None keeps NumPy's."""
         return None
 
 
@@ -242,12 +338,21 @@ class Leaf(Box, abstract=True):
     (True, ())
     """
 
-    def fprop(self) -> Any:
-        """A leaf reads nothing: the run gives it its value."""
-        raise UsageError(f"{self.title}: a leaf has no fprop; its value is given to the run")
+    def fprop(self) -> NoReturn:
+        """Refuse: a leaf has no children to compute from, and the run gives it its value.
+
+        Raises
+        ------
+        UsageError
+            In every call.
+        """
+        raise UsageError(
+            f"{self.title}: found a call of fprop, but a leaf has none: its value is given to the run, "
+            f"graph.fprop(x=...)"
+        )
 
     def _read(self, shape: Shape, dtype: DTypeLike) -> None:
-        """What a leaf has in place of children and inference."""
+        """Set shape and dtype of a leaf, which has no children and no inference."""
         found = np.dtype(dtype)
         native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
         self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
@@ -295,9 +400,20 @@ class Constant(Leaf):
 
     @property
     def held(self) -> Array:
-        """The value, for who only reads it while a graph runs."""
+        """The value, for code that only reads it while a graph runs."""
         return self.value
 
     def holds(self, predicate: Callable[[Array], bool]) -> bool:
-        """Whether the value has a property."""
+        """Whether a predicate is true of the value.
+
+        Parameters
+        ----------
+        predicate : function
+            Takes the array and returns a bool.
+
+        Returns
+        -------
+        bool
+            What the predicate returned.
+        """
         return predicate(self.value)

@@ -32,7 +32,7 @@ class Steps(Protocol):
 
 
 class Trace:
-    """One call of a function on boxes, with an array behind each of its leaves.
+    """One call of a function on boxes, where each leaf has a concrete array.
 
     A value is computed when it is asked for; `answers` keeps which box was asked, for what, and what it said: for
     values that give the same answers the function builds the same boxes. `constants` is the class of the constants

@@ -12,7 +12,7 @@ from flowgraph.printable import why_not_a_name
 
 
 class Construction(Node):
-    """What a box gets before its children are read."""
+    """The first part of the constructor of a box: line, name, scope and settings, before its children."""
 
     def check_settings(self) -> None:
         """Refuse settings that make no sense; called before the children are read."""

@@ -107,7 +107,7 @@ class Copying(Node):
 
 
 class _Pickling:
-    """In how many boxes, one in another, pickle stands in this thread.
+    """The depth of nested boxes in the pickling of this thread.
 
     It belongs to what pickle keeps until it has ended or failed, and is forgotten with it.
     """
@@ -119,7 +119,7 @@ class _Pickling:
 
     @classmethod
     def now(cls) -> _Pickling:
-        """The one that goes on, or a new one."""
+        """The current pickling of this thread, or a new one."""
         last: Callable[[], _Pickling | None] | None = getattr(cls._here, "last", None)
         found = last() if last is not None else None
         if found is None:
@@ -129,7 +129,7 @@ class _Pickling:
 
 
 class _Done:
-    """What pickle comes to behind a box: it stands as deep as before."""
+    """Marks the end of a box in a pickle, where the depth decreases."""
 
     def __init__(self, now: _Pickling) -> None:
         self.now = now
@@ -141,7 +141,7 @@ class _Done:
 
 
 class _InOrder:
-    """Boxes, children first: of each in its turn pickle, which calls itself for what a box holds, has all children."""
+    """Boxes in topological order, so that pickle, which is recursive, never meets a box whose children are missing."""
 
     def __init__(self, boxes: Sequence[Any]) -> None:
         self.boxes = boxes
@@ -154,7 +154,7 @@ class _InOrder:
 
 
 def _read(*boxes: Any) -> None:
-    """What stands for boxes that pickle has read, for others to refer to."""
+    """The boxes that pickle has read, to which later boxes refer."""
 
 
 def _blank(cls: type[Any]) -> Any:
@@ -163,12 +163,12 @@ def _blank(cls: type[Any]) -> Any:
 
 
 def _set_state(box: Any, state: tuple[Any, Any, None]) -> None:
-    """What a box gets when all that it reads is there."""
+    """Set the state of a box once its children exist."""
     box.__setstate__(state[1])
 
 
 def children_first(top: Any, known: Collection[int]) -> list[Any]:
-    """The box and all that it reads or holds in settings, each after what it needs; without recursion.
+    """The box, its ancestors and the boxes in their settings, in topological order; without recursion.
 
     What has its id among the known, and what only such boxes lead to, is left out.
     """
@@ -204,7 +204,7 @@ def _boxes_in(value: object) -> Iterator[Any]:
 
 
 def _may_change(name: str, value: object) -> bool:
-    """Whether what stands in a box under this name is to be copied with it."""
+    """Whether an attribute of a box must be copied with it."""
     return name not in _ALIKE and not _is_fixed(value)
 
 

@@ -82,7 +82,7 @@ def check_words(cls: type[Node]) -> None:
 
 
 def read_signature(cls: type[Node]) -> Signature:
-    """Read the signature and hold it against the children."""
+    """Parse the signature and compare it with the children."""
     try:
         signature = Signature.parse(cls.signature)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The box that works element by element: its children broadcast, and numbers take the dtype of what they meet."""
+"""The base class of elementwise boxes: children broadcast, and Python numbers take the dtype of the arrays."""
 
 from __future__ import annotations
 
@@ -50,18 +50,49 @@ class Elementwise(Box, abstract=True):
     """
 
     def infer(self, *specs: Any) -> Spec:
-        """The broadcast shape, the dtype of a trial fprop on one element."""
+        """The shapes of the children broadcast together, and the dtype of a trial fprop on one element.
+
+        Parameters
+        ----------
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec
+            Shape and dtype of the value.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes do not broadcast.
+        """
         shape = broadcast([spec.shape for spec in specs])
         if shape is None:
-            raise self.shape_error("the shapes of the children do not broadcast")
+            raise self.shape_error(
+                "the shapes of the children do not broadcast; needs equal sizes or 1 along each axis, from the last on"
+            )
         return Spec(shape, try_dtype(self, specs, None))
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """One per element."""
+        """One operation for each element of the value.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the value.
+        *shapes : tuple of int
+            Shape of each child.
+
+        Returns
+        -------
+        int
+            The number of elements.
+        """
         return product(shape)
 
     def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
-        """A Python number takes the dtype of what it meets, so it never widens float32."""
+        """A Python number takes the dtype of the other children, so it never widens float32."""
         if type(number) not in _SCALARS:
             return None
         if len(children) == 2 and type(number) is not complex:
@@ -75,7 +106,7 @@ class Elementwise(Box, abstract=True):
         return dtype
 
     def _dtype_beyond(self, number: int, met: Sequence[np.dtype[Any]]) -> Any:
-        """The dtype of a whole number that is beyond the integers that it meets.
+        """The dtype of an integer that the integer dtype of the other children cannot hold.
 
         As in NumPy, floats where the box computes with floats, and any that holds it where the box only compares.
         """

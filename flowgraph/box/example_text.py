@@ -131,7 +131,7 @@ def _wrapped(text: str, name: str) -> str:
 
 
 def _printed(value: Any) -> tuple[str, str]:
-    """A call and what it prints; of several outputs their shapes, as the sign of an eigenvector may be either."""
+    """A call and its printed value; shapes only for several outputs, as the sign of an eigenvector is arbitrary."""
     call = "fg.Graph(box).fprop()[box]"
     if isinstance(value, tuple):
         return f"[part.shape for part in {call}]", repr([np.shape(one) for one in value])

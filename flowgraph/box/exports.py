@@ -15,7 +15,7 @@ _functions: dict[str, Callable[..., Any]] = {}
 
 
 def public(function: F) -> F:
-    """Export a function beside the boxes, such as `fg.relu`; by its name, which no other may have."""
+    """Export a function beside the boxes, such as `fg.relu`, under its name, which must be unique."""
     name = function.__name__
     known = _functions.setdefault(name, function)
     assert (known.__module__, known.__qualname__) == (function.__module__, function.__qualname__), f"{name}: taken"
@@ -32,5 +32,5 @@ def exports(package: str, path: Iterable[str]) -> dict[str, Any]:
 
 
 def is_public(one: object) -> bool:
-    """Whether a name is shown beside `fg.Graph`; a box that only gradients are made of is not."""
+    """Whether a name is exported as `fg.<name>`; boxes that are used in gradients only are not."""
     return not (isinstance(one, type) and issubclass(one, Box)) or one.public

@@ -23,7 +23,7 @@ class Foreign(ABC):
 
     @abstractmethod
     def note_wrong(self) -> None:
-        """Note that values are to be refused where any element of this array of truth values holds."""
+        """Note that values are to be refused where any element of this array of booleans holds."""
 
 
 def is_foreign(value: Value) -> TypeGuard[Foreign]:

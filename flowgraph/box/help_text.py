@@ -17,7 +17,7 @@ _ORDER = ("Parameters", "Returns", "Raises", "See Also", "Notes", "References", 
 
 
 class HelpText:
-    """`__doc__` of a box class: the docstring that was written, then what the declarations say, in numpydoc's sections.
+    """`__doc__` of a box class: its docstring, then numpydoc sections generated from its declarations.
 
     The sections are made when they are read, not when the class is defined, so an import takes no longer for them. What
     a docstring says of a parameter, in a section of its own, stands in place of what would be made.
@@ -58,7 +58,7 @@ def _parsed(written: str) -> tuple[str, dict[str, str]]:
 
 
 def _parameters(cls: type[Any], prose: str, written: str) -> str:
-    """One entry per child and setting; what is written of one stands."""
+    """One entry per child and setting; an entry written by hand is kept."""
     own = dict(re.findall(r"^(\w+)( :.*(?:\n[ ]+.*)*)", written, re.MULTILINE))
     last = len(cls.child_names) - 1
     lines = []
@@ -84,7 +84,7 @@ def _child(cls: type[Any], position: int, star: str, prose: str) -> str:
 
 
 def _shape(cls: type[Any], position: int, prose: str) -> str:
-    """The shape of a child: by the signature, by the line "Shapes:" of the docstring, else what is broadcast."""
+    """The shape of a child: from the signature, from the line "Shapes:" of the docstring, else "broadcasts"."""
     told = re.search(rf"Shapes:[^.]*?\b{cls.child_names[position]} (\([^()]*(?:\([^()]*\)[^()]*)*\))", prose)
     if told:
         return f"shape {' '.join(told[1].split())}"
@@ -128,7 +128,7 @@ def _count(cls: type[Any]) -> str:
 
 
 def _notes(cls: type[Any]) -> list[str]:
-    """What is declared beside the parameters: one line each."""
+    """One line for each further declaration."""
     lines = []
     if isinstance(cls.signature, Signature):
         lines.append(f"- Shapes: `{cls.signature.text}`, and axes in front of these broadcast.")

@@ -18,7 +18,7 @@ from flowgraph.shapes.spec import shape_text
 
 
 class Input(Leaf):
-    """What a graph is fed with: an array of a given shape, or of a shape with names for the sizes that vary.
+    """An input of a graph: an array of a given shape, in which a name stands for a size that varies.
 
     Axes of the same name have the same size in a run, whichever input they belong to.
 
@@ -49,7 +49,7 @@ class Input(Leaf):
         self._start(name)
         self._read(read_shape(shape, self.title), dtype)
         if self.dtype.kind not in "biufc":
-            raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or truth values")
+            raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or booleans")
 
 
 moving = new_lock()
@@ -87,7 +87,7 @@ class Parameter(Leaf):
     Raises
     ------
     DtypeError
-        If the value is an array of integers, truth values or texts, which have no gradient.
+        If the value is an array of integers, booleans or texts, which have no gradient.
 
     Examples
     --------
@@ -150,9 +150,14 @@ class Parameter(Leaf):
             self.move(None)
 
     def move(self, home: tuple[Home, int] | None) -> None:
-        """Let the value live in a store, at a place of it, or here for None; the caller holds `moving`.
+        """Keep the value in a store of a plan, or in the parameter again; the caller holds the lock `moving`.
 
-        The store that it leaves hears of it first, so that no interruption leaves that one with what it has not.
+        The old store is told first, so that an interruption never leaves two owners of one value.
+
+        Parameters
+        ----------
+        home : (store, int) or None
+            The new store and the index of the value in it; None moves the value back into the parameter.
         """
         before: tuple[Home, int] | None = self.__dict__["home"]
         if before is not None:
@@ -225,7 +230,29 @@ class Random(Leaf):
             trace.note(self)
 
     def value_for(self, seed: Any, number: int, sizes: Mapping[str, int]) -> Array:
-        """The draw of one run; `number` tells the random leaves of a graph apart."""
+        """The array that a run with this seed draws.
+
+        Parameters
+        ----------
+        seed : int or tuple of int
+            Seed of the run.
+        number : int
+            Position of the leaf among the random leaves of the graph; with the seed it selects the random stream.
+        sizes : mapping of str to int
+            Sizes of the named axes in this run.
+
+        Returns
+        -------
+        array, the shape and dtype of the leaf
+            The draw.
+
+        Raises
+        ------
+        UsageError
+            If an axis of the shape has a name that no input of the graph has.
+        ShapeError
+            If `draw` returns another shape.
+        """
         missing = {n for size in self.shape if isinstance(size, Size) for n in size.names} - sizes.keys()
         if missing:
             raise UsageError(f"{self.title}: no input of the graph has the axis {sorted(missing)[0]!r} of its shape")

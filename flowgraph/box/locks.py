@@ -11,7 +11,7 @@ _locks: WeakSet[Any] = WeakSet()
 
 
 def new_lock() -> Any:
-    """A `threading.RLock`; what another thread holds at a fork is free in the child, what the forking one holds is not.
+    """A `threading.RLock` that is released in a forked child if another thread held it at the fork.
 
     What such a lock guards must be whole at every instant, since the child never sees the end of what was going on.
     """

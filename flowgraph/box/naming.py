@@ -1,4 +1,4 @@
-"""Where a box stands in the user's code and in the user's words: the line that built it, the scope, a unique name."""
+"""The origin and name of a box: the line of the user's code that built it, its scope, a unique name."""
 
 from __future__ import annotations
 

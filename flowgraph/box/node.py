@@ -16,7 +16,7 @@ from flowgraph.shapes.spec import Spec, shape_text
 
 
 class Node:
-    """A node of the DAG: what a box declares and holds, and the words for it, made of that.
+    """A node of the DAG: the declarations of a box, its attributes, and texts made of both.
 
     The files that a box is put together from read it as a node, so none of them needs the class `Box`.
     """
@@ -52,42 +52,96 @@ class Node:
     outputs: tuple[Spec, ...]
 
     def fprop(self, *values: Value, **_: Any) -> Value:
-        """The value of the box from the values of its children.
+        """The value of the box, computed from the values of its children.
 
-        A subclass names them, fprop(self, a, b), which type checkers allow to override a signature of this form alone.
+        A subclass names the children, `fprop(self, a, b)`; type checkers accept that as an override of this signature.
+
+        Parameters
+        ----------
+        *values : array
+            The value of each child.
+
+        Returns
+        -------
+        array or tuple of arrays
+            The value; a tuple for a box of several outputs.
+
+        Raises
+        ------
+        UsageError
+            If the class declares no `fprop`.
         """
-        raise UsageError(f"{type(self).__name__}: has no fprop; a box declares one")
+        raise UsageError(
+            f"{type(self).__name__}: declares no fprop; define fprop(self, *values of the children) in the class"
+        )
 
     @property
     def spec(self) -> Spec:
-        """Shape and dtype of the value."""
+        """Shape and dtype of the value.
+
+        Raises
+        ------
+        UsageError
+            If the box has several outputs; `box[0].spec` is that of the first.
+        """
         if len(self.outputs) != 1:
             raise UsageError(f"{self.title}: found a box of {len(self.outputs)} outputs used as one; take box[0], ...")
         return self.outputs[0]
 
     def names_of_children(self) -> tuple[str, ...]:
-        """A name for each child, as fprop calls them."""
+        """The name of each child: the names of the parameters of `fprop`, numbered `a[0]`, `a[1]` for `*a`.
+
+        Returns
+        -------
+        tuple of str
+            One name per child.
+        """
         if not self.variadic:
             return self.child_names
         *first, last = self.child_names
         return (*first, *(f"{last}[{i}]" for i in range(len(self.children) - len(first))))
 
     def setting_values(self) -> dict[str, Any]:
-        """The settings by name."""
+        """The settings of the box.
+
+        Returns
+        -------
+        dict
+            Values of the settings by name.
+        """
         return {name: getattr(self, name) for name in self.settings}
 
     @property
     def title(self) -> str:
-        """Class and name, as errors call it."""
+        """Class and name of the box, as errors print them."""
         who = type(self).__name__
         return f"{who} {self.name!r}" if self.name else f"{who} {printable(self.scope)}".strip()
 
     def shape_error(self, problem: str, *notes: str) -> ShapeError:
-        """A ShapeError that names this box, its children and the lines that built them."""
+        """A ShapeError that names this box, its children, and the lines that built them; the caller raises it.
+
+        Parameters
+        ----------
+        problem : str
+            What was found and what is needed.
+        *notes : str
+            Further lines of the message.
+
+        Returns
+        -------
+        ShapeError
+            The error.
+        """
         return ShapeError("\n  ".join([f"{self.title}: {problem}", *self.lineup(), *notes]))
 
     def lineup(self) -> list[str]:
-        """One line per child: as what, which box, its shape, the line that built it; none of a box on arrays."""
+        """One line per child, for an error: name of the argument, name of the box, shape, the line that built it.
+
+        Returns
+        -------
+        list of str
+            The lines, aligned; empty for a box without children.
+        """
         if not self.children:
             return []
         labels = self.names_of_children()

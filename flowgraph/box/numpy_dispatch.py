@@ -38,7 +38,7 @@ _METHODS: dict[tuple[np.ufunc, str], Any] = {
 
 
 def implements(*functions: Any) -> Callable[[Builder], Builder]:
-    """Let a function that composes boxes stand for NumPy functions (or "scipy.special.name")."""
+    """Register a function that is composed of boxes for NumPy functions (or "scipy.special.name")."""
 
     def register(builder: Builder) -> Builder:
         for function in functions:
@@ -49,7 +49,7 @@ def implements(*functions: Any) -> Callable[[Builder], Builder]:
 
 
 def register(cls: type[Node], functions: Sequence[Any]) -> None:
-    """Let a box class stand for NumPy functions."""
+    """Register a box class for NumPy functions."""
     for function in functions:
         builder = getattr(cls, "from_numpy", None)
         if builder is None:
@@ -58,12 +58,12 @@ def register(cls: type[Node], functions: Sequence[Any]) -> None:
 
 
 def builder_of(function: Callable[..., Any]) -> Any:
-    """What stands for a NumPy function, if anything does."""
+    """The box class or function that is registered for a NumPy function, if any."""
     return _builders.get(function)
 
 
 def implemented() -> Mapping[Any, Callable[..., Any]]:
-    """Every NumPy function that boxes understand, with what stands for it."""
+    """Every NumPy function that accepts boxes, with the box class or function that implements it."""
     return dict(_builders)
 
 
@@ -200,7 +200,7 @@ def _first_out_of_place(function: Callable[..., Any], builder: Callable[..., Any
 
 
 def _takes(builder: Callable[..., Any], name: str) -> bool:
-    """Whether a builder has an argument of this name; what the binder of a class does not know, it refuses itself."""
+    """Whether a builder has an argument of this name; the binder of a class refuses unknown names itself."""
     if isinstance(builder, functools.partial):
         return True
     signature = _signature(builder)

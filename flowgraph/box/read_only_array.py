@@ -1,4 +1,4 @@
-"""The array of a parameter as its user sees it: it takes no assignment to elements, and says what to do instead."""
+"""The array that `parameter.value` returns: read-only, with an error that says what to do instead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IN_PLACE = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshif
 
 
 class ReadOnlyArray(np.ndarray[Any, Any]):
-    """A read-only view; what is computed from it are plain arrays, and copies of it can be written to.
+    """A read-only view; results of computations with it are plain arrays, and its copies are writable.
 
     `owner` says whose value it is, `way_out` how to change that.
     """

@@ -18,14 +18,14 @@ UNFIT = object()
 
 
 class Kind(NamedTuple):
-    """What values are taken, in words for an error, and what is kept of one: Python's own number for NumPy's."""
+    """The values that a setting accepts, as text for errors, and the conversion to the value that is kept."""
 
     needed: str
     read: Callable[[Any], Any]
 
 
 def kind_of(annotation: Any) -> Kind | None:
-    """What an annotation asks for; None where it asks for nothing that can be told from a value."""
+    """The kind of values that an annotation describes; None where it describes nothing that can be checked."""
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -65,7 +65,7 @@ def _instance_of(cls: Any) -> Callable[[Any], Any]:
 
 
 def _scalar(value: object) -> Any:
-    """What a 0-d array holds."""
+    """The element of a 0-d array; any other value unchanged."""
     return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
 
 

@@ -1,4 +1,4 @@
-"""Boxes made from the state of another box, and the two attributes that the engine sets on a new box."""
+"""Boxes made from the state of another box, without the constructor."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision tha
 
 @dataclass
 class Answer:
-    """Gradients at a point, and how far apart they lie under ±2 units in the last place of the inputs."""
+    """Gradients at a point, and their spread under changes of the inputs by ±2 units in the last place."""
 
     point: Point
     grad: Array

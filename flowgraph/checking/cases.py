@@ -49,7 +49,7 @@ class Case:
 
     @property
     def box(self) -> Box:
-        """The box on these arrays as constants; its fprop and bprop are what is tested."""
+        """The box on these arrays as constants; its fprop and bprop are tested."""
         return self.cls(*self.children, **self.settings)
 
     @property
@@ -64,12 +64,34 @@ class Case:
         return [i for i, a in enumerate(self.children) if a.dtype.kind in "fc" and not constant[i]]
 
     def cast(self, dtype: DTypeLike | None) -> Case:
-        """The same case with floats of another dtype, and complex numbers of that precision."""
+        """The same test case in another precision.
+
+        Parameters
+        ----------
+        dtype : dtype_like
+            The dtype of the floats; complex arrays get the complex dtype of that precision.
+
+        Returns
+        -------
+        Case
+            The same class and settings on converted arrays.
+        """
         kinds = {"f": np.dtype(dtype), "c": np.result_type(dtype, np.complex64)}
         return self.replace(*(a.astype(kinds.get(a.dtype.kind, a.dtype)) for a in self.children))
 
     def replace(self, *children: Value) -> Case:
-        """The same settings on other arrays."""
+        """The same settings on other arrays.
+
+        Parameters
+        ----------
+        *children : array
+            The value of each child.
+
+        Returns
+        -------
+        Case
+            The new test case.
+        """
         return Case(self.cls, children, self.settings)
 
     def __str__(self) -> str:
@@ -114,7 +136,7 @@ def _cases(cls: type[Box]) -> Iterator[Case]:
 
 
 def examples_of(cls: type[Box]) -> tuple[Example, ...]:
-    """What the class declares; a box of floats that declares none gets shapes of its signature, or one for all."""
+    """The declared examples; a box without any gets shapes that fit its signature, or one shape for all children."""
     if cls.examples:
         return cls.examples
     if cls.signature is None:

@@ -119,7 +119,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     'pass'
     """
     if effort not in EFFORTS:
-        raise UsageError(f"check: effort={effort!r} is not known; there are {', '.join(EFFORTS)}")
+        raise UsageError(f"check: found effort={effort!r}, needs one of {', '.join(EFFORTS)}")
     asked = Asked(order, seed, budget, valid, names, strict, vary, fixed, EFFORTS[effort])
     with shielded():
         if bprop is None:

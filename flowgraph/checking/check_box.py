@@ -117,5 +117,5 @@ def without_rounding(report: Report) -> Report:
 
 
 def with_findings(report: Report, calls: BoxCalls) -> Report:
-    """The report with what was seen beside the numbers."""
+    """The report with findings that are not about numbers."""
     return with_failures(report, calls.findings.values())

@@ -46,7 +46,7 @@ class TracedFunction:
             return self._traced(inputs)
 
     def differentiates(self, i: int, x: Value) -> bool:
-        """Whether it is by this argument: what is given by name is a setting."""
+        """Whether an argument is differentiated; a keyword argument is a setting."""
         return i < self.positional and is_differentiable(x)
 
     def _traced(self, inputs: tuple[Any, ...]) -> tuple[Graph, tuple[Box, ...]]:

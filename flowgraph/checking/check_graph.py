@@ -58,7 +58,7 @@ def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, asked: Asked) -> R
 
 
 def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Report:
-    """The mistakes of the boxes explain those end to end, which are told only where no box is to blame."""
+    """The reports joined: end-to-end failures are reported only if no box explains them."""
     if any(report.failures for report in boxes) and whole.verdict == "fail":
         whole.failures.clear()
     report = combined(name, [*boxes, whole], seed)
@@ -167,7 +167,7 @@ def _total(graph: Graph) -> Any:
 def boxes_in_place(
     graph: Graph, run: Run, wrt: Sequence[Box], seed: int, seconds: float, regimes: bool = False
 ) -> list[Report]:
-    """One report per box that leads to `wrt`, in topological order; with `regimes` around these values too."""
+    """One report per box that leads to `wrt`, in topological order; with `regimes` also near these values."""
     watch = Stopwatch()
     boxes = [step.box for step in reversed(graph.bsteps(tuple(wrt)))]
     reports: dict[Box, Report] = {}

@@ -1,4 +1,4 @@
-"""The check of one target: one example in, many regimes out, and a verdict."""
+"""The check of one target: from one example to many test cases and a verdict."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def examined(
     regimes: bool = True,
     scope: Scope = EVERYTHING,
 ) -> Examination:
-    """The examination alone: what is wrong is known, but not yet made small and explained."""
+    """The examination alone: failures are found, but not yet reduced and explained."""
     scope.demand_known(target)
     with shielded():
         examination = Examination.begin(target, seed, budget or NORMAL.budget, seconds, scope)
@@ -102,7 +102,7 @@ def examined(
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Nothing that the code under test does to the random state and to NumPy's warnings is left behind.
+    """Restore the random state and NumPy's error settings after the code under test.
 
     Nor does what NumPy does about infinities and underflows outside have a say in the verdict.
     """
@@ -151,7 +151,7 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
 
 
 def _learn(examination: Examination, point: Point) -> None:
-    """What the example tells of the operation, before anything is compared."""
+    """Measure properties of the operation at the example, before anything is compared."""
     examination.leave_out_settings(point)
     examination.find_slope(point)
     examination.find_unit(point)

@@ -73,7 +73,7 @@ def sizes_in(functions: tuple[Callable[..., Any], ...]) -> list[int]:
 
 
 def words_in(functions: tuple[Callable[..., Any], ...], inputs: Inputs) -> list[str | int]:
-    """What a setting may be compared with: short strings that may be a mode, and whole numbers, given ones among them.
+    """Values to try for a setting: short strings in the code that may be modes, and integers.
 
     A whole number may mark an element of an integer array, as -1 or 255 does labels that are left out.
     """

@@ -83,7 +83,7 @@ def _sorted(module: ModuleType) -> list[tuple[str, Any]]:
 
 
 def _named(module: ModuleType, name: str, place: str) -> Any:
-    """What a module calls by this name; a function without parameters gives it."""
+    """The object of this name in a module; a function without parameters is called for it."""
     found: Any = module
     for part in name.split("."):
         found = getattr(found, part, None)

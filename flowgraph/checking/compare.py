@@ -56,7 +56,7 @@ class ValueMismatch:
 
 @dataclass
 class FormFault:
-    """What is wrong with an answer beside its numbers: `kind` is nonfinite, raised, count, shape, dtype, or a contract.
+    """A fault of an answer other than its numbers: `kind` is nonfinite, raised, count, shape, dtype, or a contract.
 
     `loud` are the words for what whoever uses the gradient hears of at once; "" where it is silent.
     """
@@ -96,7 +96,7 @@ class Ruling:
 
 @dataclass
 class Tally:
-    """What the comparisons could have seen."""
+    """The resolution of the comparisons that were made."""
 
     comparisons: int = 0
     weak: int = 0
@@ -107,7 +107,7 @@ class Tally:
 
 
 def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[FormFault]]:
-    """The gradients of the differentiated inputs, and what is wrong with their count, shape or dtype."""
+    """The gradients of the differentiated inputs, and faults of their count, shape or dtype."""
     count = len(point.inputs) - point.runner.target.defaulted
     if isinstance(result, np.ndarray | np.generic | float) and count == 1:
         result = (result,)
@@ -138,7 +138,7 @@ def _as_array(gradient: object) -> Array:
 
 
 def _fault_of_form(point: Point, i: int, gradient: Array | None) -> FormFault | None:
-    """What is wrong with the shape or the dtype of one gradient."""
+    """The fault of the shape or dtype of one gradient."""
     if gradient is None:
         return None
     name, x = point.runner.target.names[i], np.asarray(point.inputs[i])

@@ -91,7 +91,7 @@ def in_parts(case: Case) -> Case:
 
 
 def leaves_in_parts(graph: Graph, feeds: Mapping[Any, Any]) -> tuple[Graph, dict[Any, Any]]:
-    """The graph with two real leaves for each complex parameter and input, and what it is fed with."""
+    """The graph with two real leaves for each complex parameter and input, and the values to feed."""
     whole = [box for box in (*graph.parameters, *graph.inputs) if box.dtype.kind == "c"]
     fed = {graph.box(key): value for key, value in feeds.items()}
     if not whole:

@@ -147,7 +147,7 @@ def _independent(examination: Examination, point: Point, answer: Answer) -> None
 
 
 def _rewritten(examination: Examination, point: Point, answer: Answer) -> None:
-    """The same arrays with other numbers in them, as after an update in place: what is kept by identity is stale."""
+    """The same arrays with other numbers, as after an update in place, which reveals caches keyed by identity."""
     runner, rng = examination.runner, examination.rng
     if runner.draws or draws(examination.target.code):
         return

@@ -179,7 +179,13 @@ class Failure:
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields by name, as JSON has them."""
+        """The fields of the failure, for JSON.
+
+        Returns
+        -------
+        dict
+            Values by the names of the fields.
+        """
         return dict(vars(self))
 
 

@@ -1,4 +1,4 @@
-"""What kind of mistake it looks like: transforms of what bprop says, tried against what is true."""
+"""The likely kind of mistake: transformations of the wrong gradient, compared with the right one."""
 
 from __future__ import annotations
 

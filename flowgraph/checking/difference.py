@@ -39,7 +39,7 @@ class Slopes:
 
 
 class Stencil:
-    """F along one line through x, evaluated at ±h0·4^-k as far as it was asked for.
+    """F along one line through x, evaluated at ±h0·4^-k as needed.
 
     `along` gives the values at a list of steps, None for each that is outside of the domain.
     """
@@ -75,7 +75,7 @@ class Stencil:
         self.minus += values[1::2]
 
     def extend(self, depth: int) -> None:
-        """Evaluates what is missing."""
+        """Evaluate the missing points."""
         self.take(self.along(self.missing(depth)))
 
     @property
@@ -126,7 +126,7 @@ class Stencil:
         return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), True)
 
     def _with_kinks(self, value: Array, error: Array, noise: Array) -> Slopes:
-        """Where the slopes of the two sides do not meet as h shrinks, their hull is what a gradient may choose from."""
+        """Where the one-sided slopes do not converge to each other, any slope between them is a subgradient."""
         h, usable = self.rows(True, True)
         coarse, fine = (self._both_sides(k) for k in usable[-2:])
         jump = np.abs(fine[0] - fine[1])
@@ -180,7 +180,7 @@ def extrapolate(
 
 
 def trusted_by_finer(quotients: Array, floors: Array) -> Callable[[Array, Array, Array], Array]:
-    """An estimate counts only if every finer step agrees with it as far as that step can tell."""
+    """An estimate counts only if every finer step agrees with it within the error bar of that step."""
 
     def trusted(value: Array, bar: Array, rows: Array) -> Array:
         agrees = np.ones(value.shape, bool)

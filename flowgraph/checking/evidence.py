@@ -30,7 +30,7 @@ Lines = list[tuple[Direction, Array]]
 
 
 class Evidence:
-    """`excess` is how far the analytic slope lies outside what the best numeric one allows, `tolerance` its room."""
+    """`excess` is the distance of the analytic slope from the best numeric interval, `tolerance` what is allowed."""
 
     def __init__(self, mismatch: ValueMismatch, rng: np.random.Generator) -> None:
         self.mismatch = fewer_outputs(mismatch)
@@ -93,7 +93,7 @@ class Evidence:
         return "one-sided differences" if self.best.one_sided else "central differences"
 
     def numeric_by(self, slopes: Slopes) -> float:
-        """The slope of what the incoming gradient makes of the outputs."""
+        """The numeric slope of the inner product of the incoming gradient with the outputs."""
         return float((self.grad * slopes.value).sum())
 
     @property
@@ -126,7 +126,7 @@ class Evidence:
 
     @property
     def narrow(self) -> bool:
-        """Whether fprop computes in a type in which neighbours cannot be told apart."""
+        """Whether fprop computes in a dtype too coarse to distinguish neighbours."""
         return self.point.runner.unit > NARROW
 
     @cached_property

@@ -1,4 +1,4 @@
-"""One run of the checker: visits regimes, settles what looks wrong, keeps what was found and what could be seen."""
+"""One run of the checker: visits test cases, rules out numerical causes, and collects findings and resolution."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Examination:
         return point
 
     def watched_point(self, regime: str, inputs: Inputs) -> Point | None:
-        """A point at which bprop was asked once, so that whoever writes into what is given gets copies afterwards."""
+        """A point where bprop was called once on watched arguments; if it writes to them, later calls get copies."""
         point = self.point(regime, inputs)
         if point is not None:
             _, faults = watched_answer(point, np.ones(point.value.shape))
@@ -118,7 +118,7 @@ class Examination:
         return point
 
     def _ask_again(self, point: Point, grad: Array, first: Gradients) -> None:
-        """A winner drawn by lot shows where there are ties, which is seldom at the example."""
+        """Call bprop again at ties, which are rare in examples, to detect random tie-breaking."""
         again = ask(point, grad)[0]
         if again is not None and any(gap > 1e-9 * size for gap, size in gaps(first, again)):
             self.fail("determinism", point, "bprop gives another gradient for the same arguments")
@@ -159,7 +159,7 @@ class Examination:
             self.enter(settle(suspicion, self.rng, self.scope.without))
 
     def beyond(self, point: Point) -> str:
-        """In what a point goes beyond the example, for a failure that is found there."""
+        """How a point goes beyond the example, for the text of a failure."""
         return ", ".join(excess.words for excess in self.contract.beyond(point.inputs, point.output))
 
     def allows(self, inputs: Inputs) -> bool:
@@ -201,7 +201,7 @@ class Examination:
             self.tally.kinks += 1
 
     def _lost_structure(self, point: Point) -> str:
-        """What the example's inputs have in common that those of a point lack; where `valid` is given, that decides."""
+        """Properties of the example's inputs that a point lacks; `valid`, if given, decides instead."""
         if self.target.valid is not None:
             return ""
         for i, structure in self.structures.items():

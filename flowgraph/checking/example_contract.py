@@ -1,4 +1,4 @@
-"""What the example says of a function's contract, and in what derived inputs go beyond it.
+"""The contract that the example of a function implies, and how derived inputs go beyond it.
 
 Ranks stay, sizes that are equal in the example stay equal, no array is empty, settings keep their type and their sign.
 An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast. Beyond the contract

@@ -142,7 +142,7 @@ class WideErrorBar(Excuse):
 
 
 class Iterated(Excuse):
-    """What is found by iteration is good to the tolerance at which it stops, and no better."""
+    """An iterative method is accurate to its tolerance only."""
 
     name, cost, verdict = "tolerance of an iteration", 0, "rounding"
 
@@ -182,7 +182,7 @@ class ShrinksWithTheStep(Excuse):
 
 
 class StillMoving(Excuse):
-    """A one-sided slope that has not settled where its rounding takes over, as of x^1.1 or x log x at 0."""
+    """A one-sided slope that has not converged before rounding dominates, as of x^1.1 or x log x at 0."""
 
     name, cost = "still moving", 8
 

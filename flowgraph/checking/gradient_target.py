@@ -214,7 +214,7 @@ def _definition(calls: BoxCalls, second: GradientCalls, names: tuple[str, ...], 
 
 
 def _without_graph(calls: BoxCalls, second: GradientCalls, opaque: BpropOf, name: str) -> Report:
-    """A bprop that does not run on boxes has no second derivative, which is said; one that lies there is wrong."""
+    """A note if bprop does not run on boxes, and so has no second derivative; a failure if its graph is wrong."""
     box = opaque.box
     if len(box.outputs) == 1 and _runs(box):
         calls.finding("second", f"bprop does not run on boxes as on arrays: {opaque.why}")
@@ -237,7 +237,7 @@ def _runs(box: Box) -> bool:
 
 
 def _other_numbers(second: GradientCalls, inputs: tuple[Any, ...]) -> str:
-    """What is wrong with the values of the gradient graph; nothing if they are those of bprop."""
+    """The fault of the gradient graph; nothing if its values are those of bprop."""
     try:
         found = second.values(*inputs)
     except Exception as error:
@@ -253,7 +253,7 @@ def _other_numbers(second: GradientCalls, inputs: tuple[Any, ...]) -> str:
 
 
 def _in_plane(grad: Value, dtype: np.dtype[Any]) -> Any:
-    """A real gradient as one of a complex value: turned off both axes of the plane."""
+    """A real gradient rotated in the complex plane, away from both axes."""
     return np.astype(grad * (_OBLIQUE if dtype.kind == "c" else 1), dtype)
 
 

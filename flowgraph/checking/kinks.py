@@ -1,4 +1,4 @@
-"""Points where the slope jumps or the value does: what counts as a right answer there."""
+"""Points where the slope or the value jumps: which answers are correct there."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _moved(point: Point, offsets: Direction) -> Point | None:
 
 
 def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
-    """Slopes along `direction` where one element in turn stands above all others, below, and with some on either side.
+    """Slopes along `direction` with each tied element in turn raised above the others, lowered, or in between.
 
     Among many ties a random neighbour rarely shows what holds where one particular element wins. Those on which the
     analytic slope rests come first, then those that the direction moves.
@@ -182,7 +182,7 @@ def quotients_stay_bounded(stencil: Stencil) -> bool | None:
 
 
 def still_moving(point: Point, direction: Direction, grad: Array) -> bool:
-    """Whether a one-sided slope has not settled where its rounding takes over, as of x^1.1 or x log x at 0.
+    """Whether a one-sided slope has not converged before rounding dominates, as of x^1.1 or x log x at 0.
 
     Each step is a quarter of the one before: a slope that settles like the root of h or faster moves by half as much.
     """

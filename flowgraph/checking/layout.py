@@ -95,7 +95,7 @@ def _each(grad: Value, arrange: Callable[[Array], Array]) -> Any:
 
 
 def _constant_gradient(examination: Examination, point: Point) -> None:
-    """What the bprop of a sum hands on: one number seen through 0 strides."""
+    """The gradient that a sum sends back: one number with strides 0."""
 
     def seen(grad: Value) -> Gradients | None:
         try:

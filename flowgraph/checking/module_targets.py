@@ -27,14 +27,14 @@ def is_example(thing: Any) -> bool:
 
 
 def checked(thing: Any, **options: Any) -> Report:
-    """fg.check of a box class, a box, a graph or an example; what a partial call says itself stands."""
+    """fg.check of a box class, a box, a graph or an example; options of a partial call are kept."""
     if isinstance(thing, functools.partial):
         return check(*thing.args, **{**options, **thing.keywords})
     return check(*thing, **options) if isinstance(thing, tuple) else check(thing, **options)
 
 
 def target_of(thing: Any) -> Any:
-    """The function or class that an example is of, for where it stands in a source."""
+    """The function or class of an example, to find its place in the source."""
     if isinstance(thing, functools.partial):
         return thing.args[0] if thing.args else thing
     return thing[0] if isinstance(thing, tuple) else thing

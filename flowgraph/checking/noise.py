@@ -1,4 +1,4 @@
-"""How much of a value is rounding: of fprop along a line, and of bprop at a point."""
+"""The rounding error of fprop along a line, and of bprop at a point."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
 
 
 def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
-    """An incoming gradient that differs in its last places, so that what is computed of it is rounded otherwise."""
+    """An incoming gradient that differs in its last places, so that computations with it round differently."""
     return np.asarray(grad * (1.0 + unit * rng.uniform(-8, 8, grad.shape)).astype(grad.dtype))
 
 
@@ -157,7 +157,7 @@ def analytic_noise(
 def analytic_roughness(
     point: Point, grad: Array, direction: Direction, rng: np.random.Generator, spacings: tuple[float, ...]
 ) -> float:
-    """The rounding inside bprop: differences of high order of the analytic slope on fine grids beside the point.
+    """The rounding inside bprop: high-order differences of the analytic slope on fine grids near the point.
 
     x - 800 of an x near 1 moves by 500 units of x at once: a few units more or less do not show what that costs.
     """

@@ -1,4 +1,4 @@
-"""What is said and is no failure: what bprop refuses beyond the example, and where fprop itself means nothing.
+"""Findings that are notes, not failures: bprop refuses inputs beyond the example, or fprop is meaningless there.
 
 A function of rows that adds up all elements gives a number for a stack of matrices too, and one that divides by a
 deviation gives one for a negative deviation. Neither says anything of its gradient. Nor does what is left of a value
@@ -57,7 +57,7 @@ class Notes:
         return self._known(suspicion, excesses)
 
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
-        """Whether a mistake lies so far beyond the example that it is none; then it is noted."""
+        """Whether a mistake is so far beyond the example that it becomes a note."""
         point = suspicion.point
         excesses = contract.beyond(point.inputs, point.output)
         if suspicion.loud:
@@ -94,7 +94,7 @@ def answers(point: Point, inputs: Inputs) -> bool | None:
 
 
 def _meaningless(contract: ExampleContract, suspicion: Suspicion, excesses: Sequence[Excess]) -> list[Excess]:
-    """In what a point goes beyond what fprop means; nothing where a wrong number is a mistake."""
+    """How a point goes beyond the inputs for which fprop is meaningful; nothing if a wrong number is a mistake."""
     point = suspicion.point
     found = [*_other_signs(contract, point), *_clipped(contract, point), *_out_of_range(contract, suspicion)]
     found = found or list(_guarded(contract, suspicion))
@@ -105,7 +105,7 @@ def _meaningless(contract: ExampleContract, suspicion: Suspicion, excesses: Sequ
 
 
 def _other_signs(contract: ExampleContract, point: Point) -> Iterator[Excess]:
-    """Inputs of one sign in the example, as a deviation or weights, beside one of both: that sign is no accident."""
+    """Inputs of one sign in the example, such as a standard deviation, while others have both: no accident."""
     example = {i: np.asarray(contract.example[i]) for i in contract.active if np.size(contract.example[i])}
     mixed = {i for i, x in example.items() if x.min() < 0 < x.max()}
     for i, x in example.items():
@@ -200,7 +200,7 @@ def _saturates(mismatch: ValueMismatch) -> bool:
 
 
 def _flattens(point: Point, grad: Array, one: Direction, room: float) -> bool:
-    """Whether the slope along an element is gone where it is as far out again as the largest one."""
+    """Whether the slope along an element is 0 at the distance of the largest element."""
     reach = max(
         float(np.abs(np.asarray(point.inputs[i])).max(initial=0.0)) / float(np.abs(d).max()) for i, d in one.items()
     )
@@ -251,7 +251,7 @@ def _unmoved(point: Point, i: int, near: Any, edge: float) -> Any:
 
 
 def _is_singular(point: Point, i: int, outside: Any, edges: list[tuple[float, float]]) -> bool:
-    """Whether fprop changes much within the first millionths beside one of the edges."""
+    """Whether fprop changes much within the first millionths next to one of the edges."""
     for pair in edges:
         at_edge, beside = (_moved_to(point, i, outside, number) for number in pair)
         if at_edge is not None and beside is not None and np.any(np.abs(beside - at_edge) > STEEP * INSIDE):

@@ -110,7 +110,7 @@ class Point:
         return rows if same else None
 
     def _rows(self, outputs: list[Any]) -> list[Array | None]:
-        """The elements of each output; None for what is missing, is not finite, or has another form."""
+        """The elements of each output; None if it is missing, not finite, or of another structure."""
         rows = [None if output is None else self.of_this_form(flatten(output)) for output in outputs]
         known = [row for row in rows if row is not None]
         finite = iter(np.isfinite(np.array(known)).all(axis=1).tolist() if known else ())
@@ -170,7 +170,7 @@ class Point:
         ]
 
     def _of_others(self) -> float:
-        """How far an input of zeros may be moved: by 1, or as far as the others are from 0 where that is less."""
+        """The step scale for an input of zeros: min(1, typical size of the other inputs)."""
         sizes = [np.abs(x[x != 0]) for x in (np.asarray(self.inputs[i], dtype=np.float64) for i in self.active)]
         return min([1.0, *(float(np.median(size)) for size in sizes if size.size)])
 
@@ -217,7 +217,7 @@ def analytic_slope(gradients: list[Array | None], direction: Direction, active: 
 
 
 def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
-    """All elements up at once, which shows what is counted twice at ties; random per input; single coordinates."""
+    """Directions: all elements at once, which reveals double counting at ties; random per input; single elements."""
     chosen: list[Direction] = [
         {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
     ]

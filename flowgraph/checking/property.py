@@ -63,7 +63,7 @@ class Drawn:
 
     @property
     def value(self) -> Any:
-        """What the function gives for them."""
+        """The value of the function for the inputs."""
         return self.target.fprop(*self.target.inputs)
 
     def __repr__(self) -> str:

@@ -95,7 +95,7 @@ def property_test(
 
 
 def drawn(target: Target, say: Callable[[Report], Report]) -> Any:
-    """A strategy of cases of a target: its example with other values of what is differentiated."""
+    """A strategy for cases of a target: its example with other values of the differentiated inputs."""
     parts = [_values(x) if i in target.differentiated else st().just(x) for i, x in enumerate(target.inputs)]
     return st().tuples(*parts).map(lambda inputs: Drawn(replace(target, inputs=inputs), say))
 

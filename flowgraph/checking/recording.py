@@ -41,7 +41,7 @@ def recorded(name: str, bprop: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def digest(value: Value) -> str:
-    """Of arrays the shape, dtype and bytes, where -0.0 is 0.0; of everything else what it shows itself as."""
+    """A checksum: of arrays by shape, dtype and bytes, with -0.0 as 0.0; of other values by their repr."""
     found = hashlib.blake2b(digest_size=BYTES)
     _feed(found, value)
     return found.hexdigest()

@@ -24,7 +24,7 @@ MODES = (
 
 
 def alternatives(value: Value, words: list[str | int], rng: np.random.Generator) -> Iterator[Any]:
-    """Values that could stand where `value` stands; `words` are what the code may look for."""
+    """Other values for a setting; `words` are those that the code may compare with."""
     whole = [w for w in words if isinstance(w, int)]
     if isinstance(value, bool | np.bool_):
         yield not value
@@ -102,7 +102,7 @@ def _indices(value: Array, rng: np.random.Generator) -> Iterator[Array]:
 
 
 def _small_moves(value: Array, rng: np.random.Generator) -> Iterator[Array]:
-    """What keeps a permutation one, offsets sorted and indices in range, as drawing all of them anew seldom does."""
+    """Changes that keep permutations, sorted offsets and valid indices, which new random values rarely are."""
     flat = value.ravel()
     if flat.size < 2:
         return

@@ -1,4 +1,4 @@
-"""What the checker says, as data, as text and as HTML; and many reports as one."""
+"""Reports of the checker, as data, text and HTML; and several reports as one."""
 
 from __future__ import annotations
 
@@ -89,14 +89,20 @@ class Report:
         return self.verdict == "pass"
 
     def raise_for_failure(self) -> None:
-        """Raise GradientError with the report, unless nothing failed."""
+        """Raise an error with the report if the verdict is "fail", as a test does.
+
+        Raises
+        ------
+        GradientError
+            If the verdict is "fail".
+        """
         __tracebackhide__ = True  # pytest then shows the line of the test
         if self.verdict == "fail":
             raise GradientError(f"{self.headline}\n{self}")
 
     @property
     def headline(self) -> str:
-        """One line, as the summary of pytest shows it: what is wrong, of what, and where."""
+        """One line for the summary of pytest: the mistake, its target and its place."""
         if not self.failures:
             return f"{self.name}: {self.verdict}"
         first, more = self.failures[0], len(self.failures) - 1
@@ -169,7 +175,13 @@ class Report:
         return "<div>" + "\n".join(rows) + "</div>"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """The report, for JSON.
+
+        Returns
+        -------
+        dict
+            The fields by name, with `passed`; `failures` as a list of dicts.
+        """
         return {
             **{k: v for k, v in vars(self).items() if k != "failures"},
             "passed": self.passed,
@@ -178,7 +190,7 @@ class Report:
 
 
 def _described(examination: Examination) -> list[Failure]:
-    """What was found, made small and explained as far as time allows."""
+    """The failures, reduced and explained within the time that is left."""
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
@@ -286,7 +298,7 @@ def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
 
 
 def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
-    """The report with failures that were found beside it, first."""
+    """The report with further failures first."""
     found = distinct([*failures, *report.failures])
     return replace(report, failures=found, verdict="fail" if found else report.verdict)
 

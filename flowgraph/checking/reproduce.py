@@ -29,7 +29,7 @@ OWN_NAMES = (
 def reproducing_code(
     target: Target, point: Point, suspicion: Suspicion, child: int | None, index: tuple[int, ...] | None
 ) -> str:
-    """Inputs as literals, the call of bprop, and a central difference beside it."""
+    """Inputs as literals, the call of bprop, and a central difference for comparison."""
     names = _identifiers(target.names)
     if any(isinstance(x, np.ndarray) and x.size > MOST_ELEMENTS for x in point.inputs):
         return ""
@@ -52,7 +52,7 @@ def reproducing_code(
 
 
 def _numeric(target: Target, names: list[str], point: Point, child: int, index: tuple[int, ...]) -> list[str]:
-    """A central difference beside what bprop says."""
+    """A central difference for comparison with bprop."""
     x, step = names[child], _step(point, child, index)
     up, down = (_arguments(target, names, {x: f"{x} {sign} move"}) for sign in "+-")
     at = f"[{', '.join(map(str, index))}]" if index else ""

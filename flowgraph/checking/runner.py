@@ -88,7 +88,7 @@ class Runner:
 
     @property
     def draws(self) -> bool:
-        """Whether fprop has a random state, so that what it drew has to be kept for bprop."""
+        """Whether fprop uses a random state, so that its draws must be kept for bprop."""
         return bool(self._states) or self._global_state is not None
 
     def elapsed(self) -> float:
@@ -100,7 +100,7 @@ class Runner:
         return max(self.evaluations / self.budget, self.elapsed() / self.seconds)
 
     def in_time(self) -> None:
-        """Ends the examination at its deadline, which phases seldom reach that look at how much is used themselves."""
+        """End the examination at its deadline, a safeguard for phases that do not check the time themselves."""
         if self.elapsed() > self.deadline:
             raise OutOfTime
 
@@ -115,7 +115,7 @@ class Runner:
         return _call(self.target.fprop, *self._own(inputs))
 
     def batch(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
-        """The rows of `Batches.rows`; None where the target cannot, or writes into what it is given."""
+        """The rows of `Batches.rows`; None if the target cannot, or writes to its arguments."""
         if self.batches is None or self.shields or self.draws:
             return None
         found = self.batches.rows(inputs, stacks, known)
@@ -138,7 +138,7 @@ class Runner:
         return not (guarded or self._states or self._global_state is not None)
 
     def outputs(self, inputs: Inputs, stacks: dict[int, Array], count: int) -> list[Any]:
-        """What a plain fprop gives for each row of the stacks but the first; None where it raises, or no numbers."""
+        """The result of a plain fprop for each row of the stacks but the first; None if it raises or is no array."""
         function = self.target.fprop
         self.evaluations += count
         found: list[Any] = []
@@ -231,7 +231,7 @@ def _random_sources(target: Target) -> Iterator[Any]:
 
 
 def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
-    """Closure cells, defaults, globals that the code names, and what a dict, list or object among them holds."""
+    """Closure cells, defaults, globals named in the code, and the contents of dicts, lists and objects among them."""
     inner = getattr(function, "__func__", function)
     inner = getattr(inner, "func", inner)
     code = getattr(inner, "__code__", None)

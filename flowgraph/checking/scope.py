@@ -1,4 +1,4 @@
-"""What a check varies, how long it may take, and whether what bprop refuses beyond the example is a failure."""
+"""What a check varies, its time limit, and whether refusals of bprop beyond the example are failures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Words = str | Iterable[str] | None
 
 @dataclass(frozen=True)
 class Scope:
-    """What is varied, what is kept, and what is excused.
+    """The inputs that are varied, those that are fixed, and the rules for notes.
 
     `vary` and `fixed` hold words of KINDS and names of inputs; an empty `vary` is everything. `without` are the names
     of excuses that are not made for a mismatch, `explaining` the seconds for making a failure small.
@@ -116,7 +116,7 @@ class Asked:
         return Scope(chosen, _words(self.vary), _words(self.fixed), explaining=self.effort.explaining)
 
     def refuse(self, what: str, *options: str) -> None:
-        """Raise where an option was given that means nothing here: to ignore it would promise what is not done."""
+        """Refuse an option that has no meaning for this target, since ignoring it would suggest a check not made."""
         for option in options:
             if getattr(self, option) is not None:
                 raise UsageError(f"check: found {option}=, but {what}; leave it out")

@@ -33,7 +33,7 @@ class WithSettings:
 
 
 def with_settings(target: Target, keywords: Mapping[str, Any], defaults: bool = False) -> Target:
-    """The target with what is given by name as further inputs, which are settings; itself where there are none.
+    """The target with keyword arguments as further inputs, which are settings; itself if there are none.
 
     With `defaults` also the floats that fprop and bprop both have as a default. bprop is given what it takes, and
     returns no gradient for any of them.
@@ -130,7 +130,7 @@ def _same_range(one: float, other: float) -> bool:
 
 
 def fits(hint: object, value: Value) -> bool:
-    """Whether a setting is of an annotated type, as far as plain types tell: what is not understood allows anything."""
+    """Whether a setting has an annotated type; annotations that are not understood allow anything."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(fits(one, value) for one in arguments)

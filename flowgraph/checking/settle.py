@@ -46,7 +46,7 @@ EXCUSES: tuple[Excuse, ...] = (
 
 
 def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
-    """What comes of a suspicion; the excuses whose names are in `off` are not tried."""
+    """The result of confirming a mismatch; the excuses named in `off` are skipped."""
     if isinstance(suspicion, ValueMismatch):
         return _of_values(suspicion, rng, off)
     if suspicion.kind in ("nonfinite", "raised"):

@@ -30,7 +30,7 @@ def watched_point(
 
 
 def watched_answer(point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
-    """The answer to the first incoming gradient at a point, and whether bprop writes into what it is given."""
+    """The answer to the first incoming gradient at a point, and whether bprop writes to its arguments."""
     runner = point.runner
     if runner.shields:
         return ask_for(point, point.arriving(grad), grad)

@@ -132,7 +132,35 @@ class Target:
         valid: Callable[..., Any] | None = None,
         second: Callable[..., Any] | None = None,
     ) -> Target:
-        """A target of an fprop and a bprop, whose float inputs are differentiated."""
+        """A target made of an fprop and a bprop; its float inputs are differentiated.
+
+        Parameters
+        ----------
+        fprop : function
+            `fprop(*inputs)` returns an array, a number or a tuple of them.
+        bprop : function
+            `bprop(grad, output, *inputs)` returns one gradient per input, None for one that is not differentiated.
+        inputs : tuple
+            The arguments at which it is checked; arrays are copied.
+        names : sequence of str, optional
+            Names of the inputs; by default those of the parameters of `fprop`.
+        valid : function, optional
+            `valid(*inputs)` says whether inputs are allowed; the checker then tries no others.
+        second : function, optional
+            The bprop of bprop, `second(grads, gradients, grad, output, *inputs)`, checked too.
+
+        Returns
+        -------
+        Target
+            What `fg.check` works on.
+
+        Raises
+        ------
+        TypeError
+            If no input is a float or a float array.
+        ValueError
+            If there are not as many names as inputs.
+        """
         inputs = tuple(_owned(value) for value in inputs)
         differentiated = tuple(i for i, value in enumerate(inputs) if is_differentiable(value))
         if not differentiated:
@@ -163,7 +191,18 @@ class Target:
         )
 
     def keeps_shapes(self, inputs: Inputs) -> bool:
-        """Whether the inputs of fixed shape have it."""
+        """Whether the inputs whose shape is fixed have that shape.
+
+        Parameters
+        ----------
+        inputs : tuple
+            As many as the target has.
+
+        Returns
+        -------
+        bool
+            True if they do.
+        """
         return all(np.shape(inputs[i]) == np.shape(self.inputs[i]) for i in self.fixed_shapes)
 
 

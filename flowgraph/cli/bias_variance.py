@@ -13,7 +13,7 @@ from flowgraph.cli.options import settings_of, settings_options
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.experiment.trade_off import trade_off
 from flowgraph.saving.lock import held_folder
-from flowgraph.search.space import read_space
+from flowgraph.search.space_text import read_space
 
 
 @click.command("bias-variance")
@@ -66,6 +66,6 @@ def bias_variance(data: str, vary: str, training_sets: int, out: Path, **options
 
 
 def _by_factors(values: list[Any]) -> bool:
-    """Whether values lie so far apart that they are shown by their logarithms."""
+    """Whether the values span so many orders of magnitude that a logarithmic axis is used."""
     numbers = all(isinstance(value, int | float) and value > 0 for value in values)
     return numbers and max(values) >= 10 * min(values)

@@ -43,7 +43,7 @@ def load(where: str) -> ModuleType:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """The module of a file, under its full name where it lies in a package."""
+    """The module of a file, imported under its full name if it belongs to a package."""
     if not path.is_file():
         raise UsageError(f"found no file {str(path)!r}; give path/to/file.py:MyBox, or mymodule:MyBox")
     path = path.resolve()

@@ -75,7 +75,7 @@ class Commands(click.Group):
 
 
 def _line_of(error: BaseException) -> str | None:
-    """What an error is to the user of a command, None where its traceback says more."""
+    """The text of an error for a user of a command, None if the traceback should be shown."""
     if isinstance(error, FlowgraphError):
         return str(error)
     if isinstance(error, MemoryError):

@@ -79,7 +79,7 @@ def _print(result: Score, target: str, command: tuple[str, ...], as_json: bool, 
 
 @contextlib.contextmanager
 def _ended_by_sigterm_too() -> Iterator[None]:
-    """A request to end, as CI sends it, is taken like Ctrl-C, so that no test goes on alone."""
+    """Treat SIGTERM, which CI sends, like Ctrl-C, so that no child process is left running."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -153,6 +153,6 @@ def _title(mutant: Mutant) -> str:
 
 
 def _short(file: Path) -> Path:
-    """The path from the current directory, where it lies in it."""
+    """The path relative to the current directory, if it is inside."""
     here = Path.cwd().resolve()
     return file.relative_to(here) if file.is_relative_to(here) else file

@@ -114,6 +114,6 @@ def predictions(output: Array, classes: list[str], *, raw: bool = False) -> str:
 
 
 class _Lines(list[str]):
-    """What a writer of the module csv writes to, line by line."""
+    """A list of lines with the method `write` that csv.writer calls."""
 
     write = list[str].append

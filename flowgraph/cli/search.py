@@ -16,7 +16,7 @@ from flowgraph.errors import FlowgraphError
 from flowgraph.search.engine import PRUNERS, SAMPLERS
 from flowgraph.search.result import SearchResult
 from flowgraph.search.selection import select
-from flowgraph.search.space import read_space
+from flowgraph.search.space_text import read_space
 from flowgraph.starting import INTERRUPTED
 from flowgraph.training.progress import progress_callback
 

@@ -77,11 +77,35 @@ class Examples:
         return total.hexdigest()
 
     def take(self, rows: object, name: str | None = None) -> Examples:
-        """Some of the examples, by their rows."""
+        """Some of the examples.
+
+        Parameters
+        ----------
+        rows : array_like of int or bool, or slice
+            Which rows of x and y.
+        name : str, optional
+            Name of the result, for errors; by default that of these examples.
+
+        Returns
+        -------
+        flowgraph.data.Examples
+            The chosen rows, with the same columns and classes.
+        """
         return Examples(self.x[rows], self.y[rows], self.columns, self.classes, name or self.name)
 
     def check_outputs(self, outputs: int) -> None:
-        """Refuse a network with another number of outputs than there are classes, and classes without an example."""
+        """Check that a network fits the classes.
+
+        Parameters
+        ----------
+        outputs : int
+            Number of outputs of the network.
+
+        Raises
+        ------
+        DataError
+            If there are not as many outputs as classes, or a class has no example.
+        """
         if self.classes and outputs != len(self.classes):
             raise DataError(
                 f"{self.name}: found {len(self.classes)} classes ({_some(self.classes)}), but the network has "

@@ -77,7 +77,7 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
 
 
 def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -> Examples:
-    """The rows of a text file with a line of column names: `target` is what is to be predicted, the rest are inputs.
+    """The rows of a CSV file with a header; `target` is the column to predict, all others are inputs.
 
     Commas, semicolons or tabs, whichever the first line has most of.
 
@@ -129,7 +129,7 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
 
 
 def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
-    """The numbers of these columns of a CSV file, in this order; other columns may stand beside them.
+    """The numbers of these columns of a CSV file, in this order; the file may have other columns.
 
     Parameters
     ----------

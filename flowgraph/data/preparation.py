@@ -66,7 +66,7 @@ class Preparation:
     def fit(
         cls, table: Table, names: Sequence[str], *, rows: Sequence[int], one_hot: bool = False, impute: str = "none"
     ) -> Preparation:
-        """For these columns of a table; what stands for missing values is taken of the training rows alone.
+        """The preparation of these columns of a table; values for imputation come from the training rows only.
 
         A number or date is filled in by the mean or median, a word by the most frequent one.
         """
@@ -116,7 +116,7 @@ def _column(record: object) -> Column:
     listed = isinstance(words, list) and all(isinstance(word, str) for word in words)
     right = (str, type(None)) if kind == "text" else (int, float, type(None))
     if not isinstance(name, str) or kind not in kinds or not listed or not isinstance(fill, right):
-        raise ValueError(f"found the column {name!r} of the preparation, which is none")
+        raise ValueError(f"found the column {name!r} of the preparation with a wrong kind, words or fill")
     return Column(name, kind, tuple(words), fill)
 
 
@@ -124,7 +124,10 @@ def without_missing(table: Table, names: Sequence[str]) -> Table:
     """The rows of a table in which none of these columns lacks a value."""
     kept = [row for row in range(len(table)) if all(table.column(name)[row] is not None for name in names)]
     if not kept:
-        raise DataError(f"{table.name}: found a missing value in every one of {len(table)} rows, so that none is left")
+        raise DataError(
+            f"{table.name}: found a missing value in every one of {len(table)} rows, so that none is left; impute "
+            f"them, or drop columns"
+        )
     return table if len(kept) == len(table) else table.take(kept)
 
 
@@ -135,7 +138,10 @@ def _fits(cell: object) -> bool:
 def _fill(training: Table, name: str, kind: str, impute: str) -> float | str:
     cells = [cell for cell in training.column(name) if cell is not None]
     if not cells:
-        raise DataError(f"{training.name}: found no value of the column {name!r} in the training rows, to impute it by")
+        raise DataError(
+            f"{training.name}: found no value in the column {name!r} of the training rows, from which to impute; "
+            f"drop the column"
+        )
     if kind == "text":
         counts = Counter(map(str, cells))
         return min(counts, key=lambda word: (-counts[word], word))

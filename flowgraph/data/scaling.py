@@ -37,7 +37,18 @@ class Standardiser:
 
     @classmethod
     def of(cls, x: object) -> Standardiser:
-        """By the mean and the standard deviation of these inputs."""
+        """The standardisation by the mean and standard deviation of these inputs.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, d)
+            Inputs, one example per row.
+
+        Returns
+        -------
+        Standardiser
+            A column of equal values is only centred.
+        """
         x = np.asarray(x)
         scale = x.std(axis=0)
         # a column of equal numbers has a standard deviation of rounding errors, 1e-16 of their size, in place of 0
@@ -48,5 +59,16 @@ class Standardiser:
         return (x - self.mean) / self.scale
 
     def examples(self, examples: Examples) -> Examples:
-        """The examples with standardised inputs."""
+        """Examples with standardised inputs.
+
+        Parameters
+        ----------
+        examples : Examples
+            The examples.
+
+        Returns
+        -------
+        flowgraph.data.Examples
+            With x replaced by (x − mean) / scale.
+        """
         return Examples(self(examples.x), examples.y, examples.columns, examples.classes, examples.name)

@@ -40,13 +40,32 @@ class Split:
     test: TestSet
 
     def standardised(self) -> tuple[Split, Standardiser]:
-        """All three with inputs standardised by the training examples, and what does it."""
+        """The same split with inputs standardised by the mean and standard deviation of the training examples.
+
+        Returns
+        -------
+        split : Split
+            All three parts, standardised.
+        standardiser : Standardiser
+            The mean and scale, for new inputs.
+        """
         standardiser = Standardiser.of(self.train.x)
         train, valid = standardiser.examples(self.train), standardiser.examples(self.valid)
         return Split(train, valid, self.test.transformed(standardiser.examples)), standardiser
 
     def recorded(self, path: str | os.PathLike[str]) -> Split:
-        """The same split, with a file that keeps whether its test set was opened."""
+        """The same split with a file that records whether the test set was opened.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        Split
+            Its test set can be opened once, in this process or another.
+        """
         return replace(self, test=self.test.recorded(path))
 
     def __repr__(self) -> str:

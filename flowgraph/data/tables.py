@@ -43,7 +43,7 @@ class Table:
         return Table(self.name, cells, [self.places[row] for row in rows])
 
     def kind(self, name: str) -> str:
-        """What the cells of a column are: "number", "date" or "text"."""
+        """The kind of the cells of a column: "number", "date" or "text"."""
         cells = [cell for cell in self.column(name) if cell is not None]
         for kind, convert in CONVERSIONS.items():
             if all(convert(cell) is not None for cell in cells):
@@ -51,14 +51,14 @@ class Table:
         return "text"
 
     def refuse(self, row: int, column: str, needed: str) -> DataError:
-        """The error for a cell: where it stands, what it is, what is needed."""
+        """The error for a cell: its row and column, its text, and what is needed."""
         cell = self.column(column)[row]
         found = "no value" if cell is None else repr(cell)
         return DataError(f"{self.name}: {self.places[row]}, column {column!r}: found {found}, needs {needed}")
 
 
 def number(cell: Any) -> float | None:
-    """A finite number, or None; truth values are 0 and 1."""
+    """A finite number, or None; booleans are 0 and 1."""
     try:
         found = float(cell)
     except (TypeError, ValueError):
@@ -67,7 +67,7 @@ def number(cell: Any) -> float | None:
 
 
 def days(cell: object) -> float | None:
-    """The days from the beginning of 1970 to a date or time, None for what is neither; times of no zone are UTC."""
+    """The days from the beginning of 1970 to a date or time, None for anything else; times without a zone are UTC."""
     if isinstance(cell, str):
         try:
             cell = datetime.fromisoformat(cell)

@@ -22,7 +22,7 @@ class Look(NamedTuple):
 
 
 class TestSet:
-    """Examples that `open()` gives once: what is chosen after a look at them is chosen by them.
+    """Examples that `open()` gives once, so that no choice of a model can depend on them.
 
     It shows nothing but its size before. A second `open` is refused and says where the first was, in copies and
     standardised versions too; with `record`, the path of a file, in other processes as well. The same `model`, a text
@@ -59,12 +59,28 @@ class TestSet:
 
     @property
     def opened(self) -> str | None:
-        """Where it was opened, None if it was not."""
+        """The line of code that opened it; None if it was not opened."""
         look = self._look()
         return look.where if look else None
 
     def open(self, model: str | None = None) -> Examples:
-        """The examples, the first time; for the same model again."""
+        """The examples: once, and again only for the same model.
+
+        Parameters
+        ----------
+        model : str, optional
+            What identifies the model that is tested, such as a checksum.
+
+        Returns
+        -------
+        flowgraph.data.Examples
+            The test examples.
+
+        Raises
+        ------
+        TestSetError
+            If it was opened before, by another model or without one.
+        """
         here = Look(str(users_line()), model)
         look = self._look() or self._keep(here)
         if look is not here and (model is None or look.model != model):
@@ -76,11 +92,33 @@ class TestSet:
         return self._examples
 
     def recorded(self, path: str | os.PathLike[str]) -> TestSet:
-        """The same test set, with the file that keeps whether it was opened."""
+        """The same test set with a file that records whether it was opened.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        TestSet
+            A test set that also counts openings in other processes.
+        """
         return self._twin(self._examples, Path(path))
 
     def transformed(self, function: Callable[[Examples], Examples]) -> TestSet:
-        """The same examples in another form; opening one of both opens the other."""
+        """The test set with its examples transformed; opening one of the two counts for both.
+
+        Parameters
+        ----------
+        function : function
+            Takes Examples and returns Examples.
+
+        Returns
+        -------
+        TestSet
+            The transformed test set.
+        """
         return self._twin(function(self._examples), self._record)
 
     def _twin(self, examples: Examples, record: Path | None) -> TestSet:

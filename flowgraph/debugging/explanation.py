@@ -17,7 +17,7 @@ SHOWN = 14
 
 @dataclass(frozen=True)
 class Element:
-    """One number on the way: an element of the value of a box (fprop), or of the gradient of one (bprop)."""
+    """One number on the path: an element of the value of a box (fprop) or of its gradient (bprop)."""
 
     box: Box
     name: str
@@ -42,7 +42,7 @@ class Element:
 
 @dataclass(frozen=True)
 class NanExplanation:
-    """The first bad element, an infinity before the NaN that comes of it.
+    """The first non-finite element: an infinity, if the NaN was computed from one.
 
     `box` made it in its `phase`, "fprop" or "bprop"; `index` is its place in the value of the box or, in bprop, in the
     gradient of `child`. `chain` are the elements that fed it, itself, and those that it made bad, in the order in which

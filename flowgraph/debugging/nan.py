@@ -101,7 +101,7 @@ class Search:
         return None
 
     def explain(self, start: Bad, note: str) -> NanExplanation:
-        """Go back from a bad number to the first one, and tell the way."""
+        """Follow a non-finite number back to the first one, and record the path."""
         trail = [start]
         before, maker = self._before(start)
         while before is not None:
@@ -155,7 +155,7 @@ class Search:
         return None, None
 
     def _read(self, slot: int, place: Place | None) -> list[Element]:
-        """What the box read for an element: one element of each child, or all where it is more than one."""
+        """The elements from which a box computed an element: one of each child, or all where it reads more than one."""
         slots = [self.graph.slots[child] for child in self.graph.boxes[slot].children]
         if place is None:
             return [self._element("fprop", child, None) for child in slots]
@@ -163,7 +163,7 @@ class Search:
         return [self._element("fprop", slots[position], there) for position, there in found]
 
     def _fed(self, slot: int, place: Place) -> list[Element]:
-        """The elements that fed an element, and those that fed them, as far as they are single elements."""
+        """The elements from which an element was computed, recursively while each is a single element."""
         known: dict[tuple[int, Place | None], Element] = {}
         queue: list[tuple[int, Place | None]] = [(slot, place)]
         while queue and len(known) < MOST_FED:
@@ -176,7 +176,7 @@ class Search:
         return [one for _, one in sorted(known.items(), key=lambda item: item[0][0])]
 
     def _read_in_bprop(self, step: Step, bad: Bad) -> tuple[list[Element], list[Element], bool]:
-        """What a bprop read: the values of the children; with it the own value and the gradient, and if that is 0."""
+        """The inputs of a bprop: values of the children, its own value, the incoming gradient and whether that is 0."""
         place = self._place_of(step, bad)
         read = self._read(step.slot, place)
         own = [self._element("fprop", step.slot, place), self._element("bprop", step.slot, place)]

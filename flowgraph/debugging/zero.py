@@ -68,7 +68,7 @@ def _causes(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box,
 def _losses(
     graph: Graph, steps: Sequence[Step], values: Sequence[Any], grads: Sequence[Any], slot: int, whole: bool
 ) -> tuple[list[Cause], list[Cause]]:
-    """Where all of a gradient is lost, and where a part; from the box upwards, as far as nothing but zeros arrives."""
+    """Where all or part of a gradient is lost, going up from the box while only zeros arrive."""
     losses: list[Cause] = []
     partial: list[Cause] = []
     starved = {slot}
@@ -111,7 +111,7 @@ def _cut(graph: Graph, parent: Box, label: str, child: Box) -> Cause:
     below = f"{type(child).__name__} {graph.names[child]!r}"
     dtype = parent.outputs[0].dtype
     if isinstance(parent, Cast):
-        kind, text = "integer cast", f"{below} becomes {dtype} here, and no gradient passes integers or truth values"
+        kind, text = "integer cast", f"{below} becomes {dtype} here, and no gradient passes integers or booleans"
     elif dtype.kind not in "fc":
         kind, text = "no gradient passes", f"its value has dtype {dtype}, which depends on {below} in jumps"
     else:

@@ -1,4 +1,4 @@
-"""What the demo can be told, and what came out of it."""
+"""The settings of the demo, and its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flowgraph.training import Epoch, History
 
 @dataclass(frozen=True)
 class Settings:
-    """What the demo can be told; the seed fixes the split, the first weights and the order of the examples."""
+    """The settings of the demo; the seed fixes the split, the initial weights and the order of the examples."""
 
     seed: int = 0
     epochs: int = 40

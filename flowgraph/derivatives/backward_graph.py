@@ -125,7 +125,7 @@ def sent_back(
     outputs: Sequence[Box], wrt: Box | Iterable[Box], grads: Sequence[Value], fallback: Fallback | None, unused: str,
     units: bool = False,
 ) -> list[Box]:  # fmt: skip
-    """The gradients of `gradients`; `units` says that the `grads` stand for unit arrays, of 0 and 1.
+    """The gradients of `gradients`; `units` says that `grads` are one-hot arrays.
 
     An output element to which a unit array sends 0 is not taken, so that 0 times a derivative that is infinite or NaN
     there is 0.
@@ -154,7 +154,7 @@ def _sweep_boxes(
     differences: bool, units: bool, graph: Topology, steps: Sequence[Step], values: Sequence[Any],
     seeds: Sequence[Any], wrt: Sequence[Box],
 ) -> list[Any]:  # fmt: skip
-    """The gradients of all boxes, as boxes: what they will hold is not known, so branches not taken are masked."""
+    """The gradients of all boxes, as boxes; branches of np.where are always masked, as values are not known."""
     grads = list(seeds)
     built = [on_boxes(step, differences) for step in steps]
     if units and not are_finite(graph):

@@ -74,7 +74,7 @@ class BpropOf(Box):
         return [spec for spec, there in zip(self.box.outputs, self.present, strict=True) if there]
 
     def refusal(self) -> NotDifferentiableError:
-        """Who cannot be differentiated twice, and the way out."""
+        """The error for a box that cannot be differentiated twice, with the way out."""
         box = self.box
         _, line = inspect.getsourcelines(type(box).bprop) if _has_source(type(box)) else ("", 0)
         where = f"{inspect.getsourcefile(type(box))}:{line}" if line else type(box).__qualname__
@@ -101,7 +101,7 @@ class BpropOf(Box):
         return (grads if len(self.present) > 1 else grads[0]), arrays[count], arrays[count + 1 :]
 
     def _call(self, grads: Value, value: Value, children: Sequence[Any]) -> list[Any]:
-        """The wanted gradients, from copies, since a bprop may write to what it is given."""
+        """The wanted gradients, computed from copies, since a bprop may write to its arguments."""
         children = [np.array(child)[()] for child in children]
         if self.stateful:
             value = self.box.fprop(*children)
@@ -219,7 +219,7 @@ def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence
 
 
 def _split(box: Box, arrays: Sequence[Any]) -> tuple[list[Any], Any, Any, Sequence[Any]]:
-    """The directions, then what the bprop reads."""
+    """The directions, then the inputs of the bprop."""
     given = iter(arrays)
     directions = [next(given) if present else None for present in box.present]
     grads, value, children = box.bprop_box._read(list(given))

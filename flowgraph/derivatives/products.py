@@ -86,7 +86,7 @@ def jvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: 
 def pushed(
     output: Box, boxes: list[Box], directions: list[Value], fallback: Fallback | None, units: bool = False
 ) -> Box:
-    """The slope of `jvp`; `units` says that the directions stand for unit arrays."""
+    """The directional derivative of `jvp`; `units` says that the directions are one-hot arrays."""
     arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
     sent = gradient(output, boxes, arriving, fallback=fallback)
     (slope,) = sent_back(sent, [arriving], directions, fallback, "zeros", units)

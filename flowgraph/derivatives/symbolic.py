@@ -109,7 +109,7 @@ def _numbers(step: Step, seed: Seed, arrays: Sequence[Any], between: Sequence[An
 
 
 def _leaves(box: Box, there: tuple[bool, ...]) -> list[Any]:
-    """What a bprop is called with, as boxes: the gradient, the value, the children.
+    """The arguments of a bprop as boxes: the gradient, the value, the children.
 
     Of several outputs, there is a gradient for each of those that have one.
     """
@@ -125,7 +125,7 @@ def _leaves(box: Box, there: tuple[bool, ...]) -> list[Any]:
 
 
 def _evaluate(part: Value, known: Mapping[Any, Any]) -> Any:
-    """The array that a box stands for, None where it reads a leaf that is not known."""
+    """The value of a box, None if it depends on a leaf without one."""
     if not isinstance(part, Box):
         return np.asarray(part)
     boxes = topological_order([part])

@@ -93,7 +93,18 @@ class Experiment:
         return self.examples.classes
 
     def trainer(self, *, validated: bool = True) -> Trainer:
-        """A trainer at its start; one that is not validated trains to the end."""
+        """A trainer at the start of training.
+
+        Parameters
+        ----------
+        validated : bool, default True
+            Whether it gets the validation examples; without them there is no early stopping.
+
+        Returns
+        -------
+        Trainer
+            The trainer.
+        """
         settings = self.settings
         return Trainer(
             self.problem,

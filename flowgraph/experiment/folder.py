@@ -52,11 +52,35 @@ class RunFolder:
         self.lock = self.path / LOCK
 
     def held(self, on_wait: Callable[[str], Any] | None = None) -> AbstractContextManager[None]:
-        """Write into the folder alone: another process that does is an error, or waited for with `on_wait`."""
+        """A context in which no other process may write into the folder.
+
+        Parameters
+        ----------
+        on_wait : function, optional
+            Called with a message while another process writes; without it that is an error.
+
+        Returns
+        -------
+        context manager
+            It holds the lock of the folder.
+        """
         return held_folder(self.path, on_wait)
 
     def start(self, settings: TrainSettings, fingerprint: str) -> None:
-        """Make the folder and write down the settings; a folder in which something was trained is refused."""
+        """Make the folder and write the settings.
+
+        Parameters
+        ----------
+        settings : TrainSettings
+            The settings of the run.
+        fingerprint : str
+            A checksum of the data.
+
+        Raises
+        ------
+        UsageError
+            If the folder has a trained model or a checkpoint.
+        """
         if self.checkpoint.exists() or self.model.exists():
             raise UsageError(
                 f"{self.path}: found a run in it; --resume goes on with it, or choose another folder with -o"
@@ -65,11 +89,39 @@ class RunFolder:
         self.write_config(settings, fingerprint)
 
     def write_config(self, settings: TrainSettings, fingerprint: str) -> Path:
-        """The settings of the run, and the fingerprint of its data."""
+        """Write the settings and the fingerprint of the data into config.json.
+
+        Parameters
+        ----------
+        settings : TrainSettings
+            The settings of the run.
+        fingerprint : str
+            A checksum of the data.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         return self.write_json(self.config, {"format": FORMAT, "settings": settings.as_dict(), "data": fingerprint})
 
     def read(self) -> tuple[TrainSettings, str]:
-        """The settings of the run in this folder, and the fingerprint of its data."""
+        """Read config.json.
+
+        Returns
+        -------
+        settings : TrainSettings
+            The settings of the run.
+        fingerprint : str
+            The checksum of its data.
+
+        Raises
+        ------
+        UsageError
+            If the folder has no config.json.
+        SavedFileError
+            If the file is damaged or of another format.
+        """
         if not self.config.exists():
             raise UsageError(f"{self.path}: found no config.json, so there is no run to resume; train without --resume")
         try:
@@ -98,24 +150,57 @@ class RunFolder:
                 remove_leftovers(path)
 
     def read_result(self) -> dict[str, Any]:
-        """What result.json keeps, of a run that has come to an end once."""
+        """Read result.json, which a run writes when it has finished once.
+
+        Returns
+        -------
+        dict
+            The record, with "columns" and "classes" as lists of str.
+
+        Raises
+        ------
+        UsageError
+            If the folder has no result.json.
+        SavedFileError
+            If the file is damaged.
+        """
         try:
             record = json.loads(self.result.read_text(encoding="utf-8"))
-            for name in ("columns", "classes"):
-                if not isinstance(record[name], list) or not all(isinstance(word, str) for word in record[name]):
-                    raise TypeError(f"{name} are no list of texts")
-            return dict(record)
+            lists = {name: record[name] for name in ("columns", "classes")}
         except FileNotFoundError:
             raise UsageError(
                 f"{self.path}: found no result.json, so no network was trained here; flowgraph train makes one"
             ) from None
         except MALFORMED as error:
             raise SavedFileError(f"{self.result}: no result of a run ({excerpt(error)})") from None
+        for name, words in lists.items():
+            if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+                raise SavedFileError(f"{self.result}: no result of a run ({name} are no list of texts)")
+        return dict(record)
 
     def write_json(self, path: Path, record: Mapping[str, Any]) -> Path:
-        """A record in JSON that a person reads too."""
+        """Write a record as indented JSON.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        record : mapping
+            Values that JSON has.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         return replace_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
 
     def model_checksum(self) -> str:
-        """What tells the saved model apart."""
+        """The SHA-256 checksum of the saved model.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
         return hashlib.sha256(self.model.read_bytes()).hexdigest()

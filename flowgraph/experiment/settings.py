@@ -38,7 +38,7 @@ TYPES: Mapping[str, tuple[type[Any], ...]] = {
 @strict_settings
 @dataclass(frozen=True)
 class TrainSettings:
-    """What fixes a training: with the same settings and data it ends with the same bits.
+    """The settings that determine a training: same settings and data give bitwise the same results.
 
     Parameters
     ----------
@@ -164,11 +164,27 @@ class TrainSettings:
 
     @property
     def early_stopping(self) -> EarlyStopping:
-        """When to stop, and what the best epoch is."""
+        """The early stopping that the settings ask for."""
         return EarlyStopping(self.patience, cast(Watched, self.watch))
 
     def with_values(self, values: Mapping[str, Any]) -> TrainSettings:
-        """The same settings but these; a name that is none of them is refused."""
+        """A copy with other values for some settings.
+
+        Parameters
+        ----------
+        values : mapping of str to object
+            New values by name.
+
+        Returns
+        -------
+        TrainSettings
+            The copy.
+
+        Raises
+        ------
+        UsageError
+            If a name is no setting, or a value is not allowed.
+        """
         known = [field.name for field in fields(self)]
         for name in values:
             if name not in known:
@@ -176,12 +192,34 @@ class TrainSettings:
         return replace(self, **values)
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The settings for JSON.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
         return asdict(self) | {"hidden": list(self.hidden)}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainSettings:
-        """Of what `as_dict` gave; what an older flowgraph did not know has its usual value."""
+        """The settings of a record that `as_dict` made.
+
+        Parameters
+        ----------
+        record : mapping
+            Values by name; settings that an older flowgraph did not have get their defaults.
+
+        Returns
+        -------
+        TrainSettings
+            The settings.
+
+        Raises
+        ------
+        UsageError
+            If the record has no "source" or an unknown name.
+        """
         if not isinstance(record, dict) or "source" not in record:
             raise UsageError("settings: found no source, needs the file or set to learn from")
         return cls("").with_values(record)

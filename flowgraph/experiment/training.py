@@ -67,7 +67,18 @@ class Outcome:
         return f"<div><p><b>{text(repr(self).strip('<>'))}</b></p>{self.history._repr_html_()}</div>"
 
     def words(self, error: float | None) -> str:
-        """An error as one reads it."""
+        """An error rate or a squared error as text.
+
+        Parameters
+        ----------
+        error : float or None
+            The error.
+
+        Returns
+        -------
+        str
+            A percentage for classes, else four digits; "none" for None.
+        """
         return "none" if error is None else f"{error:.2%}" if self.classes else f"{error:.4g}"
 
 
@@ -116,7 +127,7 @@ def train(
 def resume_training(
     folder: str | PathLike[str], *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0
 ) -> Outcome:
-    """Go on with the run in a folder, to more epochs if they are given, to the bits it would have had uninterrupted.
+    """Continue the run in a folder, optionally to more epochs, with bitwise the results of an uninterrupted run.
 
     Parameters
     ----------
@@ -158,7 +169,7 @@ def begin(
 
 
 def go_on(run: RunFolder, *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0) -> Outcome:
-    """Go on with the run in a folder that is held."""
+    """Continue the run in a folder whose lock is held."""
     settings, fingerprint = run.read()
     run.remove_leftovers()
     if epochs is not None:

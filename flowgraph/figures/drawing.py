@@ -41,7 +41,23 @@ class Figure:
         self._draw, self.data, self._size = draw, data, size
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .svg, .png or .pdf and return its path."""
+        """Write the figure into a file.
+
+        Parameters
+        ----------
+        path : str or path
+            A .svg, .png or .pdf file.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is none of these.
+        """
         target = Path(path)
         check_suffix(target)
         return replace_file(target, self._bytes(target.suffix))

@@ -1,4 +1,4 @@
-"""What a function is called with: the names of its arguments, and those that are differentiated."""
+"""The arguments of a call: their names, and which of them are differentiated."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def read_argnums(f: Callable[..., Any], argnums: object, args: Sequence[Any]) ->
 
 
 def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence[Any]) -> None:
-    """Refuse to differentiate by what is no array of real or complex numbers."""
+    """Check that every differentiated argument consists of arrays of real or complex numbers."""
     if all(_is_differentiable(args[place]) for place in places):
         return
     names = argument_names(f, len(args))
@@ -93,7 +93,10 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
                     f"values have a gradient; give floats, {path}.astype(float) or {path}=1.0, or other argnums"
                 )
         if not found:
-            raise UsageError(f"{name_of(f)}: found no array in {names[place]}, which is differentiated")
+            raise UsageError(
+                f"{name_of(f)}: found no array in {names[place]}, which is differentiated; needs arrays or floats "
+                f"in it, or other argnums"
+            )
 
 
 def _is_differentiable(value: Value) -> bool:

@@ -33,7 +33,7 @@ _UNCHANGING = frozenset({int, str, bool, type(None), bytes, type(...), range})
 
 
 class Call(NamedTuple):
-    """What a derivative is called with: arrays, and the containers and other arguments around them.
+    """The arguments of a derivative: arrays, and the containers and other arguments around them.
 
     Calls of one `kind` differ in the numbers of their arrays alone, and in arguments that the function never looks at.
     """
@@ -48,7 +48,7 @@ class Call(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """What a call of a function on boxes came to: all but the boxes themselves, and these; what was asked and said."""
+    """The result of a call of a function on boxes, without the boxes; the values that its control flow read."""
 
     frame: tuple[Any, ...]
     roots: list[Box]
@@ -81,7 +81,7 @@ class Derived:
         self._unread = self._programs.unread(f)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        """What the transform gives for the function at these arguments, by a program kept from a call like this one."""
+        """The derivative at these arguments, by a cached program of an earlier call if one fits."""
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []
@@ -101,7 +101,7 @@ class Derived:
         return program.runs(arrays, values)
 
     def __reduce__(self) -> Any:
-        """Pickled and copied without what it remembers."""
+        """Pickled and copied without its cache."""
         cache = self._memory is not None
         return Derived, (self._f, self._argnums, self._transform, self._vector, self._fallback, self._seed, cache)
 
@@ -115,7 +115,7 @@ class Derived:
         return kind, inner, tuple(read), keywords
 
     def _anew(self, call: Call) -> Any:
-        """Call the function on boxes, and run the graph that they stand for."""
+        """Call the function on boxes, and run the resulting graph."""
         memory = self._memory
         before = None if memory is None else memory.begin(call.others)
         leaves = self._leaves(call)
@@ -141,7 +141,7 @@ class Derived:
         return result
 
     def _ending(self, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box]) -> Ending:
-        """What a call came to: the containers, what was asked on the way."""
+        """The result of a call: its containers, and the values that control flow read."""
         asked, kinds, said = zip(*trace.answers, strict=True) if trace.answers else ((), (), ())
         roots: list[Any] = []
         wanted: list[Any] = []
@@ -205,7 +205,7 @@ class Derived:
         return self._transform(subject)
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
-        """What the function makes of boxes, and by which of them it is differentiated."""
+        """The result of the function on boxes, and the boxes to differentiate by."""
         vector = None
         if self._vector:
             if not args:
@@ -219,7 +219,7 @@ class Derived:
         return Subject(self._f, output, by, vector, self._fallback)
 
     def _called(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-        """What the function makes of boxes."""
+        """The result of the function on boxes."""
         try:
             return self._f(*args, **keywords)
         except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
@@ -261,7 +261,7 @@ def _native(leaf: Value) -> Any:
 
 
 def _own_box(leaf: Value) -> Any:
-    """A box of one's own, so that the derivative is by this argument and not by all that reads the same box."""
+    """A separate box for an argument, so that only its own uses are differentiated."""
     return np.positive(leaf) if isinstance(leaf, Box) else Constant(leaf)
 
 

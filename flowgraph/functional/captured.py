@@ -36,7 +36,7 @@ class Captured(Constant, abstract=True):
 
     @property
     def value(self) -> Array:  # type: ignore[override]
-        """The value in this call; it is the whole of what is to stay the same where a derivation asks for it."""
+        """The value in this call; reading it makes the trace depend on all of it."""
         held = self.held
         conditions = self.__dict__["conditions"]
         if conditions is not None:
@@ -48,7 +48,10 @@ class Captured(Constant, abstract=True):
         """The value in this call."""
         held: Array | None = self.__dict__["held"]
         if held is None:
-            raise UsageError(f"{self.title}: its value belongs to a call of the traced function, which is over")
+            raise UsageError(
+                f"{self.title}: its value belongs to a call of the traced function that has ended; return what is "
+                f"needed from the function"
+            )
         return held
 
     def holds(self, predicate: Callable[[Array], bool]) -> bool:
@@ -82,7 +85,7 @@ class _Equals:
 
 
 def twin_of(source: Box, value: Array) -> Captured:
-    """A constant or a parameter as a constant for a derivation, which keeps what is asked of its value."""
+    """A constant or parameter as a constant of the trace, which records what is read of its value."""
     state = {name: getattr(source, name) for name in ("children", "name", "scope", "built_at", "outputs")}
     return Captured._of_state(state, shape=source.shape, dtype=source.dtype, held=value, conditions=[])
 
@@ -95,13 +98,13 @@ def refuse_changed(f: Any, lent: Sequence[tuple[Array, bytes]]) -> None:
     for array, some in lent:
         if _some_of(array) != some:
             raise UsageError(
-                f"{name_of(f)}: found an array of shape {shape_text(array.shape)} that it reads and then changes in "
-                f"place; change a copy, or before the call"
+                f"{name_of(f)}: found an array of shape {shape_text(array.shape)} that it reads and later changes in "
+                f"place; change a copy of it, or change it before the call"
             )
 
 
 def held_of(value: Value, dtype: DTypeLike | None) -> Array:
-    """What a constant of one call holds of a value: a copy, or a large array that the trace lends as it is."""
+    """The value that a constant of the trace keeps: a copy, or a large array itself."""
     if type(value) is np.ndarray and value.nbytes > LARGE and dtype in (None, value.dtype):
         return _held_of_large(value)
     return frozen_copy(value, dtype)

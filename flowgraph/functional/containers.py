@@ -21,7 +21,7 @@ _PLAIN = frozenset(_BRACKETS)
 
 
 def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -> Hashable:
-    """Append the arrays, numbers and boxes of a value to `leaves`; return what is left, its structure.
+    """Append the arrays, numbers and boxes of a value to `leaves`; return the structure of the containers.
 
     What is neither array nor container is appended to `statics`, where that is wanted.
     """

@@ -73,7 +73,7 @@ _NO_NUMBER = "has no number in a function that is differentiated"
 
 
 class Leaf(NamedTuple):
-    """An array, or what is none, in the arguments or the result: how one writes it, and its axis of examples."""
+    """A leaf of the arguments or of the result: its path as text, and its mapped axis."""
 
     path: str
     value: Any
@@ -95,7 +95,7 @@ class Mapped(Derived):
         self._who = f"vmap of {name_of(f)}"
 
     def __reduce__(self) -> Any:
-        """Pickled and copied without what it remembers."""
+        """Pickled and copied without its cache."""
         return Mapped, (self._f, self._in_axes, self._out_axes, self._cache)
 
     def __repr__(self) -> str:
@@ -131,7 +131,7 @@ class Mapped(Derived):
         return [leaf for name, one, axis in given for leaf in self._spread("in_axes", name, one, axis)]
 
     def _spread(self, setting: str, path: str, one: Value, axes: Any) -> Iterator[Leaf]:
-        """The leaves of a container with the axes of another, in which a number or None stands for all of a part."""
+        """The leaves of a container paired with axes; an int or None in the axes applies to a whole subtree."""
         if axes is None or (isinstance(axes, int | np.integer) and not isinstance(axes, bool)):
             yield from (Leaf(where, leaf, axes) for where, leaf in paths(one, path))
             return
@@ -228,7 +228,7 @@ def _kind_of(one: Value) -> str:
 
 
 def _with_arrays(result: Value) -> Any:
-    """A result whose whole numbers and truth values are arrays, as those of jax.vmap."""
+    """A result whose whole numbers and booleans are arrays, as those of jax.vmap."""
     leaves: list[Any] = []
     structure = flatten(result, leaves)
     whole: list[Any] = []

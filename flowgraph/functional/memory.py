@@ -33,7 +33,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 8, 1024
 
 
 class Binding:
-    """One call as it went: its program, what it took from elsewhere, what its control flow was told.
+    """A cached call: its program, the captured values, and the answers that control flow read.
 
     It is `settled` once a second call has taken the same. A call that took something else, though nothing outside had
     changed, draws from a source that is not seen: such a function is called each time.
@@ -62,7 +62,7 @@ class Binding:
             self.volatile, self._values = True, []
 
     def values(self, seed: Seed) -> Sequence[Any]:
-        """What a call would take from elsewhere now."""
+        """The values that a call would capture now."""
         if not self._draws and not self._parameters:
             return self._values
         values = self._values.copy()
@@ -75,7 +75,7 @@ class Binding:
         return values
 
     def fits(self, arrays: Sequence[Any], values: Sequence[Any]) -> bool:
-        """Whether control flow would be told the same; on another branch a box may have no value at all."""
+        """Whether control flow would read the same answers; on another branch a box may have no value at all."""
         if not self.said:
             return True
         try:
@@ -85,14 +85,14 @@ class Binding:
 
 
 class Look(NamedTuple):
-    """What a function reads, and where its generators stand, before a call."""
+    """The state that a function reads, and that of its generators, before a call."""
 
     outside: Outside
     states: list[Any]
 
 
 class Memory:
-    """What calls of one function came to, and what the function read meanwhile.
+    """The cached results of calls of one function, with the state that the function read.
 
     A call is remembered when nothing that can be watched moved in it; a second one that took the same settles it.
     """
@@ -121,7 +121,7 @@ class Memory:
     def find(
         self, key: Hashable, roots: Sequence[Any], arrays: Sequence[Any], seed: Seed
     ) -> tuple[Program, Sequence[Any]] | None:
-        """The program of a call that need not be made, and what the call would take from elsewhere."""
+        """A cached program for which the function need not be called, and its captured values."""
         if not self._bindings:
             return None
         try:
@@ -139,7 +139,7 @@ class Memory:
         return None
 
     def begin(self, roots: Sequence[Any]) -> Look | None:
-        """Look at what the function reads, before it is called; None where the call is not worth it."""
+        """Record the state that the function reads before a call; None where caching is not worth it."""
         if not self._lock.acquire(blocking=False):  # another thread looks: what is remembered only saves time
             return None
         try:
@@ -159,7 +159,7 @@ class Memory:
             self._lock.release()
 
     def end(self, key: Hashable, look: Look, binding: Binding) -> None:
-        """Remember a call, unless the function changed what it reads, or a generator drew."""
+        """Cache a call, unless the function changed what it reads, or a generator drew."""
         if not self._lock.acquire(blocking=False):
             return
         try:

@@ -67,7 +67,7 @@ class Outside:
                 kept.clear()
 
     def is_same(self) -> bool:
-        """Whether every name still stands for the same object, and every array holds the same numbers."""
+        """Whether every name still refers to the same object, and every array has the same numbers."""
         if self.blind:
             return False
         try:
@@ -117,7 +117,7 @@ class Outside:
         return found
 
     def _open(self, one: Value) -> None:
-        """Note what an object reads or holds."""
+        """Record the objects that an object reads or holds."""
         if isinstance(one, np.ndarray):
             self._open_array(one)
         elif isinstance(one, steady.ATOMS):
@@ -208,7 +208,7 @@ class Outside:
             self._waiting.append(owner)
 
     def _open_class(self, cls: type, unnamed: frozenset[str] = steady.OPERATORS) -> None:
-        """The classes of a user on the way to object; what their instances can do without being named."""
+        """The user's classes in the MRO, whose methods instances use without naming them."""
         for base in cls.__mro__:
             if root_of(base.__module__) in LIBRARIES or root_of(base.__module__) in sys.stdlib_module_names:
                 continue

@@ -25,7 +25,7 @@ _PARTS = ("output", "by", "vector")
 
 
 class Program:
-    """The graph that came of one call, for all calls whose records have the same key.
+    """The graph of one traced call, for all calls with the same record key.
 
     It is derived on twins of the boxes of that call, so that it keeps none of their values. `asked` are the boxes that
     control flow asked for their values. `frame` is all that the derivation follows from beside boxes: its kind, the
@@ -69,7 +69,7 @@ class Program:
         return True
 
     def answers(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-        """What control flow would be told; an exception where a box has no value on another branch."""
+        """The answers that control flow would read; an exception where a box has no value on another branch."""
         if self._guard is None:
             self._guard = Evaluation(self._asked, self._arguments, self._places)
         with np.errstate(all="ignore"):
@@ -87,7 +87,7 @@ def values_of(sources: Sequence[Any], trace: concrete_values.Trace) -> list[Any]
 
 
 def _twins(record: Record, values: Sequence[Any]) -> dict[Box, Box]:
-    """The boxes anew: the same operations on the same arguments, with constants that keep what is asked of them."""
+    """Copies of the boxes on the same arguments, with constants that record what is read of them."""
     known = dict(zip(record.sources, values, strict=True))
     twins: dict[Box, Box] = {}
     for box in record.boxes:

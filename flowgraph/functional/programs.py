@@ -60,7 +60,7 @@ class Programs:
         return self._unread if isinstance(f, FunctionType) else frozenset()
 
     def find(self, key: Hashable, values: Sequence[Any]) -> Program | None:
-        """The program of this key that fits these values of what the function took from elsewhere."""
+        """The cached program with this key that fits these captured values."""
         for program in tuple(self._by_key.get(key, ())):
             if program.accepts(values):
                 self._row = []
@@ -138,7 +138,7 @@ def programs_of(f: Callable[..., Any]) -> Programs:
 
 
 def _code_of(f: Any) -> CodeType | None:
-    """The code that a function runs; of a derivative and a partial that of what they are made of."""
+    """The code object of a function, of a derivative or of a partial."""
     while not isinstance(f, FunctionType):
         if isinstance(f, MethodType):
             f = f.__func__

@@ -46,7 +46,7 @@ class Reader:
         inputs: Sequence[Any],
         keywords: Mapping[str, Any],
     ) -> Any:
-        """What a function makes of boxes: a copy where the script has the same, else built."""
+        """The result of a NumPy function on boxes: a copied box if the script has the same call, else a new one."""
         if not self._reading:
             return build(function, method, inputs, keywords)
         if self._next < len(self._script.steps):
@@ -96,7 +96,7 @@ class Reader:
         return bool(setting_key(value, self._sizes) == pattern.key)
 
     def _place(self, box: Box, strangers: Iterator[Any]) -> int | None:
-        """The number of a box; of one that no function made, if it is what the script has there."""
+        """The number of a box in the script, if it agrees with the script."""
         place = self._places.get(box)
         if place is not None:
             return place

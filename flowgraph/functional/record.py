@@ -59,7 +59,7 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
 
 
 def _stranger(box: Box) -> UsageError:
-    """An input that no argument of this call stands for."""
+    """The error for an input that is no argument of this call."""
     if "of_a_call" in box.__dict__:
         return UsageError(
             f"{box.title}: found a box that the function has kept from another call, built at {box.built_at}, which "
@@ -105,7 +105,7 @@ def state_key(box: Box, sizes: Sizes) -> Hashable:
 
 
 def setting_key(value: Value, sizes: Sizes) -> Hashable:
-    """A key that is equal for values that no box could tell apart."""
+    """A key that is equal for values that no box can distinguish."""
     kind = type(value)
     if kind in _PLAIN:
         return kind, value

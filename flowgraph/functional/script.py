@@ -54,7 +54,7 @@ class Several(NamedTuple):
 
 
 class Given(NamedTuple):
-    """A value that comes of a function beside boxes, such as a size."""
+    """A result of a recorded function that is no box, such as a size."""
 
     value: Any
 
@@ -69,7 +69,7 @@ class Copy(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One call of a function: what to recognise it by, boxes in it that no function made, and what came of it.
+    """One recorded call of a function: its pattern, boxes that came from outside, and its result.
 
     Boxes are numbered in the order in which they come up, after the arguments of the call.
     """
@@ -109,7 +109,7 @@ class Writer:
         inputs: Sequence[Any],
         keywords: Mapping[str, Any],
     ) -> Any:
-        """What a function makes of boxes, noted."""
+        """The result of a NumPy function on boxes; the call is recorded."""
         if self._inside or not self._open:
             return build(function, method, inputs, keywords)
         self._inside = True
@@ -163,7 +163,7 @@ class Writer:
         return Known(setting_key(value, self._sizes))
 
     def _place(self, box: Box, strangers: list[Any]) -> int:
-        """The number of a box; one that no function made is noted by what it is."""
+        """The number of a box; a box from outside is recorded by its key."""
         for one in unknown(box, self.places):
             strangers.append(stranger_key(one, self.places, self._sizes))
             self.places[one] = len(self.places)
@@ -211,7 +211,7 @@ def unknown(box: Box, places: Mapping[Box, int]) -> list[Box]:
 
 
 def stranger_key(box: Box, places: Mapping[Box, int], sizes: Sizes) -> Any:
-    """What a box is that no function of NumPy made in this call."""
+    """The key of a box that was not made by a NumPy function in this call."""
     if box.children:
         return type(box), tuple([places[child] for child in box.children]), sizes.of(box), state_key(box, sizes)
     if isinstance(box, Constant | Parameter):

@@ -146,7 +146,7 @@ def slots_of(cls: type) -> list[str]:
 
 
 def has_hidden_state(cls: type) -> bool:
-    """Whether instances keep more than attributes: what is written in C keeps its state where nobody looks."""
+    """Whether instances may have state besides attributes, as types written in C do."""
     if not cls.__flags__ & _HEAP_TYPE:
         return cls not in _OPEN_LAYOUT
     base = next(base for base in cls.__mro__ if base in _OPEN_LAYOUT)
@@ -171,7 +171,7 @@ def is_frozen(array: Value) -> bool:
 
 
 def wrapped_by(one: Value) -> list[Any]:
-    """The function that a wrapper holds, and what it is called with."""
+    """The function inside a wrapper such as a partial, and its fixed arguments."""
     if isinstance(one, functools.partial):
         return [one.func, one.args, one.keywords]
     if isinstance(one, property):
@@ -182,7 +182,7 @@ def wrapped_by(one: Value) -> list[Any]:
 
 
 def contents_of(cells: Iterable[CellType]) -> Iterator[Any]:
-    """What the cells of a closure hold."""
+    """The contents of the cells of a closure."""
     for cell in cells:
         try:
             yield cell.cell_contents

@@ -74,7 +74,7 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
 
 
 def _called(f: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    """The function called with its arguments by position, as far as they have one: a derivative counts them."""
+    """The function called with positional arguments where possible, because derivatives count positions."""
     try:
         parameters = inspect.signature(f).parameters
     except (TypeError, ValueError):  # of what is written in C

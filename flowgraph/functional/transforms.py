@@ -78,7 +78,7 @@ class Subject(NamedTuple):
 
 
 def as_boxes(output: Value) -> Any:
-    """What a function returned, with a constant for each array and number that does not depend on the arguments.
+    """The result of a function as boxes; arrays and numbers that do not depend on the arguments become constants.
 
     Its gradient is zero, and whole numbers count as real ones: a sum that starts at 0 may stay there.
     """

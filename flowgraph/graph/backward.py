@@ -21,7 +21,7 @@ def backward(
     graph: CachedSteps, values: Sequence[Any], seeds: Sequence[Any], wrt: tuple[Box, ...], sweep: Sweep,
     every: bool = False,
 ) -> dict[Box, Any]:  # fmt: skip
-    """The gradient by each of `wrt`, zeros where none arrives; of `every` box on the way too, if asked.
+    """The gradient by each of `wrt`, zeros where none arrives; with `every` also for the boxes on the way.
 
     Boxes are visited in reverse topological order, and only those that lead to `wrt`; each sends to its children the
     vector-Jacobian product of what arrived. `values` and `seeds` have a place for every box: the values are arrays, or

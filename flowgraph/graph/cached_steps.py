@@ -23,20 +23,55 @@ class CachedSteps(Topology):
         self._cut: dict[tuple[Box, ...], list[Box]] = {}
 
     def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
-        """The forward steps: all, or those of the descendants of `dirty`; values that are not kept are dropped."""
+        """The steps of the forward pass.
+
+        Parameters
+        ----------
+        kept : frozenset of int or None
+            Slots whose values the run keeps; others are freed after their last reader. None keeps all.
+        dirty : frozenset of int, optional
+            Slots that changed: only their descendants are computed. By default everything is.
+
+        Returns
+        -------
+        tuple of Fstep
+            In topological order.
+        """
         key = (kept, dirty)
         if key not in self._fsteps:
             self._fsteps[key] = forward_steps(self, kept, dirty)
         return self._fsteps[key]
 
     def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
-        """The backward steps: the boxes that lead from the outputs to `wrt`, in reverse order."""
+        """The steps of the backward pass: the boxes on a path from an output to one of `wrt`.
+
+        Parameters
+        ----------
+        wrt : tuple of Box
+            The boxes to differentiate by.
+
+        Returns
+        -------
+        tuple of Step
+            In reverse topological order.
+        """
         if wrt not in self._bsteps:
             self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt, self.outputs)
         return self._bsteps[wrt]
 
     def cut(self, wrt: tuple[Box, ...]) -> list[Box]:
-        """Those of `wrt` to which no differentiable path leads from an output."""
+        """The boxes of `wrt` that no differentiable path from an output reaches.
+
+        Parameters
+        ----------
+        wrt : tuple of Box
+            The boxes to differentiate by.
+
+        Returns
+        -------
+        list of Box
+            Empty if all are reached.
+        """
         if wrt not in self._cut:
             self._cut[wrt] = unreached(self, wrt)
         return self._cut[wrt]

@@ -52,7 +52,7 @@ def read_feeds(graph: Topology, feeds: Mapping[Any, Any] | None, named: Mapping[
 def keywords_left(
     given: dict[str, Any], defaults: Mapping[str, Any], inputs: Collection[str], by_name: dict[str, Any]
 ) -> dict[str, Any]:
-    """The keywords of a call, without those that are the name of an input, which takes what is given by them.
+    """The keywords of a call, without those that are names of inputs.
 
     What is taken goes into `by_name`; an input that is there already leaves its keyword alone.
     """
@@ -66,7 +66,7 @@ def keywords_left(
 
 
 def read_array(name: str, leaf: Box, value: Value) -> Any:
-    """A read-only copy of what is fed to a leaf, of the leaf's dtype; 0-d arrays become scalars."""
+    """A read-only copy of the value given for a leaf, in the leaf's dtype; 0-d arrays become scalars."""
     if isinstance(value, Box):
         raise UsageError(
             f"{name}: found {value.title}, a box, which has no value before a run; needs an array {leaf.spec}, such as "
@@ -88,7 +88,7 @@ def read_array(name: str, leaf: Box, value: Value) -> Any:
 
 
 def _strange(value: Value, array: Value, leaf: Box) -> str:
-    """What was fed in place of numbers of a dtype, what is needed, and a way out that works."""
+    """The text of an error for values of a wrong dtype: what was found, what is needed, how to convert it."""
     found, needed = array.dtype, leaf.dtype
     if value is None:
         return f"found None, needs {leaf.spec}; leave out what has no value, or give it one"
@@ -111,7 +111,7 @@ def _strange(value: Value, array: Value, leaf: Box) -> str:
 
 
 def _to_numbers(array: Value, needed: np.dtype[Any]) -> str:
-    """How numbers come of an array that holds something else, if they do."""
+    """How an array of another dtype can be converted to numbers, if it can."""
     try:
         array.astype(needed)
     except (TypeError, ValueError):

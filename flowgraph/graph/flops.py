@@ -19,7 +19,7 @@ class Flops(NamedTuple):
 
     @property
     def text(self) -> str:
-        """A number with thousands set apart, "?" for what is not known; nothing for 0."""
+        """The known count with thousands separators, "?" if part of it is unknown; empty for 0."""
         return self.joined(number_text(self.known))
 
     def joined(self, known: str) -> str:

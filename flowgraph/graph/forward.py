@@ -61,7 +61,7 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
 
 
 def as_values(value: Value) -> Any:
-    """What an fprop returned, as an array or a tuple of arrays."""
+    """The result of an fprop as an array or a tuple of arrays."""
     if isinstance(value, tuple):
         return tuple(np.asarray(part)[()] for part in value)
     return np.asarray(value)[()]

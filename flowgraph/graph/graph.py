@@ -74,13 +74,31 @@ class Graph(CachedSteps, DrawnGraph):
     def fprop(
         self, feeds: Mapping[Any, Any] | None = None, /, *, keep: object = "all", seed: Seed = None, **named: Any
     ) -> Run:
-        """Compute every box from its children, children first, and return the run that holds the values.
+        """Compute every box from its children, children first.
 
-        `feeds` maps inputs (or their names) to arrays; names may also be keywords. Inputs are copied, so nothing
-        outside can change a run. `keep` says which values stay: "all", "outputs", or boxes; `bprop` needs "all".
-        Random leaves draw anew in each call; `seed=7` repeats the draws. `run.seed` is the seed that repeats those of
-        a run, and all that is done with the run keeps them. An input of the name "seed" or "keep" takes what is given
-        by that keyword, unless `feeds` holds a value for it.
+        Parameters
+        ----------
+        feeds : mapping of (Input or str) to array_like, optional
+            The values of the inputs, by box or by name; each is copied.
+        keep : {"all", "outputs"} or iterable of Box or str, default "all"
+            Which values stay in the run; `bprop` needs "all".
+        seed : int, sequence of int or SeedSequence, optional
+            Repeats the draws of random leaves; without it each call draws anew. `run.seed` repeats those of a run.
+        **named : array_like
+            Values of inputs by name. An input named "seed" or "keep" takes what is given by that keyword, unless
+            `feeds` holds a value for it.
+
+        Returns
+        -------
+        Run
+            The values of all boxes that are kept.
+
+        Raises
+        ------
+        FeedError
+            If an input has no value, a name is unknown, or a named axis has two sizes.
+        ShapeError, DtypeError
+            If a value does not have the shape or the dtype of its input.
         """
         if self._of_keywords:
             fed = feeds if isinstance(feeds, Mapping) else {}
@@ -111,7 +129,7 @@ class Graph(CachedSteps, DrawnGraph):
         )
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """What pickle and copy build the graph from: its boxes, which outputs they are, what a subclass has added."""
+        """The state for pickle and copy: the boxes, which of them are outputs, and the attributes of a subclass."""
         places = [self.slots[box] for box in self.outputs]
         added = {name: value for name, value in vars(self).items() if name not in _DERIVED}
         return _graph, (type(self), tuple(self.boxes), places), added or None
@@ -176,11 +194,33 @@ class Run(ExplainedRun):
     def __float__(self) -> float:
         values = [self._values[self.graph.slots[box]] for box in self.graph.outputs]
         if len(values) != 1 or values[0].shape != ():
-            raise UsageError("float(run): the graph has not one scalar output; take the value you mean, run[box]")
+            raise UsageError(
+                f"float(run): found {self.graph!r}, needs one scalar output; take the value of a box, float(run[box])"
+            )
         return float(values[0])
 
     def update(self, feeds: Mapping[Any, Any] | None = None, /, **named: Any) -> Run:
-        """A new run with other values for some leaves: only what descends from them is computed again."""
+        """A new run with other values for some leaves; only their descendants are computed again.
+
+        Parameters
+        ----------
+        feeds : mapping of (Box or str) to array_like, optional
+            The new values of inputs, parameters or random leaves.
+        **named : array_like
+            New values by name.
+
+        Returns
+        -------
+        Run
+            The new run; this one stays as it is.
+
+        Raises
+        ------
+        FeedError
+            If the size of a named axis changes, such as that of the batch.
+        UsageError
+            If this run was made with `keep` other than "all".
+        """
         self._needs_all("update")
         graph = self.graph
         values = self._values.copy()
@@ -203,18 +243,41 @@ class Run(ExplainedRun):
     ) -> Grads:
         """The gradients of the output with respect to the parameters, or to the boxes in `wrt`.
 
-        Boxes are visited in reverse topological order, and only those that lead to `wrt`; each sends to its children
-        the vector-Jacobian product of what arrived. `grad` is what arrives at the output, 1 for a scalar; for several
-        outputs give one each, in their order or by box or name, [1.0, 0.5] or {loss: 1.0}, where nothing arrives at
-        those left out; or leave it out where all are scalar: then it is the gradient of their sum.
-        `keep="all"` keeps the gradient of every box on the way. A box to which no gradient leads raises an error;
-        `unused="zeros"` gives zeros for it.
+        Boxes are visited in reverse topological order, and only those on a path to `wrt`; each sends to its children
+        the vector-Jacobian product of the gradient that reached it.
 
         Source: Larochelle, Training neural networks, "flow graph", bprop.
+
+        Parameters
+        ----------
+        grad : array_like, sequence or mapping, optional
+            The gradient at the output (the cotangent), of its shape; by default 1, for scalar outputs. For several
+            outputs one each, in their order or by box or name: [1.0, 0.5] or {loss: 1.0}, with none for those left out.
+        wrt : Box, str or iterable of them, optional
+            What to differentiate by; by default the parameters.
+        keep : {"wrt", "all"}, default "wrt"
+            Whether the gradients of all boxes on the way are kept too.
+        unused : {"raise", "zeros"}, default "raise"
+            What a box of `wrt` that the output does not depend on gives: an error, or an array of zeros.
+
+        Returns
+        -------
+        Grads
+            The gradients by box or name, each of the shape of its box.
+
+        Raises
+        ------
+        UsageError
+            If an output is not a scalar and `grad` is not given, or a setting is none of those above.
+        NotDifferentiableError
+            If the output does not depend on a box of `wrt`.
         """
         self._needs_all("bprop")
         if keep not in ("wrt", "all") or unused not in ("raise", "zeros"):
-            raise UsageError("bprop: keep is 'wrt' or 'all', unused is 'raise' or 'zeros'")
+            raise UsageError(
+                f"bprop: found keep={keep!r} and unused={unused!r}, needs keep='wrt' or 'all', unused='raise' or "
+                f"'zeros'"
+            )
         boxes = self._wrt(wrt)
         seeds = self._seeds(grad)
         if unused == "raise":
@@ -225,7 +288,9 @@ class Run(ExplainedRun):
     def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
         if wrt is None:
             if not self.graph.parameters:
-                raise UsageError("bprop: the graph has no parameters; say with respect to what, wrt=[box, ...]")
+                raise UsageError(
+                    "bprop: found no parameters in the graph; say what to differentiate by, wrt=[box, ...]"
+                )
             return self.graph.parameters
         listed = [wrt] if isinstance(wrt, str | Box) else list(wrt)
         return tuple(dict.fromkeys(self.graph.box(box) for box in listed))

@@ -57,7 +57,7 @@ def _stands_for(inside: object, box: Box) -> TypeGuard[Box]:
 
 
 def _children(box: Box) -> list[Box]:
-    """What stands for each child: a leaf for itself, an input for a box, the child where it has several outputs."""
+    """The replacement of each child: a leaf itself, an input for a box, the child if it has several outputs."""
     stands: dict[Box, Box] = {}
     names = {child.name for child in box.children if isinstance(child, Leaf)}
     for role, child in zip(box.names_of_children(), box.children, strict=True):

@@ -61,7 +61,7 @@ def assert_topological(order: Sequence[Box]) -> None:
 
 
 def unique_names(order: Iterable[Box]) -> dict[Box, str]:
-    """A name for each box: its own, else its scope and symbol; a number is added to what is taken."""
+    """A name for each box: its own, else its scope and symbol, with a number added if the name is taken."""
     boxes = list(order)
     names = _leaf_names(boxes)
     taken = set(names.values())

@@ -1,4 +1,4 @@
-"""How graphs, runs and plans are drawn and explained: by rooms above this one, which are imported when they are asked.
+"""The methods that draw and explain graphs, runs and plans; they import the packages above this one when called.
 
 This is the only file that imports what stands above its own folder. `self` is the graph, run or plan that a class here
 is mixed into.
@@ -63,7 +63,7 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Any:
 
 
 class DrawnGraph:
-    """What a graph can be drawn as."""
+    """The methods of a graph that draw it."""
 
     def render(
         self: Any,
@@ -73,49 +73,173 @@ class DrawnGraph:
         grads: Grads | None = None,
         **settings: Any,
     ) -> Any:
-        """Draw the graph into a .svg, .png, .pdf, .html or .dot, and return its path; see `flowgraph.rendering`."""
+        """Draw the graph into a file.
+
+        Parameters
+        ----------
+        path : str or path
+            The file; its suffix selects the format: .svg, .png, .pdf, .html or .dot.
+        view : {"forward", "values", "gradients", "backward", "both"}, default "forward"
+            The boxes, their values in `run`, the gradients in `grads`, the backward graph, or both graphs.
+        run : Run, optional
+            The run whose values are shown.
+        grads : Grads, optional
+            The gradients that are shown.
+        **settings
+            `direction` ("right" or "down"), `detail` ("auto", "boxes" or "rows": parameters as tiles or inside the
+            boxes that read them), `collapse` (scopes drawn as one tile: "auto", True, False or names), `wrap` (columns
+            before the picture continues below; 0 never), `stubs` (repeat a distant child beside its reader), `theme`
+            ("auto", "light", "dark" or "print"), `engine` and `timeout` (seconds) of the layout program.
+
+        Returns
+        -------
+        Path
+            The file that was written; an .svg, with a warning, where no program on this machine writes the format.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is no format, or a setting has none of its values.
+        """
         from flowgraph import rendering
 
         return rendering.render(self, path, view=view, run=run, grads=grads, **settings)
 
     def animate(self: Any, path: str | os.PathLike[str], run: Run, grads: Grads | None = None, **settings: Any) -> Any:
-        """Write the steps of a run and its bprop as a page (.html) or a playing picture (.svg), and return its path."""
+        """Write the steps of a run and its bprop, one after the other, as an animation.
+
+        Parameters
+        ----------
+        path : str or path
+            A .html with buttons, or a .svg that plays by itself.
+        run : Run
+            The forward pass.
+        grads : Grads, optional
+            The backward pass.
+        **settings
+            Those of `render` but `view`, `engine` and `timeout`.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is none of these.
+        """
         from flowgraph import rendering
 
         return rendering.animate(self, path, run, grads, **settings)
 
     def playground(self: Any, path: str | os.PathLike[str], data: Any = None) -> Any:
-        """Write a page (.html) in which this classifier of two inputs trains, and return its path."""
+        """Write a page in which this classifier of points in the plane trains, in JavaScript and without a server.
+
+        Parameters
+        ----------
+        path : str or path
+            A .html file.
+        data : Examples or pair of array_like, optional
+            Inputs of shape (n, 2) and classes of shape (n,), shown besides the toy data of the page.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         from flowgraph.playground import playground
 
         return playground(path, self, data)
 
     def explain(self: Any, path: str | os.PathLike[str], wrt: Iterable[Any] | None = None) -> Any:
-        """Write the derivation of the gradients as mathematics into a .html, .md or .tex, and return its path."""
+        """Write the derivation of the gradients in mathematical notation.
+
+        Parameters
+        ----------
+        path : str or path
+            A .html, .md or .tex file.
+        wrt : iterable of Box or str, optional
+            What to differentiate by; by default the parameters.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is none of these.
+        """
         from flowgraph import rendering
 
         return rendering.explain(self, path, wrt)
 
     def interactive(self: Any, **settings: Any) -> Any:
-        """The picture to move about in, for a notebook: pan, zoom, search; settings as in `render`."""
+        """The picture for a notebook, with pan, zoom and search.
+
+        Parameters
+        ----------
+        **settings
+            Those of `render` but `engine` and `timeout`, and `height` in pixels, default 480.
+
+        Returns
+        -------
+        Interactive
+            Shows itself in a notebook; `.text` is the page.
+        """
         from flowgraph import rendering
 
         return rendering.interactive(self, **settings)
 
     def to_svg(self: Any, **settings: Any) -> str:
-        """The graph as SVG text; settings as in `render`."""
+        """The picture as SVG text.
+
+        Parameters
+        ----------
+        **settings
+            Those of `render`.
+
+        Returns
+        -------
+        str
+            The SVG.
+        """
         from flowgraph import rendering
 
         return rendering.to_svg(self, **settings)
 
     def to_dot(self: Any, **settings: Any) -> str:
-        """The graph as DOT text, the same for the same graph; settings as in `render`."""
+        """The picture in Graphviz's DOT language, the same text for the same graph.
+
+        Parameters
+        ----------
+        **settings
+            Those of `render` but `engine` and `timeout`.
+
+        Returns
+        -------
+        str
+            The DOT text.
+        """
         from flowgraph import rendering
 
         return rendering.to_dot(self, **settings)
 
     def to_graphviz(self: Any, **settings: Any) -> Any:
-        """The graph as a `graphviz.Source`, to go on with."""
+        """The picture as an object of the package graphviz, for further editing.
+
+        Parameters
+        ----------
+        **settings
+            Those of `render` but `engine` and `timeout`.
+
+        Returns
+        -------
+        graphviz.Source
+            The DOT text as an object that renders itself.
+        """
         from flowgraph import rendering
 
         return rendering.to_graphviz(self, **settings)
@@ -128,13 +252,27 @@ class DrawnGraph:
 
 
 class ExplainedRun:
-    """What a run can say of its values."""
+    """The methods of a run that explain its values."""
 
     def explain_nan(self: Any, box: Box | None = None, grad: Value = None) -> NanExplanation:
-        """The first NaN or infinity on the way to a box: who made it, of which elements, and the usual remedy.
+        """The first NaN or infinity that a box depends on: which box made it, from which elements, and a remedy.
 
-        Without `box` it looks at the outputs, then at the gradients of the parameters, where `grad` arrives at the
-        outputs (ones, if it is not given).
+        Parameters
+        ----------
+        box : Box or str, optional
+            Where to look; by default at the outputs, then at the gradients of the parameters.
+        grad : array_like, optional
+            The gradient at the outputs, of their shape; by default ones.
+
+        Returns
+        -------
+        NanExplanation
+            What was found; it prints as a paragraph.
+
+        Raises
+        ------
+        UsageError
+            If this run was made with `keep` other than "all".
         """
         from flowgraph import debugging
 
@@ -146,14 +284,30 @@ class ExplainedGrads:
     """What gradients can say of themselves."""
 
     def why_zero(self: Any, key: object) -> ZeroReport:
-        """Why the gradient of a parameter, or of a box that this bprop kept, is zero: where it is lost on the way."""
+        """Why the gradient of a box is zero: which box on the way lost it.
+
+        Parameters
+        ----------
+        key : Box or str
+            A box of `wrt`, or any box if `bprop` was called with `keep="all"`.
+
+        Returns
+        -------
+        ZeroReport
+            The status (zero, partly zero, vanishing, not zero), its share of zeros and the causes.
+
+        Raises
+        ------
+        UsageError
+            If the box has several outputs; ask for one of them.
+        """
         from flowgraph import debugging
 
         return debugging.why_zero(self.graph, self._values, self._seeds, self.graph.box(key), self[key])
 
 
 class DrawnPlan:
-    """What a plan can be drawn as."""
+    """The methods of a plan that draw it."""
 
     def __repr__(self: Any) -> str:
         inputs = ", ".join(map(printable, self.input_names))
@@ -174,7 +328,20 @@ class DrawnPlan:
         return f"<div>{head}{folded('its code', f'<pre>{code}</pre>')}{picture}</div>"
 
     def render(self: Any, path: str | os.PathLike[str], **settings: Any) -> Any:
-        """Draw the graph of the function that ran last, with its buffers and what is written in place."""
+        """Draw the optimised graph of the function that ran last, with its buffers and in-place operations.
+
+        Parameters
+        ----------
+        path : str or path
+            The file; its suffix selects the format: .svg, .png, .pdf, .html or .dot.
+        **settings
+            Those of `Graph.render`.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         from flowgraph import rendering
         from flowgraph.rendering.memory import memory_of
 

@@ -34,7 +34,7 @@ def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int])
 
 
 def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any], grads: list[Any]) -> None:
-    """The sweep, one bprop at a time, with what it reads frozen and what it returns looked at."""
+    """The sweep with checks: arguments of each bprop are read-only, and what it returns is verified."""
     frozen = [_frozen(value) for value in values]
     for step in mask_untaken(steps, grads):
         grads[step.slot] = _frozen(grads[step.slot])

@@ -81,7 +81,7 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
 
 
 def refuse_lost(graph: Topology, cut: Sequence[Box]) -> None:
-    """Refuse zeros for boxes of which an output has a derivative that a box on the way does not implement."""
+    """Refuse a gradient of zeros if a box on the way does not implement the derivative that would be needed."""
     if cut:
         passed = reached(graph.boxes, graph.outputs)
         leads = leading(graph.boxes, graph.slots, cut)

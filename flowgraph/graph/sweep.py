@@ -59,7 +59,7 @@ def accumulate(arrived: Value, part: Value) -> Any:
 
 
 def check_and_unbroadcast(part: Value, value: Value, box: Box, position: int, own: Value) -> Any:
-    """What a bprop returned for a child, held against the child's value and summed over what was broadcast."""
+    """A gradient that a bprop returned, compared with the child's value and summed over broadcast axes."""
     if type(part) is tuple and isinstance(value, tuple | Box):
         return part
     if part is None:

@@ -31,7 +31,23 @@ class Topology:
         self._by_name = {name: box for box, name in self.names.items()}
 
     def box(self, key: Built | str) -> Box:
-        """The box of that name, or the box itself if it is one of these."""
+        """The box of a name.
+
+        Parameters
+        ----------
+        key : str or Box
+            A name of the graph, or one of its boxes, which is returned as it is.
+
+        Returns
+        -------
+        Box
+            The box.
+
+        Raises
+        ------
+        UnknownBoxError
+            If the graph has no such box; the message lists similar names.
+        """
         found = self._by_name.get(key) if isinstance(key, str) else key
         if not isinstance(found, Box) or found not in self.slots:
             raise UnknownBoxError(self._unknown_box(key))

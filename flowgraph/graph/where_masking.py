@@ -44,7 +44,7 @@ def _is_finite(box: Elementwise) -> bool:
 
 
 def of_units(steps: Sequence[Step], seeds: Sequence[Any], kept: Collection[int]) -> Iterator[Step]:
-    """The steps of a sweep of unit arrays, of 0 and 1, which choose themselves what is taken of the outputs.
+    """The steps of a sweep for one-hot cotangents, which select the elements of the outputs themselves.
 
     The exact 0 is set once in a chain of elementwise boxes, at its end: nothing but the next box of the chain reads
     the gradients inside, unless they are `kept`.
@@ -63,7 +63,7 @@ def _is_harmless(step: Step) -> bool:
 
 
 def _in_dtype_of(child: Box, mark: Value) -> Any:
-    """What is taken, in the dtype that gradients of a child have."""
+    """The mask in the dtype of the gradients of a child."""
     if mark.dtype == child.dtype:
         return mark
     return (mark if child.dtype.kind == "c" else real_part(mark)).astype(child.dtype)
@@ -111,7 +111,7 @@ class _MaskedBprop:
         return tuple(_in_dtype_of(child, mark) if child.dtype.kind in "fc" else None for child in children)
 
     def _mark(self, slot: int, share: Value) -> None:
-        """A child is taken as far as any of its parents takes it."""
+        """The mask of a child: elements that any of its parents uses."""
         known = self._marks.get(slot)
         everything = share is _ALL or known is _ALL
         same = known is None or known is share

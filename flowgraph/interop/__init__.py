@@ -1,4 +1,4 @@
-"""Doors to other people's code, each in a module of its own that imports what it needs."""
+"""Bridges to other libraries, each a module that imports what it needs."""
 
 from typing import Any
 

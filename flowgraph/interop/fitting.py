@@ -1,4 +1,4 @@
-"""Checks and conversions of what a conversion rule returns: shape and dtype of the other library."""
+"""Checks and conversions of the results of conversion rules: shape and dtype of the other library."""
 
 from __future__ import annotations
 

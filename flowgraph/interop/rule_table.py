@@ -1,4 +1,4 @@
-"""Which boxes stand for the operations of another library: one function for each, registered under its names."""
+"""Conversion rules for the operations of another library: one function each, registered under their names."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Translation = TypeVar("Translation", bound=Callable[..., Any])
 
 
 class NoBoxesError(Exception):
-    """Raised by a rule for settings of an operation for which there are no boxes: an opaque box stands for it then."""
+    """Raised by a conversion rule for settings without boxes; an opaque box is used then."""
 
 
 class RuleTable:
-    """The rules for the operations of a library, which stand in the modules of a package, a module for each family.
+    """The conversion rules for a library, in the modules of a package, one module for each family.
 
     A rule takes what the operation takes, with a box in the place of each array, and returns a box, or a tuple of boxes
     where the operation has several results.

@@ -25,7 +25,7 @@ class Backward(NamedTuple):
 
 
 def backwards_of(tree: ast.Module) -> Iterator[Backward]:
-    """All of a source, each once, those in functions too, then what they call."""
+    """All backward passes of a source, those inside functions included, then the functions that only they call."""
     seen: dict[int, Backward] = {}
     outer: set[int] = set()
     for found in (*_of_definitions(tree), *_of_classes(tree), *_of_functions(tree)):
@@ -40,7 +40,7 @@ Function = ast.FunctionDef | ast.Lambda
 
 
 def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> Iterator[Backward]:
-    """Functions of the source that backward passes call, and these in turn, where nothing else does."""
+    """Functions of the source that are called by backward passes only, recursively."""
     calls = list(_calls(tree))
     named = dict(_named(tree))
     known, waiting = outer | {id(one.body) for one in backwards}, list(backwards)
@@ -125,7 +125,7 @@ def _of_functions(tree: ast.Module) -> Iterator[Backward]:
 
 
 def _of_definitions(tree: ast.Module) -> Iterator[Backward]:
-    """What is handed to defvjp and defjvp: of JAX's custom_vjp as a method, of autograd's primitives as a function."""
+    """The arguments of defvjp and defjvp: a method of JAX's custom_vjp, or a function of autograd."""
     functions = {part.name: part for part in ast.walk(tree) if isinstance(part, ast.FunctionDef)}
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
@@ -159,7 +159,7 @@ def _innermost(found: Backward) -> Iterator[Backward]:
 
 
 def _returned(function: ast.FunctionDef) -> list[ast.expr]:
-    """What the function itself returns, an inner function by its name as a lambda is."""
+    """The expressions that the function itself returns, including an inner function by its name."""
     stack: list[ast.AST] = list(function.body)
     found = []
     while stack:

@@ -116,7 +116,7 @@ def _with(source: str, change: Change) -> str:
 
 
 def _dump(source: str) -> str | None:
-    """What tells two sources apart that differ in more than their layout; None for what is no Python."""
+    """The syntax tree as text, equal for sources that differ in layout only; None for invalid Python."""
     try:
         return ast.dump(ast.parse(source))
     except SyntaxError:

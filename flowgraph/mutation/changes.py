@@ -43,7 +43,7 @@ def changes_of(backward: Backward, source: str) -> Iterator[Change]:
 
 
 def _results(bprop: ast.FunctionDef) -> Iterator[ast.expr]:
-    """What the bprop itself returns, not the functions inside it."""
+    """The expressions that the bprop itself returns, not its inner functions."""
     stack: list[ast.AST] = list(bprop.body)
     while stack:
         part = stack.pop(0)
@@ -54,7 +54,7 @@ def _results(bprop: ast.FunctionDef) -> Iterator[ast.expr]:
 
 
 def _parts(body: Sequence[ast.AST]) -> Iterator[ast.expr]:
-    """All expressions but those that only say what is needed or what went wrong."""
+    """All expressions but shapes, conditions on `needs` and error messages."""
     stack: list[ast.AST] = list(body)
     while stack:
         part = stack.pop(0)
@@ -89,12 +89,12 @@ class _Writer:
         return ast.get_source_segment(self.source, part) or ast.unparse(part)
 
     def closed(self, part: ast.expr) -> str:
-        """The text of a part, in brackets where an operator beside it could tear it apart."""
+        """The text of an expression, in brackets where an adjacent operator would change its meaning."""
         whole = isinstance(part, ast.Name | ast.Constant | ast.Call | ast.Attribute | ast.Subscript)
         return self.text(part) if whole else f"({self.text(part)})"
 
     def changes_of_result(self, result: ast.expr) -> Iterator[Change]:
-        """Sign, factor and order of what is returned."""
+        """Mutants of a returned expression: sign, factor and order."""
         if not isinstance(result, ast.Tuple):
             yield Change(result, "sign", self._whole(result, "-"))
             yield Change(result, "factor", self._whole(result, "2 *"))

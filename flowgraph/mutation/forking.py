@@ -122,7 +122,7 @@ class Host:
         return True
 
     def start(self, number: int) -> bool:
-        """Fork; whether this is the child. It waits until its number stands in the journal, so that none is lost."""
+        """Fork, and return whether this is the child, which waits until its number is in the journal."""
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
@@ -244,6 +244,6 @@ def copy_of(number: int) -> int:
 
 
 def end_group(leader: int) -> None:
-    """End a child and what it has started."""
+    """Kill a child process and its descendants."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)

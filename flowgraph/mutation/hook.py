@@ -85,7 +85,7 @@ class FirstStays(list[Any]):
     """
 
     def insert(self, index: SupportsIndex, finder: Any) -> None:
-        """Behind the first."""
+        """Insert after the first finder."""
         super().insert(max(1, operator.index(index)) if operator.index(index) >= 0 else index, finder)
 
 

@@ -81,7 +81,7 @@ class Processes:
     def fork(
         self, mutants: Sequence[Mutant], limit: float | None, jobs: int, hear: Callable[[int, Outcome], None]
     ) -> None:
-        """Try the mutants for which one process can be forked; `hear` is told the place and the outcome of each.
+        """Try the mutants in children forked from one process; `hear` receives the number and outcome of each.
 
         The first, of place -1, is without a mutant. Left out are those of files that this process did not import
         itself, and all where it must not be forked, which `refused` says.
@@ -134,7 +134,7 @@ class Processes:
                 _end(process)
 
     def _plan(self, mutants: Sequence[Mutant], place: Path, limit: float | None, jobs: int) -> Path:
-        """The file that tells the forked process what to do, with the sources of all mutants beside it."""
+        """The file with the orders of the forking process, beside the sources of all mutants."""
         files: dict[str, list[int]] = {}
         for number, mutant in enumerate(mutants):
             (place / f"{number}.py").write_text(mutant.source, encoding="utf-8")
@@ -198,7 +198,7 @@ class Processes:
 
 
 class _Journal:
-    """What a forked process says of its children, read as it comes."""
+    """The messages of a forked process about its children, read as they arrive."""
 
     def __init__(self, place: Path, mutants: Sequence[Mutant], hear: Callable[[int, Outcome], None]) -> None:
         self.place = place
@@ -231,7 +231,7 @@ class _Journal:
         self.ended.append((number, Outcome(mutant, _outcome(code), seconds, answers)))
 
     def end_all(self) -> None:
-        """End the children of a process that has been ended itself, and tell what is left to tell."""
+        """Kill the children of a process that was killed itself, and report the remaining outcomes."""
         self.follow()
         for child in self.children.values():
             for end in (os.killpg, os.kill):

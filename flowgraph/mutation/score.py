@@ -81,7 +81,13 @@ class Score:
         return f"<div><b>{text(repr(self).strip('<>'))}</b>{table(names, rows, most=MOST_ROWS)}</div>"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """The score, for JSON.
+
+        Returns
+        -------
+        dict
+            Counts of mutants by outcome, seconds, and one entry per mutant.
+        """
         return {
             "mutants": len(self.outcomes),
             "killed": self.killed,

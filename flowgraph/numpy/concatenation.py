@@ -12,7 +12,7 @@ from flowgraph.numpy.construction import asarray, holds_box
 
 
 class Concatenation:
-    """What stands for numpy.r_ and numpy.c_: NumPy's own, until there is a box between the brackets.
+    """Replaces numpy.r_ and numpy.c_: NumPy's own result, unless there is a box among the arguments.
 
     >>> import flowgraph as fg, flowgraph.numpy as np
     >>> np.r_[0.0, fg.Input("x", shape=(3,)), 1:4].shape

@@ -103,7 +103,20 @@ class Plan(DrawnPlan):
         return self._variants.latest()
 
     def prepare(self, /, *positional: Any, **named: Any) -> Plan:
-        """Compile for the shapes of these inputs without running, and return the plan."""
+        """Compile for the shapes and dtypes of these inputs, without running.
+
+        Parameters
+        ----------
+        *positional : array_like
+            Inputs in the order of `inputs`.
+        **named : array_like
+            Inputs by name.
+
+        Returns
+        -------
+        Plan
+            This plan; its next call with such inputs needs no compilation.
+        """
         read = self._read.read(positional, [MISSING] * len(self.inputs), named, KEYWORDS["seed"], True)
         self._variants.prepare(read.values)
         return self

@@ -257,6 +257,7 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
             and child.dtype == box.dtype
             and plan.orders.get(child) == plan.orders.get(box)
             and not _aliased(plan, child, box.children, writing.in_place)
+            and not _viewed_in_chain(plan, box, plan.buffers[child])
             and (not plan.buffers[child].tile or box in local)
         ):
             return child
@@ -271,6 +272,14 @@ def _aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequ
     buffer = plan.buffers[child]
     read_on = [one for place, one in enumerate(children) if one is not child or place not in in_place]
     others = [plan.buffers.get(plan.bases[other]) for other in read_on]
+    return any(other is not None and _is_part(other, buffer) for other in others)
+
+
+def _viewed_in_chain(plan: Schedule, box: Box, buffer: Buffer) -> bool:
+    """Whether a line of the box's chain reads a view of the buffer, of which a tile may read what another overwrote."""
+    chain = plan.chains.get(box)
+    views = [one for each in chain.boxes for one in each.children if plan.kinds[one] == "view"] if chain else []
+    others = [plan.buffers.get(plan.bases[one]) for one in views]
     return any(other is not None and _is_part(other, buffer) for other in others)
 
 

@@ -27,7 +27,7 @@ MOST_UNITS = 16
 
 
 class Column(NamedTuple):
-    """One layer as it is drawn: what it adds up, what it gives on, and the leaves by which it is adjusted."""
+    """One layer as it is drawn: its sum, its output, and its parameters."""
 
     pre_activation: Box
     value: Box

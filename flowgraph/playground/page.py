@@ -109,7 +109,7 @@ def _layers(depth: int, activation: type[Box]) -> tuple[Network, dict[Box, str]]
 
 
 def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
-    """What the page is told of a network."""
+    """The description of a network for the page."""
     modules = modules_of(network)
     places: dict[Box | None, int] = {one: number for number, one in enumerate(network.adjustable)}
     return {

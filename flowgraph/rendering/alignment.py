@@ -1,4 +1,4 @@
-"""Equal steps of a level in lines under each other: as many in a line as give a picture that fits a screen."""
+"""Arranges equal steps of a level in lines below each other, with as many per line as suit a screen."""
 
 from __future__ import annotations
 

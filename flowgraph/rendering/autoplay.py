@@ -1,4 +1,4 @@
-"""A picture that plays itself: one SVG for a README, whose style shows fprop and bprop step by step, over and over."""
+"""An animated SVG for a README: its style shows fprop and bprop step by step, in a loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ElementTree.register_namespace("", _SVG)
 
 
 def playing_svg(picture: Picture, told: Sequence[Step], theme: str = "auto") -> str:
-    """The picture with its steps; where less motion is wanted it stands still, and shows what is reached at the end."""
+    """The picture with its steps; with reduced motion it shows the last one."""
     drawn = drawn_theme(theme)
     player = _Player(ElementTree.fromstring(draw_builtin(picture, drawn)), told, drawn)
     svg = player.play()

@@ -11,7 +11,7 @@ from flowgraph.rendering.gradient_names import gradient_name
 
 
 def backward_boxes(boxes: Iterable[Box]) -> set[Box]:
-    """The boxes that were built where a derivative was; in a plan, those that stand for such."""
+    """The boxes built by a derivative; in a plan, those that replace them."""
     owners = {box: owner_of(box) for box in boxes}
     places = {owner.built_at for owner in owners.values() if owner.is_derivative}
     return {box for box, owner in owners.items() if box.children and owner.built_at in places}

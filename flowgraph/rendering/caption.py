@@ -1,4 +1,4 @@
-"""The lines under a picture: what the graph amounts to, and the legend of what occurs in it."""
+"""The lines under a picture: a summary of the graph, and the legend."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _border(kind: str) -> float:
 
 
 def _strips(subject: Subject) -> Row:
-    """What the strips of tiles are, of those that occur."""
+    """The legend of the strips on tiles that occur."""
     items: list[Span | Strip | Swatch] = []
     for name, known in (("value", subject.run), ("gradient", subject.grads)):
         if known is not None:
@@ -84,7 +84,7 @@ def _strips(subject: Subject) -> Row:
 
 
 def _of_modules(subject: Subject, tiles: Sequence[Tile]) -> list[Row]:
-    """What the strips of folded modules are, where there are any."""
+    """The legend of the strips on folded modules, if there are any."""
     if subject.run is None or not any(tile.stacked for tile in tiles):
         return []
     scale = Strip(tuple(f"value {level}" for level in range(0, LEVELS + 1, 3)))

@@ -25,7 +25,7 @@ DASHES = ("", "6 4", "2 3")
 
 
 def curves_svg(title: str, name: str, curves: Sequence[Curve], value: str = "h") -> str:
-    """The picture of curves over the number called `name`; `value` is what the function is called."""
+    """The picture of curves over the variable `name`; `value` is the name of the function."""
     colour = THEMES["light"]
     frame = _Frame(curves)
     lines = []
@@ -43,7 +43,7 @@ def curves_svg(title: str, name: str, curves: Sequence[Curve], value: str = "h")
 
 
 class _Frame:
-    """Where numbers stand in the picture."""
+    """Maps numbers to coordinates of the picture."""
 
     def __init__(self, curves: Sequence[Curve]) -> None:
         self.x = (min(float(curve.xs[0]) for curve in curves), max(float(curve.xs[-1]) for curve in curves))

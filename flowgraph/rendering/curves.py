@@ -1,4 +1,4 @@
-"""Points become curves: links leave and reach tiles along the flow, and bend softly in between."""
+"""Edges as curves: they leave and reach tiles along the flow, with smooth bends in between."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ARROW = (8.0, 3.2)
 
 
 def curve(points: Sequence[Point], along_x: bool) -> str:
-    """A path through the points: straight where two lie level, else an S that leaves and arrives along the flow."""
+    """A path through the points: straight between two at equal height, else an S along the flow."""
     x, y = points[0]
     pieces = [f"M{x:.1f} {y:.1f}"]
     for (x1, y1), (x2, y2) in pairwise(points):

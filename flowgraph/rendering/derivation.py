@@ -26,7 +26,7 @@ _SETS = {"f": r"\mathbb{R}", "c": r"\mathbb{C}", "b": r"\{0, 1\}"}
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its sides and the shape in LaTeX, the name of the box, what it is, and from whom a gradient comes."""
+    """One line: its sides and shape in LaTeX, the name of the box, its kind, and the sender of a gradient."""
 
     left: str
     right: str
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Derivation:
-    """What is given, the lines of fprop and of bprop, and what the signs mean."""
+    """The given leaves, the lines of fprop and of bprop, and the meaning of the symbols."""
 
     title: str
     given: list[Line]
@@ -94,7 +94,7 @@ class _Writer:
         return Line(left, _added(terms), self._shape(box), self._name(box), what, senders)
 
     def _sent(self, parent: Box, box: Box) -> list[str]:
-        """What a box that reads another sends to it, once for each place where it reads it."""
+        """The gradient that a box sends to one of its children, once for each position of that child."""
         places = [
             place for place, child in enumerate(parent.children) if child is box and parent.differentiable_wrt[place]
         ]
@@ -102,7 +102,7 @@ class _Writer:
         return sent if type(parent).derivative else sent[:1]  # a Jacobian is that of all places
 
     def signs(self, rights: list[str]) -> list[tuple[str, str]]:
-        """The signs that occur, each with what it means."""
+        """The symbols that occur, each with its meaning."""
         text = " ".join(rights)
         output = self.letter[self.graph.outputs[0]]
         known = [

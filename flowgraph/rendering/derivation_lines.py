@@ -26,7 +26,7 @@ class DerivationLines:
         return self._typeset([f"{self.letter[box]} = {forward(box, self.letter)}"]) if self.letter else []
 
     def sent(self, box: Box, children: Iterable[tuple[Box, list[int], bool]]) -> list[str]:
-        """What the bprop of a box sends to its children: to each at which positions, and whether it adds up there."""
+        """The gradients that a bprop sends to its children: the positions, and whether each is added to others."""
         return self._typeset([self._sent(box, *child) for child in children]) if self.letter else []
 
     def _sent(self, box: Box, child: Box, positions: list[int], adds: bool) -> str:

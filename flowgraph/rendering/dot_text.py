@@ -158,7 +158,7 @@ class _Writer:
         return f'<FONT COLOR="{colours[item.role]}"{size}>{text}</FONT>'
 
     def _link(self, link: Link, turned: bool) -> str:
-        """A link; one that is turned is written from its head, so that its tail stands above."""
+        """An edge; a reversed one is written from its head, so that its tail is drawn above."""
         colours, attributes = self.colours, []
         tail, head = (link.head, link.tail) if turned else (link.tail, link.head)
         arrows = {"fprop": (False, True), "bprop": (True, False), "both": (True, True), "none": (False, False)}

@@ -1,4 +1,4 @@
-"""Who turns DOT text into a picture: the dot program where there is one, else its port that pip installs."""
+"""The engines that lay out DOT text: the dot program if it is installed, else graphviz-pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def find(engine: str) -> tuple[str, str] | None:
 
 
 def draw(program: str, text: str, format: str, timeout: float) -> bytes:
-    """What the program makes of a DOT text; an EngineError where it makes nothing in time."""
+    """The output of the program for a DOT text; an EngineError if it fails or takes too long."""
     name = Path(program).stem
     try:
         done = subprocess.run([program, f"-T{format}"], input=text.encode(), capture_output=True, timeout=timeout)

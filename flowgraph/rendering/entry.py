@@ -53,7 +53,7 @@ def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
 
 
 def _elements(examples: Sequence[Any]) -> list[Any]:
-    """What stands in containers, and in containers of these."""
+    """The elements of nested containers."""
     found, waiting = [], list(examples)
     while waiting:
         one = waiting.pop(0)

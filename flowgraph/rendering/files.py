@@ -97,7 +97,7 @@ def _try_engine(picture: Picture, theme: str, engine: str, timeout: float) -> st
 
 
 def _write_binary(picture: Picture, target: Path, format: str, theme: str, engine: str, timeout: float) -> Path:
-    """PNG or PDF; where no engine makes it, the SVG beside it."""
+    """Write a PNG or PDF; if no engine can, an SVG beside it."""
     drawn = drawn_theme(theme)
     found = [one for one in engines.every(engine) if format != "pdf" or one[0] != "graphviz-pure"]
     problem = f"no engine on this machine writes {format.upper()}"

@@ -44,7 +44,7 @@ def forward(box: Box, letter: Mapping[Box, str]) -> str:
 
 
 def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
-    """What the bprop of a box sends to the child at a position, by the declared derivative."""
+    """The gradient sent to the child at a position, by the declared derivative."""
     arriving = rf"\nabla_{{{letter[box]}}}"
     declared = _declared_derivative(box, position)
     if not declared:
@@ -67,7 +67,7 @@ def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
 
 
 def split(declared: str) -> list[str]:
-    """The parts of a declaration between the commas that stand in no brackets."""
+    """The parts of a declaration between commas outside of brackets."""
     parts, depth = [""], 0
     for token in _TOKEN.findall(declared):
         depth += _deeper(token)
@@ -79,7 +79,7 @@ def split(declared: str) -> list[str]:
 
 
 def _is_relation(declared: str) -> bool:
-    """Whether a formula says that something holds, where others say what the value is."""
+    """Whether a formula is an equation rather than the expression of the value."""
     depth = 0
     for token in _TOKEN.findall(split(declared)[0]):
         depth += _deeper(token)

@@ -32,7 +32,7 @@ JUMP = 1e-7
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn: `xs` ascending, the value there and the derivative, None where there is none.
+    """The samples of a curve: `xs` ascending, the values and the derivatives, None where there is no derivative.
 
     NaN stands where a curve is interrupted: outside the domain, and between the sides of a jump.
     """
@@ -123,7 +123,7 @@ def _kinks_inside(kinks: Sequence[float], xs: Array) -> list[float]:
 def _interrupted(
     xs: Array, values: Array, slopes: Array | None, kinks: Sequence[float]
 ) -> tuple[Array, Array, Array | None]:
-    """The same with NaN at each kink, where the sides need not meet, and where the value is not finite."""
+    """The samples with NaN at each kink and where the value is not finite, which interrupts the line."""
     places = np.searchsorted(xs, kinks)
     curves = [np.where(np.isfinite(one), one, np.nan) for one in (values, *([] if slopes is None else [slopes]))]
     held = [np.insert(one, places, [_joint(one, place) for place in places]) for one in curves]
@@ -131,7 +131,7 @@ def _interrupted(
 
 
 def _joint(curve: Array, place: int) -> float:
-    """The value at a kink where its two sides meet, NaN where they do not."""
+    """The value at a kink if both sides meet there, else NaN."""
     before, after = curve[place - 1], curve[place]
     apart = abs(after - before) > 1e-3 * max(1.0, abs(before), abs(after))
     return math.nan if apart or not math.isfinite(before + after) else float(before + after) / 2

@@ -90,7 +90,7 @@ def box_svg(cls: type[Box]) -> str:
 
 
 def gallery(path: str | os.PathLike[str]) -> Path:
-    """Write every box of flowgraph: one page (.html), or a page of the docs (.md) with the pictures beside it."""
+    """Write every box of flowgraph: one page (.html), or a page of the docs (.md) with its pictures in a folder."""
     target = Path(path)
     if target.suffix == ".html":
         replace_text(target, _page())

@@ -17,7 +17,7 @@ class InlineLeaves:
 
     @property
     def all(self) -> list[str]:
-        """Both, as far as they are there."""
+        """The leaves above and below, if there are any."""
         return [leaf for leaf in (self.above, self.below) if leaf]
 
 

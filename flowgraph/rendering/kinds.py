@@ -1,4 +1,4 @@
-"""What each box is to a reader of the picture, the longest data path, and what a gradient reaches."""
+"""The kind of each box in the picture, the longest data path, and the boxes that a gradient reaches."""
 
 from __future__ import annotations
 

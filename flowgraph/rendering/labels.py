@@ -63,7 +63,7 @@ def gradient_rows(subject: Subject, box: Box) -> list[Row]:
 
 
 def stepped_rows(subject: Subject, box: Box) -> list[Row]:
-    """What an animation shows once it is computed: the value, then the gradient."""
+    """The rows that an animation shows once they are computed: the value, then the gradient."""
     found = subject.value(box)
     rows = value_rows(subject, box) if found is not None and found.size > 1 else []
     if found is not None and found.size == 1:

@@ -34,7 +34,7 @@ only move them, and a picture is made anew each time that a notebook shows it.
 
 @dataclass
 class Member:
-    """What is placed: its width, and how far it reaches above and below the line through its anchor."""
+    """A node of a level: its width, and its height above and below the line through its anchor."""
 
     width: float
     up: float
@@ -46,7 +46,7 @@ class Member:
 
 
 class Tie(NamedTuple):
-    """A link between two members by their numbers; its ends lie so far below the anchors of the members."""
+    """An edge between two members by their numbers, with the offsets of its ends below their anchors."""
 
     tail: int
     head: int
@@ -71,14 +71,14 @@ class Arrangement:
 
     @property
     def folded(self) -> bool:
-        """Whether the columns stand in more than one line."""
+        """Whether the columns are wrapped into several lines."""
         return len(self.lines) > 1
 
 
 def arrange(
     members: list[Member], ties: Sequence[Tie], wrap: int | None = None, steps: Sequence[int] = ()
 ) -> Arrangement:
-    """Places for members whose ties have no cycle; `wrap` as in `compose`, `steps` begin what is to stand aligned."""
+    """Positions for members of an acyclic level; `wrap` as in `compose`, `steps` begin groups to be aligned."""
     assign_columns(members, ties)
     passers: list[Member] = []
     routes = [_route(members[tie.tail], members[tie.head], tie.spine, passers) for tie in ties]

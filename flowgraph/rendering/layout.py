@@ -34,7 +34,7 @@ class Place:
 
 @dataclass
 class Layout:
-    """Where everything stands; a route is a list of points, and `turns` are links that go on in the next line."""
+    """The positions of all tiles; a route is a list of points, and `turns` are edges that continue on the next line."""
 
     width: float = 0.0
     height: float = 0.0
@@ -50,7 +50,7 @@ def place(picture: Picture) -> Layout:
 
 
 class Placer:
-    """Lays out a picture that flows to the right; one that flows down is laid out turned, and turned back.
+    """Lays out a picture that flows to the right; one that flows down is transposed before and after.
 
     `sizes` has the turned sizes of the tiles, `arranged` for each level its members and their arrangement.
     """
@@ -83,7 +83,7 @@ class Placer:
         return self.result
 
     def turns(self) -> frozenset[tuple[str, str]]:
-        """Tail and head of the links that lead from one line of a folded level to another, once it is laid out."""
+        """Tail and head of the edges from one line of a wrapped level to another, after the layout."""
         found: set[tuple[str, str]] = set()
         for level, arrangement, members in self.arranged.values():
             line = {name: arrangement.line_of[member.column] for name, member in members.items()}
@@ -126,7 +126,7 @@ class Placer:
         return Member(width, up, down, name in self.spine)
 
     def _below(self, name: str, end: str) -> float:
-        """How far a tile lies below the anchor of the member that holds it."""
+        """The offset of a tile below the anchor of its member."""
         inline_leaves = self.nesting.inline_leaves.get(name, InlineLeaves())
         if end in inline_leaves.all:
             reach = (self.sizes[name][1] + self.sizes[end][1]) / 2 + self.gap
@@ -225,7 +225,7 @@ def placed_links(picture: Picture, layout: Layout) -> list[tuple[Link, list[Poin
 
 
 def _straight(tail: Place, head: Place) -> list[Point]:
-    """The short route between two tiles of which one stands above or beside the other."""
+    """The short route between two tiles that are above or beside each other."""
     middle = (tail.x + tail.width / 2, tail.y + tail.height / 2)
     if tail.y + tail.height <= head.y:
         return [(middle[0], tail.y + tail.height), (middle[0], head.y)]

@@ -62,7 +62,7 @@ def _fill(edges: Sequence[tuple[float, float]], rights: Sequence[float], width: 
 def _break_where_few_pass(
     edges: Sequence[tuple[float, float]], count: int, passing: Sequence[int]
 ) -> tuple[list[float], list[int]]:
-    """At most `count` lines, about equally long, that begin where fewest links lead from one to the next."""
+    """At most `count` lines of similar length, broken where the fewest edges cross."""
     total = edges[-1][1]
     firsts = [0]
     for line in range(1, count):

@@ -1,4 +1,4 @@
-"""Where a plan keeps its values, in words for its picture: buffers, views, numbers, what is written in place."""
+"""Where a plan keeps its values, as text for its picture: buffers, views, scalars, in-place operations."""
 
 from __future__ import annotations
 

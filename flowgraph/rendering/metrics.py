@@ -1,4 +1,4 @@
-"""How wide a text is in Helvetica, so that tiles can be sized without a font on the machine."""
+"""The width of a text in Helvetica, to size tiles without fonts on the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folded module shows of all its boxes: the worst in its colour, its range, a strip from first to last."""
+"""What a folded module shows of all its boxes: the worst colour, the range of values, a strip from first to last."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _grouped(stages: Sequence[list[Statistics]]) -> list[list[Statistics]]:
 
 
 def _worst_heat(found: Sequence[Statistics], reference: float | None) -> str:
-    """The colour of the worst: NaN before exact zero before what is farthest from the output layer's."""
+    """The worst colour: NaN, then exact zero, then the scale farthest from that of the output layer."""
     if not found:
         return "not computed"
 

@@ -53,7 +53,7 @@ def module_tile(subject: Subject, module: Module, id: str) -> Tile:
 
 
 def _operations(module: Module) -> str:
-    """What the boxes of one scope do, in order."""
+    """The operations of one scope, in order."""
     scope = module.tail[-1].scope
     words = [type(box).symbol for box in module.tail if box.scope == scope]
     unlike = list(dict.fromkeys(words))

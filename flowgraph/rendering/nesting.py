@@ -1,4 +1,4 @@
-"""Frames inside frames: for each frame what stands directly in it, and the links lifted to that level."""
+"""Nested frames: for each frame its direct members, and the edges lifted to that level."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _lift(link: Link, chains: dict[str, list[str]], nesting: Nesting) -> None:
 
 
 def _in_cycles(level: Level) -> set[str]:
-    """The members on a cycle of the lifted links, or between two: what is left when sources and sinks are taken off."""
+    """The members on a cycle of the lifted edges, or between two: those left when sources and sinks are removed."""
     left = set(level.members)
     for forth in (True, False):
         before: dict[str, int] = dict.fromkeys(left, 0)

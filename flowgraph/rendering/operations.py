@@ -21,7 +21,7 @@ _LONGEST_BASE = 6
 
 
 def operation(box: Box, child_name: str = "") -> str:
-    """What a box does: its symbol with the numbers that it reads, and the settings that say more.
+    """The operation of a box: its symbol with constant operands and the settings that matter.
 
     `child_name` is the name of its child where that has one, the base of a power.
     """
@@ -103,7 +103,7 @@ def _axes(box: Box, value: Value) -> str:
 
 
 def _nothing(box: Box, value: Value) -> str:
-    """For what the shape of the value tells."""
+    """For operations that the shape of the value already shows."""
     return ""
 
 

@@ -67,7 +67,7 @@ _HEAT = ("#2B6CB0", "#A5CBEA", "#F1F1EE", "#F9BC93", "#C2410C")
 
 
 def mix(start: str, end: str, share: float) -> str:
-    """The colour that lies the given share of the way from one to another."""
+    """The colour at the given fraction between two colours."""
     pairs = zip(_channels(start), _channels(end), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
 

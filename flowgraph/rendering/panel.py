@@ -1,4 +1,4 @@
-"""What the panel of a page says of a box beyond its tooltip: formulas typeset, histograms, the line of the source."""
+"""The panel of a page for one box: typeset formulas, histograms, the line of source code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture before it has places: tiles, links and frames, which every engine and every theme can draw."""
+"""A picture before layout: tiles, edges and frames, which every engine and theme can draw."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Link:
-    """What a box reads from a child, drawn from the child (tail) to the box (head).
+    """An edge from a child (tail) to the box that reads it (head).
 
     `flow` says where arrows point: "fprop" to the head, "bprop" to the tail, "both", or "none".
     """

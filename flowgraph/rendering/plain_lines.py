@@ -1,4 +1,4 @@
-"""The lines of a derivation as plain text with the names of the graph: what the steps of an animation say."""
+"""The lines of a derivation as plain text with the names of the graph, for the steps of an animation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GRADIENT = re.compile("∇_?([\U000f0000-\U000ffffd])")
 
 
 class PlainLines:
-    """Lines about the boxes of one graph; while a line is put together, one character stands for each box."""
+    """Lines about the boxes of one graph; inside a line, one placeholder character represents each box."""
 
     def __init__(self, names: Mapping[Box, str]) -> None:
         self.sign = {box: chr(_FIRST + place % 0xFFFD) for place, box in enumerate(names)}
@@ -33,7 +33,7 @@ class PlainLines:
         return self._plain([forward(box, self.sign)]) if type(box).formula else ""
 
     def sent(self, box: Box, positions: Iterable[int]) -> str:
-        """What the bprop of a box sends to the child at these positions, as in "xᵀ ∂L/∂a1"."""
+        """The gradient that a bprop sends to the child at these positions, as in "xᵀ ∂L/∂a1"."""
         return self._plain([backward(box, place, self.sign) for place in positions]) if type(box).derivative else ""
 
     def _plain(self, terms: list[str]) -> str:

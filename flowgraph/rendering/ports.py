@@ -1,4 +1,4 @@
-"""Where links touch a tile: those that arrive at one are spread over its side, in the order in which they come."""
+"""The points where edges meet a tile: spread over its side, in the order in which they arrive."""
 
 from __future__ import annotations
 

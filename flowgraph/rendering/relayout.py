@@ -1,4 +1,4 @@
-"""What a page needs to lay a picture out anew when a module is closed or opened: columns, sizes, routes as numbers."""
+"""Data for a page to lay out a picture again when a module is opened or closed: columns, sizes, routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repetition that no scope tells of: the steps of a loop, layers written one after the other."""
+"""Repetition without scopes: the steps of a loop, or layers written one after the other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def repetition(spine: Sequence[Box]) -> Repetition | None:
 
 
 def steps_of(subject: Subject) -> list[list[Box]]:
-    """The boxes of each step: those on the spine, and those that only one step reads, as far as they lead to it."""
+    """The boxes of each step: those on the main path, and those that only one step reads."""
     spine = subject.spine
     found = repetition(spine)
     if found is None:

@@ -1,4 +1,4 @@
-"""What a picture says of an array: mean, spread, a histogram of few bins."""
+"""The statistics of an array in a picture: mean, standard deviation, a small histogram."""
 
 from __future__ import annotations
 

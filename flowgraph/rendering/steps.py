@@ -27,7 +27,7 @@ from flowgraph.rendering.wording import number_text, shape_text, shortened
 
 @dataclass
 class Step:
-    """One moment of the animation: what is said, which tiles have values by it, what is sent along which links.
+    """One step of the animation: its text, the tiles whose values it computes, and the gradients that it sends.
 
     `lines` are those of the derivation, as MathML; `values` and `gradients` are what is written on tiles from then on,
     where a box's own tile has its value on it already.
@@ -179,7 +179,7 @@ class _Teller:
 
 
 def _is_module(tile: str) -> bool:
-    """Whether the tile of that identifier stands for a folded module."""
+    """Whether the tile of that identifier is a folded module."""
     return tile.endswith("@")
 
 

@@ -1,4 +1,4 @@
-"""What is to be drawn: a graph, perhaps with the values of a run and the gradients of its bprop."""
+"""What is drawn: a graph, optionally with the values of a run and the gradients of its bprop."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Subject:
 
     @cached_property
     def names(self) -> dict[Box, str]:
-        """What a picture calls each box: its name, else its variable, else its symbol with a number."""
+        """The label of each box: its name, else the variable it was assigned to, else its symbol with a number."""
         return {**self.graph.names, **self.assigned}
 
     @cached_property

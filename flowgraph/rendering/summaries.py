@@ -1,4 +1,4 @@
-"""What a picture says of an array in one line: a number with its sign, mean and spread, NaN, exactly 0."""
+"""An array in one line of a picture: a number with its sign, mean and standard deviation, NaN, exactly 0."""
 
 from __future__ import annotations
 

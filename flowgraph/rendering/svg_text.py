@@ -1,4 +1,4 @@
-"""A picture with its places as SVG text."""
+"""A laid-out picture as SVG text."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class _Writer:
         return "".join([*parts, "</g>"])
 
     def lid(self, tile: Tile) -> str:
-        """What stands for a frame that is closed; a page shows it and puts it in its place."""
+        """The tile of a closed frame, which a page shows in its place."""
         at = Place(0.0, 0.0, *measure.tile_size(tile))
         return f'<g class="lid" style="display:none">{self.tile(tile, at)}</g>'
 

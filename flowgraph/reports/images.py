@@ -42,7 +42,7 @@ def signed(values: Array, largest: float | None = None) -> str:
 
 
 def image(address: str, said: str, size: int, look: str = "") -> str:
-    """The element that shows such a picture, `size` CSS pixels wide; `said` is what a screen reader says."""
+    """The HTML element of a picture, `size` CSS pixels wide; `said` is its alternative text."""
     style = f' class="{look}"' if look else ""
     return f'<img src="{address}" alt="{text(said)}" width="{size}" height="{size}"{style}>'
 

@@ -77,10 +77,12 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any
 
 
 def _header(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
-    """The header of a safetensors file, with as many bytes behind it as it promises."""
-    foreign = f"{path}: no file of flowgraph's; needs one that flowgraph wrote (safetensors)"
+    """The header of a safetensors file; the file must have as many bytes as it says."""
+    foreign = f"{path}: not a file of flowgraph; needs one that fg.save wrote (safetensors)"
     if len(content) < 9:
-        raise SavedFileError(f"{path}: truncated or foreign, found {len(content)} bytes; needs a file of flowgraph's")
+        raise SavedFileError(
+            f"{path}: found {len(content)} bytes, truncated or of another program; needs a file that fg.save wrote"
+        )
     (length,) = struct.unpack("<Q", content[:8])
     if content[8:9] != b"{":
         raise SavedFileError(foreign)

@@ -139,7 +139,7 @@ def read_graph(document: Any, arrays: Any, path: str | os.PathLike[str] = "docum
 
 
 def _with_boxes_of_settings(outputs: Iterable[Box]) -> list[Box]:
-    """All boxes that these read or hold in a setting, each once, after what it needs; without recursion."""
+    """The boxes, their ancestors and those in settings, in topological order; without recursion."""
     order: list[Box] = []
     seen: set[Box] = set()
     for output in outputs:
@@ -165,7 +165,7 @@ def _needed(box: Box) -> Iterator[Box]:
 
 
 def _row(box: Box, writer: Writer, name: str) -> dict[str, Any]:
-    """One box as JSON; what is empty is left out."""
+    """One box as JSON, without empty fields."""
     key = registry_name(type(box))
     if registry.get(key) is not type(box):
         raise UsageError(f"fg.save: found {box.title} of a class that is not in fg.registry under {key!r}")

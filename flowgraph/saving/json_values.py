@@ -86,12 +86,12 @@ class Writer:
 
     def _array(self, value: Any, name: str) -> str:
         if value.dtype.kind not in "biufc":
-            raise UsageError(f"fg.save: found an array of dtype {value.dtype} in {name}, needs numbers or truth values")
+            raise UsageError(f"fg.save: found an array of dtype {value.dtype} in {name}, needs numbers or booleans")
         return self.array(name, value)
 
 
 class Reader:
-    """JSON to values; what is malformed raises a ValueError, TypeError or LookupError."""
+    """Reads values from JSON; malformed input raises ValueError, TypeError or LookupError."""
 
     def __init__(self, arrays: Mapping[str, Array], boxes: list[Box]) -> None:
         self.arrays = arrays
@@ -170,10 +170,10 @@ class Reader:
 
 
 def dtype_of(text: object) -> np.dtype[Any]:
-    """A dtype of numbers or truth values."""
+    """A dtype of numbers or booleans."""
     dtype = np.dtype(_text(text))
     if dtype.kind not in "biufc":
-        raise TypeError(f"found the dtype {text!r}, needs numbers or truth values")
+        raise TypeError(f"found the dtype {text!r}, needs numbers or booleans")
     return dtype
 
 

@@ -67,6 +67,6 @@ def check_numbers(numbers: Iterable[Any]) -> None:
 
 
 def excerpt(error: object) -> str:
-    """The text of an error, as far as a person reads it."""
+    """The beginning of the text of an error."""
     text = printable_lines(str(error))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

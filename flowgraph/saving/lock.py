@@ -29,7 +29,7 @@ _TRIES = 200
 
 
 class Lock:
-    """A lock file that is there while a process writes what it stands for, `what` in words.
+    """A lock file that exists while a process writes the file or folder that `what` names.
 
     It is created whole, by one process of many, with the number of the process, the name of its machine and the time.
     A lock whose process on this machine has ended is removed, with a warning; that of another machine is respected.
@@ -41,7 +41,7 @@ class Lock:
         self._own: bytes | None = None
 
     def acquire(self, on_wait: Callable[[str], Any] | None = None) -> None:
-        """Take the lock, or refuse with who has it; with `on_wait`, which is told who, wait until it is free."""
+        """Take the lock, or raise an error that names its holder; with `on_wait`, call that and wait for the lock."""
         own = json.dumps({**this_process(), "since": _now()}).encode()
         killed: dict[str, Any] | None = None
         told, tries = False, 0
@@ -83,7 +83,7 @@ class Lock:
         self.release()
 
     def _read(self) -> tuple[bytes | None, dict[str, Any]]:
-        """The content of the lock, None where it is gone by now, and what it says."""
+        """The content of the lock file, None if it no longer exists."""
         try:
             content = self.path.read_bytes()
             record = json.loads(content)

@@ -37,7 +37,7 @@ _REMEDIES = {
 
 
 def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write the bytes beside the file, wait until the disk holds them, then put them in its place; return the path.
+    """Write the bytes to a temporary file, sync it, then rename it to the target; return the path.
 
     A process killed in between leaves the old file and, at worst, a hidden file ending in .part beside it. What cannot
     be written is a `FileWriteError` with the name of the file and the way out, and the old file stands as it was.
@@ -63,7 +63,7 @@ def replace_text(path: str | os.PathLike[str], text: str) -> Path:
 
 
 def replace_table(path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Path:
-    """The same for a table, as CSV with a header; what a row does not have, or is None, is an empty cell."""
+    """Write a table as CSV with a header, atomically; None and missing values become empty cells."""
     file = io.StringIO()
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
@@ -91,7 +91,7 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """An OSError inside becomes one that names the file and says how to go on."""
+    """Turn an OSError inside into an error that names the file and says how to continue."""
     try:
         yield
     except FileWriteError:
@@ -104,14 +104,14 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Delete what killed writers of this file left beside it; only for a file that one process writes."""
+    """Delete temporary files that killed writers of this file left; only for a file that one process writes."""
     target = Path(os.path.realpath(path))
     for part in target.parent.glob(f"{glob.escape(_stem(target))}*{SUFFIX}"):
         part.unlink(missing_ok=True)
 
 
 def _written_part(target: Path, content: bytes) -> Path:
-    """A new file beside the target that holds the content, on the disk, with the rights of the target."""
+    """A temporary file beside the target with the content, synced, and with the target's permissions."""
     while True:
         part = target.with_name(f"{_stem(target)}{os.getpid()}-{next(_counter)}{SUFFIX}")
         try:
@@ -130,7 +130,7 @@ def _written_part(target: Path, content: bytes) -> Path:
 
 
 def _stem(target: Path) -> str:
-    """How the names of the files beside it begin; a long name is cut, since a name has 255 bytes at most."""
+    """The beginning of the names of temporary files, cut to the 255 bytes that a name may have."""
     return f".{target.name.encode()[:150].decode(errors='ignore')}."
 
 

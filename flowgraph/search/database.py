@@ -1,4 +1,4 @@
-"""The database of a search: its URL, what is wrong with it in one error, and whose turn it is to begin a trial."""
+"""The database of a search: its URL, errors with a remedy, and the order in which processes begin trials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 class StorageError(UsageError):
-    """A database of a search that cannot be used, with the way out; the password is in no part of it."""
+    """The database of a search cannot be used; the message has the remedy, and never the password."""
 
 
 def url_of(storage: Any) -> Any:
@@ -174,7 +174,7 @@ def _driver(url: Any) -> str:
 
 
 def _said(error: BaseException, url: Any) -> str:
-    """The first lines of what a driver said, without the password."""
+    """The first lines of a driver's error, without the password."""
     cause = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     said = "; ".join(lines[:2]) or type(cause).__name__

@@ -30,7 +30,7 @@ FEWEST = 8
 
 @dataclass(frozen=True)
 class Influence:
-    """What a setting does by itself.
+    """The influence of one setting on the result.
 
     `explained` is the share of the variance of the ranks of all trials that lies between the groups of its values,
     `by_chance` the share that groups of this size explain where the setting does nothing. `best_group` are the values

@@ -13,7 +13,6 @@ import numpy as np
 
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.search.database import check_storage, settings_of_engine
-from flowgraph.search.space import Space
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -38,18 +37,16 @@ def optuna() -> Any:
     return package
 
 
-def sampler_of(given: Any, space: Space, seed: int) -> Any:
-    """The sampler: the seed and the number of a trial fix what it draws, whichever process runs it."""
+def sampler_of(given: Any, seed: int) -> Any:
+    """The sampler; its draws depend on the seed and the number of the trial, not on the process."""
     samplers = optuna().samplers
     if isinstance(given, samplers.BaseSampler):
         return given
-    if given == "grid":
-        # the seed orders the grid, and all processes count its points in the same order
-        return samplers.GridSampler({name: part.grid() for name, part in space.items()}, seed=seed)
     if given == "quasi-random":
         with _quiet():
             return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
     kinds = {"tpe": samplers.TPESampler, "random": samplers.RandomSampler, "gp": samplers.GPSampler}
+    kinds["grid"] = samplers.RandomSampler  # it draws nothing: each trial is handed a point of the grid
     if given not in kinds:
         raise UsageError(
             f"search: found sampler={given!r}, needs a sampler of Optuna's or one of {', '.join(SAMPLERS)}"

@@ -61,7 +61,7 @@ def search_picture(result: SearchResult, suffix: str) -> bytes:
 
 
 def _legend(shown: list[Trial]) -> list[Any]:
-    """What the marks mean."""
+    """The legend of the marks."""
     from matplotlib.lines import Line2D
 
     def mark(label: str, colour: str, face: str, size: float = 4.5) -> Line2D:

@@ -84,7 +84,13 @@ class SearchResult:
 
     @property
     def best(self) -> Trial:
-        """The complete trial with the smallest value; the earliest of several."""
+        """The complete trial with the smallest value; the earliest of equal ones.
+
+        Raises
+        ------
+        UsageError
+            If no trial was completed.
+        """
         complete = [trial for trial in self.trials if trial.state == "complete" and trial.value is not None]
         if not complete:
             reason = next((trial.reason for trial in self.trials if trial.reason), "none was run")
@@ -93,7 +99,7 @@ class SearchResult:
 
     @property
     def at_the_edge(self) -> list[str]:
-        """Settings whose best value is nearly at an end of the first range: better ones may lie outside."""
+        """Settings whose best value is close to an end of the first range, so that better ones may be outside."""
         found = []
         for name, part in self.spaces[0].items():
             if hasattr(part, "low") and part.high > part.low:
@@ -109,7 +115,13 @@ class SearchResult:
         return diagnose_search(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dict per trial, the best first, those without a value last."""
+        """The trials as records.
+
+        Returns
+        -------
+        list of dict
+            The best first; trials without a value last.
+        """
         order = sorted(self.trials, key=lambda t: (t.state != "complete", _number(t.value), t.number))
         return [
             {"trial": t.number, "round": t.round, "state": t.state, self.measure: t.value, **t.settings,
@@ -118,7 +130,23 @@ class SearchResult:
         ]  # fmt: skip
 
     def table(self, count: int = 20) -> Any:
-        """The best trials as a table of rich."""
+        """The best trials as a table for the terminal.
+
+        Parameters
+        ----------
+        count : int, default 20
+            The most rows.
+
+        Returns
+        -------
+        rich.table.Table
+            The table.
+
+        Raises
+        ------
+        ImportError
+            If rich is not installed.
+        """
         try:
             from rich.table import Table
         except ImportError as missing:
@@ -134,12 +162,34 @@ class SearchResult:
         return table
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """One line per trial."""
+        """Write a CSV file with one line per trial.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         rows = self.rows()
         return replace_table(path, list(rows[0]) if rows else ["trial"], rows)
 
     def plot(self, path: str | os.PathLike[str]) -> Path:
-        """The best value by trial, and the values by each setting, into a .svg, .png or .pdf."""
+        """Draw the best value by number of the trial, and the values by each setting.
+
+        Parameters
+        ----------
+        path : str or path
+            A .svg, .png or .pdf file.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         from flowgraph.search.plots import plot_search
 
         return plot_search(self, Path(path))

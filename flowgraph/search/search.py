@@ -14,6 +14,7 @@ from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.saving.lock import has_ended, this_process
 from flowgraph.search.database import Turns, check_storage
 from flowgraph.search.engine import agree, fail_stale, finite, optuna, sampler_of, study_of
+from flowgraph.search.grid import Grid, point_of
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.search.space import Space
 from flowgraph.search.space_record import space_of_record, space_record
@@ -38,7 +39,7 @@ WAIT = 0.25
 
 
 class Attempt(Callback):
-    """One trial as the function that trains sees it: a callback that reports each epoch, and stops what is hopeless.
+    """One trial as the training function sees it: a callback that reports each epoch and stops pruned trials.
 
     Parameters
     ----------
@@ -63,13 +64,26 @@ class Attempt(Callback):
         self._trial = trial
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Report the watched measure on the validation examples; a hopeless trial stops."""
+        """Report the watched measure on the validation examples, and stop the trial if the pruner says so."""
         value = epoch.valid(self.watch)
         if value is not None and self.report(epoch.number, value):
             trainer.stop("pruned: other trials were better at this epoch")
 
     def report(self, step: int, value: float) -> bool:
-        """Tell the value after a step, and hear whether to stop."""
+        """Report an intermediate value to the study.
+
+        Parameters
+        ----------
+        step : int
+            The epoch.
+        value : float
+            The measure, smaller is better.
+
+        Returns
+        -------
+        bool
+            Whether the trial should stop.
+        """
         self._trial.report(finite(value), step)
         self.pruned = self.pruned or bool(self._trial.should_prune())
         return self.pruned
@@ -170,10 +184,11 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     spaces: list[Space] = []
     for number in range(rounds):
         spaces.append(_space_of_round(study, space, number, zoom))
-        count = _grid_size(spaces[-1]) if sampler == "grid" else read_count("search", "trials", trials)
-        study.sampler = sampler_of(sampler, spaces[-1], seed)
-        while _finished(study, number) < count:
-            if _begin(study, number, count, turns, partial(_objective, train, spaces[-1], number, watch)):
+        grid = Grid(spaces[-1], seed) if sampler == "grid" else None
+        count = len(grid) if grid is not None else read_count("search", "trials", trials)
+        study.sampler = sampler_of(sampler, seed)
+        while len(_finished(study, number)) < count:
+            if _begin(study, number, count, grid, turns, partial(_objective, train, spaces[-1], number, watch)):
                 if on_trial is not None:
                     on_trial(_result(study, spaces, watch))
             else:
@@ -183,16 +198,20 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
 
 
 def _begin(
-    study: Any, number: int, count: int, turns: Turns, objective: Callable[[Callable[[], Any]], Callable[[Any], float]]
-) -> bool:
+    study: Any, number: int, count: int, grid: Grid | None, turns: Turns,
+    objective: Callable[[Callable[[], Any]], Callable[[Any], float]],
+) -> bool:  # fmt: skip
     """Run a trial of a round, unless as many as are wanted have come to an end or are running.
 
     Processes that share the study begin trials one after the other: each sees those of all others.
     """
     with ExitStack() as turn:
         turn.enter_context(turns.turn())
-        if _taken(study, number) >= count:
+        taken = _taken(study, number)
+        if len(taken) >= count:
             return False
+        if grid is not None:
+            grid.hand_out(study, number, taken)
         study.optimize(objective(turn.close), n_trials=1, catch=FAILURES)
     return True
 
@@ -228,25 +247,29 @@ def _take_up_again(trial: OptunaTrial) -> None:
             state=optuna().trial.TrialState.WAITING,
             params=found.params,
             distributions=found.distributions,
+            user_attrs=found.user_attrs,
             system_attrs={**found.system_attrs, "fixed_params": found.params},
         )
     )
 
 
-def _finished(study: Study, number: int) -> int:
-    """How many trials of a round came to an end, failures among them; not those whose process died."""
-    return sum(
-        _round_of(trial) == number and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
+def _finished(study: Study, number: int) -> set[Any]:
+    """The points of a round whose trials ended, also in failure; not those whose process was killed."""
+    return {
+        point_of(trial)
         for trial in study.get_trials(deepcopy=False)
-    )
+        if _round_of(trial) == number and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
+    }
 
 
-def _taken(study: Any, number: int) -> int:
-    """How many trials of a round came to an end or are running, as far as can be seen from here."""
+def _taken(study: Any, number: int) -> set[Any]:
+    """The points of a round whose trials ended or are running, as far as this process knows."""
     running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
-    return _finished(study, number) + sum(
-        _round_of(trial) == number and not _was_killed(trial.user_attrs.get(PROCESS)) for trial in running
-    )
+    return _finished(study, number) | {
+        point_of(trial)
+        for trial in running
+        if _round_of(trial) == number and not _was_killed(trial.user_attrs.get(PROCESS))
+    }
 
 
 def _was_killed(process: Any) -> bool:
@@ -270,10 +293,6 @@ def _space_of_round(study: Study, space: Space, number: int, zoom: float) -> Spa
         narrowed = {n: part.zoomed(best.settings[n], factor, part) for n, part in space.items()}
         study.set_user_attr(key, space_record(narrowed))
     return space_of_record(study.user_attrs[key], space)
-
-
-def _grid_size(space: Space) -> int:
-    return int(np.prod([len(part.grid()) for part in space.values()]))
 
 
 def _result(study: Study, spaces: list[Space], measure: str) -> SearchResult:

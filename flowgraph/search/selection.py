@@ -39,7 +39,7 @@ PATIENCE = 5.0
 
 @dataclass(frozen=True, repr=False)
 class Selection:
-    """The trials, and what came of training the best settings once more and testing them."""
+    """The trials, and the result of training with the best settings and testing once."""
 
     result: SearchResult
     outcome: Outcome

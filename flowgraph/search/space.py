@@ -1,11 +1,10 @@
-"""What is searched: for each setting a set of values or a distribution, which a grid, a draw and a zoom can take."""
+"""A search space: for each setting a set of values or a range, for grids, random draws and zooming in."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,22 +51,72 @@ class Choice:
         return [json.dumps(value) for value in self.values]
 
     def suggest(self, trial: Any, name: str) -> Any:
-        """The value that a trial tries."""
+        """Let a trial of Optuna choose a value.
+
+        Parameters
+        ----------
+        trial : optuna.Trial
+            The trial.
+        name : str
+            Name of the setting.
+
+        Returns
+        -------
+        object
+            One of `values`.
+        """
         return self.value_of(trial.suggest_categorical(name, self.labels))
 
     def value_of(self, stored: Any) -> Any:
-        """The value that a database keeps."""
+        """The value that an entry of the database stands for.
+
+        Parameters
+        ----------
+        stored : str
+            One of `labels`.
+
+        Returns
+        -------
+        object
+            One of `values`.
+
+        Raises
+        ------
+        SavedFileError
+            If the entry is no label of this choice.
+        """
         known = dict(zip(self.labels, self.values, strict=True))
         if stored not in known:
             raise SavedFileError(f"study: found the value {excerpt(stored)}, which is none of {', '.join(known)}")
         return known[stored]
 
     def grid(self) -> list[Any]:
-        """All values, as a database keeps them."""
+        """The points of a grid search.
+
+        Returns
+        -------
+        list of str
+            All labels.
+        """
         return self.labels
 
     def zoomed(self, best: Any, factor: float, whole: Any) -> Choice:
-        """The same values: a set has no neighbourhood."""
+        """The choice itself: values without an order have no smaller range around the best.
+
+        Parameters
+        ----------
+        best : object
+            The best value so far; not read.
+        factor : float
+            Not read.
+        whole : Choice
+            Not read.
+
+        Returns
+        -------
+        Choice
+            The choice itself.
+        """
         return self
 
 
@@ -91,25 +140,75 @@ class Range:
         read_count(who, "points", self.points)
 
     def suggest(self, trial: Any, name: str) -> Any:
-        """The value that a trial tries."""
+        """Let a trial of Optuna draw a number.
+
+        Parameters
+        ----------
+        trial : optuna.Trial
+            The trial.
+        name : str
+            Name of the setting.
+
+        Returns
+        -------
+        float
+            A number from `low` to `high`, uniform, or uniform in its logarithm.
+        """
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
     def value_of(self, stored: Any) -> Any:
-        """The value that a database keeps."""
+        """The number that an entry of the database stands for.
+
+        Parameters
+        ----------
+        stored : float
+            The entry.
+
+        Returns
+        -------
+        float
+            The entry itself.
+
+        Raises
+        ------
+        SavedFileError
+            If it is no number of this range.
+        """
         number = isinstance(stored, int | float) and not isinstance(stored, bool)
         if not number or not self.low <= stored <= self.high:
             raise SavedFileError(f"study: found the value {excerpt(stored)}, needs {self.low} to {self.high}")
         return stored
 
     def grid(self) -> list[Any]:
-        """Numbers with equal steps between them, or equal factors."""
+        """The points of a grid search, equally spaced, or in equal ratios on a logarithmic range.
+
+        Returns
+        -------
+        list of float
+            As many as `points`.
+        """
         if self.points == 1:
             return [self._number((self._place(self.low) + self._place(self.high)) / 2)]
         ends = np.linspace(self._place(self.low), self._place(self.high), self.points)
         return [self.low, *(self._number(place) for place in ends[1:-1]), self.high]
 
     def zoomed(self, best: Any, factor: float, whole: Any) -> Any:
-        """A range of `factor` times the width around the best, moved to lie inside the whole."""
+        """A narrower range around the best value, inside the original range.
+
+        Parameters
+        ----------
+        best : float
+            The best value so far; the middle of the new range if that fits.
+        factor : float
+            The new width as a part of the old one.
+        whole : Range
+            The original range.
+
+        Returns
+        -------
+        Range
+            The narrower range.
+        """
         low, high = (self._place(end) for end in (whole.low, whole.high))
         half = (self._place(self.high) - self._place(self.low)) * factor / 2
         middle = min(max(self._place(best), low + half), high - half)
@@ -198,11 +297,11 @@ class Whole(Range):
         object.__setattr__(self, "high", int(self.high))
 
     def suggest(self, trial: Any, name: str) -> Any:
-        """The value that a trial tries."""
+        """Let a trial of Optuna draw a whole number."""
         return trial.suggest_int(name, self.low, self.high, log=self.log)
 
     def grid(self) -> list[Any]:
-        """Whole numbers, none twice."""
+        """The points of a grid search, rounded, without repetitions."""
         return sorted(set(super().grid()))
 
     def _number(self, place: float) -> Any:
@@ -210,68 +309,3 @@ class Whole(Range):
 
 
 Space = Mapping[str, Any]
-_RANGE = re.compile(r"(log:)?([^|]+?)\.\.([^|:]+)(?::(\d+))?")
-
-
-def read_space(texts: Sequence[str]) -> dict[str, Any]:
-    """The space of a command line: l2=log:1e-6..1e-2, dropout=0..0.5, batch_size=16..128, hidden=16|64|64,32.
-
-    Numbers without a point are whole numbers; log: means by factors; :7 at the end makes a grid take 7 points.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        One "name=range" per setting.
-
-    Returns
-    -------
-    dict
-        A range or a choice by setting.
-
-    Raises
-    ------
-    UsageError
-        If a text is no range.
-
-    Examples
-    --------
-    >>> from flowgraph.search import read_space
-    >>> read_space(["dropout=0.0..0.5", "hidden=16|64,32"])
-    {'dropout': Uniform(low=0.0, high=0.5, points=5), 'hidden': Choice(values=(16, (64, 32)))}
-    """
-    space: dict[str, Any] = {}
-    for text in texts:
-        name, equals, content = text.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals or not name or not content:
-            raise UsageError(f"space: found {text!r}, needs name=low..high, name=log:low..high or name=value|value")
-        if name in space:
-            raise UsageError(f"space: found {name!r} twice")
-        match = _RANGE.fullmatch(content)
-        space[name] = _range(text, *match.groups()) if match else Choice(tuple(map(_value, content.split("|"))))
-    return space
-
-
-def _range(text: str, log: str | None, low: str, high: str, points: str | None) -> Any:
-    first, last = _value(low), _value(high)
-    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (first, last)):
-        raise UsageError(f"space: found {text!r}, needs numbers on both sides of ..")
-    count = int(points) if points else POINTS
-    if isinstance(first, int) and isinstance(last, int):
-        return Whole(first, last, points=count, log=bool(log))
-    return (LogUniform if log else Uniform)(float(first), float(last), points=count)
-
-
-def _value(text: str) -> Any:
-    """A number, a tuple of whole numbers, none, or the text."""
-    text = text.strip()
-    if text.lower() in ("none", "true", "false"):
-        return {"none": None, "true": True, "false": False}[text.lower()]
-    if "," in text:
-        return tuple(_value(part) for part in text.split(",") if part)
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -27,10 +27,12 @@ def space_of_record(record: Any, first: Space) -> dict[str, Any]:
         inside = space.keys() == first.keys() and all(_is_inside(space[name], first[name]) for name in first)
     except (*MALFORMED, FlowgraphError) as error:
         raise SavedFileError(
-            f"study: the space that it keeps is none ({excerpt(error)}); begin another study"
+            f"study: its stored search space cannot be read ({excerpt(error)}); begin another study"
         ) from None
     if not inside:
-        raise SavedFileError("study: the space that it keeps is no part of the first one; begin another study")
+        raise SavedFileError(
+            "study: its stored search space is not inside that of its first round; begin another study"
+        )
     return space
 
 
@@ -42,7 +44,7 @@ def _part_of_record(part: Any) -> Any:
 
 
 def _is_inside(part: Any, first: Any) -> bool:
-    """Whether a range lies in another of its kind, with as many points; whether a set is the same."""
+    """Whether a range is inside another of its kind with as many points; whether two sets are equal."""
     if type(part) is not type(first) or isinstance(part, Choice):
         return bool(part == first)
     alike = (part.points, part.log) == (first.points, first.log)

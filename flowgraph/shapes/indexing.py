@@ -13,7 +13,7 @@ from flowgraph.shapes.size import Shape, Size, divide, unknown
 from flowgraph.shapes.spec import broadcast, same, shape_text
 
 ARRAY = "array"
-"""In the setting `index` of a box: the place of the next child that holds integers or truth values."""
+"""In the setting `index` of a box: the place of the next child that holds integers or booleans."""
 
 BEYOND = sys.maxsize
 """A place after the end of every axis."""
@@ -24,7 +24,7 @@ class IndexMismatchError(Exception):
 
 
 class ArrayIndex(NamedTuple):
-    """What is known of an array in an index: its shape, whether it is a mask, its numbers where it never changes."""
+    """An array in an index: its shape, whether it is a mask, and its values if it is constant."""
 
     shape: Shape
     mask: bool
@@ -98,7 +98,7 @@ def plain_slice(item: slice, size: int | Size) -> slice:
 
 
 def plain_place(number: Any, size: int | Size) -> Any:
-    """A place on an axis as an integer: N - 1 of an axis of N is -1, and N itself lies beyond."""
+    """An integer index, also symbolic: N - 1 on an axis of N is -1, and N is out of bounds."""
     if number is None:
         return None
     if not isinstance(number, Size):
@@ -110,7 +110,7 @@ def plain_place(number: Any, size: int | Size) -> Any:
 
 
 def _entries(shape: Shape, index: Sequence[Any], arrays: Sequence[ArrayIndex]) -> list[Entry]:
-    """The entries with what they read, arrays in place, the ellipsis (or the end) filled up with whole axes."""
+    """The entries with the number of axes each reads, arrays filled in, and the ellipsis replaced by whole axes."""
     places = sum(isinstance(item, str) for item in index)
     if places != len(arrays):
         raise IndexMismatchError(f"the index has {places} places for arrays, but {len(arrays)} arrays are given")

@@ -68,7 +68,23 @@ class Signature:
 
     @classmethod
     def parse(cls, text: str) -> Signature:
-        """Read the notation; an axis that may be missing, as in NumPy's matmul, ends in "?"."""
+        """Read a signature in gufunc notation.
+
+        Parameters
+        ----------
+        text : str
+            Such as "(m,k),(k,n)->(m,n)"; an axis that may be missing, as in NumPy's matmul, ends in "?".
+
+        Returns
+        -------
+        Signature
+            The signature.
+
+        Raises
+        ------
+        ValueError
+            If the text is not in that notation.
+        """
         left, arrow, right = text.replace(" ", "").partition("->")
         if not arrow or not _GROUP.sub("", left + right).replace(",", "") == "":
             raise ValueError(f"signature {text!r} is not in gufunc notation, such as '(m,k),(k,n)->(m,n)'")
@@ -76,7 +92,25 @@ class Signature:
         return cls(text.replace(" ", ""), tuple(groups[0]), tuple(groups[1]))
 
     def result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
-        """The shapes of the outputs for these shapes of the children."""
+        """The shapes of the outputs.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple
+            The shape of each child.
+        names : sequence of str
+            The name of each child, for the error.
+
+        Returns
+        -------
+        tuple of tuple
+            The shape of each output: the broadcast leading axes, then its core axes.
+
+        Raises
+        ------
+        SignatureMismatchError
+            If two sizes of one axis differ, or the leading axes do not broadcast.
+        """
         sizes: dict[str, int | Size] = {}
         owner: dict[str, str] = {}
         loops = []
@@ -107,7 +141,20 @@ class Signature:
         )
 
     def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
-        """For children of such shapes the smallest arrays to try the signature on: `size` for what has a name."""
+        """Small shapes with as many axes as those given, for a trial run.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple
+            The shape of each child.
+        size : int, default 2
+            The size of every named axis.
+
+        Returns
+        -------
+        list of tuple of int
+            One shape per child.
+        """
         key = (size, *[len(shape) for shape in shapes])
         known = self._samples.get(key)
         if known is None:
@@ -124,7 +171,20 @@ class Signature:
         return cores
 
     def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
-        """A shape for each child, with all its axes: the names stand for `sizes` in the order in which they come."""
+        """A shape for each child, with all its axes.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            The size of each named axis, in the order in which the names first occur.
+        loop : tuple, default ()
+            Leading axes that every child gets.
+
+        Returns
+        -------
+        list of tuple
+            One shape per child.
+        """
         names = dict.fromkeys(axis.rstrip("?") for core in self.children for axis in core)
         known = dict(zip((name for name in names if not name.isdigit()), sizes, strict=False))
         known |= {name: int(name) for name in names if name.isdigit()}

@@ -15,7 +15,7 @@ _fresh = itertools.count()
 
 
 class Size(str):
-    """A size such as N, N - 1 or 784*N: text to read and to compare, with the polynomial behind it.
+    """A symbolic size such as N, N - 1 or 784*N: a string with its polynomial.
 
     An axis has an int where its number is known and a Size where it follows a batch of any size. A Size whose name
     starts with "?" depends on values or on a case distinction; it fits every other size and is checked in the run.
@@ -73,7 +73,7 @@ class Size(str):
 
 
 def is_size_name(name: object) -> bool:
-    """Whether an axis may be called so: an identifier, or "?" and a number for what is only known in a run."""
+    """Whether a name is allowed for an axis: an identifier, or "?" and a number for an unknown size."""
     return isinstance(name, str) and (name.isidentifier() or (name[:1] == "?" and name[1:].isdecimal()))
 
 
@@ -128,7 +128,7 @@ def divide(total: int | Size, part: int | Size) -> int | Size | None:
 
 
 def evaluate(size: int | Size, sizes: Mapping[str, int]) -> int:
-    """The number that a size stands for, given the number of each name; never below 0, as a slice is never shorter."""
+    """The number of a size, given the numbers of its names; never below 0, like the length of a slice."""
     if isinstance(size, int):
         return size
     total = sum(factor * int(np.prod([sizes[name] for name in names])) for names, factor in size.terms.items())

@@ -38,7 +38,7 @@ def pmf(k: Value, mu: Value, loc: Value = 0) -> Any:
 
 
 def cdf(k: Value, mu: Value, loc: Value = 0) -> Any:
-    """Probability of a count up to k, a function of mu alone as far as gradients go."""
+    """Probability of a count up to k, differentiable with respect to mu only."""
     count = np.floor(read(k) - read(loc))
     found = special().gammaincc(np.where(count < 0, 0.0, count) + 1.0, positive(mu, closed=True))
     return np.where((count < 0) & ~np.isnan(found), 0.0, found)

@@ -62,22 +62,65 @@ class Exercise:
 
     @staticmethod
     def example(rng: np.random.Generator) -> tuple[Array, ...]:
-        """Inputs of fprop, drawn with sizes that differ, so that a wrong shape is seen."""
+        """Draw inputs for `fprop`; a subclass overrides it.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            The source of random numbers.
+
+        Returns
+        -------
+        tuple of array
+            One per input, with sizes that differ, so that a transposed gradient has a wrong shape.
+        """
         raise NotImplementedError
 
     @staticmethod
     def fprop(*inputs: Any) -> Any:
-        """The value of the box."""
+        """The value of the box; a subclass overrides it.
+
+        Parameters
+        ----------
+        *inputs : array
+            The values of the children.
+
+        Returns
+        -------
+        array
+            The value.
+        """
         raise NotImplementedError
 
     @staticmethod
     def solution(grad: Any, output: Any, *inputs: Any) -> tuple[Any, ...]:
-        """The bprop that is asked for."""
+        """The bprop that the exercise asks for; a subclass overrides it.
+
+        Parameters
+        ----------
+        grad : array
+            The gradient at the output, of the shape of `output`.
+        output : array
+            The value of `fprop`.
+        *inputs : array
+            The values of the children.
+
+        Returns
+        -------
+        tuple of array
+            One gradient per input, of its shape.
+        """
         raise NotImplementedError
 
     @classmethod
     def mistakes(cls) -> tuple[Mistake, ...]:
-        """Those that are recognised by their numbers."""
+        """The wrong answers that are recognised by their numbers, each with a hint.
+
+        Returns
+        -------
+        tuple of Mistake
+            Empty unless a subclass overrides it.
+        """
         return ()
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ DROPPED = "the incoming gradient grad is missing: multiply the slope of the box 
 
 
 class Affine(Exercise):
-    """Of a layer, for a batch whose examples stand in rows."""
+    """A layer, for a batch with one example per row."""
 
     name = "affine"
     task = "a = x W + b for x (N, D), W (D, H), b (H,); write bprop(grad, a, x, W, b) with grad (N, H)"

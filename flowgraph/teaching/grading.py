@@ -120,7 +120,7 @@ def _functions(answer: Any, task: Exercise, example: Any) -> tuple[Callable[...,
 
 
 def _wrong_value(fprop: Callable[..., Any], task: Exercise, example: Any) -> str:
-    """What is wrong with the value of fprop, which no check of a gradient can see; "" if nothing is."""
+    """What is wrong with the value of fprop, which a gradient check cannot see; "" if nothing is."""
     if fprop is task.fprop:
         return ""
     right, value = np.asarray(task.fprop(*example)), np.asarray(fprop(*example))
@@ -134,7 +134,7 @@ def _wrong_value(fprop: Callable[..., Any], task: Exercise, example: Any) -> str
 
 
 def _findings(report: Report, task: Exercise, bprop: Callable[..., Any], example: Any) -> tuple[str, ...]:
-    """A line for each mistake: what is recognised by its numbers, by its shape, or else what the checker says."""
+    """A line for each mistake: a known one by its numbers or its shape, else the finding of the checker."""
     output = task.fprop(*example)
     grad = np.random.default_rng(SEED + 1).uniform(0.5, 1.5, np.shape(output))
     grad = np.asarray(grad * np.where(np.arange(grad.size).reshape(grad.shape) % 2, -1.0, 1.0))
@@ -156,7 +156,7 @@ def _findings(report: Report, task: Exercise, bprop: Callable[..., Any], example
 
 
 def _hint(number: int, task: Exercise, given: Any, arguments: tuple[Any, ...]) -> str:
-    """What the gradient of one input looks like: a wrong shape, or the numbers of a known mistake."""
+    """A hint about the gradient of one input: from its shape, or from the numbers of a known mistake."""
     found, wanted = given[number], task.solution(*arguments)[number]
     if wanted is None:
         return ""

@@ -11,7 +11,7 @@ from flowgraph.checking import Failure
 
 
 def hint_of_shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    """What a gradient of a wrong shape looks like.
+    """A hint about a gradient of a wrong shape.
 
     >>> print(hint_of_shape("W", (2, 3), (3, 2)))
     its shape is (2, 3) and must be that of W, (3, 2): a transpose is missing, or one too many
@@ -40,7 +40,7 @@ def hint_of_error(error: Exception, arrays: Mapping[str, Any]) -> str:
 
 
 def told(failure: Failure, hint: str) -> str:
-    """One failure: of which input, what it looks like, and both numbers where there are some."""
+    """One failure in simple words: the input, the likely mistake, and both numbers if there are any."""
     message = hint or failure.message
     line = message if failure.child is None else f"gradient of {failure.child}: {message}"
     if failure.kind != "value" or not np.isfinite(failure.numeric):

@@ -1,4 +1,4 @@
-"""The contract that every box keeps, to test boxes of one's own: with pytest, or by one call.
+"""The contract of every box, to test your own boxes: with pytest, or by one call.
 
 `fg.check` examines gradients anywhere, of functions and graphs too; this holds a box class to all that the engine
 relies on: shapes and dtypes as built, gradients of every order, purity, memory layouts, empty arrays.

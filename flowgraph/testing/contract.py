@@ -160,7 +160,7 @@ def _is_built(case: Case) -> bool:
 
 
 def _what_to_declare(case: Case) -> str:
-    """The way out for a box without examples that cannot be built on arrays of floats."""
+    """The advice for a box without examples that cannot be built on arrays of floats."""
     if case.cls.examples or _is_built(case):
         return ""
     return (

@@ -26,7 +26,7 @@ def value_by_an_independent_formula(case: Case, formulas: Formulas) -> None:
 
 
 def shape_and_dtype_as_built(case: Case) -> None:
-    """What is inferred when the box is built is what fprop gives."""
+    """The inferred shape and dtype are those of the value of fprop."""
     for dtype in (np.float64, np.float32):
         cast = case.cast(dtype)
         box = cast.box
@@ -57,7 +57,7 @@ def one_gradient_per_child(case: Case) -> None:
 
 
 def _require_dtype(case: Case, cast: Case, value: Value, child: Value, grad: Value) -> None:
-    """The gradient of a child has its dtype, or what the engine casts to it without a loss that it did not have."""
+    """The gradient of a child has its dtype, or one that the engine casts to it without further loss."""
     require(grad is not None, f"{case}: a child that is no constant got None")
     common = np.result_type(*(a.dtype for a in cast.children))
     of_complex = np.result_type(child.dtype, *(v.dtype for v in parts(value) if np.iscomplexobj(v)))
@@ -65,7 +65,7 @@ def _require_dtype(case: Case, cast: Case, value: Value, child: Value, grad: Val
 
 
 def pure(case: Case) -> None:
-    """Read-only children pass, nothing is changed, and twice gives the same bits."""
+    """fprop and bprop accept read-only arrays, change nothing, and are deterministic bit by bit."""
     children = [a.copy() for a in case.children]
     for array in children:
         array.setflags(write=False)

@@ -43,7 +43,7 @@ def saturation_as_declared(case: Case) -> None:
 
 
 def _require_finite(case: Case) -> None:
-    """What is declared finite, at 0 and at finite numbers on both sides of it."""
+    """Gradients that are declared finite are so, at 0 and at finite numbers on both sides of it."""
     for moved in _filled(case, (0.0, -1.0, 1.0, 30.0, -30.0)):
         box = moved.box
         if all(box.slopes_of(i) in FINITE for i in case.floats):

@@ -64,7 +64,7 @@ def second_derivative(case: Case) -> None:
 
 
 def _second_order_grads(case: Case, seed: Value, weights: list[Any]) -> list[Any]:
-    """The gradients of Σ weight · gradient by each child, from the graph; None where it does not lead to the child."""
+    """The gradients of Σ weight · gradient by each child, from the graph; None if there is no path to the child."""
     box, wrt, sent = symbolic(case)
     total: Any = 0.0
     for one, weight in zip(gradients(outputs_of(box), wrt, sent), weights, strict=True):

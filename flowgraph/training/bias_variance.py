@@ -25,7 +25,7 @@ COLUMNS = ("squared_bias", "variance", "squared_error")
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The parts for one setting, as means over the points: error = squared bias + variance, and noise beside them.
+    """The parts for one setting, as means over the points: error = squared bias + variance; and the noise.
 
     `error` is the mean squared distance to the truth; against noisy targets it is larger by `noise`. Each part has
     its standard error by the jackknife over the training sets, in `uncertainty`.
@@ -80,7 +80,18 @@ class BiasVariance:
         return min(self.rows, key=lambda row: row.error)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
-        """Write a line per setting: squared bias, variance, squared error, and the standard error of each."""
+        """Write a CSV file with one line per setting.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        Path
+            The file that was written: squared bias, variance, squared error, and the standard error of each.
+        """
         rows = [
             [row.setting, *(getattr(row, part) for part in PARTS), *(row.uncertainty[part] for part in PARTS)]
             for row in self.rows
@@ -89,7 +100,22 @@ class BiasVariance:
         return replace_table(path, columns, [dict(zip(columns, row, strict=True)) for row in rows])
 
     def plot(self, path: str | os.PathLike[str], *, label: str = "capacity", log: bool = False) -> Path:
-        """Draw squared bias, variance and error by setting into a .svg, .png or .pdf; numbers on an axis, by `log`."""
+        """Draw squared bias, variance and error by setting.
+
+        Parameters
+        ----------
+        path : str or path
+            A .svg, .png or .pdf file.
+        label : str, default "capacity"
+            The label of the horizontal axis.
+        log : bool, default False
+            Whether that axis is logarithmic; for settings that are numbers.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         from flowgraph.training.bias_variance_plot import plot
 
         return plot(self, Path(path), label, log)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """What is told of a training; a subclass overrides what it wants to hear.
+    """The base class of callbacks; a subclass overrides the events that it needs.
 
     A plain function is a callback too: it is called with the trainer and the epoch, after each epoch. Either may call
     `trainer.stop("why")`, and read `trainer.state()`.
@@ -31,19 +31,53 @@ class Callback:
     """
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
-        """Before the first step; training goes on until `epochs` epochs are complete."""
+        """Called before the first step.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        epochs : int
+            The number of epochs after which the training ends.
+        """
 
     def on_step(self, trainer: Trainer) -> None:
-        """After each step."""
+        """Called after each step.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        """
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """After each epoch, when it has been measured."""
+        """Called after each epoch, once it has been measured.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        epoch : Epoch
+            The measures of the epoch.
+        """
 
     def on_stop(self, trainer: Trainer) -> None:
-        """After the last step, before the best parameters are put back: the state is that to go on from."""
+        """Called after the last step, while the model still has its last parameters, not yet the best ones.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer; `trainer.state()` is the state from which training can continue.
+        """
 
     def on_end(self, trainer: Trainer) -> None:
-        """At the very end, after an error too: the place to close what is open."""
+        """Called at the very end, also after an error: the place to close files.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            The trainer.
+        """
 
 
 class _OfFunction(Callback):
@@ -66,7 +100,7 @@ def as_callback(given: object) -> Callback:
 
 
 class Listeners(Callback):
-    """Several callbacks as one, which are told in turn."""
+    """Several callbacks as one, called in order."""
 
     def __init__(self, given: Sequence[object]) -> None:
         self.callbacks = [as_callback(one) for one in given]

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training in one file, from which it goes on to the same bits."""
+"""Checkpoints: the whole state of a training in one file, from which it continues with bitwise the same results."""
 
 from __future__ import annotations
 
@@ -80,18 +80,18 @@ class Checkpoint(Callback):
             self._lock.acquire()
 
     def on_end(self, trainer: Trainer) -> None:
-        """Give the lock back."""
+        """Release the lock of the file."""
         if self._lock is not None and is_writer(trainer.placement):
             self._lock.release()
 
     def on_step(self, trainer: Trainer) -> None:
-        """Write the state if the last time is `seconds` ago."""
+        """Write the state if the last write was `seconds` ago."""
         if agreed(trainer.placement, time.monotonic() - self._written >= self.seconds):
             save_checkpoint(self.path, trainer)
             self._written = time.monotonic()
 
     def on_stop(self, trainer: Trainer) -> None:
-        """Write the last state."""
+        """Write the final state."""
         save_checkpoint(self.path, trainer)
 
 
@@ -130,7 +130,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer) -> Path:
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> State:
-    """The state in a file, for `fg.fit(..., resume=...)` or `trainer.restore`; what is not whole is refused.
+    """The state in a file, for `fg.fit(..., resume=...)` or `trainer.restore`; a damaged file is refused.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> State:
 
 
 def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:
-    """Give a trainer with the same objective, data and settings the state in a file; `trainer.run` goes on from it.
+    """Give a trainer with the same objective, data and settings the state in a file, for `trainer.run` to continue.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[State, Mapping[str, Any]]:
 
 
 def _fingerprints(trainer: Trainer) -> dict[str, str | None]:
-    """Checksums of what a state depends on and does not hold, the graphs and the data; taken once per trainer."""
+    """Checksums of the graphs and the data, on which a state depends; computed once per trainer."""
     if trainer not in _taken:
         problem = trainer.problem
         evaluated = problem.evaluate is not problem.objective

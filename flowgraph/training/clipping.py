@@ -66,20 +66,20 @@ class Clipped(Rule):
 
     @property
     def needs_weights(self) -> bool:
-        """Whether the rule inside has to be told the weights."""
+        """Whether the inner rule needs to know the weights."""
         return self.rule.needs_weights
 
     @property
     def penalty(self) -> Any:
-        """The penalty that the rule inside minimises beside the objective."""
+        """The penalty that the inner rule minimises besides the objective."""
         return self.rule.penalty
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:
-        """The same clipping around the rule for these weights."""
+        """The same clipping around the inner rule for a model with these weights."""
         return replace(self, rule=self.rule.of_weights(weights))
 
     def read(self, setting: str, found: object) -> Any:
-        """A setting as it is kept: a bound above 0, or a rule."""
+        """Check one setting: a bound above 0, or a rule."""
         if setting != "rule":
             return None if found is None else read_number(self.name, setting, found, above=0)
         if not isinstance(found, Rule):
@@ -87,7 +87,7 @@ class Clipped(Rule):
         return found
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
-        """The new values by the rule, from clipped gradients."""
+        """The new values by the inner rule, from clipped gradients."""
         clipped = dict(grads)
         if self.value is not None:
             clipped = {p: _within(self.name, grad, self.value) for p, grad in clipped.items()}

@@ -45,7 +45,7 @@ def is_writer(placement: Any) -> bool:
 
 
 def agreed(placement: Any, wish: bool) -> bool:
-    """What the first process wishes, on all of them: what they do together, they do after the same step."""
+    """The decision of the first process, on all of them, so that all act after the same step."""
     if placement is None:
         return wish
     import jax

@@ -108,7 +108,7 @@ def advice_html(lines: Sequence[str]) -> str:
 
 
 def diagnose(history: History) -> Diagnosis:
-    """Read the curves of a history; what it compares, and by which numbers, stands in the constants above."""
+    """Read the curves of a history; the thresholds are the constants above."""
     if not len(history):
         return Diagnosis((Finding("Did it converge?", "It cannot be said.", "No epoch was trained.", None),))
     curves = _Curves(history)
@@ -156,7 +156,7 @@ class _Curves:
         )  # fmt: skip
 
     def convergence(self) -> Finding:
-        """Whether more epochs would go on improving."""
+        """Whether more epochs would improve the result."""
         question, last = "Did it converge?", self.window
         if self.history.ended.startswith("no better"):
             best = self.history.best.number

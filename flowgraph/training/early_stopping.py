@@ -21,7 +21,7 @@ WATCHED: tuple[str, ...] = get_args(Watched)
 
 
 def check_watch(who: str, watch: Any) -> None:
-    """Refuse what is none of the measures of the validation data."""
+    """Check that `watch` is a measure of the validation data."""
     if watch not in WATCHED:
         raise UsageError(f"{who}: found watch={watch!r}, needs 'objective', 'loss' or 'error'")
 
@@ -29,7 +29,7 @@ def check_watch(who: str, watch: Any) -> None:
 @strict_settings
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when what is watched on the validation data has not improved for `patience` epochs.
+    """Stop when the watched measure of the validation data has not improved for `patience` epochs.
 
     `watch` is "objective", the number that is minimised, regularizers included; "loss", without them; or "error", the
     share of examples whose class is wrong, as in the lecture. The parameters of the epoch in which it was smallest are
@@ -113,7 +113,7 @@ class Lookout:
             self.waited += 1
 
     def verdict(self) -> str | None:
-        """Why to stop, None to go on."""
+        """The reason to stop, None to continue."""
         if self.settings.patience is None or self.waited < self.settings.patience:
             return None
         return f"no better validation {self.settings.watch} for {self.waited} epoch{'s' * (self.waited > 1)}"
@@ -128,7 +128,7 @@ class Lookout:
         }
 
     def restore(self, record: Mapping[str, Any], parameters: Mapping[str, Array]) -> None:
-        """Go on where a record was taken."""
+        """Continue from a record."""
         self.best_epoch, self.waited = record["best_epoch"], record["waited"]
         self.best = math.inf if record["best"] is None else record["best"]
         self.reference = math.inf if record["reference"] is None else record["reference"]

@@ -1,4 +1,4 @@
-"""What is measured of a model on examples, in parts, so that memory does not grow with their number."""
+"""Measures of a model on examples, computed in parts so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = 1024
 
 
 class Evaluator:
-    """Evaluates what is watched of a problem, `problem.evaluated`, on many examples.
+    """Evaluates the measures of a problem, `problem.evaluated`, on many examples.
 
     They are evaluated in parts of 1024, and each part counts by its number of examples: the mean of an objective that
     is a mean over examples, regularizers aside, is its value on all of them at once. Of an objective that is none, a
@@ -76,7 +76,20 @@ class Evaluator:
         return found["loss"], found.get("error")
 
     def measure(self, data: object, *, seed: int = 0) -> dict[str, float]:
-        """Objective, loss, and the error where there is one, by name; `seed` fixes what random leaves draw."""
+        """The objective, the loss and the error, averaged over examples.
+
+        Parameters
+        ----------
+        data : Examples or tuple of array_like
+            The examples; they are computed in parts.
+        seed : int, default 0
+            Seed of what random leaves draw.
+
+        Returns
+        -------
+        dict of str to float
+            Means over the examples by the name of the measure; loss and objective in the unit of the loss.
+        """
         examples: Fed = read_examples(self.problem, data)
         totals = dict.fromkeys(self._measures, 0.0)
         for number, (count, feeds) in enumerate(examples.parts(BATCH)):

@@ -20,7 +20,7 @@ BY_NAME = ("gradient_norms", "metrics")
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is measured after an epoch.
+    """The measures after an epoch.
 
     The objective is what is minimised, the loss is the objective without its regularizers (or what `fg.Problem` was
     told to show), the error the share of examples whose class is wrong. Those of the training examples are means over
@@ -69,19 +69,47 @@ class Epoch:
     metrics: dict[str, float] = field(default_factory=dict)
 
     def valid(self, measure: str) -> float | None:
-        """A measure of the validation examples: "objective", "loss" or "error"."""
+        """A measure of the validation examples.
+
+        Parameters
+        ----------
+        measure : {"objective", "loss", "error"}
+            The measure.
+
+        Returns
+        -------
+        float or None
+            None without validation data, or where there is no such measure.
+
+        Raises
+        ------
+        UsageError
+            If the measure is none of these.
+        """
         if measure not in MEASURES:
             raise UsageError(f"Epoch: found the measure {measure!r}, needs one of {', '.join(map(repr, MEASURES))}")
         found: float | None = getattr(self, f"valid_{measure}")
         return found
 
     def row(self) -> dict[str, Any]:
-        """One value per column; layers have columns of their own."""
+        """The epoch as a record; each metric and the gradient norm of each layer has a column of its own.
+
+        Returns
+        -------
+        dict
+            Values by the names of the columns.
+        """
         row = {name: value for name, value in asdict(self).items() if name not in BY_NAME}
         return row | self.metrics | {f"gradient_norm {layer}": norm for layer, norm in self.gradient_norms.items()}
 
     def record(self) -> dict[str, Any]:
-        """The fields as JSON has them, copied; no metrics where there are none."""
+        """The fields as JSON has them.
+
+        Returns
+        -------
+        dict
+            Copies of the fields by name, without `metrics` if there are none.
+        """
         record = vars(self) | {name: dict(getattr(self, name)) for name in BY_NAME}
         return record if self.metrics else {name: value for name, value in record.items() if name != "metrics"}
 
@@ -139,13 +167,24 @@ class History:
 
     @property
     def columns(self) -> list[str]:
-        """The names of what is measured."""
+        """The names of the columns."""
         if not self.epochs:
             return [entry.name for entry in fields(Epoch) if entry.name not in BY_NAME]
         return list(self.epochs[0].row())
 
     def shown(self, measure: str) -> dict[str, list[Any]]:
-        """The curves of a measure by part, train and valid; none of a loss that is the objective itself."""
+        """The curves of one measure.
+
+        Parameters
+        ----------
+        measure : {"objective", "loss", "error"}
+            The measure.
+
+        Returns
+        -------
+        dict of str to list
+            Values by epoch, by part ("train", "valid"); empty for a loss that equals the objective.
+        """
         curves = {part: self[f"{part}_{measure}"] for part in PARTS}
         if measure == "loss" and all(repr(curves[part]) == repr(self[f"{part}_objective"]) for part in PARTS):
             return {}
@@ -153,22 +192,45 @@ class History:
 
     @property
     def best(self) -> Epoch:
-        """The epoch whose parameters the model was left with: the best one, the last one without validation data."""
+        """The epoch whose parameters the model has now: the best one, or the last one without validation data.
+
+        Raises
+        ------
+        UsageError
+            If no epoch was trained.
+        """
         if not self.epochs:
             raise UsageError("History: found no epoch; train for one at least")
         return self.epochs[(self.best_epoch or len(self.epochs)) - 1]
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """What the curves say: whether training converged, whether it over-fits, what to try next."""
+        """Whether training converged, whether it over-fits, and what to try next."""
         return diagnose(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dict per epoch."""
+        """The history as a list of records.
+
+        Returns
+        -------
+        list of dict
+            One per epoch, by the names of the columns.
+        """
         return [epoch.row() for epoch in self.epochs]
 
     def to_frame(self) -> Any:
-        """A pandas frame, one row per epoch."""
+        """The history as a table of pandas.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per epoch, indexed by its number.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
         try:
             import pandas  # type: ignore[import-untyped]
         except ImportError:
@@ -176,11 +238,40 @@ class History:
         return pandas.DataFrame(self.rows(), columns=self.columns).set_index("number")
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write one line per epoch, with a header; what does not apply is empty."""
+        """Write the history as a CSV file with a header and one line per epoch.
+
+        Parameters
+        ----------
+        path : str or path
+            The file.
+
+        Returns
+        -------
+        Path
+            The file that was written; cells of measures that do not apply are empty.
+        """
         return replace_table(path, self.columns, self.rows())
 
     def plot(self, path: str | Path, **settings: Any) -> Path:
-        """Draw objective, loss, error and gradient norms by epoch into a .svg, .png or .pdf, and return its path."""
+        """Draw objective, loss, error and gradient norms by epoch.
+
+        Parameters
+        ----------
+        path : str or path
+            A .svg, .png or .pdf file.
+        **settings
+            `width` in inches, default 7.0; `log`, default True: a logarithmic axis where values span a decade.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+
+        Raises
+        ------
+        UsageError
+            If the suffix is none of these.
+        """
         from flowgraph.training.history_plot import plot
 
         return plot(self, Path(path), **settings)

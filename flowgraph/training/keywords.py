@@ -70,7 +70,7 @@ def unknown_keyword(who: str, found: str, known: Collection[str]) -> UsageError:
 
 
 def nearest(found: str, known: Collection[str]) -> list[str]:
-    """The known names that a name may stand for, the likeliest first: by another framework's word, then by spelling."""
+    """Known names similar to a name, the most likely first: by another framework's term, then by spelling."""
     words = [name for name in ELSEWHERE.get(found.lower(), ()) if name in known]
     plain = {name.replace("_", "").lower(): name for name in known}
     spelt = get_close_matches(found.replace("_", "").lower(), plain, n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""What is measured of an objective: its value, the loss without regularizers, the error of classes."""
+"""The measures of an objective: its value, the loss without regularizers, the classification error."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SUMS = (Add, Subtract, Negative, Positive)
 
 
 class Measures(NamedTuple):
-    """The scalars that are shown of a graph: `objective` is what is minimised, `error` is None where there is none."""
+    """The scalars reported of a graph: `objective` is minimised; `error` is None if there is none."""
 
     objective: Box
     loss: Box
     error: Box | None
 
     def with_penalty(self, penalty: object) -> Measures:
-        """The same where a rule minimises a penalty beside the objective; None is no penalty."""
+        """The measures with the penalty of a rule added to the objective; None is no penalty."""
         return self if penalty is None else self._replace(objective=self.objective + penalty)
 
     def by_name(self) -> dict[str, Box]:
@@ -39,7 +39,7 @@ class Measures(NamedTuple):
 def measures_of(
     objective: Box, loss: Box | None = None, error: Box | None = None, *, weights: Box | None = None
 ) -> Measures:
-    """What is measured of an objective, where `loss` and `error` do not say otherwise.
+    """The measures of an objective, unless `loss` and `error` give others.
 
     The loss is the objective without its regularizers, the terms of its sum that no input enters. The error is the
     share of examples whose class is wrong, where one loss of classes is in the graph; each counts by its weight.

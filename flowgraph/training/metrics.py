@@ -85,7 +85,7 @@ class Metrics:
 
 
 def _outputs(loss: Box) -> tuple[Any, Any]:
-    """The scores that a loss reads, and the probabilities or numbers that they stand for."""
+    """The scores that a loss reads, and the predictions or probabilities made of them."""
     scores = loss.children[0]
     if isinstance(loss, ClassLoss) and not isinstance(loss, NegativeLogLikelihood):
         return scores, softmax(scores)

@@ -23,7 +23,7 @@ class Step:
 
 @dataclass(frozen=True, repr=False)
 class Minimum:
-    """Where a method ended: `converged` if the gradient vanished at what is no saddle.
+    """The end of a method: `converged` if the gradient vanished at a point that is no saddle.
 
     Parameters
     ----------

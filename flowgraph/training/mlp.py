@@ -109,7 +109,7 @@ class MLP:
 
     @property
     def weights(self) -> list[Parameter]:
-        """The matrices W of all layers: what a regularizer takes."""
+        """The weight matrices W of all layers, for a regularizer."""
         return [layer.W for layer in self.layers]
 
     @property
@@ -129,7 +129,20 @@ class MLP:
             return _named(self.output(a), "f", a)
 
     def logits(self, x: Box, *, training: bool = False) -> Any:
-        """The pre-activation of the last layer."""
+        """The pre-activation of the last layer: what the output activation is applied to.
+
+        Parameters
+        ----------
+        x : Box, shape (N, sizes[0])
+            The inputs, one example per row.
+        training : bool, default False
+            Whether dropout is applied.
+
+        Returns
+        -------
+        Box, shape (N, sizes[-1])
+            The scores of each example.
+        """
         h: Any = x
         for layer, activation, rate in zip(self.layers, self.activations, self.dropout, strict=False):
             a = layer(h)

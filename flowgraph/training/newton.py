@@ -145,7 +145,7 @@ class _Newton:
         if not convex and self.not_convex == "refuse":
             raise SaddleError(
                 f"newton: found a Hessian that is not positive definite, {_curvature(matrix)}, where Newton's step may "
-                f"go up; not_convex='damp' goes on, or start elsewhere, or add l2= of the weights"
+                f"increase the objective; use not_convex='damp', start elsewhere, or add l2= of the weights"
             )
         return "all steps were used" if used_up else ""
 

@@ -75,7 +75,13 @@ class Preflight:
         return all(finding.passed for finding in self.findings)
 
     def tell(self) -> None:
-        """Raise an error for what is fatal, warn of what else failed."""
+        """Raise an error for a fatal finding, warn about the others that failed.
+
+        Raises
+        ------
+        PreflightError
+            If a finding is fatal.
+        """
         for finding in self.findings:
             if finding.passed:
                 continue
@@ -100,7 +106,7 @@ def preflight(model: object, data: object, *, seed: int = 0) -> Preflight:
     """Check data and model before training; neither is changed. `fg.fit` makes these checks by default.
 
     The data are finite and the labels fit the outputs; the loss at the start is near log C for C classes; gradients
-    are finite; no layer is dead or saturated; a few examples can be learnt by heart.
+    are finite; no layer is dead or saturated; the model can overfit a few examples.
 
     Parameters
     ----------
@@ -109,7 +115,7 @@ def preflight(model: object, data: object, *, seed: int = 0) -> Preflight:
     data : pair of arrays, Examples or dict
         The training examples, as in `fg.fit`.
     seed : int, default 0
-        What draws the examples that are learnt by heart.
+        Seed of the choice of the few examples.
 
     Returns
     -------
@@ -126,7 +132,7 @@ def preflight(model: object, data: object, *, seed: int = 0) -> Preflight:
     passed  loss at the start: 1.22, where chance gives log 3 = 1.1
     passed  gradients: finite
     passed  units: none dead or saturated in 1 layer
-    passed  a few examples can be learnt by heart: the loss of 16 examples falls from 1.08 to 0.38...
+    passed  the model can overfit a few examples: the loss of 16 examples falls from 1.08 to 0.38...
     """
     problem = problem_of(model, data, who="preflight")
     seed = read_count("preflight", "seed", seed, low=0)
@@ -134,7 +140,7 @@ def preflight(model: object, data: object, *, seed: int = 0) -> Preflight:
 
 
 def examine(problem: Problem, examples: Fed, seed: int, valid: Fed | None = None) -> Preflight:
-    """The findings for a problem and its examples; of those to validate on only what is fatal is found."""
+    """The findings for a problem and its examples; validation examples are only checked for fatal problems."""
     findings = [Finding(*check_data(problem, examples))]
     if valid is not None:
         finding = replace(Finding(*check_data(problem, valid)), check="validation data")

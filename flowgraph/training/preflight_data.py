@@ -37,7 +37,7 @@ def check_data(problem: Problem, examples: Fed) -> tuple[Any, ...]:
 
 
 def _not_finite(array: Array) -> Array | None:
-    """The first place where there is no finite number; looked for in parts, as the array may lie in a file."""
+    """The index of the first number that is not finite; searched in parts, as the array may be in a file."""
     if array.dtype.kind not in "fc":
         return None
     for start in range(0, len(array), PART):

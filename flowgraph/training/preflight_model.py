@@ -52,7 +52,7 @@ def check_gradients(problem: Problem, run: Run) -> tuple[Any, ...]:
 
 
 def check_units(run: Run) -> tuple[Any, ...] | None:
-    """Whether the units of each layer still change with what they read: neither dead nor saturated."""
+    """Whether the units of each layer respond to their inputs: neither dead nor saturated."""
     layers = [box for box in run.graph.boxes if box.saturates and run[box].ndim >= 2]
     for box in layers:
         a, h = run[box.children[0]], run[box]

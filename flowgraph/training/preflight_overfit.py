@@ -1,4 +1,4 @@
-"""The check that a few examples can be learnt by heart, on copies of the parameters."""
+"""The check that the model can overfit a few examples, on copies of the parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flowgraph.training.problem import Problem
 from flowgraph.training.rules import Adam
 
 MOST = 16
-"""Examples that are to be learnt by heart: at most a quarter of the parameters, so few that steps take no time."""
+"""Examples that the model should overfit: at most a quarter of the parameters, so few that steps take no time."""
 
 ROUNDS = (4, 7, 10, 30, 70, 150, 310)
 """After how many steps the loss is looked at, at first often, as most need three.
@@ -53,12 +53,12 @@ def check_overfitting(problem: Problem, examples: Fed, order: Array) -> tuple[An
         loss = descent.loss()
     told = f"the loss of {len(next(iter(few.values())))} examples falls from {start:.3g} to {loss:.3g}"
     if loss <= enough:
-        return "a few examples can be learnt by heart", True, told
+        return "the model can overfit a few examples", True, told
     advice = (
         "look for labels that do not belong to their examples, inputs of very different sizes, a regularizer or "
         "dropout that is too strong, a model that is too small, or a loss whose smallest value is far above 0"
     )
-    return "a few examples can be learnt by heart", False, f"{told} in {done} steps of Adam", advice
+    return "the model can overfit a few examples", False, f"{told} in {done} steps of Adam", advice
 
 
 class _Descent:

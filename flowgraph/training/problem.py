@@ -1,4 +1,4 @@
-"""What is trained: an objective with its inputs and parameters, and what is watched meanwhile."""
+"""What is trained: an objective with its inputs and parameters, and the measures reported meanwhile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from flowgraph.training.weights import weights_of
 
 @strict_settings
 class Problem:
-    """An objective to minimise over its parameters, and what is watched: means over examples, regularizers aside.
+    """An objective to minimise over its parameters, and the reported measures: means over examples.
 
     Parameters
     ----------
@@ -107,16 +107,38 @@ class Problem:
         return self.evaluated.error
 
     def weights(self, who: str) -> list[Parameter]:
-        """The parameters that are trained and enter the objective as weights, not as biases; `who` asks for them."""
+        """The parameters that are trained and count as weights, not as biases.
+
+        Parameters
+        ----------
+        who : str
+            Who asks, for the error.
+
+        Returns
+        -------
+        list of Parameter
+            The weights.
+        """
         return weights_of(self.graph, self.parameters, who)
 
     def layer_of(self, parameter: Box) -> str:
-        """The scope of a parameter, its name where it has none."""
+        """The layer of a parameter.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            A parameter of the model.
+
+        Returns
+        -------
+        str
+            Its scope; its name if it has none.
+        """
         scope, _, name = self.graph.names[parameter].rpartition("/")
         return scope or name
 
     def _refuse_what_is_foreign(self, others: Mapping[str, Box]) -> None:
-        """Graphs beside the objective read its inputs, and the parameters that change."""
+        """Check that further graphs read only inputs of the objective and parameters that change."""
         changed = {*self.parameters, *self.updates}
         for what, box in others.items():
             graph = Graph(box)
@@ -190,7 +212,7 @@ def problem_of(
     updates: Mapping[Parameter, Box] | None = None,
     who: str = "fit",
 ) -> Problem:
-    """The problem that a model stands for: itself, that of an objective box, or that of an MLP and its targets."""
+    """The problem of a model: a Problem itself, one for an objective box, or one for an MLP and its targets."""
     l1, l2 = read_number(who, "l1", l1, low=0), read_number(who, "l2", l2, low=0)
     if isinstance(model, MLP):
         if evaluate is not None:

@@ -51,7 +51,7 @@ class Bar(Callback):
         self.progress.start()
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Move the bar on, with the measures of the epoch beside it."""
+        """Advance the bar, with the measures of the epoch."""
         self.progress.update(self.task, completed=epoch.number, description=describe(epoch))
 
     def on_end(self, trainer: Trainer) -> None:

@@ -67,7 +67,7 @@ class Proximal(OnWeights):
         return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
 
     def read(self, setting: str, found: object) -> Any:
-        """A setting as it is kept: l1 at least 0, a rule with a gain."""
+        """Check one setting: l1 at least 0, and a rule with a fixed gain (SGD, Momentum or Nesterov)."""
         if setting == "l1":
             return read_number(self.name, setting, found, low=0)
         if setting != "rule":
@@ -80,7 +80,7 @@ class Proximal(OnWeights):
         return found
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """The step of the rule, then the proximal step of a weight."""
+        """The step of the rule, then for a weight soft thresholding: sign(theta) max(|theta| − α l1 gain, 0)."""
         found = self.rule.change(parameter, grad, rate, count)
         if self.acts_on(parameter):
             moved: Any = found[parameter]

@@ -1,4 +1,4 @@
-"""The record of a training as a checkpoint holds it, looked at before a trainer takes it up."""
+"""The record of a training in a checkpoint, validated before a trainer uses it."""
 
 from __future__ import annotations
 

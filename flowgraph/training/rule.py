@@ -1,4 +1,4 @@
-"""What an update rule is: from parameters, their gradients, the learning rate and the rule's state to new values."""
+"""The base class of update rules: from parameters, gradients, the learning rate and the rule's state to new values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,25 @@ class Rule:
             set_frozen(self, field.name, self.read(field.name, getattr(self, field.name)))
 
     def read(self, setting: str, found: object) -> Any:
-        """A setting as it was given, checked: a number from 0 and below 1, if a subclass does not say otherwise."""
+        """Check one setting of the rule and return it as it is kept.
+
+        Parameters
+        ----------
+        setting : str
+            Name of the setting.
+        found : object
+            What the user gave.
+
+        Returns
+        -------
+        object
+            By default a float from 0 up to, not including, 1; a subclass may allow others.
+
+        Raises
+        ------
+        UsageError
+            If the value is not allowed.
+        """
         return read_number(self.name, setting, found, low=0, below=1)
 
     @property
@@ -59,20 +77,49 @@ class Rule:
 
     @property
     def needs_weights(self) -> bool:
-        """Whether the rule has still to be told which parameters are weights."""
+        """Whether the rule does not know yet which parameters are weights."""
         return False
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:
-        """The rule for parameters of which these are the weights: itself, as it treats all parameters alike."""
+        """The rule for a model with these weights.
+
+        Parameters
+        ----------
+        weights : sequence of Parameter
+            The parameters that count as weights, not as biases.
+
+        Returns
+        -------
+        Rule
+            This rule, unless it treats weights differently, as AdamW and Proximal do.
+        """
         return self
 
     @property
     def penalty(self) -> Any:
-        """What the rule minimises beside the objective: a scalar box, None where it minimises the objective alone."""
+        """What the rule minimises besides the objective: a scalar box, or None."""
         return None
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
-        """The new values of parameters and of the rule's state; `grads` holds a gradient box for each parameter."""
+        """The new values of the parameters and of the state of the rule after one step.
+
+        Parameters
+        ----------
+        grads : mapping of Parameter to Box
+            The gradient of each parameter, of its shape.
+        rate : Box, shape ()
+            The learning rate.
+
+        Returns
+        -------
+        dict of Parameter to Box
+            New values, as `fg.compile(updates=...)` takes them.
+
+        Raises
+        ------
+        UsageError
+            If a parameter is complex and the rule squares gradients.
+        """
         found: Updates = {}
         counts: dict[Any, Any] = {}
         for parameter, grad in grads.items():
@@ -89,16 +136,57 @@ class Rule:
         return found
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """The new values of one parameter and its state; `count` is the number of this step, from 1 on."""
+        """The new values of one parameter and of its state; every rule overrides it.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            The parameter theta.
+        grad : Box
+            Its gradient, of its shape.
+        rate : Box, shape ()
+            The learning rate, in the dtype of the parameter.
+        count : Box, shape (), or None
+            The number of this step, from 1 on, for a rule with `counts_steps`.
+
+        Returns
+        -------
+        dict of Parameter to Box
+            New values of the parameter and of what `state` returned.
+        """
         raise NotImplementedError
 
     def graph(self, shape: tuple[int, ...] = (3, 2)) -> Graph:
-        """The rule on one parameter theta, to look at or to draw."""
+        """The flow graph of one step on one parameter theta, to print or to draw.
+
+        Parameters
+        ----------
+        shape : tuple of int, default (3, 2)
+            The shape of theta.
+
+        Returns
+        -------
+        Graph
+            Its inputs are "grad" and "rate"; its outputs are the new values.
+        """
         theta, grad = Parameter(np.zeros(shape), name="theta"), Input("grad", shape=shape)
         return Graph(*self.of_weights([theta]).updates({theta: grad}, Input("rate")).values())
 
     def state(self, parameter: Parameter, name: str) -> Any:
-        """What the rule remembers of a parameter: zeros of its shape, at first."""
+        """A parameter that keeps what the rule remembers about a parameter, such as its velocity.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            The parameter that is trained.
+        name : str
+            What is remembered; it is appended to the name of the parameter.
+
+        Returns
+        -------
+        Parameter
+            Zeros of the shape and dtype of the parameter.
+        """
         with reopened(""):
             title = f"{parameter.name}/{name}" if parameter.name else None
             return Parameter(np.zeros_like(parameter.value), name=title)

@@ -44,7 +44,7 @@ class SGD(Rule):
         return 1.0
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """A step against the gradient."""
+        """theta − α ∇."""
         return {parameter: parameter - rate * grad}
 
 
@@ -82,7 +82,7 @@ class Momentum(_WithVelocity):
     """
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """A step against the velocity, and the new velocity."""
+        """The new velocity v = ∇ + β v, and theta − α v."""
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
         return {parameter: parameter - rate * moved, v: moved}
@@ -91,7 +91,7 @@ class Momentum(_WithVelocity):
 @strict_settings
 @dataclass(frozen=True)
 class Nesterov(_WithVelocity):
-    """Momentum that looks ahead: the gradient counts once more, as if it had been taken after the move.
+    """Nesterov's momentum: the step contains the gradient once more, as if it had been computed after the move.
 
     v becomes ∇ + β v, theta becomes theta − α (∇ + β v), with the new v
 
@@ -110,7 +110,7 @@ class Nesterov(_WithVelocity):
     """
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """A step against the gradient plus β times the new velocity, and the new velocity."""
+        """The new velocity v = ∇ + β v, and theta − α (∇ + β v)."""
         v = self.state(parameter, "velocity")
         moved = grad + self.beta * v
         return {parameter: parameter - rate * (grad + self.beta * moved), v: moved}
@@ -145,7 +145,7 @@ class RMSProp(Rule):
     default_rate = 1e-3
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """A step against the scaled gradient, and the new mean square."""
+        """The new mean square s = ρ s + (1 − ρ) ∇², and theta − α ∇ / (√s + ε)."""
         s = self.state(parameter, "mean_square")
         square = self.rho * s + (1 - self.rho) * (grad * grad)
         return {parameter: parameter - rate * (grad / (np.sqrt(square) + self.epsilon)), s: square}
@@ -185,7 +185,7 @@ class Adam(Rule):
     counts_steps = True
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """A step against the corrected mean over the root of the corrected mean square, and both new means."""
+        """The new means m and s, and theta − α m̂ / (√ŝ + ε); m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ) in step t."""
         m, s = self.state(parameter, "mean"), self.state(parameter, "mean_square")
         mean = self.beta1 * m + (1 - self.beta1) * grad
         square = self.beta2 * s + (1 - self.beta2) * (grad * grad)
@@ -235,7 +235,7 @@ class AdamW(Adam, OnWeights):
         return self.decay
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
-        """The step of Adam, less the decay of a weight."""
+        """The step of Adam, and for a weight also − α λ theta, with the decay λ."""
         found = super().change(parameter, grad, rate, count)
         if self.acts_on(parameter):
             moved: Any = found[parameter]

@@ -1,4 +1,4 @@
-"""Where a training stands, as arrays and a record of plain values; a trainer that it does not fit refuses it."""
+"""The state of a training as arrays and a record of plain values; a trainer that does not fit refuses it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_state(found: object) -> State:
 
 
 def identity_of(trainer: Trainer) -> dict[str, Any]:
-    """What a state and a trainer have in common."""
+    """The settings that a state and a trainer must have in common."""
     return {
         "seed": trainer.seed,
         "batch_size": trainer.batch_size,
@@ -58,7 +58,7 @@ def identity_of(trainer: Trainer) -> dict[str, Any]:
 
 
 def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    """Refuse a record of a training that differs in what a trainer is known by, or of one that measured otherwise."""
+    """Refuse a record of a training with other settings or other measures."""
     for what, needed in identity.items():
         if record.get(what) != needed:
             raise UsageError(

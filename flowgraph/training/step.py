@@ -81,7 +81,7 @@ class Step:
         return Evaluator(self.problem, self.penalty, averages=self.averages, **where)
 
     def values(self) -> dict[str, Array]:
-        """What a model is used with, by name: averages where they are taken, else the parameters themselves."""
+        """The parameters to use the model with, by name: moving averages if there are any."""
         return {name: self.averages.get(p, p).value for name, p in self.parameters.items()}
 
 

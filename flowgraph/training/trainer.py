@@ -1,4 +1,4 @@
-"""The trainer: steps, epochs, and a state from which training resumes with the same bits."""
+"""The trainer: steps, epochs, and a state from which training resumes with bitwise the same results."""
 
 from __future__ import annotations
 
@@ -125,9 +125,26 @@ class Trainer:
     def feed(
         self, train: object, valid: object = None, *, sample_weight: object = None, batch_size: int | None = None
     ) -> None:
-        """Go on with other examples, from the beginning of an epoch: parameters, rule, counts and history stay.
+        """Continue with other examples, from the beginning of an epoch.
 
-        What early stopping remembers is forgotten, as measures of other examples are not to be compared with.
+        Parameters, state of the rule, counts and history stay; early stopping starts anew, because measures of other
+        examples cannot be compared.
+
+        Parameters
+        ----------
+        train : Examples, tuple of array_like or iterable of batches
+            The examples to train on.
+        valid : Examples or tuple of array_like, optional
+            Validation examples; needed if and only if the trainer was given some.
+        sample_weight : array_like, shape (n,), optional
+            A weight for each training example.
+        batch_size : int, optional
+            Examples in a step; by default all.
+
+        Raises
+        ------
+        UsageError
+            If weights or validation examples were given now but not to the trainer, or the reverse.
         """
         if sample_weight is not None and self.problem.sample_weight is None:
             raise UsageError("feed: found sample_weight= for a training that began without; give it to the Trainer too")
@@ -144,13 +161,25 @@ class Trainer:
         self.batches, self.train, self.valid = Nothing(), None, None
 
     def examples(self) -> Fed:
-        """The training examples; of a stream those of its first batch."""
+        """The training examples.
+
+        Returns
+        -------
+        Fed
+            All of them; of a stream those of its first batch.
+        """
         if self.train is not None:
             return self.train
         return read_examples(self.problem, self.batches.first)
 
     def step(self) -> None:
-        """One update, from the next batch of this epoch."""
+        """Do one update from the next batch of this epoch.
+
+        Raises
+        ------
+        UsageError
+            If the epoch has no examples left; `end_epoch` starts the next one.
+        """
         start = time.perf_counter()
         if not self.batches.more:
             raise UsageError(
@@ -168,7 +197,18 @@ class Trainer:
         self._seconds += time.perf_counter() - start
 
     def end_epoch(self) -> Epoch:
-        """Measure after the last step of an epoch, and decide whether to stop."""
+        """Measure after the last step of an epoch, and decide whether training stops.
+
+        Returns
+        -------
+        Epoch
+            The measures, which are also appended to the history.
+
+        Raises
+        ------
+        UsageError
+            If the epoch still has examples.
+        """
         start = time.perf_counter()
         if self.batches.more:
             of = "" if self.train is None else f" of {len(self.train)}"
@@ -210,7 +250,20 @@ class Trainer:
         return found
 
     def run(self, epochs: int, callbacks: Sequence[Any] = ()) -> History:
-        """Train until `epochs` epochs are complete, or until it is stopped; the best parameters are put back."""
+        """Train until `epochs` epochs are complete or training is stopped; then the model gets its best parameters.
+
+        Parameters
+        ----------
+        epochs : int
+            The number of epochs in all, those trained before included.
+        callbacks : sequence of Callback or function, default ()
+            Called on the way.
+
+        Returns
+        -------
+        History
+            The measures of all epochs, and why training ended.
+        """
         listeners = Listeners(callbacks)
         for parameter, value in self._set_aside.items():
             parameter.value = value
@@ -237,28 +290,46 @@ class Trainer:
             listener.on_epoch(self, self.end_epoch())
 
     def _has_data(self) -> bool:
-        """Whether an epoch can go on; a stream that cannot be gone through again ends the training."""
+        """Whether the epoch can continue; a stream that cannot be iterated again ends the training."""
         if not self.batches.more and self.position == 0:
             self.stopped = f"the data ended after epoch {self.epoch}; a function that returns them gives them again"
         return self.stopped is None
 
     def stop(self, why: str) -> None:
-        """End the run after this step; a callback may call it."""
+        """End the run after this step; for callbacks.
+
+        Parameters
+        ----------
+        why : str
+            The reason, which `History.ended` reports.
+        """
         self.stopped = why
 
     def values(self) -> dict[str, Array]:
-        """The parameters of the model by name, those of `updates` among them; the averages of those that have one."""
+        """The parameters of the model, those that `updates=` changes included.
+
+        Returns
+        -------
+        dict of str to array
+            Values by name; the moving average for parameters that have one.
+        """
         return self._step.values()
 
     def put_back_best(self) -> None:
-        """Give the model the best parameters, in memory of its own, and set aside what averages stand in for."""
+        """Give the model copies of the best parameters, and set aside the parameters that averages replace."""
         now = self.values()
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():
             parameter.value = self.lookout.parameters.get(name, now[name])
 
     def state(self) -> State:
-        """All that `restore` needs, copied."""
+        """A copy of all that `restore` needs to continue the training with the same numbers.
+
+        Returns
+        -------
+        State
+            Arrays by name, and a record of counts and history.
+        """
         arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
         arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
         record = {
@@ -275,7 +346,20 @@ class Trainer:
         return State(arrays, record)
 
     def restore(self, state: State) -> None:
-        """Go on where a state was taken, by a trainer with the same problem, data and settings."""
+        """Continue where a state was taken.
+
+        Parameters
+        ----------
+        state : State
+            What `state` returned, in this trainer or in another with the same problem, data and settings.
+
+        Raises
+        ------
+        UsageError
+            If it is no state, or belongs to another problem, other data or other settings.
+        FeedError
+            If an array has another shape or dtype than the parameter.
+        """
         arrays, record = read_state(state)
         check_identity(record, identity_of(self))
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}

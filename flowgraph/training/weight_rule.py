@@ -1,4 +1,4 @@
-"""What update rules have in common that change weights in another way than biases."""
+"""Base class of update rules that treat weights differently from biases."""
 
 from __future__ import annotations
 
@@ -26,21 +26,27 @@ class OnWeights(Rule):
 
     @property
     def needs_weights(self) -> bool:
-        """Whether it acts on weights that it was not told."""
+        """Whether the rule acts on weights but does not know them."""
         return self.strength > 0 and self.parameters is None
 
     def of_weights(self, weights: Sequence[Parameter]) -> Rule:
-        """The same rule acting on these parameters."""
+        """A copy of the rule that acts on these parameters."""
         return replace(self, parameters=weights)
 
     def read(self, setting: str, found: object) -> Any:
-        """A setting as it is kept: `parameters` as a list without repetitions."""
+        """Check one setting; `parameters` becomes a list without repetitions."""
         if setting != "parameters":
             return super().read(setting, found)
         return None if found is None else _read_parameters(self.name, found)
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
-        """The new values by the rule; UsageError where the weights are not known, or are not trained."""
+        """The new values by the rule, whose decay or penalty acts on weights only.
+
+        Raises
+        ------
+        UsageError
+            If the rule does not know the weights of the model, or one of `parameters` is not trained.
+        """
         names = ", ".join(parameter.name or parameter.title for parameter in grads)
         if self.needs_weights:
             raise UsageError(
@@ -56,7 +62,18 @@ class OnWeights(Rule):
         return super().updates(grads, rate)
 
     def acts_on(self, parameter: Parameter) -> bool:
-        """Whether a parameter is one of those that it acts on."""
+        """Whether the decay or the penalty acts on a parameter.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            A parameter that is trained.
+
+        Returns
+        -------
+        bool
+            True for a weight, if the strength is above 0.
+        """
         return self.strength > 0 and self.parameters is not None and parameter in self.parameters
 
 

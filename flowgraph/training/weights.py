@@ -20,7 +20,7 @@ SHAPE_ONLY = ("like", "likes")
 
 
 class Use(IntEnum):
-    """How a parameter meets what depends on the inputs; the largest of its uses says what it is."""
+    """How a parameter is combined with values that depend on the inputs; its largest use decides."""
 
     ADDED = 0
     UNCLEAR = 1

@@ -56,7 +56,7 @@ def test_leaves():
         fg.Input("x", shape=(-1,))
     with refused(TypeError, "found dtype object"):
         fg.Input("x", dtype=object)
-    with refused(TypeError, "a leaf has no fprop"):
+    with refused(TypeError, "found a call of fprop, but a leaf has none"):
         fg.Input("x").fprop()
     noise = fg.Random(lambda g, shape: g.normal(size=3), shape=(2,), name="r")
     with refused(ValueError, "Random 'r': draw returned the shape (3,), needs (2,)"):
@@ -69,7 +69,7 @@ def test_leaves():
 
 
 def test_a_class_without_fprop_says_so():
-    with refused(TypeError, "Input: has no fprop; a box declares one"):
+    with refused(TypeError, "Input: declares no fprop; define fprop"):
         fg.Box.fprop(fg.Input("x"))
 
 

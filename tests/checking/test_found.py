@@ -32,7 +32,7 @@ def test_shapes_and_settings_that_do_not_fit_are_refused(build, text):
 @pytest.mark.parametrize(
     ("a", "index", "text"),
     [
-        (zeros(1), np.array([True, False, False, True]), "what the mask takes"),
+        (zeros(1), np.array([True, False, False, True]), "the number of elements that the mask"),
         (zeros(2, 3), np.array([0, -5]), "found the index -5, needs -4 to 3"),
     ],
 )

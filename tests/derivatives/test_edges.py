@@ -1,4 +1,4 @@
-"""The gradient where there is none or several: what the table "At the edges" in docs/derivatives.md says."""
+"""The gradient where there is none or several, as the table of conventions in docs/derivatives.md says."""
 
 import numpy as np
 import pytest

@@ -148,7 +148,7 @@ def test_a_large_array_that_the_function_writes_to_is_refused_once_it_is_not_cop
     slope = grad(f)
     for _ in range(3):
         assert slope(1.0, False) == 50_000
-    with pytest.raises(UsageError, match=r"f: found an array of shape \(50000,\) that it reads and then changes"):
+    with pytest.raises(UsageError, match=r"f: found an array of shape \(50000,\) that it reads and later changes"):
         slope(1.0, True)
 
 

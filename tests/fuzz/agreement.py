@@ -21,6 +21,9 @@ from flowgraph.plan.passes.opening import open_composites
 from flowgraph.plan.specialise import concrete_leaves, specialise
 
 RUNS = 8
+MORE_RUNS = 64
+"""Runs where a value differs from all of a few: of a sine of 1e8 in float32 every rounding gives another number."""
+
 EXACT_RUNS = 32
 """Runs of a program whose numbers are exact: nothing is rounded, and what a plan may change is the sign of a zero."""
 
@@ -36,11 +39,12 @@ _LONGER = {"e": np.float32, "f": np.float64, "d": np.longdouble, "F": np.complex
 class Rounding:
     """The values of a run of a graph, and on demand what rounding could make of them."""
 
-    def __init__(self, graph: fg.Graph, run: fg.Run, exact: bool = False) -> None:
+    def __init__(self, graph: fg.Graph, run: fg.Run, exact: bool = False, elsewhere: bool = False) -> None:
         self.graph = graph
         self.run = run
         self.exact = exact
-        self._samples: list[dict[Any, Any] | None] | None = None
+        self.elsewhere = elsewhere  # by formulas of others, which round where ours may be exact
+        self._samples: list[dict[Any, Any] | None] = []
 
     def difference(self, box: Any, found: Any) -> str | None:
         """What is wrong with a value that another path found for a box; None where rounding explains it."""
@@ -52,17 +56,23 @@ class Rounding:
         plain = disagreement(found, needed, ())
         if plain is None:
             return plain
-        samples = [sample[box] for sample in self.samples() if sample is not None]
-        if len(samples) < len(self.samples()) // 2:
-            return None  # a matrix that is singular to rounding: some of these runs raise
-        return disagreement(found, needed, samples)
+        for number in (EXACT_RUNS,) if self.exact else (RUNS, MORE_RUNS):
+            runs = self.samples(number)
+            samples = [sample[box] for sample in runs if sample is not None]
+            if len(samples) < len(runs) // 2:
+                return None  # a matrix that is singular to rounding: some of these runs raise
+            plain = disagreement(found, needed, samples)
+            if plain is None:
+                return None
+        return plain
 
-    def samples(self) -> list[dict[Any, Any] | None]:
-        """The values of the outputs in runs with other rounding, None for a run that raised."""
-        if self._samples is None:
+    def samples(self, number: int) -> list[dict[Any, Any] | None]:
+        """The values of the outputs in so many runs with other rounding, None for a run that raised."""
+        if len(self._samples) < number:
             inner, given = self._opened()
-            runs = range(1, 2 * EXACT_RUNS, 2) if self.exact else range(RUNS)
-            self._samples = [self._sample(inner, given, np.random.default_rng(i), i) for i in runs]
+            for i in range(len(self._samples), number):
+                sample = 2 * i + 1 if self.exact else i
+                self._samples.append(self._sample(inner, given, np.random.default_rng(sample), sample))
         return self._samples
 
     def _opened(self) -> tuple[fg.Graph, dict[Any, Any]]:
@@ -75,17 +85,28 @@ class Rounding:
     def _sample(
         self, inner: fg.Graph, given: dict[Any, Any], rng: np.random.Generator, sample: int
     ) -> dict[Any, Any] | None:
-        values = dict(given)
+        values = {box: _of_other_nans(value, rng) if sample % 2 else value for box, value in given.items()}
         with np.errstate(all="ignore"):
             for box in inner.boxes:
                 if box in values:
                     continue
                 try:
                     children = [values[child] for child in box.children]
-                    values[box] = resigned(box, children, rng) if self.exact else moved(box, children, rng, sample)
+                    if self.exact:
+                        values[box] = resigned(box, children, rng)
+                    else:
+                        values[box] = moved(box, children, rng, sample, self.elsewhere)
                 except Exception:
                     return None
         return {box: values[made] for box, made in zip(self.graph.outputs, inner.outputs, strict=True)}
+
+
+def _of_other_nans(value: Any, rng: np.random.Generator) -> Any:
+    """A value with the signs of its NaNs drawn by lot: a parameter becomes one, and which it is carries no meaning."""
+    array = np.asarray(value) if not isinstance(value, tuple) else np.zeros(0)
+    if array.dtype.kind != "f" or not np.isnan(array).any():
+        return value
+    return np.where(np.isnan(array) & (rng.random(array.shape) < 0.5), -array, array)[()]
 
 
 def resigned(box: Any, children: Sequence[Any], rng: np.random.Generator) -> Any:
@@ -96,13 +117,14 @@ def resigned(box: Any, children: Sequence[Any], rng: np.random.Generator) -> Any
     return _move(np.asarray(value)[()], rng, True, 1)
 
 
-def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, sample: int) -> Any:
-    """The value of a box, where what it rounds is moved."""
+def moved(box: Any, children: Sequence[Any], rng: np.random.Generator, sample: int, elsewhere: bool = False) -> Any:
+    """The value of a box, where what it rounds is moved; of an elementwise one all, if it is computed elsewhere."""
     if not box.children:
         return box.value[()]
     if isinstance(box, Elementwise):
         value = np.asarray(box.fprop(*children))[()]
-        return _move(value, rng, _exact(box, value, children), sample)
+        exact = None if elsewhere else _exact(box, value, children)
+        return _move(value, rng, exact, sample, _coarseness(box, value, children))
     if _only_moves(box, children):
         value = box.fprop(*children)
         parts = value if isinstance(value, tuple) else (value,)
@@ -129,8 +151,16 @@ def _in_any_order(box: Any, value: Any, children: Sequence[Any], sample: int) ->
         return value
     if total.shape != value.shape or np.isfinite(total).all():
         return value
-    other = (np.inf, -np.inf, np.nan, value)[sample % 4]
+    other = (np.inf, -np.inf, np.nan, value, _in_more_digits(box, value, children))[sample % 5]
     return np.where(np.isfinite(total), value, other).astype(value.dtype)
+
+
+def _in_more_digits(box: Any, value: Any, children: Sequence[Any]) -> Any:
+    """The value where its terms are added in a wider dtype, in which they do not overflow, as a kernel may do."""
+    try:
+        return np.asarray(box.fprop(*[np.asarray(c, _LONGER.get(np.asarray(c).dtype.char)) for c in children]))
+    except Exception:
+        return value
 
 
 def _only_moves(box: Any, children: Sequence[Any]) -> bool:
@@ -171,7 +201,15 @@ def _exact(box: Any, value: Any, children: Sequence[Any]) -> Any:
     return None
 
 
-def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
+def _coarseness(box: Any, value: Any, children: Sequence[Any]) -> float:
+    """How many units of the value the steps inside a box may round by: float32 ones where only the result is wider."""
+    if value.dtype.kind != "f" or ufunc_of(box) is not None:
+        return 1.0
+    units = [float(np.finfo(c.dtype).eps) for c in map(np.asarray, children) if c.dtype.kind == "f"]
+    return max([1.0, *(unit / float(np.finfo(value.dtype).eps) for unit in units)])
+
+
+def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int, coarseness: float = 1.0) -> Any:
     """Numbers moved by a few units in the last place, but for exact ones; in every second sample signs of 0 and NaN."""
     if isinstance(value, tuple) or np.asarray(value).dtype.kind not in "fc":
         return value
@@ -181,7 +219,7 @@ def _move(value: Any, rng: np.random.Generator, exact: Any, sample: int) -> Any:
     new = []
     for part in parts:
         size = part if array.dtype.kind == "f" else np.where(np.isfinite(array), np.abs(array), part)
-        step = size * (UNITS * info.eps * rng.uniform(-1, 1, part.shape)).astype(part.dtype)
+        step = size * (UNITS * coarseness * info.eps * rng.uniform(-1, 1, part.shape)).astype(part.dtype)
         tiny = np.abs(part) < info.tiny * 4  # a relative step would vanish there
         step = np.where(tiny & (part != 0), rng.integers(-4, 5, part.shape) * info.smallest_subnormal, step)
         step = np.where(np.isfinite(part), step, 0)

@@ -13,6 +13,7 @@ from flowgraph.functional import planned, value_and_grad
 from tests.fuzz.agreement import Rounding
 from tests.fuzz.attempts import attempt
 from tests.fuzz.built import SKIPPED, Built, Path
+from tests.fuzz.case import Case
 from tests.fuzz.drawing import with_new_values
 
 CALLS = 4
@@ -25,11 +26,12 @@ def functional(built: Built, rng: np.random.Generator) -> Path:
     boxes = case.boxes()
     places = [i for i, name in enumerate(given) if boxes[name].dtype.kind in "fc"]
     constants = {leaf.name: leaf.fed() for leaf in case.leaves if leaf.kind == "constant"}
+    captured = _captured(case, constants)
     if built.loss is None or built.whole.randoms or not places or built.refused:
         return SKIPPED
 
     def f(*values: Any) -> Any:
-        return _total(case({**constants, **dict(zip(given, values, strict=True))}))
+        return _total(case({**captured, **dict(zip(given, values, strict=True))}))
 
     total = _total(case(boxes))
     wrt = [boxes[given[i]] for i in places]
@@ -57,6 +59,12 @@ def functional(built: Built, rng: np.random.Generator) -> Path:
         if any(np.asarray(a).tobytes() != np.asarray(b).tobytes() for a, b in zip(one, other, strict=True)):
             yield f"the result of call {number + 1} has changed since"
     return None
+
+
+def _captured(case: Case, constants: dict[str, Any]) -> dict[str, Any]:
+    """The constants as a function captures them: arrays, but as boxes where their method is called with a box."""
+    methods = any(".dot(" in text for _, text in case.lines)
+    return {name: fg.Constant(array) if methods else array for name, array in constants.items()}
 
 
 def _total(outputs: Any) -> Any:

@@ -48,6 +48,17 @@ def test_the_sign_of_a_zero_excuses_nothing_else(made, found, exact):
     assert difference(made, found, exact) is not None
 
 
+def test_a_sum_that_overflows_may_be_added_in_more_digits():
+    x = fg.Parameter(np.array([[1e30, 1e30, -1e30]], np.float32), name="x")
+    sums = x @ np.array([[1e20], [1e20], [3e20]], np.float32)  # infinity less infinity, or less than any number
+    box = sums - sums @ np.array([[-1.0]], np.float32)
+    graph = fg.Graph(box)
+    with np.errstate(all="ignore"):
+        rounding = Rounding(graph, graph.fprop())
+        assert np.isnan(rounding.run[box])
+        assert rounding.difference(box, np.array([[-np.inf]], np.float32)) is None
+
+
 def outcome(path, program):
     """What a path yields for a program, and what it returns."""
     found, texts = path(Built(program, np.random.default_rng(0)), np.random.default_rng(0)), []
@@ -62,6 +73,21 @@ def test_a_choice_that_is_left_open_is_not_compared():
     pytest.importorskip("autograd", reason="autograd is not installed")
     open_choice = case("open", [leaf("x", np.outer([1.0, 2.0, 3.0], [1.0, 1.0, 2.0]))], "v = np.linalg.svd(x)[0]")
     assert outcome(outside.autograd, open_choice) == ([], SKIPPED)
+
+
+def test_where_kinks_meet_a_product_of_slopes_may_be_no_slope():
+    pytest.importorskip("jax", reason="JAX is not installed")
+    kinks = case(
+        "kinks", [leaf("x", [1.0, -1.0, 0.5])], "v0 = np.max(x * x, axis=-1)", "v1 = np.clip(v0 - x, 0.25, 2.0)",
+        "v2 = np.ediff1d(v1)", "v3 = v2[None, 0]"
+    )  # fmt: skip
+    assert outcome(outside.jax, kinks) == ([], None)
+
+
+def test_what_is_exact_here_may_be_rounded_by_another_formula():
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    quotient = case("quotient", [leaf("x", 0.8935124518717775)], "v0 = x / x", "v1 = (v0 / 0.25) * 3e10")
+    assert outcome(outside.torch, quotient) == ([], None)
 
 
 @pytest.mark.parametrize("wrong", [False, True])

@@ -37,7 +37,7 @@ def test_bprop_arguments():
     for arguments, texts in [
         ({}, (out, "fg.sum or fg.mean, or give grad=")),
         ({"grad": np.ones(3)}, ("grad= of '×' has the shape (3,), needs (2, 3)",)),
-        ({"grad": np.ones((2, 3)), "keep": "some"}, ("keep is 'wrt' or 'all'",)),
+        ({"grad": np.ones((2, 3)), "keep": "some"}, ("keep='wrt' or 'all'",)),
         ({"grad": np.ones((2, 3)), "wrt": ["v"]}, ("no box of the graph is called 'v'",)),
     ]:  # fmt: skip
         with refused(fg.FlowgraphError, *texts):

@@ -102,11 +102,13 @@ def test_updates_read_the_old_values_and_come_together(interpreted):
 def test_what_numba_cannot_make_is_said_and_numpy_runs_it():
     x = fg.Input("x", shape=(3,))
     plan = fg.compile(np.cumsum(np.exp(x)), backend="numba")
-    with pytest.warns(UserWarning, match=r'backend="numba"\): CumSum has no native line, built at test_native.*NumPy'):
+    with pytest.warns(
+        UserWarning, match=r'backend="numba"\): CumSum has no rule for Numba, built at test_native.*NumPy'
+    ):
         found = plan(x=[0.0, 0.0, 0.0])
     np.testing.assert_array_equal(found, [1.0, 2.0, 3.0])
     cases = [
-        (Stops(x, when=lambda: None), "Stops has no native line"),
+        (Stops(x, when=lambda: None), "Stops has no rule for Numba"),
         (x[x > 0], "has several outputs, or a size that depends on values"),
         (x.astype(np.float16) * 2, "has the dtype float16"),
     ]

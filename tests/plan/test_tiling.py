@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.plan.numpy import threads, tiling
@@ -94,3 +96,31 @@ def test_the_number_of_threads(monkeypatch):
     assert threads.count_threads() == 5
     monkeypatch.setenv("FLOWGRAPH_THREADS", "many")
     assert threads.count_threads() >= 1
+
+
+STEPS = {
+    "transposed": lambda a, b: a.T, "reversed": lambda a, b: a[::-1], "product": lambda a, b: a * b,
+    "sum": lambda a, b: a + b, "sine": lambda a, b: np.sin(a), "matrix product": lambda a, b: a @ b,
+}  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=9)
+)
+@settings(max_examples=60)
+def test_lines_that_read_one_array_in_several_ways(steps):
+    """A tile does not write over what another tile reads through a view: transposed, or from behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiling, "LARGE", 64)
+        patch.setattr(tiling, "TILE", 96)
+        patch.setattr(tiling, "FOR_THREADS", 1 << 30)
+        x = fg.Input("x", shape=(6, 6))
+        made = [x]
+        for name, one, other in steps:
+            made.append(STEPS[name](made[one % len(made)], made[other % len(made)]))
+        loss = fg.sum(np.tanh(made[-1]))
+        outputs = [made[-1], *fg.gradients([loss], [x], [None], unused="zeros")]
+        value = np.random.default_rng(0).normal(size=(6, 6))
+        plan, graph = fg.compile(outputs), fg.Graph(*outputs)
+        for found, needed in zip(plan(x=value), graph.fprop(x=value).outputs, strict=True):
+            np.testing.assert_allclose(found, needed, rtol=1e-9, atol=1e-9 * np.max(np.abs(needed)))

@@ -100,7 +100,7 @@ def test_plans_of_views_give_the_numbers_of_the_graph(program):
 
 
 @pytest.mark.usefixtures("interpreted")
-@pytest.mark.filterwarnings("ignore:compile")  # what has no native line is run by NumPy
+@pytest.mark.filterwarnings("ignore:compile")  # what has no rule for Numba is run by NumPy
 @settings(max_examples=settings().max_examples // 5)
 @given(programs())
 def test_native_plans_of_views_give_the_numbers_of_the_graph(program):

@@ -73,3 +73,14 @@ def test_each_pass_changes_a_plan_and_is_left_out_where_it_is_named(name):
 @pytest.mark.parametrize("name", EACH)
 def test_each_pass_changes_a_plan_alone(name):
     assert sources([one for one in PASSES if one != name]) != BARE
+
+
+@pytest.mark.parametrize("name", [None, *PASSES])
+@pytest.mark.parametrize("rows", [2, 3])
+def test_a_gradient_in_sections_of_a_new_value_is_written_without_any_pass(name, rows):
+    w = fg.Parameter(np.arange(3.0 * rows).reshape(rows, 3), name="w")
+    slope = fg.gradient(fg.sum(np.diff(w * -1, axis=0) ** 2), [w])[0]
+    graph = fg.Graph(w - 0.1 * slope)
+    needed = graph.fprop().outputs[0]
+    fg.compile([], updates={w: w - 0.1 * slope}, without=() if name is None else (name,))()
+    np.testing.assert_allclose(w.value, needed, rtol=1e-13)

@@ -183,7 +183,7 @@ def test_a_crash_and_two_processes_that_go_on_together(tmp_path):
 def test_processes_that_begin_at_the_same_time_draw_differently(tmp_path):
     studies = [study_of(tmp_path / "study.db", "search", "none") for _ in range(2)]
     for study in studies:
-        study.sampler = sampler_of("tpe", BOWL, 0)
+        study.sampler = sampler_of("tpe", 0)
     trials = [study.ask() for study in studies]
     drawn = [{name: part.suggest(trial, name) for name, part in BOWL.items()} for trial in trials]
     alone = search(bowl, BOWL, trials=2)

@@ -8,7 +8,7 @@ import pytest
 from flowgraph.experiment import TrainSettings
 from flowgraph.search import Choice, LogUniform, SearchResult, Trial, Uniform, select
 from flowgraph.search.diagnosis import influences
-from flowgraph.search.space import read_space
+from flowgraph.search.space_text import read_space
 from tests.reports.browser import cut, in_a_browser
 from tests.reports.wellformed import check_page, read
 

@@ -79,7 +79,7 @@ class Multiply(Elementwise):
         return grad * b if needs[0] else None, grad * a if needs[1] else None
 
     def slopes_of(self, position: int) -> Slopes:
-        """By a factor that is no constant, as sure as the other one."""
+        """With respect to a factor, as certain as the other factor, if that is constant."""
         return "constant" if _is_harmless(self.children[1 - position]) else "finite"
 
 
@@ -106,7 +106,7 @@ class Divide(Elementwise):
         return quotient, -(quotient * h) if needs[1] else None
 
     def slopes_of(self, position: int) -> Slopes:
-        """By the numerator, those of a product, if the denominator is a constant; by the denominator none are sure."""
+        """With respect to the numerator as a product, if the denominator is constant; nothing for the denominator."""
         return "constant" if position == 0 and _is_harmless(self.children[1]) else ""
 
 
@@ -149,7 +149,7 @@ class Positive(Elementwise):
 
 
 class Remainder(Elementwise):
-    """What is left of a when b is taken from it a whole number of times; it has the sign of b.
+    """The remainder of a / b, with the sign of b: a − b floor(a / b).
 
     h = a - b ⌊a / b⌋        ∂h/∂a = 1, ∂h/∂b = -⌊a / b⌋
 

@@ -57,4 +57,4 @@ class Cast(Elementwise):
     def check_settings(self) -> None:
         """Refuse what boxes do not hold."""
         if np.dtype(self.to).kind not in "biufc":
-            raise DtypeError(f"Cast: found the dtype {np.dtype(self.to)}, needs numbers or truth values")
+            raise DtypeError(f"Cast: found the dtype {np.dtype(self.to)}, needs numbers or booleans")

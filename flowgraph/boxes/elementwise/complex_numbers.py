@@ -94,12 +94,12 @@ class Angle(Elementwise):
 
 @implements(np.conjugate)
 def conj(x: Value) -> Any:
-    """np.conj of a box; of truth values whole numbers, as NumPy has it."""
+    """np.conj of a box; of booleans integers, as in NumPy."""
     return x.astype(np.int8) if x.dtype.kind == "b" else conjugate(x)
 
 
 def conjugate(x: Value) -> Any:
-    """The complex conjugate of a box or an array: what is real is its own, and twice is not at all."""
+    """The complex conjugate of a box or an array; real values are returned unchanged."""
     if x.dtype.kind != "c":
         return x
     if isinstance(x, Conjugate):
@@ -137,7 +137,7 @@ def _of_kind(z: Value, grad: Value) -> Any:
 
 
 def conjugate_if_complex(grad: Value) -> Any:
-    """The conjugate of what is complex: it leads from the gradient of a user to what the sweep carries, and back.
+    """The conjugate of complex values: between the user's convention of gradients and that of the sweep.
 
     The sweep carries g with dL = Re Σ g dz, so that no bprop conjugates; the gradient is ∂L/∂Re z + i ∂L/∂Im z.
     """

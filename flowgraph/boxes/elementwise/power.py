@@ -84,6 +84,8 @@ class ConstantPower(Elementwise):
     )
 
     def fprop(self, a: Value) -> Value:
+        if self.exponent == 0.5 and a.dtype.kind in "fc":
+            return np.sqrt(a)  # as NumPy does for arrays, not for its scalars: of -inf the root is NaN, the power inf
         return a**self.exponent
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:

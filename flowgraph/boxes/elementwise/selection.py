@@ -260,7 +260,7 @@ class Where(Elementwise):
 
 
 class NanToNum(Elementwise):
-    """Numbers for what is none: NaN and the infinities are replaced.
+    """Replaces NaN and the infinities by numbers.
 
     h = a where finite, else the replacement        dh/da = 1 where finite, else 0
 

@@ -73,7 +73,7 @@ class Ldexp(Elementwise):
         return np.ldexp(grad, exponents), None
 
     def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
-        """The exponents are whole numbers, whatever they meet, and a whole number a is the float that NumPy takes."""
+        """Exponents are integers; an integer a becomes the float dtype that NumPy takes."""
         if not isinstance(number, int):
             return super()._dtype_of(number, children[:1])
         if number is not children[0] or type(children[1]) in (bool, int):

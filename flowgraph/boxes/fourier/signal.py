@@ -48,7 +48,7 @@ class Convolve(Box):
 
 
 class Correlate(Box):
-    """Discrete correlation of a signal with one that is not longer, where it lies inside.
+    """Discrete correlation of a signal with a shorter or equally long one, where both overlap completely.
 
     h_k = Σ_j a_{k+j} v_j        da_i = Σ_j grad_{i-j} v_j, a convolution; dv_j = Σ_k grad_k a_{k+j}, a correlation
 
@@ -62,7 +62,7 @@ class Correlate(Box):
 
     def fprop(self, a: Value, v: Value) -> Value:
         if len(v) > len(a):
-            raise ShapeError(f"Correlate: found {len(v)} elements to lay inside {len(a)}, needs no more of them")
+            raise ShapeError(f"Correlate: found {len(v)} elements of v and {len(a)} of a, needs v no longer than a")
         return np.convolve(a, v[::-1], "valid")
 
     def bprop(self, grad: Value, h: Value, a: Value, v: Value) -> tuple[Value, ...]:
@@ -72,7 +72,7 @@ class Correlate(Box):
         """The difference of both sizes, and one."""
         n, m = line_sizes(self, a, v)
         if not isinstance(n, Size) and not isinstance(m, Size) and m > n:
-            raise self.shape_error(f"{m} elements do not lie inside {n}")
+            raise self.shape_error(f"found {m} elements of v and {n} of a, needs v no longer than a")
         return Spec((n - m + 1,), np.result_type(a.dtype, v.dtype))
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -142,7 +142,7 @@ def correlate(a: Value, v: Value, mode: str = "valid") -> Any:
     """np.correlate of boxes; the complex conjugate of v is taken."""
     for side in (a, v):
         if not np.ndim(side):
-            raise ShapeError("np.correlate: found a number, needs signals along one axis each")
+            raise ShapeError("np.correlate: found a number, needs two one-dimensional arrays")
     a, v, mode = _signal(a), conjugate(_signal(v)), _mode(mode)
     if mode == "full":
         return Convolve(a, np.flip(v))
@@ -155,7 +155,7 @@ def correlate(a: Value, v: Value, mode: str = "valid") -> Any:
 def line_sizes(box: Box, a: Spec, v: Spec) -> tuple[Any, Any]:
     """The sizes of two signals, each along one axis and not empty."""
     if len(a.shape) != 1 or len(v.shape) != 1 or 0 in (*a.shape, *v.shape):
-        raise box.shape_error("needs signals along one axis each, not empty")
+        raise box.shape_error("needs two one-dimensional arrays that are not empty")
     return a.shape[0], v.shape[0]
 
 
@@ -180,7 +180,7 @@ def _longer(a: Value, v: Value) -> bool:
         return False
     if isinstance(n, Size) and isinstance(m, Size):
         raise UsageError(
-            f"np.convolve, np.correlate: found signals of {n} and {m} elements, which of them is longer is not known "
+            f"np.convolve, np.correlate: found signals of {n} and {m} elements, and which one is longer is not known "
             f"before a run; use mode='full' and take a slice"
         )
     return isinstance(n, Size) or (not isinstance(m, Size) and n > m)

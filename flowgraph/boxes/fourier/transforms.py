@@ -206,7 +206,7 @@ class Irfft(Fourier):
 
 
 class BothHalves(Box):
-    """The first half of a transform of real numbers, each point times how often it stands in the whole.
+    """The half spectrum of real numbers, each point times the number of its occurrences in the full spectrum.
 
     h_k = 2 a_k, and a_k where k = 0 or n/2        da = the same of the gradient
 
@@ -241,7 +241,7 @@ class BothHalves(Box):
 
 
 class FftShift(Box):
-    """The elements along axes rolled by half of the size, so that frequency 0 stands in the middle, or back.
+    """Rolls axes by half of their size, so that frequency 0 is in the middle, or back.
 
     h = a, rolled by ⌊n/2⌋, by −⌊n/2⌋ for `inverse`        da = the gradient, rolled back
 

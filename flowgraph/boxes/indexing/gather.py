@@ -157,4 +157,7 @@ def _check_kth(a: Value, kth: int | Sequence[Any], axis: int | None) -> None:
     size = a.size if axis is None else a.shape[axis_of(a, axis, a.ndim)]
     ranks = np.asarray(kth)
     if ranks.dtype.kind not in "iu" or (isinstance(size, int) and size and np.any((ranks < -size) | (ranks >= size))):
-        raise UsageError(f"np.partition: found kth={kth!r} on an axis of {size} of {a.title}, needs places on it")
+        raise UsageError(
+            f"np.partition: found kth={kth!r} on an axis of {size} of {a.title}, needs integers from -{size} to "
+            f"{size - 1}"
+        )

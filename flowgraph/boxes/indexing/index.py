@@ -25,7 +25,7 @@ class Index(Box):
     h = a[index]        da = the gradient, added into zeros at the same places; twice where an element is taken twice
 
     `index` is a tuple of slices, integers, None, Ellipsis, and "array" for each of the children `indices`, which hold
-    integers or truth values. Shapes: NumPy's; what a mask or the first k of an axis N leave is known in a run.
+    integers or booleans. Shapes: NumPy's; what a mask or the first k of an axis N leave is known in a run.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Sp
     for spec, child in zip(indices, box.children[len(box.children) - len(indices) :], strict=True):
         if spec.dtype.kind not in "biu":
             raise DtypeError(
-                f"{box.title}: found the index {child.title} of dtype {spec.dtype}, needs integers or truth values; "
+                f"{box.title}: found the index {child.title} of dtype {spec.dtype}, needs integers or booleans; "
                 f"convert it with .astype(int) or .astype(bool)"
             )
         numbers = child.value if isinstance(child, Constant) else None
@@ -199,7 +199,7 @@ def _plain(box: Box, item: object, axis: int) -> Any:
     except TypeError:
         raise IndexingError(
             f"{box.title}: found {item!r} in its index, needs integers, slices of integers, None, '...', "
-            f"or arrays of integers or truth values"
+            f"or arrays of integers or booleans"
         ) from None
 
 
@@ -212,7 +212,7 @@ def _as_index(box: Box, item: object) -> Any:
         array = array.astype(int)
     if array.dtype.kind not in "biu":
         raise IndexingError(
-            f"{box.title}: found an index of dtype {array.dtype}, needs integers or truth values; convert it with "
+            f"{box.title}: found an index of dtype {array.dtype}, needs integers or booleans; convert it with "
             f".astype(int) or .astype(bool)"
         )
     return array
@@ -244,7 +244,10 @@ def _index_add(a: Value, shape: tuple[int, ...], index: tuple[Any, ...], indices
     h = np.zeros(shape, a.dtype)
     if any(mask.dtype.kind == "b" for mask in indices) and h[filled(index, indices)].shape != a.shape:
         taken = shape_text(h[filled(index, indices)].shape)
-        raise ShapeError(f"IndexAdd: found a of shape {shape_text(a.shape)}, needs {taken}, what the mask takes")
+        raise ShapeError(
+            f"IndexAdd: found a of shape {shape_text(a.shape)}, needs {taken}, the number of elements that the mask "
+            f"selects"
+        )
     if not indices or (len(indices) == 1 and indices[0].dtype.kind == "b"):
         h[filled(index, indices)] = a  # every place is named once
     elif index == (ARRAY,) and len(shape) > 1 and indices[0].ndim:

@@ -41,7 +41,7 @@ class Interp(Box):
     def fprop(self, x: Value, xp: Value, fp: Value) -> Value:
         if np.any(xp[1:] < xp[:-1]):
             raise UsageError(
-                f"{self.title}: found places that do not ascend, needs xp in order; sort xp, and fp with it"
+                f"{self.title}: found xp that is not increasing, needs ascending xp; sort xp, and fp in the same order"
             )
         return np.asarray(np.interp(x, xp, fp))
 
@@ -59,13 +59,13 @@ class Interp(Box):
     def infer(self, x: Spec, xp: Spec, fp: Spec) -> Spec:
         """One height per x, in double precision."""
         if len(xp.shape) != 1 or len(fp.shape) != 1 or not same(xp.shape[0], fp.shape[0]):
-            raise self.shape_error("needs as many places as heights, along one axis each")
+            raise self.shape_error("needs xp and fp with one axis each and of the same length")
         return Spec(x.shape, np.dtype(np.float64))
 
 
 @implements(np.interp)
 def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = None, period: Value = None) -> Any:
-    """np.interp of boxes: heights, places, and what is left and right of them may all be boxes."""
+    """np.interp of boxes: x, xp, fp, left and right may all be boxes."""
     x, xp, fp = as_box_or_array(x), as_box_or_array(xp), as_box_or_array(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):
         raise UnsupportedError("np.interp: found complex numbers, needs real ones; interpolate each part by itself")
@@ -81,7 +81,7 @@ def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = No
 
 
 def _ends(h: Value, x: Value, xp: Value, left: Value, right: Value) -> Any:
-    """What lies outside of the points, where it was given."""
+    """The values of left and right, if they are given."""
     if left is not None:
         h = np.where(x < xp[0], left, h)
     return h if right is None else np.where(x > xp[-1], right, h)

@@ -195,7 +195,7 @@ def add_at(a: Value, index: Any, value: Value) -> Any:
 
 
 def _taken(a: Value, index: object) -> tuple[Any, Index]:
-    """The array, and what the index takes of it."""
+    """The array, and the elements that the index selects."""
     a = as_box(a)
     taken = get(a, index)
     assert isinstance(taken, Index)

@@ -47,7 +47,7 @@ class SearchSorted(Box):
 
 
 class Digitize(Box):
-    """The number of the bin in which numbers lie, between edges that ascend or descend; `right` closes it there.
+    """The number of the bin that contains each number, as in np.digitize; with `right` bins include their right edge.
 
     h = i with bins[i-1] ≤ x < bins[i]; no gradient
 
@@ -77,7 +77,7 @@ class Digitize(Box):
 
 
 class Nonzero(Box):
-    """The places of what is true, or not 0: one array per axis, whose size is known in a run.
+    """The indices of the elements that are not 0: one array per axis, whose size is known only in a run.
 
     a[h] ≠ 0; no gradient
     """
@@ -109,7 +109,7 @@ def searchsorted(a: Value, v: Value, side: str = "left", sorter: Value = None) -
 
 @implements(np.nonzero)
 def nonzero(a: Value) -> tuple[Any, ...]:
-    """np.nonzero of a box: its places have a size that is known in a run, as what a mask takes."""
+    """np.nonzero of a box: the size of the results is known only in a run, as for a mask."""
     places = Nonzero(a)
     return tuple(places) if len(places.outputs) > 1 else (places,)
 

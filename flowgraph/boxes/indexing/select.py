@@ -87,7 +87,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Value = 
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         if as_box_or_array(condition).dtype.kind != "b":
             raise DtypeError(
-                f"np.select: found a condition of dtype {as_box_or_array(condition).dtype}, needs truth values"
+                f"np.select: found a condition of dtype {as_box_or_array(condition).dtype}, needs booleans"
             )
         result = np.where(as_box(condition), choice, result)
     return result
@@ -122,7 +122,7 @@ def piecewise(x: Value, condlist: Value, funclist: Sequence[Any], *args: Any, **
 
 
 def _piece(x: Box, mask: Value, function: Any, args: Any, kw: Any) -> Any:
-    """The values of a function where a mask holds, 0 elsewhere; or a number that stands for one."""
+    """The values of a function where a mask holds, 0 elsewhere; a number is a constant function."""
     if not callable(function):
         return as_box_or_array(function).astype(x.dtype)
     taken = x[mask]

@@ -144,7 +144,7 @@ class Triangle(Box, abstract=True):
 
     @classmethod
     def from_numpy(cls, m: Value, k: int = 0) -> Box:
-        """NumPy's call; a vector stands in every row of a square matrix."""
+        """NumPy's call; a vector becomes every row of a square matrix."""
         return cls(np.broadcast_to(m, (m.size, m.size)) if m.ndim == 1 else m, k=k)
 
     def infer(self, a: Spec) -> Spec:

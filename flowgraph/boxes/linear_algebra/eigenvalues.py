@@ -168,7 +168,7 @@ def eigvals(a: Value) -> Any:
 
 
 def _turning(of_v: Value, open_: Value, dw: Value, w: Value, who: str) -> Any:
-    """What the turning of the eigenvectors sends to v⁻¹ a v; of equal values `open_` must be 0."""
+    """The part of the gradient from the rotation of the eigenvectors; `open_` must be 0 for equal eigenvalues."""
     gap = conjugate(columns(w) - rows(w))
     equal = np.abs(gap) <= rows(rounding(w))
     free = np.where(equal, np.abs(open_), 0)

@@ -13,7 +13,7 @@ from flowgraph.shapes.spec import Spec
 
 
 class GaugeInvarianceCheck(Box):
-    """A gradient as it is, once it is seen that a loss does not depend on what a factorisation leaves open.
+    """Passes a gradient on after checking that the loss does not depend on a gauge choice.
 
     h = grad        the gradient is sent on; `free`, the slope along what is left open, must be 0 up to rounding
     """

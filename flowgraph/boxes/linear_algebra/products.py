@@ -201,11 +201,14 @@ class TensorDot(Box):
         """The axes that are left, those of a first."""
         of_a, of_b = axes_of(self, self.axes[0], len(a.shape)), axes_of(self, self.axes[1], len(b.shape))
         if len(of_a) != len(of_b):
-            raise self.shape_error(f"axes = {self.axes} has {len(of_a)} axes of a and {len(of_b)} of b")
+            raise self.shape_error(
+                f"axes = {self.axes} has {len(of_a)} axes of a and {len(of_b)} of b, needs as many of both"
+            )
         for one, other in zip(of_a, of_b, strict=True):
             if not same(a.shape[one], b.shape[other]):
                 raise self.shape_error(
-                    f"axis {one} of a has the size {a.shape[one]}, axis {other} of b {b.shape[other]}"
+                    f"axis {one} of a has the size {a.shape[one]}, axis {other} of b has {b.shape[other]}, needs "
+                    f"equal sizes"
                 )
         left = [a.shape[i] for i in _others(of_a, len(a.shape))] + [b.shape[i] for i in _others(of_b, len(b.shape))]
         return Spec(tuple(left), np.result_type(a.dtype, b.dtype))

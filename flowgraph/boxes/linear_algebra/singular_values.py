@@ -145,7 +145,7 @@ def _skew(a: Value) -> Any:
 
 
 def _turning(of_u: Value, of_v: Value, ds: Value, s: Value) -> Any:
-    """What the turning of the singular vectors among themselves sends to uᴴ a v, from the skew parts of both sides."""
+    """The part of the gradient from rotations of the singular vectors among themselves."""
     gap, total = columns(s) - rows(s), columns(s) + rows(s)
     equal, none = np.abs(gap) <= rows(rounding(s)), total <= rows(rounding(s))
     together, against = of_u + of_v, of_u - of_v
@@ -161,7 +161,7 @@ def _turning(of_u: Value, of_v: Value, ds: Value, s: Value) -> Any:
 
 
 def _beside(dx: Value, x: Value, thin: Value, s: Value, small: Value) -> Any:
-    """What the turning of the vectors out of their space sends to a, without vᴴ behind it; of v by its adjoint."""
+    """The part of the gradient from rotations of the vectors out of their space, without the factor vᴴ."""
     thin_dx = _thin(dx, small)
     rest = thin_dx - thin @ (adjoint(thin) @ thin_dx)
     if x is not thin:

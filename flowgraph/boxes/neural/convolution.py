@@ -18,7 +18,7 @@ from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class Convolving(Box, abstract=True):
-    """What a convolution and its two gradients share: how the filters move.
+    """What a convolution and its two gradients share: stride, padding, dilation and groups.
 
     `stride`, `padding` and `dilation` are a number or one per axis; `padding` adds zeros at both ends, as many or
     (before, after), and may be "same" or "valid". `groups` splits the channels: a filter reads those of its group only.
@@ -68,7 +68,9 @@ class Convolution(Convolving, abstract=True):
             raise self.shape_error(f"needs x of shape (N, C, {axes}) and w of shape (F, C / groups, ...), same axes")
         filters, channels = w.shape[:2]
         if not isinstance(filters, Size) and filters % self.groups:
-            raise self.shape_error(f"{filters} filters do not split into {self.groups} groups")
+            raise self.shape_error(
+                f"found {filters} filters in {self.groups} groups, needs a multiple of the number of groups"
+            )
         if not same(x.shape[1], channels * self.groups):
             raise self.shape_error(
                 f"x has {x.shape[1]} channels, the filters read {channels} in each of {self.groups} groups"
@@ -128,7 +130,7 @@ class Conv3d(Convolution):
 
 
 class ConvInput(Convolving):
-    """What a convolution sends to its input: every place of the window adds its filter times the gradient there.
+    """The gradient of a convolution by its input: each window position adds its filter times the gradient there.
 
     h = Σ_f w grad, at the places of the window        linear in both; `like` is the input of the convolution
 
@@ -170,7 +172,7 @@ class ConvInput(Convolving):
 
 
 class ConvFilters(Convolving):
-    """What a convolution sends to its filters: at every place of the window what it reads times the gradient there.
+    """The gradient of a convolution by its filters: at each window position the input times the gradient there.
 
     h = Σ_ni grad x, at the places of the window        linear in both; `like` are the filters of the convolution
     """

@@ -183,5 +183,5 @@ class Hinge(ElementwiseLoss):
 
 
 def _like(targets: Value, f: Value) -> Any:
-    """Targets in floats: integers and truth values take the dtype of the prediction, and so never widen it."""
+    """Targets in floats: integers and booleans take the dtype of the prediction, and so never widen it."""
     return targets if targets.dtype.kind == "f" else targets.astype(f.dtype)

@@ -50,7 +50,7 @@ def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence
 
 
 def of_filters(g: Array, x: Array, w: Array, sliding: Sliding, groups: int) -> Array:
-    """The gradient of filters in the shape of w: at every place of the window what it reads times the gradient g."""
+    """The gradient of the filters in the shape of w: sums over window positions of input times gradient g."""
     count = g.shape[2:]
     _, filters, read = _by_group(w, groups).shape
     h = np.zeros((groups, read, filters), np.result_type(g.dtype, x.dtype))
@@ -144,7 +144,7 @@ def _zeros(shape: Sequence[int], sliding: Sliding, dtype: Any) -> Array:
 
 
 def _inside(sizes: Sequence[int], sliding: Sliding) -> tuple[slice, ...]:
-    """The index of what is not padding."""
+    """The index of the unpadded part."""
     first, *others = [slice(a, a + size) for size, (a, _) in zip(sizes, sliding.padding, strict=True)]
     return (first, slice(None), *others)
 
@@ -170,7 +170,7 @@ def _windows(a: Array, sliding: Sliding, count: Sequence[int]) -> Array:
 
 
 def _places(sliding: Sliding, offsets: tuple[int, ...], some: tuple[slice, ...]) -> list[slice]:
-    """Where an element of the window stands in a padded array, at some of its places along each axis."""
+    """The indices of one element of the window in a padded array, for some positions along each axis."""
     found = []
     for offset, dilation, stride, part in zip(offsets, sliding.dilation, sliding.stride, some, strict=True):
         first = offset * dilation + stride * (part.start or 0)

@@ -53,7 +53,7 @@ def as_rows(targets: Value, scores: Value) -> Any:
 
 
 class PlacesOf(Box):
-    """Where the labels stand in an array of scores read row by row, or by `columns`: the flat place of each label.
+    """The flat indices of the labels in an array of scores read row by row, or by `columns`.
 
     h_i = i C + labels_i, by columns h_i = labels_i N + i of N labels; a label outside 0 to C - 1 is refused; no
     gradient, as labels are integers
@@ -90,7 +90,7 @@ class PlacesOf(Box):
 
 
 class PlaceOf(Box):
-    """Where a single label stands in a single row of scores: the label itself, as a number.
+    """The index of a single label in a single row of scores: the label itself.
 
     h = y, refused outside 0 to C - 1; no gradient, as a label is an integer
 
@@ -204,7 +204,7 @@ def check_same_shape(box: Box, prediction: Spec, targets: Spec) -> None:
 
 
 def advice(prediction: Spec, targets: Spec) -> str:
-    """The way out where one of the two is a column and the other is not."""
+    """The way out if one of the two arrays is a column and the other is not."""
     f, y = prediction.shape, targets.shape
     if len(f) == len(y) + 1 and f[-1] == 1 and _fits(f[:-1], y):
         return "; take the column, prediction[:, 0], or give the targets one, targets.reshape(-1, 1)"

@@ -23,7 +23,7 @@ Padding = int | tuple[int | tuple[int, int], ...] | Literal["same", "valid"]
 
 
 class Sliding(NamedTuple):
-    """The window, axis by axis: its size, the step between two of its places, what is added at both ends, the dilation.
+    """A sliding window, axis by axis: its size, stride, padding at both ends, and dilation.
 
     A dilation of d leaves d − 1 elements out between two of the window.
     """
@@ -70,7 +70,7 @@ class Sliding(NamedTuple):
         return a[(..., *cuts)]
 
     def places(self, count: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        """For each element of the window, the index of where it stands in a padded array, in all its places at once."""
+        """For each element of the window, its indices in a padded array for all positions at once."""
         for offsets in itertools.product(*map(range, self.size)):
             yield (
                 ...,
@@ -102,7 +102,7 @@ class Sliding(NamedTuple):
 def read_sliding(
     box: Box, size: tuple[int, ...], stride: int | Sequence[Any], padding: Any, dilation: int | Sequence[Any]
 ) -> Sliding:
-    """The window from what a user wrote: a number for all axes or one per axis."""
+    """The window from a user's settings: a number for all axes or one per axis."""
     steps = numbers(box, "stride", stride, len(size), 1)
     gaps = numbers(box, "dilation", dilation, len(size), 1)
     return Sliding(size, steps, _pairs(box, size, steps, padding, gaps), gaps)

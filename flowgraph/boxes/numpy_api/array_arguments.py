@@ -76,5 +76,5 @@ def axes_back(reduced: Value, a: Box, axis: Axes | None, keepdims: bool, new: in
 
 
 def in_precision_of(grad: Value, like: Value) -> Any:
-    """A gradient in the precision of an array: what met numbers of another one may have more digits."""
+    """A gradient in the precision of an array; operands of a wider dtype may have widened it."""
     return grad.astype(like.dtype) if grad.dtype.kind == like.dtype.kind else grad

@@ -25,13 +25,13 @@ def isclose(a: Value, b: Value, rtol: Value = 1e-05, atol: Value = 1e-08, equal_
 
 @implements(np.allclose)
 def allclose(a: Value, b: Value, rtol: Value = 1e-05, atol: Value = 1e-08, equal_nan: bool = False) -> Any:
-    """np.allclose of boxes: a box of one truth value."""
+    """np.allclose of boxes: a box of one boolean."""
     return np.all(np.isclose(as_box(a), b, rtol, atol, equal_nan))
 
 
 @implements(np.array_equal)
 def array_equal(a1: Value, a2: Value, equal_nan: bool = False) -> Any:
-    """np.array_equal of boxes: a box of one truth value, False at once where the shapes differ."""
+    """np.array_equal of boxes: a box of one boolean, False at once where the shapes differ."""
     a1, a2 = as_box(a1), as_box(a2)
     if len(a1.shape) != len(a2.shape) or not all(map(same, a1.shape, a2.shape)):
         return False

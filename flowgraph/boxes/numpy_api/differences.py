@@ -17,7 +17,7 @@ from flowgraph.shapes.size import Size
 
 @implements(np.diff)
 def diff(a: Value, n: int = 1, axis: int = -1, prepend: Value = None, append: Value = None) -> Any:
-    """np.diff of a box: each element less the one before it, n times; of truth values whether the two differ."""
+    """np.diff of a box: each element less the one before it, n times; of booleans whether the two differ."""
     if n < 0:
         raise UsageError(f"np.diff: found n={n}, needs a number of times from 0")
     a = as_box(a)

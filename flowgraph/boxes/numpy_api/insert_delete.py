@@ -78,7 +78,7 @@ def delete(arr: Value, obj: Value, axis: int | None = None) -> Any:
 
 @implements(np.trim_zeros)
 def trim_zeros(filt: Value, trim: str = "fb", axis: Axes | None = None) -> Any:
-    """np.trim_zeros of a box: without the slices of zeros at the ends of its axes; what is left is known in a run."""
+    """np.trim_zeros of a box: without zeros at the ends of its axes; the new size is known only in a run."""
     a = as_box(filt)
     ends = trim.lower()
     if ends not in ("f", "b", "fb", "bf"):

@@ -68,7 +68,7 @@ def polyfit(
 
 
 def _covariance(scaled: Value, scale: Value, residuals: Value, cov: Value, ndim: int) -> Any:
-    """The covariance of coefficients, scaled by what the fit leaves unless `cov` is "unscaled"."""
+    """The covariance of the coefficients, scaled by the residuals unless `cov` is "unscaled"."""
     base = np.linalg.inv(scaled.T @ scaled) / np.outer(scale, scale)
     spare = scaled.shape[0] - scaled.shape[1]
     if not isinstance(spare, int) or (spare <= 0 and cov != "unscaled"):

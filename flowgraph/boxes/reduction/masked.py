@@ -21,7 +21,7 @@ def in_dtype(a: Value, dtype: DTypeLike | None) -> Any:
 
 
 def masked(a: Value, where: Value, neutral: Any) -> Any:
-    """The array with a number that changes nothing in place of what the mask leaves out."""
+    """The array with the identity of the reduction in place of the elements outside the mask."""
     if where is None or where is True:
         return a
     kept = np.where(as_box(where), a, neutral)
@@ -47,7 +47,7 @@ def started(a: Box, axis: Axes | None, initial: Value) -> tuple[Any, int]:
 
 
 def squares(a: Value, where: Value, axis: Axes | None, keepdims: bool, mean: Value = None) -> tuple[Any, Any]:
-    """The squared distances from the mean of what a mask keeps, summed, and how many there are."""
+    """The sum of squared deviations from the mean over the mask, and the number of elements."""
     number = count_where(a, where, axis, True)
     if mean is None:
         mean = np.sum(masked(a, where, 0), axis=axis, keepdims=True) / one_at_zero(number).astype(a.dtype)
@@ -61,5 +61,5 @@ def one_of(ddof: Any, correction: Any) -> Any:
     if correction is None:
         return ddof
     if ddof != 0:
-        raise UsageError(f"found both ddof={ddof} and correction={correction}, needs one of them")
+        raise UsageError(f"np.var, np.std: found both ddof={ddof} and correction={correction}, needs one of them")
     return correction

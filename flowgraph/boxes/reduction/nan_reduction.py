@@ -73,7 +73,7 @@ def nanmin(a: Value, axis: Any = None, *, keepdims: bool = False, initial: Value
 
 
 class NanArgMax(Reduction):
-    """Where the largest of what is not NaN stands, the first of several: an index, which no gradient passes.
+    """The index of the largest element that is not NaN, the first of several; not differentiable.
 
     As in NumPy, a line of nothing but NaN has none, and is an error.
     """
@@ -92,7 +92,7 @@ class NanArgMax(Reduction):
 
 
 class NanArgMin(Reduction):
-    """Where the smallest of what is not NaN stands, the first of several: an index, which no gradient passes.
+    """The index of the smallest element that is not NaN, the first of several; not differentiable.
 
     As in NumPy, a line of nothing but NaN has none, and is an error.
     """
@@ -114,7 +114,7 @@ class NanArgMin(Reduction):
 def nanmean(
     a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, keepdims: bool = False, where: Value = None
 ) -> Any:
-    """np.nanmean of a box: over what is not NaN; of nothing it is NaN, with the gradient 0."""
+    """np.nanmean of a box: the mean of the elements that are not NaN; NaN with gradient 0 if there is none."""
     if not may_be_nan(a):
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     a = in_dtype(a, dtype)
@@ -127,7 +127,7 @@ def nanvar(
     a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
     where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    """np.nanvar of a box: over what is not NaN; NaN where that leaves no degree of freedom."""
+    """np.nanvar of a box: the variance of the elements that are not NaN; NaN without a degree of freedom."""
     a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
     if not may_be_nan(a):
         return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
@@ -140,7 +140,7 @@ def nanstd(
     a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
     where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
-    """np.nanstd of a box: over what is not NaN; where all of it is equal the gradient is 0, as that of np.std."""
+    """np.nanstd of a box: of the elements that are not NaN; the gradient is 0 if all are equal, as for np.std."""
     a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
     if not may_be_nan(a):
         return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
@@ -171,7 +171,7 @@ def _ratio(total: Value, number: Any) -> Any:
 def _extreme(
     reduce: Callable[..., Any], beyond: float, a: Value, axis: Any, keepdims: bool, initial: Value, where: Value
 ) -> Any:
-    """The largest or the smallest of what is not NaN; NaN where there is nothing else to take."""
+    """The largest or smallest element that is not NaN; NaN if there is none."""
     if not may_be_nan(a):
         return reduce(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
     h = reduce(filled(a, beyond), axis=axis, keepdims=keepdims, initial=initial, where=where)

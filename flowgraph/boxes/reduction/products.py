@@ -176,7 +176,7 @@ class CumProd(Running):
 
 
 def places(a: Value, axis: int) -> tuple[Any, Any]:
-    """The places along an axis as rows, and as columns on a new axis behind it."""
+    """The indices along an axis as rows, and as columns on a new last axis."""
     numbers = np.cumsum(np.ones_like(a, dtype=int), axis=axis)
     return np.expand_dims(numbers, axis + 1), np.expand_dims(numbers, axis)
 

@@ -91,7 +91,9 @@ class Fold(Reduction, abstract=True):
     ) -> Any:  # fmt: skip
         """NumPy's call: in another dtype, from an initial value, of the elements that a mask keeps."""
         if cls.identity is None and initial is None and where is not None:
-            raise UsageError(f"{cls.__name__}: found where= without initial=, which a line without elements needs")
+            raise UsageError(
+                f"{cls.__name__}: found where= without initial=, the result where no element is selected; give initial="
+            )
         a = masked(in_dtype(a, dtype), where, initial if cls.identity is None else cls.identity)
         if initial is None:
             return cls(a, axis=axis, keepdims=keepdims)

@@ -61,7 +61,7 @@ class Concatenate(Box):
     def infer(self, *arrays: Spec) -> Spec:
         """The sum of the sizes along the axis."""
         if not arrays or not arrays[0].shape:
-            raise self.shape_error("needs one array or more, with axes")
+            raise self.shape_error("needs one array or more, each with one axis or more; np.stack joins numbers")
         axis = axis_of(self, self.axis, len(arrays[0].shape))
         shape = _common(self, arrays, axis)
         total = sum_of(a.shape[axis] for a in arrays)

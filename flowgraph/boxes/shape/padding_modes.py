@@ -54,7 +54,7 @@ def pad_ramp(a: Value, widths: Widths, end_values: int | Sequence[Any]) -> Any:
 
 
 def pad_odd(a: Value, widths: Widths, with_edge: bool) -> Any:
-    """The frame is the array turned about its edges; a wide one takes several turns."""
+    """Odd reflection: the array reflected at its edges, several times for wide padding."""
     for axis, (before, after) in enumerate(widths):
         size = a.shape[axis]
         if not isinstance(size, int):
@@ -74,7 +74,7 @@ def pad_odd(a: Value, widths: Widths, with_edge: bool) -> Any:
 
 
 def _turned(a: Value, axis: int, width: int, with_edge: bool) -> Any:
-    """The first elements turned about the first one."""
+    """The first elements reflected about the first one."""
     first = 0 if with_edge else 1
     return 2 * take_axis(a, axis, slice(1)) - np.flip(take_axis(a, axis, slice(first, first + width)), axis)
 

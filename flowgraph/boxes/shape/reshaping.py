@@ -282,7 +282,7 @@ def _range_of(shape: Shape, size: Size) -> range | None:
 
 
 def _filled_up(shape: Shape, to: Shape) -> Shape | None:
-    """The new shape with -1 replaced by what is left, or None where the elements cannot fit."""
+    """The new shape with -1 replaced by the remaining size, or None if the elements do not fit."""
     total = product(shape)
     negative = [i for i, size in enumerate(to) if isinstance(size, int) and size < 0]
     if not negative:

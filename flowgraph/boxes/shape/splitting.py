@@ -81,7 +81,9 @@ class Split(Box):
         if isinstance(size, Size):
             return [unknown() for _ in range(self.at)]
         if not self.uneven:
-            raise self.shape_error(f"an axis of {size} has no {self.at} equal sections; use np.array_split")
+            raise self.shape_error(
+                f"an axis of size {size} cannot be divided into {self.at} equal sections; use np.array_split"
+            )
         return [size // self.at + (i < size % self.at) for i in range(self.at)]
 
 

@@ -205,7 +205,7 @@ def _slope_of_erfcx(h: Value, a: Value) -> Any:
 
 
 def _far(a: Value, far: Value, sign: int) -> Any:
-    """Σ (±1)^k (2k+1)!! / (2a²)^k over 2a²: what the cancelling terms of erfcx and dawsn leave far from 0."""
+    """Σ (±1)^k (2k+1)!! / (2a²)^k over 2a²: what remains of the cancelling terms of erfcx and dawsn far from 0."""
     place = np.where(far, a, _FAR)
     t = 0.5 / (place * place)
     total = np.ones_like(t)

@@ -34,7 +34,7 @@ def median(a: Value, axis: Axes | None = None, *, overwrite_input: bool = False,
 
 @implements(np.nanmedian)
 def nanmedian(a: Value, axis: Axes | None = None, *, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    """np.nanmedian of a box: over what is not NaN."""
+    """np.nanmedian of a box: the median of the elements that are not NaN."""
     return _median(a, axis, keepdims, ignore_nan=True)
 
 
@@ -52,7 +52,7 @@ def nanquantile(
     a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
     keepdims: bool = False, weights: Value = None,
 ) -> Any:  # fmt: skip
-    """np.nanquantile of a box: over what is not NaN."""
+    """np.nanquantile of a box: quantiles of the elements that are not NaN."""
     return _quantile(a, q, axis, method, keepdims, weights, ignore_nan=True)
 
 
@@ -70,7 +70,7 @@ def nanpercentile(
     a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
     keepdims: bool = False, weights: Value = None,
 ) -> Any:  # fmt: skip
-    """np.nanpercentile of a box: the quantile, over what is not NaN, at a hundredth of q."""
+    """np.nanpercentile of a box: percentiles of the elements that are not NaN."""
     return _quantile(a, _hundredth(q), axis, method, keepdims, weights, ignore_nan=True)
 
 

@@ -108,7 +108,7 @@ class Median(OrderStatistic):
 
 
 class Quantile(OrderStatistic):
-    """The number below which the part `q` of the numbers along an axis lies; a new first axis for a sequence of parts.
+    """The number that exceeds the part `q` of the numbers along an axis; a new first axis for several `q`.
 
     h = (1 - w) a₍ᵢ₎ + w a₍ᵢ₊₁₎, numbers in order        dh/da = 1 - w and w at these two, else 0
 

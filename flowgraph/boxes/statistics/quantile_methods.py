@@ -74,5 +74,5 @@ def places(method: str, n: int, q: Value) -> tuple[Any, Any, Any]:
 
 
 def held(place: Value, n: int) -> Any:
-    """A place as an integer among n, the first or the last where it lies outside."""
+    """An index clipped to 0 and n - 1."""
     return np.minimum(np.maximum(place, 0), n - 1).astype(int)

@@ -49,7 +49,7 @@ class Adapter(ABC):
         return made
 
     def called(self, leaves: Sequence[Any]) -> Any:
-        """What the function gives for these leaves, in the framework's own types."""
+        """The result of the function for these leaves, in the framework's own types."""
         positional, keywords, _ = self.arguments.put_together(leaves)
         return self.function(*positional, **keywords)
 
@@ -67,7 +67,10 @@ class Adapter(ABC):
         """The outputs as NumPy arrays; how to pull gradients back is kept for bprop."""
         parts, pull = self.run(inputs)
         if not parts:
-            raise TypeError(f"{self.framework}: the function returned no array of floats, which alone have gradients")
+            raise TypeError(
+                f"{self.framework}: the function returned no array of floats, and only floats have gradients; "
+                f"return the result that is differentiated"
+            )
         output = parts[0] if len(parts) == 1 else tuple(parts)
         self._refused(inputs, parts, pull)
         self._runs.append((output, pull))
@@ -78,7 +81,7 @@ class Adapter(ABC):
         return None
 
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
-        """The gradients by the framework, None for what is not differentiated."""
+        """The gradients by the framework, None for inputs that are not differentiated."""
         pull = next((pull for known, pull in self._runs if known is output), None)
         if pull is None:
             _, pull = self.run(inputs)
@@ -106,5 +109,5 @@ class Adapter(ABC):
 def wide_enough(value: Value) -> Any:
     """No framework but NumPy's own has a type wider than float64, and silence about it would be mistaken for one."""
     if is_float_array(value) and value.dtype.itemsize > 8:
-        raise TypeError(f"{value.dtype} is wider than what the framework has")
+        raise TypeError(f"found dtype {value.dtype}, which the framework does not have; give float64")
     return value

@@ -39,7 +39,7 @@ class Written:
 
 
 class ArrayKind(NamedTuple):
-    """What a framework has for arrays.
+    """The array types of a framework.
 
     `to_numpy` gives the NumPy array of a framework's own array, and anything else unchanged; `opened` takes apart what
     only this framework knows, such as a registered pytree or a complex array, and gives None for everything else.
@@ -99,7 +99,7 @@ class Arguments:
         )
 
     def with_own(self, parameters: Mapping[str, Any], kind: ArrayKind) -> Arguments:
-        """The same with the parameters of the function itself behind, in shapes that stay as they are."""
+        """The arguments followed by the function's own parameters, whose shapes are fixed."""
         fixed = (place in self.fixed for place in range(len(self.inputs)))
         leaves = [_Leaf(*one) for one in zip(self.names, self.originals, fixed, strict=True)]
         nests, first_own = list(self.nests), len(leaves)
@@ -132,7 +132,7 @@ def arrays_in(value: Value) -> Iterator[Any]:
 
 
 def _inspected(function: Any) -> Callable[..., Any]:
-    """What knows the parameters' names: the forward of a module or an autograd.Function, what a primitive wraps."""
+    """The function whose signature has the names: forward of a module or autograd.Function, or a wrapped one."""
     forward = getattr(function, "forward", None)
     if forward is None:
         return getattr(function, "fun", function)  # type: ignore[no-any-return]

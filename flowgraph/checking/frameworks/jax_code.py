@@ -64,7 +64,7 @@ def _is_inexact(leaf: object) -> bool:
 
 
 def _raised(error: Exception) -> Exception | None:
-    """What the function raises for such shapes; None where it only cannot be traced, since it branches on values."""
+    """The error of the function for such shapes; None if it only cannot be traced, as it branches on values."""
     return None if isinstance(error, sys.modules["jax"].errors.JAXTypeError) else error
 
 

@@ -195,7 +195,7 @@ class Program:
         return kept[::-1]
 
     def run(self, values: Sequence[Any], everything: bool) -> list[Any]:
-        """The outputs as NumPy arrays; of the first alone only what they need is computed."""
+        """The outputs as NumPy arrays; for the first alone, only what it depends on is computed."""
         known: list[Any] = [None] * len(self.places)
         for place, value in (*self.constants, *zip(self.inputs, values, strict=True)):
             known[place] = value

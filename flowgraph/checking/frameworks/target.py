@@ -115,13 +115,15 @@ def framework_code(
     arrays are two inputs, the parameters of a module come last.
     """
     if framework is not None and framework not in KNOWN:
-        raise ValueError(f"check: framework={framework!r} is not known; there are {', '.join(KNOWN)}")
+        raise ValueError(f"check: found framework={framework!r}, needs one of {', '.join(KNOWN)}")
     keywords = keywords or {}
     framework = framework or framework_of(function, [*given, *keywords.values()])
     if framework is None:
         return None
     if framework not in sys.modules:
-        raise ImportError(f"check: framework={framework!r} was asked for, but {framework} has not been imported")
+        raise ImportError(
+            f"check: found framework={framework!r}, but {framework} has not been imported; import it first"
+        )
     name, function = title(function), _of_apply(function)
     adapter = _adapter(framework, function, given, keywords, name)
     arguments = adapter.arguments
@@ -184,13 +186,13 @@ def _adapter(
 
 
 def _role(arguments: Arguments, differentiated: Sequence[int]) -> str:
-    """What the differentiated inputs are together, where the function has parameters of its own."""
+    """The name of the differentiated inputs together, if the function has parameters of its own."""
     own = [i >= arguments.first_own for i in differentiated]
     return "parameters" if all(own) else "inputs and parameters" if any(own) else ""
 
 
 def _run_example(adapter: Adapter, name: str) -> None:
-    """What is wrong with the example shows itself here."""
+    """Run the example, so that its errors are raised here."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -200,7 +202,7 @@ def _run_example(adapter: Adapter, name: str) -> None:
 
 
 def _with_way_out(error: Exception, name: str) -> Exception:
-    """A hint where float32 from outside of the arguments meets the float64 of the check; the error itself otherwise."""
+    """A hint if a float32 array from outside of the arguments is combined with float64; else the error itself."""
     text = str(error).lower()
     if isinstance(error, RuntimeError) and "double" in text and "float" in text:
         return UsageError(

@@ -56,7 +56,7 @@ class ModuleCopy:
                     inner._flat_weights[flat.index(name)] = value
 
     def run(self, parameters: Sequence[Any], positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-        """What the module gives with these parameters."""
+        """The outputs of the module with these parameters."""
         self.put_in(parameters)
         for inner, name, buffer in self._buffers:
             inner._buffers[name] = buffer.clone()

@@ -1,4 +1,4 @@
-"""A framework's function in Python text: where it is found, and fprop and bprop in that framework's own words."""
+"""A framework's function as source text: where it is defined, and fprop and bprop in the framework's terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What code written for autograd uses beside derivatives: gradients of one's own, its optimisers, fixed points, checks.
+"""autograd's API besides derivatives: custom gradients, its optimisers, fixed points, checks.
 
 The derivatives are in `flowgraph.functional`, NumPy in `flowgraph.numpy`, the distributions in `flowgraph.stats`, the
 rest of its SciPy in `flowgraph.scipy`. docs/from-autograd.md has the table of what stands for what.

@@ -1,4 +1,4 @@
-"""Functions with gradients of one's own in the form of autograd: a closure for each argument."""
+"""Functions with custom gradients in the form of autograd: a closure for each argument."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def adam(
 
 
 def _gradient(grad: Gradient, x: Any, i: int, unflatten: Callable[[Any], Any], callback: Callback) -> Any:
-    """The gradient at the point where a step starts, as a vector; the callback is told of both."""
+    """The gradient at the start of a step, as a vector; the callback receives both."""
     g, _ = flatten(grad(unflatten(x), i))
     if callback is not None:
         callback(unflatten(x), i, unflatten(g))

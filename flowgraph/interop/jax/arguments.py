@@ -1,4 +1,4 @@
-"""What a function of JAX is given for the leaves of its graph: dicts of arrays by name, held against the graph."""
+"""The arguments of a JAX function for the leaves of its graph: dicts of arrays by name, checked against the graph."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _is_kept(value: Value) -> bool:
 
 
 def _instantiated(grad: Value) -> Any:
-    """The array that a symbolic zero stands for."""
+    """The array of zeros for a symbolic zero."""
     return jnp.zeros(grad.shape, grad.dtype) if isinstance(grad, jax.custom_derivatives.SymbolicZero) else grad
 
 

@@ -146,7 +146,7 @@ def _graph(graph: Foreign) -> Graph:
 
 
 def _draws(leaves: Sequence[Any], key: Value, sizes: Mapping[str, int]) -> list[Any]:
-    """What the random leaves draw, each from a key of its own."""
+    """The draws of the random leaves, each from a key of its own."""
     if not leaves:
         return []
     if key is None:

@@ -241,6 +241,6 @@ def _name_of(inner: Foreign) -> str:
 
 
 def _is_of_jax(inner: Foreign) -> bool:
-    """Whether a function is one of JAX's own, the derivative of which is that of what it computes."""
+    """Whether a function belongs to JAX, so that its derivative is that of its definition."""
     jaxpr: Foreign = getattr(inner, "jaxpr", inner)
     return str(jaxpr.debug_info.func_src_info).rpartition(" at ")[2].startswith(_PACKAGE)

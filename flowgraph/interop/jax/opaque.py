@@ -1,4 +1,4 @@
-"""Primitives of JAX for which there are no boxes, as boxes that call JAX."""
+"""Primitives of JAX without boxes, as opaque boxes that call JAX."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def save(path: str | os.PathLike[str], graph: Graph) -> Path:
 def load(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -> Graph:
     """Read an ONNX model as a graph, its operations as boxes.
 
-    Initialisers of floats become parameters, which training changes; whole numbers, truth values, single numbers and
+    Initialisers of floats become parameters, which training changes; whole numbers, booleans, single numbers and
     the Constant nodes of the file become constants, and so do the running means and variances of BatchNormalization.
 
     `known` gives values to inputs of the model on which the shape of a value depends, such as the shape of a Reshape:

@@ -1,4 +1,4 @@
-"""The onnx package, imported where a file is written or read, and what this door fixes of the format."""
+"""The onnx package, imported when a file is written or read, and constants of the format."""
 
 from __future__ import annotations
 

@@ -114,7 +114,29 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, eval_set: Any = None
     ) -> FlowgraphClassifier:
-        """Train on examples; `eval_set` is (X, y) or (X, y, sample_weight) to validate on, or a list with it."""
+        """Train on examples.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+        y : array_like, shape (n_samples,)
+            The classes, numbers or strings.
+        sample_weight : array_like, shape (n_samples,), optional
+            A weight for each example; by default 1.
+        eval_set : tuple or list of one tuple, optional
+            Validation examples, (X, y) or (X, y, sample_weight).
+
+        Returns
+        -------
+        FlowgraphClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If the data is invalid, or `warm_start` is given other classes than before.
+        """
         x, y = validate_data(self, X, y, dtype=DTYPES)
         check_classification_targets(y)
         classes = np.unique(y)
@@ -131,7 +153,29 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         classes: Sequence[Any] | Array | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> FlowgraphClassifier:
-        """One epoch on these examples, going on where the last call left off; the first call names all `classes`."""
+        """Train for one epoch, from where the last call ended.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+        y : array_like, shape (n_samples,)
+            The classes.
+        classes : array_like, shape (n_classes,), optional
+            All classes; needed in the first call.
+        sample_weight : array_like, shape (n_samples,), optional
+            A weight for each example; by default 1.
+
+        Returns
+        -------
+        FlowgraphClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If the first call has no `classes`, a later one has others, or `class_weight` is "balanced".
+        """
         first = not self.__sklearn_is_fitted__()
         x, y = validate_data(self, X, y, dtype=DTYPES, reset=first)
         check_classification_targets(y)
@@ -149,17 +193,50 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         return self
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """The probability of each class, in the order of `classes_`: the softmax of the scores."""
+        """The probability of each class: the softmax of the outputs.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        array, shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
         return self._outputs(X)
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
-        """The logarithm of the probability of each class."""
+        """The natural logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        array, shape (n_samples, n_classes)
+            Columns in the order of `classes_`; -inf for a probability that underflowed to 0.
+        """
         with np.errstate(divide="ignore"):
             found: Array = np.log(self._outputs(X))
         return found
 
     def predict(self, X: ArrayLike) -> Array:
-        """The class of the largest score."""
+        """The most probable class.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        array, shape (n_samples,)
+            Elements of `classes_`.
+        """
         numbers = self._outputs(X).argmax(axis=1)
         found: Array = self.classes_[numbers]
         return found

@@ -101,7 +101,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         return hasattr(self, "_network")
 
     def _fit(self, x: Array, y: Array, weights: Array | None, valid: object) -> None:
-        """Train a new network, or go on with the one there is where a warm start was asked for."""
+        """Train a new network, or continue with the present one if warm_start is set."""
         if valid is None and self.early_stopping is not False and self.early_stopping is not None:
             x, y, weights, valid = self._split(x, y, weights)
         network = getattr(self, "_network", None) if self.warm_start else None

@@ -26,7 +26,7 @@ PART = 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """What an estimator says of its network; `sizes` are those of the inputs and the hidden layers."""
+    """The settings of an estimator's network; `sizes` are those of the inputs and the hidden layers."""
 
     sizes: tuple[int, ...]
     classes: Array | None
@@ -41,7 +41,7 @@ class Settings:
 
 
 class Network:
-    """An MLP and its trainer, which goes on with the examples that it is given each time."""
+    """An MLP and its trainer, which continues with the examples that it is given each time."""
 
     def __init__(self, settings: Settings, x: Array, y: Array, valid: Any) -> None:
         classes = settings.classes
@@ -69,7 +69,7 @@ class Network:
         self._validated = valid is not None
 
     def fits(self, validated: bool) -> bool:
-        """Whether it can go on with validation data, or without."""
+        """Whether training can continue with validation data, or without."""
         return self._validated is validated
 
     def train(

@@ -35,7 +35,24 @@ class FlowgraphRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, eval_set: Any = None
     ) -> FlowgraphRegressor:
-        """Train on examples; `eval_set` is (X, y) or (X, y, sample_weight) to validate on, or a list with it."""
+        """Train on examples.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+        y : array_like, shape (n_samples,) or (n_samples, n_outputs)
+            The targets.
+        sample_weight : array_like, shape (n_samples,), optional
+            A weight for each example; by default 1.
+        eval_set : tuple or list of one tuple, optional
+            Validation examples, (X, y) or (X, y, sample_weight).
+
+        Returns
+        -------
+        FlowgraphRegressor
+            The estimator itself.
+        """
         x, y = self._checked(X, y, reset=True)
         valid, others, *weights = one_set(eval_set)
         held = None if valid is None else (*self._checked(valid, others, reset=False), *weights)
@@ -43,13 +60,39 @@ class FlowgraphRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> FlowgraphRegressor:
-        """One epoch on these examples, going on where the last call left off."""
+        """Train for one epoch, from where the last call ended.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+        y : array_like, shape (n_samples,) or (n_samples, n_outputs)
+            The targets.
+        sample_weight : array_like, shape (n_samples,), optional
+            A weight for each example; by default 1.
+
+        Returns
+        -------
+        FlowgraphRegressor
+            The estimator itself.
+        """
         x, y = self._checked(X, y, reset=not self.__sklearn_is_fitted__())
         self._partial_fit(x, y, self._weights(sample_weight, x))
         return self
 
     def predict(self, X: ArrayLike) -> Array:
-        """The output of the network, of the shape of y."""
+        """The output of the network.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            The inputs.
+
+        Returns
+        -------
+        array, shape (n_samples,) or (n_samples, n_outputs)
+            Of the shape that `y` had in `fit`, in its unit.
+        """
         return self._outputs(X)
 
     def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Array, Array]:

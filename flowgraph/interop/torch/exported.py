@@ -24,7 +24,7 @@ ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assign
 def exported(
     target: Foreign, examples: Sequence[Any], named: dict[str, Any], batch_axis: str | None = None
 ) -> ExportedProgram:
-    """The program of a module or a function, whose operations have rules as far as there are any.
+    """The program of a module or function, decomposed into operations that have rules where possible.
 
     `batch_axis` lets the size of the first axis of every tensor vary, together.
     """
@@ -45,7 +45,7 @@ def exported(
 
 
 def argument_names(target: Foreign, examples: Sequence[Any]) -> list[str]:
-    """The names of the positional arguments of a function, as far as it has them."""
+    """The names of the positional arguments of a function, where they have names."""
     call = target.forward if isinstance(target, nn.Module) else target
     try:
         bound = inspect.signature(call).bind(*examples)

@@ -99,7 +99,20 @@ class GraphModule(nn.Module):
         self._paths = [_register(self, graph.names[box], box) for box in graph.parameters]
 
     def forward(self, *tensors: Foreign, **named: Foreign) -> Any:
-        """The outputs: a tensor, or a tuple of several."""
+        """Run the graph on tensors, with gradients for PyTorch.
+
+        Parameters
+        ----------
+        *tensors : torch.Tensor
+            Inputs in the order of `graph.inputs`.
+        **named : torch.Tensor
+            Inputs by name.
+
+        Returns
+        -------
+        torch.Tensor or tuple of torch.Tensor
+            The output; a tuple for several outputs.
+        """
         inputs = self._read(tensors, named)
         parameters = [self._parameter(path) for path in self._paths]
         sizes = feeding.bind_sizes(self.graph, self._shapes(inputs))
@@ -110,14 +123,26 @@ class GraphModule(nn.Module):
         return outputs[0] if len(outputs) == 1 else outputs
 
     def copy_to_graph(self) -> Graph:
-        """Assign the values that the module has now to the parameters of `graph`, and return it."""
+        """Assign the current parameters of the module to those of the graph.
+
+        Returns
+        -------
+        Graph
+            The graph.
+        """
         for path, box in zip(self._paths, self.graph.parameters, strict=True):
             assert isinstance(box, Parameter)
             box.value = np.asarray(array_of(self._parameter(path))).astype(box.dtype)
         return self.graph
 
     def extra_repr(self) -> str:
-        """The inputs and outputs, for the text of the module."""
+        """The inputs and outputs, for the repr of the module.
+
+        Returns
+        -------
+        str
+            Names, shapes and dtypes.
+        """
         names = self.graph.names
         inputs = ", ".join(f"{names[box]} {box.spec}" for box in self.graph.inputs)
         return f"{inputs} -> {', '.join(f'{names[box]} {box.spec}' for box in self.graph.outputs)}"
@@ -158,7 +183,7 @@ class GraphModule(nn.Module):
         return {box: tuple(one.shape) for box, one in zip(self.graph.inputs, inputs, strict=True)}
 
     def _drawn(self, sizes: dict[str, int]) -> list[torch.Tensor]:
-        """What the random leaves draw in this call, from the seed of PyTorch."""
+        """The draws of the random leaves in this call, from PyTorch's seed."""
         if not self.graph.randoms:
             return []
         seed = int(torch.randint(2**62, ()))

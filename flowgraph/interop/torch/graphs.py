@@ -161,7 +161,7 @@ class _Translation:
         return _opaque(node, positional, named, self._batch_axis)
 
     def _fitted(self, node: Node, made: Foreign) -> Any:
-        """What a rule has made, of the shapes and dtypes that PyTorch gives."""
+        """The result of a rule, with the shapes and dtypes of PyTorch."""
         expected = node.meta.get("val")
         if isinstance(expected, list | tuple):
             pairs = zip(made, expected, strict=False)

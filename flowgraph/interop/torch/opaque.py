@@ -1,4 +1,4 @@
-"""Operations of PyTorch for which there are no boxes, as boxes that call PyTorch."""
+"""Operations of PyTorch without boxes, as opaque boxes that call PyTorch."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TorchOperation(Box):
         return tuple(parts)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
-        """What is known, or for other tensors what PyTorch says of them."""
+        """The known shapes and dtypes; for other tensors those that PyTorch infers."""
         given, specs = self.known
         found = tuple(child.spec for child in self.children)
         if found != given and all(isinstance(size, int) for one in found for size in one.shape):
@@ -78,7 +78,7 @@ class TorchOperation(Box):
 
 
 class Place:
-    """Stands for a tensor among the arguments of an operation: the child of that number."""
+    """A placeholder for a tensor among the arguments of an operation: the number of the child."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -47,7 +47,7 @@ class Program:
         return self._gradients[pattern]
 
     def differentiable(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
-        """The places of the outputs to which a differentiable path leads from a wanted leaf."""
+        """The positions of outputs with a differentiable path from a wanted leaf."""
         if wanted not in self._differentiable:
             leaves = [self.leaves[place] for place in wanted]
             found = (place for place, box in enumerate(self.outputs) if self._reached([box], leaves))
@@ -55,7 +55,7 @@ class Program:
         return self._differentiable[wanted]
 
     def reached(self, pattern: Pattern) -> tuple[int, ...]:
-        """The places of the wanted leaves from which a differentiable path leads to an output of the pattern."""
+        """The positions of wanted leaves with a differentiable path to an output of the pattern."""
         outputs = [self.outputs[place] for place in pattern.arriving]
         leaves = [self.leaves[place] for place in pattern.wanted]
         found = self._reached(outputs, leaves)

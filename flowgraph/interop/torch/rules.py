@@ -44,5 +44,5 @@ def names_of(operation: Foreign) -> tuple[str, ...]:
 
 
 def has_rule(operation: Foreign) -> bool:
-    """Whether boxes stand for an operation."""
+    """Whether a rule exists for an operation."""
     return RULES.of(names_of(operation)) is not None

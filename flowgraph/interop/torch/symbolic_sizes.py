@@ -20,7 +20,7 @@ _batch: ContextVar[Box | None] = ContextVar("flowgraph_batch", default=None)
 
 
 def size_of(size: Foreign, name: str | None) -> Any:
-    """A size of a tensor: a number, or what is computed of the batch size, which has a name."""
+    """A size of a tensor: a number, or an expression of the batch size, which has a name."""
     if not isinstance(size, torch.SymInt):
         return size
     expression = size.node.expr

@@ -49,7 +49,7 @@ def numpy_dtype(dtype: torch.dtype, who: str) -> np.dtype[Any]:
 
 
 def check_device(who: str, device: torch.device) -> None:
-    """Refuse what does not lie in the memory of the CPU."""
+    """Refuse a tensor that is not in the memory of the CPU."""
     if device.type != "cpu":
         raise UsageError(
             f"{who}: found a tensor on {device}, but flowgraph computes on the CPU; move it there with .cpu(), "
@@ -58,7 +58,7 @@ def check_device(who: str, device: torch.device) -> None:
 
 
 def check_input(leaf: Box, name: str, tensor: Foreign) -> None:
-    """Refuse what is no dense tensor on the CPU of the dtype and the number of axes of an input."""
+    """Refuse anything but a dense tensor on the CPU with the dtype and number of axes of an input."""
     who = f"module: the input {name!r}"
     if not isinstance(tensor, torch.Tensor):
         found = type(tensor).__name__

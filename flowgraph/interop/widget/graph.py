@@ -21,7 +21,7 @@ MOST_NUMBERS = 40
 
 
 class GraphWidget(anywidget.AnyWidget):
-    """A graph in a notebook: click a box, and its value, gradient and the box itself are at hand in Python.
+    """A graph in a notebook: a click on a box makes the box, its value and its gradient available in Python.
 
     Parameters
     ----------
@@ -79,12 +79,24 @@ class GraphWidget(anywidget.AnyWidget):
             self._draw()
 
     def run(self, **feeds: Any) -> None:
-        """Run the graph anew with these inputs; the picture and the value of the selected box follow."""
+        """Run the graph on other inputs, and update the picture and the value of the selected box.
+
+        Parameters
+        ----------
+        **feeds : array_like
+            Inputs by name.
+        """
         self._run, self._grads = self._graph.fprop(**feeds), None
         self._draw()
 
     def select(self, box: str | Box) -> None:
-        """Select a box, given by itself or its name."""
+        """Select a box, whose value is then shown.
+
+        Parameters
+        ----------
+        box : str or Box
+            The box or its name.
+        """
         self.selected = box if isinstance(box, str) else self._name_of(box)
 
     @property
@@ -143,7 +155,7 @@ class GraphWidget(anywidget.AnyWidget):
         self._tell()
 
     def _tell(self) -> None:
-        """The panel under the picture: what the box is, its value and gradient."""
+        """Update the panel under the picture: the box, its value and gradient."""
         box = self.box
         if box is None:
             self._details = ""
@@ -156,7 +168,7 @@ class GraphWidget(anywidget.AnyWidget):
 
 
 def ends_in_a_number(graph: Graph) -> bool:
-    """Whether the graph has gradients by parameters without being told where they start."""
+    """Whether the output is a scalar, so that bprop needs no incoming gradient."""
     (output, *others) = graph.outputs
     return not others and output.shape == () and output.dtype.kind == "f" and bool(graph.parameters)
 

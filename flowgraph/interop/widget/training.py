@@ -71,14 +71,14 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
         self._draw()
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
-        """Begin with what the trainer has measured before."""
+        """Show what the trainer has measured before."""
         self.stop_asked, self._running = False, True
         self.points = [_point(epoch, self._measure) for epoch in trainer.history]
         self._status = f"epoch {trainer.epoch} of {epochs}"
         self._epochs = epochs
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Lengthen the curve, draw the graph, and end the training if the button was pressed."""
+        """Extend the curve, draw the graph, and stop the training if the button was pressed."""
         self.points = [*self.points, _point(epoch, self._measure)]
         self._status = f"epoch {epoch.number} of {self._epochs}"
         if epoch.number % self._every == 0:
@@ -87,13 +87,13 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
             trainer.stop("stopped by the button of the widget")
 
     def on_end(self, trainer: Trainer) -> None:
-        """Say how it ended."""
+        """Show why the training ended."""
         self._running = False
         self._status = f"ended after epoch {trainer.epoch}{': ' + trainer.stopped if trainer.stopped else ''}"
         self._draw()
 
     def _draw(self) -> None:
-        """The picture of the graph, with what it computes of the examples now."""
+        """Draw the graph with its current values on the examples."""
         graph = self._graph
         if graph is None:
             return
@@ -106,7 +106,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
 
 
 def _point(epoch: Epoch, measure: str) -> dict[str, Any]:
-    """What the curve shows of an epoch; what is not finite is left out, as JSON has no word for it."""
+    """One point of the curve; values that are not finite are left out, as JSON cannot hold them."""
     found = {"train": getattr(epoch, f"train_{measure}"), "valid": epoch.valid(measure)}
     return {"epoch": epoch.number} | {
         part: float(value) if value is not None and math.isfinite(value) else None for part, value in found.items()

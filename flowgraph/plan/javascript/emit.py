@@ -81,7 +81,7 @@ class Writer:
         try:
             function, operands = function_of_numbers(box, self.names, self._inside)
         except (Untranslatable, TypeError, ValueError) as reason:
-            refusal = f"calls what has no twin in JavaScript ({reason}); register a rule_for its class"
+            refusal = f"calls what JavaScript does not have ({reason}); register a rule for its class"
             raise RefusedError(refusal, box) from None
         if not operands:
             return f'array([({function})()], [], "{box.dtype.name}")'

@@ -43,7 +43,7 @@ _UFUNCS: dict[str, str] = {
     "bitwise_and": 'bits("and", {0}, {1})', "bitwise_or": 'bits("or", {0}, {1})',
     "bitwise_xor": 'bits("xor", {0}, {1})', "invert": "-1 - {0}",
     "left_shift": 'bits("left", {0}, {1})', "right_shift": 'bits("right", {0}, {1})',
-    "expit": "expit({0})", "log_expit": "logExpit({0})", "logit": "Math.log({0} / (1 - {0}))",
+    "expit": "expit({0})", "log_expit": "logExpit({0})", "logit": "logit({0})",
     "xlogy": "xlogy({0}, {1})", "xlog1py": "xlog1py({0}, {1})", "entr": "entr({0})",
     "rel_entr": "relEntr({0}, {1})", "kl_div": "klDiv({0}, {1})",
     "erf": "erf({0})", "erfc": "erfc({0})", "ndtr": "ndtr({0})",
@@ -167,7 +167,7 @@ def _written(operand: Any) -> str:
     value = np.asarray(operand)
     if value.shape or value.dtype.kind not in "fiub":
         raise Untranslatable(f"the constant {operand!r}")
-    text = literal(int(value) if value.dtype.kind == "b" else value.item())  # a truth value is the number 0 or 1
+    text = literal(int(value) if value.dtype.kind == "b" else value.item())  # a boolean is the number 0 or 1
     return f"({text})" if text.startswith("-") else text
 
 

@@ -18,12 +18,12 @@ from flowgraph.plan.jax.functions import NoTwinError, call_function, call_ufunc
 from flowgraph.plan.jax.twins import TWINS
 
 _flags: ContextVar[list[Any]] = ContextVar("flowgraph_jax_flags")
-"""What is refused, as truth values of JAX, for whoever collects it by `flags`."""
+"""What is refused, as booleans of JAX, for whoever collects it by `flags`."""
 
 
 @contextmanager
 def flags() -> Iterator[list[Any]]:
-    """Collect what the fprops called inside refuse: an array of truth values for each refusal, true where it holds."""
+    """Collect what the fprops called inside refuse: an array of booleans for each refusal, true where it holds."""
     found: list[Any] = []
     token = _flags.set(found)
     try:
@@ -185,7 +185,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         return computed(box, values)
 
     def note_wrong(self) -> None:
-        """Note that values are to be refused where any element of this array of truth values holds."""
+        """Note that values are to be refused where any element of this array of booleans holds."""
         _flags.get().append(self.value)
 
 

@@ -45,7 +45,7 @@ def evaluate(boxes: Iterable[Box], values: dict[Box, Any]) -> None:
 
 
 def value_of(box: Box, children: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The value of a box, in the dtypes that it was built with, and truth values of JAX that say what it refuses."""
+    """The value of a box, in the dtypes that it was built with, and booleans of JAX that say what it refuses."""
     with flags() as refused:
         try:
             found = unwrapped(computed(box, children))

@@ -79,15 +79,38 @@ class Placement:
         return int(self.mesh.shape[self.along])
 
     def whole(self) -> NamedSharding:
-        """Of an array that every device has."""
+        """The sharding of an array that every device holds whole.
+
+        Returns
+        -------
+        jax.sharding.NamedSharding
+            Replicated over the mesh.
+        """
         return NamedSharding(self.mesh, _whole())
 
     def divided(self) -> NamedSharding:
-        """Of an array whose first axis is divided."""
+        """The sharding of an array whose first axis, the batch, is divided among the devices.
+
+        Returns
+        -------
+        jax.sharding.NamedSharding
+            Divided along the axis `along` of the mesh.
+        """
         return NamedSharding(self.mesh, _spec(self.along))
 
     def of_parameter(self, parameter: Parameter) -> NamedSharding:
-        """Where a parameter lies."""
+        """The sharding of a parameter.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            A parameter of the graph.
+
+        Returns
+        -------
+        jax.sharding.NamedSharding
+            That given for it in `weights`; else replicated.
+        """
         return NamedSharding(self.mesh, self.weights.get(parameter, _whole()))
 
     def _check(self, parameter: Any, spec: Any) -> None:

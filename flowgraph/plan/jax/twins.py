@@ -73,6 +73,6 @@ def refuse(box: Box, why: str, cause: Exception | None = None) -> NoReturn:
     cls = type(box).__name__
     inside = "" if type(owner) is type(box) else f", which computes {cls}"
     raise UnsupportedError(
-        f"{owner.title}{inside}: has no twin in JAX: {why}; register one with flowgraph.interop.jax.rule_for({cls}), "
-        f"or run this graph with NumPy\n  built at {owner.built_at}"
+        f"{owner.title}{inside}: JAX cannot compute it: {why}; register a rule with "
+        f"flowgraph.interop.jax.rule_for({cls}), or run this graph with NumPy\n  built at {owner.built_at}"
     ) from cause

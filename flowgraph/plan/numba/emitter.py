@@ -31,7 +31,7 @@ LARGEST = 1000
 
 
 class NumbaEmitter:
-    """Needs Numba; refuses boxes without a native line, and sizes that depend on values."""
+    """Needs Numba; refuses boxes without a rule for Numba, and sizes that depend on values."""
 
     name: ClassVar[str] = "numba"
     standalone: ClassVar[bool] = False

@@ -93,7 +93,7 @@ def _clip(box: Clip, texts: Sequence[str]) -> str:
 def _real(box: Box, texts: Sequence[str] = ()) -> list[str]:
     """The children in the dtype of the box, which has to be a real one."""
     if box.dtype.kind != "f":
-        raise RefusedError(f"has no native line for {box.dtype}", box)
+        raise RefusedError(f"has no rule for Numba with dtype {box.dtype}", box)
     return [cast(text, child.dtype, box.dtype) for text, child in zip(texts, box.children, strict=False)]
 
 
@@ -103,7 +103,7 @@ def _of_ufunc(box: Box, texts: Sequence[str]) -> str:
     dtypes = ufunc.resolve_dtypes((*[child.dtype for child in box.children], None))
     loop = "".join(d.char for d in dtypes[:-1]) + "->" + dtypes[-1].char
     if loop not in _loops(ufunc):
-        raise RefusedError(f"has no native line for {', '.join(str(d) for d in dtypes[:-1])}", box)
+        raise RefusedError(f"has no rule for Numba with dtype {', '.join(str(d) for d in dtypes[:-1])}", box)
     given = [cast(text, child.dtype, d) for text, child, d in zip(texts, box.children, dtypes, strict=False)]
     if ufunc in _OPERATORS and dtypes[0].kind == "f":
         return _OPERATORS[ufunc].format(*given)

@@ -26,7 +26,7 @@ def role_of(box: Box) -> str:
         return rule.role
     if ufunc_of(box) is not None:
         return "element"
-    raise RefusedError("has no native line", box)
+    raise RefusedError("has no rule for Numba", box)
 
 
 def _are_rows(places: Box) -> bool:

@@ -1,4 +1,4 @@
-"""Boxes for which there are no native lines become others, and large products are added to new values by BLAS."""
+"""Boxes without a rule for Numba become others, and large products are added to new values by BLAS."""
 
 from __future__ import annotations
 

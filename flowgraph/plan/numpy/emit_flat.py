@@ -29,8 +29,8 @@ def name_of_buffer(writer: Writer, buffer: Buffer) -> str:
     if buffer.inside is None:
         return "m1"
     run = buffer.whole.spare_of
-    if run is not None:
-        return f"spare_{name_of_run(writer.source, _covered(run, buffer))}"
+    if run is not None and (covered := _covered(run, buffer)):
+        return f"spare_{name_of_run(writer.source, covered)}"
     return f"{writer.out(writer.wholes[id(buffer)])}_{buffer.section + 1}"
 
 

@@ -13,6 +13,7 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
+from flowgraph.plan.passes.nested_sums import inner_sums, terms_of
 from flowgraph.plan.rebuild import on_children, rebuild, shape_of, sizes_known
 
 
@@ -30,13 +31,13 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
 
     Gradients of parts of an array come as such sums: of the gates of a recurrent cell, of the steps of a sequence.
     """
-    inner = _inner_sums(graph)
+    inner = inner_sums(graph, _alike)
     new: dict[Box, Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         new[box] = on_children(box, children)
         if isinstance(box, Add) and box not in inner and sizes_known(box):
-            terms = _terms(box, inner)
+            terms = terms_of(box, inner)
             slices = _apart([term for term in terms if _alike(term, box)])
             if len(slices) > 1:
                 total = _joined(make, box, [one._replace(box=new[one.box]) for one in slices])
@@ -50,33 +51,8 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
     return rebuild(graph, rule)
 
 
-def _inner_sums(graph: Graph) -> set[Box]:
-    """Sums that one sum reads, once, as a term of its shape and dtype."""
-    readers: dict[Box, list[Box]] = {box: [box, box] for box in graph.outputs}
-    for box in graph.boxes:
-        for child in box.children:
-            readers.setdefault(child, []).append(box)
-    return {
-        box
-        for box, reading in readers.items()
-        if isinstance(box, Add) and len(reading) == 1 and isinstance(reading[0], Add) and _alike(box, reading[0])
-    }
-
-
 def _alike(one: Box, other: Box) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype
-
-
-def _terms(box: Box, inner: set[Box]) -> list[Box]:
-    terms: list[Box] = []
-    stack = list(box.children)[::-1]
-    while stack:
-        term = stack.pop()
-        if term in inner:
-            stack += term.children[::-1]
-        else:
-            terms.append(term)
-    return terms
 
 
 def _apart(terms: Sequence[Box]) -> list[Slice]:

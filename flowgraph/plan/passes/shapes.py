@@ -146,7 +146,7 @@ def without_repetition(make: Builder, box: Box) -> Box | None:
 def _repeated_result(make: Builder, box: Box) -> Box | None:
     sources = [child.children[0] if isinstance(child, BroadcastTo) else child for child in box.children]
     shape = broadcast([source.shape for source in sources])
-    if shape is None or not sizes_known(box) or math.prod(map(int, shape)) >= elements(box):
+    if shape is None or not all(map(sizes_known, (box, *sources))) or math.prod(map(int, shape)) >= elements(box):
         return None
     return make.make(BroadcastTo, make.reduced(box.with_children(*sources)), to=box.shape)
 

@@ -11,6 +11,7 @@ from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
+from flowgraph.plan.passes.nested_sums import inner_sums, terms_of
 from flowgraph.plan.rebuild import elements, is_scalar, on_children, rebuild
 from flowgraph.plan.store import Store
 
@@ -20,14 +21,14 @@ Joined = dict[tuple[Parameter, ...], Box]
 
 def join_squares(graph: Graph, store: Store, joined: Joined) -> Graph:
     """The graph with one inner product for adjacent parameters; their flat arrays are noted in `joined`."""
-    inner = _inner_sums(graph)
+    inner = inner_sums(graph, lambda one, reader: _is_sum(one) and _is_sum(reader))
     place = {p: number for number, p in enumerate(store.order)}
     new: dict[Box, Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         new[box] = on_children(box, children)
         if _is_sum(box) and box not in inner:
-            terms = _terms(box, inner)
+            terms = terms_of(box, inner)
             squares = {p: term for term in terms if (p := _squared(term)) in place}
             for run in _runs(sorted(squares, key=place.__getitem__), store):
                 flat = joined_once(run, joined)
@@ -53,27 +54,6 @@ def join(parts: Sequence[Box]) -> Box:
 
 def _is_sum(box: Box) -> bool:
     return isinstance(box, Add) and all(is_scalar(one) and one.dtype == box.dtype for one in (box, *box.children))
-
-
-def _inner_sums(graph: Graph) -> set[Box]:
-    """Sums that are read by one sum only, as a term."""
-    readers: dict[Box, list[Box]] = {box: [box, box] for box in graph.outputs}
-    for box in graph.boxes:
-        for child in box.children:
-            readers.setdefault(child, []).append(box)
-    return {box for box in graph.boxes if _is_sum(box) and len(readers[box]) == 1 and _is_sum(readers[box][0])}
-
-
-def _terms(box: Box, inner: set[Box]) -> list[Box]:
-    terms: list[Box] = []
-    stack = list(box.children)[::-1]
-    while stack:
-        term = stack.pop()
-        if term in inner:
-            stack += term.children[::-1]
-        else:
-            terms.append(term)
-    return terms
 
 
 def _total(terms: Sequence[Box]) -> Box:

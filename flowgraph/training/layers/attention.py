@@ -21,7 +21,7 @@ class MultiHeadAttention(Layer):
     """softmax(q kᵀ / √d) v in each head, of width d = size / heads, from linear functions of the inputs.
 
     Called as `attention(x)` a sequence attends to itself, as `attention(x, memory)` to another, as
-    `attention(x, keys, values)` to one by the keys of another. `mask` is an array or box of truth values that is
+    `attention(x, keys, values)` to one by the keys of another. `mask` is an array or box of booleans that is
     broadcast to (N, heads, T, S): True where a place may be read. At least one must be true in each row.
 
     The parameters are Wq, Wk, Wv (size, heads, d), Wo (heads, d, size), bq, bk, bv (heads, 1, d) and bo (size).

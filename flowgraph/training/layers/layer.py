@@ -30,7 +30,7 @@ class Layer:
 
     @contextmanager
     def _built(self, x: Value, axes: int | None = None) -> Iterator[None]:
-        """Build what stands inside in the scope of the layer; what is called on no box of so many axes is refused."""
+        """Build boxes in the scope of the layer, after checking the number of axes of the input."""
         who = type(self).__name__
         if not isinstance(x, Box):
             raise UsageError(f"{who}: found {type(x).__name__}, needs a box, such as fg.Input('x', shape=...)")

@@ -79,7 +79,23 @@ class BatchNorm(Layer):
             return ((x - _along(mean, x)) * _along(rate, x) + _along(self.shift, x)).named("h")
 
     def updates(self, x: Box) -> dict[Parameter, Box]:
-        """The running mean and variance and boxes of their new values, for `fg.fit(updates=...)`."""
+        """The new values of the running mean and variance, for `fg.fit(updates=...)`.
+
+        Parameters
+        ----------
+        x : Box, shape (N, ...)
+            The input of the layer in training.
+
+        Returns
+        -------
+        dict of Parameter to Box
+            (1 − momentum) old + momentum new for both, with the unbiased variance of the batch.
+
+        Raises
+        ------
+        ShapeError
+            If axis 1 of x, the features, has another size than the layer.
+        """
         self._check(x)
         with self._built(x):
             return {

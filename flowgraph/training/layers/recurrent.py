@@ -68,7 +68,7 @@ class _Recurrent(Layer):
         return [a[:, i * self.hidden : (i + 1) * self.hidden] for i in range(self.gates)]
 
     def _step(self, a: Value, state: Value) -> Any:
-        """The state after a step: `a` is what the step of the sequence gives, state None is zeros."""
+        """The state after a step: `a` is the input term of the step; a state of None is zeros."""
         raise NotImplementedError
 
 

@@ -208,7 +208,7 @@ class TestCast:
         assert np.astype(x, float, copy=False) is x
 
     def test_what_boxes_do_not_hold_is_refused(self):
-        with pytest.raises(fg.FlowgraphError, match="dtype <U1, needs numbers or truth values"):
+        with pytest.raises(fg.FlowgraphError, match="dtype <U1, needs numbers or booleans"):
             fg.Input("x").astype("U1")
         with pytest.raises(fg.FlowgraphError, match=r"child Input 'z', needs real numbers.*float64; take np\.real"):
             fg.Input("z", dtype=complex).astype(float)

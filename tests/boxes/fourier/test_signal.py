@@ -38,11 +38,11 @@ def test_two_signals_that_follow_the_batch():
     assert assert_every_batch(lambda x: np.correlate(x, x), ("N",), batches=(1, 7)) == [(1,)]
     x, y = fg.Input("x", shape=("N",)), fg.Input("y", shape=("M",))
     for call in (partial(np.convolve, mode="valid"), np.correlate):
-        with pytest.raises(UsageError, match=r"signals of . and . elements, which of them is longer is not known"):
+        with pytest.raises(UsageError, match=r"signals of . and . elements, and which one is longer is not known"):
             call(x, y)
     with pytest.raises(UsageError, match="mode='same' for N elements"):
         np.convolve(x, x, "same")
-    with pytest.raises(ShapeError, match="found 3 elements to lay inside 2"):
+    with pytest.raises(ShapeError, match="found 3 elements of v and 2 of a, needs v no longer"):
         fg.Graph(np.convolve(x, KERNEL, "valid")).fprop(x=[1.0, 2.0])
 
 
@@ -50,9 +50,9 @@ def test_two_signals_that_follow_the_batch():
     ("build", "error", "text"),
     [
         (lambda x: np.convolve(x, KERNEL, "wide"), UsageError, "mode='wide', needs one of valid, same, full"),
-        (lambda x: np.convolve(x, np.ones((2, 2))), ShapeError, "needs signals along one axis each, not empty"),
-        (lambda x: np.convolve(x, []), ShapeError, "needs signals along one axis each, not empty"),
-        (lambda x: fg.Correlate(x, np.ones(5)), ShapeError, "5 elements do not lie inside 3"),
+        (lambda x: np.convolve(x, np.ones((2, 2))), ShapeError, "needs two one-dimensional arrays that are not empty"),
+        (lambda x: np.convolve(x, []), ShapeError, "needs two one-dimensional arrays that are not empty"),
+        (lambda x: fg.Correlate(x, np.ones(5)), ShapeError, "found 5 elements of v and 3 of a, needs v no longer"),
         (lambda x: np.unwrap(x, axis=1), ShapeError, "axis"),
         (lambda x: np.unwrap(x, period=0), UsageError, "period=0"),
         (

@@ -115,7 +115,7 @@ def test_every_batch():
         (lambda x: np.choose(x > 0, []), DtypeError, "one choice or more"),
         (lambda x: np.choose(x > 0, [x, x], mode="any"), UsageError, "mode='any', needs 'raise', 'wrap' or 'clip'"),
         (lambda x: np.select([x > 0], [x, x]), UsageError, "found 1 conditions for 2 choices"),
-        (lambda x: np.select([x], [x]), DtypeError, "condition of dtype float64, needs truth values"),
+        (lambda x: np.select([x], [x]), DtypeError, "condition of dtype float64, needs booleans"),
         (lambda x: np.piecewise(x, [x > 0], [1, 2, 3]), UsageError, "found 3 functions for 1 conditions"),
         (lambda x: np.piecewise(x, x[0] > 0, [1]), ShapeError, r"condition of shape \(3,\), needs that"),
         (lambda x: np.piecewise(x, [x > 0, x[:1] > 0], [1, 2]), ShapeError, r"condition of shape \(1, 3\), needs that"),

@@ -52,7 +52,7 @@ def test_every_batch():
 @pytest.mark.parametrize(
     ("build", "error", "text"),
     [
-        (lambda x: np.interp(x, XP, FP[:2]), ShapeError, "needs as many places as heights"),
+        (lambda x: np.interp(x, XP, FP[:2]), ShapeError, "needs xp and fp with one axis each and of the same length"),
         (lambda x: np.interp(x, XP, FP, period=0), UsageError, "period=0, needs a number other than 0"),
         (lambda x: np.interp(x, XP, FP * 1j), UnsupportedError, "complex numbers, needs real ones"),
     ],
@@ -64,5 +64,5 @@ def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
 
 def test_places_out_of_order_are_refused_in_a_run():
     box = np.interp(fg.Constant(X), XP[::-1], FP)
-    with pytest.raises(UsageError, match="places that do not ascend, needs xp in order"):
+    with pytest.raises(UsageError, match="found xp that is not increasing, needs ascending xp"):
         fg.Graph(box).fprop()

@@ -33,7 +33,7 @@ def test_an_index_that_does_not_fit_is_refused_where_it_is_written(index, text):
 
 def test_an_index_of_floats_is_refused():
     x = fg.Input("x", shape=(3,))
-    with pytest.raises(DtypeError, match="of dtype float64, needs integers or truth values"):
+    with pytest.raises(DtypeError, match="of dtype float64, needs integers or booleans"):
         x[x]
 
 

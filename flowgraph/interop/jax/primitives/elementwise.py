@@ -78,25 +78,25 @@ def rounded(a: Foreign, *, rounding_method: Foreign = None, **settings: Foreign)
 
 @primitive_rule("not")
 def negated(a: Foreign, **settings: Foreign) -> Any:
-    """Not, of truth values or of bits."""
+    """Not, of booleans or of bits."""
     return np.logical_not(a) if a.dtype == bool else np.invert(a)
 
 
 @primitive_rule("and")
 def both(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """And, of truth values or of bits."""
+    """And, of booleans or of bits."""
     return np.logical_and(a, b) if a.dtype == bool else np.bitwise_and(a, b)
 
 
 @primitive_rule("or")
 def either(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """Or, of truth values or of bits."""
+    """Or, of booleans or of bits."""
     return np.logical_or(a, b) if a.dtype == bool else np.bitwise_or(a, b)
 
 
 @primitive_rule("xor")
 def one_of(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """Exclusive or, of truth values or of bits."""
+    """Exclusive or, of booleans or of bits."""
     return np.logical_xor(a, b) if a.dtype == bool else np.bitwise_xor(a, b)
 
 

@@ -52,7 +52,7 @@ def transposed(a: Foreign, *, permutation: Foreign, **settings: Foreign) -> Any:
 
 @primitive_rule("rev")
 def reversed_along(a: Foreign, *, dimensions: Foreign, **settings: Foreign) -> Any:
-    """Axes from behind."""
+    """Axes reversed."""
     return np.flip(a, tuple(dimensions))
 
 

@@ -17,7 +17,7 @@ MOST = 4096
 
 
 def content_of(node: Node) -> Any:
-    """What the value of an operation holds, an array of objects with sizes in it; None where that is not known."""
+    """The known value of an operation, an array of objects that may contain symbolic sizes; None if unknown."""
     if node.kind == "Shape" and node.inputs[0] is not None:
         return _objects(node.inputs[0].shape)[node.get("start", 0) : node.get("end")]
     rule = FOLLOWED.get(node.kind)
@@ -50,7 +50,7 @@ def _objects(values: Sequence[Any]) -> Any:
 def _quotient(one: Foreign, other: Foreign) -> Any:
     found = divide(one, other) if isinstance(one, Size) or isinstance(other, Size) else int(one / other)
     if found is None:
-        raise ValueError("the quotient is no polynomial")
+        raise ValueError("the quotient of two symbolic sizes is not a polynomial; export the model with fixed sizes")
     return found
 
 
@@ -61,7 +61,9 @@ def _equal(one: Foreign, other: Foreign) -> bool:
             return True
         if min((x for x in (one, other) if not isinstance(x, Size)), default=0) < 0:
             return False
-        raise ValueError("whether the sizes agree is known in the run")
+        raise ValueError(
+            "whether two symbolic sizes are equal is known only in a run; export the model with fixed sizes"
+        )
     return bool(one == other)
 
 

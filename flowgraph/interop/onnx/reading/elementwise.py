@@ -68,7 +68,7 @@ def _(node: Node, a: Foreign, b: Foreign) -> Any:
 @reader_for("Mod")
 def _(node: Node, a: Foreign, b: Foreign) -> Any:
     if a.dtype.kind == "f" and not node.get("fmod", 0) and node.version < 28:
-        raise node.refuse("found floats with fmod=0, which ONNX leaves open before opset 28")
+        raise node.refuse("found floats with fmod=0, which ONNX does not define before opset 28")
     return np.fmod(a, b) if node.get("fmod", 0) else np.remainder(a, b)
 
 

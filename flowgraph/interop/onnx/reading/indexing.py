@@ -39,7 +39,7 @@ def _(node: Node, a: Foreign, places: Foreign) -> Any:
 def _(node: Node, a: Foreign, places: Foreign) -> Any:
     batch, depth = node.get("batch_dims", 0), places.shape[-1]
     if isinstance(depth, Size):
-        raise node.refuse("found places with as many numbers as a size of the batch")
+        raise node.refuse("found indices whose last axis has a symbolic size")
     lines = open_grid(places, range(batch), ndim=len(places.shape) - 1, at=range(batch))
     return a[(*lines, *(places[..., i] for i in range(depth)))]
 

@@ -1,4 +1,4 @@
-"""A file as a graph: what a model may hold is looked at first, then its operations are read one after the other."""
+"""Reads a file as a graph: the model is validated first, then its operations are converted in order."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from flowgraph.shapes.size import Size
 
 
 class Window(NamedTuple):
-    """What a window reads, how it moves, and what is added around."""
+    """A sliding window: its size, stride, dilation and padding."""
 
     size: tuple[int, ...]
     stride: tuple[int, ...]
@@ -109,7 +109,7 @@ def _without_pads(node: Node) -> Node:
 def _(node: Node, a: Foreign) -> Any:
     size = node.get("kernel_shape")
     if node.outputs > 1 or node.get("storage_order", 0):
-        raise node.refuse("found the places of the largest as a second output")
+        raise node.refuse("found a second output, the indices of the maxima")
     window = window_of(node, size, a.shape[2:])
     rest = _beyond(node, window, a.shape[2:]) if node.get("ceil_mode", 0) else [0] * len(size)
     largest = node.kind == "MaxPool"
@@ -140,7 +140,7 @@ def _(node: Node, a: Foreign) -> Any:
 
 
 def _beyond(node: Node, window: Window, shape: Foreign) -> list[int]:
-    """What is added behind each axis, so that the last window that begins inside is whole."""
+    """The padding at the end of each axis that completes the last window."""
     rests = []
     for size, span, step, (before, after) in zip(shape, window.spans, window.stride, window.padding, strict=True):
         if isinstance(size, Size):
@@ -162,7 +162,7 @@ def _(node: Node, a: Foreign) -> Any:
 def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign, mean: Foreign, variance: Foreign) -> Any:
     """With the mean and the variance that the file has, which are not trained."""
     if node.get("training_mode", 0) or node.outputs > 1 or is_old_training(node) or not node.get("spatial", 1):
-        raise node.refuse("found the batch normalisation of training, or one of every place by itself")
+        raise node.refuse("found batch normalisation in training mode, or with spatial=0")
     mean, variance = (Constant(one.value, name=one.name) if isinstance(one, Parameter) else one
                       for one in (mean, variance))  # fmt: skip
     rate = scale / np.sqrt(variance + node.get("epsilon", 1e-5))

@@ -1,4 +1,4 @@
-"""One operation of a model that is being read: its attributes, its inputs, and what is known of their values."""
+"""One operation of a model that is being read: its attributes, its inputs, and their known values."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Node:
         return int(count)
 
     def refuse(self, problem: str) -> SavedFileError:
-        """The error for what an operation can ask for and no box does."""
+        """The error for an attribute or input for which no box exists."""
         return SavedFileError(f"{problem}; export the model without it")
 
     def expanded(self, a: Foreign, shape: Sequence[Any]) -> Any:
@@ -134,7 +134,7 @@ class Node:
 
 
 def content(box: Box, contents: Mapping[Box, Any]) -> Any:
-    """What is known of the value of a box before a run: None, numbers, or numbers and sizes in an array of objects."""
+    """The known value of a box before a run: None, numbers, or an object array with symbolic sizes."""
     if isinstance(box, Constant | Parameter):
         return np.asarray(box.value)
     return contents.get(box)

@@ -48,11 +48,11 @@ def _(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreign) -> Any:
 
 
 def _check(node: Node, lengths: Foreign, steps: int) -> None:
-    """Refuse what is read in no test."""
+    """Refuse options that no test covers."""
     if lengths is not None and np.any(np.asarray(node.known(4)) != steps):
-        raise node.refuse("found sequences of several lengths")
+        raise node.refuse("found sequence_lens with different lengths")
     if "clip" in node.attributes or node.get("input_forget", 0):
-        raise node.refuse("found clip or input_forget")
+        raise node.refuse("found the attribute clip or input_forget, which no box has")
 
 
 def _functions(node: Node, direction: int) -> list[Callable[[Any], Any]]:
@@ -87,7 +87,7 @@ def _cell(
     gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[node.kind]
     hidden = node.get("hidden_size", r.shape[-1])
     if any(size != gates * hidden for size in (w.shape[0], r.shape[0])):
-        raise node.refuse(f"found weights of shape {tuple(w.shape)} for {hidden} numbers of a state")
+        raise node.refuse(f"found weights of shape {tuple(w.shape)} for hidden_size={hidden}")
     to, back = np.transpose(w), np.transpose(r)
     of_x, of_h = (None, None) if bias is None else (bias[: gates * hidden], bias[gates * hidden :])
 

@@ -34,7 +34,7 @@ def _(node: Node, a: Foreign, axes: Foreign = None) -> Any:
     settings: dict[str, Any] = {"axis": along, "keepdims": bool(node.get("keepdims", 1))}
     if 0 in a.shape and start is not None:
         if a.dtype.kind != "f":
-            raise node.refuse("found the extreme of an empty axis of integers")
+            raise node.refuse("found the maximum or minimum of an empty array of integers")
         settings["initial"] = start
     found = REDUCTIONS[node.kind](a, **settings)
     return found if found.dtype == a.dtype else found.astype(a.dtype)
@@ -85,7 +85,7 @@ def _(node: Node, a: Foreign) -> Any:
     if node.kind != "Hardmax":
         return (boxes.Softmax if node.kind == "Softmax" else boxes.LogSoftmax).apply(a, axis=along)
     if not isinstance(along, int):
-        raise node.refuse("found the largest over several axes")
+        raise node.refuse("found Hardmax over several axes")
     place = np.argmax(a, axis=along, keepdims=True)
     line = np.arange(node.few(a.shape[along])).reshape((-1,) + (1,) * (len(a.shape) - 1 - along))
     return (place == line).astype(a.dtype)

@@ -98,7 +98,7 @@ def _(node: Node, a: Foreign, split: Foreign = None) -> Any:
         each = -(-size // count)
         sizes = [max(min(each, size - i * each), 0) for i in range(count)]
     if sum(sizes) != a.shape[axis]:
-        raise node.refuse(f"found parts of the sizes {sizes} of an axis of {a.shape[axis]}")
+        raise node.refuse(f"found the split {sizes} of an axis of size {a.shape[axis]}")
     lead, starts = (slice(None),) * axis, np.cumsum([0, *sizes]).tolist()
     return tuple(a[(*lead, slice(start, start + size))] for start, size in zip(starts, sizes, strict=False))
 
@@ -161,7 +161,9 @@ def _(node: Node, *ends: Foreign) -> Any:
         found = boxes.arange_like(*node.axes[limit])
         return found if found.dtype == dtype else found.astype(dtype)
     if isinstance(limit, Size) or isinstance(start, Size) or not delta or abs((limit - start) / delta) > MOST_MADE:
-        raise node.refuse(f"found a range from {start} to {limit} by {delta}, needs numbers, and few of them")
+        raise node.refuse(
+            f"found a range from {start} to {limit} by {delta}, needs fixed numbers and at most {MOST_MADE} elements"
+        )
     count = max(math.ceil((limit - start) / delta), 0)
     return Constant((start + np.arange(count) * delta).astype(dtype))
 
@@ -195,7 +197,7 @@ def _(node: Node, a: Foreign, k: Foreign = None) -> Any:
 def _(node: Node, a: Foreign) -> Any:
     dtype = dtype_of(node.get("dtype"), "what it makes") if "dtype" in node.attributes else a.dtype
     if any(isinstance(size, Size) for size in a.shape) or np.prod(a.shape, dtype=float) > MOST_MADE:
-        raise node.refuse(f"found the shape {tuple(a.shape)}, needs numbers, and few elements")
+        raise node.refuse(f"found the shape {tuple(a.shape)}, needs fixed sizes and at most {MOST_MADE} elements")
     return Constant(np.eye(a.shape[0], a.shape[1], k=node.get("k", 0), dtype=dtype))
 
 

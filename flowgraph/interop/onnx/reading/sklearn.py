@@ -105,7 +105,7 @@ def _(node: Node, *arrays: Foreign) -> Any:
 @reader_for("Imputer", domain=ML)
 def _(node: Node, x: Foreign) -> Any:
     if "imputed_value_floats" not in node.attributes:
-        raise node.refuse("found no numbers to put in place of missing ones")
+        raise node.refuse("found no imputed_value_floats")
     missing = node.get("replaced_value_float", 0.0)
     return np.where(
         np.isnan(x) if np.isnan(missing) else x == missing, Constant(_floats(node, "imputed_value_floats")), x

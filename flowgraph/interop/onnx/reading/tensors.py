@@ -50,7 +50,7 @@ def dtype_of(number: int, who: str) -> np.dtype[Any]:
 
 
 def _outside(tensor: Foreign, folder: Path | None, needed: int, who: str) -> bytes:
-    """The bytes of a tensor that stand in a file of the same folder, and in no other."""
+    """The bytes of a tensor in a file of the same folder; other locations are refused."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     if folder is None or why_not_a_name(location) or Path(location).name != location or "\\" in location:

@@ -24,7 +24,7 @@ def _(writer: Writer, box: Foreign, a: str, *indices: str) -> Any:
 
 
 def indexed(writer: Writer, a: str, ndim: int, index: Sequence[Any], arrays: Sequence[tuple[str, int]]) -> str:
-    """What an index of NumPy takes of a value with so many axes; `arrays` are the arrays in it, with their axes."""
+    """The operations for a NumPy index of a value with so many axes; `arrays` are the arrays in it with their axes."""
     items = _per_axis(writer, ndim, index, arrays)
     new = [i for i, item in enumerate(items) if item is None]
     if new:
@@ -66,7 +66,7 @@ def _places(writer: Writer, name: str, axes: int) -> list[Any]:
     if writer.dtypes[name] != np.bool_:
         return [(writer.cast(name, np.int64), axes)]
     if not axes:
-        raise LookupError("its index is a single truth value")
+        raise LookupError("its index is a single boolean, which ONNX cannot express; use an array of booleans")
     found = writer.op("NonZero", name, dtype=np.int64)
     return [(writer.op("Gather", found, writer.constant(i, np.int64), axis=0), 1) for i in range(axes)]
 

@@ -45,7 +45,7 @@ def _(writer: Writer, box: Foreign, g: str, w: str, like: str) -> Any:
 
 
 def _rests(box: Foreign) -> list[int] | None:
-    """What the last place of the window leaves over along each axis, where that is a number."""
+    """The elements along each axis that the last window position leaves over, if known."""
     g, w, like = box.children
     sliding = box.sliding(w.shape)
     steps = zip(like.shape[2:], g.shape[2:], sliding.spans, sliding.stride, sliding.padding, strict=True)
@@ -86,7 +86,7 @@ def _(writer: Writer, box: Foreign, a: str) -> Any:
 
 
 def as_places(labels: Foreign, classes: Foreign) -> Any:
-    """Labels as places along the classes; one below 0 becomes one behind the last, which a run refuses as well."""
+    """Labels as class indices; a negative label becomes an index out of bounds, which a run refuses as well."""
     return np.where(labels < 0, classes, labels)
 
 

@@ -58,7 +58,7 @@ def _is_whole(box: Box, known: set[Box]) -> bool:
 
 
 def _built(box: Box) -> Box | None:
-    """What stands for the box, with its shape and dtype; None where it does not run on boxes."""
+    """A replacement for the box with the same shape and dtype; None if its fprop does not run on boxes."""
     rule = PARTS.of(box)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):

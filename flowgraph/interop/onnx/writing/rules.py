@@ -12,7 +12,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Rule(NamedTuple):
-    """What stands for boxes of a class, where `when` holds."""
+    """The ONNX operations, or boxes, for boxes of a class, where `when` holds."""
 
     function: Callable[..., Any]
     when: Condition = always

@@ -18,7 +18,7 @@ LAST = np.iinfo(np.int64).max
 
 
 def reshaped(writer: Writer, a: str, shape: Shape) -> str:
-    """The value in another shape; a single size that follows the batch is what is left."""
+    """The value in another shape; a single symbolic size becomes -1."""
     varying = [i for i, size in enumerate(shape) if isinstance(size, Size)]
     if len(varying) == 1 and 0 not in shape:
         return str(writer.op("Reshape", a, writer.ints(*(-1 if isinstance(size, Size) else size for size in shape))))

@@ -126,7 +126,7 @@ def masked_fill(a: Foreign, mask: Foreign, value: Foreign) -> Any:
 
 @rule_for("aten.clamp", "aten.clamp_min", "aten.clip")
 def clamp(a: Foreign, min: Foreign = None, max: Foreign = None) -> Any:
-    """What is below `min` or above `max` is set to these; the gradient passes where a is at a bound, as in PyTorch."""
+    """Clips to `min` and `max`; the gradient passes where a is at a bound, as in PyTorch."""
     result = a
     if min is not None:
         result = np.where(a < min, min, result)
@@ -137,7 +137,7 @@ def clamp(a: Foreign, min: Foreign = None, max: Foreign = None) -> Any:
 
 @rule_for("aten.clamp_max")
 def clamp_max(a: Foreign, max: Foreign) -> Any:
-    """What is above `max` is set to it."""
+    """Clips to `max`."""
     return clamp(a, None, max)
 
 
@@ -149,5 +149,5 @@ def hardtanh(a: Foreign, min_val: Foreign = -1, max_val: Foreign = 1) -> Any:
 
 @rule_for("aten.nan_to_num")
 def nan_to_num(a: Foreign, nan: Foreign = None, posinf: Foreign = None, neginf: Foreign = None) -> Any:
-    """Numbers for what is none."""
+    """Replaces NaN and the infinities."""
     return np.nan_to_num(a, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)

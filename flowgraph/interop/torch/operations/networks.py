@@ -77,7 +77,7 @@ def conv_transpose(
     stride: Foreign = 1, padding: Foreign = 0, output_padding: Foreign = 0, groups: int = 1,
     dilation: Foreign = 1,
 ) -> Any:  # fmt: skip
-    """What a convolution sends back to its input, of which `like` gives the shape."""
+    """The gradient of a convolution by its input, whose shape is that of `like`."""
     axes = len(w.shape) - 2
     batched = len(x.shape) == len(w.shape)
     x = x if batched else x[None]

@@ -89,5 +89,5 @@ def affine(h: Foreign, w: Foreign, b: Foreign) -> Any:
 
 
 def channels(x: Foreign, *numbers: Foreign) -> list[Any]:
-    """Numbers of channels in the shape in which they meet x."""
+    """One number per channel, in a shape that broadcasts with x."""
     return [None if one is None else channelwise(one, len(x.shape) - 2) for one in numbers]

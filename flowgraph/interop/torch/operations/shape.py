@@ -110,7 +110,7 @@ def stacked(tensors: Foreign, dim: int = 0) -> Any:
 
 @rule_for("aten.split.Tensor")
 def split(a: Foreign, size: int, dim: int = 0) -> tuple[Any, ...]:
-    """Pieces of so many elements, the last of what is left."""
+    """Pieces of so many elements; the last one may be shorter."""
     return tuple(np.split(a, range(size, a.shape[dim], size), axis=dim))
 
 

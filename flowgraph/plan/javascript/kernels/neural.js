@@ -67,7 +67,9 @@ function l2(dtype, ...weights) {
 // Losses of two classes, which refuse targets that are none.
 function binaryCrossEntropy(logits, targets, dtype) {
   refuseUnless(targets, (y) => y >= 0 && y <= 1, "0 to 1");
-  return map(dtype, (a, y) => Math.max(a, 0) - a * y + Math.log1p(Math.exp(-Math.abs(a))), logits, targets);
+  const rounded = logits.dtype === "float32" ? Math.fround : (x) => x;  // also where targets widen the sum
+  const excess = (a) => rounded(Math.log1p(rounded(Math.exp(-Math.abs(a)))));
+  return map(dtype, (a, y) => Math.max(a, 0) - a * y + excess(a), logits, targets);
 }
 
 function hinge(f, targets, dtype) {

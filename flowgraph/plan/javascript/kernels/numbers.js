@@ -121,8 +121,20 @@ function entr(a) {
   return a > 0 ? -a * Math.log(a) : a === 0 ? 0 : a !== a ? a : -Infinity;
 }
 
+// The logarithm of a / b, also near 1 and where the ratio has no normal number.
+function logOfRatio(a, b) {
+  const ratio = a / b;
+  if (ratio > 0.5 && ratio < 2) return Math.log1p((a - b) / b);
+  return ratio > 2.3e-308 && ratio < Infinity ? Math.log(ratio) : Math.log(a) - Math.log(b);
+}
+
+// Near 1/2, where the two logarithms nearly cancel, by their differences from 0.
+function logit(a) {
+  return a < 0.3 || a > 0.65 || a !== a ? Math.log(a / (1 - a)) : Math.log1p(2 * a - 1) - Math.log1p(1 - 2 * a);
+}
+
 function relEntr(a, b) {
-  if (a > 0 && b > 0) return a * Math.log(a / b);
+  if (a > 0 && b > 0) return a * logOfRatio(a, b);
   return a === 0 && b >= 0 ? 0 : a !== a || b !== b ? NaN : Infinity;
 }
 
@@ -131,11 +143,12 @@ function klDiv(a, b) {
   return a === 0 && b >= 0 ? b : a !== a || b !== b ? NaN : Infinity;
 }
 
-// The error function: its power series near 0, the continued fraction of erfc beyond.
+// The error function: its power series near 0; beyond, erfc by Cody's rational approximation, then a continued fraction.
+// Source: Cody, Rational Chebyshev approximations for the error function, 1969.
 function erf(a) {
   if (a !== a) return a;
   const x = Math.abs(a);
-  if (x >= 2.5) return Math.sign(a) * (1 - erfcBeyond(x));
+  if (x > 0.5) return Math.sign(a) * (1 - erfcOf(x));
   let term = a, total = a;
   for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(total); n++) {
     term *= (2 * a * a) / (2 * n + 1);
@@ -145,16 +158,30 @@ function erf(a) {
 }
 
 function erfc(a) {
-  if (a >= 2.5) return erfcBeyond(a);
-  return a <= -2.5 ? 2 - erfcBeyond(-a) : 1 - erf(a);
+  if (a > 0.5) return erfcOf(a);
+  return a < -0.5 ? 2 - erfcOf(-a) : 1 - erf(a);
 }
 
-// Lentz's rule from the inside: 60 levels give full precision from 2.5 on.
-function erfcBeyond(x) {
-  if (x > 27.5) return 0;
+const erfcAbove = [
+  2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1, 2.98635138197400131e2,
+  8.8195222124176909e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3,
+];
+const erfcBelow = [
+  1, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3, 3.29079923573345963e3,
+  4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
+];
+
+// Of x > 0.5. The square is rounded as SciPy rounds it, which exp makes x² times as large in both.
+function erfcOf(x) {
+  if (x * x > 709.782712893384) return 0;
+  const scale = Math.exp(-x * x);
+  if (x < 4) {
+    const polynomial = (coefficients) => coefficients.reduce((total, c) => total * x + c, 0);
+    return (scale * polynomial(erfcAbove)) / polynomial(erfcBelow);
+  }
   let fraction = x;
   for (let level = 60; level > 0; level--) fraction = x + level / 2 / fraction;
-  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
+  return scale / (Math.sqrt(Math.PI) * fraction);
 }
 
 function ndtr(a) {
