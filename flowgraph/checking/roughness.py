@@ -156,6 +156,8 @@ def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
 
     for reach in PAST:
         for place, *_ in _sharpest(partial(value, reach=reach), CLIFFS):
+            if reach * (place + 1) / 2 > 1 + CLOSER[-1]:
+                continue  # past the point, which is still on the side of the example
             near, beyond = (np.array([value(place + side * h, reach) for h in CLOSER]) for side in (-1, 1))
             if _falls_and_stays(near, beyond):
                 return True

@@ -99,6 +99,17 @@ def test_what_is_no_guard_of_a_singularity_hides_no_mistake(value, slope):
     assert report.verdict == "fail", str(report)
 
 
+def test_a_mistake_close_to_a_guard_on_the_side_of_the_example_fails():
+    def fprop(p):
+        return np.log(np.maximum(p + 0.25, 1e-12)).sum()
+
+    p = np.array([0.3, -0.1])
+    report = fg.check(fprop, p, bprop=lambda g, y, p: (g / np.maximum(p + 0.25, 0.06),))
+    assert report.verdict == "fail", str(report)
+    report = fg.check(lambda p: fprop(p - 0.25), np.array([0.3, 0.6]), bprop=lambda g, y, p: (g / np.maximum(p, 0.02),))
+    assert report.verdict == "fail", str(report)
+
+
 def test_a_value_that_moves_is_not_saturated():
     report = fg.check(lambda x: x**3, x, bprop=lambda g, y, x: (g * 3 * np.minimum(x**2, 1e4),))
     assert report.verdict == "fail"
