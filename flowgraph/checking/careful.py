@@ -9,13 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from flowgraph.checking.difference import SHRINK, STEP, Slopes, extrapolate, trusted_by_finer
-from flowgraph.checking.noise import jittered, measured_noise
-from flowgraph.checking.point import UNIT, Direction, Point
+from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.runner import NOT_FINITE, Illegal, Runner, parts
 from flowgraph.checking.target import Array, Inputs
 
 DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
-JITTERS = 6  # six draws span 0.7 of the range of a uniform scatter on average; the range is taken four times
 TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
 OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, below AGREEMENT; no axis of the complex plane
 AGREEMENT = 1e-7  # an error of h² = 1e-10 with derivatives a thousand times the slope
@@ -43,30 +41,13 @@ def _unit_ratio(point: Point) -> float:
     return float(np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps) if point.value.dtype.kind == "f" else 1.0
 
 
-def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
+def wider_slopes(wide: Point, direction: Direction, noise: Array | float = 0.0) -> Slopes | None:
     """Slopes in the wider type, None where they are not conclusive."""
-    found = careful_slopes(wide, direction, np.zeros(wide.value.shape), STEP)
+    found = careful_slopes(wide, direction, np.zeros(wide.value.shape) + noise, STEP)
     if found is None or not np.all(np.isfinite(found.error)):
         return None
     value, error = np.asarray(found.value, np.float64), np.asarray(found.error, np.float64)
     return Slopes(value, error, value.copy(), value.copy(), found.kinked, found.one_sided)
-
-
-def slope_scatter(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
-    """The spread of the slopes when the inputs change by a few units in the last place.
-
-    A solve of an ill-conditioned system answers with the digits of a system close by: as a function of the right side
-    that is smooth, only of another system, and no difference along this line shows it as noise.
-    """
-    seen = []
-    for _ in range(JITTERS):
-        near = jittered(point, rng, 2 * UNIT, together=False)
-        if near is None or near.value.shape != point.value.shape:
-            continue
-        slopes = careful_slopes(near, direction, measured_noise(point, direction), STEP)
-        if slopes is not None and np.all(np.isfinite(slopes.error[grad != 0])):
-            seen.append(float((grad * slopes.value).sum()))
-    return max(seen) - min(seen) if len(seen) > 2 else 0.0
 
 
 HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18

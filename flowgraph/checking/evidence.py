@@ -12,12 +12,10 @@ from flowgraph.checking.careful import careful_slopes, complex_slopes, widened, 
 from flowgraph.checking.compare import ValueMismatch, ask, deviation
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kinks import (
-    climbing_slopes,
     hull,
     is_smooth,
     neighbour_slopes,
     own_slopes,
-    slopes_beside_settings,
     winner_slopes,
 )
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, measured_noise
@@ -249,23 +247,9 @@ def hull_at_kink(
         if _outside(more, grad, analytic, tolerance):
             more = np.concatenate([more, winner_slopes(point, line, grad, rng)])
         if _outside(more, grad, analytic, tolerance):
-            more = np.concatenate([more, climbing_slopes(point, line, grad, analytic, rng)])
-        if _outside(more, grad, analytic, tolerance):
             low, high = hull(more, grad)
             return KinkHull(False, (high - low) / 2)
     return KinkHull(True)
-
-
-def within_other_settings(mismatch: ValueMismatch, rng: np.random.Generator) -> bool:
-    """Whether the analytic slope is within those of settings close by, which differ as at a kink."""
-    point, grad, direction = mismatch.point, mismatch.grad, mismatch.direction
-    rows = slopes_beside_settings(point, direction, rng)
-    gradients, _ = ask(point, grad)
-    if not len(rows) or gradients is None:
-        return False
-    analytic, _ = analytic_slope(gradients, direction, point.active)
-    low, high = hull(rows, grad)
-    return high - low > 0.1 * abs(mismatch.analytic - mismatch.numeric) and not _outside(rows, grad, analytic, 0.0)
 
 
 def _outside(rows: Array, grad: Array, analytic: float, tolerance: float) -> bool:

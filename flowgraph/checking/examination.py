@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.example_contract import ExampleContract, is_elementwise
+from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
@@ -25,6 +25,7 @@ from flowgraph.checking.target import Array, Inputs, Target, in_double
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
 FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
+LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 CALLS_OF_VISIT = 40  # that one regime needs
 
 
@@ -245,6 +246,8 @@ class Examination:
             point.along({i: random_direction(point, i, self.rng) for i in self.active}, STEP * k) for k in range(1, 7)
         ]
         moved = np.concatenate([v for v in values if v is not None] or [np.zeros(0)]).astype(np.float64)
+        largest = max((float(np.abs(self.inputs[i]).max(initial=0.0)) for i in self.active), default=0.0)
+        moved = moved[np.abs(moved) > LEFT * largest]
         if np.all(moved * 64 == np.round(moved * 64)):
             return
         for dtype in (np.float32, np.float16):
@@ -254,8 +257,8 @@ class Examination:
             self.runner.unit, self.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
 
     def find_contract(self, point: Point) -> None:
-        """What the example shows; an elementwise function broadcasts by NumPy's contract."""
-        elementwise = is_elementwise(point, generator(0))
+        """What the example shows; an elementwise function that broadcasts does so by NumPy's contract."""
+        elementwise = is_elementwise(point, generator(0)) and broadcasts(point)
         self.contract = ExampleContract(self.inputs, self.target, self.active, elementwise)
 
     def find_tangents(self, point: Point) -> None:

@@ -9,19 +9,18 @@ of examples, or for axis=None.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import Annotated, Literal, Union, get_args, get_origin
+from typing import Any
 
 import numpy as np
 
-from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.code_constants import numbers_in
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
+from flowgraph.checking.settings import alike, fits, is_of_range
 from flowgraph.checking.target import Inputs, Target
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
@@ -53,7 +52,7 @@ class ExampleContract:
         """In what these inputs go beyond the example; nothing within the contract."""
         names = self.target.names
         found = [
-            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", _is_of_range(self.example[i], inputs[i]))
+            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", is_of_range(self.example[i], inputs[i]))
             for i in self._other_settings(inputs)
         ]
         found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
@@ -165,7 +164,7 @@ class ExampleContract:
 
     def _other_settings(self, inputs: Inputs) -> Iterator[int]:
         for i, (one, other) in enumerate(zip(self.example, inputs, strict=True)):
-            if i not in self.active and one is not other and not _alike(one, other):
+            if i not in self.active and one is not other and not alike(one, other):
                 yield i
 
     def _other_types(self, inputs: Inputs) -> Iterator[int]:
@@ -215,6 +214,29 @@ def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
     return True
 
 
+def broadcasts(point: Point) -> bool:
+    """Whether fprop takes each of the inputs with any axis cut to 1 that another has, as NumPy's functions do.
+
+    What writes into a copy of its first operand, as `y = a.copy(); y += b`, takes a row for b and none for a: its
+    operands are of one shape, and that it takes the row is an accident of how the sum is written.
+    """
+    shape = _broadcast(point.inputs, point.active)
+    for i in point.active:
+        x = np.asarray(point.inputs[i])
+        for axis in (axis for axis in range(x.ndim) if x.shape[axis] > 1):
+            inputs = list(point.inputs)
+            inputs[i] = np.take(x, [0], axis)
+            if _broadcast(tuple(inputs), point.active) != shape:
+                continue  # no other input has this axis
+            try:
+                found = point.runner.legal(tuple(inputs))
+            except Illegal:
+                return False
+            if any(np.shape(part) != shape for part in parts(found)):
+                return False
+    return True
+
+
 def _broadcast(inputs: Inputs, active: tuple[int, ...]) -> tuple[int, ...] | None:
     try:
         return np.broadcast_shapes(*(np.shape(inputs[i]) for i in active))
@@ -230,53 +252,42 @@ def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
         return False
 
 
-def _alike(one: Value, other: Value) -> bool:
-    """Whether a setting has the type of the example's, and a number its sign and its side of 1, as a share has."""
-    if isinstance(one, np.ndarray):
-        numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
-        return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    if isinstance(one, bool) or not isinstance(one, int | float):
-        return True
-    return _same_range(one, other)
-
-
-def _is_of_range(one: Value, other: Value) -> bool:
-    """Whether one number stands for another: a share of 0 is none, which a share of 0.1 has as its limit."""
-    return type(one) is type(other) is float and not (other == 0 and 0 < one < 1)
-
-
-def _same_range(one: float, other: float) -> bool:
-    if one < 0:
-        return other < 0
-    if isinstance(one, int) or one == 0:
-        return other >= 0
-    return 0 < other < 1 if one < 1 else other > 1 if one > 1 else other > 0
-
-
-def fits(hint: object, value: Value) -> bool:
-    """Whether a setting has an annotated type; annotations that are not understood allow anything."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return any(fits(one, value) for one in arguments)
-    if origin is Literal:
-        return any(type(one) is type(value) and one == value for one in arguments)
-    if origin is Annotated:
-        within = all(value in one for one in arguments[1:] if isinstance(one, Interval))
-        return fits(arguments[0], value) and within
-    if origin is tuple:
-        each = arguments[:1] * len(value) if arguments[1:] == (...,) and isinstance(value, tuple) else arguments
-        return isinstance(value, tuple) and len(value) == len(each) and all(map(fits, each, value))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint) if hint in (bool, str, tuple, list, NoneType) else True
-
-
 def _shown(value: Value) -> str:
     text = str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
     return text if len(text) < 40 else text[:37] + "..."
+
+
+def is_stack(contract: ExampleContract, point: Point) -> bool:
+    """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
+    arrays = contract.arrays(contract.example)
+    more = [np.ndim(point.inputs[i]) - contract.example[i].ndim for i in arrays]
+    if (set(more) - {0, 1} and set(more) - {0, -1}) or not any(more):
+        return False
+    whole = point.inputs if 1 in more else _with_arrays(point.inputs, contract.example, arrays)
+    stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
+    sizes = {len(whole[i]) for i in stacked}
+    if len(sizes) != 1 or sizes == {0}:
+        return False
+    try:
+        outputs = parts(point.runner.legal(whole))
+        for k in range(sizes.pop()):
+            slices = tuple(x[k] if i in stacked else x for i, x in enumerate(whole))
+            found = point.runner.legal(slices)
+            if 1 in more and not contract.tied(slices, found):
+                return False
+            if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
+                return False
+    except Illegal:  # a setting that no slice takes, as the last of three axes: nothing is known, so numbers count
+        return True
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _with_arrays(inputs: Sequence[Any], example: Sequence[Any], arrays: Container[int]) -> tuple[Any, ...]:
+    """The arrays of the example beside the settings of a point."""
+    return tuple([example[i] if i in arrays else x for i, x in enumerate(inputs)])
+
+
+def _close(one: Value, other: Value) -> bool:
+    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-9, atol=1e-12)

@@ -6,18 +6,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from flowgraph.checking.careful import careful_slopes, slope_scatter
+from flowgraph.checking.careful import careful_slopes, wider_slopes
 from flowgraph.checking.compare import ask, deviation
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.evidence import Evidence, Excuse, excess_of, within_other_settings
-from flowgraph.checking.kinks import jumps_beside
+from flowgraph.checking.evidence import Evidence, Excuse, excess_of
 from flowgraph.checking.noise import analytic_noise, measured_noise
 from flowgraph.checking.point import UNIT, Point, analytic_slope, random_direction
-from flowgraph.checking.roughness import contradicts_coarse_slopes, is_left_of_cancelling, is_resolved, slope_room
+from flowgraph.checking.roughness import (
+    contradicts_coarse_slopes,
+    is_resolved,
+    jump_at_example,
+    small_jump,
+)
 from flowgraph.checking.runner import Illegal
 
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
 TINY_MISMATCH = 1e-3  # of the slope: what an iteration leaves between two jumps; the gross has other causes
+TURNS = 400.0  # times a jump: hundreds of turns are off by as much in their slope, each by as much as the last moves
+JUMPS = "the value has small jumps around here, as one found by iteration"
 ROUNDS = "bprop loses these digits to rounding"
 
 
@@ -39,32 +45,6 @@ class RightInWiderType(Excuse):
         return "right in a wider type: bprop loses digits here" if excess <= tolerance < np.inf else None
 
 
-class WithinWiderBar(Excuse):
-    """Against the slopes of fprop in long double there is no mismatch."""
-
-    name, cost, verdict = "within the bar of long double", 0, "fine"
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """Where that bar is narrow enough to tell."""
-        if evidence.wider is None:
-            return None
-        excess, tolerance, size = evidence.against(evidence.wider)
-        return "within the error bar in long double" if excess <= tolerance <= 1e-3 * size else None
-
-
-class WideWiderBar(Excuse):
-    """In long double too the bar is so wide that it says nothing."""
-
-    name, cost = "wide bar of long double", 0
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """From a thousandth of the slope."""
-        if evidence.wider is None:
-            return None
-        excess, tolerance, _ = evidence.against(evidence.wider)
-        return "no step gives a slope that finer steps confirm" if excess <= tolerance else None
-
-
 class RoughBprop(Excuse):
     """bprop is itself as rough as the mismatch is large, on grids of a few to some thousand units in the last place.
 
@@ -76,16 +56,6 @@ class RoughBprop(Excuse):
     def applies(self, evidence: Evidence) -> str | None:
         """Twelve times what is measured."""
         return ROUNDS if evidence.excess <= evidence.tolerance else None
-
-
-class LeftOfCancelling(Excuse):
-    """The slope is 0, and the analytic one vanishes for most multiples of the incoming gradient: cancellation error."""
-
-    name, cost, verdict = "left of cancelling", 0, "rounding"
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """Sixteen multiples."""
-        return ROUNDS if is_left_of_cancelling(evidence.mismatch, evidence.numeric, evidence.rng) else None
 
 
 class NarrowType(Excuse):
@@ -155,6 +125,23 @@ class JitteredBprop(Excuse):
         return ROUNDS if evidence.excess <= evidence.tolerance + 12 * spread and not right else None
 
 
+class NoisyInWiderType(Excuse):
+    """A wider type takes the rounding of fprop, and leaves what a tolerance or a table makes of the value.
+
+    What is bisected to 1e-9 is as rough in long double, where its finest steps were taken for exact.
+    """
+
+    name, cost = "noise in a wider type", 63
+
+    def applies(self, evidence: Evidence) -> str | None:
+        """With the noise that is measured in that type there is no mismatch."""
+        if evidence.wide is None or evidence.wider is None:
+            return None
+        noisy = wider_slopes(evidence.wide, evidence.direction, measured_noise(evidence.wide, evidence.direction))
+        excess, tolerance, _ = (0.0, 0.0, 0.0) if noisy is None else evidence.against(noisy)
+        return None if excess > tolerance else "the value is rough in a wider type too"
+
+
 class OtherSteps(Excuse):
     """Steps that are incommensurate with the first do not show it."""
 
@@ -189,49 +176,37 @@ class SmallJumps(Excuse):
     bprop has the slope of what it converges to.
     """
 
-    name, cost = "small jumps", 290
+    name, cost = "small jumps", 540
 
     def applies(self, evidence: Evidence) -> str | None:
-        """Below a thousandth of the slope."""
-        tiny = evidence.excess < TINY_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
-        if evidence.narrow or not evidence.smooth or not tiny:
+        """Jumps at the example count too: of inputs as small as its tolerance an iteration makes none."""
+        room = _room_of_jumps(evidence)
+        if evidence.narrow or not evidence.smooth or evidence.excess >= room:
             return None
-        room = slope_room(evidence.point, evidence.grad, evidence.direction, evidence.rng)
-        return "the value has small jumps around here, as one found by iteration" if evidence.excess < room else None
+        point, grad, rng = evidence.point, evidence.grad, evidence.rng
+        jump = float(np.abs(grad).max()) * jump_at_example(point.runner, point.active, rng)
+        if TURNS * jump <= evidence.excess:
+            jump = small_jump(point, grad, evidence.direction, rng, evidence.excess / TURNS)
+        return JUMPS if evidence.excess < TURNS * jump and jump < room else None
 
 
-class SlopeScatters(Excuse):
-    """The slope of fprop itself changes by as much when the inputs change in their last digits."""
+class KnownJumps(Excuse):
+    """The same where the jumps at the example have been measured before: nothing else need be asked."""
 
-    name, cost = "scatter of fprop", 240
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """Asked only where long double does not tell."""
-        if evidence.wide is not None or not evidence.smooth:
-            return None
-        scatter = slope_scatter(evidence.point, evidence.grad, evidence.direction, evidence.rng)
-        ill = evidence.excess <= evidence.tolerance + 4 * scatter
-        return "the slope of fprop changes with the last digits of the inputs" if ill else None
-
-
-class JumpsBeside(Excuse):
-    """The value jumps here unless an input is 0."""
-
-    name, cost = "jump beside", 8
+    name, cost = "known small jumps", 0
 
     def applies(self, evidence: Evidence) -> str | None:
-        """Along random directions."""
-        return "the value jumps here, unless an input is 0" if jumps_beside(evidence.point, evidence.rng) else None
+        """By the mismatch as it was first seen."""
+        jump = float(np.abs(evidence.grad).max()) * (evidence.point.runner.jump or 0.0)
+        gap, room = abs(evidence.analytic - evidence.mismatch.numeric), _room_of_jumps(evidence)
+        return JUMPS if gap < TURNS * jump and max(gap, jump) < room and not evidence.narrow else None
 
 
-class OtherSettings(Excuse):
-    """Float settings have a kink here: clip(x, 0.0, 0.0) is the limit of clips."""
-
-    name, cost, verdict = "kink of a setting", 64, "kink"
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """Where slopes of settings close by differ, and enclose that of bprop."""
-        return "a setting has a kink here" if within_other_settings(evidence.mismatch, evidence.rng) else None
+def _room_of_jumps(evidence: Evidence) -> float:
+    """A thousandth of the slope, or of the value where an input is doubled: a slope of 0 has no thousandth."""
+    size = max(float(np.abs(evidence.point.value).max()), evidence.point.runner.size)
+    slopes = abs(evidence.mismatch.numeric) + abs(evidence.analytic)
+    return TINY_MISMATCH * (slopes + size * float(np.abs(evidence.grad).max()))
 
 
 def _persists(evidence: Evidence) -> bool:

@@ -13,7 +13,6 @@ from flowgraph.checking.target import Array
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
 SETTLING = 12  # steps, down to 2e-9, where rounding takes over
 MOST_WINNERS = 32  # elements, of four neighbours each
-CLIMBS = 96  # random steps, of one slope each
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 
 
@@ -94,45 +93,6 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
     return np.stack(rows) if rows else np.zeros((0, point.value.size))
 
 
-def climbing_slopes(point: Point, direction: Direction, grad: Array, towards: float, rng: np.random.Generator) -> Array:
-    """Slopes along `direction` at neighbours that come ever closer to a slope asked for, found by random steps.
-
-    Around a matrix of zeros every singular value has all slopes of a ball: a few neighbours drawn at random lie well
-    within it, and the right answer may lie on its edge.
-    """
-    rows: list[Array] = []
-    best: Direction = {}
-    gap = np.inf
-    for k in range(CLIMBS):
-        size = 1.0 - 0.9 * k / CLIMBS
-        tried = {
-            i: best.get(i, 0.0) + size * point.scales(i) * rng.normal(size=point.scales(i).shape) for i in point.active
-        }
-        largest = max((float(np.abs(d / point.scales(i)).max(initial=0.0)) for i, d in tried.items()), default=0.0)
-        near = _moved(point, {i: FINE * d / max(largest, 1e-3) for i, d in tried.items()})
-        slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
-        if slope is None:
-            continue
-        rows.append(slope)
-        if abs(float((grad * slope).sum()) - towards) < gap:
-            gap, best = abs(float((grad * slope).sum()) - towards), tried
-    return np.stack(rows) if rows else np.zeros((0, point.value.size))
-
-
-def slopes_beside_settings(point: Point, direction: Direction, rng: np.random.Generator) -> Array:
-    """Slopes along `direction` where float settings differ a little too: clip(x, 0.0, 0.0) is the limit of clips."""
-    settings = [i for i, x in enumerate(point.inputs) if type(x) is float and i not in point.active]
-    rows: list[Array] = []
-    for _ in range(MOST_WINNERS if settings else 0):
-        offsets: Direction = {i: FINE * point.scales(i) * rng.normal(size=np.shape(point.inputs[i])) for i in settings}
-        offsets |= {i: FINE * point.scales(i) * rng.normal(size=np.shape(point.inputs[i])) for i in point.active}
-        near = _moved(point, offsets)
-        slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
-        if slope is not None:
-            rows.append(slope)
-    return np.stack(rows) if rows else np.zeros((0, point.value.size))
-
-
 def _local_slope(near: Point, direction: Direction, h: float) -> Array | None:
     """The slope over a span much shorter than the distance to the point, so that the stencil stays on one side."""
     up, down = near.along(direction, h), near.along(direction, -h)
@@ -197,17 +157,6 @@ def is_singular(point: Point, rng: np.random.Generator) -> bool:
             change, expected = np.abs(near - point.value), np.abs(far - point.value)
             if np.any(change > 0.1 * expected + 10 * distance * np.abs(point.value) + 1e-13 * point.value.size):
                 return True
-    return False
-
-
-def jumps_beside(point: Point, rng: np.random.Generator) -> bool:
-    """Whether the value jumps here once one of the inputs takes generic values: x · step(y) at x = 0 hides it."""
-    if len(point.active) < 2:
-        return False
-    for i in point.active:
-        near = _moved(point, {i: point.scales(i) * rng.uniform(0.3, 0.9, np.shape(point.inputs[i]))})
-        if near is not None and is_singular(near, rng):
-            return True
     return False
 
 

@@ -7,17 +7,18 @@ that overflowed on its way, or that has saturated at inputs much larger than the
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
-from flowgraph.checking.example_contract import ExampleContract, Excess
+from flowgraph.checking.example_contract import ExampleContract, Excess, is_stack
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
-from flowgraph.checking.runner import Illegal, flatten, parts
+from flowgraph.checking.regimes_shapes import resampled
+from flowgraph.checking.roughness import beyond_guard
+from flowgraph.checking.runner import Illegal, flatten, generator
 from flowgraph.checking.target import Array, Inputs
 
 RANGE = "range"
@@ -96,8 +97,9 @@ def _meaningless(contract: ExampleContract, suspicion: Suspicion, excesses: Sequ
     """How a point goes beyond the inputs for which fprop is meaningful; nothing if a wrong number is a mistake."""
     point = suspicion.point
     found = [*_other_signs(contract, point), *_clipped(contract, point), *_out_of_range(contract, suspicion)]
+    found = found or list(_guarded(contract, suspicion))
     shapes = any(one.subject == "shapes" for one in excesses)
-    if found or any(one.of_range for one in excesses) or (shapes and not _is_stack(contract, point)):
+    if found or any(one.of_range for one in excesses) or (shapes and not is_stack(contract, point)):
         return [*found, *excesses]
     return []
 
@@ -211,38 +213,6 @@ def _flattens(point: Point, grad: Array, one: Direction, room: float) -> bool:
     return False
 
 
-def _is_stack(contract: ExampleContract, point: Point) -> bool:
-    """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
-    arrays = contract.arrays(contract.example)
-    more = [np.ndim(point.inputs[i]) - contract.example[i].ndim for i in arrays]
-    if (set(more) - {0, 1} and set(more) - {0, -1}) or not any(more):
-        return False
-    whole = point.inputs if 1 in more else _with_arrays(point.inputs, contract.example, arrays)
-    stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
-    sizes = {len(whole[i]) for i in stacked}
-    if len(sizes) != 1 or sizes == {0}:
-        return False
-    try:
-        outputs = parts(point.runner.legal(whole))
-        for k in range(sizes.pop()):
-            slices = tuple(x[k] if i in stacked else x for i, x in enumerate(whole))
-            found = point.runner.legal(slices)
-            if 1 in more and not contract.tied(slices, found):
-                return False
-            if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
-                return False
-    except Illegal:  # a setting that no slice takes, as the last of three axes: nothing is known, so numbers count
-        return True
-    except (IndexError, TypeError, ValueError):
-        return False
-    return True
-
-
-def _with_arrays(inputs: Sequence[Any], example: Sequence[Any], arrays: Container[int]) -> tuple[Any, ...]:
-    """The arrays of the example beside the settings of a point."""
-    return tuple([example[i] if i in arrays else x for i, x in enumerate(inputs)])
-
-
 def _clipped(contract: ExampleContract, point: Point) -> Iterator[Excess]:
     """Inputs with values outside of [0, 1], or below 0, that fprop clips there to keep away from a singularity.
 
@@ -257,6 +227,17 @@ def _clipped(contract: ExampleContract, point: Point) -> Iterator[Excess]:
             if np.any(outside) and _is_singular(point, i, outside, edges):
                 yield Excess(f"values of {i}", f"values of {contract.target.names[i]} that it clips")
                 break
+
+
+def _guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Values beyond the guard of a singularity that is met within fprop, on the way from the example."""
+    point, grad = suspicion.point, suspicion.grad
+    start = list(contract.example)
+    for i in contract.active:
+        if np.shape(start[i]) != np.shape(point.inputs[i]):
+            start[i] = resampled(start[i], np.shape(point.inputs[i]), generator(0))
+    if beyond_guard(point, tuple(start), np.ones(point.value.shape) if grad is None else grad):
+        yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
 
 
 def _unmoved(point: Point, i: int, near: Any, edge: float) -> Any:
@@ -288,7 +269,3 @@ def _moved_to(point: Point, i: int, chosen: Any, number: float) -> Any:
     except Illegal:
         return None
     return point.project(value) if value.shape == flatten(point.output).shape else None
-
-
-def _close(one: Value, other: Value) -> bool:
-    return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-9, atol=1e-12)

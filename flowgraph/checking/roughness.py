@@ -6,27 +6,32 @@ smooth, with the slope of so many turns, and only across many of them with the s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
-from flowgraph.checking.compare import ValueMismatch, ask
+from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.difference import SHRINK, STEP
-from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope, random_direction
-from flowgraph.checking.runner import Illegal, flatten, generator
-from flowgraph.checking.target import Array
+from flowgraph.checking.point import UNIT, Direction, Point, random_direction
+from flowgraph.checking.runner import Illegal, Runner, flatten, generator
+from flowgraph.checking.target import Array, Inputs, in_double
 
 NODES = 41  # twice DEGREE, so that a residual is left
 DEGREE = 20  # of a function with its next singularity four reaches off, terms of degree 20 are 1e-18
 HALVINGS = 3  # of the reach, where it leaves the domain
-LINES = 6  # directions in which all inputs move
-FARTHER = 4  # times, where all inputs move: what one of them does may not change the number of turns
+REACHES = (4, 16)  # times STEP, where all inputs move: one alone may not change the number of turns
+LINES = 3  # directions for each of these
+CONFINED = 36  # halvings, after which what a kink leaves is 1e-11 of what it was
+POLE = 10.0  # times what was left: that of a jump does not grow, but for what the polynomial had taken of it
+PAST = (1.1, 1.0, 0.3, 0.1, 0.03)  # times the way to a point, which may lie at the guard itself, or far beyond it
+CLIFFS = 4  # that are looked at: a polynomial through one leaves as much beside it
+CLOSER = (1e-3, 1e-5, 1e-7, 1e-9)  # of the way: CONFINED halvings find a place to 1e-12
 COARSER, FINER = 5, 12  # steps from 38 times an element down to 9e-9 of it
 LEAST_STAIR, ROUNDING_STAIR = 1e-7, 1e-4  # of the value at the example
-SHARE = 30.0  # times the residual over the reach: the slope of so many turns is off by more than their value is
 FEW = 8  # units in the last place
 TINY = 1e-100  # what underflows is squared on its way
-MULTIPLES = 16  # of the incoming gradient
 
 
 def on_a_stair(point: Point, grad: Array, direction: Direction, analytic: float) -> bool:
@@ -58,28 +63,113 @@ def three_in_turn(near: Array) -> bool:
     return bool(np.any(near[:-2] & near[1:-1] & near[2:]))
 
 
-def slope_room(point: Point, grad: Array, direction: Direction, rng: np.random.Generator) -> float:
-    """How far the slope on this curve can be from that of the curve without its jumps; 0 where no reach is legal.
+def small_jump(
+    point: Point, grad: Array, direction: Direction, rng: np.random.Generator, enough: float = np.inf
+) -> float:
+    """The largest jump of the value on lines through the point, 0 where it has none; the first that is `enough`.
 
-    room = 30 |residual| / reach,   residual: of a polynomial of degree 20 through 41 Chebyshev nodes
+    An iteration takes another turn where its inputs differ by enough, which may be far: lines in which all inputs move
+    reach to half of each element and beyond.
     """
-    room = _room(point, grad, direction, STEP)
-    for _ in range(LINES):
+    found = _jump(point, grad, direction, STEP)
+    for reach in REACHES * LINES:
+        if found >= enough:
+            break
         dense = {i: random_direction(point, i, rng) for i in point.active}
-        room = max(room, _room(point, grad, dense, FARTHER * STEP))
-    return room
+        found = max(found, _jump(point, grad, dense, reach * STEP))
+    return found
 
 
-def _room(point: Point, grad: Array, direction: Direction, reach: float) -> float:
-    nodes = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+def jump_at_example(runner: Runner, active: tuple[int, ...], rng: np.random.Generator) -> float:
+    """The same at the example, for an incoming gradient of ones of either sign; measured once."""
+    if runner.jump is None:
+        inputs = tuple(in_double(x) if i in active else x for i, x in enumerate(runner.target.inputs))
+        try:
+            point = Point.at(runner, inputs, "the example", active)
+        except Illegal:
+            return 0.0
+        grad = rng.choice([-1.0, 1.0], point.value.shape)
+        runner.jump = small_jump(point, grad, {i: random_direction(point, i, rng) for i in active}, rng)
+    return runner.jump
+
+
+def _jump(point: Point, grad: Array, direction: Direction, reach: float) -> float:
+    """The jump on one line; 0 where no reach is legal."""
+
+    def value(at: float) -> float:
+        moved = point.along(direction, reach * at)
+        return float("nan") if moved is None else float((grad * moved).sum())
+
     for _ in range(HALVINGS):
-        values = [point.along(direction, reach * float(node)) for node in nodes]
-        seen = np.array([float((grad * value).sum()) for value in values if value is not None])
-        if len(seen) == NODES:
-            fitted = np.polynomial.chebyshev.Chebyshev.fit(nodes, seen, DEGREE, domain=[-1, 1])
-            return SHARE * float(np.abs(seen - fitted(nodes)).max()) / reach
+        for _, jump, most in _sharpest(value, 1):
+            return jump if jump <= POLE * most else 0.0
         reach /= 2
     return 0.0
+
+
+def _sharpest(value: Callable[[float], float], count: int) -> Iterator[tuple[float, float, float]]:
+    """Where between -1 and 1 a function is least a polynomial, and by how much it moves there, at last and at first.
+
+    That is between two Chebyshev nodes, and halving this interval confines it: what is left of a smooth function and of
+    a kink goes as the interval shrinks, that of a pole grows, a jump stays. Nothing where a value is missing.
+    """
+    nodes = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+    seen = np.array([value(float(node)) for node in nodes])
+    if not np.isfinite(seen).all():
+        return
+    fitted = np.polynomial.chebyshev.Chebyshev.fit(nodes, seen, DEGREE, domain=[-1, 1])
+    left = seen - fitted(nodes)
+    clearest = (
+        np.argsort(-np.abs(np.diff(one))) for one in (left, seen)
+    )  # a high cliff bends the polynomial elsewhere
+    for k in np.stack(list(clearest), axis=1).ravel()[:count]:
+        (low, high), (at_low, at_high) = nodes[k : k + 2], left[k : k + 2]
+        most = float(abs(at_high - at_low))
+        for _ in range(CONFINED):
+            middle = (low + high) / 2
+            at_middle = value(middle) - fitted(middle)
+            if abs(at_middle - at_low) > abs(at_high - at_middle):
+                high, at_high = middle, at_middle
+            else:
+                low, at_low = middle, at_middle
+        yield float(low), float(abs(at_high - at_low)), most
+
+
+def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
+    """Whether a guard of a singularity lies between other inputs of these shapes and the point.
+
+    log(max(s, 1e-20)) falls without end as s goes to 0, by as much for each power of ten, and stays where it is beyond.
+    A logarithm of |s| falls from both sides, a jump from neither, and what begins anew elsewhere does not stay.
+    """
+
+    def value(at: float, reach: float = 1.0) -> float:
+        t = reach * (at + 1) / 2
+        inputs = list(point.inputs)
+        for i in point.active:
+            x = np.asarray(start[i]) + t * (np.asarray(point.inputs[i]) - np.asarray(start[i]))
+            inputs[i] = float(x) if type(inputs[i]) is float else x
+        try:
+            moved = point.of_this_form(flatten(point.runner.legal(tuple(inputs))))
+        except Illegal:
+            return float("nan")
+        return float("nan") if moved is None else float((grad * moved).sum())
+
+    for reach in PAST:
+        for place, *_ in _sharpest(partial(value, reach=reach), CLIFFS):
+            if reach * (place + 1) / 2 > 1 + CLOSER[-1]:
+                continue  # past the point, which is still on the side of the example
+            near, beyond = (np.array([value(place + side * h, reach) for h in CLOSER]) for side in (-1, 1))
+            if _falls_and_stays(near, beyond):
+                return True
+    return False
+
+
+def _falls_and_stays(near: Array, beyond: Array) -> bool:
+    """Whether values ever closer to a place go on moving by as much on one side, and settle on the other, no nearer."""
+    falls, moves, floor = np.diff(near), np.diff(beyond), 1e-12 * float(np.abs(beyond).max())
+    endless = np.all(np.abs(falls[1:]) > 0.5 * np.abs(falls[:-1])) and abs(np.sign(falls).sum()) == len(falls)
+    stays = np.all(np.abs(moves[1:]) < 0.2 * np.abs(moves[:-1]) + floor)
+    return bool(endless and stays and (beyond[-1] - near[-1]) * falls[-1] >= 0)
 
 
 def below_rounding(mismatch: ValueMismatch) -> bool:
@@ -102,25 +192,6 @@ def below_rounding(mismatch: ValueMismatch) -> bool:
         return False
     usual = min(_usual_size(point), length)
     return max(predicted, seen) <= max(FEW * UNIT * weight * usual, TINY)
-
-
-def is_left_of_cancelling(mismatch: ValueMismatch, numeric: float, rng: np.random.Generator) -> bool:
-    """Whether the slope is 0, and the mismatch vanishes or changes sign for multiples of the incoming gradient.
-
-    What cancels to 0 or to a unit of what it is made of may be 0 in all draws beside one point, and a unit there.
-    """
-    grad, direction = mismatch.grad, mismatch.direction
-    gap = mismatch.analytic - numeric
-    if abs(numeric) > 0.5 * abs(gap):
-        return False
-    stays = 0
-    for factor in rng.uniform(0.4, 2.5, MULTIPLES):
-        gradients, _ = ask(mismatch.point, grad * factor)
-        if gradients is None:
-            return False
-        analytic, _ = analytic_slope(gradients, direction, mismatch.point.active)
-        stays += (analytic - factor * numeric) / gap > 0.3
-    return stays < MULTIPLES - 2
 
 
 def _usual_size(point: Point) -> float:

@@ -52,6 +52,7 @@ class Runner:
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there
         self.stairs = False  # whether the value keeps its bits there over the finest steps
+        self.jump: float | None = None  # the largest of the value around the example; None before it is measured
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self.batches = None if target.many is None else Batches(target.many)
         self._states = [(source, _state(source)) for source in _random_sources(target)]

@@ -1,14 +1,17 @@
-"""Arguments by name of a function written in NumPy, and float defaults, as further inputs that are varied."""
+"""Arguments by name and float defaults as further inputs that are varied; whether a setting is like the example's."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 
+from flowgraph.box.interval import Interval
+from flowgraph.box.value import Value
 from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.target import Target, annotations_of, is_float_array
 from flowgraph.errors import UsageError
@@ -97,3 +100,50 @@ def _defaults(function: Callable[..., Any], given: int) -> Mapping[str, Any]:
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     taken = {p.name for p in positional[:given]} | {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY}
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in taken}
+
+
+def alike(one: Value, other: Value) -> bool:
+    """Whether a setting has the type of the example's, and a number its sign and its side of 1, as a share has."""
+    if isinstance(one, np.ndarray):
+        numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
+        return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, bool) or not isinstance(one, int | float):
+        return True
+    return _same_range(one, other)
+
+
+def is_of_range(one: Value, other: Value) -> bool:
+    """Whether one number stands for another: a share of 0 is none, which a share of 0.1 has as its limit."""
+    return type(one) is type(other) is float and not (other == 0 and 0 < one < 1)
+
+
+def _same_range(one: float, other: float) -> bool:
+    if one < 0:
+        return other < 0
+    if isinstance(one, int) or one == 0:
+        return other >= 0
+    return 0 < other < 1 if one < 1 else other > 1 if one > 1 else other > 0
+
+
+def fits(hint: object, value: Value) -> bool:
+    """Whether a setting has an annotated type; annotations that are not understood allow anything."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(fits(one, value) for one in arguments)
+    if origin is Literal:
+        return any(type(one) is type(value) and one == value for one in arguments)
+    if origin is Annotated:
+        within = all(value in one for one in arguments[1:] if isinstance(one, Interval))
+        return fits(arguments[0], value) and within
+    if origin is tuple:
+        each = arguments[:1] * len(value) if arguments[1:] == (...,) and isinstance(value, tuple) else arguments
+        return isinstance(value, tuple) and len(value) == len(each) and all(map(fits, each, value))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint) if hint in (bool, str, tuple, list, NoneType) else True

@@ -18,6 +18,7 @@ from flowgraph.checking.runner import Illegal
 EXCUSES: tuple[Excuse, ...] = (
     of_slopes.BothZero(),
     of_slopes.BelowRounding(),
+    of_bprop.KnownJumps(),
     of_slopes.NoCorrectDigits(),
     of_slopes.IllConditioned(),
     of_slopes.ValueJumps(),
@@ -30,21 +31,16 @@ EXCUSES: tuple[Excuse, ...] = (
     of_slopes.ShrinksWithTheStep(),
     of_slopes.StillMoving(),
     of_bprop.RightInWiderType(),
-    of_bprop.WithinWiderBar(),
-    of_bprop.WideWiderBar(),
     of_slopes.FinerStepsDisagree(),
     of_bprop.RoughBprop(),
-    of_bprop.LeftOfCancelling(),
     of_bprop.NarrowType(),
     of_bprop.AtKink(),
     of_bprop.NoAnswerAtKink(),
     of_bprop.JitteredBprop(),
+    of_bprop.NoisyInWiderType(),
     of_bprop.OtherSteps(),
     of_bprop.NotNearby(),
     of_bprop.SmallJumps(),
-    of_bprop.SlopeScatters(),
-    of_bprop.JumpsBeside(),
-    of_bprop.OtherSettings(),
 )
 """In the order in which they are asked: the cheap first, and each relies on what those before have ruled out."""
 

@@ -84,6 +84,33 @@ def test_an_elementwise_function_broadcasts_by_numpys_contract():
     assert not any(failure.beyond for failure in report.failures)
 
 
+OPERATIONS = {
+    "difference": (np.subtract, lambda g, x, y: (g, -g)),
+    "quotient": (np.divide, lambda g, x, y: (g / y, -g * x / y**2)),
+    "angle": (np.arctan2, lambda g, x, y: (g * y / (x * x + y * y), -g * x / (x * x + y * y))),
+}
+POSITIVE = np.abs(x) + 0.2
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("written", [0, 1, None])
+def test_to_broadcast_is_the_contract_only_where_every_operand_can(name, written):
+    """What is computed within a copy of one operand has the shape of that one, whatever NumPy makes of the other."""
+    operation, slopes = OPERATIONS[name]
+
+    def forward(x, y):
+        return operation(x, y, out=None if written is None else (x, y)[written].copy())
+
+    report = fg.check(forward, POSITIVE, POSITIVE + 1, bprop=lambda g, out, x, y: slopes(g, x, y))
+    if written is None:
+        assert {failure.kind for failure in report.failures} == {"shape"}, str(report)
+    else:
+        assert report.passed, str(report)
+        assert any(f"bprop gives {'yx'[written]} a gradient of shape (2, 3)" in note for note in report.notes)
+    wrong = fg.check(forward, POSITIVE, POSITIVE + 1, bprop=lambda g, out, x, y: slopes(1.01 * g, x, y))
+    assert "value" in {failure.kind for failure in wrong.failures}
+
+
 def test_what_only_looks_elementwise_at_one_output_does_not():
     def inner(x, y):
         return np.sum(x * y)

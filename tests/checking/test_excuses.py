@@ -73,3 +73,23 @@ def test_no_excuse_explains_a_gross_mistake(excuse):
         for mismatch in mismatches_at_the_example(np.exp, bprop, X):
             others = [name for name in NAMES if name != excuse.name]
             assert settle(mismatch, generator(0), others).kind == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("fprop", "unit"),
+    [
+        (lambda x: ((x + 0.7) - x - 0.7).sum(), 2.0**-53),
+        (lambda x: (x - 1e3 * (x / 1e3)) * np.ones(2), 2.0**-53),
+        (np.sin, 2.0**-53),
+        (lambda x: np.sin(x).astype(np.float32).astype(float), 2.0**-23),
+        (lambda x: np.sin(x).astype(np.float16).astype(float), 2.0**-10),
+    ],
+    ids=["sum", "elements", "float64", "float32", "float16"],
+)
+def test_what_is_left_of_cancelling_is_of_no_narrow_type(fprop, unit):
+    """A few powers of 2 fit into float16 too, in which fprop would be said to tell no slopes."""
+    target = Target.of_functions(fprop, exp_backward, (np.array([0.3, 1.7]),))
+    for seed in range(5):
+        examination = Examination.begin(target, seed, 60_000, 20.0)
+        examination.find_unit(examination.point("the example", examination.inputs))
+        assert examination.runner.unit == unit

@@ -8,12 +8,10 @@ from flowgraph.checking.kinks import (
     COARSE,
     FINE,
     SPAN,
-    climbing_slopes,
     has_ties,
     hull,
     neighbour_slopes,
     own_slopes,
-    slopes_beside_settings,
     winner_slopes,
 )
 from flowgraph.checking.point import Point
@@ -49,7 +47,6 @@ FINDERS = {
     "neighbours": lambda p, d, rng: neighbour_slopes(p, d, rng, 40),
     "coarse": lambda p, d, rng: neighbour_slopes(p, d, rng, 40, COARSE),
     "winners": lambda p, d, rng: winner_slopes(p, d, np.ones(p.value.size), rng),
-    "climbing": lambda p, d, rng: climbing_slopes(p, d, np.ones(p.value.size), 0.3, rng),
 }
 RADII = {"neighbours": FINE, "coarse": COARSE}
 
@@ -94,27 +91,6 @@ def test_every_element_is_a_winner_and_a_loser_in_turn():
     rows = winner_slopes(point, {0: weights}, np.array([1.0, 0.0]), np.random.default_rng(0))
     assert set(weights) <= set(np.round(rows[:, 0], 3))
     assert set(weights) <= set(np.round(rows[:, 1], 3))
-
-
-@pytest.mark.parametrize("towards", [1.0, -1.0])
-def test_the_edge_of_a_ball_of_slopes_is_climbed_to(towards):
-    """The norm has at 0 all slopes of a ball; along one axis those from -1 to 1."""
-    point, calls = watched(lambda x: np.sqrt(np.sum(x * x)), np.zeros(8))
-    direction = {0: np.eye(8)[2]}
-    rows = climbing_slopes(point, direction, ONES, towards, np.random.default_rng(0))
-    assert abs(rows[:, 0] - towards).min() < 0.05
-    assert np.all(np.abs(rows) <= 1 + 1e-6)
-    assert farthest(point, calls).max() <= FINE * (1 + 2 * SPAN)
-
-
-def test_slopes_of_settings_close_by():
-    point, calls = watched(lambda x, low: np.maximum(x, low), np.zeros(3), 0.0)
-    rows = slopes_beside_settings(point, {0: np.ones(3)}, np.random.default_rng(0))
-    assert {0.0, 1.0} <= set(np.round(rows, 6).ravel())
-    moved = np.array([abs(float(low)) for _, low in calls])
-    assert 0 < moved.max() < 10 * FINE
-    point, _ = watched(lambda x, low: np.maximum(x, low), np.zeros(3), 2)
-    assert len(slopes_beside_settings(point, {0: np.ones(3)}, np.random.default_rng(0))) == 0
 
 
 @pytest.mark.parametrize(("x", "ties"), [([1.0, 2.0], False), ([1.0, 1.0], True), ([0.0, 2.0], True), ([3.0], False)])

@@ -51,6 +51,65 @@ def test_a_clip_that_is_written_in_the_code_is_looked_at_however_large_its_numbe
     assert report.verdict == "fail", str(report)
 
 
+COUNTS = np.array([2.0, 0.0, 4.0])
+
+
+def guarded(value, slope):
+    """A sum over counts of a function of 1 + θ count, where that is above the guard."""
+
+    def fprop(theta):
+        return value(1 + theta * COUNTS).sum() - theta**2
+
+    return fprop, lambda g, y, theta: (g * ((slope(1 + theta * COUNTS) * COUNTS).sum() - 2 * theta),)
+
+
+@pytest.mark.parametrize(
+    ("value", "slope"),
+    [
+        (lambda s: np.log(np.maximum(s, 1e-20)), lambda s: 1 / s),
+        (lambda s: 1 / np.maximum(s, 1e-12), lambda s: -1 / s**2),
+        (lambda s: -np.sqrt(1 / np.clip(s, 1e-15, None)), lambda s: 0.5 * np.abs(s) ** -1.5),
+    ],
+    ids=["logarithm", "quotient", "root"],
+)
+def test_beyond_the_guard_of_a_singularity_within_fprop_numbers_are_noted(value, slope):
+    fprop, bprop = guarded(value, slope)
+    report = fg.check(fprop, np.array(0.3), bprop=bprop)
+    assert report.passed, str(report)
+    assert any("cut off" in note for note in report.notes)
+    assert fg.check(fprop, np.array(0.3), bprop=bprop, strict=True).verdict == "fail"
+    wrong = fg.check(fprop, np.array(0.3), bprop=lambda *given: (1.01 * bprop(*given)[0],))
+    assert wrong.verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("value", "slope"),
+    [
+        (lambda s: np.log(np.abs(s)), lambda s: np.where(s > 0, 1 / s, 2 / s)),
+        (lambda s: np.where(s > 0, s, -1.0), lambda s: np.ones_like(s)),
+        (lambda s: np.where(s > 0, -np.log(np.abs(s)), s), lambda s: np.where(s > 0, -1 / s, 2.0)),
+        (lambda s: np.maximum(s, 1e-12), lambda s: np.ones_like(s)),
+        (lambda s: np.log(np.maximum(s, 0.1)), lambda s: 1 / s),
+    ],
+    ids=["both sides", "jump", "begins anew", "no singularity", "wide"],
+)
+def test_what_is_no_guard_of_a_singularity_hides_no_mistake(value, slope):
+    fprop, bprop = guarded(value, slope)
+    report = fg.check(fprop, np.array(0.3), bprop=bprop)
+    assert report.verdict == "fail", str(report)
+
+
+def test_a_mistake_close_to_a_guard_on_the_side_of_the_example_fails():
+    def fprop(p):
+        return np.log(np.maximum(p + 0.25, 1e-12)).sum()
+
+    p = np.array([0.3, -0.1])
+    report = fg.check(fprop, p, bprop=lambda g, y, p: (g / np.maximum(p + 0.25, 0.06),))
+    assert report.verdict == "fail", str(report)
+    report = fg.check(lambda p: fprop(p - 0.25), np.array([0.3, 0.6]), bprop=lambda g, y, p: (g / np.maximum(p, 0.02),))
+    assert report.verdict == "fail", str(report)
+
+
 def test_a_value_that_moves_is_not_saturated():
     report = fg.check(lambda x: x**3, x, bprop=lambda g, y, x: (g * 3 * np.minimum(x**2, 1e4),))
     assert report.verdict == "fail"

@@ -5,7 +5,7 @@ import pytest
 
 from flowgraph.checking import check
 from flowgraph.checking.point import Point
-from flowgraph.checking.roughness import on_a_stair, slope_room
+from flowgraph.checking.roughness import on_a_stair, small_jump
 from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target
 
@@ -49,13 +49,60 @@ def test_a_wrong_gradient_of_an_iteration_is_found(factor):
     assert report.verdict == "fail"
 
 
-def test_small_jumps_leave_room_for_the_slope():
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize(
+    ("function", "least", "most"),
+    [
+        (np.tanh, 0.0, 1e-13),
+        (lambda x: np.tanh(x) + 1e-8 * np.floor(50 * x), 0.99e-8, 1.51e-8),
+        (lambda x: np.tanh(x) + 1e-8 * np.floor(2 * x), 0.99e-8, 1.51e-8),
+        (lambda x: np.abs(x - 0.71), 0.0, 1e-11),
+        (lambda x: 1 / (x - 0.2), 0.0, 1e-11),
+    ],
+    ids=["smooth", "many", "far", "kink", "pole beside"],
+)
+def test_jumps_are_told_from_kinks_and_poles(function, least, most):
     x, grad = np.array([0.7, -0.4]), np.array([1.0, 0.5])
-    line = {0: np.array([0.7, 0.4])}
-    assert slope_room(point_at(np.tanh, x), grad, line, rng) < 1e-11
-    stairs = slope_room(point_at(lambda x: np.tanh(x) + 1e-8 * np.floor(50 * x), x), grad, line, rng)
-    assert 1e-8 < stairs < 1e-4
+    found = small_jump(point_at(function, x), grad, {0: np.array([0.7, 0.4])}, np.random.default_rng(0))
+    assert least <= found <= most
+
+
+def solved_together(step, tolerance):
+    """y³ + 2 y = a, for all elements by one iteration; nothing but its last digits makes one depend on another."""
+
+    def fprop(a):
+        y = 0.3 * a
+        state = np.eye(y.size)
+        for _ in range(300):
+            residual = y**3 + 2 * y - a
+            if np.abs(residual).max(initial=0.0) < tolerance:
+                return y
+            y, state = step(y, residual, state, a)
+        raise ValueError("does not settle")
+
+    return fprop
+
+
+def steepest(y, residual, state, a):
+    length = (residual**2).sum() / (residual**2 * (3 * y * y + 2)).sum()
+    return y - length * residual, state
+
+
+def broyden(y, residual, inverse, a):
+    move = -inverse @ residual
+    moved = y + move
+    change = inverse @ (moved**3 + 2 * moved - a - residual)
+    return moved, inverse + np.outer(move - change, move @ inverse) / (move @ change)
+
+
+@pytest.mark.parametrize(("step", "tolerance"), [(steepest, 1e-6), (broyden, 1e-8), (broyden, 1e-13)])
+def test_what_one_iteration_makes_of_elements_that_are_independent_is_no_slope(step, tolerance):
+    def back(g, y, a, factor=1.0):
+        return (factor * g / (3 * y * y + 2),)
+
+    fprop, a = solved_together(step, tolerance), np.array([0.5, 0.8, 0.3])
+    assert check(fprop, a, bprop=back).verdict != "fail"
+    assert check(fprop, a, bprop=lambda g, y, a: back(g, y, a, 1.01)).verdict == "fail"
+    assert check(fprop, a, bprop=lambda g, y, a: (back(g, y, a)[0] + 0.01 * g.sum(),)).verdict == "fail"
 
 
 def test_a_stair_keeps_its_bits_over_the_finest_steps():

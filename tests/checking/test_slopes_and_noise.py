@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flowgraph.checking.careful import careful_slopes, slope_scatter
+from flowgraph.checking.careful import HAS_LONGDOUBLE, careful_slopes, wider_slopes
 from flowgraph.checking.difference import SHRINK, STEP, Stencil, extrapolate, trusted_by_finer
 from flowgraph.checking.noise import (
     SPACINGS,
@@ -269,4 +269,24 @@ def test_careful_slopes_are_within_their_bars():
     assert 1e-9 < found.error[0] < 1e-4
     assert found.error[1] < 1e-9
     assert not found.one_sided
-    assert slope_scatter(point, np.array([0.0, 1.0]), direction, np.random.default_rng(0)) < 1e-9
+
+
+def bisected(c):
+    """x + tanh x = c to 1e-8, in the type of c."""
+    low, high = np.full_like(c, -10), np.full_like(c, 10)
+    for _ in range(30):
+        x = (low + high) / 2
+        under = x + np.tanh(x) < c
+        low, high = np.where(under, x, low), np.where(under, high, x)
+    return (low + high) / 2
+
+
+@pytest.mark.skipif(not HAS_LONGDOUBLE, reason="long double is no wider here")
+def test_a_wider_type_is_as_rough_where_it_is_no_rounding():
+    for at in np.random.default_rng(0).uniform(0.05, 3.0, 40):
+        point = point_of(bisected, np.array([at], np.longdouble))
+        direction = {0: np.array([at])}
+        found = wider_slopes(point, direction, measured_noise(point, direction))
+        if found is not None:
+            needed = at / (2 - np.tanh(point.value.astype(float)) ** 2)
+            assert np.all(np.abs(found.value - needed) <= 4 * found.error)

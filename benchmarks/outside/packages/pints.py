@@ -52,8 +52,15 @@ def _toy(name: str) -> Case:
 
 for _name in PRIORS:
     PACKAGE.add(_name, lambda name=_name: _prior(name))
+TIP = (
+    "seen by fg.check: at (0, 0) the value is -50.92 = log N(0; 10, 1) and rises by 10 |h| to every side, so that 0 is "
+    "a subgradient; evaluateS1 multiplies 0 by -(0 - 10) / 0 and gives (NaN, NaN)"
+)
 for _name in TOYS:
-    PACKAGE.add(_name, lambda name=_name: _toy(name))
+    if _name == "AnnulusLogPDF":
+        PACKAGE.add(_name, lambda name=_name: _toy(name), "wrong", TIP)
+    else:
+        PACKAGE.add(_name, lambda name=_name: _toy(name))
 
 
 def _of_problem(name: str, extra: tuple[float, ...] = ()) -> Case:

@@ -95,7 +95,11 @@ PACKAGE.add(
 )  # fmt: skip
 
 
-@PACKAGE.right("GLM.score, Gamma")
+@PACKAGE.wrong(
+    "GLM.score, Gamma",
+    "seen by fg.check, at other seeds than 0: at b = (0, 16, 0) loglike is -1.74060345349863e18, as by mpmath, and so "
+    "is its slope in b[0] but for the sign; score clips the mean 1.1e-18 to 2.2e-16 and gives 3.3636e20",
+)
 def _gamma() -> Case:
     import statsmodels.api as sm
 
