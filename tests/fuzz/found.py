@@ -151,6 +151,8 @@ FOUND = [
          "v0 = p.T @ p", "v1 = v0.T", "v2 = np.multiply(v1, v0)"),
     case("a size that depends on values, broadcast to a number", [leaf("p", [1.0, -0.5, 1.0], "parameter", "f4")],
          "v0 = np.nonzero(p > 0)[0]", "v1 = v0.astype(np.float64)", "v2 = np.broadcast_to(v1, (2,))"),
+    case("a gradient of infinity into a window", [leaf("x", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), leaf("c", np.inf)],
+         "v = fg.MaxPool.apply(x[None, None], size=2) * c"),
     case("the shape of what cannot be computed", [leaf("x", [1.0, 2.0], named=True)], "v = np.max(2 * x, axis=-1)",
          "w = np.ones_like(v) * x"),
     case("a section of a new value that is less than a parameter", [leaf("p", np.ones((2, 3)), "parameter", "f4")],

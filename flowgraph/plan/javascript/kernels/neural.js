@@ -125,8 +125,8 @@ function maxPool(a, window) {
 function spreadToLargest(g, source, window) {
   const { h: best, ties, reads } = largest(source, window), h = zeros(source.shape, g.dtype);
   for (const read of reads) {
-    for (let i = 0; i < g.data.length; i++) {
-      if (read[i] >= 0 && source.data[read[i]] === best.data[i]) h.data[read[i]] += g.data[i] / ties[i];
+    for (let i = 0; i < g.data.length; i++) {  // multiplied, as NumPy does, so that NaN and infinity are seen everywhere
+      if (read[i] >= 0) h.data[read[i]] += (g.data[i] / Math.max(ties[i], 1)) * (source.data[read[i]] === best.data[i]);
     }
   }
   return h;
