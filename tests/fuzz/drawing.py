@@ -12,6 +12,7 @@ import numpy as np
 
 import flowgraph as fg
 from tests.fuzz.case import Case, Leaf, box_of
+from tests.fuzz.loops import draw_loop
 from tests.fuzz.networks import draw_network
 from tests.fuzz.operations import Operation, load
 from tests.fuzz.pool import Pool
@@ -106,6 +107,9 @@ PROFILES = (
 ODDS = (0.25, 0.15, 0.2, 0.12, 0.1, 0.1)
 """How often each profile is drawn; the rest are networks."""
 
+LOOPS = 0.2
+"""How many of the networks are loops."""
+
 FOREIGN = ("fg.", "special.")
 """What other packages do not have in the place of NumPy."""
 
@@ -115,7 +119,8 @@ def draw_case(seed: Any, profile: Profile | None = None) -> Case:
     rng = np.random.default_rng(seed)
     number = int(rng.choice(len(PROFILES) + 1, p=(*ODDS, 1 - sum(ODDS))))
     if profile is None and number == len(PROFILES):
-        return draw_network(rng)
+        loops = rng.spawn(1)[0]  # which leaves the numbers of the networks as they are
+        return draw_loop(loops) if loops.random() < LOOPS else draw_network(rng)
     return _Drawing(rng, profile or PROFILES[number]).case()
 
 

@@ -85,7 +85,7 @@ def test_a_saddle_is_said():
 def test_it_refuses_by_choice():
     w, objective = well([0.1, 1.0])
     with pytest.raises(
-        SaddleError, match=r"not positive definite, its smallest eigenvalue is -0.97, .*='damp' goes on"
+        SaddleError, match=r"not positive definite, its smallest eigenvalue is -0.97, .*use not_convex='damp'"
     ):
         fg.newton(objective, ONE, not_convex="refuse")
     assert w.value.tolist() == [0.1, 1.0]
