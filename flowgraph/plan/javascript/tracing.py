@@ -194,8 +194,10 @@ def _nan_to_num(
 
 
 def _sinc(lines: Lines, x: Any) -> Number:
-    pattern = "{0} === 0 ? 1 : Math.sin(Math.PI * {0}) / (Math.PI * {0})"
-    return lines.keep(pattern, [x], np.result_type(x.dtype, np.float16))
+    of = np.result_type(x.dtype, np.float16)
+    pi = float(of.type(np.pi))
+    angle = lines.keep("{0} * ({1} || 1e-20)", [pi, x], of)  # by NumPy's steps, whose rounding shows at whole numbers
+    return lines.keep("{0} / {1}", [lines.keep("Math.sin({0})", [angle], of), angle], of)
 
 
 def _zeros_like(lines: Lines, a: Any, dtype: Any = None) -> Any:

@@ -39,6 +39,8 @@ def write_stack(writer: Writer, box: MatMul) -> bool:
     floats = box.dtype in (np.float32, np.float64) and all(child.dtype == box.dtype for child in box.children)
     if not floats or box.ndim < 3 or min(left.ndim, right.ndim) < 2 or routine(box.dtype) is None:
         return False
+    if elements(box) == 1:  # a variable, not an array that BLAS could fill
+        return False
     if right.ndim == 2 and _are_rows(writer, left) and writer.is_matrix(right):
         _write_whole(writer, box)
         return True
