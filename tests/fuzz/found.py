@@ -155,6 +155,8 @@ FOUND = [
          "v = fg.MaxPool.apply(x[None, None], size=2) * c"),
     case("a stack of one product of one row and one column", [leaf("a", [[1.0, 2.0, 3.0]]), leaf("b", [[1.0]] * 3)],
          "v = np.sum(np.stack([a, 0.5 * a, a], 1) @ b, axis=1)"),
+    case("a square that overflows in float32", [leaf("x", [[0.0, 3.4e38], [2.0, 1.8e19]], "input", "f4")],
+         "v = np.std(x, axis=None, keepdims=True)"),
     case("a sine in float32", [leaf("p", [[1.0, 3.0, 7.0]], "parameter", "f4")], "v = np.sinc(p)"),
     case("the shape of what cannot be computed", [leaf("x", [1.0, 2.0], named=True)], "v = np.max(2 * x, axis=-1)",
          "w = np.ones_like(v) * x"),

@@ -28,11 +28,12 @@ function mean(a, axes, keepdims, dtype) {
 }
 
 function variance(a, axes, keepdims, dtype, ddof, root) {
+  const rounded = a.dtype === "float32" ? Math.fround : (x) => x;  // so that what overflows in NumPy does so here
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let total = 0, squares = 0;
     for (let i = 0; i < places.length; i++) total += data[start + places[i]];
-    const centre = total / places.length;
-    for (let i = 0; i < places.length; i++) squares += (data[start + places[i]] - centre) ** 2;
+    const centre = rounded(total / places.length);
+    for (let i = 0; i < places.length; i++) squares += rounded(rounded(data[start + places[i]] - centre) ** 2);
     const h = squares / Math.max(places.length - ddof, 0);
     return root ? Math.sqrt(h) : h;
   });
