@@ -239,9 +239,23 @@ def _aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequ
 def _viewed_in_chain(plan: Schedule, box: Box, buffer: Buffer) -> bool:
     """Whether a line of the box's chain reads a view of the buffer, of which a tile may read what another overwrote."""
     chain = plan.chains.get(box)
-    views = [one for each in chain.boxes for one in each.children if plan.kinds[one] == "view"] if chain else []
-    others = [plan.buffers.get(plan.bases[one]) for one in views]
+    read = [one for each in chain.boxes for one in each.children] if chain else []
+    others = [plan.buffers.get(owner) for one in read if plan.kinds[one] != "fill" for owner in _owners(plan, one)]
     return any(other is not None and _is_part(other, buffer) for other in others)
+
+
+def _owners(plan: Schedule, box: Box) -> list[Box]:
+    """The boxes in whose buffers a value may lie: what a fprop returns may be a view of its children."""
+    found: dict[Box, None] = {}
+    stack = [box]
+    while stack:
+        one = stack.pop()
+        if one in found:
+            continue
+        found[one] = None
+        if plan.kinds[one] in ("view", "call"):
+            stack += one.children
+    return list(found)
 
 
 def _is_part(one: Buffer, of: Buffer) -> bool:

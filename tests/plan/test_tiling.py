@@ -99,8 +99,9 @@ def test_the_number_of_threads(monkeypatch):
 
 
 STEPS = {
-    "transposed": lambda a, b: a.T, "reversed": lambda a, b: a[::-1], "product": lambda a, b: a * b,
-    "sum": lambda a, b: a + b, "sine": lambda a, b: np.sin(a), "matrix product": lambda a, b: a @ b,
+    "transposed": lambda a, b: a.T, "reversed": lambda a, b: a[::-1], "flipped": lambda a, b: np.flipud(a),
+    "product": lambda a, b: a * b, "sum": lambda a, b: a + b, "sine": lambda a, b: np.sin(a),
+    "matrix product": lambda a, b: a @ b,
 }  # fmt: skip
 
 
