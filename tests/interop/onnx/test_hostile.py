@@ -179,6 +179,21 @@ def test_a_damaged_file_is_refused_or_read(data):
         graph_of_model(damaged)
 
 
+@pytest.mark.parametrize("text", [b"tanh", b"Tanh", b"MatMul"])
+def test_a_text_that_is_no_utf_8_is_refused(text):
+    """Protobuf reads such a text as bytes, or not at all."""
+    x, w = fg.Input("x", shape=("N", 2)), fg.Parameter([[1.0], [2.0]], name="w")
+    content = model_of(fg.Graph(np.tanh(x @ w))).SerializeToString()
+    assert text in content
+    damaged = onnx.ModelProto()
+    try:
+        damaged.ParseFromString(content.replace(text, b"\x80" + text[1:]))
+    except Exception:
+        return
+    with pytest.raises(SavedFileError, match="needs UTF-8"):
+        graph_of_model(damaged)
+
+
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     path = tmp_path / "net.onnx"
     for content in (b"", b"not a model", bytes(100), b"\xff" * 50):

@@ -21,7 +21,7 @@ from flowgraph.interop.onnx.package import onnx
 from flowgraph.interop.onnx.reading.contents import as_constant, content_of
 from flowgraph.interop.onnx.reading.node import MOST_MADE, Attributes, Node
 from flowgraph.interop.onnx.reading.rules import ML, READERS, Rule
-from flowgraph.interop.onnx.reading.scopes import checked_name, scope_of_parts
+from flowgraph.interop.onnx.reading.scopes import check_texts, checked_name, scope_of_parts
 from flowgraph.interop.onnx.reading.tensors import array_of, check_size, dtype_of
 from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt
 from flowgraph.saving.missing import reading
@@ -86,6 +86,7 @@ def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[st
         )
     if len(model.graph.node) > MOST_NODES:
         raise SavedFileError(f"found {len(model.graph.node)} operations, and at most {MOST_NODES} are read")
+    check_texts(model)
     reader = Reader(_versions(model), folder, dict(known or {}))
     with bounded_trials(MOST_TRIED):
         return reader.graph(model.graph)
