@@ -159,6 +159,7 @@ FOUND = [
          "v = np.std(x, axis=None, keepdims=True)"),
     case("an array and what np.flipud makes of it in one chain of tiles", [leaf("p", np.ones((3, 3)), "parameter")],
          "v0 = p @ p + p", "v1 = np.flipud(v0)", "v2 = fg.SquaredError.apply(v1, v0)"),
+    case("an input of float16 that nothing reads", [leaf("i", [1.0, 2.0], "input", "f2")], "v = np.isreal(i)"),
     case("a sine in float32", [leaf("p", [[1.0, 3.0, 7.0]], "parameter", "f4")], "v = np.sinc(p)"),
     case("the shape of what cannot be computed", [leaf("x", [1.0, 2.0], named=True)], "v = np.max(2 * x, axis=-1)",
          "w = np.ones_like(v) * x"),

@@ -55,6 +55,8 @@ class Writer:
         self.lines: list[str] = []
         self.constants: list[str] = []
         self._inside = _inside(boxes, outputs)
+        for box in listed[len(boxes) :]:  # given to every call, although nothing reads them
+            _check_dtype(box)
         for box in boxes:
             if box not in self._inside:
                 self._add(box)
@@ -62,9 +64,7 @@ class Writer:
         self.constants = [line for line in self.constants if re.search(rf"\b{line.split()[1]}\b", text)]
 
     def _add(self, box: Box) -> None:
-        strange = [str(spec.dtype) for spec in box.outputs if spec.dtype.name not in DTYPES]
-        if strange:
-            raise RefusedError(f"has the dtype {strange[0]}, which JavaScript has no numbers for", box)
+        _check_dtype(box)
         name = self.names[box]
         if isinstance(box, Constant):
             self.constants.append(f"const {name} = {written(box.value)};")
@@ -139,6 +139,12 @@ def module(
         ]
     )
     return f"\n\n{AFTER_KERNELS}\n".join(["\n\n".join(called_by(text)), text])
+
+
+def _check_dtype(box: Box) -> None:
+    strange = [str(spec.dtype) for spec in box.outputs if spec.dtype.name not in DTYPES]
+    if strange:
+        raise RefusedError(f"has the dtype {strange[0]}, which JavaScript has no numbers for", box)
 
 
 def _inside(boxes: Sequence[Box], outputs: Sequence[Box]) -> set[Box]:
