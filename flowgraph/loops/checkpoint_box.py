@@ -17,7 +17,7 @@ from flowgraph.graph.flops import total_flops
 from flowgraph.graph.forward import forward
 from flowgraph.graph.order import topological_order
 from flowgraph.loops.body import Body, OuterInput, body_of, fitted, known_of
-from flowgraph.loops.reverse import gradients_of
+from flowgraph.loops.reverse import asked, gradients_of
 from flowgraph.plan.provenance import twin_of
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.plan.specialise import in_numbers
@@ -57,9 +57,7 @@ class Recomputed(Box):
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """The gradients of the body, as the same kind of box on the arguments and on what arrives."""
         body = fitted(self.body, [Spec(value.shape, value.dtype) for value in values])
-        arrived = grad if isinstance(grad, tuple) else (grad,)
-        free = [slot.dtype.kind in "fc" for slot in body.leaves]
-        wanted = tuple(free if needs is None else [a and b for a, b in zip(free, needs, strict=True)])
+        arrived, wanted = asked(body, grad, needs)
         sent = [part for part in arrived if part is not None]
         reverse = _reverse_of(body, tuple([part is not None for part in arrived]), wanted)
         again = [values[i] for i in reverse.read]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.derivatives import gradients
 from flowgraph.graph.order import topological_order
-from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced
+from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced, with_outputs
 from flowgraph.loops.kept import worth_keeping
 
 
@@ -73,6 +73,24 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
         outputs,
     )
     return Reverse(new, flowing, summed, kept, read, outers, sent)
+
+
+def asked(body: Body, grad: Value, needs: tuple[bool, ...] | None) -> tuple[tuple[Value, ...], tuple[bool, ...]]:
+    """The gradients that arrive at the results of a body, and the slots that want one."""
+    free = [slot.dtype.kind in "fc" for slot in body.leaves]
+    wanted = free if needs is None else [a and b for a, b in zip(free, needs, strict=True)]
+    return grad if isinstance(grad, tuple) else (grad,), tuple(wanted)
+
+
+def values_of_steps(body: Body, kept: Sequence[Box], h: Value, again: Callable[[Body], Any]) -> list[Value]:
+    """Values of each step, the carries before it among them: stacked by the loop, else by one that runs anew."""
+    stacked = set(body.results[body.carries :])
+    missing = [box for box in kept if box not in stacked]
+    if missing:
+        body = with_outputs(body, missing)
+        h = again(body)
+    places = {slot: body.carries + i for i, slot in enumerate(body.results[body.carries :])}
+    return [h[places[box]] for box in kept]
 
 
 def by_child(body: Body, reverse: Reverse, found: Value, wanted: tuple[bool, ...]) -> tuple[Value, ...]:

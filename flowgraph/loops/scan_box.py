@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
-from flowgraph.loops.body import Body, fits, fitted, with_outputs
-from flowgraph.loops.reverse import by_child, reverse_of
+from flowgraph.loops.body import Body, fits, fitted
+from flowgraph.loops.reverse import asked, by_child, reverse_of, values_of_steps
 from flowgraph.loops.running import run
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
@@ -47,18 +48,20 @@ class Scan(Box):
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the same steps in the other order, of the vector-Jacobian product of one."""
         body = fitted(self.body, self.of_step([Spec(value.shape, value.dtype) for value in values]))
-        arrived = grad if isinstance(grad, tuple) else (grad,)
-        free = self._differentiable(body)
-        wanted = free if needs is None else tuple([a and b for a, b in zip(free, needs, strict=True)])
+        arrived, wanted = asked(body, grad, needs)
         stacked = arrived[body.carries :]
         reverse = reverse_of(body, tuple([part is not None for part in stacked]), wanted)
         elements = values[body.carries : body.carries + body.elements]
         outers = values[body.carries + body.elements :]
+
+        def again(body: Body) -> Any:
+            return Scan.apply(*values, body=body, length=self.length, reverse=self.reverse)
+
         first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in reverse.flowing]
         found = Scan.apply(
             *first,
             *[np.zeros_like(outers[i]) for i in reverse.summed],
-            *self._kept(body, reverse.kept, h, values),
+            *values_of_steps(body, reverse.kept, h, again),
             *[elements[i] for i in reverse.read],
             *[part for part in stacked if part is not None],
             *[outers[i] for i in reverse.outers],
@@ -113,16 +116,3 @@ class Scan(Box):
         """The number of steps as a setting; None where only a run knows it."""
         steps = elements[0].shape[0] if elements else self.length
         return steps if isinstance(steps, int) and not isinstance(steps, Size) else None
-
-    def _differentiable(self, body: Body) -> tuple[bool, ...]:
-        return tuple([slot.dtype.kind in "fc" for slot in body.leaves])
-
-    def _kept(self, body: Body, kept: Sequence[Box], h: Value, values: Sequence[Value]) -> list[Value]:
-        """Values of each step, the carries before it among them: stacked by the loop, else by one that runs anew."""
-        places = {slot: body.carries + i for i, slot in enumerate(body.results[body.carries :])}
-        missing = [box for box in kept if box not in places]
-        if missing:
-            again = with_outputs(body, missing)
-            places = {slot: body.carries + i for i, slot in enumerate(again.results[body.carries :])}
-            h = Scan.apply(*values, body=again, length=self.length, reverse=self.reverse)
-        return [h[places[box]] for box in kept]

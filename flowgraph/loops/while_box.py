@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import StepLimitError, UsageError
-from flowgraph.loops.body import Body, fits, fitted, known_of, with_outputs
-from flowgraph.loops.reverse import by_child, reverse_of
+from flowgraph.loops.body import Body, fits, fitted, known_of
+from flowgraph.loops.reverse import asked, by_child, reverse_of, values_of_steps
 from flowgraph.loops.scan_box import Scan
 from flowgraph.loops.while_running import WhileRunner
 from flowgraph.shapes.size import unknown
@@ -56,17 +57,19 @@ class While(Box):
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the steps that were taken, in the other order, of the vector-Jacobian product of one."""
         body = fitted(self.body, [Spec(value.shape, value.dtype) for value in values])
-        arrived = grad if isinstance(grad, tuple) else (grad,)
-        free = [slot.dtype.kind in "fc" for slot in body.leaves]
-        wanted = tuple(free if needs is None else [a and b for a, b in zip(free, needs, strict=True)])
+        arrived, wanted = asked(body, grad, needs)
         stacked = arrived[body.carries :]
         reverse = reverse_of(body, tuple([part is not None for part in stacked]), wanted, counted=True)
         outers = values[body.carries :]
+
+        def again(body: Body) -> Any:
+            return While.apply(*values, body=body, condition=self.condition, max_steps=self.max_steps)
+
         first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in reverse.flowing]
         found = Scan.apply(
             *first,
             *[np.zeros_like(outers[i]) for i in reverse.summed],
-            *self._kept(body, reverse.kept, h, values),
+            *values_of_steps(body, reverse.kept, h, again),
             *[part for part in stacked if part is not None],
             *[outers[i] for i in reverse.outers],
             body=reverse.body,
@@ -93,13 +96,3 @@ class While(Box):
         steps = unknown()
         found = [*new, *[Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]]
         return found if len(found) > 1 else found[0]
-
-    def _kept(self, body: Body, kept: Sequence[Box], h: Value, values: Sequence[Value]) -> list[Value]:
-        """Values of each step, the carries before it among them: stacked by the loop, else by one that runs anew."""
-        places = {slot: body.carries + i for i, slot in enumerate(body.results[body.carries :])}
-        missing = [box for box in kept if box not in places]
-        if missing:
-            again = with_outputs(body, missing)
-            places = {slot: body.carries + i for i, slot in enumerate(again.results[body.carries :])}
-            h = While.apply(*values, body=again, condition=self.condition, max_steps=self.max_steps)
-        return [h[places[box]] for box in kept]
