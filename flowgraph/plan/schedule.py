@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -232,16 +232,14 @@ def _aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequ
     """
     buffer = plan.buffers[child]
     read_on = [one for place, one in enumerate(children) if one is not child or place not in in_place]
-    others = [plan.buffers.get(plan.bases[other]) for other in read_on]
-    return any(other is not None and _is_part(other, buffer) for other in others)
+    return _lies_in(plan, [plan.bases[other] for other in read_on], buffer)
 
 
 def _viewed_in_chain(plan: Schedule, box: Box, buffer: Buffer) -> bool:
     """Whether a line of the box's chain reads a view of the buffer, of which a tile may read what another overwrote."""
     chain = plan.chains.get(box)
     read = [one for each in chain.boxes for one in each.children] if chain else []
-    others = [plan.buffers.get(owner) for one in read if plan.kinds[one] != "fill" for owner in _owners(plan, one)]
-    return any(other is not None and _is_part(other, buffer) for other in others)
+    return _lies_in(plan, [owner for one in read if plan.kinds[one] != "fill" for owner in _owners(plan, one)], buffer)
 
 
 def _owners(plan: Schedule, box: Box) -> list[Box]:
@@ -256,6 +254,11 @@ def _owners(plan: Schedule, box: Box) -> list[Box]:
         if plan.kinds[one] in ("view", "call"):
             stack += one.children
     return list(found)
+
+
+def _lies_in(plan: Schedule, boxes: Iterable[Box], buffer: Buffer) -> bool:
+    """Whether a box has its value in the buffer, or in a section of it."""
+    return any(box in plan.buffers and _is_part(plan.buffers[box], buffer) for box in boxes)
 
 
 def _is_part(one: Buffer, of: Buffer) -> bool:
