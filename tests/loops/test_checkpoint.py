@@ -11,6 +11,7 @@ import flowgraph as fg
 from flowgraph.graph.flops import total_flops
 from flowgraph.loops.checkpoint_box import Recomputed
 from flowgraph.plan.javascript.node import node_program
+from tests.loops.agreement import assert_close, dear
 from tests.loops.bodies import leaves, random_body
 
 SHAPES = [(), (2,), (3, 3)]
@@ -38,14 +39,6 @@ def chained(seed, shape, wrap, dtype=float):
 def all_derivatives(loss, wrt):
     along = [np.random.default_rng(len(wrt)).normal(size=box.shape).astype(box.dtype) for box in wrt]
     return [loss, *fg.gradient(loss, wrt), *fg.hvp(loss, wrt, along), fg.jvp(loss, wrt, along)]
-
-
-def assert_close(found, needed, dtype=float):
-    tolerance = 2e-4 if dtype == np.float32 else 1e-9
-    assert len(found) == len(needed)
-    for one, other in zip(found, needed, strict=True):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
 def same_leaves(seed, shape, wrap, dtype=float):
@@ -140,20 +133,6 @@ def test_a_plan_has_fewer_bytes_of_buffers(updating, backend):
     assert again[0] < 8 + 5 < 8 * 3 < plain[0]  # arrays: one behind each of 8 layers, and one layer at work
     for one, other in zip(*(v if isinstance(v, list | tuple) else [v] for v in (again[1], plain[1])), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10)
-
-
-def dear(calls):
-    class Dear(fg.Elementwise):
-        """h = a"""
-
-        def fprop(self, a):
-            calls.append(a.shape)
-            return np.reshape([float(one) for one in np.ravel(a)], a.shape)  # arrays alone: a plan cannot open it
-
-        def bprop(self, grad, h, a):
-            return (grad * h / a,)
-
-    return Dear
 
 
 @pytest.mark.parametrize("run", ["sweep", "graph", "plan"])

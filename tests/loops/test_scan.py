@@ -1,6 +1,7 @@
 """fg.scan: the values and derivatives of the loop written out, of any order, in graphs and plans."""
 
 import copy
+import functools
 import pickle
 import tracemalloc
 
@@ -9,9 +10,13 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.loops.scan_box import Scan
+from tests.loops.agreement import assert_close as agree
+from tests.loops.agreement import dear
 from tests.loops.bodies import leaves, random_body, unrolled
 
 SHAPES = [(), (2,), (3, 3)]
+
+assert_close = functools.partial(agree, single=1e-4)
 
 
 def objective(carry, stacks):
@@ -32,14 +37,6 @@ def both(seed, shape, dtype=float, length=5, **how):
 
 def reached(loss, wrt):
     return [box for box in wrt if box in fg.Graph(loss)]
-
-
-def assert_close(found, needed, dtype=float):
-    tolerance = 1e-4 if dtype == np.float32 else 1e-9
-    assert len(found) == len(needed)
-    for one, other in zip(found, needed, strict=True):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("how", [{}, {"reverse": True}, {"checkpoint": 2}, {"checkpoint": 2, "reverse": True}], ids=str)
@@ -115,19 +112,9 @@ def test_checkpoints_keep_fewer_carries():
 
 def test_a_step_computes_nothing_dear_again():
     calls = []
-
-    class Dear(fg.Elementwise):
-        """h = a"""
-
-        def fprop(self, a):
-            calls.append(a.shape)
-            return np.reshape([float(one) for one in np.ravel(a)], a.shape)  # arrays alone: a plan cannot open it
-
-        def bprop(self, grad, h, a):
-            return (grad * h / a,)
-
+    box = dear(calls)
     first = fg.Parameter(np.ones((9, 9)), name="first")
-    last, _ = fg.scan(lambda c, _: (Dear(c) * 0.5, None), first, length=7)
+    last, _ = fg.scan(lambda c, _: (box(c) * 0.5, None), first, length=7)
     plan = fg.compile(fg.gradient(fg.sum(last), [first]))
     plan()
     calls.clear()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from tests.loops.agreement import assert_same
 
 STEPS = 40
 
@@ -33,20 +34,6 @@ def solved(p, z):
 def recurrent(w, u):
     h, states = fg.scan(lambda h, x: (np.tanh(h @ w + x @ u), h), np.zeros((5, 4)), X)
     return fg.sum(h * h) + fg.sum(states**3)
-
-
-def assert_same(found, needed):
-    for one, other in zip(found, needed, strict=True):
-        np.testing.assert_allclose(one, np.asarray(other), rtol=1e-9, atol=1e-10)
-
-
-@pytest.fixture
-def jax():
-    found = pytest.importorskip("jax", reason="jax is not installed")
-    before = found.config.jax_enable_x64
-    found.config.update("jax_enable_x64", True)
-    yield found
-    found.config.update("jax_enable_x64", before)
 
 
 def theirs(jax, loss, values):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from tests.loops.agreement import assert_same
 
 A = np.array([[3.0, 0.5, 0.2], [0.5, 2.0, 0.3], [0.2, 0.3, 1.0]])
 V = np.array([1.0, -0.5, 0.25])
@@ -33,21 +34,6 @@ def ours(loss, values):
     made = loss(*leaves)
     slope = fg.jvp(made, leaves, [np.ones_like(value) for value in values])
     return fg.compile([made, *fg.gradient(made, leaves), slope])()
-
-
-def assert_same(found, needed):
-    assert len(found) == len(needed)
-    for one, other in zip(found, needed, strict=True):
-        np.testing.assert_allclose(one, np.asarray(other), rtol=1e-9, atol=1e-10)
-
-
-@pytest.fixture
-def jax():
-    found = pytest.importorskip("jax", reason="jax is not installed")
-    before = found.config.jax_enable_x64
-    found.config.update("jax_enable_x64", True)
-    yield found
-    found.config.update("jax_enable_x64", before)
 
 
 def test_value_and_slope_of_a_while_loop_are_those_of_jax(jax):

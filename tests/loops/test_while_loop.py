@@ -9,6 +9,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import StepLimitError
 from flowgraph.loops.while_box import While
+from tests.loops.agreement import assert_close
 from tests.loops.bodies import leaves, random_body
 
 SHAPES = [(), (2,), (3, 3)]
@@ -36,14 +37,6 @@ def random_loop(seed, shape, dtype=float):
 
     wrt = [*first, x, *outer]
     return condition, body, (*first, 0), wrt, {"x": np.random.default_rng(seed).normal(size=x.shape).astype(dtype)}
-
-
-def assert_close(found, needed, dtype=float):
-    tolerance = 2e-4 if dtype == np.float32 else 1e-9
-    assert len(found) == len(needed)
-    for one, other in zip(found, needed, strict=True):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
 def derivatives(loss, wrt):
