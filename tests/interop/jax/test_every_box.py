@@ -11,7 +11,6 @@ import flowgraph as fg
 from flowgraph.errors import UnsupportedError
 from flowgraph.interop.jax import function
 from tests.cases import cases
-from tests.commit import share_of_commit
 from tests.derivatives.test_other_shapes import namings
 from tests.test_contract import BOXES
 
@@ -93,11 +92,7 @@ def test_what_has_no_twin_is_refused_by_name(name):
             function(graph)({}, feeds)
 
 
-ONE_IN = 6
-"""Boxes that a commit tries: XLA takes a second for each, and all of them would take four minutes."""
-
-
-@pytest.mark.parametrize("name", share_of_commit([name for name in BOXES if name not in OF_NUMBERS], ONE_IN))
+@pytest.mark.parametrize("name", [name for name in BOXES if name not in OF_NUMBERS])
 def test_value_and_gradient_are_those_of_the_graph(name):
     with jax.enable_x64(True), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of the graph, at the ends of a domain

@@ -13,12 +13,13 @@ from flowgraph.box.value import Value
 from flowgraph.boxes.fourier.transforms import BothHalves
 from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
 from flowgraph.boxes.indexing.interpolation import Interp
-from flowgraph.boxes.indexing.scatter import SetAt
+from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.boxes.indexing.select import Choose
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, check_labels
 from flowgraph.plan.jax.array import Traced
 from flowgraph.plan.jax.twins import rule_for
+from flowgraph.shapes.indexing import ARRAY
 
 
 @rule_for(Index)
@@ -31,6 +32,13 @@ def _index(box: Index, a: Value, *indices: Value) -> Any:
 def _index_add(box: IndexAdd, a: Value, like: Value, *indices: Value) -> Any:
     _note_outside(box.index, like.shape, indices)
     return jnp.zeros(like.shape, a.dtype).at[filled(box.index, indices)].add(a)
+
+
+@rule_for(AddAtRows)
+def _add_at_rows(box: AddAtRows, a: Value, change: Value, rows: Value) -> Any:
+    _note_outside((ARRAY,), a.shape, (rows,))
+    dtype = np.result_type(a.dtype, change.dtype)
+    return jnp.asarray(a, dtype).at[rows].add(jnp.asarray(change, dtype))
 
 
 @rule_for(SetAt)
