@@ -9,7 +9,7 @@ from typing import Any
 VALUES: dict[str, Callable[..., Any]] = {}
 
 SPECIAL = all(importlib.util.find_spec(package) for package in ("scipy", "mpmath"))
-"""Whether boxes of scipy.special can be tested: they need SciPy, their formulas mpmath, and `make .venv/dev` neither."""
+"""Whether boxes of scipy.special can be tested: by SciPy and mpmath, which `make .venv/dev` does not install."""
 
 for family in pkgutil.iter_modules(__path__):
     if family.name == "special" and not SPECIAL:
