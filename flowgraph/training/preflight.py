@@ -11,10 +11,11 @@ from flowgraph.errors import FlowgraphError
 from flowgraph.markup import table
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.keywords import strict_keywords
+from flowgraph.training.model_problem import problem_of
 from flowgraph.training.preflight_data import check_data
 from flowgraph.training.preflight_model import check_gradients, check_start, check_units
 from flowgraph.training.preflight_overfit import check_overfitting
-from flowgraph.training.problem import Problem, problem_of
+from flowgraph.training.problem import Problem
 from flowgraph.training.settings import read_count
 
 LOOKED_AT = 256

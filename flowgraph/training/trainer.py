@@ -26,7 +26,7 @@ from flowgraph.training.history import Epoch, History
 from flowgraph.training.interrupt import interruption
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.metrics import Metrics
-from flowgraph.training.problem import problem_of, weighted_problem
+from flowgraph.training.model_problem import problem_of, weighted_problem
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RuleName, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
