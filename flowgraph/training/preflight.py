@@ -23,7 +23,7 @@ LOOKED_AT = 256
 
 
 class PreflightError(FlowgraphError, ValueError):
-    """A check before training that leaves no sense in training.
+    """A check before training that failed so that training would be useless.
 
     Cause: NaN in the data, labels that do not fit, gradients that are not finite. Cure: the message says what to do.
     """
