@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowgraph.box import Box
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.printable import printable
+from flowgraph.rendering.operations import operation
 from flowgraph.rendering.subject import Memory
 from flowgraph.rendering.wording import amount_text
 
@@ -13,11 +14,10 @@ def memory_of(schedule: Schedule) -> Memory:
     """The words of a schedule; buffers are numbered in the order in which they are first filled."""
     number: dict[int, int] = {}
     words: dict[Box, str] = {}
-    names = schedule.graph.names
     for box in schedule.graph.boxes:
         kind = schedule.kinds[box]
         if kind == "view":
-            words[box] = f"view of {printable(names[schedule.bases[box]])}"
+            words[box] = f"view of {_called(schedule, schedule.bases[box])}"
         elif kind == "number":
             words[box] = "a number"
         elif kind == "call":
@@ -35,8 +35,13 @@ def _buffer(schedule: Schedule, box: Box, number: dict[int, int]) -> str:
     new = buffer.whole.spare_of or ()
     spare = f", new {' and '.join(printable(str(p.name)) for p in new)}" if new else ""
     child = schedule.in_place.get(box)
-    over = f", in place of {printable(schedule.graph.names[child])}" if child is not None else ""
+    over = f", in place of {_called(schedule, child)}" if child is not None else ""
     return f"buffer {place}, {amount_text(buffer.size, 'B')}{spare}{over}"
+
+
+def _called(schedule: Schedule, box: Box) -> str:
+    """What the tile of a box is called: its name, else its operation."""
+    return printable(schedule.graph.names[box]) if box.name or not box.children else operation(box).partition("  ")[0]
 
 
 def _summary(schedule: Schedule) -> str:

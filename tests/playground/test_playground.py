@@ -38,7 +38,7 @@ def test_the_page_trains_as_numpy_does(tmp_path):
         for (let i = 0; i < 10; i++) {
           const batch = learner.minibatch();
           losses.push(learner.look(batch).loss.data[0]);
-          learner.update(batch);
+          learner.descend(batch);
           batches.push({ x: Array.from(batch.x), y: Array.from(batch.y) });
         }
         return { first, batches, losses, last: learner.parameters.map(rows) };

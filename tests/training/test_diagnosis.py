@@ -36,9 +36,10 @@ NOISE = np.random.default_rng(0).normal(size=60)
     [
         (history(FALLING, FALLING * 1.1), "Not yet.", "No."),
         (history(FLAT, FLAT * 1.1), "Yes.", "No."),
+        (history(FLAT, FLAT * 1.4), "Yes.", "A little."),
         (history(FLAT, FLAT * 2), "Yes.", "Somewhat."),
         (history(FALLING, FLAT + 0.02 * np.maximum(N - 20, 0)), "Yes.", "Yes, after epoch 21."),
-        (history(FALLING, FLAT, ended="no better validation objective for 10 epochs"),
+        (history(FALLING, FLAT, ended="ended: no better validation objective for 10 epochs"),
          "Yes, early stopping ended it.", "Somewhat."),
         (history(FALLING), "Not yet.", "It cannot be said."),
         (history(FLAT - 5, FLAT - 4.9), "Yes.", "No."),
