@@ -36,7 +36,8 @@ _FRAMES = """async ([view, seconds]) => {
   }
   play(false);
   frame = own;
-  const at = (all, share) => all.sort((one, other) => one - other)[Math.min(all.length - 1, Math.floor(share * all.length))];
+  for (const all of [times, scripts]) all.sort((one, other) => one - other);
+  const at = (all, share) => all[Math.min(all.length - 1, Math.floor(share * all.length))];
   const each = [at(times, 0.5), at(times, 0.95), at(scripts, 0.5), at(scripts, 0.95)];
   return [times.length / seconds, ...each, (learner.updates - before) / seconds];
 }"""

@@ -64,7 +64,7 @@ def _noted(text: str, texts: list[str]) -> str:
 
 
 def _first_place(body: str) -> tuple[float, float]:
-    found = {}
+    found: dict[str, float] = {}
     for name, number, outline, points in _PLACES.findall(body):
         if outline:
             pair = _PAIR.search(points)

@@ -115,7 +115,7 @@ def _axis(box: Box, value: Value) -> str:
 def _axes(box: Box, value: Value) -> str:
     """The order of axes, those that two children share, or those along which a box works."""
     if type(box).symbol == "T":
-        return str(value)
+        return str(value).replace("-", "−")
     if any(isinstance(one, tuple) for one in value):
         return f"over axes {' and '.join(map(_numbers, value))}"
     return _axis(box, value)

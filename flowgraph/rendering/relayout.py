@@ -32,9 +32,7 @@ def relayout_data(placer: Placer) -> dict[str, Any]:
         "links": [[ids[link.tail], ids[link.head], int(link.spine)] for link in picture.links],
         "tiles": [_tile(placer, id, ids) for id in ids],
         "paths": list(paths),
-        "lids": [
-            [paths[path], lid.id, *tile_size(lid)] for path, lid in picture.lids.items() if path in result.frames
-        ],
+        "lids": [[paths[path], lid.id, *tile_size(lid)] for path, lid in picture.lids.items() if path in result.frames],
         "closed": [paths[path] for path in picture.closed if path in result.frames],
         "inside": [paths[inside[id]] if inside.get(id) else -1 for id in ids],
         "frames": [
