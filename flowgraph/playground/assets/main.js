@@ -158,6 +158,7 @@ function setView(view) {
   state.view = view;
   for (const [id, own] of [["viewValues", "values"], ["viewGradients", "gradients"]]) $(id).setAttribute("aria-checked", String(own === view));
   $("netTitle").textContent = view === "values" ? "Values" : "Gradients";
+  $("heat").hidden = view === "values";
   draw();
 }
 
