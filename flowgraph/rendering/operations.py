@@ -116,9 +116,15 @@ def _axes(box: Box, value: Value) -> str:
     """The order of axes, those that two children share, or those along which a box works."""
     if type(box).symbol == "T":
         return str(value).replace("-", "−")
-    if any(isinstance(one, tuple) for one in value):
+    if isinstance(value, tuple) and any(isinstance(one, tuple) for one in value):
         return f"over axes {' and '.join(map(_numbers, value))}"
     return _axis(box, value)
+
+
+def _index(value: Value) -> str:
+    """Between brackets, one part or several."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return f"[{', '.join(map(index_text, parts))}]".replace("-", "−")
 
 
 def _nothing(box: Box, value: Value) -> str:
@@ -131,8 +137,8 @@ _IN_WORDS: dict[str, Callable[[Box, Value], str]] = {
     "axes": _axes,
     "keepdims": _nothing,
     "to": _nothing,
-    "index": lambda box, value: f"[{', '.join(map(index_text, value))}]".replace("-", "−"),
-    "subscripts": lambda box, value: value.replace("->", " → "),
+    "index": lambda box, value: _index(value),
+    "subscripts": lambda box, value: str(value).replace("->", " → "),
     "low": lambda box, value: f"from {setting_text(value)}",
     "high": lambda box, value: f"to {setting_text(value)}",
 }

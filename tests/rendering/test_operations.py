@@ -11,6 +11,7 @@ import flowgraph as fg
 from flowgraph.box import Box
 from flowgraph.rendering.gallery import box_graph, topics
 from flowgraph.rendering.operations import operation
+from tests.registry import unregistered
 
 a = fg.Input("a", shape=("N", 4, 5, 6))
 
@@ -73,3 +74,16 @@ def test_no_box_shows_its_settings_as_code() -> None:
     assert len(boxes) > 600
     told = {(box.title, operation(box).removeprefix(type(box).symbol)) for box in boxes}
     assert not [(title, words) for title, words in told if _CODE.search(words)]
+
+
+@pytest.mark.parametrize("value", [None, 0, -1, 2.5, True, "word", (), (1,), (0, -2), ((1,), (0,)), [3], {"a": 1}])
+@pytest.mark.parametrize("name", ["axis", "axes", "index", "subscripts", "keepdims", "to", "low", "high", "columns"])
+def test_boxes_of_users_may_call_and_fill_their_settings_as_they_like(name: str, value: object) -> None:
+    """A setting of a box elsewhere is shown or left out, whatever it holds, and its picture is drawn."""
+    with unregistered():
+        code = {"__annotations__": {name: object}, name: "other", "fprop": lambda self, a: a,
+                "bprop": lambda self, grad, h, a: (grad,), "symbol": "odd"}  # fmt: skip
+        odd = type("Odd", (fg.Elementwise,), code)
+        box = odd(fg.Input("a", shape=(2, 3)), **{name: value})
+        assert operation(box).startswith("odd")
+        assert "odd" in fg.Graph(box).to_svg()
