@@ -122,9 +122,10 @@ def _axes(box: Box, value: Value) -> str:
 
 
 def _index(value: Value) -> str:
-    """Between brackets, one part or several."""
-    parts = value if isinstance(value, tuple) else (value,)
-    return f"[{', '.join(map(index_text, parts))}]".replace("-", "−")
+    """Of an array, between brackets; a number alone counts the parts of a value."""
+    if not isinstance(value, tuple):
+        return _in_words("index", value)
+    return f"[{', '.join(map(index_text, value))}]".replace("-", "−")
 
 
 def _nothing(box: Box, value: Value) -> str:
