@@ -154,7 +154,7 @@ HINTS = (
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=str)
-@pytest.mark.parametrize("value", [3, 0.5, True, "same", None, (2, 1), [1], np.arange(3), np.array([0.5, 2.0])], ids=str)
+@pytest.mark.parametrize("value", [3, 0.5, True, "same", None, (2, 1), [1], np.arange(3)], ids=str)
 def test_every_other_setting_is_within_an_annotation_or_it_is_not(hint, value):
     """An interval speaks of numbers; whatever stands where one stood is compared with the type alone."""
     for other in alternatives(value, [9], np.random.default_rng(0)):

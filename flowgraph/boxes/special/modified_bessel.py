@@ -93,10 +93,10 @@ def _far(a: Value, n: int) -> Any:
 
 
 def _over_argument(h: Value, a: Value) -> Any:
-    """I_n(a) / a for the largest n; near 0 by the power series, whose derivatives of every order are right there too."""
+    """I_n(a) / a for the largest n; near 0 by the power series, whose derivatives are right there too."""
     small = np.abs(a) < 1
     near = np.where(small, a, 0)
-    total, quarter = 1.0, near * near / 4
+    total, quarter = np.ones_like(near), near * near / 4
     for k in range(_SMALL_TERMS, 0, -1):
         total = 1 + total * quarter / (k * (_LARGEST + k))
     power = math.prod([near / 2] * (_LARGEST - 1)) / 2
