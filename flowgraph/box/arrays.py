@@ -12,6 +12,16 @@ from flowgraph.errors import DtypeError
 Array = np.ndarray[Any, Any]
 
 
+def read_only(value: Any) -> Any:
+    """A read-only view of an array, of each part of a tuple; what is no array stays as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(read_only, value))
+    if isinstance(value, np.ndarray) and value.flags.writeable:
+        value = value.view()
+        value.setflags(write=False)
+    return value
+
+
 def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
     """A read-only copy as an array of numbers or booleans."""
     array = np.array(value, dtype=dtype)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.node import Node
-from flowgraph.errors import UsageError
+from flowgraph.errors import FlowgraphError, ReadOnlyError, UsageError
 from flowgraph.shapes.signature import Signature
 from flowgraph.shapes.size import Shape, evaluate, fit
 from flowgraph.shapes.spec import Spec, sample
@@ -135,8 +135,18 @@ def _trial(box: Node, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[A
         with np.errstate(all="ignore"):
             value = box.fprop(*arrays)
     except Exception as error:
+        refuse_writing(box, "fprop", error)
         raise box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})") from error
     return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+
+
+def refuse_writing(box: Node, method: str, error: Exception) -> None:
+    """Say which box has written to an array that it was given, if that is the error."""
+    if isinstance(error, ValueError) and "read-only" in str(error) and not isinstance(error, FlowgraphError):
+        raise ReadOnlyError(
+            f"{box.title}: its {method} wrote to an array that it was given, which other boxes read too; write to a "
+            f"copy, or make a new array (h = 2 * h in place of h *= 2)"
+        ) from error
 
 
 def _spend(box: Node, elements: int) -> None:
