@@ -6,9 +6,8 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from flowgraph.box import Array, Constant, Leaf, registry_name
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from flowgraph.training.examples import Fed
 
 KIND = "checkpoint"
+
+FINGERPRINTS = "fingerprints"
+"""Where in the record of a state that was read from a file the checksums of objective and data stand."""
 
 PART = 4096
 """As many examples are read at once for a checksum."""
@@ -157,7 +159,13 @@ def load_checkpoint(path: str | os.PathLike[str]) -> State:
     >>> load_checkpoint(path).record["epoch"]
     2
     """
-    return _read(path)[0]
+    document, arrays = read_archive(path, KIND)
+    try:
+        record, written = Reader(arrays, []).value(document["record"]), document["fingerprints"]
+        check_record(record)
+        return State(arrays, {**record, FINGERPRINTS: dict(written)})
+    except MALFORMED as error:
+        raise SavedFileError(f"{path}: no checkpoint that this flowgraph reads ({excerpt(error)})") from error
 
 
 def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:
@@ -191,25 +199,23 @@ def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:
     >>> resume(path, fg.Trainer(fg.MLP([3, 3], rng=1), data)).epoch
     2
     """
-    state, written = _read(path)
-    for what, found in _fingerprints(trainer).items():
-        if found != written.get(what):
-            raise UsageError(
-                f"resume: {path} was written in a training with another {what}; give the trainer what it had then, in "
-                f"the same order, or start anew without the checkpoint"
-            )
+    state = load_checkpoint(path)
+    refuse_another(trainer, state, path)
     trainer.restore(state)
     return trainer
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[State, Mapping[str, Any]]:
-    document, arrays = read_archive(path, KIND)
-    try:
-        record, written = Reader(arrays, []).value(document["record"]), document["fingerprints"]
-        check_record(record)
-        return State(arrays, record), dict(written)
-    except MALFORMED as error:
-        raise SavedFileError(f"{path}: no checkpoint that this flowgraph reads ({excerpt(error)})") from error
+def refuse_another(trainer: Trainer, state: State, where: object) -> None:
+    """Refuse a state from a file that was written in a training of another objective or of other data."""
+    written = state.record.get(FINGERPRINTS) if isinstance(state, State) else None
+    if written is None:
+        return
+    for what, found in _fingerprints(trainer).items():
+        if found != written.get(what):
+            raise UsageError(
+                f"resume: {where} was written in a training with another {what}; give the trainer what it had then, in "
+                f"the same order, or start anew without the checkpoint"
+            )
 
 
 def _fingerprints(trainer: Trainer) -> dict[str, str | None]:

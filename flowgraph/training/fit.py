@@ -9,6 +9,7 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
+from flowgraph.training.checkpoint import refuse_another
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
 from flowgraph.training.keywords import strict_keywords
@@ -109,7 +110,8 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     callbacks : sequence of functions or Callback, default ()
         What is called with (trainer, epoch) after each epoch.
     resume : State, optional
-        Where to go on: a `trainer.state()`, or `load_checkpoint(path)`.
+        Where to go on: a `trainer.state()`, or `load_checkpoint(path)`, which is refused where objective or data are
+        not those of the training that wrote it.
     sample_weight : array_like, optional
         A number from 0 on for each example of `data`: its loss, and its error, count so many times. The numbers are
         divided by their mean. Weights of validation examples are given with them, `valid=(X, y, sample_weight)`; held
@@ -181,6 +183,7 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
         steps_per_epoch=steps_per_epoch,
     )
     if resume is not None:
+        refuse_another(trainer, resume, "the checkpoint")
         trainer.restore(resume)
     elif checks:
         examine(trainer.problem, trainer.examples(), trainer.seed, trainer.valid).tell()

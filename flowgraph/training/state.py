@@ -26,7 +26,8 @@ class State(NamedTuple):
     arrays : dict of str to ndarray
         Parameters, and what the rule remembers, by name.
     record : dict
-        Counts, sums of the epoch, early stopping and history, as JSON holds them.
+        Counts, sums of the epoch, early stopping and history, as JSON holds them; "fingerprints" of objective and data
+        where it comes from a file.
 
     Examples
     --------

@@ -170,7 +170,36 @@ def test_the_record_comes_back(path):
     first = trainer()
     first.run(2)
     save_checkpoint(path, first)
-    assert load_checkpoint(path).record == first.state().record
+    record = dict(load_checkpoint(path).record)
+    assert set(record.pop("fingerprints")) == {
+        "objective", "evaluate=", "updates=", "training data", "validation data",
+    }  # fmt: skip
+    assert record == first.state().record
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"X": 1.0}, "training data"), ({"y": 1}, "training data"), ({"l2": 0.1}, "objective"),
+        ({"valid": True}, "validation data"), ({"dropout": 0.5}, "objective"),
+    ],
+)  # fmt: skip
+def test_fit_goes_on_with_the_same_objective_and_data_alone(path, change, what):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20)
+
+    def fit(X=0.0, y_of=0, valid=False, dropout=0.0, **settings):
+        data = X_of + X, (labels + y_of) % 2
+        mlp = fg.MLP([3, 4, 2], rng=0, dropout=dropout)
+        held_out = data if valid else (X_of[:5], labels[:5])
+        return fg.fit(mlp, data, held_out, progress=False, seed=0, **settings)
+
+    X_of, labels = X, y
+    fit(epochs=1, callbacks=[Checkpoint(path)])
+    assert len(fit(epochs=2, resume=load_checkpoint(path))) == 2
+    changed = {"y_of" if name == "y" else name: value for name, value in change.items()}
+    with pytest.raises(UsageError, match=f"the checkpoint was written in a training with another {what}"):
+        fit(epochs=2, resume=load_checkpoint(path), **changed)
 
 
 def test_at_most_every_so_many_seconds(path, monkeypatch):
