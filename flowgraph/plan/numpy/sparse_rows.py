@@ -37,37 +37,42 @@ class NewRows:
         self.parameter, self.new = parameter, new
         known = parameter in memory.new and memory.new[parameter].ctypes.data == new.ctypes.data
         self.differing = self.store.differing if known else None
+        self.out = new.reshape(len(new), -1)
+        self.rows = _elements(self.out)
 
     def add(self, table: Array, change: Array, rows: Array) -> Array:
         """Fill the buffer with the table after what is added to rows of it."""
-        old, out = self._before(table)
+        old = self._before(table)
         places, sums = sums_by_row(change.reshape(rows.size, old.shape[1]), _places(rows, len(table)))
-        out[places] = np.add(sums, old.take(places, 0), sums)
-        return self._changed(places)
+        return self._put(places, np.add(sums, old.take(places, 0), sums))
 
     def set(self, table: Array, value: Array, rows: Array) -> Array:
         """Fill the buffer with the table after rows of it have got these values; the last of several counts."""
-        _, out = self._before(table)
+        self._before(table)
         places = _places(rows, len(table)).copy()
-        out[places] = value.reshape(rows.size, out.shape[1])
-        return self._changed(places)
+        return self._put(places, np.ascontiguousarray(value.reshape(places.size, self.out.shape[1])))
 
-    def _before(self, table: Array) -> tuple[Array, Array]:
-        """Rows of the table, and of the buffer, in which the table is brought up to date."""
+    def _before(self, table: Array) -> Array:
+        """The rows of the table; the buffer is brought up to date with it."""
         began = self.store.begun
         last_began, last = (-2, None) if self.differing is None else self.differing.pop(self.parameter, (-2, None))
-        old = table.reshape(len(table), -1)
-        out = self.new.reshape(old.shape)
+        old = table.reshape(self.out.shape)
         if last is None or not began - 1 <= last_began <= began or last.size * FEWER > len(table):
             np.copyto(self.new, table)
         else:
-            out[last] = old.take(last, 0)  # which takes half the time of an index
-        return old, out
+            self.rows.put(last, _elements(old.take(last, 0)))
+        return old
 
-    def _changed(self, places: Array) -> Array:
+    def _put(self, places: Array, values: Array) -> Array:
+        self.rows.put(places, _elements(values))
         if self.differing is not None:
             self.differing[self.parameter] = self.store.begun, places
         return self.new
+
+
+def _elements(rows: Array) -> Array:
+    """A matrix that lies in rows as an array of rows, each one element: NumPy puts them 3 times faster."""
+    return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).reshape(-1)
 
 
 def _places(rows: Array, count: int) -> Array:
