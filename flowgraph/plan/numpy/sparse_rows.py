@@ -77,9 +77,7 @@ def _elements(rows: Array) -> Array:
 
 def _places(rows: Array, count: int) -> Array:
     """The numbers of the rows, counted from the front."""
-    places: Array = rows.reshape(-1)
-    if places.dtype.kind == "u":  # NumPy's take refuses those of 64 bits
-        places = places.astype(np.intp)
+    places: Array = rows.reshape(-1).astype(np.intp, copy=False)
     if places.size and places.min() < 0:
         places = np.where(places < 0, places + count, places)
         if places.min() < 0:
@@ -120,9 +118,7 @@ def finder(out: Array, count: int) -> Callable[[Array, Array], Array]:
         if at is not rows:
             place_of[at] = rows.size
         place_of[rows.reshape(-1)] = line
-        if at.dtype.kind == "u":
-            at = at.astype(np.intp)
-        return place_of.take(at, out=out, mode="wrap")
+        return place_of.take(at.astype(np.intp, copy=False), out=out, mode="wrap")
 
     return find
 

@@ -102,14 +102,13 @@ class _Keeper:
     def squared(self, box: MatMul) -> Box | None:
         """The sum of the squares of all numbers."""
         flat = box.children[0]
-        if not isinstance(flat, Reshape):
-            return None
-        one = self._as_one(flat.children[0])
+        source = flat.children[0] if isinstance(flat, Reshape) else flat
+        one = self._as_one(source)
         if one is None:
             return None
         sums = one.a
         if elements(one.rows) > 1:
-            sums = self._sums(one, self._places(one.rows, one.rows, flat.children[0]), 0)
+            sums = self._sums(one, self._places(one.rows, one.rows, source), 0)
         numbers = self._shaped(sums, (elements(sums),))
         return self.make.make(MatMul, numbers, numbers)
 
