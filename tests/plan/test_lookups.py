@@ -41,7 +41,8 @@ def test_norm_rows_and_update_are_those_of_the_graph(seed):
     table, inputs, slope = lookups(rng, width, dtype, 1 + seed % 4)
     at = fg.Input("at", shape=("K",), dtype=int)
     norm = np.sqrt(fg.sum(slope * slope))
-    read = [norm, *[(-0.5 * slope)[rows] for rows in (at, inputs[0])]]
+    difference = slope - fg.gradient(fg.sum(table[at] ** 2), [table])[0]
+    read = [norm, fg.sum(difference * difference), *[(-0.5 * slope)[rows] for rows in (at, inputs[0])]]
     graph, step = fg.Graph(*read, table - 0.25 * slope), fg.compile(read, {table: table - 0.25 * slope})
     for _ in range(6):
         fed = {**numbers(rng, inputs), "at": rng.integers(-ROWS, ROWS, 4)}
