@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence  # noqa: F401  in which inherited settings are annotated
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.box.value import Value
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
+from flowgraph.training.lazy_rule import LazyRule
 from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.weight_rule import OnWeights
 
@@ -49,31 +50,7 @@ class SGD(Rule):
 
 
 @dataclass(frozen=True, repr=False)
-class _Lazy(Rule):
-    """A rule that can leave the rows of a table as they are in a step that does not look them up."""
-
-    lazy: bool = field(default=False, kw_only=True)
-
-    @property
-    def is_lazy(self) -> bool:
-        """Whether `lazy` was asked for."""
-        return self.lazy
-
-    def read(self, setting: str, found: object) -> Any:
-        """Check one setting; `lazy` is True or False."""
-        if setting != "lazy":
-            return super().read(setting, found)
-        if not isinstance(found, bool | np.bool_):
-            raise UsageError(f"{self.name}: found lazy={found!r}, needs True or False")
-        return bool(found)
-
-    def __repr__(self) -> str:
-        shown = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.name != "lazy"]
-        return f"{self.name}({', '.join([*shown, *['lazy=True'] * self.lazy])})"
-
-
-@dataclass(frozen=True, repr=False)
-class _WithVelocity(_Lazy):
+class _WithVelocity(LazyRule):
     """A rule that remembers a running sum of gradients, in which one of t steps ago counts βᵗ."""
 
     beta: float = 0.9
@@ -146,7 +123,7 @@ class Nesterov(_WithVelocity):
 
 @strict_settings
 @dataclass(frozen=True, repr=False)
-class RMSProp(_Lazy):
+class RMSProp(LazyRule):
     """Each number has its own rate: the gradient is divided by the root of its mean square.
 
     s becomes ρ s + (1 − ρ) ∇², theta becomes theta − α ∇ / (√s + ε)
@@ -218,7 +195,7 @@ class Adagrad(Rule):
 
 @strict_settings
 @dataclass(frozen=True, repr=False)
-class Adam(_Lazy):
+class Adam(LazyRule):
     """Running means of the gradient and of its square, both corrected for their start at zero.
 
     m becomes β₁ m + (1 − β₁) ∇, s becomes β₂ s + (1 − β₂) ∇²,
