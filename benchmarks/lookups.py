@@ -10,6 +10,7 @@ lengthen. PyTorch has one thread: of two it would count the waiting too.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -123,6 +124,7 @@ def main() -> None:
     for rule, times in best.items():
         for name, micros in times.items():
             print(f"{rule:<16}{name:<20} {micros:8.1f} µs   {micros / times['plan']:5.2f} times the plan")
+    print(json.dumps(best["SGD"]))
 
 
 if __name__ == "__main__":
