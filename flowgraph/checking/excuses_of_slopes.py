@@ -7,10 +7,11 @@ import numpy as np
 from flowgraph.checking.careful import DEPTH, disagrees
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.evidence import Evidence, Excuse
-from flowgraph.checking.kinks import is_singular, still_moving
+from flowgraph.checking.kinks import is_singular, of_other_gradients, still_moving
 from flowgraph.checking.noise import ill_conditioned
 from flowgraph.checking.point import UNIT
 from flowgraph.checking.roughness import below_rounding, on_a_stair
+from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
@@ -83,13 +84,23 @@ class IllConditioned(Excuse):
 
 
 class ValueJumps(Excuse):
-    """The value changes as much under steps of 1e-10 as under 1e-3, like log |det| next to a singular matrix."""
+    """The value changes as much under steps of 1e-10 as under 1e-3, like log |det| next to a singular matrix.
+
+    A bprop that is checked is linear in the incoming gradient, and may do so for every other one: at a = 0
+    `np.where(a == 0, grad, 0)` is continuous for a gradient of 0 alone, and has no derivative there.
+    """
 
     name, cost = "jump", 6
 
     def applies(self, evidence: Evidence) -> str | None:
         """Along random directions."""
-        return "the value jumps here" if is_singular(evidence.point, evidence.rng) else None
+        point = evidence.point
+        if is_singular(point, evidence.rng):
+            return "the value jumps here"
+        generic = of_other_gradients(point, generator(0))
+        if generic is None or generic is point or not is_singular(generic, generator(0)):
+            return None
+        return "the value jumps here for other incoming gradients"
 
 
 class NoSmallStep(Excuse):
