@@ -196,6 +196,7 @@ from flowgraph.boxes.engine.output_of import Part as Part
 from flowgraph.boxes.linear_algebra.least_squares import Pinv as Pinv
 from flowgraph.boxes.neural.label import PlaceOf as PlaceOf
 from flowgraph.boxes.neural.label import PlacesOf as PlacesOf
+from flowgraph.boxes.indexing.rows import PlacesOfRows as PlacesOfRows
 from flowgraph.boxes.numpy_api.polynomial import PolyVal as PolyVal
 from flowgraph.boxes.special.gamma_function import Polygamma as Polygamma
 from flowgraph.boxes.elementwise.arithmetic import Positive as Positive

@@ -12,6 +12,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.box.locks import new_lock
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.boxes.indexing.index import IndexAdd
+from flowgraph.boxes.indexing.scatter import SetAt
 from flowgraph.errors import PlanError
 from flowgraph.graph import Graph, feeding
 from flowgraph.plan.backends import Backend
@@ -37,7 +38,7 @@ class Variants:
         updated = set(store.parameters)
         self.reads = tuple(p for p in graph.parameters if isinstance(p, Parameter) and p not in updated)
         self.takes_more = bool(graph.randoms or self.reads)
-        self.changes_rows = any(isinstance(box, IndexAdd) for box in graph.boxes)
+        self.changes_rows = any(isinstance(box, IndexAdd | SetAt) for box in graph.boxes)
         self.known: dict[Any, Specialised] = {}
         self.last: Specialised | None = None
         self._compiling = new_lock()

@@ -22,7 +22,7 @@ from flowgraph.training.preflight import Preflight, PreflightError, PreflightWar
 from flowgraph.training.problem import Problem
 from flowgraph.training.proximal import Proximal
 from flowgraph.training.rule import Rule
-from flowgraph.training.rules import SGD, Adam, AdamW, Momentum, Nesterov, RMSProp
+from flowgraph.training.rules import SGD, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSProp
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 
@@ -32,6 +32,7 @@ __all__ = [
     "MLP",
     "RNN",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "BatchNorm",

@@ -65,6 +65,11 @@ class Clipped(Rule):
         return self.rule.default_rate
 
     @property
+    def is_lazy(self) -> bool:
+        """Whether the inner rule is."""
+        return self.rule.is_lazy
+
+    @property
     def needs_weights(self) -> bool:
         """Whether the inner rule needs to know the weights."""
         return self.rule.needs_weights

@@ -81,7 +81,8 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     epochs : int, default 100
         Largest number of epochs.
     rule : str or Rule, default 'adam'
-        The update rule: 'sgd', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw', or one that was made.
+        The update rule: 'sgd', 'momentum', 'nesterov', 'rmsprop', 'adagrad', 'adam', 'adamw', or one that
+        was made.
     learning_rate : float or Schedule, optional
         The rate per step; by default one that suits the rule.
     batch_size : int or None, default 32

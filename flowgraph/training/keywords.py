@@ -24,8 +24,8 @@ ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "activation": ("hidden",), "betas": ("beta1", "beta2"), "eta_min": ("lowest",), "gamma": ("factor",),
     "lr": ("learning_rate", "alpha"), "max_iter": ("epochs", "steps"), "min_delta": ("minimum_improvement",),
     "momentum": ("beta",), "monitor": ("watch",), "n_trials": ("trials",), "optimizer": ("rule",),
-    "random_state": ("seed", "rng"), "step_size": ("every",), "t_max": ("updates",), "tol": ("tolerance",),
-    "validation_data": ("valid",), "validation_split": ("valid",), "verbose": ("progress",),
+    "random_state": ("seed", "rng"), "sparse": ("lazy",), "step_size": ("every",), "t_max": ("updates",),
+    "tol": ("tolerance",), "validation_data": ("valid",), "validation_split": ("valid",), "verbose": ("progress",),
     "weight_decay": ("decay", "l2"),
 }  # fmt: skip
 """What PyTorch, Keras and scikit-learn call a setting, and what it is called here, where the spelling does not tell."""

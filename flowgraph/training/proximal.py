@@ -62,6 +62,11 @@ class Proximal(OnWeights):
         return self.l1
 
     @property
+    def is_lazy(self) -> bool:
+        """Whether the inner rule is; then weights that are not looked up are not set to 0 either."""
+        return self.rule.is_lazy
+
+    @property
     def penalty(self) -> Any:
         """l1 · Σ |W|, None while it acts on nothing."""
         return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None

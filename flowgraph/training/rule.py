@@ -11,8 +11,11 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.naming import reopened
+from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.training.lookups import Lookups, at_rows, lookups_in, no_table, other_use
 from flowgraph.training.settings import read_number, set_frozen
 
 Updates = dict[Parameter, Box]
@@ -38,11 +41,17 @@ class Rule:
 
     default_rate: ClassVar[float] = 0.01
     counts_steps: ClassVar[bool] = False
+    rests_without_gradient: ClassVar[bool] = False
 
     @property
     def gain(self) -> float | None:
         """By how many rates a steady gradient moves a parameter, None where that depends on the gradient."""
         return None
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the user asked for updates of the rows of tables that are looked up, and of no other."""
+        return False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -118,9 +127,11 @@ class Rule:
         Raises
         ------
         UsageError
-            If a parameter is complex and the rule squares gradients.
+            If a parameter is complex and the rule squares gradients, or if the rule is lazy and there is no table of
+            which rows are looked up, or one that is read in another way too.
         """
         found: Updates = {}
+        tables = self._looked_up(grads)
         counts: dict[Any, Any] = {}
         for parameter, grad in grads.items():
             if parameter.dtype.kind == "c" and self.gain is None:
@@ -132,8 +143,23 @@ class Rule:
             if self.counts_steps and parameter.dtype not in counts:
                 counter = Parameter(np.zeros((), parameter.dtype), name=f"steps_{parameter.dtype}")
                 counts[parameter.dtype] = found[counter] = counter + 1
-            found.update(self.change(parameter, grad, own, counts.get(parameter.dtype)))
+            changed = self.change(parameter, grad, own, counts.get(parameter.dtype))
+            found.update(at_rows(changed, tables[parameter]) if parameter in tables else changed)
         return found
+
+    def _looked_up(self, grads: Mapping[Parameter, Box]) -> dict[Parameter, Lookups]:
+        """The lookups of each table of which no row but theirs is to move."""
+        if not self.is_lazy and not self.rests_without_gradient:
+            return {}
+        found = {parameter: lookups_in(grad) for parameter, grad in grads.items()}
+        tables = {parameter: one for parameter, one in found.items() if one.of_rows}
+        if self.is_lazy:
+            for parameter, lookups in tables.items():
+                if lookups.others:
+                    raise other_use(self.name, parameter, lookups, grads)
+            if not tables:
+                raise no_table(self.name, grads)
+        return {parameter: one for parameter, one in tables.items() if not one.others}
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """The new values of one parameter and of its state; every rule overrides it.
@@ -167,9 +193,14 @@ class Rule:
         Returns
         -------
         Graph
-            Its inputs are "grad" and "rate"; its outputs are the new values.
+            Its inputs are "grad" and "rate", of a lazy rule also "rows", of which "grad" are the gradients; its outputs
+            are the new values.
         """
+        grad: Box
         theta, grad = Parameter(np.zeros(shape), name="theta"), Input("grad", shape=shape)
+        if self.is_lazy:
+            rows = Input("rows", shape=("N",), dtype=int)
+            grad = IndexAdd(Input("grad", shape=("N", *shape[1:])), theta, rows, index=(ARRAY,))
         return Graph(*self.of_weights([theta]).updates({theta: grad}, Input("rate")).values())
 
     def state(self, parameter: Parameter, name: str) -> Any:

@@ -12,6 +12,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.box.value import Value
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
+from flowgraph.training.lazy_rule import LazyRule
 from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.weight_rule import OnWeights
 
@@ -48,8 +49,8 @@ class SGD(Rule):
         return {parameter: parameter - rate * grad}
 
 
-@dataclass(frozen=True)
-class _WithVelocity(Rule):
+@dataclass(frozen=True, repr=False)
+class _WithVelocity(LazyRule):
     """A rule that remembers a running sum of gradients, in which one of t steps ago counts βᵗ."""
 
     beta: float = 0.9
@@ -61,7 +62,7 @@ class _WithVelocity(Rule):
 
 
 @strict_settings
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Momentum(_WithVelocity):
     """A running sum of gradients, which carries the parameters over plateaus.
 
@@ -73,6 +74,8 @@ class Momentum(_WithVelocity):
     ----------
     beta : float, default 0.9
         The part of the velocity that a step keeps, from 0 up to 1.
+    lazy : bool, default False
+        Whether a table of which rows are looked up changes only at the rows of the step, its velocity too.
 
     Examples
     --------
@@ -89,7 +92,7 @@ class Momentum(_WithVelocity):
 
 
 @strict_settings
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Nesterov(_WithVelocity):
     """Nesterov's momentum: the step contains the gradient once more, as if it had been computed after the move.
 
@@ -101,6 +104,8 @@ class Nesterov(_WithVelocity):
     ----------
     beta : float, default 0.9
         The part of the velocity that a step keeps, from 0 up to 1.
+    lazy : bool, default False
+        Whether a table of which rows are looked up changes only at the rows of the step, its velocity too.
 
     Examples
     --------
@@ -117,8 +122,8 @@ class Nesterov(_WithVelocity):
 
 
 @strict_settings
-@dataclass(frozen=True)
-class RMSProp(Rule):
+@dataclass(frozen=True, repr=False)
+class RMSProp(LazyRule):
     """Each number has its own rate: the gradient is divided by the root of its mean square.
 
     s becomes ρ s + (1 − ρ) ∇², theta becomes theta − α ∇ / (√s + ε)
@@ -131,6 +136,8 @@ class RMSProp(Rule):
         Decay per step of the mean square of the gradient, from 0 up to 1.
     epsilon : float, default 1e-8
         What keeps the quotient finite, in the unit of the gradient.
+    lazy : bool, default False
+        Whether a table of which rows are looked up changes only at the rows of the step, its mean square too.
 
     Examples
     --------
@@ -153,7 +160,42 @@ class RMSProp(Rule):
 
 @strict_settings
 @dataclass(frozen=True)
-class Adam(Rule):
+class Adagrad(Rule):
+    """Each number has its own rate: the gradient is divided by the root of the sum of all its squares so far.
+
+    s becomes s + ∇², theta becomes theta − α ∇ / (√s + ε)
+
+    A number without gradient stays as it is, and so does its s: of a table of which rows are looked up, other rows are
+    not gone over.
+
+    Source: Duchi, Hazan and Singer 2011, Adaptive subgradient methods for online learning and stochastic optimization.
+
+    Parameters
+    ----------
+    epsilon : float, default 1e-10
+        What keeps the quotient finite, in the unit of the gradient.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.Adagrad()
+    Adagrad(epsilon=1e-10)
+    """
+
+    epsilon: float = 1e-10
+
+    rests_without_gradient = True
+
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
+        """The new sum of squares s + ∇², and theta − α ∇ / (√s + ε)."""
+        s = self.state(parameter, "squares")
+        squares = s + grad * grad
+        return {parameter: parameter - rate * (grad / (np.sqrt(squares) + self.epsilon)), s: squares}
+
+
+@strict_settings
+@dataclass(frozen=True, repr=False)
+class Adam(LazyRule):
     """Running means of the gradient and of its square, both corrected for their start at zero.
 
     m becomes β₁ m + (1 − β₁) ∇, s becomes β₂ s + (1 − β₂) ∇²,
@@ -169,6 +211,8 @@ class Adam(Rule):
         Decay per step of the mean of its square, from 0 up to 1.
     epsilon : float, default 1e-8
         What keeps the quotient finite, in the unit of the gradient.
+    lazy : bool, default False
+        Whether a table of which rows are looked up changes only at the rows of the step, its means too.
 
     Examples
     --------
@@ -196,7 +240,7 @@ class Adam(Rule):
 
 
 @strict_settings
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdamW(Adam, OnWeights):
     """Adam with a decay of the weights that the gradient's size does not scale; biases do not decay.
 
@@ -219,6 +263,9 @@ class AdamW(Adam, OnWeights):
         Weight decay, multiplied by the learning rate in each step.
     parameters : sequence of Parameter, optional
         The weights that decay; by default those that `fg.fit` finds.
+    lazy : bool, default False
+        Whether a table of which rows are looked up changes only at the rows of the step, its means too;
+        then these rows alone decay.
 
     Examples
     --------
@@ -243,10 +290,10 @@ class AdamW(Adam, OnWeights):
         return found
 
 
-RuleName: TypeAlias = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+RuleName: TypeAlias = Literal["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"]
 
 RULES: Mapping[str, type[Rule]] = {
-    rule.__name__.lower(): rule for rule in (SGD, Momentum, Nesterov, RMSProp, Adam, AdamW)
+    rule.__name__.lower(): rule for rule in (SGD, Momentum, Nesterov, RMSProp, Adagrad, Adam, AdamW)
 }
 
 

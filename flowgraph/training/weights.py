@@ -71,7 +71,7 @@ def uses(graph: Graph, parameters: Iterable[Parameter]) -> dict[Parameter, Found
     carried: dict[Box, dict[Parameter, bool]] = {parameter: {parameter: True} for parameter in found}
     varying: set[Box] = set(graph.inputs)
     for box in graph.boxes:
-        read = [child for place, child in enumerate(box.children) if not _shape_only(box, place)]
+        read = [child for place, child in enumerate(box.children) if not reads_shape_only(box, place)]
         inside = {child: carried[child] for child in read if carried.get(child)}
         varies = any(child in varying for child in read)
         if varies:
@@ -129,11 +129,11 @@ def _reached(parts: Iterable[Any], ends: Collection[Box]) -> set[Box]:
             if one in ends:
                 found.add(one)
             else:
-                stack += [child for place, child in enumerate(one.children) if not _shape_only(one, place)]
+                stack += [child for place, child in enumerate(one.children) if not reads_shape_only(one, place)]
     return found
 
 
-def _shape_only(box: Box, place: int) -> bool:
+def reads_shape_only(box: Box, place: int) -> bool:
     """Whether a box reads a child for its shape and dtype only."""
     if not box.constant_children:
         return False

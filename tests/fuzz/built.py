@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import flowgraph as fg
+from flowgraph.training.lookups import at_rows, lookups_in
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.case import Case
 
@@ -159,10 +160,17 @@ def adam(state: dict[Any, Any], box: Any, step: Any, grad: Any) -> dict[Any, Any
     return {first: mean, second: square, box: box - RATE * mean / (np.sqrt(np.abs(square)) + 1e-3)}
 
 
+def lazy(state: dict[Any, Any], box: Any, step: Any, grad: Any) -> dict[Any, Any]:
+    """The same at the rows that are looked up alone, where nothing but rows is."""
+    found = adam(state, box, step, grad)
+    lookups = lookups_in(grad)
+    return at_rows(found, lookups) if lookups.of_rows and not lookups.others else found
+
+
 def _remembered(state: dict[Any, Any], box: Any, what: str) -> Any:
     if (box, what) not in state:
         state[box, what] = fg.Parameter(np.full(box.shape, 0.25, box.dtype), name=f"{box.name}/{what}")
     return state[box, what]
 
 
-RULES: tuple[Callable[..., dict[Any, Any]], ...] = (descent, descent, decayed, momentum, adam)
+RULES: tuple[Callable[..., dict[Any, Any]], ...] = (descent, descent, decayed, momentum, adam, lazy)

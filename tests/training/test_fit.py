@@ -29,11 +29,11 @@ def hidden_bits(mlp):
     return mlp.weights[0].value.T, mlp.weights[1].value
 
 
-@pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"])
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_rule_learns(rule, dtype):
     mlp = fg.MLP([4, 16, 2], rng=0, dtype=dtype)
-    rate = {"sgd": 0.5, "momentum": 0.1, "nesterov": 0.1}.get(rule, 0.02)
+    rate = {"sgd": 0.5, "momentum": 0.1, "nesterov": 0.1, "adagrad": 0.1}.get(rule, 0.02)
     history = fg.fit(mlp, (X, Y), rule=rule, learning_rate=rate, epochs=60, progress=False)
     assert history.best.train_error < 0.1
     assert all(parameter.dtype == dtype for parameter in mlp.parameters)

@@ -46,6 +46,11 @@ def rmsprop(theta, grad, memory, t):
     return theta - RATE * grad / (memory["s"] ** 0.5 + 1e-3)
 
 
+def adagrad(theta, grad, memory, t):
+    memory["s"] = memory.get("s", 0) + grad**2
+    return theta - RATE * grad / (memory["s"] ** 0.5 + 1e-3)
+
+
 def adam(theta, grad, memory, t):
     memory["m"] = 0.6 * memory.get("m", 0) + 0.4 * grad
     memory["s"] = 0.7 * memory.get("s", 0) + 0.3 * grad**2
@@ -61,6 +66,7 @@ CASES = [
     (fg.Momentum(0.8), momentum),
     (fg.Nesterov(0.8), nesterov),
     (fg.RMSProp(0.7, 1e-3), rmsprop),
+    (fg.Adagrad(1e-3), adagrad),
     (fg.Adam(0.6, 0.7, 1e-3), adam),
     (fg.AdamW(0.6, 0.7, 1e-3, decay=0.2), adamw),
 ]

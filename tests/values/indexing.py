@@ -39,7 +39,14 @@ def add_at_rows(a, change, rows):
     return h
 
 
+def places_of_rows(rows, at, like):
+    names = [int(row) % len(like) for row in np.ravel(rows)]
+    last = {row: place for place, row in enumerate(names)}
+    return np.array([last.get(int(row) % len(like), len(names)) for row in np.ravel(at)]).reshape(np.shape(at))
+
+
 VALUES = {
+    "PlacesOfRows": places_of_rows,
     "AddAtRows": add_at_rows,
     "SetAt": set_at,
     "Index": index,

@@ -262,7 +262,8 @@ def _index_add(a: Value, shape: tuple[int, ...], index: tuple[Any, ...], indices
     elif index == (ARRAY,) and len(shape) > 1 and indices[0].ndim:
         # whole rows: np.add.at is several times faster on single elements than on rows
         width = h[0].size if shape[0] else 0
-        rows = np.where(indices[0] < 0, indices[0] + shape[0], indices[0])
+        rows = indices[0].astype(np.intp, copy=False)  # 8 bits do not hold the number of rows, 64 may have no sign
+        rows = np.where(rows < 0, rows + shape[0], rows)
         if rows.size and rows.min() < 0:
             raise IndexingError(f"IndexAdd: found the index {indices[0].min()}, needs {-shape[0]} to {shape[0] - 1}")
         places = rows.reshape(-1, 1) * width + np.arange(width)

@@ -168,6 +168,8 @@ class Writer:
             self._fill(box, name, texts)
         else:
             call = CALLS.of(box)
+            if call is not None and call.operands is not None:
+                texts = call.operands(self, box, texts, name)
             self.line(box, f"{name} = {call.expression(box, texts) if call else self._call(box, texts)}")
         return name
 

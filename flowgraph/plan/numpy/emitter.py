@@ -15,6 +15,7 @@ from flowgraph.plan.numpy import sparse_rows as sparse_rows
 from flowgraph.plan.numpy.emit import emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
+from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.passes.sparse_rows import add_at_rows
 from flowgraph.plan.schedule import FlatParameters, Schedule, schedule
@@ -37,6 +38,8 @@ class NumPyEmitter:
         """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
         without, parameters = request.without, request.store.parameters
         small = simplify(request.graph, without, len(parameters))
+        if "sparse_rows" not in without:
+            small = keep_rows(small)
         small, flat = (
             flatten_parameters(small, request.store) if "flat_parameters" not in without else (small, FlatParameters())
         )

@@ -26,6 +26,7 @@ from flowgraph.plan.numpy.operands import (
     flat_name,
     is_single_place,
     place_by_name,
+    row_access,
     texts_of_minus,
     texts_of_places,
     write_refusal,
@@ -298,6 +299,10 @@ def index_text(part: Any) -> str:
     return "..." if part is Ellipsis else "None" if part is None else str(int(part))
 
 
-@call_for(Index, when=lambda box: box.index == (ARRAY,) and box.children[1].dtype.kind in "iu" and bool(box.shape))
+@call_for(
+    Index,
+    operands=lambda writer, box, texts, out: row_access(writer, box, texts),
+    when=lambda box: box.index == (ARRAY,) and box.children[1].dtype.kind in "iu" and bool(box.shape),
+)
 def _taken(box: Index, names: Sequence[str]) -> str:
-    return f"{names[0]}[{names[1]}]"
+    return "".join(names)

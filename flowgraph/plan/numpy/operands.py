@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf, check_labels
 from flowgraph.boxes.shape.reshaping import Reshape
@@ -31,6 +32,17 @@ def write_refusal(writer: Writer, box: PlaceOf, label: str, texts: Sequence[str]
 def place_by_name(writer: Writer, box: Index, texts: Sequence[str]) -> list[str]:
     """An index that is the place of the only label is read as Python's number."""
     return [texts[0], writer.source.names[box.children[1]]] if ARRAY in box.index else list(texts)
+
+
+def row_access(writer: Writer, box: Index, texts: Sequence[str]) -> list[str]:
+    """An array and the text that takes rows of it: `take` is 3 times faster, where the array is known to lie in rows.
+
+    Of another array it would copy all rows first. It does not know 64 bits without a sign.
+    """
+    a, rows = box.children
+    in_rows = a in writer.plan.updated or isinstance(rows, PlacesOfRows)
+    signed = np.can_cast(rows.dtype, np.intp)
+    return [texts[0], f".take({texts[1]}, 0)" if in_rows and signed else f"[{texts[1]}]"]
 
 
 def is_single_place(box: Box) -> bool:

@@ -129,11 +129,13 @@ def number_for(
     return register
 
 
-def call_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyExpression], AnyExpression]:
+def call_for(
+    *classes: type[Box], operands: Operands | None = None, when: Condition = always
+) -> Callable[[AnyExpression], AnyExpression]:
     """Register a call that returns the value of boxes as a new array: a function of (box, names)."""
 
     def register(expression: AnyExpression) -> AnyExpression:
-        CALLS.add(classes, Value(expression, when=when))
+        CALLS.add(classes, Value(expression, operands, when=when))
         return expression
 
     return register

@@ -49,35 +49,40 @@ def _changed_rows(parameter: Parameter, new: Box) -> Box | None:
         left, right = right, left
     if left is not parameter or right.dtype != parameter.dtype:
         return None
-    found = _rows_of(right)
+    found = rows_of(right)
     if found is None:
         return None
     a, rows = found
-    few = FEWER * elements(a) <= elements(parameter)
-    if not few or elements(parameter) * parameter.dtype.itemsize < SMALLEST:
+    if not are_few(elements(a), parameter):
         return None
     return AddAtRows(parameter, Negative(a) if isinstance(new, Subtract) else a, rows)
 
 
-def _rows_of(box: Box) -> tuple[Box, Box] | None:
+def are_few(count: int, table: Box) -> bool:
+    """Whether so many numbers are few beside those of a table."""
+    size = elements(table)
+    return FEWER * count <= size and size * table.dtype.itemsize >= SMALLEST
+
+
+def rows_of(box: Box) -> tuple[Box, Box] | None:
     """What is added at which rows of zeros, if a box is that or a multiple of it."""
     if isinstance(box, IndexAdd):
         whole_rows = box.index == (ARRAY,) and box.children[2].dtype.kind in "iu" and sizes_known(box.children[2])
         return (box.children[0], box.children[2]) if whole_rows else None
     if isinstance(box, Negative):
-        found = _rows_of(box.children[0])
-        return None if found is None else (_scaled(None, found[0]), found[1])
+        found = rows_of(box.children[0])
+        return None if found is None else (scaled(None, found[0]), found[1])
     if isinstance(box, Multiply):
         for place, factor in enumerate(box.children):
-            found = _rows_of(box.children[1 - place]) if is_scalar(factor) else None
+            found = rows_of(box.children[1 - place]) if is_scalar(factor) else None
             if found is not None:
-                return _scaled(factor, found[0]), found[1]
+                return scaled(factor, found[0]), found[1]
     return None
 
 
-def _scaled(factor: Box | None, a: Box) -> Box:
+def scaled(factor: Box | None, a: Box) -> Box:
     """An array times a number, or its negative; what is repeated is scaled before."""
     if isinstance(a, BroadcastTo | Reshape):
         settings: Any = a.setting_values()
-        return type(a)(_scaled(factor, a.children[0]), **settings)
+        return type(a)(scaled(factor, a.children[0]), **settings)
     return Negative(a) if factor is None else Multiply(factor, a)

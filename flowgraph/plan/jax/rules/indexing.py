@@ -13,6 +13,7 @@ from flowgraph.box.value import Value
 from flowgraph.boxes.fourier.transforms import BothHalves
 from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
 from flowgraph.boxes.indexing.interpolation import Interp
+from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.boxes.indexing.select import Choose
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
@@ -39,6 +40,15 @@ def _add_at_rows(box: AddAtRows, a: Value, change: Value, rows: Value) -> Any:
     _note_outside((ARRAY,), a.shape, (rows,))
     dtype = np.result_type(a.dtype, change.dtype)
     return jnp.asarray(a, dtype).at[rows].add(jnp.asarray(change, dtype))
+
+
+@rule_for(PlacesOfRows)
+def _places_of_rows(box: PlacesOfRows, rows: Value, at: Value, like: Value) -> Any:
+    _note_outside((ARRAY,), like.shape, (rows,))
+    _note_outside((ARRAY,), like.shape, (at,))
+    last = jnp.full(like.shape[0], -1).at[jnp.reshape(rows, -1)].max(jnp.arange(rows.size))
+    places = last[at]
+    return jnp.where(places < 0, rows.size, places)
 
 
 @rule_for(SetAt)
