@@ -23,11 +23,8 @@ Of 2**17 to 2**21, within 5 % of the fastest on the convolutions of LeNet; their
 _MOST = 2**21
 """Numbers in the matrix of one row, above which the examples are gone over a few at a time."""
 
-_SMALL_PRODUCT, _FEWEST = 10**6, 16
-"""Multiplications up to which OpenBLAS has fast kernels for one product, and examples that are worth one.
-
-The second convolution of LeNet takes 0.8 of the time for 64 examples in two halves, whose products fit these kernels.
-"""
+_SMALL_PRODUCT, _NARROWEST = 10**6, 256
+"""Multiplications up to which OpenBLAS has fast kernels for one product, and columns that are worth one."""
 
 
 def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[Any]) -> Array:
@@ -35,17 +32,18 @@ def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence
 
     `count` are the places of the window along each axis.
     """
-    filters = _by_group(w, groups)
+    filters = _by_group(w.swapaxes(1, 2), groups)[:, None]
     h = np.empty((count[0], len(w), *count[1:], len(x)), np.result_type(x.dtype, w.dtype))
-    for part in _parts(x.shape, sliding, count, filters.size // groups * math.prod(count[1:])):
+    for part in _parts(x.shape, sliding, count):
         places = math.prod(count[1:]) * (part.stop - part.start)
-        shape = (count[0], *filters.shape[:2], places)
+        pieces = _pieces(places, filters.size // groups)
         whole = part.stop - part.start == len(x)
-        rows = h.reshape(shape) if whole else np.empty(shape, h.dtype)
-        for some, columns in _columns(x[part], sliding, groups, count):
+        rows = h if whole else np.empty((*h.shape[:-1], part.stop - part.start), h.dtype)
+        rows = rows.reshape(count[0], groups, -1, pieces, places // pieces).swapaxes(2, 3)
+        for some, columns in _columns(x[part], sliding, groups, count, pieces):
             np.matmul(filters, columns, out=rows[some])
         if not whole:
-            h[..., part] = rows.reshape(*h.shape[:-1], -1)
+            h[..., part] = rows.swapaxes(2, 3).reshape(*h.shape[:-1], -1)
     return examples_first(h)
 
 
@@ -57,8 +55,9 @@ def of_filters(g: Array, x: Array, w: Array, sliding: Sliding, groups: int) -> A
     for part in _parts(x.shape, sliding, count):
         sent = _rows_of(g[part], groups)
         for some, columns in _columns(x[part], sliding, groups, count):
-            h += np.add.reduce(columns @ sent[some].mT, axis=0)
-    return np.ascontiguousarray(h.mT).reshape(w.shape)
+            h += np.add.reduce(columns[:, :, 0] @ sent[some].mT, axis=0)
+    by_row = np.ascontiguousarray(h.mT).reshape(len(w), w.shape[2], w.shape[1], *w.shape[3:])
+    return np.ascontiguousarray(by_row.swapaxes(1, 2))
 
 
 def of_input(g: Array, w: Array, shape: tuple[int, ...], sliding: Sliding, groups: int) -> Array:
@@ -96,19 +95,21 @@ def _rows_of(g: Array, groups: int) -> Array:
     return last.reshape(last.shape[0], groups, last.shape[1] // groups, math.prod(last.shape[2:]))
 
 
-def _parts(shape: Sequence[int], sliding: Sliding, count: Sequence[int], each: int = 0) -> Iterator[slice]:
-    """Slices of the examples, all in one where the matrix of a row is not too large.
-
-    Where a product makes `each` multiplications for one example, they are few enough for BLAS's kernels of small
-    products, unless that left hardly any.
-    """
+def _parts(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> Iterator[slice]:
+    """Slices of the examples, all in one where the matrix of a row is not too large."""
     examples = shape[0]
     step = max(1, _MOST // max(1, _numbers(shape, sliding, count)))
-    fitting = _SMALL_PRODUCT // each if each else 0
-    if _FEWEST <= fitting < min(step, examples):
-        step = -(-examples // -(-examples // fitting))
     for start in range(0, examples, step):
         yield slice(start, min(start + step, examples))
+
+
+def _pieces(places: int, each: int) -> int:
+    """Equal pieces of the columns of a product, of `each` multiplications a column, that fit BLAS's small kernels.
+
+    1 where such pieces would be too narrow.
+    """
+    needed = max(1, -(-places * each // _SMALL_PRODUCT))
+    return next((pieces for pieces in range(needed, places // _NARROWEST + 1) if places % pieces == 0), 1)
 
 
 def _numbers(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> int:
@@ -120,21 +121,35 @@ def _rows_at_once(shape: Sequence[int], sliding: Sliding, count: Sequence[int], 
     return max(1, _CACHE // max(1, _numbers(shape, sliding, count) * examples))
 
 
-def _columns(x: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Iterator[tuple[slice, Array]]:
-    """Some rows of places at a time, and per row and group a matrix.
+def _columns(
+    x: Array, sliding: Sliding, groups: int, count: Sequence[int], pieces: int = 1
+) -> Iterator[tuple[slice, Array]]:
+    """Some rows of places at a time, and per row, group and piece of the other places a matrix.
 
-    What the filter reads stands in its rows, its other places in all examples in its columns.
+    What the filter reads stands in its rows, a row of the window after the other, in each the channels; its other
+    places in all examples stand in its columns. The matrices of two rows have the rows of the input in common.
     """
-    windows = _windows(_padded(x, sliding), sliding, count)
-    read = x.shape[1] // groups * math.prod(sliding.size)
-    places = math.prod(count[1:]) * len(x)
-    step = _rows_at_once(x.shape, sliding, count, len(x))
-    made = np.empty((min(step, count[0]), *windows.shape[1:]), x.dtype)
+    lines = _lines(_padded(x, sliding), sliding, groups, count)
+    (size, *_), (stride, *_), (gap, *_) = sliding.size, sliding.stride, sliding.dilation
+    length = math.prod(lines.shape[2:])
+    places, step = math.prod(count[1:]) * len(x), _rows_at_once(x.shape, sliding, count, len(x))
+    step *= size if gap == 1 else 1
     for start in range(0, count[0], step):
         some = slice(start, min(start + step, count[0]))
-        columns = made[: some.stop - start]
-        np.copyto(columns, windows[some])
-        yield some, columns.reshape(len(columns), groups, read, places)
+        number = some.stop - start
+        if gap == 1:
+            made = np.ascontiguousarray(lines[:, start * stride : (some.stop - 1) * stride + size])
+            steps = (stride * length, made[0].size)
+        else:
+            group, row, *inner = lines.strides
+            shape = (groups, number, size, *lines.shape[2:])
+            each = (group, stride * row, gap * row, *inner)
+            made = np.ascontiguousarray(as_strided(lines[:, start * stride :], shape, each, writeable=False))
+            steps = (size * length, made[0].size)
+        piece = places // pieces
+        shape = (number, groups, pieces, size * length // max(1, places), piece)
+        strides = [one * x.itemsize for one in (*steps, piece, places, 1)]
+        yield some, as_strided(made, shape, strides, writeable=False)
 
 
 def _zeros(shape: Sequence[int], sliding: Sliding, dtype: Any) -> Array:
@@ -159,14 +174,17 @@ def _padded(x: Array, sliding: Sliding) -> Array:
     return padded
 
 
-def _windows(a: Array, sliding: Sliding, count: Sequence[int]) -> Array:
-    """All windows as a view: a row of places, channels, the elements of the window, the other places, examples."""
+def _lines(a: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Array:
+    """What the windows read of each row, as a view.
+
+    Groups, rows, the channels of a group, the elements of the window but for its rows, its other places, examples.
+    """
     channels, examples = a.strides[1], a.strides[-1]
-    spatial = (a.strides[0], *a.strides[2:-1])
-    steps = [stride * size for stride, size in zip(sliding.stride, spatial, strict=True)]
-    gaps = [dilation * size for dilation, size in zip(sliding.dilation, spatial, strict=True)]
-    shape = (count[0], a.shape[1], *sliding.size, *count[1:], a.shape[-1])
-    return as_strided(a, shape, (steps[0], channels, *gaps, *steps[1:], examples), writeable=False)
+    spatial, each = a.strides[2:-1], a.shape[1] // groups
+    steps = [stride * size for stride, size in zip(sliding.stride[1:], spatial, strict=True)]
+    gaps = [dilation * size for dilation, size in zip(sliding.dilation[1:], spatial, strict=True)]
+    shape = (groups, a.shape[0], each, *sliding.size[1:], *count[1:], a.shape[-1])
+    return as_strided(a, shape, (each * channels, a.strides[0], channels, *gaps, *steps, examples), writeable=False)
 
 
 def _places(sliding: Sliding, offsets: tuple[int, ...], some: tuple[slice, ...]) -> list[slice]:
