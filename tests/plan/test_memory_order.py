@@ -49,7 +49,7 @@ def test_whatever_reads_a_convolution(name):
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_convolutions_and_their_gradients_are_sums_of_products(data):
     """Each element by its definition, in loops: strides, padding, gaps, groups, one example or none."""
     draw = data.draw
