@@ -164,7 +164,7 @@ STEPS: dict[str, Callable[..., Step]] = {
     **{f"MLP {name}": lambda dtype, name=name, **options: sgd(mlp(name, dtype), **options) for name in WIDTHS},
     "momentum 32: 64-64-10": lambda dtype, **options: momentum(mlp("32: 64-64-10", dtype), **options),
     "LeNet": lambda dtype, **options: sgd(lenet(dtype), **options),
-    "LeNet, ReLU": lambda dtype, **options: sgd(lenet(dtype, rectified=True), **options),
+    "LeNet ReLU": lambda dtype, **options: sgd(lenet(dtype, rectified=True), **options),
     "LSTM": lambda dtype, **options: sgd(lstm(dtype), **options),
     "attention": lambda dtype, **options: sgd(attention(dtype), **options),
     "lookups 10000x32": lambda dtype, **options: sgd(lookups(dtype), **options),

@@ -88,7 +88,9 @@ def _add_by_places(h: Array, sent: Array, w: Array, sliding: Sliding, groups: in
         columns = (filters @ sent[some]).reshape(some.stop - start, channels, *sliding.size, *count[1:], examples)
         for offsets in itertools.product(*map(range, sliding.size)):
             first, *others = _places(sliding, offsets, (some, *map(slice, count[1:])))
-            h[(first, slice(None), *others)] += columns[(slice(None), slice(None), *offsets)]
+            to: tuple[Any, ...] = (first, slice(None), *others)
+            read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
+            h[to] += columns[read]
 
 
 def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Sequence[int]) -> None:
@@ -100,7 +102,7 @@ def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Seque
     size, channels, examples, places = sliding.size[0], h.shape[1], h.shape[-1], sent.shape[-1]
     filters = np.ascontiguousarray(np.moveaxis(w[:, :, ::-1], (2, 0), (-2, -1)))
     filters = filters.reshape(-1, size * len(w))
-    others = Sliding(*[setting[1:] for setting in sliding])
+    others = Sliding(sliding.size[1:], sliding.stride[1:], sliding.padding[1:], sliding.dilation[1:])
     step = max(1, 4 * _CACHE // max(1, len(filters) * places))
     # As large whatever the images: the allocator learns from it to keep smaller arrays, which would be new pages again
     # in every call. Pages that nothing is written to cost nothing.
@@ -112,8 +114,10 @@ def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Seque
         _multiply_rows(filters, sent, rows, lines)
         lines = lines.reshape(len(rows), channels, *others.size, *count[1:], examples)
         for offsets in itertools.product(*map(range, others.size)):
-            to = _places(others, offsets, tuple(map(slice, count[1:])))
-            h[(slice(start, rows.stop), slice(None), *to)] += lines[(slice(None), slice(None), *offsets)]
+            places_there = _places(others, offsets, tuple(map(slice, count[1:])))
+            to: tuple[Any, ...] = (slice(start, rows.stop), slice(None), *places_there)
+            read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
+            h[to] += lines[read]
 
 
 def _multiply_rows(filters: Array, sent: Array, rows: range, out: Array) -> None:
