@@ -39,17 +39,18 @@ def mlp(name: str, dtype: str) -> Network:
     return Network(_cross_entropy(h @ weights[-1] + biases[-1], weights), weights + biases, {"x": x, "y": y})
 
 
-def lenet(dtype: str, batch: int = 16) -> Network:
-    """LeNet-5: two convolutions with pooling, three matrices."""
+def lenet(dtype: str, batch: int = 16, rectified: bool = False) -> Network:
+    """LeNet-5: two convolutions with pooling, three matrices; with ReLU and the largest of a window if `rectified`."""
     make = _Maker(dtype)
+    slope, pool = (fg.ReLU, fg.MaxPool) if rectified else (np.tanh, fg.MeanPool)
     h: Any = fg.Input("x", shape=("N", 1, 28, 28), dtype=dtype)
     for number, (channels, filters, padding) in enumerate(((1, 6, 2), (6, 16, 0)), 1):
         w = make(f"C{number}", (filters, channels, 5, 5), channels * 25)
         b = make(f"c{number}", (filters, 1, 1), 0)
-        h = fg.MeanPool(np.tanh(fg.Conv2d(h, w, padding=padding) + b), size=2)
+        h = pool(slope(fg.Conv2d(h, w, padding=padding) + b), size=2)
     h = h.reshape(-1, 400)
     for number, (k, m) in enumerate(((400, 120), (120, 84)), 1):
-        h = np.tanh(h @ make(f"W{number}", (k, m), k) + make(f"b{number}", (m,), 0))
+        h = slope(h @ make(f"W{number}", (k, m), k) + make(f"b{number}", (m,), 0))
     scores = h @ make("W3", (84, CLASSES), 84) + make("b3", (CLASSES,), 0)
     return make.network(scores, make.rng.standard_normal((batch, 1, 28, 28)))
 
@@ -163,6 +164,7 @@ STEPS: dict[str, Callable[..., Step]] = {
     **{f"MLP {name}": lambda dtype, name=name, **options: sgd(mlp(name, dtype), **options) for name in WIDTHS},
     "momentum 32: 64-64-10": lambda dtype, **options: momentum(mlp("32: 64-64-10", dtype), **options),
     "LeNet": lambda dtype, **options: sgd(lenet(dtype), **options),
+    "LeNet ReLU": lambda dtype, **options: sgd(lenet(dtype, rectified=True), **options),
     "LSTM": lambda dtype, **options: sgd(lstm(dtype), **options),
     "attention": lambda dtype, **options: sgd(attention(dtype), **options),
     "lookups 10000x32": lambda dtype, **options: sgd(lookups(dtype), **options),

@@ -240,6 +240,7 @@ from flowgraph.boxes.shape.splitting import Split as Split
 from flowgraph.boxes.shape.joining import SplitLike as SplitLike
 from flowgraph.boxes.neural.pooling import SpreadEvenly as SpreadEvenly
 from flowgraph.boxes.neural.pooling import SpreadToLargest as SpreadToLargest
+from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified as SpreadToRectified
 from flowgraph.boxes.elementwise.power import Sqrt as Sqrt
 from flowgraph.boxes.elementwise.power import Square as Square
 from flowgraph.boxes.neural.elementwise_loss import SquaredError as SquaredError

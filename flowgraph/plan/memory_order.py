@@ -13,12 +13,13 @@ from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvInput
 from flowgraph.boxes.neural.pooling import MaxPool, MeanPool, SpreadToLargest
+from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 
 Order = tuple[int, ...]
 """The axes of a value from the one with the largest stride to the one with the smallest."""
 
-_FOLLOWS: dict[type[Box], int] = {MaxPool: 0, MeanPool: 0, SpreadToLargest: 1}
+_FOLLOWS: dict[type[Box], int] = {MaxPool: 0, MeanPool: 0, SpreadToLargest: 1, SpreadToRectified: 1}
 """Boxes whose fprop returns its value in the order of one of the children."""
 
 

@@ -10,11 +10,12 @@ from benchmarks import passes, thresholds
 from benchmarks.peers.networks import STEPS
 from flowgraph.plan import PASSES
 
-SMALL = ("MLP 1: 64-32-10", "momentum 32: 64-64-10", "attention", "LSTM", "LeNet")
+SMALL = ("MLP 1: 64-32-10", "momentum 32: 64-64-10", "attention", "LSTM", "LeNet", "LeNet ReLU")
 SEEN = {
     "batch_one": "MLP 1: 64-32-10",
     "accumulation": "MLP 1024: 1024-1024-1024-10",
     "tiling": "elementwise 4096x512",
+    "pooling": "LeNet ReLU",
     "repeated": "lookups 10000x32",
     "slices": "LSTM",
     "sparse_rows": "lookups 10000x32",

@@ -21,6 +21,7 @@ POOLS = {
     fg.MeanPool: ((2, 4, 4),),
     fg.boxes.SpreadEvenly: ((2, 2, 2), (2, 4, 4)),
     fg.boxes.SpreadToLargest: ((2, 2, 2), (2, 4, 4)),
+    fg.boxes.SpreadToRectified: ((2, 2, 2), (2, 4, 4), (2, 2, 2)),
     fg.boxes.MeanOfLargest: ((2, 4, 4), (2, 4, 4)),
 }
 

@@ -19,7 +19,7 @@ OF_ARRAYS_ONLY = {
 
 
 INSIDE = {
-    "PlacesOf", "PlaceOf", "MinusAt", "AddMatMul", "AddAtRows", "PlacesOfRows",  # made by the passes of plans
+    "PlacesOf", "PlaceOf", "MinusAt", "AddMatMul", "AddAtRows", "PlacesOfRows", "SpreadToRectified",  # of plans
     "CofactorSlopes", "MeanOfLargest", "SlopeOfBprop", "TransposedBprop", "PerRow",  # of second derivatives
     "UnitRows", "RepeatRows", "RowsAs",  # of Jacobians
     "BpropOf",  # of users' boxes

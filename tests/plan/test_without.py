@@ -44,6 +44,8 @@ def programs():
     yield fg.gradient(fg.sum(np.sin(z[:, :4]) * z[:, 4:]), [z]), {}
     table = fg.Parameter(np.ones((2000, 8)), name="table")
     yield [], {table: table - rate * fg.gradient(fg.sum(table[y] ** 2), [table])[0]}
+    images = fg.Input("images", shape=(2, 4, 4))
+    yield fg.gradient(fg.sum(fg.MaxPool(np.maximum(images, 0)) ** 2), [images]), {}
     yield [np.where(y[:, None] == np.arange(4), x, 0.0), x[np.arange(6), y]], {}
 
 

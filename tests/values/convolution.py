@@ -133,6 +133,13 @@ def to_ties(like, inside, _):
     return [(one, 1 / len(ties)) for one in ties]
 
 
+def to_rectified(g, source, pooled, floor=0.0, half=True, **settings):
+    """Shares of the largest above the floor, half of one at it, of all in the window."""
+    h = spread(to_ties)(g, np.maximum(source, floor), **settings)
+    at_floor = h / 2 if half else 0
+    return np.where(source > floor, h, np.where(source == floor, at_floor, 0))
+
+
 VALUES = {
     "Conv1d": conv,
     "Conv2d": conv,
@@ -143,5 +150,6 @@ VALUES = {
     "MeanPool": pool(lambda values, count: math.fsum(values) / (count or len(values))),
     "MeanOfLargest": largest,
     "SpreadToLargest": spread(to_ties),
+    "SpreadToRectified": to_rectified,
     "SpreadEvenly": spread(lambda _, inside, count: [(one, 1 / count) for one in inside]),
 }

@@ -23,11 +23,12 @@ Of 2**17 to 2**21, within 5 % of the fastest on the convolutions of LeNet; their
 _MOST = 2**21
 """Numbers in the matrix of one row, above which the examples are gone over a few at a time."""
 
-_SMALL_PRODUCT, _FEWEST = 10**6, 16
-"""Multiplications up to which OpenBLAS has fast kernels for one product, and examples that are worth one.
+_SMALL_PRODUCT, _NARROWEST = 10**6, 256
+"""Multiplications up to which OpenBLAS has fast kernels for one product, and columns that are worth one."""
 
-The second convolution of LeNet takes 0.8 of the time for 64 examples in two halves, whose products fit these kernels.
-"""
+
+_FEWEST_ROWS = 4
+"""Rows of a matrix from which a product is worth its call: with 3, the gradient of an input took 1.7 times as long."""
 
 
 def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[Any]) -> Array:
@@ -35,17 +36,18 @@ def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence
 
     `count` are the places of the window along each axis.
     """
-    filters = _by_group(w, groups)
+    filters = _by_group(w.swapaxes(1, 2), groups)[:, None]
     h = np.empty((count[0], len(w), *count[1:], len(x)), np.result_type(x.dtype, w.dtype))
-    for part in _parts(x.shape, sliding, count, filters.size // groups * math.prod(count[1:])):
+    for part in _parts(x.shape, sliding, count):
         places = math.prod(count[1:]) * (part.stop - part.start)
-        shape = (count[0], *filters.shape[:2], places)
+        pieces = _pieces(places, filters.size // groups)
         whole = part.stop - part.start == len(x)
-        rows = h.reshape(shape) if whole else np.empty(shape, h.dtype)
-        for some, columns in _columns(x[part], sliding, groups, count):
+        rows = h if whole else np.empty((*h.shape[:-1], part.stop - part.start), h.dtype)
+        rows = rows.reshape(count[0], groups, -1, pieces, places // pieces).swapaxes(2, 3)
+        for some, columns in _columns(x[part], sliding, groups, count, pieces):
             np.matmul(filters, columns, out=rows[some])
         if not whole:
-            h[..., part] = rows.reshape(*h.shape[:-1], -1)
+            h[..., part] = rows.swapaxes(2, 3).reshape(*h.shape[:-1], -1)
     return examples_first(h)
 
 
@@ -57,27 +59,83 @@ def of_filters(g: Array, x: Array, w: Array, sliding: Sliding, groups: int) -> A
     for part in _parts(x.shape, sliding, count):
         sent = _rows_of(g[part], groups)
         for some, columns in _columns(x[part], sliding, groups, count):
-            h += np.add.reduce(columns @ sent[some].mT, axis=0)
-    return np.ascontiguousarray(h.mT).reshape(w.shape)
+            h += np.add.reduce(columns[:, :, 0] @ sent[some].mT, axis=0)
+    by_row = np.ascontiguousarray(h.mT).reshape(len(w), w.shape[2], w.shape[1], *w.shape[3:])
+    return np.ascontiguousarray(by_row.swapaxes(1, 2))
 
 
 def of_input(g: Array, w: Array, shape: tuple[int, ...], sliding: Sliding, groups: int) -> Array:
     """The gradient of an input of this shape: every place of the window adds its filter times the gradient g there."""
-    channels, sizes, count = shape[1], shape[2:], g.shape[2:]
     h = _zeros(shape, sliding, np.result_type(g.dtype, w.dtype))
+    wide = shape[1] * math.prod(sliding.size[1:]) >= _FEWEST_ROWS
+    by_rows = wide and sliding.stride[0] == sliding.dilation[0] == groups == 1
+    for part in _parts(shape, sliding, g.shape[2:]):
+        sent, some = _rows_of(g[part], groups), h[..., part]
+        if by_rows:
+            _add_by_rows(some, sent[:, 0], w, sliding, g.shape[2:])
+        else:
+            _add_by_places(some, sent, w, sliding, groups, g.shape[2:])
+    return examples_first(h[_inside(shape[2:], sliding)])
+
+
+def _add_by_places(h: Array, sent: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> None:
+    """Add to h (rows, channels, ..., examples) each element of the filters at all its places at once."""
+    channels, examples = h.shape[1], h.shape[-1]
     filters = np.ascontiguousarray(_by_group(w, groups).mT)
-    for part in _parts(shape, sliding, count):
-        number = part.stop - part.start
-        sent, step = _rows_of(g[part], groups), 4 * _rows_at_once(shape, sliding, count, number)
-        for start in range(0, count[0], step):
-            some = slice(start, min(start + step, count[0]))
-            columns = filters @ sent[some]
-            columns = columns.reshape(len(columns), channels, *sliding.size, *count[1:], number)
-            for offsets in itertools.product(*map(range, sliding.size)):
-                read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
-                first, *others = _places(sliding, offsets, (some, *map(slice, count[1:])))
-                h[(first, slice(None), *others, part)] += columns[read]
-    return examples_first(h[_inside(sizes, sliding)])
+    step = 4 * _rows_at_once((examples, channels), sliding, count, examples)
+    for start in range(0, count[0], step):
+        some = slice(start, min(start + step, count[0]))
+        columns = (filters @ sent[some]).reshape(some.stop - start, channels, *sliding.size, *count[1:], examples)
+        for offsets in itertools.product(*map(range, sliding.size)):
+            first, *others = _places(sliding, offsets, (some, *map(slice, count[1:])))
+            to: tuple[Any, ...] = (first, slice(None), *others)
+            read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
+            h[to] += columns[read]
+
+
+def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Sequence[int]) -> None:
+    """The same where windows move row by row: products sum over the rows of the window, slices over its other axes.
+
+    A row of h gets a row of each filter from the places that hold it there: from as many rows as the window has, fewer
+    at both ends. These lie one after another, as the rows of the filters do in the opposite order.
+    """
+    size, channels, examples, places = sliding.size[0], h.shape[1], h.shape[-1], sent.shape[-1]
+    filters = np.ascontiguousarray(np.moveaxis(w[:, :, ::-1], (2, 0), (-2, -1)))
+    filters = filters.reshape(-1, size * len(w))
+    others = Sliding(sliding.size[1:], sliding.stride[1:], sliding.padding[1:], sliding.dilation[1:])
+    step = max(1, 4 * _CACHE // max(1, len(filters) * places))
+    # As large whatever the images: the allocator learns from it to keep smaller arrays, which would be new pages again
+    # in every call. Pages that nothing is written to cost nothing.
+    memory = np.empty(max(4 * _CACHE, len(filters) * places), h.dtype)
+    for start in range(0, len(h), step):
+        rows = range(start, min(start + step, len(h)))
+        shape = (len(rows), len(filters), places)
+        lines = memory[: math.prod(shape)].reshape(shape)
+        _multiply_rows(filters, sent, rows, lines)
+        lines = lines.reshape(len(rows), channels, *others.size, *count[1:], examples)
+        for offsets in itertools.product(*map(range, others.size)):
+            places_there = _places(others, offsets, tuple(map(slice, count[1:])))
+            to: tuple[Any, ...] = (slice(start, rows.stop), slice(None), *places_there)
+            read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
+            h[to] += lines[read]
+
+
+def _multiply_rows(filters: Array, sent: Array, rows: range, out: Array) -> None:
+    """Products of the filters with the rows of places that hold each of these rows, in `out`."""
+    last, (number, places) = len(sent) - 1, sent.shape[1:]
+    size = filters.shape[1] // number
+    pieces = _pieces(places, filters.size)
+    strides = [one * sent.itemsize for one in (number * places, places // pieces, places, 1)]
+    spans = [(max(0, row - size + 1), min(last, row)) for row in rows]
+    for held, same in itertools.groupby(range(len(rows)), lambda i: (spans[i][1] - spans[i][0], rows[i] - spans[i][1])):
+        some = [*same]
+        first, final = spans[some[0]]
+        shape = (len(some), pieces, (held[0] + 1) * number, places // pieces)
+        block = as_strided(sent[first:], shape, strides, writeable=False)
+        begin = size - 1 - rows[some[0]] + first
+        matrix = filters[:, begin * number : (begin + final - first + 1) * number]
+        target = out[some[0] : some[-1] + 1].reshape(len(some), len(filters), pieces, -1).swapaxes(1, 2)
+        np.matmul(matrix, block, out=target)
 
 
 def examples_first(a: Array) -> Array:
@@ -96,19 +154,21 @@ def _rows_of(g: Array, groups: int) -> Array:
     return last.reshape(last.shape[0], groups, last.shape[1] // groups, math.prod(last.shape[2:]))
 
 
-def _parts(shape: Sequence[int], sliding: Sliding, count: Sequence[int], each: int = 0) -> Iterator[slice]:
-    """Slices of the examples, all in one where the matrix of a row is not too large.
-
-    Where a product makes `each` multiplications for one example, they are few enough for BLAS's kernels of small
-    products, unless that left hardly any.
-    """
+def _parts(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> Iterator[slice]:
+    """Slices of the examples, all in one where the matrix of a row is not too large."""
     examples = shape[0]
     step = max(1, _MOST // max(1, _numbers(shape, sliding, count)))
-    fitting = _SMALL_PRODUCT // each if each else 0
-    if _FEWEST <= fitting < min(step, examples):
-        step = -(-examples // -(-examples // fitting))
     for start in range(0, examples, step):
         yield slice(start, min(start + step, examples))
+
+
+def _pieces(places: int, each: int) -> int:
+    """Equal pieces of the columns of a product, of `each` multiplications a column, that fit BLAS's small kernels.
+
+    1 where such pieces would be too narrow.
+    """
+    needed = max(1, -(-places * each // _SMALL_PRODUCT))
+    return next((pieces for pieces in range(needed, places // _NARROWEST + 1) if places % pieces == 0), 1)
 
 
 def _numbers(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> int:
@@ -120,21 +180,35 @@ def _rows_at_once(shape: Sequence[int], sliding: Sliding, count: Sequence[int], 
     return max(1, _CACHE // max(1, _numbers(shape, sliding, count) * examples))
 
 
-def _columns(x: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Iterator[tuple[slice, Array]]:
-    """Some rows of places at a time, and per row and group a matrix.
+def _columns(
+    x: Array, sliding: Sliding, groups: int, count: Sequence[int], pieces: int = 1
+) -> Iterator[tuple[slice, Array]]:
+    """Some rows of places at a time, and per row, group and piece of the other places a matrix.
 
-    What the filter reads stands in its rows, its other places in all examples in its columns.
+    What the filter reads stands in its rows, a row of the window after the other, in each the channels; its other
+    places in all examples stand in its columns. The matrices of two rows have the rows of the input in common.
     """
-    windows = _windows(_padded(x, sliding), sliding, count)
-    read = x.shape[1] // groups * math.prod(sliding.size)
-    places = math.prod(count[1:]) * len(x)
-    step = _rows_at_once(x.shape, sliding, count, len(x))
-    made = np.empty((min(step, count[0]), *windows.shape[1:]), x.dtype)
+    lines = _lines(_padded(x, sliding), sliding, groups, count)
+    (size, *_), (stride, *_), (gap, *_) = sliding.size, sliding.stride, sliding.dilation
+    length = math.prod(lines.shape[2:])
+    places, step = math.prod(count[1:]) * len(x), _rows_at_once(x.shape, sliding, count, len(x))
+    step *= size if gap == 1 else 1
     for start in range(0, count[0], step):
         some = slice(start, min(start + step, count[0]))
-        columns = made[: some.stop - start]
-        np.copyto(columns, windows[some])
-        yield some, columns.reshape(len(columns), groups, read, places)
+        number = some.stop - start
+        if gap == 1:
+            made = np.ascontiguousarray(lines[:, start * stride : (some.stop - 1) * stride + size])
+            steps = (stride * length, made[0].size)
+        else:
+            group, row, *inner = lines.strides
+            shape = (groups, number, size, *lines.shape[2:])
+            each = (group, stride * row, gap * row, *inner)
+            made = np.ascontiguousarray(as_strided(lines[:, start * stride :], shape, each, writeable=False))
+            steps = (size * length, made[0].size)
+        piece = places // pieces
+        shape = (number, groups, pieces, size * length // max(1, places), piece)
+        strides = [one * x.itemsize for one in (*steps, piece, places, 1)]
+        yield some, as_strided(made, shape, strides, writeable=False)
 
 
 def _zeros(shape: Sequence[int], sliding: Sliding, dtype: Any) -> Array:
@@ -159,14 +233,17 @@ def _padded(x: Array, sliding: Sliding) -> Array:
     return padded
 
 
-def _windows(a: Array, sliding: Sliding, count: Sequence[int]) -> Array:
-    """All windows as a view: a row of places, channels, the elements of the window, the other places, examples."""
+def _lines(a: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Array:
+    """What the windows read of each row, as a view.
+
+    Groups, rows, the channels of a group, the elements of the window but for its rows, its other places, examples.
+    """
     channels, examples = a.strides[1], a.strides[-1]
-    spatial = (a.strides[0], *a.strides[2:-1])
-    steps = [stride * size for stride, size in zip(sliding.stride, spatial, strict=True)]
-    gaps = [dilation * size for dilation, size in zip(sliding.dilation, spatial, strict=True)]
-    shape = (count[0], a.shape[1], *sliding.size, *count[1:], a.shape[-1])
-    return as_strided(a, shape, (steps[0], channels, *gaps, *steps[1:], examples), writeable=False)
+    spatial, each = a.strides[2:-1], a.shape[1] // groups
+    steps = [stride * size for stride, size in zip(sliding.stride[1:], spatial, strict=True)]
+    gaps = [dilation * size for dilation, size in zip(sliding.dilation[1:], spatial, strict=True)]
+    shape = (groups, a.shape[0], each, *sliding.size[1:], *count[1:], a.shape[-1])
+    return as_strided(a, shape, (each * channels, a.strides[0], channels, *gaps, *steps, examples), writeable=False)
 
 
 def _places(sliding: Sliding, offsets: tuple[int, ...], some: tuple[slice, ...]) -> list[slice]:

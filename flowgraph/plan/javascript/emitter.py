@@ -14,7 +14,7 @@ from flowgraph.plan.javascript.rules import RULES
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.schedule import Schedule
 
-_LEFT_OUT = frozenset({"scales", "transpose_layout", "products", "batch_one", "accumulation"})
+_LEFT_OUT = frozenset({"pooling", "scales", "transpose_layout", "products", "batch_one", "accumulation"})
 """Passes that make lines of NumPy faster and harder to read; the kernels gain nothing from them."""
 
 

@@ -30,7 +30,7 @@ from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
 OF_NUMPY = frozenset(
-    {"labels", "transpose_layout", "products", "batch_one", "accumulation", "tiling", "flat_parameters"}
+    {"labels", "pooling", "transpose_layout", "products", "batch_one", "accumulation", "tiling", "flat_parameters"}
 )
 """Passes that turn a graph into what NumPy is fast at; XLA finds its own ways."""
 

@@ -25,7 +25,7 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.schedule import Schedule, schedule
 
-OF_NUMPY = frozenset({"transpose_layout", "products", "batch_one", "accumulation", "tiling"})
+OF_NUMPY = frozenset({"pooling", "transpose_layout", "products", "batch_one", "accumulation", "tiling"})
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
 
 LARGEST = 1000

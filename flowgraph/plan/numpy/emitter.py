@@ -11,6 +11,7 @@ from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.new_values import nearest_first, with_new_values
+from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
 from flowgraph.plan.numpy.emit import emit
 from flowgraph.plan.numpy.lines import is_written

@@ -14,7 +14,7 @@ from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.passes import batch_one, idioms, repeated, scalars, shapes, transpose_layout
+from flowgraph.plan.passes import batch_one, idioms, rectified_pooling, repeated, scalars, shapes, transpose_layout
 from flowgraph.plan.passes.accumulation import accumulate
 from flowgraph.plan.passes.copies import share_copies
 from flowgraph.plan.passes.disjoint import join_slices
@@ -29,6 +29,7 @@ PASSES = (
     "repeated",
     "slices",
     "labels",
+    "pooling",
     "scales",
     "transpose_layout",
     "products",
@@ -54,6 +55,8 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     if "slices" not in without:
         graph = join_slices(graph, builder(without))
     graph = reduce(graph, builder(without))
+    if "pooling" not in without:
+        graph = reduce(graph, Builder(rectified_pooling.RULES, "common" not in without))
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
     share = "common" not in without
