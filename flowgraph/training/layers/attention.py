@@ -93,7 +93,7 @@ class MultiHeadAttention(Layer):
 
 
 def _booleans(mask: Any) -> Any:
-    """The mask; what other packages add to the scores, 0 where one may read and -inf elsewhere, would say the opposite."""
+    """The mask; one that is added to the scores, 0 where a query may read and -inf elsewhere, says the opposite."""
     read = mask if isinstance(mask, Box) else np.asarray(mask)
     if read.dtype != bool:
         raise DtypeError(
