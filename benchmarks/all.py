@@ -4,6 +4,7 @@ Each benchmark runs in a process of its own, one after the other; what fails is 
 
     python -m benchmarks all [--quick] [--only overhead,loops]
     python -m benchmarks all --write        # the pages alone, of what was measured
+    python -m benchmarks all --only outside # in the environment of benchmarks/outside, and only when it is named
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     chosen = parser.parse_args(arguments[arguments[:1] == ["all"] :])
     names = chosen.only.split(",") if chosen.only else list(QUOTES)
+    if not chosen.only and not chosen.write:
+        names = [name for name in names if not QUOTES[name].apart]
     unknown = [name for name in names if name not in QUOTES]
     if unknown:
         raise SystemExit(f"all: found {', '.join(unknown)}, needs some of {', '.join(QUOTES)}")

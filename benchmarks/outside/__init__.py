@@ -5,6 +5,7 @@
     /tmp/outside/bin/python -m benchmarks outside                       what is not held out
     /tmp/outside/bin/python -m benchmarks outside --package statsmodels one package
     /tmp/outside/bin/python -m benchmarks outside --held-out            what is held out
+    /tmp/outside/bin/python -m benchmarks outside --both                all, as docs/checking.md quotes it
     ... --jobs 2                                                        two entries at a time
     ... --keep FILE                                                     a run that was stopped goes on where it was
 

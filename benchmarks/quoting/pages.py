@@ -24,7 +24,8 @@ class Quoted:
     """One command, the options that it is run with, and what one page says of its numbers.
 
     `quick` are the further options of a quick run. The numbers are the last line that the command prints, JSON, or the
-    file of this name in its folder `--out`; `keep` makes of them what docs/measured.json holds.
+    file of this name in its folder `--out`; `keep` makes of them what docs/measured.json holds. What is `apart` needs
+    an environment of its own, and is measured only if it is named.
     """
 
     page: str
@@ -33,6 +34,7 @@ class Quoted:
     quick: tuple[str, ...] = ()
     file: str = ""
     keep: Callable[[Any], Any] = lambda numbers: numbers
+    apart: bool = False
 
 
 TRAINING = ("training", "--threads", "1", "--cpu")
@@ -53,6 +55,7 @@ QUOTES: dict[str, Quoted] = {
     "rendering": Quoted("docs/rendering.md", ("rendering",), texts.rendering, ("--quick",)),
     "page_frames": Quoted("docs/rendering.md", ("page_frames",), texts.page_frames),
     "checking": Quoted("README.md", ("checking",), texts.checking, keep=texts.condensed),
+    "outside": Quoted("docs/checking.md", ("outside", "--both"), texts.outside, keep=texts.counted, apart=True),
 }
 """By name, in the order in which they are measured."""
 

@@ -206,6 +206,40 @@ def checking(found: Numbers, machine: str) -> str:
     )
 
 
+def outside(found: Numbers, machine: str) -> str:
+    """Verdicts on functions of other packages against judgements, by half and framework."""
+    frameworks = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX"}
+    checkers = {"flowgraph": "`fg.check`", "own": "gradcheck, check_grads, differences"}
+    lines = [
+        "| half | functions | checker | wrong: found | missed | right: passed | false alarms | undecided | others |",
+        "|" + " --- |" * 9,
+    ]
+    for half, rows in found.items():
+        for framework, of_checkers in rows.items():
+            for name in (name for name in checkers if name in of_checkers):
+                counts = dict(of_checkers[name])
+                cells = [counts.pop(kind, 0) for kind in ("found", "MISSED", "right", "FALSE ALARM", "undecided")]
+                others = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+                head = f"{half} | {frameworks[framework]}, {sum(of_checkers[name].values())}"
+                lines.append(f"| {head} | {checkers[name]} | {' | '.join(map(str, cells))} | {others} |")
+    return _joined(_prose(f"{machine}:"), "\n".join(lines))
+
+
+def counted(found: Numbers) -> Numbers:
+    """How often each outcome came, by half, framework and checker, in place of the answers to every entry."""
+    from benchmarks.outside.entry import packages
+
+    counts: Numbers = {"open": {}, "held out": {}}
+    for package in packages():
+        rows = counts["held out" if package.held_out else "open"].setdefault(package.framework, {})
+        for entry in package.entries:
+            for checker, answers in found.items():
+                row = rows.setdefault(checker, {})
+                outcome = answers[entry.title]["outcome"] if entry.title in answers else "not run"
+                row[outcome] = row.get(outcome, 0) + 1
+    return counts
+
+
 def condensed(found: Numbers) -> Numbers:
     """Of the checkers the counts, in place of the seconds and calls of every entry."""
     checkers = {

@@ -67,6 +67,22 @@ def test_measurements_are_kept_one_by_one(tmp_path, monkeypatch):
     assert MEASURED.name == path.name
 
 
+def test_what_needs_an_environment_of_its_own_is_measured_only_if_named(tmp_path, monkeypatch):
+    path = tmp_path / "measured.json"
+    path.write_text(json.dumps(ENTRIES))
+    monkeypatch.setattr("benchmarks.quoting.pages.MEASURED", path)
+    monkeypatch.setattr(every, "MEASURED", path)
+    monkeypatch.setattr(every, "write", lambda name, entry: None)
+    ran = []
+    monkeypatch.setattr(every, "run", lambda quoted, quick: ran.append(quoted) or ENTRIES["overhead"])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "all"])
+    every.main()
+    assert ran == [quoted for quoted in QUOTES.values() if not quoted.apart]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "all", "--only", "outside"])
+    every.main()
+    assert ran[-1] is QUOTES["outside"]
+
+
 def test_a_page_without_its_place_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.quoting.pages.ROOT", tmp_path)
     (tmp_path / "README.md").write_text("no place\n")

@@ -12,6 +12,7 @@ from benchmarks.kept import Kept
 from benchmarks.outside import evidence
 from benchmarks.outside.entry import DIFFERENCES, Case, Entry, Package, packages
 from benchmarks.outside.score import Result, measure, summary
+from benchmarks.quoting.texts import counted, outside
 
 ROOT = Path(__file__).parent.parent.parent
 TEXTBOOK = next(package for package in packages() if package.name == "textbook-dense")
@@ -70,6 +71,19 @@ def test_the_summary_counts_verdicts_against_judgements():
     pairs = [(wrong, "fail"), (wrong, "pass"), (right, "fail"), (right, "pass"), (right, "pass"), (right, "crash")]
     text = summary([Result(entry, {"verdict": verdict, "seconds": 2.0}) for entry, verdict in pairs], "flowgraph")
     assert text.splitlines()[1].split() == ["torch", "2", "4", "|", "1", "1", "1", "2", "0", "0", "0", "1", "2.000"]
+
+
+def test_what_is_quoted_counts_every_entry_once_and_says_what_was_not_run():
+    outcomes = {entry.title: {"outcome": "right", "seconds": 1.0} for entry in TEXTBOOK.entries}
+    counts = counted({"flowgraph": outcomes})
+    assert counts["open"]["numpy"]["flowgraph"]["right"] == len(outcomes)
+    for held_out, half in ((False, "open"), (True, "held out")):
+        of_half = [package for package in packages() if package.held_out == held_out]
+        for framework, row in counts[half].items():
+            entries = [entry for one in of_half if one.framework == framework for entry in one.entries]
+            assert sum(row["flowgraph"].values()) == len(entries)
+    assert counts["held out"]["jax"]["flowgraph"].keys() == {"not run"}
+    assert "| held out | JAX, 20 |" in outside(counts, "Measured on a day")
 
 
 @pytest.mark.parametrize("entry", two().entries, ids=lambda entry: entry.name)
