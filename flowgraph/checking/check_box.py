@@ -15,10 +15,10 @@ from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import in_parts
 from flowgraph.checking.describe import Failure
 from flowgraph.checking.gradient_target import gradient_target
+from flowgraph.checking.regimes_values import made_positive_definite
 from flowgraph.checking.report import Report, combined, nothing, with_failures
 from flowgraph.checking.runner import parts
 from flowgraph.checking.scope import NORMAL, Asked
-from flowgraph.checking.structure import made_positive_definite
 from flowgraph.checking.target import Array
 from flowgraph.errors import UsageError
 

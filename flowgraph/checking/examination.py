@@ -15,11 +15,11 @@ from flowgraph.checking.difference import STEP
 from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
+from flowgraph.checking.regimes_values import Structure, structure_of
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.settle import settle
 from flowgraph.checking.side_effects import watched_answer, watched_point
-from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget

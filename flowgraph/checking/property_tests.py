@@ -14,8 +14,8 @@ from flowgraph.checking import strategies
 from flowgraph.checking.frameworks.check_framework import in_words_of
 from flowgraph.checking.frameworks.target import KNOWN, framework_code
 from flowgraph.checking.property import Drawn, make_property_test, st
+from flowgraph.checking.regimes_values import structure_of
 from flowgraph.checking.report import Report
-from flowgraph.checking.structure import structure_of
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 

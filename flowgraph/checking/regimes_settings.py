@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.regimes_values import DRAWS, as_input
-from flowgraph.checking.structure import Structure
+from flowgraph.checking.regimes_values import DRAWS, Structure, as_input
 from flowgraph.checking.target import Array, Inputs, is_float_array
 
 MOST_MOVED = 6  # elements of an integer array, of four other values each

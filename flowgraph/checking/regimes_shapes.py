@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.structure import Structure
+from flowgraph.checking.regimes_values import Structure
 from flowgraph.checking.target import Inputs
 
 SIZES = (
