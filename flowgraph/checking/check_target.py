@@ -13,8 +13,8 @@ import numpy as np
 from flowgraph.checking.code_constants import sizes_in, words_in
 from flowgraph.checking.contract import contract
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.layout import other_types
 from flowgraph.checking.point import Point
-from flowgraph.checking.precision import other_types
 from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import shape_regimes
 from flowgraph.checking.regimes_values import constant_regimes, value_regimes

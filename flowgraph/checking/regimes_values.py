@@ -1,4 +1,4 @@
-"""Other values of the differentiated inputs: signs, zeros, ties, magnitudes, near numbers in the code, of one structure."""
+"""Other values of the differentiated inputs: signs, zeros, ties, magnitudes, near numbers in the code, structures."""
 
 from __future__ import annotations
 
