@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from flowgraph.box import Box
 from flowgraph.checking.cases import Case
@@ -11,16 +11,14 @@ from flowgraph.checking.check_box import check_built, check_case, check_class
 from flowgraph.checking.check_function import check_function
 from flowgraph.checking.check_graph import check_graph
 from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.frameworks import check_framework
+from flowgraph.checking.frameworks.check_framework import check_framework
+from flowgraph.checking.frameworks.target import FrameworkName
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EFFORTS, Asked, Words
 from flowgraph.checking.settings import with_settings
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-
-if TYPE_CHECKING:
-    from flowgraph.checking.frameworks.target import FrameworkName
 
 
 def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
