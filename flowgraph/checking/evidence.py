@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
 from flowgraph.checking.careful import careful_slopes, complex_slopes, widened, wider_slopes
 from flowgraph.checking.compare import ValueMismatch, ask, deviation
 from flowgraph.checking.difference import STEP, Slopes
-from flowgraph.checking.kinks import (
-    hull,
-    is_smooth,
-    neighbour_slopes,
-    own_slopes,
-    winner_slopes,
-)
+from flowgraph.checking.kinks import hull, is_smooth, neighbour_slopes, own_slopes, winner_slopes
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope, random_direction
+from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say nothing
+NEARBY = 1e-3  # of an element
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 Lines = list[tuple[Direction, Array]]
@@ -105,6 +100,16 @@ class Evidence:
         """(excess, tolerance, size) of the analytic slope against these."""
         return excess_of(self.mismatch, slopes)
 
+    def agrees(self, slopes: Slopes | None) -> bool:
+        """Whether the analytic slope is within the tolerance of these; where they say nothing it is."""
+        excess, tolerance, _ = (0.0, 0.0, 0.0) if slopes is None else self.against(slopes)
+        return excess <= tolerance
+
+    @property
+    def size(self) -> float:
+        """The sum of the sizes of the terms of the value."""
+        return float((np.abs(self.grad) * np.abs(self.point.value)).sum())
+
     @cached_property
     def excess(self) -> float:
         """Against the slopes that decide."""
@@ -161,6 +166,22 @@ class Evidence:
         (_, rows), dense = self.lines
         return hull_at_kink(self.mismatch, self.tolerance, rows, dense, self.rng)
 
+    def persists(self) -> bool:
+        """Whether a mismatch of like size is also seen at one of three generic points nearby."""
+        point, direction = self.point, self.direction
+        for _ in range(3):
+            moved = {i: random_direction(point, i, self.rng) for i in point.active}
+            try:
+                near = Point.at(point.runner, point.moved(moved, NEARBY), point.regime, point.active)
+            except Illegal:
+                continue
+            slopes = careful_slopes(near, direction, measured_noise(near, direction), STEP)
+            if slopes is not None:
+                excess, tolerance, _ = excess_of(replace(self.mismatch, point=near), slopes)
+                if excess > tolerance:
+                    return True
+        return False
+
 
 def excess_of(mismatch: ValueMismatch, slopes: Slopes) -> tuple[float, float, float]:
     """(how far outside, tolerance, size of the summed terms) of the analytic slope, asked for anew."""
@@ -198,21 +219,6 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
         grad = best[1]
         mismatch = replace(mismatch, grad=grad, analytic=best[2])
     return mismatch
-
-
-class Excuse:
-    """`verdict` is what becomes of the mismatch where the excuse applies: fine, rounding, kink or undecided.
-
-    `cost` is about how many calls of fprop it takes beyond what earlier ones have measured.
-    """
-
-    name: ClassVar[str]
-    cost: ClassVar[int]
-    verdict: ClassVar[str] = "undecided"
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """The words for a report, or None where this does not explain the mismatch."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from flowgraph.checking.careful import DEPTH
 from flowgraph.checking.compare import ask
 from flowgraph.checking.difference import STEP, Stencil
 from flowgraph.checking.point import Direction, Point
@@ -13,6 +14,11 @@ from flowgraph.checking.target import Array
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
 SETTLING = 12  # steps, down to 2e-9, where rounding takes over
 MOST_WINNERS = 32  # elements, of four neighbours each
+COARSEST = 16.0 * STEP  # 0.6 of the size of an element, the largest step that keeps its sign
+SCALES = 14  # steps, down to 9e-9
+FALL = 100.0  # times, to which a mismatch must shrink before it is called noise
+LEAST_SPAN = 3  # steps, each four times the one before, over which it must do so
+AMPLITUDE = 1e-6  # of the value: the most that is taken for noise
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 
 
@@ -199,3 +205,41 @@ def still_moving(point: Point, direction: Direction, grad: Array) -> bool:
         if seen.size >= 4 and bool(np.all(seen[-3:] > 0.6 * seen[-4:-1])):
             return True
     return False
+
+
+def shrinks_with_the_step(point: Point, direction: Direction, grad: Array, analytic: float, own: float) -> bool:
+    """Whether the gap to the analytic slope falls like 1 / h from fine steps, where it is `own`, to coarse ones.
+
+    Fitted at all scales, for a noise that is small beside the value.
+    """
+    stencil = point.stencil(direction, COARSEST)
+    stencil.extend(SCALES)
+    central = stencil.central(point.rounding())
+    if central is None:
+        return False
+    steps, usable = stencil.rows(True, True)
+    kept = np.array(usable) < SCALES
+    steps, seen = steps[kept][1:], np.asarray((central[0][kept] * grad).sum(axis=1))
+    gaps = np.abs((16 * seen[1:] - seen[:-1]) / 15 - analytic)
+    short = np.flatnonzero(gaps <= 0.25 * own)
+    settled = int(short[-1]) + 1 if short.size else 0  # from here on every finer step shows the mismatch
+    if settled == len(gaps):
+        return False
+    amplitude = own * steps[settled]
+    if amplitude > AMPLITUDE * float((np.abs(grad) * np.abs(point.value)).sum()):
+        return False
+    return any(
+        gaps[k] <= own / FALL and np.all(gaps[k:settled] * steps[k:settled] <= 5 * amplitude)
+        for k in range(settled - LEAST_SPAN)
+    )
+
+
+def stands_at_every_step(point: Point, direction: Direction, grad: Array, analytic: float) -> bool:
+    """Whether the central quotient of no single step comes near the analytic slope."""
+    stencil = point.stencil(direction)
+    stencil.extend(DEPTH)
+    central = stencil.central(point.rounding())
+    if central is None:
+        return False
+    seen, floor = (central[0] * grad).sum(axis=1), (central[1] * np.abs(grad)).sum(axis=1)
+    return not np.any(np.abs(seen - analytic) <= 0.03 * abs(analytic) + 4 * floor)

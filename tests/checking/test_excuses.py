@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 import pytest
 
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.excuses import EXCUSES
 from flowgraph.checking.point import directions_for
 from flowgraph.checking.runner import generator
 from flowgraph.checking.scope import Scope
-from flowgraph.checking.settle import EXCUSES, settle
+from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Target
 
 NAMES = [excuse.name for excuse in EXCUSES]
@@ -33,7 +32,7 @@ def exp_backward(grad, out, x):
 def test_names_are_unique_and_every_excuse_gives_its_reason_and_cost():
     assert len(set(NAMES)) == len(NAMES)
     for excuse in EXCUSES:
-        assert inspect.getdoc(type(excuse)) != inspect.getdoc(type(excuse).__mro__[1])
+        assert excuse.reason
         assert excuse.cost >= 0
         assert excuse.verdict in ("fine", "rounding", "kink", "undecided")
 
