@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowgraph.checking.compare import Gradients, ask, gaps, kept
+from flowgraph.checking.compare import Gradients, are_finite, ask, gaps, kept
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import jittered, rounded_otherwise, slope_rounding
 from flowgraph.checking.point import UNIT, Point
@@ -80,13 +80,13 @@ def answer_at(examination: Examination, point: Point, grad: Array) -> Answer | N
     """The answer to one incoming gradient; None where it has no form, or is not finite."""
     gradients, faults = ask(point, grad)
     examination.pursue(faults)
-    if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+    if gradients is None or not are_finite(gradients):
         return None
     gradients = kept(gradients) or []
     noise = slope_rounding(point, grad)
     for _ in range(2):
         near = jittered(point, examination.rng, UNIT, together=False)
-        moved = ask(near, grad)[0] if near is not None and near.value.shape == point.value.shape else None
+        moved = ask(near, grad)[0] if near is not None else None
         for k, (gap, size) in enumerate(gaps(gradients, moved)):
             # a branch that flips at a tie is no rounding
             noise[k] = max(noise[k], gap) if gap < 1e-3 * size else noise[k]

@@ -176,6 +176,11 @@ def kept(gradients: Gradients | None) -> Gradients | None:
     return None if gradients is None else [None if g is None else np.array(g) for g in gradients]
 
 
+def are_finite(gradients: Gradients) -> bool:
+    """Whether no gradient has a NaN or an infinity."""
+    return all(g is None or np.all(np.isfinite(g)) for g in gradients)
+
+
 def gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
     """Per gradient, the largest difference to another answer, and its own size."""
     found = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 
@@ -186,21 +187,14 @@ def _others(examination: Examination, point: Point, rng: np.random.Generator) ->
     """
     if point.regime != "the example" and not (point.runner.draws or draws(examination.target.code)):
         yield Point.at(point.runner, examination.inputs, "the example", point.active)
-    for kind in range(3):
-        inputs = list(point.inputs)
-        for i in point.active:
-            x = np.asarray(inputs[i])
-            if kind == 0:
-                moved = x * rng.uniform(0.7, 1.3, x.shape)
-            elif kind == 1:
-                moved = rng.permutation(x.ravel()).reshape(x.shape) if x.size else x  # of none it raises
-            else:
-                moved = -x
-            inputs[i] = float(moved) if type(inputs[i]) is float else np.asarray(moved)
-        try:
-            yield Point.at(point.runner, tuple(inputs), point.regime, point.active)
-        except Illegal:
-            continue
+    changes: tuple[Callable[[int, Array], Array], ...] = (
+        lambda _, x: x * rng.uniform(0.7, 1.3, x.shape),
+        lambda _, x: rng.permutation(x.ravel()).reshape(x.shape) if x.size else x,  # of none it raises
+        lambda _, x: -x,
+    )
+    for change in changes:
+        with suppress(Illegal):
+            yield Point.at(point.runner, point.changed(change), point.regime, point.active)
 
 
 def _same_array_twice(examination: Examination, point: Point) -> None:

@@ -42,7 +42,7 @@ def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspi
     improved = True
     while improved and tries < TRIES:
         improved = False
-        for inputs in _simpler(best.point.inputs, best.point.active):
+        for inputs in _simpler(best.point):
             tries += 1
             if tries > TRIES or examination.late():
                 break
@@ -82,8 +82,9 @@ def _confirmed(suspicion: Suspicion) -> Suspicion | None:
     return ruling.suspicion
 
 
-def _simpler(inputs: Inputs, active: tuple[int, ...]) -> Iterator[Inputs]:
+def _simpler(point: Point) -> Iterator[Inputs]:
     """Axes cut to 1, 2 and a half; then rounder numbers."""
+    inputs, active = point.inputs, point.active
     for group in axis_groups(inputs):
         size = inputs[group[0][0]].shape[group[0][1]]
         for smaller in dict.fromkeys((1, 2, size // 2)):
@@ -94,12 +95,9 @@ def _simpler(inputs: Inputs, active: tuple[int, ...]) -> Iterator[Inputs]:
                 yield tuple(changed)
     for digits in (0, 1):
         for chosen in (active, *((i,) for i in active if len(active) > 1)):
-            rounded = list(inputs)
-            for i in chosen:
-                x = np.round(np.asarray(inputs[i]), digits)
-                rounded[i] = float(x) if type(inputs[i]) is float else x
-            if any(np.any(np.asarray(rounded[i]) != np.asarray(inputs[i])) for i in chosen):
-                yield tuple(rounded)
+            rounded = point.changed(lambda _, x, digits=digits: np.round(x, digits), chosen)  # type: ignore[misc]
+            if any(np.any(rounded[i] != inputs[i]) for i in chosen):
+                yield rounded
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Measurements about a mismatch of values, each computed on first use, and the interface of a numerical cause."""
+"""Measurements about a mismatch of values, each computed on first use, as excuses ask for them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from flowgraph.checking.careful import careful_slopes, complex_slopes, widened, wider_slopes
-from flowgraph.checking.compare import ValueMismatch, ask, deviation
+from flowgraph.checking.compare import ValueMismatch, are_finite, ask, deviation
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kinks import hull, is_smooth, neighbour_slopes, own_slopes, winner_slopes
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope, random_direction
-from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
@@ -171,27 +170,26 @@ class Evidence:
         point, direction = self.point, self.direction
         for _ in range(3):
             moved = {i: random_direction(point, i, self.rng) for i in point.active}
-            try:
-                near = Point.at(point.runner, point.moved(moved, NEARBY), point.regime, point.active)
-            except Illegal:
+            near = point.beside(point.moved(moved, NEARBY))
+            if near is None:
                 continue
             slopes = careful_slopes(near, direction, measured_noise(near, direction), STEP)
-            if slopes is not None:
-                excess, tolerance, _ = excess_of(replace(self.mismatch, point=near), slopes)
-                if excess > tolerance:
-                    return True
+            excess, tolerance, _ = (0.0, 0.0, 0.0) if slopes is None else excess_of(self.mismatch, slopes, near)
+            if excess > tolerance:
+                return True
         return False
 
 
-def excess_of(mismatch: ValueMismatch, slopes: Slopes) -> tuple[float, float, float]:
-    """(how far outside, tolerance, size of the summed terms) of the analytic slope, asked for anew."""
-    gradients, _ = ask(mismatch.point, mismatch.grad)
+def excess_of(mismatch: ValueMismatch, slopes: Slopes, point: Point | None = None) -> tuple[float, float, float]:
+    """(how far outside, tolerance, size of the summed terms) of the analytic slope, at this point or another."""
+    point = point or mismatch.point
+    gradients, _ = ask(point, mismatch.grad)
     if gradients is None:
         return 0.0, np.inf, 0.0
-    analytic, terms = analytic_slope(gradients, mismatch.direction, mismatch.point.active)
+    analytic, terms = analytic_slope(gradients, mismatch.direction, point.active)
     _, excess, tolerance, size = deviation(mismatch.grad, slopes, analytic, terms)
-    if mismatch.point.runner.unit > NARROW:
-        tolerance += 6 * mismatch.point.runner.unit**0.5 * (size + terms)
+    if point.runner.unit > NARROW:
+        tolerance += 6 * point.runner.unit**0.5 * (size + terms)
     return excess, tolerance, size
 
 
@@ -208,7 +206,7 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
             part = np.zeros_like(grad)
             part[half] = grad[half]
             gradients, _ = ask(point, part)
-            if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+            if gradients is None or not are_finite(gradients):
                 continue
             analytic, terms = analytic_slope(gradients, direction, point.active)
             _, excess, tolerance, _ = deviation(part, slopes, analytic, terms)

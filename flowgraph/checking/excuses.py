@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowgraph.checking.careful import DEPTH, careful_slopes, disagrees, wider_slopes
-from flowgraph.checking.compare import ask, deviation
+from flowgraph.checking.compare import are_finite, ask, deviation
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.evidence import Evidence
 from flowgraph.checking.kinks import is_singular, shrinks_with_the_step, stands_at_every_step, still_moving
@@ -92,10 +92,7 @@ def _no_correct_digits(evidence: Evidence) -> bool:
 
 @_excuse("ill-conditioned", 3, "the last digits of the inputs change many of the value's")
 def _ill_conditioned(evidence: Evidence) -> bool:
-    """A solve of condition 1e10 answers with the solution, and the slope, of a system close by.
-
-    Asked only where long double does not tell.
-    """
+    """A solve of condition 1e10 answers with the solution, and the slope, of another system; long double would tell."""
     return evidence.wide is None and ill_conditioned(evidence.point, evidence.grad, evidence.rng)
 
 
@@ -176,7 +173,7 @@ def _right_in_wider_type(evidence: Evidence) -> bool:
     if wide is None or slopes is None:
         return False
     gradients, _ = ask(wide, grad.astype(np.longdouble))
-    if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+    if gradients is None or not are_finite(gradients):
         return False
     analytic, terms = analytic_slope(gradients, evidence.direction, wide.active)
     _, excess, tolerance, _ = deviation(grad, slopes, analytic, terms)
@@ -211,10 +208,7 @@ def _rough_bprop(evidence: Evidence) -> bool:
 
 @_excuse("narrow type", 8, "fprop computes in a narrow type")
 def _narrow_type(evidence: Evidence) -> bool:
-    """fprop computes in float32 or float16, whatever it returns: only a gross mismatch is more than rounding.
-
-    Gross is over 0.3 of the slope, by coarse steps too, or far outside of all slopes by coarse steps.
-    """
+    """fprop computes in float32 or float16: only a mismatch of 0.3 of the slope, by coarse steps too, counts."""
     if not evidence.narrow:
         return False
     point, direction, grad, analytic = evidence.point, evidence.direction, evidence.grad, evidence.analytic

@@ -8,7 +8,6 @@ from flowgraph.checking.careful import DEPTH
 from flowgraph.checking.compare import ask
 from flowgraph.checking.difference import STEP, Stencil
 from flowgraph.checking.point import Direction, Point
-from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
@@ -58,16 +57,7 @@ def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direc
         else:
             offset = scales * rng.normal(size=scales.shape)
         offsets[i] = radius * offset
-    return _moved(point, offsets)
-
-
-def _moved(point: Point, offsets: Direction) -> Point | None:
-    """The point with its inputs moved; None where that is outside the domain or has another form."""
-    try:
-        near = Point.at(point.runner, point.moved(offsets, 1.0), point.regime, point.active)
-    except Illegal:
-        return None
-    return near if near.value.shape == point.value.shape else None
+    return point.beside(point.moved(offsets, 1.0))
 
 
 def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
@@ -92,7 +82,8 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
         above = np.zeros((2, point.size(i)))
         above[:, k] = 1.0, -1.0
         for offset in (*above, *around):
-            near = _moved(point, {i: FINE * point.scales(i) * offset.reshape(np.shape(point.inputs[i]))})
+            raised = {i: FINE * point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
+            near = point.beside(point.moved(raised, 1.0))
             slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
             if slope is not None:
                 rows.append(slope)

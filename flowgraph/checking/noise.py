@@ -8,7 +8,6 @@ import numpy as np
 
 from flowgraph.checking.compare import ask
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
-from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # of an element: the scales that steps of differences have
@@ -101,17 +100,13 @@ def _of_differences(difference: Array) -> Array:
 
 def jittered(point: Point, rng: np.random.Generator, relative: float, together: bool) -> Point | None:
     """The point moved by a few units in the last place: each element by its own, or all by one factor."""
-    inputs = list(point.inputs)
     common = 1.0 + relative * rng.uniform(1, 4) * rng.choice([-1.0, 1.0])
-    for i in point.active:
-        x = np.asarray(inputs[i])
+
+    def moved(_: int, x: Array) -> Array:
         factor = common if together else 1.0 + relative * rng.uniform(1, 4, x.shape) * rng.choice([-1.0, 1.0], x.shape)
-        moved = x * np.asarray(factor, dtype=x.dtype)
-        inputs[i] = float(moved) if type(inputs[i]) is float else moved
-    try:
-        return Point.at(point.runner, tuple(inputs), point.regime, point.active)
-    except Illegal:
-        return None
+        return np.asarray(x * np.asarray(factor, dtype=x.dtype))
+
+    return point.beside(point.changed(moved))
 
 
 def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool:
@@ -123,8 +118,7 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
     room = 1e-7 * np.maximum(size, 1e-3 * size.max(initial=0.0))
     for _ in range(3):
         near = jittered(point, rng, 2 * UNIT, together=False)
-        comparable = near is not None and near.value.shape == point.value.shape
-        if comparable and near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
+        if near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
             return True
     return False
 
@@ -141,14 +135,10 @@ def analytic_noise(
     seen = []
     for _ in range(8):
         near = jittered(point, rng, max(relative, 2 * UNIT), together)
-        if near is None or near.value.shape != point.value.shape:
-            continue
-        gradients, _ = ask(near, rounded_otherwise(grad, rng, 2 * UNIT))
-        if gradients is None:
-            continue
-        slope, _ = analytic_slope(gradients, direction, point.active)
-        if np.isfinite(slope):
-            seen.append(slope)
+        gradients = None if near is None else ask(near, rounded_otherwise(grad, rng, 2 * UNIT))[0]
+        if gradients is not None:
+            slope, _ = analytic_slope(gradients, direction, point.active)
+            seen += [slope] if np.isfinite(slope) else []
     if len(seen) < 3:
         return float("nan"), 0.0
     return float(np.median(seen)), float(max(seen) - min(seen))
@@ -166,11 +156,8 @@ def analytic_roughness(
     for spacing in spacings:
         slopes = []
         for k in range(1, GRID + 1):
-            try:
-                near = Point.at(point.runner, point.moved(ray, k * spacing), point.regime, point.active)
-            except Illegal:
-                break
-            gradients = ask(near, grad)[0] if near.value.shape == point.value.shape else None
+            near = point.beside(point.moved(ray, k * spacing))
+            gradients = None if near is None else ask(near, grad)[0]
             if gradients is None:
                 break
             slopes.append(analytic_slope(gradients, direction, point.active)[0])

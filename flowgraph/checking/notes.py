@@ -18,7 +18,7 @@ from flowgraph.checking.example_contract import ExampleContract, Excess, is_stac
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
 from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.roughness import beyond_guard
-from flowgraph.checking.runner import Illegal, flatten, generator
+from flowgraph.checking.runner import Illegal, generator
 from flowgraph.checking.target import Array, Inputs
 
 RANGE = "range"
@@ -261,11 +261,5 @@ def _is_singular(point: Point, i: int, outside: Any, edges: list[tuple[float, fl
 
 def _moved_to(point: Point, i: int, chosen: Any, number: float) -> Any:
     """The value with the chosen elements of one input at a number; None where there is none."""
-    inputs = list(point.inputs)
-    x = np.where(chosen, number, inputs[i])
-    inputs[i] = float(x) if type(inputs[i]) is float else np.asarray(x, dtype=np.asarray(inputs[i]).dtype)
-    try:
-        value = flatten(point.runner.legal(tuple(inputs)))
-    except Illegal:
-        return None
-    return point.project(value) if value.shape == flatten(point.output).shape else None
+    moved = point.beside(point.changed(lambda _, x: np.where(chosen, number, x), (i,)))
+    return None if moved is None else moved.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -74,6 +74,23 @@ class Point:
             x = inputs[i]
             inputs[i] = float(x + h * float(d)) if type(x) is float else x + h * d
         return tuple(inputs)
+
+    def changed(self, change: Callable[[int, Array], Any], chosen: Sequence[int] | None = None) -> Inputs:
+        """The inputs with `change(i, x)` for each differentiated one, or those that are chosen; a float stays one."""
+        inputs = list(self.inputs)
+        for i in self.active if chosen is None else chosen:
+            own = np.asarray(inputs[i])
+            made = change(i, own)
+            inputs[i] = float(made) if type(inputs[i]) is float else np.asarray(made, dtype=own.dtype)
+        return tuple(inputs)
+
+    def beside(self, inputs: Inputs) -> Point | None:
+        """The point at other inputs; None outside the domain, and where the value has another form."""
+        try:
+            near = Point.at(self.runner, inputs, self.regime, self.active)
+        except Illegal:
+            return None
+        return near if near.value.shape == self.value.shape else None
 
     def along(self, direction: Direction, h: float) -> Array | None:
         """F(x + h d), None where that is outside the domain."""

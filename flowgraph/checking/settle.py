@@ -12,7 +12,6 @@ from flowgraph.checking.evidence import Evidence
 from flowgraph.checking.excuses import EXCUSES
 from flowgraph.checking.kinks import is_singular, quotients_stay_bounded
 from flowgraph.checking.point import Direction, Point, coordinate, random_direction
-from flowgraph.checking.runner import Illegal
 
 
 def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
@@ -96,12 +95,7 @@ def _passes_through_infinity(point: Point) -> bool:
 def _of_other_gradients(point: Point, rng: np.random.Generator) -> Point | None:
     """The point with generic incoming gradients where it is a bprop that is checked: 0 hides an infinite slope."""
     arriving = {i: random_direction(point, i, rng) for i in point.active if i < point.runner.target.arriving}
-    if not arriving:
-        return point
-    try:
-        return Point.at(point.runner, point.moved(arriving, 1.0), point.regime, point.active)
-    except Illegal:
-        return None
+    return point.beside(point.moved(arriving, 1.0)) if arriving else point
 
 
 def _stuck(point: Point, i: int, rng: np.random.Generator) -> bool:
