@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.code_constants import sizes_in, words_in
+from flowgraph.checking.code_contents import sizes_in, words_in
 from flowgraph.checking.contract import contract
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import other_types

@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from flowgraph.checking.answer import Answer, answer_at
-from flowgraph.checking.code_constants import draws
+from flowgraph.checking.code_contents import draws
 from flowgraph.checking.compare import ask, kept, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.code_constants import numbers_in
+from flowgraph.checking.code_contents import numbers_in, reachable_values
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
+from flowgraph.checking.runner import Illegal, generator, parts
 from flowgraph.checking.settings import alike, fits, is_of_range
 from flowgraph.checking.target import Inputs, Target
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.batches import Batches
+from flowgraph.checking.code_contents import RANDOM_SOURCES, random_sources, restore, state_of
 from flowgraph.checking.recording import recorded
 from flowgraph.checking.scope import Stopwatch
 from flowgraph.checking.target import Array, Inputs, Target
 
-RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 NUMBERS = (np.ndarray, np.generic, float, int)
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
 OWN = 20_317  # any number that nobody seeds with
@@ -55,7 +55,7 @@ class Runner:
         self.jump: float | None = None  # the largest of the value around the example; None before it is measured
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self.batches = None if target.many is None else Batches(target.many)
-        self._states = [(source, _state(source)) for source in _random_sources(target)]
+        self._states = [(source, state_of(source)) for source in random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
         self._watch_global_state(target)
@@ -81,7 +81,7 @@ class Runner:
     def restore_random_state(self) -> None:
         """Set every source of randomness back to where it stood at the start."""
         for source, state in self._states:
-            _restore(source, state)
+            restore(source, state)
         if self._global_state is not None:
             np.random.set_state(self._global_state[0])  # noqa: NPY002
             random.setstate(self._global_state[1])
@@ -220,75 +220,14 @@ def unflatten(vector: Array, output: Value) -> Any:
     return tuple(grads) if isinstance(output, tuple | list) else grads[0]
 
 
-def _random_sources(target: Target) -> Iterator[Any]:
-    seen: set[int] = set()
-    for function in (target.fprop, target.bprop, *target.code):
-        for value in reachable_values(function):
-            stateless = isinstance(value, random.SystemRandom)  # nothing can be put back
-            if isinstance(value, RANDOM_SOURCES) and not stateless and id(value) not in seen:
-                seen.add(id(value))
-                yield value
-
-
-def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
-    """Closure cells, defaults, globals named in the code, and the contents of dicts, lists and objects among them."""
-    inner = getattr(function, "__func__", function)
-    inner = getattr(inner, "func", inner)
-    code = getattr(inner, "__code__", None)
-    values: list[Any] = [getattr(function, "__self__", None)]
-    if code is not None:
-        values += [getattr(cell, "cell_contents", None) for cell in _filled(inner.__closure__ or ())]
-        values += list(inner.__defaults__ or ()) + list((inner.__kwdefaults__ or {}).values())
-        values += [inner.__globals__[name] for name in code.co_names if name in inner.__globals__]
-    else:
-        values.append(function)
-    for value in values:
-        yield value
-        if isinstance(value, dict):
-            yield from list(value.values())
-        elif isinstance(value, list | tuple):
-            yield from value
-        elif hasattr(value, "__dict__") and not isinstance(value, type) and not inspect_module(value):
-            yield from list(vars(value).values())
-
-
-def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
-    for cell in cells:
-        try:
-            cell.cell_contents  # noqa: B018
-        except ValueError:
-            continue
-        yield cell
-
-
-def inspect_module(value: Value) -> bool:
-    """Whether a value is a module."""
-    return type(value).__name__ == "module"
-
-
-def _position(state: Any) -> Any:
-    inner = state["state"]
-    return (inner["pos"], inner["key"].tobytes())
-
-
-def _state(source: Any) -> Any:
-    if isinstance(source, np.random.Generator):
-        return copy.deepcopy(source.bit_generator.state)
-    return source.get_state() if isinstance(source, np.random.RandomState) else source.getstate()
-
-
-def _restore(source: Any, state: Any) -> None:
-    if isinstance(source, np.random.Generator):
-        source.bit_generator.state = state
-    elif isinstance(source, np.random.RandomState):
-        source.set_state(state)
-    else:
-        source.setstate(state)
-
-
 def generator(seed: int) -> np.random.Generator:
     """A generator that no `default_rng(0)` of a user repeats.
 
     Examples are often drawn like that, and an incoming gradient equal to the example sees nothing of a normalisation.
     """
     return np.random.default_rng([OWN, seed])
+
+
+def _position(state: Any) -> Any:
+    inner = state["state"]
+    return (inner["pos"], inner["key"].tobytes())

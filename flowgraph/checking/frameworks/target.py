@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from flowgraph.box.value import Value
+from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.frameworks.adapter import Adapter
 from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, arrays_in
 from flowgraph.checking.frameworks.autograd_code import ARRAYS as AUTOGRAD_ARRAYS
@@ -21,7 +22,6 @@ from flowgraph.checking.frameworks.mygrad_code import MYGRAD_TENSORS, MygradCode
 from flowgraph.checking.frameworks.torch_code import TENSORS, TorchCode, differentiated_inputs
 from flowgraph.checking.frameworks.torch_module import ModuleCopy
 from flowgraph.checking.frameworks.writing import definition, title
-from flowgraph.checking.runner import reachable_values
 from flowgraph.checking.target import Target, annotations_of, is_float_array
 from flowgraph.errors import UsageError
 
