@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.batches import Batches
 from flowgraph.checking.code_contents import RANDOM_SOURCES, random_sources, restore, state_of
 from flowgraph.checking.recording import recorded
 from flowgraph.checking.scope import Stopwatch
@@ -18,6 +17,7 @@ from flowgraph.checking.target import Array, Inputs, Target
 
 NUMBERS = (np.ndarray, np.generic, float, int)
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
+MOST_REFUSALS = 3  # in a row: what vmap refuses once it mostly refuses again, at the cost of a call
 OWN = 20_317  # any number that nobody seeds with
 NOT_FINITE = "fprop is not finite"
 
@@ -54,7 +54,8 @@ class Runner:
         self.stairs = False  # whether the value keeps its bits there over the finest steps
         self.jump: float | None = None  # the largest of the value around the example; None before it is measured
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
-        self.batches = None if target.many is None else Batches(target.many)
+        self.many = target.many
+        self.refusals = 0  # of `many`, in a row
         self._states = [(source, state_of(source)) for source in random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
@@ -115,10 +116,21 @@ class Runner:
         return _call(self.target.fprop, *self._own(inputs))
 
     def batch(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
-        """The rows of `Batches.rows`; None if the target cannot, or writes to its arguments."""
-        if self.batches is None or self.shields or self.draws:
+        """The elements of the outputs for each row of the stacks by one call; None where that is not to be had.
+
+        `known` gives the rows in the form in which they are compared, None if the first, which is the point itself, has
+        not its known value: then nothing is believed.
+        """
+        if self.many is None or self.refusals >= MOST_REFUSALS or self.shields or self.draws:
             return None
-        found = self.batches.rows(inputs, stacks, known)
+        try:
+            outputs = self.many(inputs, stacks)
+            if outputs is None:
+                return None
+            found = known(_rows_of(outputs))
+        except Exception:  # vmap refuses control flow that depends on values, and a row may be outside of the domain
+            found = None
+        self.refusals = 0 if found is not None else self.refusals + 1
         self.evaluations += 0 if found is None else len(found) - 1
         return found
 
@@ -190,6 +202,13 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
 def parts(output: Value) -> tuple[Any, ...]:
     """The arrays of an output: itself, or the members of a tuple."""
     return tuple(output) if isinstance(output, tuple | list) else (output,)
+
+
+def _rows_of(outputs: Sequence[Array]) -> Array:
+    """One row of all elements for every row of the stacks, a complex one as two."""
+    pieces = [np.ascontiguousarray(part).reshape(len(part), -1) for part in outputs]
+    pieces = [piece.view(piece.real.dtype) if piece.dtype.kind == "c" else piece for piece in pieces]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
 
 def flatten(output: Value) -> Array:

@@ -86,7 +86,7 @@ class Target:
     none_leaves_out : bool
         Whether a gradient of None means that none is to be asked for, and not that it is 0.
     many : function, optional
-        It evaluates fprop for stacks of inputs (see `flowgraph.checking.batches`).
+        It evaluates fprop for stacks of inputs given a stack of rows for some of them; None if it cannot.
 
     Examples
     --------
