@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import numpy as np
 
-from flowgraph.checking.answer import Answer, answer_at
 from flowgraph.checking.code_contents import draws
 from flowgraph.checking.compare import ask, kept, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
+from flowgraph.checking.noise import Answer, answer_at
 from flowgraph.checking.point import Point
 from flowgraph.checking.roughness import HALF
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
@@ -33,7 +33,7 @@ def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
         return
     rng = examination.rng
     grad = rng.normal(size=point.value.shape)
-    answer = answer_at(examination, point, grad)
+    answer = answer_at(point, grad, rng, examination.pursue)
     if answer is None:
         return
     _deterministic(examination, point, answer)
@@ -155,7 +155,9 @@ def _rewritten(examination: Examination, point: Point, answer: Answer) -> None:
     for other in _others(examination, point, rng):
         if any(np.shape(point.inputs[i]) != np.shape(other.inputs[i]) for i in point.active):
             continue
-        expected = answer_at(examination, other, answer.grad) if other.value.shape == point.value.shape else None
+        expected = (
+            answer_at(other, answer.grad, rng, examination.pursue) if other.value.shape == point.value.shape else None
+        )
         if expected is None:
             continue
         arrays = {i: np.array(point.inputs[i]) for i in point.active if isinstance(point.inputs[i], np.ndarray)}
@@ -212,7 +214,7 @@ def _same_array_twice(examination: Examination, point: Point) -> None:
             except Illegal:
                 continue
             grad = examination.rng.normal(size=one.value.shape)
-            expected, got = answer_at(examination, two, grad), ask(one, grad)[0]
+            expected, got = answer_at(two, grad, examination.rng, examination.pursue), ask(one, grad)[0]
             if expected is not None and (got is None or expected.differs(got) is not None):
                 examination.fail(
                     "shared", one, "the same array in two slots gives other gradients than equal copies", j

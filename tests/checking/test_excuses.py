@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowgraph.checking.check_target import examined
+from flowgraph.checking.check_target import examined, find_slope, find_unit
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.excuses import EXCUSES
@@ -51,7 +51,7 @@ def mismatches_at_the_example(fprop, bprop, x):
     target = Target.of_functions(fprop, bprop, (x,))
     examination = Examination.begin(target, 0, 60_000, 20.0)
     point = examination.point("the example", examination.inputs)
-    examination.find_slope(point)
+    find_slope(examination, point)
     rng = generator(0)
     grads = [np.ones(point.value.shape)]
     return compare(point, grads, directions_for(point, rng, 3), examination.tally)
@@ -90,5 +90,5 @@ def test_what_is_left_of_cancelling_is_of_no_narrow_type(fprop, unit):
     target = Target.of_functions(fprop, exp_backward, (np.array([0.3, 1.7]),))
     for seed in range(5):
         examination = Examination.begin(target, seed, 60_000, 20.0)
-        examination.find_unit(examination.point("the example", examination.inputs))
+        find_unit(examination, examination.point("the example", examination.inputs))
         assert examination.runner.unit == unit
