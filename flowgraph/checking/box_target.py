@@ -17,7 +17,7 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.complex_parts import OfParts
-from flowgraph.checking.describe import Failure
+from flowgraph.checking.report import Failure
 from flowgraph.checking.target import Target, annotations_of
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop

@@ -13,10 +13,10 @@ from flowgraph.checking.box_target import BoxCalls, conditions_of, differentiabl
 from flowgraph.checking.cases import Case, case_of, cases
 from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import in_parts
-from flowgraph.checking.describe import Failure
+from flowgraph.checking.describe import combined
 from flowgraph.checking.gradient_target import gradient_target
 from flowgraph.checking.regimes_values import made_positive_definite
-from flowgraph.checking.report import Report, combined, nothing, with_failures
+from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.runner import parts
 from flowgraph.checking.scope import NORMAL, Asked
 from flowgraph.checking.target import Array

@@ -12,7 +12,8 @@ from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.checking.check_graph import boxes_in_place, check_graph, joined
 from flowgraph.checking.check_target import check_target
-from flowgraph.checking.report import Report, combined
+from flowgraph.checking.describe import combined
+from flowgraph.checking.report import Report
 from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.scope import Asked
 from flowgraph.checking.settings import with_settings

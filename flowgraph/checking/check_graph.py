@@ -15,7 +15,8 @@ from flowgraph.checking.box_target import differentiable, target_of
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import leaves_in_parts
-from flowgraph.checking.report import Report, combined, with_failures
+from flowgraph.checking.describe import combined
+from flowgraph.checking.report import Report, with_failures
 from flowgraph.checking.scope import Asked, Scope, Stopwatch
 from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient

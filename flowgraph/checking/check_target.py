@@ -13,6 +13,7 @@ import numpy as np
 from flowgraph.checking.code_contents import sizes_in, words_in
 from flowgraph.checking.compare import ask
 from flowgraph.checking.contract import contract
+from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
@@ -21,7 +22,7 @@ from flowgraph.checking.point import Direction, Point, random_direction
 from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import shape_regimes
 from flowgraph.checking.regimes_values import constant_regimes, value_regimes
-from flowgraph.checking.report import Report, report_of
+from flowgraph.checking.report import Report
 from flowgraph.checking.runner import OutOfTime, generator
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.second_order import second_order
