@@ -125,8 +125,10 @@ class JaxCode(Adapter):
         def pull(grads: tuple[Any, ...]) -> list[Any]:
             with jax.enable_x64(True):
                 arriving = [np.asarray(np.conj(g), y.dtype) for g, y in zip(grads, outputs, strict=True)]
-                found = self._pullback(inputs)(arriving) if both is None else both(active, arriving)
-                return [np.array(g) for g in found]
+                if both is not None:
+                    return [np.array(g) for g in both(active, arriving)]
+                own, function = self._of_active(inputs)
+                return [np.array(g) for g in jax.vjp(function, *own)[1](arriving)]
 
         return outputs, pull
 
@@ -243,25 +245,12 @@ class JaxCode(Adapter):
 
             _, pull = jax.vjp(first, jax.numpy.asarray(grad), *active)
             by_grad, *by_active = [np.asarray(g) for g in pull(tuple(of_each))]
-        by_inputs: list[Any] = [None] * len(inputs)
-        for i, g in zip(self.differentiated, by_active, strict=True):
-            by_inputs[i] = g
-        return (by_grad, None, *by_inputs)
-
-    def _pullback(self, inputs: Inputs) -> Any:
-        active, function = self._of_active(inputs)
-        return sys.modules["jax"].vjp(function, *active)[1]
+        return (by_grad, None, *self._each(by_active, inputs))
 
     def _of_active(self, inputs: Inputs) -> tuple[list[Any], Any]:
         leaves = [self._array(x) for x in inputs]
 
-        def function(*active: Any) -> Any:
-            values = list(leaves)
-            for i, x in zip(self.differentiated, active, strict=True):
-                values[i] = x
-            return self._values(values)
-
-        return [leaves[i] for i in self.differentiated], function
+        return [leaves[i] for i in self.differentiated], lambda *active: self._values(self._with_active(leaves, active))
 
     def _values(self, leaves: list[Any]) -> list[Any]:
         jax = sys.modules["jax"]

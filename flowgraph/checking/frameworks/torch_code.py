@@ -132,10 +132,7 @@ class TorchCode(Adapter):
         ]
         found = self._grad([r for r, _ in chosen], [arriving, *active], [g for _, g in chosen])
         by_grad, *by_active = [None if g is None else g.to_dense().numpy(force=True) for g in found]
-        by_inputs: list[Any] = [None] * len(inputs)
-        for i, g in zip(self.differentiated, by_active, strict=True):
-            by_inputs[i] = g
-        return (by_grad, None, *by_inputs)
+        return (by_grad, None, *self._each(by_active, inputs))
 
     def _try_out(self) -> None:
         """Runs the example, and finds out whether the function writes into its inputs, which autograd allows."""
