@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from flowgraph.checking.check import NEEDED, checked, is_checkable, target_of, targets_of
 from flowgraph.checking.check import check as fg_check
-from flowgraph.checking.module_targets import NEEDED, checked, is_checkable, target_of, targets_of
 from flowgraph.checking.report import GradientError
 
 
