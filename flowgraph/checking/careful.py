@@ -33,7 +33,7 @@ def careful_slopes(point: Point, direction: Direction, noise: Array, start: floa
     if sides is None:
         return None
     value, error = extrapolate(*sides, ratio=ratio, growth=ratio, trusted=trusted_by_finer(*sides))
-    return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), one_sided)
+    return Slopes.plain(value, error, one_sided)
 
 
 def _unit_ratio(point: Point) -> float:
@@ -47,7 +47,7 @@ def wider_slopes(wide: Point, direction: Direction, noise: Array | float = 0.0) 
     if found is None or not np.all(np.isfinite(found.error)):
         return None
     value, error = np.asarray(found.value, np.float64), np.asarray(found.error, np.float64)
-    return Slopes(value, error, value.copy(), value.copy(), found.kinked, found.one_sided)
+    return Slopes.plain(value, error, found.one_sided)
 
 
 HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18

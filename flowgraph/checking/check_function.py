@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
+from flowgraph.checking.box_target import by_form
 from flowgraph.checking.check_graph import boxes_in_place, check_graph, joined
 from flowgraph.checking.check_target import check_target
 from flowgraph.checking.describe import combined
@@ -35,16 +36,10 @@ class TracedFunction:
 
     def graph(self, *inputs: Any) -> tuple[Graph, tuple[Box, ...]]:
         """The graph for arguments of these shapes, dtypes and settings, and its leaves."""
-        moved = self.differentiates
-        try:
-            key: Hashable = tuple(
-                (np.shape(x), np.asarray(x).dtype) if moved(i, x) else (type(x), x) for i, x in enumerate(inputs)
-            )
-            if key not in self._graphs:
-                self._graphs[key] = self._traced(inputs)
-            return self._graphs[key]
-        except TypeError:  # a setting that cannot be hashed, such as an array
-            return self._traced(inputs)
+        moved = [self.differentiates(i, x) for i, x in enumerate(inputs)]
+        arrays = [x for x, moves in zip(inputs, moved, strict=True) if moves]
+        settings = [x for x, moves in zip(inputs, moved, strict=True) if not moves]
+        return by_form(self._graphs, arrays, [*moved, *settings], lambda: self._traced(inputs))
 
     def differentiates(self, i: int, x: Value) -> bool:
         """Whether an argument is differentiated; a keyword argument is a setting."""

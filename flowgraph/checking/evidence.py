@@ -75,7 +75,7 @@ class Evidence:
         if self.careful is not None:
             return self.careful
         nothing = np.zeros(self.point.value.shape)
-        return Slopes(nothing, nothing + np.inf, nothing, nothing, nothing.astype(bool))
+        return Slopes.plain(nothing, nothing + np.inf)
 
     @property
     def oracle(self) -> str:

@@ -16,8 +16,6 @@ from flowgraph.checking.regimes_values import DRAWS, as_input
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
 
-Differs = Callable[[Gradients], int | None]
-
 
 def _fortran(x: Array) -> Array:
     return np.asfortranarray(x)

@@ -158,9 +158,9 @@ class Point:
         size = np.abs(self.value)
         return np.asarray(4 * self.runner.unit * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
 
-    def slopes(self, direction: Direction, depth: int = 4, start: float = STEP) -> Slopes | None:
+    def slopes(self, direction: Direction, depth: int = 4) -> Slopes | None:
         """The slopes of the value along a direction."""
-        stencil = self.stencil(direction, start)
+        stencil = self.stencil(direction)
         stencil.extend(depth)
         slopes = stencil.slopes(self.rounding())
         if slopes is None or slopes.one_sided:
