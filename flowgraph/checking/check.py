@@ -130,11 +130,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
 
 
 def _of_its_own_kind(
-    target: object,
-    inputs: tuple[Any, ...],
-    feeds: Mapping[str, Any],
-    asked: Asked,
-    framework: str | None,
+    target: object, inputs: tuple[Any, ...], feeds: Mapping[str, Any], asked: Asked, framework: str | None
 ) -> Report:
     """Without a bprop: the target knows its own."""
     if isinstance(target, Graph):

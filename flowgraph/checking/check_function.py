@@ -82,10 +82,7 @@ class TracedFunction:
 
 
 def check_function(
-    function: Callable[..., Any],
-    inputs: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-    asked: Asked,
+    function: Callable[..., Any], inputs: tuple[Any, ...], keywords: Mapping[str, Any], asked: Asked
 ) -> Report:
     """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
     target = Target.of_functions(function, _no_bprop, inputs, asked.names, asked.valid)

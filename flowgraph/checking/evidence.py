@@ -228,11 +228,7 @@ class KinkHull:
 
 
 def hull_at_kink(
-    mismatch: ValueMismatch,
-    tolerance: float,
-    rows: Array,
-    dense: tuple[Direction, Array],
-    rng: np.random.Generator,
+    mismatch: ValueMismatch, tolerance: float, rows: Array, dense: tuple[Direction, Array], rng: np.random.Generator
 ) -> KinkHull:
     """Wrong only outside the hull of the slopes around.
 

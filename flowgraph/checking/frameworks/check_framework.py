@@ -22,11 +22,7 @@ from flowgraph.checking.target import Target
 
 
 def check_framework(
-    function: Callable[..., Any],
-    given: Sequence[Any],
-    keywords: Mapping[str, Any],
-    asked: Asked,
-    framework: str | None,
+    function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any], asked: Asked, framework: str | None
 ) -> Report | None:
     """The report, or None where function and arguments belong to no framework that has been imported.
 
