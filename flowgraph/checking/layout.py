@@ -17,12 +17,8 @@ from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
 
 
-def _fortran(x: Array) -> Array:
-    return np.asfortranarray(x)
-
-
 def _reversed(x: Array) -> Array:
-    return x[tuple(slice(None, None, -1) for _ in x.shape)].copy()[tuple(slice(None, None, -1) for _ in x.shape)]
+    return np.flip(np.flip(x).copy())
 
 
 def _gaps(x: Array) -> Array:
@@ -38,16 +34,12 @@ def _read_only(x: Array) -> Array:
     return kept
 
 
-def _transposed(x: Array) -> Array:
-    return np.ascontiguousarray(x.T).T
-
-
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
-    "Fortran order": _fortran,
+    "Fortran order": np.asfortranarray,
     "negative strides": _reversed,
     "gaps": _gaps,
     "read-only": _read_only,
-    "transposed": _transposed,
+    "transposed": lambda x: np.ascontiguousarray(x.T).T,
 }
 
 
@@ -77,8 +69,7 @@ def layouts(examination: Examination, point: Point, grad: Array, differs: Callab
 
 
 def _arrangements(point: Point, grad: Array) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
-    flat = grad if point.projection is None else grad @ point.projection
-    plain = unflatten(flat, point.output)
+    plain = point.arriving(grad)
     for label, arrange in LAYOUTS.items():
         arranged = tuple(arrange(x) if isinstance(x, np.ndarray) and x.ndim else x for x in point.inputs)
         arriving = _each(plain, arrange)
@@ -114,12 +105,8 @@ def _constant_gradient(examination: Examination, point: Point) -> None:
             continue
         room = 1e-7 * np.abs(g).max(initial=0.0) + 64 * rounding[k]
         if other is None or np.any(np.abs(np.asarray(other, dtype=float) - g) > room):
-            examination.fail(
-                "layout",
-                point,
-                "bprop gives another gradient, or raises, with a 0-stride incoming gradient (np.broadcast_to)",
-                point.active[k],
-            )
+            note = "bprop gives another gradient, or raises, with a 0-stride incoming gradient (np.broadcast_to)"
+            examination.fail("layout", point, note, point.active[k])
             return
 
 
@@ -217,22 +204,15 @@ def _form(examination: Examination, faults: list[FormFault], found: Gradients | 
     np.where(x > 0, 1, 0) * grad widens already, and is right.
     """
     target = examination.target
-    widens = found is not None and all(g is None or g.dtype == np.float64 for g in found if _is_wide(g))
+    widens = found is not None and all(g is None or g.dtype in (np.float32, np.float64) for g in found)
+    strict = target.strict_types or any(map(_names_float64, (target.bprop, *target.code)))
     for fault in faults:
         if fault.kind == "raised":
             continue
-        if (
-            fault.kind == "dtype"
-            and widens
-            and not (target.strict_types or any(map(_names_float64, (target.bprop, *target.code))))
-        ):
+        if fault.kind == "dtype" and widens and not strict:
             examination.warn("dtype", f"{fault.note}: a float32 graph is widened")
         else:
             examination.pursue([fault])
-
-
-def _is_wide(g: Array | None) -> bool:
-    return g is not None and g.dtype != np.float32
 
 
 def _names_float64(function: object) -> bool:
@@ -263,7 +243,6 @@ def _numbers(
         if not np.all(gap <= room + 30 * scatter[k] + 1e3 * float(np.finfo(small.value.dtype).tiny)):
             if unit > 1e-4 and not np.all(np.isfinite(g)):
                 continue
-            examination.fail(
-                "dtype", small, f"the gradient in {small.value.dtype} is not that in float64", small.active[k]
-            )
+            note = f"the gradient in {small.value.dtype} is not that in float64"
+            examination.fail("dtype", small, note, small.active[k])
             return

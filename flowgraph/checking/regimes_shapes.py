@@ -12,16 +12,7 @@ from flowgraph.box.value import Value
 from flowgraph.checking.regimes_values import Structure
 from flowgraph.checking.target import Inputs
 
-SIZES = (
-    1,
-    2,
-    3,
-    5,
-    0,
-    7,
-    9,
-    40,
-)  # edges, odd and prime ones, and one beyond the blocks of 8, 16 and 32 that kernels have
+SIZES = (1, 2, 3, 5, 0, 7, 9, 40)  # edges, odd and prime ones, and one beyond the blocks of 8, 16, 32 of kernels
 Shape = tuple[int, ...]
 Axis = tuple[int, int]
 
