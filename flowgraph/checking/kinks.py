@@ -32,6 +32,10 @@ def neighbour_slopes(
         slope = None if near is None else _local_slope(near, direction, distance * SPAN)
         if slope is not None:
             rows.append(slope)
+    return _stacked(point, rows)
+
+
+def _stacked(point: Point, rows: list[Array]) -> Array:
     return np.stack(rows) if rows else np.zeros((0, point.value.size))
 
 
@@ -40,8 +44,7 @@ def own_slopes(point: Point, direction: Direction) -> Array:
     stencil = point.stencil(direction, start=STEP / 256)
     stencil.extend(3)
     sides = (stencil.one_sided(side, np.zeros(point.value.shape)) for side in (1, -1))
-    rows = [quotient[0][-1] for quotient in sides if quotient is not None]
-    return np.stack(rows) if rows else np.zeros((0, point.value.size))
+    return _stacked(point, [quotient[0][-1] for quotient in sides if quotient is not None])
 
 
 def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direction: Direction) -> Point | None:
@@ -85,9 +88,8 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
             raised = {i: FINE * point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
             near = point.beside(point.moved(raised, 1.0))
             slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
-            if slope is not None:
-                rows.append(slope)
-    return np.stack(rows) if rows else np.zeros((0, point.value.size))
+            rows += [] if slope is None else [slope]
+    return _stacked(point, rows)
 
 
 def _local_slope(near: Point, direction: Direction, h: float) -> Array | None:

@@ -184,7 +184,7 @@ def make_property_test(name: str, cases: Any, order: int) -> Callable[[Callable[
         def test(case: Case | Drawn) -> None:
             with shielded():
                 if isinstance(case, Drawn):
-                    check_function_at(case, order)
+                    _examine(case.target, case.say, order)
                 else:
                     check_drawn(case, order)
             function(*((case,) if parameters else ()))
@@ -232,12 +232,8 @@ def check_drawn(case: Case, order: int) -> None:
         raise GradientError(str(with_findings(nothing(target.name, f"on {case}", 0), calls)))
 
 
-def check_function_at(case: Drawn, order: int) -> None:
-    """A function at its own arguments: raises where a gradient is wrong; a case that says nothing is rejected."""
-    _examine(case.target, case.say, order)
-
-
 def _examine(target: Target, say: Callable[[Report], Report] = lambda report: report, order: int = 1) -> None:
+    """A target at its own arguments: raises where a gradient is wrong; a case that says nothing is rejected."""
     try:
         examination = examined(target, 1, 0, regimes=False)
         if order > 1 and not examination.wrong:
