@@ -235,11 +235,10 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
         if not any(spec.dtype.kind in "fc" for spec in self.outputs):
             return (False,) * len(self.children)
-        constant = self.constant if self.constant_children else (False,) * len(self.children)
         return tuple(
             [
                 not never and any(spec.dtype.kind in "fc" for spec in child.outputs)
-                for never, child in zip(constant, self.children, strict=True)
+                for never, child in zip(self.constant, self.children, strict=True)
             ]
         )
 
@@ -261,6 +260,8 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
     @property
     def constant(self) -> tuple[bool, ...]:
         """For each child, whether no gradient is ever sent to it."""
+        if not self.constant_children:
+            return (False,) * len(self.children)
         return tuple(name.partition("[")[0] in self.constant_children for name in self.names_of_children())
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:

@@ -81,8 +81,8 @@ def _dtype_by_trial(box: Node, key: Sequence[Any]) -> np.dtype[Any]:
 def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
     cls = type(box)
     try:
-        settings = tuple([(type(v), v) for v in box.setting_values().values()]) if cls.settings else ()
-        key = (cls, settings, known)
+        settings = [getattr(box, name) for name in cls.settings]
+        key = (cls, known, *settings, *map(type, settings))
         found = _cache.get(key)
     except TypeError:  # a setting that cannot be hashed, such as an array
         return compute(box, known)

@@ -95,6 +95,9 @@ def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: M
     trace = concrete_values.current()
     if trace is not None and trace.steps is not None:
         return trace.steps.call(_call_function, function, "__call__", args, keywords)
+    builder = _builders.get(function)
+    if builder is not None and not keywords and len(args) == 1:
+        return builder(args[0])
     return _call_function(function, "__call__", args, keywords)
 
 

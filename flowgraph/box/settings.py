@@ -10,9 +10,29 @@ from flowgraph.box.node import Node
 from flowgraph.box.setting_kinds import UNFIT, Kind, kind_of, resolved
 from flowgraph.errors import UsageError
 
+_PLAIN = frozenset({int, bool, str, type(None)})
+_MOST = 4096
+_known: dict[tuple[Any, ...], dict[str, Any]] = {}
+"""Settings that were read: most boxes of a class are given the same few, and these four types never change."""
+
 
 def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
+    types = tuple(map(type, given.values()))
+    if not _PLAIN.issuperset(types):
+        return _read(cls, given)
+    key = (cls, types, *given.items())
+    found = _known.get(key)
+    if found is None:
+        found = _read(cls, given)
+        if all(field.default_factory is dataclasses.MISSING for field in cls.settings.values()):
+            if len(_known) >= _MOST:
+                _known.clear()
+            _known[key] = found
+    return found
+
+
+def _read(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     if not given.keys() <= cls.settings.keys():
         unknown = given.keys() - cls.settings.keys()
         raise UsageError(

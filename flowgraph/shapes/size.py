@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ Monomial = tuple[str, ...]
 Shape = tuple["int | Size", ...]
 
 _fresh = itertools.count()
+_MOST = 4096
+"""Results of arithmetic that are kept: the sizes of a graph are few, and most of its boxes ask for the same ones."""
 
 
 class Size(str):
@@ -68,9 +71,6 @@ class Size(str):
 
     __rmul__ = __mul__
 
-    def __hash__(self) -> int:
-        return str.__hash__(self)
-
 
 def is_size_name(name: object) -> bool:
     """Whether a name is allowed for an axis: an identifier, or "?" and a number for an unknown size."""
@@ -82,6 +82,7 @@ def unknown() -> Size:
     return Size(f"?{next(_fresh)}")
 
 
+@functools.lru_cache(_MOST)
 def add(left: int | Size, right: int | Size) -> int | Size:
     """The sum of two sizes."""
     if isinstance(left, int) and isinstance(right, int):
@@ -92,6 +93,7 @@ def add(left: int | Size, right: int | Size) -> int | Size:
     return _tidy(total)
 
 
+@functools.lru_cache(_MOST)
 def multiply(left: int | Size, right: int | Size) -> int | Size:
     """The product of two sizes."""
     if isinstance(left, int):
@@ -113,6 +115,7 @@ def product(sizes: Iterable[int | Size]) -> int | Size:
     return total
 
 
+@functools.lru_cache(_MOST)
 def divide(total: int | Size, part: int | Size) -> int | Size | None:
     """The size q with q * part = total, or None where there is no such polynomial."""
     if isinstance(part, int) and part:

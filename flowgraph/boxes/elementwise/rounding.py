@@ -110,5 +110,6 @@ class Round(Staircase):
 def modf(x: Value) -> tuple[Any, Any]:
     """np.modf of a box: the fraction and the whole part, both with the sign of the number; an infinity is whole."""
     a = x.astype(np.modf(np.zeros((), x.dtype))[0].dtype) if x.dtype.kind in "biu" else x
-    whole = np.trunc(a)
-    return np.where(np.isinf(a), 0, a - np.where(np.isinf(a), 0, whole)), whole
+    finite, sign = np.where(np.isinf(a), 0, a), np.copysign(1, a)
+    # computed on the positive side and multiplied by the sign, so that the fraction of -3 is -0.0
+    return sign * (sign * finite - sign * np.trunc(finite)), np.trunc(a)

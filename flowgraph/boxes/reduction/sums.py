@@ -90,6 +90,8 @@ class Fold(Reduction, abstract=True):
         initial: Value = None, where: Value = None,
     ) -> Any:  # fmt: skip
         """NumPy's call: in another dtype, from an initial value, of the elements that a mask keeps."""
+        if dtype is initial is where is None:
+            return cls(a, axis=axis, keepdims=keepdims)
         if cls.identity is None and initial is None and where is not None:
             raise UsageError(
                 f"{cls.__name__}: found where= without initial=, the result where no element is selected; give initial="

@@ -249,6 +249,8 @@ def _common(box: Box, arrays: Sequence[Spec], axis: int | None) -> list[int | Si
     """The sizes that the arrays share, all but that of the axis along which they are joined."""
     first = list(arrays[0].shape)
     for name, a in zip(box.names_of_children(), arrays, strict=True):
+        if a.shape == tuple(first):
+            continue
         differ = len(a.shape) != len(first) or any(
             i != axis and not same(one, other) for i, (one, other) in enumerate(zip(first, a.shape, strict=True))
         )
