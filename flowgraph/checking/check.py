@@ -137,10 +137,7 @@ def _of_its_own_kind(
         return check_graph(target, _feeds(inputs, feeds), asked)
     if callable(target) and not _is_of_boxes(target):
         foreign = check_framework(target, inputs, feeds, asked, framework)
-        if foreign is not None:
-            return foreign
-    if callable(target) and not _is_of_boxes(target):
-        return check_function(target, inputs, feeds, asked)
+        return check_function(target, inputs, feeds, asked) if foreign is None else foreign
     if feeds:
         raise UsageError(
             f"check: found {next(iter(feeds))}=, but only the inputs of a graph and the arguments of a function are "

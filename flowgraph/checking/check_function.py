@@ -85,7 +85,7 @@ def check_function(
     function: Callable[..., Any], inputs: tuple[Any, ...], keywords: Mapping[str, Any], asked: Asked
 ) -> Report:
     """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
-    target = Target.of_functions(function, _no_bprop, inputs, asked.names, asked.valid)
+    target = Target.of_functions(function, lambda *_: None, inputs, asked.names, asked.valid)  # bprop comes below
     definition = _definition(function, target.inputs)
     target = replace(with_settings(target, keywords), code=(function,), may_share=True, definition=definition)
     names = tuple(name if name.strip() else "x" for name in target.names)
@@ -121,10 +121,6 @@ def _definition(function: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[
         "    grads = fg.Graph(fprop(*leaves, **settings)).fprop().bprop(grad, wrt=wrt, unused='zeros')",
         f"    return [grads[leaf] if i in {positions} else None for i, leaf in enumerate(leaves)]",
     )
-
-
-def _no_bprop(*_: Any) -> None:
-    """Stands where the graph's own bprop will stand."""
 
 
 def _own(found: Any, leaf: Box, x: Value) -> Any:

@@ -210,14 +210,10 @@ def _new_kinds_first(boxes: Sequence[Box]) -> Iterator[Box]:
     seen: set[Hashable] = set()
     later = []
     for box in boxes:
-        kind = (type(box), repr(box.setting_values()), tuple(_ndim(child) for child in box.children))
+        kind = (type(box), repr(box.setting_values()), tuple(len(child.outputs[0].shape) for child in box.children))
         if kind in seen:
             later.append(box)
         else:
             seen.add(kind)
             yield box
     yield from later
-
-
-def _ndim(child: Box) -> int:
-    return len(child.outputs[0].shape)

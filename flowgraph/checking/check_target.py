@@ -148,8 +148,9 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)
     shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
     _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, words, rng), 0.88)
-    for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.9 else 0):
-        contract(examination, "another regime", changed)
+    changed = [*shapes, *settings]
+    for k in examination.rng.permutation(len(changed))[: 6 if examination.runner.used() < 0.9 else 0]:
+        contract(examination, "another regime", changed[k])
     joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
     _visit(examination, joint, 0.95)
     if order >= 2:
@@ -162,7 +163,8 @@ def _learn(examination: Examination, point: Point) -> None:
     find_slope(examination, point)
     find_unit(examination, point)
     _find_tangents(examination, point)
-    _find_contract(examination, point)
+    elementwise = is_elementwise(point, generator(0)) and broadcasts(point)
+    examination.contract = ExampleContract(examination.inputs, examination.target, examination.active, elementwise)
 
 
 def _leave_out_settings(examination: Examination, point: Point) -> None:
@@ -211,12 +213,6 @@ def find_unit(examination: Examination, point: Point) -> None:
         examination.runner.unit, examination.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
 
 
-def _find_contract(examination: Examination, point: Point) -> None:
-    """What the example shows; an elementwise function that broadcasts does so by NumPy's contract."""
-    elementwise = is_elementwise(point, generator(0)) and broadcasts(point)
-    examination.contract = ExampleContract(examination.inputs, examination.target, examination.active, elementwise)
-
-
 def _find_tangents(examination: Examination, point: Point) -> None:
     """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
     for i, structure in examination.structures.items():
@@ -244,10 +240,6 @@ def _are_bfloat16(values: Array) -> bool:
     """Whether all are the upper half of a float32, a type that NumPy does not have."""
     narrow = values.astype(np.float32)
     return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
-
-
-def _sample(examination: Examination, found: list[Inputs], count: int) -> list[Inputs]:
-    return [found[k] for k in examination.rng.permutation(len(found))[:count]]
 
 
 def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:

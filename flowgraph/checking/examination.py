@@ -12,7 +12,7 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.careful import overflows_on_the_way
-from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, ask_for, compare, gaps, kept
+from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
@@ -43,7 +43,7 @@ class Examination:
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
-    skipped: dict[str, int] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)  # regimes that are not legal, by reason
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     settled: int = 0  # suspicions
     inner: Examination | None = None  # of the bprop as an operation of its own
@@ -64,12 +64,12 @@ class Examination:
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
         if not self.within_domain(inputs):
-            self.skip("outside the declared domain")
+            self.skipped["outside the declared domain"] += 1
             return None
         try:
             point, fault = watched_point(self.runner, inputs, regime, self.active)
         except Illegal as reason:
-            self.skip(str(reason).split(":")[0])
+            self.skipped[str(reason).split(":")[0]] += 1
             if "overflow" not in self.warnings and overflows_on_the_way(self.runner, inputs, self.active, reason):
                 self.warn("overflow", f"fprop overflows on its way ({regime}), though its value fits into float64")
             return None
@@ -93,17 +93,13 @@ class Examination:
                 return False
         return True
 
-    def skip(self, reason: str) -> None:
-        """Count a regime that is not legal."""
-        self.skipped[reason] = self.skipped.get(reason, 0) + 1
-
     def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         """Compare the gradients in some directions at a point; None where the inputs are not legal."""
         point = self.point(regime, inputs)
         if point is None:
             return None
         if self.visited and point.slower_than(self.runner.seconds / CALLS_OF_VISIT):
-            self.skip("fprop takes too long there")
+            self.skipped["fprop takes too long there"] += 1
             return None
         self.visited += 1
         directions = directions_for(point, self.rng, coordinates)
@@ -249,10 +245,10 @@ def watched_answer(point: Point, grad: Array) -> tuple[Gradients | None, list[Fo
     """The answer to the first incoming gradient at a point, and whether bprop writes to its arguments."""
     runner = point.runner
     if runner.shields:
-        return ask_for(point, point.arriving(grad), grad)
+        return ask(point, grad)
     inputs, output, arriving = _copied(point.inputs), point.output, point.arriving(grad)
     before = _bits(point.inputs), _bits(output), _bits(arriving)
-    gradients, faults = ask_for(point, arriving, grad)
+    gradients, faults = ask(point, grad, arriving)
     found = [
         (f"bprop changes {_changed(point, before[0])} in place", _bits(point.inputs) == before[0]),
         ("bprop changes the output of fprop in place", _bits(output) == before[1]),

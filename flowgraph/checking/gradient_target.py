@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, re
 from flowgraph.checking.box_target import BoxCalls, by_form, import_of
 from flowgraph.checking.report import Report, nothing, with_failures
 from flowgraph.checking.runner import generator
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.checking.target import Inputs, Target, without_first
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.graph import Graph
@@ -112,18 +112,6 @@ def _feeds(built: GradientGraph, inputs: tuple[Any, ...]) -> dict[Any, Any]:
     return {leaf: np.asarray(x) for leaf, x in pairs if isinstance(leaf, Input) and leaf in graph}
 
 
-@dataclass(frozen=True)
-class WithoutFirst:
-    """A predicate that is not asked of the incoming gradients, which come first."""
-
-    valid: Callable[..., Any]
-    count: int
-
-    def __call__(self, *inputs: Any) -> Any:
-        """The predicate of the inputs alone."""
-        return self.valid(*inputs[self.count :])
-
-
 def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
     """The gradient graph as a target of its own; a report where it cannot be built or gives other numbers."""
     value = target.fprop(*target.inputs)
@@ -149,7 +137,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         (*names, *target.names),
         name,
         (*range(shift), *(i + shift for i in target.differentiated)),
-        valid=None if target.valid is None else WithoutFirst(target.valid, shift),
+        valid=without_first(target.valid, shift),
         constant=frozenset(i + shift for i in target.constant),
         domain={i + shift: ends for i, ends in target.domain.items()},
         kinks=target.kinks,

@@ -150,21 +150,15 @@ def _overflow(examination: Examination, inputs: Inputs, regime: str, rng: np.ran
             return
 
 
-def _cast(inputs: Inputs, active: tuple[int, ...], dtype: np.dtype[np.floating]) -> Inputs:
-    return tuple(
-        np.asarray(x).astype(dtype) if i in active and type(x) is not float else x for i, x in enumerate(inputs)
-    )
-
-
 def _in_both(
     examination: Examination, inputs: Inputs, dtype: np.dtype[np.floating], regime: str
 ) -> tuple[Point, Point] | None:
     """The same numbers in float64 and in a narrow type; None where one is not legal, or fprop widens."""
-    active = examination.active
-    if not any(isinstance(inputs[i], np.ndarray) for i in active):
+    moved = [i for i in examination.active if type(inputs[i]) is not float]
+    if not any(isinstance(inputs[i], np.ndarray) for i in moved):
         return None
-    narrow = _cast(inputs, active, dtype)
-    exact = tuple(x.astype(np.float64) if i in active and type(x) is not float else x for i, x in enumerate(narrow))
+    narrow = tuple(np.asarray(x).astype(dtype) if i in moved else x for i, x in enumerate(inputs))
+    exact = tuple(x.astype(np.float64) if i in moved else x for i, x in enumerate(narrow))
     large, small = examination.point(regime, exact), examination.point(regime, narrow)
     if small is None or large is None or small.value.shape != large.value.shape or not small.value.size:
         return None

@@ -14,7 +14,6 @@ from flowgraph.box.interval import Interval
 from flowgraph.checking import strategies
 from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check_box import with_findings
 from flowgraph.checking.check_target import examined, shielded
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.drawn_graphs import hypothesis, st
@@ -23,7 +22,7 @@ from flowgraph.checking.frameworks.check_framework import in_words_of
 from flowgraph.checking.frameworks.target import KNOWN, FrameworkName, framework_code
 from flowgraph.checking.gradient_target import gradient_target
 from flowgraph.checking.regimes_values import structure_of
-from flowgraph.checking.report import GradientError, Report, nothing
+from flowgraph.checking.report import GradientError, Report, nothing, with_failures
 from flowgraph.checking.second_order import second_order
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
@@ -229,7 +228,7 @@ def check_drawn(case: Case, order: int) -> None:
         if isinstance(second, Target):
             _examine(second)
     if calls.findings:
-        raise GradientError(str(with_findings(nothing(target.name, f"on {case}", 0), calls)))
+        raise GradientError(str(with_failures(nothing(target.name, f"on {case}", 0), calls.findings.values())))
 
 
 def _examine(target: Target, say: Callable[[Report], Report] = lambda report: report, order: int = 1) -> None:

@@ -78,6 +78,9 @@ class Runner:
             self._global_state = before
 
     def _own(self, inputs: Inputs) -> Inputs:
+        """Copies of what the code must not change, or must not find changed."""
+        if self.shields:
+            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         if self._copies_inputs:
             return tuple(copy.deepcopy(v) if isinstance(v, RANDOM_SOURCES) else v for v in inputs)
         return inputs
@@ -112,10 +115,8 @@ class Runner:
         """One evaluation, counted, with the random state of the first."""
         self.in_time()
         self.evaluations += 1
-        if self._states or self._global_state is not None:
+        if self.draws:
             self.restore_random_state()
-        if self.shields:
-            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self.target.fprop, *self._own(inputs))
 
     def batch(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
@@ -143,14 +144,12 @@ class Runner:
         self.bprop_calls += 1
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
-            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self._bprop, grad, output, *self._own(inputs))
 
     @property
     def is_plain(self) -> bool:
         """Whether fprop can be called as it is, with nothing to be put back, copied or asked before."""
-        guarded = self.shields or self._copies_inputs or self.target.valid is not None
-        return not (guarded or self._states or self._global_state is not None)
+        return not (self.shields or self._copies_inputs or self.target.valid is not None or self.draws)
 
     def outputs(self, inputs: Inputs, stacks: dict[int, Array], count: int) -> list[Any]:
         """The result of a plain fprop for each row of the stacks but the first; None if it raises or is no array."""

@@ -74,7 +74,8 @@ def arrays(
     plain = st().one_of(of(elements), tied)
     if not layouts:
         return plain
-    return st().tuples(plain, st().sampled_from(["", *LAYOUTS])).map(lambda drawn: _laid(*drawn))
+    laid = st().tuples(plain, st().sampled_from([None, *LAYOUTS.values()]))
+    return laid.map(lambda drawn: drawn[1](drawn[0]) if drawn[1] and drawn[0].ndim else drawn[0])
 
 
 def shapes(cls: type[Box], one: Example | None = None) -> Any:
@@ -190,10 +191,6 @@ def _changed(shapes: tuple[Any, ...], changes: list[tuple[int, str, int]]) -> tu
 
 def _numbers(value: tuple[Any, ...]) -> list[int]:
     return [one for one in value if isinstance(one, int)]
-
-
-def _laid(array: Any, layout: str) -> Any:
-    return LAYOUTS[layout](array) if layout and array.ndim else array
 
 
 def _inner(end: float, is_open: bool, toward: float) -> float:
