@@ -18,6 +18,7 @@ from flowgraph.checking.target import Array
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say nothing
 NEARBY = 1e-3  # of an element
+TINY_MISMATCH = 1e-3  # of the slope: what an iteration leaves between two jumps; the gross has other causes
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 Lines = list[tuple[Direction, Array]]
@@ -108,6 +109,13 @@ class Evidence:
     def size(self) -> float:
         """The sum of the sizes of the terms of the value."""
         return float((np.abs(self.grad) * np.abs(self.point.value)).sum())
+
+    @property
+    def room_of_jumps(self) -> float:
+        """A thousandth of the slope, or of the value where an input is doubled: a slope of 0 has no thousandth."""
+        size = max(float(np.abs(self.point.value).max()), self.point.runner.size)
+        slopes = abs(self.mismatch.numeric) + abs(self.analytic)
+        return TINY_MISMATCH * (slopes + size * float(np.abs(self.grad).max()))
 
     @cached_property
     def excess(self) -> float:

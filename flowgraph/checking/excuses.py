@@ -27,7 +27,6 @@ from flowgraph.checking.roughness import (
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
-TINY_MISMATCH = 1e-3  # of the slope: what an iteration leaves between two jumps; the gross has other causes
 TURNS = 400.0  # times a jump: hundreds of turns are off by as much in their slope, each by as much as the last moves
 JUMPS = "the value has small jumps around here, as one found by iteration"
 ROUNDS = "bprop loses these digits to rounding"
@@ -38,8 +37,8 @@ Rule = Callable[[Evidence], bool]
 class Excuse:
     """A reason for which a right gradient can look wrong at a point.
 
-    `verdict` is what becomes of the mismatch where it `holds`: fine, rounding, kink or undecided. `cost` is about how
-    many calls of fprop it takes beyond what earlier ones have measured.
+    `verdict` is what becomes of the mismatch where it `holds`: fine, rounding, kink or undecided; `cost` about how many
+    calls of fprop it takes beyond those of earlier ones.
     """
 
     name: str
@@ -80,7 +79,7 @@ def _below_rounding(evidence: Evidence) -> bool:
 def _known_jumps(evidence: Evidence) -> bool:
     """As small jumps below, where those at the example have been measured before: nothing else need be asked."""
     jump = float(np.abs(evidence.grad).max()) * (evidence.point.runner.jump or 0.0)
-    gap, room = abs(evidence.analytic - evidence.mismatch.numeric), _room_of_jumps(evidence)
+    gap, room = abs(evidence.analytic - evidence.mismatch.numeric), evidence.room_of_jumps
     return gap < TURNS * jump and max(gap, jump) < room and not evidence.narrow
 
 
@@ -285,7 +284,7 @@ def _small_jumps(evidence: Evidence) -> bool:
     bprop has the slope of what it converges to. Jumps at the example count too: of inputs as small as its tolerance an
     iteration makes none.
     """
-    room = _room_of_jumps(evidence)
+    room = evidence.room_of_jumps
     if evidence.narrow or not evidence.smooth or evidence.excess >= room:
         return False
     point, grad, rng = evidence.point, evidence.grad, evidence.rng
@@ -293,10 +292,3 @@ def _small_jumps(evidence: Evidence) -> bool:
     if TURNS * jump <= evidence.excess:
         jump = small_jump(point, grad, evidence.direction, rng, evidence.excess / TURNS)
     return evidence.excess < TURNS * jump and jump < room
-
-
-def _room_of_jumps(evidence: Evidence) -> float:
-    """A thousandth of the slope, or of the value where an input is doubled: a slope of 0 has no thousandth."""
-    size = max(float(np.abs(evidence.point.value).max()), evidence.point.runner.size)
-    slopes = abs(evidence.mismatch.numeric) + abs(evidence.analytic)
-    return TINY_MISMATCH * (slopes + size * float(np.abs(evidence.grad).max()))

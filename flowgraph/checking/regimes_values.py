@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -227,20 +228,15 @@ def _imposed(inputs: Inputs, structures: dict[int, Structure]) -> Inputs:
 def _equal_inputs(
     inputs: Inputs, active: tuple[int, ...], names: tuple[str, ...], rng: np.random.Generator
 ) -> Iterator[tuple[str, Inputs]]:
-    for i in active:
-        for j in active:
-            if i == j:
-                continue
-            one, other = np.asarray(inputs[i]), np.asarray(inputs[j])
-            try:
-                same = np.broadcast_to(one, other.shape)
-            except ValueError:
-                continue
-            for label, keep in (("equal to", 0.0), ("partly equal to", 0.5)):
-                changed = list(inputs)
-                mixed = np.where(rng.uniform(size=other.shape) < keep, other, same)
-                changed[j] = as_input(inputs[j], mixed)
-                yield f"{names[j]} {label} {names[i]}", tuple(changed)
+    for i, j in permutations(active, 2):
+        other = np.asarray(inputs[j])
+        try:
+            same = np.broadcast_to(np.asarray(inputs[i]), other.shape)
+        except ValueError:
+            continue
+        for label, keep in (("equal to", 0.0), ("partly equal to", 0.5)):
+            mixed = as_input(inputs[j], np.where(rng.uniform(size=other.shape) < keep, other, same))
+            yield f"{names[j]} {label} {names[i]}", (*inputs[:j], mixed, *inputs[j + 1 :])
 
 
 def constant_regimes(
@@ -248,19 +244,14 @@ def constant_regimes(
 ) -> Iterator[tuple[str, Inputs]]:
     """Values on both sides of every number in the code: that is how a branch at 0.37 or a clip at 5 is found."""
     for c in constants:
-        width = abs(c) if c else 0.1
-
-        def around(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
-            return c + width * rng.uniform(-0.6, 0.6, x.shape)
-
-        def beside(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
-            return c + width * 1e-3 * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.2, 1.0, x.shape)
-
-        def above(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
-            return c + width * rng.uniform(0.01, 0.8, x.shape)
-
-        def on(x: Array, rng: np.random.Generator, c: float = c, width: float = width) -> Array:
-            return _some(x, rng, c)
-
-        for label, draw in (("around", around), ("beside", beside), ("above", above), ("on", on)):
+        for label, draw in _near(c, abs(c) if c else 0.1).items():
             yield f"{label} {c:g}", _drawn(inputs, active, draw, rng)
+
+
+def _near(c: float, width: float) -> dict[str, Draw]:
+    return {
+        "around": lambda x, rng: c + width * rng.uniform(-0.6, 0.6, x.shape),
+        "beside": lambda x, rng: c + width * 1e-3 * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.2, 1.0, x.shape),
+        "above": lambda x, rng: c + width * rng.uniform(0.01, 0.8, x.shape),
+        "on": lambda x, rng: _some(x, rng, c),
+    }

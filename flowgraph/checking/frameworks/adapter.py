@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written, arrays_in
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
 from flowgraph.checking.target import Inputs, is_float_array
 
 KEPT = 16  # runs whose graphs are kept; what is older is run again
@@ -126,7 +126,7 @@ def opened(value: Value) -> Opened | None:
     if not isinstance(value, np.ndarray) or value.dtype.kind != "c":
         return None
     parts = [(".real", value.real.copy()), (".imag", value.imag.copy())]
-    return Opened(parts, Written(lambda found: found[0] + 1j * found[1], "({} + 1j * {})".format))
+    return Opened(parts, lambda found: found[0] + 1j * found[1], "({} + 1j * {})".format)
 
 
 ARRAYS = ArrayKind(lambda value: value, opened)

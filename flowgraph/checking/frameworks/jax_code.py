@@ -12,7 +12,7 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened
 from flowgraph.checking.frameworks.jax_program import Program
 from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Inputs
@@ -41,7 +41,7 @@ def opened(value: Value) -> Opened | None:
         if not jax.numpy.issubdtype(value.dtype, np.complexfloating):
             return None
         parts = [(".real", value.real), (".imag", value.imag)]
-        return Opened(parts, Written(lambda found: jax.lax.complex(*found), "jax.lax.complex({}, {})".format))
+        return Opened(parts, lambda found: jax.lax.complex(*found), "jax.lax.complex({}, {})".format)
     if jax.tree_util.all_leaves([value]):
         return None
     paths, structure = jax.tree_util.tree_flatten_with_path(value)

@@ -14,7 +14,7 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written, arrays_in
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
 from flowgraph.checking.target import Inputs, is_float_array
 
 WRITES_IN_PLACE = re.compile(r"leaf Variable.* in-?place operation|view of a leaf Variable", re.IGNORECASE)
@@ -44,7 +44,7 @@ def opened(value: Value) -> Opened | None:
         made, more = torch.sparse_compressed_tensor, {"layout": value.layout}
     elif value.is_complex():
         parts = [(".real", value.real), (".imag", value.imag)]
-        return Opened(parts, Written(lambda found: torch.complex(*found), "torch.complex({}, {})".format))
+        return Opened(parts, lambda found: torch.complex(*found), "torch.complex({}, {})".format)
     else:
         return None
     size = value.size()
