@@ -36,10 +36,9 @@ class TracedFunction:
 
     def graph(self, *inputs: Any) -> tuple[Graph, tuple[Box, ...]]:
         """The graph for arguments of these shapes, dtypes and settings, and its leaves."""
-        moved = [self.differentiates(i, x) for i, x in enumerate(inputs)]
-        arrays = [x for x, moves in zip(inputs, moved, strict=True) if moves]
-        settings = [x for x, moves in zip(inputs, moved, strict=True) if not moves]
-        return by_form(self._graphs, arrays, [*moved, *settings], lambda: self._traced(inputs))
+        moved = [i for i, x in enumerate(inputs) if self.differentiates(i, x)]
+        settings = [(i, type(x), x) for i, x in enumerate(inputs) if i not in moved]
+        return by_form(self._graphs, [inputs[i] for i in moved], settings, lambda: self._traced(inputs))
 
     def differentiates(self, i: int, x: Value) -> bool:
         """Whether an argument is differentiated; a keyword argument is a setting."""
