@@ -39,6 +39,7 @@ class Trace:
     that are built meanwhile. Random leaves are numbered as they are built, and draw from `seed`, or from that of the
     innermost derivative that has one. Arrays that `lends` is true for are not copied; `lent` are those, with some of
     their bytes, and `copied` are other large ones, with their copies. `steps`, if any, looks on at each function.
+    `read` are the parameters whose numbers were asked for, with these: what is made of them no graph computes anew.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Trace:
         self.randoms: dict[Any, tuple[Any, int]] = {}
         self.lent: list[tuple[Array, bytes]] = []
         self.copied: list[tuple[Array, Array]] = []
+        self.read: dict[Node, Array] = {}
         self.steps: Steps | None = None
         self._lends = lends
         self._seed = seed
@@ -121,7 +123,7 @@ class Trace:
         if hasattr(leaf, "draw"):
             seed, number = self.note(leaf)
             return leaf.value_for(self.seed if seed is None else seed, number, {})
-        return leaf.held if hasattr(leaf, "held") else getattr(leaf, "value", None)
+        return leaf.held if hasattr(leaf, "held") else leaf.current() if hasattr(leaf, "current") else None
 
 
 def current() -> Trace | None:

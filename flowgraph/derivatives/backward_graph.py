@@ -135,7 +135,7 @@ def sent_back(
     if unused not in ("raise", "zeros"):
         raise UsageError(f"gradient: found unused={unused!r}, needs 'raise' or 'zeros'")
     graph = Graph(*outputs)
-    listed = [wrt] if isinstance(wrt, Box) else list(wrt)
+    listed = boxes_of("gradient", wrt)
     boxes = tuple(box for box in listed if isinstance(box, Box) and box in graph)
     cut = graph.cut(boxes)
     if unused == "raise":
@@ -148,6 +148,18 @@ def sent_back(
     given = set(topological_order([box for box in seeds if box is not None]))
     reachability.mark_derivatives(one for one in result if one not in given and one not in graph)
     return result
+
+
+def boxes_of(who: str, wrt: object) -> list[Box]:
+    """The boxes of a `wrt`, one or several; a name or an array among them is refused."""
+    listed = list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, Box | str) else [wrt]
+    for one in listed:
+        if not isinstance(one, Box):
+            found = repr(one) if isinstance(one, str | int | float) else f"a {type(one).__name__}"
+            raise UsageError(
+                f"{who}: found {found} in wrt, needs boxes; fg.Graph(output).box(name) finds a box by its name"
+            )
+    return cast("list[Box]", listed)
 
 
 def _sweep_boxes(

@@ -31,6 +31,7 @@ from flowgraph.graph.order import topological_order
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 _rules: dict[type[Box], Callable[..., Any]] = {}
+_rules_of_parts: dict[type[Box], Callable[..., Any]] = {}
 
 
 def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
@@ -52,9 +53,7 @@ def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
 def _over_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     rule = _rules.get(type(box)) or (_elementwise if isinstance(box, Elementwise) else _rules[Box])
     result: Box | None = rule(box, found, some)
-    if result is None:
-        result = _rules[Box](box, found, some)
-    return result
+    return row_by_row(box, found, some) if result is None else result
 
 
 def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
@@ -65,6 +64,22 @@ def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
         return rule
 
     return register
+
+
+def part_rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
+    """How one output of boxes of these classes is taken over rows, where it is not that output of the box over rows."""
+
+    def register(rule: Rule) -> Rule:
+        _rules_of_parts.update(dict.fromkeys(classes, rule))
+        return rule
+
+    return register
+
+
+def row_by_row(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    """Any box, run once for each row."""
+    one_by_one: Box = _rules[Box](box, found, some)
+    return one_by_one
 
 
 def lifted(child: Box, found: Mapping[Box, Box], some: Box) -> Box:
@@ -263,7 +278,9 @@ def _index_add(box: Box, found: Mapping[Box, Box], some: Box) -> Box | None:
 
 @rule_for(Part)
 def _part(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    return box.with_children(found[box.children[0]])
+    (whole,) = box.children
+    rule = _rules_of_parts.get(type(whole))
+    return box.with_children(found[whole]) if rule is None else rule(box, found, some)
 
 
 def _apart(index: Sequence[Any]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
-from flowgraph.derivatives.backward_graph import Fallback, gradient, sent_back
+from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, sent_back
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.products import pushed
 from flowgraph.errors import DtypeError, UsageError
@@ -62,7 +62,7 @@ def jacobian(
     array([[0., 3.],
            [0., 1.]])
     """
-    output, boxes = cast(Box, output), [wrt] if isinstance(wrt, Box) else list(wrt)
+    output, boxes = cast(Box, output), boxes_of("jacobian", wrt)
     if mode not in (None, "rows", "columns"):
         raise UsageError(f"jacobian: found mode={mode!r}, needs 'rows', 'columns' or None for the fewer")
     _needs_real("jacobian", output, *(boxes if mode == "columns" else ()))
@@ -108,7 +108,7 @@ def hessian(output: Built, wrt: Built | Iterable[Built], *, fallback: Fallback |
            [0., 6., 4.],
            [2., 4., 0.]])
     """
-    output, boxes = cast(Box, output), [wrt] if isinstance(wrt, Box) else list(wrt)
+    output, boxes = cast(Box, output), boxes_of("hessian", wrt)
     blocks = hessian_blocks(output, boxes, fallback=fallback)
     lines: list[Any] = []
     sizes: list[Any] = [product(box.shape) for box in boxes]

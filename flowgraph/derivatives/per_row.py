@@ -14,7 +14,8 @@ from flowgraph.derivatives.backward_graph import gradients
 from flowgraph.derivatives.batching import over_rows, rule_for
 from flowgraph.derivatives.opaque import parts_of, settled_bprop
 from flowgraph.derivatives.products import put_in
-from flowgraph.shapes.spec import Spec
+from flowgraph.errors import ShapeError
+from flowgraph.shapes.spec import Spec, shape_text
 
 
 class PerRow(Box):
@@ -33,9 +34,11 @@ class PerRow(Box):
         """The values of the rows, stacked."""
         rows = [parts_of(self.box.fprop(*one)) for one in self._rows(children)]
         if rows:
-            parts = tuple(np.stack(part) for part in zip(*rows, strict=True))
+            parts = tuple(self._stacked(part) for part in zip(*rows, strict=True))
         else:
-            shapes = [np.shape(part) for part in self._any_row(children)]
+            shapes = [spec.shape for spec in self.box.outputs]
+            if not all(isinstance(size, int) for shape in shapes for size in shape):
+                shapes = [np.shape(part) for part in self._any_row(children)]
             parts = tuple(
                 np.empty((0, *shape), spec.dtype) for shape, spec in zip(shapes, self.box.outputs, strict=True)
             )
@@ -76,6 +79,16 @@ class PerRow(Box):
         count = next(len(parts_of(c)[0]) for c, batched in zip(children, self.batched, strict=True) if batched)
         for i in range(count):
             yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
+
+    def _stacked(self, part: Sequence[Value]) -> Value:
+        shapes = list(dict.fromkeys(map(np.shape, part)))
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"{self.box.title}: found {shape_text(shapes[0])} for one example and {shape_text(shapes[1])} for "
+                f"another, needs the same for all that functional.vmap maps over; to differentiate while loops of "
+                f"different lengths, map the function and then differentiate the sum over the examples"
+            )
+        return np.stack(part)
 
     def _any_row(self, children: Sequence[Value]) -> tuple[Any, ...]:
         ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]

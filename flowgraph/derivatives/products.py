@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Built, Constant, Value
 from flowgraph.box.leaves import Input
-from flowgraph.derivatives.backward_graph import Fallback, gradient, gradients, sent_back
+from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, gradients, sent_back
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.graph.backward_steps import replay
 from flowgraph.graph.order import topological_order
@@ -143,7 +143,7 @@ def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
 
 def _directions(who: str, wrt: Built | Iterable[Built], along: Value) -> tuple[list[Box], list[Value]]:
     """The boxes, and a direction of the shape of each."""
-    boxes = [wrt] if isinstance(wrt, Box) else list(wrt)
+    boxes = boxes_of(who, wrt)
     given: Sequence[Any] = list(along) if isinstance(along, list | tuple) else [along]
     if len(given) != len(boxes):
         raise UsageError(f"{who}: found {len(given)} directions, needs a list of one per box of wrt ({len(boxes)})")
@@ -151,9 +151,10 @@ def _directions(who: str, wrt: Built | Iterable[Built], along: Value) -> tuple[l
     for box, one in zip(boxes, given, strict=True):
         direction = one if isinstance(one, Box) else Constant(np.asarray(one), dtype=box.dtype)
         if len(direction.shape) != len(box.shape) or not all(map(same, direction.shape, box.shape)):
+            way_out = "" if all(isinstance(size, int) for size in box.shape) else ", such as an Input of that shape"
             raise ShapeError(
                 f"{who}: the direction for {box.title} has the shape {shape_text(direction.shape)}, "
-                f"needs {shape_text(box.shape)}"
+                f"needs {shape_text(box.shape)}{way_out}"
             )
         directions.append(direction)
     return boxes, directions

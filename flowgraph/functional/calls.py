@@ -137,7 +137,7 @@ class Derived:
         self._programs.used(program, (self._transform, call.shapes))
         result = program.runs(call.arrays, values)
         if memory is not None and before is not None:
-            memory.end(call.kind, before, Binding(program, sources, values, ending.said, trace.randoms))
+            memory.end(call.kind, before, Binding(program, sources, values, ending.said, trace.randoms, trace.read))
         return result
 
     def _ending(self, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box]) -> Ending:

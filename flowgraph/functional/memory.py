@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,11 +41,12 @@ class Binding:
 
     def __init__(
         self, program: Program, sources: Sequence[Box], values: Sequence[Any], said: Sequence[Any],
-        numbers: dict[Random, tuple[Any, int]],
+        numbers: dict[Random, tuple[Any, int]], read: Mapping[Any, Array],
     ) -> None:  # fmt: skip
         self.program = program
         self.settled = self.volatile = False
         self.said = list(said)
+        self.read = dict(read)
         self._values = list(values)
         self._draws = [(i, box, numbers[box]) for i, box in enumerate(sources) if isinstance(box, Random)]
         self._parameters = [(i, box) for i, box in enumerate(sources) if isinstance(box, Parameter)]
@@ -57,9 +58,16 @@ class Binding:
         """Another call of the same program, with the same answers: whether it took the same."""
         if self.volatile:
             return
+        if self.has_moved():
+            self.settled, self.read, self._values = False, other.read, other._values
+            return
         self.settled = all(_same(self._values[i], other._values[i]) for i in self._fixed)
         if not self.settled:
             self.volatile, self._values = True, []
+
+    def has_moved(self) -> bool:
+        """Whether a parameter has another value now than the function has read."""
+        return any(parameter.current() is not array for parameter, array in self.read.items())
 
     def values(self, seed: Seed) -> Sequence[Any]:
         """The values that a call would capture now."""
@@ -67,7 +75,7 @@ class Binding:
             return self._values
         values = self._values.copy()
         for i, box in self._parameters:
-            values[i] = box.array[()]
+            values[i] = box.current()[()]
         if self._draws:
             seed = seed_of_run(seed)
         for i, leaf, (own, number) in self._draws:
@@ -131,7 +139,7 @@ class Memory:
         if not bindings or not self._is_fresh(roots):
             return None
         for binding in tuple(bindings):
-            if binding.settled:
+            if binding.settled and not binding.has_moved():
                 values = binding.values(seed)
                 if binding.fits(arrays, values):
                     self._looked, self._pause = 0, FIRST_PAUSE

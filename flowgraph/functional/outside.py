@@ -120,7 +120,7 @@ class Outside:
         """Record the objects that an object reads or holds."""
         if isinstance(one, np.ndarray):
             self._open_array(one)
-        elif isinstance(one, steady.ATOMS):
+        elif steady.is_atom(one):
             return
         elif isinstance(one, steady.CONTAINERS):
             self._open_container(one)
@@ -132,6 +132,7 @@ class Outside:
             self._waiting += steady.wrapped_by(one)
         elif isinstance(one, type):
             self._open_class(one, steady.OPERATORS | steady.MAKERS)
+            self._open_class(type(one))
         elif isinstance(one, ModuleType):
             self._open_module(one)
         elif isinstance(one, GENERATORS) and not isinstance(one, random.SystemRandom):
@@ -238,6 +239,7 @@ class Outside:
             self._add_names(BY_TEXT if root == "operator" else ())
         elif isinstance(one, functools._lru_cache_wrapper):
             self._waiting.append(one.__wrapped__)
+            self._holders.append(steady.CacheState(one))
         elif steady.has_hidden_state(cls) or (root in sys.stdlib_module_names and root not in ("types", "argparse")):
             self._blind(f"a {cls.__module__}.{cls.__qualname__}")
         else:

@@ -45,8 +45,11 @@ OF_STEADY_TYPES = frozenset({
 CLOCKS = frozenset({"time", "os", "secrets", "socket", "subprocess", "urllib", "sys"})
 """Modules that a function may import by itself, and whose functions give something else in each call."""
 
-READERS = frozenset({"open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4"})
-"""Names of functions that read a file, a clock or a keyboard."""
+READERS = frozenset({
+    "open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4", "getcontext",
+    "localcontext", "geterr", "getEffectiveLevel",
+})  # fmt: skip
+"""Names of functions that read a file, a clock, a keyboard, or what a library keeps for the whole process."""
 
 WRAPPERS = (MethodType, staticmethod, classmethod, functools.partial, property, functools.cached_property)
 """What is called in place of a function that it holds."""
@@ -94,6 +97,23 @@ _OPEN_LAYOUT = (*CONTAINERS, SimpleNamespace, np.ndarray, BaseException, object)
 
 _HEAP_TYPE = 1 << 9
 """Set in the flags of a class that a class statement made: Py_TPFLAGS_HEAPTYPE of Python's C API."""
+
+
+class CacheState:
+    """How much an `lru_cache` has computed: other numbers are in it after a call of what it had not known, or none."""
+
+    def __init__(self, cached: Any) -> None:
+        self._cached = cached
+        self._marks: dict[tuple[int, int], object] = {}
+
+    def __iter__(self) -> Iterator[object]:
+        info = self._cached.cache_info()
+        yield self._marks.setdefault((info.misses, info.currsize), object())
+
+
+def is_atom(one: Value) -> bool:
+    """Whether it never changes; a ufunc of objects alone calls a function of Python, from np.frompyfunc, that may."""
+    return isinstance(one, ATOMS) and not (isinstance(one, np.ufunc) and set("".join(one.types)) <= set("O->"))
 
 
 def root_of(module: str | None) -> str:

@@ -1,5 +1,6 @@
 """Loops as boxes: one body graph, run over the steps, differentiated by another loop that runs backwards."""
 
+from flowgraph.loops import over_rows as over_rows
 from flowgraph.loops.checkpoint import checkpoint
 from flowgraph.loops.scan import scan
 from flowgraph.loops.while_loop import while_loop

@@ -10,10 +10,14 @@ from flowgraph.boxes.engine.output_of import Part
 from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
 from flowgraph.derivatives.batching import _rules, over_rows
 from flowgraph.derivatives.per_row import PerRow
+from flowgraph.loops.scan_box import Scan
+from flowgraph.loops.while_box import While
 from tests.cases import cases
 
 ROWS = 3
-RULES = [*(cls for cls in _rules if cls not in (GaugeInvarianceCheck, Part)), fg.Multiply, fg.Divide, fg.Where]
+ELSEWHERE = (GaugeInvarianceCheck, Part, Scan, While)
+"""Classes without examples, which have tests of their own here or in tests/loops."""
+RULES = [*(cls for cls in _rules if cls not in ELSEWHERE), fg.Multiply, fg.Divide, fg.Where]
 ONE_BY_ONE = {
     **dict.fromkeys(
         ("CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),

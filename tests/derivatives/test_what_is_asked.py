@@ -8,7 +8,7 @@ from flowgraph import derivatives, functional
 from flowgraph.boxes.engine.row_batch import UnitRows
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.matrices import hessian_blocks
-from flowgraph.errors import DtypeError, FlowgraphError, ShapeError
+from flowgraph.errors import DtypeError, FlowgraphError, ShapeError, UsageError
 from tests.registry import unregister
 
 X = np.array([0.5, -1.5, 2.0])
@@ -210,3 +210,17 @@ class TestADerivativeThatIsNotImplemented:
         assert value(dx) == grads[x] == value(fg.gradients([output], [x], [None])[0])
         with pytest.raises(FlowgraphError, match="no gradient reaches it"):
             fg.Graph(output).fprop().bprop(wrt=[w, x])
+
+
+@pytest.mark.parametrize("wrt", ["w", ["w"], 3, [3.0], [np.ones(3)], None], ids=repr)
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        fg.gradient, fg.jacobian, fg.hessian, lambda loss, wrt: fg.hvp(loss, wrt, [np.ones(3)]),
+        lambda loss, wrt: fg.jvp(loss, wrt, [np.ones(3)]), lambda loss, wrt: fg.gradients([loss], wrt, [None]),
+    ],
+)  # fmt: skip
+def test_what_is_no_box_is_refused_by_every_derivative(derivative, wrt):
+    w = fg.Parameter(np.ones(3), name="w")
+    with pytest.raises(UsageError, match=r"found .* in wrt, needs boxes; fg.Graph\(output\).box\(name\)"):
+        derivative(fg.sum(w * w), wrt)

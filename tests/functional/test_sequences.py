@@ -12,7 +12,7 @@ from flowgraph.errors import UsageError
 from flowgraph.functional import grad
 from flowgraph.functional.memory import Memory
 from flowgraph.functional.programs import Programs
-from tests.functional import numbers_and_draws, objects, worlds  # noqa: F401  they enter their features
+from tests.functional import kept_numbers, numbers_and_draws, objects, worlds  # noqa: F401  they enter theirs
 from tests.functional.features import FEATURES, UNKNOWN_TO_AUTOGRAD, world
 
 POINTS = np.array([[0.3, -0.7, 1.2], [-0.4, 0.9, 0.5]])
@@ -95,7 +95,7 @@ def test_a_quiet_world_is_not_read_again_and_a_lively_one_is(name, monkeypatch):
 ALWAYS_CALLED = {
     "large_array_in_place", "a_count_of_its_own", "a_list_that_it_appends_to", "every_third_call", "legacy_generator",
     "generator_of_an_attribute", "bound_method_of_a_generator", "a_coin", "pythons_generator", "a_generator_function",
-    "an_iterator_over_batches",
+    "an_iterator_over_batches", "a_ufunc_of_python", "a_context_of_decimal_numbers",
 }  # fmt: skip
 
 

@@ -30,7 +30,8 @@ STEADY = """
 """
 UNSTEADY = ("time", "os", "secrets", "socket", "subprocess", "sys", "urllib.request", "io", "tempfile")
 IMPORTED = ("time", "os", "secrets", "socket", "subprocess", "urllib", "sys")
-READERS = ("open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4")
+READERS = ("open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4",
+           "getcontext", "localcontext", "geterr", "getEffectiveLevel")  # fmt: skip
 INSTANCES = (
     re.compile("a"), fractions.Fraction(1, 2), decimal.Decimal(1), pathlib.PurePosixPath("a"), datetime.timedelta(1),
     datetime.date(2000, 1, 1), uuid.UUID(int=1), operator.itemgetter(0), typing.Any, typing.List[int],  # noqa: UP006

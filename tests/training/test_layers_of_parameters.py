@@ -88,6 +88,16 @@ def test_batch_norm(shape, training):
         np.testing.assert_allclose(updates[1], peer.running_var.numpy())
 
 
+@pytest.mark.parametrize("size", ["N", 1])
+def test_a_batch_of_one_number_a_feature_moves_no_running_variance(size):
+    layer = fg.BatchNorm(D)
+    x = fg.Input("x", shape=(size, D))
+    step = fg.compile([], updates=layer.updates(x))
+    step(x=np.full((1, D), 3.0))
+    np.testing.assert_allclose(layer.mean.value, np.full(D, 0.3))
+    np.testing.assert_array_equal(layer.variance.value, np.ones(D))
+
+
 @pytest.mark.parametrize("shape", [(D,), (T, D)])
 def test_layer_norm(sequence, shape):
     x, values = sequence

@@ -82,7 +82,8 @@ class Writer:
             function, operands = function_of_numbers(box, self.names, self._inside)
         except (Untranslatable, TypeError, ValueError) as reason:
             refusal = f"calls what JavaScript does not have ({reason}); register a rule for its class"
-            raise RefusedError(refusal, box) from None
+            inside = getattr(reason, "box", None)
+            raise RefusedError(refusal, box if inside is None else inside) from None
         if not operands:
             return f'array([({function})()], [], "{box.dtype.name}")'
         return f'map("{box.dtype.name}", {function}, {", ".join(self.names[one] for one in operands)})'

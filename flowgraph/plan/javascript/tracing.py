@@ -62,7 +62,9 @@ _OF_TRUTH = {"add": "{0} | {1}", "multiply": "{0} & {1}", "invert": "1 - {0}"}
 
 
 class Untranslatable(Exception):
-    """Why a fprop is no function of numbers in JavaScript."""
+    """Why a fprop is no function of numbers in JavaScript, and of which box, where it stands inside of another."""
+
+    box: Box | None = None
 
 
 class Number(NDArrayOperatorsMixin):
@@ -275,8 +277,13 @@ def _operand(
 
 
 def _traced(box: Box, lines: Lines, operands: Sequence[Any]) -> Any:
-    with np.errstate(all="ignore"):
-        result = box.fprop(*operands)
+    try:
+        with np.errstate(all="ignore"):
+            result = box.fprop(*operands)
+    except (Untranslatable, TypeError, ValueError) as reason:
+        found = Untranslatable(reason)
+        found.box = box
+        raise found from reason
     if isinstance(result, Number) and result.dtype == box.dtype:
         return result
     return lines.keep("{0}", [result], box.dtype)

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
+from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.errors import ShapeError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer
@@ -74,7 +75,7 @@ class BatchNorm(Layer):
         """The normalised batch: by its own mean and variance in training, else by the running ones."""
         self._check(x)
         with self._built(x):
-            mean, variance = self._batch(x, 0) if training else (self.mean, self.variance)
+            mean, variance = self._batch(x) if training else (self.mean, self.variance)
             rate = self.scale / np.sqrt(variance + self.epsilon)
             return ((x - _along(mean, x)) * _along(rate, x) + _along(self.shift, x)).named("h")
 
@@ -89,7 +90,8 @@ class BatchNorm(Layer):
         Returns
         -------
         dict of Parameter to Box
-            (1 − momentum) old + momentum new for both, with the unbiased variance of the batch.
+            (1 − momentum) old + momentum new for both, with the unbiased variance of the batch; of a single number a
+            feature, which has none, the running variance stays as it is.
 
         Raises
         ------
@@ -98,19 +100,30 @@ class BatchNorm(Layer):
         """
         self._check(x)
         with self._built(x):
+            mean, variance = self._batch(x)
+            n = count_like(x, _all_but_features(x))
+            unbiased = variance * n / np.maximum(n - 1, 1)
+            carried = self._carried(self.variance, unbiased)
             return {
-                old: (1 - self.momentum) * old + self.momentum * new
-                for old, new in zip((self.mean, self.variance), self._batch(x, 1), strict=True)
+                self.mean: self._carried(self.mean, mean),
+                self.variance: np.where(n > 1, carried, self.variance),
             }
 
-    def _batch(self, x: Value, ddof: int) -> tuple[Any, Any]:
-        axes = tuple(axis for axis in range(len(x.shape)) if axis != 1)
-        return np.mean(x, axis=axes), np.var(x, axis=axes, ddof=ddof)
+    def _carried(self, old: Any, new: Any) -> Any:
+        return (1 - self.momentum) * old + self.momentum * new
+
+    def _batch(self, x: Value) -> tuple[Any, Any]:
+        axes = _all_but_features(x)
+        return np.mean(x, axis=axes), np.var(x, axis=axes)
 
     def _check(self, x: object) -> None:
         features = self.scale.value.shape[0]
         if isinstance(x, Box) and (len(x.shape) < 2 or x.shape[1] != features):
             raise ShapeError(f"BatchNorm: found {x.title} of shape {x.shape}, needs (N, {features}, ...)")
+
+
+def _all_but_features(x: Value) -> tuple[int, ...]:
+    return tuple(axis for axis in range(len(x.shape)) if axis != 1)
 
 
 def _along(values: Value, x: Box) -> Any:

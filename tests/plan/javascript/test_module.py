@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from scipy import special
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
@@ -87,6 +88,14 @@ def test_a_box_without_a_rule_is_refused_by_name():
     with pytest.raises(
         PlanError, match=r"SVD has no rule for JavaScript; register one with .*rule_for, built at test_"
     ):
+        _ = plan.source
+
+
+@pytest.mark.parametrize("around", [lambda h: h, lambda h: 2.0 + h, lambda h: fg.sum(np.tanh(h) * 3.0)])
+def test_a_box_inside_of_others_is_refused_by_its_own_name(around):
+    a = fg.Input("a", shape=(3,))
+    plan = fg.compile(around(special.gammaln(a) - 1.0), backend="javascript")
+    with pytest.raises(PlanError, match=r"GammaLn calls what JavaScript does not have \(gammaln\); register a rule"):
         _ = plan.source
 
 
