@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flowgraph.checking import roughness
 from flowgraph.checking.careful import DEPTH, careful_slopes, disagrees, wider_slopes
 from flowgraph.checking.compare import are_finite, ask, deviation
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.evidence import Evidence
-from flowgraph.checking.kinks import is_singular, shrinks_with_the_step, stands_at_every_step, still_moving
+from flowgraph.checking.kinks import (
+    is_singular,
+    of_other_gradients,
+    shrinks_with_the_step,
+    stands_at_every_step,
+    still_moving,
+)
 from flowgraph.checking.noise import analytic_noise, ill_conditioned, measured_noise
 from flowgraph.checking.point import UNIT, analytic_slope
-from flowgraph.checking.roughness import (
-    below_rounding,
-    contradicts_coarse_slopes,
-    is_resolved,
-    jump_at_example,
-    on_a_stair,
-    small_jump,
-)
+from flowgraph.checking.runner import generator
 
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
@@ -72,7 +72,7 @@ def _both_zero(evidence: Evidence) -> bool:
 @_excuse("below rounding", 9, "neither slope moves the value by more than inputs are rounded")
 def _below_rounding(evidence: Evidence) -> bool:
     """In tails such as 1 - erf(x) beyond 6, a large step moves the value by a few ulps of the inputs at most."""
-    return below_rounding(evidence.mismatch)
+    return roughness.below_rounding(evidence.mismatch)
 
 
 @_excuse("known small jumps", 0, JUMPS)
@@ -101,6 +101,13 @@ def _value_jumps(evidence: Evidence) -> bool:
     return is_singular(evidence.point, evidence.rng)
 
 
+@_excuse("jump of other gradients", 6, "the value jumps here for other incoming gradients")
+def _jumps_for_other_gradients(evidence: Evidence) -> bool:
+    """A bprop jumps for every incoming gradient but that of 0 here, as np.where(a == 0, grad, 0) does at a = 0."""
+    generic = of_other_gradients(evidence.point, generator(0))
+    return generic is not None and generic is not evidence.point and is_singular(generic, generator(0))
+
+
 @_excuse("no small step", 2 * DEPTH, "no small step is legal on either side")
 def _no_small_step(evidence: Evidence) -> bool:
     """Every small step leaves the domain, though larger ones may be legal: a width of 0 that means none."""
@@ -121,7 +128,7 @@ def _complex_step_agrees(evidence: Evidence) -> bool:
 def _quantised(evidence: Evidence) -> bool:
     """The value keeps its bits over the finest steps and climbs over coarser ones as bprop says: (x + 1e8) - 1e8."""
     flat = not evidence.numeric_by(evidence.first)
-    return flat and on_a_stair(evidence.point, evidence.grad, evidence.direction, evidence.analytic)
+    return flat and roughness.on_a_stair(evidence.point, evidence.grad, evidence.direction, evidence.analytic)
 
 
 @_excuse("within the error bar", 0, "within the error bar of all steps", "fine")
@@ -214,10 +221,10 @@ def _narrow_type(evidence: Evidence) -> bool:
     coarse = point.slopes(direction)
     seen = evidence.numeric if coarse is None else evidence.numeric_by(coarse)
     moved = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
-    if moved <= point.runner.least or not is_resolved(point, direction, grad, max(abs(seen), abs(analytic))):
+    if moved <= point.runner.least or not roughness.is_resolved(point, direction, grad, max(abs(seen), abs(analytic))):
         return True
     far = min(evidence.excess, abs(seen - analytic)) > 0.3 * (abs(seen) + abs(analytic))
-    return not far and not contradicts_coarse_slopes(point, direction, grad, analytic)
+    return not far and not roughness.contradicts_coarse_slopes(point, direction, grad, analytic)
 
 
 @_excuse("kink", 200, "within the slopes around this kink", "kink")
@@ -251,10 +258,7 @@ def _jittered_bprop(evidence: Evidence) -> bool:
 
 @_excuse("noise in a wider type", 63, "the value is rough in a wider type too")
 def _noisy_in_wider_type(evidence: Evidence) -> bool:
-    """A wider type takes the rounding of fprop, and leaves what a tolerance or a table makes of the value.
-
-    What is bisected to 1e-9 is as rough in long double, where its finest steps were taken for exact.
-    """
+    """Long double takes the rounding of fprop, and leaves what a tolerance makes of the value, as of what is bisected."""
     if evidence.wide is None or evidence.wider is None:
         return False
     noisy = wider_slopes(evidence.wide, evidence.direction, measured_noise(evidence.wide, evidence.direction))
@@ -288,7 +292,7 @@ def _small_jumps(evidence: Evidence) -> bool:
     if evidence.narrow or not evidence.smooth or evidence.excess >= room:
         return False
     point, grad, rng = evidence.point, evidence.grad, evidence.rng
-    jump = float(np.abs(grad).max()) * jump_at_example(point.runner, point.active, rng)
+    jump = float(np.abs(grad).max()) * roughness.jump_at_example(point.runner, point.active, rng)
     if TURNS * jump <= evidence.excess:
-        jump = small_jump(point, grad, evidence.direction, rng, evidence.excess / TURNS)
+        jump = roughness.small_jump(point, grad, evidence.direction, rng, evidence.excess / TURNS)
     return evidence.excess < TURNS * jump and jump < room

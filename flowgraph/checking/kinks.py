@@ -7,7 +7,7 @@ import numpy as np
 from flowgraph.checking.careful import DEPTH
 from flowgraph.checking.compare import ask
 from flowgraph.checking.difference import STEP, Stencil
-from flowgraph.checking.point import Direction, Point
+from flowgraph.checking.point import Direction, Point, random_direction
 from flowgraph.checking.target import Array
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
@@ -157,6 +157,15 @@ def is_singular(point: Point, rng: np.random.Generator) -> bool:
             if np.any(change > 0.1 * expected + 10 * distance * np.abs(point.value) + 1e-13 * point.value.size):
                 return True
     return False
+
+
+def of_other_gradients(point: Point, rng: np.random.Generator) -> Point | None:
+    """The point with generic incoming gradients where it is a bprop that is checked: 0 hides a jump, an infinite slope.
+
+    None where it gives no finite value there.
+    """
+    arriving = {i: random_direction(point, i, rng) for i in point.active if i < point.runner.target.arriving}
+    return point.beside(point.moved(arriving, 1.0)) if arriving else point
 
 
 def quotients_stay_bounded(stencil: Stencil) -> bool | None:

@@ -137,8 +137,10 @@ def fits(hint: object, value: Value) -> bool:
     if origin is Literal:
         return any(type(one) is type(value) and one == value for one in arguments)
     if origin is Annotated:
-        within = all(value in one for one in arguments[1:] if isinstance(one, Interval))
-        return fits(arguments[0], value) and within
+        if not fits(arguments[0], value):
+            return False
+        within = (one for one in arguments[1:] if isinstance(one, Interval))  # which says nothing but of numbers
+        return not isinstance(value, int | float) or all(value in one for one in within)
     if origin is tuple:
         each = arguments[:1] * len(value) if arguments[1:] == (...,) and isinstance(value, tuple) else arguments
         return isinstance(value, tuple) and len(value) == len(each) and all(map(fits, each, value))

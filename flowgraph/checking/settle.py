@@ -10,7 +10,7 @@ from flowgraph.checking.careful import disagrees, widened
 from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, ask
 from flowgraph.checking.evidence import Evidence
 from flowgraph.checking.excuses import EXCUSES
-from flowgraph.checking.kinks import is_singular, quotients_stay_bounded
+from flowgraph.checking.kinks import is_singular, of_other_gradients, quotients_stay_bounded
 from flowgraph.checking.point import Direction, Point, coordinate, random_direction
 
 
@@ -52,7 +52,7 @@ def _no_derivative(fault: FormFault, rng: np.random.Generator) -> str:
         return "fprop has no correct digits here"
     if _passes_through_infinity(point):
         return "fprop itself divides by 0 on its way to a finite value"
-    generic = _of_other_gradients(point, rng)
+    generic = of_other_gradients(point, rng)
     if generic is None:
         return "another incoming gradient gives no finite value here"
     return _no_slopes(fault, generic, rng)
@@ -90,12 +90,6 @@ def _passes_through_infinity(point: Point) -> bool:
         except Exception:
             return False
     return False
-
-
-def _of_other_gradients(point: Point, rng: np.random.Generator) -> Point | None:
-    """The point with generic incoming gradients where it is a bprop that is checked: 0 hides an infinite slope."""
-    arriving = {i: random_direction(point, i, rng) for i in point.active if i < point.runner.target.arriving}
-    return point.beside(point.moved(arriving, 1.0)) if arriving else point
 
 
 def _stuck(point: Point, i: int, rng: np.random.Generator) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowgraph.checking.check_target import examined, find_slope, find_unit
+from flowgraph.checking.check_target import check_target, examined, find_slope, find_unit
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.excuses import EXCUSES
@@ -92,3 +92,25 @@ def test_what_is_left_of_cancelling_is_of_no_narrow_type(fprop, unit):
         examination = Examination.begin(target, seed, 60_000, 20.0)
         find_unit(examination, examination.point("the example", examination.inputs))
         assert examination.runner.unit == unit
+
+
+def verdict_at_zeros(slope, arriving=1, factor=1):
+    """Of bprop(grad, a) = slope(grad, a) as an operation at zeros, with its derivative times a factor."""
+
+    def derivative(g, _, grad, a):
+        return factor * np.where(a == 0, g, 0), np.zeros_like(a)
+
+    inputs, names = (np.zeros(3), np.zeros(3)), ("grad", "a")
+    target = Target(slope, derivative, inputs, names, "bprop", (0, 1), arriving=arriving)
+    return check_target(target, regimes=False).verdict
+
+
+def test_an_incoming_gradient_of_0_hides_that_a_bprop_jumps():
+    """Of a bprop that jumps for every other gradient there is no derivative; of another operation nothing is known."""
+    assert verdict_at_zeros(lambda grad, a: np.where(a == 0, grad, 0)) == "pass"
+    assert verdict_at_zeros(lambda grad, a: np.where(a == 0, grad, 0), arriving=0) == "fail"
+
+
+def test_a_wrong_derivative_of_a_bprop_that_does_not_jump_is_found_at_zeros():
+    assert verdict_at_zeros(lambda grad, a: grad * np.cos(a)) == "pass"
+    assert verdict_at_zeros(lambda grad, a: grad * np.cos(a), factor=2) == "fail"

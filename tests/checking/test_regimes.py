@@ -1,11 +1,15 @@
 """The inputs that the checker draws are what their labels say: values, shapes and settings."""
 
+from typing import Annotated, Any
+
 import numpy as np
 import pytest
 
+from flowgraph import Interval
 from flowgraph.checking.regimes_settings import MODES, alternatives, crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import SIZES, axis_groups, resampled, shape_regimes
 from flowgraph.checking.regimes_values import DRAWS, as_input, constant_regimes, structure_of, value_regimes
+from flowgraph.checking.settings import fits
 
 X = np.random.default_rng(1).normal(size=(4, 3))
 ROWS, COLUMNS = np.random.default_rng(2).normal(size=(4, 3)), np.random.default_rng(3).normal(size=3)
@@ -137,6 +141,29 @@ def test_settings_that_could_stand_where_one_stands():
         assert {*alternatives(modes[0], [], rng()), modes[0]} >= set(modes)
     assert set(alternatives(None, [], rng())) == {0, -1, -2, (0,), (0, 1), (-1,), (-2, -1), True}
     assert list(alternatives(object(), [], rng())) == []
+
+
+HINTS = (
+    Annotated[int, Interval(0, 8)],
+    Annotated[float, Interval(0.0, open=True)],
+    Annotated[Any, Interval(0, 1)],
+    Annotated[int | None, Interval(0)],
+    Annotated[tuple[int, ...], "not an interval"],
+)
+
+
+@pytest.mark.parametrize("hint", HINTS, ids=str)
+@pytest.mark.parametrize("value", [3, 0.5, True, "same", None, (2, 1), [1], np.arange(3)], ids=str)
+def test_every_other_setting_is_within_an_annotation_or_it_is_not(hint, value):
+    """An interval speaks of numbers; whatever stands where one stood is compared with the type alone."""
+    for other in alternatives(value, [9], np.random.default_rng(0)):
+        assert fits(hint, other) in (True, False)
+
+
+def test_an_annotated_number_has_its_type_and_its_range():
+    whole, either = Annotated[int, Interval(0, 8)], Annotated[int | None, Interval(0)]
+    assert [fits(whole, other) for other in (0, 8, 9, -1, 2.0, None, (3,), True)] == [True, True] + 6 * [False]
+    assert [fits(either, other) for other in (None, 3, -3, "3")] == [True, True, False, False]
 
 
 def test_tuples_are_reordered_counted_from_the_end_moved_and_made_longer_and_shorter():

@@ -13,7 +13,7 @@ from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import index_add
 from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
-from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, same
 
@@ -58,6 +58,8 @@ class Interp(Box):
 
     def infer(self, x: Spec, xp: Spec, fp: Spec) -> Spec:
         """One height per x, in double precision."""
+        if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):
+            raise DtypeError(f"{self.title}: found complex numbers, needs real ones; interpolate each part by itself")
         if len(xp.shape) != 1 or len(fp.shape) != 1 or not same(xp.shape[0], fp.shape[0]):
             raise self.shape_error("needs xp and fp with one axis each and of the same length")
         return Spec(x.shape, np.dtype(np.float64))

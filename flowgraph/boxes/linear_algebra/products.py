@@ -152,7 +152,15 @@ class AddMatMul(Box):
         return c + left @ right
 
     def bprop(self, grad: Value, h: Value, c: Value, left: Value, right: Value) -> tuple[Value, ...]:
-        return grad, _gradient_of_left(grad, left, right), _gradient_of_right(grad, left, right)
+        return grad, grad @ right.T, left.T @ grad
+
+    def infer(self, *specs: Spec) -> Spec:
+        """By the signature, of matrices alone: plans write it as one call of BLAS."""
+        if any(len(spec.shape) != 2 for spec in specs):
+            raise self.shape_error(
+                "needs three matrices; c + left @ right takes stacks", f"signature {self.signature.text}"
+            )
+        return self.infer_by(self.signature, *specs)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """2 m k n for the product, m n for the sum."""

@@ -240,13 +240,16 @@ class InverseBoxCox(Special):
     def bprop(
         self, grad: Value, h: Value, y: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        log = y * LogRatio.apply(lmbda * y)
-        slope = grad * np.exp(log * (1 - lmbda))
-        return slope if needs[0] else None, -_of_power(slope, log, lmbda) if needs[1] else None
+        product = lmbda * y
+        end = (product == -1) & (lmbda > 0)  # where h is 0, its logarithm −∞, and a power of 0 still has its slopes
+        log = y * LogRatio.apply(np.where(end, 0, product))
+        power = np.where(end, product + 1, 1) ** (1 / np.where(end, lmbda, 1) - 1)
+        slope = grad * np.where(end, power, np.exp(log * (1 - lmbda)))
+        return slope if needs[0] else None, -_of_power(slope, log, lmbda, end) if needs[1] else None
 
 
-def _of_power(grad: Value, log: Value, lmbda: Value) -> Any:
+def _of_power(grad: Value, log: Value, lmbda: Value, gone: Value = False) -> Any:
     """The gradient of λ of (exp(λ log) − 1) / λ; where the exponential has vanished, that of −1 / λ."""
-    gone = (log == -np.inf) & (lmbda > 0)
+    gone = gone | ((log == -np.inf) & (lmbda > 0))
     log = np.where(gone, 0, log)
     return grad * np.where(gone, np.where(gone, lmbda, 1) ** -2, log * log * Exprel.apply(lmbda * log, order=1))

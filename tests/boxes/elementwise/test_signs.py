@@ -43,14 +43,33 @@ def test_ldexp():
         np.ldexp(fg.Input("x"), 0.5)
 
 
-@pytest.mark.parametrize("order", range(6))
+@pytest.mark.parametrize("order", range(9))
 def test_bessel_functions_are_scipys(order):
     a = np.array([0.0, 1e-5, 0.3, 1, 5, 20, 29.99, 30.01, 50, 300, 700, -3, -33])
     needed = scipy.special.iv(order, a)
     np.testing.assert_allclose(fg.ModifiedBessel.apply(a, order=order), needed, rtol=3e-13)
     single = fg.ModifiedBessel.apply(a[:9].astype("float32"), order=order)
     assert single.dtype == np.float32
-    np.testing.assert_allclose(single, needed[:9], rtol=2e-5)
+    np.testing.assert_allclose(single, needed[:9], rtol=2e-5, atol=np.finfo(np.float32).tiny)
+
+
+@pytest.mark.parametrize("order", range(9))
+def test_derivatives_of_bessel_functions_are_scipys(order):
+    """Of the largest order too, whose own derivative has no function of a larger order to be made of."""
+    a = np.array([1e-3, 0.3, 0.99, 1.01, 5, 29.99, 30.01, 50, -0.7, -3, -33])
+    x = fg.Parameter(a, name="x")
+    slope = fg.ModifiedBessel(x, order=order)
+    for n in (1, 2, 3):
+        (slope,) = fg.gradient(fg.sum(slope), [x])
+        np.testing.assert_allclose(value(slope), scipy.special.ivp(order, a, n), rtol=1e-12)
+
+
+def test_the_largest_order_has_its_derivatives_at_0():
+    x = fg.Parameter(0.0, name="x")
+    slope = fg.ModifiedBessel(x, order=8)
+    for n in range(1, 9):
+        (slope,) = fg.gradient(slope, [x])
+        assert float(value(slope)) == pytest.approx(2.0**-8 if n == 8 else 0.0, rel=1e-14)
 
 
 def test_i0_is_numpys():

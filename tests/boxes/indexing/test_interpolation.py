@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import ShapeError, UnsupportedError, UsageError
+from flowgraph.errors import DtypeError, ShapeError, UnsupportedError, UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 X = np.array([[-0.7, 0.1, 1.9], [-2.0, 0.4, 3.0]])
@@ -55,6 +55,7 @@ def test_every_batch():
         (lambda x: np.interp(x, XP, FP[:2]), ShapeError, "needs xp and fp with one axis each and of the same length"),
         (lambda x: np.interp(x, XP, FP, period=0), UsageError, "period=0, needs a number other than 0"),
         (lambda x: np.interp(x, XP, FP * 1j), UnsupportedError, "complex numbers, needs real ones"),
+        (lambda x: fg.Interp(x, XP, FP * 1j), DtypeError, "complex numbers, needs real ones"),
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):

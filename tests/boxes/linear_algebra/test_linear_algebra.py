@@ -156,6 +156,7 @@ def test_float32_stays_float32():
         (lambda x: x @ np.ones(2), ShapeError, "has k = 2"),
         (lambda x: np.matmul(x, 2.0), ShapeError, "child 'right' has 0 axes but needs at least 1"),
         (lambda x: fg.Affine(x, np.ones((3, 4)), np.ones((1, 4))), ShapeError, "needs a matrix W and a vector b"),
+        (lambda x: fg.AddMatMul(np.ones((2, 3, 4)), x, np.ones((3, 4))), ShapeError, "needs three matrices"),
         (lambda x: fg.Affine(x, np.ones((3, 4)), np.ones(3)), ShapeError, "child 'b' has n = 3"),
         (lambda x: np.tensordot(x, x, 1), ShapeError, "axis 1 of a has the size 3, axis 0 of b has 2"),
         (lambda x: np.tensordot(x, x, (5, 0)), ShapeError, "axis = "),
