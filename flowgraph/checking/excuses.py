@@ -258,7 +258,7 @@ def _jittered_bprop(evidence: Evidence) -> bool:
 
 @_excuse("noise in a wider type", 63, "the value is rough in a wider type too")
 def _noisy_in_wider_type(evidence: Evidence) -> bool:
-    """Long double takes the rounding of fprop, and leaves what a tolerance makes of the value, as of what is bisected."""
+    """Long double takes the rounding of fprop, and leaves what a tolerance makes of the value, as in bisection."""
     if evidence.wide is None or evidence.wider is None:
         return False
     noisy = wider_slopes(evidence.wide, evidence.direction, measured_noise(evidence.wide, evidence.direction))
