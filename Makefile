@@ -7,19 +7,19 @@ BIN := .venv/bin
 demo: .venv/demo
 	$(BIN)/flowgraph demo
 
-test: .venv/dev
+test: .venv/check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The same tests with their branch coverage, which costs two thirds more time.
-coverage: .venv/dev
+coverage: .venv/check
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
 	$(BIN)/python tests/coverage_floor.py coverage.xml
 
 # What a change of the engine most likely breaks; see "Quick tests" in CONTRIBUTING.md.
-quick: .venv/dev
+quick: .venv/check
 	$(BIN)/python -m pytest tests --quick -n 2 --dist worksteal
 
-lint: .venv/dev
+lint: .venv/check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -28,7 +28,7 @@ lint: .venv/dev
 check: lint coverage
 
 # Pages of docs/ that are made from the code.
-pages: .venv/dev
+pages: .venv/check
 	$(BIN)/python -m tools.coverage_page > docs/coverage.md
 	$(BIN)/python -m tools.boxes_stub > stub.pyi && mv stub.pyi flowgraph/boxes/__init__.pyi
 	$(BIN)/flowgraph gallery docs/gallery.md
@@ -42,7 +42,7 @@ bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
 # The notebooks, executed, with their outputs.
-notebooks: .venv/dev
+notebooks: .venv/check
 	$(BIN)/python -m tools.notebooks
 
 # Takes hours; not in CI. See "Mutation testing" in CONTRIBUTING.md.

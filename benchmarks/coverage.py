@@ -9,6 +9,7 @@ table tells it apart.
 from __future__ import annotations
 
 import importlib
+import json
 
 import flowgraph as fg
 from tools.coverage_page import covered
@@ -53,10 +54,12 @@ def of_mygrad() -> list[tuple[str, int]]:
 
 
 def main() -> None:
-    """Print the counts."""
-    for library, rows in (("flowgraph", of_flowgraph()), ("autograd", of_autograd()), ("MyGrad", of_mygrad())):
+    """Print the counts, and the same as JSON."""
+    found = {"flowgraph": of_flowgraph(), "autograd": of_autograd(), "MyGrad": of_mygrad()}
+    for library, rows in found.items():
         for what, count in rows:
             print(f"{library:10} {count:5}  {what}")
+    print(json.dumps({library: [count for _, count in rows] for library, rows in found.items()}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ objective, rebind what it reads, or make the derivative anew. Both libraries mak
 turn, several rounds, the best of each; their gradients are compared first. Memory is measured in a
 separate process for each library and idiom: resident bytes after 1,100 calls less those after 100.
 
-At last, derivatives beside the plan of the same gradients (`fg.compile`), called with the same arrays in turn.
+`--plans` measures derivatives beside the plan of the same gradients (`fg.compile`), called with the same arrays in
+turn, and `--vmap` the gradients of every example by `vmap`, by a loop, and by JAX.
 
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
@@ -237,13 +238,13 @@ def beside_plans() -> dict[str, Any]:
     networks = {"5-8-3, 16": TINY, "10-16-3, 32": SMALL, "784-100-10, 256": LARGE}
     for name, network in networks.items():
         micros = in_turn(plan_and_derivative(network), 150, 100, 0.004)  # short rounds: other work disturbs few
-        found[f"{name}, beside its plan"] = {"microseconds": micros}
+        found[name] = micros
         print(f"grad of {name:<28}   grad {micros['grad']:9.1f} µs   plan {micros['plan']:9.1f} µs", end="")
         print(f"   {micros['grad'] / micros['plan']:5.2f} x", flush=True)
     return found
 
 
-def per_example() -> None:
+def per_example() -> dict[str, float]:
     """Microseconds of the gradients of every example: by `vmap`, by a loop, and by JAX where it is installed."""
     from flowgraph.functional import grad, vmap
 
@@ -271,6 +272,7 @@ def per_example() -> None:
         print(f"jax: left out ({error})")
     micros = in_turn(calls, 150, 40, 0.01)
     print("gradients of 32 examples, 10-16-3" + "".join(f"   {name} {micros[name]:9.1f} µs" for name in micros))
+    return micros
 
 
 def _listed(value: Any) -> Any:
@@ -304,10 +306,10 @@ def growths(idiom: str, libraries: list[str]) -> Iterator[tuple[str, float]]:
 def main() -> None:
     """Print the table, and the same as JSON."""
     if "--plans" in sys.argv:
-        beside_plans()
+        print(json.dumps(beside_plans()))
         return
     if "--vmap" in sys.argv:
-        per_example()
+        print(json.dumps(per_example()))
         return
     libraries = ["flowgraph", "autograd"]
     try:
@@ -325,7 +327,7 @@ def main() -> None:
         ratio = f"   {micros['flowgraph'] / micros['autograd']:5.2f} x" if "autograd" in micros else ""
         growth = "".join(f"   {library} {memory[library]:+6.1f} MB" for library in memory)
         print(f"{idiom:<36}{columns}{ratio}{growth}", flush=True)
-    print(json.dumps(found | beside_plans()))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

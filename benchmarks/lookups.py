@@ -8,6 +8,7 @@ rows, and PyTorch with `sparse=True` and without make the same steps in turn; th
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -84,6 +85,7 @@ def main() -> None:
             best[name] = min(best[name], (time.perf_counter() - start) / STEPS * 1e6)
     for name, micros in best.items():
         print(f"{name:<20} {micros:8.1f} µs   {micros / best['plan']:5.2f} times the plan")
+    print(json.dumps(best))
 
 
 if __name__ == "__main__":

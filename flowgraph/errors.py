@@ -63,10 +63,10 @@ class UnknownAttributeError(FlowgraphError, AttributeError):
 
 
 class ReadOnlyError(FlowgraphError, ValueError):
-    """An assignment to elements of an array that is read-only: the value of a parameter.
+    """An assignment to elements of an array that is read-only: the value of a parameter, what a box is given.
 
-    Cause: `parameter.value[0] = ...`, or a write into a value of a run. Cure: assign a new array, `parameter.value =
-    new`, or copy the array first.
+    Cause: `parameter.value[0] = ...`, a write into a value of a run, or a fprop or bprop that writes to its arguments.
+    Cure: assign a new array, `parameter.value = new`, or copy the array first.
     """
 
 

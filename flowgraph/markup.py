@@ -81,3 +81,8 @@ def _attributes(cell: str, number: bool, classes: Sequence[str]) -> str:
     names = [*(["number"] if number else []), *([cell] if cell in classes else [])]
     right = ' style="text-align:right"' if number else ""
     return f' class="{" ".join(names)}"{right}' if names else ""
+
+
+def sized_to_fit(svg: str) -> str:
+    """The SVG for a cell of a notebook: never wider than the cell, in its own proportions."""
+    return svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)

@@ -44,6 +44,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: a test that takes several seconds, which --quick leaves out")
+    config.addinivalue_line("markers", "no_cover: a test that is not measured, which pytest-cov reads if it is there")
     if config.getoption("--quick"):
         settings.load_profile("quick")
 

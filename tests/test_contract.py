@@ -3,16 +3,17 @@
 import flowgraph as fg
 from flowgraph.checking.complex_parts import OfParts
 from flowgraph.testing import box_classes, parametrize_with_checks
-from tests.values import VALUES
+from tests.values import SPECIAL, VALUES
 
 BOXES = {
     name: cls
     for name, cls in fg.registry.items()
     if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
 }
+TESTED = [cls for cls in BOXES.values() if SPECIAL or ".special." not in cls.__module__]
 
 
-@parametrize_with_checks(BOXES.values(), formulas=VALUES)
+@parametrize_with_checks(TESTED, formulas=VALUES)
 def test_contract(box_class, check):
     check(box_class)
 

@@ -99,6 +99,30 @@ def test_the_examples_of_docstrings_are_true(module):
     assert not result.failed
 
 
+READ_BY_THE_ENGINE = {"child_names", "variadic", "settings", "has_bprop", "takes_needs"}
+"""What is found out of a class when it is defined, and not declared."""
+
+
+def test_the_guide_of_box_authors_lists_every_declaration():
+    """All class variables that a box inherits, what the boxes of the package override, and what is read by its name."""
+    own = [cls for cls in flowgraph.registry.values() if cls.__module__.startswith("flowgraph.boxes.")]
+    bases = [cls for cls in flowgraph.Elementwise.__mro__ if cls.__module__.startswith("flowgraph.")]
+    variables = {
+        name for cls in bases for name, kind in vars(cls).get("__annotations__", {}).items() if "ClassVar" in kind
+    }
+    inherited = {name for cls in bases for name in vars(cls)}
+    own_names = {
+        name for cls in own for one in cls.__mro__ if one not in bases for name in vars(one).keys() - cls.settings
+    }
+    overridden = own_names & inherited
+    declared = {name for name in variables | overridden if not name.startswith("_")} - READ_BY_THE_ENGINE
+    assert {"kinks", "flops", "slopes_of", "check_settings"} <= declared
+    table = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / "box-author-guide.md").read_text(encoding="utf-8"), re.M)
+    listed = {name for cell in table for name in re.findall(r"`(\w+)`", cell)}
+    lacking = (declared | {"bprop", "needs", "from_numpy", "abstract"}) - listed
+    assert not lacking, f"docs/box-author-guide.md: its table lacks {', '.join(sorted(lacking))}"
+
+
 def test_every_public_name_has_a_docstring():
     bare = [name for name in flowgraph.__all__ if not getattr(getattr(flowgraph, name), "__doc__", None)]
     assert not bare

@@ -269,3 +269,18 @@ def test_autograd_takes_the_array_of_a_parameter(W):
         autograd.grad(lambda w: anp.sum(anp.tanh(w @ w)))(W.value), np.full((2, 2), 4 - 4 * np.tanh(2.0) ** 2)
     )
     np.testing.assert_allclose(autograd.grad(lambda z: anp.sum(anp.abs(z) ** 2))(z.value), [2.0 - 4.0j])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, a: fg.Graph(x * 2.0).fprop(x=a), lambda x, a: fg.compile(x * 2.0)(x=a), lambda x, a: x * a,
+        lambda x, a: fg.Constant(a), lambda x, a: fg.Parameter(a), lambda x, a: fg.functional.grad(np.sum)(a),
+    ],
+)  # fmt: skip
+def test_hidden_numbers_are_not_computed_with(use):
+    """np.asarray of a masked array brings to light what its owner has hidden, such as -999 for what is missing."""
+    x = fg.Input("x", shape=(3,))
+    use(x, np.ma.masked_array([1.0, 2.0, 3.0]))
+    with refused(TypeError, "masked array that hides 1 of its 3 numbers", r"a\.filled"):
+        use(x, np.ma.masked_array([1.0, 2.0, -999.0], mask=[0, 0, 1]))

@@ -1,5 +1,7 @@
 """The recipe for a new box in CONTRIBUTING.md, followed to the letter in a copy of the package."""
 
+import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -9,9 +11,12 @@ from pathlib import Path
 import pytest
 
 import flowgraph as fg
+from tests.test_release import EXTRAS, packages_of
 from tools.boxes_stub import stub
 
 ROOT = Path(__file__).resolve().parent.parent
+RECIPE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+VALUES = "tests/values/activation.py"
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +25,30 @@ def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for name in ("flowgraph", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)
+    (code,) = re.findall(r"```python\n(.*?)```", RECIPE, re.S)
     code = re.sub(r"^ {3}", "", code, flags=re.M)
     assert "class Softsign(fg.Elementwise)" in code
     (folder / "flowgraph" / "boxes" / "softsign.py").write_text(code, encoding="utf-8")
     return folder
 
 
+@pytest.fixture(scope="module")
+def tests_copy(copy):
+    """The tests that the recipe names beside the copy, with its line of the independent value."""
+    shutil.copytree(ROOT / "tests" / "values", copy / "tests" / "values", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [*ROOT.glob("tests/*.py"), ROOT / "pyproject.toml"]:
+        shutil.copy(path, copy / path.relative_to(ROOT).parent)
+    (line,) = re.findall(r'^ +("Softsign": .*,)$', RECIPE, re.M)
+    text = (copy / VALUES).read_text(encoding="utf-8")
+    (copy / VALUES).write_text(text.replace("VALUES = {\n", f"VALUES = {{\n    {line}\n"), encoding="utf-8")
+    return copy
+
+
 def run(folder, code):
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    env = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -48,6 +67,29 @@ from flowgraph.rendering.gallery import gallery
 assert "Softsign" in gallery("gallery.md").read_text(encoding="utf-8")
 """
     run(copy, code)
+
+
+def blocked():
+    """Modules of packages that tests need and `make .venv/dev` does not install: importing them fails."""
+    others = packages_of("test") - packages_of("dev")
+    modules = importlib.metadata.packages_distributions()
+    return sorted(name for name, found in modules.items() if others & {one.lower().replace("_", "-") for one in found})
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_recipe_need_only_what_a_newcomer_installs(tests_copy):
+    assert "dev" in EXTRAS
+    assert "`make .venv/dev`" in RECIPE
+    (command,) = re.findall(r"`\.venv/bin/python -m pytest (\S+ -k \w+)`", RECIPE)
+    missing = blocked()
+    assert {"scipy", "mpmath"} <= set(missing)
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({missing}))
+import pytest
+sys.exit(pytest.main(["-q", *{command.split()}]))
+"""
+    assert int(re.search(r"(\d+) passed", run(tests_copy, code))[1]) > 5
 
 
 def test_what_editors_see_is_what_the_registry_has():

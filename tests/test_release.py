@@ -19,6 +19,16 @@ FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / ".github" / "pull_request_template.md"])
 
 
+def packages_of(extra):
+    """The packages that an extra installs, those of the extras that it names included."""
+    found = set()
+    for one in EXTRAS[extra]:
+        name, _, extras = re.match(r"([\w.-]+)(\[([\w,]+)\])?", one).groups("")
+        parts = extras.split(",") if name == "flowgraph-autodiff" else ()
+        found |= set().union(*map(packages_of, parts)) if parts else {name}
+    return found
+
+
 def read(path):
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -42,6 +52,12 @@ def commands(text):
 def test_targets_that_a_page_names_exist(page):
     unknown = {name for name in commands(page.read_text(encoding="utf-8")) if not is_target(name)}
     assert not unknown, f"{page.name}: make has no target {sorted(unknown)}"
+
+
+def test_a_newcomer_installs_little():
+    heavy = {"numba", "optuna", "scikit-learn", "scipy", "matplotlib", "torch", "jax", "mypy", "pyright"}
+    assert not packages_of("dev") & heavy
+    assert heavy <= packages_of("check")
 
 
 def test_targets_that_are_no_files_are_phony():

@@ -35,12 +35,20 @@ class Quoted:
     keep: Callable[[Any], Any] = lambda numbers: numbers
 
 
+TRAINING = ("training", "--threads", "1", "--cpu")
+NATIVE = (*TRAINING, "--backend", "numba")
 STEP = ("mlp_step", "--dtypes", "float32", "--no-memory")
 
 QUOTES: dict[str, Quoted] = {
     "overhead": Quoted("README.md", ("overhead",), texts.overhead),
     "mlp_step": Quoted("README.md", STEP, texts.mlp_step, ("--quick",), "mlp_step.json"),
     "functional_calls": Quoted("docs/functions.md", ("functional_calls",), texts.functional_calls),
+    "beside_plans": Quoted("docs/functions.md", ("functional_calls", "--plans"), texts.beside_plans),
+    "vmap": Quoted("docs/functions.md", ("functional_calls", "--vmap"), texts.vmap),
+    "lookups": Quoted("docs/plans.md", ("lookups",), texts.lookups),
+    "coverage": Quoted("docs/tour.md", ("coverage",), texts.coverage),
+    "training": Quoted("docs/tour.md", TRAINING, texts.training, ("--quick",), "training.json"),
+    "training_numba": Quoted("docs/tour.md", NATIVE, texts.training_numba, ("--quick",), "training.json"),
     "loops": Quoted("docs/loops.md", ("loops",), texts.loops),
     "rendering": Quoted("docs/rendering.md", ("rendering",), texts.rendering, ("--quick",)),
     "page_frames": Quoted("docs/rendering.md", ("page_frames",), texts.page_frames),

@@ -64,6 +64,64 @@ def functional_calls(found: Numbers, machine: str) -> str:
     )
 
 
+def beside_plans(found: Numbers, machine: str) -> str:
+    """How much longer a derivative of a function takes than its plan."""
+    ratios = [f"{row['grad'] / row['plan']:.2f} ({row['grad']:.0f} µs) for {name}" for name, row in found.items()]
+    return _prose(
+        f"{machine}: `grad` took so many times as long as the plan of the same boxes, for networks of three layers by "
+        f"their units and examples: {_listed(ratios)}."
+    )
+
+
+def vmap(found: Numbers, machine: str) -> str:
+    """Microseconds of the gradients of every example."""
+    theirs = f", and `jax.jit(jax.vmap)` {found['jax']:.0f}" if "jax" in found else ""
+    return _prose(
+        f"{machine}: the gradients of 32 examples for a network of 10-16-3 units took {found['vmap']:.0f} "
+        f"microseconds, a loop over `grad` {found['loop']:.0f}{theirs}."
+    )
+
+
+def lookups(found: Numbers, machine: str) -> str:
+    """Microseconds of a step of a table of words."""
+    theirs = ""
+    if "PyTorch" in found:
+        theirs = f", PyTorch {found['PyTorch, sparse']:.0f} with `sparse=True` and {found['PyTorch']:.0f} without"
+    return _prose(
+        f"{machine}, with a table of 10,000 x 64, 8 words an example and 64 examples: {found['plan']:.0f} microseconds "
+        f"a step, {found['plan over all rows']:.0f} over all rows{theirs}."
+    )
+
+
+def coverage(found: Numbers, machine: str) -> str:
+    """How many functions have a gradient, by library."""
+    return _prose(
+        f"Counted on {machine.removeprefix('Measured on ')}: {found['flowgraph'][0]} functions of NumPy and SciPy "
+        f"build boxes; autograd has {found['autograd'][0]} rules, {found['autograd'][1]} of them for functions of its "
+        f"own, and MyGrad answers {found['MyGrad'][0]} functions of NumPy with a gradient."
+    )
+
+
+def training(found: list[Numbers], machine: str) -> str:
+    """How much less time of the processor a training takes than scikit-learn's."""
+    worse = sorted({row["set"] for row in found if not row["as accurate"]})
+    accuracy = f"less accurate on {_listed(worse)}" if worse else "as accurate, within a standard error of the seeds"
+    return _prose(
+        f"{machine}: {accuracy}, and scikit-learn's takes {_span(found)} times as long as a training through plans in "
+        f"NumPy."
+    )
+
+
+def training_numba(found: list[Numbers], machine: str) -> str:
+    """The same through plans that Numba compiles."""
+    return _prose(f"{machine}: through plans that Numba has compiled, {_span(found)} times as long.")
+
+
+def _span(found: list[Numbers]) -> str:
+    ratios = [row["faster"] for row in found]
+    return f"{times_text(min(ratios))} to {times_text(max(ratios))}"
+
+
 def loops(found: Numbers, machine: str) -> str:
     """Milliseconds of loops beside peers."""
     lines = ["| loop | contender | first call | per call |", "| --- | --- | --- | --- |"]

@@ -12,8 +12,29 @@ from flowgraph.errors import DtypeError
 Array = np.ndarray[Any, Any]
 
 
+def read_only(value: Any) -> Any:
+    """A read-only view of an array, of each part of a tuple; what is no array stays as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(read_only, value))
+    if isinstance(value, np.ndarray) and value.flags.writeable:
+        value = value.view()
+        value.setflags(write=False)
+    return value
+
+
+def refuse_masked(who: str, value: object) -> None:
+    """Refuse an array that hides some of its numbers, which np.asarray would bring to light."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        hidden = int(np.sum(np.ma.getmaskarray(value)))
+        raise DtypeError(
+            f"{who}: found a masked array that hides {hidden} of its {value.size} numbers, needs a number everywhere; "
+            f"fill it, a.filled(0.0), and give the mask to np.where or as weights"
+        )
+
+
 def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
     """A read-only copy as an array of numbers or booleans."""
+    refuse_masked("constant", value)
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":

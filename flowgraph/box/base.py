@@ -19,14 +19,12 @@ from flowgraph.box.declaration import check_setting_names, check_words, read_bpr
 from flowgraph.box.foreign import is_foreign
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.immutability import Immutable
-from flowgraph.box.inference import try_dtype, try_fprop
+from flowgraph.box.inference import Inference
 from flowgraph.box.node import Node
 from flowgraph.box.settings import BoxSignature
-from flowgraph.box.slopes import Slopes
 from flowgraph.box.twins import Twins
 from flowgraph.box.underflow import again
 from flowgraph.errors import UsageError
-from flowgraph.shapes.signature import Signature, SignatureMismatchError
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec
 
@@ -39,7 +37,7 @@ def registry_name(cls: type[Box]) -> str:
     return cls.__name__ if cls.__module__.startswith("flowgraph.") else f"{cls.__module__}.{cls.__qualname__}"
 
 
-class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
+class Box(Construction, Inference, Immutable, Copying, ArrayMethods["Box"], Twins):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -114,38 +112,6 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         self.__dict__["children"] = self._adopt(children)
         self._infer()
 
-    def infer_from_children(self) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value; overridden by a box that reads a child with several outputs.
-
-        Returns
-        -------
-        Spec or sequence of Spec
-            One for each output of the box.
-        """
-        return self.infer(*[outputs[0] if len(outputs := one.outputs) == 1 else one.spec for one in self.children])
-
-    def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
-
-        Parameters
-        ----------
-        *specs : Spec
-            Shape and dtype of each child.
-
-        Returns
-        -------
-        Spec or sequence of Spec
-            One for each output of the box.
-
-        Raises
-        ------
-        ShapeError
-            If the shapes of the children do not fit the signature, or `fprop` refuses them.
-        """
-        if self.signature is None:
-            return try_fprop(self, specs)
-        return self.infer_by(self.signature, *specs)
-
     def with_children(self, *children: Any) -> Box:
         """The same operation with other children, under the same name and with the same line of the user's code.
 
@@ -172,16 +138,6 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
         twin._place(self.name, self.scope, self.built_at)
         return twin
 
-    def _infer(self) -> None:
-        """Find out shape and dtype of the value."""
-        state = self.__dict__
-        outputs = self.infer_from_children()
-        if type(outputs) is Spec:
-            state["outputs"] = (outputs,)
-            state["shape"], state["dtype"] = outputs
-        else:
-            state["outputs"] = tuple(outputs)
-
     def _specs_stay(self, children: Sequence[Any]) -> bool:
         """Whether shape and dtype of the value are those that were inferred, so that nothing has to be checked again.
 
@@ -204,32 +160,6 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
                     return False
         return True
 
-    def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
-        """Shape and dtype by a given signature, for a box whose signature depends on its settings.
-
-        Parameters
-        ----------
-        signature : Signature
-            The signature, with one output.
-        *specs : Spec
-            Shape and dtype of each child.
-
-        Returns
-        -------
-        Spec
-            Shape by the signature, dtype by a trial fprop.
-
-        Raises
-        ------
-        ShapeError
-            If the shapes do not fit the signature.
-        """
-        try:
-            (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
-        except SignatureMismatchError as mismatch:
-            raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
-        return Spec(shape, try_dtype(self, specs, signature))
-
     @functools.cached_property
     def differentiable_wrt(self) -> tuple[bool, ...]:
         """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
@@ -241,45 +171,6 @@ class Box(Construction, Immutable, Copying, ArrayMethods["Box"], Twins):
                 for never, child in zip(self.constant, self.children, strict=True)
             ]
         )
-
-    def slopes_of(self, position: int) -> Slopes:
-        """What is known about the derivative with respect to one child: by default the `slopes` of the class.
-
-        Parameters
-        ----------
-        position : int
-            Number of the child, from 0 on.
-
-        Returns
-        -------
-        str
-            As the class variable `slopes`; "" where nothing is known.
-        """
-        return self.slopes
-
-    @property
-    def constant(self) -> tuple[bool, ...]:
-        """For each child, whether no gradient is ever sent to it."""
-        if not self.constant_children:
-            return (False,) * len(self.children)
-        return tuple(name.partition("[")[0] in self.constant_children for name in self.names_of_children())
-
-    def flops(self, shape: Shape, *shapes: Shape) -> Any:
-        """Floating-point operations of one fprop.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape of the value.
-        *shapes : tuple of int
-            Shape of each child.
-
-        Returns
-        -------
-        int or None
-            0 for a box that declares `arithmetic = False`, such as a transpose; None where there is no rule.
-        """
-        return None if self.arithmetic else 0
 
     def named(self, name: str) -> Box:
         """A copy of the box under another name.

@@ -77,7 +77,7 @@ def _child(cls: type[Any], position: int, star: str, prose: str) -> str:
     if name in cls.domain:
         said.append(f"Values in {interval_text(cls.domain[name])}.")
     if name in cls.not_implemented_children:
-        said.append("The derivative by it is not implemented.")
+        said.append("The derivative with respect to it is not implemented.")
     elif name in cls.constant_children:
         said.append("Constant: no gradient is sent to it.")
     return f"{star}{name} : box or array_like\n    {' '.join(said)}"

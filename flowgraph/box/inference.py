@@ -1,4 +1,4 @@
-"""Shape and dtype of a box that declares no rule: its fprop is tried on small arrays of several sizes."""
+"""Shape and dtype of a box: by its signature, or by its fprop, tried on small arrays of several sizes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.node import Node
-from flowgraph.errors import UsageError
-from flowgraph.shapes.signature import Signature
+from flowgraph.errors import FlowgraphError, ReadOnlyError, UsageError
+from flowgraph.shapes.signature import Signature, SignatureMismatchError
 from flowgraph.shapes.size import Shape, evaluate, fit
 from flowgraph.shapes.spec import Spec, sample
 
@@ -36,6 +36,78 @@ def bounded_trials(elements: int) -> Iterator[None]:
         yield
     finally:
         _left.reset(token)
+
+
+class Inference(Node):
+    """Shape and dtype of a box from those of its children."""
+
+    def infer_from_children(self) -> Spec | Sequence[Spec]:
+        """Shape and dtype of the value; overridden by a box that reads a child with several outputs.
+
+        Returns
+        -------
+        Spec or sequence of Spec
+            One for each output of the box.
+        """
+        return self.infer(*[outputs[0] if len(outputs := one.outputs) == 1 else one.spec for one in self.children])
+
+    def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
+        """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
+
+        Parameters
+        ----------
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec or sequence of Spec
+            One for each output of the box.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes of the children do not fit the signature, or `fprop` refuses them.
+        """
+        if self.signature is None:
+            return try_fprop(self, specs)
+        return self.infer_by(self.signature, *specs)
+
+    def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
+        """Shape and dtype by a given signature, for a box whose signature depends on its settings.
+
+        Parameters
+        ----------
+        signature : Signature
+            The signature, with one output.
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec
+            Shape by the signature, dtype by a trial fprop.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes do not fit the signature.
+        """
+        try:
+            (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
+        except SignatureMismatchError as mismatch:
+            raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
+        return Spec(shape, try_dtype(self, specs, signature))
+
+    def _infer(self) -> None:
+        """Find out shape and dtype of the value."""
+        state = self.__dict__
+        outputs = self.infer_from_children()
+        if type(outputs) is Spec:
+            state["outputs"] = (outputs,)
+            state["shape"], state["dtype"] = outputs
+        else:
+            state["outputs"] = tuple(outputs)
 
 
 def small_shape(ndim: int) -> Shape:
@@ -135,8 +207,18 @@ def _trial(box: Node, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[A
         with np.errstate(all="ignore"):
             value = box.fprop(*arrays)
     except Exception as error:
+        refuse_writing(box, "fprop", error)
         raise box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})") from error
     return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+
+
+def refuse_writing(box: Node, method: str, error: Exception) -> None:
+    """Say which box has written to an array that it was given, if that is the error."""
+    if isinstance(error, ValueError) and "read-only" in str(error) and not isinstance(error, FlowgraphError):
+        raise ReadOnlyError(
+            f"{box.title}: its {method} wrote to an array that it was given, which other boxes read too; write to a "
+            f"copy, or make a new array (h = 2 * h in place of h *= 2)"
+        ) from error
 
 
 def _spend(box: Node, elements: int) -> None:

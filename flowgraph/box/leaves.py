@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from flowgraph.box import concrete_values
-from flowgraph.box.arrays import Array, frozen_copy
+from flowgraph.box.arrays import Array, frozen_copy, refuse_masked
 from flowgraph.box.base import Leaf
 from flowgraph.box.locks import new_lock
 from flowgraph.box.read_only_array import view_of
@@ -103,6 +103,7 @@ class Parameter(Leaf):
 
     def __init__(self, value: Any, *, name: str | None = None, dtype: Any = None) -> None:
         self._start(name)
+        refuse_masked(self.title, value)
         array = np.asarray(value, dtype)
         if array.dtype.kind in "iub" and dtype is None and not isinstance(value, np.ndarray):
             array = array.astype(float)

@@ -12,6 +12,7 @@ from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.box.value import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.printable import printable
+from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec, shape_text
 
 
@@ -110,6 +111,45 @@ class Node:
             Values of the settings by name.
         """
         return {name: getattr(self, name) for name in self.settings}
+
+    def slopes_of(self, position: int) -> Slopes:
+        """What is known about the derivative with respect to one child: by default the `slopes` of the class.
+
+        Parameters
+        ----------
+        position : int
+            Number of the child, from 0 on.
+
+        Returns
+        -------
+        str
+            As the class variable `slopes`; "" where nothing is known.
+        """
+        return self.slopes
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """For each child, whether no gradient is ever sent to it."""
+        if not self.constant_children:
+            return (False,) * len(self.children)
+        return tuple(name.partition("[")[0] in self.constant_children for name in self.names_of_children())
+
+    def flops(self, shape: Shape, *shapes: Shape) -> Any:
+        """Floating-point operations of one fprop.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the value.
+        *shapes : tuple of int
+            Shape of each child.
+
+        Returns
+        -------
+        int or None
+            0 for a box that declares `arithmetic = False`, such as a transpose; None where there is no rule.
+        """
+        return None if self.arithmetic else 0
 
     @property
     def title(self) -> str:

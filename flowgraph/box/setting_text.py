@@ -13,8 +13,8 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.settings import annotation_of
 
 WORDS = {
-    "axis": "Axis along which it works, counted from 0 or, below 0, from the last.",
-    "axis or axes": "Axis or axes along which it works, counted from 0 or, below 0, from the last; None for all.",
+    "axis": "The axis of the operation; a negative one counts from the last.",
+    "axis or axes": "The axis or axes of the operation; a negative one counts from the last, None means all.",
     "keepdims": "Whether the reduced axes stay, with size 1.",
     "ddof": "Delta degrees of freedom: N - ddof elements divide the sum.",
     "ignore_nan": "Whether elements that are NaN are left out.",
@@ -28,7 +28,7 @@ WORDS = {
     "groups": "Number of groups of channels that are convolved separately.",
     "s": "Lengths of the transformed axes, in elements; None keeps those of the child.",
     "norm": "How the transform is scaled, as in `numpy.fft`; None stands for 'backward'.",
-    "axes": "Axes along which it works; None for all.",
+    "axes": "The axes of the operation; None means all.",
 }
 """What settings mean that have one meaning in every box; a class describes its own in its docstring."""
 

@@ -41,7 +41,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     effort: Literal["fast", "normal", "thorough"] = "normal",
     **feeds: Any,
 ) -> Report:
-    """Are the gradients right, wherever the value is defined? Of a box class, a box, a graph, or functions.
+    """Check the gradients of a box class, a box, a graph or functions, wherever the value is defined.
 
     - `check(Softmax)`: a box class, on every example that it declares; all its settings are varied
     - `check(box)`: a built box with its settings, on values drawn from its declarations

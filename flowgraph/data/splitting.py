@@ -16,7 +16,7 @@ from flowgraph.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples to learn from, examples to choose by, and a test set that opens once.
+    """Training examples, validation examples, and a test set that can be opened once.
 
     Parameters
     ----------

@@ -173,7 +173,12 @@ def _sweep_boxes(
         sweep(of_units(built, grads, {graph.slots[box] for box in wrt}), values, grads)
     else:
         sweep(mask_untaken(built, grads), values, grads)
-    _name_grads(graph, grads, set(topological_order([box for box in seeds if box is not None])))
+    given = set(topological_order([box for box in seeds if box is not None]))
+    _name_grads(graph, grads, given)
+    # also those between: where a plan merges the results into other boxes, they tell what is backward
+    reachability.mark_derivatives(
+        one for one in grads if isinstance(one, Box) and one not in given and one not in graph
+    )
     return grads
 
 

@@ -77,7 +77,7 @@ class BpropOf(Box):
         """The error for a box that cannot be differentiated twice, with the way out."""
         box = self.box
         _, line = inspect.getsourcelines(type(box).bprop) if _has_source(type(box)) else ("", 0)
-        where = f"{inspect.getsourcefile(type(box))}:{line}" if line else type(box).__qualname__
+        where = f"{inspect.getsourcefile(type(box).bprop)}:{line}" if line else type(box).__qualname__
         return NotDifferentiableError(
             f"{box.title}: its bprop does not run on boxes ({self.why}), so it has no second derivative\n"
             f"  box built at {box.built_at}\n"

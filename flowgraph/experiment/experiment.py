@@ -17,7 +17,8 @@ from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.room import check_room
 from flowgraph.training.mlp import MLP, Activation
-from flowgraph.training.problem import Problem, mlp_problem
+from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.problem import Problem
 from flowgraph.training.trainer import Trainer
 
 BATCH = 1024

@@ -22,7 +22,7 @@ FORMAT = 1
 
 
 class RunFolder:
-    """config.json, history.csv, model.safetensors, checkpoint.safetensors, pictures and report.html of a training.
+    """The folder of a training: settings, history, model, checkpoint, pictures and report.
 
     Parameters
     ----------

@@ -209,6 +209,7 @@ def _draw(axes: Any, shown: Mapping[str, Any], labels: tuple[str, str]) -> None:
     axes.contourf(u, v, np.log10(finite - lowest + 1e-3 * (np.nanmax(finite) - lowest)), 18, cmap="Greys", alpha=0.55)
     if shown["model"] is not None:
         axes.contour(u, v, shown["model"], 8, colors=[COLOURS[2]], linestyles="dashed", linewidths=0.7)
+        axes.plot([], [], "--", color=COLOURS[2], linewidth=0.7, label="quadratic model at the start")
     for (name, path), colour in zip(shown["paths"].items(), COLOURS, strict=False):
         axes.plot(path[:, 0], path[:, 1], marker="o", markersize=2.5, color=colour, label=name)
     axes.plot(*next(iter(shown["paths"].values()))[0], "s", color=COLOURS[-1], label="start")

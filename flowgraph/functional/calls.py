@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Constant, Value, concrete_values
+from flowgraph.box.arrays import refuse_masked
 from flowgraph.box.leaves import Input
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.derivatives.backward_graph import Fallback
@@ -256,6 +257,7 @@ def _followed(
 
 def _native(leaf: Value) -> Any:
     """A number as an array, in the byte order of this machine, which is that of all results."""
+    refuse_masked("an argument", leaf)
     array = np.asarray(leaf)
     return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))[()]
 

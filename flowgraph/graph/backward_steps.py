@@ -11,7 +11,7 @@ from flowgraph.box.leaves import Input
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.order import topological_order
 from flowgraph.graph.reachability import leading, reached, refuse_underived
-from flowgraph.graph.steps import Step, reader
+from flowgraph.graph.steps import Step, guarded, reader
 from flowgraph.graph.sweep import sweep
 
 
@@ -33,7 +33,7 @@ def backward_steps(
         )
         if not wanted:
             continue
-        bprop = box.bprop if box.has_bprop else derived_bprop(box)
+        bprop = guarded(box, box.bprop) if box.has_bprop else derived_bprop(box)
         if box.takes_needs and len(wanted) < len(children):
             positions = {position for position, _ in wanted}
             bprop = partial(bprop, needs=tuple(i in positions for i in range(len(children))))

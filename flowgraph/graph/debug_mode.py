@@ -17,7 +17,7 @@ def debugging() -> bool:
 
 @contextmanager
 def debug(on: bool = True) -> Iterator[None]:
-    """Check every postcondition inside: order, shapes and dtypes of values, values unchanged by fprop and bprop, NaN.
+    """Check every postcondition in a `with` block: order, shapes, dtypes, NaN, values unchanged by fprop and bprop.
 
     The environment variable FLOWGRAPH_DEBUG=1 turns it on for a whole process.
 

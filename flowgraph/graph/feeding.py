@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Value
+from flowgraph.box.arrays import refuse_masked
 from flowgraph.box.leaves import Input
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
 from flowgraph.graph.topology import Topology
@@ -72,6 +73,7 @@ def read_array(name: str, leaf: Box, value: Value) -> Any:
             f"{name}: found {value.title}, a box, which has no value before a run; needs an array {leaf.spec}, such as "
             f"its value in another run, run[box]{_line(leaf)}"
         )
+    refuse_masked(name, value)
     try:
         array = np.asarray(value)
     except ValueError as error:

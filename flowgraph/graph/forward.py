@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box.underflow import is_underflow
 from flowgraph.box.value import Value
-from flowgraph.graph.steps import Fstep, reader
+from flowgraph.graph.steps import Fstep, guarded, reader
 from flowgraph.graph.topology import Topology
 
 _SETTLED = frozenset({np.ndarray, tuple, np.float64, np.float32, np.int64, np.bool_})
@@ -31,7 +31,7 @@ def forward_steps(graph: Topology, kept: frozenset[int] | None, dirty: frozenset
             continue
         changed.add(slot)
         last.update(dict.fromkeys(children, len(steps)))
-        steps.append(Fstep(slot, box.fprop, reader(children), ()))
+        steps.append(Fstep(slot, guarded(box, box.fprop), reader(children), ()))
     if kept is None:
         return tuple(steps)
     dead: list[list[int]] = [[] for _ in steps]

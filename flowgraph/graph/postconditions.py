@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.arrays import read_only
+from flowgraph.box.inference import refuse_writing
 from flowgraph.errors import BpropError
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
@@ -35,16 +37,15 @@ def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int])
 
 def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any], grads: list[Any]) -> None:
     """The sweep with checks: arguments of each bprop are read-only, and what it returns is verified."""
-    frozen = [_frozen(value) for value in values]
+    frozen = [read_only(value) for value in values]
     for step in mask_untaken(steps, grads):
-        grads[step.slot] = _frozen(grads[step.slot])
+        grads[step.slot] = read_only(grads[step.slot])
         before = [grads[child] for _, child in step.wanted]
         try:
             sweep((step,), frozen, grads)
         except ValueError as error:
-            if "read-only" not in str(error):
-                raise
-            raise BpropError(f"{step.box.title}: bprop wrote to an array that it was given ({error})") from error
+            refuse_writing(step.box, "bprop", error)
+            raise
         for (position, child), old in zip(step.wanted, before, strict=True):
             if is_nan(grads[child]) and not is_nan(old) and not read_nan(step, values, grads):
                 raise BpropError(nan_text(graph, step, position))
@@ -70,12 +71,3 @@ def is_nan(value: Value) -> bool:
     if isinstance(value, tuple):
         return any(is_nan(part) for part in value)
     return value is not None and value.dtype.kind in "fc" and bool(np.isnan(value).any())
-
-
-def _frozen(value: Value) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_frozen(part) for part in value)
-    if isinstance(value, np.ndarray) and value.flags.writeable:
-        value = value.view()
-        value.setflags(write=False)
-    return value

@@ -7,6 +7,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from flowgraph.box import Box
+from flowgraph.box.arrays import read_only
+from flowgraph.box.inference import refuse_writing
 
 
 class Fstep(NamedTuple):
@@ -27,6 +29,21 @@ class Step(NamedTuple):
     wanted: tuple[tuple[int, int], ...]
     arity: int
     box: Box
+
+
+def guarded(box: Box, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The fprop or bprop of a box on arrays that it cannot write to; boxes of flowgraph's own are tested not to."""
+    if type(box).__module__.startswith("flowgraph."):
+        return function
+
+    def on_read_only(*values: Any, **keywords: Any) -> Any:
+        try:
+            return function(*map(read_only, values), **keywords)
+        except ValueError as error:
+            refuse_writing(box, function.__name__, error)
+            raise
+
+    return on_read_only
 
 
 def reader(slots: Sequence[int]) -> Callable[[Any], Iterable[Any]]:

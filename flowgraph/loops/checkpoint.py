@@ -25,9 +25,10 @@ class ArgumentInput(CarryInput):
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function whose inner values are not kept for the backward pass, which computes them again.
 
-    Of a call on boxes, arguments and results stay, and nothing in between: memory for time. Values and gradients of any
-    order are those of the function. Where it is a part of a chain, such as one of many layers, the backward pass holds
-    the inner values of one part at a time. It is JAX's `jax.checkpoint` and PyTorch's `torch.utils.checkpoint`.
+    A call on boxes keeps its arguments and results and no values in between, which saves memory and costs time. Values
+    and gradients of any order are those of the function. Where it is a part of a chain, such as one of many layers, the
+    backward pass holds the inner values of one part at a time. It is JAX's `jax.checkpoint` and PyTorch's
+    `torch.utils.checkpoint`.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from flowgraph.errors import DataError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.playground.modules import modules_of, newton_module
 from flowgraph.playground.network import Network, read_network
+from flowgraph.rendering.formula_of_box import in_brackets
 from flowgraph.rendering.mathml import mathml
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile
@@ -193,5 +194,5 @@ def _formulas() -> dict[str, str]:
     }
     for cls in (*_ACTIVATIONS.values(), boxes.LeakyReLU, boxes.Softplus, boxes.GELU, boxes.ELU, boxes.SiLU):
         written[f"h of {cls.__name__}"] = f"h = {cls.formula}"
-        written[f"da of {cls.__name__}"] = rf"\nabla_a = \nabla_h \odot {cls.derivative}"
+        written[f"da of {cls.__name__}"] = rf"\nabla_a = \nabla_h \odot {in_brackets(cls.derivative)}"
     return {name: mathml(latex) for name, latex in written.items()}

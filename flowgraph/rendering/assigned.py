@@ -18,16 +18,16 @@ _Place = tuple[int, ...]
 def assigned_names(boxes: Iterable[Box], names: Mapping[Box, str]) -> dict[Box, str]:
     """For unnamed boxes that are assigned to a variable, their scope and its name, numbered where a line ran often.
 
-    Boxes that a plan made in place of others have no name: they may hold another value.
+    Where a plan made a box in place of one of an expression, none of the others is known to be its value.
     """
     groups: dict[tuple[str, _Place], list[Box]] = {}
     for box in boxes:
-        if box.children and not has_owner(box) and box.built_at.expression:
+        if box.children and box.built_at.expression:
             groups.setdefault((box.built_at.path, box.built_at.expression), []).append(box)
     wanted: dict[str, list[Box]] = {}
     for (path, place), group in groups.items():
         variable = variables_of(path).get(place)
-        for box in _results(group) if variable else ():
+        for box in _results(group) if variable and not any(map(has_owner, group)) else ():
             if box.name is None:
                 wanted.setdefault(f"{box.scope}{variable}", []).append(box)
     taken = {name for box, name in names.items() if box.name is not None}

@@ -22,7 +22,7 @@ def caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:
     if subject.view == "gradients":
         rows.append(_scale())
     if subject.view == "values":
-        rows += [_strips(subject), *_of_modules(subject, tiles), *_missing(subject)]
+        rows += [*_strips(subject, tiles), *_of_modules(subject, tiles), *_missing(subject)]
     if subject.memory is not None:
         rows.append(Row((Span(subject.memory.summary, "value"),)))
     return tuple(rows)
@@ -73,14 +73,18 @@ def _border(kind: str) -> float:
     return 2.0 if kind == "loss" else 1.0
 
 
-def _strips(subject: Subject) -> Row:
-    """The legend of the strips on tiles that occur."""
+def _strips(subject: Subject, tiles: Sequence[Tile]) -> list[Row]:
+    """The legend of the strips on tiles that occur; none for a graph of numbers."""
+    if subject.run is None and subject.grads is None:
+        return [Row((Span("no values: draw with run= and grads="),))]
+    strips = [one for tile in tiles if not tile.stacked for row in tile.rows for one in row.items]
+    cells = {cell for one in strips if isinstance(one, Strip) for cell in one.cells}
     items: list[Span | Strip | Swatch] = []
-    for name, known in (("value", subject.run), ("gradient", subject.grads)):
-        if known is not None:
+    for name in ("value", "gradient"):
+        if any(cell.startswith(name) for cell in cells):
             items.append(Strip(tuple(f"{name} {level}" for level in (1, 5, 9, LEVELS, 9, 5, 1))))
             items.append(Span(f"how many elements of the {name} lie where, around 0   "))
-    return Row((*items, Span("± standard deviation" if items else "no values: draw with run= and grads=")))
+    return [Row((*items, Span("± standard deviation")))] if items else []
 
 
 def _of_modules(subject: Subject, tiles: Sequence[Tile]) -> list[Row]:

@@ -55,11 +55,11 @@ def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
         return factor
     indices = _indices(box, declared)
     if indices:
-        inner = rf"\textstyle\sum_{indices[0]} {{{arriving}}}_{indices[0]} \, {_in_brackets(factor)}"
+        inner = rf"\textstyle\sum_{indices[0]} {{{arriving}}}_{indices[0]} \, {in_brackets(factor)}"
         return rf"\left[{inner}\right]_{indices[1]}"
     number = _trivial(factor) is not None or _NUMBER.fullmatch(factor) is not None
     if not (number or _goes_by_element(box) or _scalar(box)):
-        return rf"\textstyle\sum {arriving} \, {_in_brackets(factor)}"
+        return rf"\textstyle\sum {arriving} \, {in_brackets(factor)}"
     plain = number or _scalar(box) or _scalar(box.children[position])
     sent = _times(arriving, factor, plain)
     sign = "-" if sent.startswith("-") else ""
@@ -194,8 +194,8 @@ def _times(arriving: str, factor: str, plain: bool) -> str:
     if trivial is not None:
         return {"1": arriving, "-1": f"-{arriving}", "0": "0"}[trivial]
     if plain:
-        return rf"{_in_brackets(factor)} \, {arriving}"
-    return rf"{arriving} \odot {_in_brackets(factor)}"
+        return rf"{in_brackets(factor)} \, {arriving}"
+    return rf"{arriving} \odot {in_brackets(factor)}"
 
 
 def _trivial(factor: str) -> str | None:
@@ -203,7 +203,7 @@ def _trivial(factor: str) -> str | None:
     return bare if bare in ("1", "-1", "0") else None
 
 
-def _in_brackets(factor: str) -> str:
+def in_brackets(factor: str) -> str:
     """The factor, in brackets where a sum or a sign would come apart."""
     depth = 0
     for place, token in enumerate(_TOKEN.findall(factor)):

@@ -59,11 +59,11 @@ def topics() -> list[Topic]:
     ]
 
 
-def box_graph(cls: type[Box]) -> Graph:
-    """The graph of one box on inputs named as fprop names its children."""
+def box_graph(cls: type[Box], number: int = 0) -> Graph:
+    """The graph of one box, by its example of that number, on inputs named as fprop names its children."""
     if issubclass(cls, Leaf) or cls.examples is None:
         raise UsageError(f"gallery: {cls.__name__} is drawn only inside a graph: it has no example of its own")
-    first = cls.examples[0] if cls.examples else Example(((3, 4),) * (len(cls.child_names) + cls.variadic))
+    first = cls.examples[number] if cls.examples else Example(((3, 4),) * (len(cls.child_names) + cls.variadic))
     names = list(cls.child_names)
     if cls.variadic:
         last = names.pop()

@@ -20,16 +20,22 @@ from flowgraph.rendering.summaries import size_text, summary
 from flowgraph.rendering.wording import dtype_text, number_text, shape_text, shortened
 
 
+def title(subject: Subject, box: Box) -> str:
+    """What a tile is called: its name, or the operation of a box without one."""
+    if subject.is_named(box) or not box.children:
+        return shortened(printable(subject.local_name(box)))
+    return _does(subject, box)
+
+
 def title_row(subject: Subject, box: Box, ink: str = "ink", muted: str = "muted") -> Row:
     """The name in bold and the operation; the operation in bold for a box without a name."""
-    name = Span(shortened(printable(subject.local_name(box))), ink, bold=True, size=12)
-    if not box.children:
-        return Row((name,))
+    called = Span(title(subject, box), ink, bold=True, size=12)
+    return Row((called, Span(_does(subject, box), muted)) if box.children and subject.is_named(box) else (called,))
+
+
+def _does(subject: Subject, box: Box) -> str:
     child = box.children[0]
-    does = shortened(operation(box, subject.local_name(child) if subject.is_named(child) else ""))
-    if not subject.is_named(box):
-        return Row((Span(does, ink, bold=True, size=12),))
-    return Row((name, Span(does, muted)))
+    return shortened(operation(box, subject.local_name(child) if subject.is_named(child) else ""))
 
 
 def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:

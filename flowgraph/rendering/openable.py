@@ -15,7 +15,7 @@ from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import identifier
 
 MOST_BOXES = 25_000
-"""Of a graph whose modules a page can open, some 30 MB; those of a larger one stay closed, as in any other picture."""
+"""Of a graph whose modules a page can open, some 10 MB; those of a larger one stay closed, as in any other picture."""
 
 
 def openable(subject: Subject, *, collapse: Any = "auto", **settings: Any) -> Picture:

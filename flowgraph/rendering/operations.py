@@ -60,7 +60,7 @@ def shown_settings(box: Box) -> list[str]:
         default = field.default if field.default is not dataclasses.MISSING else None
         if value is default or _equal(value, default):
             continue
-        text = _IN_WORDS[name](box, value) if name in _IN_WORDS else f"{name} {setting_text(value)}"
+        text = _IN_WORDS[name](box, value) if name in _IN_WORDS else _in_words(name, value)
         if text and len(text) <= _SHORT:
             texts.append(text)
     return texts[:2]
@@ -73,6 +73,21 @@ def setting_text(value: Value) -> str:
     if isinstance(value, np.ndarray):
         return f"array {shape_text(value.shape)}"
     return repr(value)
+
+
+def _in_words(name: str, value: Value) -> str:
+    """A setting as it is said: a choice by its name, a switch by what it switches on or off."""
+    name = name.replace("_", " ")
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    if isinstance(value, tuple):
+        return f"{name} {_numbers(value)}"
+    return f"{name} {value}" if isinstance(value, str) else f"{name} {setting_text(value)}".replace("-", "−")
+
+
+def _numbers(values: tuple[Value, ...]) -> str:
+    """A few numbers, as those of a shape or of a step along each axis."""
+    return ", ".join(map(setting_text, values)).replace("-", "−") or "none"
 
 
 def _power(base: str, exponent: float) -> str:
@@ -89,17 +104,28 @@ def _power(base: str, exponent: float) -> str:
 def _axis(box: Box, value: Value) -> str:
     """Over which axes a box reduces, or along which it works."""
     lead = "over" if "keepdims" in box.settings else "along"
-    axes = list(value) if isinstance(value, tuple) else [value]
-    if len(axes) > 1:
-        return f"{lead} axes {', '.join(map(str, axes)).replace('-', '−')}"
+    axes = value if isinstance(value, tuple) else (value,)
+    if value is None or len(axes) != 1:
+        return f"{lead} all axes" if value is None else f"{lead} axes {_numbers(axes)}" if axes else f"{lead} no axis"
     rank = len(box.children[0].outputs[0].shape)
     last = axes[0] in (-1, rank - 1) and rank > 1
-    return f"{lead} the last axis" if last else f"{lead} axis {str(axes[0]).replace('-', '−')}"
+    return f"{lead} the last axis" if last else f"{lead} axis {_numbers(axes)}"
 
 
 def _axes(box: Box, value: Value) -> str:
-    """The order of axes, or those that two children share."""
-    return "" if value is None else str(value)
+    """The order of axes, those that two children share, or those along which a box works."""
+    if type(box).symbol == "T":
+        return str(value).replace("-", "−")
+    if isinstance(value, tuple) and any(isinstance(one, tuple) for one in value):
+        return f"over axes {' and '.join(map(_numbers, value))}"
+    return _axis(box, value)
+
+
+def _index(value: Value) -> str:
+    """Of an array, between brackets; a number alone counts the parts of a value."""
+    if not isinstance(value, tuple):
+        return _in_words("index", value)
+    return f"[{', '.join(map(index_text, value))}]".replace("-", "−")
 
 
 def _nothing(box: Box, value: Value) -> str:
@@ -112,6 +138,8 @@ _IN_WORDS: dict[str, Callable[[Box, Value], str]] = {
     "axes": _axes,
     "keepdims": _nothing,
     "to": _nothing,
+    "index": lambda box, value: _index(value),
+    "subscripts": lambda box, value: str(value).replace("->", " → "),
     "low": lambda box, value: f"from {setting_text(value)}",
     "high": lambda box, value: f"to {setting_text(value)}",
 }

@@ -78,7 +78,9 @@ class _Teller:
         given = [self._with_shape(box) for box in leaves if self.subject.kind[box] in ("input", "target")]
         count = sum(box.value.size for box in self.graph.parameters)
         words = f"the run is given {_listed(given) or 'nothing'}; {count:,} parameters have their values."
-        return Step("start", "Start", words, "start", tiles=[self.owners[box] for box in leaves])
+        computed = {self.owners[box] for box in self.graph.boxes if box.children}
+        known = [tile for box in leaves if (tile := self.owners[box]) not in computed]
+        return Step("start", "Start", words, "start", tiles=known)
 
     def _fprop(self, box: Box, place: str) -> Step:
         children = list(dict.fromkeys(box.children))

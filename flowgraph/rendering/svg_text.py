@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 
 from flowgraph.rendering import measure
@@ -15,8 +15,8 @@ PAD = 18.0  # pixels around the picture
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"
 
 
-def svg_text(picture: Picture, layout: Layout, theme: str = "light") -> str:
-    """The SVG text of a picture in the colours of a theme."""
+def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Callable[[str], str] = str) -> str:
+    """The SVG text of a picture in the colours of a theme; `short` is given each part, and gives what is written."""
     writer = _Writer(THEMES[theme])
     caption_width = max(map(measure.row_width, picture.caption), default=0.0)
     caption_height = sum(map(measure.row_height, picture.caption)) + 6 * len(picture.caption)
@@ -31,12 +31,14 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light") -> str:
         f'<rect class="paper" x="{left:.0f}" y="{-PAD:g}" width="{width:.0f}" height="{height:.0f}" '
         f'fill="{colours["paper"]}"/>',
     ]
-    lines += [writer.frame(frame, layout.frames[frame.path]) for frame in picture.frames if frame.path in layout.frames]
+    frames = [frame for frame in picture.frames if frame.path in layout.frames]
+    lines += [short(writer.frame(frame, layout.frames[frame.path])) for frame in frames]
     right = picture.direction == "right"
-    lines += [writer.link(link, points, right) for link, points in layout.routes]
-    lines += [writer.link(link, points, not right) for link, points in placed_links(picture, layout)]
-    lines += [writer.tile(tile, layout.tiles[tile.id]) for tile in picture.tiles]
-    lines += [writer.lid(lid) for path, lid in picture.lids.items() if path in layout.frames]
+    lines += [short(writer.link(link, points, right)) for link, points in layout.routes]
+    lines += [short(writer.link(link, points, not right)) for link, points in placed_links(picture, layout)]
+    lines += [short(writer.tile(tile, layout.tiles[tile.id])) for tile in picture.tiles]
+    lids = [lid for path, lid in picture.lids.items() if path in layout.frames]
+    lines += [f'<g class="lid" style="display:none">{short(writer.lid(lid))}</g>' for lid in lids]
     lines += ['<g class="caption">', *writer.caption(picture.caption, left + PAD, layout.height + 18), "</g>"]
     return "\n".join([*lines, "</svg>", ""])
 
@@ -79,8 +81,7 @@ class _Writer:
 
     def lid(self, tile: Tile) -> str:
         """The tile of a closed frame, which a page shows in its place."""
-        at = Place(0.0, 0.0, *measure.tile_size(tile))
-        return f'<g class="lid" style="display:none">{self.tile(tile, at)}</g>'
+        return self.tile(tile, Place(0.0, 0.0, *measure.tile_size(tile)))
 
     def caption(self, rows: Iterable[Row], x: float, y: float) -> list[str]:
         """The lines under the picture."""

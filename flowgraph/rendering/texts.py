@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowgraph.markup import sized_to_fit
 from flowgraph.rendering.files import check_choices, dot_of, picture_of, svg_of
-from flowgraph.rendering.theming import drawn_theme, sized_to_fit
+from flowgraph.rendering.theming import drawn_theme
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph

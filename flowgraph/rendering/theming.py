@@ -39,8 +39,3 @@ def dark_style(svg: str) -> str:
                 rules.append(f'[{attribute}="{light.lower()}" i]{{{attribute}:{dark}}}')
     ink = THEMES["dark"]["ink"]
     return f"@media (prefers-color-scheme:dark){{svg text:not([fill]){{fill:{ink}}}{''.join(rules)}}}"
-
-
-def sized_to_fit(svg: str) -> str:
-    """The SVG for a cell of a notebook: never wider than the cell, in its own proportions."""
-    return svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)

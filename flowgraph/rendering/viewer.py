@@ -6,6 +6,7 @@ import json
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from flowgraph.rendering.alike import Alike, rounded
 from flowgraph.rendering.layout import Placer
 from flowgraph.rendering.openable import openable
 from flowgraph.rendering.page import html_page
@@ -71,16 +72,18 @@ def viewer_page(subject: Subject, picture: Picture, theme: str = "auto") -> str:
     """The text of the page."""
     check_theme(theme)
     placer = Placer(picture)
-    svg = svg_text(picture, placer.layout(), drawn_theme(theme))
+    layout, colours = placer.layout(), drawn_theme(theme)
+    many = len(picture.tiles) > MANY
+    svg = svg_text(picture, rounded(layout), colours, Alike().shortened) if many else svg_text(picture, layout, colours)
     svg = adaptive(svg) if theme == "auto" else svg
-    svg = f'<template id="kept">{svg}</template>' if len(picture.tiles) > MANY else svg
+    svg = f'<template id="kept">{svg}</template>' if many else svg
     details = panel_script(panel_data(subject, picture))
     if not picture.lids:
         body = _BODY.format(svg=svg, modules="", details=details, plan="", keys=_KEYS)
-        return html_page(picture.title, "viewer", body, "viewer", "panel", "large", "asked", theme=theme)
+        return html_page(picture.title, "viewer", body, "alike", "viewer", "panel", "large", "asked", theme=theme)
     data = json.dumps(relayout_data(placer), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     plan = f'\n<script type="application/json" id="plan">{data}</script>'
     body = _BODY.format(svg=svg, modules=_MODULES, details=details, plan=plan, keys=_KEYS)
     return html_page(
-        picture.title, "viewer", body, "viewer", "panel", "relayout", "modules", "large", "asked", theme=theme
+        picture.title, "viewer", body, "alike", "viewer", "panel", "relayout", "modules", "large", "asked", theme=theme
     )

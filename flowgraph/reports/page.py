@@ -9,9 +9,10 @@ from flowgraph.rendering.page import styled_page
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1f2933; --muted: #5b6672; --line: #cbd2d9; --tile: #f6f8fa;
-  --good: #007a5a; --bad: #b3440b; --link: #0b5cad }
+  --good: #007a5a; --bad: #b3440b; --link: #0b5cad; --shade: #1f293340 }
 @media (prefers-color-scheme: dark) { :root { --paper: #12161b; --ink: #e6eaee; --muted: #9aa5b1; --line: #36404b;
-  --tile: #1a2027; --good: #2fc79a; --bad: #f0864a; --link: #7ab8f5 } .ink { filter: invert(1) }
+  --tile: #1a2027; --good: #2fc79a; --bad: #f0864a; --link: #7ab8f5; --shade: #e6eaee40 }
+  .ink { filter: invert(1) }
   .weights img { filter: brightness(1.5) } }
 body { margin: 0 auto; max-width: 64rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word }
@@ -25,6 +26,12 @@ p { max-width: 44rem; margin: .5rem 0 } a { color: var(--link) } summary { curso
 .tile span { color: var(--muted); font-size: .85rem; display: block; line-height: 1.35 }
 .links { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; margin: 1rem 0; padding: 0; list-style: none }
 figure { margin: 0; overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; padding: 1rem }
+/* a shade at the side where more is out of sight; what scrolls with the content covers it at the ends */
+figure, .scroll { background:
+  linear-gradient(to right, var(--paper) 50%, transparent) left / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, var(--paper) 50%, transparent) right / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--shade), transparent) left / 1rem 100% no-repeat,
+  linear-gradient(to left, var(--shade), transparent) right / 1rem 100% no-repeat, var(--paper) }
 figure svg { display: block; margin: auto; max-width: 100%; min-width: 34rem; height: auto }
 figcaption { color: var(--muted); font-size: .88rem; max-width: 44rem; margin: 0 0 .75rem }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-size: .88rem; width: 100% }

@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowgraph.markup import sized_to_fit
+
 MOST_BYTES = 2_000_000
 """Of a file that a cell shows; of a larger one it shows the path, and the notebook stays small."""
 
@@ -31,7 +33,7 @@ class ShownFile(_Path):
 
 
 def _svg(path: Path) -> dict[str, str]:
-    return {"image/svg+xml": path.read_text(encoding="utf-8")}
+    return {"image/svg+xml": sized_to_fit(path.read_text(encoding="utf-8"))}
 
 
 def _png(path: Path) -> dict[str, str]:

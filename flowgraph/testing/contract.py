@@ -94,7 +94,7 @@ CHECKS: tuple[Check, ...] = tuple(
 
 
 def checks(formulas: Formulas | None = None) -> tuple[Check, ...]:
-    """The checks; with formulas also that of the value, which then needs one for each class, by its name.
+    """All checks of the contract; with `formulas` also the check of the value, by a formula for each class.
 
     Parameters
     ----------

@@ -26,6 +26,9 @@ RISE = 0.05
 GAP = 1.5
 """How many times the training loss the validation loss is, in the best epoch, from which the gap is worth a word."""
 
+CLOSE = 1.2
+"""How many times the training loss the validation loss is, in the best epoch, up to which they are close."""
+
 MORE_ERRORS = 0.05
 """Share of examples that are wrong in validation and not in training from which the gap is worth a word."""
 
@@ -158,7 +161,7 @@ class _Curves:
     def convergence(self) -> Finding:
         """Whether more epochs would improve the result."""
         question, last = "Did it converge?", self.window
-        if self.history.ended.startswith("no better"):
+        if self.history.ended.startswith("ended: no better"):
             best = self.history.best.number
             return Finding(
                 question, "Yes, early stopping ended it.",
@@ -205,6 +208,8 @@ class _Curves:
             )  # fmt: skip
         if gap > GAP or self._more_errors(best) > MORE_ERRORS:
             return Finding(question, "Somewhat.", f"{apart}: {gap:.1f} times as much.", False, _REGULARIZE)
+        if gap > CLOSE:
+            return Finding(question, "A little.", f"{apart}: {gap:.1f} times as much.", None, _REGULARIZE[-1:])
         return Finding(
             question, "No.", f"{apart}.", True,
             (Advice("a larger network, if the error is too high: training and validation are close", "hidden", 2),),

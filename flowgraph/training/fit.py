@@ -61,9 +61,9 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     Each epoch uses each example once, in an order that `seed` fixes. The last batch of an epoch may be smaller. Ctrl-C
     ends training after the step, with the best parameters kept.
 
-    Where `data` are a function that returns an iterator over batches, each (X, y) or a dict, it is called for each
-    epoch; a loader that can be gone through again and again will do too. An iterator goes on from epoch to epoch,
-    `steps_per_epoch` batches in each. `batch_size` says nothing then. An `np.memmap` is left where it is, and only the
+    Data may also be a function that returns an iterator over batches, each (X, y) or a dict, which is called for each
+    epoch, or a loader that can be iterated over repeatedly. An iterator continues from epoch to epoch, with
+    `steps_per_epoch` batches in each. `batch_size` has no effect then. An `np.memmap` stays in its file, and only the
     rows of a batch are read.
 
     Parameters

@@ -147,7 +147,7 @@ def zeros(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None
 
 @strict_keywords
 def constant(value: float) -> Initialiser:
-    """The initialiser that sets all weights to one value: all hidden units stay the same for ever.
+    """The initialiser that sets all weights to one value: all hidden units stay equal in training.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from flowgraph.plan import compile
 from flowgraph.training.examples import read_examples
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.minimum import Minimum, Step
+from flowgraph.training.model_problem import problem_of, without_updates
 from flowgraph.training.parameter_vector import ParameterVector
-from flowgraph.training.problem import problem_of, without_updates
 from flowgraph.training.settings import read_count, read_number
 
 

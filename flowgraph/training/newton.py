@@ -14,8 +14,9 @@ from flowgraph.graph import Graph
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.minimum import Minimum, Step
+from flowgraph.training.model_problem import problem_of, without_updates
 from flowgraph.training.parameter_vector import ParameterVector
-from flowgraph.training.problem import Problem, problem_of, without_updates
+from flowgraph.training.problem import Problem
 from flowgraph.training.settings import read_count, read_number
 
 WORST_DAMPING = 1e12

@@ -11,10 +11,11 @@ from flowgraph.errors import FlowgraphError
 from flowgraph.markup import table
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.keywords import strict_keywords
+from flowgraph.training.model_problem import problem_of
 from flowgraph.training.preflight_data import check_data
 from flowgraph.training.preflight_model import check_gradients, check_start, check_units
 from flowgraph.training.preflight_overfit import check_overfitting
-from flowgraph.training.problem import Problem, problem_of
+from flowgraph.training.problem import Problem
 from flowgraph.training.settings import read_count
 
 LOOKED_AT = 256
@@ -22,7 +23,7 @@ LOOKED_AT = 256
 
 
 class PreflightError(FlowgraphError, ValueError):
-    """A check before training that leaves no sense in training.
+    """A check before training that failed so that training would be useless.
 
     Cause: NaN in the data, labels that do not fit, gradients that are not finite. Cure: the message says what to do.
     """

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, SupportsIndex
-
-import numpy as np
+from typing import Any
 
 from flowgraph.box import Array, Box
-from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
@@ -26,18 +22,18 @@ from flowgraph.training.history import Epoch, History
 from flowgraph.training.interrupt import interruption
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.metrics import Metrics
-from flowgraph.training.problem import problem_of, weighted_problem
+from flowgraph.training.model_problem import problem_of, weighted_problem
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RuleName, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_count, read_number
-from flowgraph.training.state import State, check_arrays, check_identity, check_progress, identity_of, read_state
+from flowgraph.training.state import Resumable
 from flowgraph.training.step import Step
 from flowgraph.training.training_data import has_weights, training_data
 
 
 @strict_settings
-class Trainer:
+class Trainer(Resumable):
     """Trains a model step by step by one plan, `plan`; model, data (here `train`) and settings are those of `fg.fit`.
 
     `updates` counts the steps, `epoch` the complete epochs, `position` the examples seen in the next. Order and dropout
@@ -321,63 +317,3 @@ class Trainer:
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():
             parameter.value = self.lookout.parameters.get(name, now[name])
-
-    def state(self) -> State:
-        """A copy of all that `restore` needs to continue the training with the same numbers.
-
-        Returns
-        -------
-        State
-            Arrays by name, and a record of counts and history.
-        """
-        arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
-        arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
-        record = {
-            **identity_of(self),
-            "updates": self.updates,
-            "epoch": self.epoch,
-            "position": self.position,
-            "sums": dict(self._sums),
-            "seconds": self._seconds,
-            "norms": dict(self._norms),
-            "lookout": self.lookout.record(),
-            "history": [epoch.record() for epoch in self.history],
-        }
-        return State(arrays, record)
-
-    def restore(self, state: State) -> None:
-        """Continue where a state was taken.
-
-        Parameters
-        ----------
-        state : State
-            What `state` returned, in this trainer or in another with the same problem, data and settings.
-
-        Raises
-        ------
-        UsageError
-            If it is no state, or belongs to another problem, other data or other settings.
-        FeedError
-            If an array has another shape or dtype than the parameter.
-        """
-        arrays, record = read_state(state)
-        check_identity(record, identity_of(self))
-        best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
-        owned, own = self._step.owned, self._step.parameters
-        check_arrays(arrays, owned)
-        check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
-        check_progress(record, {"norms": self._norms, "sums": self._sums}, self.train)
-        for name, parameter in owned.items():
-            parameter.value = arrays[name]
-        self._set_aside = {}
-        self.lookout.restore(record["lookout"], best)
-        self.updates, self.epoch = record["updates"], record["epoch"]
-        self._begin_epoch(record["position"])
-        self._sums, self._seconds = dict(record["sums"]), record["seconds"]
-        self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
-        self.history = [Epoch(**epoch) for epoch in record["history"]]
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        if is_pickled_by(sys._getframe()):
-            refuse_unpicklable(self, vars(self), protocol)
-        return super().__reduce_ex__(protocol)

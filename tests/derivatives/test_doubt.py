@@ -120,13 +120,15 @@ with unregistered():
         def bprop(self, grad, h, a):
             return (None,)
 
-    WITHOUT_SOURCE: dict[str, object] = {"fg": fg, "np": np, "__name__": "nowhere"}
-    exec(
+    HIDDEN = (
         "class Hidden(fg.Elementwise):\n"
         "    def fprop(self, a):\n        return a**3\n"
-        "    def bprop(self, grad, h, a):\n        return (grad * 3 * np.asarray(a) ** 2,)\n",
-        WITHOUT_SOURCE,
+        "    def bprop(self, grad, h, a):\n        return (grad * 3 * np.asarray(a) ** 2,)\n"
     )
+    WITHOUT_SOURCE: dict[str, object] = {"fg": fg, "np": np, "__name__": "nowhere"}
+    WITHOUT_MODULE: dict[str, object] = dict(WITHOUT_SOURCE)
+    exec(HIDDEN, WITHOUT_SOURCE)
+    exec(compile(HIDDEN, __file__, "exec"), WITHOUT_MODULE)  # as a program that runs the code of a page
 
 
 @pytest.mark.parametrize(
@@ -138,6 +140,7 @@ with unregistered():
         (RefusesOthers, "it keeps state between calls"),
         (OtherShape, "called on boxes it gives other numbers than on arrays"),
         (WITHOUT_SOURCE["Hidden"], "TypeError|UsageError"),
+        (WITHOUT_MODULE["Hidden"], "TypeError|UsageError"),
     ],
 )
 def test_the_reason_is_said(cls, reason):

@@ -27,6 +27,15 @@ def test_shrinkage_is_that_of_scikit_learn():
         assert ((l1 == 0) == (lasso == 0)).all()
 
 
+@pytest.mark.parametrize("methods", [("SGD", "Newton"), ("SGD", "momentum")])
+def test_the_legend_names_every_line_of_a_surface(methods, tmp_path):
+    w = fg.Parameter([2.0, 1.0], name="w")
+    shown = figures.loss_surface(0.5 * fg.sum(w**4), {}, steps=3, learning_rate=0.05, methods=methods)
+    text = shown._repr_svg_()
+    assert all(f">{one}</text>" in text for one in (*methods, "start"))
+    assert (">quadratic model at the start</text>" in text) == (shown.data["model"] is not None)
+
+
 def test_newton_needs_one_step_on_a_quadratic_and_descent_does_not():
     w = fg.Parameter([2.0, 1.0, -1.0], name="w")
     loss = 0.5 * fg.sum(np.array([1.0, 10.0, 3.0]) * w**2)

@@ -3,11 +3,13 @@
 import gc
 import threading
 import types
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.errors import ReadOnlyError
 from flowgraph.graph.order import Boxes, assert_topological, topological_order
 
 
@@ -227,19 +229,43 @@ def test_debug_mode_finds_a_value_that_is_not_what_was_built():
         graph.fprop(x=np.ones((2, 3)))
 
 
-def test_debug_mode_finds_a_bprop_that_writes():
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_bprop_that_writes_to_what_it_is_given_is_refused(place, debug):
     class Writes(fg.Elementwise):
         def fprop(self, a):
             return a * 1.0
 
-        def bprop(self, grad, h, a):
-            h *= 0.0
-            return (grad,)
+        def bprop(self, *given):
+            given[place][...] = 0.0
+            return (given[0] * 1.0,)
 
-    graph = fg.Graph(fg.sum(Writes(fg.Parameter(np.ones(3), name="w"))))
-    graph.fprop().bprop()
-    with fg.debug(), pytest.raises(fg.FlowgraphError, match="bprop wrote to an array that it was given"):
-        graph.fprop().bprop()
+    run = fg.Graph(fg.sum(Writes(np.exp(fg.Parameter(np.ones(3), name="w"))))).fprop()
+    with fg.debug() if debug else nullcontext(), pytest.raises(ReadOnlyError, match=r"Writes.*: its bprop wrote to an"):
+        run.bprop()
+    np.testing.assert_allclose(run.outputs[0], 3 * np.e)
+
+
+def test_a_fprop_that_writes_to_what_it_is_given_is_refused_by_graphs_and_plans():
+    class Writes(fg.Elementwise):
+        def fprop(self, a):
+            if np.any(a > 1e3):  # not where the shape is inferred
+                a[...] = 0.0
+            return a * 1.0
+
+    h = np.exp(fg.Input("x", shape=(3,))) * 2.0
+    graph = fg.Graph(Writes(h) + h)
+    for run in (graph.fprop, fg.compile(graph)):
+        with pytest.raises(ReadOnlyError, match=r"Writes.*: its fprop wrote to an array"):
+            run(x=np.full(3, 8.0))
+
+    class Always(fg.Elementwise):
+        def fprop(self, a):
+            a += 1.0
+            return a
+
+    with pytest.raises(ReadOnlyError, match="Always: its fprop wrote to an array"):
+        Always(h)
 
 
 def test_a_run_holds_no_reference_that_keeps_a_graph_alive():

@@ -51,7 +51,7 @@ def page(tmp_path_factory):
 def test_hessian_and_step_are_those_of_numpy(kind, activation, page):
     script = """
         for (let i = 0; i < 20; i++) learner.update();
-        const seen = learner.look(learner.train), h = hessianOf(learner, learner.train);
+        const seen = learner.look(learner.train), h = finished(hessianOf(learner, learner.train));
         const gradient = flat(learner.parameters.map((_, i) => seen[`dp${i}`]));
         return { ...told(), h: rows(h), step: Array.from(newtonStep(h, gradient, 0.02)) };
     """
@@ -92,6 +92,29 @@ def test_steps_lower_the_objective_until_it_is_at_rest(page):
     assert found[-1] < 0.4 * found[0]
     assert slope < 1e-6
     assert passes == epoch == 60
+
+
+def test_a_part_of_an_update_is_one_product_or_one_look(page):
+    """So that no update holds up a frame for longer than one of SGD does, however many parameters it has."""
+    script = """
+        let calls = 0;
+        const counted = (call) => (...given) => (calls++, call(...given));
+        learner.plan = { ...learner.plan, curve: counted(learner.plan.curve), learn: counted(learner.plan.learn) };
+        const parts = [], before = learner.parameters, steps = [];
+        for (let updates = 0; updates < 4; updates++) {
+          for (let made = false; !made; parts.push(calls)) {
+            calls = 0;
+            if (learner.parameters !== (steps.at(-1) ?? before)) throw "the parameters change within an update";
+            made = learner.advance();
+          }
+          steps.push(learner.parameters);
+        }
+        return [Math.max(...parts), parts.length, flat(before).length];
+    """
+    for method in ("newton", "sgd"):
+        most, parts, count = answered(page, script, address=f'#depth=1&units=[6,8,8,8]&method="{method}"')
+        assert most == 1
+        assert parts > 4 * count if method == "newton" else parts == 4
 
 
 def test_it_is_offered_for_small_nets_alone_and_says_why(page):

@@ -1,12 +1,15 @@
 """The page computes what NumPy computes, and works in a browser; a graph that it cannot show is refused."""
 
 import re
+from html import unescape
+from itertools import accumulate
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph.errors import DataError, UsageError
+from flowgraph.playground import page as page_module
 from flowgraph.playground import playground
 from tests.browser import answered, in_a_browser
 
@@ -38,7 +41,7 @@ def test_the_page_trains_as_numpy_does(tmp_path):
         for (let i = 0; i < 10; i++) {
           const batch = learner.minibatch();
           losses.push(learner.look(batch).loss.data[0]);
-          learner.update(batch);
+          learner.descend(batch);
           batches.push({ x: Array.from(batch.x), y: Array.from(batch.y) });
         }
         return { first, batches, losses, last: learner.parameters.map(rows) };
@@ -130,3 +133,30 @@ def test_what_cannot_be_shown_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"x of shape \(4, 2\) and 3 classes, needs two columns and two classes"):
         playground(tmp_path / "a.html", data=(np.zeros((4, 2)), [0, 1, 2, 2]))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_slope_that_is_a_sum_stands_in_brackets():
+    """∇a = ∇h ⊙ (1 − h²): without them it would be read as (∇h ⊙ 1) − h²."""
+    formulas = {name: text for name, text in page_module._formulas().items() if name.startswith("da of")}
+    sums = 0
+    for name, text in formulas.items():
+        words = unescape(re.sub(r"<[^>]*>", "", text)).partition("⊙")[2]
+        depth = [0, *accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in words)]
+        apart = [letter for letter, inside in zip(words, depth, strict=False) if letter in "+−-" and not inside]
+        assert not apart, (name, words)
+        sums += any(letter in "+−-" for letter in words)
+    assert sums >= 2
+
+
+@in_a_browser
+def test_what_colours_mean_stands_below_in_each_view(tmp_path):
+    script = """
+        const said = () => [...document.querySelectorAll(".legend .ramp")].filter((one) => one.offsetWidth).length;
+        const found = [];
+        for (const view of ["values", "gradients", "values"]) { setView(view); found.push(said()); }
+        return [found, document.documentElement.scrollWidth - innerWidth];
+    """
+    for size in ((390, 844), (1400, 900)):
+        found, beyond = answered(playground(tmp_path / "a.html").read_text("utf-8"), script, size)
+        assert found == [1, 2, 1]
+        assert beyond <= 0

@@ -58,6 +58,17 @@ DONE = {
         for (let i = 0; i < 3; i++) learner.update();
         learner.act("best");
     """,
+    "Newton's steps that something else meets in their middle": """
+        const part = () => { for (let i = 0; i < 9; i++) learner.advance(); };
+        change("method", "newton");
+        part(); change("l2", 0.01);
+        part(); addPoint([0.2, -0.7], 1);
+        part(); openWalk(3); takeStep(); closeWalk();
+        part(); $("step").click();
+        part(); play(true); play(false);
+        part(); change("method", "sgd");
+        for (let i = 0; i < 5; i++) learner.update();
+    """,
 }
 
 

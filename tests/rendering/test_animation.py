@@ -17,6 +17,7 @@ from flowgraph.rendering.mathml import mathml
 from flowgraph.rendering.wording import number_text
 from tests.browser import answered, in_a_browser, shown
 from tests.rendering.graphs import deep, feeds, lecture, nasty
+from tests.rendering.test_repetition import lstm
 
 
 def told(text: str) -> list[dict[str, Any]]:
@@ -49,6 +50,19 @@ def test_gradients_add_up_to_those_of_bprop() -> None:
     assert len(parts) == 2
     assert "adds up" in parts[1]
     assert {id for step in steps for id in step["finished"]} == {"W1", "b1", "W2"}
+
+
+@pytest.mark.parametrize("settings", [{}, {"detail": "rows"}, {"collapse": True}, {"detail": "rows", "collapse": True}])
+@pytest.mark.parametrize("graph", [lecture(), deep(4), lstm(4), fg.Graph(fg.sum(fg.Parameter([1.0, 2.0], name="w")))])
+def test_a_tile_is_lit_no_sooner_than_what_it_shows_is_computed(graph: fg.Graph, settings: dict[str, Any]) -> None:
+    """Also the tile of a box in which a parameter is written, and that of a folded module."""
+    run = graph.fprop({one: np.full([5 if isinstance(n, str) else n for n in one.shape], 1, one.dtype)
+                       for one in graph.inputs})  # fmt: skip
+    start, *steps = told(page(graph, run, run.bprop(keep="all"), **settings))
+    computed = {step["current"] for step in steps if step["phase"] == "fprop"}
+    assert not computed & set(start["tiles"])
+    for step in steps:
+        assert set(step["tiles"]) <= {step["current"]}
 
 
 def test_words_say_who_needs_none() -> None:

@@ -122,3 +122,18 @@ def test_what_a_plan_put_in_place_of_boxes_is_not_called_by_their_variables() ->
     run = graph.fprop(x=np.eye(3), y=np.full((3, 3), 0.5))
     for box, name in Subject(graph).assigned.items():
         np.testing.assert_allclose(run[box], values[space[name]])
+
+
+def test_a_plan_gives_no_box_the_name_of_a_value_that_it_has_merged_into_another() -> None:
+    """The gradient of W1 is part of the new W1 there; what is left of its expression is no gradient of W1."""
+    text = """
+a, y = fg.Input("a", shape=("N", 6)), fg.Input("y", shape=("N",), dtype=int)
+W1, W2 = fg.Parameter(np.ones((6, 4)), name="W1"), fg.Parameter(np.ones((4, 3)), name="W2")
+f = fg.softmax(fg.Affine(np.tanh(fg.Affine(a, W1, np.zeros(4))), W2, np.zeros(3)))
+loss = fg.mean(fg.NegativeLogLikelihood(f, y)) + 0.001 * fg.L2(W1, W2)
+slope, = fg.gradient(loss, [W1])
+step = fg.compile([loss], inputs=[a, y], updates={W1: W1 - 0.1 * slope})
+step = step.prepare(a=np.ones((5, 6)), y=np.zeros(5, int))
+"""
+    subject = Subject(run_source(text)["step"]._latest().graph)
+    assert "slope" not in subject.names.values()

@@ -13,7 +13,7 @@ import flowgraph as fg
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.palette import KINDS
 from flowgraph.rendering.subject import Subject
-from tests.rendering.graphs import lecture
+from tests.rendering.graphs import feeds, lecture
 
 STEPS = (np.tanh, np.exp, lambda h: h * h, lambda h: h @ fg.Parameter(np.eye(3), name="W"), lambda h: h + 1.0)
 
@@ -64,3 +64,16 @@ def test_the_backward_pass_of_a_plan_is_marked() -> None:
     subject = Subject(step._latest().graph)
     assert 0 < len(subject.backward) < len(subject.graph)
     assert not any(type(box) in (fg.Tanh, fg.Sum) for box in subject.backward)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_plan_that_merges_the_gradients_into_the_new_parameters_marks_its_backward_pass(count: int) -> None:
+    graph = lecture()
+    parameters = graph.parameters[:count]
+    (loss,) = graph.outputs
+    grads = fg.gradient(loss, parameters)
+    step = fg.compile([loss], updates={p: p - 0.1 * g for p, g in zip(parameters, grads, strict=True)})
+    subject = Subject(step.prepare(**feeds())._latest().graph)
+    named = {box.name for box in subject.backward}
+    assert {"dh1", "df"} <= named
+    assert not named & {"h1", "a1", "a2", "f"}

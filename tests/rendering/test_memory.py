@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,14 @@ def test_a_plan_draws_itself(tmp_path: Path) -> None:
     for suffix in ("svg", "html", "dot"):
         path = plan.render(tmp_path / f"plan.{suffix}")
         assert "in place of" in path.read_text(encoding="utf-8")
+
+
+def test_the_words_of_memory_name_boxes_as_their_tiles_do() -> None:
+    latest, memory = words(training_step())
+    picture = picture_of(latest.graph, memory=memory)
+    spans = [item for tile in picture.tiles for row in tile.rows for item in row.items if isinstance(item, Span)]
+    shown = {span.text for span in spans if span.bold}
+    named = [found for text in memory.words.values() for found in re.findall(r"(?:in place|view) of (.*)", text)]
+    assert named
+    for one in named:
+        assert one in shown

@@ -10,6 +10,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.saving.shown import MOST_BYTES, ShownFile
 from flowgraph.training import Epoch, History
+from tests.browser import answered, in_a_browser
 
 GRAPH = fg.Graph(fg.sum(np.tanh(fg.Input("x", shape=(2,)))))
 HISTORY = History([Epoch(n, n, 0.1, 0.1, 1 / n, 1 / n) for n in (1, 2, 3)], ended="three epochs")
@@ -30,7 +31,8 @@ def shown(path):
 )
 def test_a_picture_that_was_written_shows_itself(drawn, tmp_path):
     path = drawn(tmp_path)
-    assert shown(path)["image/svg+xml"] == path.read_text(encoding="utf-8")
+    in_cell = shown(path)["image/svg+xml"]
+    assert in_cell.replace(' style="max-width:100%;height:auto"', "") == path.read_text(encoding="utf-8")
     assert path == tmp_path / "a.svg"
     assert isinstance(path, Path)
 
@@ -58,3 +60,20 @@ def test_it_is_a_path_in_every_other_way(tmp_path):
     assert path in {tmp_path / "a.svg"}
     assert pickle.loads(pickle.dumps(path)) == path
     assert path.with_suffix(".png").parent == tmp_path
+
+
+@in_a_browser
+def test_no_picture_is_wider_than_its_cell(tmp_path):
+    """What a graph, a picture and a history show is cut nowhere in a narrow cell."""
+    h = fg.Input("x", shape=("N", 2))
+    for _ in range(30):
+        h = np.tanh(h)
+    graph = fg.Graph(h)
+    told = [graph._repr_svg_(), *(shown(path)["image/svg+xml"] for path in (
+        graph.render(tmp_path / "a.svg", wrap=0), HISTORY.plot(tmp_path / "b.svg"),
+        graph.animate(tmp_path / "c.svg", graph.fprop(x=np.ones((1, 2))), wrap=0),
+    ))]  # fmt: skip
+    cells = "".join(f'<div class="cell" style="width:340px">{one}</div>' for one in told)
+    widths = answered(cells, "return [...document.querySelectorAll('.cell > svg')].map((one) => one.clientWidth);")
+    assert len(widths) == 4
+    assert all(0 < width <= 340 for width in widths)

@@ -36,9 +36,10 @@ NOISE = np.random.default_rng(0).normal(size=60)
     [
         (history(FALLING, FALLING * 1.1), "Not yet.", "No."),
         (history(FLAT, FLAT * 1.1), "Yes.", "No."),
+        (history(FLAT, FLAT * 1.4), "Yes.", "A little."),
         (history(FLAT, FLAT * 2), "Yes.", "Somewhat."),
         (history(FALLING, FLAT + 0.02 * np.maximum(N - 20, 0)), "Yes.", "Yes, after epoch 21."),
-        (history(FALLING, FLAT, ended="no better validation objective for 10 epochs"),
+        (history(FALLING, FLAT, ended="ended: no better validation objective for 10 epochs"),
          "Yes, early stopping ended it.", "Somewhat."),
         (history(FALLING), "Not yet.", "It cannot be said."),
         (history(FLAT - 5, FLAT - 4.9), "Yes.", "No."),
@@ -102,6 +103,15 @@ def test_trainings_say_what_was_done_to_them():
     early = fg.fit(fg.MLP([10, 8, 2], rng=0), *simple, epochs=20, learning_rate=0.01, progress=False)
     assert answers(early)["Did it converge?"] == "Not yet."
     assert early.diagnosis.advice[0].setting == "epochs"
+
+
+def test_a_training_that_early_stopping_ended_has_converged():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 4)), rng.integers(0, 2, 60)
+    found = fg.fit(fg.MLP([4, 8, 2], rng=0), (x[:30], y[:30]), (x[30:], y[30:]), epochs=200, learning_rate=0.05,
+                   early_stopping=4, progress=False)  # fmt: skip
+    assert len(found) < 200
+    assert answers(found)["Did it converge?"] == "Yes, early stopping ended it."
 
 
 def test_it_is_text_and_html():

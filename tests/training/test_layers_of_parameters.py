@@ -272,6 +272,11 @@ def test_what_holds_of_every_layer(name):
         (lambda: fg.LSTM(D, H)(fg.Input("x", shape=("N", T, H))), ShapeError, r"LSTM: found .*needs \(N, T, 6\)"),
         (lambda: fg.GRU(D, H)(fg.Input("x", shape=("N", D))), ShapeError, "GRU: found .* needs 3 axes"),
         (lambda: fg.RNN(D, H, activation="x"), UsageError, "RNN: found activation='x', needs one of tanh, relu"),
+        (
+            lambda: fg.MultiHeadAttention(8, 2)(fg.Input("x", shape=("N", T, 8)), mask=np.zeros((T, T))),
+            DtypeError,
+            "found a mask of dtype float64, needs booleans",
+        ),
         (lambda: fg.MultiHeadAttention(7, 2), UsageError, "found heads=2, needs a divisor of size=7"),
         (lambda: fg.MultiHeadAttention(8, 2)(fg.Input("x", shape=("N", T, 7))), ShapeError, r"needs \(N, T, 8\)"),
         (lambda: fg.ConvLayer(3, 4, (1, 1, 1, 1)), UsageError, "needs one, two or three numbers"),

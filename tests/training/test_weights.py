@@ -125,7 +125,7 @@ def test_a_regularizer_does_not_change_what_they_are(case):
 def test_those_of_a_network_are_its_weights(hidden, output):
     mlp = fg.MLP([3, 4, 4, 2], hidden=hidden, output=output, dropout=0.3, rng=0)
     targets = np.zeros(5, int) if "softmax" in output else np.zeros((5, 2))
-    problem = fg.training.problem.mlp_problem(mlp, targets, l1=0.1, l2=0.1)
+    problem = fg.training.model_problem.mlp_problem(mlp, targets, l1=0.1, l2=0.1)
     assert {id(one) for one in problem.weights("AdamW")} == {id(one) for one in mlp.weights}
 
 

@@ -111,7 +111,7 @@ class Divide(Elementwise):
 
 
 class Negative(Elementwise):
-    """The number with the other sign.
+    """The number with its sign changed.
 
     h = -a        dh/da = -1
     """
@@ -200,7 +200,7 @@ class Fmod(Elementwise):
 
 
 class FloorDivide(Elementwise):
-    """The largest whole number below the quotient: a staircase, flat between its jumps.
+    """Quotient, rounded down to a whole number; piecewise constant.
 
     h = ⌊a / b⌋        ∂h/∂a = 0, ∂h/∂b = 0, also at the jumps
     """

@@ -15,7 +15,7 @@ _COUNTS = (example(np.array([[12, 10], [-1, 0]]), np.array([1, 3])),)
 
 
 class BitwiseAnd(Comparison):
-    """True where both are; of integers, bit by bit: h = a & b, no gradient."""
+    """Logical and of booleans, bitwise and of integers: h = a & b, no gradient."""
 
     numpy = np.bitwise_and
     symbol = "&"
@@ -24,7 +24,7 @@ class BitwiseAnd(Comparison):
 
 
 class BitwiseOr(Comparison):
-    """True where one or both are; of integers, bit by bit: h = a | b, no gradient."""
+    """Logical or of booleans, bitwise or of integers: h = a | b, no gradient."""
 
     numpy = np.bitwise_or
     symbol = "|"
@@ -33,7 +33,7 @@ class BitwiseOr(Comparison):
 
 
 class BitwiseXor(Comparison):
-    """True where one of them alone is; of integers, bit by bit: h = a ^ b, no gradient."""
+    """Exclusive or of booleans, bitwise of integers: h = a ^ b, no gradient."""
 
     numpy = np.bitwise_xor
     symbol = "^"
@@ -42,7 +42,7 @@ class BitwiseXor(Comparison):
 
 
 class Invert(Question):
-    """True where it is not; of integers, bit by bit: h = ~a, no gradient."""
+    """Logical not of booleans, bitwise not of integers: h = ~a, no gradient."""
 
     numpy = np.invert
     symbol = "~"

@@ -70,7 +70,7 @@ class GreaterEqual(Comparison):
 
 
 class LogicalAnd(Comparison):
-    """Whether both are true, or not 0: h = a ∧ b, no gradient."""
+    """Logical and: whether both elements are true, or not 0. h = a ∧ b, no gradient."""
 
     numpy = np.logical_and
     symbol = "and"
@@ -78,7 +78,7 @@ class LogicalAnd(Comparison):
 
 
 class LogicalOr(Comparison):
-    """Whether one or both are true, or not 0: h = a ∨ b, no gradient."""
+    """Logical or: whether at least one element is true, or not 0. h = a ∨ b, no gradient."""
 
     numpy = np.logical_or
     symbol = "or"
@@ -86,7 +86,7 @@ class LogicalOr(Comparison):
 
 
 class LogicalXor(Comparison):
-    """Whether one of them alone is true, or not 0: h = a ⊕ b, no gradient."""
+    """Logical exclusive or: whether exactly one element is true, or not 0. h = a ⊕ b, no gradient."""
 
     numpy = np.logical_xor
     symbol = "xor"
@@ -94,7 +94,7 @@ class LogicalXor(Comparison):
 
 
 class LogicalNot(Question):
-    """Whether it is false, or 0: h = ¬a, no gradient."""
+    """Logical not: whether an element is false, or 0. h = ¬a, no gradient."""
 
     numpy = np.logical_not
     symbol = "not"
@@ -102,7 +102,7 @@ class LogicalNot(Question):
 
 
 class IsNan(Question):
-    """Whether it is NaN, no gradient."""
+    """Whether an element is NaN; no gradient."""
 
     numpy = np.isnan
     symbol = "is nan"
@@ -110,7 +110,7 @@ class IsNan(Question):
 
 
 class IsInf(Question):
-    """Whether it is infinite, no gradient."""
+    """Whether an element is infinite; no gradient."""
 
     numpy = np.isinf
     symbol = "is inf"
@@ -118,7 +118,7 @@ class IsInf(Question):
 
 
 class IsFinite(Question):
-    """Whether it is neither infinite nor NaN, no gradient."""
+    """Whether an element is neither infinite nor NaN; no gradient."""
 
     numpy = np.isfinite
     symbol = "is finite"
@@ -126,7 +126,7 @@ class IsFinite(Question):
 
 
 class SignBit(Question):
-    """Whether the sign is minus, also that of -0.0, no gradient."""
+    """Whether the sign bit is set, as for negative numbers and -0.0; no gradient."""
 
     numpy = np.signbit
     symbol = "signbit"

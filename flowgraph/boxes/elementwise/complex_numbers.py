@@ -15,7 +15,7 @@ _PLANE = np.array([[1.0 + 2.0j, -0.5 + 0.3j], [0.7 - 1.1j, -2.0 - 0.4j]])
 
 
 class Conjugate(Elementwise):
-    """Complex conjugate; a real box is its own.
+    """Complex conjugate; the same for real numbers.
 
     h = conj(z)        Re(g dh) = Re(conj(g) dz)
     """
@@ -35,7 +35,7 @@ class Conjugate(Elementwise):
 
 
 class Real(Elementwise):
-    """Real part; a real box is its own.
+    """Real part; the same for real numbers.
 
     h = Re z        g is sent on as it is
     """

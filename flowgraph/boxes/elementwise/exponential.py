@@ -153,7 +153,7 @@ class Log1p(Elementwise):
 
 
 class LogAddExp(Elementwise):
-    """Logarithm of a sum of exponentials, without leaving the logarithms.
+    """Logarithm of the sum of two exponentials, without overflow.
 
     h = ln(exp(a) + exp(b))        ∂h/∂a = exp(a - h), ∂h/∂b = exp(b - h)
 
@@ -179,7 +179,7 @@ class LogAddExp(Elementwise):
 
 
 class LogAddExp2(Elementwise):
-    """Logarithm to base 2 of a sum of powers of two.
+    """Logarithm to base 2 of the sum of two powers of two, without overflow.
 
     h = log₂(2^a + 2^b)        ∂h/∂a = 2^(a - h), ∂h/∂b = 2^(b - h)
 

@@ -24,7 +24,7 @@ class Staircase(Elementwise, abstract=True):
 
 
 class Floor(Staircase):
-    """The largest whole number that is not above.
+    """Round down: the largest whole number that is at most a.
 
     h = ⌊a⌋        dh/da = 0
     """
@@ -39,7 +39,7 @@ class Floor(Staircase):
 
 
 class Ceil(Staircase):
-    """The smallest whole number that is not below.
+    """Round up: the smallest whole number that is at least a.
 
     h = ⌈a⌉        dh/da = 0
     """
@@ -54,7 +54,7 @@ class Ceil(Staircase):
 
 
 class Trunc(Staircase):
-    """The whole part.
+    """Round towards 0: the whole part.
 
     h = a without its fraction        dh/da = 0
     """
@@ -69,7 +69,7 @@ class Trunc(Staircase):
 
 
 class Rint(Staircase):
-    """The nearest whole number, the even one in the middle.
+    """Round to the nearest whole number, to the even one in a tie.
 
     h = a, rounded        dh/da = 0
     """
@@ -84,7 +84,7 @@ class Rint(Staircase):
 
 
 class Round(Staircase):
-    """The nearest number of so many decimals, the even one in the middle.
+    """Round to a number of decimals, to the even digit in a tie.
 
     h = a, rounded        dh/da = 0
 

@@ -56,7 +56,7 @@ class Fabs(Elementwise):
 
 
 class Sign(Elementwise):
-    """Sign: -1, 0 or 1; of a complex number the one of its direction on the unit circle.
+    """Sign: -1, 0 or 1; of a complex number z / |z|.
 
     h = sign(a), sign(0) = 0        dh/da = 0, also at the jump; of a complex a only its turning moves h = a / |a|
     """
@@ -153,7 +153,7 @@ class Fmin(Extremum):
 
 
 class Clip(Elementwise):
-    """A number held between two limits.
+    """A number limited to an interval.
 
     h = min(max(a, low), high)        dh/da = 1 where low ≤ a ≤ high and low < high, else 0
 

@@ -12,7 +12,7 @@ from flowgraph.box.example import example
 
 
 class Copysign(Elementwise):
-    """The size of one number with the sign of another, also that of -0.0.
+    """The magnitude of one number with the sign of another, also that of -0.0.
 
     h = |a| sign(b)        ∂h/∂a = sign(a) sign(b), 0 at a = 0; ∂h/∂b = 0, also at the jump
     """
@@ -31,7 +31,7 @@ class Copysign(Elementwise):
 
 
 class Heaviside(Elementwise):
-    """The step from 0 to 1, with a value of one's choice at 0.
+    """The unit step from 0 to 1, with a given value at 0.
 
     h = 0 where a < 0, b where a = 0, 1 where a > 0        ∂h/∂a = 0, also at the jump; ∂h/∂b = 1 where a = 0, else 0
     """

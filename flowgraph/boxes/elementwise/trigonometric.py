@@ -73,7 +73,7 @@ class Tan(Elementwise):
 
 
 class Arcsin(Elementwise):
-    """Angle of a sine.
+    """Inverse sine, an angle in radians from −π/2 to π/2.
 
     h = arcsin(a)        dh/da = 1 / √(1 - a²), infinite at -1 and 1
     """
@@ -92,7 +92,7 @@ class Arcsin(Elementwise):
 
 
 class Arccos(Elementwise):
-    """Angle of a cosine.
+    """Inverse cosine, an angle in radians from 0 to π.
 
     h = arccos(a)        dh/da = -1 / √(1 - a²), infinite at -1 and 1
     """
@@ -111,7 +111,7 @@ class Arccos(Elementwise):
 
 
 class Arctan(Elementwise):
-    """Angle of a tangent.
+    """Inverse tangent, an angle in radians from −π/2 to π/2.
 
     h = arctan(a)        dh/da = 1 / (1 + a²)
     """

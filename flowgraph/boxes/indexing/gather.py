@@ -21,7 +21,7 @@ from flowgraph.shapes.spec import Spec, broadcast
 
 
 class TakeAlongAxis(Box):
-    """For each line along an axis the elements at places of its own, as np.take_along_axis.
+    """Elements at an index of their own for each line along an axis, as np.take_along_axis.
 
     h_{.i.} = a_{.indices_i.}        da = the gradient, added into zeros at the same places
     """
@@ -71,7 +71,7 @@ def add_along_axis(a: Value, like: Value, indices: Value, axis: int) -> Any:
 
 
 class ArgSort(Box):
-    """The places that put an array in order along an axis, equal elements as they come; integers, so no gradient.
+    """The indices that sort an array along an axis, by a stable sort; not differentiable.
 
     a[h] ascends
     """

@@ -20,7 +20,7 @@ from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class Index(Box):
-    """Some elements of an array, chosen as NumPy chooses them.
+    """Elements of an array at an index of any kind that NumPy has.
 
     h = a[index]        da = the gradient, added into zeros at the same places; twice where an element is taken twice
 

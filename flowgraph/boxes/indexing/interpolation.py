@@ -21,7 +21,7 @@ _PLACES = np.array([-1.0, -0.3, 0.5, 2.0])
 
 
 class Interp(Box):
-    """The height at x of the line that joins points from left to right; before and after them that of the nearest.
+    """Linear interpolation between points at x; constant before the first and after the last.
 
     h = (1 - t) f_j + t f_{j+1}, t = (x - x_j) / (x_{j+1} - x_j)
     ∂h/∂x = s, the slope; ∂h/∂f = 1 - t and t; ∂h/∂x_j = -s (1 - t), ∂h/∂x_{j+1} = -s t

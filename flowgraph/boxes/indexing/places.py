@@ -13,7 +13,7 @@ from flowgraph.shapes.spec import Spec
 
 
 class ArangeLike(Box):
-    """The places 0, 1, 2 ... along one axis of an array, as integers: np.arange(N) where N follows the batch.
+    """The indices 0, 1, 2 ... along one axis of an array: np.arange(N) where N is a symbolic size.
 
     h_i = i; no gradient, as it depends on the shape alone
 

@@ -17,7 +17,7 @@ _SORTED = np.array([-1.5, -0.2, 0.4, 0.4, 1.3])
 
 
 class SearchSorted(Box):
-    """Where numbers belong in a sorted array: before the numbers that are equal to them, or after, by `side`.
+    """Indices at which numbers are inserted into a sorted array, before or after equal numbers by `side`.
 
     h = the number of elements below v, or not above it; no gradient
 

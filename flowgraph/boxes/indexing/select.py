@@ -21,7 +21,7 @@ _MODES = ("raise", "wrap", "clip")
 
 
 class Choose(Elementwise):
-    """The element of one of several arrays, whose number an array of integers gives.
+    """Elements of several arrays, as np.choose: an array of integers says from which array each one comes.
 
     h = choices[number]        the gradient goes to the array that was chosen, an exact 0 to the others
 

@@ -24,7 +24,7 @@ _NOTHING = 1e-30
 
 
 class Cofactors(OfMatrices):
-    """For each element its cofactor: the gradient of the determinant, for singular matrices too.
+    """Matrix of cofactors: the gradient of the determinant, for singular matrices too.
 
     h = adj(a)ᵀ, of a = u s vᴴ in the bases u, v the diagonal Π_{j ≠ i} s_j        ∇a: `CofactorSlopes`
     """

@@ -134,7 +134,7 @@ class ELU(Elementwise):
 
 
 class Softplus(Elementwise):
-    """Smooth rectifier.
+    """Softplus, a smooth rectifier.
 
     h = log(1 + exp(a))        dh/da = σ(a)
     """

@@ -84,7 +84,7 @@ class Convolution(Convolving, abstract=True):
 
 
 class Conv1d(Convolution):
-    """Convolution along one axis: signals of several channels with filters, none of them reversed.
+    """Convolution along one axis of signals of several channels; filters are not reversed, as is usual in networks.
 
     h_nfi = Σ_cu w_fcu x_n,c,s·i+d·u        x gets `ConvInput` of the gradient and w, w `ConvFilters` of it and x
 
@@ -97,7 +97,7 @@ class Conv1d(Convolution):
 
 
 class Conv2d(Convolution):
-    """Convolution of images of several channels with filters, none of them reversed.
+    """Convolution of images of several channels; filters are not reversed, as is usual in networks.
 
     h_nfij = Σ_cuv w_fcuv x_n,c,s·i+d·u,s·j+d·v        x gets `ConvInput` of the gradient and w, w `ConvFilters`
 
@@ -117,7 +117,7 @@ class Conv2d(Convolution):
 
 
 class Conv3d(Convolution):
-    """Convolution of volumes of several channels with filters, none of them reversed.
+    """Convolution of volumes of several channels; filters are not reversed, as is usual in networks.
 
     h = Σ w x, as in `Conv2d` with one more axis        x gets `ConvInput` of the gradient and w, w `ConvFilters`
 

@@ -15,7 +15,7 @@ from flowgraph.shapes.spec import Spec, same, shape_text
 
 
 class OneHot(Box):
-    """The vector e(y) of a label y: 1 at place y of the last axis, else 0.
+    """The vector e(y) of a label y: 1 at index y of the last axis, else 0.
 
     h = e(labels), of the shape and dtype of `like`; no gradient, as labels are integers
 

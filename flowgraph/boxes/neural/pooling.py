@@ -58,7 +58,7 @@ class Pooling(Box, abstract=True):
 
 
 class MaxPool(Pooling):
-    """The largest in each place of a sliding window.
+    """The largest element in each position of a sliding window.
 
     h = max of the window        the largest gets the gradient, those that tie share it equally
 
@@ -171,7 +171,7 @@ class MeanOfLargest(Pooling):
 
 
 class MeanPool(Pooling):
-    """The mean of each place of a sliding window; zeros that pad it count unless `count_padding` is False.
+    """Mean in each position of a sliding window; zeros that pad it count unless `count_padding` is False.
 
     h = mean of the window        each gets the gradient over the number that counts
 

@@ -19,7 +19,7 @@ from flowgraph.shapes.spec import Spec
 
 
 class PolyVal(Box):
-    """The value of a polynomial at some places.
+    """The value of a polynomial at given points.
 
     h = p_0 x^{n-1} + ... + p_{n-1}        ∂h/∂p_i = x^{n-1-i}, ∂h/∂x = the value of the derivative
     """

@@ -65,7 +65,7 @@ def ptp(a: Value, axis: Axes | None = None, *, keepdims: bool = False) -> Any:
 
 
 class ArgMax(Reduction):
-    """Where the largest stands, the first of several: an index, which no gradient passes."""
+    """Index of the largest element along an axis, the first of several; not differentiable."""
 
     axis: int | None = None
 
@@ -80,7 +80,7 @@ class ArgMax(Reduction):
 
 
 class ArgMin(Reduction):
-    """Where the smallest stands, the first of several: an index, which no gradient passes."""
+    """Index of the smallest element along an axis, the first of several; not differentiable."""
 
     axis: int | None = None
 
@@ -95,7 +95,7 @@ class ArgMin(Reduction):
 
 
 class AnyTrue(Fold):
-    """Whether it is true, or not 0, for one element along the axes or more; no gradient."""
+    """Whether any element along the axes is true, or not 0; no gradient."""
 
     numpy = np.any
     identity = False
@@ -108,7 +108,7 @@ class AnyTrue(Fold):
 
 
 class AllTrue(Fold):
-    """Whether it is true, or not 0, for every element along the axes; no gradient."""
+    """Whether all elements along the axes are true, or not 0; no gradient."""
 
     numpy = np.all
     identity = True

@@ -78,7 +78,7 @@ class Flip(Box):
 
 
 class Roll(Box):
-    """The elements moved by `shift` places along axes, the last ones to the front; in rows for axis None.
+    """The elements shifted circularly by `shift` along axes; along the flattened array for axis None.
 
     h_i = a_{i - shift}        da = the gradient, rolled back
 

@@ -74,7 +74,7 @@ class Reshape(Box):
 
 
 class ExpandDims(Box):
-    """New axes of size 1, at the places `axis` of the result.
+    """New axes of size 1, at the positions `axis` of the result.
 
     h = a, with new axes        da = the gradient, without them
     """
@@ -102,7 +102,7 @@ class ExpandDims(Box):
 
 
 class Squeeze(Box):
-    """Without axes of size 1: those in `axis`; np.squeeze(box) takes all that are 1 in every batch.
+    """An array without the axes of size 1 in `axis`; np.squeeze(box) removes all that are 1 in every batch.
 
     h = a, without the axes        da = the gradient, with them
     """

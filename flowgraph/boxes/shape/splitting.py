@@ -24,7 +24,7 @@ MOST_PARTS = 1 << 17
 
 
 class Split(Box):
-    """An array cut along an axis, at places or into equal sections; `uneven` lets the first ones be longer.
+    """An array split along an axis, at indices or into equal sections; `uneven` lets the first ones be longer.
 
     h = (a[:i], a[i:j], ..., a[k:])        da = the gradients of the parts, joined
 

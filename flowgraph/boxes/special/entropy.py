@@ -66,7 +66,7 @@ class XLog1pY(Special):
 
 
 class Entr(Special):
-    """Entropy of a part: summed over probabilities it is their entropy.
+    """−a ln a: summed over probabilities it is their entropy.
 
     h = −x ln x, 0 at 0, −∞ below        dh/dx = −ln x − 1, ∞ at 0, NaN below
 
@@ -167,7 +167,7 @@ class Logit(Special):
 
 
 class LogExpit(Special):
-    """Logarithm of the logistic sigmoid, of any size.
+    """Logarithm of the logistic sigmoid, without underflow.
 
     h = −ln(1 + exp(−a))        dh/da = σ(−a)
     """

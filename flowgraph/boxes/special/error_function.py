@@ -40,7 +40,7 @@ class Erf(Special):
 
 
 class Erfc(Special):
-    """Complement of the error function, 1 − erf(a), with all digits in its tail.
+    """Complement of the error function, 1 − erf(a), accurate to rounding in its tail.
 
     h = 2/√π ∫_a^∞ exp(−t²) dt        dh/da = −2/√π exp(−a²)
     """
@@ -160,7 +160,7 @@ class NormalQuantile(Special):
 
 
 class LogNormalCdf(Special):
-    """Logarithm of the standard normal distribution function, with all digits in both tails.
+    """Logarithm of the standard normal distribution function, accurate to rounding in both tails.
 
     h = ln Φ(a)        dh/da = φ(a) / Φ(a), the `NormalHazard`
     """

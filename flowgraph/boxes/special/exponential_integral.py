@@ -59,7 +59,7 @@ class Exp1(Special):
 class Expn(Special):
     """Exponential integral E_n of a whole order n from 0.
 
-    h = ∫₁^∞ exp(−a t) / tⁿ dt        ∂h/∂a = −E_{n−1}(a), −(1 + 1/a) h for n = 0; by n there is none
+    h = ∫₁^∞ exp(−a t) / tⁿ dt        ∂h/∂a = −E_{n−1}(a), −(1 + 1/a) h for n = 0; by n it is not implemented
     """
 
     numpy = "scipy.special.expn"

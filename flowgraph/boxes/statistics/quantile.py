@@ -81,7 +81,7 @@ def _at_ranks(shares: Value, a: Value, ranks: Value, axis: int) -> Any:
 
 
 class Median(OrderStatistic):
-    """The number in the middle, or the mean of both, along an axis; np.median of several axes makes them one.
+    """Median along an axis: the middle element in order, or the mean of the two middle ones.
 
     h = a₍ₘ₎, the middle in order        dh/da = 1 at the middle, 1/2 at each of two, else 0
 
@@ -108,7 +108,7 @@ class Median(OrderStatistic):
 
 
 class Quantile(OrderStatistic):
-    """The number that exceeds the part `q` of the numbers along an axis; a new first axis for several `q`.
+    """Quantile of the numbers along an axis, a fraction `q` of them below; several `q` are a new first axis.
 
     h = (1 - w) a₍ᵢ₎ + w a₍ᵢ₊₁₎, numbers in order        dh/da = 1 - w and w at these two, else 0
 

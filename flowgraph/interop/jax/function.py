@@ -106,7 +106,7 @@ def function(graph: Graph | Built) -> Callable[..., Any]:
 
 
 def has_twin(graph: Graph | Built) -> bool:
-    """Whether JAX computes every box of a graph, as it says when it traces it; a size with a name counts as 4.
+    """Whether JAX can trace every box of a graph, with 4 for each symbolic size.
 
     Parameters
     ----------

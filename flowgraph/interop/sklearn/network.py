@@ -15,7 +15,7 @@ from flowgraph.graph import Graph
 from flowgraph.training.history import History
 from flowgraph.training.metrics import read_metrics
 from flowgraph.training.mlp import MLP
-from flowgraph.training.problem import mlp_problem, weighted_problem
+from flowgraph.training.model_problem import mlp_problem, weighted_problem
 from flowgraph.training.sample_weight import losses_in
 from flowgraph.training.trainer import Trainer
 

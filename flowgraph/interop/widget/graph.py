@@ -12,8 +12,8 @@ from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 from flowgraph.interop.widget.kit import HERE, STYLE, anywidget, traitlets
+from flowgraph.markup import sized_to_fit
 from flowgraph.rendering.files import picture_of, svg_of
-from flowgraph.rendering.theming import sized_to_fit
 from flowgraph.shapes.spec import shape_text
 
 MOST_NUMBERS = 40

@@ -9,7 +9,7 @@ from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.widget.graph import ends_in_a_number
 from flowgraph.interop.widget.kit import HERE, STYLE, anywidget, traitlets
-from flowgraph.rendering.theming import sized_to_fit
+from flowgraph.markup import sized_to_fit
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.history import MEASURES, Epoch
 

@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph.forward import as_values
+from flowgraph.graph.steps import guarded
 from flowgraph.plan.binding import Binding, Memory, constant
 from flowgraph.plan.memory_order import Order, in_order
 from flowgraph.plan.names import Names
@@ -200,7 +201,7 @@ class Writer:
         return held
 
     def _call(self, box: Box, texts: list[str]) -> str:
-        fprop = box.fprop
+        fprop = guarded(box, box.fprop)
         called = self.source.bind_new(type(box).__name__, lambda memory: lambda *values: as_values(fprop(*values)))
         return f"{called}({', '.join(texts)})"
 

@@ -140,7 +140,7 @@ def minus_product(make: Builder, box: Box) -> Box | None:
 
 
 def minus(make: Builder, c: Box) -> Box:
-    """The number with the other sign."""
+    """The number with its sign changed."""
     return make.make(Multiply, make.constant(-1, c.dtype), c)
 
 

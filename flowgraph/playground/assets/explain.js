@@ -63,7 +63,7 @@ class Walk {
 function matrix(name, a) {
   const columns = a.shape.at(-1) ?? 1, rows = a.data.length / columns, most = 8, lines = [];
   for (let i = 0; i < Math.min(rows, most); i++) {
-    const row = Array.from(a.data.slice(i * columns, i * columns + Math.min(columns, most)), (x) => x.toFixed(3).padStart(8));
+    const row = Array.from(a.data.slice(i * columns, i * columns + Math.min(columns, most)), (x) => (Number(x.toFixed(3)) || 0).toFixed(3).padStart(8));
     lines.push((i === 0 ? `${name} = `.padStart(7) : " ".repeat(7)) + row.join("") + (columns > most ? " …" : ""));
   }
   return lines.join("\n") + (rows > most ? "\n        …" : "");

@@ -16,6 +16,7 @@ class Learner {
     this.acts = [];
     this.start = settings;
     this.damping = FIRST_DAMPING;
+    this.work = null; // of an update that is under way
     this.history = [];
     this.best = null;
     this.note();
@@ -89,16 +90,31 @@ class Learner {
     return rowsOf(this.train, this.rows);
   }
 
-  // An update on the next minibatch, or on other examples than those of the present pass.
-  update(examples = null) {
-    if (!this.train.count) return;
-    const taken = examples ?? this.minibatch();
-    if (this.newton && !examples) Object.assign(this, newtonUpdate(this, taken));
-    else this.descend(taken);
+  // A whole update on the next minibatch, or what is left of the one under way.
+  update() {
+    while (!this.advance());
+  }
+
+  // A part of an update that fits into a frame: all of SGD's, a product with the Hessian of Newton's. Whether it is made.
+  advance() {
+    if (!this.train.count) return true;
+    if (this.newton) {
+      this.work ??= newtonUpdate(this, this.minibatch());
+      const { done, value } = this.work.next();
+      if (!done) return false;
+      this.work = null;
+      Object.assign(this, value);
+    } else this.descend(this.minibatch());
     this.updates++;
-    if (examples || this.order.length) return;
+    if (this.order.length) return true;
     this.passes++;
     this.note();
+    return true;
+  }
+
+  // Brings an update that is under way to its end: settings and examples change between updates alone.
+  settle() {
+    if (this.work) this.update();
   }
 
   descend(examples) {
@@ -109,16 +125,24 @@ class Learner {
 
   // What is done while the net trains, and kept for the address: an act as `isAct` knows them.
   act(what, value) {
+    this.settle();
     const last = this.acts.at(-1);
     if (last && last[0] === this.updates && last[1] === what && LIVE.has(what)) this.acts.pop();
     this.acts.push(value === undefined ? [this.updates, what] : [this.updates, what, value]);
     if (what === "point") this.add(value);
-    else if (what === "row") this.update(rowsOf(this.train, [Math.min(value, this.train.count - 1)]));
+    else if (what === "row") this.follow(value);
     else if (what === "best") this.parameters = this.best.parameters;
     else this.settings = { ...this.settings, [what]: value };
     if (this.updates) return;
     this.start = this.settings; // before the first update, it is as if it had been so from the beginning
     this.acts = [];
+  }
+
+  // An update on one example, out of turn.
+  follow(row) {
+    if (!this.train.count) return;
+    this.descend(rowsOf(this.train, [Math.min(row, this.train.count - 1)]));
+    this.updates++;
   }
 
   add([u, v, y]) {

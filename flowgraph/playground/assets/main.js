@@ -54,14 +54,15 @@ function keepAddress(now = performance.now()) {
   addressAt = now;
 }
 
-// Updates that are due since the last frame, as many as fit into its time.
+// Updates that are due since the last frame, as much of them as fits into its time.
 function frame(now) {
   if (!state.playing) return;
-  state.due = Math.min(state.due + (SPEEDS[$("speed").value] * (now - last)) / 1000, 400);
+  const speed = SPEEDS[$("speed").value];
+  state.due = Math.min(state.due + (speed * (now - last)) / 1000, Math.max(1, speed / 10)); // what is late is left out
   last = now;
   const end = performance.now() + 7;
   while (state.due >= 1 && performance.now() < end) {
-    learner.update();
+    if (!learner.advance()) continue;
     state.due--;
     if (learner.isOver) {
       learner.act("best");
@@ -85,7 +86,10 @@ function play(on) {
   press(on);
   last = performance.now();
   if (on) requestAnimationFrame(frame);
-  else shown();
+  else {
+    learner.settle();
+    shown();
+  }
 }
 
 // Draws what stands, and says it in the address.
@@ -154,6 +158,7 @@ function setView(view) {
   state.view = view;
   for (const [id, own] of [["viewValues", "values"], ["viewGradients", "gradients"]]) $(id).setAttribute("aria-checked", String(own === view));
   $("netTitle").textContent = view === "values" ? "Values" : "Gradients";
+  $("heat").hidden = view === "values";
   draw();
 }
 

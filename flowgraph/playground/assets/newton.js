@@ -1,4 +1,5 @@
 // Newton's method for small nets: the Hessian, a column for each parameter, and damped steps that lower the objective.
+// A step takes longer than a frame, so it is made in parts: generators, which yield after each product or solution.
 
 const MOST_TRIES = 16; // of a step, each four times as damped as the one before
 const FIRST_DAMPING = 0.1, LEAST_DAMPING = 1e-9;
@@ -20,8 +21,15 @@ function shapedAs(vector, arrays) {
   return arrays.map((one) => array(vector.slice(from, (from += one.data.length)), one.shape));
 }
 
+// What a generator returns, without a pause.
+function finished(work) {
+  let part;
+  do part = work.next(); while (!part.done);
+  return part.value;
+}
+
 // Row by row; the product with each unit vector is a column, and the matrix is symmetric.
-function hessianOf(learner, examples) {
+function* hessianOf(learner, examples) {
   const { parameters, settings } = learner, count = flat(parameters).length, h = new Float64Array(count * count);
   const given = { ...learner.given(examples), l1: array([settings.l1], []), l2: array([settings.l2], []) };
   for (let k = 0; k < count; k++) {
@@ -29,6 +37,7 @@ function hessianOf(learner, examples) {
     unit[k] = 1;
     const directions = Object.fromEntries(shapedAs(unit, parameters).map((one, i) => [`u${i}`, one]));
     h.set(flat(learner.plan.curve({ ...given, ...directions }).values), k * count);
+    yield;
   }
   return array(h, [count, count]);
 }
@@ -61,11 +70,13 @@ function isPositive({ data, shape: [count] }, damping) {
 
 // The parameters after a step on some examples, and its damping: less after a step that lowers the objective, more
 // until one does. Where none does the parameters stay, as at a minimum.
-function newtonUpdate(learner, examples) {
+function* newtonUpdate(learner, examples) {
   const { parameters } = learner, seen = learner.look(examples), before = seen.objective.data[0];
-  const gradient = flat(parameters.map((_, i) => seen[`dp${i}`])), h = hessianOf(learner, examples), here = flat(parameters);
+  yield;
+  const gradient = flat(parameters.map((_, i) => seen[`dp${i}`])), h = yield* hessianOf(learner, examples), here = flat(parameters);
   let damping = learner.damping;
   for (let i = 0; i < MOST_TRIES; i++, damping = Math.max(4 * damping, 1e-6)) {
+    yield;
     const step = isPositive(h, damping) ? newtonStep(h, gradient, damping) : null;
     if (step === null) continue;
     const next = shapedAs(here.map((x, k) => x + step[k]), parameters);

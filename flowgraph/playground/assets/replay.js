@@ -21,7 +21,7 @@ class Replay {
       return true;
     }
     if (learner.updates >= updates || !learner.train.count) return false;
-    learner.update();
+    learner.advance();
     return true;
   }
 

@@ -1,6 +1,30 @@
 "use strict";
 /* Where everything stands while some modules are closed: the sums of layout.py again, from what relayout.py wrote. */
-const plan = JSON.parse(document.getElementById("plan").textContent);
+const plan = named(JSON.parse(document.getElementById("plan").textContent));
+
+/* The names of tiles and frames in place of their numbers. */
+function named(numbers) {
+  const ids = boxes.map((box) => box.id.slice(4)), { paths } = numbers;
+  const path = (i) => (i < 0 ? "" : paths[i]), id = (i) => (i < 0 ? "" : ids[i]);
+  const member = (i) => (i < 0 ? "frame " + paths[-1 - i] : ids[i]);
+  const level = ([at, members, passers, ties, gaps, lines, margin, steps]) => ({
+    path: path(at), passers, gaps, lines, margin, steps,
+    members: members.map(([one, ...more]) => [member(one), ...more]),
+    ties: ties.map(([tail, head, ...more]) => [member(tail), member(head), ...more]),
+  });
+  return {
+    ...numbers,
+    links: numbers.links.map(([tail, head, spine]) => [id(tail), id(head), spine]),
+    tiles: Object.fromEntries(numbers.tiles.map(([wide, high, x, y, above = -1, below = -1], i) =>
+      [ids[i], [wide, high, x, y, id(above), id(below)]])),
+    lids: Object.fromEntries(numbers.lids.map(([at, ...lid]) => [path(at), lid])),
+    closed: numbers.closed.map(path),
+    inside: Object.fromEntries(numbers.inside.map((at, i) => [ids[i], path(at)])),
+    frames: Object.fromEntries(numbers.frames.map(([parent, ...more], i) => [paths[i], [path(parent), ...more]])),
+    levels: numbers.levels.map(level),
+  };
+}
+
 const closed = new Set();
 const levelOf = new Map(plan.levels.map((level) => [level.path, level]));
 const heldBy = new Map(Object.entries(plan.inside));

@@ -2,6 +2,7 @@
 const stage = document.getElementById("stage");
 const kept = document.getElementById("kept"); /* a picture of thousands of parts, which large.js puts into the page as they come into view */
 const svg = (kept?.content ?? stage).querySelector("svg");
+if (kept) writeInFull(svg);
 const search = document.getElementById("search");
 const count = document.getElementById("count");
 const boxes = [...svg.querySelectorAll(".box")];

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Value
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.softmax import softmax
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer, glorot_bound, uniform
 from flowgraph.training.settings import Rng, read_count, read_generator
@@ -78,7 +78,7 @@ class MultiHeadAttention(Layer):
             q, k, v = (self._part(name, box) for name, box in (("q", x), ("k", keys), ("v", values)))
             scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(self.size // self.heads)
             if mask is not None:
-                scores = np.where(mask, scores, -np.inf)
+                scores = np.where(_booleans(mask), scores, -np.inf)
             read = softmax(scores, axis=-1).named("attention") @ v
             return (np.einsum("nhtd,hds->nts", read, self.Wo) + self.bo).named("h")
 
@@ -90,3 +90,14 @@ class MultiHeadAttention(Layer):
     def _part(self, name: str, x: Value) -> Any:
         """The queries, keys or values of all heads, (N, heads, T, d)."""
         return np.einsum("nts,shd->nhtd", x, getattr(self, f"W{name}")) + getattr(self, f"b{name}")
+
+
+def _booleans(mask: Any) -> Any:
+    """The mask; one that is added to the scores, 0 where a query may read and -inf elsewhere, says the opposite."""
+    read = mask if isinstance(mask, Box) else np.asarray(mask)
+    if read.dtype != bool:
+        raise DtypeError(
+            f"MultiHeadAttention: found a mask of dtype {read.dtype}, needs booleans, true where a query may read; of "
+            f"a mask that is added to the scores that is mask == 0"
+        )
+    return read

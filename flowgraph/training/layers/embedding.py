@@ -16,6 +16,8 @@ from flowgraph.training.settings import Rng, read_count, read_generator
 class Embedding(Layer):
     """h = W[number]: a row of a table for each number from 0 to count - 1, drawn from a normal distribution.
 
+    A negative number counts from the end, as in an index of NumPy.
+
     Shapes: numbers (...) of whole numbers, h (..., size).
 
     Parameters
