@@ -1,6 +1,6 @@
 """What each excuse of the checker decides: on the catalogue, the textbook layers, and packages of other authors.
 
-An excuse is a reason for which a right gradient can look wrong at a point (flowgraph/checking/settle.py). Those that
+An excuse is a reason for which a right gradient can look wrong at a point (flowgraph/checking/excuses.py). Those that
 decide no entry cost time for nothing; those without which no right operation is called wrong may go.
 
     python -m benchmarks excuses             how many entries each excuse decides something of
@@ -23,9 +23,9 @@ from typing import Any
 from benchmarks.kept import Kept
 from flowgraph.checking import Target
 from flowgraph.checking.check_target import examined
+from flowgraph.checking.excuses import EXCUSES
 from flowgraph.checking.scope import Scope
 from flowgraph.checking.settings import with_settings
-from flowgraph.checking.settle import EXCUSES
 
 GROUPS = ("catalogue", "textbook", "outside")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,14 +17,31 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.complex_parts import OfParts
-from flowgraph.checking.describe import Failure
+from flowgraph.checking.report import Failure
 from flowgraph.checking.target import Target, annotations_of
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop
 from flowgraph.graph.forward import as_values
 from flowgraph.graph.sweep import check_and_unbroadcast
 
+Made = TypeVar("Made")
 LARGEST_CACHE = 256  # boxes kept for the shapes and settings that regimes repeat; beyond, memory grows for nothing
+
+
+def by_form(
+    kept: dict[Hashable, Made], arrays: Iterable[Any], settings: Iterable[Any], make: Callable[[], Made]
+) -> Made:
+    """What was made for arrays of these shapes and dtypes and for these settings; it is made where that is new."""
+    key = tuple((np.shape(x), np.asarray(x).dtype) for x in arrays), tuple((type(v), v) for v in settings)
+    try:
+        hash(key)
+    except TypeError:  # a setting that cannot be hashed, such as an array
+        return make()
+    if key not in kept:
+        if len(kept) >= LARGEST_CACHE:
+            kept.clear()
+        kept[key] = make()
+    return kept[key]
 
 
 @dataclass
@@ -50,22 +67,13 @@ class BoxCalls:
 
     def box(self, children: list[Any], settings: dict[str, Any]) -> Box:
         """The box on inputs of these shapes and dtypes."""
-        try:
-            kinds = tuple((type(v), v) for v in settings.values())
-            key: Hashable = (kinds, tuple((x.shape, x.dtype) for x in children))
-            if key in self._boxes:
-                return self._boxes[key]
-        except TypeError:  # a setting that cannot be hashed, such as an array
-            return self._built(children, settings)
-        if len(self._boxes) >= LARGEST_CACHE:
-            self._boxes.clear()
-        self._boxes[key] = self._built(children, settings)
-        return self._boxes[key]
 
-    def _built(self, children: list[Any], settings: dict[str, Any]) -> Box:
-        names = child_labels(self.cls, self.count)
-        leaves = [Input(name, shape=x.shape, dtype=x.dtype) for name, x in zip(names, children, strict=True)]
-        return self.cls(*leaves, **settings)
+        def built() -> Box:
+            names = child_labels(self.cls, self.count)
+            leaves = [Input(name, shape=x.shape, dtype=x.dtype) for name, x in zip(names, children, strict=True)]
+            return self.cls(*leaves, **settings)
+
+        return by_form(self._boxes, children, settings.values(), built)
 
     def fprop(self, *inputs: Value) -> Value:
         """The value; raises where the box cannot be built on these children with these settings."""

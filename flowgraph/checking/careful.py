@@ -23,7 +23,8 @@ def careful_slopes(point: Point, direction: Direction, noise: Array, start: floa
     """All steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree, under both noise models."""
     stencil = point.stencil(direction, start)
     stencil.extend(DEPTH)
-    floor = np.maximum(point.rounding() * _unit_ratio(point), 2 * noise)
+    narrower = np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps
+    floor = np.maximum(point.rounding() * narrower, 2 * noise)
     sides = stencil.central(floor)
     ratio = SHRINK**2
     one_sided = sides is None
@@ -33,12 +34,7 @@ def careful_slopes(point: Point, direction: Direction, noise: Array, start: floa
     if sides is None:
         return None
     value, error = extrapolate(*sides, ratio=ratio, growth=ratio, trusted=trusted_by_finer(*sides))
-    return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), one_sided)
-
-
-def _unit_ratio(point: Point) -> float:
-    """Rounding of this point's type against that of float64."""
-    return float(np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps) if point.value.dtype.kind == "f" else 1.0
+    return Slopes.plain(value, error, one_sided)
 
 
 def wider_slopes(wide: Point, direction: Direction, noise: Array | float = 0.0) -> Slopes | None:
@@ -47,7 +43,7 @@ def wider_slopes(wide: Point, direction: Direction, noise: Array | float = 0.0) 
     if found is None or not np.all(np.isfinite(found.error)):
         return None
     value, error = np.asarray(found.value, np.float64), np.asarray(found.error, np.float64)
-    return Slopes(value, error, value.copy(), value.copy(), found.kinked, found.one_sided)
+    return Slopes.plain(value, error, found.one_sided)
 
 
 HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
@@ -57,21 +53,20 @@ def widened(point: Point) -> Point | None:
     """The point in long double; None where this machine or fprop does not carry it through."""
     if not HAS_LONGDOUBLE:
         return None
-    inputs = list(point.inputs)
-    for i in point.active:
-        if type(inputs[i]) is float:
-            inputs[i] = np.longdouble(inputs[i])
-        else:
-            inputs[i] = np.asarray(inputs[i]).astype(np.longdouble)
-    try:
-        wide = Point.at(point.runner, tuple(inputs), point.regime, point.active)
-    except Illegal:
+    wide = point.beside(_in_long_double(point.inputs, point.active))
+    if wide is None:
         return None
     carried = all(
         np.asarray(part).dtype in (np.longdouble, np.clongdouble) or np.asarray(part).dtype.kind in "iub"
         for part in parts(wide.output)
     )
-    return wide if carried and wide.value.shape == point.value.shape else None
+    return wide if carried else None
+
+
+def _in_long_double(inputs: Inputs, active: tuple[int, ...]) -> Inputs:
+    kind = np.longdouble
+    wide = {i: kind(x) if type(x := inputs[i]) is float else np.asarray(x).astype(kind) for i in active}
+    return tuple(wide.get(i, x) for i, x in enumerate(inputs))
 
 
 def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...], reason: Illegal) -> bool:
@@ -79,9 +74,8 @@ def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...]
     doubles = all(np.asarray(inputs[i]).dtype == np.float64 for i in active)
     if not HAS_LONGDOUBLE or not doubles or str(reason) != NOT_FINITE:
         return False
-    wide = tuple(np.asarray(x).astype(np.longdouble)[()] if i in active else x for i, x in enumerate(inputs))
     try:
-        found = [np.asarray(part) for part in parts(runner.legal(wide))]
+        found = [np.asarray(part) for part in parts(runner.legal(_in_long_double(inputs, active)))]
     except Illegal:
         return False
     carried = all(part.dtype == np.longdouble for part in found)

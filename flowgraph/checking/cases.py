@@ -128,7 +128,8 @@ def _cases(cls: type[Box]) -> Iterator[Case]:
         yield _drawn(cls, one, rng)
     if issubclass(cls, Elementwise) and not cls.variadic:
         for one in examples_of(cls)[:2]:
-            yield _drawn(cls, Example(tuple(_scalar(c) for c in one.children), one.settings), rng)
+            numbers = tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in one.children)
+            yield _drawn(cls, Example(numbers, one.settings), rng)
             if len(one.children) > 1 and all(isinstance(c, tuple) for c in one.children):
                 for i in range(len(one.children)):
                     smaller = [(4,) if j == i else c for j, c in enumerate(one.children)]
@@ -188,10 +189,6 @@ def _values(cls: type[Box], label: str, position: int, spec: Spec, rng: np.rando
         if not isinstance(child, tuple) and np.asarray(child).dtype.kind in "iu" and np.size(child):
             return np.asarray(rng.choice(np.ravel(child), shape)).astype(spec.dtype)
     return np.zeros(shape, spec.dtype)
-
-
-def _scalar(child: Box) -> Any:
-    return () if isinstance(child, tuple) else child.reshape(-1)[0]
 
 
 def _drawn(cls: type[Box], one: Example, rng: np.random.Generator) -> Case:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from types import ModuleType
+from typing import Any, Literal
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Leaf, registry
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_box import check_built, check_case, check_class
 from flowgraph.checking.check_function import check_function
 from flowgraph.checking.check_graph import check_graph
 from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.frameworks import check_framework
+from flowgraph.checking.frameworks.check_framework import check_framework
+from flowgraph.checking.frameworks.target import FrameworkName
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EFFORTS, Asked, Words
 from flowgraph.checking.settings import with_settings
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-
-if TYPE_CHECKING:
-    from flowgraph.checking.frameworks.target import FrameworkName
 
 
 def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
@@ -129,21 +130,14 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
 
 
 def _of_its_own_kind(
-    target: object,
-    inputs: tuple[Any, ...],
-    feeds: Mapping[str, Any],
-    asked: Asked,
-    framework: str | None,
+    target: object, inputs: tuple[Any, ...], feeds: Mapping[str, Any], asked: Asked, framework: str | None
 ) -> Report:
     """Without a bprop: the target knows its own."""
     if isinstance(target, Graph):
         return check_graph(target, _feeds(inputs, feeds), asked)
     if callable(target) and not _is_of_boxes(target):
         foreign = check_framework(target, inputs, feeds, asked, framework)
-        if foreign is not None:
-            return foreign
-    if callable(target) and not _is_of_boxes(target):
-        return check_function(target, inputs, feeds, asked)
+        return check_function(target, inputs, feeds, asked) if foreign is None else foreign
     if feeds:
         raise UsageError(
             f"check: found {next(iter(feeds))}=, but only the inputs of a graph and the arguments of a function are "
@@ -177,3 +171,63 @@ def _alone(name: str, inputs: tuple[Any, ...]) -> None:
             f"check: found {len(inputs)} values beside {name}, which draws its own from its declarations; "
             f"add an example to the class for values of yours"
         )
+
+
+NEEDED = (
+    "a box class, a box, a graph, a tuple of a function, a module of torch or an autograd.Function and its arguments, "
+    "or functools.partial(fg.check, function, ...)"
+)
+
+
+def is_example(thing: Any) -> bool:
+    """Whether it is what `fg.check` takes, written down: a tuple of a callable and its arguments, or a partial call."""
+    if isinstance(thing, functools.partial):
+        return thing.func is check
+    return isinstance(thing, tuple) and len(thing) > 1 and callable(thing[0]) and any(map(_is_array, thing[1:]))
+
+
+def checked(thing: Any, **options: Any) -> Report:
+    """fg.check of a box class, a box, a graph or an example; options of a partial call are kept."""
+    if isinstance(thing, functools.partial):
+        return check(*thing.args, **{**options, **thing.keywords})
+    return check(*thing, **options) if isinstance(thing, tuple) else check(thing, **options)
+
+
+def target_of(thing: Any) -> Any:
+    """The function or class of an example, to find its place in the source."""
+    if isinstance(thing, functools.partial):
+        return thing.args[0] if thing.args else thing
+    return thing[0] if isinstance(thing, tuple) else thing
+
+
+def targets_of(module: ModuleType) -> dict[str, Any]:
+    """By name, in the order of the source: box classes that the module defines, and examples at its top."""
+    boxes = [cls for cls in classes_of(module) if cls.__module__ == module.__name__]
+    found: dict[str, Any] = {cls.__qualname__: cls for cls in boxes if cls.examples is not None}
+    return {**found, **{name: thing for name, thing in vars(module).items() if is_example(thing)}}
+
+
+def classes_of(module: ModuleType) -> list[type[Box]]:
+    """The box classes that the module itself defines, in their order, those of a package in all its modules."""
+    inside = module.__name__ + "."
+    package = hasattr(module, "__path__")
+    return [
+        cls
+        for cls in registry.values()
+        if (cls.__module__ == module.__name__ or (package and cls.__module__.startswith(inside)))
+        and not issubclass(cls, Leaf)
+    ]
+
+
+def is_checkable(thing: Any) -> bool:
+    """Whether it can be checked as it is."""
+    return isinstance(thing, Box | Graph) or (inspect.isclass(thing) and issubclass(thing, Box)) or is_example(thing)
+
+
+def _is_array(value: Any) -> bool:
+    """An array or a number of floats, of any framework, or a container of them."""
+    if isinstance(value, Mapping | list | tuple):
+        return any(map(_is_array, value.values() if isinstance(value, Mapping) else value))
+    dtype = getattr(value, "dtype", None)
+    kind = str(dtype).rpartition(".")[2]
+    return type(value) is float or (dtype is not None and kind.startswith(("float", "bfloat", "complex")))

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.checking.box_target import BoxCalls, conditions_of, differentiable, target_of
+from flowgraph.checking.box_target import conditions_of, differentiable, target_of
 from flowgraph.checking.cases import Case, case_of, cases
 from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import in_parts
-from flowgraph.checking.describe import Failure
+from flowgraph.checking.describe import combined
 from flowgraph.checking.gradient_target import gradient_target
-from flowgraph.checking.report import Report, combined, nothing, with_failures
+from flowgraph.checking.regimes_values import made_positive_definite
+from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.runner import parts
 from flowgraph.checking.scope import NORMAL, Asked
-from flowgraph.checking.structure import made_positive_definite
 from flowgraph.checking.target import Array
 from flowgraph.errors import UsageError
 
@@ -89,8 +89,10 @@ def check_case(
     target = replace(target, valid=conditions_of(calls, asked.valid))
     if not differentiable(plain):
         calls.fprop(*target.inputs)
-        return with_findings(nothing(target.name, "has no gradient here: only the form was looked at", seed), calls)
-    report = with_findings(check_target(target, 1, seed, asked.budget, seconds, regimes, scope), calls)
+        report = nothing(target.name, "has no gradient here: only the form was looked at", seed)
+        return with_failures(report, calls.findings.values())
+    report = check_target(target, 1, seed, asked.budget, seconds, regimes, scope)
+    report = with_failures(report, calls.findings.values())
     if asked.order < 2 or report.verdict == "fail":
         return report
     second = gradient_target(target, calls)
@@ -114,8 +116,3 @@ def without_rounding(report: Report) -> Report:
     warnings = [f"{failure.box}: the second derivative by {failure.child} loses digits" for failure in small]
     verdict = report.verdict if kept else "pass"
     return replace(report, failures=kept, warnings=[*report.warnings, *warnings], verdict=verdict)
-
-
-def with_findings(report: Report, calls: BoxCalls) -> Report:
-    """The report with findings that are not about numbers."""
-    return with_failures(report, calls.findings.values())

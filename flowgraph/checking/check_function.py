@@ -10,9 +10,11 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
+from flowgraph.checking.box_target import by_form
 from flowgraph.checking.check_graph import boxes_in_place, check_graph, joined
 from flowgraph.checking.check_target import check_target
-from flowgraph.checking.report import Report, combined
+from flowgraph.checking.describe import combined
+from flowgraph.checking.report import Report
 from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.scope import Asked
 from flowgraph.checking.settings import with_settings
@@ -34,16 +36,9 @@ class TracedFunction:
 
     def graph(self, *inputs: Any) -> tuple[Graph, tuple[Box, ...]]:
         """The graph for arguments of these shapes, dtypes and settings, and its leaves."""
-        moved = self.differentiates
-        try:
-            key: Hashable = tuple(
-                (np.shape(x), np.asarray(x).dtype) if moved(i, x) else (type(x), x) for i, x in enumerate(inputs)
-            )
-            if key not in self._graphs:
-                self._graphs[key] = self._traced(inputs)
-            return self._graphs[key]
-        except TypeError:  # a setting that cannot be hashed, such as an array
-            return self._traced(inputs)
+        moved = [i for i, x in enumerate(inputs) if self.differentiates(i, x)]
+        settings = [(i, type(x), x) for i, x in enumerate(inputs) if i not in moved]
+        return by_form(self._graphs, [inputs[i] for i in moved], settings, lambda: self._traced(inputs))
 
     def differentiates(self, i: int, x: Value) -> bool:
         """Whether an argument is differentiated; a keyword argument is a setting."""
@@ -86,13 +81,10 @@ class TracedFunction:
 
 
 def check_function(
-    function: Callable[..., Any],
-    inputs: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-    asked: Asked,
+    function: Callable[..., Any], inputs: tuple[Any, ...], keywords: Mapping[str, Any], asked: Asked
 ) -> Report:
     """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
-    target = Target.of_functions(function, _no_bprop, inputs, asked.names, asked.valid)
+    target = Target.of_functions(function, lambda *_: None, inputs, asked.names, asked.valid)  # bprop comes below
     definition = _definition(function, target.inputs)
     target = replace(with_settings(target, keywords), code=(function,), may_share=True, definition=definition)
     names = tuple(name if name.strip() else "x" for name in target.names)
@@ -128,10 +120,6 @@ def _definition(function: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[
         "    grads = fg.Graph(fprop(*leaves, **settings)).fprop().bprop(grad, wrt=wrt, unused='zeros')",
         f"    return [grads[leaf] if i in {positions} else None for i, leaf in enumerate(leaves)]",
     )
-
-
-def _no_bprop(*_: Any) -> None:
-    """Stands where the graph's own bprop will stand."""
 
 
 def _own(found: Any, leaf: Box, x: Value) -> Any:

@@ -14,8 +14,9 @@ from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.box_target import differentiable, target_of
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_target import check_target
-from flowgraph.checking.complex_parts import leaves_in_parts
-from flowgraph.checking.report import Report, combined, with_failures
+from flowgraph.checking.complex_parts import leaves_in_parts, with_leaves
+from flowgraph.checking.describe import combined
+from flowgraph.checking.report import Report, with_failures
 from flowgraph.checking.scope import Asked, Scope, Stopwatch
 from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
@@ -124,15 +125,8 @@ def _calls(graph: Graph, run: Run, wrt: Sequence[Box]) -> tuple[Callable[..., An
 
 def in_double(graph: Graph) -> tuple[Graph, dict[Box, Box]]:
     """The graph with float64 leaves, and its leaf for each old one; the graph itself where it is in float64."""
-    if not any(_narrow(box) for box in graph if not box.children):
-        return graph, {}
-    twins: dict[Box, Box] = {}
-    for box in graph:
-        if box.children:
-            twins[box] = box.with_children(*(twins[child] for child in box.children))
-        else:
-            twins[box] = _leaf_in_double(box) if _narrow(box) else box
-    return Graph(*(twins[output] for output in graph.outputs)), twins
+    twins: dict[Box, Any] = {box: _leaf_in_double(box) for box in graph if not box.children and _narrow(box)}
+    return (with_leaves(graph, twins), twins) if twins else (graph, {})
 
 
 def _narrow(leaf: Box) -> bool:
@@ -216,14 +210,10 @@ def _new_kinds_first(boxes: Sequence[Box]) -> Iterator[Box]:
     seen: set[Hashable] = set()
     later = []
     for box in boxes:
-        kind = (type(box), repr(box.setting_values()), tuple(_ndim(child) for child in box.children))
+        kind = (type(box), repr(box.setting_values()), tuple(len(child.outputs[0].shape) for child in box.children))
         if kind in seen:
             later.append(box)
         else:
             seen.add(kind)
             yield box
     yield from later
-
-
-def _ndim(child: Box) -> int:
-    return len(child.outputs[0].shape)

@@ -10,20 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.code_constants import sizes_in, words_in
+from flowgraph.checking.code_contents import sizes_in, words_in
+from flowgraph.checking.compare import ask
 from flowgraph.checking.contract import contract
+from flowgraph.checking.describe import report_of
+from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.point import Point
-from flowgraph.checking.precision import other_types
+from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
+from flowgraph.checking.layout import other_types
+from flowgraph.checking.point import Direction, Point, random_direction
 from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import shape_regimes
 from flowgraph.checking.regimes_values import constant_regimes, value_regimes
-from flowgraph.checking.report import Report, report_of
-from flowgraph.checking.runner import OutOfTime
+from flowgraph.checking.report import Report
+from flowgraph.checking.runner import OutOfTime, generator
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.second_order import second_order
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.checking.target import Array, Inputs, Target
 
+FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
+LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
 
 
@@ -142,8 +148,9 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)
     shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
     _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, words, rng), 0.88)
-    for changed in _sample(examination, [*shapes, *settings], 6 if examination.runner.used() < 0.9 else 0):
-        contract(examination, "another regime", changed)
+    changed = [*shapes, *settings]
+    for k in examination.rng.permutation(len(changed))[: 6 if examination.runner.used() < 0.9 else 0]:
+        contract(examination, "another regime", changed[k])
     joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
     _visit(examination, joint, 0.95)
     if order >= 2:
@@ -152,15 +159,87 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
 
 def _learn(examination: Examination, point: Point) -> None:
     """Measure properties of the operation at the example, before anything is compared."""
-    examination.leave_out_settings(point)
-    examination.find_slope(point)
-    examination.find_unit(point)
-    examination.find_tangents(point)
-    examination.find_contract(point)
+    _leave_out_settings(examination, point)
+    find_slope(examination, point)
+    find_unit(examination, point)
+    _find_tangents(examination, point)
+    elementwise = is_elementwise(point, generator(0)) and broadcasts(point)
+    examination.contract = ExampleContract(examination.inputs, examination.target, examination.active, elementwise)
 
 
-def _sample(examination: Examination, found: list[Inputs], count: int) -> list[Inputs]:
-    return [found[k] for k in examination.rng.permutation(len(found))[:count]]
+def _leave_out_settings(examination: Examination, point: Point) -> None:
+    """A Python float whose gradient is None is a setting, and an array, as of targets, is left out with a note."""
+    gradients, _ = ask(point, np.ones(point.value.shape))
+    if gradients is None:
+        return
+    none = [i for i, g in zip(examination.active, gradients, strict=True) if g is None]
+    dropped = [i for i in none if type(examination.inputs[i]) is float]
+    if examination.target.none_leaves_out and not examination.scope.strict and len(none) < len(examination.active):
+        for i in none:
+            examination.notes.of_none(i, examination.target.names[i])
+        dropped = none
+    examination.active = tuple(i for i in examination.active if i not in dropped)
+
+
+def find_slope(examination: Examination, point: Point) -> None:
+    """How steep the operation is at the example: a mismatch far below its rounding is none."""
+    gradients, _ = ask(point, generator(0).normal(size=point.value.shape))
+    sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
+    examination.runner.slope = float(max(sizes, default=0.0))
+    examination.runner.size = float(np.abs(point.value).max(initial=0.0))
+    beside = point.along(_through_all(examination, point, generator(0)), FINEST)
+    examination.runner.stairs = beside is not None and np.array_equal(beside, point.value)
+
+
+def _through_all(examination: Examination, point: Point, rng: np.random.Generator) -> Direction:
+    return {i: random_direction(point, i, rng) for i in examination.active}
+
+
+def find_unit(examination: Examination, point: Point) -> None:
+    """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""
+    values = [
+        point.along({i: random_direction(point, i, examination.rng) for i in examination.active}, STEP * k)
+        for k in range(1, 7)
+    ]
+    moved = np.concatenate([v for v in values if v is not None] or [np.zeros(0)]).astype(np.float64)
+    largest = max((float(np.abs(examination.inputs[i]).max(initial=0.0)) for i in examination.active), default=0.0)
+    moved = moved[np.abs(moved) > LEFT * largest]
+    if np.all(moved * 64 == np.round(moved * 64)):
+        return
+    for dtype in (np.float32, np.float16):
+        if np.array_equal(moved, moved.astype(dtype)):
+            examination.runner.unit, examination.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
+    if _are_bfloat16(moved):
+        examination.runner.unit, examination.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
+
+
+def _find_tangents(examination: Examination, point: Point) -> None:
+    """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
+    for i, structure in examination.structures.items():
+        if structure.tangent is None or i not in examination.active:
+            continue
+        free = {i: random_direction(point, i, examination.rng)}
+        kept = {i: structure.tangent(np.asarray(point.inputs[i]), free[i])}
+        h = STEP / 64
+        refused = point.along(free, h) is None and point.along(kept, h) is not None
+        if refused or ("symmetric" in structure.name and _one_triangle(point, i)):
+            examination.runner.tangents[i] = structure.tangent
+
+
+def _one_triangle(point: Point, i: int) -> bool:
+    """Whether fprop reads only one triangle of a symmetric matrix."""
+    size = point.scales(i)
+    for triangle in (np.triu(size, 1), np.tril(size, -1)):
+        moved = point.along({i: triangle}, 1e-3)
+        if moved is not None and np.array_equal(moved, point.value):
+            return True
+    return False
+
+
+def _are_bfloat16(values: Array) -> bool:
+    """Whether all are the upper half of a float32, a type that NumPy does not have."""
+    narrow = values.astype(np.float32)
+    return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
 
 
 def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:

@@ -151,13 +151,9 @@ def _fault_of_form(point: Point, i: int, gradient: Array | None) -> FormFault | 
     return None
 
 
-def ask(point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
-    """bprop at a point, with whatever is wrong with the form of its answer."""
-    return ask_for(point, point.arriving(grad), grad)
-
-
-def ask_for(point: Point, arriving: Value, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
-    """The same for an incoming gradient in the structure of the output."""
+def ask(point: Point, grad: Array, arriving: Value = None) -> tuple[Gradients | None, list[FormFault]]:
+    """bprop at a point, with what is wrong with its form; `arriving` is `grad` in the structure of the output."""
+    arriving = point.arriving(grad) if arriving is None else arriving
     try:
         result = point.runner.bprop(arriving, point.output, point.inputs)
     except OpenChoiceError:  # this gradient is of no loss that has one
@@ -174,6 +170,11 @@ def ask_for(point: Point, arriving: Value, grad: Array) -> tuple[Gradients | Non
 def kept(gradients: Gradients | None) -> Gradients | None:
     """Copies, that later calls of bprop cannot change."""
     return None if gradients is None else [None if g is None else np.array(g) for g in gradients]
+
+
+def are_finite(gradients: Gradients) -> bool:
+    """Whether no gradient has a NaN or an infinity."""
+    return all(g is None or np.all(np.isfinite(g)) for g in gradients)
 
 
 def gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
@@ -220,7 +221,8 @@ def compare(
         if slopes is None:
             tally.undecided += 1
             continue
-        suspicions += _against(point, answers, direction, slopes, tally)
+        found = (judge(point, grad, gradients, direction, slopes, tally) for grad, gradients in answers)
+        suspicions += [mismatch for mismatch in found if mismatch is not None]
     return suspicions
 
 
@@ -237,14 +239,6 @@ def _wide(slopes: Slopes) -> bool:
     size = np.abs(slopes.value)
     room = 1e-7 * (size + 1e-3 * size.max(initial=0.0)) + 1e-290
     return bool(((slopes.error > room) & ~slopes.kinked).any())
-
-
-def _against(
-    point: Point, answers: list[tuple[Array, Gradients]], direction: Direction, slopes: Slopes, tally: Tally
-) -> list[ValueMismatch]:
-    """Every answer against the slopes along one direction."""
-    found = [judge(point, grad, gradients, direction, slopes, tally) for grad, gradients in answers]
-    return [mismatch for mismatch in found if mismatch is not None]
 
 
 def judge(

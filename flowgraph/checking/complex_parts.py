@@ -103,10 +103,15 @@ def leaves_in_parts(graph: Graph, feeds: Mapping[Any, Any]) -> tuple[Graph, dict
         if leaf in fed:
             value = np.asarray(fed.pop(leaf))
             fed |= {real: value.real, imaginary: value.imag}
+    return with_leaves(graph, twins), fed
+
+
+def with_leaves(graph: Graph, twins: dict[Box, Any]) -> Graph:
+    """The graph on other leaves; the twins of all its boxes are added to theirs."""
     for box in graph:
         if box not in twins:
             twins[box] = box.with_children(*(twins[child] for child in box.children)) if box.children else box
-    return Graph(*(twins[output] for output in graph.outputs)), fed
+    return Graph(*(twins[output] for output in graph.outputs))
 
 
 def _part(leaf: Box, name: str, end: str) -> Box:

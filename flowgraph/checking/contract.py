@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 
-from flowgraph.checking.answer import Answer, answer_at
-from flowgraph.checking.code_constants import draws
+from flowgraph.checking.code_contents import draws
 from flowgraph.checking.compare import ask, kept, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
+from flowgraph.checking.noise import Answer, answer_at
 from flowgraph.checking.point import Point
 from flowgraph.checking.roughness import HALF
-from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
+from flowgraph.checking.runner import Illegal, flatten, parts
 from flowgraph.checking.target import Array, Inputs
 
 NOISE = 1e-14  # relative: what threads that add in another order may change is less
-SCALES = (
-    -1.0,
-    2.0**-10,
-    32.0,
-    2.0**20,
-)  # powers of two, by which a product is exact; the last shows a clipped gradient
+SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)  # powers of two, for exact products; the last shows a clipped gradient
 
 
 def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
@@ -32,7 +28,7 @@ def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
         return
     rng = examination.rng
     grad = rng.normal(size=point.value.shape)
-    answer = answer_at(examination, point, grad)
+    answer = answer_at(point, grad, rng, examination.pursue)
     if answer is None:
         return
     _deterministic(examination, point, answer)
@@ -58,12 +54,9 @@ def _deterministic(examination: Examination, point: Point, answer: Answer) -> No
             examination.fail("determinism", point, "fprop gives another value for the same inputs")
             return
         if np.any(gap > NOISE * size):
-            share = float(np.max(gap)) / float(size)
-            examination.warn(
-                "noise",
-                f"fprop varies by {share:.0e} of its value from call to call, and no seed fixes it: no mismatch below "
-                "what that does to a difference can be seen",
-            )
+            share = f"fprop varies by {float(np.max(gap)) / float(size):.0e} of its value from call to call"
+            why = "no seed fixes it: no mismatch below what that does to a difference can be seen"
+            examination.warn("noise", f"{share}, and {why}")
     for _ in range(2):
         gradients, _ = ask(point, answer.grad)
         if gradients is None or answer.differs(gradients, relative=1e-9) is not None:
@@ -77,31 +70,20 @@ def _linear(examination: Examination, point: Point, answer: Answer) -> None:
     for scale in SCALES if examination.runner.unit < HALF else SCALES[:2]:  # larger ones overflow in half precision
         gradients, _ = ask(point, scale * answer.grad)
         if gradients is not None and (k := answer.differs(gradients, scale)) is not None:
-            examination.fail(
-                "linearity",
-                point,
-                f"bprop of {scale:g} times the incoming gradient is not {scale:g} times its result",
-                point.active[k],
-            )
+            note = f"bprop of {scale:g} times the incoming gradient is not {scale:g} times its result"
+            examination.fail("linearity", point, note, point.active[k])
             return
-    other = rng.normal(size=answer.grad.shape)
-    mask = rng.uniform(size=answer.grad.shape) < 0.5
-    halves = [
-        ("of a sum is not the sum of the results", answer.grad - other, other),
-        (
-            "over two halves of the outputs does not add up",
-            np.where(mask, answer.grad, 0.0),
-            np.where(mask, 0.0, answer.grad),
-        ),
-        (
-            "of the positive and the negative part does not add up",
-            np.maximum(answer.grad, 0.0),
-            np.minimum(answer.grad, 0.0),
-        ),
-        ("of ones plus the rest is not the sum of the results", np.ones(answer.grad.shape), answer.grad - 1.0),
-        ("of zeros is not zero", np.zeros(answer.grad.shape), answer.grad),
+    grad = answer.grad
+    other, mask = rng.normal(size=grad.shape), rng.uniform(size=grad.shape) < 0.5
+    positive, ones = np.maximum(grad, 0.0), np.ones(grad.shape)
+    parts_of_grad = [
+        ("of a sum is not the sum of the results", grad - other, other),
+        ("over two halves of the outputs does not add up", np.where(mask, grad, 0.0), np.where(mask, 0.0, grad)),
+        ("of the positive and the negative part does not add up", positive, np.minimum(grad, 0.0)),
+        ("of ones plus the rest is not the sum of the results", ones, grad - 1.0),
+        ("of zeros is not zero", 0.0 * ones, grad),
     ]
-    for words, one, two in halves:
+    for words, one, two in parts_of_grad:
         first = kept(ask(point, one)[0])
         if first is None:
             continue
@@ -139,9 +121,8 @@ def _independent(examination: Examination, point: Point, answer: Answer) -> None
             return
         gradients, _ = ask(point, answer.grad)
         if gradients is None or answer.differs(gradients) is not None:
-            examination.fail(
-                "stale", point, "bprop depends on the latest fprop: after fprop(x1), fprop(x2) it is wrong at x1"
-            )
+            note = "bprop depends on the latest fprop: after fprop(x1), fprop(x2) it is wrong at x1"
+            examination.fail("stale", point, note)
             return
     runner.restore_random_state()
 
@@ -154,7 +135,9 @@ def _rewritten(examination: Examination, point: Point, answer: Answer) -> None:
     for other in _others(examination, point, rng):
         if any(np.shape(point.inputs[i]) != np.shape(other.inputs[i]) for i in point.active):
             continue
-        expected = answer_at(examination, other, answer.grad) if other.value.shape == point.value.shape else None
+        expected = (
+            answer_at(other, answer.grad, rng, examination.pursue) if other.value.shape == point.value.shape else None
+        )
         if expected is None:
             continue
         arrays = {i: np.array(point.inputs[i]) for i in point.active if isinstance(point.inputs[i], np.ndarray)}
@@ -163,19 +146,14 @@ def _rewritten(examination: Examination, point: Point, answer: Answer) -> None:
             ask(Point.at(runner, inputs, point.regime, point.active), answer.grad)
             for i, array in arrays.items():
                 array[...] = other.inputs[i]
-            moved = Point.at(
-                runner, tuple(arrays.get(i, x) for i, x in enumerate(other.inputs)), other.regime, other.active
-            )
+            inputs = tuple(arrays.get(i, x) for i, x in enumerate(other.inputs))
+            moved = Point.at(runner, inputs, other.regime, other.active)
         except Illegal:
             continue
         got = ask(moved, answer.grad)[0]
         if got is not None and (k := expected.differs(got)) is not None:
-            examination.fail(
-                "stale",
-                point,
-                "bprop keeps what it found of an array, and is wrong when that is written over",
-                moved.active[k],
-            )
+            note = "bprop keeps what it found of an array, and is wrong when that is written over"
+            examination.fail("stale", point, note, moved.active[k])
         return
 
 
@@ -186,21 +164,14 @@ def _others(examination: Examination, point: Point, rng: np.random.Generator) ->
     """
     if point.regime != "the example" and not (point.runner.draws or draws(examination.target.code)):
         yield Point.at(point.runner, examination.inputs, "the example", point.active)
-    for kind in range(3):
-        inputs = list(point.inputs)
-        for i in point.active:
-            x = np.asarray(inputs[i])
-            if kind == 0:
-                moved = x * rng.uniform(0.7, 1.3, x.shape)
-            elif kind == 1:
-                moved = rng.permutation(x.ravel()).reshape(x.shape) if x.size else x  # of none it raises
-            else:
-                moved = -x
-            inputs[i] = float(moved) if type(inputs[i]) is float else np.asarray(moved)
-        try:
-            yield Point.at(point.runner, tuple(inputs), point.regime, point.active)
-        except Illegal:
-            continue
+    changes: tuple[Callable[[int, Array], Array], ...] = (
+        lambda _, x: x * rng.uniform(0.7, 1.3, x.shape),
+        lambda _, x: rng.permutation(x.ravel()).reshape(x.shape) if x.size else x,  # of none it raises
+        lambda _, x: -x,
+    )
+    for change in changes:
+        with suppress(Illegal):
+            yield Point.at(point.runner, point.changed(change), point.regime, point.active)
 
 
 def _same_array_twice(examination: Examination, point: Point) -> None:
@@ -218,11 +189,10 @@ def _same_array_twice(examination: Examination, point: Point) -> None:
             except Illegal:
                 continue
             grad = examination.rng.normal(size=one.value.shape)
-            expected, got = answer_at(examination, two, grad), ask(one, grad)[0]
+            expected, got = answer_at(two, grad, examination.rng, examination.pursue), ask(one, grad)[0]
             if expected is not None and (got is None or expected.differs(got) is not None):
-                examination.fail(
-                    "shared", one, "the same array in two slots gives other gradients than equal copies", j
-                )
+                note = "the same array in two slots gives other gradients than equal copies"
+                examination.fail("shared", one, note, j)
 
 
 def _constants(examination: Examination, point: Point, grad: Array) -> None:
@@ -247,9 +217,7 @@ def _constants(examination: Examination, point: Point, grad: Array) -> None:
 
 
 def _aliasing(examination: Examination, point: Point, grad: Array) -> None:
-    output = point.output
-    flat = grad if point.projection is None else grad @ point.projection
-    arriving = unflatten(flat, output)
+    output, arriving = point.output, point.arriving(grad)
     try:
         result = examination.runner.bprop(arriving, output, point.inputs)
     except Exception:
@@ -258,8 +226,5 @@ def _aliasing(examination: Examination, point: Point, grad: Array) -> None:
     given = [x for x in (*parts(arriving), *parts(output), *point.inputs) if isinstance(x, np.ndarray)]
     pairs = [(a, b) for a in arrays for b in given] + [(a, b) for k, a in enumerate(arrays) for b in arrays[k + 1 :]]
     if any(np.may_share_memory(a, b) for a, b in pairs):
-        examination.warn(
-            "aliasing",
-            "a returned gradient shares memory with an argument or another gradient: whoever "
-            "adds to it in place changes both",
-        )
+        shared = "a returned gradient shares memory with an argument or another gradient"
+        examination.warn("aliasing", f"{shared}: whoever adds to it in place changes both")

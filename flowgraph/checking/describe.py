@@ -1,23 +1,34 @@
-"""Description of a confirmed mismatch: where, how large, what it looks like, and code that reproduces it."""
+"""From an examination to its report: each mismatch made small, placed, named, and with code that reproduces it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from flowgraph.checking.compare import Ruling, Suspicion, Tally, ValueMismatch, ask, compare, judge
 from flowgraph.checking.diagnosis import diagnose
+from flowgraph.checking.evidence import NARROW
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point, coordinate, directions_for, grads_for
 from flowgraph.checking.regimes_shapes import axis_groups
+from flowgraph.checking.report import Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Illegal, generator
 from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs
 
+MOST_DESCRIBED = 6  # what a screen holds
+BLIND = (
+    "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
+    "few correct digits; let it compute in the type of its inputs"
+)
+COUNTED = ("weak", "comparisons", "undecided", "kinks", "regimes", "evaluations", "bprop_calls", "seconds")
 TRIES = 40  # attempts at smaller inputs, which the seconds for explaining bound too
 CLEAR = 1e3  # times the tolerance
 OF_ESCALATION = 500  # calls of fprop
@@ -42,7 +53,7 @@ def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspi
     improved = True
     while improved and tries < TRIES:
         improved = False
-        for inputs in _simpler(best.point.inputs, best.point.active):
+        for inputs in _simpler(best.point):
             tries += 1
             if tries > TRIES or examination.late():
                 break
@@ -82,8 +93,9 @@ def _confirmed(suspicion: Suspicion) -> Suspicion | None:
     return ruling.suspicion
 
 
-def _simpler(inputs: Inputs, active: tuple[int, ...]) -> Iterator[Inputs]:
+def _simpler(point: Point) -> Iterator[Inputs]:
     """Axes cut to 1, 2 and a half; then rounder numbers."""
+    inputs, active = point.inputs, point.active
     for group in axis_groups(inputs):
         size = inputs[group[0][0]].shape[group[0][1]]
         for smaller in dict.fromkeys((1, 2, size // 2)):
@@ -94,110 +106,9 @@ def _simpler(inputs: Inputs, active: tuple[int, ...]) -> Iterator[Inputs]:
                 yield tuple(changed)
     for digits in (0, 1):
         for chosen in (active, *((i,) for i in active if len(active) > 1)):
-            rounded = list(inputs)
-            for i in chosen:
-                x = np.round(np.asarray(inputs[i]), digits)
-                rounded[i] = float(x) if type(inputs[i]) is float else x
-            if any(np.any(np.asarray(rounded[i]) != np.asarray(inputs[i])) for i in chosen):
-                yield tuple(rounded)
-
-
-@dataclass
-class Failure:
-    """One mistake. `analytic` is what bprop says of element `index` of `child`, `numeric` ± `error` what is true.
-
-    Parameters
-    ----------
-    box : str
-        The box or function whose gradient is wrong.
-    child : str or None
-        The input by which it is wrong.
-    index : tuple of int or None
-        The element of that input.
-    kind : str
-        What kind of mistake it is: value, shape, dtype, second derivative, and others.
-    analytic : float
-        What bprop says.
-    numeric : float
-        What differences of fprop say.
-    error : float
-        Error bar of `numeric`, in the same unit.
-    regime : str
-        The values, shapes and settings at which it was seen.
-    diagnosis : str
-        What the mistake looks like, such as a factor of 2.
-    message : str
-        The whole text.
-    code : str
-        Python that shows the mistake.
-    beyond : str, default ''
-        In which respect it lies beyond the example, if it does.
-    oracle : str, default ''
-        What the gradient was compared with, where that is no difference quotient.
-    backward : str, default 'bprop'
-        What the backward pass is called.
-
-    Examples
-    --------
-    >>> import numpy as np, flowgraph as fg
-    >>> report = fg.check(np.sin, np.array([0.5]), bprop=lambda grad, output, x: (-grad * np.cos(x),))
-    >>> report.failures[0].child
-    'x'
-    """
-
-    box: str
-    child: str | None
-    index: tuple[int, ...] | None
-    kind: str
-    analytic: float
-    numeric: float
-    error: float
-    regime: str
-    diagnosis: str
-    message: str
-    code: str
-    beyond: str = ""  # in what the regime goes beyond the example
-    oracle: str = ""  # what decided: differences, in long double or not, or the complex step
-    backward: str = "bprop"
-
-    def __str__(self) -> str:
-        where = "" if self.child is None else f", gradient of {self.child}"
-        if self.child is not None and self.index:
-            where += f"[{', '.join(map(str, self.index))}]"
-        head = f"beyond the example ({self.beyond}): " if self.beyond else ""
-        lines = [f"{head}{self.box}{where}: {self.message}"]
-        if np.isfinite(self.numeric):
-            width = max(len(self.backward), len("numeric"))
-            lines.append(f"  {self.backward:<{width}} {self.analytic:.12g}")
-            lines.append(f"  {'numeric':<{width}} {self.numeric:.12g} ± {self.error:.1g}")
-            lines += [f"  decided by: {self.oracle}"] if self.oracle else []
-        lines.append(f"  test case: {self.regime}")
-        if self.diagnosis:
-            lines.append(f"  looks like: {self.diagnosis}")
-        if self.code:
-            lines += ["  to reproduce:", *("    " + line if line else "" for line in self.code.splitlines())]
-        return "\n".join(lines)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fields of the failure, for JSON.
-
-        Returns
-        -------
-        dict
-            Values by the names of the fields.
-        """
-        return dict(vars(self))
-
-
-def distinct(failures: Iterable[Failure]) -> list[Failure]:
-    """One failure per mistake: per box, child and kind the first, which was found in the simplest regime.
-
-    A gradient of wrong numbers that is not linear either, since it drops the incoming gradient, is one mistake.
-    """
-    kept: dict[tuple[str, str | None, str], Failure] = {}
-    for failure in failures:
-        kept.setdefault((failure.box, failure.child, failure.kind), failure)
-    return [one for one in kept.values() if one.kind != "linearity" or (one.box, one.child, "value") not in kept]
+            rounded = point.changed(lambda _, x, digits=digits: np.round(x, digits), chosen)  # type: ignore[misc]
+            if any(np.any(rounded[i] != inputs[i]) for i in chosen):
+                yield rounded
 
 
 def describe(examination: Examination, ruling: Ruling) -> Failure:
@@ -267,3 +178,105 @@ def _worst_element(
                 index = tuple(int(n) for n in np.unravel_index(k, shape)) if shape else ()
                 best = (clarity, i, index, value, seen.numeric / length, seen.tolerance / 4 / length)
     return None if best is None else best[1:]
+
+
+def _described(examination: Examination) -> list[Failure]:
+    """The failures, reduced and explained within the time that is left."""
+    failures: list[Failure] = []
+    for one in (examination, examination.inner):
+        if one is not None:
+            one.runner.deadline = float("inf")
+            one.deadline = time.process_time() + examination.scope.explaining
+            failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
+    return distinct(failures)
+
+
+def report_of(examination: Examination, seed: int) -> Report:
+    """The report of an examination that has ended."""
+    tally, runner = examination.tally, examination.runner
+    evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
+    failures = _described(examination)
+    narrow = runner.unit > NARROW  # then steps that are lost in rounding look like a slope of 0
+    telling = [one for one in tally.resolutions if not narrow or one > runner.unit]
+    blind = tally.weak > 0 and not telling
+    resolved = 0 if blind else len(tally.resolutions)
+    checked, missed, others = _looked_at(examination)
+    if missed and resolved and not examination.unchecked:
+        examination.unchecked = f"{', '.join(missed)}: no comparison of its gradient could tell anything"
+    verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
+    reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
+    reasons += [BLIND] if blind else []
+    reasons += [examination.unchecked] if examination.unchecked else []
+    return Report(
+        examination.target.name,
+        verdict,
+        failures,
+        [*reasons, *examination.warnings.values()],
+        dict(examination.skipped),
+        _resolution(telling or tally.resolutions if resolved else []),
+        tally.weak,
+        tally.comparisons,
+        tally.undecided,
+        tally.kinks,
+        examination.visited,
+        evaluations,
+        bprop_calls,
+        seed,
+        runner.watch.wall(),
+        examination.notes.texts(),
+        checked,
+        examination.target.role,
+        others,
+    )
+
+
+def _looked_at(examination: Examination) -> tuple[list[str], list[str], list[str]]:
+    """The inputs whose gradient was compared, those whose was to be, and those of which none is asked.
+
+    An input without elements is one that was missed, unless other examples have it with some.
+    """
+    names, resolved = examination.target.names, examination.tally.resolved
+    resolved = resolved | {child for _, child in examination.wrong if child is not None}
+    checked = [names[i] for i in examination.active if i in resolved]
+    target = examination.target
+    empty = {i for i in examination.active if target.has_more_examples and not np.size(target.inputs[i])}
+    missed = [names[i] for i in examination.active if i not in resolved | empty]
+    others = [name for i, name in enumerate(names) if i not in examination.active]
+    return checked, missed, [*others, *examination.target.beside]
+
+
+def _resolution(resolutions: list[float]) -> float:
+    """The median of the comparisons with a slope; 0 if there is none, infinity without comparisons."""
+    if not resolutions:
+        return float("inf")
+    return float(np.median([one for one in resolutions if one > 0] or [0.0]))
+
+
+def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
+    """Fails if one fails; else undecided if one is that compared something, or if none compared anything."""
+    if not reports:
+        return nothing(name, "has no gradient: nothing was compared", seed)
+    skipped: Counter[str] = Counter()
+    for one in reports:
+        skipped.update(one.skipped)
+    verdicts = {one.verdict for one in reports if one.comparisons or one.verdict == "fail"} or {"undecided"}
+    joint: dict[str, Any] = {field: sum(getattr(one, field) for one in reports) for field in COUNTED}
+    for field in ("warnings", "checked", "not_differentiated", "notes"):
+        joint[field] = list(dict.fromkeys(text for one in reports for text in getattr(one, field)))
+    return replace(
+        reports[0],
+        name=name,
+        verdict=next(verdict for verdict in ("fail", "undecided", "pass") if verdict in verdicts),
+        failures=distinct(failure for one in reports for failure in one.failures),
+        skipped=dict(skipped),
+        resolution=_middle([one.resolution for one in reports if one.comparisons]),
+        seed=seed,
+        **joint,
+    )
+
+
+def _middle(numbers: list[float]) -> float:
+    ordered = sorted(number for number in numbers if math.isfinite(number) and number > 0)
+    if ordered:
+        return ordered[len(ordered) // 2]
+    return math.inf if any(math.isinf(number) for number in numbers) else 0.0

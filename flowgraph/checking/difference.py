@@ -31,6 +31,11 @@ class Slopes:
     kinked: Array
     one_sided: bool = False
 
+    @classmethod
+    def plain(cls, value: Array, error: Array, one_sided: bool = False) -> Slopes:
+        """Those of a function without kinks."""
+        return cls(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), one_sided)
+
     def split(self, count: int) -> list[Slopes]:
         """Those of `count` stencils that were put side by side."""
         whole = (self.value, self.error, self.low, self.high, self.kinked)
@@ -83,11 +88,11 @@ class Stencil:
         """Whether the finest steps are all refused, though coarser ones may be legal: a domain with a hole around x."""
         return all(value is None for value in (*self.plus[-3:], *self.minus[-3:]))
 
-    def rows(self, plus: bool, minus: bool, first: int = 0) -> tuple[Array, list[int]]:
+    def rows(self, plus: bool, minus: bool) -> tuple[Array, list[int]]:
         """The steps at which the asked sides are all legal."""
         usable = [
             k
-            for k in range(first, len(self.plus))
+            for k in range(len(self.plus))
             if (not plus or self.plus[k] is not None) and (not minus or self.minus[k] is not None)
         ]
         return np.array([self.start * SHRINK**-k for k in usable]), usable
@@ -123,7 +128,7 @@ class Stencil:
         if side is None:
             return None
         value, error = extrapolate(*side, ratio=SHRINK, growth=SHRINK)
-        return Slopes(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), True)
+        return Slopes.plain(value, error, one_sided=True)
 
     def _with_kinks(self, value: Array, error: Array, noise: Array) -> Slopes:
         """Where the one-sided slopes do not converge to each other, any slope between them is a subgradient."""

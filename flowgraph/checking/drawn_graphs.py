@@ -6,6 +6,7 @@ or two boxes that show it.
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,8 +17,7 @@ from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import examples_of
-from flowgraph.checking.property import hypothesis, hypothesis_numpy, st
-from flowgraph.errors import FlowgraphError
+from flowgraph.errors import FlowgraphError, install_hint
 from flowgraph.graph import Graph
 
 SHAPES = [(3,), (), (1,), (2, 3), (2, 1), (3, 2), (4, 2, 3)]
@@ -25,6 +25,30 @@ LARGEST = 30.0  # exp(30) is 1e13: what comes of another exp is no float64
 STRUCTURAL = ("Sum", "Mean", "MatMul", "Transpose", "LogSumExp", "Var", "Softmax", "LogSoftmax", "CumSum", "Flip")
 MEET = ("FloorDivide", "Fmod", "Remainder", "Maximum", "Minimum", "Fmax", "Fmin", "AbsoluteError", "Huber")
 """Boxes with a jump or a kink where their children meet, which no declared number says."""
+
+
+def hypothesis() -> Any:
+    """The package."""
+    return _imported("hypothesis")
+
+
+def st() -> Any:
+    """Its strategies."""
+    return _imported("hypothesis.strategies")
+
+
+def hypothesis_numpy() -> Any:
+    """Its strategies for NumPy."""
+    return _imported("hypothesis.extra.numpy")
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"flowgraph.checking.strategies: needs hypothesis, which is not installed; {install_hint('hypothesis')}"
+        ) from error
 
 
 class _Step(NamedTuple):

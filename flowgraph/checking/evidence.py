@@ -1,29 +1,24 @@
-"""Measurements about a mismatch of values, each computed on first use, and the interface of a numerical cause."""
+"""Measurements about a mismatch of values, each computed on first use, as excuses ask for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 
 from flowgraph.checking.careful import careful_slopes, complex_slopes, widened, wider_slopes
-from flowgraph.checking.compare import ValueMismatch, ask, deviation
+from flowgraph.checking.compare import ValueMismatch, are_finite, ask, deviation
 from flowgraph.checking.difference import STEP, Slopes
-from flowgraph.checking.kinks import (
-    hull,
-    is_smooth,
-    neighbour_slopes,
-    own_slopes,
-    winner_slopes,
-)
+from flowgraph.checking.kinks import hull, is_smooth, neighbour_slopes, own_slopes, winner_slopes
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, measured_noise
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope, random_direction
 from flowgraph.checking.target import Array
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say nothing
+NEARBY = 1e-3  # of an element
+TINY_MISMATCH = 1e-3  # of the slope: what an iteration leaves between two jumps; the gross has other causes
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 
 Lines = list[tuple[Direction, Array]]
@@ -81,7 +76,7 @@ class Evidence:
         if self.careful is not None:
             return self.careful
         nothing = np.zeros(self.point.value.shape)
-        return Slopes(nothing, nothing + np.inf, nothing, nothing, nothing.astype(bool))
+        return Slopes.plain(nothing, nothing + np.inf)
 
     @property
     def oracle(self) -> str:
@@ -104,6 +99,23 @@ class Evidence:
     def against(self, slopes: Slopes) -> tuple[float, float, float]:
         """(excess, tolerance, size) of the analytic slope against these."""
         return excess_of(self.mismatch, slopes)
+
+    def agrees(self, slopes: Slopes | None) -> bool:
+        """Whether the analytic slope is within the tolerance of these; where they say nothing it is."""
+        excess, tolerance, _ = (0.0, 0.0, 0.0) if slopes is None else self.against(slopes)
+        return excess <= tolerance
+
+    @property
+    def size(self) -> float:
+        """The sum of the sizes of the terms of the value."""
+        return float((np.abs(self.grad) * np.abs(self.point.value)).sum())
+
+    @property
+    def room_of_jumps(self) -> float:
+        """A thousandth of the slope, or of the value where an input is doubled: a slope of 0 has no thousandth."""
+        size = max(float(np.abs(self.point.value).max()), self.point.runner.size)
+        slopes = abs(self.mismatch.numeric) + abs(self.analytic)
+        return TINY_MISMATCH * (slopes + size * float(np.abs(self.grad).max()))
 
     @cached_property
     def excess(self) -> float:
@@ -161,16 +173,31 @@ class Evidence:
         (_, rows), dense = self.lines
         return hull_at_kink(self.mismatch, self.tolerance, rows, dense, self.rng)
 
+    def persists(self) -> bool:
+        """Whether a mismatch of like size is also seen at one of three generic points nearby."""
+        point, direction = self.point, self.direction
+        for _ in range(3):
+            moved = {i: random_direction(point, i, self.rng) for i in point.active}
+            near = point.beside(point.moved(moved, NEARBY))
+            if near is None:
+                continue
+            slopes = careful_slopes(near, direction, measured_noise(near, direction), STEP)
+            excess, tolerance, _ = (0.0, 0.0, 0.0) if slopes is None else excess_of(self.mismatch, slopes, near)
+            if excess > tolerance:
+                return True
+        return False
 
-def excess_of(mismatch: ValueMismatch, slopes: Slopes) -> tuple[float, float, float]:
-    """(how far outside, tolerance, size of the summed terms) of the analytic slope, asked for anew."""
-    gradients, _ = ask(mismatch.point, mismatch.grad)
+
+def excess_of(mismatch: ValueMismatch, slopes: Slopes, point: Point | None = None) -> tuple[float, float, float]:
+    """(how far outside, tolerance, size of the summed terms) of the analytic slope, at this point or another."""
+    point = point or mismatch.point
+    gradients, _ = ask(point, mismatch.grad)
     if gradients is None:
         return 0.0, np.inf, 0.0
-    analytic, terms = analytic_slope(gradients, mismatch.direction, mismatch.point.active)
+    analytic, terms = analytic_slope(gradients, mismatch.direction, point.active)
     _, excess, tolerance, size = deviation(mismatch.grad, slopes, analytic, terms)
-    if mismatch.point.runner.unit > NARROW:
-        tolerance += 6 * mismatch.point.runner.unit**0.5 * (size + terms)
+    if point.runner.unit > NARROW:
+        tolerance += 6 * point.runner.unit**0.5 * (size + terms)
     return excess, tolerance, size
 
 
@@ -187,7 +214,7 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
             part = np.zeros_like(grad)
             part[half] = grad[half]
             gradients, _ = ask(point, part)
-            if gradients is None or not all(g is None or np.all(np.isfinite(g)) for g in gradients):
+            if gradients is None or not are_finite(gradients):
                 continue
             analytic, terms = analytic_slope(gradients, direction, point.active)
             _, excess, tolerance, _ = deviation(part, slopes, analytic, terms)
@@ -200,21 +227,6 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
     return mismatch
 
 
-class Excuse:
-    """`verdict` is what becomes of the mismatch where the excuse applies: fine, rounding, kink or undecided.
-
-    `cost` is about how many calls of fprop it takes beyond what earlier ones have measured.
-    """
-
-    name: ClassVar[str]
-    cost: ClassVar[int]
-    verdict: ClassVar[str] = "undecided"
-
-    def applies(self, evidence: Evidence) -> str | None:
-        """The words for a report, or None where this does not explain the mismatch."""
-        raise NotImplementedError
-
-
 @dataclass(frozen=True)
 class KinkHull:
     """Whether the analytic slope is within the slopes around a kink, None if bprop has none; and half their width."""
@@ -224,11 +236,7 @@ class KinkHull:
 
 
 def hull_at_kink(
-    mismatch: ValueMismatch,
-    tolerance: float,
-    rows: Array,
-    dense: tuple[Direction, Array],
-    rng: np.random.Generator,
+    mismatch: ValueMismatch, tolerance: float, rows: Array, dense: tuple[Direction, Array], rng: np.random.Generator
 ) -> KinkHull:
     """Wrong only outside the hull of the slopes around.
 

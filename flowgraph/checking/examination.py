@@ -6,26 +6,24 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
-from flowgraph.checking.difference import STEP
-from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
+from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.notes import Notes
-from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
+from flowgraph.checking.point import Point, directions_for, grads_for
+from flowgraph.checking.regimes_values import Structure, structure_of
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.settle import settle
-from flowgraph.checking.side_effects import watched_answer, watched_point
-from flowgraph.checking.structure import Structure, structure_of
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
-FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
-LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 CALLS_OF_VISIT = 40  # that one regime needs
 
 
@@ -45,7 +43,7 @@ class Examination:
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
-    skipped: dict[str, int] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)  # regimes that are not legal, by reason
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     settled: int = 0  # suspicions
     inner: Examination | None = None  # of the bprop as an operation of its own
@@ -66,12 +64,12 @@ class Examination:
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
         if not self.within_domain(inputs):
-            self.skip("outside the declared domain")
+            self.skipped["outside the declared domain"] += 1
             return None
         try:
             point, fault = watched_point(self.runner, inputs, regime, self.active)
         except Illegal as reason:
-            self.skip(str(reason).split(":")[0])
+            self.skipped[str(reason).split(":")[0]] += 1
             if "overflow" not in self.warnings and overflows_on_the_way(self.runner, inputs, self.active, reason):
                 self.warn("overflow", f"fprop overflows on its way ({regime}), though its value fits into float64")
             return None
@@ -95,17 +93,13 @@ class Examination:
                 return False
         return True
 
-    def skip(self, reason: str) -> None:
-        """Count a regime that is not legal."""
-        self.skipped[reason] = self.skipped.get(reason, 0) + 1
-
     def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         """Compare the gradients in some directions at a point; None where the inputs are not legal."""
         point = self.point(regime, inputs)
         if point is None:
             return None
         if self.visited and point.slower_than(self.runner.seconds / CALLS_OF_VISIT):
-            self.skip("fprop takes too long there")
+            self.skipped["fprop takes too long there"] += 1
             return None
         self.visited += 1
         directions = directions_for(point, self.rng, coordinates)
@@ -218,70 +212,6 @@ class Examination:
             for (kind, _), ruling in self.wrong.items()
         )
 
-    def leave_out_settings(self, point: Point) -> None:
-        """A Python float whose gradient is None is a setting, and an array, as of targets, is left out with a note."""
-        gradients, _ = ask(point, np.ones(point.value.shape))
-        if gradients is None:
-            return
-        none = [i for i, g in zip(self.active, gradients, strict=True) if g is None]
-        dropped = [i for i in none if type(self.inputs[i]) is float]
-        if self.target.none_leaves_out and not self.scope.strict and len(none) < len(self.active):
-            for i in none:
-                self.notes.of_none(i, self.target.names[i])
-            dropped = none
-        self.active = tuple(i for i in self.active if i not in dropped)
-
-    def find_slope(self, point: Point) -> None:
-        """How steep the operation is at the example: a mismatch far below its rounding is none."""
-        gradients, _ = ask(point, generator(0).normal(size=point.value.shape))
-        sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
-        self.runner.slope = float(max(sizes, default=0.0))
-        self.runner.size = float(np.abs(point.value).max(initial=0.0))
-        beside = point.along({i: random_direction(point, i, generator(0)) for i in self.active}, FINEST)
-        self.runner.stairs = beside is not None and np.array_equal(beside, point.value)
-
-    def find_unit(self, point: Point) -> None:
-        """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""
-        values = [
-            point.along({i: random_direction(point, i, self.rng) for i in self.active}, STEP * k) for k in range(1, 7)
-        ]
-        moved = np.concatenate([v for v in values if v is not None] or [np.zeros(0)]).astype(np.float64)
-        largest = max((float(np.abs(self.inputs[i]).max(initial=0.0)) for i in self.active), default=0.0)
-        moved = moved[np.abs(moved) > LEFT * largest]
-        if np.all(moved * 64 == np.round(moved * 64)):
-            return
-        for dtype in (np.float32, np.float16):
-            if np.array_equal(moved, moved.astype(dtype)):
-                self.runner.unit, self.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
-        if _are_bfloat16(moved):
-            self.runner.unit, self.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
-
-    def find_contract(self, point: Point) -> None:
-        """What the example shows; an elementwise function that broadcasts does so by NumPy's contract."""
-        elementwise = is_elementwise(point, generator(0)) and broadcasts(point)
-        self.contract = ExampleContract(self.inputs, self.target, self.active, elementwise)
-
-    def find_tangents(self, point: Point) -> None:
-        """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
-        for i, structure in self.structures.items():
-            if structure.tangent is None or i not in self.active:
-                continue
-            free = {i: random_direction(point, i, self.rng)}
-            kept = {i: structure.tangent(np.asarray(point.inputs[i]), free[i])}
-            h = STEP / 64
-            refused = point.along(free, h) is None and point.along(kept, h) is not None
-            if refused or ("symmetric" in structure.name and self._one_triangle(point, i)):
-                self.runner.tangents[i] = structure.tangent
-
-    def _one_triangle(self, point: Point, i: int) -> bool:
-        """Whether fprop reads only one triangle of a symmetric matrix."""
-        size = point.scales(i)
-        for triangle in (np.triu(size, 1), np.tril(size, -1)):
-            moved = point.along({i: triangle}, 1e-3)
-            if moved is not None and np.array_equal(moved, point.value):
-                return True
-        return False
-
     def late(self, needed: float = 0.0) -> bool:
         """Whether there is no time left for something that needs so many seconds."""
         return time.process_time() + needed > self.deadline
@@ -295,7 +225,58 @@ class Examination:
         self.enter(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
 
 
-def _are_bfloat16(values: Array) -> bool:
-    """Whether all are the upper half of a float32, a type that NumPy does not have."""
-    narrow = values.astype(np.float32)
-    return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
+def watched_point(
+    runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]
+) -> tuple[Point, FormFault | None]:
+    """The point, on copies of the inputs; where fprop writes into them it is run again on copies, as from then on."""
+    if runner.shields:
+        return Point.at(runner, inputs, regime, active), None
+    own = _copied(inputs)
+    point = Point.at(runner, own, regime, active)
+    changed = _changed(point, _bits(inputs))
+    if not changed:
+        return point, None
+    runner.shields = True
+    fault = FormFault("mutation", point, f"fprop changes {changed} in place")
+    return Point.at(runner, inputs, regime, active), fault
+
+
+def watched_answer(point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
+    """The answer to the first incoming gradient at a point, and whether bprop writes to its arguments."""
+    runner = point.runner
+    if runner.shields:
+        return ask(point, grad)
+    inputs, output, arriving = _copied(point.inputs), point.output, point.arriving(grad)
+    before = _bits(point.inputs), _bits(output), _bits(arriving)
+    gradients, faults = ask(point, grad, arriving)
+    found = [
+        (f"bprop changes {_changed(point, before[0])} in place", _bits(point.inputs) == before[0]),
+        ("bprop changes the output of fprop in place", _bits(output) == before[1]),
+        ("bprop changes the incoming gradient in place", _bits(arriving) == before[2]),
+    ]
+    written = [FormFault("mutation", point, note) for note, same in found if not same]
+    if not written:
+        return gradients, faults
+    gradients = kept(gradients)
+    runner.shields = True
+    again = Point.at(runner, inputs, point.regime, point.active)
+    point.inputs, point.output = inputs, again.output
+    return gradients, [*written, *faults]
+
+
+def _copied(value: Value) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return tuple(map(_copied, value)) if type(value) is tuple else value
+
+
+def _bits(value: Value) -> Any:
+    """What tells whether an array was written to, NaN or not."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes() if value.dtype.kind != "O" else None
+    return [_bits(one) for one in value] if isinstance(value, tuple | list) else None
+
+
+def _changed(point: Point, before: list[Any]) -> str:
+    names = point.runner.target.names
+    return ", ".join(name for name, a, x in zip(names, before, point.inputs, strict=True) if a != _bits(x))

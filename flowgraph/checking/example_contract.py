@@ -9,19 +9,18 @@ of examples, or for axis=None.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.code_constants import numbers_in
+from flowgraph.checking.code_contents import numbers_in, reachable_values
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.runner import Illegal, generator, parts, reachable_values
+from flowgraph.checking.runner import Illegal, generator, parts
 from flowgraph.checking.settings import alike, fits, is_of_range
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.checking.target import Inputs, Target, shown
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
 MOVE = 0.0371  # of an element: far above rounding, and not a power of two
@@ -52,7 +51,7 @@ class ExampleContract:
         """In what these inputs go beyond the example; nothing within the contract."""
         names = self.target.names
         found = [
-            Excess(names[i], f"{names[i]}={_shown(inputs[i])}", is_of_range(self.example[i], inputs[i]))
+            Excess(names[i], f"{names[i]}={shown(inputs[i])}", is_of_range(self.example[i], inputs[i]))
             for i in self._other_settings(inputs)
         ]
         found += [Excess("dtypes", f"{names[i]} in {inputs[i].dtype}") for i in self._other_types(inputs)]
@@ -252,18 +251,15 @@ def _goes_into(shape: tuple[int, ...], other: tuple[int, ...] | None) -> bool:
         return False
 
 
-def _shown(value: Value) -> str:
-    text = str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
-    return text if len(text) < 40 else text[:37] + "..."
-
-
 def is_stack(contract: ExampleContract, point: Point) -> bool:
     """Whether fprop maps over the axis that is new, or that is gone: slice by slice it answers as on the whole."""
     arrays = contract.arrays(contract.example)
     more = [np.ndim(point.inputs[i]) - contract.example[i].ndim for i in arrays]
     if (set(more) - {0, 1} and set(more) - {0, -1}) or not any(more):
         return False
-    whole = point.inputs if 1 in more else _with_arrays(point.inputs, contract.example, arrays)
+    whole = point.inputs
+    if 1 not in more:  # the arrays of the example beside the settings of the point
+        whole = tuple(contract.example[i] if i in arrays else x for i, x in enumerate(whole))
     stacked = [i for i, rank in zip(arrays, more, strict=True) if rank]
     sizes = {len(whole[i]) for i in stacked}
     if len(sizes) != 1 or sizes == {0}:
@@ -282,11 +278,6 @@ def is_stack(contract: ExampleContract, point: Point) -> bool:
     except (IndexError, TypeError, ValueError):
         return False
     return True
-
-
-def _with_arrays(inputs: Sequence[Any], example: Sequence[Any], arrays: Container[int]) -> tuple[Any, ...]:
-    """The arrays of the example beside the settings of a point."""
-    return tuple([example[i] if i in arrays else x for i, x in enumerate(inputs)])
 
 
 def _close(one: Value, other: Value) -> bool:

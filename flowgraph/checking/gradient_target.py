@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,25 +12,18 @@ from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
-from flowgraph.checking.box_target import BoxCalls, import_of
+from flowgraph.checking.box_target import BoxCalls, by_form, import_of
 from flowgraph.checking.report import Report, nothing, with_failures
 from flowgraph.checking.runner import generator
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.checking.target import Inputs, Target, without_first
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.graph import Graph
 from flowgraph.graph.order import Boxes
 
 _OBLIQUE = 0.8 + 0.6j  # of modulus 1, and on no axis of the complex plane
-
-
-@dataclass
-class GradientGraph:
-    """The gradients of a box as boxes, on the leaves `grads` (one per output) and `children`."""
-
-    graph: Graph
-    grads: list[Box]
-    children: list[Box]
+GradientGraph = tuple[Graph, list[Box]]
+"""The gradients of a box as boxes, and the leaves that they are of: one per output, and the children."""
 
 
 @dataclass
@@ -62,11 +55,10 @@ class GradientCalls:
 
     def bprop(self, arriving: Value, _: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients of what fprop gives, by the bprop of the gradient graph."""
-        built = self.built(*inputs)
-        run = built.graph.fprop(self._feeds(built, inputs))
-        leaves = [*built.grads, *built.children]
+        graph, leaves = built = self.built(*inputs)
+        run = graph.fprop(_feeds(built, inputs))
         wanted = [leaf for i, leaf in enumerate(leaves) if self._differentiated(i)]
-        reached = [leaf for leaf in wanted if leaf in built.graph and leaf.dtype.kind == "f"]
+        reached = [leaf for leaf in wanted if leaf in graph and leaf.dtype.kind == "f"]
         grad = tuple(arriving) if len(arriving) > 1 else arriving[0]
         found = run.bprop(grad=grad, wrt=reached, unused="zeros") if reached else {}
         return tuple(
@@ -81,32 +73,18 @@ class GradientCalls:
     def values(self, *inputs: Any) -> tuple[Any, ...]:
         """The gradients by the gradient graph."""
         built = self.built(*inputs)
-        return built.graph.fprop(self._feeds(built, inputs)).outputs
+        outputs: tuple[Any, ...] = built[0].fprop(_feeds(built, inputs)).outputs
+        return outputs
 
     def _differentiated(self, i: int) -> bool:
         return i < self.outputs or i - self.outputs in self.active
 
-    def _feeds(self, built: GradientGraph, inputs: tuple[Any, ...]) -> dict[Any, Any]:
-        leaves = [*built.grads, *built.children]
-        return {
-            leaf: np.asarray(x)
-            for leaf, x in zip(leaves, inputs, strict=False)
-            if isinstance(leaf, Input) and leaf in built.graph
-        }
-
     def built(self, *inputs: Any) -> GradientGraph:
         """The gradient graph for these shapes, dtypes and settings; integer children are constants of it."""
         children, settings = self.calls.split(inputs[self.outputs :])
-        fixed = tuple(x.tobytes() for x in children if x.dtype.kind not in "fc")
-        try:
-            key: Hashable = (tuple((type(v), v) for v in settings.values()), fixed, _kinds(inputs[: self.outputs]))
-            key = (key, _kinds(children))
-            if key in self._graphs:
-                return self._graphs[key]
-        except TypeError:  # a setting that cannot be hashed
-            return self._build(children, settings, inputs[: self.outputs])
-        self._graphs[key] = self._build(children, settings, inputs[: self.outputs])
-        return self._graphs[key]
+        grads, fixed = inputs[: self.outputs], [x.tobytes() for x in children if x.dtype.kind not in "fc"]
+        arrays, named = [*grads, *children], [*settings.values(), *fixed]
+        return by_form(self._graphs, arrays, named, lambda: self._build(children, settings, grads))
 
     def _build(self, children: list[Any], settings: dict[str, Any], grads: tuple[Any, ...]) -> GradientGraph:
         leaves = [
@@ -121,23 +99,17 @@ class GradientCalls:
         ]
         wrt = [leaves[i] for i in self.active]
         if len(parts) == 1:
-            return GradientGraph(Graph(*gradient(box, wrt, _in_plane(arriving[0], box.dtype))), arriving, list(leaves))
+            return Graph(*gradient(box, wrt, _in_plane(arriving[0], box.dtype))), [*arriving, *leaves]
         total: Any = 0.0
         for part, grad in zip(parts, arriving, strict=True):
             total = total + sum_of(real_part(conjugate_if_complex(_in_plane(grad, part.dtype)) * part))
-        return GradientGraph(Graph(*gradient(total, wrt)), arriving, list(leaves))
+        return Graph(*gradient(total, wrt)), [*arriving, *leaves]
 
 
-@dataclass(frozen=True)
-class WithoutFirst:
-    """A predicate that is not asked of the incoming gradients, which come first."""
-
-    valid: Callable[..., Any]
-    count: int
-
-    def __call__(self, *inputs: Any) -> Any:
-        """The predicate of the inputs alone."""
-        return self.valid(*inputs[self.count :])
+def _feeds(built: GradientGraph, inputs: tuple[Any, ...]) -> dict[Any, Any]:
+    graph, leaves = built
+    pairs = zip(leaves, inputs, strict=False)
+    return {leaf: np.asarray(x) for leaf, x in pairs if isinstance(leaf, Input) and leaf in graph}
 
 
 def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
@@ -153,7 +125,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
     if wrong:
         calls.finding("second", wrong)
         return with_failures(nothing(name, "the gradient graph is not that of bprop", 0), [calls.findings["second"]])
-    opaque = next((one for one in second.built(*inputs).graph if isinstance(one, BpropOf)), None)
+    opaque = next((one for one in second.built(*inputs)[0] if isinstance(one, BpropOf)), None)
     if opaque is not None:
         return _without_graph(calls, second, opaque, name)
     names = ("grad_",) if len(parts) == 1 else tuple(f"grad{i}" for i in range(len(parts)))
@@ -165,7 +137,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
         (*names, *target.names),
         name,
         (*range(shift), *(i + shift for i in target.differentiated)),
-        valid=None if target.valid is None else WithoutFirst(target.valid, shift),
+        valid=without_first(target.valid, shift),
         constant=frozenset(i + shift for i in target.constant),
         domain={i + shift: ends for i, ends in target.domain.items()},
         kinks=target.kinks,
@@ -255,7 +227,3 @@ def _other_numbers(second: GradientCalls, inputs: tuple[Any, ...]) -> str:
 def _in_plane(grad: Value, dtype: np.dtype[Any]) -> Any:
     """A real gradient rotated in the complex plane, away from both axes."""
     return np.astype(grad * (_OBLIQUE if dtype.kind == "c" else 1), dtype)
-
-
-def _kinds(values: Value) -> tuple[Any, ...]:
-    return tuple((np.shape(x), np.asarray(x).dtype) for x in values)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from flowgraph.checking.careful import DEPTH
 from flowgraph.checking.compare import ask
 from flowgraph.checking.difference import STEP, Stencil
 from flowgraph.checking.point import Direction, Point, random_direction
-from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
 SETTLING = 12  # steps, down to 2e-9, where rounding takes over
 MOST_WINNERS = 32  # elements, of four neighbours each
+COARSEST = 16.0 * STEP  # 0.6 of the size of an element, the largest step that keeps its sign
+SCALES = 14  # steps, down to 9e-9
+FALL = 100.0  # times, to which a mismatch must shrink before it is called noise
+LEAST_SPAN = 3  # steps, each four times the one before, over which it must do so
+AMPLITUDE = 1e-6  # of the value: the most that is taken for noise
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 
 
@@ -27,6 +32,10 @@ def neighbour_slopes(
         slope = None if near is None else _local_slope(near, direction, distance * SPAN)
         if slope is not None:
             rows.append(slope)
+    return _stacked(point, rows)
+
+
+def _stacked(point: Point, rows: list[Array]) -> Array:
     return np.stack(rows) if rows else np.zeros((0, point.value.size))
 
 
@@ -35,8 +44,7 @@ def own_slopes(point: Point, direction: Direction) -> Array:
     stencil = point.stencil(direction, start=STEP / 256)
     stencil.extend(3)
     sides = (stencil.one_sided(side, np.zeros(point.value.shape)) for side in (1, -1))
-    rows = [quotient[0][-1] for quotient in sides if quotient is not None]
-    return np.stack(rows) if rows else np.zeros((0, point.value.size))
+    return _stacked(point, [quotient[0][-1] for quotient in sides if quotient is not None])
 
 
 def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direction: Direction) -> Point | None:
@@ -52,16 +60,7 @@ def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direc
         else:
             offset = scales * rng.normal(size=scales.shape)
         offsets[i] = radius * offset
-    return _moved(point, offsets)
-
-
-def _moved(point: Point, offsets: Direction) -> Point | None:
-    """The point with its inputs moved; None where that is outside the domain or has another form."""
-    try:
-        near = Point.at(point.runner, point.moved(offsets, 1.0), point.regime, point.active)
-    except Illegal:
-        return None
-    return near if near.value.shape == point.value.shape else None
+    return point.beside(point.moved(offsets, 1.0))
 
 
 def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
@@ -86,11 +85,11 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
         above = np.zeros((2, point.size(i)))
         above[:, k] = 1.0, -1.0
         for offset in (*above, *around):
-            near = _moved(point, {i: FINE * point.scales(i) * offset.reshape(np.shape(point.inputs[i]))})
+            raised = {i: FINE * point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
+            near = point.beside(point.moved(raised, 1.0))
             slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
-            if slope is not None:
-                rows.append(slope)
-    return np.stack(rows) if rows else np.zeros((0, point.value.size))
+            rows += [] if slope is None else [slope]
+    return _stacked(point, rows)
 
 
 def _local_slope(near: Point, direction: Direction, h: float) -> Array | None:
@@ -166,12 +165,7 @@ def of_other_gradients(point: Point, rng: np.random.Generator) -> Point | None:
     None where it gives no finite value there.
     """
     arriving = {i: random_direction(point, i, rng) for i in point.active if i < point.runner.target.arriving}
-    if not arriving:
-        return point
-    try:
-        return Point.at(point.runner, point.moved(arriving, 1.0), point.regime, point.active)
-    except Illegal:
-        return None
+    return point.beside(point.moved(arriving, 1.0)) if arriving else point
 
 
 def quotients_stay_bounded(stencil: Stencil) -> bool | None:
@@ -213,3 +207,41 @@ def still_moving(point: Point, direction: Direction, grad: Array) -> bool:
         if seen.size >= 4 and bool(np.all(seen[-3:] > 0.6 * seen[-4:-1])):
             return True
     return False
+
+
+def shrinks_with_the_step(point: Point, direction: Direction, grad: Array, analytic: float, own: float) -> bool:
+    """Whether the gap to the analytic slope falls like 1 / h from fine steps, where it is `own`, to coarse ones.
+
+    Fitted at all scales, for a noise that is small beside the value.
+    """
+    stencil = point.stencil(direction, COARSEST)
+    stencil.extend(SCALES)
+    central = stencil.central(point.rounding())
+    if central is None:
+        return False
+    steps, usable = stencil.rows(True, True)
+    kept = np.array(usable) < SCALES
+    steps, seen = steps[kept][1:], np.asarray((central[0][kept] * grad).sum(axis=1))
+    gaps = np.abs((16 * seen[1:] - seen[:-1]) / 15 - analytic)
+    short = np.flatnonzero(gaps <= 0.25 * own)
+    settled = int(short[-1]) + 1 if short.size else 0  # from here on every finer step shows the mismatch
+    if settled == len(gaps):
+        return False
+    amplitude = own * steps[settled]
+    if amplitude > AMPLITUDE * float((np.abs(grad) * np.abs(point.value)).sum()):
+        return False
+    return any(
+        gaps[k] <= own / FALL and np.all(gaps[k:settled] * steps[k:settled] <= 5 * amplitude)
+        for k in range(settled - LEAST_SPAN)
+    )
+
+
+def stands_at_every_step(point: Point, direction: Direction, grad: Array, analytic: float) -> bool:
+    """Whether the central quotient of no single step comes near the analytic slope."""
+    stencil = point.stencil(direction)
+    stencil.extend(DEPTH)
+    central = stencil.central(point.rounding())
+    if central is None:
+        return False
+    seen, floor = (central[0] * grad).sum(axis=1), (central[1] * np.abs(grad)).sum(axis=1)
+    return not np.any(np.abs(seen - analytic) <= 0.03 * abs(analytic) + 4 * floor)

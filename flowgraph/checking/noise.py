@@ -1,14 +1,15 @@
-"""The rounding error of fprop along a line, and of bprop at a point."""
+"""The rounding error of fprop along a line, and of bprop at a point, with the answers that differ by more."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import comb
 
 import numpy as np
 
-from flowgraph.checking.compare import ask
+from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
-from flowgraph.checking.runner import Illegal
 from flowgraph.checking.target import Array
 
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # of an element: the scales that steps of differences have
@@ -16,6 +17,8 @@ GRID = 9  # points, of which differences of order 4 to 6 leave three at least
 ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)  # a few units in the last place, hundreds, and thousands
 ROUGHER = (1e-10, 1e-8)  # what an element of 1e-4 loses beside one of 100 changes only over such distances
 BESIDE = 1.7e-3  # of an element: wider than half of the widest grid, so that none reaches back to the point
+DRAWS = 24  # a rounding that one draw in five shows is then missed once in 200 times
+HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for
 STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)  # spacings, each about a third of the one before
 
 
@@ -101,17 +104,13 @@ def _of_differences(difference: Array) -> Array:
 
 def jittered(point: Point, rng: np.random.Generator, relative: float, together: bool) -> Point | None:
     """The point moved by a few units in the last place: each element by its own, or all by one factor."""
-    inputs = list(point.inputs)
     common = 1.0 + relative * rng.uniform(1, 4) * rng.choice([-1.0, 1.0])
-    for i in point.active:
-        x = np.asarray(inputs[i])
+
+    def moved(_: int, x: Array) -> Array:
         factor = common if together else 1.0 + relative * rng.uniform(1, 4, x.shape) * rng.choice([-1.0, 1.0], x.shape)
-        moved = x * np.asarray(factor, dtype=x.dtype)
-        inputs[i] = float(moved) if type(inputs[i]) is float else moved
-    try:
-        return Point.at(point.runner, tuple(inputs), point.regime, point.active)
-    except Illegal:
-        return None
+        return np.asarray(x * np.asarray(factor, dtype=x.dtype))
+
+    return point.beside(point.changed(moved))
 
 
 def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool:
@@ -123,8 +122,7 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
     room = 1e-7 * np.maximum(size, 1e-3 * size.max(initial=0.0))
     for _ in range(3):
         near = jittered(point, rng, 2 * UNIT, together=False)
-        comparable = near is not None and near.value.shape == point.value.shape
-        if comparable and near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
+        if near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
             return True
     return False
 
@@ -141,14 +139,10 @@ def analytic_noise(
     seen = []
     for _ in range(8):
         near = jittered(point, rng, max(relative, 2 * UNIT), together)
-        if near is None or near.value.shape != point.value.shape:
-            continue
-        gradients, _ = ask(near, rounded_otherwise(grad, rng, 2 * UNIT))
-        if gradients is None:
-            continue
-        slope, _ = analytic_slope(gradients, direction, point.active)
-        if np.isfinite(slope):
-            seen.append(slope)
+        gradients = None if near is None else ask(near, rounded_otherwise(grad, rng, 2 * UNIT))[0]
+        if gradients is not None:
+            slope, _ = analytic_slope(gradients, direction, point.active)
+            seen += [slope] if np.isfinite(slope) else []
     if len(seen) < 3:
         return float("nan"), 0.0
     return float(np.median(seen)), float(max(seen) - min(seen))
@@ -166,11 +160,8 @@ def analytic_roughness(
     for spacing in spacings:
         slopes = []
         for k in range(1, GRID + 1):
-            try:
-                near = Point.at(point.runner, point.moved(ray, k * spacing), point.regime, point.active)
-            except Illegal:
-                break
-            gradients = ask(near, grad)[0] if near.value.shape == point.value.shape else None
+            near = point.beside(point.moved(ray, k * spacing))
+            gradients = None if near is None else ask(near, grad)[0]
             if gradients is None:
                 break
             slopes.append(analytic_slope(gradients, direction, point.active)[0])
@@ -186,3 +177,84 @@ def slope_rounding(point: Point, grad: Array) -> list[float]:
     """
     reach = UNIT * float(np.abs(grad).max(initial=0.0)) * float(np.abs(point.value).max(initial=0.0))
     return [reach / float(point.scales(i).min()) if point.size(i) else 0.0 for i in point.active]
+
+
+@dataclass
+class Answer:
+    """Gradients at a point, and their spread under changes of the inputs by ±2 units in the last place."""
+
+    point: Point
+    grad: Array
+    gradients: Gradients
+    noise: list[float]
+    rng: np.random.Generator
+    measured: bool = False  # whether the noise is that of many incoming gradients
+
+    def differs(
+        self, other: Gradients, factor: float = 1.0, relative: float = 1e-7, summands: tuple[Array, ...] = ()
+    ) -> int | None:
+        """The position of the first gradient that is not `factor` times this one, beyond rounding.
+
+        `summands` are the incoming gradients that the other answer is made of, which may be larger than this one's.
+        A few draws may all be without rounding, where others are not: before a difference counts, it is measured again.
+        """
+        k = self._first_gap(other, factor, relative)
+        if k is not None and not self.measured:
+            self._measure(max(float(np.abs(grad).max(initial=0.0)) for grad in (self.grad, *summands)))
+            k = self._first_gap(other, factor, relative)
+        return k
+
+    def _first_gap(self, other: Gradients, factor: float, relative: float) -> int | None:
+        largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
+        largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
+        relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
+        for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
+            if one is None and two is None:
+                continue
+            a = np.zeros(()) if one is None else factor * np.asarray(one, dtype=float)
+            b = np.zeros(a.shape) if two is None else np.asarray(two, dtype=float)
+            a = np.zeros(b.shape) if one is None else a
+            if a.shape != b.shape:
+                return k
+            if not a.size:
+                continue
+            size = abs(factor) * float(np.abs(one if one is not None else b).max(initial=0.0))
+            room = relative * size + 64 * abs(factor) * (self.noise[k] + UNIT * largest) + 1e-290
+            gap = np.abs(a - b)
+            if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
+                return k
+        return None
+
+    def _measure(self, largest: float) -> None:
+        """Rounding of the answers to other incoming gradients, as large as that."""
+        self.measured = True
+        for _ in range(DRAWS):
+            grad = largest * self.rng.uniform(-1, 1, self.grad.shape)
+            first, again = kept(ask(self.point, grad)[0]), kept(ask(self.point, grad)[0])
+            moved = ask(self.point, rounded_otherwise(grad, self.rng, 2 * UNIT))[0]
+            if first is None or any(gap for gap, _ in gaps(first, again)):  # what remembers or draws numbers
+                continue
+            self.noise = [max(one, gap) for one, (gap, _) in zip(self.noise, gaps(first, moved), strict=True)]
+
+
+def answer_at(
+    point: Point, grad: Array, rng: np.random.Generator, pursue: Callable[[list[FormFault]], None]
+) -> Answer | None:
+    """The answer to one incoming gradient, whose faults are pursued; None where it has no form, or is not finite."""
+    gradients, faults = ask(point, grad)
+    pursue(faults)
+    if gradients is None or not are_finite(gradients):
+        return None
+    gradients = kept(gradients) or []
+    noise = slope_rounding(point, grad)
+    for _ in range(2):
+        near = jittered(point, rng, UNIT, together=False)
+        moved = ask(near, grad)[0] if near is not None else None
+        for k, (gap, size) in enumerate(gaps(gradients, moved)):
+            # a branch that flips at a tie is no rounding
+            noise[k] = max(noise[k], gap) if gap < 1e-3 * size else noise[k]
+    if all(gap == 0 for gap, _ in gaps(gradients, ask(point, grad)[0])):  # the same arguments give the same bits
+        for _ in range(3):
+            moved, _ = ask(point, rounded_otherwise(grad, rng, 2 * UNIT))
+            noise = [max(one, gap) for one, (gap, _) in zip(noise, gaps(gradients, moved), strict=True)]
+    return Answer(point, grad, gradients, noise, rng)

@@ -7,7 +7,7 @@ that overflowed on its way, or that has saturated at inputs much larger than the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from flowgraph.checking.example_contract import ExampleContract, Excess, is_stac
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
 from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.roughness import beyond_guard
-from flowgraph.checking.runner import Illegal, flatten, generator
+from flowgraph.checking.runner import Illegal, generator
 from flowgraph.checking.target import Array, Inputs
 
 RANGE = "range"
@@ -54,7 +54,7 @@ class Notes:
         excesses = contract.beyond(suspicion.point.inputs, suspicion.point.output)
         if any(RANGE in known for known, *_ in self.found):
             excesses += _out_of_range(contract, suspicion)
-        return self._known(suspicion, excesses)
+        return self._known(suspicion, {one.subject for one in excesses})
 
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
         """Whether a mistake is so far beyond the example that it becomes a note."""
@@ -62,25 +62,19 @@ class Notes:
         excesses = contract.beyond(point.inputs, point.output)
         if suspicion.loud:
             excesses = excesses or contract.bound(point.inputs, lambda inputs: answers(point, inputs))
-        elif not self._known(suspicion, excesses):
+        elif not self._known(suspicion, {one.subject for one in excesses}):
             excesses = _meaningless(contract, suspicion, excesses)
-        if excesses:
-            subjects = frozenset(one.subject for one in excesses)
-            self._keep(subjects, suspicion, ", ".join(one.words for one in excesses))
+        subjects = frozenset(one.subject for one in excesses)
+        if excesses and not self._known(suspicion, subjects):
+            said = "a NaN or infinity" if suspicion.kind in ("nonfinite", "overflow") else "wrong numbers"
+            words, answer = ", ".join(one.words for one in excesses), suspicion.loud or f"bprop gives {said} there"
+            self.found[subjects, suspicion.kind, suspicion.child] = f"fprop takes {words}, {answer}"
         return bool(excesses)
 
-    def _known(self, suspicion: Suspicion, excesses: Sequence[Excess]) -> bool:
-        """Whether a note says already that these inputs mean nothing."""
-        subjects, about = {one.subject for one in excesses}, (suspicion.kind, suspicion.child)
-        return any(known <= subjects for known, *other in self.found if tuple(other) == about)
-
-    def _keep(self, subjects: frozenset[str], suspicion: Suspicion, words: str) -> None:
-        """Unless one about fewer respects, of the same kind and child, says it already."""
+    def _known(self, suspicion: Suspicion, subjects: Set[str]) -> bool:
+        """Whether a note about no more respects, of the same kind and child, says it already."""
         about = (suspicion.kind, suspicion.child)
-        if not any(known <= subjects for known, *other in self.found if tuple(other) == about):
-            said = "a NaN or infinity" if suspicion.kind in ("nonfinite", "overflow") else "wrong numbers"
-            answer = suspicion.loud or f"bprop gives {said} there"
-            self.found[subjects, *about] = f"fprop takes {words}, {answer}"
+        return any(known <= subjects for known, *other in self.found if tuple(other) == about)
 
 
 def answers(point: Point, inputs: Inputs) -> bool | None:
@@ -261,11 +255,5 @@ def _is_singular(point: Point, i: int, outside: Any, edges: list[tuple[float, fl
 
 def _moved_to(point: Point, i: int, chosen: Any, number: float) -> Any:
     """The value with the chosen elements of one input at a number; None where there is none."""
-    inputs = list(point.inputs)
-    x = np.where(chosen, number, inputs[i])
-    inputs[i] = float(x) if type(inputs[i]) is float else np.asarray(x, dtype=np.asarray(inputs[i]).dtype)
-    try:
-        value = flatten(point.runner.legal(tuple(inputs)))
-    except Illegal:
-        return None
-    return point.project(value) if value.shape == flatten(point.output).shape else None
+    moved = point.beside(point.changed(lambda _, x: np.where(chosen, number, x), (i,)))
+    return None if moved is None else moved.value

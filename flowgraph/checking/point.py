@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.batches import SAME, Lines, stacked, with_row
 from flowgraph.checking.difference import STEP, Slopes, Stencil
 from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
@@ -22,7 +21,11 @@ MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than 
 SUMS = 8  # random sums of signs, each of which has every output in it
 LEAST_BATCH = 3  # evaluations for which a batch pays
 
+SAME = 2.0  # roundings of a value that is computed well: a stack may be summed up in another order than one array
+
 Direction = dict[int, Array]
+Lines = Sequence[tuple[Direction, list[float]]]
+"""Directions, each with the steps along it."""
 
 
 @dataclass
@@ -61,6 +64,7 @@ class Point:
             with suppress(Illegal):
                 self.runner.legal(self.inputs)
             self.seconds = min(self.seconds, time.perf_counter() - began)
+            self.runner.evaluations -= 1  # the report is the same on a busy machine
         return self.seconds > seconds
 
     def project(self, flat: Array) -> Array:
@@ -74,6 +78,23 @@ class Point:
             x = inputs[i]
             inputs[i] = float(x + h * float(d)) if type(x) is float else x + h * d
         return tuple(inputs)
+
+    def changed(self, change: Callable[[int, Array], Any], chosen: Sequence[int] | None = None) -> Inputs:
+        """The inputs with `change(i, x)` for each differentiated one, or those that are chosen; a float stays one."""
+        inputs = list(self.inputs)
+        for i in self.active if chosen is None else chosen:
+            own = np.asarray(inputs[i])
+            made = change(i, own)
+            inputs[i] = float(made) if type(inputs[i]) is float else np.asarray(made, dtype=own.dtype)
+        return tuple(inputs)
+
+    def beside(self, inputs: Inputs) -> Point | None:
+        """The point at other inputs; None outside the domain, and where the value has another form."""
+        try:
+            near = Point.at(self.runner, inputs, self.regime, self.active)
+        except Illegal:
+            return None
+        return near if near.value.shape == self.value.shape else None
 
     def along(self, direction: Direction, h: float) -> Array | None:
         """F(x + h d), None where that is outside the domain."""
@@ -97,12 +118,9 @@ class Point:
         rows = self.runner.batch(self.inputs, stacks, self._known)
         if rows is None:
             return None
-        finite = [bool(np.isfinite(row).all()) for row in rows[1:]]
-        accepts = self.runner.accepts if self.runner.target.valid is not None else lambda _: True
-        return [
-            row if fine and accepts(with_row(self.inputs, stacks, k)) else None
-            for k, (row, fine) in enumerate(zip(rows[1:], finite, strict=True), 1)
-        ]
+        own = [tuple(stacks[i][k] if i in stacks else x for i, x in enumerate(self.inputs)) for k in range(len(rows))]
+        legal = [bool(np.isfinite(row).all()) and self.runner.accepts(x) for row, x in zip(rows, own, strict=True)]
+        return [row if fine else None for row, fine in zip(rows[1:], legal[1:], strict=True)]
 
     def _known(self, rows: Array) -> Array | None:
         rows = rows if self.projection is None else rows @ self.projection.T
@@ -141,9 +159,9 @@ class Point:
         size = np.abs(self.value)
         return np.asarray(4 * self.runner.unit * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
 
-    def slopes(self, direction: Direction, depth: int = 4, start: float = STEP) -> Slopes | None:
+    def slopes(self, direction: Direction, depth: int = 4) -> Slopes | None:
         """The slopes of the value along a direction."""
-        stencil = self.stencil(direction, start)
+        stencil = self.stencil(direction)
         stencil.extend(depth)
         slopes = stencil.slopes(self.rounding())
         if slopes is None or slopes.one_sided:
@@ -198,6 +216,25 @@ class Point:
         return self._scales[i]
 
 
+def stacked(inputs: Inputs, lines: Lines) -> dict[int, Array]:
+    """For each input that is moved its value and that at every step, along a new first axis."""
+    count = 1 + sum(len(steps) for _, steps in lines)
+    stacks: dict[int, Array] = {}
+    for i in dict.fromkeys(i for direction, _ in lines for i in direction):
+        x = np.asarray(inputs[i])
+        moves = next(direction[i] for direction, _ in lines if i in direction)
+        stack = np.empty((count, *x.shape), np.result_type(x.dtype, np.asarray(moves).dtype))
+        stack[...] = x
+        start = 1
+        for direction, steps in lines:
+            if i in direction and steps:
+                shifts = np.multiply.outer(np.array(steps), np.asarray(direction[i]))
+                stack[start : start + len(steps)] += shifts
+            start += len(steps)
+        stacks[i] = stack
+    return stacks
+
+
 @lru_cache(maxsize=4)
 def _signs(count: int) -> Array:
     """Random sums of very many outputs: 1 and -1 as weights."""
@@ -218,12 +255,9 @@ def analytic_slope(gradients: list[Array | None], direction: Direction, active: 
 
 def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
     """Directions: all elements at once, which reveals double counting at ties; random per input; single elements."""
-    chosen: list[Direction] = [
-        {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
-    ]
-    for i in point.active:
-        if point.size(i):
-            chosen.append({i: random_direction(point, i, rng)})
+    dense = {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
+    chosen: list[Direction] = [dense]
+    chosen += [{i: random_direction(point, i, rng)} for i in point.active if point.size(i)]
     chosen = [direction for direction in chosen if direction]
     total = [i for i in point.active for _ in range(point.size(i))]
     if len(total) > 1:

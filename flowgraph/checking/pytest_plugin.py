@@ -1,14 +1,22 @@
-"""The pytest plugin of flowgraph: `pytest --check-boxes=mypackage.boxes`, and the fixture `check_gradients`.
-
-What it collects is in `flowgraph.checking.collecting`, which is imported only where it is asked for.
-"""
+"""The pytest plugin of flowgraph: `pytest --check-boxes=mypackage.boxes`, and the fixture `check_gradients`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+
+from flowgraph.checking.check import NEEDED, checked, is_checkable, target_of, targets_of
+from flowgraph.checking.check import check as fg_check
+from flowgraph.checking.report import GradientError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,12 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add a test for every box class and example; first, so that -k and --deselect see them."""
-    modules = config.getoption("check_boxes")
-    if modules:
-        from flowgraph.checking.collecting import items_of
-
-        for module in modules:
-            items += items_of(session, module, config.getoption("check_boxes_order"))
+    for module in config.getoption("check_boxes"):
+        items += items_of(session, module, config.getoption("check_boxes_order"))
 
 
 @pytest.fixture
@@ -52,10 +56,121 @@ def check_gradients() -> Callable[..., Any]:
 
     def check(target: object, *inputs: Any, **keywords: Any) -> Any:
         __tracebackhide__ = True
-        from flowgraph.checking import check as check_target
-
-        report = check_target(target, *inputs, **keywords)
+        report = fg_check(target, *inputs, **keywords)
         report.raise_for_failure()
         return report
 
     return check
+
+
+class BoxModule(pytest.Collector):
+    """A module of boxes, as pytest shows it: `mypackage.boxes::MyBox`."""
+
+    def collect(self) -> list[pytest.Item]:
+        """Its tests are made by `items_of`."""
+        return []
+
+
+class TargetItem(pytest.Item):
+    """The test of one box class, or of one example."""
+
+    def __init__(self, *, target: Any, order: int, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.target = target
+        self.order = order
+
+    def runtest(self) -> None:
+        """fg.check of the target."""
+        report = checked(self.target, order=self.order)
+        report.raise_for_failure()
+        if report.verdict == "undecided":
+            pytest.skip(str(report))
+
+    def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
+        """The report alone, where a gradient is wrong."""
+        if isinstance(excinfo.value, GradientError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        """Where the class or the function stands."""
+        target = target_of(self.target)
+        owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
+        try:
+            path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
+        except (OSError, TypeError):
+            return self.path, None, self.name
+        return path or self.path, line, self.name
+
+
+def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Item]:
+    """One test for every target of a module, a package with all its modules, or a file; or for one, MODULE:NAME."""
+    where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
+    directory = session.config.invocation_params.dir
+    found: dict[str, Any] = {}
+    if name:
+        found = {name: _named(next(_modules(where, directory)), name, place)}
+    else:
+        for module in _modules(place, directory):
+            found |= {key if key not in found else f"{module.__name__}:{key}": one for key, one in _sorted(module)}
+    if not found:
+        raise pytest.UsageError(
+            f"--check-boxes={place}: found no Box subclass there, and no example of a function; needs {NEEDED}"
+        )
+    parent = BoxModule.from_parent(session, name=place, nodeid=place)
+    return [TargetItem.from_parent(parent, name=key, target=one, order=order) for key, one in found.items()]
+
+
+def _sorted(module: ModuleType) -> list[tuple[str, Any]]:
+    """The targets of a module, box classes in the order in which they are written."""
+    found = targets_of(module)
+    return sorted(found.items(), key=lambda one: _line(one[1]))
+
+
+def _named(module: ModuleType, name: str, place: str) -> Any:
+    """The object of this name in a module; a function without parameters is called for it."""
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if inspect.isfunction(found) and not inspect.signature(found).parameters:
+        found = found()
+    if not is_checkable(found):
+        kind = "nothing" if found is None else f"a {type(found).__name__}"
+        raise pytest.UsageError(f"--check-boxes={place}: found {kind} there, needs {NEEDED}")
+    return found
+
+
+def _modules(name: str, directory: Path) -> Iterator[ModuleType]:
+    try:
+        module = _from_file(directory / name) if name.endswith(".py") else _imported(name, directory)
+        yield module
+        for inside in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}."):
+            yield importlib.import_module(inside.name)
+    except (ImportError, FileNotFoundError, SyntaxError) as error:
+        raise pytest.UsageError(f"--check-boxes={name}: cannot be imported: {error}") from error
+
+
+def _imported(name: str, directory: Path) -> ModuleType:
+    """As `python -m pytest` would import it: from the directory where pytest was started too."""
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
+    return importlib.import_module(name)
+
+
+def _from_file(path: Path) -> ModuleType:
+    name = path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _line(target: Any) -> int:
+    """The line on which a class begins; after all of them for an example."""
+    try:
+        return inspect.getsourcelines(target)[1] if inspect.isclass(target) else sys.maxsize
+    except (OSError, TypeError):
+        return 0

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.regimes_values import DRAWS, as_input
-from flowgraph.checking.structure import Structure
-from flowgraph.checking.target import Array, Inputs, is_float_array
+from flowgraph.checking.regimes_values import DRAWS, Structure, as_input
+from flowgraph.checking.target import Array, Inputs, is_float_array, shown
 
 MOST_MOVED = 6  # elements of an integer array, of four other values each
 MODES = (
@@ -135,22 +134,17 @@ def setting_regimes(
     for i in settings:
         found[i] = list(alternatives(inputs[i], words, rng))
         for other in found[i]:
-            yield f"{names[i]} = {_shown(other)}", _replaced(inputs, {i: other})
+            yield f"{names[i]} = {shown(other)}", _replaced(inputs, {i: other})
     if len([i for i in settings if found[i]]) > 1:
         for _ in range(10 * len(settings)):
             i, j = (int(k) for k in rng.permutation([i for i in settings if found[i]])[:2])
             chosen = {k: found[k][int(rng.integers(len(found[k])))] for k in (i, j)}
-            label = ", ".join(f"{names[k]} = {_shown(v)}" for k, v in chosen.items())
+            label = ", ".join(f"{names[k]} = {shown(v)}" for k, v in chosen.items())
             yield label, _replaced(inputs, chosen)
 
 
 def _replaced(inputs: Inputs, chosen: dict[int, Any]) -> Inputs:
     return tuple(chosen.get(i, x) for i, x in enumerate(inputs))
-
-
-def _shown(value: Value) -> str:
-    text = repr(value) if not isinstance(value, np.ndarray) else str(value.tolist())
-    return text if len(text) < 40 else text[:37] + "..."
 
 
 def crossed_regimes(
@@ -175,9 +169,7 @@ def crossed_regimes(
             if i in active or isinstance(value, np.ndarray):
                 continue
             for other in alternatives(value, words, rng):
-                inputs = list(base)
-                inputs[i] = other
-                yield f"{shapes}, {names[i]} = {other!r}", tuple(inputs)
+                yield f"{shapes}, {names[i]} = {other!r}", _replaced(base, {i: other})
 
 
 def _is_square(inputs: Inputs) -> bool:

@@ -9,19 +9,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.structure import Structure
+from flowgraph.checking.regimes_values import Structure
 from flowgraph.checking.target import Inputs
 
-SIZES = (
-    1,
-    2,
-    3,
-    5,
-    0,
-    7,
-    9,
-    40,
-)  # edges, odd and prime ones, and one beyond the blocks of 8, 16 and 32 that kernels have
+SIZES = (1, 2, 3, 5, 0, 7, 9, 40)  # edges, odd and prime ones, and one beyond the blocks of 8, 16, 32 of kernels
+LARGEST = 20_000  # elements of an array
 Shape = tuple[int, ...]
 Axis = tuple[int, int]
 
@@ -47,28 +39,6 @@ def _arrays(inputs: Inputs) -> list[int]:
     return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray)]
 
 
-class Reshaper:
-    """Builds inputs from a table of new shapes."""
-
-    def __init__(self, inputs: Inputs, structures: dict[int, Structure], rng: np.random.Generator) -> None:
-        self.inputs = inputs
-        self.structures = structures
-        self.rng = rng
-        self.seen: set[tuple[tuple[int, Shape], ...]] = set()
-
-    def build(self, shapes: dict[int, Shape]) -> Inputs | None:
-        """None if these shapes have been built before, or are the example's own, or are very large."""
-        shapes = {i: s for i, s in shapes.items() if s != self.inputs[i].shape}
-        key = tuple(sorted(shapes.items()))
-        if not shapes or key in self.seen or any(np.prod(s, dtype=float) > 20000 for s in shapes.values()):
-            return None
-        self.seen.add(key)
-        changed = list(self.inputs)
-        for i, shape in shapes.items():
-            changed[i] = resampled(self.inputs[i], shape, self.rng, self.structures.get(i))
-        return tuple(changed)
-
-
 def _resized(inputs: Inputs, axes: tuple[Axis, ...], sizes: tuple[int, ...]) -> dict[int, Shape]:
     shapes = {i: list(inputs[i].shape) for i, _ in axes}
     for (i, axis), size in zip(axes, sizes, strict=True):
@@ -92,12 +62,16 @@ def shape_regimes(
     inputs: Inputs, structures: dict[int, Structure], sizes: list[int], rng: np.random.Generator
 ) -> Iterator[tuple[str, Inputs]]:
     """The simplest first: one group of axes at a time, then ranks and broadcasts, then two and three groups."""
-    reshaper = Reshaper(inputs, structures, rng)
-    for shapes in _tables(inputs, sizes, rng):
-        built = reshaper.build(shapes)
-        if built is not None:
-            label = ", ".join(str(s).replace(" ", "") for s in shapes.values())
-            yield f"shape {label}", built
+    seen: set[tuple[tuple[int, Shape], ...]] = set()
+    for table in _tables(inputs, sizes, rng):
+        shapes = {i: shape for i, shape in table.items() if shape != inputs[i].shape}
+        key = tuple(sorted(shapes.items()))
+        if not shapes or key in seen or any(np.prod(shape, dtype=float) > LARGEST for shape in shapes.values()):
+            continue
+        seen.add(key)
+        built = {i: resampled(inputs[i], shape, rng, structures.get(i)) for i, shape in shapes.items()}
+        label = ", ".join(str(shape).replace(" ", "") for shape in table.values())
+        yield f"shape {label}", tuple(built.get(i, x) for i, x in enumerate(inputs))
 
 
 def _tables(inputs: Inputs, sizes: list[int], rng: np.random.Generator) -> Iterator[dict[int, Shape]]:

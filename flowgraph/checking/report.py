@@ -3,26 +3,112 @@
 from __future__ import annotations
 
 import html
-import math
-import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.describe import Failure, describe, distinct
-from flowgraph.checking.evidence import NARROW
-from flowgraph.checking.examination import Examination
-
-MOST_DESCRIBED = 6  # what a screen holds
 MOST_NOTES = 8  # what a screen holds
 WRONG = "wrong gradient"
-BLIND = (
-    "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
-    "few correct digits; let it compute in the type of its inputs"
-)
+
+
+@dataclass
+class Failure:
+    """One mistake. `analytic` is what bprop says of element `index` of `child`, `numeric` ± `error` what is true.
+
+    Parameters
+    ----------
+    box : str
+        The box or function whose gradient is wrong.
+    child : str or None
+        The input by which it is wrong.
+    index : tuple of int or None
+        The element of that input.
+    kind : str
+        What kind of mistake it is: value, shape, dtype, second derivative, and others.
+    analytic : float
+        What bprop says.
+    numeric : float
+        What differences of fprop say.
+    error : float
+        Error bar of `numeric`, in the same unit.
+    regime : str
+        The values, shapes and settings at which it was seen.
+    diagnosis : str
+        What the mistake looks like, such as a factor of 2.
+    message : str
+        The whole text.
+    code : str
+        Python that shows the mistake.
+    beyond : str, default ''
+        In which respect it lies beyond the example, if it does.
+    oracle : str, default ''
+        What the gradient was compared with, where that is no difference quotient.
+    backward : str, default 'bprop'
+        What the backward pass is called.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> report = fg.check(np.sin, np.array([0.5]), bprop=lambda grad, output, x: (-grad * np.cos(x),))
+    >>> report.failures[0].child
+    'x'
+    """
+
+    box: str
+    child: str | None
+    index: tuple[int, ...] | None
+    kind: str
+    analytic: float
+    numeric: float
+    error: float
+    regime: str
+    diagnosis: str
+    message: str
+    code: str
+    beyond: str = ""  # in what the regime goes beyond the example
+    oracle: str = ""  # what decided: differences, in long double or not, or the complex step
+    backward: str = "bprop"
+
+    def __str__(self) -> str:
+        where = "" if self.child is None else f", gradient of {self.child}"
+        if self.child is not None and self.index:
+            where += f"[{', '.join(map(str, self.index))}]"
+        head = f"beyond the example ({self.beyond}): " if self.beyond else ""
+        lines = [f"{head}{self.box}{where}: {self.message}"]
+        if np.isfinite(self.numeric):
+            width = max(len(self.backward), len("numeric"))
+            lines.append(f"  {self.backward:<{width}} {self.analytic:.12g}")
+            lines.append(f"  {'numeric':<{width}} {self.numeric:.12g} ± {self.error:.1g}")
+            lines += [f"  decided by: {self.oracle}"] if self.oracle else []
+        lines.append(f"  test case: {self.regime}")
+        if self.diagnosis:
+            lines.append(f"  looks like: {self.diagnosis}")
+        if self.code:
+            lines += ["  to reproduce:", *("    " + line if line else "" for line in self.code.splitlines())]
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of the failure, for JSON.
+
+        Returns
+        -------
+        dict
+            Values by the names of the fields.
+        """
+        return dict(vars(self))
+
+
+def distinct(failures: Iterable[Failure]) -> list[Failure]:
+    """One failure per mistake: per box, child and kind the first, which was found in the simplest regime.
+
+    A gradient of wrong numbers that is not linear either, since it drops the incoming gradient, is one mistake.
+    """
+    kept: dict[tuple[str, str | None, str], Failure] = {}
+    for failure in failures:
+        kept.setdefault((failure.box, failure.child, failure.kind), failure)
+    return [one for one in kept.values() if one.kind != "linearity" or (one.box, one.child, "value") not in kept]
 
 
 class GradientError(AssertionError):
@@ -189,112 +275,9 @@ class Report:
         }
 
 
-def _described(examination: Examination) -> list[Failure]:
-    """The failures, reduced and explained within the time that is left."""
-    failures: list[Failure] = []
-    for one in (examination, examination.inner):
-        if one is not None:
-            one.runner.deadline = float("inf")
-            one.deadline = time.process_time() + examination.scope.explaining
-            failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
-    return distinct(failures)
-
-
 def _folded(head: str, rest: str, is_open: bool = False) -> str:
     """A line that a click opens, in HTML."""
     return f"<details{' open' * is_open}><summary>{html.escape(head)}</summary>{rest}</details>"
-
-
-def report_of(examination: Examination, seed: int) -> Report:
-    """The report of an examination that has ended."""
-    tally, runner = examination.tally, examination.runner
-    evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
-    failures = _described(examination)
-    narrow = runner.unit > NARROW  # then steps that are lost in rounding look like a slope of 0
-    telling = [one for one in tally.resolutions if not narrow or one > runner.unit]
-    blind = tally.weak > 0 and not telling
-    resolved = 0 if blind else len(tally.resolutions)
-    checked, missed, others = _looked_at(examination)
-    if missed and resolved and not examination.unchecked:
-        examination.unchecked = f"{', '.join(missed)}: no comparison of its gradient could tell anything"
-    verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
-    reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
-    reasons += [BLIND] if blind else []
-    reasons += [examination.unchecked] if examination.unchecked else []
-    return Report(
-        examination.target.name,
-        verdict,
-        failures,
-        [*reasons, *examination.warnings.values()],
-        dict(examination.skipped),
-        _resolution(telling or tally.resolutions if resolved else []),
-        tally.weak,
-        tally.comparisons,
-        tally.undecided,
-        tally.kinks,
-        examination.visited,
-        evaluations,
-        bprop_calls,
-        seed,
-        runner.watch.wall(),
-        examination.notes.texts(),
-        checked,
-        examination.target.role,
-        others,
-    )
-
-
-def _looked_at(examination: Examination) -> tuple[list[str], list[str], list[str]]:
-    """The inputs whose gradient was compared, those whose was to be, and those of which none is asked.
-
-    An input without elements is one that was missed, unless other examples have it with some.
-    """
-    names, resolved = examination.target.names, examination.tally.resolved
-    resolved = resolved | {child for _, child in examination.wrong if child is not None}
-    checked = [names[i] for i in examination.active if i in resolved]
-    target = examination.target
-    empty = {i for i in examination.active if target.has_more_examples and not np.size(target.inputs[i])}
-    missed = [names[i] for i in examination.active if i not in resolved | empty]
-    others = [name for i, name in enumerate(names) if i not in examination.active]
-    return checked, missed, [*others, *examination.target.beside]
-
-
-def _resolution(resolutions: list[float]) -> float:
-    """The median of the comparisons with a slope; 0 if there is none, infinity without comparisons."""
-    if not resolutions:
-        return float("inf")
-    return float(np.median([one for one in resolutions if one > 0] or [0.0]))
-
-
-def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
-    """Fails if one fails; else undecided if one is that compared something, or if none compared anything."""
-    if not reports:
-        return nothing(name, "has no gradient: nothing was compared", seed)
-    skipped: Counter[str] = Counter()
-    for one in reports:
-        skipped.update(one.skipped)
-    verdicts = {one.verdict for one in reports if one.comparisons or one.verdict == "fail"} or {"undecided"}
-    return replace(
-        reports[0],
-        name=name,
-        verdict=next(verdict for verdict in ("fail", "undecided", "pass") if verdict in verdicts),
-        failures=distinct(failure for one in reports for failure in one.failures),
-        warnings=list(dict.fromkeys(text for one in reports for text in one.warnings)),
-        skipped=dict(skipped),
-        resolution=_middle([one.resolution for one in reports if one.comparisons]),
-        weak=sum(one.weak for one in reports),
-        comparisons=sum(one.comparisons for one in reports),
-        undecided=sum(one.undecided for one in reports),
-        kinks=sum(one.kinks for one in reports),
-        regimes=sum(one.regimes for one in reports),
-        evaluations=sum(one.evaluations for one in reports),
-        bprop_calls=sum(one.bprop_calls for one in reports),
-        seed=seed,
-        seconds=sum(one.seconds for one in reports),
-        checked=list(dict.fromkeys(name for one in reports for name in one.checked)),
-        not_differentiated=list(dict.fromkeys(name for one in reports for name in one.not_differentiated)),
-        notes=list(dict.fromkeys(text for one in reports for text in one.notes)),
-    )
 
 
 def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
@@ -306,10 +289,3 @@ def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
 def nothing(name: str, warning: str, seed: int) -> Report:
     """The report of a check that had nothing to compare: nothing is known, and the warning says why."""
     return Report(name, "undecided", [], [warning], {}, 0.0, 0, 0, 0, 0, 0, 0, 0, seed)
-
-
-def _middle(numbers: list[float]) -> float:
-    ordered = sorted(number for number in numbers if math.isfinite(number) and number > 0)
-    if ordered:
-        return ordered[len(ordered) // 2]
-    return math.inf if any(math.isinf(number) for number in numbers) else 0.0

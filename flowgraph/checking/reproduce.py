@@ -16,7 +16,7 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point
-from flowgraph.checking.runner import parts
+from flowgraph.checking.runner import parts, unflatten
 from flowgraph.checking.target import Target
 
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
@@ -94,8 +94,6 @@ def _grad_text(point: Point, suspicion: Suspicion) -> str:
         if isinstance(point.output, tuple | list):
             return "tuple(np.ones(np.shape(part)) for part in output)"
         return "np.ones(np.shape(output))"
-    from flowgraph.checking.runner import unflatten
-
     return literal(unflatten(suspicion.grad, point.output))
 
 

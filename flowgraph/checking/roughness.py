@@ -15,7 +15,7 @@ import numpy as np
 from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.difference import SHRINK, STEP
 from flowgraph.checking.point import UNIT, Direction, Point, random_direction
-from flowgraph.checking.runner import Illegal, Runner, flatten, generator
+from flowgraph.checking.runner import Illegal, Runner, generator
 from flowgraph.checking.target import Array, Inputs, in_double
 
 NODES = 41  # twice DEGREE, so that a residual is left
@@ -144,15 +144,8 @@ def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
 
     def value(at: float, reach: float = 1.0) -> float:
         t = reach * (at + 1) / 2
-        inputs = list(point.inputs)
-        for i in point.active:
-            x = np.asarray(start[i]) + t * (np.asarray(point.inputs[i]) - np.asarray(start[i]))
-            inputs[i] = float(x) if type(inputs[i]) is float else x
-        try:
-            moved = point.of_this_form(flatten(point.runner.legal(tuple(inputs))))
-        except Illegal:
-            return float("nan")
-        return float("nan") if moved is None else float((grad * moved).sum())
+        near = point.beside(point.changed(lambda i, x: start[i] + t * (x - start[i])))
+        return float("nan") if near is None else float((grad * near.value).sum())
 
     for reach in PAST:
         for place, *_ in _sharpest(partial(value, reach=reach), CLIFFS):
@@ -199,16 +192,12 @@ def _usual_size(point: Point) -> float:
     rng = generator(0)
     sizes = [float(np.abs(point.value).max(initial=0.0))]
     for factor, shift in ((0.1, 0.0), (-1.0, 0.0), (0.0, 0.0), (0.0, 1.0)):
-        inputs = list(point.inputs)
-        for i in point.active:
-            x = np.asarray(inputs[i])
-            drawn = factor * x + shift * rng.normal(size=x.shape)
-            inputs[i] = float(drawn) if type(inputs[i]) is float else drawn
-        try:
-            output = point.runner.legal(tuple(inputs))
-        except Illegal:
-            continue
-        sizes.append(float(np.abs(flatten(output)).max(initial=0.0)))
+
+        def drawn(_: int, x: Array, factor: float = factor, shift: float = shift) -> Array:
+            return np.asarray(factor * x + shift * rng.normal(size=x.shape))
+
+        other = point.beside(point.changed(drawn))
+        sizes += [] if other is None else [float(np.abs(other.value).max(initial=0.0))]
     return max(sizes)
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.batches import Batches
-from flowgraph.checking.recording import recorded
+from flowgraph.checking.code_contents import RANDOM_SOURCES, random_sources, restore, state_of
 from flowgraph.checking.scope import Stopwatch
 from flowgraph.checking.target import Array, Inputs, Target
 
-RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 NUMBERS = (np.ndarray, np.generic, float, int)
+ANSWERS = "FLOWGRAPH_ANSWERS"  # the file for them
+BYTES = 8  # of a digest: two answers of a million have the same with a chance of 1e-8
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
+MOST_REFUSALS = 3  # in a row: what vmap refuses once it mostly refuses again, at the cost of a call
 OWN = 20_317  # any number that nobody seeds with
 NOT_FINITE = "fprop is not finite"
 
@@ -39,7 +42,7 @@ class Runner:
 
     def __init__(self, target: Target, budget: int, seconds: float) -> None:
         self.target = target
-        self._bprop = recorded(target.name, target.bprop)
+        self._bprop = _recorded(target.name, target.bprop)
         self.budget = budget
         self.evaluations = 0
         self.bprop_calls = 0
@@ -54,8 +57,9 @@ class Runner:
         self.stairs = False  # whether the value keeps its bits there over the finest steps
         self.jump: float | None = None  # the largest of the value around the example; None before it is measured
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
-        self.batches = None if target.many is None else Batches(target.many)
-        self._states = [(source, _state(source)) for source in _random_sources(target)]
+        self.many = target.many
+        self.refusals = 0  # of `many`, in a row
+        self._states = [(source, state_of(source)) for source in random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
         self._watch_global_state(target)
@@ -74,6 +78,9 @@ class Runner:
             self._global_state = before
 
     def _own(self, inputs: Inputs) -> Inputs:
+        """Copies of what the code must not change, or must not find changed."""
+        if self.shields:
+            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         if self._copies_inputs:
             return tuple(copy.deepcopy(v) if isinstance(v, RANDOM_SOURCES) else v for v in inputs)
         return inputs
@@ -81,7 +88,7 @@ class Runner:
     def restore_random_state(self) -> None:
         """Set every source of randomness back to where it stood at the start."""
         for source, state in self._states:
-            _restore(source, state)
+            restore(source, state)
         if self._global_state is not None:
             np.random.set_state(self._global_state[0])  # noqa: NPY002
             random.setstate(self._global_state[1])
@@ -108,17 +115,26 @@ class Runner:
         """One evaluation, counted, with the random state of the first."""
         self.in_time()
         self.evaluations += 1
-        if self._states or self._global_state is not None:
+        if self.draws:
             self.restore_random_state()
-        if self.shields:
-            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self.target.fprop, *self._own(inputs))
 
     def batch(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
-        """The rows of `Batches.rows`; None if the target cannot, or writes to its arguments."""
-        if self.batches is None or self.shields or self.draws:
+        """The elements of the outputs for each row of the stacks by one call; None where that is not to be had.
+
+        `known` gives the rows in the form in which they are compared, None if the first, which is the point itself, has
+        not its known value: then nothing is believed.
+        """
+        if self.many is None or self.refusals >= MOST_REFUSALS or self.shields or self.draws:
             return None
-        found = self.batches.rows(inputs, stacks, known)
+        try:
+            outputs = self.many(inputs, stacks)
+            if outputs is None:
+                return None
+            found = known(_rows_of(outputs))
+        except Exception:  # vmap refuses control flow that depends on values, and a row may be outside of the domain
+            found = None
+        self.refusals = 0 if found is not None else self.refusals + 1
         self.evaluations += 0 if found is None else len(found) - 1
         return found
 
@@ -128,14 +144,12 @@ class Runner:
         self.bprop_calls += 1
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
-            inputs = tuple(x.copy(order="K") if isinstance(x, np.ndarray) else x for x in inputs)
         return _call(self._bprop, grad, output, *self._own(inputs))
 
     @property
     def is_plain(self) -> bool:
         """Whether fprop can be called as it is, with nothing to be put back, copied or asked before."""
-        guarded = self.shields or self._copies_inputs or self.target.valid is not None
-        return not (guarded or self._states or self._global_state is not None)
+        return not (self.shields or self._copies_inputs or self.target.valid is not None or self.draws)
 
     def outputs(self, inputs: Inputs, stacks: dict[int, Array], count: int) -> list[Any]:
         """The result of a plain fprop for each row of the stacks but the first; None if it raises or is no array."""
@@ -187,9 +201,58 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
         raise Exited(f"SystemExit({error.code!r})") from error
 
 
+def _recorded(name: str, bprop: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function; in `flowgraph mutate`, which tells equal mutants by it, each call writes its answer down."""
+    place = os.environ.get(ANSWERS)
+    if not place:
+        return bprop
+
+    def add(asked: str, answer: Value) -> None:
+        with open(place, "a", encoding="ascii") as file:
+            file.write(f"{asked} {digest(answer)}\n")
+
+    def call(grad: Value, output: Value, *inputs: Value) -> Any:
+        asked = digest((name, grad, inputs))
+        try:
+            answer = bprop(grad, output, *inputs)
+        except Exception as error:
+            add(asked, type(error).__name__)
+            raise
+        add(asked, answer)
+        return answer
+
+    return call
+
+
+def digest(value: Value) -> str:
+    """A checksum: of arrays by shape, dtype and bytes, with -0.0 as 0.0; of other values by their repr."""
+    return hashlib.blake2b(b"".join(_bytes_of(value)), digest_size=BYTES).hexdigest()
+
+
+def _bytes_of(value: Value) -> Iterator[bytes]:
+    if isinstance(value, tuple | list):
+        yield b"("
+        for one in value:
+            yield from _bytes_of(one)
+        yield b")"
+    elif isinstance(value, np.ndarray | np.generic | float) and np.asarray(value).dtype.kind in "fciub":
+        array = np.asarray(value)
+        array = array + array.dtype.type(0) if array.dtype.kind in "fc" else array
+        yield from (f"{array.shape}{array.dtype}".encode(), array.tobytes())
+    else:
+        yield f"{type(value).__name__}{value!r}".encode()
+
+
 def parts(output: Value) -> tuple[Any, ...]:
     """The arrays of an output: itself, or the members of a tuple."""
     return tuple(output) if isinstance(output, tuple | list) else (output,)
+
+
+def _rows_of(outputs: Sequence[Array]) -> Array:
+    """One row of all elements for every row of the stacks, a complex one as two."""
+    pieces = [np.ascontiguousarray(part).reshape(len(part), -1) for part in outputs]
+    pieces = [piece.view(piece.real.dtype) if piece.dtype.kind == "c" else piece for piece in pieces]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
 
 def flatten(output: Value) -> Array:
@@ -220,75 +283,14 @@ def unflatten(vector: Array, output: Value) -> Any:
     return tuple(grads) if isinstance(output, tuple | list) else grads[0]
 
 
-def _random_sources(target: Target) -> Iterator[Any]:
-    seen: set[int] = set()
-    for function in (target.fprop, target.bprop, *target.code):
-        for value in reachable_values(function):
-            stateless = isinstance(value, random.SystemRandom)  # nothing can be put back
-            if isinstance(value, RANDOM_SOURCES) and not stateless and id(value) not in seen:
-                seen.add(id(value))
-                yield value
-
-
-def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
-    """Closure cells, defaults, globals named in the code, and the contents of dicts, lists and objects among them."""
-    inner = getattr(function, "__func__", function)
-    inner = getattr(inner, "func", inner)
-    code = getattr(inner, "__code__", None)
-    values: list[Any] = [getattr(function, "__self__", None)]
-    if code is not None:
-        values += [getattr(cell, "cell_contents", None) for cell in _filled(inner.__closure__ or ())]
-        values += list(inner.__defaults__ or ()) + list((inner.__kwdefaults__ or {}).values())
-        values += [inner.__globals__[name] for name in code.co_names if name in inner.__globals__]
-    else:
-        values.append(function)
-    for value in values:
-        yield value
-        if isinstance(value, dict):
-            yield from list(value.values())
-        elif isinstance(value, list | tuple):
-            yield from value
-        elif hasattr(value, "__dict__") and not isinstance(value, type) and not inspect_module(value):
-            yield from list(vars(value).values())
-
-
-def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
-    for cell in cells:
-        try:
-            cell.cell_contents  # noqa: B018
-        except ValueError:
-            continue
-        yield cell
-
-
-def inspect_module(value: Value) -> bool:
-    """Whether a value is a module."""
-    return type(value).__name__ == "module"
-
-
-def _position(state: Any) -> Any:
-    inner = state["state"]
-    return (inner["pos"], inner["key"].tobytes())
-
-
-def _state(source: Any) -> Any:
-    if isinstance(source, np.random.Generator):
-        return copy.deepcopy(source.bit_generator.state)
-    return source.get_state() if isinstance(source, np.random.RandomState) else source.getstate()
-
-
-def _restore(source: Any, state: Any) -> None:
-    if isinstance(source, np.random.Generator):
-        source.bit_generator.state = state
-    elif isinstance(source, np.random.RandomState):
-        source.set_state(state)
-    else:
-        source.setstate(state)
-
-
 def generator(seed: int) -> np.random.Generator:
     """A generator that no `default_rng(0)` of a user repeats.
 
     Examples are often drawn like that, and an incoming gradient equal to the example sees nothing of a normalisation.
     """
     return np.random.default_rng([OWN, seed])
+
+
+def _position(state: Any) -> Any:
+    inner = state["state"]
+    return (inner["pos"], inner["key"].tobytes())

@@ -17,7 +17,7 @@ from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_values import value_regimes
 from flowgraph.checking.runner import flatten, unflatten
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.checking.target import Inputs, Target, without_first
 
 REGIMES = 24  # each is a comparison of bprop as an operation of its own
 
@@ -76,7 +76,7 @@ def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) ->
         return (_sum(by_grad, None, grad), *total)
 
     differentiated = (0, *(i + 1 for i in active))
-    valid = None if target.valid is None else lambda grad, *inputs: target.valid is None or target.valid(*inputs)
+    valid = without_first(target.valid, 1)
     names, name = ("grad", *target.names), f"the bprop of {target.name}"
     return Target(fprop, bprop, inputs, names, name, differentiated, valid=valid, arriving=1)
 

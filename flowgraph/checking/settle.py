@@ -6,42 +6,12 @@ from collections.abc import Collection
 
 import numpy as np
 
-from flowgraph.checking import excuses_of_bprop as of_bprop
-from flowgraph.checking import excuses_of_slopes as of_slopes
 from flowgraph.checking.careful import disagrees, widened
 from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, ask
-from flowgraph.checking.evidence import Evidence, Excuse
+from flowgraph.checking.evidence import Evidence
+from flowgraph.checking.excuses import EXCUSES
 from flowgraph.checking.kinks import is_singular, of_other_gradients, quotients_stay_bounded
 from flowgraph.checking.point import Direction, Point, coordinate, random_direction
-
-EXCUSES: tuple[Excuse, ...] = (
-    of_slopes.BothZero(),
-    of_slopes.BelowRounding(),
-    of_bprop.KnownJumps(),
-    of_slopes.NoCorrectDigits(),
-    of_slopes.IllConditioned(),
-    of_slopes.ValueJumps(),
-    of_slopes.NoSmallStep(),
-    of_slopes.ComplexStepAgrees(),
-    of_slopes.Quantised(),
-    of_slopes.WithinErrorBar(),
-    of_slopes.WideErrorBar(),
-    of_slopes.Iterated(),
-    of_slopes.ShrinksWithTheStep(),
-    of_slopes.StillMoving(),
-    of_bprop.RightInWiderType(),
-    of_slopes.FinerStepsDisagree(),
-    of_bprop.RoughBprop(),
-    of_bprop.NarrowType(),
-    of_bprop.AtKink(),
-    of_bprop.NoAnswerAtKink(),
-    of_bprop.JitteredBprop(),
-    of_bprop.NoisyInWiderType(),
-    of_bprop.OtherSteps(),
-    of_bprop.NotNearby(),
-    of_bprop.SmallJumps(),
-)
-"""In the order in which they are asked: the cheap first, and each relies on what those before have ruled out."""
 
 
 def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
@@ -56,9 +26,8 @@ def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] 
 def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collection[str]) -> Ruling:
     evidence = Evidence(mismatch, rng)
     for excuse in EXCUSES:
-        reason = None if excuse.name in off else excuse.applies(evidence)
-        if reason is not None:
-            return Ruling(excuse.verdict, evidence.mismatch, note=reason, excuse=excuse.name)
+        if excuse.name not in off and excuse.holds(evidence):
+            return Ruling(excuse.verdict, evidence.mismatch, note=excuse.words, excuse=excuse.name)
     error, note = evidence.tolerance / 4, ""
     if not evidence.smooth:
         error, note = evidence.hull.half_width, "not within the slopes around this kink"

@@ -23,9 +23,11 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.box.example import Example
 from flowgraph.box.interval import Interval
 from flowgraph.checking.cases import Case, child_labels, examples_of
+from flowgraph.checking.drawn_graphs import graphs, hypothesis_numpy, st
 from flowgraph.checking.layout import LAYOUTS
-from flowgraph.checking.property import hypothesis_numpy, st
 from flowgraph.checking.regimes_settings import alternatives
+
+__all__ = ["arrays", "cases", "floats", "graphs", "settings", "shapes"]
 
 SMALLEST, LARGEST = 1e-6, 1e4  # sizes of drawn numbers, 1e10 apart: differences resolve the least beside the largest
 KINK_WIDTH = 1e-3  # beside a declared kink: more than the finest steps
@@ -72,7 +74,8 @@ def arrays(
     plain = st().one_of(of(elements), tied)
     if not layouts:
         return plain
-    return st().tuples(plain, st().sampled_from(["", *LAYOUTS])).map(lambda drawn: _laid(*drawn))
+    laid = st().tuples(plain, st().sampled_from([None, *LAYOUTS.values()]))
+    return laid.map(lambda drawn: drawn[1](drawn[0]) if drawn[1] and drawn[0].ndim else drawn[0])
 
 
 def shapes(cls: type[Box], one: Example | None = None) -> Any:
@@ -116,13 +119,6 @@ def cases(cls: type[Box], dtypes: Sequence[Any] = (np.float64, np.float32), layo
         raise TypeError(f"strategies.cases: found {cls!r}, needs a box class")
     strategy = st().composite(_case)(cls, tuple(dtypes), layouts)
     return strategy.filter(_legal)
-
-
-def graphs(*args: Any, **keywords: Any) -> Any:
-    """Whole graphs of registered boxes; see `flowgraph.checking.drawn_graphs.graphs`."""
-    from flowgraph.checking.drawn_graphs import graphs as drawn
-
-    return drawn(*args, **keywords)
 
 
 def _case(draw: Any, cls: type[Box], dtypes: tuple[Any, ...], layouts: bool) -> Case:
@@ -195,10 +191,6 @@ def _changed(shapes: tuple[Any, ...], changes: list[tuple[int, str, int]]) -> tu
 
 def _numbers(value: tuple[Any, ...]) -> list[int]:
     return [one for one in value if isinstance(one, int)]
-
-
-def _laid(array: Any, layout: str) -> Any:
-    return LAYOUTS[layout](array) if layout and array.ndim else array
 
 
 def _inner(end: float, is_open: bool, toward: float) -> float:

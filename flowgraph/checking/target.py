@@ -86,7 +86,7 @@ class Target:
     none_leaves_out : bool
         Whether a gradient of None means that none is to be asked for, and not that it is 0.
     many : function, optional
-        It evaluates fprop for stacks of inputs (see `flowgraph.checking.batches`).
+        It evaluates fprop for stacks of inputs given a stack of rows for some of them; None if it cannot.
 
     Examples
     --------
@@ -161,7 +161,7 @@ class Target:
         ValueError
             If there are not as many names as inputs.
         """
-        inputs = tuple(_owned(value) for value in inputs)
+        inputs = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in inputs)  # the caller's stay as they are
         differentiated = tuple(i for i, value in enumerate(inputs) if is_differentiable(value))
         if not differentiated:
             kinds = ", ".join(type(value).__name__ for value in inputs) or "nothing"
@@ -206,9 +206,15 @@ class Target:
         return all(np.shape(inputs[i]) == np.shape(self.inputs[i]) for i in self.fixed_shapes)
 
 
-def _owned(value: Value) -> Any:
-    """A copy, so that nothing that the checked code does reaches the caller's arrays."""
-    return value.copy() if isinstance(value, np.ndarray) else value
+def shown(value: Value) -> str:
+    """A value in a few words."""
+    text = str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
+    return text if len(text) < 40 else text[:37] + "..."
+
+
+def without_first(valid: Callable[..., Any] | None, count: int) -> Callable[..., Any] | None:
+    """A condition that is not asked of the first inputs, the incoming gradients of a bprop."""
+    return None if valid is None else lambda *inputs: valid(*inputs[count:])
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -12,7 +12,7 @@ import click
 
 from flowgraph.box import Box
 from flowgraph.checking.check import check as check_gradients
-from flowgraph.checking.module_targets import checked
+from flowgraph.checking.check import checked
 from flowgraph.checking.report import Report
 from flowgraph.checking.runner import generator
 from flowgraph.cli.check_inputs import arguments_of, draw_input, read_feeds

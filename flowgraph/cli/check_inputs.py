@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.checking.runner import reachable_values
+from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.target import name_of, parameter_names
 from flowgraph.data.files import read_npz
 from flowgraph.errors import UsageError

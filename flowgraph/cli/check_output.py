@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from flowgraph.checking.module_targets import target_of
+from flowgraph.checking.check import target_of
 from flowgraph.checking.report import Report
 
 WORST_FIRST = ("fail", "undecided", "pass")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from flowgraph.checking.module_targets import NEEDED, classes_of, is_checkable, targets_of
+from flowgraph.checking.check import NEEDED, classes_of, is_checkable, targets_of
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from flowgraph.checking.batches import MOST_FAILURES, Batches, stacked
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.frameworks import framework_target
-from flowgraph.checking.point import Point
-from flowgraph.checking.runner import Runner
+from flowgraph.checking.frameworks.target import framework_target
+from flowgraph.checking.point import Point, stacked
+from flowgraph.checking.runner import MOST_REFUSALS, Runner
 from flowgraph.checking.target import Target
 
 X, W = np.random.default_rng(3).normal(size=(3, 4)), np.random.default_rng(4).normal(size=(4, 2))
@@ -78,7 +77,7 @@ def test_torch_functions_in_one_vmap(name):
 
 def test_rows_that_valid_refuses_or_that_are_not_finite_are_left_out():
     point = point_of(Target.of_functions(lambda a: 1 / a, lambda g, y, a: (a,), (np.array([1.0]),)))
-    point.runner.batches = Batches(lambda inputs, stacks: [1 / stacks[0]])
+    point.runner.many = lambda inputs, stacks: [1 / stacks[0]]
     line = [({0: np.ones(1)}, [-1.0, 1.0])]
     with np.errstate(divide="ignore"):
         assert point._batched(stacked(point.inputs, line))[0] is None
@@ -97,10 +96,10 @@ def test_rows_that_valid_refuses_or_that_are_not_finite_are_left_out():
 def test_what_is_not_the_function_is_not_believed_and_not_asked_for_ever(many):
     asked = []
     point = point_of(product())
-    point.runner.batches = Batches(lambda inputs, stacks: asked.append(1) or many(inputs, stacks))
+    point.runner.many = lambda inputs, stacks: asked.append(1) or many(inputs, stacks)
     for _ in range(5):
         assert point._batched(stacked(point.inputs, lines_of(point))) is None
-    assert len(asked) == MOST_FAILURES
+    assert len(asked) == MOST_REFUSALS
 
 
 def test_a_torch_function_that_branches_on_values_is_run_one_by_one():

@@ -8,9 +8,8 @@ import pytest
 from flowgraph import Interval
 from flowgraph.checking.regimes_settings import MODES, alternatives, crossed_regimes, joint_regimes, setting_regimes
 from flowgraph.checking.regimes_shapes import SIZES, axis_groups, resampled, shape_regimes
-from flowgraph.checking.regimes_values import DRAWS, as_input, constant_regimes, value_regimes
+from flowgraph.checking.regimes_values import DRAWS, as_input, constant_regimes, structure_of, value_regimes
 from flowgraph.checking.settings import fits
-from flowgraph.checking.structure import structure_of
 
 X = np.random.default_rng(1).normal(size=(4, 3))
 ROWS, COLUMNS = np.random.default_rng(2).normal(size=(4, 3)), np.random.default_rng(3).normal(size=3)

@@ -63,9 +63,9 @@ def test_steps_shrink_by_four_to_both_sides_and_are_asked_for_once():
     np.testing.assert_allclose(sorted(steps), sorted([*sizes, *-sizes]), rtol=1e-15)
     np.testing.assert_allclose(np.ravel(stencil.plus), np.sin(0.5 + sizes))
     np.testing.assert_allclose(np.ravel(stencil.minus), np.sin(0.5 - sizes))
-    h, usable = stencil.rows(True, True, 1)
-    assert usable == [1, 2, 3]
-    np.testing.assert_allclose(h, sizes[1:])
+    h, usable = stencil.rows(True, True)
+    assert usable == [0, 1, 2, 3]
+    np.testing.assert_allclose(h, sizes)
 
 
 @pytest.mark.parametrize("side", [1, -1])

@@ -1,9 +1,11 @@
-"""What a framework's function has in common with a pair of plain functions."""
+"""What every adapter of a framework has in common, and those of the two small ones, autograd and MyGrad."""
 
 from __future__ import annotations
 
 import copy
+import importlib
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.frameworks.arguments import Arguments
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
 from flowgraph.checking.target import Inputs, is_float_array
 
 KEPT = 16  # runs whose graphs are kept; what is older is run again
@@ -86,11 +88,17 @@ class Adapter(ABC):
         if pull is None:
             _, pull = self.run(inputs)
             self._runs.append((output, pull))
-        found = pull(grad if isinstance(grad, tuple) else (grad,))
-        gradients: list[Any] = [None] * len(inputs)
-        for i, g in zip(self.differentiated, found, strict=True):
-            gradients[i] = g
-        return tuple(gradients)
+        return self._each(pull(grad if isinstance(grad, tuple) else (grad,)), inputs)
+
+    def _each(self, found: Sequence[Any], inputs: Inputs) -> tuple[Any, ...]:
+        """What was found for the differentiated inputs, in the order of all; None for the others."""
+        places = dict(zip(self.differentiated, found, strict=True))
+        return tuple(places.get(i) for i in range(len(inputs)))
+
+    def _with_active(self, values: Sequence[Any], active: Sequence[Any]) -> list[Any]:
+        """The values with others for the differentiated inputs."""
+        places = dict(zip(self.differentiated, active, strict=True))
+        return [places.get(i, x) for i, x in enumerate(values)]
 
     def _refused(self, inputs: Inputs, parts: list[Any], pull: Pullback) -> None:
         """A gradient that the framework says it does not have is no mistake: such inputs are outside of the domain."""
@@ -111,3 +119,119 @@ def wide_enough(value: Value) -> Any:
     if is_float_array(value) and value.dtype.itemsize > 8:
         raise TypeError(f"found dtype {value.dtype}, which the framework does not have; give float64")
     return value
+
+
+def opened(value: Value) -> Opened | None:
+    """Complex arrays in two parts."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "c":
+        return None
+    parts = [(".real", value.real.copy()), (".imag", value.imag.copy())]
+    return Opened(parts, lambda found: found[0] + 1j * found[1], "({} + 1j * {})".format)
+
+
+ARRAYS = ArrayKind(lambda value: value, opened)
+
+
+class AutogradCode(Adapter):
+    """Gradients come from autograd's make_vjp."""
+
+    framework = "autograd"
+
+    def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        """The outputs, and the function that pulls gradients back through them."""
+        outputs = self._values(inputs)
+        kept: list[Any] = []
+
+        def pull(grads: tuple[Any, ...]) -> Any:
+            if not kept:
+                kept.append(self._pullback(inputs, len(outputs)))
+            arriving = tuple(np.conj(g) for g in grads)
+            return kept[0](arriving if len(outputs) > 1 else arriving[0])
+
+        return outputs, pull
+
+    def second(
+        self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
+    ) -> tuple[Any, ...]:
+        """The bprop of bprop, by make_vjp twice."""
+        core = importlib.import_module("autograd").make_vjp
+        together = importlib.import_module("autograd.builtins").tuple
+        active, function = self._of_active(inputs, 1)
+        numbers = tuple(range(len(active)))
+        of_each = tuple(
+            np.zeros_like(x) if grads[i] is None else grads[i] for i, x in zip(self.differentiated, active, strict=True)
+        )
+
+        def first(arriving: Value, *values: Value) -> Any:
+            return together(core(function, numbers)(*values)[0](arriving))
+
+        pull, _ = core(first, (0, *(n + 1 for n in numbers)))(grad, *active)
+        by_grad, *by_active = pull(of_each)
+        return (by_grad, None, *self._each(by_active, inputs))
+
+    def _pullback(self, inputs: Inputs, count: int) -> Callable[[Any], Any]:
+        active, function = self._of_active(inputs, count)
+        make_vjp = importlib.import_module("autograd").make_vjp
+        return make_vjp(function, tuple(range(len(active))))(*active)[0]  # type: ignore[no-any-return]
+
+    def _of_active(self, inputs: Inputs, count: int) -> tuple[list[Any], Callable[..., Any]]:
+        together = importlib.import_module("autograd.builtins").tuple
+
+        def function(*active: Any) -> Any:
+            found = self._values(self._with_active(inputs, active))
+            return together(tuple(found)) if count > 1 else found[0]
+
+        return [inputs[i] for i in self.differentiated], function
+
+    def _values(self, inputs: Sequence[Any]) -> list[Any]:
+        result = self.called(inputs)
+        if isinstance(getattr(result, "_value", None), tuple | list):  # a box that holds several arrays
+            result = [result[k] for k in range(len(result))]
+        return [y for y in arrays_in(result) if getattr(y, "dtype", np.asarray(0.0).dtype).kind in "fc"]
+
+
+def to_numpy(value: Value) -> Any:
+    """The array of a tensor."""
+    return np.array(value.data) if isinstance(value, sys.modules["mygrad"].Tensor) else value
+
+
+MYGRAD_TENSORS = ArrayKind(to_numpy)
+
+
+class MygradCode(Adapter):
+    """Gradients come from Tensor.backward, which forgets the graph: every bprop runs the function again."""
+
+    framework = "mygrad"
+
+    def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
+        """The outputs, and the function that pulls gradients back through them."""
+        outputs = [y.data.copy() for y in self._run(inputs)[1]]
+
+        def pull(grads: tuple[Any, ...]) -> list[Any]:
+            totals: list[Any] = [None] * len(self.differentiated)
+            for k, g in enumerate(grads):
+                active, found = self._run(inputs)
+                found[k].backward(np.array(g))
+                for n, x in enumerate(active):
+                    if x.grad is not None:
+                        totals[n] = x.grad if totals[n] is None else totals[n] + x.grad
+            return totals
+
+        return outputs, pull
+
+    def second(
+        self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
+    ) -> tuple[Any, ...]:
+        """Refused: MyGrad has no second derivatives."""
+        raise NotImplementedError("mygrad: gradients cannot be differentiated again; check with order=1")
+
+    def _run(self, inputs: Inputs) -> tuple[list[Any], list[Any]]:
+        tensor = sys.modules["mygrad"].tensor
+        values = [
+            tensor(x.copy(), constant=i not in self.differentiated) if isinstance(x, np.ndarray) and x.dtype.kind == "f"
+            else x
+            for i, x in enumerate(inputs)
+        ]  # fmt: skip
+        result = self.called(values)
+        found = [y for y in arrays_in(result) if isinstance(y, sys.modules["mygrad"].Tensor)]
+        return [values[i] for i in self.differentiated], [y for y in found if y.dtype.kind == "f"]

@@ -18,24 +18,14 @@ from flowgraph.checking.target import Inputs, parameter_names
 class Opened(NamedTuple):
     """The members of a value with what to append to its name, and how to build the value of them again.
 
-    `fixed`: the shapes of the members are bound to something that is not among them.
+    `text` gives the expression for that from those of the members, where there is one. `fixed`: the shapes of the
+    members are bound to something that is not among them.
     """
 
     members: list[tuple[str, Any]]
     build: Callable[[list[Any]], Any]
+    text: Callable[..., str] | None = None
     fixed: bool = False
-
-
-@dataclass(frozen=True)
-class Written:
-    """A way to build a value that Python text has too: `text` gives the expression from those of the members."""
-
-    build: Callable[[list[Any]], Any]
-    text: Callable[..., str]
-
-    def __call__(self, members: list[Any]) -> Any:
-        """The value, of these members."""
-        return self.build(members)
 
 
 class ArrayKind(NamedTuple):
@@ -151,13 +141,13 @@ def _without_first(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _taken_apart(value: Value, name: str, kind: ArrayKind, fixed: bool) -> tuple[Any, list[_Leaf]]:
-    """A nest and the leaves. The nest is None for a leaf, else (how to build it, its nests)."""
+    """A nest and the leaves. The nest is None for a leaf, else (how to build it, its text, its nests)."""
     opened = kind.opened(value) or (_opened(value) if _holds_arrays(value, kind) else None)
     if opened is None:
         return None, [_Leaf(name.lstrip("."), value, fixed)]
     apart = [_taken_apart(member, name + label, kind, fixed or opened.fixed) for label, member in opened.members]
     leaves = [leaf for _, found in apart for leaf in found]
-    return (opened.build, [nest for nest, _ in apart]), leaves
+    return (opened.build, opened.text, [nest for nest, _ in apart]), leaves
 
 
 def _holds_arrays(value: Value, kind: ArrayKind) -> bool:
@@ -170,16 +160,16 @@ def _opened(value: Value) -> Opened | None:
     """The members of what Python itself has to hold several values; None for anything else."""
     if isinstance(value, dict):
         keys = list(value)
-        build = Written(
+        return Opened(
+            [(f".{key}", value[key]) for key in keys],
             lambda found: type(value)(zip(keys, found, strict=True)),
             lambda *texts: "{" + ", ".join(f"{key!r}: {one}" for key, one in zip(keys, texts, strict=True)) + "}",
         )
-        return Opened([(f".{key}", value[key]) for key in keys], build)
     if isinstance(value, list | tuple):
         members = [(f".{place}", member) for place, member in enumerate(value)]
         if hasattr(value, "_fields"):
             return Opened(members, lambda found: type(value)(*found))
-        return Opened(members, Written(type(value), lambda *texts: f"{type(value).__name__}([{', '.join(texts)}])"))
+        return Opened(members, type(value), lambda *texts: f"{type(value).__name__}([{', '.join(texts)}])")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [one.name for one in dataclasses.fields(value)]
         members = [(f".{name}", getattr(value, name)) for name in names if hasattr(value, name)]
@@ -198,5 +188,5 @@ def _with_fields(value: Value, names: Sequence[str], members: Sequence[Any]) -> 
 def _put_together(nest: Any, values: Iterator[Any]) -> Any:
     if nest is None:
         return next(values)
-    build, nests = nest
+    build, _, nests = nest
     return build([_put_together(inner, values) for inner in nests])

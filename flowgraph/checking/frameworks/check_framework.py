@@ -12,22 +12,17 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.describe import Failure
 from flowgraph.checking.frameworks.adapter import Adapter
 from flowgraph.checking.frameworks.target import framework_code
 from flowgraph.checking.frameworks.writing import title
-from flowgraph.checking.report import Report, nothing, with_failures
+from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.runner import flatten, generator, unflatten
 from flowgraph.checking.scope import Asked
 from flowgraph.checking.target import Target
 
 
 def check_framework(
-    function: Callable[..., Any],
-    given: Sequence[Any],
-    keywords: Mapping[str, Any],
-    asked: Asked,
-    framework: str | None,
+    function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any], asked: Asked, framework: str | None
 ) -> Report | None:
     """The report, or None where function and arguments belong to no framework that has been imported.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened
 from flowgraph.checking.frameworks.jax_program import Program
 from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Inputs
@@ -41,7 +41,7 @@ def opened(value: Value) -> Opened | None:
         if not jax.numpy.issubdtype(value.dtype, np.complexfloating):
             return None
         parts = [(".real", value.real), (".imag", value.imag)]
-        return Opened(parts, Written(lambda found: jax.lax.complex(*found), "jax.lax.complex({}, {})".format))
+        return Opened(parts, lambda found: jax.lax.complex(*found), "jax.lax.complex({}, {})".format)
     if jax.tree_util.all_leaves([value]):
         return None
     paths, structure = jax.tree_util.tree_flatten_with_path(value)
@@ -125,8 +125,10 @@ class JaxCode(Adapter):
         def pull(grads: tuple[Any, ...]) -> list[Any]:
             with jax.enable_x64(True):
                 arriving = [np.asarray(np.conj(g), y.dtype) for g, y in zip(grads, outputs, strict=True)]
-                found = self._pullback(inputs)(arriving) if both is None else both(active, arriving)
-                return [np.array(g) for g in found]
+                if both is not None:
+                    return [np.array(g) for g in both(active, arriving)]
+                own, function = self._of_active(inputs)
+                return [np.array(g) for g in jax.vjp(function, *own)[1](arriving)]
 
         return outputs, pull
 
@@ -243,25 +245,12 @@ class JaxCode(Adapter):
 
             _, pull = jax.vjp(first, jax.numpy.asarray(grad), *active)
             by_grad, *by_active = [np.asarray(g) for g in pull(tuple(of_each))]
-        by_inputs: list[Any] = [None] * len(inputs)
-        for i, g in zip(self.differentiated, by_active, strict=True):
-            by_inputs[i] = g
-        return (by_grad, None, *by_inputs)
-
-    def _pullback(self, inputs: Inputs) -> Any:
-        active, function = self._of_active(inputs)
-        return sys.modules["jax"].vjp(function, *active)[1]
+        return (by_grad, None, *self._each(by_active, inputs))
 
     def _of_active(self, inputs: Inputs) -> tuple[list[Any], Any]:
         leaves = [self._array(x) for x in inputs]
 
-        def function(*active: Any) -> Any:
-            values = list(leaves)
-            for i, x in zip(self.differentiated, active, strict=True):
-                values[i] = x
-            return self._values(values)
-
-        return [leaves[i] for i in self.differentiated], function
+        return [leaves[i] for i in self.differentiated], lambda *active: self._values(self._with_active(leaves, active))
 
     def _values(self, leaves: list[Any]) -> list[Any]:
         jax = sys.modules["jax"]

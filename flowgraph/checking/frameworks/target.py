@@ -12,16 +12,13 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.frameworks.adapter import Adapter
+from flowgraph.checking.code_contents import reachable_values
+from flowgraph.checking.frameworks.adapter import ARRAYS as AUTOGRAD_ARRAYS
+from flowgraph.checking.frameworks.adapter import MYGRAD_TENSORS, Adapter, AutogradCode, MygradCode
 from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, arrays_in
-from flowgraph.checking.frameworks.autograd_code import ARRAYS as AUTOGRAD_ARRAYS
-from flowgraph.checking.frameworks.autograd_code import AutogradCode
 from flowgraph.checking.frameworks.jax_code import JAX_ARRAYS, JaxCode
-from flowgraph.checking.frameworks.mygrad_code import MYGRAD_TENSORS, MygradCode
-from flowgraph.checking.frameworks.torch_code import TENSORS, TorchCode, differentiated_inputs
-from flowgraph.checking.frameworks.torch_module import ModuleCopy
+from flowgraph.checking.frameworks.torch_code import TENSORS, ModuleCopy, TorchCode, differentiated_inputs
 from flowgraph.checking.frameworks.writing import definition, title
-from flowgraph.checking.runner import reachable_values
 from flowgraph.checking.target import Target, annotations_of, is_float_array
 from flowgraph.errors import UsageError
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, Written, arrays_in
-from flowgraph.checking.frameworks.torch_module import ModuleCopy
+from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
 from flowgraph.checking.target import Inputs, is_float_array
 
 WRITES_IN_PLACE = re.compile(r"leaf Variable.* in-?place operation|view of a leaf Variable", re.IGNORECASE)
-
 BACKWARD_ALONE = re.compile(r"(not |in)compatible with \.grad\(\)")  # of reentrant checkpoints
 
 
@@ -38,25 +37,22 @@ def opened(value: Value) -> Opened | None:
         return None
     if value.layout is torch.sparse_coo:
         value = value.coalesce()
-        indices, size = value.indices(), value.size()
-
-        def coo(found: list[Any]) -> Any:
-            return torch.sparse_coo_tensor(indices, found[0], size, is_coalesced=True, check_invariants=False)
-
-        return Opened([(".values", value.values())], coo, fixed=True)
-    if value.layout in (torch.sparse_csr, torch.sparse_csc):
+        made, places, more = torch.sparse_coo_tensor, [value.indices()], {"is_coalesced": True}
+    elif value.layout in (torch.sparse_csr, torch.sparse_csc):
         by_rows = value.layout is torch.sparse_csr
-        ends = (value.crow_indices(), value.col_indices()) if by_rows else (value.ccol_indices(), value.row_indices())
-        size, layout = value.size(), value.layout
-
-        def compressed(found: list[Any]) -> Any:
-            return torch.sparse_compressed_tensor(*ends, found[0], size, layout=layout, check_invariants=False)
-
-        return Opened([(".values", value.values())], compressed, fixed=True)
-    if value.is_complex():
+        places = [value.crow_indices(), value.col_indices()] if by_rows else [value.ccol_indices(), value.row_indices()]
+        made, more = torch.sparse_compressed_tensor, {"layout": value.layout}
+    elif value.is_complex():
         parts = [(".real", value.real), (".imag", value.imag)]
-        return Opened(parts, Written(lambda found: torch.complex(*found), "torch.complex({}, {})".format))
-    return None
+        return Opened(parts, lambda found: torch.complex(*found), "torch.complex({}, {})".format)
+    else:
+        return None
+    size = value.size()
+
+    def build(found: list[Any]) -> Any:
+        return made(*places, found[0], size, check_invariants=False, **more)
+
+    return Opened([(".values", value.values())], build, fixed=True)
 
 
 TENSORS = ArrayKind(to_numpy, opened)
@@ -124,18 +120,11 @@ class TorchCode(Adapter):
         active = self._active(leaves)
         (y,) = self._values(leaves)
         first = self._grad([y] if y.requires_grad else [], active, [arriving], create_graph=True)
-        of_each = [grads[i] for i in self.differentiated]
-        chosen = [
-            (r, self._tensor(g))
-            for r, g in zip(first, of_each, strict=True)
-            if r is not None and r.requires_grad and g is not None
-        ]
+        pairs = [(r, grads[i]) for i, r in zip(self.differentiated, first, strict=True) if r is not None]
+        chosen = [(r, self._tensor(g)) for r, g in pairs if g is not None and r.requires_grad]
         found = self._grad([r for r, _ in chosen], [arriving, *active], [g for _, g in chosen])
         by_grad, *by_active = [None if g is None else g.to_dense().numpy(force=True) for g in found]
-        by_inputs: list[Any] = [None] * len(inputs)
-        for i, g in zip(self.differentiated, by_active, strict=True):
-            by_inputs[i] = g
-        return (by_grad, None, *by_inputs)
+        return (by_grad, None, *self._each(by_active, inputs))
 
     def _try_out(self) -> None:
         """Runs the example, and finds out whether the function writes into its inputs, which autograd allows."""
@@ -185,10 +174,8 @@ class TorchCode(Adapter):
 
     def _values(self, leaves: list[Any]) -> list[Any]:
         if self.writes_in_place:
-            first_own = self.arguments.first_own
-            leaves = [
-                x.clone() if isinstance(x, self.torch.Tensor) and k < first_own else x for k, x in enumerate(leaves)
-            ]
+            given = range(self.arguments.first_own)
+            leaves = [x.clone() if isinstance(x, self.torch.Tensor) and k in given else x for k, x in enumerate(leaves)]
         positional, keywords, own = self.arguments.put_together(leaves)
         with contextlib.ExitStack() as stack:
             if self._random_state is not None:
@@ -207,9 +194,7 @@ class TorchCode(Adapter):
         if not isinstance(value, np.ndarray | np.generic):
             return value
         array = wide_enough(np.asarray(value))
-        if any(stride < 0 for stride in array.strides):
-            array = array.copy()
-        return self.torch.from_numpy(array)
+        return self.torch.from_numpy(array.copy() if any(stride < 0 for stride in array.strides) else array)
 
 
 def differentiated_inputs(arguments: Arguments) -> tuple[int, ...]:
@@ -222,3 +207,93 @@ def differentiated_inputs(arguments: Arguments) -> tuple[int, ...]:
     given = [i for i in floats if i < arguments.first_own]
     asked = [i for i in given if getattr(arguments.originals[i], "requires_grad", False)]
     return (*(asked or given), *(i for i in floats if i >= arguments.first_own))
+
+
+class ModuleCopy:
+    """A deep copy of a module as a function of its inputs, into which parameters are put before a run.
+
+    They stay in the module until another run needs others, not for the forward pass alone: what runs the forward pass
+    again in its backward pass, as torch.utils.checkpoint does, must read the parameters of its own run. Frozen
+    parameters stay as they are. Buffers are put back before every run, so that no average drifts.
+    """
+
+    def __init__(self, module: Any, given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+        self.module = _in_double(_copied(module))
+        self._run_once(given, keywords)
+        named = dict(self.module.named_parameters())
+        self.parameters = {name: one for name, one in named.items() if one.requires_grad}
+        self.frozen = tuple(name for name, one in named.items() if not one.requires_grad)
+        held = [(inner, name, one) for inner in self.module.modules() for name, one in inner._parameters.items()]
+        self._places = [
+            [(inner, name) for inner, name, one in held if one is parameter] for parameter in self.parameters.values()
+        ]
+        self._buffers = [
+            (inner, name, buffer.detach().clone())
+            for inner in self.module.modules()
+            for name, buffer in inner._buffers.items()
+            if buffer is not None
+        ]
+
+    def _run_once(self, given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+        """Gives lazy modules their parameters, which are then converted as the others are."""
+        lazy = sys.modules["torch"].nn.parameter.is_lazy
+        if any(lazy(parameter) for parameter in self.module.parameters()):
+            wide = [_wide(value) for value in given]
+            self.module(*wide, **{name: _wide(value) for name, value in keywords.items()})
+            _in_double(self.module)
+
+    def put_in(self, parameters: Sequence[Any]) -> None:
+        """`parameters` in the order of those that require a gradient."""
+        for places, value in zip(self._places, parameters, strict=True):
+            for inner, name in places:
+                inner._parameters[name] = value
+                flat = getattr(inner, "_flat_weights_names", ())  # recurrent modules read their own list of them
+                if name in flat:
+                    inner._flat_weights[flat.index(name)] = value
+
+    def run(self, parameters: Sequence[Any], positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+        """The outputs of the module with these parameters."""
+        self.put_in(parameters)
+        for inner, name, buffer in self._buffers:
+            inner._buffers[name] = buffer.clone()
+        return self.module(*positional, **keywords)
+
+
+def _copied(module: Any) -> Any:
+    """A deep copy; tensors that were computed and are kept as plain attributes are copied as numbers."""
+    lazy = sys.modules["torch"].nn.parameter
+    memo: dict[int, Any] = {
+        id(buffer): lazy.UninitializedBuffer(dtype=buffer.dtype) for buffer in module.buffers() if lazy.is_lazy(buffer)
+    }
+    memo |= {id(one): one.detach().clone() for _, _, one in _plain_tensors(module) if not one.is_leaf}
+    try:
+        return copy.deepcopy(module, memo)
+    except Exception as error:
+        raise TypeError(
+            f"check: {type(module).__name__} cannot be copied ({type(error).__name__}: {error}), and a check must not "
+            f"change yours; give a function of its inputs and parameters"
+        ) from error
+
+
+def _in_double(module: Any) -> Any:
+    """The same module in float64 and complex128, tensors that are plain attributes too."""
+    module._apply(_wide)
+    for inner, name, value in list(_plain_tensors(module)):
+        object.__setattr__(inner, name, _wide(value))
+    return module
+
+
+def _plain_tensors(module: Any) -> Iterator[tuple[Any, str, Any]]:
+    torch = sys.modules["torch"]
+    for inner in module.modules():
+        for name, value in vars(inner).items():
+            if isinstance(value, torch.Tensor):
+                yield inner, name, value
+
+
+def _wide(value: Value) -> Any:
+    """A tensor in the widest type of its kind, in the memory of this machine."""
+    torch = sys.modules["torch"]
+    if not isinstance(value, torch.Tensor) or not (value.is_floating_point() or value.is_complex()):
+        return value
+    return value.to("cpu", torch.complex128 if value.is_complex() else torch.float64)

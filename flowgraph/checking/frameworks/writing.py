@@ -9,7 +9,7 @@ from typing import Any
 
 from flowgraph.checking.frameworks.adapter import Adapter
 from flowgraph.checking.frameworks.arguments import Arguments
-from flowgraph.checking.frameworks.torch_module import ModuleCopy
+from flowgraph.checking.frameworks.torch_code import ModuleCopy
 from flowgraph.checking.reproduce import definition_of, literal
 from flowgraph.checking.target import name_of
 
@@ -174,9 +174,8 @@ def call_text(
 def _built(nest: Any, places: Iterator[int]) -> str | None:
     if nest is None:
         return f"x[{next(places)}]"
-    build, nests = nest
+    _, text, nests = nest
     texts = [_built(inner, places) for inner in nests]
-    text = getattr(build, "text", None)
     return None if text is None or any(one is None for one in texts) else str(text(*texts))
 
 

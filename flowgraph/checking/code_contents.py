@@ -1,15 +1,20 @@
-"""The numbers and strings written in the code under test, and in what it calls in the same module."""
+"""What the code under test holds: generators of random numbers, and what is written in it and in what it calls."""
 
 from __future__ import annotations
 
+import copy
 import math
+import random
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-from flowgraph.checking.runner import reachable_values
-from flowgraph.checking.target import Inputs
+import numpy as np
 
+from flowgraph.box.value import Value
+from flowgraph.checking.target import Inputs, Target
+
+RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 MOST = 28  # numbers, each of which makes four regimes of some 40 calls: 4,500 of 60,000
 
 
@@ -89,3 +94,67 @@ def draws(functions: tuple[Callable[..., Any], ...]) -> bool:
     codes = [getattr(getattr(f, "__func__", f), "__code__", None) for f in functions_of(functions)]
     names = [name for code in codes if code is not None for name in (*code.co_names, *code.co_freevars)]
     return any("random" in name or "rng" in name for name in names)
+
+
+def random_sources(target: Target) -> Iterator[Any]:
+    """The generators that the functions of a target hold, each once."""
+    seen: set[int] = set()
+    for function in (target.fprop, target.bprop, *target.code):
+        for value in reachable_values(function):
+            stateless = isinstance(value, random.SystemRandom)  # nothing can be put back
+            if isinstance(value, RANDOM_SOURCES) and not stateless and id(value) not in seen:
+                seen.add(id(value))
+                yield value
+
+
+def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
+    """Closure cells, defaults, globals named in the code, and the contents of dicts, lists and objects among them."""
+    inner = getattr(function, "__func__", function)
+    inner = getattr(inner, "func", inner)
+    code = getattr(inner, "__code__", None)
+    values: list[Any] = [getattr(function, "__self__", None)]
+    if code is not None:
+        values += [getattr(cell, "cell_contents", None) for cell in _filled(inner.__closure__ or ())]
+        values += list(inner.__defaults__ or ()) + list((inner.__kwdefaults__ or {}).values())
+        values += [inner.__globals__[name] for name in code.co_names if name in inner.__globals__]
+    else:
+        values.append(function)
+    for value in values:
+        yield value
+        if isinstance(value, dict):
+            yield from list(value.values())
+        elif isinstance(value, list | tuple):
+            yield from value
+        elif hasattr(value, "__dict__") and not isinstance(value, type) and not inspect_module(value):
+            yield from list(vars(value).values())
+
+
+def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
+    for cell in cells:
+        try:
+            cell.cell_contents  # noqa: B018
+        except ValueError:
+            continue
+        yield cell
+
+
+def inspect_module(value: Value) -> bool:
+    """Whether a value is a module."""
+    return type(value).__name__ == "module"
+
+
+def state_of(source: Any) -> Any:
+    """Where a generator stands."""
+    if isinstance(source, np.random.Generator):
+        return copy.deepcopy(source.bit_generator.state)
+    return source.get_state() if isinstance(source, np.random.RandomState) else source.getstate()
+
+
+def restore(source: Any, state: Any) -> None:
+    """Put a generator back to where it stood."""
+    if isinstance(source, np.random.Generator):
+        source.bit_generator.state = state
+    elif isinstance(source, np.random.RandomState):
+        source.set_state(state)
+    else:
+        source.setstate(state)
