@@ -15,7 +15,14 @@ from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, frozen_copy
 from flowgraph.box.construction import Construction
 from flowgraph.box.copying import Copying, is_code_pickled
-from flowgraph.box.declaration import check_setting_names, check_words, read_bprop, read_fprop, read_signature
+from flowgraph.box.declaration import (
+    check_misspelt,
+    check_setting_names,
+    check_words,
+    read_bprop,
+    read_fprop,
+    read_signature,
+)
 from flowgraph.box.foreign import is_foreign
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.immutability import Immutable
@@ -93,6 +100,7 @@ class Box(Construction, Inference, Immutable, Copying, ArrayMethods["Box"], Twin
         if cls.fprop is Node.fprop and is_code_pickled():  # by which a class is made first, and then gets what it had
             registry.setdefault(registry_name(cls), cls)
             return
+        check_misspelt(cls, own)
         read_fprop(cls)
         read_bprop(cls)
         check_words(cls)

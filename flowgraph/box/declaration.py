@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
 from typing import Any, get_args
 
 from flowgraph.box.node import Node
@@ -63,6 +64,32 @@ def read_bprop(cls: type[Node]) -> None:
             f"{cls.__name__}.bprop: found the arguments {', '.join(p.name for p in positional)}; needs the gradient "
             f"arriving, the own value, then one value per child ({', '.join(cls.child_names)})"
         )
+
+
+DECLARATIONS = (
+    "analytic", "arithmetic", "bprop", "check_settings", "constant_children", "derivative", "domain", "examples",
+    "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks", "not_implemented_children",
+    "numpy", "public", "remedies", "role", "saturates", "signature", "slopes", "slopes_of", "symbol",
+)  # fmt: skip
+"""What a class of boxes may declare."""
+
+
+def check_misspelt(cls: type[Node], settings: Iterable[str]) -> None:
+    """Refuse an attribute that is a declaration but for a letter, or for their order: it would do nothing."""
+    known = {name for base in cls.__mro__[1:] for name in vars(base)}
+    for name in vars(cls).keys() - known - set(settings):
+        meant = next((one for one in DECLARATIONS if _is_misspelt(name, one)), None)
+        if meant is not None and not name.startswith("_"):
+            raise DeclarationError(
+                f"{cls.__name__}: found {name}, which nothing reads, needs {meant}; call it otherwise if it is meant "
+                f"for something else"
+            )
+
+
+def _is_misspelt(name: str, meant: str) -> bool:
+    if sorted(name) == sorted(meant):
+        return name != meant
+    return len(name) > 6 and abs(len(name) - len(meant)) < 2 and SequenceMatcher(None, name, meant).ratio() > 0.87
 
 
 def check_words(cls: type[Node]) -> None:

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.box.declaration import DECLARATIONS
+from flowgraph.errors import DeclarationError
+from tests.registry import unregister
 from tests.test_errors import refused
 
 
@@ -84,3 +87,20 @@ def test_a_size_is_a_number_from_0_or_a_name(leaf, size):
     with refused(ValueError, f"found {size!r} in its shape, needs a number from 0 or a name such as 'N'"):
         made((2, size))
     assert made((2, np.int64(3), 0, "N")).shape == (2, 3, 0, "N")
+
+
+@pytest.mark.parametrize("meant", DECLARATIONS)
+def test_a_misspelt_declaration_is_refused(meant):
+    swapped = meant[:2] + meant[3] + meant[2] + meant[4:]
+    wrong = [swapped, *([meant + "s", meant[:-1]] if len(meant) > 7 else [])]
+    for name in wrong:
+        if name in (*DECLARATIONS, *vars(fg.Elementwise)) or name == meant:
+            continue
+        with pytest.raises(DeclarationError, match=f"Misspelt: found {name}, which nothing reads, needs {meant}"):
+            type("Misspelt", (fg.Elementwise,), {"fprop": lambda self, a: a, name: 1})
+
+
+def test_helpers_of_any_other_name_are_welcome():
+    names = dict.fromkeys(("forward", "slope", "kernel", "_examples", "domain_of_values", "inferred"), 1)
+    cls = type("Helped", (fg.Elementwise,), {"fprop": lambda self, a: a, **names})
+    unregister(cls)
