@@ -18,6 +18,7 @@ from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.complex_parts import OfParts
 from flowgraph.checking.report import Failure
+from flowgraph.checking.reproduce import import_lines
 from flowgraph.checking.target import Target, annotations_of
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop
@@ -221,9 +222,9 @@ def import_of(cls: type[Box]) -> tuple[str, ...]:
         return first, f"from flowgraph import {cls.__name__}"
     if registry.get(cls.__name__) is cls:
         return first, f"{cls.__name__} = fg.registry[{cls.__name__!r}]"
-    return (
-        (first, f"from {cls.__module__} import {cls.__qualname__}") if "<locals>" not in cls.__qualname__ else (first,)
-    )
+    if "<locals>" in cls.__qualname__:
+        return (first,)
+    return first, *import_lines(cls.__module__, cls.__qualname__, cls.__name__)
 
 
 def _definition(case: Case, names: tuple[str, ...], settings: tuple[str, ...], vary: bool) -> tuple[str, ...]:

@@ -111,13 +111,22 @@ def _identifiers(names: tuple[str, ...]) -> list[str]:
     return found
 
 
+def import_lines(module: str, qualname: str, name: str) -> list[str]:
+    """Python text that gives something of a module a name; a file such as my-boxes.py has no import statement."""
+    if not all(map(str.isidentifier, module.split("."))):
+        return ["import importlib", f"{name} = importlib.import_module({module!r}).{qualname}"]
+    outer, _, inner = qualname.partition(".")
+    if inner:
+        return [f"from {module} import {outer}", f"{name} = {qualname}"]
+    return [f"from {module} import {qualname}{'' if qualname == name else f' as {name}'}"]
+
+
 def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
     """An import where one works, the source where it stands alone, a comment otherwise."""
     module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
     if found is function:
-        as_name = "" if qualname == name else f" as {name}"
-        return [f"from {module} import {qualname}{as_name}"]
+        return import_lines(str(module), qualname, name)
     inner = getattr(function, "__code__", None)
     if inner is not None and not inner.co_freevars and qualname.rpartition(".")[2].isidentifier():
         try:

@@ -123,9 +123,10 @@ def graph_of(target: str) -> Graph:
         from flowgraph.saving import load
 
         return load(target)
-    ((_, found), *others) = locate(target)
+    ((name, found), *others) = locate(target)
     if others:
-        raise UsageError(f"render: {target} defines several boxes; name one, {target}:{type(found).__name__}")
+        names = ", ".join([name, *(other for other, _ in others)])
+        raise UsageError(f"render: {target} defines several boxes ({names}); name one, {target}:{name}")
     if isinstance(found, type) and issubclass(found, Box) and not issubclass(found, Leaf):
         return box_graph(found)
     if isinstance(found, Graph):
