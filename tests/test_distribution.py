@@ -15,7 +15,7 @@ from flowgraph.errors import DISTRIBUTION, install_hint
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OF_DEVELOPERS = ("test", "dev", "mutants", "bench", "docs", "release")
+OF_DEVELOPERS = ("test", "check", "dev", "mutants", "bench", "docs", "release")
 """Extras of those who work on the package, which no user needs."""
 FOLDERS = ("flowgraph", "docs", "notebooks", "tests", "benchmarks", "tools", ".ci")
 SUFFIXES = ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html")
@@ -24,7 +24,8 @@ MADE = {"_build", "generated"}
 COMMAND = re.compile(r"pip install(?![a-z])")
 """A command, not the verb."""
 GOOD = re.compile(
-    rf"pip install (--[a-z]+ )*('?{DISTRIBUTION}(\[[a-z,]+\])?'?|\.|\"\.\[[^\]]+\]\"|--upgrade pip)(?![-\w])"
+    rf"pip install (--[a-z]+ )*('?{DISTRIBUTION}(\[[a-z,]+\])?'?|\.|path/to/flowgraph|"
+    r"\"\.\[[^\]]+\]\"|--upgrade pip)(?![-\w])"
 )
 """The distribution, with extras or without; a clone; pip itself."""
 

@@ -210,6 +210,8 @@ def refuse_another(trainer: Trainer, state: State, where: object) -> None:
     written = state.record.get(FINGERPRINTS) if isinstance(state, State) else None
     if written is None:
         return
+    if not isinstance(written, dict):
+        raise UsageError(f"resume: found {FINGERPRINTS}={written!r} in {where}, needs a dict of checksums")
     for what, found in _fingerprints(trainer).items():
         if found != written.get(what):
             raise UsageError(

@@ -99,6 +99,8 @@ def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Seque
     A row of h gets a row of each filter from the places that hold it there: from as many rows as the window has, fewer
     at both ends. These lie one after another, as the rows of the filters do in the opposite order.
     """
+    if not (h.size and sent.size and w.size):
+        return
     size, channels, examples, places = sliding.size[0], h.shape[1], h.shape[-1], sent.shape[-1]
     filters = np.ascontiguousarray(np.moveaxis(w[:, :, ::-1], (2, 0), (-2, -1)))
     filters = filters.reshape(-1, size * len(w))

@@ -40,7 +40,7 @@ class NumPyEmitter:
         without, parameters = request.without, request.store.parameters
         small = simplify(request.graph, without, len(parameters))
         if "sparse_rows" not in without:
-            small = keep_rows(small)
+            small = keep_rows(small, "common" not in without)
         small, flat = (
             flatten_parameters(small, request.store) if "flat_parameters" not in without else (small, FlatParameters())
         )

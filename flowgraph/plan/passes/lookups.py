@@ -28,20 +28,20 @@ class Added(NamedTuple):
     rows: Box
 
 
-def keep_rows(graph: Graph) -> Graph:
+def keep_rows(graph: Graph, share: bool = True) -> Graph:
     """The graph in which no array of all rows of a table is made, where some are added to and some, or squares, read.
 
     What is added to one row is added up at the last place that names it, in an array of as many rows as are named.
     """
-    keeper = _Keeper()
+    keeper = _Keeper(share)
     return rebuild(graph, keeper.kept)
 
 
 class _Keeper:
     """What has been made for one graph: each array once."""
 
-    def __init__(self) -> None:
-        self.make = Builder({}, share=True)
+    def __init__(self, share: bool) -> None:
+        self.make = Builder({}, share=share)
         self.parts: dict[Box, list[Added]] = {}
 
     def kept(self, box: Box, children: tuple[Box, ...]) -> Box:
