@@ -198,7 +198,8 @@ def _nan_to_num(
 def _sinc(lines: Lines, x: Any) -> Number:
     of = np.result_type(x.dtype, np.float16)
     pi = float(of.type(np.pi))
-    angle = lines.keep("{0} * ({1} || 1e-20)", [pi, x], of)  # by NumPy's steps, whose rounding shows at whole numbers
+    # by NumPy's steps, whose rounding shows at whole numbers
+    angle = lines.keep("{0} * ({1} === 0 ? 1e-20 : {1})", [pi, x], of)
     return lines.keep("{0} / {1}", [lines.keep("Math.sin({0})", [angle], of), angle], of)
 
 
