@@ -165,6 +165,9 @@ FOUND = [
          "w = np.ones_like(v) * x"),
     case("a section of a new value that is less than a parameter", [leaf("p", np.ones((2, 3)), "parameter", "f4")],
          "v0 = p * -1", "v1 = np.diff(v0, axis=0)"),
+    case("a product of float32 that overflows, and a number of float64", [
+        leaf("a", [[1e30, 1.0]], dtype="f4"), leaf("b", [[1e30], [1.0]], dtype="f4"), leaf("c", [1.0])
+        ], "v = fg.Affine.apply(a, b, c)"),
     case("NaN is false in JavaScript", [leaf("p", [[-1.0, np.nan, 0.0]], "parameter", "f4")], "v = np.sinc(p)"),
     case("a whole number that JavaScript has not", [leaf("i", [97, 0], dtype="i8")], "v = np.reciprocal(i)"),
     case("the fraction of a whole number below 0", [leaf("c", [-3.0, -0.0], "constant"), leaf("p", 1.0, "parameter")],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.linear_algebra.determinant import Det
@@ -60,12 +63,20 @@ def _matmul(box: Box, left: str, right: str) -> str:
 
 @rule_for(Affine)
 def _affine(box: Box, h: str, weights: str, bias: str) -> str:
-    return f"affine({h}, {weights}, {bias}, {dtype(box)})"
+    return _product_and_sum(box, box.children[:2], h, weights, bias)
 
 
 @rule_for(AddMatMul)
 def _add_matmul(box: Box, c: str, left: str, right: str) -> str:
-    return f"affine({left}, {right}, {c}, {dtype(box)})"
+    return _product_and_sum(box, box.children[1:], left, right, c)
+
+
+def _product_and_sum(box: Box, factors: Sequence[Box], left: str, right: str, added: str) -> str:
+    """The product is one of the dtype of its factors, which the number that is added may widen."""
+    product = np.result_type(*[factor.dtype for factor in factors])
+    if product == box.dtype:
+        return f"affine({left}, {right}, {added}, {dtype(box)})"
+    return f'map({dtype(box)}, (a, b) => a + b, matmul({left}, {right}, "{product.name}"), {added})'
 
 
 @rule_for(TensorDot)
