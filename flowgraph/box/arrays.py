@@ -13,13 +13,14 @@ Array = np.ndarray[Any, Any]
 
 
 def read_only(value: Any) -> Any:
-    """A read-only view of an array, of each part of a tuple; what is no array stays as it is."""
+    """A view that cannot be written to, of each part of a tuple; what is no array stays as it is."""
     if isinstance(value, tuple):
         return tuple(map(read_only, value))
-    if isinstance(value, np.ndarray) and value.flags.writeable:
-        value = value.view()
-        value.setflags(write=False)
-    return value
+    if not isinstance(value, np.ndarray):
+        return value
+    view = value.view()
+    view.setflags(write=False)
+    return view
 
 
 def refuse_masked(who: str, value: object) -> None:

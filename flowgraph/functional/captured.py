@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Array, Box, Constant, Value, concrete_values, frozen_copy
+from flowgraph.box.arrays import read_only
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import name_of
 from flowgraph.shapes.spec import Spec, shape_text
@@ -114,8 +115,7 @@ def _held_of_large(array: Array) -> Array:
     """A large array as it is, where the trace lends it, else a copy."""
     trace = concrete_values.current()
     if trace is not None and trace.lends(array):
-        view = array.view()
-        view.setflags(write=False)
+        view: Array = read_only(array)
         trace.lent.append((view, _some_of(view)))
         return view
     copy = frozen_copy(array)

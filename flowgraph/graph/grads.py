@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import numpy as np
-
-from flowgraph.box import Array, Box, Built, Value
+from flowgraph.box import Array, Box, Built
+from flowgraph.box.arrays import read_only
 from flowgraph.errors import UnknownBoxError
 from flowgraph.graph.pictures import ExplainedGrads
 from flowgraph.graph.topology import Topology
@@ -67,14 +66,3 @@ class Grads(ExplainedGrads, Mapping[Any, Array]):
 
     def _repr_html_(self) -> str:
         return values_html(self.graph, self._grads, f"Grads of {len(self):,} boxes")
-
-
-def read_only(value: Value) -> Any:
-    """A view that cannot be written to; scalars are immutable as they are."""
-    if isinstance(value, tuple):
-        return tuple(read_only(part) for part in value)
-    if not isinstance(value, np.ndarray):
-        return value
-    view = value.view()
-    view.setflags(write=False)
-    return view

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn, SupportsIndex, cast
 
 from flowgraph.box import Array, Box, Built, Constant
+from flowgraph.box.arrays import read_only
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import feeding
@@ -14,7 +15,7 @@ from flowgraph.graph.backward import backward
 from flowgraph.graph.cached_steps import CachedSteps
 from flowgraph.graph.debug_mode import debugging
 from flowgraph.graph.forward import forward
-from flowgraph.graph.grads import Grads, read_only
+from flowgraph.graph.grads import Grads
 from flowgraph.graph.pictures import DrawnGraph, ExplainedRun
 from flowgraph.graph.postconditions import assert_values
 from flowgraph.graph.reachability import refuse_cut

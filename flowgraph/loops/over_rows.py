@@ -22,17 +22,14 @@ def _scan(box: Scan, found: Mapping[Box, Box], some: Box) -> Any:
     body = fitted(box.body, box.of_step([child.spec for child in box.children]))
     inner = body.carries + body.elements
     carries = [lifted(child, found, some) for child in box.children[: body.carries]]
-    elements: list[Any] = [found.get(child, child) for child in box.children[body.carries : inner]]
-    in_order = [
-        np.swapaxes(element, 0, 1) if child in found else element
-        for child, element in zip(box.children[body.carries : inner], elements, strict=True)
-    ]
+    read: Any = found
+    elements = [np.swapaxes(read[c], 0, 1) if c in found else c for c in box.children[body.carries : inner]]
     outers = [found.get(child, child) for child in box.children[inner:]]
     rows = _leaves_in_rows(body, box.children, found, some)
     leaves = [rows.get(leaf, leaf) for leaf in body.leaves]
     new = body_of(leaves[: body.carries], leaves[body.carries : inner], leaves[inner:], over_rows(body.results, rows))
     settings = {**box.setting_values(), "body": keeping_of(new)}
-    loop = Scan(*carries, *in_order, *outers, **settings)
+    loop = Scan(*carries, *elements, *outers, **settings)
     return _rows_first(loop, body, 0) if len(box.outputs) == 1 else loop
 
 
