@@ -24,8 +24,7 @@ MADE = {"_build", "generated"}
 COMMAND = re.compile(r"pip install(?![a-z])")
 """A command, not the verb."""
 GOOD = re.compile(
-    rf"pip install (--[a-z]+ )*('?{DISTRIBUTION}(\[[a-z,]+\])?'?|\.|path/to/flowgraph|"
-    r"\"\.\[[^\]]+\]\"|--upgrade pip)(?![-\w])"
+    rf"pip install (--[a-z]+ )*('?{DISTRIBUTION}(\[[a-z,]+\])?'?|\.|\"\.\[[^\]]+\]\"|--upgrade pip)(?![-\w])"
 )
 """The distribution, with extras or without; a clone; pip itself."""
 
