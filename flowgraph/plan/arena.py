@@ -28,9 +28,9 @@ def lay_out(buffers: Iterable[Buffer]) -> int:
     total = 0
     for number, buffer in enumerate(listed):
         alive = (first[:number] <= buffer.last) & (last[:number] >= buffer.first)
-        buffer.offset = _lowest_gap(low[:number][alive], high[:number][alive], _aligned(buffer.size))
+        buffer.offset = _lowest_gap(low[:number][alive], high[:number][alive], aligned(buffer.size))
         first[number], last[number] = buffer.first, buffer.last
-        low[number], high[number] = buffer.offset, buffer.offset + _aligned(buffer.size)
+        low[number], high[number] = buffer.offset, buffer.offset + aligned(buffer.size)
         total = max(total, int(high[number]))
     return total
 
@@ -39,8 +39,8 @@ def least_bytes(buffers: Iterable[Buffer]) -> int:
     """The most bytes that are alive on one line: no layout needs less."""
     changes: dict[int, int] = {}
     for buffer in buffers:
-        changes[buffer.first] = changes.get(buffer.first, 0) + _aligned(buffer.size)
-        changes[buffer.last + 1] = changes.get(buffer.last + 1, 0) - _aligned(buffer.size)
+        changes[buffer.first] = changes.get(buffer.first, 0) + aligned(buffer.size)
+        changes[buffer.last + 1] = changes.get(buffer.last + 1, 0) - aligned(buffer.size)
     alive = most = 0
     for line in sorted(changes):
         alive += changes[line]
@@ -48,7 +48,8 @@ def least_bytes(buffers: Iterable[Buffer]) -> int:
     return most
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
+    """Bytes up to the next place where a buffer may begin."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 

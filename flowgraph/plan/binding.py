@@ -7,7 +7,7 @@ import itertools
 import linecache
 import types
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -81,6 +81,12 @@ def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:
     arena = aligned_bytes(program.bytes)
     sides = [dict(zip(store.parameters, buffers, strict=True)) for buffers in store.buffers]
     return tuple(_function(program, code, Memory(arena, sides[now], sides[1 - now], store)) for now in (0, 1))
+
+
+def bind_alone(program: Program, arenas: Sequence[Array], store: Store) -> list[Callable[..., Any]]:
+    """Functions of a program that neither reads nor writes parameters of the store: one for each of these arenas."""
+    code = _compiled(program)
+    return [_function(program, code, Memory(arena, {}, {}, store)) for arena in arenas]
 
 
 def _function(program: Program, code: types.CodeType, memory: Memory) -> Callable[..., Any]:

@@ -38,6 +38,7 @@ PASSES = (
     "flat_parameters",
     "sparse_rows",
     "tiling",
+    "pieces",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
 
