@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box
 from flowgraph.graph import Graph
 from flowgraph.plan.shards.rules import PARTIAL, Shard, Way, way_of
 
@@ -73,9 +73,9 @@ def batches(given: Sequence[Box], leaves: Sequence[Box]) -> Iterator[tuple[dict[
             if axes:
                 cuts[leaf] = Shard(axes[0])
         sizes = {leaf.shape[cut.axis] for leaf, cut in cuts.items()}
-        if len(sizes) == 1:
+        if len(sizes) == 1 and min(sizes) > 1:
             yield cuts, sizes.pop()
-    first = Counter(leaf.shape[0] for leaf in leaves if not isinstance(leaf, Constant) and leaf.shape)
+    first = Counter(leaf.shape[0] for leaf in leaves if leaf.shape and leaf.shape[0] > 1)
     for size, _ in first.most_common(1) if not named else ():
         yield {leaf: Shard(0) for leaf in leaves if leaf.shape and leaf.shape[0] == size}, size
 
