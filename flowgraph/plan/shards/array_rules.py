@@ -137,6 +137,8 @@ def _joined(box: Any, cuts: Cuts, examples: int) -> Way | None:
 def _index(box: Index, cuts: Cuts, examples: int) -> Way | None:
     a, *indices = cuts
     child = box.children[0]
+    if isinstance(child, PlacesOf):
+        return None
     if a is None:
         return _rows_of_table(box, cuts)
     if any(indices):
@@ -154,7 +156,7 @@ def _index(box: Index, cuts: Cuts, examples: int) -> Way | None:
 def _rows_of_table(box: Index, cuts: Cuts) -> Way | None:
     """Rows of a table that all examples share, by numbers that are the example's own."""
     cut = cuts[1] if box.index == (ARRAY,) else None
-    if cut is None or box.children[1].dtype.kind == "b":
+    if cut is None or box.children[1].dtype.kind == "b" or isinstance(box.children[1], PlacesOf):
         return None
     return Way(cut, (None, cut))
 
@@ -168,7 +170,8 @@ def _own_places(
         classes = shape_of(indices[0].children[1])[-1]
         fits = not indices[0].columns and cut.inner == first.inner * classes
         return (first, (first,)) if fits else None
-    if index == (ARRAY, ARRAY) and cut == Shard(0) == cuts[1] and indices[1].ndim == 1 and first is None:
+    rows = index == (ARRAY, ARRAY) and cut == Shard(0) == cuts[1] and indices[1].ndim == 1 and first is None
+    if rows and not isinstance(indices[1], PlacesOf):
         return (Shard(0), (NUMBERS, Shard(0))) if _numbers_examples(indices[0], examples) else None
     return None
 
@@ -210,7 +213,7 @@ def _index_add(box: IndexAdd, cuts: Cuts, examples: int) -> Way | None:
     """The index of a gradient, the other way round; what is added into rows that examples share is summed whole."""
     a, like, *indices = cuts
     child, zeros = box.children[0], box.children[1]
-    if a is None or like is not None or not is_zero(zeros):
+    if a is None or like is not None or not is_zero(zeros) or isinstance(child, PlacesOf):
         return None
     if any(indices):
         return _added_at_places(box, cuts, examples)

@@ -11,7 +11,7 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
-from flowgraph.plan.provenance import built_for, named_after, of_shape
+from flowgraph.plan.provenance import built_for, named_after, of_nobody, of_shape
 from flowgraph.plan.rebuild import elements, on_children, shape_of
 from flowgraph.plan.shards.analysis import Analysis
 from flowgraph.plan.shards.array_rules import piece_shape
@@ -64,10 +64,15 @@ class Piece:
         if again is not None:
             return again
         if (box, cut) not in self.read:
-            shape = shape_of(box) if cut is None else piece_shape(shape_of(box), cut, self.rows)
-            made = Input(f"shared{len(self.read) + 1}", shape=shape, dtype=box.dtype) if box.children else None
-            self.read[box, cut] = of_shape(box, shape) if made is None else made
+            self.read[box, cut] = self._leaf(box, cut)
         return self.read[box, cut]
+
+    def _leaf(self, box: Box, cut: Shard | None) -> Box:
+        """What stands for a value that the piece is given: a leaf keeps its name, unless it is read in two ways."""
+        shape = shape_of(box) if cut is None else piece_shape(shape_of(box), cut, self.rows)
+        if box.children or isinstance(box, Constant) or any(one is box for one, _ in self.read):
+            return of_nobody(Input("shared", shape=shape, dtype=box.dtype))
+        return of_shape(box, shape)
 
     def _constant(self, box: Constant, cut: Shard | None) -> Box | None:
         """The constant, or its first rows where all are the same."""

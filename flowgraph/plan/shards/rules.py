@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from flowgraph.box import Box
+from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.neural.label import PlacesOf
 
 
 class Shard(NamedTuple):
@@ -73,6 +75,8 @@ def way_of(box: Box, cuts: Cuts, examples: int) -> Way | None:
     cls = type(box)
     if len(box.outputs) != 1 or not cls.__module__.startswith("flowgraph.boxes."):
         return None
+    if not isinstance(box, Index | IndexAdd) and any(isinstance(child, PlacesOf) for child in box.children):
+        return None  # these count from the first example of the piece
     rule = next((_rules[base] for base in cls.__mro__ if base in _rules), None)
     if rule is None or not _is_numeric(box):
         return None

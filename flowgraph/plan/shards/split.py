@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flowgraph.box import Box
 from flowgraph.boxes.engine.output_of import Part as Output
 from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.neural.label import PlacesOf
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
@@ -19,7 +20,8 @@ from flowgraph.plan.shards.box import Body, InPieces, Part
 from flowgraph.plan.shards.gain import pieces_of
 from flowgraph.plan.shards.pieces import Piece
 
-_VIEWS = (Transpose, Reshape, BroadcastTo)
+_VIEWS = (Transpose, Reshape, BroadcastTo, PlacesOf)
+"""Boxes that are made again outside, where others read them; the places of a piece count from its own first example."""
 
 
 def in_pieces(graph: Graph, given: Sequence[Box], leaves: Sequence[Box]) -> Graph:
@@ -49,7 +51,7 @@ def _wanted(graph: Graph, analysis: Analysis) -> list[Box]:
 
 
 def _source(box: Box, analysis: Analysis) -> Box:
-    """What a box in pieces is a view of."""
+    """What has to be given by the pieces, so that a box can be made of it outside."""
     while isinstance(box, _VIEWS) and box in analysis.ways:
         box = box.children[0]
     return box
